@@ -1,0 +1,77 @@
+# Copyright (c) 2026, TrackOps founders
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: oauth2
+short_description: API token of any OAuth 2.0 vendor
+version_added: 1.0.0
+author: TrackOps founders (@trackops)
+description:
+  - Gets an access token of any vendor with an OAuth 2.0 token endpoint (RFC 6749), which the options or an entry of C(trackops_vendors) describe.
+  - The secret in Vault has C(client_id) and C(client_secret), and what O(grant_type) needs beside them.
+  - The token comes from the cache while it is good, so any number of hosts, forks and runs cost one request.
+requirements:
+  - hvac and requests (Python libraries, on the controller)
+options:
+  _terms:
+    description:
+      - Paths of the credentials in Vault, below the mount of the KV engine. One token is returned for each, in order.
+      - At least one is needed.
+    type: list
+    elements: str
+  vendor:
+    description:
+      - Name of the vendor, for messages and for the cache.
+      - If it is in O(vendors), its description there applies, and options change it.
+    type: str
+    default: oauth2
+    env: [{name: TRACKOPS_VENDOR}]
+    vars: [{name: trackops_vendor}]
+    ini: [{section: trackops_api_tokens, key: vendor}]
+extends_documentation_fragment:
+  - trackops.api_tokens.vault
+  - trackops.api_tokens.vault.plugins
+  - trackops.api_tokens.token
+  - trackops.api_tokens.token.plugins
+  - trackops.api_tokens.token.lookup
+  - trackops.api_tokens.token.oauth2
+  - trackops.api_tokens.token.oauth2_plugins
+seealso:
+  - plugin: community.hashi_vault.vault_kv2_get
+    plugin_type: lookup
+    description: Reads any secret; the options for Vault are the same.
+notes:
+  - Use C(no_log) on tasks that pass a token on to a module, since ansible shows a module's arguments at C(-vvv).
+"""
+
+EXAMPLES = r"""
+- name: Client credentials
+  ansible.builtin.uri:
+    url: https://api.example.com/things
+    headers: "{{ lookup('trackops.api_tokens.oauth2', 'fleet/acme', vendor='acme', token_url='https://login.example.com/token', output='headers') }}"
+  no_log: true
+
+- name: A vendor described once, in an inventory variable trackops_vendors
+  ansible.builtin.set_fact:
+    acme_token: "{{ lookup('trackops.api_tokens.oauth2', 'fleet/acme', vendor='acme') }}"
+  no_log: true
+"""
+
+RETURN = r"""
+_raw:
+  description:
+    - One result for each path, in the form that O(output) names.
+    - "With O(output=details): C(vendor), C(access_token), C(token_type), C(authorization), C(expires_at) (UNIX seconds, UTC), C(expires_in)
+      (seconds), C(issued_at), C(scope), C(source) (V(cache) or V(vendor)) and C(extra), what else the vendor said."
+  type: list
+  elements: raw
+"""
+
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils.lookup_base import TokenLookup
+
+
+class LookupModule(TokenLookup):
+    vendor = "oauth2"

@@ -1,0 +1,75 @@
+# Copyright (c) 2026, TrackOps founders
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: tracktik
+short_description: API token of TrackTik
+version_added: 1.0.0
+author: TrackOps founders (@trackops)
+description:
+  - Gets an access token of TrackTik with the C(client_id), C(client_secret), C(username) and C(password) in Vault.
+  - O(base_url) is needed, as each customer has a portal of their own.
+  - The token comes from the cache while it is good, so any number of hosts, forks and runs cost one request.
+requirements:
+  - hvac and requests (Python libraries, on the controller)
+options:
+  _terms:
+    description:
+      - Paths of the credentials in Vault, below the mount of the KV engine. One token is returned for each, in order.
+      - Without one, O(path) is used.
+    type: list
+    elements: str
+  path:
+    description:
+      - Path of the credentials in Vault when no term is given.
+    type: str
+    vars: [{name: trackops_tracktik_path}]
+    default: tracktik
+  base_url:
+    vars: [{name: trackops_base_url}, {name: trackops_tracktik_base_url}]
+  token_url:
+    vars: [{name: trackops_token_url}, {name: trackops_tracktik_token_url}]
+  scope:
+    vars: [{name: trackops_scope}, {name: trackops_tracktik_scope}]
+  variant:
+    vars: [{name: trackops_variant}, {name: trackops_tracktik_variant}]
+extends_documentation_fragment:
+  - trackops.api_tokens.vault
+  - trackops.api_tokens.vault.plugins
+  - trackops.api_tokens.token
+  - trackops.api_tokens.token.plugins
+  - trackops.api_tokens.token.lookup
+seealso:
+  - plugin: community.hashi_vault.vault_kv2_get
+    plugin_type: lookup
+    description: Reads any secret; the options for Vault are the same.
+notes:
+  - Use C(no_log) on tasks that pass a token on to a module, since ansible shows a module's arguments at C(-vvv).
+"""
+
+EXAMPLES = r"""
+- name: Ask TrackTik for sites
+  ansible.builtin.uri:
+    url: https://eu.staffr.net/rest/v1/sites
+    headers: "{{ lookup('trackops.api_tokens.tracktik', 'fleet/tracktik-eu', base_url='https://eu.staffr.net', output='headers') }}"
+  no_log: true
+"""
+
+RETURN = r"""
+_raw:
+  description:
+    - One result for each path, in the form that O(output) names.
+    - "With O(output=details): C(vendor), C(access_token), C(token_type), C(authorization), C(expires_at) (UNIX seconds, UTC), C(expires_in)
+      (seconds), C(issued_at), C(scope), C(source) (V(cache) or V(vendor)) and C(extra), what else the vendor said."
+  type: list
+  elements: raw
+"""
+
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils.lookup_base import TokenLookup
+
+
+class LookupModule(TokenLookup):
+    vendor = "tracktik"

@@ -1,0 +1,112 @@
+# Copyright (c) 2026, TrackOps founders
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What the actions share: from task arguments to tokens, through the option resolution of the vendor's lookup."""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import dataclass, field
+
+from ansible.errors import AnsibleError
+from ansible.plugins.action import ActionBase
+from ansible.plugins.loader import lookup_loader
+from ansible.utils.display import Display
+
+from .errors import OptionError, TokenError
+from .events import Listener
+from .lookup_base import TokenLookup, surroundings
+from .model import Request, Token
+from .options import request_from
+from .output import details
+from .ports import Ports
+from .resolver import Resolver
+from .vendors import names
+
+__all__ = ("Resolved", "TokenAction")
+
+display = Display()
+
+_COLLECTION = "trackops.api_tokens."
+
+
+@dataclass(frozen=True)
+class Resolved:
+    """What became of one item: a token, or the one line that says why there is none."""
+
+    item: t.Mapping[str, t.Any] = field(repr=False)
+    request: Request | None = None
+    token: Token | None = None
+    error: str = ""
+    now: float = 0.0
+
+    @property
+    def vendor(self) -> str:
+        return self.request.vendor.name if self.request else str(self.item.get("vendor"))
+
+    @property
+    def path(self) -> str:
+        return self.request.secret.path if self.request else str(self.item.get("path") or self.item.get("vendor"))
+
+    def details(self) -> dict[str, t.Any]:
+        """As the lookups' C(output=details); only for an item that has a token."""
+        if self.request is None or self.token is None:
+            raise ValueError("there is no token")
+        scheme = self.request.vendor.authorization_scheme
+        return details(self.token, vendor=self.request.vendor.name, scheme=scheme, now=self.now)
+
+
+class TokenAction(ActionBase):  # type: ignore[misc]
+    """An action that needs tokens. Items and task arguments take the options of the vendor's lookup."""
+
+    TRANSFERS_FILES = False
+    _supports_check_mode = True
+    _supports_async = False
+
+    def resolve_many(self, items: t.Sequence[t.Mapping[str, t.Any]], task_vars: dict[str, t.Any]) -> list[Resolved]:
+        """The tokens of *items* (vendor, path and any option of its lookup), each with its own error where there is none."""
+        return [self._resolved(item, task_vars) for item in items]
+
+    def _resolved(self, item: t.Mapping[str, t.Any], task_vars: dict[str, t.Any]) -> Resolved:
+        request = None
+        try:
+            request, values = self.request_of(item, task_vars)
+            with self.listener(values) as listener:
+                ports = Ports(warn=display.warning, event=listener)
+                token = Resolver(ports).token(request)
+                return Resolved(item, request, token, now=ports.clock())
+        except TokenError as exc:
+            return Resolved(item, request, error=exc.message)
+        except AnsibleError as exc:  # an option value that ansible itself refuses
+            return Resolved(item, request, error=str(exc))
+
+    def request_of(
+        self, item: t.Mapping[str, t.Any], task_vars: dict[str, t.Any]
+    ) -> tuple[Request, dict[str, t.Any]]:
+        """The request that *item* describes, and the values of all options.
+
+        :raises OptionError: an unknown vendor, or options that do not fit together.
+        """
+        vendor = item.get("vendor")
+        if not isinstance(vendor, str) or not vendor:
+            raise OptionError(f"'vendor' is needed: {', '.join(names())}, oauth2, or one of trackops_vendors.")
+        plugin = vendor if vendor in names() else "oauth2"
+        values = self.option_values(plugin, item, task_vars)
+        if plugin == "oauth2" and vendor != "oauth2" and vendor not in (values.get("vendors") or {}):
+            if not (values.get("token_url") or values.get("issuer")):
+                own = ", ".join([*names(), "oauth2", *(values.get("vendors") or {})])
+                raise OptionError(f"There is no vendor '{vendor[:40]}'. Known: {own}. Describe your own in trackops_vendors.")
+        path = item.get("path")
+        return request_from(plugin, str(path) if path else None, values, surroundings=surroundings()), values
+
+    def option_values(self, plugin: str, item: t.Mapping[str, t.Any], task_vars: dict[str, t.Any]) -> dict[str, t.Any]:
+        """What the lookup *plugin* would have as its options, with those in *item* given directly."""
+        lookup: TokenLookup = lookup_loader.get(_COLLECTION + plugin, loader=self._loader, templar=self._templar)
+        known = lookup.option_definitions
+        names_of_options = {alias for name in known for alias in (name, *(known[name].get("aliases") or ()))}
+        direct = {name: value for name, value in item.items() if name in names_of_options and value is not None}
+        return lookup.resolved_options(task_vars, direct)
+
+    def listener(self, values: t.Mapping[str, t.Any]) -> Listener:
+        return Listener(display, audit_log=values.get("audit_log"))

@@ -1,0 +1,82 @@
+# Copyright (c) 2026, TrackOps founders
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Cache entries: which request they belong to, and their JSON shape."""
+
+from __future__ import annotations
+
+import dataclasses
+import typing as t
+
+from .model import Entry, Failure, Request, Token
+
+__all__ = ("entry_from_dict", "entry_to_dict", "login_facts", "token_facts")
+
+
+def token_facts(request: Request) -> dict[str, t.Any]:
+    """Everything that tells this token from another one, none of it secret: who asks Vault, for what, and how the vendor is asked.
+
+    What only says how to reach a server (CA, proxy, timeouts), or what to do with the token (min_ttl, output), is not in it.
+    """
+    vendor = request.vendor
+    asked = {field.name: getattr(vendor, field.name) for field in dataclasses.fields(vendor)}
+    for irrelevant in ("authorization_scheme", "variants", "authorize_url", "pkce", "revocation_url", "default_lifetime"):
+        del asked[irrelevant]
+    secret = request.secret
+    return {
+        "kind": "token",
+        "login": login_facts(request),
+        "secret": [secret.mount.strip("/"), secret.path, secret.engine_version, secret.version, dict(secret.fields)],
+        "vendor": {**asked, "token_url": vendor.token_endpoint},
+    }
+
+
+def login_facts(request: Request) -> dict[str, t.Any]:
+    """Who logs in to which Vault, without the login secret."""
+    return {"kind": "login", "vault": request.vault.address(), "who": request.vault.identity_public()}
+
+
+def entry_to_dict(entry: Entry) -> dict[str, t.Any]:
+    """The JSON shape of *entry*."""
+    return {
+        "token": _token_to_dict(entry.token) if entry.token else None,
+        "failure": dataclasses.asdict(entry.failure) if entry.failure else None,
+    }
+
+
+def _token_to_dict(token: Token) -> dict[str, t.Any]:
+    shape = {field.name: getattr(token, field.name) for field in dataclasses.fields(token)}
+    shape["extra"] = dict(token.extra)
+    del shape["source"]
+    return shape
+
+
+def entry_from_dict(data: t.Mapping[str, t.Any] | None) -> Entry:
+    """The entry in *data*; whatever is not of the right shape is not there."""
+    if not isinstance(data, t.Mapping):
+        return Entry()
+    return Entry(_token_from(data.get("token")), _failure_from(data.get("failure")))
+
+
+def _token_from(data: t.Any) -> Token | None:
+    try:
+        token = Token(**{**data, "source": "cache"})
+    except TypeError:
+        return None
+    texts = isinstance(token.access_token, str) and token.access_token and isinstance(token.token_type, str)
+    numbers = all(_is_number(value) for value in (token.expires_at, token.issued_at))
+    return token if texts and numbers and isinstance(token.extra, dict) else None
+
+
+def _failure_from(data: t.Any) -> Failure | None:
+    try:
+        failure = Failure(**data)
+    except TypeError:
+        return None
+    right = isinstance(failure.message, str) and _is_number(failure.recorded_at) and _is_number(failure.retry_at)
+    return failure if right else None
+
+
+def _is_number(value: t.Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)

@@ -1,0 +1,92 @@
+# Copyright (c) 2026, TrackOps founders
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The boundary to ansible: options as ansible finds them become requests, and our errors become ansible's.
+
+Used by the lookups and, through the vendor's lookup, by the actions, so that both find the same values in the same places.
+"""
+
+from __future__ import annotations
+
+import os
+import typing as t
+
+from ansible.errors import AnsibleLookupError, AnsibleOptionsError
+from ansible.plugins.lookup import LookupBase
+from ansible.utils.display import Display
+
+from .errors import OptionError, TokenError
+from .events import Listener
+from .model import Request
+from .options import Surroundings, request_from
+from .output import present
+from .ports import Ports
+from .resolver import Resolver
+from .settings import as_mapping, without_empty_environment
+
+__all__ = ("TokenLookup", "read_text", "surroundings")
+
+display = Display()
+
+
+def read_text(path: str) -> str:
+    """The text of a file; raises OSError."""
+    with open(path, encoding="utf-8") as file:
+        return file.read()
+
+
+def surroundings() -> Surroundings:
+    """This process's environment, home directory and files."""
+    return Surroundings(os.environ, os.environ.get("HOME") or os.path.expanduser("~"), read_text)
+
+
+class TokenLookup(LookupBase):  # type: ignore[misc]
+    """A lookup that gives tokens; a subclass only says of which vendor."""
+
+    vendor: str
+
+    def run(self, terms: list[t.Any], variables: t.Any = None, **kwargs: t.Any) -> list[t.Any]:
+        try:
+            values = self.resolved_options(variables, kwargs)
+            paths: list[str | None] = [*_paths(terms)] or [None]
+            requests = [request_from(self.vendor, path, values, surroundings=surroundings()) for path in paths]
+            return _present_all(requests, values)
+        except OptionError as exc:
+            raise AnsibleOptionsError(exc.message) from None
+        except TokenError as exc:
+            # "from exc" would print the texts of its causes too, with whatever they hold.
+            raise AnsibleLookupError(exc.message) from None
+
+    def resolved_options(self, variables: t.Any, direct: dict[str, t.Any]) -> dict[str, t.Any]:
+        """The values of all options: direct, variables, environment, ini, default; templates in variables are resolved."""
+        with without_empty_environment():
+            self.set_options(var_options=variables, direct=direct)
+        values = {name: self._untemplated(value) for name, value in self.get_options().items()}
+        for name in ("credential_fields", "extra_parameters", "request_headers", "vendors"):
+            values[name] = as_mapping(name, values.get(name), read_file=read_text)
+        return values
+
+    def _untemplated(self, value: t.Any) -> t.Any:
+        if isinstance(value, str) and "{{" in value and self._templar is not None:
+            return self._templar.template(value)
+        return value
+
+
+def _paths(terms: list[t.Any]) -> list[str]:
+    if not all(isinstance(term, str) for term in terms):
+        raise OptionError("The terms have to be paths in Vault, as strings.")
+    return list(terms)
+
+
+def _present_all(requests: list[Request], values: dict[str, t.Any]) -> list[t.Any]:
+    with Listener(display, audit_log=values.get("audit_log")) as listener:
+        ports = Ports(warn=display.warning, event=listener)
+        resolver = Resolver(ports)
+        return [
+            present(
+                resolver.token(request), values["output"],
+                vendor=request.vendor.name, scheme=request.vendor.authorization_scheme, now=ports.clock(),
+            )
+            for request in requests
+        ]

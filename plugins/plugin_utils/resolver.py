@@ -1,0 +1,372 @@
+# Copyright (c) 2026, TrackOps founders
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The straight line: request -> cache hit? -> token; else lock, look again, Vault, vendor, cache."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import hmac
+import os
+import typing as t
+from dataclasses import dataclass, replace
+
+from .crypto import Keys, canonical, derive
+from .entries import entry_from_dict, entry_to_dict, token_facts
+from .errors import TokenError, VaultError, VendorError
+from .file_cache import FileStore, default_path
+from .freshness import Verdict, judge, still_valid
+from .model import CacheOptions, Entry, Failure, Request, Token
+from .oauth import Grant, build_request, check_endpoint, credentials, grants
+from .ports import Event, Ports
+
+if t.TYPE_CHECKING:
+    from .vault.client import Secret
+    from .vault_session import VaultSession
+
+__all__ = ("Resolver", "open_store", "token_keys")
+
+_LOCK_SLACK = 60.0
+_LONGEST_RETRY_AFTER = 300.0
+# What may pass by itself; whoever asks next in the same run is told without a new attempt.
+_PASSING_VAULT = ("unreachable", "tls", "sealed", "unavailable")
+
+
+def open_store(options: CacheOptions, *, warn: t.Callable[[str], None]) -> FileStore:
+    """The file cache of *options*; with C(cache=none) one that keeps nothing."""
+    if options.kind == "none":
+        return _NoStore("", warn=warn)
+    return FileStore(options.path or default_path(os.environ), warn=warn)
+
+
+class _NoStore(FileStore):
+    """No cache: nothing is kept, nobody waits."""
+
+    def user_key(self) -> bytes:
+        return b"\0" * 32
+
+    def read(self, keys: Keys) -> dict[str, t.Any] | None:
+        return None
+
+    def write(self, keys: Keys, header: dict[str, t.Any], data: dict[str, t.Any]) -> bool:
+        return False
+
+    def headers(self) -> t.Iterator[tuple[str, dict[str, t.Any]]]:
+        return iter(())
+
+    def sweep(self) -> None:
+        """Nothing is left behind."""
+
+    def _lockable(self) -> bool:
+        return False
+
+    def _acquire(self, name: str) -> int | None:
+        return None
+
+
+def token_keys(request: Request, user_key: bytes) -> Keys:
+    """The keys of the cache entry for *request*."""
+    return derive(user_key, request.vault.identity_secret(), token_facts(request))
+
+
+class Resolver:
+    """Gives tokens; one for all requests of a process, so that a loop derives its keys from one reading of the user's key."""
+
+    def __init__(self, ports: Ports) -> None:
+        self._ports = ports
+        self._stores: dict[CacheOptions, FileStore] = {}
+
+    def token(self, request: Request) -> Token:
+        """A token with the life that the request asks for, from the cache or the vendor.
+
+        :raises TokenError: there is none; the message names the vendor and the Vault path.
+        """
+        check_endpoint(request.vendor, allow_http=request.http.allow_http)
+        try:
+            return _Attempt(request, self.store(request.cache), self._ports).token()
+        except VaultError as exc:
+            name = request.vendor.name
+            message = exc.message if exc.message.startswith(f"{name}: ") else f"{name}: {exc.message}"
+            raise VaultError(message, kind=exc.kind) from None
+
+    def known(self, request: Request) -> Entry:
+        """What the cache holds for *request*; asks nobody."""
+        store = self.store(request.cache)
+        return entry_from_dict(store.read(token_keys(request, store.user_key())))
+
+    def store(self, options: CacheOptions) -> FileStore:
+        if options not in self._stores:
+            self._stores[options] = open_store(options, warn=self._ports.warn)
+        return self._stores[options]
+
+
+@dataclass
+class _Attempt:
+    """One caller's way to one token."""
+
+    request: Request
+    store: FileStore
+    ports: Ports
+
+    def __post_init__(self) -> None:
+        self.started = self.ports.clock()
+        self._clock_started = self.ports.monotonic()
+        self.keys = token_keys(self.request, self.store.user_key())
+        self._seen_version = ""
+
+    def token(self) -> Token:
+        entry = self._read()
+        verdict = self._judge(entry)
+        if verdict is Verdict.FRESH:
+            return self._hit(entry)
+        if verdict is Verdict.AGING:
+            return self._renew_ahead(entry)
+        why = "no entry" if entry.token is None else verdict.value
+        with self._lock():
+            entry = self._read()
+            if self._judge(entry) in (Verdict.FRESH, Verdict.AGING):
+                return self._hit(entry, "shared")
+            return self._renew(entry, why)
+
+    def _renew_ahead(self, entry: Entry) -> Token:
+        """One caller renews, the rest go on with the token that is still good."""
+        if self._recalled(entry.failure) is not None or self._refused_lately(entry.failure):
+            return self._hit(entry)
+        with self.store.try_lock(self.keys.name) as mine:
+            if not mine:
+                return self._hit(entry)
+            entry = self._read()
+            if self._judge(entry) is not Verdict.AGING:
+                return self._hit(entry, "shared") if entry.token else self._renew(entry, "gone")
+            return self._renew(entry, "last fifth of its lifetime")
+
+    def _renew(self, entry: Entry, why: str) -> Token:
+        """Get a new token; the lock is held. While the old one is valid, it serves where that fails."""
+        try:
+            recalled = self._recalled(entry.failure)
+            if recalled is not None:
+                raise recalled
+            return self._obtain(entry, why)
+        except (VendorError, VaultError) as exc:
+            if not still_valid(entry.token, self.request.freshness, now=self.ports.clock()):
+                raise
+            token = t.cast(Token, entry.token)
+            left = int(token.seconds_left(self.ports.clock()))
+            self.ports.warn(f"{exc.message} Until then the token that is still valid for {left} s is used.")
+            self._tell("served_stale", token, reason=exc.message)
+            return token
+
+    def _obtain(self, entry: Entry, why: str) -> Token:
+        from .vault_session import VaultSession
+
+        session = VaultSession(self.request, self.store, self.ports)
+        try:
+            if self.request.cache.kind == "vault":
+                token = self._obtain_shared(entry, session, why)
+            else:
+                token = self._fetch(entry, session, why)
+        except (VendorError, VaultError) as exc:
+            self._remember(entry, exc)
+            raise
+        self._write(Entry(replace(token, source="cache")))
+        if token.lifetime < self.request.freshness.min_ttl:
+            self.ports.warn(
+                f"{self.request.vendor.name}: the token for {self.request.where} lives for {int(token.lifetime)} s only, less than "
+                f"min_ttl ({self.request.freshness.min_ttl:g} s)."
+            )
+        return token
+
+    def _obtain_shared(self, entry: Entry, session: VaultSession, why: str) -> Token:
+        from .shared_cache import SharedCache
+
+        shared = SharedCache(self.request, session, self.ports)
+
+        def look(theirs: Entry) -> Token | None:
+            if self._judge(theirs) in (Verdict.FRESH, Verdict.AGING) and theirs.token != entry.token:
+                return theirs.token
+            recalled = self._recalled(theirs.failure)
+            if recalled is not None:
+                raise recalled
+            return None
+
+        try:
+            found = shared.claim(look)
+        except VaultError as exc:
+            if exc.kind != "denied":
+                raise
+            self.ports.warn(f"{exc.message} Until then tokens are not shared with other controllers.")
+            return self._fetch(entry, session, why)
+        if isinstance(found, Token):
+            self._tell("shared", found, reason="another controller")
+            return found
+        theirs = found.entry
+        newest = theirs if theirs.token is not None else entry
+        try:
+            token = self._fetch(newest, session, why)
+        except (VendorError, VaultError) as exc:
+            with contextlib.suppress(VaultError):
+                shared.settle(found, replace(theirs, failure=self._failure(exc)))
+            raise
+        shared.settle(found, Entry(token))
+        return token
+
+    def _fetch(self, entry: Entry, session: VaultSession, why: str) -> Token:
+        """Read the credentials and ask the vendor; once more where the credentials changed in Vault meanwhile."""
+        secret = session.secret()
+        version = self._version(secret)
+        if self._refused_lately(entry.failure) and entry.failure and entry.failure.secret_version == version:
+            self._tell("remembered", entry.token, reason=entry.failure.message)
+            raise _as_error(entry.failure)
+        try:
+            return self._ask(entry, secret, version, session, why)
+        except VendorError as exc:
+            if exc.kind != "refused":
+                raise
+            again = session.secret()
+            if self._version(again) == version:
+                raise
+            return self._ask(Entry(), again, self._version(again), session, "the secret has changed in Vault")
+
+    def _ask(self, entry: Entry, secret: Secret, version: str, session: VaultSession, why: str) -> Token:
+        self._seen_version = version
+        fields = credentials(self.request, secret.data)
+        old = entry.token if entry.token and entry.token.secret_version == version else None
+        ways = grants(self.request.vendor, fields, refresh_token=old.refresh_token if old else None)
+        for position, way in enumerate(ways):
+            last = position == len(ways) - 1
+            kept = old is not None and way.fields.get("refresh_token") == old.refresh_token
+            try:
+                token = self._send(way, fields, version, entry if kept else None)
+            except VendorError as exc:
+                if last or not exc.sent:
+                    raise
+                self._tell("failed", None, reason=f"{way.grant_type}: {exc.message}")
+                continue
+            if way.grant_type == "refresh_token" and token.refresh_token is None:
+                # RFC 6749 6: no new refresh token means that the old one stays good.
+                token = replace(token, refresh_token=way.fields["refresh_token"])
+            token = self._store_rotated(token, secret, session)
+            self._tell("refreshed" if way.grant_type == "refresh_token" else "fetched", token, reason=why)
+            return token
+        raise VendorError(f"{self.request.vendor.name}: there is no way to ask for a token for {self.request.where}.")
+
+    def _send(self, way: Grant, fields: dict[str, str], version: str, spent: Entry | None) -> Token:
+        """Ask with one grant.
+
+        :arg spent: the entry whose refresh token this is. It leaves the cache before it is used: whoever comes after a killed
+            process must not use it again, as a rotating vendor takes that for theft.
+        """
+        from .asking import ask
+        from .discovery import discovered, signed_assertion
+
+        until = self.ports.monotonic() + self.request.http.deadline
+        vendor = discovered(self.request, ports=self.ports, until=until)
+        request = build_request(
+            vendor, way, fields, assertion=lambda: signed_assertion(vendor, fields, now=self.ports.clock())
+        )
+        if spent is not None and spent.token is not None:
+            self._write(replace(spent, token=replace(spent.token, refresh_token=None)))
+        try:
+            return ask(self.request, request, way, ports=self.ports, until=until, secret_version=version)
+        except VendorError as exc:
+            if spent is not None and not exc.sent:
+                self._write(spent)
+            raise
+
+    def _store_rotated(self, token: Token, secret: Secret, session: VaultSession) -> Token:
+        """Put a new refresh token back into Vault, where the vendor's credentials are nothing but one."""
+        if self.request.vendor.grant_type not in ("authorization_code", "refresh_token") or not token.refresh_token:
+            return token
+        from .rotation import store_refresh_token
+
+        version = store_refresh_token(self.request, token.refresh_token, secret, session=session, ports=self.ports)
+        return replace(token, secret_version=version) if version else token
+
+    def _version(self, secret: Secret) -> str:
+        """What tells one state of the secret from the next: KV v2's version; for v1 a keyed digest, which betrays nothing."""
+        if secret.version is not None:
+            return str(secret.version)
+        return "v1:" + hmac.new(self.keys.fernet, canonical(secret.data), hashlib.sha256).hexdigest()[:16]
+
+    # What the cache holds
+
+    def _read(self) -> Entry:
+        return entry_from_dict(self.store.read(self.keys))
+
+    def _write(self, entry: Entry) -> None:
+        expires_at = entry.token.expires_at if entry.token else self.ports.clock() + self.request.cache.failure_ttl
+        header = {"kind": "token", "vendor": self.request.vendor.name, "path": self.request.where, "expires_at": int(expires_at)}
+        self.store.write(self.keys, header, entry_to_dict(entry))
+
+    def _judge(self, entry: Entry) -> Verdict:
+        return judge(entry.token, self.request.freshness, now=self.ports.clock(), started=self.started)
+
+    def _lock(self) -> t.ContextManager[bool]:
+        patience = self.request.http.deadline + self.request.vault.timeout + _LOCK_SLACK
+        return self.store.lock(
+            self.keys.name, timeout=patience, monotonic=self.ports.monotonic, sleep=self.ports.sleep
+        )
+
+    def _hit(self, entry: Entry, name: str = "hit") -> Token:
+        token = t.cast(Token, entry.token)
+        self._tell(name, token)
+        return token
+
+    # What went wrong before
+
+    def _recalled(self, failure: Failure | None) -> TokenError | None:
+        """A failure that may pass, for those who should not try again: who asked before it, in the same run, or too early."""
+        if failure is None or failure.refused:
+            return None
+        now = self.ports.clock()
+        if not 0 <= now - failure.recorded_at < max(self.request.cache.failure_ttl, failure.retry_at - failure.recorded_at):
+            return None
+        asked_before = failure.recorded_at >= self.started
+        same_run = failure.run == self.ports.run and now - failure.recorded_at < self.request.cache.failure_ttl
+        if not (asked_before or same_run or now < failure.retry_at):
+            return None
+        self._tell("remembered", None, reason=failure.message)
+        return _as_error(failure)
+
+    def _refused_lately(self, failure: Failure | None) -> bool:
+        """Whether the vendor refused the credentials within C(failure_ttl)."""
+        if failure is None or not failure.refused:
+            return False
+        return 0 <= self.ports.clock() - failure.recorded_at < self.request.cache.failure_ttl
+
+    def _remember(self, entry: Entry, exc: VendorError | VaultError) -> None:
+        if isinstance(exc, VaultError) and exc.kind not in _PASSING_VAULT:
+            return  # cheap to find out again, and right at once when it is mended
+        if entry.failure is not None and entry.failure.message == exc.message and self._refused_lately(entry.failure):
+            return  # the same refusal told again must not live longer for that
+        latest = self._read()
+        self._write(replace(latest, failure=self._failure(exc)))
+        self._tell("failed", None, reason=exc.message)
+
+    def _failure(self, exc: VendorError | VaultError) -> Failure:
+        now = self.ports.clock()
+        if isinstance(exc, VaultError):
+            return Failure(exc.message, f"vault:{exc.kind}", now, run=self.ports.run)
+        wait = min(exc.retry_after or 0.0, _LONGEST_RETRY_AFTER)
+        return Failure(
+            exc.message, exc.kind, now, secret_version=self._seen_version, run=self.ports.run,
+            retry_at=now + wait if wait else 0.0, status=exc.status, code=exc.code,
+        )
+
+    def _tell(self, name: str, token: Token | None, *, reason: str = "") -> None:
+        self.ports.event(
+            Event(
+                name, self.request.vendor.name, self.request.where, reason=reason,
+                seconds=self.ports.monotonic() - self._clock_started,
+                expires_at=token.expires_at if token else None,
+                fingerprint=token.fingerprint if token else "", key=self.keys.name,
+            )
+        )
+
+
+def _as_error(failure: Failure) -> TokenError:
+    if failure.kind.startswith("vault:"):
+        return VaultError(failure.message, kind=failure.kind.partition(":")[2])
+    return VendorError(failure.message, failure.kind, status=failure.status, code=failure.code)
