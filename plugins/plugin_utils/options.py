@@ -16,7 +16,7 @@ from .oauth import needed_fields
 from .vault.options import VaultOptions
 from .vendors import built_in
 
-__all__ = ("Surroundings", "describe_vendor", "request_from")
+__all__ = ("Surroundings", "cache_options", "describe_vendor", "request_from")
 
 Values = t.Mapping[str, t.Any]
 
@@ -52,7 +52,7 @@ def request_from(plugin: str, path: str | None, values: Values, *, surroundings:
     )
     return Request(
         vendor=vendor, secret=_secret(vendor, path.strip("/"), values), vault=vault, freshness=_freshness(vendor, values),
-        http=_http(vendor, values), cache=_cache(values),
+        http=_http(vendor, values), cache=cache_options(values),
     )
 
 
@@ -63,6 +63,9 @@ def describe_vendor(plugin: str, values: Values) -> Vendor:
     if plugin == "oauth2":
         given = {name: values[name] for name in _VENDOR_OPTIONS if values.get(name) not in (None, "")}
         changes.update(_only_vendor_fields(vendor, given))
+    elif values.get("client_auth") and vendor.client_auth in ("basic", "basic_raw"):
+        # Trackunit: servers differ in whether they want RFC 6749 2.3.1; its variant v2 has no Basic header and does not mind.
+        changes["client_auth"] = str(values["client_auth"])
     if values.get("authorization_scheme") is not None:
         changes["authorization_scheme"] = str(values["authorization_scheme"]).strip()
     changes["parameters"] = {**vendor.parameters, **_parameters(vendor, values)}
@@ -161,7 +164,8 @@ def _http(vendor: Vendor, values: Values) -> HttpOptions:
     return HttpOptions(allow_http=bool(values.get("allow_http")), **given)
 
 
-def _cache(values: Values) -> CacheOptions:
+def cache_options(values: Values) -> CacheOptions:
+    """Where tokens are kept."""
     failure_ttl = values.get("failure_ttl")
     return CacheOptions(
         kind=str(values.get("cache") or "file"), path=str(values.get("cache_path") or ""),

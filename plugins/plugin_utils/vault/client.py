@@ -13,12 +13,12 @@ hvac is imported when a :class:`VaultClient` is made, never when this file is.
 from __future__ import annotations
 
 import contextlib
-import os
 import sys
 import time
 import typing as t
 import warnings
 from dataclasses import dataclass, field
+from pathlib import Path
 from urllib.parse import quote
 
 from ..errors import OptionError, VaultError
@@ -278,10 +278,11 @@ class VaultClient:
 
     def kv2_list(self, mount: str, path: str) -> list[str]:
         """The names below *path*, those that end with ``/`` are folders; empty when there is nothing."""
-        full = f"{checked_path('cache_vault_mount', mount)}/metadata/{checked_path('cache_vault_path', path)}"
+        # Policies name a folder with its slash, which Vault adds to such a request by itself.
+        full = f"{checked_path('cache_vault_mount', mount)}/metadata/{checked_path('cache_vault_path', path)}/"
         try:
             # As a GET with list=true: some proxies refuse the LIST verb.
-            answer = self._request("get", full + "/", params={"list": "true"})
+            answer = self._request("get", full, params={"list": "true"})
         except _Refusal as refusal:
             if refusal.status == 404:
                 return []
@@ -314,14 +315,14 @@ class VaultClient:
             ) from None
         options = self._options
         ca_cert = options.ca_cert
-        if options.validate_certs and ca_cert and not os.path.exists(ca_cert):
+        if options.validate_certs and ca_cert and not Path(ca_cert).exists():
             raise OptionError(f"ca_cert {ca_cert} does not exist (ANSIBLE_HASHI_VAULT_CA_CERT, VAULT_CACERT).")
         session = _session(self._retry(), refuse_redirect=self._refuse_redirect)
         # On the session, because hvac prefers what a session has to its own arguments.
         session.verify = (ca_cert or True) if options.validate_certs else False
         session.proxies = dict(options.proxies or {})
         if options.auth_method == "cert":
-            if not os.path.exists(options.cert_auth_public_key or ""):
+            if not Path(options.cert_auth_public_key or "").is_file():
                 raise OptionError(f"cert_auth_public_key {options.cert_auth_public_key} does not exist.")
             # For all requests, not for the login alone: Vault asks for the certificate again when the token is renewed.
             session.cert = (options.cert_auth_public_key, options.cert_auth_private_key)
@@ -483,29 +484,13 @@ class VaultClient:
 
     def _general(self, refusal: _Refusal) -> VaultError | None:
         """The error for what concerns any request: who answers, and in which state it is."""
-        if refusal.says("client sent an http request to an https server"):
-            return VaultError(f"{self._place} speaks TLS only: begin url with https:// (VAULT_ADDR).", "tls")
-        if refusal.status == 503 and (refusal.says("sealed") or refusal.says("not yet initialized")):
+        if refusal.status == 503 and refusal.says("sealed"):
             return self._sealed()
-        if refusal.status == 501 or refusal.says("not initialized"):
-            return VaultError(f"{self._place} is not initialised. An operator has to initialise and unseal it first.", "sealed")
-        if refusal.status == 429:
-            wait = f" for {refusal.retry_after:.0f} s" if refusal.retry_after else ""
-            return VaultError(f"{self._place} refuses more requests{wait}: its rate limit is reached (429). Try again later.", "unavailable")
-        if refusal.status == 407:
-            return VaultError(f"the proxy before {self._place} wants a login (407). Check proxies.", "unreachable")
-        if refusal.status == 412:
-            return VaultError(f"{self._place} is a replica that is not up to date yet (412). Try again, or set retries.", "unavailable")
-        if not refusal.from_vault:
-            return VaultError(
-                f"what answers at {self._place} with status {refusal.status} is not Vault, rather a proxy or another service."
-                " Check url (VAULT_ADDR) and proxies.",
-                "unavailable",
-            )
-        if refusal.status in (500, 502, 503, 504):
-            return VaultError(
-                f"{self._place} cannot serve now: status {refusal.status}{self._said(refusal)}. Try again later, or set retries.", "unavailable"
-            )
+        for applies, kind, text in _STATES:
+            if applies(refusal):
+                wait = f" for {refusal.retry_after:.0f} s" if refusal.retry_after else ""
+                said = self._said(refusal)
+                return VaultError(self._place + text.format(status=refusal.status, said=said, wait=wait), kind)
         return None
 
     def _sealed(self) -> VaultError:
@@ -513,7 +498,7 @@ class VaultClient:
         with contextlib.suppress(_Refusal, VaultError):
             state = self._request("get", "sys/seal-status")
         if state.get("initialized") is False:
-            return VaultError(f"{self._place} is not initialised. An operator has to initialise and unseal it first.", "sealed")
+            return VaultError(f"{self._place}{_NOT_INITIALISED}", "sealed")
         return VaultError(f"{self._place} is sealed. An operator has to unseal it first.", "sealed")
 
     def _said(self, refusal: _Refusal) -> str:
@@ -529,6 +514,39 @@ class VaultClient:
         kind, text = _why_no_answer(exc, timeout=self._options.timeout)
         return OptionError(f"{self._place}: {text}") if kind == "option" else VaultError(f"{self._place} {text}", kind)
 
+
+_NOT_INITIALISED = " is not initialised. An operator has to initialise and unseal it first."
+
+# What an answer says about whoever gave it, whatever was asked: the first that applies.
+_STATES: tuple[tuple[t.Callable[[_Refusal], bool], str, str], ...] = (
+    (
+        lambda refusal: refusal.says("client sent an http request to an https server"),
+        "tls",
+        " speaks TLS only: begin url with https:// (VAULT_ADDR).",
+    ),
+    (lambda refusal: refusal.status == 501 or refusal.says("not initialized"), "sealed", _NOT_INITIALISED),
+    (
+        lambda refusal: refusal.status == 429,
+        "unavailable",
+        " refuses more requests{wait}: its rate limit is reached (429). Try again later.",
+    ),
+    (lambda refusal: refusal.status == 407, "unreachable", ": the proxy before it wants a login (407). Check proxies."),
+    (
+        lambda refusal: refusal.status == 412,
+        "unavailable",
+        " is a replica that is not up to date yet (412). Try again, or set retries.",
+    ),
+    (
+        lambda refusal: not refusal.from_vault,
+        "unavailable",
+        ": the answer (status {status}) is not Vault's, but of a proxy or another service. Check url (VAULT_ADDR) and proxies.",
+    ),
+    (
+        lambda refusal: refusal.status in (500, 502, 503, 504),
+        "unavailable",
+        " cannot serve now: status {status}{said}. Try again later, or set retries.",
+    ),
+)
 
 _LOGIN_ADVICE: t.Mapping[str, tuple[str, ...]] = {
     "userpass": ("username", "password"),
@@ -672,39 +690,47 @@ def _retry_class(retried: t.Callable[[str], None]) -> t.Any:
 
 
 def _why_no_answer(exc: Exception, *, timeout: float) -> tuple[str, str]:
-    """Kind of error and the sentence for it."""
+    """Kind of error and the sentence for it: the first kind of cause that is found in *exc*."""
+    causes = _causes(exc)
+    for wanted, kind, sentence in _no_answer_table():
+        for cause in causes:
+            if isinstance(cause, wanted):
+                text = sentence if isinstance(sentence, str) else sentence(cause, causes)
+                return kind, text.replace("{timeout}", f"{timeout:g}")
+    return "unavailable", _broken_off(exc, causes)
+
+
+_Sentence: t.TypeAlias = "str | t.Callable[[BaseException, list[BaseException]], str]"
+
+
+def _no_answer_table() -> tuple[tuple[tuple[type[BaseException], ...], str, _Sentence], ...]:
     import ssl
 
     from requests import exceptions as failures
     from urllib3 import exceptions as inner
 
-    causes = _causes(exc)
-    proxy = any(isinstance(cause, (failures.ProxyError, inner.ProxyError)) for cause in causes)
-    if proxy:
-        return "unreachable", "cannot be reached through the proxy. Check proxies (ANSIBLE_HASHI_VAULT_PROXIES, https_proxy)."
-    for cause in causes:
-        if isinstance(cause, ssl.SSLCertVerificationError):
-            return "tls", _untrusted(cause)
-    if any(isinstance(cause, (failures.SSLError, ssl.SSLError, inner.SSLError)) for cause in causes):
-        return "tls", _tls_trouble(causes)
-    if any(isinstance(cause, (failures.ReadTimeout, inner.ReadTimeoutError)) for cause in causes):
-        return "unreachable", f"did not answer within {timeout:g} s. Try again, or raise timeout (ANSIBLE_HASHI_VAULT_TIMEOUT)."
-    if any(isinstance(cause, (failures.ConnectTimeout, inner.ConnectTimeoutError)) for cause in causes) and not any(
-        isinstance(cause, (ConnectionError, inner.NewConnectionError)) for cause in causes
-    ):
-        return "unreachable", f"cannot be reached: no connection within {timeout:g} s. Check url (VAULT_ADDR) and the network."
-    if any(isinstance(cause, (failures.InvalidHeader, UnicodeError)) for cause in causes):
-        return "option", "the token or another login value has characters that cannot be sent. Check it for line ends."
-    if isinstance(exc, (failures.InvalidURL, failures.MissingSchema, failures.InvalidSchema, failures.InvalidProxyURL)):
-        return "option", "its address or the proxy's is not a valid URL. Check url (VAULT_ADDR) and proxies."
-    if isinstance(exc, failures.TooManyRedirects):
-        return "unavailable", "redirects without end. Check url (VAULT_ADDR) and what stands before Vault."
-    if isinstance(exc, failures.ConnectionError):
-        return "unreachable", f"cannot be reached: {_socket_trouble(causes)}. Check that it runs, and url (VAULT_ADDR)."
-    if isinstance(exc, OSError) and not isinstance(exc, failures.RequestException):
+    late = "did not answer within {timeout} s. Try again, or raise timeout (ANSIBLE_HASHI_VAULT_TIMEOUT)."
+    far = "cannot be reached: no connection within {timeout} s. Check url (VAULT_ADDR) and the network."
+    endless = "redirects without end. Check url (VAULT_ADDR) and what stands before Vault."
+    proxy = "cannot be reached through the proxy. Check proxies (ANSIBLE_HASHI_VAULT_PROXIES, https_proxy)."
+    letters = "the token or another login value has characters that cannot be sent. Check it for line ends."
+    address = "its address or the proxy's is not a valid URL. Check url (VAULT_ADDR) and proxies."
+    return (
+        ((failures.ProxyError, inner.ProxyError), "unreachable", proxy),
+        ((ssl.SSLCertVerificationError,), "tls", _untrusted),
+        ((failures.SSLError, ssl.SSLError, inner.SSLError), "tls", _tls_trouble),
+        ((failures.ReadTimeout, inner.ReadTimeoutError), "unreachable", late),
+        # In urllib3 1.26 this is a kind of ConnectTimeoutError.
+        ((inner.NewConnectionError, ConnectionError), "unreachable", _socket_trouble),
+        ((failures.ConnectTimeout, inner.ConnectTimeoutError), "unreachable", far),
+        ((failures.InvalidHeader, UnicodeError), "option", letters),
+        ((failures.InvalidURL, failures.MissingSchema, failures.InvalidSchema, failures.InvalidProxyURL), "option", address),
+        ((failures.TooManyRedirects,), "unavailable", endless),
+        ((failures.ConnectionError,), "unreachable", _socket_trouble),
+        ((failures.RequestException, inner.HTTPError), "unavailable", _broken_off),
         # requests says so for a CA file or a client certificate that it cannot read.
-        return "tls", "cannot be asked: a certificate or key file is missing or unreadable. Check ca_cert and cert_auth_*."
-    return "unavailable", f"broke off its answer ({type(exc).__name__}). Try again, or set retries."
+        ((OSError,), "tls", "cannot be asked: a certificate or key file is missing or unreadable. Check ca_cert and cert_auth_*."),
+    )
 
 
 def _causes(exc: BaseException) -> list[BaseException]:
@@ -720,7 +746,7 @@ def _causes(exc: BaseException) -> list[BaseException]:
     return found
 
 
-def _untrusted(cause: t.Any) -> str:
+def _untrusted(cause: t.Any, _causes: list[BaseException]) -> str:
     reason = scrub(str(cause.verify_message or "verification failed"), ())
     name_differs = "mismatch" in reason.lower() or "not valid for" in reason.lower()
     if name_differs:
@@ -733,7 +759,7 @@ def _untrusted(cause: t.Any) -> str:
     )
 
 
-def _tls_trouble(causes: list[BaseException]) -> str:
+def _tls_trouble(_cause: BaseException, causes: list[BaseException]) -> str:
     text = " ".join(str(getattr(cause, "reason", None) or "") for cause in causes).upper()
     if "WRONG_VERSION_NUMBER" in text or "RECORD_LAYER" in text or "HTTP_REQUEST" in text:
         return "does not speak TLS: begin url with http:// if that is meant (VAULT_ADDR)."
@@ -746,17 +772,26 @@ def _tls_trouble(causes: list[BaseException]) -> str:
     return "failed at TLS. Check url (VAULT_ADDR), ca_cert (VAULT_CACERT) and what stands between here and Vault."
 
 
-def _socket_trouble(causes: list[BaseException]) -> str:
+def _socket_trouble(_cause: BaseException, causes: list[BaseException]) -> str:
+    return f"cannot be reached: {_socket_reason(causes)}. Check that it runs, and url (VAULT_ADDR)."
+
+
+def _socket_reason(causes: list[BaseException]) -> str:
     import socket
 
+    reasons: tuple[tuple[type[BaseException], str], ...] = (
+        (socket.gaierror, "its host name does not resolve"),
+        (ConnectionRefusedError, "connection refused"),
+        (ConnectionResetError, "the connection was reset"),
+        (BrokenPipeError, "the connection was reset"),
+    )
     for cause in causes:
-        if isinstance(cause, socket.gaierror) or type(cause).__name__ == "NameResolutionError":
-            return "its host name does not resolve"
-        if isinstance(cause, ConnectionRefusedError):
-            return "connection refused"
-        if isinstance(cause, (ConnectionResetError, BrokenPipeError)):
-            return "the connection was reset"
-    for cause in causes:
-        if isinstance(cause, OSError) and cause.errno and cause.strerror:
-            return cause.strerror.lower()
-    return "the connection broke"
+        for kind, reason in reasons:
+            if isinstance(cause, kind):
+                return reason
+    named = [cause.strerror.lower() for cause in causes if isinstance(cause, OSError) and cause.errno and cause.strerror]
+    return named[0] if named else "the connection broke"
+
+
+def _broken_off(cause: BaseException, _causes: list[BaseException]) -> str:
+    return f"broke off its answer ({type(cause).__name__}). Try again, or set retries."

@@ -1,0 +1,107 @@
+# Copyright (c) 2026, TrackOps founders
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""C(api_request): C(ansible.builtin.uri) with a vendor's token, renewed once where the API refuses it."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible.errors import AnsibleActionFail
+
+from ..plugin_utils.action_base import Resolved, TokenAction
+
+_URI = "ansible.builtin.uri"
+# With a token these would replace it, or have no meaning.
+_CLASHES = ("url_username", "user", "url_password", "password", "force_basic_auth", "use_gssapi", "use_netrc")
+_OPTIONS_OF_URI = frozenset((
+    "attributes", "attr", "body", "body_format", "ca_path", "ciphers", "client_cert", "client_key", "creates", "decompress", "dest",
+    "follow_redirects", "force", "group", "headers", "http_agent", "method", "mode", "owner", "remote_src", "removes",
+    "return_content", "selevel", "serole", "setype", "seuser", "src", "status_code", "timeout", "unix_socket",
+    "unredirected_headers", "unsafe_writes", "url", "use_proxy", "validate_certs",
+))
+_REFUSED = 401
+
+
+class ActionModule(TokenAction):
+    def run(self, tmp: None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
+        result: dict[str, t.Any] = super().run(tmp, task_vars)
+        variables = task_vars or {}
+        request, wanted = _split(self._task.args)
+        if self._task.check_mode:
+            return {**result, "changed": False, "skipped": True, "msg": "An API is not called in check mode."}
+        had = self._one(wanted, variables)
+        answer = self._send(request, had, variables)
+        if answer.get("status") == _REFUSED and _REFUSED not in _expected(request):
+            fresh = self._one({**wanted, "refused": had.details()["access_token"]}, variables)
+            if fresh.details()["access_token"] != had.details()["access_token"]:
+                answer = self._send(request, fresh, variables)
+                answer["token_renewed"] = True
+        result.update(answer)
+        return result
+
+    def _one(self, wanted: dict[str, t.Any], variables: dict[str, t.Any]) -> Resolved:
+        resolved = self.resolve_many([wanted], variables)[0]
+        if resolved.error:
+            raise AnsibleActionFail(resolved.error)
+        return resolved
+
+    def _send(self, request: dict[str, t.Any], had: Resolved, variables: dict[str, t.Any]) -> dict[str, t.Any]:
+        details = had.details()
+        task = self._task.copy()
+        headers = {**(request.get("headers") or {}), "Authorization": details["authorization"]}
+        task.args = {
+            **request,
+            "headers": headers,
+            # The header goes to the host that the task names, not where that redirects to.
+            "unredirected_headers": [*(request.get("unredirected_headers") or []), "Authorization"],
+            "use_netrc": False,  # its password would replace our header
+            # Without a user name uri does nothing with a password, except to keep its value out of all that it returns and logs.
+            "url_password": details["access_token"],
+        }
+        uri = self._shared_loader_obj.action_loader.get(
+            _URI, task=task, connection=self._connection, play_context=self._play_context, loader=self._loader,
+            templar=self._templar, shared_loader_obj=self._shared_loader_obj,
+        )
+        answer: dict[str, t.Any] = uri.run(task_vars=variables)
+        answer.pop("invocation", None)
+        cleaned: dict[str, t.Any] = _without(answer, details["access_token"])
+        return cleaned
+
+
+def _split(args: dict[str, t.Any]) -> tuple[dict[str, t.Any], dict[str, t.Any]]:
+    """The arguments of uri, and those that say which token; C(vault) holds the Vault options, whose names uri has too."""
+    clash = next((name for name in _CLASHES if name in args), None)
+    if clash:
+        raise AnsibleActionFail(f"api_request does not take '{clash}': the token is the authorization.")
+    if not args.get("url"):
+        raise AnsibleActionFail("api_request needs 'url', the address of the API to call.")
+    headers = args.get("headers") or {}
+    if not isinstance(headers, dict):
+        raise AnsibleActionFail("api_request: 'headers' has to be a dictionary.")
+    if any(str(name).lower() == "authorization" for name in headers):
+        raise AnsibleActionFail("api_request sets the Authorization header itself; leave it out of 'headers'.")
+    vault = args.get("vault") or {}
+    if not isinstance(vault, dict):
+        raise AnsibleActionFail("api_request: 'vault' has to be a dictionary of Vault options.")
+    request = {name: value for name, value in args.items() if name in _OPTIONS_OF_URI}
+    wanted = {name: value for name, value in args.items() if name not in _OPTIONS_OF_URI and name != "vault"}
+    return request, {**wanted, **vault}
+
+
+def _expected(request: dict[str, t.Any]) -> list[int]:
+    given = request.get("status_code", 200)
+    values = given if isinstance(given, (list, tuple)) else str(given).split(",")
+    return [int(value) for value in values if str(value).strip().isdigit()]
+
+
+def _without(value: t.Any, secret: str) -> t.Any:
+    """*value* with *secret* blanked out wherever it is: APIs like to tell what they were sent."""
+    if isinstance(value, dict):
+        return {key: _without(item, secret) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_without(item, secret) for item in value]
+    if isinstance(value, str):
+        return value.replace(secret, "********")
+    return value

@@ -1,0 +1,118 @@
+# Copyright (c) 2026, TrackOps founders
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""C(token_cache): warm the cache, purge it, or tidy it up."""
+
+from __future__ import annotations
+
+import time
+import typing as t
+
+from ansible.errors import AnsibleActionFail
+from ansible.module_utils.parsing.convert_bool import boolean
+
+from ..plugin_utils.action_base import TokenAction, display
+from ..plugin_utils.errors import OptionError, TokenError
+from ..plugin_utils.options import cache_options
+from ..plugin_utils.ports import Ports
+from ..plugin_utils.purge import expired, purge, revoke_logins, revoke_tokens, selected
+from ..plugin_utils.resolver import open_store
+
+_STATES = ("present", "absent", "pruned")
+# A login belongs to no vendor; any request that needs no further option finds it.
+_ANY_VENDOR = "tracx"
+
+Facts = t.Dict[str, t.Any]
+
+
+class ActionModule(TokenAction):
+    def run(self, tmp: None = None, task_vars: dict[str, t.Any] | None = None) -> Facts:
+        result: Facts = super().run(tmp, task_vars)
+        variables, args = task_vars or {}, dict(self._task.args)
+        state = args.pop("state", "present")
+        if state not in _STATES:
+            raise AnsibleActionFail(f"state has to be one of {', '.join(_STATES)}.")
+        try:
+            result.update({"present": self._warm, "absent": self._purge, "pruned": self._prune}[state](args, variables))
+        except TokenError as exc:
+            raise AnsibleActionFail(exc.message) from None
+        return result
+
+    def _warm(self, args: Facts, variables: Facts) -> Facts:
+        items = _items(args)
+        if not items:
+            raise OptionError("token_cache needs 'vendor' or 'tokens' to know what to warm.")
+        if self._task.check_mode:
+            return self._would_warm(items, variables)
+        resolved = self.resolve_many(items, variables)
+        tokens = [
+            {"vendor": r.vendor, "path": r.path, "fingerprint": r.token.fingerprint, "source": r.token.source,
+             "expires_at": int(r.token.expires_at), "expires_in": max(0, int(r.token.expires_at - r.now))}
+            for r in resolved if r.token
+        ]
+        errors = [r.error for r in resolved if r.error]
+        facts: Facts = {"changed": any(token["source"] == "vendor" for token in tokens), "tokens": tokens}
+        if errors:
+            facts.update(failed=True, msg=" ".join(errors), errors=errors)
+        return facts
+
+    def _would_warm(self, items: list[Facts], variables: Facts) -> Facts:
+        """Check mode asks nobody: what is in the cache tells what would be fetched."""
+        missing = []
+        for item in items:
+            request, values = self.request_of(item, variables)
+            store = open_store(request.cache, warn=display.warning)
+            if not selected(store, request):
+                missing.append({"vendor": request.vendor.name, "path": request.secret.path})
+        return {"changed": bool(missing), "missing": missing}
+
+    def _purge(self, args: Facts, variables: Facts) -> Facts:
+        wanted = _items(args) or [{name: value for name, value in args.items() if name not in ("tokens", "revoke_logins")}]
+        removed: list[Facts] = []
+        revoked: list[str] = []
+        for item in wanted:
+            values = self.option_values("oauth2", _without_names(item), variables)
+            store = open_store(cache_options(values), warn=display.warning)
+            check = bool(self._task.check_mode)
+            with self.listener(values) as listener:
+                ports = Ports(warn=display.warning, event=listener)
+                request = self._request_or_none(item, variables)
+                if request is not None and not check:
+                    revoked += revoke_tokens(request, store, ports)
+                found = purge(store, vendor=item.get("vendor"), path=item.get("path"), request=request, ports=ports, dry_run=check)
+                removed += [entry for entry in found if entry not in removed]
+                if boolean(args.get("revoke_logins", True)):
+                    login = request or self._request_or_none({**item, "vendor": _ANY_VENDOR}, variables)
+                    revoked += revoke_logins(login, store, ports, dry_run=check) if login else []
+        return {"changed": bool(removed or revoked), "removed": removed, "revoked": revoked}
+
+    def _request_or_none(self, item: Facts, variables: Facts) -> t.Any:
+        """The request of *item*, where the options say enough for one: purging must work without Vault too."""
+        if not item.get("vendor"):
+            return None
+        try:
+            return self.request_of(item, variables)[0]
+        except TokenError:
+            return None
+
+    def _prune(self, args: Facts, variables: Facts) -> Facts:
+        values = self.option_values("oauth2", _without_names(args), variables)
+        store = open_store(cache_options(values), warn=display.warning)
+        removed = expired(store, now=time.time(), dry_run=bool(self._task.check_mode))
+        return {"changed": bool(removed), "removed": removed}
+
+
+def _items(args: Facts) -> list[Facts]:
+    """The items of C(tokens), completed by the options beside it; or the one that the arguments themselves describe."""
+    tokens = args.get("tokens")
+    shared = {name: value for name, value in args.items() if name not in ("tokens", "revoke_logins")}
+    if tokens is None:
+        return [shared] if shared.get("vendor") else []
+    if not isinstance(tokens, list) or not all(isinstance(item, dict) for item in tokens):
+        raise OptionError("tokens has to be a list of dictionaries.")
+    return [{**shared, **item} for item in tokens]
+
+
+def _without_names(item: Facts) -> Facts:
+    return {name: value for name, value in item.items() if name not in ("vendor", "path", "tokens")}

@@ -1,0 +1,172 @@
+# Copyright (c) 2026, TrackOps founders
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""C(token_file): the tokens are had here, the files are written on the host, all in one module run."""
+
+from __future__ import annotations
+
+import os
+import typing as t
+
+from ansible.errors import AnsibleActionFail, AnsibleError
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from ansible.module_utils.common.text.converters import to_text
+from ansible.plugins.loader import lookup_loader
+
+from ..plugin_utils.action_base import Resolved, TokenAction
+from ..plugin_utils.errors import OptionError, TokenError
+from ..plugin_utils.host_files import FILE_OPTIONS, HostFile, contents_argument, files_argument, plan, split_items
+from ..plugin_utils.render import lasting, render
+from ..plugin_utils.vendors import names
+
+try:
+    from ansible.template import trust_as_template
+except ImportError:  # ansible-core before 2.19
+    from ansible.template import AnsibleEnvironment
+
+    trust_as_template = None
+
+_MODULE = "trackops.api_tokens.token_file_write"
+_NOTHING_DONE = {"changed": False, "owner": None, "group": None, "mode": None, "backup_file": None, "error": None}
+_TOLD = ("dest", "state", "vendor", "path", "fingerprint", "expires_at")
+
+
+class _Ready(t.NamedTuple):
+    """The arguments of the module that writes."""
+
+    files: list[dict[str, t.Any]]
+    contents: dict[str, str]
+
+
+class ActionModule(TokenAction):
+    def run(self, tmp: None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
+        result: dict[str, t.Any] = super().run(tmp, task_vars)
+        variables = task_vars or {}
+        try:
+            items = split_items(self._task.args)
+            files = plan([(_checked(mine), theirs) for mine, theirs in items])
+            token_options = [theirs for _mine, theirs in items]
+            self._refuse_unknown(token_options)
+        except OptionError as exc:
+            raise AnsibleActionFail(exc.message) from None
+        ready, failed = self._filled(files, token_options, variables)
+        result.update(_report(files, failed, self._write(ready, variables)))
+        if "tokens" not in self._task.args and "files" in result:
+            result.update({key: result["files"][0].get(key) for key in _TOLD})
+        return result
+
+    def _refuse_unknown(self, token_options: list[dict[str, t.Any]]) -> None:
+        """Options that none of the vendors at hand has; what the task says for all need not suit each of them."""
+        known = {"vendor", "path"}
+        for plugin in {self._plugin_of(options) for options in token_options}:
+            known |= _option_names(plugin)
+        for options in token_options:
+            for name in sorted(options.keys() - known):
+                raise OptionError(f"there is no option {str(name)[:40]!r}; ansible-doc trackops.api_tokens.token_file lists them")
+
+    @staticmethod
+    def _plugin_of(options: dict[str, t.Any]) -> str:
+        vendor = options.get("vendor")
+        return vendor if vendor in names() else "oauth2"
+
+    def _filled(
+        self, files: list[HostFile], token_options: list[dict[str, t.Any]], variables: dict[str, t.Any]
+    ) -> tuple[_Ready, dict[str, dict[str, t.Any]]]:
+        """What can be written, with its content; and by its path what cannot, as it is told."""
+        ready, failed = _Ready([], {}), {}
+        wanted = [options for file, options in zip(files, token_options, strict=True) if file.wants_token]
+        answers = iter(self.resolve_many(wanted, variables))
+        for file in files:
+            if not file.wants_token:
+                ready.files.append(files_argument(file))
+                continue
+            answer = next(answers)
+            try:
+                self._fill(ready, file, answer, variables)
+            except TokenError as exc:
+                failed[file.dest] = _told(files_argument(file, path=answer.path), exc.message)
+        return ready, failed
+
+    def _fill(self, ready: _Ready, file: HostFile, answer: Resolved, variables: dict[str, t.Any]) -> None:
+        if answer.token is None:
+            raise TokenError(answer.error)
+        text = self._text(file, answer, variables)
+        token = answer.token
+        ready.contents[file.dest] = contents_argument(text)
+        ready.files.append(files_argument(file, path=answer.path, fingerprint=token.fingerprint, expires_at=token.expires_at))
+
+    def _text(self, file: HostFile, answer: Resolved, variables: dict[str, t.Any]) -> str:
+        if file.template is None:
+            return render(file.format, answer.details(), env_name=file.env_name)
+        facts = {"token": lasting(answer.details()), "vendor": answer.vendor, "path": answer.path}
+        text = self._from_template(file.template, {**variables, **facts})
+        if not text:
+            raise OptionError(f"{file.dest}: the template {file.template} gives an empty file")
+        return text
+
+    def _from_template(self, name: str, variables: dict[str, t.Any]) -> str:
+        try:
+            source = self._find_needle("templates", name)
+            with open(self._loader.get_real_file(source), encoding="utf-8") as stream:
+                text = stream.read()
+            search = [os.path.dirname(source), *(os.path.join(path, "templates") for path in variables.get("ansible_search_path", []))]
+            return to_text(self._rendered(text, search, variables), nonstring="simplerepr")
+        except (AnsibleError, OSError, UnicodeError) as exc:
+            raise OptionError(f"the template {name} cannot be used: {' '.join(str(exc).split())}") from None
+
+    def _rendered(self, text: str, search: list[str], variables: dict[str, t.Any]) -> t.Any:
+        if trust_as_template is not None:
+            templar = self._templar.copy_with_new_env(searchpath=search, available_variables=variables)
+            return templar.template(trust_as_template(text), escape_backslashes=False)
+        # Before 2.19 every text is a template, and only this environment leaves alone what looks like a number or a list.
+        templar = self._templar.copy_with_new_env(
+            environment_class=AnsibleEnvironment, searchpath=search, available_variables=variables
+        )
+        return templar.do_template(text, preserve_trailing_newlines=True, escape_backslashes=False)
+
+    def _write(self, ready: _Ready, variables: dict[str, t.Any]) -> dict[str, t.Any]:
+        if not ready.files:
+            return {"files": []}
+        written: dict[str, t.Any] = self._execute_module(module_name=_MODULE, module_args=ready._asdict(), task_vars=variables)
+        # Its arguments are ours, not the user's.
+        written.pop("invocation", None)
+        return written
+
+
+def _option_names(plugin: str) -> set[str]:
+    options = lookup_loader.get(f"trackops.api_tokens.{plugin}").option_definitions
+    return {name for option, about in options.items() for name in (option, *(about.get("aliases") or ()))} - {"output"}
+
+
+def _checked(options: dict[str, t.Any]) -> dict[str, t.Any]:
+    """File options with their types and defaults, as Ansible checks the arguments of a module."""
+    checked = ArgumentSpecValidator({name: dict(spec) for name, spec in FILE_OPTIONS.items()}).validate(options)
+    if checked.error_messages:
+        raise OptionError(f"{options.get('dest') or 'token_file'}: {checked.error_messages[0]}")
+    parameters: dict[str, t.Any] = checked.validated_parameters
+    return parameters
+
+
+def _told(spec: dict[str, t.Any], error: str) -> dict[str, t.Any]:
+    """A file that was not tried, as the module tells of those that it was given."""
+    return {**{key: spec[key] for key in _TOLD}, **_NOTHING_DONE, "error": error}
+
+
+def _report(files: list[HostFile], failed: dict[str, dict[str, t.Any]], written: dict[str, t.Any]) -> dict[str, t.Any]:
+    """The task's result: file by file in the order of the task, failed if any file failed."""
+    if "files" not in written:  # the module itself could not be run
+        return written
+    told = {**failed, **{entry["dest"]: entry for entry in written["files"]}}
+    entries = [told[file.dest] for file in files]
+    report = {**written, "files": entries, "changed": any(entry["changed"] for entry in entries)}
+    errors = [entry["error"] for entry in entries if entry["error"]]
+    if errors:
+        counted = f"{len(errors)} of {len(files)} token files failed: " if len(files) > 1 else ""
+        # Several files may wait for the same token.
+        report.update(failed=True, msg=counted + " ".join(_sentence(error) for error in dict.fromkeys(errors)))
+    return report
+
+
+def _sentence(text: str) -> str:
+    return text if text.endswith((".", "!", "?")) else text + "."

@@ -1,0 +1,57 @@
+# Copyright (c) 2026, TrackOps founders
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: summary
+type: aggregate
+short_description: After the play, a table of the API tokens that were used
+version_added: 1.0.0
+author: TrackOps founders (@trackops)
+description:
+  - Tells for each token how often it was fetched from the vendor, renewed, served from the cache or shared, what failed, how often Vault was
+    logged in to, and the seconds that it has left.
+  - Prints nothing when no token was used.
+requirements:
+  - Enabled in the configuration, C(callbacks_enabled = trackops.api_tokens.summary), or with C(ANSIBLE_CALLBACKS_ENABLED).
+"""
+
+import contextlib
+import os
+import tempfile
+import time
+import typing as t
+
+from ansible.plugins.callback import CallbackBase
+
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils.events import EVENTS_FILE
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils.summary import read_events, table
+
+
+class CallbackModule(CallbackBase):
+    CALLBACK_VERSION = 2.0
+    CALLBACK_TYPE = "aggregate"
+    CALLBACK_NAME = "trackops.api_tokens.summary"
+    CALLBACK_NEEDS_ENABLED = True
+
+    def __init__(self, *args: t.Any, **kwargs: t.Any) -> None:
+        super().__init__(*args, **kwargs)
+        # The forks inherit the variable, and tell what they did by adding lines to the file.
+        descriptor, self._events = tempfile.mkstemp(prefix="trackops-events-")
+        os.close(descriptor)
+        os.environ[EVENTS_FILE] = self._events
+
+    def v2_playbook_on_stats(self, stats: t.Any) -> None:
+        os.environ.pop(EVENTS_FILE, None)
+        for line in table(read_events(self._events), now=time.time()):
+            self._display.display(line)
+        self._forget()
+
+    def _forget(self) -> None:
+        with contextlib.suppress(OSError):
+            os.unlink(self._events)
+
+    def __del__(self) -> None:
+        self._forget()

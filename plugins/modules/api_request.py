@@ -1,0 +1,260 @@
+# Copyright (c) 2026, TrackOps founders
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import absolute_import, division, print_function
+
+__metaclass__ = type
+
+# The documentation of the action plugin with the same name, which runs on the controller.
+
+DOCUMENTATION = r"""
+module: api_request
+short_description: Call a vendor's API with its token
+version_added: 1.0.0
+author:
+  - TrackOps founders (@trackops)
+description:
+  - Does what M(ansible.builtin.uri) does, from the host or with C(delegate_to) from the controller, with the vendor's token in the
+    authorization header.
+  - When the API answers 401, the token is renewed and the call made once more. Any number of hosts that are refused the same token cause
+    one renewal.
+  - The token is in no output, diff or log, nor is it sent to where the API redirects.
+options:
+  vendor:
+    description: Whose API, V(trackmage), V(tracx), V(tracktik), V(trackunit), V(oauth2), or one of C(trackops_vendors).
+    type: str
+    required: true
+  path:
+    description: Path of the vendor's credentials in Vault, below the mount. Not given, the name of the vendor.
+    type: str
+  vault:
+    description:
+      - Options for Vault, as the lookups have them, since some of their names mean something else here.
+      - Usually they are set in the inventory or the environment, and this is not needed.
+    type: dict
+  url:
+    description:
+      - Address of the API to call.
+      - As in M(ansible.builtin.uri).
+    type: str
+    required: true
+  method:
+    description:
+      - HTTP method.
+      - As in M(ansible.builtin.uri).
+    type: str
+  body:
+    description:
+      - Body of the request.
+      - As in M(ansible.builtin.uri).
+    type: raw
+  body_format:
+    description:
+      - How O(body) is encoded.
+      - As in M(ansible.builtin.uri).
+    type: str
+  status_code:
+    description:
+      - Status codes that mean success. With 401 among them the token is not renewed.
+      - As in M(ansible.builtin.uri).
+    type: raw
+  return_content:
+    description:
+      - Whether to return the body of the answer.
+      - As in M(ansible.builtin.uri).
+    type: bool
+  headers:
+    description:
+      - Further headers; C(Authorization) is set by this module.
+      - As in M(ansible.builtin.uri).
+    type: dict
+  timeout:
+    description:
+      - Seconds to wait for the API.
+      - As in M(ansible.builtin.uri).
+    type: int
+  validate_certs:
+    description:
+      - Whether the certificate of the API is checked.
+      - As in M(ansible.builtin.uri).
+    type: bool
+  ca_path:
+    description:
+      - File with the CA certificates for the API.
+      - As in M(ansible.builtin.uri).
+    type: path
+  client_cert:
+    description:
+      - File with a client certificate for the API.
+      - As in M(ansible.builtin.uri).
+    type: path
+  client_key:
+    description:
+      - File with the key of O(client_cert).
+      - As in M(ansible.builtin.uri).
+    type: path
+  ciphers:
+    description:
+      - TLS ciphers.
+      - As in M(ansible.builtin.uri).
+    type: list
+    elements: str
+  decompress:
+    description:
+      - Whether a compressed answer is decompressed.
+      - As in M(ansible.builtin.uri).
+    type: bool
+  dest:
+    description:
+      - File on the host to which the answer is written.
+      - As in M(ansible.builtin.uri).
+    type: path
+  creates:
+    description:
+      - Do nothing if this file exists.
+      - As in M(ansible.builtin.uri).
+    type: path
+  removes:
+    description:
+      - Do nothing if this file does not exist.
+      - As in M(ansible.builtin.uri).
+    type: path
+  src:
+    description:
+      - File with the body of the request.
+      - As in M(ansible.builtin.uri).
+    type: path
+  remote_src:
+    description:
+      - Whether O(src) is on the host already.
+      - As in M(ansible.builtin.uri).
+    type: bool
+  follow_redirects:
+    description:
+      - Which redirects are followed. The token is not sent along.
+      - As in M(ansible.builtin.uri).
+    type: str
+  unredirected_headers:
+    description:
+      - Further headers that are not sent to where the API redirects.
+      - As in M(ansible.builtin.uri).
+    type: list
+    elements: str
+  http_agent:
+    description:
+      - The user agent to name.
+      - As in M(ansible.builtin.uri).
+    type: str
+  use_proxy:
+    description:
+      - Whether the proxy variables of the host's environment hold.
+      - As in M(ansible.builtin.uri).
+    type: bool
+  unix_socket:
+    description:
+      - Socket to connect to.
+      - As in M(ansible.builtin.uri).
+    type: path
+  force:
+    description:
+      - Do not use a cached answer of a proxy. It is not the option of the lookups.
+      - As in M(ansible.builtin.uri).
+    type: bool
+    default: false
+  attributes:
+    description:
+      - Attributes of O(dest).
+      - As in M(ansible.builtin.uri).
+    type: str
+    aliases: [attr]
+  owner:
+    description:
+      - Owner of O(dest).
+      - As in M(ansible.builtin.uri).
+    type: str
+  group:
+    description:
+      - Group of O(dest).
+      - As in M(ansible.builtin.uri).
+    type: str
+  mode:
+    description:
+      - Permissions of O(dest).
+      - As in M(ansible.builtin.uri).
+    type: raw
+  seuser:
+    description:
+      - SELinux user of O(dest).
+      - As in M(ansible.builtin.uri).
+    type: str
+  serole:
+    description:
+      - SELinux role of O(dest).
+      - As in M(ansible.builtin.uri).
+    type: str
+  setype:
+    description:
+      - SELinux type of O(dest).
+      - As in M(ansible.builtin.uri).
+    type: str
+  selevel:
+    description:
+      - SELinux level of O(dest).
+      - As in M(ansible.builtin.uri).
+    type: str
+  unsafe_writes:
+    description:
+      - Whether O(dest) may be written in place.
+      - As in M(ansible.builtin.uri).
+    type: bool
+extends_documentation_fragment:
+  - trackops.api_tokens.token
+  - trackops.api_tokens.token.oauth2
+attributes:
+  action:
+    support: full
+    description: Has a corresponding action plugin that does its work on the controller.
+  check_mode:
+    support: full
+    description: Does not call the API.
+  diff_mode:
+    support: none
+    description: There is nothing to show that is not secret.
+seealso:
+  - module: ansible.builtin.uri
+"""
+
+EXAMPLES = r"""
+- name: Ask Trackunit for machines, from the controller
+  trackops.api_tokens.api_request:
+    vendor: trackunit
+    path: fleet/trackunit
+    url: https://iris.trackunit.com/api/units
+    return_content: true
+  delegate_to: localhost
+  run_once: true
+  register: units
+
+- name: Create something
+  trackops.api_tokens.api_request:
+    vendor: tracktik
+    path: fleet/tracktik-eu
+    base_url: https://eu.staffr.net
+    url: https://eu.staffr.net/rest/v1/reports
+    method: POST
+    body_format: json
+    body: {name: night}
+    status_code: [200, 201]
+"""
+
+RETURN = r"""
+token_renewed:
+  description: Whether the API refused the first token, so that the answer was got with a new one.
+  type: bool
+  returned: when it did
+status:
+  description: The HTTP status of the answer. All other values are those of M(ansible.builtin.uri).
+  type: int
+  returned: always
+"""

@@ -1,0 +1,110 @@
+# Copyright (c) 2026, TrackOps founders
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import absolute_import, division, print_function
+
+__metaclass__ = type
+
+# The documentation of the action plugin with the same name, which runs on the controller.
+
+DOCUMENTATION = r"""
+module: token_cache
+short_description: Warm, purge or tidy up the cache of API tokens
+version_added: 1.0.0
+author:
+  - TrackOps founders (@trackops)
+description:
+  - Works on the cache of the user that runs ansible, on the controller.
+options:
+  state:
+    description:
+      - V(present) gets the tokens that the cache does not hold, all in one task, so that the hosts find them there.
+      - V(absent) removes the tokens that O(vendor), O(path) and O(tokens) select, or all, and revokes the Vault login that is kept for them.
+        A token whose vendor has a O(revocation_url) is given back first. With O(cache=vault) the shared entry is removed too.
+      - V(pruned) removes what has expired or is damaged.
+    type: str
+    choices: [present, absent, pruned]
+    default: present
+  vendor:
+    description: Whose token, V(trackmage), V(tracx), V(tracktik), V(trackunit), V(oauth2), or one of C(trackops_vendors).
+    type: str
+  path:
+    description: Path of the vendor's credentials in Vault, below the mount. Not given, the name of the vendor; with O(state=absent), all paths.
+    type: str
+  tokens:
+    description:
+      - Several tokens. An item takes O(vendor), O(path) and every other option; what it does not say is taken from the options beside O(tokens).
+    type: list
+    elements: dict
+  revoke_logins:
+    description: Whether O(state=absent) revokes the Vault login that is kept.
+    type: bool
+    default: true
+extends_documentation_fragment:
+  - trackops.api_tokens.vault
+  - trackops.api_tokens.token
+  - trackops.api_tokens.token.oauth2
+attributes:
+  action:
+    support: full
+    description: Has a corresponding action plugin that does its work on the controller.
+  check_mode:
+    support: full
+    description: Tells what would be got or removed, and asks nobody.
+  diff_mode:
+    support: none
+    description: There is nothing to show that is not secret.
+"""
+
+EXAMPLES = r"""
+- name: Get all tokens once, before the hosts ask
+  trackops.api_tokens.token_cache:
+    tokens:
+      - {vendor: trackmage, path: fleet/trackmage}
+      - {vendor: tracx, path: fleet/tracx}
+      - {vendor: trackunit, path: fleet/trackunit, min_ttl: 1800}
+  delegate_to: localhost
+  run_once: true
+
+- name: Forget the tokens of one vendor
+  trackops.api_tokens.token_cache:
+    vendor: tracx
+    state: absent
+  delegate_to: localhost
+  run_once: true
+
+- name: Forget everything
+  trackops.api_tokens.token_cache:
+    state: absent
+  delegate_to: localhost
+  run_once: true
+"""
+
+RETURN = r"""
+tokens:
+  description: What is known of each token, without the token.
+  type: list
+  elements: dict
+  returned: with O(state=present)
+missing:
+  description: The tokens that would be got.
+  type: list
+  elements: dict
+  returned: with O(state=present) in check mode
+errors:
+  description: Why there are tokens that could not be got.
+  type: list
+  elements: str
+  returned: when it failed
+removed:
+  description: Vendor and path of the entries that were removed, or would be.
+  type: list
+  elements: dict
+  returned: with O(state=absent) and O(state=pruned)
+revoked:
+  description: What was revoked, or would be.
+  type: list
+  elements: str
+  returned: with O(state=absent)
+"""

@@ -1,0 +1,156 @@
+#!/usr/bin/python
+# Copyright (c) 2026, TrackOps founders
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import absolute_import, division, print_function
+
+__metaclass__ = type
+
+DOCUMENTATION = r"""
+module: token_file_read
+short_description: The part of trackops.api_tokens.token_info that runs on the host
+version_added: 1.0.0
+author:
+  - TrackOps founders (@trackops)
+description:
+  - Use M(trackops.api_tokens.token_info) with its option O(trackops.api_tokens.token_info#module:file) instead.
+  - It reads a file that M(trackops.api_tokens.token_file) has written, and tells of its token the fingerprint and the expiry only.
+options:
+  path:
+    description: Absolute path of the file.
+    type: path
+    required: true
+extends_documentation_fragment:
+  - ansible.builtin.action_common_attributes
+attributes:
+  check_mode:
+    support: full
+  diff_mode:
+    support: none
+  platform:
+    platforms: posix
+"""
+
+EXAMPLES = r"""
+- name: Look at a file through the module that is meant for it
+  trackops.api_tokens.token_info:
+    file: /etc/api-tokens/tracx
+"""
+
+RETURN = r"""
+exists:
+  description: Whether the file is there.
+  type: bool
+  returned: always
+fingerprint:
+  description: Fingerprint of the token in the file.
+  type: str
+  returned: when there is one
+expires_at:
+  description: When the token expires (UNIX seconds, UTC), as far as the file or the token itself tells.
+  type: int
+  returned: when it is known
+mode:
+  description: Permissions.
+  type: str
+  returned: when the file exists
+owner:
+  description: Owner.
+  type: str
+  returned: when the file exists
+group:
+  description: Group.
+  type: str
+  returned: when the file exists
+"""
+
+import base64
+import grp
+import hashlib
+import json
+import os
+import pwd
+import re
+import stat
+
+from ansible.module_utils.basic import AnsibleModule
+
+_LARGEST = 1 << 20
+
+
+def token_in(text):
+    """The token in the text of a file of any format, and its expiry where the file says one."""
+    try:
+        data = json.loads(text)
+        if isinstance(data, dict) and data.get("access_token"):
+            return data["access_token"], data.get("expires_at")
+    except ValueError:
+        pass
+    named = re.search(r'''^\w+_TOKEN=['"]?([^'"\n]*)['"]?$''', text, re.MULTILINE)
+    if named:
+        expires = re.search(r"^\w+_EXPIRES_AT=(\d+)$", text, re.MULTILINE)
+        return named.group(1), int(expires.group(1)) if expires else None
+    header = re.match(r"Authorization: (?:\S+ )?(\S+)\s*\Z", text)
+    if header:
+        return header.group(1), None
+    bare = text.strip()
+    return (bare, None) if bare and not re.search(r"\s", bare) else (None, None)
+
+
+def jwt_expiry(token):
+    """The unverified exp claim, where the token is a JWT."""
+    parts = token.split(".")
+    if len(parts) != 3:
+        return None
+    try:
+        payload = base64.urlsafe_b64decode((parts[1] + "=" * (-len(parts[1]) % 4)).encode("ascii"))
+        exp = json.loads(payload.decode("utf-8")).get("exp")
+    except (ValueError, TypeError, AttributeError):
+        return None
+    return int(exp) if isinstance(exp, (int, float)) else None
+
+
+def name_of(lookup, number):
+    """The name of a user or group, or its number where it has none."""
+    try:
+        return lookup(number)[0]
+    except KeyError:
+        return str(number)
+
+
+def look(path):
+    """What is known of the file; a symlink is not followed."""
+    try:
+        about = os.lstat(path)
+    except OSError:
+        return dict(exists=False)
+    if not stat.S_ISREG(about.st_mode):
+        return dict(exists=False)
+    found = dict(
+        exists=True,
+        mode="%04o" % stat.S_IMODE(about.st_mode),
+        owner=name_of(pwd.getpwuid, about.st_uid),
+        group=name_of(grp.getgrgid, about.st_gid),
+    )
+    if about.st_size <= _LARGEST:
+        with open(path, "rb") as stream:
+            token, expires_at = token_in(stream.read().decode("utf-8", "replace"))
+        if token:
+            found["fingerprint"] = "sha256:" + hashlib.sha256(token.encode("utf-8")).hexdigest()[:16]
+            found["expires_at"] = expires_at or jwt_expiry(token)
+    return found
+
+
+def main():
+    module = AnsibleModule(argument_spec=dict(path=dict(type="path", required=True)), supports_check_mode=True)
+    path = module.params["path"]
+    try:
+        found = look(path)
+    except (IOError, OSError) as exc:
+        module.fail_json(msg="%s cannot be read: %s" % (path, exc.strerror))
+    module.exit_json(changed=False, path=path, **found)
+
+
+if __name__ == "__main__":
+    main()

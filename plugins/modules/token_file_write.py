@@ -1,0 +1,217 @@
+#!/usr/bin/python
+# Copyright (c) 2026, TrackOps founders
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import absolute_import, division, print_function
+
+__metaclass__ = type
+
+DOCUMENTATION = r"""
+module: token_file_write
+short_description: The part of trackops.api_tokens.token_file that runs on the host
+version_added: 0.1.0
+author:
+  - TrackOps founders (@trackops)
+description:
+  - Use M(trackops.api_tokens.token_file) instead. That one gets the tokens on the controller and then runs this module once on each host.
+  - It writes files whose content is handed over, whole and in one step each, and says what it did without telling what is in them.
+  - One file that cannot be written does not keep the others from being written.
+options:
+  files:
+    description: The files, in the order in which they are worked on.
+    type: list
+    elements: dict
+    required: true
+    suboptions:
+      dest:
+        description: Absolute path of the file.
+        type: str
+        required: true
+      state:
+        description: Whether the file is to be there.
+        type: str
+        choices: [present, absent]
+        default: present
+      vendor:
+        description: Returned as it is.
+        type: str
+      path:
+        description: Returned as it is.
+        type: str
+      fingerprint:
+        description: Returned as it is, and shown in the diff.
+        type: str
+      expires_at:
+        description: Returned as it is, and shown in the diff.
+        type: int
+      owner:
+        description: User name or number. Not given, the user that the task runs as.
+        type: str
+      group:
+        description: Group name or number. Not given, the group of the user that the task runs as.
+        type: str
+      mode:
+        description: Permissions, as an octal number.
+        type: str
+        default: '0600'
+      create_directory:
+        description: Whether to make the directories above O(files[].dest) that are missing.
+        type: bool
+        default: false
+      directory_mode:
+        description: Permissions of the directories that are made, as an octal number.
+        type: str
+        default: '0755'
+      backup:
+        description: Whether to keep the file that is replaced or removed.
+        type: bool
+        default: false
+      seuser:
+        description: User part of the SELinux context.
+        type: str
+      serole:
+        description: Role part of the SELinux context.
+        type: str
+      setype:
+        description: Type part of the SELinux context.
+        type: str
+      selevel:
+        description: Level part of the SELinux context.
+        type: str
+      attributes:
+        description: File system attributes, as for C(chattr).
+        type: str
+  contents:
+    description:
+      - What goes into each file that is to be there, by its O(files[].dest), as V(base64:) and the content in base64.
+      - It is apart from O(files) so that it is hidden as a whole, whatever characters it has.
+    type: dict
+    default: {}
+seealso:
+  - module: trackops.api_tokens.token_file
+attributes:
+  check_mode:
+    support: full
+    description: Predicts what would change, and changes nothing.
+  diff_mode:
+    support: full
+    description: Shows permissions and fingerprints, never content.
+  platform:
+    support: full
+    description: Where the module can run.
+    platforms: posix
+"""
+
+EXAMPLES = r"""
+- name: Write a token (this is what token_file does for you)
+  trackops.api_tokens.token_file:
+    vendor: trackunit
+    dest: /etc/api-tokens/trackunit
+"""
+
+RETURN = r"""
+files:
+  description: What was done with each file, in the order of O(files).
+  returned: always
+  type: list
+  elements: dict
+  contains:
+    dest:
+      description: Path of the file.
+      type: str
+    changed:
+      description: Whether its content or permissions changed.
+      type: bool
+    state:
+      description: V(present) or V(absent).
+      type: str
+    vendor:
+      description: As given.
+      type: str
+    path:
+      description: As given.
+      type: str
+    fingerprint:
+      description: As given.
+      type: str
+    expires_at:
+      description: As given.
+      type: int
+    owner:
+      description: Owner of the file.
+      type: str
+    group:
+      description: Group of the file.
+      type: str
+    mode:
+      description: Permissions of the file.
+      type: str
+    backup_file:
+      description: Where the file that was there is kept.
+      type: str
+    error:
+      description: Why the file was left as it was.
+      type: str
+"""
+
+import base64
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.trackops.api_tokens.plugins.module_utils.token_files import ensure
+
+_PREFIX = "base64:"
+
+
+def _decoded(text):
+    if text is None or not text.startswith(_PREFIX):
+        return None
+    return base64.b64decode(text[len(_PREFIX):])
+
+
+def main():
+    module = AnsibleModule(
+        argument_spec=dict(
+            files=dict(
+                type="list",
+                elements="dict",
+                required=True,
+                options=dict(
+                    dest=dict(type="str", required=True),
+                    state=dict(type="str", choices=["present", "absent"], default="present"),
+                    vendor=dict(type="str"),
+                    path=dict(type="str"),
+                    fingerprint=dict(type="str"),
+                    expires_at=dict(type="int"),
+                    owner=dict(type="str"),
+                    group=dict(type="str"),
+                    mode=dict(type="str", default="0600"),
+                    create_directory=dict(type="bool", default=False),
+                    directory_mode=dict(type="str", default="0755"),
+                    backup=dict(type="bool", default=False),
+                    seuser=dict(type="str"),
+                    serole=dict(type="str"),
+                    setype=dict(type="str"),
+                    selevel=dict(type="str"),
+                    attributes=dict(type="str"),
+                ),
+            ),
+            contents=dict(type="dict", default={}, no_log=True),
+        ),
+        supports_check_mode=True,
+    )
+    contents = module.params["contents"]
+    files = [ensure(module, spec, _decoded(contents.get(spec["dest"]))) for spec in module.params["files"]]
+    diff = [entry.pop("diff") for entry in files if "diff" in entry]
+    failed = [entry for entry in files if entry["error"]]
+    result = dict(changed=any(entry["changed"] for entry in files), files=files)
+    if module._diff:
+        result["diff"] = diff
+    if failed:
+        module.fail_json(msg="; ".join(entry["error"] for entry in failed), **result)
+    module.exit_json(**result)
+
+
+if __name__ == "__main__":
+    main()

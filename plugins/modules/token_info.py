@@ -1,0 +1,158 @@
+# Copyright (c) 2026, TrackOps founders
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import absolute_import, division, print_function
+
+__metaclass__ = type
+
+# The documentation of the action plugin with the same name, which runs on the controller.
+
+DOCUMENTATION = r"""
+module: token_info
+short_description: What is known of an API token, without the token
+version_added: 1.0.0
+author:
+  - TrackOps founders (@trackops)
+description:
+  - Tells of a vendor's token when it expires, its scope, where it came from and its fingerprint. Never the token.
+  - Runs on the controller. With O(file) it also looks at a file on the host, of which the same is told.
+options:
+  vendor:
+    description: Whose token, V(trackmage), V(tracx), V(tracktik), V(trackunit), V(oauth2), or one of C(trackops_vendors).
+    type: str
+  path:
+    description: Path of the vendor's credentials in Vault, below the mount. Not given, the name of the vendor.
+    type: str
+  fetch:
+    description: Whether to get a token where the cache has no good one. V(false) only looks, and asks neither Vault nor the vendor.
+    type: bool
+    default: true
+  claims:
+    description: Whether to tell the claims of a token that is a JWT. They are read, not verified.
+    type: bool
+    default: false
+  file:
+    description: Absolute path of a file on the host that M(trackops.api_tokens.token_file) wrote.
+    type: str
+extends_documentation_fragment:
+  - trackops.api_tokens.vault
+  - trackops.api_tokens.token
+  - trackops.api_tokens.token.oauth2
+attributes:
+  action:
+    support: full
+    description: Has a corresponding action plugin that does its work on the controller.
+  check_mode:
+    support: full
+    description: Changes nothing on any host.
+  diff_mode:
+    support: none
+    description: There is nothing to show that is not secret.
+"""
+
+EXAMPLES = r"""
+# ansible localhost -m trackops.api_tokens.token_info -a 'vendor=tracx path=fleet/tracx'
+
+- name: Is there an hour left
+  trackops.api_tokens.token_info:
+    vendor: trackunit
+    path: fleet/trackunit
+    fetch: false
+  register: trackunit
+  failed_when: trackunit.expires_in | default(0, true) < 3600
+
+- name: Does the host have the token that is in the cache
+  trackops.api_tokens.token_info:
+    vendor: tracx
+    path: fleet/tracx
+    file: /etc/api-tokens/tracx
+  register: tracx
+  failed_when: not tracx.file.current
+"""
+
+RETURN = r"""
+vendor:
+  description: Name of the vendor.
+  type: str
+  returned: with O(vendor)
+path:
+  description: Path of the credentials, below the mount.
+  type: str
+  returned: with O(vendor)
+valid:
+  description: Whether there is a token that has not expired; without O(vendor), whether there is one in O(file).
+  type: bool
+  returned: always
+expires_at:
+  description: When the token expires, in UNIX seconds (UTC).
+  type: int
+  returned: with O(vendor)
+expires_in:
+  description: Seconds that it is still valid for.
+  type: int
+  returned: with O(vendor)
+issued_at:
+  description: When it was asked for, in UNIX seconds (UTC).
+  type: int
+  returned: with O(vendor)
+scope:
+  description: Its scope, as far as the vendor tells.
+  type: str
+  returned: with O(vendor)
+source:
+  description: V(cache), or V(vendor) if it was got just now.
+  type: str
+  returned: with O(vendor)
+token_type:
+  description: Its type, as the vendor spells it.
+  type: str
+  returned: with O(vendor)
+fingerprint:
+  description: C(sha256:) and 16 hex digits. The same token has the same fingerprint everywhere; option O(refused) takes it.
+  type: str
+  returned: with O(vendor)
+claims:
+  description: The unverified claims of the token, or null if it is no JWT.
+  type: dict
+  returned: with O(claims)
+cache_vault_entry:
+  description: Where other Vault clients find the token.
+  type: str
+  returned: with O(cache=vault)
+file:
+  description: What is known of the token in O(file).
+  type: dict
+  returned: with O(file)
+  contains:
+    path:
+      description: The file.
+      type: str
+    exists:
+      description: Whether it is there.
+      type: bool
+    valid:
+      description: Whether it holds a token that has not expired, as far as that can be told.
+      type: bool
+    current:
+      description: Whether it holds the same token as the cache. Null without O(vendor).
+      type: bool
+    fingerprint:
+      description: Fingerprint of its token.
+      type: str
+    expires_at:
+      description: When its token expires, in UNIX seconds (UTC). Null if neither the file nor the token tells.
+      type: int
+    expires_in:
+      description: Seconds that its token is still valid for.
+      type: int
+    mode:
+      description: Its permissions.
+      type: str
+    owner:
+      description: Its owner.
+      type: str
+    group:
+      description: Its group.
+      type: str
+"""
