@@ -15,11 +15,12 @@ author:
   - TrackOps founders (@trackops)
 description:
   - Use M(trackops.api_tokens.token_info) with its option O(trackops.api_tokens.token_info#module:file) instead.
-  - It reads a file that M(trackops.api_tokens.token_file) has written, and tells of its token the fingerprint and the expiry only.
+  - It reads files that M(trackops.api_tokens.token_file) has written, and tells of their tokens the fingerprint and the expiry only.
 options:
-  path:
-    description: Absolute path of the file.
-    type: path
+  paths:
+    description: Absolute paths of the files.
+    type: list
+    elements: str
     required: true
 extends_documentation_fragment:
   - ansible.builtin.action_common_attributes
@@ -39,30 +40,36 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
-exists:
-  description: Whether the file is there.
-  type: bool
+files:
+  description: What is known of each file, in the order of O(paths).
+  type: list
+  elements: dict
   returned: always
-fingerprint:
-  description: Fingerprint of the token in the file.
-  type: str
-  returned: when there is one
-expires_at:
-  description: When the token expires (UNIX seconds, UTC), as far as the file or the token itself tells.
-  type: int
-  returned: when it is known
-mode:
-  description: Permissions.
-  type: str
-  returned: when the file exists
-owner:
-  description: Owner.
-  type: str
-  returned: when the file exists
-group:
-  description: Group.
-  type: str
-  returned: when the file exists
+  contains:
+    path:
+      description: The file.
+      type: str
+    exists:
+      description: Whether it is there, and a regular file.
+      type: bool
+    fingerprint:
+      description: Fingerprint of the token in it.
+      type: str
+    expires_at:
+      description: When the token expires (UNIX seconds, UTC), as far as the file or the token itself tells.
+      type: int
+    mode:
+      description: Permissions.
+      type: str
+    owner:
+      description: Owner.
+      type: str
+    group:
+      description: Group.
+      type: str
+    error:
+      description: Why it could not be read.
+      type: str
 """
 
 import base64
@@ -143,13 +150,17 @@ def look(path):
 
 
 def main():
-    module = AnsibleModule(argument_spec=dict(path=dict(type="path", required=True)), supports_check_mode=True)
-    path = module.params["path"]
-    try:
-        found = look(path)
-    except (IOError, OSError) as exc:
-        module.fail_json(msg="%s cannot be read: %s" % (path, exc.strerror))
-    module.exit_json(changed=False, path=path, **found)
+    module = AnsibleModule(
+        argument_spec=dict(paths=dict(type="list", elements="str", required=True)), supports_check_mode=True
+    )
+    files = []
+    for path in module.params["paths"]:
+        try:
+            found = look(path)
+        except (IOError, OSError) as exc:
+            found = dict(exists=True, error=exc.strerror)
+        files.append(dict(found, path=path))
+    module.exit_json(changed=False, files=files)
 
 
 if __name__ == "__main__":

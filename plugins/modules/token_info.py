@@ -35,6 +35,15 @@ options:
   file:
     description: Absolute path of a file on the host that M(trackops.api_tokens.token_file) wrote.
     type: str
+  tokens:
+    description:
+      - Look at the files of several tokens on the host, in one go. Asks neither Vault nor a vendor.
+      - The items are those of M(trackops.api_tokens.token_file); C(dest), or C(vendor) and C(path), say which file it is.
+    type: list
+    elements: dict
+  directory:
+    description: Where the files of O(tokens) are that do not say their C(dest).
+    type: str
 extends_documentation_fragment:
   - trackops.api_tokens.vault
   - trackops.api_tokens.token
@@ -120,6 +129,11 @@ cache_vault_entry:
   description: Where other Vault clients find the token.
   type: str
   returned: with O(cache=vault)
+tokens:
+  description: What is known of the file of each item of O(tokens); as C(file), with C(vendor) and C(secret), the path in Vault.
+  type: list
+  elements: dict
+  returned: with O(tokens)
 file:
   description: What is known of the token in O(file).
   type: dict

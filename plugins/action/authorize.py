@@ -1,0 +1,184 @@
+# Copyright (c) 2026, TrackOps founders
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""C(authorize): a person gives consent in the browser, the refresh token goes to Vault."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import queue
+import typing as t
+import webbrowser
+from contextlib import ExitStack
+from dataclasses import replace
+from urllib.parse import urlsplit, urlunsplit
+
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from ansible.plugins.loader import lookup_loader
+
+from ..plugin_utils.action_base import TokenAction, display
+from ..plugin_utils.authorizing import PENDING_SECONDS, Authorizing, Stored
+from ..plugin_utils.consent import check_redirect_uri, is_answer, listening_address
+from ..plugin_utils.errors import OptionError, TokenError, VendorError
+from ..plugin_utils.loopback import Answer, Loopback, open_terminal, receive
+from ..plugin_utils.model import Request
+from ..plugin_utils.ports import Ports
+from ..plugin_utils.vendors import names
+
+_OWN: dict[str, dict[str, t.Any]] = {
+    "authorize_url": {"type": "str"},
+    "pkce": {"type": "bool"},
+    "redirect_uri": {"type": "str"},
+    "listen_port": {"type": "int", "default": 0},
+    "wait": {"type": "bool", "default": True},
+    "wait_timeout": {"type": "int", "default": 300},
+    "open_browser": {"type": "bool", "default": True},
+    "redirect_response": {"type": "str", "no_log": True},
+}
+_PATH = "/callback"
+_PREFIX = "trackops.api_tokens."
+
+
+class ActionModule(TokenAction):
+    def run(self, tmp: None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
+        result: dict[str, t.Any] = super().run(tmp, task_vars)
+        try:
+            own, item = self._arguments()
+            request, values = self._consent_request(own, item, task_vars or {})
+            result.update(vendor=request.vendor.name, path=request.secret.path, changed=False)
+            with self.listener(values) as listener:
+                result.update(self._done(own, Authorizing(request, Ports(warn=display.warning, event=listener))))
+        except TokenError as exc:
+            result.update(failed=True, msg=exc.message)
+        return result
+
+    # Arguments
+
+    def _arguments(self) -> tuple[dict[str, t.Any], dict[str, t.Any]]:
+        """Ours, checked; and those of the vendor's lookup."""
+        args = self._task.args
+        checked = ArgumentSpecValidator(_OWN).validate({name: args[name] for name in args if name in _OWN and args[name] is not None})
+        if checked.error_messages:
+            raise OptionError(checked.error_messages[0])
+        item = {name: value for name, value in args.items() if name not in _OWN}
+        vendor = item.get("vendor")
+        options = lookup_loader.get(_PREFIX + (vendor if vendor in names() else "oauth2")).option_definitions
+        known = {alias for name, about in options.items() for alias in (name, *(about.get("aliases") or ()))} | {"vendor", "path"}
+        for name in sorted(set(item) - known):
+            raise OptionError(f"there is no option {str(name)[:40]!r}; ansible-doc trackops.api_tokens.authorize lists them")
+        return checked.validated_parameters, item
+
+    def _consent_request(
+        self, own: dict[str, t.Any], item: dict[str, t.Any], task_vars: dict[str, t.Any]
+    ) -> tuple[Request, dict[str, t.Any]]:
+        """The request, in the variant that needs consent where the vendor has one."""
+        described = item.get("vendor") in names() or item.get("vendor") in (task_vars.get("trackops_vendors") or ())
+        if not described and item.get("grant_type") is None:
+            item = {**item, "grant_type": "authorization_code"}
+        request, values = self.request_of(item, task_vars)
+        if request.vendor.grant_type != "authorization_code":
+            variants = request.vendor.variants.items()
+            fitting = [name for name, changes in variants if changes.get("grant_type") == "authorization_code"]
+            if fitting:
+                request, values = self.request_of({**item, "variant": fitting[0]}, task_vars)
+        changes: dict[str, t.Any] = {name: own[name] for name in ("authorize_url", "pkce") if own.get(name) not in (None, "")}
+        return replace(request, vendor=replace(request.vendor, **changes)), values
+
+    # The way
+
+    def _done(self, own: dict[str, t.Any], work: Authorizing) -> dict[str, t.Any]:
+        if own.get("redirect_response"):
+            return self._stored(work, work.finish(own["redirect_response"])) if not self._play_context.check_mode else {"changed": True}
+        redirect_uri = own.get("redirect_uri") or work.registered_redirect_uri() or f"http://127.0.0.1:{own['listen_port']}{_PATH}"
+        check_redirect_uri(work.request.vendor, redirect_uri)
+        if self._play_context.check_mode:
+            return {"changed": True, "msg": f"{work.name}: consent would be asked for, for {work.request.where}."}
+        if not own["wait"]:
+            return self._first_step(work, redirect_uri)
+        return self._wait(own, work, redirect_uri)
+
+    def _first_step(self, work: Authorizing, redirect_uri: str) -> dict[str, t.Any]:
+        if work.request.cache.kind == "none":
+            raise OptionError(f"{work.name}: with cache=none nothing is kept until the second step. Leave cache out, or wait out.")
+        if urlsplit(redirect_uri).port == 0:
+            raise OptionError(f"{work.name}: without waiting, the port of the redirect address has to be known: set listen_port or redirect_uri.")
+        url, _consent = work.begin(redirect_uri)
+        self._ask(work, url)
+        display.display(
+            f"Then run this again within {PENDING_SECONDS / 60:.0f} minutes with redirect_response set to the address that the browser ended "
+            "at, even if the browser shows no page there."
+        )
+        return {"changed": False, "authorization_url": url}
+
+    def _wait(self, own: dict[str, t.Any], work: Authorizing, redirect_uri: str) -> dict[str, t.Any]:
+        answers: queue.Queue[Answer] = queue.Queue()
+        with ExitStack() as stack:
+            address = listening_address(redirect_uri)
+            if address is not None:
+                listener = stack.enter_context(Loopback(*address, answers))
+                redirect_uri = _with_port(redirect_uri, listener.port)
+            terminal = open_terminal(_person_pid())
+            if address is None and terminal is None:
+                raise OptionError(
+                    f"{work.name}: the redirect address is not on this machine and there is no terminal to paste it at. "
+                    "Use wait=false, and redirect_response in a second step."
+                )
+            url, consent = work.begin(redirect_uri)
+            self._ask(work, url)
+            if own["open_browser"]:
+                _open_browser(url)
+            if terminal is not None:
+                stack.callback(terminal.close)
+                display.display("If the browser cannot come back to this machine: paste the address that it ended at here, and press Enter.")
+                terminal.listen(answers, wanted=is_answer, again=lambda: display.display("That address has neither a code nor an error. Once more:"))
+            try:
+                stored = receive(
+                    answers, lambda redirected: work.finish(redirected, consent), timeout=own["wait_timeout"],
+                    describe=lambda done: _sentence(work, done),
+                )
+            except queue.Empty:
+                raise VendorError(
+                    f"{work.name}: no answer came within {own['wait_timeout']} s. Nothing was stored. Start again; or, if you gave consent, "
+                    f"within {PENDING_SECONDS / 60:.0f} minutes run this with redirect_response set to the address that the browser ended at."
+                ) from None
+        return {**self._stored(work, stored), "authorization_url": url}
+
+    @staticmethod
+    def _ask(work: Authorizing, url: str) -> None:
+        display.display(f"{work.name}: open this address in a browser, log in and allow:\n\n{url}\n")
+
+    @staticmethod
+    def _stored(work: Authorizing, stored: Stored) -> dict[str, t.Any]:
+        text = _sentence(work, stored)
+        display.display(text)
+        return {"changed": True, "msg": text, "secret_version": int(stored.version), "scope": stored.scope}
+
+
+def _sentence(work: Authorizing, stored: Stored) -> str:
+    return f"{work.name}: the refresh token is stored at {stored.where} (version {stored.version})."
+
+
+def _with_port(redirect_uri: str, port: int) -> str:
+    """RFC 8252 7.3: the vendor has to take any port of a loopback address, as it is known only now."""
+    parts = urlsplit(redirect_uri)
+    if parts.port:
+        return redirect_uri
+    name = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
+    return urlunsplit(parts._replace(netloc=f"{name}:{port}"))
+
+
+def _person_pid() -> int:
+    """The process that the person started; this one is a worker of it."""
+    parent = multiprocessing.parent_process()
+    return (parent.pid if parent else None) or os.getpid()
+
+
+def _open_browser(url: str) -> None:
+    """Only a browser with a window of its own: one for the terminal would take the terminal."""
+    if os.environ.get("BROWSER") or os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY") or os.uname().sysname == "Darwin":
+        try:
+            webbrowser.open(url)
+        except (OSError, webbrowser.Error):
+            display.vvv("trackops.api_tokens: no browser could be opened")
