@@ -60,17 +60,40 @@ class TokenLookup(LookupBase):  # type: ignore[misc]
 
     def resolved_options(self, variables: t.Any, direct: dict[str, t.Any]) -> dict[str, t.Any]:
         """The values of all options: direct, variables, environment, ini, default; templates in variables are resolved."""
+        given = self._variables(variables)
+        key = (self.vendor, repr(sorted(direct.items())), repr(given), _environment(self.option_definitions))
+        if key not in _RESOLVED:
+            _RESOLVED.clear()
+            _RESOLVED[key] = self._resolve(given, direct)
+        return _RESOLVED[key]
+
+    def _resolve(self, variables: dict[str, t.Any], direct: dict[str, t.Any]) -> dict[str, t.Any]:
         with without_empty_environment():
             self.set_options(var_options=variables, direct=direct)
-        values = {name: self._untemplated(value) for name, value in self.get_options().items()}
+        values: dict[str, t.Any] = self.get_options()
         for name in ("credential_fields", "extra_parameters", "request_headers", "vendors"):
             values[name] = as_mapping(name, values.get(name), read_file=read_text)
         return values
 
+    def _variables(self, variables: t.Any) -> dict[str, t.Any]:
+        """Those that options are read from; ansible checks their types, so templates have to be resolved before."""
+        names = [entry["name"] for definition in self.option_definitions.values() for entry in definition.get("vars") or ()]
+        found = {name: variables[name] for name in names if name in variables} if variables else {}
+        return {name: self._untemplated(value) for name, value in found.items()}
+
     def _untemplated(self, value: t.Any) -> t.Any:
-        if isinstance(value, str) and "{{" in value and self._templar is not None:
-            return self._templar.template(value)
-        return value
+        plain = isinstance(value, (bool, int, float)) or (isinstance(value, str) and "{{" not in value and "{%" not in value)
+        return value if plain or self._templar is None else self._templar.template(value)
+
+
+# What the options came to last time. Most of a cache hit's time would else be ansible looking for the same values again, when a loop
+# or a template asks for a token a hundred times.
+_RESOLVED: dict[t.Any, dict[str, t.Any]] = {}
+
+
+def _environment(definitions: t.Mapping[str, t.Any]) -> tuple[str | None, ...]:
+    get = os.environ.get
+    return tuple(get(entry["name"]) for definition in definitions.values() for entry in definition.get("env") or ())
 
 
 def _paths(terms: list[t.Any]) -> list[str]:
