@@ -19,7 +19,7 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.plugins.loader import lookup_loader
 
 from ..plugin_utils.action_base import TokenAction, display
-from ..plugin_utils.authorizing import PENDING_SECONDS, Authorizing, Stored
+from ..plugin_utils.authorizing import CONSENT_GRANTS, PENDING_SECONDS, Authorizing, Stored
 from ..plugin_utils.consent import check_redirect_uri, is_answer, listening_address
 from ..plugin_utils.errors import OptionError, TokenError, VendorError
 from ..plugin_utils.loopback import Answer, Loopback, open_terminal, receive
@@ -74,15 +74,15 @@ class ActionModule(TokenAction):
         self, own: dict[str, t.Any], item: dict[str, t.Any], task_vars: dict[str, t.Any]
     ) -> tuple[Request, dict[str, t.Any]]:
         """The request, in the variant that needs consent where the vendor has one."""
-        described = item.get("vendor") in names() or item.get("vendor") in (task_vars.get("trackops_vendors") or ())
-        if not described and item.get("grant_type") is None:
-            item = {**item, "grant_type": "authorization_code"}
         request, values = self.request_of(item, task_vars)
-        if request.vendor.grant_type != "authorization_code":
-            variants = request.vendor.variants.items()
-            fitting = [name for name, changes in variants if changes.get("grant_type") == "authorization_code"]
+        vendor = request.vendor
+        if vendor.grant_type not in CONSENT_GRANTS:
+            fitting = [name for name, changes in vendor.variants.items() if changes.get("grant_type") in CONSENT_GRANTS]
+            described = vendor.name in names() or vendor.name in (values.get("vendors") or {})
             if fitting:
                 request, values = self.request_of({**item, "variant": fitting[0]}, task_vars)
+            elif not described and not values.get("grant_type"):
+                request, values = self.request_of({**item, "grant_type": CONSENT_GRANTS[0]}, task_vars)
         changes: dict[str, t.Any] = {name: own[name] for name in ("authorize_url", "pkce") if own.get(name) not in (None, "")}
         return replace(request, vendor=replace(request.vendor, **changes)), values
 
@@ -106,7 +106,7 @@ class ActionModule(TokenAction):
             raise OptionError(f"{work.name}: without waiting, the port of the redirect address has to be known: set listen_port or redirect_uri.")
         url, _consent = work.begin(redirect_uri)
         self._ask(work, url)
-        display.display(
+        _say(
             f"Then run this again within {PENDING_SECONDS / 60:.0f} minutes with redirect_response set to the address that the browser ended "
             "at, even if the browser shows no page there."
         )
@@ -131,8 +131,8 @@ class ActionModule(TokenAction):
                 _open_browser(url)
             if terminal is not None:
                 stack.callback(terminal.close)
-                display.display("If the browser cannot come back to this machine: paste the address that it ended at here, and press Enter.")
-                terminal.listen(answers, wanted=is_answer, again=lambda: display.display("That address has neither a code nor an error. Once more:"))
+                _say("If the browser cannot come back to this machine: paste the address that it ended at here, and press Enter.")
+                terminal.listen(answers, wanted=is_answer, again=lambda: _say("That address has neither a code nor an error. Once more:"))
             try:
                 stored = receive(
                     answers, lambda redirected: work.finish(redirected, consent), timeout=own["wait_timeout"],
@@ -147,13 +147,18 @@ class ActionModule(TokenAction):
 
     @staticmethod
     def _ask(work: Authorizing, url: str) -> None:
-        display.display(f"{work.name}: open this address in a browser, log in and allow:\n\n{url}\n")
+        _say(f"{work.name}: open this address in a browser, log in and allow:\n\n{url}\n")
 
     @staticmethod
     def _stored(work: Authorizing, stored: Stored) -> dict[str, t.Any]:
         text = _sentence(work, stored)
-        display.display(text)
+        _say(text)
         return {"changed": True, "msg": text, "secret_version": int(stored.version), "scope": stored.scope}
+
+
+def _say(text: str) -> None:
+    """At once: ansible's standard output waits for more to come where it is no terminal, and a callback may print JSON there."""
+    display.display(text, stderr=True)
 
 
 def _sentence(work: Authorizing, stored: Stored) -> str:

@@ -80,7 +80,7 @@ class ActionModule(TokenAction):
                 request = self._request_or_none(item, variables)
                 if request is not None and not check:
                     revoked += revoke_tokens(request, store, ports)
-                found = purge(store, vendor=item.get("vendor"), path=item.get("path"), request=request, ports=ports, dry_run=check)
+                found = purge(store, vendor=item.get("vendor"), where=_where(item, values), request=request, ports=ports, dry_run=check)
                 removed += [entry for entry in found if entry not in removed]
                 if boolean(args.get("revoke_logins", True)):
                     login = request or self._request_or_none({**item, "vendor": _ANY_VENDOR}, variables)
@@ -112,6 +112,12 @@ def _items(args: Facts) -> list[Facts]:
     if not isinstance(tokens, list) or not all(isinstance(item, dict) for item in tokens):
         raise OptionError("tokens has to be a list of dictionaries.")
     return [{**shared, **item} for item in tokens]
+
+
+def _where(item: Facts, values: Facts) -> str | None:
+    """The mount and path of *item*, where it has a path."""
+    path = str(item.get("path") or "").strip("/ ")
+    return f"{str(values.get('engine_mount_point') or 'secret').strip('/')}/{path}" if path else None
 
 
 def _without_names(item: Facts) -> Facts:

@@ -6,8 +6,8 @@
 
 from __future__ import annotations
 
-import os
 import typing as t
+from pathlib import Path
 
 from ansible.errors import AnsibleActionFail, AnsibleError
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
@@ -23,8 +23,6 @@ from ..plugin_utils.vendors import names
 try:
     from ansible.template import trust_as_template
 except ImportError:  # ansible-core before 2.19
-    from ansible.template import AnsibleEnvironment
-
     trust_as_template = None
 
 _MODULE = "trackops.api_tokens.token_file_write"
@@ -108,10 +106,10 @@ class ActionModule(TokenAction):
     def _from_template(self, name: str, variables: dict[str, t.Any]) -> str:
         try:
             source = self._find_needle("templates", name)
-            with open(self._loader.get_real_file(source), encoding="utf-8") as stream:
-                text = stream.read()
-            search = [os.path.dirname(source), *(os.path.join(path, "templates") for path in variables.get("ansible_search_path", []))]
-            return to_text(self._rendered(text, search, variables), nonstring="simplerepr")
+            text = Path(self._loader.get_real_file(source)).read_text(encoding="utf-8")
+            search = [str(Path(source).parent), *(f"{path}/templates" for path in variables.get("ansible_search_path", []))]
+            rendered: str = to_text(self._rendered(text, search, variables), nonstring="simplerepr")
+            return rendered
         except (AnsibleError, OSError, UnicodeError) as exc:
             raise OptionError(f"the template {name} cannot be used: {' '.join(str(exc).split())}") from None
 
@@ -119,6 +117,8 @@ class ActionModule(TokenAction):
         if trust_as_template is not None:
             templar = self._templar.copy_with_new_env(searchpath=search, available_variables=variables)
             return templar.template(trust_as_template(text), escape_backslashes=False)
+        from ansible.template import AnsibleEnvironment
+
         # Before 2.19 every text is a template, and only this environment leaves alone what looks like a number or a list.
         templar = self._templar.copy_with_new_env(
             environment_class=AnsibleEnvironment, searchpath=search, available_variables=variables

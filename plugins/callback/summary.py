@@ -42,6 +42,7 @@ class CallbackModule(CallbackBase):
         descriptor, self._events = tempfile.mkstemp(prefix="trackops-events-")
         os.close(descriptor)
         os.environ[EVENTS_FILE] = self._events
+        self._owner = os.getpid()
 
     def v2_playbook_on_stats(self, stats: t.Any) -> None:
         os.environ.pop(EVENTS_FILE, None)
@@ -54,4 +55,5 @@ class CallbackModule(CallbackBase):
             os.unlink(self._events)
 
     def __del__(self) -> None:
-        self._forget()
+        if os.getpid() == self._owner:  # a fork has a copy of this object, but the file is not its own
+            self._forget()

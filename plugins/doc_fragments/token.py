@@ -119,7 +119,8 @@ options:
   cache:
     description:
       - Where tokens are kept.
-      - V(file) is a private, encrypted cache of this user. V(vault) shares tokens between controllers through Vault's KV version 2, with the file cache in front. V(none) asks the vendor each time.
+      - V(file) is a private, encrypted cache of this user. V(vault) shares tokens between controllers through Vault's KV version 2, with
+        the file cache in front. V(none) asks the vendor each time.
     type: str
     default: file
     choices: [file, vault, none]
@@ -148,7 +149,7 @@ options:
     type: str
   vendors:
     description:
-      - Descriptions of vendors of one's own, by their names, for O(vendor).
+      - Descriptions of vendors of one's own, by their names, for the option C(vendor).
       - A dictionary, or the path of a YAML file with one.
     type: raw
 """
@@ -278,7 +279,8 @@ options:
   output:
     description:
       - What to return.
-      - V(token) is the bare token, V(authorization) the value of an authorization header, V(headers) a dictionary with that header for M(ansible.builtin.uri), V(details) a dictionary with all that is known.
+      - V(token) is the bare token, V(authorization) the value of an authorization header, V(headers) a dictionary with that header for
+        M(ansible.builtin.uri), V(details) a dictionary with all that is known.
     type: str
     default: token
     choices: [token, authorization, headers, details]
@@ -297,7 +299,9 @@ options:
   client_auth:
     description:
       - How the client authenticates (RFC 6749 2.3).
-      - V(basic) encodes id and secret as the RFC asks, V(basic_raw) does not, V(post) sends them as parameters, V(none) sends only C(client_id) if the secret has one, V(private_key_jwt) signs with the field C(private_key) of the secret (RFC 7523) and needs PyJWT.
+      - V(basic) encodes id and secret as the RFC asks, V(basic_raw) does not, V(post) sends them as parameters, V(none) sends only
+        C(client_id) if the secret has one, V(private_key_jwt) signs with the field C(private_key) of the secret (RFC 7523) and needs
+        PyJWT.
       - Unset, it is V(basic), or what the description of O(vendor) says.
     type: str
     choices: [basic, basic_raw, post, none, private_key_jwt]
@@ -322,7 +326,8 @@ options:
     type: str
   expires_field:
     description:
-      - Where the lifetime (seconds) or the expiry (UNIX seconds or ISO 8601) is in the answer, as a dotted path. Unset, it is V(expires_in).
+      - Where the lifetime (seconds) or the expiry (UNIX seconds or ISO 8601) is in the answer, as a dotted path. Unset, it is
+        V(expires_in).
     type: str
   default_lifetime:
     description:

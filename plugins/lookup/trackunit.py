@@ -37,6 +37,16 @@ options:
   variant:
     vars: [{name: trackops_variant}, {name: trackops_trackunit_variant}]
     choices: [password, v2]
+  client_auth:
+    description:
+      - How C(client_id) and C(client_secret) are put into the C(Basic) header of the password grant.
+      - V(basic) encodes them first, as RFC 6749 asks, which matters for characters such as C(+), C(%), colon and space. V(basic_raw) does not.
+      - Unset, it is V(basic).
+    type: str
+    choices: [basic, basic_raw]
+    env: [{name: TRACKOPS_TRACKUNIT_CLIENT_AUTH}]
+    vars: [{name: trackops_trackunit_client_auth}]
+    ini: [{section: trackops_api_tokens, key: trackunit_client_auth}]
 extends_documentation_fragment:
   - trackops.api_tokens.vault
   - trackops.api_tokens.vault.plugins

@@ -68,7 +68,7 @@ def ensure(module, spec, content=None):
     :arg spec: one item of the module's O(files).
     :arg content: bytes, not empty, for ``state: present``.
     """
-    result = dict((key, spec[key]) for key in ("dest", "state", "vendor", "path", "fingerprint", "expires_at"))
+    result = {key: spec[key] for key in ("dest", "state", "vendor", "path", "fingerprint", "expires_at")}
     result.update(changed=False, error=None, backup_file=None, owner=None, group=None, mode=None)
     try:
         with _failures_raised(module):

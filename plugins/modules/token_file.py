@@ -113,7 +113,7 @@ options:
     description:
       - What is in the file. It is the same as long as the token is the same.
       - V(raw) is the bare token without a line end, as Docker and Kubernetes keep secrets.
-      - V(header) is one line C(Authorization: ...), for C(curl --header @file).
+      - V(header) is the one line of an C(Authorization) header, for C(curl --header @file).
       - V(env) has C(<VENDOR>_TOKEN), C(<VENDOR>_AUTHORIZATION) and C(<VENDOR>_EXPIRES_AT), quoted so that a shell (C(. file)) and the
         C(EnvironmentFile) of systemd read them alike.
       - V(json) has what is known of the token (C(access_token), C(authorization), C(expires_at), C(scope) and more) but no refresh token.
@@ -188,7 +188,7 @@ attributes:
     description: Has a part that runs on the controller.
   async:
     support: none
-    description: Can be run in the background with C(async).
+    description: Part of the work is done on the controller, so it cannot be run in the background with C(async).
   check_mode:
     support: full
     description: >-

@@ -158,7 +158,6 @@ files:
 import base64
 
 from ansible.module_utils.basic import AnsibleModule
-
 from ansible_collections.trackops.api_tokens.plugins.module_utils.token_files import ensure
 
 _PREFIX = "base64:"

@@ -26,6 +26,7 @@ _RESERVED = (
     "grant_type", "client_id", "client_secret", "username", "password", "refresh_token", "code", "redirect_uri", "scope",
     "client_assertion", "client_assertion_type",
 )
+_NOT_VARIED = ("name", "variant", "variants")
 _DEFAULTS: dict[str, t.Any] = vars(Vendor(name=""))
 
 
@@ -43,16 +44,16 @@ def vendor_from_mapping(name: str, given: t.Any) -> Vendor:
             raise OptionError(f"{name}: the variant '{variant}' is not a dictionary.")
     if vendor.variants:
         checked = {
-            str(variant): {str(key): _checked(name, str(key), value) for key, value in changes.items()}
+            str(variant): {str(key): _checked(name, str(key), value, unknown=_NOT_VARIED) for key, value in changes.items()}
             for variant, changes in vendor.variants.items()
         }
         vendor = dataclasses.replace(vendor, variants=checked)
     return vendor
 
 
-def _checked(name: str, key: str, value: t.Any) -> t.Any:
-    if key == "name" or key not in _DEFAULTS:
-        known = ", ".join(sorted(set(_DEFAULTS) - {"name"}))
+def _checked(name: str, key: str, value: t.Any, *, unknown: tuple[str, ...] = ("name",)) -> t.Any:
+    if key in unknown or key not in _DEFAULTS:
+        known = ", ".join(sorted(set(_DEFAULTS) - set(unknown)))
         raise OptionError(f"{name}: '{key}' is not known in the description of a vendor. Known: {known}.")
     if key in ("request_headers", "parameters"):
         return parameters(name, key, value)

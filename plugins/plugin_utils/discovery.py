@@ -60,16 +60,19 @@ def _endpoints(vendor: Vendor, body: bytes) -> Vendor:
     if str(metadata.get("issuer", "")).rstrip("/") != vendor.issuer.rstrip("/"):
         # RFC 8414 3.3: else one server could pass for another.
         raise VendorError(f"{vendor.name}: the metadata of {host(vendor.issuer)} is for another issuer. Check issuer.")
-    more = {
+    more: dict[str, t.Any] = {
         ours: metadata[theirs]
         for ours, theirs in (("revocation_url", "revocation_endpoint"), ("authorize_url", "authorization_endpoint"))
         if isinstance(metadata.get(theirs), str) and not getattr(vendor, ours)
     }
+    methods = metadata.get("code_challenge_methods_supported")
+    if isinstance(methods, list) and "S256" in methods:
+        more["pkce"] = True
     return dataclasses.replace(vendor, token_url=metadata["token_endpoint"], **more)
 
 
-def signed_assertion(vendor: Vendor, fields: t.Mapping[str, str], *, now: float) -> str:
-    """The JWT by which the client proves its key (RFC 7523 2.2, 3).
+def signed_assertion(vendor: Vendor, fields: t.Mapping[str, str], more: t.Mapping[str, str], *, now: float) -> str:
+    """The JWT by which the client proves its key (RFC 7523 2.1, 2.2, 3), with the claims *more* over the usual ones.
 
     :raises OptionError: PyJWT is not installed.
     :raises VaultError: the secret's ``private_key`` is no PEM key that can sign.
@@ -82,7 +85,7 @@ def signed_assertion(vendor: Vendor, fields: t.Mapping[str, str], *, now: float)
         ) from None
     claims = {
         "iss": fields["client_id"], "sub": fields["client_id"], "aud": vendor.token_endpoint,
-        "jti": uuid.uuid4().hex, "iat": int(now), "exp": int(now) + _ASSERTION_LIFETIME,
+        "jti": uuid.uuid4().hex, "iat": int(now), "exp": int(now) + _ASSERTION_LIFETIME, **more,
     }
     headers = {"kid": fields["key_id"]} if fields.get("key_id") else None
     try:

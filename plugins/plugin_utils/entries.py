@@ -64,9 +64,9 @@ def _token_from(data: t.Any) -> Token | None:
         token = Token(**{**data, "source": "cache"})
     except TypeError:
         return None
-    texts = isinstance(token.access_token, str) and token.access_token and isinstance(token.token_type, str)
-    numbers = all(_is_number(value) for value in (token.expires_at, token.issued_at))
-    return token if texts and numbers and isinstance(token.extra, dict) else None
+    texts = _are_texts(token.access_token, token.token_type, token.secret_version, token.scope or "", token.refresh_token or "")
+    moments = _is_moment(token.expires_at) and _is_moment(token.issued_at)
+    return token if texts and token.access_token and moments and isinstance(token.extra, dict) else None
 
 
 def _failure_from(data: t.Any) -> Failure | None:
@@ -74,9 +74,15 @@ def _failure_from(data: t.Any) -> Failure | None:
         failure = Failure(**data)
     except TypeError:
         return None
-    right = isinstance(failure.message, str) and _is_number(failure.recorded_at) and _is_number(failure.retry_at)
-    return failure if right else None
+    texts = _are_texts(failure.message, failure.kind, failure.secret_version, failure.run, failure.code or "")
+    moments = _is_moment(failure.recorded_at) and _is_moment(failure.retry_at)
+    return failure if texts and moments and isinstance(failure.status, (int, type(None))) else None
 
 
-def _is_number(value: t.Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
+def _are_texts(*values: t.Any) -> bool:
+    return all(isinstance(value, str) for value in values)
+
+
+def _is_moment(value: t.Any) -> bool:
+    # Bounded, because JSON has NaN, infinity and whole numbers that no float holds.
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value < 1e12

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import time
@@ -68,7 +69,8 @@ class Listener:
         if self._audit_log:
             self._audit(self._audit_log, event)
         if EVENTS_FILE in os.environ:
-            append_line(os.environ[EVENTS_FILE], vars(event))
+            with contextlib.suppress(OSError):  # a summary that misses a line is no reason to miss the token
+                append_line(os.environ[EVENTS_FILE], vars(event))
 
     def _audit(self, path: str, event: Event) -> None:
         try:

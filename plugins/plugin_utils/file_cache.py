@@ -73,7 +73,7 @@ class FileStore:
             header, data = json.loads(plain)
             if header != json.loads(line) or header.get("schema") != SCHEMA:
                 return None
-        except (ValueError, TypeError, AttributeError):
+        except (ValueError, TypeError, AttributeError, RecursionError):
             return None
         return data if isinstance(data, dict) else None
 
@@ -84,7 +84,7 @@ class FileStore:
         return self._replace(keys.name, json.dumps(header).encode("ascii") + b"\n" + sealed + b"\n")
 
     def remove(self, name: str) -> None:
-        with contextlib.suppress(FileNotFoundError), self._tolerant():
+        with self._tolerant(), contextlib.suppress(FileNotFoundError):
             os.unlink(os.path.join(self.path, name))
 
     def headers(self) -> t.Iterator[tuple[str, Header]]:
@@ -99,7 +99,7 @@ class FileStore:
                 raw = self._bytes(name) or b""
                 try:
                     header = json.loads(raw.partition(b"\n")[0])
-                except ValueError:
+                except (ValueError, RecursionError):
                     header = {}
                 yield name, header if isinstance(header, dict) else {}
 
@@ -182,10 +182,14 @@ class FileStore:
             descriptor = os.open(os.path.join(self.path, name), os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
         except OSError:
             return None
-        with open(descriptor, "rb") as file:
-            about = os.fstat(descriptor)
-            ours = stat.S_ISREG(about.st_mode) and about.st_uid == os.geteuid() and not about.st_mode & 0o077
-            return file.read() if ours and about.st_size <= _LARGEST else None
+        about = os.fstat(descriptor)
+        ours = stat.S_ISREG(about.st_mode) and about.st_uid == os.geteuid() and not about.st_mode & 0o077
+        if not ours or about.st_size > _LARGEST:
+            os.close(descriptor)
+            return None
+        with open(descriptor, "rb") as file, contextlib.suppress(OSError):
+            return file.read()
+        return None
 
     def _replace(self, name: str, content: bytes) -> bool:
         """Write a file whole or not at all. Its lock is held, so the temporary name is ours."""

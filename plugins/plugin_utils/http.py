@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import threading
 import typing as t
+import warnings
 import zlib
 
 from .errors import OptionError, VendorError
@@ -56,8 +57,10 @@ def exchange(request: HttpRequest, options: HttpOptions, seconds: float, name: s
             outcome.append(exc)
 
     thread = threading.Thread(target=work, daemon=True)
-    thread.start()
-    thread.join(seconds)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Unverified HTTPS request")  # said once, in our words
+        thread.start()
+        thread.join(seconds)
     if not outcome:
         outcome.append(TimeoutError())
     result = outcome[0]
@@ -159,7 +162,7 @@ def _explained(problem: Exception, request: HttpRequest, options: HttpOptions, s
         return failed(f"the proxy on the way to the vendor at {where} did not connect. Check http_proxy.",
                       kind="unavailable", retryable=True, sent=False)
     if isinstance(problem, (r.ConnectTimeout, r.ReadTimeout, TimeoutError)) or _timed_out(problem):
-        return failed(f"the vendor at {where} did not answer within {min(options.timeout, seconds):g} s. "
+        return failed(f"the vendor at {where} did not answer within {min(options.timeout, seconds):.3g} s. "
                       "Check the network, or raise http_timeout and http_deadline.",
                       kind="unavailable", retryable=True, sent=not isinstance(problem, r.ConnectTimeout))
     if isinstance(problem, r.ConnectionError) and not _was_sent(problem):

@@ -34,7 +34,6 @@ __all__ = (
 )
 
 
-
 def fingerprint(access_token: str) -> str:
     """A name for a token that can be shown: ``sha256:`` and the first 16 hex digits of its SHA-256."""
     return "sha256:" + hashlib.sha256(access_token.encode("utf-8", "surrogatepass")).hexdigest()[:16]

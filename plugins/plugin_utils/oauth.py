@@ -11,7 +11,7 @@ import json
 import math
 import re
 import typing as t
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
 from urllib.parse import quote_plus, urlencode, urlsplit
@@ -35,7 +35,11 @@ __all__ = (
     "revocation_request",
 )
 
+JWT_BEARER_GRANT = "urn:ietf:params:oauth:grant-type:jwt-bearer"  # RFC 7523 2.1
 JWT_BEARER_ASSERTION = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"  # RFC 7523 2.2
+
+#: Signs a JWT that has these claims beside iss, sub, aud, jti, iat and exp.
+Assertion = t.Callable[[t.Mapping[str, str]], str]
 
 # What a grant needs from the secret, beside what authenticates the client (RFC 6749 4.1.3, 4.3.2, 6).
 _GRANT_FIELDS = {
@@ -50,7 +54,7 @@ _CLIENT_FIELDS: t.Mapping[str, tuple[str, ...]] = {
     "none": (),
 }
 # Read when the secret has them, never asked for.
-_OPTIONAL_FIELDS = ("client_id", "code", "redirect_uri", "code_verifier", "refresh_token", "key_id")
+_OPTIONAL_FIELDS = ("client_id", "code", "redirect_uri", "code_verifier", "refresh_token", "key_id", "subject")
 
 # RFC 6749 5.2: which of the credentials a refusal is about.
 _SUSPECTS = {
@@ -70,6 +74,7 @@ _CLOCK_TOLERANCE = 5.0
 _LONGEST_LIFETIME = 10 * 365 * 86400.0
 _ABSOLUTE_FROM = 1e9  # seconds: no lifetime is 30 years long, no expiry lies before 2001
 _MILLISECONDS_FROM = 1e11
+_DEEPEST_JSON = 64  # what is read here is written again elsewhere, further down the stack
 
 
 @dataclass(frozen=True)
@@ -90,13 +95,20 @@ def needed_fields(vendor: Vendor) -> tuple[str, ...]:
     for value in vendor.parameters.values():
         values.extend(value if isinstance(value, tuple) else (value,))
     named = [value.name for value in values if isinstance(value, SecretField)]
-    wanted = (*_CLIENT_FIELDS[vendor.client_auth], *_GRANT_FIELDS.get(vendor.grant_type, ()), *named)
+    signed = ("client_id", "private_key") if _signs(vendor, vendor.grant_type) else ()
+    wanted = (*_CLIENT_FIELDS[vendor.client_auth], *_GRANT_FIELDS.get(vendor.grant_type, ()), *signed, *named)
     return tuple(dict.fromkeys(wanted))
 
 
-def credentials(request: Request, data: t.Mapping[str, t.Any]) -> dict[str, str]:
+def _signs(vendor: Vendor, grant_type: str) -> bool:
+    """Whether the grant is a JWT of our own making: RFC 7523 2.1, unless the parameters bring an assertion."""
+    return grant_type == JWT_BEARER_GRANT and "assertion" not in vendor.parameters
+
+
+def credentials(request: Request, data: t.Mapping[str, t.Any], *, consent: bool = False) -> dict[str, str]:
     """The credentials among the *data* of a secret, by our names.
 
+    :arg consent: they are for asking for consent, which is what gives the refresh token.
     :raises VaultError: a needed field is missing, empty or not a string.
     """
     vendor, fields = request.vendor, request.secret.fields
@@ -105,9 +117,9 @@ def credentials(request: Request, data: t.Mapping[str, t.Any]) -> dict[str, str]
         found[name] = _field(request, data, name)
     for name in _OPTIONAL_FIELDS:
         value = data.get(fields.get(name, name))
-        if name not in found and isinstance(value, str) and value:
+        if name not in found and isinstance(value, str) and value and _sendable(value):
             found[name] = value
-    if vendor.grant_type == "authorization_code" and not {"code", "refresh_token"} & set(found):
+    if vendor.grant_type == "authorization_code" and not consent and not {"code", "refresh_token"} & set(found):
         raise VaultError(
             f"{vendor.name}: the secret {request.where} has neither a refresh_token nor a code. "
             "Run the playbook trackops.api_tokens.authorize to give consent in the browser.",
@@ -123,6 +135,7 @@ def _field(request: Request, data: t.Mapping[str, t.Any], name: str) -> str:
         f"has no field '{key}'" if key not in data
         else f"has a field '{key}' that is not a string" if not isinstance(value, str)
         else f"has an empty field '{key}'" if not value.strip()
+        else f"has a field '{key}' with half a character (a lone surrogate)" if not _sendable(value)
         else ""
     )
     if problem:
@@ -132,6 +145,14 @@ def _field(request: Request, data: t.Mapping[str, t.Any], name: str) -> str:
             kind="field",
         )
     return t.cast(str, value)
+
+
+def _sendable(text: str) -> bool:
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def grants(vendor: Vendor, fields: t.Mapping[str, str], *, refresh_token: str | None = None) -> list[Grant]:
@@ -160,30 +181,36 @@ def _refresh(refresh_token: str) -> Grant:
 
 
 def build_request(
-    vendor: Vendor, grant: Grant, fields: t.Mapping[str, str], *, assertion: t.Callable[[], str] | None = None
+    vendor: Vendor, grant: Grant, fields: t.Mapping[str, str], *, assertion: Assertion | None = None
 ) -> HttpRequest:
     """The HTTP request of one grant.
 
-    :arg assertion: makes the signed JWT of C(private_key_jwt), RFC 7523 2.2.
+    :arg assertion: makes a signed JWT with these claims beside the usual ones: RFC 7523 2.1 (the grant) and 2.2 (the client).
     """
     headers = {name: _value(value, fields) for name, value in vendor.request_headers.items()}
     parameters: list[tuple[str, str]] = []
+    proofs = _client_parameters(vendor, fields, assertion)
+    if _signs(vendor, grant.grant_type) and assertion is not None:
+        # Some servers look for the scope in the assertion, others beside it.
+        claims = {"sub": fields.get("subject", fields["client_id"]), **({"scope": vendor.scope} if vendor.scope else {})}
+        proofs.append(("assertion", assertion(claims)))
     if vendor.request_format != "none":
         parameters.append(("grant_type", grant.grant_type))
         parameters.extend(grant.fields.items())
         if vendor.scope and grant.grant_type != "authorization_code":
             parameters.append(("scope", vendor.scope))
         parameters.extend(_own_parameters(vendor, fields))
-        parameters.extend(_client_parameters(vendor, fields, assertion))
+        parameters.extend(proofs)
+    secrets = {*fields.values(), *grant.fields.values(), *dict(proofs).values()}
     if vendor.client_auth in ("basic", "basic_raw"):
         headers["Authorization"] = _basic(vendor.client_auth, fields["client_id"], fields["client_secret"])
+        secrets.add(headers["Authorization"].partition(" ")[2])
     method, request_format = vendor.request_method, vendor.request_format
     if request_format == "query" and grant.grant_type != vendor.grant_type:
         # A GET is for the grant that the vendor documents so; a refresh goes as RFC 6749 6 has it.
         method, request_format = "POST", "form"
-    secrets = tuple({*fields.values(), *grant.fields.values()})
     encode = _ENCODERS[request_format]
-    return encode(method, vendor.token_endpoint, headers, parameters, secrets=secrets, repeatable=grant.repeatable)
+    return encode(method, vendor.token_endpoint, headers, parameters, secrets=tuple(secrets), repeatable=grant.repeatable)
 
 
 def _own_parameters(vendor: Vendor, fields: t.Mapping[str, str]) -> t.Iterator[tuple[str, str]]:
@@ -197,7 +224,7 @@ def _value(value: Value, fields: t.Mapping[str, str]) -> str:
 
 
 def _client_parameters(
-    vendor: Vendor, fields: t.Mapping[str, str], assertion: t.Callable[[], str] | None
+    vendor: Vendor, fields: t.Mapping[str, str], assertion: Assertion | None
 ) -> list[tuple[str, str]]:
     if vendor.client_auth == "post":
         return [("client_id", fields["client_id"]), ("client_secret", fields["client_secret"])]
@@ -205,7 +232,7 @@ def _client_parameters(
         return [
             ("client_id", fields["client_id"]),
             ("client_assertion_type", JWT_BEARER_ASSERTION),
-            ("client_assertion", assertion()),
+            ("client_assertion", assertion({})),
         ]
     if vendor.client_auth == "none" and "client_id" in fields:
         return [("client_id", fields["client_id"])]  # RFC 6749 3.2.1: a public client names itself
@@ -277,7 +304,7 @@ def read_answer(
     :arg received_at: when the answer came; compared with its ``Date`` header.
     :raises VendorError: a refusal, an outage, or something that is no token.
     """
-    reader = _Reader(request, answer, grant, tuple(secrets), secret_version)
+    reader = _Reader(request, answer, grant, received_at, tuple(secrets), secret_version)
     body = reader.body()
     access_token = _at(body, request.vendor.token_field)
     if not isinstance(access_token, str) or not access_token:
@@ -350,7 +377,7 @@ def _moment(value: t.Any) -> float | None:
     try:
         seconds = float(value)
     except OverflowError:
-        return _LONGEST_LIFETIME
+        return _LONGEST_LIFETIME if value > 0 else 0.0
     if not math.isfinite(seconds):
         return None
     return seconds / 1000 if seconds >= _MILLISECONDS_FROM else seconds
@@ -365,7 +392,8 @@ def _number_or_date(text: str) -> float | None:
         moment = datetime.fromisoformat(re.sub(r"[Zz]\Z", "+00:00", text))
     except ValueError:
         return None
-    return (moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)).timestamp()
+    # A date is never a lifetime, however long ago it is.
+    return max((moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)).timestamp(), _ABSOLUTE_FROM)
 
 
 def _server_time(answer: HttpAnswer, fallback: float) -> float:
@@ -408,9 +436,17 @@ def parse_json(body: bytes) -> t.Any:
     except UnicodeDecodeError:
         text = body.decode("iso-8859-1")
     try:
-        return json.loads(text, object_pairs_hook=_object, parse_constant=_no_constant)
+        found = json.loads(text, object_pairs_hook=_object, parse_constant=_no_constant)
     except RecursionError:
         raise ValueError("nested too deeply") from None
+    if _deeper(found, than=_DEEPEST_JSON):
+        raise ValueError("nested too deeply")
+    return found
+
+
+def _deeper(value: t.Any, *, than: int) -> bool:
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return than == 0 or any(_deeper(single, than=than - 1) for single in inner)
 
 
 @dataclass(frozen=True)
@@ -420,7 +456,8 @@ class _Reader:
     request: Request
     answer: HttpAnswer
     grant: Grant
-    secrets: tuple[str, ...]
+    received_at: float
+    secrets: tuple[str, ...] = field(repr=False)
     secret_version: str
 
     def body(self) -> dict[str, t.Any]:
@@ -521,7 +558,7 @@ class _Reader:
         return " and ".join(filter(None, (", ".join(names[:-1]), *names[-1:]))) or "the fields"
 
     def _unavailable(self, status: int, shown: str = "") -> VendorError:
-        wait = retry_after(self.answer, 0.0)
+        wait = retry_after(self.answer, self.received_at)
         later = f" It asks to wait {wait:.0f} s." if wait is not None else ""
         what = "has had too many requests" if status == 429 else "is not available"
         return VendorError(

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import typing as t
 
 from .custom_vendor import parameters, vendor_from_mapping
@@ -82,7 +83,8 @@ def _described(plugin: str, values: Values) -> Vendor:
     name = str(values.get("vendor") or "oauth2")
     if name in own:
         return vendor_from_mapping(name, own[name])
-    return Vendor(name=name, client_auth="basic", request_headers={"Accept": "application/json"})
+    # A server that does not know PKCE has to ignore its parameters (RFC 6749 3.1).
+    return Vendor(name=name, client_auth="basic", request_headers={"Accept": "application/json"}, pkce=True)
 
 
 def _only_vendor_fields(vendor: Vendor, given: dict[str, t.Any]) -> dict[str, t.Any]:
@@ -128,7 +130,7 @@ def _secret(vendor: Vendor, path: str, values: Values) -> SecretRef:
     fields = values.get("credential_fields") or {}
     if not isinstance(fields, t.Mapping) or not all(isinstance(v, str) and v for v in fields.values()):
         raise OptionError(f"{vendor.name}: credential_fields has to be a dictionary: our field to the key in the secret.")
-    known = {*needed_fields(vendor), "code", "redirect_uri", "code_verifier", "refresh_token", "key_id", "client_id"}
+    known = {*needed_fields(vendor), "code", "redirect_uri", "code_verifier", "refresh_token", "key_id", "client_id", "subject"}
     strangers = sorted(str(name) for name in fields if name not in known)
     if strangers:
         raise OptionError(
@@ -181,8 +183,11 @@ def _number(vendor: Vendor, values: Values, name: str, convert: t.Callable[[t.An
         return None
     try:
         number = convert(value)
-    except (TypeError, ValueError):
-        raise OptionError(f"{vendor.name}: {name} has to be a number.") from None
-    if number < least or number != number:
+        finite = math.isfinite(number)
+    except (TypeError, ValueError, OverflowError):
+        finite = False
+    if not finite:
+        raise OptionError(f"{vendor.name}: {name} has to be a number.")
+    if number < least:
         raise OptionError(f"{vendor.name}: {name} has to be at least {least:g}.")
     return number

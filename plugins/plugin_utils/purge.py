@@ -31,16 +31,16 @@ def selected(store: FileStore, request: Request) -> bool:
 
 
 def purge(
-    store: FileStore, *, vendor: str | None, path: str | None, request: Request | None, ports: Ports, dry_run: bool
+    store: FileStore, *, vendor: str | None, where: str | None, request: Request | None, ports: Ports, dry_run: bool
 ) -> list[Removed]:
     """Remove the entries of a vendor, of a path, of both, or all tokens; entries of other logins of this user too.
 
-    :arg path: below its mount, as it is written in a lookup.
+    :arg where: the mount and the path below it.
     :arg request: where it is complete and its cache is C(vault), the shared entry goes too.
     """
     removed = []
     for name, header in store.headers():
-        if header.get("kind") == "login" or not _matches(header, vendor, path):
+        if header.get("kind") == "login" or not _matches(header, vendor, where):
             continue
         removed.append({"vendor": header.get("vendor"), "path": header.get("path")})
         if not dry_run:
@@ -51,11 +51,8 @@ def purge(
     return removed
 
 
-def _matches(header: t.Mapping[str, t.Any], vendor: str | None, path: str | None) -> bool:
-    if vendor and header.get("vendor") != vendor:
-        return False
-    where = str(header.get("path") or "")
-    return not path or where == path or where.endswith("/" + path.strip("/"))
+def _matches(header: t.Mapping[str, t.Any], vendor: str | None, where: str | None) -> bool:
+    return header.get("vendor") == (vendor or header.get("vendor")) and header.get("path") == (where or header.get("path"))
 
 
 def _remove(store: FileStore, name: str) -> None:

@@ -98,4 +98,4 @@ def _quoted(value: str) -> str:
     return f"'{value}'"
 
 
-FORMATS: t.Mapping[str, t.Callable[[Details, "str | None"], str]] = {"raw": _raw, "header": _header, "env": _env, "json": _json}
+FORMATS: t.Mapping[str, t.Callable[[Details, str | None], str]] = {"raw": _raw, "header": _header, "env": _env, "json": _json}

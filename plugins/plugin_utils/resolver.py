@@ -23,6 +23,7 @@ from .oauth import Grant, build_request, check_endpoint, credentials, grants
 from .ports import Event, Ports
 
 if t.TYPE_CHECKING:
+    from .shared_cache import Lease, SharedCache
     from .vault.client import Secret
     from .vault_session import VaultSession
 
@@ -96,6 +97,12 @@ class Resolver:
         store = self.store(request.cache)
         return entry_from_dict(store.read(token_keys(request, store.user_key())))
 
+    def keep(self, request: Request, token: Token) -> None:
+        """Put *token* into the cache, in place of what is there for *request*."""
+        attempt = _Attempt(request, self.store(request.cache), self._ports)
+        with attempt.lock():
+            attempt.write(Entry(replace(token, source="cache")))
+
     def store(self, options: CacheOptions) -> FileStore:
         if options not in self._stores:
             self._stores[options] = open_store(options, warn=self._ports.warn)
@@ -114,7 +121,8 @@ class _Attempt:
         self.started = self.ports.clock()
         self._clock_started = self.ports.monotonic()
         self.keys = token_keys(self.request, self.store.user_key())
-        self._seen_version = ""
+        self._asked_version = ""  # of the secret with which the vendor was asked
+        self._spent = False  # a refresh token was sent
 
     def token(self) -> Token:
         entry = self._read()
@@ -124,7 +132,7 @@ class _Attempt:
         if verdict is Verdict.AGING:
             return self._renew_ahead(entry)
         why = "no entry" if entry.token is None else verdict.value
-        with self._lock():
+        with self.lock():
             entry = self._read()
             if self._judge(entry) in (Verdict.FRESH, Verdict.AGING):
                 return self._hit(entry, "shared")
@@ -138,8 +146,8 @@ class _Attempt:
             if not mine:
                 return self._hit(entry)
             entry = self._read()
-            if self._judge(entry) is not Verdict.AGING:
-                return self._hit(entry, "shared") if entry.token else self._renew(entry, "gone")
+            if self._judge(entry) is Verdict.FRESH:
+                return self._hit(entry, "shared")
             return self._renew(entry, "last fifth of its lifetime")
 
     def _renew(self, entry: Entry, why: str) -> Token:
@@ -170,7 +178,7 @@ class _Attempt:
         except (VendorError, VaultError) as exc:
             self._remember(entry, exc)
             raise
-        self._write(Entry(replace(token, source="cache")))
+        self.write(Entry(replace(token, source="cache")))
         if token.lifetime < self.request.freshness.min_ttl:
             self.ports.warn(
                 f"{self.request.vendor.name}: the token for {self.request.where} lives for {int(token.lifetime)} s only, less than "
@@ -179,7 +187,7 @@ class _Attempt:
         return token
 
     def _obtain_shared(self, entry: Entry, session: VaultSession, why: str) -> Token:
-        from .shared_cache import SharedCache
+        from .shared_cache import LeaseLost, SharedCache
 
         shared = SharedCache(self.request, session, self.ports)
 
@@ -191,25 +199,49 @@ class _Attempt:
                 raise recalled
             return None
 
-        try:
-            found = shared.claim(look)
-        except VaultError as exc:
-            if exc.kind != "denied":
-                raise
-            self.ports.warn(f"{exc.message} Until then tokens are not shared with other controllers.")
-            return self._fetch(entry, session, why)
-        if isinstance(found, Token):
-            self._tell("shared", found, reason="another controller")
-            return found
-        theirs = found.entry
-        newest = theirs if theirs.token is not None else entry
+        mine = self._judge(entry) is Verdict.AGING
+        while True:
+            try:
+                found = shared.claim(look, wait=not mine)
+            except VaultError as exc:
+                if exc.kind != "denied":
+                    raise
+                self.ports.warn(f"{exc.message} Until then tokens are not shared with other controllers.")
+                return self._fetch(entry, session, why)
+            if isinstance(found, Token) or found is None:
+                token = found or t.cast(Token, entry.token)
+                self._tell("shared", token, reason="another controller" if found else "another controller is renewing it")
+                return token
+            with contextlib.suppress(LeaseLost):
+                return self._obtain_leased(entry, shared, found, session, why)
+
+    def _obtain_leased(self, entry: Entry, shared: SharedCache, found: Lease, session: VaultSession, why: str) -> Token:
+        from .shared_cache import LeaseLost
+
+        theirs, ports = found.entry, self.ports
+        newest = Entry(
+            # The shared entry alone knows which refresh token is the newest.
+            theirs.token or _without_refresh_token(entry.token),
+            theirs.failure if self._refused_lately(theirs.failure) else entry.failure,
+        )
+        self.ports = shared.guarded(found)
         try:
             token = self._fetch(newest, session, why)
-        except (VendorError, VaultError) as exc:
-            with contextlib.suppress(VaultError):
-                shared.settle(found, replace(theirs, failure=self._failure(exc)))
+        except LeaseLost:
             raise
-        shared.settle(found, Entry(token))
+        except TokenError as exc:
+            left = _without_refresh_token(theirs.token) if self._spent else theirs.token
+            # What Vault refuses to this controller it may grant to the next.
+            failure = self._failure_after(newest.failure, exc) if isinstance(exc, VendorError) else theirs.failure
+            with contextlib.suppress(VaultError):
+                shared.settle(found, Entry(left, failure))
+            raise
+        finally:
+            self.ports = ports
+        try:
+            shared.settle(found, Entry(token))
+        except VaultError as exc:  # the token itself is good
+            self.ports.warn(f"{exc.message} So this token is not shared with other controllers.")
         return token
 
     def _fetch(self, entry: Entry, session: VaultSession, why: str) -> Token:
@@ -224,19 +256,22 @@ class _Attempt:
         except VendorError as exc:
             if exc.kind != "refused":
                 raise
-            again = session.secret()
+            try:
+                again = session.secret()
+            except VaultError:
+                raise exc from None  # what the vendor said is what is to be mended
             if self._version(again) == version:
                 raise
             return self._ask(Entry(), again, self._version(again), session, "the secret has changed in Vault")
 
     def _ask(self, entry: Entry, secret: Secret, version: str, session: VaultSession, why: str) -> Token:
-        self._seen_version = version
+        self._asked_version = version
         fields = credentials(self.request, secret.data)
         old = entry.token if entry.token and entry.token.secret_version == version else None
         ways = grants(self.request.vendor, fields, refresh_token=old.refresh_token if old else None)
         for position, way in enumerate(ways):
             last = position == len(ways) - 1
-            kept = old is not None and way.fields.get("refresh_token") == old.refresh_token
+            kept = old is not None and old.refresh_token is not None and way.fields.get("refresh_token") == old.refresh_token
             try:
                 token = self._send(way, fields, version, entry if kept else None)
             except VendorError as exc:
@@ -264,15 +299,22 @@ class _Attempt:
         until = self.ports.monotonic() + self.request.http.deadline
         vendor = discovered(self.request, ports=self.ports, until=until)
         request = build_request(
-            vendor, way, fields, assertion=lambda: signed_assertion(vendor, fields, now=self.ports.clock())
+            vendor, way, fields, assertion=lambda more: signed_assertion(vendor, fields, more, now=self.ports.clock())
         )
+        if not self.request.http.validate_certs:
+            self.ports.warn(
+                f"{vendor.name}: the vendor's certificate is not checked (http_validate_certs=false): anybody on the way can read "
+                "the credentials."
+            )
         if spent is not None and spent.token is not None:
-            self._write(replace(spent, token=replace(spent.token, refresh_token=None)))
+            self.write(replace(spent, token=_without_refresh_token(spent.token)))
+            self._spent = True
         try:
             return ask(self.request, request, way, ports=self.ports, until=until, secret_version=version)
         except VendorError as exc:
             if spent is not None and not exc.sent:
-                self._write(spent)
+                self.write(spent)
+                self._spent = False
             raise
 
     def _store_rotated(self, token: Token, secret: Secret, session: VaultSession) -> Token:
@@ -281,6 +323,8 @@ class _Attempt:
             return token
         from .rotation import store_refresh_token
 
+        # On this disk first, which takes no time: killed before Vault has it, the next caller here finds it.
+        self.write(Entry(replace(token, source="cache")))
         version = store_refresh_token(self.request, token.refresh_token, secret, session=session, ports=self.ports)
         return replace(token, secret_version=version) if version else token
 
@@ -295,7 +339,7 @@ class _Attempt:
     def _read(self) -> Entry:
         return entry_from_dict(self.store.read(self.keys))
 
-    def _write(self, entry: Entry) -> None:
+    def write(self, entry: Entry) -> None:
         expires_at = entry.token.expires_at if entry.token else self.ports.clock() + self.request.cache.failure_ttl
         header = {"kind": "token", "vendor": self.request.vendor.name, "path": self.request.where, "expires_at": int(expires_at)}
         self.store.write(self.keys, header, entry_to_dict(entry))
@@ -303,7 +347,7 @@ class _Attempt:
     def _judge(self, entry: Entry) -> Verdict:
         return judge(entry.token, self.request.freshness, now=self.ports.clock(), started=self.started)
 
-    def _lock(self) -> t.ContextManager[bool]:
+    def lock(self) -> t.ContextManager[bool]:
         patience = self.request.http.deadline + self.request.vault.timeout + _LOCK_SLACK
         return self.store.lock(
             self.keys.name, timeout=patience, monotonic=self.ports.monotonic, sleep=self.ports.sleep
@@ -339,11 +383,15 @@ class _Attempt:
     def _remember(self, entry: Entry, exc: VendorError | VaultError) -> None:
         if isinstance(exc, VaultError) and exc.kind not in _PASSING_VAULT:
             return  # cheap to find out again, and right at once when it is mended
-        if entry.failure is not None and entry.failure.message == exc.message and self._refused_lately(entry.failure):
-            return  # the same refusal told again must not live longer for that
-        latest = self._read()
-        self._write(replace(latest, failure=self._failure(exc)))
-        self._tell("failed", None, reason=exc.message)
+        failure = self._failure_after(entry.failure, exc)
+        if failure is not entry.failure:
+            self.write(replace(self._read(), failure=failure))
+            self._tell("failed", None, reason=exc.message)
+
+    def _failure_after(self, before: Failure | None, exc: VendorError | VaultError) -> Failure:
+        """What to remember of *exc*: a refusal that was only told again must not live longer for that."""
+        told_again = not self._asked_version and before is not None and before.message == exc.message
+        return before if told_again and before and self._refused_lately(before) else self._failure(exc)
 
     def _failure(self, exc: VendorError | VaultError) -> Failure:
         now = self.ports.clock()
@@ -351,7 +399,7 @@ class _Attempt:
             return Failure(exc.message, f"vault:{exc.kind}", now, run=self.ports.run)
         wait = min(exc.retry_after or 0.0, _LONGEST_RETRY_AFTER)
         return Failure(
-            exc.message, exc.kind, now, secret_version=self._seen_version, run=self.ports.run,
+            exc.message, exc.kind, now, secret_version=self._asked_version, run=self.ports.run,
             retry_at=now + wait if wait else 0.0, status=exc.status, code=exc.code,
         )
 
@@ -364,6 +412,10 @@ class _Attempt:
                 fingerprint=token.fingerprint if token else "", key=self.keys.name,
             )
         )
+
+
+def _without_refresh_token(token: Token | None) -> Token | None:
+    return replace(token, refresh_token=None) if token is not None else None
 
 
 def _as_error(failure: Failure) -> TokenError:

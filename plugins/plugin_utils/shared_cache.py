@@ -8,7 +8,7 @@ Vault's policies guard these entries, so the fields are readable for any Vault c
 They are documented in docs/cache.md and stay as they are:
 
 ``access_token, token_type, authorization, expires_at, issued_at, scope, extra, vendor, path`` and, for the collection itself,
-``schema, refresh_token, secret_version, failure, lease_holder, lease_until``.
+``schema, refresh_token, secret_version, failure, lease_holder, lease_until, lease_seconds``.
 """
 
 from __future__ import annotations
@@ -18,17 +18,18 @@ import random
 import re
 import typing as t
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 from .crypto import canonical
 from .entries import entry_from_dict, entry_to_dict, token_facts
-from .model import Entry, Request, Token
+from .errors import VaultError
+from .model import Entry, HttpAnswer, HttpOptions, HttpRequest, Request, Token
 from .output import authorization
 from .ports import Ports
 from .vault.client import CasMismatch
 from .vault_session import VaultSession
 
-__all__ = ("Lease", "SharedCache", "shared_path")
+__all__ = ("Lease", "LeaseLost", "SharedCache", "shared_path")
 
 _FIRST_NAP, _LONGEST_NAP = 0.05, 0.5
 _LEASE_SLACK = 5.0
@@ -47,13 +48,18 @@ def shared_path(request: Request) -> str:
     return f"{request.cache.vault_path.strip('/')}/{request.vendor.name}/{readable}/{digits}"
 
 
-@dataclass(frozen=True)
+class LeaseLost(VaultError):
+    """Somebody else has taken the lease over: what they fetch is to be waited for."""
+
+
+@dataclass
 class Lease:
     """The right to ask the vendor, until :attr:`until`; ``entry`` is what was there before."""
 
     version: int
     entry: Entry
     until: float
+    data: dict[str, t.Any] = field(repr=False)
 
 
 class SharedCache:
@@ -63,34 +69,84 @@ class SharedCache:
         self._ports = ports
         self._mount = request.cache.vault_mount
         self._path = shared_path(request)
+        # Short, so that nobody waits long for a holder that was killed, and made longer before each request to the vendor. But
+        # where the credentials can be used only once, a second request must never begin before the first is over.
+        http, single_use = request.http, request.vendor.grant_type in ("authorization_code", "refresh_token")
+        self._one_request = http.deadline if single_use else min(http.deadline, 2 * http.timeout)
 
-    def claim(self, look: t.Callable[[Entry], Token | None]) -> Token | Lease:
+    def claim(self, look: t.Callable[[Entry], Token | None], *, wait: bool = True) -> Token | Lease | None:
         """What *look* finds in the entry, as soon as it finds something; else the lease, when nobody holds it.
 
+        :arg wait: without it None comes back while somebody holds the lease.
         :raises VaultError: the shared entries cannot be read or written.
         """
-        nap = _FIRST_NAP
+        nap, seen, patience = _FIRST_NAP, -1, 0.0
         while True:
             data, version = self._read()
+            if version != seen:  # a lease is waited for no longer than our own would last: the holder's clock may be wrong
+                seen, patience = version, self._ports.monotonic() + self._lease_seconds(data)
             entry = entry_from_dict(_nested(data))
             found = look(entry)
             if found is not None:
                 return found
             now = self._ports.clock()
-            if _lease_until(data) <= now:
-                until = now + self._request.http.deadline + _LEASE_SLACK
+            if _lease_until(data) <= now or self._ports.monotonic() >= patience:
                 # The refresh token leaves the shared entry before it is used: a holder that is killed has spent it.
-                held = {"schema": _OWN_SCHEMA, **_without_refresh(data), "lease_holder": uuid.uuid4().hex, "lease_until": until}
-                written = self._write(held, version)
-                if written is not None:
-                    return Lease(written, entry, until)
+                held = {"schema": _OWN_SCHEMA, **_without_refresh(data), "lease_holder": uuid.uuid4().hex}
+                lease = Lease(version, entry, now, held)
+                if self._extend(lease, self._one_request):
+                    return lease
                 continue
+            if not wait:
+                return None
             self._ports.sleep(nap * random.uniform(0.7, 1.0))
             nap = min(nap * 1.5, _LONGEST_NAP)
+
+    def guarded(self, lease: Lease) -> Ports:
+        """Ports to ask the vendor with, that keep *lease* for as long as that takes, retries and pauses included.
+
+        They raise :class:`LeaseLost` where somebody else took it over, to whom this process looked dead.
+        """
+        ports = self._ports
+
+        def exchange(request: HttpRequest, options: HttpOptions, seconds: float, name: str) -> HttpAnswer:
+            self._keep(lease, self._one_request)
+            return ports.exchange(request, options, seconds, name)
+
+        def sleep(seconds: float) -> None:
+            self._keep(lease, seconds + self._one_request)
+            ports.sleep(seconds)
+
+        return replace(ports, exchange=exchange, sleep=sleep)
 
     def settle(self, lease: Lease, entry: Entry) -> None:
         """Write *entry* and give the lease back; whoever took the lease over meanwhile keeps what it has written."""
         self._write(_flat(self._request, entry), lease.version)
+
+    def _keep(self, lease: Lease, seconds: float) -> None:
+        if lease.until - self._ports.clock() >= seconds:
+            return
+        try:
+            kept = self._extend(lease, seconds)
+        except VaultError:
+            return  # Vault is away: nobody can take the lease over either
+        if not kept:
+            raise LeaseLost(f"Another controller asks for the token of {self._request.where}.", "cas")
+
+    def _extend(self, lease: Lease, seconds: float) -> bool:
+        """Hold *lease* from now on for so many seconds and a few more; False where somebody else has written the entry."""
+        length = seconds + _LEASE_SLACK
+        until = self._ports.clock() + length
+        written = self._write({**lease.data, "lease_until": until, "lease_seconds": length}, lease.version)
+        if written is None:
+            return False
+        lease.version, lease.until = written, until
+        return True
+
+    def _lease_seconds(self, data: t.Mapping[str, t.Any]) -> float:
+        """How long the lease in *data* is waited for at most."""
+        longest, told = self._request.http.deadline + self._one_request + _LEASE_SLACK, data.get("lease_seconds")
+        return min(longest, told) if isinstance(told, (int, float)) else longest
 
     def _read(self) -> tuple[dict[str, t.Any], int]:
         found = self._session.call(lambda client: client.kv2_read(self._mount, self._path))
@@ -124,7 +180,7 @@ def _flat(request: Request, entry: Entry) -> dict[str, t.Any]:
         fields["authorization"] = authorization(entry.token, request.vendor.authorization_scheme)
     return {
         "schema": _OWN_SCHEMA, "vendor": request.vendor.name, "path": request.where, **fields,
-        "failure": shape["failure"], "lease_holder": "", "lease_until": 0,
+        "failure": shape["failure"], "lease_holder": "", "lease_until": 0, "lease_seconds": 0,
     }
 
 

@@ -70,6 +70,14 @@ class _Saved:
         return {"login": dict(vars(self))}
 
 
+def _alive(client: VaultClient) -> bool:
+    try:
+        client.lookup_self()
+    except VaultError:
+        return False
+    return True
+
+
 def login_keys(request: Request, user_key: bytes) -> Keys:
     """The keys under which the login of *request* is kept."""
     return derive(user_key, request.vault.identity_secret(), login_facts(request))
@@ -103,27 +111,22 @@ class VaultSession:
         try:
             return work(client)
         except VaultError as denied:
-            if denied.kind != "denied" or not self._may_be_the_login(client):
+            kept = self._reused
+            if denied.kind != "denied" or kept is None:
                 raise
+            alive, age = _alive(client), self._ports.clock() - kept.issued_at
+            if alive and age <= self._request.cache.failure_ttl:
+                raise  # a new login cannot help: neither is the kept one dead, nor older than the policies may be
             try:
-                client = self._login_again()
+                client = self._login_again(alive=alive)
             except VaultError:
-                # The kept login was fit to be asked with; that a new one cannot be had (a secret_id that was good for one
-                # login) is not what she has to mend.
+                if not alive:
+                    raise
+                # The kept login goes on being used; that a new one cannot be had (a secret_id that was good for one login) is
+                # not what is to be mended.
+                client.use_token(kept.client_token)
                 raise denied from None
             return work(client)
-
-    def _may_be_the_login(self, client: VaultClient) -> bool:
-        """Whether a new login could help: the kept one is dead, or older than the policies may be."""
-        if self._reused is None:
-            return False
-        if self._ports.clock() - self._reused.issued_at > self._request.cache.failure_ttl:
-            return True
-        try:
-            client.lookup_self()
-        except VaultError:
-            return True
-        return False
 
     def _logged_in(self) -> VaultClient:
         if self._client is None:
@@ -136,12 +139,13 @@ class VaultSession:
                         self._login()
         return self._client
 
-    def _login_again(self) -> VaultClient:
+    def _login_again(self, *, alive: bool) -> VaultClient:
         refused = self._reused
         with self._lock():
             kept = self._kept()
             # Another caller may have logged in anew while this one was refused.
             if kept is None or (refused and kept.client_token == refused.client_token) or not self._use(kept):
+                self._reused = refused if alive else None
                 self._login()
         return t.cast("VaultClient", self._client)
 
@@ -192,7 +196,10 @@ class VaultSession:
     def _remember_refusal(self, exc: VaultError) -> None:
         now = self._ports.clock()
         said = {"message": exc.message, "at": now, "run": self._ports.run}
-        self._store.write(self._keys(), self._header(now + self._request.cache.failure_ttl), {"refused": said})
+        until, kept = now + self._request.cache.failure_ttl, {}
+        if self._reused is not None:  # it lives, and may be good for what others ask
+            until, kept = max(until, self._reused.expires_at), self._reused.as_dict()
+        self._store.write(self._keys(), self._header(until), {"refused": said, **kept})
 
     def _keep(self, saved: _Saved) -> None:
         self._store.write(self._keys(), self._header(saved.expires_at), saved.as_dict())

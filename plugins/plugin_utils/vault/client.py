@@ -235,6 +235,16 @@ class VaultClient:
         self._secrets.append(str(token))
         return self._request("post", "sys/wrapping/unwrap", json={"token": token})
 
+    def may_update(self, mount: str, path: str) -> bool:
+        """Whether the token's policies let it write a new version of the KV v2 secret; True where Vault does not tell."""
+        full = f"{checked_path('engine_mount_point', mount)}/data/{checked_path('the path of the secret', path)}"
+        try:
+            answer = self._request("post", "sys/capabilities-self", json={"paths": [full]})
+        except _Refusal:
+            return True
+        found = self._data(answer).get(full)
+        return not isinstance(found, list) or bool({"update", "root"} & set(found))
+
     # -- the shared cache in KV version 2 --------------------------------------------------------------------------
 
     def kv2_read(self, mount: str, path: str) -> tuple[dict[str, t.Any], int] | None:
