@@ -109,9 +109,9 @@ class ActionModule(TokenAction):
             text = Path(self._loader.get_real_file(source)).read_text(encoding="utf-8")
             search = [str(Path(source).parent), *(f"{path}/templates" for path in variables.get("ansible_search_path", []))]
             rendered: str = to_text(self._rendered(text, search, variables), nonstring="simplerepr")
-            return rendered
         except (AnsibleError, OSError, UnicodeError) as exc:
             raise OptionError(f"the template {name} cannot be used: {' '.join(str(exc).split())}") from None
+        return rendered
 
     def _rendered(self, text: str, search: list[str], variables: dict[str, t.Any]) -> t.Any:
         if trust_as_template is not None:

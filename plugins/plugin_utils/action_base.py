@@ -97,7 +97,7 @@ class TokenAction(ActionBase):  # type: ignore[misc]
             if not (values.get("token_url") or values.get("issuer")):
                 own = ", ".join([*names(), "oauth2", *(values.get("vendors") or {})])
                 raise OptionError(f"There is no vendor '{vendor[:40]}'. Known: {own}. Describe your own in trackops_vendors.")
-        path = item.get("path")
+        path = item.get("path") or (vendor if plugin == "oauth2" and vendor != "oauth2" else None)
         return request_from(plugin, str(path) if path else None, values, surroundings=surroundings()), values
 
     def option_values(self, plugin: str, item: t.Mapping[str, t.Any], task_vars: dict[str, t.Any]) -> dict[str, t.Any]:

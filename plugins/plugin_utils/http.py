@@ -169,7 +169,7 @@ def _explained(problem: Exception, request: HttpRequest, options: HttpOptions, s
         return failed(f"the vendor at {where} cannot be reached{_why(problem)}. Check base_url and token_url, the network and "
                       "http_proxy.", kind="unavailable", retryable=True, sent=False)
     if isinstance(problem, (r.InvalidURL, r.MissingSchema, r.InvalidSchema, r.InvalidProxyURL)):
-        return OptionError(f"{name}: the address of the vendor or of http_proxy cannot be used. Check base_url and token_url.")
+        return OptionError(f"{name}: the address of the vendor or of http_proxy cannot be used. Check base_url, token_url and http_proxy.")
     if isinstance(problem, OSError) and not isinstance(problem, r.RequestException):
         return OptionError(f"{name}: a file of http_ca_cert, http_client_cert or http_client_key cannot be read.")
     if isinstance(problem, (r.InvalidHeader, UnicodeError)):

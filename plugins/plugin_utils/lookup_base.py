@@ -10,9 +10,10 @@ Used by the lookups and, through the vendor's lookup, by the actions, so that bo
 from __future__ import annotations
 
 import os
+import re
 import typing as t
 
-from ansible.errors import AnsibleLookupError, AnsibleOptionsError
+from ansible.errors import AnsibleError, AnsibleLookupError, AnsibleOptionsError
 from ansible.plugins.lookup import LookupBase
 from ansible.utils.display import Display
 
@@ -24,6 +25,7 @@ from .output import present
 from .ports import Ports
 from .resolver import Resolver
 from .settings import as_mapping, without_empty_environment
+from .text import one_line
 
 __all__ = ("TokenLookup", "read_text", "surroundings")
 
@@ -49,7 +51,7 @@ class TokenLookup(LookupBase):  # type: ignore[misc]
     def run(self, terms: list[t.Any], variables: t.Any = None, **kwargs: t.Any) -> list[t.Any]:
         try:
             values = self.resolved_options(variables, kwargs)
-            paths: list[str | None] = [*_paths(terms)] or [None]
+            paths: list[str | None] = [*self._paths(terms)] or [None]
             requests = [request_from(self.vendor, path, values, surroundings=surroundings()) for path in paths]
             return _present_all(requests, values)
         except OptionError as exc:
@@ -57,6 +59,11 @@ class TokenLookup(LookupBase):  # type: ignore[misc]
         except TokenError as exc:
             # "from exc" would print the texts of its causes too, with whatever they hold.
             raise AnsibleLookupError(exc.message) from None
+
+    def _paths(self, terms: list[t.Any]) -> list[str]:
+        if not all(isinstance(term, str) for term in terms):
+            raise OptionError(f"{self.vendor}: the terms have to be paths in Vault, as strings.")
+        return list(terms)
 
     def resolved_options(self, variables: t.Any, direct: dict[str, t.Any]) -> dict[str, t.Any]:
         """The values of all options: direct, variables, environment, ini, default; templates in variables are resolved."""
@@ -68,12 +75,34 @@ class TokenLookup(LookupBase):  # type: ignore[misc]
         return _RESOLVED[key]
 
     def _resolve(self, variables: dict[str, t.Any], direct: dict[str, t.Any]) -> dict[str, t.Any]:
-        with without_empty_environment():
-            self.set_options(var_options=variables, direct=direct)
+        self._refuse_strangers(direct)
+        try:
+            with without_empty_environment():
+                self.set_options(var_options=variables, direct=direct)
+        except AnsibleError as exc:
+            raise self._misfit(exc) from None
         values: dict[str, t.Any] = self.get_options()
         for name in ("credential_fields", "extra_parameters", "request_headers", "vendors"):
             values[name] = as_mapping(name, values.get(name), read_file=read_text)
         return values
+
+    def _refuse_strangers(self, direct: t.Mapping[str, t.Any]) -> None:
+        """Ansible ignores options that a lookup does not have, so that a slip of the pen would go unnoticed."""
+        known = {name for option, facts in self.option_definitions.items() for name in (option, *(facts.get("aliases") or ()))}
+        for name in direct:
+            if name not in known:
+                import difflib
+
+                near = difflib.get_close_matches(name, known, n=1)
+                raise OptionError(f"{self.vendor}: there is no option '{one_line(name, limit=40)}'" + (f"; is {near[0]} meant?" if near else "."))
+
+    def _misfit(self, exc: AnsibleError) -> OptionError:
+        """What ansible says of a value that does not fit its option, with the values that would."""
+        said = one_line(re.sub(r" for 'ansible_collections\.[^']*' lookup plugin", "", str(exc)), limit=400).rstrip(".")
+        for name, facts in self.option_definitions.items():
+            if facts.get("choices") and f"'{name}'" in said.replace('"', "'"):
+                return OptionError(f"{self.vendor}: {said}. Use one of: {', '.join(map(str, facts['choices']))}.")
+        return OptionError(f"{self.vendor}: {said}.")
 
     def _variables(self, variables: t.Any) -> dict[str, t.Any]:
         """Those that options are read from; ansible checks their types, so templates have to be resolved before."""
@@ -94,12 +123,6 @@ _RESOLVED: dict[t.Any, dict[str, t.Any]] = {}
 def _environment(definitions: t.Mapping[str, t.Any]) -> tuple[str | None, ...]:
     get = os.environ.get
     return tuple(get(entry["name"]) for definition in definitions.values() for entry in definition.get("env") or ())
-
-
-def _paths(terms: list[t.Any]) -> list[str]:
-    if not all(isinstance(term, str) for term in terms):
-        raise OptionError("The terms have to be paths in Vault, as strings.")
-    return list(terms)
 
 
 def _present_all(requests: list[Request], values: dict[str, t.Any]) -> list[t.Any]:

@@ -48,9 +48,12 @@ def request_from(plugin: str, path: str | None, values: Values, *, surroundings:
     path = path if path is not None else values.get("path") or (vendor.name if plugin != "oauth2" else None)
     if not path or not isinstance(path, str) or not path.strip("/ "):
         raise OptionError(f"{vendor.name}: the Vault path of the credentials is needed, for example fleet/{vendor.name}.")
-    vault = VaultOptions.from_mapping(
-        values, environ=surroundings.environ, home=surroundings.home, read_file=surroundings.read_file
-    )
+    try:
+        vault = VaultOptions.from_mapping(
+            values, environ=surroundings.environ, home=surroundings.home, read_file=surroundings.read_file
+        )
+    except OptionError as exc:
+        raise OptionError(f"{vendor.name}: {exc.message}") from None
     return Request(
         vendor=vendor, secret=_secret(vendor, path.strip("/"), values), vault=vault, freshness=_freshness(vendor, values),
         http=_http(vendor, values), cache=cache_options(values),

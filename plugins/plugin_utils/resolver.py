@@ -72,6 +72,15 @@ def token_keys(request: Request, user_key: bytes) -> Keys:
     return derive(user_key, request.vault.identity_secret(), token_facts(request))
 
 
+def _placed(message: str, request: Request) -> str:
+    """*message* with the vendor before it and, unless it tells it already, the Vault path of the credentials."""
+    name, secret = request.vendor.name, request.secret
+    text = message.removeprefix(f"{name}: ")
+    if request.where in text or f"{secret.mount}/data/{secret.path}" in text:
+        return f"{name}: {text}"
+    return f"{name}: no token for {request.where}: {text}"
+
+
 class Resolver:
     """Gives tokens; one for all requests of a process, so that a loop derives its keys from one reading of the user's key."""
 
@@ -87,10 +96,9 @@ class Resolver:
         check_endpoint(request.vendor, allow_http=request.http.allow_http)
         try:
             return _Attempt(request, self.store(request.cache), self._ports).token()
-        except VaultError as exc:
-            name = request.vendor.name
-            message = exc.message if exc.message.startswith(f"{name}: ") else f"{name}: {exc.message}"
-            raise VaultError(message, kind=exc.kind) from None
+        except TokenError as exc:
+            exc.args = (_placed(exc.message, request),)
+            raise
 
     def known(self, request: Request) -> Entry:
         """What the cache holds for *request*; asks nobody."""
@@ -121,6 +129,7 @@ class _Attempt:
         self.started = self.ports.clock()
         self._clock_started = self.ports.monotonic()
         self.keys = token_keys(self.request, self.store.user_key())
+        self._run = _same_way(self.request, self.ports.run)
         self._asked_version = ""  # of the secret with which the vendor was asked
         self._spent = False  # a refresh token was sent
 
@@ -162,7 +171,7 @@ class _Attempt:
                 raise
             token = t.cast(Token, entry.token)
             left = int(token.seconds_left(self.ports.clock()))
-            self.ports.warn(f"{exc.message} Until then the token that is still valid for {left} s is used.")
+            self.ports.warn(f"{_placed(exc.message, self.request)} Until then the token that is still valid for {left} s is used.")
             self._tell("served_stale", token, reason=exc.message)
             return token
 
@@ -368,7 +377,7 @@ class _Attempt:
         if not 0 <= now - failure.recorded_at < max(self.request.cache.failure_ttl, failure.retry_at - failure.recorded_at):
             return None
         asked_before = failure.recorded_at >= self.started
-        same_run = failure.run == self.ports.run and now - failure.recorded_at < self.request.cache.failure_ttl
+        same_run = failure.run == self._run and now - failure.recorded_at < self.request.cache.failure_ttl
         if not (asked_before or same_run or now < failure.retry_at):
             return None
         self._tell("remembered", None, reason=failure.message)
@@ -396,10 +405,10 @@ class _Attempt:
     def _failure(self, exc: VendorError | VaultError) -> Failure:
         now = self.ports.clock()
         if isinstance(exc, VaultError):
-            return Failure(exc.message, f"vault:{exc.kind}", now, run=self.ports.run)
+            return Failure(exc.message, f"vault:{exc.kind}", now, run=self._run)
         wait = min(exc.retry_after or 0.0, _LONGEST_RETRY_AFTER)
         return Failure(
-            exc.message, exc.kind, now, secret_version=self._asked_version, run=self.ports.run,
+            exc.message, exc.kind, now, secret_version=self._asked_version, run=self._run,
             retry_at=now + wait if wait else 0.0, status=exc.status, code=exc.code,
         )
 
@@ -412,6 +421,13 @@ class _Attempt:
                 fingerprint=token.fingerprint if token else "", key=self.keys.name,
             )
         )
+
+
+def _same_way(request: Request, run: str) -> str:
+    """A name for this run and its way to the servers: a failure on one way says nothing of another CA, proxy or patience."""
+    vault = request.vault
+    way = [vault.ca_cert, vault.validate_certs, vault.proxies, vault.timeout, vault.retries]
+    return hashlib.sha256(canonical([run, vars(request.http), way])).hexdigest()[:16]
 
 
 def _without_refresh_token(token: Token | None) -> Token | None:

@@ -1,0 +1,46 @@
+# Copyright (c) 2026, TrackOps founders
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Needs Python 3.10+ and make. Everything else is installed in the user's cache folder by tests/support/bootstrap.py.
+
+# The first Python on PATH that is new enough; a pyenv shim may be there and still not run.
+PYTHON ?= $(shell for p in python3 /usr/bin/python3 python3.13 python3.12 python3.14 python3.11 python3.10; do \
+	"$$p" -c 'import sys; sys.exit(sys.version_info < (3, 10))' >/dev/null 2>&1 && { echo "$$p"; exit; }; done; echo python3)
+WORKERS ?= 2
+# Nothing named: all of pyproject.toml's testpaths, the slow ones first.
+TESTS ?=
+PYTEST_ARGS ?=
+
+in_env = @set -eu; venv="$$($(PYTHON) tests/support/bootstrap.py $(1))"; PATH="$$venv/bin:$$PATH"; export PATH;
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test unit integration lint sanity bench clean
+
+help:  ## Show this list
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r name text; do printf '  make %-12s %s\n' "$$name" "$$text"; done
+
+demo:  ## Four vendors, a real OpenBao, three ssh hosts: see it work
+	$(call in_env,demo) exec python tests/demo/run.py
+
+test:  ## Everything: unit, integration, molecule, lint, types, sanity
+	$(call in_env,test) python tests/support/prepare.py; python -m pytest -n $(WORKERS) $(PYTEST_ARGS) $(TESTS)
+
+unit:  ## The pure core: no Ansible, no network
+	$(call in_env,test) python -m pytest $(PYTEST_ARGS) tests/unit
+
+integration:  ## Real ansible-playbook against real servers
+	$(call in_env,test) python tests/support/prepare.py; python -m pytest -n $(WORKERS) $(PYTEST_ARGS) tests/integration
+
+lint:  ## ruff, mypy --strict, ansible-lint
+	$(call in_env,test) python -m pytest $(PYTEST_ARGS) tests/quality/test_lint.py
+
+sanity:  ## ansible-test sanity, without an ignore file
+	$(call in_env,test) python -m pytest $(PYTEST_ARGS) tests/quality/test_sanity.py
+
+bench:  ## How fast a cache hit is
+	$(call in_env,test) python tests/bench/run.py
+
+clean:  ## Remove what was made in the checkout (the cache folder stays: it is only a cache)
+	@rm -rf .pytest_cache .mypy_cache .ruff_cache .ansible *.tar.gz
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

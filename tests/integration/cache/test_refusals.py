@@ -1,0 +1,146 @@
+# Copyright (c) 2026, TrackOps founders
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A wrong password is tried once, not once a host; what may pass is tried again by one caller."""
+
+from __future__ import annotations
+
+import time
+
+from support.lookups import Outcome, one_line
+from support.processes import free_port
+
+from .conftest import Scene, inventory, login_env
+
+PLAY = """
+- hosts: all
+  gather_facts: false
+  tasks:
+    - ansible.builtin.debug: {msg: "{{ lookup('trackops.api_tokens.trackunit', 'fleet/trackunit') | length }}"}
+"""
+
+
+def test_five_hundred_hosts_with_a_wrong_password(scene: Scene) -> None:
+    scene.stage.store("trackunit", "fleet/trackunit", password="wrong-password-1")
+    env = login_env(scene.approle())
+    run = scene.stage.playbook(PLAY, "--forks", "20", inventory=inventory(scene.stage.ansible, 500), env={**env, "TRACKOPS_FAILURE_TTL": "600"})
+    assert run.rc != 0
+    assert len([host for host in run.stats.values() if host["failures"]]) == 500
+    assert len(scene.asked()) == 1, "each attempt more brings the account nearer to its lock"
+    assert scene.logins() == 1
+    (message,) = {Outcome(task.task, task, run).error for task in run.tasks}
+    assert one_line(message) and "secret/fleet/trackunit" in message and "version 1" in message and "invalid_grant" in message
+    assert "wrong-password-1" not in run.output
+
+    scene.stage.store("trackunit", "fleet/trackunit")
+    again = scene.stage.playbook(PLAY, inventory=inventory(scene.stage.ansible, 3), env={**env, "TRACKOPS_FAILURE_TTL": "600"})
+    assert again.rc == 0, again
+    assert len(scene.asked()) == 2
+
+
+def test_wrong_and_corrected(both: Scene) -> None:
+    both.stage.store("tracktik", password="wrong")
+    crowd = both.crowd("tracktik", login=both.approle())
+    answers = crowd.ask("tracktik", callers=40)
+    (error,) = {answer.error for answer in answers}
+    assert one_line(error) and "invalid_grant" in error
+    assert len(both.asked()) == 1
+    assert crowd.one("tracktik").error == error, "another run remembers it too"
+    assert len(both.asked()) == 1
+    assert crowd.one("tracktik", clock=31).error
+    assert len(both.asked()) == 2, "after failure_ttl it is tried again"
+    both.stage.store("tracktik")
+    assert crowd.one("tracktik", clock=31).token
+    assert len(both.asked()) == 3
+
+
+def test_each_wrong_version_is_tried_once(scene: Scene) -> None:
+    """Where the version is no number (KV v1) and the message stays the same, too."""
+    scene.vault.kv1()
+    crowd = scene.crowd("tracktik", login=scene.vault.token(scene.vault.read_policy("*", mount="kv", version=1)))
+    crowd.values |= {"engine_mount_point": "kv", "engine_version": "1"}
+    for attempt in (1, 2):
+        scene.vault.put1("tracktik", {**scene.stage.credentials("tracktik"), "password": f"wrong-{attempt}"})
+        for _ in range(3):
+            assert "invalid_grant" in crowd.one("tracktik").error
+        assert len(scene.asked()) == attempt
+    scene.vault.put1("tracktik", scene.stage.credentials("tracktik"))
+    assert crowd.one("tracktik").token
+
+
+def test_credentials_rotated_in_vault_are_picked_up(both: Scene) -> None:
+    """The vendor has a new password already, the secret changes while the vendor is asked with the old one."""
+    both.stage.store("tracktik")
+    both.emulator.set_credentials("tracktik", password="rotated")
+    both.emulator.set("tracktik", delay=1.0)
+    crowd = both.crowd("tracktik")
+    running = crowd.start("tracktik")
+    both.wait_asked("tracktik", 1)
+    both.stage.store("tracktik")
+    (answer,) = running.answers()
+    assert answer.token, answer.error
+    assert len(both.asked()) == 2
+
+
+def test_what_may_pass_is_retried_by_one(scene: Scene) -> None:
+    scene.stage.store("tracx")
+    crowd = scene.crowd("tracx")
+    scene.emulator.fail("tracx", 503, times=2)
+    scene.emulator.fail("tracx", "status", code=429, retry_after=1)
+    answers = crowd.ask("tracx", callers=30, same_run=True)
+    assert len({answer.token for answer in answers}) == 1 and answers[0].token
+    assert [entry["status"] for entry in scene.asked()] == [503, 503, 429, 200]
+    times = [entry["time"] for entry in scene.asked()]
+    assert times[3] - times[2] >= 1, "Retry-After"
+
+
+def test_an_outage_is_told_to_all(scene: Scene) -> None:
+    scene.stage.store("tracx")
+    crowd = scene.crowd("tracx", http_retries=1)
+    scene.emulator.fail("tracx", 503, times=None)
+    answers = crowd.ask("tracx", callers=30)
+    (error,) = {answer.error for answer in answers}
+    assert one_line(error) and "503" in error
+    assert len(scene.asked()) == 2
+    scene.emulator.heal("tracx")
+    assert crowd.one("tracx").token, "the next run need not wait"
+
+
+def test_told_to_wait_longer_than_the_deadline(scene: Scene) -> None:
+    scene.stage.store("tracx")
+    crowd = scene.crowd("tracx", http_deadline=5)
+    scene.emulator.fail("tracx", "status", code=429, retry_after=120)
+    assert "429" in crowd.one("tracx").error
+    assert "429" in crowd.one("tracx").error, "and nobody asks before"
+    assert len(scene.asked()) == 1
+    assert crowd.one("tracx", clock=121).token
+
+
+def test_nobody_listens(scene: Scene) -> None:
+    scene.stage.store("tracx")
+    crowd = scene.crowd("tracx", base_url=f"http://127.0.0.1:{free_port()}", http_retries=2)
+    answers = crowd.ask("tracx", callers=30, same_run=True)
+    (error,) = {answer.error for answer in answers}
+    assert one_line(error) and "connection refused" in error
+    assert [answer.events.count("failed") for answer in answers].count(1) == 1, "one caller tried, the others were told"
+
+
+def test_the_vendor_comes_back_within_the_deadline(scene: Scene) -> None:
+    scene.stage.store("tracx")
+    crowd = scene.crowd("tracx", http_retries=5)
+    scene.emulator.stop()
+    running = crowd.start("tracx", callers=10)
+    time.sleep(1.5)
+    scene.emulator.start()
+    answers = running.answers()
+    assert {bool(answer.token) for answer in answers} == {True}
+    assert len(scene.asked()) == 1
+
+
+def test_vault_away_is_tried_once(scene: Scene) -> None:
+    crowd = scene.crowd("tracx", url=f"http://127.0.0.1:{free_port()}")
+    answers = crowd.ask("tracx", callers=30, same_run=True)
+    (error,) = {answer.error for answer in answers}
+    assert one_line(error) and "connection refused" in error and error.startswith("tracx: ")
+    assert [answer.events.count("failed") for answer in answers].count(1) == 1

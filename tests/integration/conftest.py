@@ -1,0 +1,210 @@
+# Copyright (c) 2026, TrackOps founders
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Fixtures of the integration tests: real servers, real hosts, the collection as users install it."""
+
+from __future__ import annotations
+
+import pathlib
+import shutil
+import tempfile
+import typing as t
+
+import hvac
+import pytest
+from emulator import Emulator, TlsFiles
+from support.ansible import Ansible
+from support.browser import Browser
+from support.browser import find as find_chromium
+from support.collection import installed
+from support.pki import Ca
+from support.places import in_ci
+from support.processes import StartError, Unavailable
+from support.sshd import SshHosts
+from support.stage import Stage
+from support.vault import FLAVOURS, VaultServer
+from support.vaultsetup import Operator
+
+
+class Servers:
+    """Vault servers that are started when first asked for and live as long as the test run."""
+
+    def __init__(self) -> None:
+        self._started: dict[tuple[str, bool], VaultServer] = {}
+
+    def get(self, flavour: str, *, tls: bool = False) -> VaultServer:
+        server = self._started.get((flavour, tls))
+        if server is not None and not _healthy(server):
+            # A test sealed, stopped or killed it.
+            self._started.pop((flavour, tls)).close()
+            server = None
+        if server is None:
+            server = VaultServer(flavour, tls=tls)
+            try:
+                server.start()
+            except Unavailable as exc:
+                server.close()
+                unavailable(str(exc))
+            except BaseException:
+                server.close()
+                raise
+            self._started[flavour, tls] = server
+        return server
+
+    def close(self) -> None:
+        for server in self._started.values():
+            server.close()
+
+
+def unavailable(reason: str) -> t.NoReturn:
+    """What is missing on a developer's machine is skipped with its reason; in CI everything must run."""
+    if in_ci():
+        pytest.fail(f"in CI everything must run: {reason}", pytrace=False)
+    pytest.skip(reason)
+
+
+def _healthy(server: VaultServer) -> bool:
+    try:
+        return server.process.running and not server._health()["sealed"] and server.client().is_authenticated()
+    except (OSError, StartError, hvac.exceptions.VaultError):
+        return False
+
+
+@pytest.fixture(scope="session")
+def vault_servers() -> t.Iterator[Servers]:
+    servers = Servers()
+    yield servers
+    servers.close()
+
+
+@pytest.fixture(params=FLAVOURS)
+def flavour(request: pytest.FixtureRequest) -> str:
+    """The Vault that a test runs against: each test that asks for it (or for ``vault``) runs with both."""
+    return str(request.param)
+
+
+@pytest.fixture
+def vault(vault_servers: Servers, flavour: str) -> Operator:
+    """A clean Vault without TLS, once per flavour. See ``support.vaultsetup.Operator``."""
+    return _clean(vault_servers.get(flavour))
+
+
+@pytest.fixture
+def openbao(vault_servers: Servers) -> Operator:
+    """A clean OpenBao, for tests that have nothing to do with which Vault it is."""
+    return _clean(vault_servers.get("openbao"))
+
+
+@pytest.fixture
+def vault_tls(vault_servers: Servers, flavour: str) -> Operator:
+    """A clean full server: TLS with a CA of its own, storage on disk, can be sealed and unsealed."""
+    return _clean(vault_servers.get(flavour, tls=True))
+
+
+def _clean(server: VaultServer) -> Operator:
+    operator = Operator(server)
+    operator.reset()
+    return operator
+
+
+@pytest.fixture(scope="session")
+def _emulator() -> t.Iterator[Emulator]:
+    with Emulator(record_raw=True) as emulator:
+        yield emulator
+
+
+@pytest.fixture
+def emulator(_emulator: Emulator) -> Emulator:
+    """The vendor emulator, as new."""
+    if not _emulator.running:
+        _emulator.start()
+    _emulator.reset()
+    return _emulator
+
+
+@pytest.fixture
+def emulator_tls(ca: Ca) -> t.Iterator[Emulator]:
+    """The vendor emulator over TLS, with the certificate of ``ca``."""
+    server = ca.server("vendor")
+    with Emulator(TlsFiles(cert=str(server.cert), key=str(server.key)), record_raw=True) as emulator:
+        yield emulator
+
+
+@pytest.fixture
+def ca(tmp_path: pathlib.Path) -> Ca:
+    return Ca(tmp_path / "pki")
+
+
+@pytest.fixture(scope="session")
+def collection() -> pathlib.Path:
+    """The folder for ANSIBLE_COLLECTIONS_PATH with the built and installed collection in it."""
+    return installed()
+
+
+@pytest.fixture
+def ansible(tmp_path: pathlib.Path, collection: pathlib.Path) -> Ansible:
+    """Ansible with a HOME of its own."""
+    return Ansible(tmp_path / "run", collections=collection)
+
+
+@pytest.fixture
+def stage(vault: Operator, emulator: Emulator, ansible: Ansible) -> Stage:
+    """Vault, vendors and Ansible together, once per Vault flavour."""
+    return Stage(vault=vault, emulator=emulator, ansible=ansible)
+
+
+@pytest.fixture
+def openbao_stage(openbao: Operator, emulator: Emulator, ansible: Ansible) -> Stage:
+    """The same, with OpenBao only: for tests that have nothing to do with which Vault it is."""
+    return Stage(vault=openbao, emulator=emulator, ansible=ansible)
+
+
+@pytest.fixture(scope="session")
+def _ssh_hosts() -> t.Iterator[SshHosts]:
+    try:
+        with SshHosts(count=3) as hosts:
+            yield hosts
+    except Unavailable as exc:
+        unavailable(str(exc))
+
+
+@pytest.fixture
+def ssh_hosts(_ssh_hosts: SshHosts) -> SshHosts:
+    """Three hosts over ssh with empty folders, logged in as the current user."""
+    _ssh_hosts.clear()
+    return _ssh_hosts
+
+
+@pytest.fixture(scope="session")
+def _sudo_hosts() -> t.Iterator[SshHosts]:
+    try:
+        with SshHosts(count=3, unprivileged=True, first=20) as hosts:
+            yield hosts
+    except Unavailable as exc:
+        unavailable(str(exc))
+
+
+@pytest.fixture
+def sudo_hosts(_sudo_hosts: SshHosts) -> SshHosts:
+    """Three hosts over ssh, logged in as an ordinary user who may become root."""
+    _sudo_hosts.clear()
+    return _sudo_hosts
+
+
+@pytest.fixture(scope="session")
+def chromium() -> t.Iterator[Browser]:
+    """A real headless browser."""
+    try:
+        find_chromium()
+    except Unavailable as exc:
+        unavailable(str(exc))
+    with Browser() as browser:
+        yield browser
+
+
+@pytest.fixture
+def short_tmp() -> t.Iterator[pathlib.Path]:
+    """A folder with a short path, for sockets."""
+    folder = pathlib.Path(tempfile.mkdtemp(prefix="t-"))
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)

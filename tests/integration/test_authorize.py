@@ -1,0 +1,436 @@
+# Copyright (c) 2026, TrackOps founders
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Consent in the browser: a real Chromium at the vendor's pages, the playbook that waits for it, Vault before and after."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import pty
+import re
+import signal
+import socket
+import threading
+import typing as t
+from urllib.parse import parse_qs, urlsplit, urlunsplit
+
+import pytest
+import requests
+from support.ansible import Run
+from support.processes import descendants, free_port, wait_for
+
+if t.TYPE_CHECKING:
+    from support.browser import Browser
+    from support.stage import Stage
+
+PLAYBOOK = "trackops.api_tokens.authorize"
+PATH = "fleet/trackmage"
+NOTHING = " Nothing was stored."
+LOOKUP = """
+- hosts: localhost
+  gather_facts: false
+  tasks:
+    - name: Token
+      ansible.builtin.debug:
+        msg: "{{ lookup('trackops.api_tokens.trackmage', 'fleet/trackmage', variant='authorization_code', output='details',
+          force=force | default(false) | bool) }}"
+    - name: The vendor takes the token
+      ansible.builtin.uri:
+        url: "{{ trackops_trackmage_base_url }}/api/shipments"
+        headers: "{{ lookup('trackops.api_tokens.trackmage', 'fleet/trackmage', variant='authorization_code', output='headers') }}"
+"""
+ACME = """
+trackops_vendors:
+  acme:
+    base_url: {base}
+    token_url: /token
+    authorize_url: /authorize
+    grant_type: authorization_code
+    client_auth: basic
+    pkce: true
+"""
+
+
+class Asking:
+    """The playbook in the background, waiting for the browser."""
+
+    def __init__(self, stage: Stage, *arguments: str, vendor: str = "trackmage", path: str = PATH, env: dict[str, str | None] | None = None) -> None:
+        command = [PLAYBOOK, *stage.extra(), "-e", f"vendor={vendor}", "-e", f"path={path}", *arguments]
+        self.process = stage.ansible.start(["ansible-playbook", *command], env=stage.environment({**writing(stage), **(env or {})}))
+        self.url = str(self.process.wait_ready("the address", self._shown, timeout=60))
+
+    def _shown(self) -> str:
+        found = re.search(r"^(https?://\S+response_type=\S+)$", self.process.output(), re.MULTILINE)
+        return found[1] if found else ""
+
+    @property
+    def query(self) -> dict[str, str]:
+        return {name: values[0] for name, values in parse_qs(urlsplit(self.url).query).items()}
+
+    def ended(self, *, timeout: float = 60) -> tuple[int, str]:
+        """Exit status, and all that it said, on one line."""
+        status = self.process.popen.wait(timeout)
+        return status, " ".join(self.process.output().split())
+
+
+def writing(stage: Stage) -> dict[str, str | None]:
+    rules = 'path "secret/data/*" { capabilities = ["create", "read", "update"] }'
+    return {"VAULT_TOKEN": stage.vault.token(stage.vault.policy("consent", rules))}
+
+
+def ask_and_return(url: str) -> tuple[int, str]:
+    """What a browser shows that is sent there; not by way of any proxy of this machine."""
+    with requests.Session() as session:
+        session.trust_env = False
+        answer = session.get(url, timeout=30, allow_redirects=False)
+        return answer.status_code, answer.text
+
+
+def said(run: Run) -> str:
+    return " ".join(run.output.split())
+
+
+@pytest.fixture
+def there(openbao_stage: Stage) -> Stage:
+    openbao_stage.store("trackmage", PATH, note="kept")
+    return openbao_stage
+
+
+# With a browser
+
+
+def test_consent_in_a_browser_and_the_tokens_after_it(stage: Stage, chromium: Browser) -> None:
+    stage.store("trackmage", PATH, note="kept")
+    user = stage.credentials("trackmage_user")
+    env = writing(stage)
+    asking = Asking(stage, env=env)
+    chromium.open(asking.url)
+    chromium.type("#username", user["username"])
+    chromium.type("#password", user["password"])
+    chromium.click("#submit")
+    chromium.click("#allow")
+    shown = chromium.wait_text("#outcome", "stored")
+    status, output = asking.ended()
+
+    assert (status, shown) == (0, f"trackmage: the refresh token is stored at secret/{PATH} (version 2).")
+    assert shown in output
+    stored = stage.vault.get(PATH)
+    first = stored.pop("refresh_token")
+    assert stored == {**stage.credentials("trackmage"), "note": "kept"}
+    assert asking.query.keys() == {"response_type", "client_id", "redirect_uri", "state"}
+    exchange = stage.emulator.requests("trackmage", kind="token")[-1]
+    assert (exchange["method"], exchange["grant_type"], exchange["status"]) == ("POST", "authorization_code", 200)
+    # No secret was shown, and none is in the address.
+    for secret in (*stage.emulator.secrets(), stored["client_secret"]):
+        assert secret not in output
+        assert secret not in asking.url
+
+    # Consent gave a token, too: it is served while it is good.
+    run = stage.playbook(LOOKUP, env=env)
+    assert run.rc == 0, run
+    assert (run.result("Token")["msg"]["source"], run.result("Token")["msg"]["extra"]["user_email"]) == ("cache", user["username"])
+    assert len(stage.emulator.requests("trackmage", kind="token")) == 1
+
+    # Renewed: the vendor rotates the refresh token, and the new one is in Vault.
+    run = stage.playbook(LOOKUP, "-e", "force=true", env=env)
+    assert run.rc == 0, run
+    stored = stage.vault.get(PATH)
+    assert stored.pop("refresh_token") != first
+    assert stored == {**stage.credentials("trackmage"), "note": "kept"}
+    assert [r["grant_type"] for r in stage.emulator.requests("trackmage", kind="token")] == ["authorization_code", "refresh_token"]
+
+    # On another controller, with nothing but Vault.
+    run = stage.playbook(LOOKUP, env={**env, "XDG_CACHE_HOME": str(stage.ansible.workdir / "another")})
+    assert run.rc == 0, run
+    assert [r["error"] for r in stage.emulator.requests("trackmage", kind="token")] == [None, None, None]
+
+
+def test_denied_in_a_browser(there: Stage, chromium: Browser) -> None:
+    user = there.credentials("trackmage_user")
+    asking = Asking(there)
+    chromium.open(asking.url)
+    chromium.type("#username", user["username"])
+    chromium.type("#password", user["password"])
+    chromium.click("#submit")
+    chromium.click("#deny")
+    shown = chromium.wait_text("#outcome", "denied")
+    status, output = asking.ended()
+    assert shown == "trackmage: the consent was denied in the browser (access_denied). The vendor says: The user denied the request" + NOTHING
+    assert status == 2
+    assert shown in output
+    assert "refresh_token" not in there.vault.get(PATH)
+    assert there.emulator.requests("trackmage", kind="token") == []
+
+
+def test_the_browser_is_opened_where_there_is_one(there: Stage) -> None:
+    script = there.ansible.write("browser.sh", f"""\
+        #!/bin/sh
+        echo "$1" > "{there.ansible.workdir}/opened"
+        """)
+    script.chmod(0o755)
+    asking = Asking(there, env={"BROWSER": f"{script} %s"})
+    opened = there.ansible.workdir / "opened"
+    wait_for("the browser", lambda: opened.exists() and opened.read_text(encoding="utf-8").strip() == asking.url)
+    assert ask_and_return(there.emulator.consent(asking.url))[0] == 200
+    assert asking.ended()[0] == 0
+
+
+# What can go wrong
+
+
+def test_another_state(there: Stage) -> None:
+    asking = Asking(there)
+    back = there.emulator.consent(asking.url)
+    status, page = ask_and_return(back.replace(f"state={asking.query['state']}", "state=forged"))
+    text = "trackmage: the answer has another state than was asked with, so it belongs to another request or is forged. Start again." + NOTHING
+    assert (status, text in page) == (400, True)
+    assert text in asking.ended()[1]
+    assert "refresh_token" not in there.vault.get(PATH)
+    assert there.emulator.requests("trackmage", kind="token") == []
+
+
+def test_a_used_code_and_the_refresh_token_that_was_there(there: Stage) -> None:
+    there.store("trackmage", PATH, refresh_token="of-before")
+    asking = Asking(there)
+    back = there.emulator.consent(asking.url)
+    code = parse_qs(urlsplit(back).query)["code"][0]
+    spent = {"grant_type": "authorization_code", "code": code, "redirect_uri": asking.query["redirect_uri"], **there.credentials("trackmage")}
+    assert requests.post(f"{there.emulator.base_url('trackmage')}/oauth/v2/token", json=spent, timeout=10).status_code == 200
+    status, page = ask_and_return(back)
+    assert status == 400
+    text = "trackmage: the vendor refused the authorization code (invalid_grant): it was used before, has expired"
+    assert text in page
+    ended, output = asking.ended()
+    assert (ended, text in output, NOTHING in output, code in output) == (2, True, True, False)
+    assert there.vault.get(PATH)["refresh_token"] == "of-before"
+
+
+def test_nobody_comes(there: Stage) -> None:
+    asking = Asking(there, "-e", "wait_timeout=1")
+    status, output = asking.ended()
+    assert status == 2
+    assert "trackmage: no answer came within 1 s. Nothing was stored. Start again;" in output
+    assert "refresh_token" not in there.vault.get(PATH)
+
+
+def test_other_requests_to_the_listener_are_no_answer(there: Stage) -> None:
+    asking = Asking(there)
+    root = urlunsplit(urlsplit(asking.query["redirect_uri"])._replace(path="/favicon.ico"))
+    assert ask_and_return(root)[0] == 404
+    back = there.emulator.consent(asking.url)
+    assert ask_and_return(back)[0] == 200
+    assert asking.ended()[0] == 0
+
+
+def test_a_login_that_may_not_write_is_told_before_anybody_is_asked(there: Stage) -> None:
+    run = there.playbook(PLAYBOOK, "-e", "vendor=trackmage", "-e", f"path={PATH}")
+    assert run.rc == 2
+    assert (
+        f"trackmage: this Vault login may read secret/{PATH}, but not write it, and the refresh token is stored there. "
+        f"Allow 'create' and 'update' on secret/data/{PATH}." in said(run)
+    )
+
+
+@pytest.mark.parametrize(("arguments", "text"), [
+    (["vendor=tracx"], "tracx: this vendor needs no consent in the browser: its grant is "),
+    (["vendor=trackmage", "secret_version=1"], "trackmage: secret_version pins an older version, so a new refresh token would not be read."),
+    (["vendor=trackmage", "engine_version=1", "engine_mount_point=kv"], "trackmage: kv is KV version 1, which has no check-and-set."),
+    (["vendor=trackmage", "redirect_uri=http://example.com/back"], "trackmage: redirect_uri would carry the code over plain http."),
+    (["vendor=trackmage", "redirect_uri=https://example.com/back"], "the redirect address is not on this machine and there is no terminal"),
+    (["vendor=trackmage", "wait=false"], "without waiting, the port of the redirect address has to be known"),
+    ([], "'vendor' is needed"),
+])
+def test_options_that_cannot_work(there: Stage, arguments: list[str], text: str) -> None:
+    there.store("tracx", PATH)
+    there.store("trackmage", PATH)
+    there.vault.kv1()
+    there.vault.put1(PATH, there.credentials("trackmage"))
+    given = dict(argument.split("=", 1) for argument in arguments)
+    variables = {f"trackops_{name}" if name.startswith(("engine", "secret")) else name: value for name, value in given.items()}
+    policy = there.vault.policy("both", 'path "secret/data/*" { capabilities = ["read", "update"] }\npath "kv/*" { capabilities = ["read", "update"] }')
+    run = there.playbook(PLAYBOOK, "-e", json.dumps({"path": PATH, **variables}), env={"VAULT_TOKEN": there.vault.token(policy)})
+    assert run.rc == 2, run
+    assert text.strip() in said(run), run
+
+
+def test_check_mode_asks_nobody(there: Stage) -> None:
+    run = there.playbook(PLAYBOOK, "-e", "vendor=trackmage", "-e", f"path={PATH}", "--check", env=writing(there))
+    assert run.rc == 0, run
+    assert run.result("authorize")["msg"] == f"trackmage: consent would be asked for, for secret/{PATH}."
+    assert there.emulator.requests("trackmage") == []
+
+
+# Other ways back
+
+
+def test_two_steps_without_waiting(there: Stage) -> None:
+    common = ["-e", "vendor=trackmage", "-e", f"path={PATH}", "-e", f"listen_port={free_port()}"]
+    env = writing(there)
+    first = there.playbook(PLAYBOOK, *common, "-e", "wait=false", env=env)
+    assert first.rc == 0, first
+    back = there.emulator.consent(first.result("authorize")["authorization_url"])
+    forged = there.playbook(PLAYBOOK, *common, "-e", f"redirect_response={back}x", env=env)
+    assert "trackmage: this answer belongs to no consent that this user began here" in said(forged)
+    second = there.playbook(PLAYBOOK, *common, "-e", f"redirect_response={back}", env=env)
+    assert second.rc == 0, second
+    assert there.vault.get(PATH)["refresh_token"]
+    again = there.playbook(PLAYBOOK, *common, "-e", f"redirect_response={back}", env=env)
+    assert again.rc == 2
+    assert "or it was used before. Start again." in said(again)
+    assert len(there.emulator.requests("trackmage", kind="token")) == 1
+    stored = b"".join(path.read_bytes() for path in there.ansible.cache.rglob("*") if path.is_file())
+    assert parse_qs(urlsplit(back).query)["state"][0].encode() not in stored
+
+
+def test_pasted_at_the_terminal(there: Stage) -> None:
+    there.store("trackmage", PATH, redirect_uri="https://intranet.example.com/consent")
+    there.emulator.set("trackmage", redirect_uris=["https://intranet.example.com/consent"])
+    command = [str(there.ansible.bin_dir / "ansible-playbook"), PLAYBOOK, *there.extra(), "-e", "vendor=trackmage", "-e", f"path={PATH}"]
+    environment = there.ansible.environment(there.environment(writing(there)))
+    pid, terminal = pty.fork()
+    if pid == 0:
+        os.chdir(there.ansible.workdir)
+        os.execve(command[0], command, environment)  # noqa: S606 - a program of this environment
+    shown = ""
+
+    def read_until(pattern: str) -> re.Match[str]:
+        nonlocal shown
+        while not (found := re.search(pattern, shown)):
+            shown += os.read(terminal, 4096).decode(errors="replace").replace("\r\n", "\n")
+        return found
+
+    try:
+        url = read_until(r"(?m)^(https?://\S+response_type=\S+)$")[1]
+        read_until("and press Enter")
+        os.write(terminal, b"not an address\n")
+        read_until("Once more")
+        os.write(terminal, there.emulator.consent(url).encode() + b"\n")
+        read_until(r"the refresh token is stored at secret/fleet/trackmage \(version 3\)")
+        read_until("PLAY RECAP")
+    finally:
+        os.close(terminal)
+        os.waitpid(pid, 0)
+    assert there.vault.get(PATH)["refresh_token"]
+
+
+def test_own_vendor_with_pkce(there: Stage) -> None:
+    there.store("acme", "fleet/acme")
+    vendors = there.ansible.write("vendors.yml", ACME.format(base=there.emulator.base_url("acme")))
+    asking = Asking(there, "-e", f"@{vendors}", vendor="acme", path="fleet/acme")
+    assert asking.query["code_challenge_method"] == "S256"
+    assert ask_and_return(there.emulator.consent(asking.url))[0] == 200
+    assert asking.ended()[0] == 0
+    assert there.emulator.requests("acme", kind="token")[-1]["pkce"] is True
+    assert there.vault.get("fleet/acme")["refresh_token"]
+
+
+def test_oauth2_by_its_issuer_alone(there: Stage) -> None:
+    there.store("acme", "fleet/acme")
+    issuer = there.emulator.base_url("acme")
+    variables = json.dumps({"trackops_issuer": issuer, "trackops_scope": "read write"})
+    asking = Asking(there, "-e", variables, vendor="oauth2", path="fleet/acme")
+    assert (asking.query["scope"], asking.query["code_challenge_method"]) == ("read write", "S256")
+    assert ask_and_return(there.emulator.consent(asking.url))[0] == 200
+    assert asking.ended()[0] == 0
+    run = there.playbook(f"""
+        - hosts: localhost
+          gather_facts: false
+          tasks:
+            - name: Token
+              ansible.builtin.debug:
+                msg: "{{{{ lookup('trackops.api_tokens.oauth2', 'fleet/acme', issuer='{issuer}', scope='read write',
+                  grant_type='authorization_code', output='details', force=true) }}}}"
+        """, env=writing(there))
+    assert run.rc == 0, run
+    assert run.result("Token")["msg"]["source"] == "vendor"
+    assert [r["grant_type"] for r in there.emulator.requests("acme", kind="token")] == ["authorization_code", "refresh_token"]
+
+
+# Vault under way
+
+
+def test_what_others_change_meanwhile_is_kept(there: Stage) -> None:
+    asking = Asking(there)
+    there.store("trackmage", PATH, note="changed by somebody else")
+    assert ask_and_return(there.emulator.consent(asking.url))[0] == 200
+    assert "(version 3)" in asking.ended()[1]
+    assert there.vault.get(PATH)["note"] == "changed by somebody else"
+
+
+def test_killed_between_the_vendors_answer_and_the_write(there: Stage) -> None:
+    """The new refresh token is on this disk before it is in Vault, so that the next run here goes on with it."""
+    with Line(there.vault.server.port) as line:
+        env = {**writing(there), "VAULT_ADDR": line.address}
+        asking = Asking(there, env=env)
+        assert ask_and_return(there.emulator.consent(asking.url))[0] == 200
+        assert asking.ended()[0] == 0
+        before = there.vault.get(PATH)["refresh_token"]
+        there.emulator.set("trackmage", delay=1.5, revoke_family=True)
+        run = there.ansible.start_playbook(LOOKUP, *there.extra(), "-e", "force=true", env=there.environment(env))
+        wait_for("the request", lambda: len(there.emulator.requests("trackmage", kind="token")) == 2)
+        line.cut.set()  # the vendor answers; what is sent to Vault gets lost
+        wait_for("the answer", lambda: there.emulator.requests("trackmage", kind="token", grant_type="refresh_token", status=200))
+        wait_for("the write", line.lost.is_set)
+        for pid in (run.pid, *descendants(run.pid)):
+            os.kill(pid, signal.SIGKILL)
+        run.popen.wait()
+        line.cut.clear()
+        assert there.vault.get(PATH)["refresh_token"] == before
+        there.emulator.set("trackmage", delay=0.0)
+        again = there.playbook(LOOKUP, "-e", "force=true", env=env)
+        assert again.rc == 0, again
+    assert there.vault.get(PATH)["refresh_token"] != before
+    # Neither of them used a refresh token twice, which would have ended all that grew from this consent.
+    assert [r["error"] for r in there.emulator.requests("trackmage", kind="token")] == [None, None, None]
+
+
+def test_two_write_the_same_secret(there: Stage) -> None:
+    """A rotated refresh token and another field, changed at the same time: both stay."""
+    env = writing(there)
+    asking = Asking(there, env=env)
+    assert ask_and_return(there.emulator.consent(asking.url))[0] == 200
+    assert asking.ended()[0] == 0
+    before = there.vault.get(PATH)["refresh_token"]
+    there.emulator.set("trackmage", delay=1.5)
+    run = there.ansible.start_playbook(LOOKUP, *there.extra(), "-e", "force=true", env=there.environment(env))
+    wait_for("the request", lambda: len(there.emulator.requests("trackmage", kind="token")) == 2)
+    there.vault.put(PATH, {**there.vault.get(PATH), "note": "changed by somebody else"})
+    assert run.popen.wait(60) == 0
+    stored = there.vault.get(PATH)
+    assert (stored["note"], stored["refresh_token"] != before) == ("changed by somebody else", True)
+
+
+class Line:
+    """A TCP line to a port of this machine; while it is cut, what is sent gets lost and nothing comes back."""
+
+    def __init__(self, port: int) -> None:
+        self._port = port
+        self.cut, self.lost = threading.Event(), threading.Event()
+        self._server = socket.create_server(("127.0.0.1", 0))
+        self.address = f"http://127.0.0.1:{self._server.getsockname()[1]}"
+
+    def __enter__(self) -> Line:
+        threading.Thread(target=self._accept, daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.close()
+
+    def _accept(self) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                here, _address = self._server.accept()
+                there = socket.create_connection(("127.0.0.1", self._port))
+                for source, target in ((here, there), (there, here)):
+                    threading.Thread(target=self._pass_on, args=(source, target), daemon=True).start()
+
+    def _pass_on(self, source: socket.socket, target: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            while data := source.recv(65536):
+                if self.cut.is_set():
+                    self.lost.set()
+                else:
+                    target.sendall(data)
+            target.shutdown(socket.SHUT_WR)

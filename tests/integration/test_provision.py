@@ -1,0 +1,181 @@
+# Copyright (c) 2026, TrackOps founders
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The role ``provision`` and its playbook, on real ssh hosts, in the ways that operators run roles."""
+
+from __future__ import annotations
+
+import json
+import pathlib
+
+import pytest
+from support.ansible import Run
+from support.sshd import SshHosts
+from support.stage import Stage
+
+PLAY = """
+- name: Tokens
+  hosts: fleet
+  gather_facts: false
+  {play}
+  roles:
+    - role: trackops.api_tokens.provision
+      tags: [tokens]
+      vars:
+        provision_directory: "{{{{ host_root }}}}/etc"
+        provision_tokens: {tokens}
+  handlers:
+    - name: Restart tracx
+      ansible.builtin.debug:
+        msg: restarted tracx
+      when: "'tracx' in provision_changed | map(attribute='vendor')"
+      listen: trackops.api_tokens token changed
+    - name: Restart trackunit
+      ansible.builtin.debug:
+        msg: restarted trackunit
+      when: "'trackunit' in provision_changed | map(attribute='vendor')"
+      listen: trackops.api_tokens token changed
+"""
+TWO = [{"vendor": "tracx"}, {"vendor": "trackunit"}]
+
+
+@pytest.fixture
+def stage(openbao_stage: Stage, monkeypatch: pytest.MonkeyPatch) -> Stage:
+    openbao_stage.store_all()
+    token = openbao_stage.token()
+    monkeypatch.setattr(openbao_stage, "token", lambda: token)
+    return openbao_stage
+
+
+def play(tokens: object = TWO, **options: object) -> str:
+    return PLAY.format(tokens=json.dumps(tokens), play="\n  ".join(f"{key}: {json.dumps(value)}" for key, value in options.items()))
+
+
+def names(hosts: SshHosts) -> set[str]:
+    return {f"{host}/{path.name}" for host in hosts.names for path in hosts.root(host).glob("etc/*")}
+
+
+def restarted(run: Run) -> set[str]:
+    return {f"{task.host}/{task.result['msg'].split()[1]}" for task in run.tasks if str(task.result.get("msg", "")).startswith("restarted ")}
+
+
+def test_a_service_restarts_only_where_its_token_changed(stage, ssh_hosts):
+    first = stage.playbook(play(), inventory=ssh_hosts.inventory())
+    assert first.rc == 0, first
+    assert names(ssh_hosts) == restarted(first) == {f"{host}/{vendor}" for host in ssh_hosts.names for vendor in ("tracx", "trackunit")}
+    (ssh_hosts.root("host2") / "etc" / "tracx").write_text("tampered with")
+    second = stage.playbook(play(), inventory=ssh_hosts.inventory())
+    assert second.rc == 0, second
+    assert restarted(second) == {"host2/tracx"}
+    third = stage.playbook(play(), inventory=ssh_hosts.inventory())
+    assert (third.changed, restarted(third)) == (0, set())
+
+
+def test_services_know_of_their_tokens_although_another_failed(stage, ssh_hosts):
+    """The next run would see the file unchanged, and the service would go on with the old token for ever."""
+    (ssh_hosts.root("host2") / "etc").mkdir()
+    (ssh_hosts.root("host2") / "etc" / "trackunit").symlink_to("elsewhere")
+    run = stage.playbook(play(), inventory=ssh_hosts.inventory())
+    assert run.rc == 2, run
+    assert {host: counts["failures"] for host, counts in run.stats.items()} == {"host1": 0, "host2": 1, "host3": 0}
+    assert restarted(run) == {"host1/tracx", "host1/trackunit", "host2/tracx", "host3/tracx", "host3/trackunit"}
+    assert "1 of 2 token files failed: " in run.output
+    assert "is a symlink; it is not followed" in run.output
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"strategy": "free"}, {"serial": 1}, {"serial": [1, "100%"]}, {"order": "reverse_sorted", "throttle": 1}, {"force_handlers": True}],
+    ids=str,
+)
+def test_ways_to_run_a_play(stage, ssh_hosts, options):
+    for expected in (3, 0):
+        run = stage.playbook(play(**options), inventory=ssh_hosts.inventory())
+        assert (run.rc, run.changed) == (0, expected), run
+    assert len(names(ssh_hosts)) == 6
+    assert len(stage.emulator.requests(kind="token")) == 2
+
+
+def test_limit_and_check(stage, ssh_hosts):
+    run = stage.playbook(play(), "--limit", "host3", inventory=ssh_hosts.inventory())
+    assert run.rc == 0, run
+    assert names(ssh_hosts) == {"host3/tracx", "host3/trackunit"}
+    check = stage.playbook(play(), "--check", inventory=ssh_hosts.inventory())
+    assert check.rc == 0, check
+    assert {host: counts["changed"] for host, counts in check.stats.items()} == {"host1": 1, "host2": 1, "host3": 0}
+    assert names(ssh_hosts) == {"host3/tracx", "host3/trackunit"}
+
+
+def test_tags(stage, ssh_hosts):
+    assert stage.playbook(play(), "--skip-tags", "tokens", inventory=ssh_hosts.inventory()).rc == 0
+    assert names(ssh_hosts) == set()
+    stage.store("tracx", connect_token="not-this-one")
+    run = stage.playbook(play(), "--tags", "tokens", inventory=ssh_hosts.inventory())
+    assert run.rc == 2, run
+    assert "1 of 2 token files failed: tracx: " in run.output
+    assert names(ssh_hosts) == {f"{host}/trackunit" for host in ssh_hosts.names}
+
+
+def test_an_unreachable_host_keeps_no_other_from_its_tokens(stage, ssh_hosts):
+    run = stage.playbook(play(), inventory=ssh_hosts.inventory(unreachable={"host1"}))
+    assert run.rc == 4, run
+    assert names(ssh_hosts) == {f"{host}/{vendor}" for host in ("host2", "host3") for vendor in ("tracx", "trackunit")}
+
+
+def test_run_once_and_delegate_to(stage, ssh_hosts):
+    text = """
+    - hosts: fleet
+      gather_facts: false
+      tasks:
+        - ansible.builtin.include_role:
+            name: trackops.api_tokens.provision
+            apply: {run_once: true, delegate_to: host3}
+          vars:
+            provision_directory: "{{ hostvars['host3'].host_root }}/etc"
+            provision_tokens: [{vendor: tracx}]
+    """
+    run = stage.playbook(text, inventory=ssh_hosts.inventory())
+    assert run.rc == 0, run
+    assert names(ssh_hosts) == {"host3/tracx"}
+
+
+def test_the_playbook_as_printed(stage, ssh_hosts):
+    tokens = stage.ansible.write("tokens.yml", """
+        provision_tokens:
+          - {vendor: tracx, dest: "{{ host_root }}/etc/tracx.env", format: env}
+          - {vendor: trackunit, path: fleet/trackunit}
+        provision_directory: "{{ host_root }}/etc"
+        """)  # fmt: skip
+    stage.store("trackunit", "fleet/trackunit")
+    run = stage.playbook("trackops.api_tokens.provision", "-e", f"@{tokens}", inventory=ssh_hosts.inventory())
+    assert run.rc == 0, run
+    assert names(ssh_hosts) == {f"{host}/{name}" for host in ssh_hosts.names for name in ("tracx.env", "trackunit-fleet-trackunit")}
+
+
+@pytest.mark.parametrize(
+    ("tokens", "message"),
+    [
+        ("tracx", "provision_tokens"),
+        ([{"vendor": "tracx", "formatt": "env"}], "provision_tokens.formatt"),
+        ([{"vendor": "tracx", "format": "xml"}], "value of format must be one of: raw, header, env, json, template, got: xml found in provision_tokens"),
+        ([{"vendor": "nobody"}], "There is no vendor 'nobody'"),
+    ],
+    ids=str,
+)
+def test_mistakes_in_variables_are_told(stage, ssh_hosts, tokens, message):
+    run = stage.playbook(play(tokens), inventory=ssh_hosts.inventory())
+    assert run.rc == 2, run
+    assert message in run.output
+    assert names(ssh_hosts) == set()
+
+
+def test_items_take_the_options_of_lookups(stage, ssh_hosts, tmp_path: pathlib.Path):
+    tokens = [{
+        "vendor": "oauth2", "path": "tracktik", "dest": "{{ host_root }}/etc/own",
+        "token_url": stage.emulator.base_url("tracktik") + "/rest/oauth2/access_token",
+        "grant_type": "password", "client_auth": "post", "allow_http": True, "min_ttl": 100, "cache_path": str(tmp_path / "cache"),
+    }]  # fmt: skip
+    run = stage.playbook(play(tokens), inventory=ssh_hosts.inventory())
+    assert run.rc == 0, run
+    assert len(names(ssh_hosts)) == 3
+    assert list((tmp_path / "cache").rglob("*")) != []

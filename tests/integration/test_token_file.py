@@ -1,0 +1,186 @@
+# Copyright (c) 2026, TrackOps founders
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Token files on real ssh hosts, written by ad-hoc commands and plays of a user."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import pathlib
+import stat
+
+import pytest
+from support.sshd import SshHosts
+from support.stage import BUILT_IN, Stage
+
+FORMATS = {"trackunit": "raw", "tracx": "env", "tracktik": "json", "trackmage": "header"}
+FOUR = json.dumps([{"vendor": vendor, "dest": "{{ host_root }}/" + vendor, "format": form} for vendor, form in FORMATS.items()])
+PLAY = f"""
+- hosts: fleet
+  gather_facts: false
+  tasks:
+    - name: Four tokens
+      trackops.api_tokens.token_file:
+        tokens: {FOUR}
+"""
+
+
+@pytest.fixture
+def stage(openbao_stage: Stage, monkeypatch: pytest.MonkeyPatch) -> Stage:
+    openbao_stage.store_all()
+    # One identity in Vault for all runs of a test: the cache is bound to it.
+    token = openbao_stage.token()
+    monkeypatch.setattr(openbao_stage, "token", lambda: token)
+    return openbao_stage
+
+
+def files(hosts: SshHosts) -> dict[str, pathlib.Path]:
+    return {f"{host}/{path.name}": path for host in hosts.names for path in sorted(hosts.root(host).iterdir()) if path.is_file()}
+
+
+def seen(hosts: SshHosts) -> dict[str, tuple[bytes, int, int]]:
+    return {name: (path.read_bytes(), stat.S_IMODE(path.stat().st_mode), path.stat().st_mtime_ns) for name, path in files(hosts).items()}
+
+
+def secrets_of(stage: Stage) -> set[str]:
+    """Every credential that the vendors know, and every token that they gave."""
+    return {secret for secret in stage.emulator.secrets() if len(secret) > 7}
+
+
+def test_four_tokens_on_three_hosts(stage, ssh_hosts):
+    predicted = stage.playbook(PLAY, "--check", inventory=ssh_hosts.inventory())
+    assert predicted.rc == 0, predicted
+    assert files(ssh_hosts) == {}
+    first = stage.playbook(PLAY, inventory=ssh_hosts.inventory())
+    assert first.rc == 0, first
+    assert (predicted.changed, first.changed) == (3, 3)
+    before = seen(ssh_hosts)
+    assert {name: mode for name, (_content, mode, _time) in before.items()} == {f"{host}/{vendor}": 0o600 for host in ssh_hosts.names for vendor in BUILT_IN}
+    assert len(stage.emulator.requests(kind="token")) == 4
+    details = json.loads(before["host1/tracktik"][0])
+    assert details["authorization"] == f"Bearer {details['access_token']}" and "refresh_token" not in details
+    assert b"TRACX_TOKEN='" in before["host2/tracx"][0]
+    assert before["host3/trackmage"][0].startswith(b"Authorization: Bearer ")
+
+    again = stage.playbook(PLAY, inventory=ssh_hosts.inventory())
+    assert (again.rc, again.changed) == (0, 0), again
+    assert seen(ssh_hosts) == before
+    assert len(stage.emulator.requests(kind="token")) == 4
+
+
+def test_one_module_run_per_host(stage, ssh_hosts):
+    stage.playbook(PLAY, inventory=ssh_hosts.inventory())
+    run = stage.playbook(PLAY, "-vvv", "--limit", "host1", inventory=ssh_hosts.inventory())
+    assert run.output.count("Using module file") == 1
+
+
+def test_no_secret_is_seen_at_any_verbosity(stage, ssh_hosts):
+    for arguments in (("--check", "--diff"), ("--diff",)):
+        run = stage.playbook(PLAY, "-vvvvv", *arguments, inventory=ssh_hosts.inventory())
+        assert run.rc == 0, run
+        everything = run.output + json.dumps([task.result for task in run.tasks])
+        assert [secret for secret in secrets_of(stage) if secret in everything] == []
+        assert "sha256:" in run.stdout
+    left = [path for host in ssh_hosts.names for path in (ssh_hosts.root(host) / "tmp").rglob("*") if path.is_file()]
+    assert left == []
+
+
+def test_no_secret_is_in_any_process_list_while_it_runs(stage, ssh_hosts):
+    run = stage.ansible.start_playbook(PLAY, *stage.extra(), inventory=ssh_hosts.inventory(), env=stage.environment())
+    commands: set[bytes] = set()
+    while run.running:
+        for path in pathlib.Path("/proc").glob("[0-9]*/cmdline"):
+            with contextlib.suppress(OSError):
+                commands.add(path.read_bytes())
+    assert len(files(ssh_hosts)) == 12, run.output()
+    assert any(b"AnsiballZ_token_file_write" in command for command in commands)
+    seen_secrets = {secret for secret in secrets_of(stage) for command in commands if secret.encode() in command}
+    assert seen_secrets == set()
+
+
+def test_one_token_that_cannot_be_had_harms_no_other_file(stage, ssh_hosts):
+    stage.playbook(PLAY, inventory=ssh_hosts.inventory())
+    before = seen(ssh_hosts)
+    stage.store("tracktik", "wrong", password="not-this-one")
+    play = PLAY.replace('"vendor": "tracktik"', '"vendor": "tracktik", "path": "wrong"').replace("token_file:", "token_file:\n        mode: '0640'")
+    run = stage.playbook(play, inventory=ssh_hosts.inventory())
+    assert run.rc == 2, run
+    [task] = run.find("token_file", host="host1")
+    result = task.result
+    assert task.status == "failed" and result["changed"]
+    assert result["msg"].startswith("1 of 4 token files failed: tracktik: ") and "secret/wrong" in result["msg"]
+    assert {entry["vendor"]: bool(entry["error"]) for entry in result["files"]} == {vendor: vendor == "tracktik" for vendor in FORMATS}
+    after = seen(ssh_hosts)
+    assert after["host1/tracktik"] == before["host1/tracktik"]
+    assert after["host1/tracx"][:2] == (before["host1/tracx"][0], 0o640)
+    # Twelve files, and the vendor heard one attempt.
+    assert len(stage.emulator.requests("tracktik", kind="token")) == 2
+
+
+def test_a_symlink_on_one_host_fails_there_only(stage, ssh_hosts):
+    victim = ssh_hosts.root("host2") / "victim"
+    victim.write_text("precious")
+    (ssh_hosts.root("host2") / "tracx").symlink_to(victim)
+    run = stage.playbook(PLAY, inventory=ssh_hosts.inventory())
+    assert {host: counts["failures"] for host, counts in run.stats.items()} == {"host1": 0, "host2": 1, "host3": 0}, run
+    assert victim.read_text() == "precious"
+    assert len(files(ssh_hosts)) == 4 + 5 + 4
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        ("mode: '0644'", "trackunit: mode 0644 lets every user of the host at the token; use a group, or set allow_readable"),
+        ("min_tttl: 5", "there is no option 'min_tttl'; ansible-doc trackops.api_tokens.token_file lists them"),
+        ("path: elsewhere", "path: is given beside tokens; give it in the items of tokens"),
+        ("format: xml", "value of format must be one of: raw, header, env, json, template, got: xml"),
+    ],
+)
+def test_option_errors_come_before_anything_is_done(stage, ssh_hosts, more, message):
+    play = PLAY.replace("token_file:", "token_file:\n        " + more).replace(', "format": "raw"', "")
+    run = stage.playbook(play, inventory=ssh_hosts.inventory())
+    assert run.rc == 2, run
+    assert run.result("token_file", host="host1")["msg"].endswith(message)
+    assert files(ssh_hosts) == {} and stage.emulator.requests(kind="token") == []
+
+
+def test_template_gets_the_token_and_the_hosts_variables(stage, ssh_hosts):
+    lines = ("[{{ inventory_hostname }}]", "key={{ token.access_token }}", "until={{ token.expires_at }} {{ vendor }} {{ path }}", "")
+    stage.ansible.write("templates/app.ini.j2", "\n".join(lines))
+    play = """
+    - hosts: fleet
+      gather_facts: false
+      tasks:
+        - trackops.api_tokens.token_file:
+            vendor: tracx
+            dest: "{{ host_root }}/app.ini"
+            format: template
+            template: app.ini.j2
+    """
+    run = stage.playbook(play, inventory=ssh_hosts.inventory())
+    assert run.rc == 0, run
+    result = run.result("token_file", host="host2")
+    [head, key, until] = (ssh_hosts.root("host2") / "app.ini").read_text().splitlines()
+    assert head == "[host2]" and until == f"until={result['expires_at']} tracx tracx"
+    assert key.removeprefix("key=") in stage.emulator.secrets()
+    assert stage.playbook(play, inventory=ssh_hosts.inventory()).changed == 0
+
+
+def test_ad_hoc_as_printed(stage, ssh_hosts):
+    stage.store("tracx", "fleet/tracx")
+    run = stage.adhoc(
+        "fleet", "-m", "trackops.api_tokens.token_file", "-a", "vendor=tracx path=fleet/tracx dest={{ host_root }}/tracx", inventory=ssh_hosts.inventory()
+    )
+    assert run.rc == 0, run
+    assert sorted(files(ssh_hosts)) == ["host1/tracx", "host2/tracx", "host3/tracx"]
+    assert run.result("token_file", host="host1")["path"] == "fleet/tracx"
+
+
+def test_absent_asks_nobody(stage, ssh_hosts):
+    (ssh_hosts.root("host1") / "tracx").write_text("old")
+    run = stage.adhoc("fleet", "-m", "trackops.api_tokens.token_file", "-a", "dest={{ host_root }}/tracx state=absent", inventory=ssh_hosts.inventory())
+    assert run.rc == 0, run
+    assert run.changed == 1 or "host1 | CHANGED" in run.stdout
+    assert files(ssh_hosts) == {}
+    assert stage.emulator.requests() == [] and stage.vault.audit_requests("secret/") == []

@@ -1,0 +1,76 @@
+# Copyright (c) 2026, TrackOps founders
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Every supported ansible-core: the lookups and token_file work as installed by a user of that version."""
+
+from __future__ import annotations
+
+import typing as t
+
+import pytest
+from support.ansible import Ansible
+from support.matrix import CORES, matrix_venv
+from support.processes import Unavailable
+from support.stage import Stage
+
+if t.TYPE_CHECKING:
+    import pathlib
+
+    from emulator import Emulator
+    from support.vaultsetup import Operator
+
+PLAY = """
+- hosts: localhost
+  gather_facts: false
+  tasks:
+    - name: All outputs
+      ansible.builtin.debug:
+        msg:
+          core: "{{ ansible_version.full }}"
+          same: "{{ lookup('trackops.api_tokens.trackunit') == lookup('trackops.api_tokens.trackunit', output='details').access_token }}"
+          header: "{{ lookup('trackops.api_tokens.tracx', output='headers').Authorization == lookup('trackops.api_tokens.tracx') }}"
+          claims: "{{ 'exp' in (lookup('trackops.api_tokens.trackmage') | trackops.api_tokens.jwt_claims) }}"
+    - name: The vendor takes the token
+      ansible.builtin.uri:
+        url: "{{ trackops_trackunit_api }}"
+        headers: "{{ lookup('trackops.api_tokens.trackunit', output='headers') }}"
+    - name: A file with the token
+      trackops.api_tokens.token_file:
+        vendor: tracktik
+        path: fleet/tracktik
+        dest: "{{ target }}"
+"""
+
+
+@pytest.mark.parametrize("core", CORES)
+def test_works_with_ansible_core(core: str, openbao: Operator, emulator: Emulator, collection: pathlib.Path, tmp_path: pathlib.Path) -> None:
+    try:
+        venv = matrix_venv(core)
+    except Unavailable as exc:
+        pytest.skip(str(exc))
+    stage = Stage(vault=openbao, emulator=emulator, ansible=Ansible(tmp_path / "run", collections=collection, bin_dir=venv / "bin"))
+    stage.store_all()
+    stage.store("tracktik", "fleet/tracktik")
+    target = tmp_path / "token"
+
+    first = stage.playbook(PLAY, "-e", f"target={target}", "-e", f"trackops_trackunit_api={_api(emulator)}")
+    second = stage.playbook(PLAY, "-e", f"target={target}", "-e", f"trackops_trackunit_api={_api(emulator)}")
+
+    assert first.rc == 0, first
+    message = first.result("All outputs")["msg"]
+    assert message.pop("core").startswith(f"{core}.")
+    assert message == {"same": True, "header": True, "claims": True}
+    assert target.read_text(encoding="utf-8").strip()
+    assert target.stat().st_mode & 0o777 == 0o600
+    assert (second.rc, second.changed) == (0, 0), second
+    assert {vendor: len(emulator.requests(vendor, kind="token")) for vendor in ("trackmage", "tracx", "tracktik", "trackunit")} == {
+        "trackmage": 1,
+        "tracx": 1,
+        "tracktik": 1,
+        "trackunit": 1,
+    }
+
+
+def _api(emulator: Emulator) -> str:
+    """A protected endpoint of the emulator's Trackunit."""
+    return f"{emulator.base_url('trackunit')}/api/units"

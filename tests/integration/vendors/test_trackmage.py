@@ -1,0 +1,111 @@
+# Copyright (c) 2026, TrackOps founders
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""TrackMage on the wire: client credentials in the query of a GET, authorization code as a JSON POST."""
+
+from __future__ import annotations
+
+import typing as t
+from urllib.parse import parse_qs, urlencode, urlsplit
+
+from support.awkward import AWKWARD
+from support.lookups import Batch, Checks
+from support.wire import header, json_body, query_string
+
+if t.TYPE_CHECKING:
+    from support.stage import Stage
+
+REDIRECT = "http://127.0.0.1:9/callback"
+
+
+def test_client_credentials(stage: Stage) -> None:
+    emulator = stage.emulator
+    stage.store("trackmage")
+    batch = Batch(stage)
+    batch.add("details", "trackmage", output="details")
+    batch.add("headers", "trackmage", output="headers")
+    batch.task({"name": "api", "ansible.builtin.uri": {
+        "url": emulator.base_url("trackmage") + "/api/shipments",
+        "headers": "{{ lookup('trackops.api_tokens.trackmage', output='headers') }}",
+    }})
+    done = batch.run()
+
+    (sent,) = emulator.requests("trackmage", kind="token")
+    with Checks() as check:
+        with check("a GET with everything in the query string"):
+            assert (sent["method"], sent["path"], sent["raw"]["body"]) == ("GET", "/oauth/v2/token", "")
+            assert query_string(sent) == {"grant_type": "client_credentials", **stage.credentials("trackmage")}
+            assert (header(sent, "Accept"), header(sent, "Authorization"), header(sent, "Content-Type")) == ("application/json", None, None)
+        with check("token_type in lower case, Bearer in the header"):
+            found = done["details"].value
+            assert found["token_type"] == "bearer"
+            assert done["headers"].value == {"Authorization": "Bearer " + found["access_token"]}
+        with check("what else the vendor said"):
+            assert (found["scope"], sorted(found["extra"])) == ("user", ["user_email", "user_id"])
+            assert found["extra"]["user_email"] == "owner@example.com"
+            assert 3590 <= found["expires_in"] <= 3600
+        with check("api"):
+            assert done["api"].task.result["status"] == 200
+
+
+def code_of(stage: Stage) -> str:
+    """The code that a person's consent gives."""
+    wanted = {"response_type": "code", "client_id": stage.credentials("trackmage")["client_id"], "redirect_uri": REDIRECT, "state": "s"}
+    landed = stage.emulator.consent(f"{stage.emulator.base_url('trackmage')}/oauth/v2/auth?{urlencode(wanted)}")
+    return parse_qs(urlsplit(landed).query)["code"][0]
+
+
+def test_authorization_code(stage: Stage) -> None:
+    """The code is bought once; the refresh token that came with it goes back to Vault, and each new one too."""
+    stage.store("trackmage", "fleet/consent", code=code_of(stage), redirect_uri=REDIRECT, note="kept")
+    policy = stage.vault.policy("consent", 'path "secret/data/fleet/consent" { capabilities = ["read", "create", "update"] }')
+    env = {"VAULT_TOKEN": stage.vault.token(policy)}
+    batch = Batch(stage, variant="authorization_code", output="details")
+    batch.add("bought", "trackmage", "fleet/consent")
+    batch.add("kept", "trackmage", "fleet/consent")
+    batch.add("refreshed", "trackmage", "fleet/consent", force=True)
+    batch.add("refreshed elsewhere", "trackmage", "fleet/consent", cache="none")
+    batch.add("nothing to begin with", "trackmage")
+    stage.store("trackmage")
+    done = batch.run(env=env)
+
+    sent = stage.emulator.requests("trackmage", kind="token")
+    secret = stage.vault.get("fleet/consent")
+    credentials = stage.credentials("trackmage")
+    with Checks() as check:
+        with check("grants"):
+            assert [(entry["method"], entry["grant_type"], entry["status"]) for entry in sent] == [
+                ("POST", "authorization_code", 200), ("POST", "refresh_token", 200), ("POST", "refresh_token", 200),
+            ], done.run
+        with check("JSON, not a form"):
+            assert {header(entry, "Content-Type") for entry in sent} == {"application/json"}
+            body = json_body(sent[0])
+            assert body.pop("code")
+            assert body == {"grant_type": "authorization_code", "redirect_uri": REDIRECT, **credentials}
+            refresh = json_body(sent[1])
+            assert refresh.pop("refresh_token")
+            assert refresh == {"grant_type": "refresh_token", **credentials}
+        with check("from the cache"):
+            assert [done[name].value["source"] for name in ("bought", "kept", "refreshed")] == ["vendor", "cache", "vendor"]
+        with check("the newest refresh token is in Vault, the code is gone"):
+            assert "code" not in secret
+            assert secret["note"] == "kept"
+            assert stage.emulator.vendors["trackmage"].tokens.refresh[secret["refresh_token"]].used is False
+        with check("no refresh token in what the lookup tells"):
+            assert "refresh" not in str([done[name].value for name in ("bought", "refreshed")])
+        with check("nothing to begin with"):
+            assert "denied" in done["nothing to begin with"].error or "authorize" in done["nothing to begin with"].error
+
+
+def test_awkward_credentials(openbao_stage: Stage) -> None:
+    accounts = [{"client_id": f"id{text}", "client_secret": text} for text in AWKWARD]
+    openbao_stage.emulator.set_credentials("trackmage", accounts)
+    batch = Batch(openbao_stage)
+    for number, account in enumerate(accounts):
+        openbao_stage.vault.put(f"odd/{number}", account)
+        batch.add(f"account {number}", "trackmage", f"odd/{number}", output="details")
+    done = batch.run()
+    with Checks() as check:
+        for number, text in enumerate(AWKWARD):
+            with check(repr(text)):
+                assert done[f"account {number}"].value["source"] == "vendor"

@@ -1,0 +1,104 @@
+# Copyright (c) 2026, TrackOps founders
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""TrackTik on the wire: a portal of the customer's own, password grant as a form, never a scope, rotating refresh tokens."""
+
+from __future__ import annotations
+
+import typing as t
+
+from support.awkward import AWKWARD
+from support.lookups import Batch, Checks
+from support.wire import form, header
+
+if t.TYPE_CHECKING:
+    from support.stage import Stage
+
+
+def test_password_and_refresh(stage: Stage) -> None:
+    emulator = stage.emulator
+    stage.store("tracktik")
+    stage.store("tracktik", "fleet/tracktik-eu", portal="eu")
+    batch = Batch(stage)
+    batch.add("details", "tracktik", output="details")
+    batch.task({"name": "api", "ansible.builtin.uri": {
+        "url": emulator.base_url("tracktik") + "/api/sites",
+        "headers": "{{ lookup('trackops.api_tokens.tracktik', output='headers') }}",
+    }})
+    batch.add("refreshed", "tracktik", output="details", force=True)
+    batch.add("refreshed again", "tracktik", output="details", force=True)
+    batch.add("base_url", "tracktik", "fleet/tracktik-eu", base_url=emulator.base_url("tracktik") + "/", output="details")
+    batch.add("no portal", "tracktik", base_url="")
+    batch.add("scope", "tracktik", scope="employees:read")
+    done = batch.run()
+
+    sent = emulator.requests("tracktik", kind="token")
+    credentials = stage.credentials("tracktik")
+    with Checks() as check:
+        with check("asked no more than needed"):
+            assert [entry["grant_type"] for entry in sent] == ["password", "refresh_token", "refresh_token", "password"], done.run
+        with check("password"):
+            assert (sent[0]["method"], sent[0]["path"], sent[0]["raw"]["query"]) == ("POST", "/rest/oauth2/access_token", "")
+            assert header(sent[0], "Content-Type") == "application/x-www-form-urlencoded"
+            assert header(sent[0], "Authorization") is None
+            assert form(sent[0]) == {"grant_type": "password", **credentials}
+            found = done["details"].value
+            assert (found["token_type"], found["scope"], found["extra"]) == ("Bearer", None, {})
+            assert found["authorization"] == "Bearer " + found["access_token"]
+            assert 3590 <= found["expires_in"] <= 3600
+        with check("api"):
+            assert done["api"].task.result["status"] == 200
+        with check("refresh"):
+            first, second = form(sent[1]), form(sent[2])
+            assert first.pop("refresh_token") != second.pop("refresh_token"), "rotated"
+            assert first == {"grant_type": "refresh_token", **{name: credentials[name] for name in ("client_id", "client_secret")}}
+            assert not any(entry.get("reuse") for entry in sent)
+            assert len({done[name].value["access_token"] for name in ("details", "refreshed", "refreshed again")}) == 3
+        with check("base_url"):
+            assert done["base_url"].value["source"] == "vendor"
+        with check("no portal"):
+            assert done["no portal"].error.startswith("tracktik: base_url is needed, for example https://<portal>.staffr.us."), done["no portal"].error
+        with check("scope"):
+            assert done["scope"].error == "tracktik: the vendor takes no scope: it is set at the vendor. Leave scope out."
+
+
+def test_lifetime_and_rate_limit(openbao_stage: Stage) -> None:
+    stage = openbao_stage
+    stage.emulator.set("tracktik", omit_expires=True, lifetime=1800)
+    stage.emulator.fail("tracktik", 429, retry_after=1)
+    stage.store("tracktik")
+    stage.store("tracktik", "dead/refresh")
+    batch = Batch(stage)
+    batch.add("the JWT tells", "tracktik", output="details")
+    batch.add("first", "tracktik", "dead/refresh", output="details")
+    # The same token of Vault's, as another identity would see nothing of this cache.
+    env = {"VAULT_TOKEN": stage.token()}
+    done = batch.run(env=env)
+    stage.emulator.revoke("tracktik", kind="refresh")
+    again = Batch(stage)
+    again.add("full grant after a dead refresh token", "tracktik", "dead/refresh", force=True, output="details")
+    later = again.run(env=env)
+    with Checks() as check:
+        with check("exp of the JWT"):
+            assert 1790 <= done["the JWT tells"].value["expires_in"] <= 1800
+        with check("429 is waited for"):
+            first, second = stage.emulator.requests("tracktik", kind="token")[:2]
+            assert (first["status"], second["status"]) == (429, 200)
+            assert second["time"] - first["time"] >= 1
+        with check("falls back to a full grant"):
+            assert later["full grant after a dead refresh token"].value["source"] == "vendor"
+            assert [entry["grant_type"] for entry in stage.emulator.requests("tracktik", kind="token")[-2:]] == ["refresh_token", "password"]
+
+
+def test_awkward_credentials(openbao_stage: Stage) -> None:
+    accounts = [{"client_id": f"id{text}", "client_secret": text, "username": f"user{text}", "password": f"{text}p"} for text in AWKWARD]
+    openbao_stage.emulator.set_credentials("tracktik", accounts)
+    batch = Batch(openbao_stage)
+    for number, account in enumerate(accounts):
+        openbao_stage.vault.put(f"odd/{number}", account)
+        batch.add(f"account {number}", "tracktik", f"odd/{number}", output="details")
+    done = batch.run()
+    with Checks() as check:
+        for number, text in enumerate(AWKWARD):
+            with check(repr(text)):
+                assert done[f"account {number}"].value["source"] == "vendor"

@@ -1,0 +1,51 @@
+# Copyright (c) 2026, TrackOps founders
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""ruff, mypy --strict on the core, ansible-lint: run as tests, so that there is one runner."""
+
+from __future__ import annotations
+
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+
+from support.collection import installed, source_path
+from support.places import ROOT
+
+BIN = pathlib.Path(sys.executable).parent
+CORE = "ansible_collections.trackops.api_tokens.plugins.plugin_utils"
+
+
+def check(*command: str, **variables: str) -> None:
+    env = {name: value for name, value in os.environ.items() if not name.startswith(("ANSIBLE_", "VAULT_"))}
+    env.update(variables, NO_COLOR="1", PATH=os.pathsep.join([str(BIN), env.get("PATH", os.defpath)]))
+    program = str(BIN / command[0])
+    done = subprocess.run([program, *command[1:]], cwd=ROOT, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+    assert done.returncode == 0, f"{' '.join(command)}\n{done.stdout[-6000:]}"
+
+
+def test_ruff() -> None:
+    check("ruff", "check", "--no-fix", "--output-format", "concise", ".")
+
+
+def test_mypy_strict_core() -> None:
+    check("mypy", "--strict", "-p", CORE, MYPYPATH=str(source_path()))
+
+
+def test_mypy_strict_test_support() -> None:
+    check("mypy", "--strict", "-p", "support", MYPYPATH=os.pathsep.join([str(ROOT / "tests"), str(source_path())]))
+
+
+def test_ansible_lint(tmp_path: pathlib.Path) -> None:
+    # A copy: ansible-lint leaves a folder in the project that it reads.
+    copy = tmp_path / "ansible_collections" / "trackops" / "api_tokens"
+    shutil.copytree(ROOT, copy, ignore=shutil.ignore_patterns(".git", "tests", "__pycache__", ".*_cache", ".ansible"))
+    command = ["ansible-lint", "--nocolor", "--offline", "--project-dir", str(copy), str(copy)]
+    check(*command, HOME=str(tmp_path), ANSIBLE_COLLECTIONS_PATH=str(installed()), PYENV_ROOT=_pyenv_root())
+
+
+def _pyenv_root() -> str:
+    # pyenv's shims look below HOME, which is another one here.
+    return os.environ.get("PYENV_ROOT") or os.path.expanduser("~/.pyenv")

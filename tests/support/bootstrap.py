@@ -1,0 +1,133 @@
+# Copyright (c) 2026, TrackOps founders
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""
+Make the virtual environment of the demo or of the tests, and print its path on standard output.
+
+    python3 tests/support/bootstrap.py demo|test
+
+Needs Python 3.10+ and nothing else. The environment is kept in the user's cache folder under a name made from its
+requirements and the Python version, so a change of either makes a new one. A half-made one is never used: the marker
+file is written last, and a lock keeps parallel runs apart.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+import time
+
+if sys.version_info < (3, 10):
+    sys.exit("Python 3.10 or newer is needed, this is %s. Name another one: make PYTHON=/path/to/python3 ..." % sys.version.split()[0])
+
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+from support.places import TESTS, cache_home, locked
+
+KINDS = {
+    "demo": ("requirements-openbao.txt", "requirements-demo.txt"),
+    "test": ("requirements-openbao.txt", "requirements-test.txt", "requirements-demo.txt"),
+}
+MARKER = "trackops-complete"
+
+
+def say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+def environment(kind: str) -> pathlib.Path:
+    """The path of a complete virtual environment for this kind, made now if there is none."""
+    files = [TESTS / name for name in KINDS[kind]]
+    target = cache_home() / f"venv-{kind}-{_digest(files)}"
+    if (target / MARKER).exists():
+        return target
+    with locked(target.name):
+        if not (target / MARKER).exists():
+            _make(target, kind, files)
+    return target
+
+
+def _digest(files: list[pathlib.Path]) -> str:
+    parts = [sys.version, sys.platform, os.path.realpath(sys.executable)]
+    parts += [path.read_text(encoding="utf-8") for path in files]
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:12]
+
+
+def _make(target: pathlib.Path, kind: str, files: list[pathlib.Path]) -> None:
+    started = time.monotonic()
+    say(f"Setting up the {kind} environment (Python {sys.version.split()[0]}) in {target} ...")
+    shutil.rmtree(target, ignore_errors=True)
+    create_venv(target)
+    for path in files:
+        # A file with hashes must be installed alone: pip wants hashes for all or for none.
+        if "--hash" in path.read_text(encoding="utf-8"):
+            pip_install(target, "--no-deps", "--require-hashes", "-r", str(path))
+    pip_install(target, *[part for path in files if "--hash" not in path.read_text(encoding="utf-8") for part in ("-r", str(path))])
+    (target / MARKER).write_text(f"{kind}\n", encoding="utf-8")
+    _forget_older(target, kind)
+    say(f"... done in {time.monotonic() - started:.0f} s.")
+
+
+def create_venv(target: pathlib.Path, *, python: str = sys.executable) -> None:
+    """An empty virtual environment with pip in it."""
+    ways = [[python, "-m", "venv", str(target)], [python, "-m", "virtualenv", "--quiet", str(target)]]
+    if shutil.which("uv"):
+        ways.append(["uv", "venv", "--quiet", "--seed", "--python", python, str(target)])
+    if _try(ways, target):
+        return
+    # Debian and Ubuntu ship Python without ensurepip.
+    if hasattr(os, "geteuid") and os.geteuid() == 0 and shutil.which("apt-get"):
+        say("... this Python has no ensurepip: installing python3-venv with apt-get")
+        with open(os.devnull, "wb") as null:
+            subprocess.call(["apt-get", "update", "-qq"], stdout=null)
+            subprocess.call(["apt-get", "install", "-y", "-qq", "python3-venv"], stdout=null)
+        if _try(ways, target):
+            return
+    sys.exit(
+        f"{python} cannot make a virtual environment: its ensurepip is missing. Install it (Debian, Ubuntu: apt-get install python3-venv), "
+        "or name another Python: make PYTHON=/path/to/python3 ..."
+    )
+
+
+def _try(ways: list[list[str]], target: pathlib.Path) -> bool:
+    for command in ways:
+        shutil.rmtree(target, ignore_errors=True)
+        done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
+        if done.returncode == 0 and (target / "bin" / "python").exists():
+            return True
+    return False
+
+
+def pip_install(venv: pathlib.Path, *arguments: str) -> None:
+    """pip, quiet, with one more try: the first contact with a package index can time out."""
+    command = [str(venv / "bin" / "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input", *arguments]
+    for attempt in (1, 2):
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=sys.stderr, check=False)
+        if done.returncode == 0:
+            return
+        if attempt == 1:
+            say("... pip failed, trying once more")
+    sys.exit(f"pip could not install {' '.join(arguments)}; its message is above.")
+
+
+def _forget_older(target: pathlib.Path, kind: str) -> None:
+    """Keep the three newest of a kind: several checkouts may share the cache folder, years of changes should not."""
+    rest = [path for path in target.parent.glob(f"venv-{kind}-*") if path.is_dir() and path != target]
+    rest.sort(key=lambda path: path.stat().st_mtime, reverse=True)
+    for path in rest[2:]:
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def main(arguments: list[str]) -> int:
+    if len(arguments) != 1 or arguments[0] not in KINDS:
+        say((__doc__ or "").strip())
+        return 2
+    print(environment(arguments[0]))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

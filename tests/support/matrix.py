@@ -1,0 +1,83 @@
+# Copyright (c) 2026, TrackOps founders
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Virtual environments with other versions of ansible-core, kept in the cache folder: ``matrix_venv("2.16")``."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import hashlib
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+import typing as t
+
+from .bootstrap import MARKER, create_venv, pip_install
+from .places import cache_home, locked
+from .processes import Unavailable
+
+# The controller's Pythons of each release, as its documentation has them: 3.first to 3.last.
+CORES: t.Final[dict[str, tuple[int, int]]] = {
+    "2.16": (10, 12),
+    "2.17": (10, 12),
+    "2.18": (11, 13),
+    "2.19": (11, 13),
+    "2.20": (12, 14),
+    "2.21": (12, 14),
+}
+
+
+def matrix_venv(core: str) -> pathlib.Path:
+    """An environment with the newest ansible-core of that release, hvac and requests; ``Unavailable`` where no Python here fits."""
+    first, last = CORES[core]
+    python = find_python(first, last)
+    if python is None:
+        raise Unavailable(f"ansible-core {core} needs Python 3.{first} to 3.{last}, and there is none on PATH or from pyenv")
+    wanted = (f"ansible-core~={core}.0", "hvac>=2.1,<3", "requests>=2.31,<3")
+    digest = hashlib.sha256("\0".join((python, *wanted)).encode()).hexdigest()[:8]
+    target = cache_home() / f"venv-core-{core}-{digest}"
+    with locked(target.name):
+        if not (target / MARKER).exists():
+            print(f"\nSetting up ansible-core {core} ...", file=sys.stderr, flush=True)
+            try:
+                create_venv(target, python=python)
+                pip_install(target, *wanted)
+            except SystemExit as exc:
+                raise Unavailable(f"ansible-core {core} could not be installed: {exc}") from None
+            (target / MARKER).write_text(core, encoding="utf-8")
+    return target
+
+
+@functools.cache
+def find_python(first: int, last: int) -> str | None:
+    """The newest Python 3.first to 3.last of this machine, by the path that it has itself."""
+    for minor in range(last, first - 1, -1):
+        for candidate in _candidates(minor):
+            found = _real_path(candidate, minor)
+            if found:
+                return found
+    return None
+
+
+def _candidates(minor: int) -> t.Iterator[str]:
+    name = f"python3.{minor}"
+    if sys.version_info[:2] == (3, minor):
+        yield sys.executable
+    pyenv = pathlib.Path(os.environ.get("PYENV_ROOT") or pathlib.Path.home() / ".pyenv")
+    yield from (str(path / "bin" / name) for path in sorted(pyenv.glob(f"versions/3.{minor}.*"), reverse=True))
+    on_path = shutil.which(name)
+    if on_path:
+        yield on_path
+
+
+def _real_path(candidate: str, minor: int) -> str | None:
+    # A pyenv shim is there for every version and runs for some; a virtual environment's Python leads to the one below it.
+    code = f"import os, sys; sys.exit(1) if sys.version_info[:2] != (3, {minor}) else print(os.path.realpath(sys.executable))"
+    with contextlib.suppress(OSError, subprocess.TimeoutExpired):
+        done = subprocess.run([candidate, "-c", code], capture_output=True, text=True, timeout=30, check=False)
+        if done.returncode == 0:
+            return done.stdout.strip()
+    return None

@@ -1,0 +1,86 @@
+# Copyright (c) 2026, TrackOps founders
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Target hosts' Pythons: interpreters old and new, each with the module library of an ansible-core that still supports it.
+
+The module library of the installed ansible-core is for current Pythons. For older ones the last ansible-core that supports them on
+targets is fetched once with pip and kept in the developer's cache folder.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+import zipfile
+
+from .places import ROOT, cache_home, locked
+from .processes import Unavailable
+
+__all__ = ("OLDEST_CORE", "find_interpreter", "installed_library", "oldest_library", "target_tree")
+
+# The last that supports Python 2.7 and 3.6 on targets.
+OLDEST_CORE = "2.16.14"
+
+
+def find_interpreter(version: str) -> str:
+    """The program ``python<version>``: on PATH, or of pyenv."""
+    found = shutil.which(f"python{version}")
+    if found and _works(found):
+        return found
+    pyenv = pathlib.Path(os.environ.get("PYENV_ROOT") or pathlib.Path("~/.pyenv").expanduser())
+    for folder in sorted(pyenv.glob(f"versions/{version}.*"), reverse=True):
+        if (folder / "bin" / "python").exists():
+            return str(folder / "bin" / "python")
+    raise Unavailable(f"python{version} is neither on PATH nor in pyenv")
+
+
+def _works(program: str) -> bool:
+    # pyenv's shims are on PATH for versions that are not active, and then only complain.
+    return subprocess.run([program, "-c", ""], capture_output=True, check=False).returncode == 0
+
+
+def installed_library() -> pathlib.Path:
+    """``ansible/module_utils`` of the ansible-core that runs the tests."""
+    spec = importlib.util.find_spec("ansible")
+    if spec is None or spec.origin is None:
+        raise Unavailable("ansible-core is not installed")
+    return pathlib.Path(spec.origin).parent / "module_utils"
+
+
+def oldest_library() -> pathlib.Path:
+    """``ansible/module_utils`` of the oldest ansible-core that we support."""
+    folder = cache_home() / f"ansible-core-{OLDEST_CORE}"
+    with locked(folder.name):
+        if not (folder / "ansible").exists():
+            _fetch(folder)
+    return folder / "ansible" / "module_utils"
+
+
+def _fetch(folder: pathlib.Path) -> None:
+    download = folder.with_suffix(".download")
+    command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:", "--dest", str(download)]
+    done = subprocess.run([*command, f"ansible-core=={OLDEST_CORE}"], capture_output=True, text=True, check=False)
+    wheels = list(download.glob("*.whl"))
+    if done.returncode or not wheels:
+        raise Unavailable(f"ansible-core {OLDEST_CORE} cannot be had: {done.stderr.strip()[-300:]}")
+    with zipfile.ZipFile(wheels[0]) as archive:
+        archive.extractall(folder, [name for name in archive.namelist() if name.startswith("ansible/module_utils/")])
+    shutil.rmtree(download)
+
+
+def target_tree(folder: pathlib.Path, library: pathlib.Path) -> pathlib.Path:
+    """Lay out *folder* as ansible-core lays out what it ships to a host, for PYTHONPATH; returns it."""
+    collection = folder / "ansible_collections" / "trackops" / "api_tokens"
+    plugins = collection / "plugins"
+    plugins.mkdir(parents=True)
+    (folder / "ansible").mkdir()
+    (folder / "ansible" / "module_utils").symlink_to(library)
+    for name in ("modules", "module_utils"):
+        shutil.copytree(ROOT / "plugins" / name, plugins / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for package in (folder / "ansible", *(path for path in (folder / "ansible_collections").rglob("*") if path.is_dir()), folder / "ansible_collections"):
+        (package / "__init__.py").touch()
+    return folder

@@ -1,0 +1,59 @@
+# Copyright (c) 2026, TrackOps founders
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The built-in vendors are data, found by their files."""
+
+from __future__ import annotations
+
+import ast
+import dataclasses
+import inspect
+import sys
+
+import pytest
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils.custom_vendor import vendor_from_mapping
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils.model import Vendor
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils.vendors import built_in, names
+
+#: What needs a credential, by vendor and variant (VENDORS.md).
+FIELDS = {
+    ("trackmage", "client_credentials"): ("client_id", "client_secret"),
+    ("trackmage", "authorization_code"): ("client_id", "client_secret"),
+    ("tracx", ""): ("connect_token",),
+    ("tracktik", ""): ("client_id", "client_secret", "username", "password"),
+    ("trackunit", "password"): ("client_id", "client_secret", "username", "password"),
+    ("trackunit", "v2"): ("client_id", "client_secret"),
+}
+
+
+def test_the_four_are_there():
+    assert {"trackmage", "tracktik", "trackunit", "tracx"} <= set(names())
+
+
+@pytest.mark.parametrize("name", names())
+def test_a_vendor(name):
+    vendor = built_in(name)
+    assert vendor.name == name
+    assert not vendor.base_url or vendor.base_url.startswith("https://")
+    assert vendor.request_headers["Accept"] == "application/json"
+    assert not vendor.variant or vendor.variant in vendor.variants
+    tree = ast.parse(inspect.getsource(sys.modules[f"{built_in.__module__}.{name}"]))
+    imported = {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+    assert imported <= {"__future__", "model"}
+    assert not any(isinstance(node, ast.Import) for node in ast.walk(tree))
+
+
+@pytest.mark.parametrize(("name", "variant"), FIELDS)
+def test_credentials(name, variant):
+    from ansible_collections.trackops.api_tokens.plugins.plugin_utils.oauth import needed_fields
+
+    vendor = built_in(name)
+    assert needed_fields(vendor.as_variant(variant) if variant else vendor) == FIELDS[name, variant]
+
+
+@pytest.mark.parametrize("name", [name for name in names() if name != "tracx"])
+def test_users_can_describe_them_in_the_same_terms(name):
+    vendor = built_in(name)
+    shape = {field.name: getattr(vendor, field.name) for field in dataclasses.fields(Vendor) if field.name != "name"}
+    assert vendor_from_mapping(name, shape) == vendor
