@@ -11,7 +11,7 @@ __metaclass__ = type
 DOCUMENTATION = r"""
 module: token_file
 short_description: Keep valid API tokens in files on hosts
-version_added: 0.1.0
+version_added: 1.0.0
 author:
   - TrackOps founders (@trackops)
 description:

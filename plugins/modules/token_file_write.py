@@ -10,7 +10,7 @@ __metaclass__ = type
 DOCUMENTATION = r"""
 module: token_file_write
 short_description: The part of trackops.api_tokens.token_file that runs on the host
-version_added: 0.1.0
+version_added: 1.0.0
 author:
   - TrackOps founders (@trackops)
 description:

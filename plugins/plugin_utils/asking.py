@@ -48,7 +48,7 @@ def _pause(attempt: int, retry_after: float | None) -> float:
     if retry_after is not None:
         return retry_after
     # Jitter, so that controllers that failed together do not come back together.
-    return float(min(_FIRST_PAUSE * 2**attempt, _LONGEST_PAUSE)) * random.uniform(0.75, 1.0)
+    return float(min(_FIRST_PAUSE * 2**attempt, _LONGEST_PAUSE)) * random.uniform(0.75, 1.0)  # noqa: S311 - no secret
 
 
 def _once(request: Request, http_request: HttpRequest, grant: Grant, *, ports: Ports, until: float, **facts: t.Any) -> Token:

@@ -91,7 +91,7 @@ def signed_assertion(vendor: Vendor, fields: t.Mapping[str, str], more: t.Mappin
     try:
         key, algorithm = _signing_key(fields["private_key"])
         return str(jwt.encode(claims, key, algorithm=algorithm, headers=headers))
-    except Exception:  # whatever the libraries say of a key may quote it
+    except Exception:  # noqa: BLE001 - whatever the libraries say of a key may quote it
         raise VaultError(
             f"{vendor.name}: the field 'private_key' of the secret is no usable RSA, EC or Ed25519 key in PEM form, unencrypted.",
             kind="field",

@@ -29,7 +29,7 @@ _KEY_SIZE = 32
 _LARGEST = 4 << 20
 _FIRST_NAP, _LONGEST_NAP = 0.005, 0.05
 
-Header = t.Dict[str, t.Any]
+Header = dict[str, t.Any]
 
 
 def default_path(environ: t.Mapping[str, str]) -> str:

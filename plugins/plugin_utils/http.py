@@ -53,7 +53,7 @@ def exchange(request: HttpRequest, options: HttpOptions, seconds: float, name: s
     def work() -> None:
         try:
             outcome.append(_send(request, options, seconds))
-        except Exception as exc:
+        except Exception as exc:  # noqa: BLE001 - it is explained, whatever it is, in the thread that waits
             outcome.append(exc)
 
     thread = threading.Thread(target=work, daemon=True)

@@ -19,8 +19,8 @@ if t.TYPE_CHECKING:
 
 __all__ = (
     "CacheOptions",
-    "Failure",
     "Entry",
+    "Failure",
     "Freshness",
     "HttpAnswer",
     "HttpOptions",
@@ -46,7 +46,7 @@ class SecretField:
     name: str
 
 
-Value = t.Union[str, SecretField]
+Value = str | SecretField
 
 
 @dataclass(frozen=True)

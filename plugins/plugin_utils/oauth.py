@@ -311,7 +311,7 @@ def read_answer(
         raise reader.unreadable(f"its answer has no token in '{request.vendor.token_field}'")
     if not _TOKEN_TEXT.match(access_token):
         raise reader.unreadable("its token has characters that no HTTP header may carry")
-    expires_at = _expiry(request.vendor, body, access_token, answer, requested_at, received_at)
+    expires_at = _expiry(request.vendor, body, access_token, answer, requested_at=requested_at, received_at=received_at)
     refresh_token = body.get("refresh_token")
     return Token(
         access_token=access_token,
@@ -350,7 +350,7 @@ def _at(body: t.Any, dotted: str) -> t.Any:
 
 
 def _expiry(
-    vendor: Vendor, body: t.Any, access_token: str, answer: HttpAnswer, requested_at: float, received_at: float
+    vendor: Vendor, body: t.Any, access_token: str, answer: HttpAnswer, *, requested_at: float, received_at: float
 ) -> float:
     """When the token ends, by our clock: a lifetime, else an absolute expiry, else the JWT's, else the default."""
     said = _moment(_at(body, vendor.expires_field))

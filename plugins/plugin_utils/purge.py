@@ -21,7 +21,7 @@ from .vault_session import VaultSession, login_keys
 
 __all__ = ("expired", "purge", "revoke_logins", "revoke_tokens", "selected")
 
-Removed = t.Dict[str, t.Any]
+Removed = dict[str, t.Any]
 
 
 def selected(store: FileStore, request: Request) -> bool:

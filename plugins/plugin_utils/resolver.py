@@ -129,7 +129,6 @@ class _Attempt:
         self.started = self.ports.clock()
         self._clock_started = self.ports.monotonic()
         self.keys = token_keys(self.request, self.store.user_key())
-        self._run = _same_way(self.request, self.ports.run)
         self._asked_version = ""  # of the secret with which the vendor was asked
         self._spent = False  # a refresh token was sent
 
@@ -369,6 +368,13 @@ class _Attempt:
 
     # What went wrong before
 
+    @property
+    def _way(self) -> str:
+        """A name for this run and its way to the servers: a failure on one way says nothing of another CA, proxy or patience."""
+        vault = self.request.vault
+        way = [vault.ca_cert, vault.validate_certs, vault.proxies, vault.timeout, vault.retries]
+        return hashlib.sha256(canonical([self.ports.run, vars(self.request.http), way])).hexdigest()[:16]
+
     def _recalled(self, failure: Failure | None) -> TokenError | None:
         """A failure that may pass, for those who should not try again: who asked before it, in the same run, or too early."""
         if failure is None or failure.refused:
@@ -377,7 +383,7 @@ class _Attempt:
         if not 0 <= now - failure.recorded_at < max(self.request.cache.failure_ttl, failure.retry_at - failure.recorded_at):
             return None
         asked_before = failure.recorded_at >= self.started
-        same_run = failure.run == self._run and now - failure.recorded_at < self.request.cache.failure_ttl
+        same_run = failure.run == self._way and now - failure.recorded_at < self.request.cache.failure_ttl
         if not (asked_before or same_run or now < failure.retry_at):
             return None
         self._tell("remembered", None, reason=failure.message)
@@ -405,10 +411,10 @@ class _Attempt:
     def _failure(self, exc: VendorError | VaultError) -> Failure:
         now = self.ports.clock()
         if isinstance(exc, VaultError):
-            return Failure(exc.message, f"vault:{exc.kind}", now, run=self._run)
+            return Failure(exc.message, f"vault:{exc.kind}", now, run=self._way)
         wait = min(exc.retry_after or 0.0, _LONGEST_RETRY_AFTER)
         return Failure(
-            exc.message, exc.kind, now, secret_version=self._asked_version, run=self._run,
+            exc.message, exc.kind, now, secret_version=self._asked_version, run=self._way,
             retry_at=now + wait if wait else 0.0, status=exc.status, code=exc.code,
         )
 
@@ -421,13 +427,6 @@ class _Attempt:
                 fingerprint=token.fingerprint if token else "", key=self.keys.name,
             )
         )
-
-
-def _same_way(request: Request, run: str) -> str:
-    """A name for this run and its way to the servers: a failure on one way says nothing of another CA, proxy or patience."""
-    vault = request.vault
-    way = [vault.ca_cert, vault.validate_certs, vault.proxies, vault.timeout, vault.retries]
-    return hashlib.sha256(canonical([run, vars(request.http), way])).hexdigest()[:16]
 
 
 def _without_refresh_token(token: Token | None) -> Token | None:

@@ -48,7 +48,7 @@ def store_refresh_token(
     except VaultError as exc:
         ports.warn(
             f"{request.vendor.name}: the vendor's new refresh token could not be stored at {request.where}, so it is kept in the "
-            f"cache of this machine only. Allow 'create' and 'update' there. {exc.message}"
+            f"cache of this machine only. Allow 'update' there. {exc.message}"
         )
         return None
 

@@ -99,7 +99,7 @@ class SharedCache:
                 continue
             if not wait:
                 return None
-            self._ports.sleep(nap * random.uniform(0.7, 1.0))
+            self._ports.sleep(nap * random.uniform(0.7, 1.0))  # noqa: S311 - no secret
             nap = min(nap * 1.5, _LONGEST_NAP)
 
     def guarded(self, lease: Lease) -> Ports:

@@ -98,11 +98,11 @@ class VaultSession:
 
         :raises VaultError: Vault cannot be reached, refuses, or has no such secret.
         """
-        ref = self._request.secret
+        ref, began = self._request.secret, self._ports.monotonic()
         found = self.call(
             lambda client: client.read_secret(ref.mount, ref.path, engine_version=ref.engine_version, version=ref.version)
         )
-        self._tell("vault_secret_read")
+        self._tell("vault_secret_read", since=began)
         return found
 
     def call(self, work: t.Callable[[VaultClient], _T]) -> _T:
@@ -175,7 +175,7 @@ class VaultSession:
     def _login(self) -> None:
         client = t.cast("VaultClient", self._client)
         self._recall_refusal()
-        now = self._ports.clock()
+        now, began = self._ports.clock(), self._ports.monotonic()
         try:
             login = client.login()
         except VaultError as exc:
@@ -183,7 +183,7 @@ class VaultSession:
                 self._remember_refusal(exc)
             raise
         self._reused = None
-        self._tell("vault_login")
+        self._tell("vault_login", since=began)
         self._keep(_Saved.of(login, now=now))
 
     def _recall_refusal(self) -> None:
@@ -218,5 +218,7 @@ class VaultSession:
             self._keys().name, timeout=_LOCK_PATIENCE, monotonic=self._ports.monotonic, sleep=self._ports.sleep
         )
 
-    def _tell(self, name: str) -> None:
-        self._ports.event(Event(name, self._request.vendor.name, self._request.where, reason=self._request.vault.auth_method))
+    def _tell(self, name: str, *, since: float | None = None) -> None:
+        took = 0.0 if since is None else self._ports.monotonic() - since
+        method = self._request.vault.auth_method
+        self._ports.event(Event(name, self._request.vendor.name, self._request.where, reason=method, seconds=took))

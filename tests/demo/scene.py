@@ -153,7 +153,9 @@ def _ssh_hosts(stack: contextlib.ExitStack) -> Hosts:
     stack.callback(_end_shared_connections, ssh.folder / "cp")
     _try_to_log_in(ssh)
     roots = {name: ssh.root(name) for name in ssh.names}
-    return Hosts(ssh.data(group="fleet"), roots, "3 hosts over ssh", f"{', '.join(ssh.addresses)}, port {ssh.port}")
+    # An sshd that is not root cannot hand a terminal over in every container; nobody here needs one.
+    inventory = ssh.data(group="fleet", more={"ansible_ssh_use_tty": False})
+    return Hosts(inventory, roots, "3 hosts over ssh", f"{', '.join(ssh.addresses)}, port {ssh.port}")
 
 
 def _try_to_log_in(ssh: SshHosts) -> None:

@@ -30,7 +30,7 @@ def artifact(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
 def test_nothing_of_ours_is_shipped(artifact: pathlib.Path) -> None:
     with tarfile.open(artifact) as archive:
         names = {name.split("/")[0] for name in archive.getnames()}
-    shipped = {"FILES.json", "MANIFEST.json", "README.md", "CHANGELOG.md", "CHANGELOG.rst", "CONTRIBUTING.md", "REUSE.toml"}
+    shipped = {"FILES.json", "MANIFEST.json", "README.md", "CHANGELOG.md", "CHANGELOG.rst", "CONTRIBUTING.md", "REUSE.toml", "SECURITY.md", "CODE_OF_CONDUCT.md"}
     shipped |= {"LICENSE", "LICENSES", "changelogs", "docs", "extensions", "meta", "playbooks", "plugins", "roles", "requirements.txt"}
     assert names - shipped == set()
 

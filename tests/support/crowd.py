@@ -39,12 +39,12 @@ _TIMEOUT = 150
 class Answer:
     """What one caller got: a token or an error, the names of the events on the way, warnings, and how long it took."""
 
-    token: str | None
+    token: str | None = dataclasses.field(repr=False)
     error: str
     events: tuple[str, ...]
     warnings: tuple[str, ...]
     seconds: float
-    details: dict[str, t.Any]
+    details: dict[str, t.Any] = dataclasses.field(repr=False)
     modules: tuple[str, ...]
 
 

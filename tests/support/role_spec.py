@@ -81,7 +81,7 @@ def _main(options: dict[str, t.Any]) -> dict[str, t.Any]:
         of_role[f"provision_{name}"] = _default_for_all(name, options[name], None)
     return {
         "short_description": "Keep valid API tokens of vendors in files on hosts",
-        "version_added": "0.1.0",
+        "version_added": "1.0.0",
         "author": ["TrackOps founders (@trackops)"],
         "description": [
             "Puts each token into a file, with the permissions that you say, and renews it in time.",

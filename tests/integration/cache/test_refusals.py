@@ -99,7 +99,7 @@ def test_an_outage_is_told_to_all(scene: Scene) -> None:
     scene.stage.store("tracx")
     crowd = scene.crowd("tracx", http_retries=1)
     scene.emulator.fail("tracx", 503, times=None)
-    answers = crowd.ask("tracx", callers=30)
+    answers = crowd.ask("tracx", callers=30, same_run=True)
     (error,) = {answer.error for answer in answers}
     assert one_line(error) and "503" in error
     assert len(scene.asked()) == 2

@@ -91,7 +91,7 @@ def test_an_assertion(key, algorithm):
 
 
 @pytest.mark.parametrize("key", [
-    "pl4nted", pem(RSA, BestAvailableEncryption(b"x")), pem(dsa.generate_private_key(1024)), "-----BEGIN PRIVATE KEY-----",
+    "pl4nted", pem(RSA, BestAvailableEncryption(b"x")), pem(dsa.generate_private_key(2048)), "-----BEGIN PRIVATE KEY-----",
     pem(ec.generate_private_key(ec.SECP256R1())).replace("M", "N", 1),
 ])
 def test_a_key_that_cannot_sign(key):

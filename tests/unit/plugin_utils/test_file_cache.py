@@ -92,7 +92,7 @@ def test_private_whatever_the_umask(tmp_path, mask):
 
 def test_a_directory_that_others_may_list_is_closed(store):
     os.mkdir(store.path)
-    os.chmod(store.path, 0o755)
+    os.chmod(store.path, 0o755)  # noqa: S103 - what is to be mended
     written(store)
     assert mode(store.path) == 0o700
 
@@ -100,8 +100,8 @@ def test_a_directory_that_others_may_list_is_closed(store):
 @pytest.mark.parametrize(("spoil", "problem"), [
     (lambda path: os.symlink(os.path.dirname(path), path), "is a symbolic link"),
     (lambda path: open(path, "w").close(), "is not a directory"),
-    (lambda path: (os.mkdir(path), os.chmod(path, 0o770)), "can be written by others"),
-    (lambda path: (os.mkdir(path), os.chmod(path, 0o1777)), "can be written by others"),
+    (lambda path: (os.mkdir(path), os.chmod(path, 0o770)), "can be written by others"),  # noqa: S103
+    (lambda path: (os.mkdir(path), os.chmod(path, 0o1777)), "can be written by others"),  # noqa: S103
     pytest.param(lambda path: (os.mkdir(path, 0o700), os.chown(path, NOBODY, NOBODY)), "belongs to another user",
                  marks=pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a directory away")),
 ])

@@ -72,7 +72,7 @@ def test_denied_is_told(ask, monkeypatch):
     assert ask(scene).access_token == "one"
     assert scene.warnings == [
         "trackmage: the vendor's new refresh token could not be stored at secret/fleet/x, so it is kept in the cache of this machine "
-        "only. Allow 'create' and 'update' there. Vault: permission denied."
+        "only. Allow 'update' there. Vault: permission denied."
     ]
 
 
@@ -98,6 +98,6 @@ def test_a_newer_consent_wins(ask):
 
 def test_a_code_that_was_used(ask):
     scene = Scene(error("invalid_grant"), vault=FakeVault(CODE))
-    with pytest.raises(VendorError, match="or run the playbook trackops.api_tokens.authorize again"):
+    with pytest.raises(VendorError, match=r"or run the playbook trackops\.api_tokens\.authorize again"):
         ask(scene)
     assert scene.vault.version == 1

