@@ -45,7 +45,7 @@ def _nobody(_text: t.Any) -> None:
 
 
 def _exchange(request: HttpRequest, options: HttpOptions, seconds: float, name: str) -> HttpAnswer:
-    from .http import exchange
+    from .vendor_http import exchange
 
     return exchange(request, options, seconds, name)
 

@@ -30,7 +30,7 @@ def store_refresh_token(
     """Write the *refresh_token* that replaces the one in *secret*, whose other fields stay.
 
     The vendor has already replaced the old one, so a failure here is told and the new one is kept in the cache entry: the token
-    itself is good. docs/consent.md tells what becomes of a process that is killed in between.
+    itself is good. docs/security.md tells what becomes of a process that is killed in between.
 
     :returns: the new version of the secret, where one was written.
     """

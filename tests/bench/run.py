@@ -128,7 +128,7 @@ def imports(environment: dict[str, str]) -> None:
         "ansible": "",
         "and hvac": "import hvac",
         "and the path of a hit": f"import {package}.lookup_base, cryptography.fernet",
-        "and all of a cold fetch": f"import hvac, {package}.lookup_base, {package}.http, {package}.vault.client, "
+        "and all of a cold fetch": f"import hvac, {package}.lookup_base, {package}.vendor_http, {package}.vault.client, "
                                    f"{package}.vault_session, {package}.asking, {package}.discovery, cryptography.fernet",
     }
     print(f"{'':28}{'min':>9}{'median':>9}{'max':>9}")

@@ -14,7 +14,7 @@ from urllib.parse import quote_plus
 
 import pytest
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils.errors import OptionError, VendorError
-from ansible_collections.trackops.api_tokens.plugins.plugin_utils.http import exchange
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils.vendor_http import exchange
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils.model import HttpOptions, HttpRequest
 from emulator import Emulator
 

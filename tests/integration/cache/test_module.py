@@ -1,0 +1,118 @@
+# Copyright (c) 2026, TrackOps founders
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""``token_cache``: warm the cache, purge it, tidy it up."""
+
+from __future__ import annotations
+
+import json
+import typing as t
+
+from support.ansible import Run
+from support.crowd import Crowd
+
+from .conftest import Scene, login_env
+
+FOUR = [{"vendor": vendor, "path": f"fleet/{vendor}"} for vendor in ("trackmage", "tracx", "tracktik", "trackunit")]
+
+
+def _run(scene: Scene, *tasks: dict[str, t.Any], env: dict[str, str | None]) -> Run:
+    """One run with these ``token_cache`` tasks; ``check`` in one of them is check mode."""
+    wrapped = []
+    for number, arguments in enumerate(tasks):
+        check = arguments.pop("check", False)
+        wrapped.append({"name": f"task {number}", "trackops.api_tokens.token_cache": arguments, "check_mode": check})
+    play = json.dumps([{"hosts": "localhost", "gather_facts": False, "tasks": wrapped}], indent=1)
+    run = scene.stage.playbook(play, env=env)
+    assert run.rc == 0, run
+    return run
+
+
+def _files(scene: Scene) -> list[str]:
+    folder = scene.stage.ansible.cache / "trackops" / "api_tokens"
+    return [path.name for path in folder.iterdir() if path.name != "key"]
+
+
+def test_present_absent_and_their_check_modes(both: Scene) -> None:
+    both.stage.store_all("fleet/")
+    env = login_env(both.approle())
+    run = _run(
+        both,
+        {"tokens": FOUR, "check": True},
+        {"tokens": FOUR},
+        {"tokens": FOUR},
+        {"tokens": FOUR, "check": True},
+        {"state": "absent", "vendor": "tracx", "check": True},
+        {"state": "absent", "vendor": "tracx", "path": "tracx", "revoke_logins": False},
+        {"state": "absent", "vendor": "tracx", "path": "fleet/tracx", "revoke_logins": False},
+        {"tokens": FOUR, "check": True},
+        {"state": "absent", "path": "fleet/trackmage", "revoke_logins": False},
+        env=env,
+    )
+    result = [run.result(f"task {number}") for number in range(9)]
+    assert result[0]["changed"] and len(result[0]["missing"]) == 4
+    assert result[1]["changed"] and [token["source"] for token in result[1]["tokens"]] == ["vendor"] * 4
+    assert not result[2]["changed"] and [token["source"] for token in result[2]["tokens"]] == ["cache"] * 4
+    assert not result[3]["changed"] and result[3]["missing"] == []
+    assert result[4]["changed"] and result[4]["removed"] == [{"vendor": "tracx", "path": "secret/fleet/tracx"}]
+    assert not result[5]["changed"], "a path is the whole path, not the end of one"
+    assert result[6]["changed"] and result[6]["removed"] == [{"vendor": "tracx", "path": "secret/fleet/tracx"}]
+    assert [missing["vendor"] for missing in result[7]["missing"]] == ["tracx"]
+    assert result[8]["removed"] == [{"vendor": "trackmage", "path": "secret/fleet/trackmage"}]
+    assert len(both.asked()) == 4 and both.logins() == 1
+    assert len(_files(both)) == 3  # two tokens and the login
+    assert [secret for secret in both.emulator.secrets() if len(secret) > 6 and secret in run.output + json.dumps(result)] == []
+
+
+def test_absent_revokes_the_vault_login(both: Scene) -> None:
+    both.stage.store_all("fleet/")
+    env = login_env(both.approle())
+    run = _run(both, {"tokens": FOUR}, {"state": "absent", "tokens": FOUR, "check": True}, {"state": "absent"}, {"state": "absent"}, env=env)
+    assert run.result("task 1")["revoked"] == ["Vault login"]
+    assert len(run.result("task 2")["removed"]) == 4 and run.result("task 2")["revoked"] == ["Vault login"]
+    assert not run.result("task 3")["changed"]
+    assert len(both.vault.audit_requests("auth/token/revoke-self")) == 1
+    assert _files(both) == []
+
+
+def test_absent_without_servers(scene: Scene) -> None:
+    scene.stage.store_all("fleet/")
+    env = login_env(scene.approle())
+    _run(scene, {"tokens": FOUR}, env=env)
+    scene.emulator.stop()
+    scene.vault.server.process.pause()
+    try:
+        run = _run(scene, {"state": "absent"}, env={**env, "ANSIBLE_HASHI_VAULT_TIMEOUT": "1"})
+    finally:
+        scene.vault.server.process.resume()
+    assert run.result("task 0")["changed"] and _files(scene) == []
+
+
+def test_absent_takes_the_shared_entry_too(scene: Scene) -> None:
+    scene.stage.store("tracx", "fleet/tracx")
+    scene.vault.policy("all", 'path "secret/*" { capabilities = ["create", "read", "update", "delete", "list"] }')
+    item = {"vendor": "tracx", "path": "fleet/tracx", "cache": "vault"}
+    _run(scene, dict(item), {"state": "absent", **item}, env=login_env(scene.approle(policies=["all"])))
+    listed = scene.vault.client.list("secret/metadata/trackops/api_tokens/tracx/fleet")
+    assert not listed
+    assert _files(scene) == []
+
+
+def test_pruned(scene: Scene) -> None:
+    scene.stage.store_all("fleet/")
+    scene.emulator.set("tracx", lifetime=1)
+    env = login_env(scene.approle())
+    _run(scene, {"tokens": FOUR}, env=env)
+    folder = scene.stage.ansible.cache / "trackops" / "api_tokens"
+    (folder / ("0" * 32)).write_bytes(b"damaged")
+    (folder / ("1" * 32 + ".tmp")).write_bytes(b"half-written")
+    (folder / ("2" * 32 + ".lock")).write_bytes(b"")
+    (folder / "not ours").write_bytes(b"")
+    run = _run(scene, {"state": "pruned", "check": True}, {"state": "pruned"}, {"state": "pruned"}, env=env)
+    for number in (0, 1):
+        assert [removed["vendor"] for removed in run.result(f"task {number}")["removed"]].count("tracx") == 1
+        assert len(run.result(f"task {number}")["removed"]) == 2
+    assert not run.result("task 2")["changed"]
+    assert len(_files(scene)) == 5  # three tokens, the login, and what is not ours
+    assert Crowd(folder, values={}).files()["not ours"] == b""
