@@ -85,7 +85,7 @@ class ActionModule(TokenAction):
                 if boolean(args.get("revoke_logins", True)):
                     login = request or self._request_or_none({**item, "vendor": _ANY_VENDOR}, variables)
                     revoked += revoke_logins(login, store, ports, dry_run=check) if login else []
-        return {"changed": bool(removed or revoked), "removed": removed, "revoked": revoked}
+        return {"changed": bool(removed or revoked), "removed": removed, "revoked": list(dict.fromkeys(revoked))}
 
     def _request_or_none(self, item: Facts, variables: Facts) -> t.Any:
         """The request of *item*, where the options say enough for one: purging must work without Vault too."""

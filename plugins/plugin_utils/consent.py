@@ -75,10 +75,14 @@ def _check_authorize_url(vendor: Vendor, url: str, *, allow_http: bool) -> None:
     if not vendor.authorize_url:
         raise OptionError(f"{vendor.name}: no address is known at which the vendor asks for consent. Set authorize_url, or issuer.")
     parts = urlsplit(url)
-    if parts.scheme not in ("https", "http") or not host(url) or "@" in parts.netloc or parts.fragment or any(c.isspace() for c in url):
+    if parts.scheme not in ("https", "http") or not host(url) or "@" in parts.netloc or parts.fragment or not _one_word(url):
         raise OptionError(f"{vendor.name}: authorize_url is not a usable http(s) address. Check base_url and authorize_url.")
     if parts.scheme == "http" and not allow_http and not is_loopback(parts.hostname or ""):
         raise OptionError(f"{vendor.name}: at {host(url)} you would log in over plain http. Use https, or set allow_http if you must.")
+
+
+def _one_word(url: str) -> bool:
+    return url.isprintable() and not any(c.isspace() for c in url)
 
 
 def check_redirect_uri(vendor: Vendor, redirect_uri: str) -> None:
@@ -87,7 +91,7 @@ def check_redirect_uri(vendor: Vendor, redirect_uri: str) -> None:
     :raises OptionError: with what to do.
     """
     parts = urlsplit(redirect_uri)
-    if not parts.scheme or parts.fragment or any(c.isspace() for c in redirect_uri):
+    if not parts.scheme or parts.fragment or not _one_word(redirect_uri):
         raise OptionError(f"{vendor.name}: redirect_uri has to be a whole address without a fragment, such as http://127.0.0.1:8400/callback.")
     if parts.scheme == "http" and not is_loopback(parts.hostname or ""):
         raise OptionError(f"{vendor.name}: redirect_uri would carry the code over plain http. Use https, or an address of this machine.")

@@ -207,6 +207,25 @@ def test_a_used_code_and_the_refresh_token_that_was_there(there: Stage) -> None:
     assert there.vault.get(PATH)["refresh_token"] == "of-before"
 
 
+def test_no_refresh_token(there: Stage) -> None:
+    there.emulator.set("trackmage", refresh=False)
+    asking = Asking(there)
+    text = "trackmage: consent was given, but the vendor sent no refresh token, so later tokens could not be had."
+    status, page = ask_and_return(there.emulator.consent(asking.url))
+    assert (status, text in page) == (400, True)
+    assert text in asking.ended()[1]
+    assert there.vault.get(PATH) == {**there.credentials("trackmage"), "note": "kept"}
+
+
+def test_vault_refuses_at_the_end(there: Stage) -> None:
+    asking = Asking(there)
+    there.vault.policy("consent", 'path "secret/data/*" { capabilities = ["read"] }')
+    status, page = ask_and_return(there.emulator.consent(asking.url))
+    assert status == 400
+    assert "Consent was given, but is not stored: start again." in page
+    assert "Consent was given, but is not stored: start again." in asking.ended()[1]
+
+
 def test_nobody_comes(there: Stage) -> None:
     asking = Asking(there, "-e", "wait_timeout=1")
     status, output = asking.ended()

@@ -24,7 +24,7 @@ def test_engines_and_mounts(stage: Stage) -> None:
     vault.put1("tracx", credentials)
     vault.put1("deep/tracx", credentials, mount="old/teams")
     vault.put("tracx", credentials, mount="teams/fleet")
-    paths = ["secret/data/*", "kv/*", "old/teams/*", "teams/fleet/data/*"]
+    paths = ["secret/data/*", "secret/tracx", "kv/*", "old/teams/*", "teams/fleet/data/*"]
     policy = vault.policy("all", "\n".join(f'path "{path}" {{ capabilities = ["read"] }}' for path in paths))
     batch = Batch(stage, output="details")
     batch.add("v2", "tracx")

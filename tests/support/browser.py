@@ -129,6 +129,13 @@ class Browser:
         """Wait until the element holds that text."""
         return str(wait_for(f"{text!r} in {selector}", lambda: text in self.text(selector) and self.text(selector), timeout=timeout))
 
+    def run(self, script: str) -> t.Any:
+        """What a piece of JavaScript returns."""
+        return self._ask("POST", "execute/sync", {"script": script, "args": []})
+
+    def resize(self, width: int, height: int) -> None:
+        self._ask("POST", "window/rect", {"width": width, "height": height})
+
     def _element(self, selector: str) -> str:
         found = wait_for(selector, lambda: self._ask("POST", "element", {"using": "css selector", "value": selector}), timeout=15)
         return str(found[_ELEMENT])

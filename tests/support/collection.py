@@ -19,6 +19,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 
 from .places import ROOT, cache_home, locked
 
@@ -91,4 +92,6 @@ def _content_digest() -> str:
 def _forget_older(target: pathlib.Path) -> None:
     rest = sorted((path for path in target.parent.iterdir() if path != target and not path.name.startswith(".")), key=lambda path: path.stat().st_mtime)
     for path in rest[:-4]:
-        shutil.rmtree(path, ignore_errors=True)
+        # One that was used lately may be in use by another test run, of a moment before the last change.
+        if path.stat().st_mtime < time.time() - 6 * 3600:
+            shutil.rmtree(path, ignore_errors=True)

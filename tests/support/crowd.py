@@ -158,7 +158,7 @@ def _tell(answer: dict[str, t.Any]) -> None:
 def _import_all() -> None:
     import hvac  # noqa: F401
     import requests  # noqa: F401
-    from ansible_collections.trackops.api_tokens.plugins.plugin_utils import asking, http, shared_cache, vault_session  # noqa: F401
+    from ansible_collections.trackops.api_tokens.plugins.plugin_utils import asking, shared_cache, vault_session, vendor_http  # noqa: F401
     from cryptography.fernet import Fernet  # noqa: F401
 
 

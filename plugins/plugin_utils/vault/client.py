@@ -428,17 +428,7 @@ class VaultClient:
         hint = _path_hint(mount, path, engine=engine)
         if refusal.status == 404 and refusal.from_vault:
             return self._missing(refusal, mount, path, engine=engine, version=version, hint=hint)
-        if refusal.status == 403 and refusal.from_vault and not hint:
-            hint = self._version_hint(mount, path, engine=engine)
         return self._explained(refusal, "reading", full, needs="read", hint=hint)
-
-    def _version_hint(self, mount: str, path: str, *, engine: int) -> str:
-        """Advice when the denied path is one that the other KV version would not have asked for."""
-        with contextlib.suppress(VaultError):
-            other = self._engine_version(mount, path)
-            if other is not None and other != str(engine):
-                return f"{mount} is a mount of KV version {other}: set engine_version={other}."
-        return ""
 
     def _missing(
         self, refusal: _Refusal, mount: str, path: str, *, engine: int, version: int | None, hint: str

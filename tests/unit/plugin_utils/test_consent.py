@@ -74,6 +74,7 @@ def test_the_query_of_authorize_url_stays():
     ("javascript://example.com/%0aalert(1)", "acme: authorize_url is not a usable http(s) address. Check base_url and authorize_url."),
     ("https://user@example.com/", "acme: authorize_url is not a usable http(s) address. Check base_url and authorize_url."),
     ("https://example.com/#here", "acme: authorize_url is not a usable http(s) address. Check base_url and authorize_url."),
+    ("https://example.com/\x1b[31m", "acme: authorize_url is not a usable http(s) address. Check base_url and authorize_url."),
     ("https://exa mple.com/", "acme: authorize_url is not a usable http(s) address. Check base_url and authorize_url."),
 ])
 def test_authorization_urls_that_are_refused(url: str, message: str):

@@ -1,0 +1,123 @@
+# Copyright (c) 2026, TrackOps founders
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""C(api_request) on real hosts: the API is called, a refused token is renewed once for all, and nobody sees a token."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from support.stage import Stage
+
+
+@pytest.fixture
+def stage(openbao_stage: Stage) -> Stage:
+    openbao_stage.store_all()
+    return openbao_stage
+
+
+def play(stage: Stage, vendor: str, *, hosts: str = "fleet", more: str = "") -> str:
+    return f"""
+- hosts: {hosts}
+  gather_facts: false
+  tasks:
+    - name: Call
+      trackops.api_tokens.api_request:
+        vendor: {vendor}
+        url: {stage.emulator.base_url(vendor)}/api/me
+        return_content: true
+{more}
+"""
+
+
+def tokens(stage: Stage) -> set[str]:
+    return {secret for secret in stage.emulator.secrets() if len(secret) > 7}
+
+
+@pytest.mark.parametrize("vendor", ["trackmage", "tracx", "tracktik", "trackunit"])
+def test_each_vendor_gets_its_header(stage: Stage, vendor: str) -> None:
+    run = stage.playbook(play(stage, vendor, hosts="localhost"))
+    assert run.rc == 0, run
+    assert run.result("Call")["status"] == 200
+    assert [entry["status"] for entry in stage.emulator.requests(vendor, kind="api")] == [200]
+
+
+def test_options_and_results_are_those_of_uri(stage: Stage) -> None:
+    more = "        method: POST\n        body_format: json\n        body: {name: night}\n        headers: {X-Mine: kept}\n        status_code: [200, 201]"
+    run = stage.playbook(play(stage, "tracktik", hosts="localhost", more=more))
+    assert run.rc == 0, run
+    answer = run.result("Call")["json"]
+    assert (answer["method"], answer["json"], answer["headers"]["X-Mine"]) == ("POST", {"name": "night"}, "kept")
+    assert "token_renewed" not in run.result("Call")
+
+
+def test_a_refused_token_is_renewed_once_for_all_hosts(stage: Stage, ssh_hosts) -> None:
+    first = stage.playbook(play(stage, "trackunit"), inventory=ssh_hosts.inventory())
+    assert first.rc == 0, first
+    stage.emulator.revoke("trackunit")
+    run = stage.playbook(play(stage, "trackunit"), "--forks", "3", inventory=ssh_hosts.inventory())
+    assert run.rc == 0, run
+    assert len(stage.emulator.requests("trackunit", kind="token")) == 2
+    assert stage.playbook(play(stage, "trackunit"), inventory=ssh_hosts.inventory()).rc == 0
+    assert len(stage.emulator.requests("trackunit", kind="token")) == 2
+
+
+def test_an_api_that_refuses_every_token_is_asked_twice(stage: Stage) -> None:
+    stage.emulator.fail("tracx", 401, times=None, kind="api")
+    run = stage.playbook(play(stage, "tracx", hosts="localhost"))
+    assert run.rc != 0
+    assert len(stage.emulator.requests("tracx", kind="api")) == 2
+    assert len(stage.emulator.requests("tracx", kind="token")) == 2
+    assert "401" in run.output and "Traceback" not in run.output
+
+
+def test_an_expected_401_is_left_alone(stage: Stage) -> None:
+    stage.emulator.fail("tracx", 401, times=None, kind="api")
+    run = stage.playbook(play(stage, "tracx", hosts="localhost", more="        status_code: [200, 401]"))
+    assert run.rc == 0, run
+    assert len(stage.emulator.requests("tracx", kind="token")) == 1
+
+
+def test_nobody_sees_a_token(stage: Stage, ssh_hosts) -> None:
+    stage.emulator.revoke("trackunit")
+    run = stage.playbook(play(stage, "trackunit"), "-vvvvv", "--diff", inventory=ssh_hosts.inventory())
+    assert run.rc == 0, run
+    assert [secret for secret in tokens(stage) if secret in run.output] == []
+
+
+def test_a_redirect_gets_no_token(stage: Stage) -> None:
+    stage.emulator.fail("trackunit", "redirect", code=302, to=stage.emulator.sink_url, kind="api")
+    stage.playbook(play(stage, "trackunit", hosts="localhost", more="        status_code: [200, 204, 404]"))
+    assert [entry["leaked"] for entry in stage.emulator.requests(kind="sink")] in ([], [False])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"url_username": "me"}, "api_request does not take 'url_username': the token is the authorization."),
+        ({"headers": {"authorization": "x"}}, "api_request sets the Authorization header itself; leave it out of 'headers'."),
+        ({"vault": "x"}, "api_request: 'vault' has to be a dictionary of Vault options."),
+    ],
+)
+def test_arguments_that_clash(stage: Stage, arguments: dict[str, object], message: str) -> None:
+    given = json.dumps({"vendor": "tracx", "url": f"{stage.emulator.base_url('tracx')}/api/me", **arguments})
+    run = stage.adhoc("localhost", "-m", "trackops.api_tokens.api_request", "-a", given)
+    assert run.rc != 0 and message in run.output
+    assert stage.emulator.requests() == []
+
+
+def test_vault_options_of_its_own(stage: Stage) -> None:
+    vault = {"url": stage.vault.address, "token": stage.token()}
+    given = json.dumps({"vendor": "tracx", "url": f"{stage.emulator.base_url('tracx')}/api/me", "vault": vault})
+    run = stage.adhoc(
+        "localhost", "-m", "trackops.api_tokens.api_request", "-a", given, env={"VAULT_ADDR": None, "VAULT_TOKEN": None}
+    )
+    assert run.rc == 0, run
+    assert stage.token() not in run.output
+
+
+def test_check_mode_calls_nobody(stage: Stage) -> None:
+    run = stage.playbook(play(stage, "tracx", hosts="localhost"), "--check")
+    assert run.rc == 0, run
+    assert stage.emulator.requests() == []

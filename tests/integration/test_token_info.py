@@ -1,0 +1,150 @@
+# Copyright (c) 2026, TrackOps founders
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""C(token_info), and the playbook C(status) with its page in a real browser."""
+
+from __future__ import annotations
+
+import json
+import pathlib
+import re
+import time
+
+import pytest
+from support.browser import Browser
+from support.sshd import SshHosts
+from support.stage import Stage
+
+FILES = [
+    {"vendor": "trackunit", "format": "raw"},
+    {"vendor": "tracx", "format": "env"},
+    {"vendor": "tracktik", "format": "json"},
+    {"vendor": "trackmage", "format": "header"},
+]
+
+
+@pytest.fixture
+def stage(openbao_stage: Stage) -> Stage:
+    openbao_stage.store_all()
+    return openbao_stage
+
+
+def info(stage: Stage, arguments: str, *more: str, **options):
+    run = stage.adhoc("localhost", "-m", "trackops.api_tokens.token_info", "-a", arguments, *more, **options)
+    found = re.search(r"localhost \| \w+!? => (\{.*\n\})", run.stdout, re.DOTALL)
+    return run, json.loads(found.group(1)) if found else {}
+
+
+def test_what_is_known(stage: Stage) -> None:
+    begun = time.time()
+    run, known = info(stage, "vendor=trackunit claims=true")
+    assert run.rc == 0, run
+    assert (known["vendor"], known["path"], known["valid"], known["scope"], known["source"]) == ("trackunit", "trackunit", True, "api", "vendor")
+    assert known["changed"] is False and known["token_type"] == "Bearer"
+    assert begun + 3590 < known["expires_at"] < time.time() + 3601 and 3500 < known["expires_in"] <= 3600
+    assert re.fullmatch(r"sha256:[0-9a-f]{16}", known["fingerprint"])
+    assert known["claims"]["exp"] == pytest.approx(known["expires_at"], abs=3)
+    assert info(stage, "vendor=trackunit")[1]["source"] == "cache"
+    assert [secret for secret in stage.emulator.secrets() if len(secret) > 7 and secret in run.output] == []
+
+
+def test_only_looking_asks_nobody(stage: Stage) -> None:
+    run, known = info(stage, "vendor=tracx fetch=false", env={"VAULT_ADDR": "http://127.0.0.1:9"})
+    assert run.rc == 0, run
+    assert (known["valid"], known["expires_at"]) == (False, None)
+    assert stage.emulator.requests() == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ("path=x", "token_info needs 'vendor', or 'file' or 'tokens' for files on the host."),
+        ("vendor=trackunti", "There is no vendor 'trackunti'. Known: trackmage, tracktik, trackunit, tracx, oauth2."),
+        ("vendor=tracx path=fleet/none", "has no secret at secret/fleet/none"),
+    ],
+)
+def test_errors(stage: Stage, arguments: str, message: str) -> None:
+    run, _known = info(stage, arguments)
+    assert run.rc != 0 and message in run.output and "Traceback" not in run.output
+
+
+def test_files_on_hosts(stage: Stage, ssh_hosts: SshHosts) -> None:
+    tokens = json.dumps([{**file, "dest": "{{ host_root }}/" + file["vendor"]} for file in FILES])
+    play = f"""
+- hosts: fleet
+  gather_facts: false
+  tasks:
+    - trackops.api_tokens.token_file:
+        tokens: {tokens}
+    - name: Look
+      trackops.api_tokens.token_info:
+        tokens: {tokens}
+    - name: Same
+      trackops.api_tokens.token_info:
+        vendor: tracx
+        file: "{{{{ host_root }}}}/tracx"
+    - name: None
+      trackops.api_tokens.token_info:
+        file: "{{{{ host_root }}}}/nothing"
+"""
+    run = stage.playbook(play, "-vvvvv", inventory=ssh_hosts.inventory())
+    assert run.rc == 0, run
+    looked = run.result("Look", host="host2")
+    assert looked["valid"] is True
+    assert [(token["vendor"], token["mode"], token["valid"]) for token in looked["tokens"]] == [(f["vendor"], "0600", True) for f in FILES]
+    assert all(3500 < token["expires_in"] <= 3600 for token in looked["tokens"])
+    assert run.result("Same", host="host1")["file"]["current"] is True
+    gone = run.result("None", host="host1")
+    assert (gone["valid"], gone["file"]["exists"]) == (False, False)
+    assert [secret for secret in stage.emulator.secrets() if len(secret) > 7 and secret in run.output] == []
+
+
+@pytest.fixture
+def fleet(stage: Stage, ssh_hosts: SshHosts, tmp_path: pathlib.Path) -> list[str]:
+    """Three hosts: one in order, one with a token that ends soon, one without files; and one that cannot be reached."""
+    variables = tmp_path / "tokens.json"
+    variables.write_text(json.dumps({"provision_tokens": FILES, "provision_directory": "{{ host_root }}/tokens"}))
+    options = ["-e", f"@{variables}"]
+    done = stage.playbook("trackops.api_tokens.provision", *options, "--limit", "host1,host2", inventory=ssh_hosts.inventory())
+    assert done.rc == 0, done
+    path = ssh_hosts.root("host2") / "tokens" / "tracx"
+    path.write_text(re.sub(r"EXPIRES_AT=\d+", f"EXPIRES_AT={int(time.time()) + 500}", path.read_text()))
+    return options
+
+
+def test_status_table_and_exit_code(stage: Stage, ssh_hosts: SshHosts, fleet: list[str]) -> None:
+    asked = len(stage.emulator.requests())
+    good = stage.playbook("trackops.api_tokens.status", *fleet, "--limit", "host1", inventory=ssh_hosts.inventory(), env={"VAULT_ADDR": "http://127.0.0.1:9"})
+    assert good.rc == 0, good
+    assert re.search(r"host1\s+\S+/tokens/tracx\s+3\d\d\d s left", good.output)
+    soon = stage.playbook("trackops.api_tokens.status", *fleet, "--limit", "host1,host2", inventory=ssh_hosts.inventory())
+    assert soon.rc == 0 and re.search(r"host2\s+\S+/tokens/tracx\s+\(soon\) 4\d\d s left", soon.output), soon
+    bad = stage.playbook("trackops.api_tokens.status", *fleet, inventory=ssh_hosts.inventory())
+    assert bad.rc == 2 and re.search(r"host3\s+\S+/tokens/tracx\s+\(!\) missing", bad.output), bad
+    assert "4 of 12 tokens need attention, the first: host3" in bad.output
+    assert len(stage.emulator.requests()) == asked
+
+
+def test_status_of_a_host_that_cannot_be_reached(stage: Stage, ssh_hosts: SshHosts, fleet: list[str], tmp_path: pathlib.Path) -> None:
+    inventory = tmp_path / "lost.ini"
+    inventory.write_text("lost ansible_host=127.0.0.9 ansible_port=9 host_root=/nowhere\n")
+    run = stage.playbook("trackops.api_tokens.status", *fleet, inventory=inventory)
+    assert run.rc != 0 and re.search(r"lost\s+-\s+\(!\) unreachable", run.output), run
+
+
+def test_status_page_in_a_browser(stage: Stage, ssh_hosts: SshHosts, fleet: list[str], tmp_path: pathlib.Path, chromium: Browser) -> None:
+    page = tmp_path / "status.html"
+    stage.playbook("trackops.api_tokens.status", *fleet, "-e", f"status_html={page}", inventory=ssh_hosts.inventory())
+    text = page.read_text()
+    assert not re.search(r"(src|href)=|url\(|@import|<script", text), "nothing from elsewhere"
+    assert [secret for secret in stage.emulator.secrets() if len(secret) > 7 and secret in text] == []
+    chromium.open(page.as_uri())
+    shown = chromium.run(
+        "return Array.from(document.querySelectorAll('tbody tr')).map(r => [r.querySelector('.host').innerText,"
+        " r.querySelector('.state').className.replace('state ', ''), getComputedStyle(r.querySelector('.state')).color])"
+    )
+    assert len(shown) == 12
+    assert {(host, colour) for host, colour, _rgb in shown} == {("host1", "green"), ("host2", "green"), ("host2", "amber"), ("host3", "red")}
+    assert len({rgb for _host, _colour, rgb in shown}) == 3
+    chromium.resize(360, 740)
+    assert chromium.run("return document.documentElement.scrollWidth <= 360")
