@@ -38,8 +38,8 @@ lint:  ## ruff, mypy --strict, ansible-lint
 sanity:  ## ansible-test sanity, without an ignore file
 	$(call in_env,test) python -m pytest $(PYTEST_ARGS) tests/quality/test_sanity.py
 
-bench:  ## How fast a cache hit is
-	$(call in_env,test) python tests/bench/run.py
+bench:  ## How fast a cache hit is, and 100 hosts
+	$(call in_env,test) python tests/bench/run.py; python tests/bench/hosts.py
 
 clean:  ## Remove what was made in the checkout (the cache folder stays: it is only a cache)
 	@rm -rf .pytest_cache .mypy_cache .ruff_cache .ansible *.tar.gz

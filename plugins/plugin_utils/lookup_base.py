@@ -83,8 +83,14 @@ class TokenLookup(LookupBase):  # type: ignore[misc]
             raise self._misfit(exc) from None
         values: dict[str, t.Any] = self.get_options()
         for name in ("credential_fields", "extra_parameters", "request_headers", "vendors"):
-            values[name] = as_mapping(name, values.get(name), read_file=read_text)
+            values[name] = self._mapping(name, values.get(name))
         return values
+
+    def _mapping(self, name: str, value: t.Any) -> t.Any:
+        try:
+            return as_mapping(name, value, read_file=read_text)
+        except OptionError as exc:
+            raise OptionError(f"{self.vendor}: {exc.message}") from None
 
     def _refuse_strangers(self, direct: t.Mapping[str, t.Any]) -> None:
         """Ansible ignores options that a lookup does not have, so that a slip of the pen would go unnoticed."""

@@ -196,8 +196,9 @@ class Token:
 class Failure:
     """Why the last attempt got no token, so that the next caller need not find out again.
 
-    ``refused``: the same secret version will be refused again. Otherwise it may pass: only the run that saw it, and whoever
-    asks before ``retry_at``, is told without a new attempt.
+    Whoever began to ask before it happened, or before it was last ``confirmed_at``, is told without a new attempt. ``refused``: the
+    same secret version will be refused again. Otherwise it may pass: the run that saw it, and whoever asks before ``retry_at``, is
+    told too.
     """
 
     message: str
@@ -208,6 +209,7 @@ class Failure:
     retry_at: float = 0.0
     status: int | None = None
     code: str | None = None
+    confirmed_at: float = 0.0
 
     @property
     def refused(self) -> bool:

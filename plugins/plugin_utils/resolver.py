@@ -131,6 +131,7 @@ class _Attempt:
         self.keys = token_keys(self.request, self.store.user_key())
         self._asked_version = ""  # of the secret with which the vendor was asked
         self._spent = False  # a refresh token was sent
+        self._looked_at = 0.0  # when the secret was last asked for
 
     def token(self) -> Token:
         entry = self._read()
@@ -148,7 +149,7 @@ class _Attempt:
 
     def _renew_ahead(self, entry: Entry) -> Token:
         """One caller renews, the rest go on with the token that is still good."""
-        if self._recalled(entry.failure) is not None or self._refused_lately(entry.failure):
+        if self._recalled(entry.failure) is not None or self._lately(entry.failure):
             return self._hit(entry)
         with self.store.try_lock(self.keys.name) as mine:
             if not mine:
@@ -240,9 +241,9 @@ class _Attempt:
         except TokenError as exc:
             left = _without_refresh_token(theirs.token) if self._spent else theirs.token
             # What Vault refuses to this controller it may grant to the next.
-            failure = self._failure_after(newest.failure, exc) if isinstance(exc, VendorError) else theirs.failure
+            told = self._told_again(newest.failure, exc) or (self._failure(exc) if isinstance(exc, VendorError) else theirs.failure)
             with contextlib.suppress(VaultError):
-                shared.settle(found, Entry(left, failure))
+                shared.settle(found, Entry(left, told))
             raise
         finally:
             self.ports = ports
@@ -254,6 +255,7 @@ class _Attempt:
 
     def _fetch(self, entry: Entry, session: VaultSession, why: str) -> Token:
         """Read the credentials and ask the vendor; once more where the credentials changed in Vault meanwhile."""
+        self._looked_at = self.ports.clock()
         secret = session.secret()
         version = self._version(secret)
         if self._refused_lately(entry.failure) and entry.failure and entry.failure.secret_version == version:
@@ -376,37 +378,37 @@ class _Attempt:
         return hashlib.sha256(canonical([self.ports.run, vars(self.request.http), way])).hexdigest()[:16]
 
     def _recalled(self, failure: Failure | None) -> TokenError | None:
-        """A failure that may pass, for those who should not try again: who asked before it, in the same run, or too early."""
-        if failure is None or failure.refused:
+        """A failure, for those who should not try again: who asked before it; and where it may pass, in the same run or too early."""
+        if failure is None:
             return None
         now = self.ports.clock()
         if not 0 <= now - failure.recorded_at < max(self.request.cache.failure_ttl, failure.retry_at - failure.recorded_at):
             return None
-        asked_before = failure.recorded_at >= self.started
-        same_run = failure.run == self._way and now - failure.recorded_at < self.request.cache.failure_ttl
-        if not (asked_before or same_run or now < failure.retry_at):
+        asked_before = max(failure.recorded_at, failure.confirmed_at) > self.started
+        same_run = failure.run == self._way and self._lately(failure)
+        if not asked_before and not (_may_pass(failure) and (same_run or now < failure.retry_at)):
             return None
         self._tell("remembered", None, reason=failure.message)
         return _as_error(failure)
 
     def _refused_lately(self, failure: Failure | None) -> bool:
         """Whether the vendor refused the credentials within C(failure_ttl)."""
-        if failure is None or not failure.refused:
-            return False
-        return 0 <= self.ports.clock() - failure.recorded_at < self.request.cache.failure_ttl
+        return failure is not None and failure.refused and self._lately(failure)
+
+    def _lately(self, failure: Failure | None) -> bool:
+        return failure is not None and 0 <= self.ports.clock() - failure.recorded_at < self.request.cache.failure_ttl
 
     def _remember(self, entry: Entry, exc: VendorError | VaultError) -> None:
-        if isinstance(exc, VaultError) and exc.kind not in _PASSING_VAULT:
-            return  # cheap to find out again, and right at once when it is mended
-        failure = self._failure_after(entry.failure, exc)
-        if failure is not entry.failure:
-            self.write(replace(self._read(), failure=failure))
+        again = self._told_again(entry.failure, exc)
+        self.write(replace(self._read(), failure=again or self._failure(exc)))
+        if again is None:
             self._tell("failed", None, reason=exc.message)
 
-    def _failure_after(self, before: Failure | None, exc: VendorError | VaultError) -> Failure:
-        """What to remember of *exc*: a refusal that was only told again must not live longer for that."""
-        told_again = not self._asked_version and before is not None and before.message == exc.message
-        return before if told_again and before and self._refused_lately(before) else self._failure(exc)
+    def _told_again(self, before: Failure | None, exc: TokenError) -> Failure | None:
+        """The refusal *before*, where *exc* only repeats it because the secret is still the same. It must not live longer for that."""
+        if before is None or self._asked_version or before.message != exc.message or not self._refused_lately(before):
+            return None
+        return replace(before, confirmed_at=max(before.confirmed_at, self._looked_at))
 
     def _failure(self, exc: VendorError | VaultError) -> Failure:
         now = self.ports.clock()
@@ -427,6 +429,12 @@ class _Attempt:
                 fingerprint=token.fingerprint if token else "", key=self.keys.name,
             )
         )
+
+
+def _may_pass(failure: Failure) -> bool:
+    """Whether it passes by itself; the rest lasts until somebody mends it, and is then right at once."""
+    area, _colon, kind = failure.kind.partition(":")
+    return not failure.refused and (area != "vault" or kind in _PASSING_VAULT)
 
 
 def _without_refresh_token(token: Token | None) -> Token | None:

@@ -32,6 +32,7 @@ KINDS = {
     "test": ("requirements-openbao.txt", "requirements-test.txt", "requirements-demo.txt"),
 }
 MARKER = "trackops-complete"
+_KEPT = 14 * 86400.0  # seconds without use
 
 
 def say(text: str) -> None:
@@ -42,11 +43,11 @@ def environment(kind: str) -> pathlib.Path:
     """The path of a complete virtual environment for this kind, made now if there is none."""
     files = [TESTS / name for name in KINDS[kind]]
     target = cache_home() / f"venv-{kind}-{_digest(files)}"
-    if (target / MARKER).exists():
-        return target
-    with locked(target.name):
-        if not (target / MARKER).exists():
-            _make(target, kind, files)
+    if not (target / MARKER).exists():
+        with locked(target.name):
+            if not (target / MARKER).exists():
+                _make(target, kind, files)
+    os.utime(target / MARKER)
     return target
 
 
@@ -114,11 +115,11 @@ def pip_install(venv: pathlib.Path, *arguments: str) -> None:
 
 
 def _forget_older(target: pathlib.Path, kind: str) -> None:
-    """Keep the three newest of a kind: several checkouts may share the cache folder, years of changes should not."""
-    rest = [path for path in target.parent.glob(f"venv-{kind}-*") if path.is_dir() and path != target]
-    rest.sort(key=lambda path: path.stat().st_mtime, reverse=True)
-    for path in rest[2:]:
-        shutil.rmtree(path, ignore_errors=True)
+    """Remove those that nobody has used for two weeks: several checkouts may share the cache folder."""
+    for path in target.parent.glob(f"venv-{kind}-*"):
+        marker = path / MARKER
+        if path != target and marker.exists() and time.time() - marker.stat().st_mtime > _KEPT:
+            shutil.rmtree(path, ignore_errors=True)
 
 
 def main(arguments: list[str]) -> int:

@@ -24,6 +24,7 @@ import time
 from .places import ROOT, cache_home, locked
 
 NAMESPACE, NAME = "trackops", "api_tokens"
+_KEPT = 86400.0  # seconds without use
 _NOT_OURS = {".git", ".ci", "tests", "__pycache__", ".pytest_cache", ".mypy_cache", ".ruff_cache", ".ansible", ".venv", ".hypothesis"}
 
 
@@ -90,8 +91,8 @@ def _content_digest() -> str:
 
 
 def _forget_older(target: pathlib.Path) -> None:
-    rest = sorted((path for path in target.parent.iterdir() if path != target and not path.name.startswith(".")), key=lambda path: path.stat().st_mtime)
-    for path in rest[:-4]:
-        # One that was used lately may be in use by another test run, of a moment before the last change.
-        if path.stat().st_mtime < time.time() - 6 * 3600:
-            shutil.rmtree(path, ignore_errors=True)
+    # By age, not by number: another checkout's tests may be running with theirs for hours.
+    for path in target.parent.iterdir():
+        with contextlib.suppress(FileNotFoundError):
+            if path != target and time.time() - path.stat().st_mtime > _KEPT:
+                shutil.rmtree(path, ignore_errors=True)

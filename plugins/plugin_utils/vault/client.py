@@ -68,7 +68,8 @@ class _Refusal(Exception):
 
     @property
     def from_vault(self) -> bool:
-        return isinstance(self.body, dict)
+        # Vault's refusals have "errors"; a deleted version has "data", a wrong KV version "warnings". Another service's JSON has none.
+        return isinstance(self.body, dict) and bool({"errors", "data", "warnings"} & set(self.body))
 
     def says(self, text: str) -> bool:
         return any(text in error.lower() for error in self.errors)

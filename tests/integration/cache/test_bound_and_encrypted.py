@@ -230,8 +230,10 @@ def test_damaged_and_foreign_entries_are_misses(scene: Scene) -> None:
     good = entry.read_bytes()
     head, sealed, _end = good.split(b"\n")
     damages: dict[str, bytes] = {
-        "empty": b"", "cut off": good[:-40], "one line": head, "garbage": os.urandom(600), "deep": b"[" * 100_000, "head changed": good.replace(b"tracx", b"traxc", 1),
-        "newer schema": good.replace(b'"schema": 1', b'"schema": 2', 1), "sealed by others": head + b"\n" + base64.urlsafe_b64encode(os.urandom(300)) + b"\n",
+        "empty": b"", "cut off": good[:-40], "one line": head, "garbage": os.urandom(600), "deep": b"[" * 100_000,
+        "head changed": good.replace(b"tracx", b"traxc", 1),
+        "newer schema": good.replace(b'"schema": 1', b'"schema": 2', 1),
+        "sealed by others": head + b"\n" + base64.urlsafe_b64encode(os.urandom(300)) + b"\n",
         "bit flipped": head + b"\n" + bytes([sealed[0] ^ 1]) + sealed[1:] + b"\n",
     }
     for name, content in damages.items():

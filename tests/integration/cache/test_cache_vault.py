@@ -184,8 +184,8 @@ def test_jobs_of_ansible_runner(scene: Scene) -> None:
     scene.stage.store("trackmage", "fleet/trackmage")
     scene.emulator.set("trackmage", delay=2.0)
     scene.vault.policy("controller", POLICY)
-    play = [{"hosts": "localhost", "gather_facts": False, "tasks": [
-        {"ansible.builtin.debug": {"msg": "{{ lookup('trackops.api_tokens.trackmage', 'fleet/trackmage', output='details').access_token | hash('sha256') }}"}}]}]
+    digest = "{{ lookup('trackops.api_tokens.trackmage', 'fleet/trackmage') | hash('sha256') }}"
+    play = [{"hosts": "localhost", "gather_facts": False, "tasks": [{"ansible.builtin.debug": {"msg": digest}}]}]
     jobs = []
     for number in range(4):
         folder = scene.folder / f"job{number}"

@@ -46,6 +46,7 @@ def test_wrong_and_corrected(both: Scene) -> None:
     (error,) = {answer.error for answer in answers}
     assert one_line(error) and "invalid_grant" in error
     assert len(both.asked()) == 1
+    assert both.reads("tracktik") < 10, "those who waited for somebody's look at the secret need none of their own"
     assert crowd.one("tracktik").error == error, "another run remembers it too"
     assert len(both.asked()) == 1
     assert crowd.one("tracktik", clock=31).error
@@ -136,6 +137,16 @@ def test_the_vendor_comes_back_within_the_deadline(scene: Scene) -> None:
     answers = running.answers()
     assert {bool(answer.token) for answer in answers} == {True}
     assert len(scene.asked()) == 1
+
+
+def test_a_denied_path_is_asked_for_by_few(scene: Scene) -> None:
+    scene.stage.store("tracx")
+    crowd = scene.crowd("tracx", login=scene.vault.token("default"))
+    answers = crowd.ask("tracx", callers=40)
+    (error,) = {answer.error for answer in answers}
+    assert one_line(error) and "denied" in error
+    assert scene.reads("tracx") < 10
+    assert crowd.one("tracx", token=scene.stage.token()).token
 
 
 def test_vault_away_is_tried_once(scene: Scene) -> None:

@@ -272,7 +272,9 @@ def test_whoever_asked_before_the_failure_shares_it(ask, tmp_path):
 
     def lock(*arguments, **keywords):
         store.lock = real
-        failing(ask, Scene(answer(500)))
+        other = Scene(answer(500))
+        scene.now = other.now = scene.now + 1
+        failing(ask, other)
         return real(*arguments, **keywords)
 
     store.lock = lock
