@@ -23,7 +23,7 @@ _STATES = ("present", "absent", "pruned")
 # A login belongs to no vendor; any request that needs no further option finds it.
 _ANY_VENDOR = "tracx"
 
-Facts = t.Dict[str, t.Any]
+Facts = dict[str, t.Any]
 
 
 class ActionModule(TokenAction):
@@ -61,7 +61,7 @@ class ActionModule(TokenAction):
         """Check mode asks nobody: what is in the cache tells what would be fetched."""
         missing = []
         for item in items:
-            request, values = self.request_of(item, variables)
+            request, _values = self.request_of(item, variables)
             store = open_store(request.cache, warn=display.warning)
             if not selected(store, request):
                 missing.append({"vendor": request.vendor.name, "path": request.secret.path})

@@ -93,10 +93,9 @@ class TokenAction(ActionBase):  # type: ignore[misc]
             raise OptionError(f"'vendor' is needed: {', '.join(names())}, oauth2, or one of trackops_vendors.")
         plugin = vendor if vendor in names() else "oauth2"
         values = self.option_values(plugin, item, task_vars)
-        if plugin == "oauth2" and vendor != "oauth2" and vendor not in (values.get("vendors") or {}):
-            if not (values.get("token_url") or values.get("issuer")):
-                own = ", ".join([*names(), "oauth2", *(values.get("vendors") or {})])
-                raise OptionError(f"There is no vendor '{vendor[:40]}'. Known: {own}. Describe your own in trackops_vendors.")
+        known = (*names(), "oauth2", *(values.get("vendors") or {}))
+        if vendor not in known and not (values.get("token_url") or values.get("issuer")):
+            raise OptionError(f"There is no vendor '{vendor[:40]}'. Known: {', '.join(known)}. Describe your own in trackops_vendors.")
         path = item.get("path") or (vendor if plugin == "oauth2" and vendor != "oauth2" else None)
         return request_from(plugin, str(path) if path else None, values, surroundings=surroundings()), values
 

@@ -19,13 +19,13 @@ import tempfile
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 
-from emulator import Emulator  # noqa: E402
-from support.ansible import Ansible  # noqa: E402
-from support.collection import installed  # noqa: E402
-from support.sshd import SshHosts  # noqa: E402
-from support.stage import BUILT_IN, Stage  # noqa: E402
-from support.vault import VaultServer  # noqa: E402
-from support.vaultsetup import Operator  # noqa: E402
+from emulator import Emulator
+from support.ansible import Ansible
+from support.collection import installed
+from support.sshd import SshHosts
+from support.stage import BUILT_IN, Stage
+from support.vault import VaultServer
+from support.vaultsetup import Operator
 
 PLAY = """
 - hosts: fleet

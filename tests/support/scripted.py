@@ -182,7 +182,7 @@ class Scene:
         self.warnings: list[str] = []
         self.events: list[Event] = []
         self.ports = Ports(
-            exchange=self._exchange, vault=self.vault, clock=lambda: self.now, monotonic=lambda: self.now, sleep=self._sleep,
+            exchange=self._exchange, vault=t.cast(t.Any, self.vault), clock=lambda: self.now, monotonic=lambda: self.now, sleep=self._sleep,
             warn=self.warnings.append, event=self.events.append, run=run,
         )
 

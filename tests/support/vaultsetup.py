@@ -206,9 +206,12 @@ class Operator:
         self.mark()
 
     def _drop_namespaces(self, client: hvac.Client) -> None:
+        """The innermost first: one that has others in it cannot be deleted."""
         try:
             names = client.list("sys/namespaces")
         except hvac.exceptions.InvalidPath:
             return
         for name in (names or {}).get("data", {}).get("keys", []):
+            inside = "/".join(filter(None, (client.adapter.namespace, name.rstrip("/"))))
+            self._drop_namespaces(self.server.client(namespace=inside))
             client.sys.delete_namespace(name.rstrip("/"))

@@ -230,7 +230,8 @@ def test_damaged_and_foreign_entries_are_misses(scene: Scene) -> None:
     good = entry.read_bytes()
     head, sealed, _end = good.split(b"\n")
     damages: dict[str, bytes] = {
-        "empty": b"", "cut off": good[:-40], "one line": head, "garbage": os.urandom(600), "deep": b"[" * 100_000,
+        "empty": b"", "cut off": good[:-40], "one line": head,
+        "garbage": os.urandom(600), "deep": b"[" * 100_000,
         "head changed": good.replace(b"tracx", b"traxc", 1),
         "newer schema": good.replace(b'"schema": 1', b'"schema": 2', 1),
         "sealed by others": head + b"\n" + base64.urlsafe_b64encode(os.urandom(300)) + b"\n",

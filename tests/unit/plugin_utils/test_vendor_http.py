@@ -14,8 +14,8 @@ from urllib.parse import quote_plus
 
 import pytest
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils.errors import OptionError, VendorError
-from ansible_collections.trackops.api_tokens.plugins.plugin_utils.vendor_http import exchange
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils.model import HttpOptions, HttpRequest
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils.vendor_http import exchange
 from emulator import Emulator
 
 SECRET = "pl4nted:s3cret+/%"
