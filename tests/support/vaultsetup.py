@@ -201,17 +201,21 @@ class Operator:
             if name not in _KEPT_POLICIES:
                 client.sys.delete_policy(name)
         if self.flavour == "openbao":
-            self._drop_namespaces(client)
+            self._drop_namespaces()
         self.kv2()
         self.mark()
 
-    def _drop_namespaces(self, client: hvac.Client) -> None:
-        """The innermost first: one that has others in it cannot be deleted."""
-        try:
-            names = client.list("sys/namespaces")
-        except hvac.exceptions.InvalidPath:
-            return
-        for name in (names or {}).get("data", {}).get("keys", []):
-            inside = "/".join(filter(None, (client.adapter.namespace, name.rstrip("/"))))
-            self._drop_namespaces(self.server.client(namespace=inside))
-            client.sys.delete_namespace(name.rstrip("/"))
+    def _drop_namespaces(self, inside: str | None = None) -> None:
+        """All namespaces, the inner ones first; each goes in its own time, and its parent only after it."""
+        client = self.server.client(namespace=inside)
+        for name in _namespaces(client):
+            self._drop_namespaces(f"{inside}/{name}" if inside else name)
+            wait_for(f"the end of what is in namespace {name}", lambda name=name: client.sys.delete_namespace(name) or True)
+
+
+def _namespaces(client: hvac.Client) -> list[str]:
+    try:
+        found = client.list("sys/namespaces")
+    except hvac.exceptions.InvalidPath:
+        return []
+    return [name.rstrip("/") for name in (found or {}).get("data", {}).get("keys", [])]

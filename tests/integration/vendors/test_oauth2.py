@@ -80,7 +80,7 @@ def test_unusual_requests_and_answers(openbao_stage: Stage) -> None:
     stage.store("acme", "fleet/acme", tenant="t-42")
     now = int(time.time())
     claims = {"iss": "acme-client", "sub": "robot", "aud": base, "iat": now, "exp": now + 600}
-    stage.store("acme", "fleet/robot", assertion=jwt.encode(claims, private, algorithm="RS256"))
+    stage.store("acme", "fleet/robot", assertion=jwt.encode(claims, private, algorithm="RS256"), private_key=private, subject="robot")
     batch = Batch(stage, vendor="acme", token_url=base + "/token", output="details")
     batch.control("set", vendor="acme", request_format="json", token_field="data.token", expires_field="data.until", expires_as="iso",
                   required_headers={"X-Tenant": "t-42"}, client_auth=["post"])
@@ -97,6 +97,7 @@ def test_unusual_requests_and_answers(openbao_stage: Stage) -> None:
               extra_parameters={"tenant": {"secret_field": "tenant"}})
     batch.control("set", vendor="acme", required_parameters={}, omit_expires=False)
     batch.add("assertion", "oauth2", "fleet/robot", grant_type=JWT_BEARER, extra_parameters={"assertion": {"secret_field": "assertion"}})
+    batch.add("signed here", "oauth2", "fleet/robot", grant_type=JWT_BEARER)
     described = {"acme_eu": {"token_url": base + "/token", "client_auth": "basic", "grant_type": "password", "authorization_scheme": ""}}
     batch.add("described", "oauth2", "fleet/acme", vendor="acme_eu", token_url="", variables={"trackops_vendors": described})
     batch.add("misspelt", "oauth2", "fleet/acme", vendor="acme_eu", variables={"trackops_vendors": {"acme_eu": {"tokn_url": "x"}}})
@@ -106,7 +107,7 @@ def test_unusual_requests_and_answers(openbao_stage: Stage) -> None:
     sent = stage.emulator.requests("acme", kind="token")
     with Checks() as check:
         with check("all were accepted"):
-            assert [entry["status"] for entry in sent] == [200] * 5, [(entry["error"], entry["grant_type"]) for entry in sent]
+            assert [entry["status"] for entry in sent] == [200] * 6, [(entry["error"], entry["grant_type"]) for entry in sent]
         with check("json"):
             assert json_body(sent[0])["grant_type"] == "client_credentials"
             assert 3590 <= done["json"].value["expires_in"] <= 3600
@@ -117,6 +118,10 @@ def test_unusual_requests_and_answers(openbao_stage: Stage) -> None:
             assert 70 <= done["targets"].value["expires_in"] <= 77
         with check("assertion"):
             assert sent[3]["grant_type"] == JWT_BEARER
+        with check("signed here"):
+            assert sent[4]["grant_type"] == JWT_BEARER
+            made = jwt.decode(form(sent[4])["assertion"], public, algorithms=["RS256"], audience=base + "/token")
+            assert (made["iss"], made["sub"]) == (stage.credentials("acme")["client_id"], "robot")
         with check("described"):
             found = done["described"].value
             assert (found["vendor"], found["authorization"]) == ("acme_eu", found["access_token"])
