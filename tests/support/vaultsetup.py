@@ -15,6 +15,7 @@ A Vault as an operator sets it up, in as few words as a test can use.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import time
 import typing as t
 
@@ -210,7 +211,7 @@ class Operator:
         client = self.server.client(namespace=inside)
         for name in _namespaces(client):
             self._drop_namespaces(f"{inside}/{name}" if inside else name)
-            wait_for(f"the end of what is in namespace {name}", lambda name=name: client.sys.delete_namespace(name) or True)
+            wait_for(f"the end of what is in namespace {name}", functools.partial(_delete_namespace, client, name))
 
 
 def _namespaces(client: hvac.Client) -> list[str]:
@@ -219,3 +220,8 @@ def _namespaces(client: hvac.Client) -> list[str]:
     except hvac.exceptions.InvalidPath:
         return []
     return [name.rstrip("/") for name in (found or {}).get("data", {}).get("keys", [])]
+
+
+def _delete_namespace(client: hvac.Client, name: str) -> bool:
+    client.sys.delete_namespace(name)
+    return True
