@@ -11,6 +11,7 @@ import typing as t
 from ansible.errors import AnsibleActionFail
 
 from ..plugin_utils.action_base import Resolved, TokenAction
+from ..plugin_utils.errors import OptionError
 
 _URI = "ansible.builtin.uri"
 # With a token these would replace it, or have no meaning.
@@ -29,6 +30,10 @@ class ActionModule(TokenAction):
         result: dict[str, t.Any] = super().run(tmp, task_vars)
         variables = task_vars or {}
         request, wanted = _split(self._task.args)
+        try:
+            self.refuse_strangers([wanted], (*_OPTIONS_OF_URI, "vault"), module="api_request")
+        except OptionError as exc:
+            raise AnsibleActionFail(exc.message) from None
         if self._task.check_mode:
             return {**result, "changed": False, "skipped": True, "msg": "An API is not called in check mode."}
         had = self._one(wanted, variables)

@@ -16,7 +16,6 @@ from dataclasses import replace
 from urllib.parse import urlsplit, urlunsplit
 
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
-from ansible.plugins.loader import lookup_loader
 
 from ..plugin_utils.action_base import TokenAction, display
 from ..plugin_utils.authorizing import CONSENT_GRANTS, PENDING_SECONDS, Authorizing, Stored
@@ -38,7 +37,6 @@ _OWN: dict[str, dict[str, t.Any]] = {
     "redirect_response": {"type": "str", "no_log": True},
 }
 _PATH = "/callback"
-_PREFIX = "trackops.api_tokens."
 
 
 class ActionModule(TokenAction):
@@ -63,11 +61,7 @@ class ActionModule(TokenAction):
         if checked.error_messages:
             raise OptionError(checked.error_messages[0])
         item = {name: value for name, value in args.items() if name not in _OWN}
-        vendor = item.get("vendor")
-        options = lookup_loader.get(_PREFIX + (vendor if vendor in names() else "oauth2")).option_definitions
-        known = {alias for name, about in options.items() for alias in (name, *(about.get("aliases") or ()))} | {"vendor", "path"}
-        for name in sorted(set(item) - known):
-            raise OptionError(f"there is no option {str(name)[:40]!r}; ansible-doc trackops.api_tokens.authorize lists them")
+        self.refuse_strangers([item], _OWN, module="authorize")
         return checked.validated_parameters, item
 
     def _consent_request(

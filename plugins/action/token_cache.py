@@ -34,6 +34,9 @@ class ActionModule(TokenAction):
         if state not in _STATES:
             raise AnsibleActionFail(f"state has to be one of {', '.join(_STATES)}.")
         try:
+            items = args.get("tokens")
+            inner = [item for item in items if isinstance(item, dict)] if isinstance(items, list) else []
+            self.refuse_strangers([args, *inner], ("tokens", "revoke_logins"), module="token_cache")
             result.update({"present": self._warm, "absent": self._purge, "pruned": self._prune}[state](args, variables))
         except TokenError as exc:
             raise AnsibleActionFail(exc.message) from None

@@ -12,13 +12,11 @@ from pathlib import Path
 from ansible.errors import AnsibleActionFail, AnsibleError
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.module_utils.common.text.converters import to_text
-from ansible.plugins.loader import lookup_loader
 
 from ..plugin_utils.action_base import Resolved, TokenAction
 from ..plugin_utils.errors import OptionError, TokenError
 from ..plugin_utils.host_files import FILE_OPTIONS, HostFile, contents_argument, files_argument, plan, split_items
 from ..plugin_utils.render import lasting, render
-from ..plugin_utils.vendors import names
 
 try:
     from ansible.template import trust_as_template
@@ -45,7 +43,7 @@ class ActionModule(TokenAction):
             items = split_items(self._task.args)
             files = plan([(_checked(mine), theirs) for mine, theirs in items])
             token_options = [theirs for _mine, theirs in items]
-            self._refuse_unknown(token_options)
+            self.refuse_strangers(token_options, (), module="token_file")
         except OptionError as exc:
             raise AnsibleActionFail(exc.message) from None
         ready, failed = self._filled(files, token_options, variables)
@@ -53,20 +51,6 @@ class ActionModule(TokenAction):
         if "tokens" not in self._task.args and "files" in result:
             result.update({key: result["files"][0].get(key) for key in _TOLD})
         return result
-
-    def _refuse_unknown(self, token_options: list[dict[str, t.Any]]) -> None:
-        """Options that none of the vendors at hand has; what the task says for all need not suit each of them."""
-        known = {"vendor", "path"}
-        for plugin in {self._plugin_of(options) for options in token_options}:
-            known |= _option_names(plugin)
-        for options in token_options:
-            for name in sorted(options.keys() - known):
-                raise OptionError(f"there is no option {str(name)[:40]!r}; ansible-doc trackops.api_tokens.token_file lists them")
-
-    @staticmethod
-    def _plugin_of(options: dict[str, t.Any]) -> str:
-        vendor = options.get("vendor")
-        return vendor if vendor in names() else "oauth2"
 
     def _filled(
         self, files: list[HostFile], token_options: list[dict[str, t.Any]], variables: dict[str, t.Any]
@@ -132,11 +116,6 @@ class ActionModule(TokenAction):
         # Its arguments are ours, not the user's.
         written.pop("invocation", None)
         return written
-
-
-def _option_names(plugin: str) -> set[str]:
-    options = lookup_loader.get(f"trackops.api_tokens.{plugin}").option_definitions
-    return {name for option, about in options.items() for name in (option, *(about.get("aliases") or ()))} - {"output"}
 
 
 def _checked(options: dict[str, t.Any]) -> dict[str, t.Any]:

@@ -15,18 +15,23 @@ from ansible.module_utils.parsing.convert_bool import boolean
 from ..plugin_utils import jwt
 from ..plugin_utils.action_base import TokenAction, display
 from ..plugin_utils.errors import OptionError, TokenError
-from ..plugin_utils.host_files import default_dest, split_items
+from ..plugin_utils.host_files import FILE_OPTIONS, default_dest, split_items
 from ..plugin_utils.model import Request, Token
 from ..plugin_utils.ports import Ports
 from ..plugin_utils.resolver import Resolver
 
 _READER = "trackops.api_tokens.token_file_read"
+_OWN = ("file", "claims", "fetch", "tokens", "directory")
 
 
 class ActionModule(TokenAction):
     def run(self, tmp: None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
         result: dict[str, t.Any] = super().run(tmp, task_vars)
         args, variables = self._task.args, task_vars or {}
+        try:
+            self._refuse_strangers(args)
+        except OptionError as exc:
+            raise AnsibleActionFail(exc.message) from None
         if args.get("tokens") is not None:
             result.update(self._of_files(args, variables))
         elif args.get("vendor"):
@@ -37,6 +42,15 @@ class ActionModule(TokenAction):
             result.update(self._of_file(args, variables, result.get("fingerprint")))
         result["changed"] = False
         return result
+
+    def _refuse_strangers(self, args: dict[str, t.Any]) -> None:
+        items = args.get("tokens")
+        if isinstance(items, list):
+            # They are what token_file has: its own options are of no use here, and of no harm.
+            own = {name: value for name, value in args.items() if name != "tokens"}
+            self.refuse_strangers([own, *(item for item in items if isinstance(item, dict))], (*_OWN, *FILE_OPTIONS, "attr"), module="token_info")
+        else:
+            self.refuse_strangers([args], _OWN, module="token_info")
 
     def _of_token(self, args: dict[str, t.Any], variables: dict[str, t.Any]) -> dict[str, t.Any]:
         with_claims = boolean(args.get("claims") or False)

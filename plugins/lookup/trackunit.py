@@ -70,7 +70,7 @@ EXAMPLES = r"""
 
 - name: A scoped key, and a token that is good for ten minutes at least
   ansible.builtin.set_fact:
-    trackunit_token: "{{ lookup('trackops.api_tokens.trackunit', 'fleet/trackunit-v2', variant='v2', scope='machines.read', min_ttl=600) }}"
+    trackunit_token: "{{ lookup('trackops.api_tokens.trackunit', 'fleet/trackunit-v2', variant='v2', scope='machines:read', min_ttl=600) }}"
   no_log: true
 """
 

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import difflib
 import typing as t
 from dataclasses import dataclass, field
 
@@ -22,13 +23,20 @@ from .options import request_from
 from .output import details
 from .ports import Ports
 from .resolver import Resolver
+from .text import one_line
 from .vendors import names
 
-__all__ = ("Resolved", "TokenAction")
+__all__ = ("Resolved", "TokenAction", "option_names")
 
 display = Display()
 
 _COLLECTION = "trackops.api_tokens."
+
+
+def option_names(plugin: str) -> set[str]:
+    """The options of a lookup that say which token, with their aliases."""
+    options = lookup_loader.get(_COLLECTION + plugin).option_definitions
+    return {alias for name, about in options.items() for alias in (name, *(about.get("aliases") or ()))} - {"output"}
 
 
 @dataclass(frozen=True)
@@ -99,12 +107,25 @@ class TokenAction(ActionBase):  # type: ignore[misc]
         path = item.get("path") or (vendor if plugin == "oauth2" and vendor != "oauth2" else None)
         return request_from(plugin, str(path) if path else None, values, surroundings=surroundings()), values
 
+    def refuse_strangers(self, items: t.Iterable[t.Mapping[str, t.Any]], own: t.Iterable[str], *, module: str) -> None:
+        """Ansible does not check what an action is given, and a slip of the pen must not go unnoticed.
+
+        :arg own: the module's options that are not options of a lookup.
+        :raises OptionError: naming the option that none of the vendors at hand has, and the nearest that there is.
+        """
+        items = list(items)
+        plugins = {vendor if (vendor := item.get("vendor")) in names() else "oauth2" for item in items}
+        known = {"vendor", "path", *own}.union(*map(option_names, plugins))
+        for stranger in sorted({str(name) for item in items for name in item} - known):
+            near = difflib.get_close_matches(stranger, known, n=1)
+            hint = f"is {near[0]} meant?" if near else f"ansible-doc trackops.api_tokens.{module} lists them."
+            raise OptionError(f"there is no option '{one_line(stranger, limit=40)}'; {hint}")
+
     def option_values(self, plugin: str, item: t.Mapping[str, t.Any], task_vars: dict[str, t.Any]) -> dict[str, t.Any]:
         """What the lookup *plugin* would have as its options, with those in *item* given directly."""
         lookup: TokenLookup = lookup_loader.get(_COLLECTION + plugin, loader=self._loader, templar=self._templar)
-        known = lookup.option_definitions
-        names_of_options = {alias for name in known for alias in (name, *(known[name].get("aliases") or ()))}
-        direct = {name: value for name, value in item.items() if name in names_of_options and value is not None}
+        known = option_names(plugin)
+        direct = {name: value for name, value in item.items() if name in known and value is not None}
         return lookup.resolved_options(task_vars, direct)
 
     def listener(self, values: t.Mapping[str, t.Any]) -> Listener:

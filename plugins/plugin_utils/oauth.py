@@ -468,6 +468,8 @@ class _Reader:
             raise self._unavailable(status)
         if 300 <= status < 400:
             raise self._redirected()
+        if status in (404, 405, 410):  # whatever its body says, it is not the token endpoint
+            raise self._rejected(parsed)
         if code is not None or status in (401, 403):
             raise self._refusal(code, parsed)
         if not 200 <= status < 300:

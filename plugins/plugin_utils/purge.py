@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import time
 import typing as t
 
@@ -103,16 +102,23 @@ def revoke_tokens(request: Request, store: FileStore, ports: Ports) -> list[str]
 
 
 def revoke_logins(request: Request, store: FileStore, ports: Ports, *, dry_run: bool) -> list[str]:
-    """Revoke the Vault login that is kept for who *request* logs in as; a login of somebody else cannot be read."""
+    """Revoke the Vault login that is kept for who *request* logs in as; a login of somebody else cannot be read.
+
+    Where Vault does not answer, the login is kept, so that it can be revoked later: without it nobody could.
+    """
     keys = login_keys(request, store.user_key())
     kept = (store.read(keys) or {}).get("login")
     if not isinstance(kept, dict):
         return []
     if not dry_run:
         client = ports.vault(request.vault, ports.warn)
-        with contextlib.suppress(VaultError):  # expired, or Vault is down: it is forgotten here all the same
-            client.use_token(str(kept.get("client_token")))
+        client.use_token(str(kept.get("client_token")))
+        try:
             client.revoke_self()
-        _remove(store, keys.name)
+        except VaultError as exc:
+            if exc.kind != "denied":
+                ports.warn(f"The Vault login in the cache could not be revoked; do it again when Vault answers. {exc.message}")
+                return []
+        _remove(store, keys.name)  # denied: it was over already
         ports.event(Event("revoked", request.vendor.name, request.where, reason="Vault login"))
     return ["Vault login"]

@@ -15,7 +15,7 @@ import pytest
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 from support.oauth_servers import DjangoOAuth, OidcProvider
 from support.pki import rsa_pair
-from support.processes import Unavailable
+from support.processes import Unavailable, wait_for
 
 if t.TYPE_CHECKING:
     from support.ansible import Run
@@ -170,8 +170,7 @@ def test_django_consent_in_a_browser(openbao_stage: Stage, django: DjangoOAuth, 
     chromium.click("[type=submit]")
     chromium.click("[name=allow]")
     # Nobody listens there: the person copies the address.
-    back = chromium.url
-    assert back.startswith("http://127.0.0.1:8400/callback?code=")
+    back = wait_for("the redirect", lambda: chromium.url.startswith("http://127.0.0.1:8400/callback?code=") and chromium.url)
     run = step(openbao_stage, {**given, "redirect_response": back}, env)
     assert run.rc == 0, run
     options = {"token_url": django.token_url, "grant_type": "authorization_code", "scope": "read", "env": env}

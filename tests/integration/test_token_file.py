@@ -132,7 +132,7 @@ def test_a_symlink_on_one_host_fails_there_only(stage, ssh_hosts):
     ("more", "message"),
     [
         ("mode: '0644'", "trackunit: mode 0644 lets every user of the host at the token; use a group, or set allow_readable"),
-        ("min_tttl: 5", "there is no option 'min_tttl'; ansible-doc trackops.api_tokens.token_file lists them"),
+        ("min_tttl: 5", "there is no option 'min_tttl'; is min_ttl meant?"),
         ("path: elsewhere", "path: is given beside tokens; give it in the items of tokens"),
         ("format: xml", "value of format must be one of: raw, header, env, json, template, got: xml"),
     ],

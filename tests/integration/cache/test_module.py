@@ -86,7 +86,13 @@ def test_absent_without_servers(scene: Scene) -> None:
         run = _run(scene, {"state": "absent"}, env={**env, "ANSIBLE_HASHI_VAULT_TIMEOUT": "1"})
     finally:
         scene.vault.server.process.resume()
-    assert run.result("task 0")["changed"] and _files(scene) == []
+    told = run.result("task 0")
+    assert told["changed"] and len(told["removed"]) == 4
+    # Without it nobody could revoke the login later.
+    assert told["revoked"] == [] and len(_files(scene)) == 1
+    assert "could not be revoked; do it again when Vault answers" in run.output
+    again = _run(scene, {"state": "absent"}, env=env)
+    assert again.result("task 0")["revoked"] == ["Vault login"] and _files(scene) == []
 
 
 def test_absent_takes_the_shared_entry_too(scene: Scene) -> None:
@@ -116,3 +122,14 @@ def test_pruned(scene: Scene) -> None:
     assert not run.result("task 2")["changed"]
     assert len(_files(scene)) == 5  # three tokens, the login, and what is not ours
     assert Crowd(folder, values={}).files()["not ours"] == b""
+
+
+def test_a_slip_of_the_pen_purges_nothing(scene: Scene) -> None:
+    scene.stage.store_all("fleet/")
+    env = login_env(scene.approle())
+    _run(scene, {"tokens": FOUR}, env=env)
+    before = _files(scene)
+    play = [{"hosts": "localhost", "gather_facts": False, "tasks": [{"trackops.api_tokens.token_cache": {"state": "absent", "vendr": "tracx"}}]}]
+    run = scene.stage.playbook(json.dumps(play, indent=1), env=env)
+    assert run.rc != 0 and "there is no option 'vendr'; is vendor meant?" in run.output, run
+    assert sorted(_files(scene)) == sorted(before)
