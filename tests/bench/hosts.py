@@ -77,7 +77,7 @@ def _round(stage: Stage, hosts: SshHosts, four: str, number: int, forks: int) ->
     """The seconds of the two tasks; all files are new each time."""
     hosts.clear()
     run = stage.playbook(
-        PLAY.replace("FOUR", four), "-e", f"round={number}", "--forks", str(forks), inventory=hosts.inventory()
+        PLAY.replace("FOUR", four), "-e", f"round={number}", "--forks", str(forks), inventory=hosts.inventory(), timeout=3600
     )
     if run.rc:
         raise SystemExit(str(run)[-3000:])
