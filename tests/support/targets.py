@@ -31,7 +31,10 @@ def find_interpreter(version: str) -> str:
     found = shutil.which(f"python{version}")
     if found and _works(found):
         return found
-    pyenv = pathlib.Path(os.environ.get("PYENV_ROOT") or pathlib.Path("~/.pyenv").expanduser())
+    # A shim that does not run by itself still tells where pyenv is.
+    shims = pathlib.Path(found).parent if found else None
+    beside = shims.parent if shims and shims.name == "shims" else pathlib.Path("~/.pyenv").expanduser()
+    pyenv = pathlib.Path(os.environ.get("PYENV_ROOT") or beside)
     for folder in sorted(pyenv.glob(f"versions/{version}.*"), reverse=True):
         if (folder / "bin" / "python").exists():
             return str(folder / "bin" / "python")
