@@ -33,6 +33,15 @@ display = Display()
 _COLLECTION = "trackops.api_tokens."
 
 
+def load_options() -> None:
+    """Have Ansible read what options the lookups have, which takes a while.
+
+    Ansible imports an action before it forks for the hosts: what is known by then, each of three hundred hosts need not find out again.
+    """
+    for plugin in (*names(), "oauth2"):
+        lookup_loader.get(_COLLECTION + plugin, class_only=True)
+
+
 def option_names(plugin: str) -> set[str]:
     """The options of a lookup that say which token, with their aliases."""
     options = lookup_loader.get(_COLLECTION + plugin).option_definitions
@@ -130,3 +139,6 @@ class TokenAction(ActionBase):  # type: ignore[misc]
 
     def listener(self, values: t.Mapping[str, t.Any]) -> Listener:
         return Listener(display, audit_log=values.get("audit_log"))
+
+
+load_options()

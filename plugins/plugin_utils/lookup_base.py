@@ -70,7 +70,8 @@ class TokenLookup(LookupBase):  # type: ignore[misc]
         given = self._variables(variables)
         key = (self.vendor, repr(sorted(direct.items())), repr(given), _environment(self.option_definitions))
         if key not in _RESOLVED:
-            _RESOLVED.clear()
+            if len(_RESOLVED) >= _MANY:
+                _RESOLVED.clear()
             _RESOLVED[key] = self._resolve(given, direct)
         return _RESOLVED[key]
 
@@ -121,9 +122,10 @@ class TokenLookup(LookupBase):  # type: ignore[misc]
         return value if plain or self._templar is None else self._templar.template(value)
 
 
-# What the options came to last time. Most of a cache hit's time would else be ansible looking for the same values again, when a loop
-# or a template asks for a token a hundred times.
+# What the options came to before. Most of a cache hit's time would else be ansible looking for the same values again, when a loop
+# or a template asks for the tokens of a few vendors a hundred times.
 _RESOLVED: dict[t.Any, dict[str, t.Any]] = {}
+_MANY = 16
 
 
 def _environment(definitions: t.Mapping[str, t.Any]) -> tuple[str | None, ...]:
