@@ -12,7 +12,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import typing as t
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 if t.TYPE_CHECKING:
     from .vault.options import VaultOptions
@@ -190,6 +190,9 @@ class Token:
 
     def seconds_left(self, now: float) -> float:
         return self.expires_at - now
+
+    def without_refresh_token(self) -> Token:
+        return replace(self, refresh_token=None)
 
 
 @dataclass(frozen=True)

@@ -9,13 +9,13 @@ from __future__ import annotations
 import time
 import typing as t
 
+from .caller import token_keys
 from .entries import entry_from_dict
 from .errors import TokenError, VaultError, VendorError
 from .file_cache import FileStore
 from .model import Request
 from .oauth import credentials, revocation_request
 from .ports import Event, Ports
-from .resolver import token_keys
 from .vault_session import VaultSession, login_keys
 
 __all__ = ("expired", "purge", "revoke_logins", "revoke_tokens", "selected")

@@ -12,10 +12,10 @@ import sys
 import textwrap
 
 import pytest
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils.caller import token_keys
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils.entries import entry_to_dict
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils.file_cache import FileStore
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils.model import Entry
-from ansible_collections.trackops.api_tokens.plugins.plugin_utils.resolver import token_keys
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils.vendors import names
 from support.collection import source_path
 from support.scripted import request_for, token

@@ -9,9 +9,10 @@ from __future__ import annotations
 import dataclasses
 
 import pytest
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils.caller import token_keys
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils.errors import OptionError, VaultError, VendorError
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils.model import Entry
-from ansible_collections.trackops.api_tokens.plugins.plugin_utils.resolver import Resolver, token_keys
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils.resolver import Resolver
 from support.scripted import FakeVault, Scene, access, answer, approle, error, request_for
 
 UNREACHABLE = VaultError("Vault cannot be reached.", "unreachable")
