@@ -30,6 +30,8 @@ import time
 from ansible.module_utils.common.text.converters import to_bytes, to_native
 
 _TEMPORARY = ".ansible_trackops_"
+# Seconds after which a temporary file can belong to nobody but a run that was killed: writing one takes milliseconds.
+_FORGOTTEN = 600
 # Where hard links cannot be had: file systems without them, and fs.protected_hardlinks.
 _NO_LINKS = (errno.EPERM, errno.EMLINK, errno.EXDEV, errno.ENOSYS, errno.EOPNOTSUPP)
 
@@ -79,8 +81,14 @@ def ensure(module, spec, content=None):
     except FileError as exc:
         result["error"] = str(exc)
     except EnvironmentError as exc:
-        result["error"] = "%s: %s" % (spec["dest"], exc.strerror or type(exc).__name__)
+        result["error"] = "%s: %s" % (spec["dest"], _reason(exc))
     return result
+
+
+def _reason(exc):
+    if exc.errno in (errno.EACCES, errno.EPERM):
+        return "%s; run the task with become, or as a user who may" % exc.strerror
+    return exc.strerror or type(exc).__name__
 
 
 def content_fingerprint(digest):
@@ -117,6 +125,7 @@ def _present(module, spec, content, result):
         _make_directories(missing, spec)
         if spec["backup"] and found is not None and found.digest != wanted.digest:
             result["backup_file"] = _back_up(dest, found)
+        _sweep(os.path.dirname(dest))
         _replace(module, dest, content, wanted, context.wanted)
     result.update(_permissions(wanted, spec), changed=changed)
     result["changed"] = module.set_attributes_if_different(dest, spec["attributes"], changed)
@@ -251,6 +260,22 @@ def _make_directories(paths, spec):
         # mkdir's mode is cut by the umask, so it is narrow first, and then what was asked for.
         os.mkdir(to_bytes(path), 0o700)
         os.chmod(to_bytes(path), int(spec["directory_mode"], 8))
+
+
+def _sweep(directory):
+    """Remove what a run that was killed has left there: it may hold a token."""
+    for name in os.listdir(to_bytes(directory)):
+        if name.startswith(to_bytes(_TEMPORARY)):
+            try:
+                _remove_forgotten(os.path.join(to_bytes(directory), name))
+            except EnvironmentError:
+                pass  # another run was faster, or may and this one may not
+
+
+def _remove_forgotten(path):
+    status = os.lstat(path)
+    if stat.S_ISREG(status.st_mode) and time.time() - status.st_mtime > _FORGOTTEN:
+        os.unlink(path)
 
 
 def _replace(module, dest, content, wanted, context):

@@ -279,6 +279,19 @@ def test_parents_are_made_on_request_with_their_own_mode(host, tmp_path):
     assert [mode_of(path) for path in (tmp_path / "a", tmp_path / "a" / "b", dest)] == [0o751, 0o751, 0o600]
 
 
+def test_what_a_killed_run_has_left_is_removed(host, tmp_path, dest):
+    old, new, link, other = (tmp_path / name for name in (".ansible_trackops_old", ".ansible_trackops_new", ".ansible_trackops_link", ".other"))
+    for path in (old, new, other):
+        path.write_text(OTHER)
+    link.symlink_to(other)
+    for path in (old, other, link):
+        os.utime(path, (0, 0), follow_symlinks=False)
+    assert not host.write(absent(dest), present(tmp_path / "x"), check=True).result.get("failed")
+    assert old.exists()
+    host.write(present(dest))
+    assert leftovers(tmp_path) == [link.name, new.name, other.name]
+
+
 def test_a_parent_that_is_a_file(host, tmp_path):
     (tmp_path / "a").write_text("")
     dest = tmp_path / "a" / "token"
@@ -352,6 +365,14 @@ def test_without_the_right_to_a_file_cannot_be_given_away(host, dest):
     answer = host.write(present(dest, owner="nobody"), preexec=lambda: libc.prctl(drop_from_bounding_set, cap_chown, 0, 0, 0))
     assert answer.result["msg"] == f"{dest}: may not be given to that owner or group; run the task with become"
     assert dest.read_text() == OTHER and leftovers(dest.parent) == []
+
+
+@needs_root
+def test_where_the_user_may_not_write_become_is_named(host, dest):
+    os.chown(dest.parent, 12345, 12345)
+    libc, drop_from_bounding_set, cap_dac_override = ctypes.CDLL(None), 24, 1
+    answer = host.write(present(dest), preexec=lambda: libc.prctl(drop_from_bounding_set, cap_dac_override, 0, 0, 0))
+    assert answer.result["msg"] == f"{dest}: Permission denied; run the task with become, or as a user who may"
 
 
 def test_a_full_disk_leaves_the_file_as_it_was(host, dest):
