@@ -109,6 +109,7 @@ options:
       - Where files without a O(dest) of their own go. Such a file has the vendor's name, followed by O(path) where that is another name,
         as in C(trackunit) and C(trackunit-fleet-trackunit).
     type: str
+    default: /etc/api-tokens
   format:
     description:
       - What is in the file. It is the same as long as the token is the same.
@@ -155,9 +156,10 @@ options:
     type: bool
     default: false
   create_directory:
-    description: Whether to make the directories above O(dest) that are missing. Those that are there stay as they are.
+    description:
+      - Whether to make the directories above O(dest) that are missing. Those that are there stay as they are.
+      - Not given, C(/etc/api-tokens) is made for the files right in it, and no other directory.
     type: bool
-    default: false
   directory_mode:
     description: Permissions of the directories that are made.
     type: raw

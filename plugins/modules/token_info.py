@@ -44,6 +44,7 @@ options:
   directory:
     description: Where the files of O(tokens) are that do not say their C(dest).
     type: str
+    default: /etc/api-tokens
 extends_documentation_fragment:
   - trackops.api_tokens.vault
   - trackops.api_tokens.token

@@ -14,14 +14,17 @@ from dataclasses import dataclass
 
 from .errors import OptionError
 
-__all__ = ("FILE_OPTIONS", "HostFile", "contents_argument", "default_dest", "files_argument", "parse_mode", "plan", "split_items")
+__all__ = ("DIRECTORY", "FILE_OPTIONS", "HostFile", "contents_argument", "default_dest", "files_argument", "parse_mode", "plan", "split_items")
 
 Arguments = t.Mapping[str, t.Any]
+
+# The collection's own. It is made where it is missing, so that the shortest task works on a new host; any other has to be asked for.
+DIRECTORY = "/etc/api-tokens"
 
 # The options of a file; all others of a task or an item say which token it gets.
 FILE_OPTIONS: t.Mapping[str, t.Mapping[str, t.Any]] = {
     "dest": {"type": "str"},
-    "directory": {"type": "str"},
+    "directory": {"type": "str", "default": DIRECTORY},
     "format": {"type": "str", "choices": ["raw", "header", "env", "json", "template"], "default": "raw"},
     "template": {"type": "str"},
     "env_name": {"type": "str"},
@@ -30,7 +33,7 @@ FILE_OPTIONS: t.Mapping[str, t.Mapping[str, t.Any]] = {
     "group": {"type": "str"},
     "mode": {"type": "raw", "default": "0600"},
     "allow_readable": {"type": "bool", "default": False},
-    "create_directory": {"type": "bool", "default": False},
+    "create_directory": {"type": "bool"},
     "directory_mode": {"type": "raw", "default": "0755"},
     "backup": {"type": "bool", "default": False},
     "seuser": {"type": "str"},
@@ -127,7 +130,7 @@ def _host_file(options: Arguments, token_options: Arguments) -> HostFile:
         owner=options["owner"],
         group=options["group"],
         mode=_mode(options, dest),
-        create_directory=options["create_directory"],
+        create_directory=_create_directory(options["create_directory"], dest),
         directory_mode=parse_mode(options["directory_mode"], of=f"{dest}: directory_mode"),
         backup=options["backup"],
         vendor=token_options.get("vendor"),
@@ -145,13 +148,17 @@ def _dest(options: Arguments, token_options: Arguments) -> str:
     return posixpath.normpath(dest)
 
 
+def _create_directory(asked: bool | None, dest: str) -> bool:
+    return posixpath.dirname(dest) == DIRECTORY if asked is None else asked
+
+
 def default_dest(directory: str | None, vendor: str | None, path: str | None) -> str:
     """C(<directory>/<vendor>), and where the Vault path is not just the vendor's name, C(<directory>/<vendor>-<path>)."""
-    if not directory or not vendor:
-        raise OptionError("dest is missing; give it, or directory and vendor")
+    if not vendor:
+        raise OptionError("dest is missing; give it, or a vendor")
     slug = re.sub(r"[^A-Za-z0-9_.]+", "-", path or "").strip("-.")
     name = vendor if not slug or slug == vendor else f"{vendor}-{slug}"
-    return posixpath.join(directory, name)
+    return posixpath.join(directory or DIRECTORY, name)
 
 
 def _mode(options: Arguments, dest: str) -> str:

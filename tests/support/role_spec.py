@@ -60,6 +60,7 @@ def module_options(name: str) -> dict[str, t.Any]:
 
 def _main(options: dict[str, t.Any]) -> dict[str, t.Any]:
     of_tokens = {name: _kept(option) for name, option in sorted(options.items()) if name != "tokens"}
+    of_tokens["create_directory"]["description"] = "Whether to make the directories above C(dest) that are missing. The role does, if not told otherwise."
     of_role: dict[str, t.Any] = {
         "provision_tokens": {
             "description": [

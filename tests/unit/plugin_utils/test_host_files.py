@@ -74,10 +74,29 @@ def test_dest_from_directory():
     assert one({"vendor": "tracx", "path": "eu"}, directory="/etc/api-tokens").dest == "/etc/api-tokens/tracx-eu"
 
 
+def test_without_dest_and_directory():
+    assert one({"vendor": "tracx", "path": "eu"}).dest == "/etc/api-tokens/tracx-eu"
+    assert refusal(lambda: one({}, state="absent")) == "dest is missing; give it, or a vendor"
+
+
+@pytest.mark.parametrize(
+    ("dest", "asked", "made"),
+    [
+        ("/etc/api-tokens/tracx", None, True),
+        ("/etc/api-tokens/../api-tokens/tracx", None, True),
+        ("/etc/api-tokens/tracx", False, False),
+        ("/etc/api-tokens/eu/tracx", None, False),
+        ("/etc/tracx", None, False),
+        ("/etc/tracx", True, True),
+    ],
+)
+def test_the_directory_of_the_collection_is_made_and_others_on_request(dest, asked, made):
+    assert one(dest=dest, create_directory=asked).create_directory is made
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({}, "dest is missing; give it, or directory and vendor"),
         ({"dest": "a/b"}, "a/b: dest must be an absolute path"),
         ({"dest": "~/b"}, "~/b: dest must be an absolute path"),
         ({"dest": "/a/"}, "/a/: dest must be the path of a file, not of a directory"),
