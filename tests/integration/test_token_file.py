@@ -7,8 +7,12 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import pathlib
+import socket
 import stat
+import threading
+import typing as t
 
 import pytest
 from support.sshd import SshHosts
@@ -97,6 +101,43 @@ def test_no_secret_is_in_any_process_list_while_it_runs(stage, ssh_hosts):
     assert any(b"AnsiballZ_token_file_write" in command for command in commands)
     seen_secrets = {secret for secret in secrets_of(stage) for command in commands if secret.encode() in command}
     assert seen_secrets == set()
+
+
+@pytest.fixture
+def syslog() -> t.Iterator[list[bytes]]:
+    """What programs of this machine write to the system log, as long as a test listens to it."""
+    path = pathlib.Path("/dev/log")
+    if os.geteuid() != 0 or path.exists():
+        pytest.skip("needs root, and a machine on which nobody else is at /dev/log")
+    heard: list[bytes] = []
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listener:
+        listener.bind(str(path))
+        try:
+            path.chmod(0o666)
+            listener.settimeout(0.2)
+            over = threading.Event()
+
+            def listen() -> None:
+                while not over.is_set():
+                    with contextlib.suppress(TimeoutError):
+                        heard.append(listener.recv(1 << 20))
+
+            thread = threading.Thread(target=listen)
+            thread.start()
+            yield heard
+            over.set()
+            thread.join()
+        finally:
+            path.unlink()
+
+
+def test_no_secret_is_in_the_system_log_of_the_hosts(stage, ssh_hosts, syslog):
+    run = stage.playbook(PLAY, inventory=ssh_hosts.inventory())
+    assert run.rc == 0, run
+    # Other tests' hosts are on this machine, too.
+    calls = [line for line in syslog if b"token_file_write" in line and str(ssh_hosts.folder).encode() in line]
+    assert len(calls) == 3 and all(b"contents=NOT_LOGGING_PARAMETER" in call for call in calls), syslog
+    assert [secret for secret in secrets_of(stage) for line in syslog if secret.encode() in line] == []
 
 
 def test_one_token_that_cannot_be_had_harms_no_other_file(stage, ssh_hosts):
