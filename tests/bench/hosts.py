@@ -5,8 +5,9 @@
 """`make bench`, second part: four tokens onto many hosts with one `token_file` task, beside one `copy` task of one file, in the same runs.
 
 The hosts are real ssh hosts on loopback addresses of this machine, which therefore does the work of all of them: the ratio counts, not
-the seconds. The tokens are in the cache before, as they are in a fleet that runs the role from cron. Who goes first changes from round
-to round, and connections stay open for all of a round.
+the seconds. For root they have a user of their own, whose shell starts nothing that this machine's root may have in its profile. The
+tokens are in the cache before, as they are in a fleet that runs the role from cron. Who goes first changes from round to round, and
+connections stay open for all of a round.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from __future__ import annotations
 import argparse
 import itertools
 import json
+import os
 import pathlib
 import statistics
 import sys
@@ -72,7 +74,7 @@ def main() -> None:
         "ANSIBLE_PIPELINING": str(options.pipelining),
         "ANSIBLE_FORKS": str(options.forks),
     }
-    with tempfile.TemporaryDirectory() as scratch, VaultServer() as vault, Emulator() as emulator, SshHosts(count=options.hosts) as hosts:
+    with tempfile.TemporaryDirectory() as scratch, VaultServer() as vault, Emulator() as emulator, _hosts(options.hosts) as hosts:
         ansible = Ansible(pathlib.Path(scratch), collections=installed(), env=environment)
         stage = Stage(vault=Operator(vault), emulator=emulator, ansible=ansible)
         stage.store_all()
@@ -99,6 +101,10 @@ def _round(stage: Stage, hosts: SshHosts, order: list[str], four: str) -> dict[s
     clocks = [float(task.result["msg"]) for task in run.find("Clock")]
     spent = iter([after - before for before, after in itertools.pairwise(clocks)])
     return {case: {name: next(spent) for name in order} for case in CASES}
+
+
+def _hosts(count: int) -> SshHosts:
+    return SshHosts(count=count, unprivileged=os.geteuid() == 0)
 
 
 def _checked(run: Run) -> Run:

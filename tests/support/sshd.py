@@ -11,6 +11,7 @@ Hosts to provision: sshd on 127.0.0.2, 127.0.0.3 …, with one host key, one cli
 
 All hosts share this machine's file system, so each has a folder of its own: the host variable ``host_root``.
 ``unprivileged=True`` (root only) logs in as a new user who may use sudo: plays need ``become``; the user is removed at the end.
+``own_etc=True`` (root only) gives the hosts an ``/etc`` to write to, which is a layer over this machine's that goes with them: see ``etc()``.
 sshd comes from the system, or is installed or unpacked with apt-get; ``Unavailable`` says why there is none.
 """
 
@@ -41,10 +42,11 @@ _PER_PROCESS = 16
 class SshHosts:
     """Some ssh hosts on loopback addresses, as a context manager."""
 
-    def __init__(self, count: int = 3, *, unprivileged: bool = False, first: int = 2) -> None:
+    def __init__(self, count: int = 3, *, unprivileged: bool = False, own_etc: bool = False, first: int = 2) -> None:
         self.addresses = [f"127.0.{(first + number) // 250}.{(first + number) % 250 or 250}" for number in range(count)]
         self.names = [f"host{number + 1}" for number in range(count)]
         self.unprivileged = unprivileged
+        self.own_etc = own_etc
         self.user = getpass.getuser()
         self.port = 0
         self.folder = pathlib.Path()
@@ -108,7 +110,8 @@ class SshHosts:
             "MaxStartups 200:30:400\nMaxSessions 100\nLogLevel VERBOSE\n",
             encoding="utf-8",
         )
-        process = Process([sshd.binary, "-D", "-e", "-f", str(config)], log=self.folder / f"sshd_{number}.log", env={**os.environ, **sshd.env})
+        command = [*(_with_own_etc() if self.own_etc else ()), sshd.binary, "-D", "-e", "-f", str(config)]
+        process = Process(command, log=self.folder / f"sshd_{number}.log", env={**os.environ, **sshd.env})
         self._undo.callback(process.stop)
         process.wait_ready("sshd", lambda: all(port_open(address, self.port) for address in addresses))
         self._processes.append(process)
@@ -118,6 +121,10 @@ class SshHosts:
     def root(self, name: str) -> pathlib.Path:
         """The folder of one host, which stands for its file system."""
         return self.folder / name
+
+    def etc(self) -> pathlib.Path:
+        """The hosts' ``/etc``, as it is while they run."""
+        return pathlib.Path(f"/proc/{self._processes[0].pid}/root/etc") if self.own_etc else pathlib.Path("/etc")
 
     def log(self) -> str:
         """What sshd says: connections and commands."""
@@ -234,6 +241,18 @@ def _sudo_user() -> t.Iterator[str]:
         with contextlib.suppress(StartError):
             wait_for(f"the removal of {name}", lambda: subprocess.run(["userdel", name], capture_output=True, check=False).returncode in (0, 6), timeout=10)
         shutil.rmtree(home, ignore_errors=True)
+
+
+def _with_own_etc() -> list[str]:
+    """The beginning of a command that sees an ``/etc`` of its own."""
+    layer = (
+        "mount -t tmpfs layer /mnt && mkdir /mnt/upper /mnt/work && "
+        "mount -t overlay layer -o lowerdir=/etc,upperdir=/mnt/upper,workdir=/mnt/work /etc && "
+    )
+    begin = ["unshare", "--mount", "sh", "-c"]
+    if not _as_root() or subprocess.run([*begin, f"{layer}true"], capture_output=True, check=False).returncode != 0:
+        raise Unavailable("hosts with an /etc of their own need root here, and a kernel that lets it mount overlays")
+    return [*begin, f'{layer}exec "$0" "$@"']
 
 
 def _apt_install(*packages: str) -> None:
