@@ -12,6 +12,7 @@ from pathlib import Path
 from ansible.errors import AnsibleActionFail, AnsibleError
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.module_utils.common.text.converters import to_text
+from ansible.utils.unsafe_proxy import wrap_var
 
 from ..plugin_utils.action_base import Resolved, TokenAction
 from ..plugin_utils.errors import OptionError, TokenError
@@ -41,9 +42,9 @@ class ActionModule(TokenAction):
         variables = task_vars or {}
         try:
             items = split_items(self._task.args)
-            files = plan([(_checked(mine), theirs) for mine, theirs in items])
             token_options = [theirs for _mine, theirs in items]
-            self.refuse_strangers(token_options, (), module="token_file")
+            self.refuse_strangers(token_options, FILE_OPTIONS, module="token_file")
+            files = plan([(_checked(mine), theirs) for mine, theirs in items])
         except OptionError as exc:
             raise AnsibleActionFail(exc.message) from None
         ready, failed = self._filled(files, token_options, variables)
@@ -58,7 +59,7 @@ class ActionModule(TokenAction):
         """What can be written, with its content; and by its path what cannot, as it is told."""
         ready, failed = _Ready([], {}), {}
         wanted = [options for file, options in zip(files, token_options, strict=True) if file.wants_token]
-        answers = iter(self.resolve_many(wanted, variables))
+        answers = iter(self.resolve_many(wanted, variables, together=True))
         for file in files:
             if not file.wants_token:
                 ready.files.append(files_argument(file))
@@ -81,9 +82,10 @@ class ActionModule(TokenAction):
     def _text(self, file: HostFile, answer: Resolved, variables: dict[str, t.Any]) -> str:
         if file.template is None:
             return render(file.format, answer.details(), env_name=file.env_name)
-        facts = {"token": lasting(answer.details()), "vendor": answer.vendor, "path": answer.path}
+        # Before 2.19 what a variable holds is a template, too, unless it is marked. This is what a vendor says.
+        facts = wrap_var({"token": lasting(answer.details()), "vendor": answer.vendor, "path": answer.path})
         text = self._from_template(file.template, {**variables, **facts})
-        if not text:
+        if not text.strip():
             raise OptionError(f"{file.dest}: the template {file.template} gives an empty file")
         return text
 
@@ -95,6 +97,8 @@ class ActionModule(TokenAction):
             rendered: str = to_text(self._rendered(text, search, variables), nonstring="simplerepr")
         except (AnsibleError, OSError, UnicodeError) as exc:
             raise OptionError(f"the template {name} cannot be used: {' '.join(str(exc).split())}") from None
+        except Exception as exc:  # noqa: BLE001 - whatever a template raises, the other files are still to be written; no value is told
+            raise OptionError(f"the template {name} cannot be used: {type(exc).__name__}") from None
         return rendered
 
     def _rendered(self, text: str, search: list[str], variables: dict[str, t.Any]) -> t.Any:
@@ -113,8 +117,9 @@ class ActionModule(TokenAction):
         if not ready.files:
             return {"files": []}
         written: dict[str, t.Any] = self._execute_module(module_name=_MODULE, module_args=ready._asdict(), task_vars=variables)
-        # Its arguments are ours, not the user's.
-        written.pop("invocation", None)
+        # Its arguments are ours, not the user's; and what went wrong is told file by file.
+        for key in ("invocation", "exception"):
+            written.pop(key, None)
         return written
 
 
@@ -139,12 +144,18 @@ def _report(files: list[HostFile], failed: dict[str, dict[str, t.Any]], written:
     told = {**failed, **{entry["dest"]: entry for entry in written["files"]}}
     entries = [told[file.dest] for file in files]
     report = {**written, "files": entries, "changed": any(entry["changed"] for entry in entries)}
-    errors = [entry["error"] for entry in entries if entry["error"]]
+    errors = [entry for entry in entries if entry["error"]]
     if errors:
         counted = f"{len(errors)} of {len(files)} token files failed: " if len(files) > 1 else ""
-        # Several files may wait for the same token.
-        report.update(failed=True, msg=counted + " ".join(_sentence(error) for error in dict.fromkeys(errors)))
+        report.update(failed=True, msg=counted + " ".join(_sentence(text) for text in _told_once(errors)))
     return report
+
+
+def _told_once(failed: list[dict[str, t.Any]]) -> t.Iterator[str]:
+    """Each error with the files that it keeps back: several may wait for the same token."""
+    for error in dict.fromkeys(entry["error"] for entry in failed):
+        dests = ", ".join(entry["dest"] for entry in failed if entry["error"] == error)
+        yield error if error.startswith(f"{dests}: ") else f"{dests}: {error}"
 
 
 def _sentence(text: str) -> str:

@@ -21,6 +21,7 @@ from ..plugin_utils.ports import Ports
 from ..plugin_utils.resolver import Resolver
 
 _READER = "trackops.api_tokens.token_file_read"
+_OF_FILE = ("path", "exists", "empty", "fingerprint", "expires_at", "mode", "owner", "group", "error")
 _OWN = ("file", "claims", "fetch", "tokens", "directory")
 
 
@@ -67,8 +68,9 @@ class ActionModule(TokenAction):
             return resolver.token(request) if fetch else resolver.known(request).token
 
     def _of_file(self, args: dict[str, t.Any], variables: dict[str, t.Any], expected: str | None) -> dict[str, t.Any]:
-        file = self._read([args["file"]], variables)[0]
-        file["current"] = (file["fingerprint"] == expected) if expected else None
+        # A template may have written it.
+        file = _excused(self._read([args["file"]], variables)[0], {"format": "template"})
+        file["current"] = (file["fingerprint"] == expected) if expected and file["valid"] is not None else None
         return {"file": file} if args.get("vendor") else {"file": file, "valid": file["valid"]}
 
     def _of_files(self, args: dict[str, t.Any], variables: dict[str, t.Any]) -> dict[str, t.Any]:
@@ -83,10 +85,10 @@ class ActionModule(TokenAction):
             raise AnsibleActionFail(exc.message) from None
         files = self._read(paths, variables) if paths else []
         tokens = [
-            {"vendor": theirs.get("vendor"), "secret": theirs.get("path") or theirs.get("vendor"), **file}
-            for (_mine, theirs), file in zip(items, files, strict=True)
+            {"vendor": theirs.get("vendor"), "secret": theirs.get("path") or theirs.get("vendor"), **_excused(file, mine)}
+            for (mine, theirs), file in zip(items, files, strict=True)
         ]
-        return {"tokens": tokens, "valid": all(token["valid"] for token in tokens)}
+        return {"tokens": tokens, "valid": all(token["valid"] is not False for token in tokens)}
 
     def _read(self, paths: list[t.Any], variables: dict[str, t.Any]) -> list[dict[str, t.Any]]:
         read: dict[str, t.Any] = self._execute_module(module_name=_READER, module_args={"paths": paths}, task_vars=variables)
@@ -96,9 +98,15 @@ class ActionModule(TokenAction):
         return [_judged(file, now) for file in read["files"]]
 
 
+def _excused(file: dict[str, t.Any], options: dict[str, t.Any]) -> dict[str, t.Any]:
+    """*file*, where a template makes it look as nobody else knows: what is in it cannot be judged."""
+    unknown = options.get("format") == "template" and file["exists"] and not file["empty"] and not file["error"] and not file["fingerprint"]
+    told = {key: value for key, value in file.items() if key != "empty"}
+    return {**told, "valid": None} if unknown else told
+
+
 def _judged(read: dict[str, t.Any], now: float) -> dict[str, t.Any]:
-    names = ("path", "exists", "fingerprint", "expires_at", "mode", "owner", "group", "error")
-    file = {name: read.get(name) for name in names}
+    file = {name: read.get(name) for name in _OF_FILE}
     expires_at = file["expires_at"]
     file["expires_in"] = max(0, int(expires_at - now)) if expires_at else None
     file["valid"] = bool(file["exists"] and file["fingerprint"] and (not expires_at or expires_at > now))

@@ -32,8 +32,6 @@ from ansible.module_utils.common.text.converters import to_bytes, to_native
 _TEMPORARY = ".ansible_trackops_"
 # Seconds after which a temporary file can belong to nobody but a run that was killed: writing one takes milliseconds.
 _FORGOTTEN = 600
-# Where hard links cannot be had: file systems without them, and fs.protected_hardlinks.
-_NO_LINKS = (errno.EPERM, errno.EMLINK, errno.EXDEV, errno.ENOSYS, errno.EOPNOTSUPP)
 
 
 class FileError(Exception):
@@ -118,15 +116,20 @@ def _present(module, spec, content, result):
     if missing and not spec["create_directory"]:
         raise FileError("%s: the directory %s does not exist; set create_directory, or make it first" % (dest, os.path.dirname(dest)))
     found = None if missing else _look(dest)
-    wanted = _wanted(spec, content, tolerant=module.check_mode and found is None)
+    wanted = _wanted(spec, content, tolerant=module.check_mode)
     context = _context(module, spec, exists=found is not None)
     changed = found is None or not wanted.is_met_by(found) or context.differs
     if changed and not module.check_mode:
-        _make_directories(missing, spec)
-        if spec["backup"] and found is not None and found.digest != wanted.digest:
-            result["backup_file"] = _back_up(dest, found)
+        _make_directories(spec["dest"], missing, spec)
         _sweep(os.path.dirname(dest))
-        _replace(module, dest, content, wanted, context.wanted)
+        backup = _back_up(dest) if spec["backup"] and found is not None and found.digest != wanted.digest else None
+        try:
+            _replace(module, dest, content, wanted, context.wanted)
+        except BaseException:
+            if backup:  # of what is still there
+                os.unlink(to_bytes(backup))
+            raise
+        result["backup_file"] = backup
     result.update(_permissions(wanted, spec), changed=changed)
     result["changed"] = module.set_attributes_if_different(dest, spec["attributes"], changed)
     if result["changed"]:
@@ -140,7 +143,7 @@ def _absent(module, spec, result):
         return
     if not module.check_mode:
         if spec["backup"]:
-            result["backup_file"] = _back_up(dest, found)
+            result["backup_file"] = _back_up(dest)
         os.unlink(to_bytes(dest))
     result.update(changed=True, diff=_diff(spec, found, None))
 
@@ -154,11 +157,22 @@ def _missing_parents(dest):
     path = ""
     for name in os.path.dirname(dest).strip("/").split("/"):
         path = path + "/" + name
-        if missing or not os.path.lexists(to_bytes(path)):
+        if missing or not _is_there(path):
             missing.append(path)
         else:
             _check_directory(dest, path)
     return missing
+
+
+def _is_there(path):
+    """Unlike os.path.lexists, which takes what may not be seen for missing."""
+    try:
+        os.lstat(to_bytes(path))
+    except EnvironmentError as exc:
+        if exc.errno == errno.ENOENT:
+            return False
+        raise
+    return True
 
 
 def _check_directory(dest, path):
@@ -255,11 +269,26 @@ def _part(asked, current, default):
 # What is done
 
 
-def _make_directories(paths, spec):
+def _make_directories(dest, paths, spec):
     for path in paths:
-        # mkdir's mode is cut by the umask, so it is narrow first, and then what was asked for.
-        os.mkdir(to_bytes(path), 0o700)
-        os.chmod(to_bytes(path), int(spec["directory_mode"], 8))
+        try:
+            # mkdir's mode is cut by the umask, so it is narrow first, and then what was asked for.
+            os.mkdir(to_bytes(path), 0o700)
+        except EnvironmentError as exc:
+            if exc.errno != errno.EEXIST:
+                raise
+            _check_directory(dest, path)  # another run was faster
+        else:
+            _set_mode(path, int(spec["directory_mode"], 8))
+
+
+def _set_mode(directory, mode):
+    """Whoever may write above it may have put a link in its place since."""
+    handle = os.open(to_bytes(directory), os.O_RDONLY | getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_NOFOLLOW", 0))
+    try:
+        os.fchmod(handle, mode)
+    finally:
+        os.close(handle)
 
 
 def _sweep(directory):
@@ -305,23 +334,13 @@ def _give_to(handle, dest, wanted):
         raise FileError("%s: may not be given to that owner or group; run the task with become" % dest)
 
 
-def _back_up(dest, found):
-    """Keep the file under another name, with the permissions that it has. Returns that name."""
+def _back_up(dest):
+    """Keep what is in the file under another name, for the user of the task alone. Returns that name."""
     name = "%s.%s.%s~" % (dest, os.getpid(), time.strftime("%Y-%m-%d@%H:%M:%S"))
-    try:
-        os.link(to_bytes(dest), to_bytes(name))
-    except EnvironmentError as exc:
-        if exc.errno not in _NO_LINKS:
-            raise
-        _copy(dest, name, found)
-    return name
-
-
-def _copy(source, dest, found):
-    handle = os.open(to_bytes(dest), os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(handle, "wb") as copy, open(to_bytes(source), "rb") as original:
+    handle = os.open(to_bytes(name), os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(handle, "wb") as copy, open(to_bytes(dest), "rb") as original:
         copy.write(original.read())
-        os.fchmod(copy.fileno(), found.mode & 0o700)
+    return name
 
 
 # What is told

@@ -132,7 +132,8 @@ options:
     type: str
   state:
     description:
-      - V(present) makes the file hold a token that is good for O(min_ttl) seconds at least.
+      - V(present) makes the file hold a token that is good for O(min_ttl) seconds at least. One in the last fifth of its lifetime is renewed,
+        for all hosts of a run alike.
       - V(absent) removes the file, and asks for no token.
     type: str
     choices: [present, absent]
@@ -165,7 +166,9 @@ options:
     type: raw
     default: '0755'
   backup:
-    description: Whether to keep the file that is replaced or removed, under a name with the time in it. It holds a token, too.
+    description:
+      - Whether to keep what was in the file that is replaced or removed, under a name with the time in it, for the user of the task alone.
+      - It holds a token, too, and nobody removes it but you.
     type: bool
     default: false
   seuser:

@@ -73,6 +73,7 @@ files:
 """
 
 import base64
+import errno
 import grp
 import hashlib
 import json
@@ -82,6 +83,7 @@ import re
 import stat
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.common.text.converters import to_bytes
 
 _LARGEST = 1 << 20
 
@@ -91,13 +93,17 @@ def token_in(text):
     try:
         data = json.loads(text)
         if isinstance(data, dict) and data.get("access_token"):
-            return data["access_token"], data.get("expires_at")
+            expires_at = data.get("expires_at")
+            known = isinstance(expires_at, (int, float)) and not isinstance(expires_at, bool)
+            return "%s" % data["access_token"], int(expires_at) if known else None
     except ValueError:
         pass
-    named = re.search(r'''^\w+_TOKEN=['"]?([^'"\n]*)['"]?$''', text, re.MULTILINE)
+    named = re.search(r'''^\w+_TOKEN=(?:'([^'\n]*)'|"((?:[^"\\\n]|\\.)*)"|([^'"\s]+))$''', text, re.MULTILINE)
     if named:
         expires = re.search(r"^\w+_EXPIRES_AT=(\d+)$", text, re.MULTILINE)
-        return named.group(1), int(expires.group(1)) if expires else None
+        plain, escaped, bare = named.groups()
+        value = plain or bare or re.sub(r"\\(.)", r"\1", escaped or "")
+        return value, int(expires.group(1)) if expires else None
     header = re.match(r"Authorization: (?:\S+ )?(\S+)\s*\Z", text)
     if header:
         return header.group(1), None
@@ -129,19 +135,22 @@ def name_of(lookup, number):
 def look(path):
     """What is known of the file; a symlink is not followed."""
     try:
-        about = os.lstat(path)
-    except OSError:
-        return dict(exists=False)
+        about = os.lstat(to_bytes(path))
+    except OSError as exc:
+        if exc.errno in (errno.ENOENT, errno.ENOTDIR):
+            return dict(exists=False)
+        raise
     if not stat.S_ISREG(about.st_mode):
         return dict(exists=False)
     found = dict(
         exists=True,
+        empty=about.st_size == 0,
         mode="%04o" % stat.S_IMODE(about.st_mode),
         owner=name_of(pwd.getpwuid, about.st_uid),
         group=name_of(grp.getgrgid, about.st_gid),
     )
     if about.st_size <= _LARGEST:
-        with open(path, "rb") as stream:
+        with open(to_bytes(path), "rb") as stream:
             token, expires_at = token_in(stream.read().decode("utf-8", "replace"))
         if token:
             found["fingerprint"] = "sha256:" + hashlib.sha256(token.encode("utf-8")).hexdigest()[:16]

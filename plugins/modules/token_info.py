@@ -147,10 +147,10 @@ file:
       description: Whether it is there.
       type: bool
     valid:
-      description: Whether it holds a token that has not expired, as far as that can be told.
+      description: Whether it holds a token that has not expired, as far as that can be told. Null for a text, as of a template, in which none is found.
       type: bool
     current:
-      description: Whether it holds the same token as the cache. Null without O(vendor).
+      description: Whether it holds the same token as the cache. Null without O(vendor), and where RV(file.valid) is.
       type: bool
     fingerprint:
       description: Fingerprint of its token.

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import difflib
 import typing as t
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ansible.errors import AnsibleError
 from ansible.plugins.action import ActionBase
@@ -81,14 +81,20 @@ class TokenAction(ActionBase):  # type: ignore[misc]
     _supports_check_mode = True
     _supports_async = False
 
-    def resolve_many(self, items: t.Sequence[t.Mapping[str, t.Any]], task_vars: dict[str, t.Any]) -> list[Resolved]:
-        """The tokens of *items* (vendor, path and any option of its lookup), each with its own error where there is none."""
-        return [self._resolved(item, task_vars) for item in items]
+    def resolve_many(
+        self, items: t.Sequence[t.Mapping[str, t.Any]], task_vars: dict[str, t.Any], *, together: bool = False
+    ) -> list[Resolved]:
+        """The tokens of *items* (vendor, path and any option of its lookup), each with its own error where there is none.
 
-    def _resolved(self, item: t.Mapping[str, t.Any], task_vars: dict[str, t.Any]) -> Resolved:
+        :arg together: as in :class:`Freshness`.
+        """
+        return [self._resolved(item, task_vars, together=together) for item in items]
+
+    def _resolved(self, item: t.Mapping[str, t.Any], task_vars: dict[str, t.Any], *, together: bool) -> Resolved:
         request = None
         try:
             request, values = self.request_of(item, task_vars)
+            request = replace(request, freshness=replace(request.freshness, together=together))
             with self.listener(values) as listener:
                 ports = Ports(warn=display.warning, event=listener)
                 token = Resolver(ports).token(request)

@@ -38,7 +38,9 @@ def judge(token: Token | None, freshness: Freshness, *, now: float, started: flo
         return Verdict.UNUSABLE
     if left < _needed(token, freshness) or (freshness.max_age is not None and age > freshness.max_age):
         return Verdict.STALE
-    return Verdict.AGING if left < token.lifetime * _LAST_PART else Verdict.FRESH
+    if left >= token.lifetime * _LAST_PART:
+        return Verdict.FRESH
+    return Verdict.STALE if freshness.together else Verdict.AGING
 
 
 def _needed(token: Token, freshness: Freshness) -> float:

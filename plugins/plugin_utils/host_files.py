@@ -117,10 +117,11 @@ def plan(items: t.Iterable[tuple[Arguments, Arguments]]) -> list[HostFile]:
 
 def _host_file(options: Arguments, token_options: Arguments) -> HostFile:
     dest = _dest(options, token_options)
-    if (options["format"] == "template") != bool(options["template"]):
-        raise OptionError(f"{dest}: format template and the option template belong together; give both or neither")
-    if options["state"] == "present" and not token_options.get("vendor"):
-        raise OptionError(f"{dest}: vendor is missing")
+    if options["state"] == "present":
+        if (options["format"] == "template") != bool(options["template"]):
+            raise OptionError(f"{dest}: format template and the option template belong together; give both or neither")
+        if not token_options.get("vendor"):
+            raise OptionError(f"{dest}: vendor is missing")
     return HostFile(
         dest=dest,
         state=options["state"],
@@ -181,11 +182,17 @@ def _mode_number(mode: t.Any) -> int | None:
     if isinstance(mode, bool):
         return None
     if isinstance(mode, int):
-        return mode
+        return mode if not _looks_mistaken(mode) else None
     text = str(mode).strip()
     if re.fullmatch(r"(0o)?[0-7]{3,5}", text):
         return int(text.replace("o", ""), 8)
     return _symbolic(text)
+
+
+def _looks_mistaken(mode: int) -> bool:
+    """Whether a number can only have been meant as another: 440 without quotes is 0670 to YAML, and 400 is 0620."""
+    group = mode >> _SHIFT["g"]
+    return bool(mode & 0o010 or group & 0o6 == _BIT["w"])
 
 
 def _symbolic(text: str) -> int | None:

@@ -111,12 +111,17 @@ class SecretRef:
 
 @dataclass(frozen=True)
 class Freshness:
-    """When a cached token is good enough."""
+    """When a cached token is good enough.
+
+    ``together``: in the last fifth of a lifetime all callers wait for the new token, where else they go on with the one that is
+    still good. So the hosts of one run get the same, and the next run finds nothing to change.
+    """
 
     min_ttl: float = 60
     max_age: float | None = None
     force: bool = False
     refused: str | None = field(default=None, repr=False)
+    together: bool = False
 
     def refuses(self, access_token: str) -> bool:
         """Whether the API has refused this very token: *refused* is the token itself or its fingerprint."""

@@ -71,6 +71,23 @@ def test_a_service_restarts_only_where_its_token_changed(stage, ssh_hosts):
     assert (third.changed, restarted(third)) == (0, set())
 
 
+def test_what_was_handled_is_not_handled_again(stage, ssh_hosts):
+    """Neither after a flush in the same play nor in the next play."""
+    text = play([{"vendor": "trackunit"}], post_tasks=[
+        {"ansible.builtin.meta": "flush_handlers"},
+        {
+            "ansible.builtin.include_role": {"name": "trackops.api_tokens.provision"},
+            "vars": {"provision_directory": "{{ host_root }}/etc", "provision_tokens": [{"vendor": "tracx"}]},
+        },
+    ])
+    other = play([{"vendor": "tracktik"}])
+    run = stage.playbook(text + other, "--limit", "host1", inventory=ssh_hosts.inventory())
+    assert run.rc == 0, run
+    assert names(ssh_hosts) == {"host1/trackunit", "host1/tracx", "host1/tracktik"}
+    told = [task.result["msg"] for task in run.tasks if str(task.result.get("msg", "")).startswith("restarted ")]
+    assert told == ["restarted trackunit", "restarted tracx"]
+
+
 def test_services_know_of_their_tokens_although_another_failed(stage, ssh_hosts):
     """The next run would see the file unchanged, and the service would go on with the old token for ever."""
     (ssh_hosts.root("host2") / "etc").mkdir()
@@ -112,7 +129,7 @@ def test_tags(stage, ssh_hosts):
     stage.store("tracx", connect_token="not-this-one")
     run = stage.playbook(play(), "--tags", "tokens", inventory=ssh_hosts.inventory())
     assert run.rc == 2, run
-    assert "1 of 2 token files failed: tracx: " in run.output
+    assert "1 of 2 token files failed: " in run.output and "/tracx: tracx: the vendor refused" in run.output
     assert names(ssh_hosts) == {f"{host}/trackunit" for host in ssh_hosts.names}
 
 

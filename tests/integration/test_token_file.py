@@ -151,7 +151,8 @@ def test_one_token_that_cannot_be_had_harms_no_other_file(stage, ssh_hosts):
     [task] = run.find("token_file", host="host1")
     result = task.result
     assert task.status == "failed" and result["changed"]
-    assert result["msg"].startswith("1 of 4 token files failed: tracktik: ") and "secret/wrong" in result["msg"]
+    dest = ssh_hosts.root("host1") / "tracktik"
+    assert result["msg"].startswith(f"1 of 4 token files failed: {dest}: tracktik: ") and "secret/wrong" in result["msg"]
     assert {entry["vendor"]: bool(entry["error"]) for entry in result["files"]} == {vendor: vendor == "tracktik" for vendor in FORMATS}
     after = seen(ssh_hosts)
     assert after["host1/tracktik"] == before["host1/tracktik"]

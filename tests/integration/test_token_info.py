@@ -100,6 +100,28 @@ def test_files_on_hosts(stage: Stage, ssh_hosts: SshHosts) -> None:
     assert [secret for secret in stage.emulator.secrets() if len(secret) > 7 and secret in run.output] == []
 
 
+def test_a_file_from_a_template_is_not_taken_for_empty(stage: Stage, ssh_hosts: SshHosts, tmp_path: pathlib.Path) -> None:
+    template = tmp_path / "conf.j2"
+    template.write_text("[api]\nheader = {{ token.authorization }}\n")
+    variables = tmp_path / "tokens.json"
+    tokens = [{"vendor": "tracx", "template": str(template)}, {"vendor": "trackunit", "format": "raw"}]
+    variables.write_text(json.dumps({"provision_tokens": tokens, "provision_directory": "{{ host_root }}/tokens", "provision_format": "template"}))
+    options = ["-e", f"@{variables}", "--limit", "host1"]
+    assert stage.playbook("trackops.api_tokens.provision", *options, inventory=ssh_hosts.inventory()).rc == 0
+    status = stage.playbook("trackops.api_tokens.status", *options, inventory=ssh_hosts.inventory())
+    assert status.rc == 0, status
+    assert "tokens/tracx      (?) expiry not known" in status.output
+    path = ssh_hosts.root("host1") / "tokens" / "tracx"
+    run = stage.adhoc("host1", "-m", "trackops.api_tokens.token_info", "-a", f"vendor=tracx file={path}", inventory=ssh_hosts.inventory())
+    looked = run.result("token_info")
+    assert (looked["valid"], looked["file"]["valid"], looked["file"]["current"]) == (True, None, None)
+    path.write_text("")
+    emptied = stage.playbook("trackops.api_tokens.status", *options, inventory=ssh_hosts.inventory())
+    assert emptied.rc == 2 and "(!) holds no token" in emptied.output
+    gone = stage.playbook("trackops.api_tokens.status", *options, "-e", "provision_state=absent", inventory=ssh_hosts.inventory())
+    assert gone.rc == 0, gone
+
+
 @pytest.fixture
 def fleet(stage: Stage, ssh_hosts: SshHosts, tmp_path: pathlib.Path) -> list[str]:
     """Three hosts: one in order, one with a token that ends soon, one without files; and one that cannot be reached."""

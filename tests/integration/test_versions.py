@@ -39,7 +39,16 @@ PLAY = """
         vendor: tracktik
         path: fleet/tracktik
         dest: "{{ target }}"
+    - name: A file with what the vendor says
+      trackops.api_tokens.token_file:
+        vendor: tracktik
+        path: fleet/tracktik
+        dest: "{{ target }}.note"
+        format: template
+        template: "{{ target }}.j2"
 """
+# To a vendor that says this, nobody may listen: before 2.19 Ansible takes what a variable holds for a template.
+HOSTILE = "{{ lookup('ansible.builtin.pipe', 'echo executed') }}"
 
 
 @pytest.mark.parametrize("core", CORES)
@@ -52,6 +61,8 @@ def test_works_with_ansible_core(core: str, openbao: Operator, emulator: Emulato
     stage.store_all()
     stage.store("tracktik", "fleet/tracktik")
     target = tmp_path / "token"
+    target.with_suffix(".j2").write_text("[{{ token.extra.note }}]\n", encoding="utf-8")
+    emulator.fail("tracktik", "merge", values={"note": HOSTILE})
 
     first = stage.playbook(PLAY, "-e", f"target={target}", "-e", f"trackops_trackunit_api={_api(emulator)}")
     second = stage.playbook(PLAY, "-e", f"target={target}", "-e", f"trackops_trackunit_api={_api(emulator)}")
@@ -62,6 +73,7 @@ def test_works_with_ansible_core(core: str, openbao: Operator, emulator: Emulato
     assert message == {"same": True, "header": True, "claims": True}
     assert target.read_text(encoding="utf-8").strip()
     assert target.stat().st_mode & 0o777 == 0o600
+    assert target.with_suffix(".note").read_text(encoding="utf-8") == f"[{HOSTILE}]\n"
     assert (second.rc, second.changed) == (0, 0), second
     assert {vendor: len(emulator.requests(vendor, kind="token")) for vendor in ("trackmage", "tracx", "tracktik", "trackunit")} == {
         "trackmage": 1,

@@ -298,11 +298,11 @@ def test_a_parent_that_is_a_file(host, tmp_path):
     assert host.write(present(dest, create_directory=True)).result["msg"] == f"{dest}: {tmp_path / 'a'} is not a directory"
 
 
-def test_backup_keeps_what_was_there_as_it_was(host, dest):
+def test_backup_keeps_what_was_there_for_the_user_of_the_task_alone(host, dest):
     dest.write_text(OTHER)
-    dest.chmod(0o640)
+    dest.chmod(0o644)
     kept = pathlib.Path(host.write(present(dest, backup=True)).one["backup_file"])
-    assert (kept.read_text(), mode_of(kept)) == (OTHER, 0o640)
+    assert (kept.read_text(), mode_of(kept)) == (OTHER, 0o600)
     assert host.write(present(dest, backup=True)).one["backup_file"] is None
     removed = pathlib.Path(host.write(absent(dest, backup=True)).one["backup_file"])
     assert removed.read_text() == SECRET and not dest.exists()
@@ -334,6 +334,12 @@ def test_a_user_that_does_not_exist(host, dest):
     answer = host.write(present(dest, owner="no-such-user"))
     assert answer.result["msg"] == "the owner no-such-user does not exist on this host"
     assert not dest.exists() and leftovers(dest.parent) == []
+
+
+@needs_root
+def test_a_new_owner_of_a_file_that_is_there_may_be_made_by_an_earlier_task(host, dest):
+    dest.write_text(SECRET)
+    assert host.write(present(dest, owner="no-such-user"), check=True).result["changed"]
 
 
 def test_a_user_that_an_earlier_task_would_have_made(host, dest):
@@ -373,6 +379,47 @@ def test_where_the_user_may_not_write_become_is_named(host, dest):
     libc, drop_from_bounding_set, cap_dac_override = ctypes.CDLL(None), 24, 1
     answer = host.write(present(dest), preexec=lambda: libc.prctl(drop_from_bounding_set, cap_dac_override, 0, 0, 0))
     assert answer.result["msg"] == f"{dest}: Permission denied; run the task with become, or as a user who may"
+
+
+@needs_root
+def test_what_cannot_be_seen_is_not_taken_for_absent(host, tmp_path):
+    dest = tmp_path / "private" / "token"
+    dest.parent.mkdir(mode=0o700)
+    dest.write_text(OTHER)
+    os.chown(dest.parent, 12345, 12345)
+    libc, drop_from_bounding_set = ctypes.CDLL(None), 24
+
+    def without_root_s_eyes() -> None:
+        for capability in (1, 2):  # CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH
+            libc.prctl(drop_from_bounding_set, capability, 0, 0, 0)
+
+    for wanted in (absent(dest), absent(dest.parent / "deeper" / "token"), present(dest), present(dest.parent / "deeper" / "token", create_directory=True)):
+        answer = host.write(wanted, preexec=without_root_s_eyes)
+        assert answer.result["msg"] == f"{wanted['dest']}: Permission denied; run the task with become, or as a user who may"
+    assert dest.read_text() == OTHER
+
+
+@needs_root
+def test_no_backup_is_left_of_a_file_that_is_still_there(host, dest):
+    dest.write_text(OTHER)
+    libc, drop_from_bounding_set, cap_chown = ctypes.CDLL(None), 24, 0
+    host.write(present(dest, owner="nobody", backup=True), preexec=lambda: libc.prctl(drop_from_bounding_set, cap_chown, 0, 0, 0))
+    assert [path.name for path in dest.parent.iterdir()] == [dest.name]
+
+
+def test_a_directory_that_another_run_has_made_meanwhile(tmp_path):
+    made = tmp_path / "made"
+    made.mkdir(mode=0o750)
+    token_files._make_directories(str(made / "token"), [str(made)], {"directory_mode": "0711"})
+    assert mode_of(made) == 0o750
+
+
+def test_no_link_in_the_place_of_a_new_directory_is_followed(tmp_path):
+    (tmp_path / "victim").mkdir(mode=0o700)
+    (tmp_path / "new").symlink_to("victim")
+    with pytest.raises(OSError, match=r"irectory|symbolic"):
+        token_files._set_mode(str(tmp_path / "new"), 0o777)
+    assert mode_of(tmp_path / "victim") == 0o700
 
 
 def test_a_full_disk_leaves_the_file_as_it_was(host, dest):

@@ -38,6 +38,11 @@ def test_a_lifetime_shorter_than_min_ttl_is_never_looped_over(age, expected):
     assert verdict(age, lifetime=60, min_ttl=600) is expected
 
 
+@pytest.mark.parametrize(("age", "expected"), [(2880, FRESH), (2881, STALE), (3600, UNUSABLE)])
+def test_together_all_wait_for_the_new_one(age, expected):
+    assert verdict(age, together=True) is expected
+
+
 @pytest.mark.parametrize(("min_ttl", "age", "expected"), [(1200, 2399, FRESH), (1200, 2401, STALE), (0, 3599, AGING), (3600, 1799, FRESH), (3600, 1801, STALE)])
 def test_min_ttl(min_ttl, age, expected):
     assert verdict(age, min_ttl=min_ttl) is expected

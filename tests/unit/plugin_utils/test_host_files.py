@@ -104,6 +104,8 @@ def test_the_directory_of_the_collection_is_made_and_others_on_request(dest, ask
         ({"dest": "/a", "template": "x.j2"}, "/a: format template and the option template belong together; give both or neither"),
         ({"dest": "/a", "mode": "0644"}, "/a: mode 0644 lets every user of the host at the token; use a group, or set allow_readable"),
         ({"dest": "/a", "mode": "0601"}, "/a: mode 0601 lets every user of the host at the token; use a group, or set allow_readable"),
+        ({"dest": "/a", "mode": 440}, "/a: mode: 440 is not a mode; give it as '0600' (in quotes) or as u=rw,g=r"),
+        ({"dest": "/a", "mode": 400}, "/a: mode: 400 is not a mode; give it as '0600' (in quotes) or as u=rw,g=r"),
         ({"dest": "/a", "mode": 600}, "/a: mode: 600 is not a mode; give it as '0600' (in quotes) or as u=rw,g=r"),
         ({"dest": "/a", "directory_mode": "x"}, "/a: directory_mode: 'x' is not a mode; give it as '0600' (in quotes) or as u=rw,g=r"),
     ],
@@ -115,6 +117,10 @@ def test_what_does_not_fit_is_refused(options, message):
 def test_a_vendor_is_needed_for_what_is_to_be_there_only():
     assert refusal(lambda: one({}, dest="/a")) == "/a: vendor is missing"
     assert not one({}, dest="/a", state="absent").wants_token
+
+
+def test_what_is_to_be_absent_needs_no_template():
+    assert one({"vendor": "tracx"}, dest="/a", state="absent", format="template").state == "absent"
 
 
 def test_two_tokens_cannot_share_a_file():
