@@ -23,6 +23,7 @@ from .errors import OptionError, VaultError, VendorError
 from .model import Request, Token, Vendor
 from .oauth import Grant, build_request, check_endpoint, credentials
 from .ports import Ports
+from .purge import remove_shared
 from .resolver import Resolver
 from .rotation import write_refresh_token
 from .vault_session import VaultSession
@@ -147,6 +148,11 @@ class Authorizing:
             raise VaultError(f"{exc.message} Consent was given, but is not stored: start again.", kind=exc.kind) from None
         # Whoever gives consent again may be somebody else: the token of before must not be served on.
         self._resolver.keep(self.request, dataclasses.replace(token, secret_version=version))
+        if self.request.cache.kind == "vault":
+            try:
+                remove_shared(self.request, self._resolver.store(self.request.cache), self._ports)
+            except VaultError as exc:
+                self._ports.warn(f"{exc.message} Other controllers use the token of before until it ends.")
         return Stored(self.request.where, version, token.scope)
 
     def _with_endpoints(self) -> Vendor:

@@ -24,6 +24,8 @@ def token_facts(request: Request) -> dict[str, t.Any]:
     for irrelevant in ("authorization_scheme", "variants", "authorize_url", "pkce", "revocation_url", "default_lifetime"):
         del asked[irrelevant]
     secret = request.secret
+    if request.http.client_cert:  # unlike the CA it says who asks (RFC 8705)
+        asked["client_cert"] = request.http.client_cert
     return {
         "kind": "token",
         "login": login_facts(request),

@@ -79,11 +79,12 @@ class Fetch:
         ways = grants(self._request.vendor, fields, refresh_token=old.refresh_token if old else None)
         for position, way in enumerate(ways):
             last = position == len(ways) - 1
+            repeatable = any(later.repeatable for later in ways[position + 1 :])
             kept = old is not None and old.refresh_token is not None and way.fields.get("refresh_token") == old.refresh_token
             try:
-                token = self._send(way, fields, version, entry if kept else None)
+                token = self._send(way, fields, version, entry if kept else None, replaceable=repeatable)
             except VendorError as exc:
-                if last or not exc.sent:
+                if last or not exc.sent or not (exc.kind == "refused" or repeatable):
                     raise
                 self._caller.tell("failed", None, reason=f"{way.grant_type}: {exc.message}")
                 continue
@@ -95,11 +96,12 @@ class Fetch:
             return token
         raise VendorError(f"{self._request.vendor.name}: there is no way to ask for a token for {self._request.where}.")
 
-    def _send(self, way: Grant, fields: dict[str, str], version: str, spent: Entry | None) -> Token:
+    def _send(self, way: Grant, fields: dict[str, str], version: str, spent: Entry | None, *, replaceable: bool) -> Token:
         """Ask with one grant.
 
         :arg spent: the entry whose refresh token this is. It leaves the cache before it is used: whoever comes after a killed
             process must not use it again, as a rotating vendor takes that for theft.
+        :arg replaceable: whether a token can be had without it. If not, one that may be spent is better than one that is lost.
         """
         until = self._ports.monotonic() + self._request.http.deadline
         vendor = discovered(self._request, ports=self._ports, until=until)
@@ -116,8 +118,10 @@ class Fetch:
             self.spent = True
         try:
             return ask(self._request, request, way, ports=self._ports, until=until, secret_version=version)
-        except VendorError as exc:
-            if spent is not None and not exc.sent:
+        except TokenError as exc:
+            # Other errors than the vendor's come before anything is sent.
+            lost = isinstance(exc, VendorError) and exc.sent and (replaceable or exc.kind == "refused")
+            if spent is not None and not lost:
                 self._caller.write(spent)
                 self.spent = False
             raise

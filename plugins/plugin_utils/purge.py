@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
 import typing as t
 
@@ -14,11 +15,11 @@ from .entries import entry_from_dict
 from .errors import TokenError, VaultError, VendorError
 from .file_cache import FileStore
 from .model import Request
-from .oauth import credentials, revocation_request
+from .oauth import check_endpoint, credentials, revocation_request
 from .ports import Event, Ports
 from .vault_session import VaultSession, login_keys
 
-__all__ = ("expired", "purge", "revoke_logins", "revoke_tokens", "selected")
+__all__ = ("expired", "purge", "remove_shared", "revoke_logins", "revoke_tokens", "selected")
 
 Removed = dict[str, t.Any]
 
@@ -46,7 +47,7 @@ def purge(
             _remove(store, name)
             ports.event(Event("purged", str(header.get("vendor")), str(header.get("path"))))
     if request is not None and request.cache.kind == "vault" and not dry_run:
-        _remove_shared(request, store, ports)
+        remove_shared(request, store, ports)
     return removed
 
 
@@ -59,7 +60,7 @@ def _remove(store: FileStore, name: str) -> None:
         store.remove(name)
 
 
-def _remove_shared(request: Request, store: FileStore, ports: Ports) -> None:
+def remove_shared(request: Request, store: FileStore, ports: Ports) -> None:
     from .shared_cache import shared_path
 
     path = shared_path(request)
@@ -88,6 +89,10 @@ def revoke_tokens(request: Request, store: FileStore, ports: Ports) -> list[str]
         return []
     given_back = []
     try:
+        check_endpoint(
+            dataclasses.replace(request.vendor, token_url=request.vendor.url(request.vendor.revocation_url), issuer=""),
+            allow_http=request.http.allow_http,
+        )
         fields = credentials(request, VaultSession(request, store, ports).secret().data)
         for hint, value in (("refresh_token", token.refresh_token), ("access_token", token.access_token)):
             if value:

@@ -28,7 +28,8 @@ def open_store(options: CacheOptions, *, warn: t.Callable[[str], None]) -> FileS
     """The file cache of *options*; with C(cache=none) one that keeps nothing."""
     if options.kind == "none":
         return _NoStore("", warn=warn)
-    return FileStore(options.path or default_path(os.environ), warn=warn)
+    path = os.path.abspath(os.path.expanduser(options.path)) if options.path else default_path(os.environ)
+    return FileStore(path, warn=warn)
 
 
 class _NoStore(FileStore):
@@ -133,7 +134,7 @@ class _Attempt:
             if recalled is not None:
                 raise recalled
             return self._obtain(entry, why)
-        except (VendorError, VaultError) as exc:
+        except TokenError as exc:
             if not self._caller.may_serve(entry.token):
                 raise
             token = t.cast(Token, entry.token)

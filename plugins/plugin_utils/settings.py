@@ -42,7 +42,7 @@ def as_mapping(name: str, value: t.Any, *, read_file: t.Callable[[str], str]) ->
         parsed = yaml.safe_load(text)
     except OSError:
         raise OptionError(f"{name}: the file {text!r} cannot be read.") from None
-    except yaml.YAMLError:
+    except (yaml.YAMLError, ValueError, RecursionError):  # a date that is none, bytes that are no text
         raise OptionError(f"{name} is neither a dictionary nor the JSON or YAML text of one.") from None
     if parsed is None:
         return None

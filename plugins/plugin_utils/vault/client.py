@@ -276,7 +276,10 @@ class VaultClient:
             if refusal.status in (400, 412) and refusal.says("check-and-set"):
                 raise CasMismatch(f"{self._place}: {full} was written by somebody else meanwhile.", "cas") from None
             raise self._explained(refusal, "writing the cache entry at", full, needs="create and update") from None
-        return _number(self._data(answer).get("version")) or int(cas) + 1
+        version = _number(self._data(answer).get("version"))
+        if version is None:
+            raise VaultError(f"{self._place}: {mount} is not a KV engine of version 2. Check cache_vault_mount.", "missing")
+        return version
 
     def kv2_delete_metadata(self, mount: str, path: str) -> None:
         """Remove the entry with all its versions; nothing happens when there is none."""

@@ -40,6 +40,7 @@ def secret(**changes):
     secret(fields={"username": "user"}), vendor(scope="api x"), vendor(base_url="https://b.example"), vendor(token_url="/token/v3"),
     vendor(parameters={"a": "b"}), vendor(parameters={"a": ("b",)}), vendor(parameters={"a": SecretField("b")}), vendor(variant="v2"),
     vendor(client_auth="basic_raw"), vendor(request_headers={"X": "y"}), vendor(issuer="https://i.example"),
+    changed(http=request_for(http={"client_cert": "/pki/b.pem"}).http),
     changed(vault=vault_options(namespace="team")), changed(vault=vault_options(url="https://other.example")),
     changed(vault=approle()), changed(vault=vault_options(token=None, auth_method="userpass", username="a", password="p")),
 ])

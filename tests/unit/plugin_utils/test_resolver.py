@@ -352,6 +352,16 @@ def test_it_is_kept_where_it_was_not_sent(ask):
     assert grant_types(scene) == ["password", "refresh_token", "refresh_token"]
 
 
+def test_it_is_kept_where_an_option_was_wrong(ask):
+    scene = Scene(access("one", refresh_token="r1"), OptionError("http_ca_cert: no such file."), access("two"))
+    ask(scene)
+    scene.now += 3550
+    assert ask(scene).access_token == "one"  # still valid for a moment: the mistake is a warning
+    assert "http_ca_cert: no such file. Until then the token that is still valid for 50 s is used." in scene.warnings[0]
+    assert ask(scene, ports=scene.as_run("run-2")).access_token == "two"
+    assert grant_types(scene) == ["password", "refresh_token", "refresh_token"]
+
+
 def test_a_dead_refresh_token_falls_back_once(ask):
     scene = Scene(access("one", refresh_token="r1"), error("invalid_grant"), access("two", refresh_token="r2"))
     ask(scene)

@@ -12,7 +12,7 @@ import pytest
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils.errors import VaultError, VendorError
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils.resolver import Resolver
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils.vendors import built_in
-from support.scripted import FakeVault, Scene, access, error, request_for
+from support.scripted import FakeVault, Scene, access, answer, error, request_for
 
 CODE = {"client_id": "i", "client_secret": "s", "code": "c0de", "redirect_uri": "http://127.0.0.1:8/", "owner": "me"}
 
@@ -101,3 +101,16 @@ def test_a_code_that_was_used(ask):
     with pytest.raises(VendorError, match=r"or run the playbook trackops\.api_tokens\.authorize again"):
         ask(scene)
     assert scene.vault.version == 1
+
+
+def test_a_vendor_that_is_away_costs_no_consent(ask):
+    """What is not certainly refused stays: there is no other way to a token, and the code was used long ago."""
+    scene = Scene(access("one", refresh_token="r1"), answer(503), access("two", refresh_token="r2"), vault=FakeVault(CODE, version=None))
+    ask(scene)
+    scene.now += 3601
+    with pytest.raises(VendorError, match="503"):
+        ask(scene)
+    scene.now += 31
+    assert ask(scene).access_token == "two"
+    assert [b"c0de" in request.body for request in scene.sent] == [True, False, False]
+    assert b'"refresh_token": "r1"' in scene.sent[2].body

@@ -600,6 +600,13 @@ def test_somebody_else_was_first(monkeypatch):
     assert (caught.value.message, caught.value.kind) == (f"{HERE}: secret/data/c/x was written by somebody else meanwhile.", "cas")
 
 
+def test_a_mount_of_version_1_is_not_taken_for_a_shared_cache(monkeypatch):
+    client = Wire(monkeypatch, answer(204)).logged_in()
+    assert failure(lambda: client.kv2_write("kv", "c/x", {"a": 1}, cas=0)) == (
+        f"{HERE}: kv is not a KV engine of version 2. Check cache_vault_mount.", "missing"
+    )
+
+
 def test_removing_and_listing(monkeypatch):
     wire = Wire(monkeypatch, answer(204), said(404), answer(200, {"data": {"keys": ["a", "b/"]}}), said(404))
     client = wire.logged_in()
