@@ -119,7 +119,9 @@ def _present(module, spec, content, result):
     wanted = _wanted(spec, content, tolerant=module.check_mode)
     context = _context(module, spec, exists=found is not None)
     changed = found is None or not wanted.is_met_by(found) or context.differs
-    if changed and not module.check_mode:
+    if changed and module.check_mode:
+        _refuse_unwritable(dest, missing)
+    elif changed:
         _make_directories(spec["dest"], missing, spec)
         _sweep(os.path.dirname(dest))
         backup = _back_up(dest) if spec["backup"] and found is not None and found.digest != wanted.digest else None
@@ -141,7 +143,9 @@ def _absent(module, spec, result):
     found = None if _missing_parents(dest) else _look(dest)
     if found is None:
         return
-    if not module.check_mode:
+    if module.check_mode:
+        _refuse_unwritable(dest, [])
+    else:
         if spec["backup"]:
             result["backup_file"] = _back_up(dest)
         os.unlink(to_bytes(dest))
@@ -217,6 +221,13 @@ def _digest_of(stream):
     for chunk in iter(lambda: stream.read(65536), b""):
         sha256.update(chunk)
     return sha256.hexdigest()
+
+
+def _refuse_unwritable(dest, missing):
+    """Check mode has to foresee what a real run would hear from the system."""
+    directory = os.path.dirname(missing[0] if missing else dest)
+    if not os.access(to_bytes(directory), os.W_OK | os.X_OK):
+        raise FileError("%s: %s may not be written to; run the task with become, or as a user who may" % (dest, directory))
 
 
 # What is wanted

@@ -197,7 +197,8 @@ attributes:
   check_mode:
     support: full
     description: >-
-      Predicts exactly what would change, and changes nothing on the host. It gets the tokens to do so, which asks the vendor only where the
+      Predicts exactly what would change, and changes nothing on the host. An owner or group that does not exist yet is taken for one that an
+      earlier task of the play makes. It gets the tokens to do so, which asks the vendor only where the
       cache holds no good one.
   diff_mode:
     support: full

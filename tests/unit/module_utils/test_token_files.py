@@ -377,8 +377,14 @@ def test_without_the_right_to_a_file_cannot_be_given_away(host, dest):
 def test_where_the_user_may_not_write_become_is_named(host, dest):
     os.chown(dest.parent, 12345, 12345)
     libc, drop_from_bounding_set, cap_dac_override = ctypes.CDLL(None), 24, 1
-    answer = host.write(present(dest), preexec=lambda: libc.prctl(drop_from_bounding_set, cap_dac_override, 0, 0, 0))
-    assert answer.result["msg"] == f"{dest}: Permission denied; run the task with become, or as a user who may"
+
+    def drop() -> None:
+        libc.prctl(drop_from_bounding_set, cap_dac_override, 0, 0, 0)
+
+    assert host.write(present(dest), preexec=drop).result["msg"] == f"{dest}: Permission denied; run the task with become, or as a user who may"
+    for wanted in (present(dest), present(dest.parent / "a" / "b", create_directory=True)):
+        predicted = host.write(wanted, preexec=drop, check=True).result
+        assert predicted["msg"] == f"{wanted['dest']}: {dest.parent} may not be written to; run the task with become, or as a user who may"
 
 
 @needs_root
