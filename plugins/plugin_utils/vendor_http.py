@@ -39,6 +39,10 @@ class _Damaged(Exception):
     pass
 
 
+class _Late(Exception):
+    """The deadline came before the last byte, whatever the timeouts of the sockets say."""
+
+
 def exchange(request: HttpRequest, options: HttpOptions, seconds: float, name: str) -> HttpAnswer:
     """The vendor's answer, whatever its status.
 
@@ -62,7 +66,7 @@ def exchange(request: HttpRequest, options: HttpOptions, seconds: float, name: s
         thread.start()
         thread.join(seconds)
     if not outcome:
-        outcome.append(TimeoutError())
+        outcome.append(_Late())
     result = outcome[0]
     if isinstance(result, HttpAnswer):
         return result
@@ -161,8 +165,10 @@ def _explained(problem: Exception, request: HttpRequest, options: HttpOptions, s
     if isinstance(problem, r.ProxyError):
         return failed(f"the proxy on the way to the vendor at {where} did not connect. Check http_proxy.",
                       kind="unavailable", retryable=True, sent=False)
-    if isinstance(problem, (r.ConnectTimeout, r.ReadTimeout, TimeoutError)) or _timed_out(problem):
-        return failed(f"the vendor at {where} did not answer within {min(options.timeout, seconds):.3g} s. "
+    if isinstance(problem, (_Late, r.ConnectTimeout, r.ReadTimeout)) or _timed_out(problem):
+        # What was left of the deadline is nobody's setting: the option that the reader can raise is told.
+        within = options.deadline if isinstance(problem, _Late) or seconds < options.timeout else options.timeout
+        return failed(f"the vendor at {where} did not answer within {within:g} s. "
                       "Check the network, or raise http_timeout and http_deadline.",
                       kind="unavailable", retryable=True, sent=not isinstance(problem, r.ConnectTimeout))
     if isinstance(problem, r.ConnectionError) and not _was_sent(problem):
