@@ -21,7 +21,7 @@ from ..plugin_utils.ports import Ports
 from ..plugin_utils.resolver import Resolver
 
 _READER = "trackops.api_tokens.token_file_read"
-_OF_FILE = ("path", "exists", "empty", "fingerprint", "expires_at", "mode", "owner", "group", "error")
+_OF_FILE = ("path", "exists", "fingerprint", "expires_at", "mode", "owner", "group", "error")
 _OWN = ("file", "claims", "fetch", "tokens", "directory")
 
 
@@ -68,8 +68,7 @@ class ActionModule(TokenAction):
             return resolver.token(request) if fetch else resolver.known(request).token
 
     def _of_file(self, args: dict[str, t.Any], variables: dict[str, t.Any], expected: str | None) -> dict[str, t.Any]:
-        # A template may have written it.
-        file = _excused(self._read([args["file"]], variables)[0], {"format": "template"})
+        file = _judged(self._read([args["file"]], variables)[0], from_template=True)  # nobody says that it is not
         file["current"] = (file["fingerprint"] == expected) if expected and file["valid"] is not None else None
         return {"file": file} if args.get("vendor") else {"file": file, "valid": file["valid"]}
 
@@ -85,7 +84,10 @@ class ActionModule(TokenAction):
             raise AnsibleActionFail(exc.message) from None
         files = self._read(paths, variables) if paths else []
         tokens = [
-            {"vendor": theirs.get("vendor"), "secret": theirs.get("path") or theirs.get("vendor"), **_excused(file, mine)}
+            {
+                "vendor": theirs.get("vendor"), "secret": theirs.get("path") or theirs.get("vendor"),
+                **_judged(file, from_template=mine.get("format") == "template"),
+            }
             for (mine, theirs), file in zip(items, files, strict=True)
         ]
         return {"tokens": tokens, "valid": all(token["valid"] is not False for token in tokens)}
@@ -94,22 +96,22 @@ class ActionModule(TokenAction):
         read: dict[str, t.Any] = self._execute_module(module_name=_READER, module_args={"paths": paths}, task_vars=variables)
         if "files" not in read:
             raise AnsibleActionFail(read.get("msg") or "The files could not be read on the host.", result=read)
-        now = time.time()
-        return [_judged(file, now) for file in read["files"]]
+        files: list[dict[str, t.Any]] = read["files"]
+        return files
 
 
-def _excused(file: dict[str, t.Any], options: dict[str, t.Any]) -> dict[str, t.Any]:
-    """*file*, where a template makes it look as nobody else knows: what is in it cannot be judged."""
-    unknown = options.get("format") == "template" and file["exists"] and not file["empty"] and not file["error"] and not file["fingerprint"]
-    told = {key: value for key, value in file.items() if key != "empty"}
-    return {**told, "valid": None} if unknown else told
+def _judged(read: dict[str, t.Any], *, from_template: bool) -> dict[str, t.Any]:
+    """What is told of a file.
 
-
-def _judged(read: dict[str, t.Any], now: float) -> dict[str, t.Any]:
+    :arg from_template: a text in which no token is found may hold one nevertheless.
+    """
     file = {name: read.get(name) for name in _OF_FILE}
-    expires_at = file["expires_at"]
+    expires_at, now = file["expires_at"], time.time()
     file["expires_in"] = max(0, int(expires_at - now)) if expires_at else None
-    file["valid"] = bool(file["exists"] and file["fingerprint"] and (not expires_at or expires_at > now))
+    if from_template and file["exists"] and not (read.get("empty") or file["error"] or file["fingerprint"]):
+        file["valid"] = None
+    else:
+        file["valid"] = bool(file["exists"] and file["fingerprint"] and (not expires_at or expires_at > now))
     return file
 
 

@@ -122,7 +122,7 @@ def _present(module, spec, content, result):
     if changed and module.check_mode:
         _refuse_unwritable(dest, missing)
     elif changed:
-        _make_directories(spec["dest"], missing, spec)
+        _make_directories(missing, spec)
         _sweep(os.path.dirname(dest))
         backup = _back_up(dest) if spec["backup"] and found is not None and found.digest != wanted.digest else None
         try:
@@ -280,7 +280,7 @@ def _part(asked, current, default):
 # What is done
 
 
-def _make_directories(dest, paths, spec):
+def _make_directories(paths, spec):
     for path in paths:
         try:
             # mkdir's mode is cut by the umask, so it is narrow first, and then what was asked for.
@@ -288,7 +288,7 @@ def _make_directories(dest, paths, spec):
         except EnvironmentError as exc:
             if exc.errno != errno.EEXIST:
                 raise
-            _check_directory(dest, path)  # another run was faster
+            _check_directory(spec["dest"], path)  # another run was faster
         else:
             _set_mode(path, int(spec["directory_mode"], 8))
 

@@ -52,6 +52,9 @@ files:
     exists:
       description: Whether it is there, and a regular file.
       type: bool
+    empty:
+      description: Whether nothing is in it.
+      type: bool
     fingerprint:
       description: Fingerprint of the token in it.
       type: str

@@ -24,6 +24,7 @@ from .text import scrub
 __all__ = (
     "Grant",
     "build_request",
+    "check_address",
     "check_endpoint",
     "credentials",
     "grants",
@@ -613,9 +614,8 @@ def check_endpoint(vendor: Vendor, *, allow_http: bool) -> None:
     :raises OptionError: with the option to set.
     """
     url = vendor.token_endpoint
-    name = host(url)
     if vendor.issuer and not vendor.token_url:
-        url, name = vendor.issuer, host(vendor.issuer)
+        url = vendor.issuer
     elif not vendor.token_url:
         raise OptionError(f"{vendor.name}: there is no token endpoint. Set token_url or issuer.")
     if "://" not in url:
@@ -624,7 +624,15 @@ def check_endpoint(vendor: Vendor, *, allow_http: bool) -> None:
             f"{'https://<portal>.staffr.us' if vendor.name == 'tracktik' else 'https://api.example.com'}. "
             f"Set base_url, or the variable trackops_{vendor.name}_base_url."
         )
-    scheme = url.split("://", 1)[0].lower()
+    check_address(vendor, url, allow_http=allow_http)
+
+
+def check_address(vendor: Vendor, url: str, *, allow_http: bool) -> None:
+    """Refuse an address of the vendor that is malformed, or plain http to somewhere else.
+
+    :raises OptionError: with the option to set.
+    """
+    name, scheme = host(url), url.split("://", 1)[0].lower()
     if scheme not in ("https", "http") or not name or "@" in urlsplit(url).netloc or any(c.isspace() for c in url):
         raise OptionError(f"{vendor.name}: the token endpoint is not a usable http(s) address. Check base_url and token_url.")
     if scheme == "http" and not allow_http and not is_loopback(urlsplit(url).hostname or ""):

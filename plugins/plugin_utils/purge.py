@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import time
 import typing as t
 
@@ -15,7 +14,7 @@ from .entries import entry_from_dict
 from .errors import TokenError, VaultError, VendorError
 from .file_cache import FileStore
 from .model import Request
-from .oauth import check_endpoint, credentials, revocation_request
+from .oauth import check_address, credentials, revocation_request
 from .ports import Event, Ports
 from .vault_session import VaultSession, login_keys
 
@@ -89,10 +88,7 @@ def revoke_tokens(request: Request, store: FileStore, ports: Ports) -> list[str]
         return []
     given_back = []
     try:
-        check_endpoint(
-            dataclasses.replace(request.vendor, token_url=request.vendor.url(request.vendor.revocation_url), issuer=""),
-            allow_http=request.http.allow_http,
-        )
+        check_address(request.vendor, request.vendor.url(request.vendor.revocation_url), allow_http=request.http.allow_http)
         fields = credentials(request, VaultSession(request, store, ports).secret().data)
         for hint, value in (("refresh_token", token.refresh_token), ("access_token", token.access_token)):
             if value:

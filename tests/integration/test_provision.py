@@ -129,7 +129,8 @@ def test_tags(stage, ssh_hosts):
     stage.store("tracx", connect_token="not-this-one")
     run = stage.playbook(play(), "--tags", "tokens", inventory=ssh_hosts.inventory())
     assert run.rc == 2, run
-    assert "1 of 2 token files failed: " in run.output and "/tracx: tracx: the vendor refused" in run.output
+    dest = ssh_hosts.root("host1") / "etc" / "tracx"
+    assert f"1 of 2 token files failed: {dest}: tracx: the vendor refused" in run.output
     assert names(ssh_hosts) == {f"{host}/trackunit" for host in ssh_hosts.names}
 
 

@@ -416,7 +416,7 @@ def test_no_backup_is_left_of_a_file_that_is_still_there(host, dest):
 def test_a_directory_that_another_run_has_made_meanwhile(tmp_path):
     made = tmp_path / "made"
     made.mkdir(mode=0o750)
-    token_files._make_directories(str(made / "token"), [str(made)], {"directory_mode": "0711"})
+    token_files._make_directories([str(made)], {"dest": str(made / "token"), "directory_mode": "0711"})
     assert mode_of(made) == 0o750
 
 
