@@ -17,25 +17,26 @@ from __future__ import absolute_import, division, print_function
 
 __metaclass__ = type
 
+import binascii
 import contextlib
 import errno
 import grp
 import hashlib
 import os
 import pwd
+import re
 import stat
-import tempfile
 import time
 
 from ansible.module_utils.common.text.converters import to_bytes, to_native
+from ansible_collections.trackops.api_tokens.plugins.module_utils.safe_paths import FileError, become, enter, name_of, read_file, reason, refuse_large
 
 _TEMPORARY = ".ansible_trackops_"
 # Seconds after which a temporary file can belong to nobody but a run that was killed: writing one takes milliseconds.
 _FORGOTTEN = 600
-
-
-class FileError(Exception):
-    """Why a file was left as it was."""
+# Numbers of users and groups are below; the highest of 32 bits means "leave it" to chown.
+_NOBODY = 2**32 - 1
+_NOT_GIVEN = "may not be given to that owner or group"
 
 
 class _Found:
@@ -61,32 +62,36 @@ class _Wanted:
         return (found.digest, found.mode, found.uid, found.gid) == (self.digest, self.mode, self.uid, self.gid)
 
 
-def ensure(module, spec, content=None):
+class Earlier:
+    """What was done for the files before: in check mode, the directories that they would have; and where they are."""
+
+    def __init__(self):
+        self.directories = set()
+        self.places = set()
+
+
+def ensure(module, spec, content=None, earlier=None):
     """Make the file that *spec* describes be what it says. Never raises; the result's C(error) says what went wrong.
+
+    The working directory is another one afterwards.
 
     :arg module: an AnsibleModule; its check mode and diff mode are honoured.
     :arg spec: one item of the module's O(files).
     :arg content: bytes, not empty, for ``state: present``.
+    :arg earlier: one for all files of a run.
     """
     result = {key: spec[key] for key in ("dest", "state", "vendor", "path", "fingerprint", "expires_at")}
     result.update(changed=False, error=None, backup_file=None, owner=None, group=None, mode=None)
+    earlier = earlier or Earlier()
     try:
         with _failures_raised(module):
             if spec["state"] == "absent":
-                _absent(module, spec, result)
+                _absent(module, spec, result, earlier)
             else:
-                _present(module, spec, content, result)
-    except FileError as exc:
-        result["error"] = str(exc)
-    except EnvironmentError as exc:
-        result["error"] = "%s: %s" % (spec["dest"], _reason(exc))
+                _present(module, spec, content, result, earlier)
+    except Exception as exc:  # noqa: BLE001 - whatever it is, the other files are still to be written
+        result["error"] = "%s: %s" % (spec["dest"], reason(exc))
     return result
-
-
-def _reason(exc):
-    if exc.errno in (errno.EACCES, errno.EPERM):
-        return "%s; run the task with become, or as a user who may" % exc.strerror
-    return exc.strerror or type(exc).__name__
 
 
 def content_fingerprint(digest):
@@ -108,126 +113,81 @@ def _failures_raised(module):
         module.fail_json = ends_the_process
 
 
-def _present(module, spec, content, result):
-    if not content:
-        raise FileError("%s: nothing to write; a token file is never emptied" % spec["dest"])
+def _present(module, spec, content, result, earlier):
     dest = spec["dest"]
-    missing = _missing_parents(dest)
-    if missing and not spec["create_directory"]:
-        raise FileError("%s: the directory %s does not exist; set create_directory, or make it first" % (dest, os.path.dirname(dest)))
+    if not content:
+        raise FileError("nothing to write; a token file is never emptied")
+    refuse_large(content)
+    missing = _enter(module, dest, earlier)
+    if missing and not spec["create_directory"] and os.path.dirname(dest) not in earlier.directories:
+        raise FileError("the directory %s does not exist; set create_directory, or make it first" % os.path.dirname(dest))
     found = None if missing else _look(dest)
     wanted = _wanted(spec, content, tolerant=module.check_mode)
     context = _context(module, spec, exists=found is not None)
     changed = found is None or not wanted.is_met_by(found) or context.differs
     if changed and module.check_mode:
-        _refuse_unwritable(dest, missing)
+        _foresee(found, wanted)
+        earlier.directories.update(_innermost(dest, depth) for depth in range(len(missing)))
     elif changed:
-        _make_directories(missing, spec)
-        _sweep(os.path.dirname(dest))
-        backup = _back_up(dest) if spec["backup"] and found is not None and found.digest != wanted.digest else None
-        try:
+        _make_directories(module, spec, missing)
+        with _backed_up(spec, result, needed=found is not None and found.digest != wanted.digest):
             _replace(module, dest, content, wanted, context.wanted)
-        except BaseException:
-            if backup:  # of what is still there
-                os.unlink(to_bytes(backup))
-            raise
-        result["backup_file"] = backup
     result.update(_permissions(wanted, spec), changed=changed)
-    result["changed"] = module.set_attributes_if_different(dest, spec["attributes"], changed)
-    if result["changed"]:
+    if changed:
         result["diff"] = _diff(spec, found, wanted)
 
 
-def _absent(module, spec, result):
+def _absent(module, spec, result, earlier):
     dest = spec["dest"]
-    found = None if _missing_parents(dest) else _look(dest)
+    found = None if _enter(module, dest, earlier) else _look(dest)
     if found is None:
         return
     if module.check_mode:
-        _refuse_unwritable(dest, [])
+        _foresee(found, None)
     else:
-        if spec["backup"]:
-            result["backup_file"] = _back_up(dest)
-        os.unlink(to_bytes(dest))
+        with _backed_up(spec, result, needed=True):
+            os.unlink(to_bytes(os.path.basename(dest)))
     result.update(changed=True, diff=_diff(spec, found, None))
 
 
-# What is there
-
-
-def _missing_parents(dest):
-    """The directories above *dest* that are not there, the outermost first. Refuses a path that others can bend."""
-    missing = []
-    path = ""
-    for name in os.path.dirname(dest).strip("/").split("/"):
-        path = path + "/" + name
-        if missing or not _is_there(path):
-            missing.append(path)
-        else:
-            _check_directory(dest, path)
+def _enter(module, dest, earlier):
+    missing = enter(dest)
+    here = os.stat(".")
+    place = (here.st_dev, here.st_ino, tuple(missing), os.path.basename(dest))
+    if place in earlier.places:
+        raise FileError("is the file of another token of this task, by another path")
+    earlier.places.add(place)
+    if not missing and not module.check_mode:
+        _sweep()
     return missing
 
 
-def _is_there(path):
-    """Unlike os.path.lexists, which takes what may not be seen for missing."""
-    try:
-        os.lstat(to_bytes(path))
-    except EnvironmentError as exc:
-        if exc.errno == errno.ENOENT:
-            return False
-        raise
-    return True
+def _innermost(dest, depth):
+    """The directory of *dest* for 0, the one that it is in for 1, and so on."""
+    return os.path.dirname(dest).rsplit("/", depth)[0]
 
 
-def _check_directory(dest, path):
-    here = os.lstat(to_bytes(path))
-    # As Linux does with fs.protected_symlinks: links of root and our own are part of the system, a stranger's are a trap.
-    if stat.S_ISLNK(here.st_mode) and here.st_uid not in (0, os.geteuid()):
-        raise FileError("%s: %s is a symlink that belongs to another user; it is not followed" % (dest, path))
-    status = os.stat(to_bytes(path))
-    if not stat.S_ISDIR(status.st_mode):
-        raise FileError("%s: %s is not a directory" % (dest, path))
-    if status.st_mode & stat.S_IWOTH and not status.st_mode & stat.S_ISVTX:
-        raise FileError("%s: everyone may replace files in %s; take the write permission of others from it" % (dest, path))
+# What is there, in the working directory
 
 
 def _look(dest):
     """What is at *dest*, or None. Anything but a regular file is refused."""
-    try:
-        _refuse_other_than_file(dest, os.lstat(to_bytes(dest)))
-        # Between the two calls a link or a FIFO may have taken the place: not followed, and not waited for.
-        handle = os.open(to_bytes(dest), os.O_RDONLY | os.O_NONBLOCK | getattr(os, "O_NOFOLLOW", 0))
-    except EnvironmentError as exc:
-        if exc.errno == errno.ENOENT:
-            return None
-        raise
-    with os.fdopen(handle, "rb") as stream:
-        status = os.fstat(stream.fileno())
-        _refuse_other_than_file(dest, status)
-        return _Found(status, _digest_of(stream))
+    read = read_file(os.path.basename(dest))
+    return None if read is None else _Found(read[1], _digest(read[0]))
 
 
-def _refuse_other_than_file(dest, status):
-    if stat.S_ISLNK(status.st_mode):
-        raise FileError("%s: is a symlink; it is not followed. Remove it, or give the path of the file itself" % dest)
-    if stat.S_ISDIR(status.st_mode):
-        raise FileError("%s: is a directory; give the path of a file" % dest)
-    if not stat.S_ISREG(status.st_mode):
-        raise FileError("%s: is not a regular file" % dest)
+def _digest(content):
+    return hashlib.sha256(content).hexdigest()
 
 
-def _digest_of(stream):
-    sha256 = hashlib.sha256()
-    for chunk in iter(lambda: stream.read(65536), b""):
-        sha256.update(chunk)
-    return sha256.hexdigest()
-
-
-def _refuse_unwritable(dest, missing):
+def _foresee(found, wanted):
     """Check mode has to foresee what a real run would hear from the system."""
-    directory = os.path.dirname(missing[0] if missing else dest)
-    if not os.access(to_bytes(directory), os.W_OK | os.X_OK):
-        raise FileError("%s: %s may not be written to; run the task with become, or as a user who may" % (dest, directory))
+    directory, me = os.stat("."), os.geteuid()
+    kept_by_sticky_bit = found is not None and directory.st_mode & stat.S_ISVTX and me not in (0, directory.st_uid, found.uid)
+    if not os.access(".", os.W_OK | os.X_OK) or kept_by_sticky_bit:
+        raise FileError("%s may not be written to%s" % (os.getcwd(), become()))
+    if wanted is not None and me != 0 and (wanted.uid not in (-1, me) or wanted.gid not in [-1, os.getegid()] + os.getgroups()):
+        raise FileError(_NOT_GIVEN + become())
 
 
 # What is wanted
@@ -240,7 +200,7 @@ def _wanted(spec, content, tolerant):
     """
     uid = _id_of(spec["owner"], "owner", lambda name: pwd.getpwnam(name).pw_uid, os.geteuid(), tolerant)
     gid = _id_of(spec["group"], "group", lambda name: grp.getgrnam(name).gr_gid, os.getegid(), tolerant)
-    return _Wanted(uid, gid, int(spec["mode"], 8), hashlib.sha256(content).hexdigest())
+    return _Wanted(uid, gid, int(spec["mode"], 8), _digest(content))
 
 
 def _id_of(name, kind, look_up, default, tolerant):
@@ -249,9 +209,10 @@ def _id_of(name, kind, look_up, default, tolerant):
     try:
         return look_up(name)
     except KeyError:
-        if name.isdigit():
-            return int(name)
-        if tolerant:
+        if re.match(r"[0-9]+\Z", name):
+            if int(name) < _NOBODY:
+                return int(name)
+        elif tolerant:
             return -1
     raise FileError("the %s %s does not exist on this host" % (kind, name))
 
@@ -267,7 +228,7 @@ def _context(module, spec, exists):
     if not module.selinux_enabled():
         return _Context(None, False)
     default = module.selinux_default_context(spec["dest"])
-    current = module.selinux_context(spec["dest"]) if exists else default
+    current = module.selinux_context(os.path.basename(spec["dest"])) if exists else default
     asked = [spec[key] for key in ("seuser", "serole", "setype", "selevel")]
     wanted = [_part(*parts) for parts in zip(asked, current, default)]
     return _Context(wanted, exists and wanted != list(current))
@@ -277,81 +238,107 @@ def _part(asked, current, default):
     return default if asked == "_default" else current if asked is None else asked
 
 
-# What is done
+# What is done, in the working directory
 
 
-def _make_directories(paths, spec):
-    for path in paths:
-        try:
-            # mkdir's mode is cut by the umask, so it is narrow first, and then what was asked for.
-            os.mkdir(to_bytes(path), 0o700)
-        except EnvironmentError as exc:
-            if exc.errno != errno.EEXIST:
-                raise
-            _check_directory(spec["dest"], path)  # another run was faster
-        else:
-            _set_mode(path, int(spec["directory_mode"], 8))
+def _make_directories(module, spec, missing):
+    """Make the directories that are *missing*, and go there."""
+    while missing:
+        _make_directory(module, spec, missing)
+        # All the way again, with its checks: others may be at work above.
+        left = enter(spec["dest"])
+        if len(left) >= len(missing):
+            raise FileError("a directory above it is removed while it is made")
+        missing = left
 
 
-def _set_mode(directory, mode):
-    """Whoever may write above it may have put a link in its place since."""
-    handle = os.open(to_bytes(directory), os.O_RDONLY | getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_NOFOLLOW", 0))
+def _make_directory(module, spec, missing):
+    path = _innermost(spec["dest"], len(missing) - 1)
+    umask = os.umask(0)
     try:
-        os.fchmod(handle, mode)
+        os.mkdir(to_bytes(missing[0]), int(spec["directory_mode"], 8))
+    except EnvironmentError as exc:
+        if exc.errno != errno.EEXIST:  # another run was faster
+            raise
+    else:
+        if module.selinux_enabled():
+            module.set_context_if_different(missing[0], module.selinux_default_context(path, stat.S_IFDIR), False)
     finally:
-        os.close(handle)
+        os.umask(umask)
 
 
-def _sweep(directory):
-    """Remove what a run that was killed has left there: it may hold a token."""
-    for name in os.listdir(to_bytes(directory)):
+def _sweep():
+    """Remove what a run that was killed has left here: it may hold a token."""
+    try:
+        names = os.listdir(b".")
+    except EnvironmentError:
+        return  # who may not look may write nevertheless
+    for name in names:
         if name.startswith(to_bytes(_TEMPORARY)):
             try:
-                _remove_forgotten(os.path.join(to_bytes(directory), name))
+                _remove_forgotten(name)
             except EnvironmentError:
                 pass  # another run was faster, or may and this one may not
 
 
-def _remove_forgotten(path):
-    status = os.lstat(path)
+def _remove_forgotten(name):
+    status = os.lstat(name)
     if stat.S_ISREG(status.st_mode) and time.time() - status.st_mtime > _FORGOTTEN:
-        os.unlink(path)
+        os.unlink(name)
 
 
 def _replace(module, dest, content, wanted, context):
     """Put a new file with *content* in the place of *dest*, in one step."""
-    handle, name = tempfile.mkstemp(prefix=_TEMPORARY, dir=os.path.dirname(dest))
+    # Not tempfile's: that one makes an absolute path of the working directory, which leads to wherever it leads by then.
+    name = _TEMPORARY + to_native(binascii.hexlify(os.urandom(8)))
+    handle = _create(name)
     try:
         with os.fdopen(handle, "wb") as stream:
             stream.write(content)
             stream.flush()
-            _give_to(stream.fileno(), dest, wanted)
+            _give_to(stream.fileno(), wanted)
             os.fchmod(stream.fileno(), wanted.mode)
             os.fsync(stream.fileno())
         if context is not None:
             module.set_context_if_different(name, context, False)
-        os.rename(to_bytes(name), to_bytes(dest))
+        os.rename(to_bytes(name), to_bytes(os.path.basename(dest)))
     except BaseException:
         os.unlink(to_bytes(name))
         raise
 
 
-def _give_to(handle, dest, wanted):
+def _create(name):
+    """A descriptor of a new file, open to nobody else."""
+    return os.open(to_bytes(name), os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+
+
+def _give_to(handle, wanted):
     try:
         os.fchown(handle, wanted.uid, wanted.gid)
     except EnvironmentError as exc:
         if exc.errno != errno.EPERM:
             raise
-        raise FileError("%s: may not be given to that owner or group; run the task with become" % dest)
+        raise FileError(_NOT_GIVEN + become())
 
 
-def _back_up(dest):
-    """Keep what is in the file under another name, for the user of the task alone. Returns that name."""
-    name = "%s.%s.%s~" % (dest, os.getpid(), time.strftime("%Y-%m-%d@%H:%M:%S"))
-    handle = os.open(to_bytes(name), os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(handle, "wb") as copy, open(to_bytes(dest), "rb") as original:
-        copy.write(original.read())
-    return name
+@contextlib.contextmanager
+def _backed_up(spec, result, needed):
+    """Keep what is in the file under another name, for the user of the task alone, unless what is done then fails."""
+    read = read_file(os.path.basename(spec["dest"])) if spec["backup"] and needed else None
+    if read is None:
+        yield
+        return
+    kept = "%s.%s.%s~" % (spec["dest"], os.getpid(), time.strftime("%Y-%m-%d@%H:%M:%S"))
+    name = os.path.basename(kept)
+    handle = _create(name)
+    try:
+        with os.fdopen(handle, "wb") as copy:
+            copy.write(read[0])
+        yield
+    except BaseException:
+        os.unlink(to_bytes(name))
+        raise
+    result["backup_file"] = kept
 
 
 # What is told
@@ -359,17 +346,10 @@ def _back_up(dest):
 
 def _permissions(wanted, spec):
     return dict(
-        owner=spec["owner"] if wanted.uid < 0 else _name_of(wanted.uid, lambda uid: pwd.getpwuid(uid).pw_name),
-        group=spec["group"] if wanted.gid < 0 else _name_of(wanted.gid, lambda gid: grp.getgrgid(gid).gr_name),
+        owner=spec["owner"] if wanted.uid < 0 else name_of(wanted.uid, pwd.getpwuid),
+        group=spec["group"] if wanted.gid < 0 else name_of(wanted.gid, grp.getgrgid),
         mode="%04o" % wanted.mode,
     )
-
-
-def _name_of(number, look_up):
-    try:
-        return look_up(number)
-    except KeyError:
-        return str(number)
 
 
 def _diff(spec, found, wanted):

@@ -183,10 +183,6 @@ options:
   selevel:
     description: Level part of the SELinux context. V(_default) is what the policy says.
     type: str
-  attributes:
-    description: File system attributes, as for C(chattr).
-    type: str
-    aliases: [attr]
 attributes:
   action:
     support: full

@@ -50,7 +50,7 @@ files:
       description: The file.
       type: str
     exists:
-      description: Whether it is there, and a regular file.
+      description: Whether it is there.
       type: bool
     empty:
       description: Whether nothing is in it.
@@ -80,15 +80,14 @@ import errno
 import grp
 import hashlib
 import json
-import os
 import pwd
 import re
 import stat
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.common.text.converters import to_bytes
+from ansible_collections.trackops.api_tokens.plugins.module_utils.safe_paths import name_of, read_file, reason
 
-_LARGEST = 1 << 20
+_LATEST = 1 << 40  # seconds, far beyond any token's end
 
 
 def token_in(text):
@@ -96,14 +95,12 @@ def token_in(text):
     try:
         data = json.loads(text)
         if isinstance(data, dict) and data.get("access_token"):
-            expires_at = data.get("expires_at")
-            known = isinstance(expires_at, (int, float)) and not isinstance(expires_at, bool)
-            return "%s" % data["access_token"], int(expires_at) if known else None
+            return "%s" % data["access_token"], whole_seconds(data.get("expires_at"))
     except ValueError:
         pass
     named = re.search(r'''^\w+_TOKEN=(?:'([^'\n]*)'|"((?:[^"\\\n]|\\.)*)"|([^'"\s]+))$''', text, re.MULTILINE)
     if named:
-        expires = re.search(r"^\w+_EXPIRES_AT=(\d+)$", text, re.MULTILINE)
+        expires = re.search(r"^\w+_EXPIRES_AT=(\d{1,12})$", text, re.MULTILINE)
         plain, escaped, bare = named.groups()
         value = plain or bare or re.sub(r"\\(.)", r"\1", escaped or "")
         return value, int(expires.group(1)) if expires else None
@@ -124,40 +121,38 @@ def jwt_expiry(token):
         exp = json.loads(payload.decode("utf-8")).get("exp")
     except (ValueError, TypeError, AttributeError):
         return None
-    return int(exp) if isinstance(exp, (int, float)) else None
+    return whole_seconds(exp)
 
 
-def name_of(lookup, number):
-    """The name of a user or group, or its number where it has none."""
-    try:
-        return lookup(number)[0]
-    except KeyError:
-        return str(number)
+def whole_seconds(value):
+    """*value* as an int, or None where it is not a moment: whoever owns the file may have written anything."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < _LATEST:
+        return None
+    return int(value)
 
 
 def look(path):
     """What is known of the file; a symlink is not followed."""
     try:
-        about = os.lstat(to_bytes(path))
-    except OSError as exc:
-        if exc.errno in (errno.ENOENT, errno.ENOTDIR):
+        read = read_file(path)
+    except EnvironmentError as exc:
+        if exc.errno == errno.ENOTDIR:
             return dict(exists=False)
         raise
-    if not stat.S_ISREG(about.st_mode):
+    if read is None:
         return dict(exists=False)
+    content, about = read
     found = dict(
         exists=True,
-        empty=about.st_size == 0,
+        empty=not content,
         mode="%04o" % stat.S_IMODE(about.st_mode),
-        owner=name_of(pwd.getpwuid, about.st_uid),
-        group=name_of(grp.getgrgid, about.st_gid),
+        owner=name_of(about.st_uid, pwd.getpwuid),
+        group=name_of(about.st_gid, grp.getgrgid),
     )
-    if about.st_size <= _LARGEST:
-        with open(to_bytes(path), "rb") as stream:
-            token, expires_at = token_in(stream.read().decode("utf-8", "replace"))
-        if token:
-            found["fingerprint"] = "sha256:" + hashlib.sha256(token.encode("utf-8")).hexdigest()[:16]
-            found["expires_at"] = expires_at or jwt_expiry(token)
+    token, expires_at = token_in(content.decode("utf-8", "replace"))
+    if token:
+        found["fingerprint"] = "sha256:" + hashlib.sha256(token.encode("utf-8")).hexdigest()[:16]
+        found["expires_at"] = expires_at or jwt_expiry(token)
     return found
 
 
@@ -169,8 +164,8 @@ def main():
     for path in module.params["paths"]:
         try:
             found = look(path)
-        except (IOError, OSError) as exc:
-            found = dict(exists=True, error=exc.strerror)
+        except Exception as exc:  # noqa: BLE001 - whoever owns the file may have written anything; the others are still to be looked at
+            found = dict(exists=True, error=reason(exc))
         files.append(dict(found, path=path))
     module.exit_json(changed=False, files=files)
 

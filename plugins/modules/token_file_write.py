@@ -79,9 +79,6 @@ options:
       selevel:
         description: Level part of the SELinux context.
         type: str
-      attributes:
-        description: File system attributes, as for C(chattr).
-        type: str
   contents:
     description:
       - What goes into each file that is to be there, by its O(files[].dest), as V(base64:) and the content in base64.
@@ -158,7 +155,7 @@ files:
 import base64
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.trackops.api_tokens.plugins.module_utils.token_files import ensure
+from ansible_collections.trackops.api_tokens.plugins.module_utils.token_files import Earlier, ensure
 
 _PREFIX = "base64:"
 
@@ -193,7 +190,6 @@ def main():
                     serole=dict(type="str"),
                     setype=dict(type="str"),
                     selevel=dict(type="str"),
-                    attributes=dict(type="str"),
                 ),
             ),
             contents=dict(type="dict", default={}, no_log=True),
@@ -201,7 +197,8 @@ def main():
         supports_check_mode=True,
     )
     contents = module.params["contents"]
-    files = [ensure(module, spec, _decoded(contents.get(spec["dest"]))) for spec in module.params["files"]]
+    earlier = Earlier()
+    files = [ensure(module, spec, _decoded(contents.get(spec["dest"])), earlier) for spec in module.params["files"]]
     diff = [entry.pop("diff") for entry in files if "diff" in entry]
     failed = [entry for entry in files if entry["error"]]
     result = dict(changed=any(entry["changed"] for entry in files), files=files)

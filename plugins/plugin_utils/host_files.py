@@ -13,6 +13,7 @@ import typing as t
 from dataclasses import dataclass
 
 from .errors import OptionError
+from .text import one_line
 
 __all__ = ("DIRECTORY", "FILE_OPTIONS", "HostFile", "contents_argument", "default_dest", "files_argument", "parse_mode", "plan", "split_items")
 
@@ -40,12 +41,11 @@ FILE_OPTIONS: t.Mapping[str, t.Mapping[str, t.Any]] = {
     "serole": {"type": "str"},
     "setype": {"type": "str"},
     "selevel": {"type": "str"},
-    "attributes": {"type": "str", "aliases": ["attr"]},
 }
 # These say which one it is: of no use to several.
 _OF_ONE = ("dest", "path")
 _SENT = ("dest", "state", "owner", "group", "mode", "create_directory", "directory_mode", "backup")
-_SENT_AS_THEY_ARE = ("seuser", "serole", "setype", "selevel", "attributes")
+_CONTEXT = ("seuser", "serole", "setype", "selevel")
 
 _OTHERS = 0o007
 _CLAUSE = re.compile(r"(?P<who>[ugo]+|a)=(?P<what>[rwx]*)\Z")
@@ -70,7 +70,7 @@ class HostFile:
     backup: bool
     vendor: str | None
     path: str | None
-    labels: t.Mapping[str, str | None]  # SELinux context and attributes
+    context: t.Mapping[str, str | None]  # of SELinux
 
     @property
     def wants_token(self) -> bool:
@@ -95,9 +95,8 @@ def split_items(args: Arguments) -> list[tuple[dict[str, t.Any], dict[str, t.Any
 
 
 def _split(options: Arguments) -> tuple[dict[str, t.Any], dict[str, t.Any]]:
-    names = {*FILE_OPTIONS, "attr"}
-    mine = {key: value for key, value in options.items() if key in names}
-    return mine, {key: value for key, value in options.items() if key not in names}
+    mine = {key: value for key, value in options.items() if key in FILE_OPTIONS}
+    return mine, {key: value for key, value in options.items() if key not in FILE_OPTIONS}
 
 
 def plan(items: t.Iterable[tuple[Arguments, Arguments]]) -> list[HostFile]:
@@ -136,7 +135,7 @@ def _host_file(options: Arguments, token_options: Arguments) -> HostFile:
         backup=options["backup"],
         vendor=token_options.get("vendor"),
         path=token_options.get("path"),
-        labels={key: options[key] for key in _SENT_AS_THEY_ARE},
+        context={key: options[key] for key in _CONTEXT},
     )
 
 
@@ -146,7 +145,9 @@ def _dest(options: Arguments, token_options: Arguments) -> str:
         raise OptionError(f"{dest}: dest must be an absolute path")
     if dest.endswith("/"):
         raise OptionError(f"{dest}: dest must be the path of a file, not of a directory")
-    return posixpath.normpath(dest)
+    if any(ord(character) < 32 for character in dest):
+        raise OptionError(f"{one_line(dest)}: dest holds control characters")
+    return posixpath.normpath("/" + dest.lstrip("/"))  # POSIX leaves open what a second slash at the beginning means
 
 
 def _create_directory(asked: bool | None, dest: str) -> bool:
@@ -157,7 +158,7 @@ def default_dest(directory: str | None, vendor: str | None, path: str | None) ->
     """C(<directory>/<vendor>), and where the Vault path is not just the vendor's name, C(<directory>/<vendor>-<path>)."""
     if not vendor:
         raise OptionError("dest is missing; give it, or a vendor")
-    slug = re.sub(r"[^A-Za-z0-9_.]+", "-", path or "").strip("-.")
+    slug = re.sub(r"[^A-Za-z0-9_.]+", "-", str(path or "")).strip("-.")
     name = vendor if not slug or slug == vendor else f"{vendor}-{slug}"
     return posixpath.join(directory or DIRECTORY, name)
 
@@ -211,7 +212,7 @@ def files_argument(file: HostFile, *, path: str | None = None, fingerprint: str 
     """*file* as an item of O(files) of the module that writes it, with what is known of its token."""
     about = {"vendor": file.vendor, "path": path or file.path, "fingerprint": fingerprint}
     options = {key: getattr(file, key) for key in _SENT}
-    return {**options, **file.labels, **about, "expires_at": None if expires_at is None else int(expires_at)}
+    return {**options, **file.context, **about, "expires_at": None if expires_at is None else int(expires_at)}
 
 
 def contents_argument(text: str) -> str:
@@ -219,5 +220,10 @@ def contents_argument(text: str) -> str:
 
     In base64, because Ansible hides values by looking for them in what it prints, where a line end would be an escape and the
     value be missed; with a prefix, so that no short content is found in the middle of something else.
+
+    :raises OptionError: it cannot be encoded.
     """
-    return "base64:" + base64.b64encode(text.encode("utf-8")).decode("ascii")
+    try:
+        return "base64:" + base64.b64encode(text.encode("utf-8")).decode("ascii")
+    except UnicodeError:
+        raise OptionError("what is to be written holds characters that no text can hold") from None

@@ -1,7 +1,8 @@
 # Copyright (c) 2026, TrackOps founders
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Target hosts' Pythons: interpreters old and new, each with the module library of an ansible-core that still supports it.
+"""Target hosts' Pythons: interpreters old and new, each with the module library of an ansible-core that still supports it, and a
+module in a process of its own on one of them.
 
 The module library of the installed ansible-core is for current Pythons. For older ones the last ansible-core that supports them on
 targets is fetched once with pip and kept in the developer's cache folder.
@@ -9,21 +10,68 @@ targets is fetched once with pip and kept in the developer's cache folder.
 
 from __future__ import annotations
 
+import dataclasses
 import importlib.util
+import json
 import os
 import pathlib
 import shutil
 import subprocess
 import sys
+import typing as t
 import zipfile
 
 from .places import ROOT, cache_home, locked
 from .processes import Unavailable
 
-__all__ = ("OLDEST_CORE", "find_interpreter", "installed_library", "oldest_library", "target_tree")
+__all__ = ("OLDEST_CORE", "PYTHONS", "Answer", "Target", "find_interpreter")
+
+# The oldest that a host may have, and the one that runs the tests.
+PYTHONS = ("2.7", "3.6", "this")
 
 # The last that supports Python 2.7 and 3.6 on targets.
 OLDEST_CORE = "2.16.14"
+
+
+# What AnsiballZ does: the arguments are set, and the module's main() is called. Syslog is listened to.
+_RUNNER = """
+import importlib, io, json, os, sys
+import ansible.module_utils.basic as basic
+basic._ANSIBLE_ARGS = json.dumps(dict(ANSIBLE_MODULE_ARGS=json.loads(os.environ["ARGS"]))).encode("utf-8")
+basic._ANSIBLE_PROFILE = "legacy"
+basic.has_journal = False
+class Syslog(object):
+    LOG_INFO = LOG_USER = 0
+    openlog = staticmethod(lambda *args: None)
+    syslog = staticmethod(lambda level, text: sys.stderr.write("syslog: %s\\n" % text))
+basic.syslog = Syslog
+os.umask(int(os.environ["UMASK"], 8))
+importlib.import_module("ansible_collections.trackops.api_tokens.plugins.modules." + sys.argv[1]).main()
+"""
+
+
+@dataclasses.dataclass(frozen=True)
+class Answer:
+    result: dict[str, t.Any]
+    everything: str  # that was printed and logged
+
+
+class Target:
+    """A host with this Python: *python* is one of ``PYTHONS``. ``Unavailable`` where this machine has none."""
+
+    def __init__(self, python: str, folder: pathlib.Path) -> None:
+        this = python == "this"
+        self.python = sys.executable if this else find_interpreter(python)
+        self.tree = _tree(folder, _installed_library() if this else _oldest_library())
+
+    def run(
+        self, module: str, arguments: dict[str, t.Any], *, umask: str = "022", locale: str = "C.UTF-8", preexec: t.Callable[[], None] | None = None
+    ) -> Answer:
+        env = {"PYTHONPATH": str(self.tree), "ARGS": json.dumps(arguments), "UMASK": umask, "LC_ALL": locale, "PATH": os.environ["PATH"]}
+        done = subprocess.run([self.python, "-c", _RUNNER, module], env=env, capture_output=True, text=True, check=False, preexec_fn=preexec)
+        if not done.stdout.strip():
+            raise AssertionError(done.stderr)
+        return Answer(json.loads(done.stdout), done.stdout + done.stderr)
 
 
 def find_interpreter(version: str) -> str:
@@ -46,7 +94,7 @@ def _works(program: str) -> bool:
     return subprocess.run([program, "-c", ""], capture_output=True, check=False).returncode == 0
 
 
-def installed_library() -> pathlib.Path:
+def _installed_library() -> pathlib.Path:
     """``ansible/module_utils`` of the ansible-core that runs the tests."""
     spec = importlib.util.find_spec("ansible")
     if spec is None or spec.origin is None:
@@ -54,7 +102,7 @@ def installed_library() -> pathlib.Path:
     return pathlib.Path(spec.origin).parent / "module_utils"
 
 
-def oldest_library() -> pathlib.Path:
+def _oldest_library() -> pathlib.Path:
     """``ansible/module_utils`` of the oldest ansible-core that we support."""
     folder = cache_home() / f"ansible-core-{OLDEST_CORE}"
     with locked(folder.name):
@@ -75,7 +123,7 @@ def _fetch(folder: pathlib.Path) -> None:
     shutil.rmtree(download)
 
 
-def target_tree(folder: pathlib.Path, library: pathlib.Path) -> pathlib.Path:
+def _tree(folder: pathlib.Path, library: pathlib.Path) -> pathlib.Path:
     """Lay out *folder* as ansible-core lays out what it ships to a host, for PYTHONPATH; returns it."""
     collection = folder / "ansible_collections" / "trackops" / "api_tokens"
     plugins = collection / "plugins"

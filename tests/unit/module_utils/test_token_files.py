@@ -11,81 +11,53 @@ from __future__ import annotations
 import base64
 import ctypes
 import dataclasses
+import itertools
 import json
 import os
 import pathlib
 import resource
 import stat
-import subprocess
 import sys
+import tempfile
 import types
 import typing as t
 
 import pytest
-from ansible_collections.trackops.api_tokens.plugins.module_utils import token_files
+from ansible_collections.trackops.api_tokens.plugins.module_utils import safe_paths, token_files
 from support.processes import Unavailable
-from support.targets import find_interpreter, installed_library, oldest_library, target_tree
+from support.targets import PYTHONS, Answer, Target
 
 SECRET = "eyJhbGciOi.S3cr3t+/=.c29tZXRoaW5n"
 OTHER = "another-token-4711"
 ROOT = os.geteuid() == 0
 needs_root = pytest.mark.skipif(not ROOT or sys.platform != "linux", reason="needs root, to give files to others")
 
-# What AnsiballZ does: the arguments are set, and the module's main() is called. Syslog is listened to.
-RUNNER = """
-import io, json, os, sys
-import ansible.module_utils.basic as basic
-basic._ANSIBLE_ARGS = json.dumps(dict(ANSIBLE_MODULE_ARGS=json.loads(os.environ["ARGS"]))).encode("utf-8")
-basic._ANSIBLE_PROFILE = "legacy"
-basic.has_journal = False
-class Syslog(object):
-    LOG_INFO = LOG_USER = 0
-    openlog = staticmethod(lambda *args: None)
-    syslog = staticmethod(lambda level, text: sys.stderr.write("syslog: %s\\n" % text))
-basic.syslog = Syslog
-os.umask(int(os.environ["UMASK"], 8))
-from ansible_collections.trackops.api_tokens.plugins.modules import token_file_write
-token_file_write.main()
-"""
-
 
 @dataclasses.dataclass(frozen=True)
-class Answer:
-    result: dict[str, t.Any]
-    everything: str
-
+class Written(Answer):
     @property
     def one(self) -> dict[str, t.Any]:
-        return self.result["files"][0]
+        return t.cast("dict[str, t.Any]", self.result["files"][0])
 
 
-class Host:
-    def __init__(self, python: str, tree: pathlib.Path) -> None:
-        self.python = python
-        self.tree = tree
-
-    def write(self, *files: dict[str, t.Any], umask: str = "022", check: bool = False, preexec: t.Callable[[], None] | None = None) -> Answer:
+class Host(Target):
+    def write(self, *files: dict[str, t.Any], check: bool = False, **how: t.Any) -> Written:
         specs = [{key: value for key, value in file.items() if key != "text"} for file in files]
         contents = {file["dest"]: encoded(file["text"]) for file in files if "text" in file}
-        args = {"files": specs, "contents": contents, "_ansible_check_mode": check, "_ansible_diff": True, "_ansible_verbosity": 5}
-        env = {"PYTHONPATH": str(self.tree), "ARGS": json.dumps(args), "UMASK": umask, "LC_ALL": "C.UTF-8", "PATH": os.environ["PATH"]}
-        done = subprocess.run([self.python, "-c", RUNNER], env=env, capture_output=True, text=True, check=False, preexec_fn=preexec)
-        assert done.stdout.strip(), done.stderr
-        return Answer(json.loads(done.stdout), done.stdout + done.stderr)
+        arguments = {"files": specs, "contents": contents, "_ansible_check_mode": check, "_ansible_diff": True, "_ansible_verbosity": 5}
+        return Written(**vars(self.run("token_file_write", arguments, **how)))
 
 
 def encoded(text: str) -> str:
     return "base64:" + base64.b64encode(text.encode()).decode()
 
 
-@pytest.fixture(scope="module", params=["2.7", "3.6", "this"])
+@pytest.fixture(scope="module", params=PYTHONS)
 def host(request, tmp_path_factory) -> Host:
     try:
-        python = sys.executable if request.param == "this" else find_interpreter(request.param)
-        library = installed_library() if request.param == "this" else oldest_library()
+        return Host(request.param, tmp_path_factory.mktemp("target"))
     except Unavailable as exc:
         pytest.skip(str(exc))  # in CI too: no registry has such old Pythons
-    return Host(python, target_tree(tmp_path_factory.mktemp("target"), library))
 
 
 @pytest.fixture
@@ -265,8 +237,21 @@ def test_a_strangers_symlink_in_the_path_is_not_followed(host, tmp_path):
     assert host.write(present(link / "token")).result["changed"]
     os.lchown(link, 12345, 12345)
     answer = host.write(present(link / "token", OTHER))
-    assert answer.result["msg"] == f"{link / 'token'}: {link} is a symlink that belongs to another user; it is not followed"
+    assert answer.result["msg"] == (
+        f"{link / 'token'}: {link} is a symlink that belongs to another user, or can be replaced by one; it is not followed"
+    )
     assert (tmp_path / "real" / "token").read_text() == SECRET
+
+
+@needs_root
+def test_a_symlink_of_root_that_a_stranger_can_exchange_is_not_followed(host, tmp_path):
+    (tmp_path / "real").mkdir()
+    home = tmp_path / "home"
+    home.mkdir()
+    (home / "link").symlink_to("../real")
+    os.chown(home, 12345, 12345)
+    assert "can be replaced by one; it is not followed" in host.write(present(home / "link" / "token")).result["msg"]
+    assert list((tmp_path / "real").iterdir()) == []
 
 
 def test_parents_are_made_on_request_with_their_own_mode(host, tmp_path):
@@ -277,6 +262,13 @@ def test_parents_are_made_on_request_with_their_own_mode(host, tmp_path):
     assert not (tmp_path / "a").exists()
     host.write(present(dest, create_directory=True, directory_mode="0751"), umask="077")
     assert [mode_of(path) for path in (tmp_path / "a", tmp_path / "a" / "b", dest)] == [0o751, 0o751, 0o600]
+
+
+def test_check_mode_knows_of_the_directories_that_earlier_files_are_to_have(host, tmp_path):
+    files = (present(tmp_path / "a" / "b" / "one", create_directory=True), present(tmp_path / "a" / "two"))
+    predicted, done = host.write(*files, check=True), host.write(*files)
+    assert predicted.result["files"] == done.result["files"]
+    assert [file["changed"] for file in done.result["files"]] == [True, True]
 
 
 def test_what_a_killed_run_has_left_is_removed(host, tmp_path, dest):
@@ -290,6 +282,16 @@ def test_what_a_killed_run_has_left_is_removed(host, tmp_path, dest):
     assert old.exists()
     host.write(present(dest))
     assert leftovers(tmp_path) == [link.name, new.name, other.name]
+
+
+@pytest.mark.parametrize("change", [present, absent])
+def test_what_a_killed_run_has_left_goes_even_where_nothing_changes(host, dest, change):
+    host.write(change(dest))
+    left = dest.with_name(".ansible_trackops_old")
+    left.write_text(OTHER)
+    os.utime(left, (0, 0))
+    assert not host.write(change(dest)).result["changed"]
+    assert not left.exists()
 
 
 def test_a_parent_that_is_a_file(host, tmp_path):
@@ -306,6 +308,13 @@ def test_backup_keeps_what_was_there_for_the_user_of_the_task_alone(host, dest):
     assert host.write(present(dest, backup=True)).one["backup_file"] is None
     removed = pathlib.Path(host.write(absent(dest, backup=True)).one["backup_file"])
     assert removed.read_text() == SECRET and not dest.exists()
+
+
+@pytest.mark.parametrize("owner", ["4294967295", "99999999999", "²", "no such user"])
+def test_what_is_no_user_keeps_none_of_the_others_from_being_written(host, tmp_path, owner):
+    answer = host.write(present(tmp_path / "first", owner=owner), present(tmp_path / "second"))
+    assert answer.result["msg"] == f"{tmp_path / 'first'}: the owner {owner} does not exist on this host"
+    assert [path.name for path in tmp_path.iterdir()] == ["second"]
 
 
 def test_one_failure_keeps_none_of_the_others_from_being_written(host, tmp_path):
@@ -332,7 +341,7 @@ def test_a_file_is_never_emptied(host, dest, text):
 
 def test_a_user_that_does_not_exist(host, dest):
     answer = host.write(present(dest, owner="no-such-user"))
-    assert answer.result["msg"] == "the owner no-such-user does not exist on this host"
+    assert answer.result["msg"] == f"{dest}: the owner no-such-user does not exist on this host"
     assert not dest.exists() and leftovers(dest.parent) == []
 
 
@@ -369,22 +378,22 @@ def test_without_the_right_to_a_file_cannot_be_given_away(host, dest):
     dest.write_text(OTHER)
     libc, drop_from_bounding_set, cap_chown = ctypes.CDLL(None), 24, 0
     answer = host.write(present(dest, owner="nobody"), preexec=lambda: libc.prctl(drop_from_bounding_set, cap_chown, 0, 0, 0))
-    assert answer.result["msg"] == f"{dest}: may not be given to that owner or group; run the task with become"
+    assert answer.result["msg"] == f"{dest}: may not be given to that owner or group"
     assert dest.read_text() == OTHER and leftovers(dest.parent) == []
 
 
 @needs_root
-def test_where_the_user_may_not_write_become_is_named(host, dest):
+def test_where_the_user_may_not_write(host, dest):
     os.chown(dest.parent, 12345, 12345)
     libc, drop_from_bounding_set, cap_dac_override = ctypes.CDLL(None), 24, 1
 
     def drop() -> None:
         libc.prctl(drop_from_bounding_set, cap_dac_override, 0, 0, 0)
 
-    assert host.write(present(dest), preexec=drop).result["msg"] == f"{dest}: Permission denied; run the task with become, or as a user who may"
+    assert host.write(present(dest), preexec=drop).result["msg"] == f"{dest}: Permission denied"
     for wanted in (present(dest), present(dest.parent / "a" / "b", create_directory=True)):
         predicted = host.write(wanted, preexec=drop, check=True).result
-        assert predicted["msg"] == f"{wanted['dest']}: {dest.parent} may not be written to; run the task with become, or as a user who may"
+        assert predicted["msg"] == f"{wanted['dest']}: {dest.parent} may not be written to"
 
 
 @needs_root
@@ -401,7 +410,7 @@ def test_what_cannot_be_seen_is_not_taken_for_absent(host, tmp_path):
 
     for wanted in (absent(dest), absent(dest.parent / "deeper" / "token"), present(dest), present(dest.parent / "deeper" / "token", create_directory=True)):
         answer = host.write(wanted, preexec=without_root_s_eyes)
-        assert answer.result["msg"] == f"{wanted['dest']}: Permission denied; run the task with become, or as a user who may"
+        assert answer.result["msg"] == f"{wanted['dest']}: Permission denied"
     assert dest.read_text() == OTHER
 
 
@@ -413,21 +422,6 @@ def test_no_backup_is_left_of_a_file_that_is_still_there(host, dest):
     assert [path.name for path in dest.parent.iterdir()] == [dest.name]
 
 
-def test_a_directory_that_another_run_has_made_meanwhile(tmp_path):
-    made = tmp_path / "made"
-    made.mkdir(mode=0o750)
-    token_files._make_directories([str(made)], {"dest": str(made / "token"), "directory_mode": "0711"})
-    assert mode_of(made) == 0o750
-
-
-def test_no_link_in_the_place_of_a_new_directory_is_followed(tmp_path):
-    (tmp_path / "victim").mkdir(mode=0o700)
-    (tmp_path / "new").symlink_to("victim")
-    with pytest.raises(OSError, match=r"irectory|symbolic"):
-        token_files._set_mode(str(tmp_path / "new"), 0o777)
-    assert mode_of(tmp_path / "victim") == 0o700
-
-
 def test_a_full_disk_leaves_the_file_as_it_was(host, dest):
     dest.write_text(OTHER)
     answer = host.write(present(dest, "x" * 70000), preexec=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (60000, 60000)))
@@ -435,36 +429,68 @@ def test_a_full_disk_leaves_the_file_as_it_was(host, dest):
     assert dest.read_text() == OTHER and leftovers(dest.parent) == []
 
 
-def test_names_that_are_not_ascii(host, tmp_path):
-    dest = tmp_path / "größe é"
-    answer = host.write(present(dest, "tökén"))
+def test_a_full_disk_leaves_no_backup(host, dest):
+    dest.write_text("x" * 70000)
+    answer = host.write(present(dest, backup=True), preexec=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (60000, 60000)))
+    assert answer.result["msg"] == f"{dest}: File too large"
+    assert [path.name for path in dest.parent.iterdir()] == [dest.name] and answer.one["backup_file"] is None
+
+
+@pytest.mark.parametrize("locale", ["C.UTF-8", "C"])
+def test_names_that_are_not_ascii(host, tmp_path, locale):
+    dest = tmp_path / "größe é" / "tökén"
+    answer = host.write(present(dest, "tökén", create_directory=True), locale=locale)
     assert dest.read_text() == "tökén"
     assert answer.one["dest"] == str(dest)
-    assert not host.write(present(dest, "tökén")).result["changed"]
+    assert not host.write(present(dest, "tökén"), locale=locale).result["changed"]
+
+
+def test_a_huge_file_is_not_read_to_its_end(host, dest):
+    dest.touch()
+    os.truncate(dest, 10 << 40)
+    for change in (present, absent):
+        assert host.write(change(dest)).result["msg"] == f"{dest}: is larger than 16 MiB, which is no file with a token"
+
+
+def test_two_tokens_for_one_file_by_different_paths(host, tmp_path):
+    (tmp_path / "run").mkdir()
+    (tmp_path / "var").symlink_to("run")
+    answer = host.write(present(tmp_path / "run" / "token"), present(tmp_path / "var" / "token", OTHER))
+    assert answer.result["msg"] == f"{tmp_path / 'var' / 'token'}: is the file of another token of this task, by another path"
+    assert (tmp_path / "run" / "token").read_text() == SECRET
 
 
 # In this process
 
 
-class FakeModule:
-    """What of AnsibleModule is used, on a host with SELinux."""
+@pytest.fixture(autouse=True)
+def _working_directory():
+    before = os.getcwd()
+    yield
+    os.chdir(before)
 
-    def __init__(self, *, check_mode=False, fails=False):
+
+class FakeModule:
+    """What of AnsibleModule is used."""
+
+    def __init__(self, *, check_mode=False, fails=False, selinux=True):
         self.check_mode = check_mode
+        self.selinux = selinux
         self.fails = fails
         self.contexts: dict[str, list[str]] = {}
-        self.attributes: list[tuple[str, str | None]] = []
 
     def fail_json(self, **_kwargs):
         raise AssertionError("ends the process")
 
     def selinux_enabled(self):
-        return True
+        return self.selinux
 
-    def selinux_default_context(self, _path):
-        return ["system_u", "object_r", "etc_t", "s0"]
+    def selinux_default_context(self, path, mode=0):
+        assert os.path.isabs(path)  # the policy goes by paths
+        return ["system_u", "object_r", "etc_dir_t" if stat.S_ISDIR(mode) else "etc_t", "s0"]
 
     def selinux_context(self, path):
+        assert os.path.exists(path)
         return self.contexts.get(path, ["unconfined_u", "object_r", "user_home_t", "s0"])
 
     def set_context_if_different(self, path, context, changed):
@@ -473,13 +499,10 @@ class FakeModule:
         self.contexts[path] = context
         return True
 
-    def set_attributes_if_different(self, path, attributes, changed):
-        self.attributes.append((path, attributes))
-        return changed or bool(attributes)
 
 
 def spec(dest, **options):
-    names = ("vendor", "path", "fingerprint", "expires_at", "owner", "group", "seuser", "serole", "setype", "selevel", "attributes")
+    names = ("vendor", "path", "fingerprint", "expires_at", "owner", "group", "seuser", "serole", "setype", "selevel")
     fixed = {"state": "present", "mode": "0600", "create_directory": False, "directory_mode": "0755", "backup": False}
     return {**dict.fromkeys(names), **fixed, "dest": str(dest), **options}
 
@@ -499,6 +522,12 @@ def test_selinux_a_replaced_file_keeps_its_context_but_for_what_is_asked(dest):
     assert list(module.contexts.values()) == [["system_u", "object_r", "httpd_config_t", "s0"]]
 
 
+def test_selinux_a_directory_gets_its_context_from_the_policy(tmp_path):
+    module = FakeModule()
+    assert token_files.ensure(module, spec(tmp_path / "a" / "b" / "token", create_directory=True), b"x")["changed"]
+    assert {name: context[2] for name, context in list(module.contexts.items())[:2]} == {"a": "etc_dir_t", "b": "etc_dir_t"}
+
+
 @pytest.mark.parametrize(("setype", "changed"), [("user_home_t", False), ("httpd_config_t", True), (None, False), ("_default", True)])
 def test_selinux_another_context_is_a_change(dest, setype, changed):
     token_files.ensure(FakeModule(), spec(dest), b"x")
@@ -508,27 +537,22 @@ def test_selinux_another_context_is_a_change(dest, setype, changed):
 def test_a_helper_that_would_end_the_process_ends_one_file_only(dest):
     module = FakeModule(fails=True)
     result = token_files.ensure(module, spec(dest), b"x")
-    assert (result["error"], result["changed"]) == ("set selinux context failed", False)
+    assert (result["error"], result["changed"]) == (f"{dest}: set selinux context failed", False)
     assert not dest.exists() and leftovers(dest.parent) == []
     with pytest.raises(AssertionError):
         module.fail_json()
 
 
-def test_attributes_are_set_on_the_file_itself(dest):
-    module = FakeModule()
-    assert token_files.ensure(module, spec(dest, attributes="+d"), b"x")["changed"]
-    assert module.attributes == [(str(dest), "+d")]
+def replacing(monkeypatch, module, function, after):
+    """Have *module* see an ``os`` in which *after* is called with each argument of *function* that it was called with."""
+    real = getattr(os, function)
 
+    def wrapped(path, *arguments):
+        result = real(path, *arguments)
+        after(os.fsdecode(path))
+        return result
 
-def test_backup_without_hard_links(dest, monkeypatch):
-    def no_links(*_args):
-        raise OSError(token_files.errno.EPERM, "Operation not permitted")
-
-    monkeypatch.setattr(token_files, "os", types.SimpleNamespace(**{**vars(os), "link": no_links}))
-    dest.write_text(OTHER)
-    dest.chmod(0o644)
-    kept = pathlib.Path(token_files.ensure(FakeModule(), spec(dest, backup=True), b"x")["backup_file"])
-    assert (kept.read_text(), mode_of(kept)) == (OTHER, 0o600)
+    monkeypatch.setattr(module, "os", types.SimpleNamespace(**{**vars(os), function: wrapped}))
 
 
 def test_a_link_that_takes_the_place_while_we_look(dest, monkeypatch):
@@ -536,16 +560,158 @@ def test_a_link_that_takes_the_place_while_we_look(dest, monkeypatch):
     victim = dest.with_name("victim")
     victim.write_text("precious")
     dest.write_text("old")
-    lstat = os.lstat
 
-    def swap(path):
-        status = lstat(path)
-        if path == os.fsencode(dest) and not dest.is_symlink():
+    def swap(name):
+        if name == dest.name and not dest.is_symlink():
             dest.unlink()
             dest.symlink_to(victim)
-        return status
 
-    monkeypatch.setattr(token_files, "os", types.SimpleNamespace(**{**vars(os), "lstat": swap}))
+    replacing(monkeypatch, safe_paths, "lstat", swap)
     result = token_files.ensure(FakeModule(), spec(dest), b"x")
     assert result["error"] == f"{dest}: Too many levels of symbolic links"
     assert victim.read_text() == "precious"
+
+
+@needs_root
+def test_a_strangers_link_that_takes_the_place_of_a_directory_while_we_look(tmp_path, monkeypatch):
+    conf, victim = tmp_path / "conf", tmp_path / "victim"
+    conf.mkdir()
+    victim.mkdir()
+
+    def swap(name):
+        if name == conf.name and not conf.is_symlink():
+            conf.rename(tmp_path / "old")
+            conf.symlink_to(victim)
+            os.lchown(conf, 12345, 12345)
+
+    replacing(monkeypatch, safe_paths, "lstat", swap)
+    result = token_files.ensure(FakeModule(), spec(conf / "token"), b"x")
+    assert "is a symlink that belongs to another user" in result["error"]
+    assert list(victim.iterdir()) == []
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_a_directory_that_takes_the_place_of_another_while_we_look(tmp_path, monkeypatch, times):
+    """Once it can be a file system that is mounted when someone comes; twice it is no accident."""
+    conf = tmp_path / "conf"
+    conf.mkdir()
+
+    def swap(name):
+        if name == conf.name and len(list(tmp_path.iterdir())) <= times:
+            conf.rename(tmp_path / f"old{len(list(tmp_path.iterdir()))}")
+            conf.mkdir()
+
+    replacing(monkeypatch, safe_paths, "lstat", swap)
+    result = token_files.ensure(FakeModule(), spec(conf / "token"), b"x")
+    assert result["error"] == (None if times == 1 else f"{conf / 'token'}: {conf} is exchanged while it is looked at")
+    assert (conf / "token").exists() is (times == 1)
+
+
+@pytest.mark.parametrize("options", [{}, {"state": "absent"}, {"backup": True}], ids=str)
+def test_what_happens_to_the_path_later_does_not_matter(tmp_path, monkeypatch, options):
+    conf, victim = tmp_path / "conf", tmp_path / "victim"
+    for directory in (conf, victim):
+        directory.mkdir()
+        (directory / "token").write_text("old")
+    look = token_files._look
+
+    def swap(dest):
+        found = look(dest)
+        conf.rename(tmp_path / "moved")
+        conf.symlink_to(victim)
+        return found
+
+    monkeypatch.setattr(token_files, "_look", swap)
+    result = token_files.ensure(FakeModule(), spec(conf / "token", **options), b"new")
+    assert (result["error"], result["changed"]) == (None, True)
+    assert {path.name: path.read_text() for path in victim.iterdir()} == {"token": "old"}
+    left = sorted(path.read_text() for path in (tmp_path / "moved").iterdir())
+    assert left == ([] if "state" in options else ["new", "old"] if "backup" in options else ["new"])
+
+
+def test_a_directory_that_another_run_has_made_meanwhile(tmp_path, monkeypatch):
+    made = tmp_path / "made"
+    enter = token_files.enter
+
+    def faster(dest):
+        missing = enter(dest)
+        if missing:
+            made.mkdir(mode=0o750)
+        return missing
+
+    monkeypatch.setattr(token_files, "enter", faster)
+    assert token_files.ensure(FakeModule(), spec(made / "token", create_directory=True, directory_mode="0711"), b"x")["error"] is None
+    assert mode_of(made) == 0o750 and (made / "token").read_text() == "x"
+
+
+NOBODY = 65534
+DIRECTORIES = {"mine": (NOBODY, 0o700), "theirs": (0, 0o755), "sticky": (0, 0o1777), "blind": (NOBODY, 0o300), "closed": (0, 0o700)}
+FILES = {
+    "none": None, "mine": (NOBODY, 0o600, "x"), "mine, old": (NOBODY, 0o600, "old"), "wide": (NOBODY, 0o666, "x"),
+    "theirs": (0, 0o644, "x"), "theirs, old": (0, 0o644, "old"), "not for me": (0, 0o600, "old"), "deeper": "missing",
+}  # fmt: skip
+WISHES: dict[str, dict[str, t.Any]] = {
+    "present": {}, "owner": {"owner": "0"}, "group": {"group": "0"}, "readable": {"mode": "0640"}, "backup": {"backup": True},
+    "directory": {"create_directory": True}, "absent": {"state": "absent"}, "absent, backup": {"state": "absent", "backup": True},
+}  # fmt: skip
+
+
+@needs_root
+@pytest.mark.parametrize("uid", [0, NOBODY])
+def test_check_mode_is_right_in_every_case(uid):
+    """Whether something changes, and whether it fails: foreseen and then done, for every directory, file and wish."""
+    with tempfile.TemporaryDirectory() as folder:
+        pathlib.Path(folder).chmod(0o755)
+        cases = {names: laid_out(pathlib.Path(folder, *names), *names) for names in itertools.product(DIRECTORIES, FILES, WISHES)}
+        differences = as_user(uid, lambda: [names for names, wish in cases.items() if foreseen(wish) != done(wish)])
+        errors = as_user(uid, lambda: [token_files.ensure(FakeModule(selinux=False), wish, b"x")["error"] for wish in cases.values()])
+    assert differences == []
+    named = [error for error in errors if error and error.endswith("; run the task with become, or as a user who may")]
+    assert bool(named) is (uid != 0)
+    assert {None, True} <= {error and True for error in errors}
+
+
+def laid_out(folder: pathlib.Path, directory: str, file: str, wish: str) -> dict[str, t.Any]:
+    folder.mkdir(parents=True)
+    for above in list(folder.parents)[:2]:
+        above.chmod(0o755)
+    dest = folder / "token"
+    kind = FILES[file]
+    if isinstance(kind, tuple):
+        dest.write_text(kind[2])
+        os.chown(dest, kind[0], kind[0])
+        dest.chmod(kind[1])
+    elif kind:
+        dest = folder / "deeper" / "token"
+    os.chown(folder, DIRECTORIES[directory][0], DIRECTORIES[directory][0])
+    folder.chmod(DIRECTORIES[directory][1])
+    return spec(dest, **WISHES[wish])
+
+
+def foreseen(wish: dict[str, t.Any]) -> tuple[bool, bool]:
+    result = token_files.ensure(FakeModule(check_mode=True, selinux=False), wish, b"x")
+    return result["changed"], bool(result["error"])
+
+
+def done(wish: dict[str, t.Any]) -> tuple[bool, bool]:
+    result = token_files.ensure(FakeModule(selinux=False), wish, b"x")
+    return result["changed"], bool(result["error"])
+
+
+def as_user(uid: int, function: t.Callable[[], t.Any]) -> t.Any:
+    """What *function* returns in a process of that user."""
+    reading, writing = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        try:
+            os.setgroups([])
+            os.setgid(uid)
+            os.setuid(uid)
+            os.write(writing, json.dumps(function()).encode())
+        finally:
+            os._exit(0)
+    os.close(writing)
+    with os.fdopen(reading, "rb") as answer:
+        text = answer.read()
+    os.waitpid(pid, 0)
+    return json.loads(text)

@@ -1,0 +1,117 @@
+# Copyright (c) 2026, TrackOps founders
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What is seen of a file with a token, on the Pythons that hosts may have. Whoever owns the file may have written anything."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import os
+import typing as t
+
+import pytest
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils.render import render
+from support.processes import Unavailable
+from support.targets import PYTHONS, Target
+
+TOKEN = "opaque.t0k3n+/="
+DETAILS = {"vendor": "tracx", "access_token": TOKEN, "authorization": f"Bearer {TOKEN}", "expires_at": 1799999999.5}
+
+
+@pytest.fixture(scope="module", params=PYTHONS)
+def host(request, tmp_path_factory) -> Target:
+    try:
+        return Target(request.param, tmp_path_factory.mktemp("target"))
+    except Unavailable as exc:
+        pytest.skip(str(exc))  # in CI too: no registry has such old Pythons
+
+
+def seen(host: Target, *paths: t.Any) -> list[dict[str, t.Any]]:
+    answer = host.run("token_file_read", {"paths": [str(path) for path in paths]})
+    assert TOKEN not in answer.everything
+    return t.cast("list[dict[str, t.Any]]", answer.result["files"])
+
+
+def fingerprint(text: str) -> str:
+    return "sha256:" + hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def jwt(claims: str) -> str:
+    return "e30." + base64.urlsafe_b64encode(claims.encode()).decode().rstrip("=") + ".c2ln"
+
+
+@pytest.mark.parametrize(("form", "told"), [("raw", False), ("header", False), ("env", True), ("json", True)])
+def test_every_format(host, tmp_path, form, told):
+    path = tmp_path / "token"
+    path.write_text(render(form, DETAILS))
+    path.chmod(0o640)
+    [file] = seen(host, path)
+    assert (file["exists"], file["empty"], file["mode"], file["fingerprint"]) == (True, False, "0640", fingerprint(TOKEN))
+    assert file["expires_at"] == (1799999999 if told else None)
+
+
+@pytest.mark.parametrize("awkward", ["a'b", 'a"b', "a\\b", "a$b`c", "tökén"])
+def test_what_is_quoted_in_a_file_of_variables(host, tmp_path, awkward):
+    path = tmp_path / "token"
+    path.write_text(render("env", {**DETAILS, "access_token": awkward, "authorization": awkward}))
+    assert seen(host, path)[0]["fingerprint"] == fingerprint(awkward)
+
+
+@pytest.mark.parametrize(
+    ("claims", "expires_at"),
+    [
+        ('{"exp": 1799999999}', 1799999999), ('{"exp": 1e999}', None), ('{"exp": -5}', None), ('{"exp": true}', None), ('{"exp": NaN}', None),
+        ("[]", None), ("", None),
+    ],
+)  # fmt: skip
+def test_a_jwt_tells_its_end_itself(host, tmp_path, claims, expires_at):
+    path = tmp_path / "token"
+    path.write_text(jwt(claims))
+    [file] = seen(host, path)
+    assert (file["expires_at"], file.get("error")) == (expires_at, None)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"access_token": "x", "expires_at": 1e999}', '{"access_token": "x", "expires_at": "soon"}', "[" * 100000,
+        "X_TOKEN='x'\nX_EXPIRES_AT=" + "9" * 5000 + "\n", "x" * (17 << 20), "\0" * 50, '{"access_token": "\\ud800"}',
+        '{"access_token": "x", "expires_at": 1' + "0" * 400 + "}",
+    ],
+    ids=range(8),
+)  # fmt: skip
+def test_a_hostile_file_hides_no_other(host, tmp_path, text):
+    hostile, good = tmp_path / "hostile", tmp_path / "good"
+    hostile.write_text(text)
+    good.write_text(render("json", DETAILS))
+    files = seen(host, hostile, good)
+    assert files[0]["exists"] and files[0].get("expires_at") is None
+    assert (files[1]["fingerprint"], files[1]["expires_at"]) == (fingerprint(TOKEN), 1799999999)
+
+
+def test_what_is_no_file(host, tmp_path):
+    secret, link, pipe, folder = (tmp_path / name for name in ("secret", "link", "pipe", "folder"))
+    secret.write_text(TOKEN)
+    link.symlink_to(secret)
+    os.mkfifo(pipe)
+    folder.mkdir()
+    files = seen(host, link, pipe, folder, tmp_path / "none", secret / "below")
+    assert [file.get("error") for file in files] == [
+        "is a symlink; it is not followed. Remove it, or give the path of the file itself", "is not a regular file",
+        "is a directory; give the path of a file", None, None,
+    ]  # fmt: skip
+    assert [file["exists"] for file in files] == [True, True, True, False, False]
+    assert all("fingerprint" not in file for file in files)
+
+
+def test_an_empty_file(host, tmp_path):
+    (tmp_path / "token").touch()
+    [file] = seen(host, tmp_path / "token")
+    assert (file["exists"], file["empty"], file.get("fingerprint")) == (True, True, None)
+
+
+def test_json_of_something_else_is_no_token(host, tmp_path):
+    (tmp_path / "token").write_text(json.dumps({"password": "x"}))
+    assert seen(host, tmp_path / "token")[0].get("fingerprint") is None
