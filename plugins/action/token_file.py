@@ -17,7 +17,8 @@ from ansible.utils.unsafe_proxy import wrap_var
 from ..plugin_utils.action_base import Resolved, TokenAction
 from ..plugin_utils.errors import OptionError, TokenError
 from ..plugin_utils.host_files import FILE_OPTIONS, HostFile, contents_argument, files_argument, plan, split_items
-from ..plugin_utils.render import lasting, render
+from ..plugin_utils.render import lasting, render, stand_in
+from ..plugin_utils.text import one_line
 
 try:
     from ansible.template import trust_as_template
@@ -29,11 +30,18 @@ _NOTHING_DONE = {"changed": False, "owner": None, "group": None, "mode": None, "
 _TOLD = ("dest", "state", "vendor", "path", "fingerprint", "expires_at")
 
 
+class _Contents(dict[str, str]):
+    """What goes into the files, by their paths. With ANSIBLE_DEBUG, Ansible prints the arguments of modules."""
+
+    def __repr__(self) -> str:
+        return "…"
+
+
 class _Ready(t.NamedTuple):
     """The arguments of the module that writes."""
 
     files: list[dict[str, t.Any]]
-    contents: dict[str, str]
+    contents: _Contents
 
 
 class ActionModule(TokenAction):
@@ -57,7 +65,7 @@ class ActionModule(TokenAction):
         self, files: list[HostFile], token_options: list[dict[str, t.Any]], variables: dict[str, t.Any]
     ) -> tuple[_Ready, dict[str, dict[str, t.Any]]]:
         """What can be written, with its content; and by its path what cannot, as it is told."""
-        ready, failed = _Ready([], {}), {}
+        ready, failed = _Ready([], _Contents()), {}
         wanted = [options for file, options in zip(files, token_options, strict=True) if file.wants_token]
         answers = iter(self.resolve_many(wanted, variables, together=True))
         for file in files:
@@ -84,21 +92,33 @@ class ActionModule(TokenAction):
             return render(file.format, answer.details(), env_name=file.env_name)
         # Before 2.19 what a variable holds is a template, too, unless it is marked. This is what a vendor says.
         facts = wrap_var({"token": lasting(answer.details()), "vendor": answer.vendor, "path": answer.path})
-        text = self._from_template(file.template, {**variables, **facts})
+        try:
+            text = self._from_template(file.template, {**variables, **facts})
+        except Exception:  # noqa: BLE001 - whatever a template raises, the other files are still to be written
+            raise OptionError(f"the template {file.template} cannot be used{self._why(file.template, {**variables, **facts})}") from None
         if not text.strip():
             raise OptionError(f"{file.dest}: the template {file.template} gives an empty file")
         return text
 
-    def _from_template(self, name: str, variables: dict[str, t.Any]) -> str:
+    def _why(self, name: str, variables: dict[str, t.Any]) -> str:
+        """What is wrong with a template. What went wrong may show the token, in any shape: it is told of one without a token."""
         try:
-            source = self._find_needle("templates", name)
-            text = Path(self._loader.get_real_file(source)).read_text(encoding="utf-8")
-            search = [str(Path(source).parent), *(f"{path}/templates" for path in variables.get("ansible_search_path", []))]
-            rendered: str = to_text(self._rendered(text, search, variables), nonstring="simplerepr")
+            self._from_template(name, {**variables, "token": wrap_var(stand_in(variables["token"]))})
         except (AnsibleError, OSError, UnicodeError) as exc:
-            raise OptionError(f"the template {name} cannot be used: {' '.join(str(exc).split())}") from None
-        except Exception as exc:  # noqa: BLE001 - whatever a template raises, the other files are still to be written; no value is told
-            raise OptionError(f"the template {name} cannot be used: {type(exc).__name__}") from None
+            return f": {one_line(str(exc), limit=500)}"
+        except Exception as exc:  # noqa: BLE001 - as above
+            return f": {type(exc).__name__}"
+        return " with this token"
+
+    def _from_template(self, name: str, variables: dict[str, t.Any]) -> str:
+        source = self._find_needle("templates", name)
+        readable = self._loader.get_real_file(source)
+        try:
+            text = Path(readable).read_text(encoding="utf-8")
+        finally:
+            self._loader.cleanup_tmp_file(readable)  # of one that ansible-vault encrypts
+        search = [str(Path(source).parent), *(f"{path}/templates" for path in variables.get("ansible_search_path", []))]
+        rendered: str = to_text(self._rendered(text, search, variables), nonstring="simplerepr")
         return rendered
 
     def _rendered(self, text: str, search: list[str], variables: dict[str, t.Any]) -> t.Any:
@@ -117,8 +137,8 @@ class ActionModule(TokenAction):
         if not ready.files:
             return {"files": []}
         written: dict[str, t.Any] = self._execute_module(module_name=_MODULE, module_args=ready._asdict(), task_vars=variables)
-        # Its arguments are ours, not the user's; and what went wrong is told file by file.
-        for key in ("invocation", "exception"):
+        # Its arguments are ours, not the user's; and what went wrong is told file by file, if it came to that.
+        for key in ("invocation", *(("exception",) if "files" in written else ())):
             written.pop(key, None)
         return written
 

@@ -16,7 +16,7 @@ import typing as t
 
 from .errors import OptionError, VendorError
 
-__all__ = ("FORMATS", "Details", "env_prefix", "lasting", "render")
+__all__ = ("FORMATS", "Details", "env_prefix", "lasting", "render", "stand_in")
 
 # The token's details as the lookups give them: vendor, access_token, token_type, authorization, expires_at …
 Details = t.Mapping[str, t.Any]
@@ -31,6 +31,15 @@ _SPECIAL = re.compile(r'([\\"$`])')
 def lasting(details: Details) -> dict[str, t.Any]:
     """What of *details* is the same as long as the token is the same."""
     return {key: value for key, value in details.items() if key not in _NOT_IN_FILES}
+
+
+def stand_in(value: t.Any, name: str = "token") -> t.Any:
+    """*value* in its shape without what it says, for messages: in the place of each text stands its name."""
+    if isinstance(value, t.Mapping):
+        return {key: stand_in(inner, str(key)) for key, inner in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [stand_in(inner, name) for inner in value]
+    return f"<{name}>" if isinstance(value, str) else value
 
 
 def env_prefix(vendor: str) -> str:
