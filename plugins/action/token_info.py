@@ -49,7 +49,7 @@ class ActionModule(TokenAction):
         if isinstance(items, list):
             # They are what token_file has: its own options are of no use here, and of no harm.
             own = {name: value for name, value in args.items() if name != "tokens"}
-            self.refuse_strangers([own, *(item for item in items if isinstance(item, dict))], (*_OWN, *FILE_OPTIONS, "attr"), module="token_info")
+            self.refuse_strangers([own, *(item for item in items if isinstance(item, dict))], (*_OWN, *FILE_OPTIONS), module="token_info")
         else:
             self.refuse_strangers([args], _OWN, module="token_info")
 

@@ -170,4 +170,7 @@ file:
     group:
       description: Its group.
       type: str
+    error:
+      description: Why it could not be looked at. Null where it could, or is not there.
+      type: str
 """

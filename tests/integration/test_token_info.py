@@ -155,6 +155,26 @@ def test_status_of_a_host_that_cannot_be_reached(stage: Stage, ssh_hosts: SshHos
     assert run.rc != 0 and re.search(r"lost\s+-\s+\(!\) unreachable", run.output), run
 
 
+@pytest.mark.parametrize("pattern", ["nobody", "empty"])
+def test_status_of_no_host_is_not_green(stage: Stage, ssh_hosts: SshHosts, fleet: list[str], pattern: str) -> None:
+    run = stage.playbook("trackops.api_tokens.status", *fleet, "-e", f"provision_hosts={pattern}", inventory=ssh_hosts.inventory())
+    assert run.rc == 2 and f"No host of the inventory matches {pattern}. Check the inventory and provision_hosts." in run.output, run
+
+
+def test_status_of_one_odd_file_shows_the_others(stage: Stage, ssh_hosts: SshHosts, fleet: list[str]) -> None:
+    folder = ssh_hosts.root("host1") / "tokens"
+    (folder / "tracx").write_text('{"access_token": "x", "expires_at": 1e999}')
+    (folder / "tracktik").unlink()
+    (folder / "tracktik").symlink_to("tracx")
+    run = stage.playbook("trackops.api_tokens.status", *fleet, "--limit", "host1", inventory=ssh_hosts.inventory())
+    assert run.rc == 2, run
+    for file, state in (
+        ("trackunit", r"3\d\d\d s left"), ("tracx", r"\(\?\) expiry not known"), ("trackmage", r"3\d\d\d s left"),
+        ("tracktik", r"\(!\) cannot be read: is a symlink; it is not followed"),
+    ):  # fmt: skip
+        assert re.search(rf"host1 +\S+/tokens/{file} +{state}", run.output), run
+
+
 def test_status_page_in_a_browser(stage: Stage, ssh_hosts: SshHosts, fleet: list[str], tmp_path: pathlib.Path, chromium: Browser) -> None:
     page = tmp_path / "status.html"
     stage.playbook("trackops.api_tokens.status", *fleet, "-e", f"status_html={page}", inventory=ssh_hosts.inventory())

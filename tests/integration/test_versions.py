@@ -1,10 +1,12 @@
 # Copyright (c) 2026, TrackOps founders
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Every supported ansible-core: the lookups and token_file work as installed by a user of that version."""
+"""Every supported ansible-core: lookups, token_file, the role and the playbooks work as installed by a user of that version."""
 
 from __future__ import annotations
 
+import json
+import re
 import typing as t
 
 import pytest
@@ -46,7 +48,18 @@ PLAY = """
         dest: "{{ target }}.note"
         format: template
         template: "{{ target }}.j2"
+
+- hosts: localhost
+  gather_facts: false
+  roles:
+    - trackops.api_tokens.provision
+  handlers:
+    - name: Restart
+      ansible.builtin.debug:
+        msg: "{{ provision_changed | map(attribute='vendor') | join(' ') }}"
+      listen: trackops.api_tokens token changed
 """
+TOKENS = [{"vendor": "trackunit"}, {"vendor": "tracx", "format": "env"}, {"vendor": "trackmage", "path": "wrong"}]
 # To a vendor that says this, nobody may listen: before 2.19 Ansible takes what a variable holds for a template.
 HOSTILE = "{{ lookup('ansible.builtin.pipe', 'echo executed') }}"
 
@@ -63,9 +76,15 @@ def test_works_with_ansible_core(core: str, openbao: Operator, emulator: Emulato
     target = tmp_path / "token"
     target.with_suffix(".j2").write_text("[{{ token.extra.note }}]\n", encoding="utf-8")
     emulator.fail("tracktik", "merge", values={"note": HOSTILE})
+    variables = {
+        "target": str(target), "trackops_trackunit_api": _api(emulator),
+        "provision_tokens": TOKENS[:2], "provision_directory": str(tmp_path / "etc"), "provision_hosts": "localhost",
+    }  # fmt: skip
 
-    first = stage.playbook(PLAY, "-e", f"target={target}", "-e", f"trackops_trackunit_api={_api(emulator)}")
-    second = stage.playbook(PLAY, "-e", f"target={target}", "-e", f"trackops_trackunit_api={_api(emulator)}")
+    first = stage.playbook(PLAY, "-e", json.dumps(variables))
+    second = stage.playbook(PLAY, "-e", json.dumps(variables))
+    page = tmp_path / "status.html"
+    status = stage.playbook("trackops.api_tokens.status", "-e", json.dumps({**variables, "status_html": str(page)}))
 
     assert first.rc == 0, first
     message = first.result("All outputs")["msg"]
@@ -74,13 +93,40 @@ def test_works_with_ansible_core(core: str, openbao: Operator, emulator: Emulato
     assert target.read_text(encoding="utf-8").strip()
     assert target.stat().st_mode & 0o777 == 0o600
     assert target.with_suffix(".note").read_text(encoding="utf-8") == f"[{HOSTILE}]\n"
+    assert first.result("Restart")["msg"] == "trackunit tracx"
     assert (second.rc, second.changed) == (0, 0), second
+    assert status.rc == 0, status
+    assert re.search(rf"localhost +{tmp_path}/etc/tracx +3\d\d\d s left", status.output)
+    assert page.read_text(encoding="utf-8").count('class="state green"') == 2
     assert {vendor: len(emulator.requests(vendor, kind="token")) for vendor in ("trackmage", "tracx", "tracktik", "trackunit")} == {
         "trackmage": 1,
         "tracx": 1,
         "tracktik": 1,
         "trackunit": 1,
     }
+
+
+@pytest.mark.parametrize("core", CORES)
+def test_what_fails_with_ansible_core(core: str, openbao: Operator, emulator: Emulator, collection: pathlib.Path, tmp_path: pathlib.Path) -> None:
+    """One of three tokens cannot be had: the others are there, and status says which one is not."""
+    try:
+        venv = matrix_venv(core)
+    except Unavailable as exc:
+        pytest.skip(str(exc))
+    stage = Stage(vault=openbao, emulator=emulator, ansible=Ansible(tmp_path / "run", collections=collection, bin_dir=venv / "bin"))
+    stage.store_all()
+    stage.store("trackmage", "wrong", client_secret="not-this-one")
+    values = {"provision_tokens": TOKENS, "provision_directory": str(tmp_path / "etc"), "provision_hosts": "localhost", "status_amber": "4000"}
+    variables = json.dumps(values)
+    provision = stage.playbook("trackops.api_tokens.provision", "-e", variables)
+    status = stage.playbook("trackops.api_tokens.status", "-e", variables)
+    assert (provision.rc, status.rc) == (2, 2), (provision, status)
+    assert f"1 of 3 token files failed: {tmp_path}/etc/trackmage-wrong: trackmage: the vendor refused the credentials at secret/wrong" in provision.output
+    assert {path.name for path in (tmp_path / "etc").iterdir()} == {"trackunit", "tracx"}
+    assert re.search(r"/etc/tracx +\(soon\) 3\d\d\d s left", status.output)
+    assert re.search(r"/etc/trackmage-wrong +\(!\) missing", status.output)
+    assert "1 of 3 tokens need attention" in status.output
+    assert "not-this-one" not in provision.output
 
 
 def _api(emulator: Emulator) -> str:
