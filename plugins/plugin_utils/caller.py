@@ -49,7 +49,8 @@ class Caller:
         return entry_from_dict(self.store.read(self.keys))
 
     def write(self, entry: Entry) -> None:
-        expires_at = entry.token.expires_at if entry.token else self.ports.clock() + self.request.cache.failure_ttl
+        remembered_for = entry.failure.remembered_for(self.request.cache.failure_ttl) if entry.failure else 0.0
+        expires_at = entry.token.expires_at if entry.token else self.ports.clock() + remembered_for
         header = {"kind": "token", "vendor": self.request.vendor.name, "path": self.request.where, "expires_at": int(expires_at)}
         self.store.write(self.keys, header, entry_to_dict(entry))
 

@@ -77,7 +77,7 @@ def _failure_from(data: t.Any) -> Failure | None:
     except TypeError:
         return None
     texts = _are_texts(failure.message, failure.kind, failure.secret_version, failure.run, failure.code or "")
-    moments = all(map(_is_moment, (failure.recorded_at, failure.retry_at, failure.confirmed_at)))
+    moments = all(map(_is_moment, (failure.recorded_at, failure.retry_at, failure.confirmed_at, failure.took)))
     return failure if texts and moments and isinstance(failure.status, (int, type(None))) else None
 
 

@@ -32,10 +32,11 @@ class Failures:
         if failure is None:
             return None
         now, caller = self._caller.ports.clock(), self._caller
-        if not 0 <= now - failure.recorded_at < max(caller.request.cache.failure_ttl, failure.retry_at - failure.recorded_at):
+        age, remembered_for = now - failure.recorded_at, failure.remembered_for(caller.request.cache.failure_ttl)
+        if not 0 <= age < max(remembered_for, failure.retry_at - failure.recorded_at):
             return None
         asked_before = max(failure.recorded_at, failure.confirmed_at) > caller.started
-        same_run = failure.run == self._way and self.lately(failure)
+        same_run = failure.run == self._way and age < remembered_for
         if not asked_before and not (_may_pass(failure) and (same_run or now < failure.retry_at)):
             return None
         caller.tell("remembered", None, reason=failure.message)
@@ -58,15 +59,15 @@ class Failures:
             return None
         return replace(before, confirmed_at=max(before.confirmed_at, looked_at))
 
-    def failure(self, exc: VendorError | VaultError, *, asked_version: str) -> Failure:
-        """*exc*, as it is remembered."""
+    def failure(self, exc: VendorError | VaultError, *, asked_version: str, took: float) -> Failure:
+        """*exc*, as it is remembered, after an attempt that took so many seconds."""
         now = self._caller.ports.clock()
         if isinstance(exc, VaultError):
-            return Failure(exc.message, f"vault:{exc.kind}", now, run=self._way)
+            return Failure(exc.message, f"vault:{exc.kind}", now, run=self._way, took=took)
         wait = min(exc.retry_after or 0.0, _LONGEST_RETRY_AFTER)
         return Failure(
             exc.message, exc.kind, now, secret_version=asked_version, run=self._way,
-            retry_at=now + wait if wait else 0.0, status=exc.status, code=exc.code,
+            retry_at=now + wait if wait else 0.0, status=exc.status, code=exc.code, took=took,
         )
 
     @property

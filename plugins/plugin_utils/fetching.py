@@ -37,6 +37,7 @@ class Fetch:
         self._ports = caller.ports
         self._asked_version = ""  # of the secret with which the vendor was asked
         self._looked_at = 0.0  # when the secret was last asked for
+        self._began = caller.ports.monotonic()
         self.spent = False  # a refresh token was sent
 
     def token(self, entry: Entry, why: str, *, ports: Ports | None = None) -> Token:
@@ -70,7 +71,8 @@ class Fetch:
         return self._failures.told_again(before, exc, asked_version=self._asked_version, looked_at=self._looked_at)
 
     def failure(self, exc: VendorError | VaultError) -> Failure:
-        return self._failures.failure(exc, asked_version=self._asked_version)
+        took = self._caller.ports.monotonic() - self._began
+        return self._failures.failure(exc, asked_version=self._asked_version, took=took)
 
     def _ask(self, entry: Entry, secret: Secret, version: str, why: str) -> Token:
         self._asked_version = version

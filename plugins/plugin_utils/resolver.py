@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import os
+import time
 import typing as t
 from dataclasses import replace
 
@@ -138,8 +139,9 @@ class _Attempt:
             if not self._caller.may_serve(entry.token):
                 raise
             token = t.cast(Token, entry.token)
-            left = int(token.seconds_left(self._caller.ports.clock()))
-            self._caller.ports.warn(f"{placed(exc.message, self._request)} Until then the token that is still valid for {left} s is used.")
+            # A moment, not the seconds that are left: Ansible shows a warning once, however many hosts have it, if it is the same.
+            until = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(token.expires_at))
+            self._caller.ports.warn(f"{placed(exc.message, self._request)} The token in the cache is used, which is valid until {until} UTC.")
             self._caller.tell("served_stale", token, reason=exc.message)
             return token
 

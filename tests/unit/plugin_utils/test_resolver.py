@@ -7,15 +7,20 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime
 
 import pytest
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils.caller import token_keys
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils.errors import OptionError, VaultError, VendorError
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils.model import Entry
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils.resolver import Resolver
-from support.scripted import FakeVault, Scene, access, answer, approle, error, request_for
+from support.scripted import NOW, FakeVault, Scene, access, answer, approle, error, request_for
 
 UNREACHABLE = VaultError("Vault cannot be reached.", "unreachable")
+
+
+def valid_until(moment):
+    return datetime.datetime.fromtimestamp(moment, datetime.timezone.utc).strftime("%Y-%m-%d %H:%M:%S")
 
 
 @pytest.fixture
@@ -117,7 +122,8 @@ def test_a_failed_renewal_serves_the_valid_token(ask):
     assert ask(scene).access_token == "one"
     assert scene.warnings == [
         "tracktik: the vendor refused the credentials at secret/fleet/x (version 1): invalid_grant. Check username and password there; "
-        "the next attempt is made as soon as the secret changes, or in 30 s. Until then the token that is still valid for 600 s is used."
+        "the next attempt is made as soon as the secret changes, or in 30 s. "
+        f"The token in the cache is used, which is valid until {valid_until(NOW + 3600)} UTC."
     ]
     assert scene.names()[-2:] == ["failed", "served_stale"]
     # The next one does not even try.
@@ -132,7 +138,10 @@ def test_vault_is_down_at_renewal(ask):
     scene.vault.fault = UNREACHABLE
     for _ in range(2):
         assert ask(scene).access_token == "one"
-    assert scene.warnings[0] == "tracktik: no token for secret/fleet/x: Vault cannot be reached. Until then the token that is still valid for 50 s is used."
+    assert scene.warnings[0] == (
+        "tracktik: no token for secret/fleet/x: Vault cannot be reached. "
+        f"The token in the cache is used, which is valid until {valid_until(NOW + 3600)} UTC."
+    )
     scene.now += 51
     scene.vault.fault = None
     assert ask(scene).access_token == "two"
@@ -207,6 +216,24 @@ def test_a_refusal_is_forgotten_after_failure_ttl(ask):
     scene.now += 2
     assert ask(scene).access_token == "good"
     assert ask(scene).access_token == "good"
+
+
+def test_a_vendor_that_keeps_callers_waiting_is_asked_the_more_rarely(ask):
+    """Else, with four tokens of 30 s each, the memory of the first would be over when the next host comes to it."""
+    def hangs(_request):
+        scene.now += 30
+        return VendorError("x: the vendor did not answer within 30 s.", "unavailable")
+
+    scene = Scene(hangs, hangs, access("good"))
+    message = failing(ask, scene)
+    for seconds in (120, 120, 89):
+        scene.now += seconds
+        assert failing(ask, scene) == message
+    assert len(scene.sent) == 1
+    scene.now += 2
+    failing(ask, scene)
+    assert len(scene.sent) == 2
+    assert ask(scene, ports=scene.as_run("run-2")).access_token == "good"
 
 
 def test_a_secret_without_versions(ask):
@@ -357,7 +384,7 @@ def test_it_is_kept_where_an_option_was_wrong(ask):
     ask(scene)
     scene.now += 3550
     assert ask(scene).access_token == "one"  # still valid for a moment: the mistake is a warning
-    assert "http_ca_cert: no such file. Until then the token that is still valid for 50 s is used." in scene.warnings[0]
+    assert "http_ca_cert: no such file. The token in the cache is used" in scene.warnings[0]
     assert ask(scene, ports=scene.as_run("run-2")).access_token == "two"
     assert grant_types(scene) == ["password", "refresh_token", "refresh_token"]
 
