@@ -68,7 +68,11 @@ class ActionModule(TokenAction):
             return resolver.token(request) if fetch else resolver.known(request).token
 
     def _of_file(self, args: dict[str, t.Any], variables: dict[str, t.Any], expected: str | None) -> dict[str, t.Any]:
-        file = _judged(self._read([args["file"]], variables)[0], from_template=True)  # nobody says that it is not
+        with_claims = boolean(args.get("claims") or False)
+        read = self._read([{"path": args["file"]}], variables, with_claims=with_claims)[0]
+        file = _judged(read, from_template=True)  # nobody says that it is not
+        if with_claims:
+            file["claims"] = read.get("claims")
         file["current"] = (file["fingerprint"] == expected) if expected and file["valid"] is not None else None
         return {"file": file} if args.get("vendor") else {"file": file, "valid": file["valid"]}
 
@@ -76,13 +80,16 @@ class ActionModule(TokenAction):
         """The files of the items of C(tokens), all in one module run; neither Vault nor a vendor is asked."""
         try:
             items = [(mine, theirs) for mine, theirs in split_items(args) if mine.get("state") != "absent"]
-            paths = [
-                mine.get("dest") or default_dest(mine.get("directory"), theirs.get("vendor"), theirs.get("path"))
+            looked_for = [
+                {
+                    "path": mine.get("dest") or default_dest(mine.get("directory"), theirs.get("vendor"), theirs.get("path")),
+                    "format": mine.get("format") or FILE_OPTIONS["format"]["default"],
+                }
                 for mine, theirs in items
             ]
         except OptionError as exc:
             raise AnsibleActionFail(exc.message) from None
-        files = self._read(paths, variables) if paths else []
+        files = self._read(looked_for, variables) if looked_for else []
         tokens = [
             {
                 "vendor": theirs.get("vendor"), "secret": theirs.get("path") or theirs.get("vendor"),
@@ -92,12 +99,15 @@ class ActionModule(TokenAction):
         ]
         return {"tokens": tokens, "valid": all(token["valid"] is not False for token in tokens)}
 
-    def _read(self, paths: list[t.Any], variables: dict[str, t.Any]) -> list[dict[str, t.Any]]:
-        read: dict[str, t.Any] = self._execute_module(module_name=_READER, module_args={"paths": paths}, task_vars=variables)
+    def _read(
+        self, files: list[dict[str, t.Any]], variables: dict[str, t.Any], *, with_claims: bool = False
+    ) -> list[dict[str, t.Any]]:
+        arguments = {"files": files, "claims": with_claims}
+        read: dict[str, t.Any] = self._execute_module(module_name=_READER, module_args=arguments, task_vars=variables)
         if "files" not in read:
             raise AnsibleActionFail(read.get("msg") or "The files could not be read on the host.", result=read)
-        files: list[dict[str, t.Any]] = read["files"]
-        return files
+        found: list[dict[str, t.Any]] = read["files"]
+        return found
 
 
 def _judged(read: dict[str, t.Any], *, from_template: bool) -> dict[str, t.Any]:

@@ -17,11 +17,24 @@ description:
   - Use M(trackops.api_tokens.token_info) with its option O(trackops.api_tokens.token_info#module:file) instead.
   - It reads files that M(trackops.api_tokens.token_file) has written, and tells of their tokens the fingerprint and the expiry only.
 options:
-  paths:
-    description: Absolute paths of the files.
+  files:
+    description: The files.
     type: list
-    elements: str
+    elements: dict
     required: true
+    suboptions:
+      path:
+        description: Absolute path of the file.
+        type: str
+        required: true
+      format:
+        description: What is expected in it. Not given, or V(template), a token is looked for as in all of the others.
+        type: str
+        choices: [raw, header, env, json, template]
+  claims:
+    description: Whether to tell the claims of tokens that are JWTs.
+    type: bool
+    default: false
 extends_documentation_fragment:
   - ansible.builtin.action_common_attributes
 attributes:
@@ -41,7 +54,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 files:
-  description: What is known of each file, in the order of O(paths).
+  description: What is known of each file, in the order of O(files).
   type: list
   elements: dict
   returned: always
@@ -61,6 +74,9 @@ files:
     expires_at:
       description: When the token expires (UNIX seconds, UTC), as far as the file or the token itself tells.
       type: int
+    claims:
+      description: The unverified claims of the token, with O(claims). Null where it is no JWT.
+      type: dict
     mode:
       description: Permissions.
       type: str
@@ -90,38 +106,62 @@ from ansible_collections.trackops.api_tokens.plugins.module_utils.safe_paths imp
 _LATEST = 1 << 40  # seconds, far beyond any token's end
 
 
-def token_in(text):
-    """The token in the text of a file of any format, and its expiry where the file says one."""
+def _in_json(text):
     try:
         data = json.loads(text)
-        if isinstance(data, dict) and data.get("access_token"):
-            return "%s" % data["access_token"], whole_seconds(data.get("expires_at"))
     except ValueError:
-        pass
+        return None
+    if not isinstance(data, dict) or not data.get("access_token"):
+        return None
+    return "%s" % data["access_token"], whole_seconds(data.get("expires_at"))
+
+
+def _in_env(text):
     named = re.search(r'''^\w+_TOKEN=(?:'([^'\n]*)'|"((?:[^"\\\n]|\\.)*)"|([^'"\s]+))$''', text, re.MULTILINE)
-    if named:
-        expires = re.search(r"^\w+_EXPIRES_AT=(\d{1,12})$", text, re.MULTILINE)
-        plain, escaped, bare = named.groups()
-        value = plain or bare or re.sub(r"\\(.)", r"\1", escaped or "")
-        return value, int(expires.group(1)) if expires else None
+    if not named:
+        return None
+    expires = re.search(r"^\w+_EXPIRES_AT=(\d{1,12})$", text, re.MULTILINE)
+    plain, escaped, bare = named.groups()
+    return plain or bare or re.sub(r"\\(.)", r"\1", escaped or ""), int(expires.group(1)) if expires else None
+
+
+def _in_header(text):
     header = re.match(r"Authorization: (?:\S+ )?(\S+)\s*\Z", text)
-    if header:
-        return header.group(1), None
+    return (header.group(1), None) if header else None
+
+
+def _bare(text):
     bare = text.strip()
-    return (bare, None) if bare and not re.search(r"\s", bare) else (None, None)
+    return (bare, None) if bare and not re.search(r"\s", bare) else None
 
 
-def jwt_expiry(token):
-    """The unverified exp claim, where the token is a JWT."""
+_FORMATS = (("json", _in_json), ("env", _in_env), ("header", _in_header), ("raw", _bare))
+
+
+def token_in(text, expected):
+    """The token in the text of a file and its expiry where the file says one.
+
+    :arg expected: the format of the file. Where it is none of these, all are tried.
+    """
+    readers = [reader for form, reader in _FORMATS if form == expected] or [reader for _form, reader in _FORMATS]
+    for reader in readers:
+        found = reader(text)
+        if found and found[0]:
+            return found
+    return None, None
+
+
+def jwt_claims(token):
+    """The unverified claims, where the token is a JWT."""
     parts = token.split(".")
     if len(parts) != 3:
         return None
     try:
         payload = base64.urlsafe_b64decode((parts[1] + "=" * (-len(parts[1]) % 4)).encode("ascii"))
-        exp = json.loads(payload.decode("utf-8")).get("exp")
-    except (ValueError, TypeError, AttributeError):
+        claims = json.loads(payload.decode("utf-8"))
+    except (ValueError, TypeError):
         return None
-    return whole_seconds(exp)
+    return claims if isinstance(claims, dict) else None
 
 
 def whole_seconds(value):
@@ -131,7 +171,7 @@ def whole_seconds(value):
     return int(value)
 
 
-def look(path):
+def look(path, expected, with_claims):
     """What is known of the file; a symlink is not followed."""
     try:
         read = read_file(path)
@@ -149,24 +189,39 @@ def look(path):
         owner=name_of(about.st_uid, pwd.getpwuid),
         group=name_of(about.st_gid, grp.getgrgid),
     )
-    token, expires_at = token_in(content.decode("utf-8", "replace"))
+    token, expires_at = token_in(content.decode("utf-8", "replace"), expected)
     if token:
         found["fingerprint"] = "sha256:" + hashlib.sha256(token.encode("utf-8")).hexdigest()[:16]
-        found["expires_at"] = expires_at or jwt_expiry(token)
+        claims = jwt_claims(token)
+        found["expires_at"] = expires_at or whole_seconds((claims or {}).get("exp"))
+        if with_claims:
+            found["claims"] = claims
     return found
 
 
 def main():
     module = AnsibleModule(
-        argument_spec=dict(paths=dict(type="list", elements="str", required=True)), supports_check_mode=True
+        argument_spec=dict(
+            files=dict(
+                type="list",
+                elements="dict",
+                required=True,
+                options=dict(
+                    path=dict(type="str", required=True),
+                    format=dict(type="str", choices=["raw", "header", "env", "json", "template"]),
+                ),
+            ),
+            claims=dict(type="bool", default=False),
+        ),
+        supports_check_mode=True,
     )
     files = []
-    for path in module.params["paths"]:
+    for file in module.params["files"]:
         try:
-            found = look(path)
+            found = look(file["path"], file["format"], module.params["claims"])
         except Exception as exc:  # noqa: BLE001 - whoever owns the file may have written anything; the others are still to be looked at
             found = dict(exists=True, error=reason(exc))
-        files.append(dict(found, path=path))
+        files.append(dict(found, path=file["path"]))
     module.exit_json(changed=False, files=files)
 
 

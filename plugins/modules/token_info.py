@@ -125,7 +125,7 @@ fingerprint:
 claims:
   description: The unverified claims of the token, or null if it is no JWT.
   type: dict
-  returned: with O(claims)
+  returned: with O(vendor) and O(claims)
 cache_vault_entry:
   description: Where other Vault clients find the token.
   type: str
@@ -170,6 +170,9 @@ file:
     group:
       description: Its group.
       type: str
+    claims:
+      description: The unverified claims of its token, with O(claims). Null if it is no JWT.
+      type: dict
     error:
       description: Why it could not be looked at. Null where it could, or is not there.
       type: str

@@ -84,6 +84,10 @@ def test_files_on_hosts(stage: Stage, ssh_hosts: SshHosts) -> None:
       trackops.api_tokens.token_info:
         vendor: tracx
         file: "{{{{ host_root }}}}/tracx"
+    - name: Claims
+      trackops.api_tokens.token_info:
+        file: "{{{{ host_root }}}}/trackunit"
+        claims: true
     - name: None
       trackops.api_tokens.token_info:
         file: "{{{{ host_root }}}}/nothing"
@@ -95,6 +99,8 @@ def test_files_on_hosts(stage: Stage, ssh_hosts: SshHosts) -> None:
     assert [(token["vendor"], token["mode"], token["valid"]) for token in looked["tokens"]] == [(f["vendor"], "0600", True) for f in FILES]
     assert all(3500 < token["expires_in"] <= 3600 for token in looked["tokens"])
     assert run.result("Same", host="host1")["file"]["current"] is True
+    claims = run.result("Claims", host="host1")["file"]
+    assert claims["claims"]["exp"] == claims["expires_at"]
     gone = run.result("None", host="host1")
     assert (gone["valid"], gone["file"]["exists"]) == (False, False)
     assert [secret for secret in stage.emulator.secrets() if len(secret) > 7 and secret in run.output] == []
@@ -144,7 +150,11 @@ def test_status_table_and_exit_code(stage: Stage, ssh_hosts: SshHosts, fleet: li
     assert soon.rc == 0 and re.search(r"host2\s+\S+/tokens/tracx\s+\(soon\) 4\d\d s left", soon.output), soon
     bad = stage.playbook("trackops.api_tokens.status", *fleet, inventory=ssh_hosts.inventory())
     assert bad.rc == 2 and re.search(r"host3\s+\S+/tokens/tracx\s+\(!\) missing", bad.output), bad
-    assert "4 of 12 tokens need attention, the first: host3" in bad.output
+    assert "4 of 12 need attention" in bad.output
+    assert re.search(r"4 of 4 need attention: \S+/tokens/trackunit missing; ", bad.output)
+    assert {host: counts["failures"] for host, counts in bad.stats.items() if host != "localhost"} == {"host1": 0, "host2": 0, "host3": 1}
+    states = re.findall(r"(host\d) +/\S+ +(\(\S+\))?", bad.output[: bad.output.index("4 of 12")])
+    assert [host for host, _mark in states][:4] == ["host3"] * 4, "what needs attention comes first"
     assert len(stage.emulator.requests()) == asked
 
 
@@ -153,6 +163,7 @@ def test_status_of_a_host_that_cannot_be_reached(stage: Stage, ssh_hosts: SshHos
     inventory.write_text("lost ansible_host=127.0.0.9 ansible_port=9 host_root=/nowhere\n")
     run = stage.playbook("trackops.api_tokens.status", *fleet, inventory=inventory)
     assert run.rc != 0 and re.search(r"lost\s+-\s+\(!\) unreachable", run.output), run
+    assert run.stats["lost"]["failures"] == 1 and "1 of 1 need attention: unreachable." in run.output
 
 
 @pytest.mark.parametrize("pattern", ["nobody", "empty"])
@@ -163,13 +174,13 @@ def test_status_of_no_host_is_not_green(stage: Stage, ssh_hosts: SshHosts, fleet
 
 def test_status_of_one_odd_file_shows_the_others(stage: Stage, ssh_hosts: SshHosts, fleet: list[str]) -> None:
     folder = ssh_hosts.root("host1") / "tokens"
-    (folder / "tracx").write_text('{"access_token": "x", "expires_at": 1e999}')
+    (folder / "tracx").write_text("junk")
     (folder / "tracktik").unlink()
     (folder / "tracktik").symlink_to("tracx")
     run = stage.playbook("trackops.api_tokens.status", *fleet, "--limit", "host1", inventory=ssh_hosts.inventory())
     assert run.rc == 2, run
     for file, state in (
-        ("trackunit", r"3\d\d\d s left"), ("tracx", r"\(\?\) expiry not known"), ("trackmage", r"3\d\d\d s left"),
+        ("trackunit", r"3\d\d\d s left"), ("tracx", r"\(!\) holds no token"), ("trackmage", r"3\d\d\d s left"),
         ("tracktik", r"\(!\) cannot be read: is a symlink; it is not followed"),
     ):  # fmt: skip
         assert re.search(rf"host1 +\S+/tokens/{file} +{state}", run.output), run
@@ -178,6 +189,8 @@ def test_status_of_one_odd_file_shows_the_others(stage: Stage, ssh_hosts: SshHos
 def test_status_page_in_a_browser(stage: Stage, ssh_hosts: SshHosts, fleet: list[str], tmp_path: pathlib.Path, chromium: Browser) -> None:
     page = tmp_path / "status.html"
     stage.playbook("trackops.api_tokens.status", *fleet, "-e", f"status_html={page}", inventory=ssh_hosts.inventory())
+    relative = stage.playbook("trackops.api_tokens.status", *fleet, "-e", "status_html=here.html", inventory=ssh_hosts.inventory())
+    assert relative.rc == 2 and "status_html has to be an absolute path." in relative.output
     text = page.read_text()
     assert not re.search(r"(src|href)=|url\(|@import|<script", text), "nothing from elsewhere"
     assert [secret for secret in stage.emulator.secrets() if len(secret) > 7 and secret in text] == []

@@ -125,7 +125,7 @@ def test_what_fails_with_ansible_core(core: str, openbao: Operator, emulator: Em
     assert {path.name for path in (tmp_path / "etc").iterdir()} == {"trackunit", "tracx"}
     assert re.search(r"/etc/tracx +\(soon\) 3\d\d\d s left", status.output)
     assert re.search(r"/etc/trackmage-wrong +\(!\) missing", status.output)
-    assert "1 of 3 tokens need attention" in status.output
+    assert f"1 of 3 need attention: {tmp_path}/etc/trackmage-wrong missing." in status.output
     assert "not-this-one" not in provision.output
 
 

@@ -28,8 +28,8 @@ def host(request, tmp_path_factory) -> Target:
         pytest.skip(str(exc))  # in CI too: no registry has such old Pythons
 
 
-def seen(host: Target, *paths: t.Any) -> list[dict[str, t.Any]]:
-    answer = host.run("token_file_read", {"paths": [str(path) for path in paths]})
+def seen(host: Target, *paths: t.Any, form: str | None = None, **options: t.Any) -> list[dict[str, t.Any]]:
+    answer = host.run("token_file_read", {"files": [{"path": str(path), **({"format": form} if form else {})} for path in paths], **options})
     assert TOKEN not in answer.everything
     return t.cast("list[dict[str, t.Any]]", answer.result["files"])
 
@@ -47,9 +47,18 @@ def test_every_format(host, tmp_path, form, told):
     path = tmp_path / "token"
     path.write_text(render(form, DETAILS))
     path.chmod(0o640)
-    [file] = seen(host, path)
-    assert (file["exists"], file["empty"], file["mode"], file["fingerprint"]) == (True, False, "0640", fingerprint(TOKEN))
-    assert file["expires_at"] == (1799999999 if told else None)
+    for expected in (form, None, "template"):
+        [file] = seen(host, path, form=expected)
+        assert (file["exists"], file["empty"], file["mode"], file["fingerprint"]) == (True, False, "0640", fingerprint(TOKEN))
+        assert file["expires_at"] == (1799999999 if told else None)
+        assert "claims" not in file
+
+
+@pytest.mark.parametrize("form", ["header", "env", "json"])
+@pytest.mark.parametrize("text", ["junk", "{}", "[1]", "X_TOKEN=\n", "Authorization:\n", '{"access_token": ""}'])
+def test_what_is_not_in_its_format_is_no_token(host, tmp_path, form, text):
+    (tmp_path / "token").write_text(text)
+    assert seen(host, tmp_path / "token", form=form)[0].get("fingerprint") is None
 
 
 @pytest.mark.parametrize("awkward", ["a'b", 'a"b', "a\\b", "a$b`c", "tökén"])
@@ -69,8 +78,10 @@ def test_what_is_quoted_in_a_file_of_variables(host, tmp_path, awkward):
 def test_a_jwt_tells_its_end_itself(host, tmp_path, claims, expires_at):
     path = tmp_path / "token"
     path.write_text(jwt(claims))
-    [file] = seen(host, path)
+    [file] = seen(host, path, claims=True)
     assert (file["expires_at"], file.get("error")) == (expires_at, None)
+    assert (file["claims"] == {"exp": expires_at}) is (expires_at is not None)
+    assert (file["claims"] is None) is (not claims.startswith("{"))
 
 
 @pytest.mark.parametrize(
