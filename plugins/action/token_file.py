@@ -95,7 +95,8 @@ class ActionModule(TokenAction):
         try:
             text = self._from_template(file.template, {**variables, **facts})
         except Exception:  # noqa: BLE001 - whatever a template raises, the other files are still to be written
-            raise OptionError(f"the template {file.template} cannot be used{self._why(file.template, {**variables, **facts})}") from None
+            why = self._why(file.template, {**variables, **facts})
+            raise OptionError(f"the template {one_line(file.template, limit=100)} cannot be used{why}") from None
         if not text.strip():
             raise OptionError(f"{file.dest}: the template {file.template} gives an empty file")
         return text
@@ -104,6 +105,8 @@ class ActionModule(TokenAction):
         """What is wrong with a template. What went wrong may show the token, in any shape: it is told of one without a token."""
         try:
             self._from_template(name, {**variables, "token": wrap_var(stand_in(variables["token"]))})
+        except OptionError as exc:
+            return f": {exc.message}"
         except (AnsibleError, OSError, UnicodeError) as exc:
             return f": {one_line(str(exc), limit=500)}"
         except Exception as exc:  # noqa: BLE001 - as above
@@ -111,7 +114,7 @@ class ActionModule(TokenAction):
         return " with this token"
 
     def _from_template(self, name: str, variables: dict[str, t.Any]) -> str:
-        source = self._find_needle("templates", name)
+        source = self._template_path(name)
         readable = self._loader.get_real_file(source)
         try:
             text = Path(readable).read_text(encoding="utf-8")
@@ -120,6 +123,19 @@ class ActionModule(TokenAction):
         search = [str(Path(source).parent), *(f"{path}/templates" for path in variables.get("ansible_search_path", []))]
         rendered: str = to_text(self._rendered(text, search, variables), nonstring="simplerepr")
         return rendered
+
+    def _template_path(self, name: str) -> str:
+        try:
+            found: str = self._find_needle("templates", name)
+        except AnsibleError:
+            # A playbook of a collection is in a directory where nobody puts templates.
+            beside = [path for path in (Path("templates", name), Path(name)) if path.is_file()]
+            if not beside:
+                raise OptionError(
+                    "it is not found where Ansible looks for templates, nor in the current directory; give its absolute path"
+                ) from None
+            found = str(beside[0].absolute())
+        return found
 
     def _rendered(self, text: str, search: list[str], variables: dict[str, t.Any]) -> t.Any:
         if trust_as_template is not None:

@@ -124,7 +124,8 @@ options:
     default: raw
   template:
     description:
-      - A Jinja template on the controller, looked for where M(ansible.builtin.template) looks, for O(format=template).
+      - File with a Jinja template on the controller, for O(format=template). It is looked for where M(ansible.builtin.template) looks, then
+        in the current directory and in C(templates) there, which is what a playbook of a collection needs.
       - Beside the variables of the host it has C(token), a dictionary as in the file of O(format=json), C(vendor) and C(path).
     type: str
   env_name:

@@ -132,6 +132,8 @@ class TokenAction(ActionBase):  # type: ignore[misc]
         plugins = {vendor if (vendor := item.get("vendor")) in names() else "oauth2" for item in items}
         known = {"vendor", "path", *own}.union(*map(option_names, plugins))
         for stranger in sorted({str(name) for item in items for name in item} - known):
+            if stranger in option_names("oauth2"):
+                raise OptionError(f"there is no option '{stranger}' for {', '.join(sorted(plugins))}; only oauth2 and vendors of your own take it.")
             near = difflib.get_close_matches(stranger, known, n=1)
             hint = f"is {near[0]} meant?" if near else f"ansible-doc trackops.api_tokens.{module} lists them."
             raise OptionError(f"there is no option '{one_line(stranger, limit=40)}'; {hint}")

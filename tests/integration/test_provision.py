@@ -7,9 +7,12 @@ from __future__ import annotations
 
 import json
 import pathlib
+import re
+import shlex
 
 import pytest
 from support.ansible import Run
+from support.places import ROOT
 from support.sshd import SshHosts
 from support.stage import Stage
 
@@ -168,6 +171,25 @@ def test_the_playbook_as_printed(stage, ssh_hosts):
     run = stage.playbook("trackops.api_tokens.provision", "-e", f"@{tokens}", inventory=ssh_hosts.inventory())
     assert run.rc == 0, run
     assert names(ssh_hosts) == {f"{host}/{name}" for host in ssh_hosts.names for name in ("tracx.env", "trackunit-fleet-trackunit")}
+
+
+def test_the_line_for_cron_as_printed(stage, sudo_hosts):
+    """docs/hosts.md, but for the names of the two files."""
+    [line] = re.findall(r"^\*/15 .*", (ROOT / "docs" / "hosts.md").read_text(encoding="utf-8"), re.MULTILINE)
+    user, *words = shlex.split(line)[5:]
+    assert (user, words[:4]) == ("deploy", [".", "/etc/fleet/vault.env", "&&", "ansible-playbook"])
+    playbook, *arguments = words[4:]
+    tokens = stage.ansible.write("tokens.yml", """
+        provision_tokens: [{vendor: tracx}, {vendor: trackunit}]
+        provision_directory: "{{ host_root }}/etc"
+        """)  # fmt: skip
+    files = {"/etc/fleet/inventory": str(sudo_hosts.inventory()), "@/etc/fleet/tokens.yml": f"@{tokens}"}
+    assert set(files) < set(arguments)
+    for changed in (3, 0):
+        run = stage.playbook(playbook, *(files.get(argument, argument) for argument in arguments))
+        assert (run.rc, run.changed) == (0, changed), run
+    owners = {path.owner() for host in sudo_hosts.names for path in sudo_hosts.root(host).glob("etc/*")}
+    assert owners == {"root"}
 
 
 @pytest.mark.parametrize(

@@ -214,9 +214,23 @@ def test_a_symlink_on_one_host_fails_there_only(stage, ssh_hosts):
     assert len(files(ssh_hosts)) == 4 + 5 + 4
 
 
+def test_a_template_beside_the_variables_of_a_playbook(stage, ssh_hosts):
+    """The playbook is the collection's, and nobody can put a template beside it."""
+    stage.ansible.write("app.ini.j2", "key={{ token.access_token }}\n")
+    tokens = [{"vendor": "tracx", "format": "template", "template": "app.ini.j2"}, {"vendor": "trackunit", "format": "template", "template": "none.j2"}]
+    variables = json.dumps({"provision_tokens": tokens, "provision_directory": "{{ host_root }}", "provision_hosts": "host1"})
+    run = stage.playbook("trackops.api_tokens.provision", "-e", variables, inventory=ssh_hosts.inventory())
+    assert run.rc == 2, run
+    assert set(files(ssh_hosts)) == {"host1/tracx"}
+    assert (
+        "the template none.j2 cannot be used: it is not found where Ansible looks for templates, nor in the current directory; give its absolute path."
+    ) in run.output
+
+
 @pytest.mark.parametrize(
     ("more", "message"),
     [
+        ("token_field: x", "there is no option 'token_field' for trackmage, tracktik, trackunit, tracx; only oauth2 and vendors of your own take it."),
         ("mode: '0644'", "trackunit: mode 0644 lets every user of the host at the token; use a group, or set allow_readable"),
         ("min_tttl: 5", "there is no option 'min_tttl'; is min_ttl meant?"),
         ("path: elsewhere", "path: is given beside tokens; give it in the items of tokens"),

@@ -78,8 +78,9 @@ def _main(options: dict[str, t.Any]) -> dict[str, t.Any]:
     }
     for name, default in (("format", "raw"), ("mode", "0600"), ("state", "present"), ("allow_readable", False), ("backup", False)):
         of_role[f"provision_{name}"] = _default_for_all(name, options[name], default)
-    for name in ("owner", "group", "min_ttl"):
+    for name, unset in (("owner", "the user that the role runs as"), ("group", "the main group of that user"), ("min_ttl", "60")):
         of_role[f"provision_{name}"] = _default_for_all(name, options[name], None)
+        of_role[f"provision_{name}"]["description"] += f" Not given, {unset}."
     return {
         "short_description": "Keep valid API tokens of vendors in files on hosts",
         "version_added": "1.0.0",
