@@ -141,7 +141,7 @@ class _Attempt:
             token = t.cast(Token, entry.token)
             # A moment, not the seconds that are left: Ansible shows a warning once, however many hosts have it, if it is the same.
             until = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(token.expires_at))
-            self._caller.ports.warn(f"{placed(exc.message, self._request)} The token in the cache is used, which is valid until {until} UTC.")
+            self._caller.ports.warn(f"{placed(exc.message, self._request)} The cached token is used, which is still valid until {until} UTC.")
             self._caller.tell("served_stale", token, reason=exc.message)
             return token
 

@@ -64,13 +64,22 @@ TOKENS = [{"vendor": "trackunit"}, {"vendor": "tracx", "format": "env"}, {"vendo
 HOSTILE = "{{ lookup('ansible.builtin.pipe', 'echo executed') }}"
 
 
-@pytest.mark.parametrize("core", CORES)
-def test_works_with_ansible_core(core: str, openbao: Operator, emulator: Emulator, collection: pathlib.Path, tmp_path: pathlib.Path) -> None:
+@pytest.fixture(params=CORES)
+def core(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def stage(core: str, openbao: Operator, emulator: Emulator, collection: pathlib.Path, tmp_path: pathlib.Path) -> Stage:
+    """With that ansible-core."""
     try:
         venv = matrix_venv(core)
     except Unavailable as exc:
         pytest.skip(str(exc))
-    stage = Stage(vault=openbao, emulator=emulator, ansible=Ansible(tmp_path / "run", collections=collection, bin_dir=venv / "bin"))
+    return Stage(vault=openbao, emulator=emulator, ansible=Ansible(tmp_path / "run", collections=collection, bin_dir=venv / "bin"))
+
+
+def test_works_with_ansible_core(core: str, stage: Stage, emulator: Emulator, tmp_path: pathlib.Path) -> None:
     stage.store_all()
     stage.store("tracktik", "fleet/tracktik")
     target = tmp_path / "token"
@@ -106,14 +115,8 @@ def test_works_with_ansible_core(core: str, openbao: Operator, emulator: Emulato
     }
 
 
-@pytest.mark.parametrize("core", CORES)
-def test_what_fails_with_ansible_core(core: str, openbao: Operator, emulator: Emulator, collection: pathlib.Path, tmp_path: pathlib.Path) -> None:
+def test_what_fails_with_ansible_core(stage: Stage, tmp_path: pathlib.Path) -> None:
     """One of three tokens cannot be had: the others are there, and status says which one is not."""
-    try:
-        venv = matrix_venv(core)
-    except Unavailable as exc:
-        pytest.skip(str(exc))
-    stage = Stage(vault=openbao, emulator=emulator, ansible=Ansible(tmp_path / "run", collections=collection, bin_dir=venv / "bin"))
     stage.store_all()
     stage.store("trackmage", "wrong", client_secret="not-this-one")
     values = {"provision_tokens": TOKENS, "provision_directory": str(tmp_path / "etc"), "provision_hosts": "localhost", "status_amber": "4000"}

@@ -123,7 +123,7 @@ def test_a_failed_renewal_serves_the_valid_token(ask):
     assert scene.warnings == [
         "tracktik: the vendor refused the credentials at secret/fleet/x (version 1): invalid_grant. Check username and password there; "
         "the next attempt is made as soon as the secret changes, or in 30 s. "
-        f"The token in the cache is used, which is valid until {valid_until(NOW + 3600)} UTC."
+        f"The cached token is used, which is still valid until {valid_until(NOW + 3600)} UTC."
     ]
     assert scene.names()[-2:] == ["failed", "served_stale"]
     # The next one does not even try.
@@ -140,7 +140,7 @@ def test_vault_is_down_at_renewal(ask):
         assert ask(scene).access_token == "one"
     assert scene.warnings[0] == (
         "tracktik: no token for secret/fleet/x: Vault cannot be reached. "
-        f"The token in the cache is used, which is valid until {valid_until(NOW + 3600)} UTC."
+        f"The cached token is used, which is still valid until {valid_until(NOW + 3600)} UTC."
     )
     scene.now += 51
     scene.vault.fault = None
@@ -384,7 +384,7 @@ def test_it_is_kept_where_an_option_was_wrong(ask):
     ask(scene)
     scene.now += 3550
     assert ask(scene).access_token == "one"  # still valid for a moment: the mistake is a warning
-    assert "http_ca_cert: no such file. The token in the cache is used" in scene.warnings[0]
+    assert "http_ca_cert: no such file. The cached token is used" in scene.warnings[0]
     assert ask(scene, ports=scene.as_run("run-2")).access_token == "two"
     assert grant_types(scene) == ["password", "refresh_token", "refresh_token"]
 
