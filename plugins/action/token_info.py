@@ -93,9 +93,9 @@ class ActionModule(TokenAction):
         tokens = [
             {
                 "vendor": theirs.get("vendor"), "secret": theirs.get("path") or theirs.get("vendor"),
-                **_judged(file, from_template=mine.get("format") == "template"),
+                **_judged(file, from_template=mine.get("format") == "template"), "path": asked["path"],
             }
-            for (mine, theirs), file in zip(items, files, strict=True)
+            for (mine, theirs), asked, file in zip(items, looked_for, files, strict=True)
         ]
         return {"tokens": tokens, "valid": all(token["valid"] is not False for token in tokens)}
 

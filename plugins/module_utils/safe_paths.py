@@ -16,9 +16,10 @@ import errno
 import os
 import stat
 
-from ansible.module_utils.common.text.converters import to_bytes
+from ansible.module_utils.common.text.converters import to_bytes, to_native
 
 LARGEST = 16 << 20  # bytes
+_MOST_LINKS = 40  # as Linux has it
 
 
 class FileError(Exception):
@@ -34,43 +35,64 @@ def enter(dest):
 
     Returns the names of the directories that are missing, the outermost first. Raises FileError where others can bend the path.
     """
-    try:
-        return _walk(dest)
-    except _Exchanged:
-        pass
-    try:
-        return _walk(dest)
-    except _Exchanged as exc:
-        raise FileError("%s is exchanged while it is looked at" % exc)
+    exchanged = None
+    for _each in dest.split("/"):  # at every step a file system may be mounted
+        try:
+            return _walk(dest)
+        except _Exchanged as exc:
+            if exchanged == str(exc):
+                break
+            exchanged = str(exc)
+    raise FileError("%s is exchanged while it is looked at" % exchanged)
 
 
 def _walk(dest):
-    os.chdir("/")
-    names = [name for name in os.path.dirname(dest).split("/") if name]
-    above = os.stat(".")
-    for number, name in enumerate(names):
-        path = "/" + "/".join(names[: number + 1])
+    names = _parts(os.path.dirname(dest))
+    of_links = links = 0  # names to come that links have put there; links so far
+    path, above = _root()
+    while names:
+        name = names[0]
         try:
             found = os.lstat(to_bytes(name))
         except EnvironmentError as exc:
-            if exc.errno == errno.ENOENT:
-                return names[number:]
+            if exc.errno == errno.ENOENT and not of_links:
+                return names
             raise
-        above = _step(path, name, found, above)
+        names, of_links = names[1:], max(0, of_links - 1)
+        here = os.path.normpath(os.path.join(path, name))
+        if not stat.S_ISLNK(found.st_mode):
+            path, above = here, _step(here, name, found)
+            continue
+        if not (_is_trusted(found) and _is_kept(above)):
+            # Links of root and our own are part of the system, unless somebody else can exchange them.
+            raise FileError("%s is a symlink that belongs to another user, or can be replaced by one; it is not followed" % here)
+        links += 1
+        if links > _MOST_LINKS:
+            raise EnvironmentError(errno.ELOOP, os.strerror(errno.ELOOP))
+        # Not by the system: what the link leads through has to be checked, too.
+        target = to_native(os.readlink(to_bytes(name)), errors="surrogate_or_strict")
+        if target.startswith("/"):
+            path, above = _root()
+        names, of_links = _parts(target) + names, len(_parts(target)) + of_links
     return []
 
 
-def _step(path, name, found, above):
-    """Enter *name*, of which *found* is known. Returns what is known of the directory that it led to."""
-    linked = stat.S_ISLNK(found.st_mode)
-    if linked and not (_is_trusted(found) and _is_trusted(above)):
-        # Links of root and our own are part of the system, unless their directory belongs to somebody who can exchange them.
-        raise FileError("%s is a symlink that belongs to another user, or can be replaced by one; it is not followed" % path)
-    if not linked and not stat.S_ISDIR(found.st_mode):
+def _root():
+    os.chdir("/")
+    return "/", os.stat(".")
+
+
+def _parts(path):
+    return [name for name in path.split("/") if name not in ("", ".")]
+
+
+def _step(path, name, found):
+    """Enter *name*, of which *found* is known. Returns what is known of the directory."""
+    if not stat.S_ISDIR(found.st_mode):
         raise FileError("%s is not a directory" % path)
     os.chdir(to_bytes(name))
     here = os.stat(".")
-    if not linked and (here.st_dev, here.st_ino) != (found.st_dev, found.st_ino):
+    if (here.st_dev, here.st_ino) != (found.st_dev, found.st_ino):
         raise _Exchanged(path)
     if here.st_mode & stat.S_IWOTH and not here.st_mode & stat.S_ISVTX:
         raise FileError("everyone may replace files in %s; take the write permission of others from it" % path)
@@ -79,6 +101,11 @@ def _step(path, name, found, above):
 
 def _is_trusted(status):
     return status.st_uid in (0, os.geteuid())
+
+
+def _is_kept(directory):
+    """Whether nobody else can exchange our links in it."""
+    return _is_trusted(directory) and bool(directory.st_mode & stat.S_ISVTX or not directory.st_mode & (stat.S_IWGRP | stat.S_IWOTH))
 
 
 def read_file(name):

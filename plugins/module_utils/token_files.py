@@ -129,7 +129,9 @@ def _present(module, spec, content, result, earlier):
         _foresee(found, wanted)
         earlier.directories.update(_innermost(dest, depth) for depth in range(len(missing)))
     elif changed:
-        _make_directories(module, spec, missing)
+        if missing:
+            _make_directories(module, spec, missing)
+            _note_place(dest, [], earlier)
         with _backed_up(spec, result, needed=found is not None and found.digest != wanted.digest):
             _replace(module, dest, content, wanted, context.wanted)
     result.update(_permissions(wanted, spec), changed=changed)
@@ -152,14 +154,18 @@ def _absent(module, spec, result, earlier):
 
 def _enter(module, dest, earlier):
     missing = enter(dest)
+    _note_place(dest, missing, earlier)
+    if not missing and not module.check_mode:
+        _sweep()
+    return missing
+
+
+def _note_place(dest, missing, earlier):
     here = os.stat(".")
     place = (here.st_dev, here.st_ino, tuple(missing), os.path.basename(dest))
     if place in earlier.places:
         raise FileError("is the file of another token of this task, by another path")
     earlier.places.add(place)
-    if not missing and not module.check_mode:
-        _sweep()
-    return missing
 
 
 def _innermost(dest, depth):

@@ -131,7 +131,7 @@ def _host_file(options: Arguments, token_options: Arguments) -> HostFile:
         group=options["group"],
         mode=_mode(options, dest),
         create_directory=_create_directory(options["create_directory"], dest),
-        directory_mode=parse_mode(options["directory_mode"], of=f"{dest}: directory_mode"),
+        directory_mode=_directory_mode(options["directory_mode"], dest),
         backup=options["backup"],
         vendor=token_options.get("vendor"),
         path=token_options.get("path"),
@@ -147,7 +147,10 @@ def _dest(options: Arguments, token_options: Arguments) -> str:
         raise OptionError(f"{dest}: dest must be the path of a file, not of a directory")
     if any(ord(character) < 32 for character in dest):
         raise OptionError(f"{one_line(dest)}: dest holds control characters")
-    return posixpath.normpath("/" + dest.lstrip("/"))  # POSIX leaves open what a second slash at the beginning means
+    path = posixpath.normpath("/" + dest.lstrip("/"))  # POSIX leaves open what a second slash at the beginning means
+    if path == "/":
+        raise OptionError(f"{dest}: dest must be the path of a file, not of a directory")
+    return path
 
 
 def _create_directory(asked: bool | None, dest: str) -> bool:
@@ -168,6 +171,13 @@ def _mode(options: Arguments, dest: str) -> str:
     if int(mode, 8) & _OTHERS and not options["allow_readable"]:
         raise OptionError(f"{dest}: mode {mode} lets every user of the host at the token; use a group, or set allow_readable")
     return mode
+
+
+def _directory_mode(mode: t.Any, dest: str) -> str:
+    parsed = parse_mode(mode, of=f"{dest}: directory_mode")
+    if int(parsed, 8) & 0o002:
+        raise OptionError(f"{dest}: directory_mode {parsed} lets every user replace files in the directory")
+    return parsed
 
 
 def parse_mode(mode: t.Any, *, of: str) -> str:

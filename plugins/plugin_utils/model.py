@@ -227,7 +227,7 @@ class Failure:
     def remembered_for(self, failure_ttl: float) -> float:
         """The seconds for which the run that saw it is told. The longer a server keeps its callers waiting, the more rarely it is
         asked: else the memory of one token's failure would be over by the time that those of the host's other tokens are known."""
-        return failure_ttl if self.refused or not failure_ttl else failure_ttl + 10 * self.took
+        return failure_ttl if self.refused or not failure_ttl else failure_ttl + min(10 * self.took, 300)
 
 
 @dataclass(frozen=True)

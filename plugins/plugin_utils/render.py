@@ -39,7 +39,8 @@ def stand_in(value: t.Any, name: str = "token") -> t.Any:
         return {key: stand_in(inner, str(key)) for key, inner in value.items()}
     if isinstance(value, (list, tuple)):
         return [stand_in(inner, name) for inner in value]
-    return f"<{name}>" if isinstance(value, str) else value
+    # No character that means something to a shell: a template may hand it to one.
+    return f"the-{name}" if isinstance(value, str) else value
 
 
 def env_prefix(vendor: str) -> str:

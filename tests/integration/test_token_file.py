@@ -105,12 +105,12 @@ def test_no_content_is_in_what_ansible_prints_for_debugging(stage, ssh_hosts):
 @pytest.mark.parametrize(
     ("template", "message"),
     [
-        ("{{ token.access_token | human_to_bytes }}", "<access_token>"),
+        ("{{ token.access_token | human_to_bytes }}", "the-access_token"),
         ("{{ lookup('ansible.builtin.vars', token.access_token[1:]) }}", "access_token"),
-        ("{% include token.authorization %}", "<authorization>"),
+        ("{% include token.authorization %}", "the-authorization"),
         ("{{ token.extra.nothing }}", "nothing"),
         ("{{ token.expires_at", "end of print statement"),
-        ("{{ 1 // (1 if token.access_token == '<access_token>' else 0) }}", "cannot be used with this token"),
+        ("{{ 1 // (1 if token.access_token == 'the-access_token' else 0) }}", "cannot be used with this token"),
     ],
 )
 def test_what_is_wrong_with_a_template_is_told_without_the_token(stage, ssh_hosts, template, message):

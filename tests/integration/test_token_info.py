@@ -172,6 +172,12 @@ def test_status_of_no_host_is_not_green(stage: Stage, ssh_hosts: SshHosts, fleet
     assert run.rc == 2 and f"No host of the inventory matches {pattern}. Check the inventory and provision_hosts." in run.output, run
 
 
+def test_status_of_several_patterns(stage: Stage, ssh_hosts: SshHosts, fleet: list[str]) -> None:
+    several = json.dumps({"provision_hosts": ["host1", "host2"]})
+    run = stage.playbook("trackops.api_tokens.status", *fleet, "-e", several, inventory=ssh_hosts.inventory())
+    assert run.rc == 0 and "0 of 8 need attention" in run.output, run
+
+
 def test_status_of_one_odd_file_shows_the_others(stage: Stage, ssh_hosts: SshHosts, fleet: list[str]) -> None:
     folder = ssh_hosts.root("host1") / "tokens"
     (folder / "tracx").write_text("junk")

@@ -254,6 +254,47 @@ def test_a_symlink_of_root_that_a_stranger_can_exchange_is_not_followed(host, tm
     assert list((tmp_path / "real").iterdir()) == []
 
 
+@needs_root
+@pytest.mark.parametrize("change", [present, absent])
+def test_a_strangers_symlink_behind_one_of_root_is_not_followed(host, tmp_path, change):
+    victim, home = tmp_path / "victim", tmp_path / "home"
+    for directory in (victim, home):
+        directory.mkdir()
+    (victim / "token").write_text("precious")
+    (home / "conf").symlink_to(victim)
+    for path in (home, home / "conf"):
+        os.lchown(path, 12345, 12345)
+    (tmp_path / "app").symlink_to("home/conf")
+    answer = host.write(change(tmp_path / "app" / "token"))
+    assert f"{home / 'conf'} is a symlink that belongs to another user" in answer.result["msg"]
+    assert {path.name: path.read_text() for path in victim.iterdir()} == {"token": "precious"}
+
+
+@needs_root
+def test_a_symlink_of_root_that_a_group_can_exchange_is_not_followed(host, tmp_path):
+    (tmp_path / "real").mkdir()
+    shared = tmp_path / "shared"
+    shared.mkdir()
+    (shared / "link").symlink_to("../real")
+    for mode, followed in ((0o775, False), (0o1775, True), (0o755, True)):
+        shared.chmod(mode)
+        assert host.write(present(shared / "link" / "token")).result.get("failed", False) is not followed
+
+
+def test_symlinks_of_our_own(host, tmp_path):
+    (tmp_path / "a" / "b").mkdir(parents=True)
+    links = {"relative": "a/./b", "up": "a/../a/b", "absolute": tmp_path / "a" / "b", "chained": "relative", "loop": "loop", "dangling": "none/b"}
+    for name, target in links.items():
+        (tmp_path / name).symlink_to(target)
+    for name in ("relative", "up", "absolute", "chained"):
+        assert host.write(present(tmp_path / name / name / "token", create_directory=True)).result["changed"]
+        assert (tmp_path / "a" / "b" / name / "token").read_text() == SECRET
+    for name, why in (("loop", "Too many levels of symbolic links"), ("dangling", "No such file or directory")):
+        dest = tmp_path / name / "token"
+        assert host.write(present(dest, create_directory=True)).result["msg"] == f"{dest}: {why}"
+    assert not (tmp_path / "none").exists()
+
+
 def test_parents_are_made_on_request_with_their_own_mode(host, tmp_path):
     dest = tmp_path / "a" / "b" / "token"
     refused = host.write(present(dest))
@@ -458,6 +499,10 @@ def test_two_tokens_for_one_file_by_different_paths(host, tmp_path):
     answer = host.write(present(tmp_path / "run" / "token"), present(tmp_path / "var" / "token", OTHER))
     assert answer.result["msg"] == f"{tmp_path / 'var' / 'token'}: is the file of another token of this task, by another path"
     assert (tmp_path / "run" / "token").read_text() == SECRET
+    new = [present(tmp_path / name / "new" / "token", text, create_directory=True) for name, text in (("run", SECRET), ("var", OTHER))]
+    predicted, answer = host.write(*new, check=True), host.write(*new)
+    assert predicted.result["msg"] == answer.result["msg"] == f"{new[1]['dest']}: is the file of another token of this task, by another path"
+    assert (tmp_path / "run" / "new" / "token").read_text() == SECRET
 
 
 # In this process

@@ -107,6 +107,9 @@ def test_the_directory_of_the_collection_is_made_and_others_on_request(dest, ask
         ({"dest": "/a", "mode": 440}, "/a: mode: 440 is not a mode; give it as '0600' (in quotes) or as u=rw,g=r"),
         ({"dest": "/a", "mode": 400}, "/a: mode: 400 is not a mode; give it as '0600' (in quotes) or as u=rw,g=r"),
         ({"dest": "/a", "mode": 600}, "/a: mode: 600 is not a mode; give it as '0600' (in quotes) or as u=rw,g=r"),
+        ({"dest": "/a", "directory_mode": "0777"}, "/a: directory_mode 0777 lets every user replace files in the directory"),
+        ({"dest": "/.."}, "/..: dest must be the path of a file, not of a directory"),
+        ({"dest": "/a\nb"}, "/a b: dest holds control characters"),
         ({"dest": "/a", "directory_mode": "x"}, "/a: directory_mode: 'x' is not a mode; give it as '0600' (in quotes) or as u=rw,g=r"),
     ],
 )
