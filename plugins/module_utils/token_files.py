@@ -141,7 +141,12 @@ def _present(module, spec, content, result, earlier):
 
 def _absent(module, spec, result, earlier):
     dest = spec["dest"]
-    found = None if _enter(module, dest, earlier) else _look(dest)
+    try:
+        found = None if _enter(module, dest, earlier) else _look(dest)
+    except EnvironmentError as exc:
+        if exc.errno != errno.ENOENT:
+            raise
+        found = None  # a link in its path leads nowhere
     if found is None:
         return
     if module.check_mode:

@@ -293,6 +293,8 @@ def test_symlinks_of_our_own(host, tmp_path):
         dest = tmp_path / name / "token"
         assert host.write(present(dest, create_directory=True)).result["msg"] == f"{dest}: {why}"
     assert not (tmp_path / "none").exists()
+    gone = host.write(absent(tmp_path / "dangling" / "token")).one
+    assert (gone["changed"], gone["error"]) == (False, None)
 
 
 def test_parents_are_made_on_request_with_their_own_mode(host, tmp_path):
