@@ -36,11 +36,11 @@ def _clean(emulator, monkeypatch):
         monkeypatch.delenv(name, raising=False)
 
 
-def asked(base, *, method="GET", headers=None, body=None, seconds=5.0, **options):
+def asked(base, *, method="GET", headers=None, body=None, seconds=30.0, **options):
     """TrackMage's request, whose URL holds the secret, to *base*."""
     url = f"{base}/oauth/v2/token?grant_type=client_credentials&client_id=1_trackmage&client_secret={ENCODED}"
     request = HttpRequest(method, url, {"Accept": "application/json", **(headers or {})}, body, (SECRET,))
-    return exchange(request, HttpOptions(**{"timeout": 2, **options}), seconds, "trackmage")
+    return exchange(request, HttpOptions(**{"timeout": 20, **options}), seconds, "trackmage")
 
 
 def failure(*arguments, kind=VendorError, **keywords):
