@@ -10,18 +10,51 @@ import typing as t
 
 from ansible.errors import AnsibleActionFail
 
-from ..plugin_utils.action_base import Resolved, TokenAction
-from ..plugin_utils.errors import OptionError
+from ..plugin_utils._base.errors import OptionError
+from ..plugin_utils._boundary.action import Resolved, TokenAction
 
 _URI = "ansible.builtin.uri"
 # With a token these would replace it, or have no meaning.
 _CLASHES = ("url_username", "user", "url_password", "password", "force_basic_auth", "use_gssapi", "use_netrc")
-_OPTIONS_OF_URI = frozenset((
-    "attributes", "attr", "body", "body_format", "ca_path", "ciphers", "client_cert", "client_key", "creates", "decompress", "dest",
-    "follow_redirects", "force", "group", "headers", "http_agent", "method", "mode", "owner", "remote_src", "removes",
-    "return_content", "selevel", "serole", "setype", "seuser", "src", "status_code", "timeout", "unix_socket",
-    "unredirected_headers", "unsafe_writes", "url", "use_proxy", "validate_certs",
-))
+_OPTIONS_OF_URI = frozenset(
+    (
+        "attributes",
+        "attr",
+        "body",
+        "body_format",
+        "ca_path",
+        "ciphers",
+        "client_cert",
+        "client_key",
+        "creates",
+        "decompress",
+        "dest",
+        "follow_redirects",
+        "force",
+        "group",
+        "headers",
+        "http_agent",
+        "method",
+        "mode",
+        "owner",
+        "remote_src",
+        "removes",
+        "return_content",
+        "selevel",
+        "serole",
+        "setype",
+        "seuser",
+        "src",
+        "status_code",
+        "timeout",
+        "unix_socket",
+        "unredirected_headers",
+        "unsafe_writes",
+        "url",
+        "use_proxy",
+        "validate_certs",
+    )
+)
 _REFUSED = 401
 
 
@@ -66,8 +99,13 @@ class ActionModule(TokenAction):
             "url_password": details["access_token"],
         }
         uri = self._shared_loader_obj.action_loader.get(
-            _URI, task=task, connection=self._connection, play_context=self._play_context, loader=self._loader,
-            templar=self._templar, shared_loader_obj=self._shared_loader_obj,
+            _URI,
+            task=task,
+            connection=self._connection,
+            play_context=self._play_context,
+            loader=self._loader,
+            templar=self._templar,
+            shared_loader_obj=self._shared_loader_obj,
         )
         answer: dict[str, t.Any] = uri.run(task_vars=variables)
         answer.pop("invocation", None)

@@ -17,14 +17,14 @@ from urllib.parse import urlsplit, urlunsplit
 
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
-from ..plugin_utils.action_base import TokenAction, display
-from ..plugin_utils.authorizing import CONSENT_GRANTS, PENDING_SECONDS, Authorizing, Stored
-from ..plugin_utils.consent import check_redirect_uri, is_answer, listening_address
-from ..plugin_utils.errors import OptionError, TokenError, VendorError
-from ..plugin_utils.loopback import Answer, Loopback, open_terminal, receive
-from ..plugin_utils.model import Request
-from ..plugin_utils.ports import Ports
-from ..plugin_utils.vendors import names
+from ..plugin_utils._base.errors import OptionError, TokenError, VendorError
+from ..plugin_utils._base.model import Request
+from ..plugin_utils._base.ports import Ports
+from ..plugin_utils._boundary.action import TokenAction, display
+from ..plugin_utils._consent.flow import CONSENT_GRANTS, PENDING_SECONDS, Authorizing, Stored
+from ..plugin_utils._consent.loopback import Answer, Loopback, open_terminal, receive
+from ..plugin_utils._consent.protocol import check_redirect_uri, is_answer, listening_address
+from ..plugin_utils._vendors import names
 
 _OWN: dict[str, dict[str, t.Any]] = {
     "authorize_url": {"type": "str"},
@@ -64,9 +64,7 @@ class ActionModule(TokenAction):
         self.refuse_strangers([item], _OWN, module="authorize")
         return checked.validated_parameters, item
 
-    def _consent_request(
-        self, own: dict[str, t.Any], item: dict[str, t.Any], task_vars: dict[str, t.Any]
-    ) -> tuple[Request, dict[str, t.Any]]:
+    def _consent_request(self, own: dict[str, t.Any], item: dict[str, t.Any], task_vars: dict[str, t.Any]) -> tuple[Request, dict[str, t.Any]]:
         """The request, in the variant that needs consent where the vendor has one."""
         request, values = self.request_of(item, task_vars)
         vendor = request.vendor
@@ -129,7 +127,9 @@ class ActionModule(TokenAction):
                 terminal.listen(answers, wanted=is_answer, again=lambda: _say("That address has neither a code nor an error. Once more:"))
             try:
                 stored = receive(
-                    answers, lambda redirected: work.finish(redirected, consent), timeout=own["wait_timeout"],
+                    answers,
+                    lambda redirected: work.finish(redirected, consent),
+                    timeout=own["wait_timeout"],
                     describe=lambda done: _sentence(work, done),
                 )
             except queue.Empty:

@@ -12,12 +12,12 @@ import typing as t
 from ansible.errors import AnsibleActionFail
 from ansible.module_utils.parsing.convert_bool import boolean
 
-from ..plugin_utils.action_base import TokenAction, display
-from ..plugin_utils.errors import OptionError, TokenError
-from ..plugin_utils.options import cache_options
-from ..plugin_utils.ports import Ports
-from ..plugin_utils.purge import expired, purge, revoke_logins, revoke_tokens, selected
-from ..plugin_utils.resolver import open_store
+from ..plugin_utils._base.errors import OptionError, TokenError
+from ..plugin_utils._base.ports import Ports
+from ..plugin_utils._boundary.action import TokenAction, display
+from ..plugin_utils._boundary.options import cache_options
+from ..plugin_utils._flow.purge import expired, purge, revoke_logins, revoke_tokens, selected
+from ..plugin_utils._flow.resolver import open_store
 
 _STATES = ("present", "absent", "pruned")
 # A login belongs to no vendor; any request that needs no further option finds it.
@@ -50,9 +50,16 @@ class ActionModule(TokenAction):
             return self._would_warm(items, variables)
         resolved = self.resolve_many(items, variables)
         tokens = [
-            {"vendor": r.vendor, "path": r.path, "fingerprint": r.token.fingerprint, "source": r.token.source,
-             "expires_at": int(r.token.expires_at), "expires_in": max(0, int(r.token.expires_at - r.now))}
-            for r in resolved if r.token
+            {
+                "vendor": r.vendor,
+                "path": r.path,
+                "fingerprint": r.token.fingerprint,
+                "source": r.token.source,
+                "expires_at": int(r.token.expires_at),
+                "expires_in": max(0, int(r.token.expires_at - r.now)),
+            }
+            for r in resolved
+            if r.token
         ]
         errors = [r.error for r in resolved if r.error]
         facts: Facts = {"changed": any(token["source"] == "vendor" for token in tokens), "tokens": tokens}

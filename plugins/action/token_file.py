@@ -14,11 +14,11 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.module_utils.common.text.converters import to_text
 from ansible.utils.unsafe_proxy import wrap_var
 
-from ..plugin_utils.action_base import Resolved, TokenAction
-from ..plugin_utils.errors import OptionError, TokenError
-from ..plugin_utils.host_files import FILE_OPTIONS, HostFile, contents_argument, files_argument, plan, split_items
-from ..plugin_utils.render import lasting, render, stand_in
-from ..plugin_utils.text import one_line
+from ..plugin_utils._base.errors import OptionError, TokenError
+from ..plugin_utils._base.text import one_line
+from ..plugin_utils._boundary.action import Resolved, TokenAction
+from ..plugin_utils._hosts.files import FILE_OPTIONS, HostFile, contents_argument, files_argument, plan, split_items
+from ..plugin_utils._hosts.formats import lasting, render, stand_in
 
 try:
     from ansible.template import trust_as_template
@@ -61,9 +61,7 @@ class ActionModule(TokenAction):
             result.update({key: result["files"][0].get(key) for key in _TOLD})
         return result
 
-    def _filled(
-        self, files: list[HostFile], token_options: list[dict[str, t.Any]], variables: dict[str, t.Any]
-    ) -> tuple[_Ready, dict[str, dict[str, t.Any]]]:
+    def _filled(self, files: list[HostFile], token_options: list[dict[str, t.Any]], variables: dict[str, t.Any]) -> tuple[_Ready, dict[str, dict[str, t.Any]]]:
         """What can be written, with its content; and by its path what cannot, as it is told."""
         ready, failed = _Ready([], _Contents()), {}
         wanted = [options for file, options in zip(files, token_options, strict=True) if file.wants_token]
@@ -131,9 +129,7 @@ class ActionModule(TokenAction):
             # A playbook of a collection is in a directory where nobody puts templates.
             beside = [path for path in (Path("templates", name), Path(name)) if path.is_file()]
             if not beside:
-                raise OptionError(
-                    "it is not found where Ansible looks for templates, nor in the current directory; give its absolute path"
-                ) from None
+                raise OptionError("it is not found where Ansible looks for templates, nor in the current directory; give its absolute path") from None
             found = str(beside[0].absolute())
         return found
 
@@ -144,9 +140,7 @@ class ActionModule(TokenAction):
         from ansible.template import AnsibleEnvironment
 
         # Before 2.19 every text is a template, and only this environment leaves alone what looks like a number or a list.
-        templar = self._templar.copy_with_new_env(
-            environment_class=AnsibleEnvironment, searchpath=search, available_variables=variables
-        )
+        templar = self._templar.copy_with_new_env(environment_class=AnsibleEnvironment, searchpath=search, available_variables=variables)
         return templar.do_template(text, preserve_trailing_newlines=True, escape_backslashes=False)
 
     def _write(self, ready: _Ready, variables: dict[str, t.Any]) -> dict[str, t.Any]:

@@ -12,13 +12,13 @@ import typing as t
 from ansible.errors import AnsibleActionFail
 from ansible.module_utils.parsing.convert_bool import boolean
 
-from ..plugin_utils import jwt
-from ..plugin_utils.action_base import TokenAction, display
-from ..plugin_utils.errors import OptionError, TokenError
-from ..plugin_utils.host_files import FILE_OPTIONS, default_dest, split_items
-from ..plugin_utils.model import Request, Token
-from ..plugin_utils.ports import Ports
-from ..plugin_utils.resolver import Resolver
+from ..plugin_utils._base import jwt
+from ..plugin_utils._base.errors import OptionError, TokenError
+from ..plugin_utils._base.model import Request, Token
+from ..plugin_utils._base.ports import Ports
+from ..plugin_utils._boundary.action import TokenAction, display
+from ..plugin_utils._flow.resolver import Resolver
+from ..plugin_utils._hosts.files import FILE_OPTIONS, default_dest, split_items
 
 _READER = "trackops.api_tokens.token_file_read"
 _OF_FILE = ("path", "exists", "fingerprint", "expires_at", "mode", "owner", "group", "error")
@@ -92,16 +92,16 @@ class ActionModule(TokenAction):
         files = self._read(looked_for, variables) if looked_for else []
         tokens = [
             {
-                "vendor": theirs.get("vendor"), "secret": theirs.get("path") or theirs.get("vendor"),
-                **_judged(file, from_template=mine.get("format") == "template"), "path": asked["path"],
+                "vendor": theirs.get("vendor"),
+                "secret": theirs.get("path") or theirs.get("vendor"),
+                **_judged(file, from_template=mine.get("format") == "template"),
+                "path": asked["path"],
             }
             for (mine, theirs), asked, file in zip(items, looked_for, files, strict=True)
         ]
         return {"tokens": tokens, "valid": all(token["valid"] is not False for token in tokens)}
 
-    def _read(
-        self, files: list[dict[str, t.Any]], variables: dict[str, t.Any], *, with_claims: bool = False
-    ) -> list[dict[str, t.Any]]:
+    def _read(self, files: list[dict[str, t.Any]], variables: dict[str, t.Any], *, with_claims: bool = False) -> list[dict[str, t.Any]]:
         arguments = {"files": files, "claims": with_claims}
         read: dict[str, t.Any] = self._execute_module(module_name=_READER, module_args=arguments, task_vars=variables)
         if "files" not in read:
@@ -127,15 +127,28 @@ def _judged(read: dict[str, t.Any], *, from_template: bool) -> dict[str, t.Any]:
 
 def _facts(request: Request, token: Token | None, *, with_claims: bool) -> dict[str, t.Any]:
     facts: dict[str, t.Any] = {
-        "vendor": request.vendor.name, "path": request.secret.path, "valid": False, "expires_at": None, "expires_in": None,
-        "issued_at": None, "scope": None, "source": None, "token_type": None, "fingerprint": None,
+        "vendor": request.vendor.name,
+        "path": request.secret.path,
+        "valid": False,
+        "expires_at": None,
+        "expires_in": None,
+        "issued_at": None,
+        "scope": None,
+        "source": None,
+        "token_type": None,
+        "fingerprint": None,
     }
     if token is None:
         return facts
     now = time.time()
     facts.update(
-        valid=token.expires_at > now, expires_at=int(token.expires_at), expires_in=max(0, int(token.expires_at - now)),
-        issued_at=int(token.issued_at), scope=token.scope, source=token.source, token_type=token.token_type,
+        valid=token.expires_at > now,
+        expires_at=int(token.expires_at),
+        expires_in=max(0, int(token.expires_at - now)),
+        issued_at=int(token.issued_at),
+        scope=token.scope,
+        source=token.source,
+        token_type=token.token_type,
         fingerprint=token.fingerprint,
     )
     if with_claims:
@@ -144,7 +157,7 @@ def _facts(request: Request, token: Token | None, *, with_claims: bool) -> dict[
         except ValueError:
             facts["claims"] = None  # an opaque token has none
     if request.cache.kind == "vault":
-        from ..plugin_utils.shared_cache import shared_path
+        from ..plugin_utils._flow.shared_store import shared_path
 
         facts["cache_vault_entry"] = f"{request.cache.vault_mount}/{shared_path(request)}"
     return facts

@@ -25,8 +25,8 @@ import time
 import typing as t
 
 from ansible.plugins.callback import CallbackBase
-from ansible_collections.trackops.api_tokens.plugins.plugin_utils.events import EVENTS_FILE
-from ansible_collections.trackops.api_tokens.plugins.plugin_utils.summary import read_events, table
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._boundary.events import EVENTS_FILE
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._boundary.summary import read_events, table
 
 
 class CallbackModule(CallbackBase):

@@ -34,7 +34,7 @@ import typing as t
 
 from ansible.errors import AnsibleFilterError
 
-from ..plugin_utils import jwt
+from ..plugin_utils._base import jwt
 
 
 def jwt_claims(token: t.Any) -> dict[str, t.Any]:

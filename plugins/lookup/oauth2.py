@@ -70,7 +70,7 @@ _raw:
   elements: raw
 """
 
-from ansible_collections.trackops.api_tokens.plugins.plugin_utils.lookup_base import TokenLookup
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._boundary.lookup import TokenLookup
 
 
 class LookupModule(TokenLookup):

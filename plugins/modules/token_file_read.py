@@ -101,7 +101,7 @@ import re
 import stat
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.trackops.api_tokens.plugins.module_utils.safe_paths import name_of, read_file, reason
+from ansible_collections.trackops.api_tokens.plugins.module_utils._safe_paths import name_of, read_file, reason
 
 _LATEST = 1 << 40  # seconds, far beyond any token's end
 
@@ -117,7 +117,7 @@ def _in_json(text):
 
 
 def _in_env(text):
-    named = re.search(r'''^\w+_TOKEN=(?:'([^'\n]*)'|"((?:[^"\\\n]|\\.)*)"|([^'"\s]+))$''', text, re.MULTILINE)
+    named = re.search(r"""^\w+_TOKEN=(?:'([^'\n]*)'|"((?:[^"\\\n]|\\.)*)"|([^'"\s]+))$""", text, re.MULTILINE)
     if not named:
         return None
     expires = re.search(r"^\w+_EXPIRES_AT=(\d{1,12})$", text, re.MULTILINE)

@@ -155,7 +155,7 @@ files:
 import base64
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.trackops.api_tokens.plugins.module_utils.token_files import Earlier, ensure
+from ansible_collections.trackops.api_tokens.plugins.module_utils._token_files import Earlier, ensure
 
 _PREFIX = "base64:"
 
@@ -163,7 +163,7 @@ _PREFIX = "base64:"
 def _decoded(text):
     if text is None or not text.startswith(_PREFIX):
         return None
-    return base64.b64decode(text[len(_PREFIX):])
+    return base64.b64decode(text[len(_PREFIX) :])
 
 
 def main():

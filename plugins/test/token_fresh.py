@@ -9,7 +9,7 @@ import typing as t
 
 from ansible.errors import AnsibleFilterError
 
-from ..plugin_utils import jwt
+from ..plugin_utils._base import jwt
 
 
 def token_fresh(token: t.Any, seconds: float = 60) -> bool:

@@ -62,7 +62,10 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch:
         folder = pathlib.Path(scratch)
         environment = {
-            **os.environ, "ANSIBLE_COLLECTIONS_PATH": str(installed()), "HOME": scratch, "XDG_CACHE_HOME": str(folder / "cache"),
+            **os.environ,
+            "ANSIBLE_COLLECTIONS_PATH": str(installed()),
+            "HOME": scratch,
+            "XDG_CACHE_HOME": str(folder / "cache"),
             "ANSIBLE_LOCALHOST_WARNING": "False",
         }
         with VaultServer() as vault, Emulator() as emulator:
@@ -91,9 +94,7 @@ def measure(
     expressions: dict[str, str], variables: dict[str, str], environment: dict[str, str], *, rounds: int = ROUNDS, calls: int = CALLS
 ) -> dict[str, list[float]]:
     given = {"expressions": expressions, "variables": variables, "rounds": rounds, "calls": calls}
-    done = subprocess.run(
-        [sys.executable, "-c", _TASK], input=json.dumps(given), env=environment, capture_output=True, text=True, check=False
-    )
+    done = subprocess.run([sys.executable, "-c", _TASK], input=json.dumps(given), env=environment, capture_output=True, text=True, check=False)
     if done.returncode:
         raise SystemExit(done.stderr)
     found: dict[str, list[float]] = json.loads(done.stdout.splitlines()[-1])
@@ -129,7 +130,7 @@ def imports(environment: dict[str, str]) -> None:
         "and hvac": "import hvac",
         "and the path of a hit": f"import {package}.lookup_base, cryptography.fernet",
         "and all of a cold fetch": f"import hvac, {package}.lookup_base, {package}.vendor_http, {package}.vault.client, "
-                                   f"{package}.vault_session, {package}.asking, {package}.discovery, cryptography.fernet",
+        f"{package}.vault_session, {package}.asking, {package}.discovery, cryptography.fernet",
     }
     print(f"{'':28}{'min':>9}{'median':>9}{'max':>9}")
     times: dict[str, list[float]] = {name: [] for name in codes}

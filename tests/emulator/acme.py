@@ -43,15 +43,24 @@ GRANTS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "password": (("username", "password"), ("scope", *TARGETS)),
     "refresh_token": (("refresh_token",), ("scope", *TARGETS)),
     "authorization_code": (("code", "redirect_uri"), ("code_verifier", *TARGETS)),
-    EXCHANGE: (("subject_token", "subject_token_type"),
-               ("actor_token", "actor_token_type", "requested_token_type", "scope", *TARGETS)),
+    EXCHANGE: (("subject_token", "subject_token_type"), ("actor_token", "actor_token_type", "requested_token_type", "scope", *TARGETS)),
     JWT_BEARER: (("assertion",), ("scope", *TARGETS)),
 }
-AUTH_NAMES = {"basic": "client_secret_basic", "basic_raw": "client_secret_basic", "post": "client_secret_post", "none": "none",
-              "private_key_jwt": "private_key_jwt"}
+AUTH_NAMES = {
+    "basic": "client_secret_basic",
+    "basic_raw": "client_secret_basic",
+    "post": "client_secret_post",
+    "none": "none",
+    "private_key_jwt": "private_key_jwt",
+}
 # parameters that belong to a way of client authentication
-AUTH_PARAMETERS = {"basic": ("client_id",), "basic_raw": ("client_id",), "post": ("client_id", "client_secret"),
-                   "none": ("client_id",), "private_key_jwt": ("client_id", "client_assertion", "client_assertion_type")}
+AUTH_PARAMETERS = {
+    "basic": ("client_id",),
+    "basic_raw": ("client_id",),
+    "post": ("client_id", "client_secret"),
+    "none": ("client_id",),
+    "private_key_jwt": ("client_id", "client_assertion", "client_assertion_type"),
+}
 
 
 class Acme(AuthorizationCode):
@@ -102,10 +111,13 @@ class Acme(AuthorizationCode):
         return bool(self.settings["expires_as"] != "seconds")
 
     def routes(self) -> dict[str, tuple[str, Handler]]:
-        return {"/token": ("token", self.token), "/revoke": ("revoke", self.revoke),
-                "/.well-known/oauth-authorization-server": ("discovery", self.discovery),
-                "/.well-known/openid-configuration": ("discovery", self.discovery),
-                **authorization_routes(self, "/authorize")}
+        return {
+            "/token": ("token", self.token),
+            "/revoke": ("revoke", self.revoke),
+            "/.well-known/oauth-authorization-server": ("discovery", self.discovery),
+            "/.well-known/openid-configuration": ("discovery", self.discovery),
+            **authorization_routes(self, "/authorize"),
+        }
 
     # discovery
 
@@ -118,13 +130,21 @@ class Acme(AuthorizationCode):
         if not self.settings["discovery"]:
             return self.api_error(404, "not_found", "no such path")
         base = call.base_url
-        return json_answer(200, {
-            "issuer": self.issuer(call), "authorization_endpoint": f"{base}/authorize", "token_endpoint": f"{base}/token",
-            "revocation_endpoint": f"{base}/revoke", "response_types_supported": ["code"],
-            "grant_types_supported": list(self.settings["grants"]), "code_challenge_methods_supported": ["S256"],
-            "token_endpoint_auth_methods_supported": sorted({AUTH_NAMES[a] for a in self.settings["client_auth"]}),
-            "token_endpoint_auth_signing_alg_values_supported": ["RS256", "PS256", "ES256", "EdDSA"],
-            "scopes_supported": list(self.settings["scopes"] or [])})
+        return json_answer(
+            200,
+            {
+                "issuer": self.issuer(call),
+                "authorization_endpoint": f"{base}/authorize",
+                "token_endpoint": f"{base}/token",
+                "revocation_endpoint": f"{base}/revoke",
+                "response_types_supported": ["code"],
+                "grant_types_supported": list(self.settings["grants"]),
+                "code_challenge_methods_supported": ["S256"],
+                "token_endpoint_auth_methods_supported": sorted({AUTH_NAMES[a] for a in self.settings["client_auth"]}),
+                "token_endpoint_auth_signing_alg_values_supported": ["RS256", "PS256", "ES256", "EdDSA"],
+                "scopes_supported": list(self.settings["scopes"] or []),
+            },
+        )
 
     # reading a request
 
@@ -143,8 +163,11 @@ class Acme(AuthorizationCode):
         """The client id, and the one way in which the client has authenticated."""
         accepted = self.settings["client_auth"]
         header = call.header("Authorization")
-        ways = [way for way, present in (("basic", header is not None), ("private_key_jwt", "client_assertion" in parameters),
-                                         ("post", "client_secret" in parameters)) if present]
+        ways = [
+            way
+            for way, present in (("basic", header is not None), ("private_key_jwt", "client_assertion" in parameters), ("post", "client_secret" in parameters))
+            if present
+        ]
         if len(ways) > 1:
             raise BadRequest("more than one way of client authentication")
         way = ways[0] if ways else "none"
@@ -154,8 +177,12 @@ class Acme(AuthorizationCode):
             raise self.refuse(401, "invalid_client", f"client authentication {way} is not taken here", headers=self.challenge())
         call.note(client_auth=way)
         checks: dict[str, Callable[[Call, dict[str, str]], str | None]] = {
-            "basic": self.basic, "basic_raw": self.basic, "post": self.post, "none": self.public,
-            "private_key_jwt": self.signed}
+            "basic": self.basic,
+            "basic_raw": self.basic,
+            "post": self.post,
+            "none": self.public,
+            "private_key_jwt": self.signed,
+        }
         try:
             client_id = checks[way](call, parameters)
         except BadRequest as exc:
@@ -212,8 +239,7 @@ class Acme(AuthorizationCode):
     def token(self, call: Call) -> Answer:
         parameters = self.parameters(call)
         grant = parameters.get("grant_type", "")
-        call.note(grant_type=grant or None, client_id=parameters.get("client_id"),
-                  **{name: parameters[name] for name in TARGETS if name in parameters})
+        call.note(grant_type=grant or None, client_id=parameters.get("client_id"), **{name: parameters[name] for name in TARGETS if name in parameters})
         self.check_demands(call, parameters)
         client_id, way = self.authenticate(call, parameters)
         if not grant:
@@ -276,8 +302,9 @@ class Acme(AuthorizationCode):
         return text
 
     def granted(self, call: Call, *, grant: str, client_id: str, subject: str, scope: str | None, family: str) -> Answer:
-        token = self.new_token(client_id=client_id, scope=scope, lifetime=self.settings["lifetime"], family=family,
-                               claims={"sub": subject, "client_id": client_id})
+        token = self.new_token(
+            client_id=client_id, scope=scope, lifetime=self.settings["lifetime"], family=family, claims={"sub": subject, "client_id": client_id}
+        )
         document: Json = {"token_type": self.settings["token_type"]}
         if scope is not None:
             document["scope"] = scope

@@ -53,6 +53,7 @@ def read_assertion(text: str, public_key: str | None) -> Json:
     if public_key:
         from cryptography.exceptions import InvalidSignature  # noqa: PLC0415 (only this needs it)
         from cryptography.hazmat.primitives.serialization import load_pem_public_key  # noqa: PLC0415 (only this needs it)
+
         try:
             _verify(header.get("alg", ""), load_pem_public_key(public_key.encode()), _unpack(parts[2]), ".".join(parts[:2]).encode())
         except InvalidSignature:

@@ -124,17 +124,23 @@ class AuthorizationCode(Vendor):
         return None
 
     def login_page(self, visit: str, *, message: str = "") -> Answer:
-        return page("Log in", f"""<p id="message">{message}</p><form id="login" method="post" action="{self.path}/login">
+        return page(
+            "Log in",
+            f"""<p id="message">{message}</p><form id="login" method="post" action="{self.path}/login">
 <input type="hidden" name="visit" value="{visit}">
 <label>User name <input name="username" id="username" autocomplete="off"></label>
 <label>Password <input name="password" id="password" type="password"></label>
-<button id="submit" type="submit">Log in</button></form>""")
+<button id="submit" type="submit">Log in</button></form>""",
+        )
 
     def consent_page(self, visit: str, client_id: str) -> Answer:
-        return page("Allow access?", f"""<p><b>{html.escape(client_id)}</b> asks for access to your account.</p>
+        return page(
+            "Allow access?",
+            f"""<p><b>{html.escape(client_id)}</b> asks for access to your account.</p>
 <form id="consent" method="post" action="{self.path}/consent"><input type="hidden" name="visit" value="{visit}">
 <button id="allow" type="submit" name="decision" value="allow">Allow</button>
-<button id="deny" type="submit" name="decision" value="deny">Deny</button></form>""")
+<button id="deny" type="submit" name="decision" value="deny">Deny</button></form>""",
+        )
 
     def posted(self, call: Call, *names: str) -> tuple[dict[str, str], Visit] | None:
         if call.method != "POST":
@@ -168,8 +174,9 @@ class AuthorizationCode(Vendor):
             answer = {"error": "access_denied", "error_description": "The user denied the request", "state": asked["state"]}
             return redirect(with_parameters(asked["redirect_uri"], answer), error="access_denied")
         code = secrets.token_urlsafe(24)
-        self.codes[code] = Code(asked["client_id"], asked["redirect_uri"], asked.get("scope"), asked.get("code_challenge"),
-                                self.now() + self.settings["code_lifetime"])
+        self.codes[code] = Code(
+            asked["client_id"], asked["redirect_uri"], asked.get("scope"), asked.get("code_challenge"), self.now() + self.settings["code_lifetime"]
+        )
         return redirect(with_parameters(asked["redirect_uri"], {"code": code, "state": asked["state"]}))
 
     @property
@@ -198,8 +205,7 @@ class AuthorizationCode(Vendor):
         verifier = parameters.get("code_verifier")
         if (code.challenge is None) != (verifier is None):
             raise self.refuse(400, "invalid_grant", "code_verifier does not match the authorization request")
-        if code.challenge and not (re.fullmatch(r"[A-Za-z0-9._~-]{43,128}", verifier or "")
-                                   and hmac.compare_digest(s256(verifier or ""), code.challenge)):
+        if code.challenge and not (re.fullmatch(r"[A-Za-z0-9._~-]{43,128}", verifier or "") and hmac.compare_digest(s256(verifier or ""), code.challenge)):
             raise self.refuse(400, "invalid_grant", "code_verifier does not match the code_challenge")
         call.note(pkce=code.challenge is not None)
         return code
@@ -207,8 +213,7 @@ class AuthorizationCode(Vendor):
 
 def authorization_routes(vendor: AuthorizationCode, path: str) -> dict[str, tuple[str, Handler]]:
     vendor.authorize_path = path
-    return {path: ("authorize", vendor.authorize), f"{path}/login": ("authorize", vendor.login),
-            f"{path}/consent": ("authorize", vendor.decide)}
+    return {path: ("authorize", vendor.authorize), f"{path}/login": ("authorize", vendor.login), f"{path}/consent": ("authorize", vendor.decide)}
 
 
 # --- a browser of a few lines

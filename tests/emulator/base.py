@@ -25,8 +25,25 @@ from typing import Any, ClassVar
 from urllib.parse import parse_qs, unquote_plus
 
 __all__ = [
-    "Answer", "BadRequest", "Call", "Handler", "Json", "Refresh", "Refusal", "Token", "TokenStore", "Vendor",
-    "expect", "fingerprint", "json_answer", "jwt", "new_family", "no_query", "parse_basic", "parse_form", "parse_json",
+    "Answer",
+    "BadRequest",
+    "Call",
+    "Handler",
+    "Json",
+    "Refresh",
+    "Refusal",
+    "Token",
+    "TokenStore",
+    "Vendor",
+    "expect",
+    "fingerprint",
+    "json_answer",
+    "jwt",
+    "new_family",
+    "no_query",
+    "parse_basic",
+    "parse_form",
+    "parse_json",
     "parse_pairs",
 ]
 
@@ -261,8 +278,7 @@ class TokenStore:
             pools.append(self.access)
         if kind in ("refresh", "all") or token:
             pools.append(self.refresh)
-        hits = [item for pool in pools for item in pool.values()
-                if not item.revoked and (token is None or token in (item.value, fingerprint(item.value)))]
+        hits = [item for pool in pools for item in pool.values() if not item.revoked and (token is None or token in (item.value, fingerprint(item.value)))]
         for item in hits:
             item.revoked = True
         return len(hits)
@@ -400,8 +416,7 @@ class Vendor:
 
     # tokens
 
-    def new_token(self, *, client_id: str, scope: str | None, lifetime: float, family: str,
-                  claims: Mapping[str, Any] | None = None) -> Token:
+    def new_token(self, *, client_id: str, scope: str | None, lifetime: float, family: str, claims: Mapping[str, Any] | None = None) -> Token:
         now = self.now()
         facts = {"iat": int(now), "exp": int(now + lifetime), "jti": secrets.token_hex(16), **(claims or {})}
         value = jwt(facts) if self.settings["token_format"] == "jwt" else f"at-{secrets.token_urlsafe(32)}"
@@ -451,7 +466,7 @@ class Vendor:
             return None
         scheme = self.settings["api_scheme"]
         if scheme in ("Bearer", "any") and header.startswith("Bearer "):
-            return header[len("Bearer "):]
+            return header[len("Bearer ") :]
         return header if scheme in ("raw", "any") else None
 
     def api(self, call: Call) -> Answer:
@@ -475,8 +490,17 @@ class Vendor:
         except ValueError:
             document = None
         headers = {k: v for k, v in call.headers.items() if k.lower() != "authorization"}
-        return {"vendor": self.name, "method": call.method, "path": call.path, "query": call.query, "headers": headers,
-                "body": text, "json": document, "client_id": token.client_id, "scope": token.scope}
+        return {
+            "vendor": self.name,
+            "method": call.method,
+            "path": call.path,
+            "query": call.query,
+            "headers": headers,
+            "body": text,
+            "json": document,
+            "client_id": token.client_id,
+            "scope": token.scope,
+        }
 
 
 def new_family() -> str:

@@ -62,8 +62,7 @@ class Scene:
 
     def echo(self) -> str:
         """All that a careless vendor might repeat: the request as sent, and every credential raw and URL-encoded."""
-        values = [v for name, _ in self.vendor.credentials.items() for a in self.vendor.accounts(name)
-                  for v in a.values() if isinstance(v, str)]
+        values = [v for name, _ in self.vendor.credentials.items() for a in self.vendor.accounts(name) for v in a.values() if isinstance(v, str)]
         sent = [self.call.query, self.call.body.decode("utf-8", "replace"), self.call.headers.get("Authorization", "")]
         return " ".join([*sent, *values, *map(quote, values), *map(quote_plus, values)])
 
@@ -87,8 +86,16 @@ def _changed(scene: Scene, change: Callable[[Json], None]) -> Answer:
 # --- answers instead of the genuine one
 
 
-def status(scene: Scene, *, code: int = 500, body: str | None = None, content_type: str = "application/json",
-           headers: dict[str, str] | None = None, retry_after: str | float | None = None, echo_secret: bool = False) -> Answer:
+def status(
+    scene: Scene,
+    *,
+    code: int = 500,
+    body: str | None = None,
+    content_type: str = "application/json",
+    headers: dict[str, str] | None = None,
+    retry_after: str | float | None = None,
+    echo_secret: bool = False,
+) -> Answer:
     name = PHRASES.get(code, "error")
     answer = scene.error(code, name, f"scripted {code}" + (f" {scene.echo()}" if echo_secret else ""))
     if code < 400:
@@ -101,8 +108,9 @@ def status(scene: Scene, *, code: int = 500, body: str | None = None, content_ty
     return answer
 
 
-def oauth_error(scene: Scene, *, error: str = "invalid_request", description: str = "scripted refusal", code: int | None = None,
-                echo_secret: bool = False) -> Answer:
+def oauth_error(
+    scene: Scene, *, error: str = "invalid_request", description: str = "scripted refusal", code: int | None = None, echo_secret: bool = False
+) -> Answer:
     text = f"{description} {scene.echo()}" if echo_secret else description
     document = {"error": error, "error_description": text}
     return json_answer(code or RFC6749_STATUS.get(error, 400), document, error=error)
@@ -118,14 +126,14 @@ def empty(scene: Scene, *, code: int = 200) -> Answer:
     return Answer(code, b"", [("Content-Type", "application/json")], "empty")
 
 
-def literal(scene: Scene, *, body: str = "", body_hex: str | None = None, code: int = 200, content_type: str = "application/json",
-            headers: dict[str, str] | None = None) -> Answer:
+def literal(
+    scene: Scene, *, body: str = "", body_hex: str | None = None, code: int = 200, content_type: str = "application/json", headers: dict[str, str] | None = None
+) -> Answer:
     data = bytes.fromhex(body_hex) if body_hex is not None else body.encode()
     return Answer(code, data, [("Content-Type", content_type), *(headers or {}).items()], "literal")
 
 
-def error_200(scene: Scene, *, error: str = "invalid_grant", description: str = "scripted refusal",
-              echo_secret: bool = False) -> Answer:
+def error_200(scene: Scene, *, error: str = "invalid_grant", description: str = "scripted refusal", echo_secret: bool = False) -> Answer:
     text = f"{description} {scene.echo()}" if echo_secret else description
     return json_answer(200, {"error": error, "error_description": text}, error=error)
 
@@ -183,14 +191,17 @@ def no_token(scene: Scene) -> Answer:
     def change(document: Json) -> None:
         place, name = _place(document, scene.vendor.token_path)
         del place[name]
+
     return _changed(scene, change)
 
 
 def wrong_token(scene: Scene, *, value: Any = 12345) -> Answer:
     """The token is of another type, or empty, or holds control characters: whatever `value` is."""
+
     def change(document: Json) -> None:
         place, name = _place(document, scene.vendor.token_path)
         place[name] = value
+
     return _changed(scene, change)
 
 
@@ -204,10 +215,12 @@ def merge(scene: Scene, *, values: Json | None = None) -> Answer:
 
 def lifetime(scene: Scene, *, value: Any = -5) -> Answer:
     """`expires_in` as given (a vendor with an absolute expiry: now + value, other types as given)."""
+
     def change(document: Json) -> None:
         place, name = _place(document, scene.vendor.expires_path)
         number = scene.vendor.absolute_expiry and isinstance(value, (int, float)) and not isinstance(value, bool)
         place[name] = int(scene.vendor.now()) + value if number else value
+
     return _changed(scene, change)
 
 
@@ -219,6 +232,7 @@ def numbers_as_strings(scene: Scene) -> Answer:
 
     def change(document: Json) -> None:
         document.update(strings(document))
+
     return _changed(scene, change)
 
 
@@ -228,6 +242,7 @@ def iso_date(scene: Scene, *, offset: str = "Z") -> Answer:
         stamp = place[name] if scene.vendor.absolute_expiry else scene.vendor.now() + place[name]
         when = datetime.datetime.fromtimestamp(int(stamp), datetime.timezone.utc)
         place[name] = when.strftime("%Y-%m-%dT%H:%M:%S") + offset
+
     return _changed(scene, change)
 
 
@@ -285,10 +300,37 @@ def no_date(scene: Scene) -> Answer:
 
 
 FAULTS: dict[str, Callable[..., Answer]] = {
-    f.__name__: f for f in (
-        status, oauth_error, html, empty, literal, error_200, redirect, deep_json, invalid_json, cut, close, lose, slow, drip,
-        no_token, wrong_token, token_type, merge, lifetime, numbers_as_strings, iso_date, duplicate_keys, latin1, bom, huge,
-        gzip_bomb, date_skew, no_date)
+    f.__name__: f
+    for f in (
+        status,
+        oauth_error,
+        html,
+        empty,
+        literal,
+        error_200,
+        redirect,
+        deep_json,
+        invalid_json,
+        cut,
+        close,
+        lose,
+        slow,
+        drip,
+        no_token,
+        wrong_token,
+        token_type,
+        merge,
+        lifetime,
+        numbers_as_strings,
+        iso_date,
+        duplicate_keys,
+        latin1,
+        bom,
+        huge,
+        gzip_bomb,
+        date_skew,
+        no_date,
+    )
 }
 RFC6749 = ("invalid_request", "invalid_client", "invalid_grant", "unauthorized_client", "unsupported_grant_type", "invalid_scope")
 

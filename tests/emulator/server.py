@@ -69,8 +69,9 @@ class TlsFiles:
 class Emulator:
     """See the module. `port=0` takes a free one; `stop()` and `start()` keep it, as a vendor that goes and comes back."""
 
-    def __init__(self, tls: TlsFiles | None = None, *, host: str = "127.0.0.1", port: int = 0, record_raw: bool = False,
-                 log: str | os.PathLike[str] | None = None) -> None:
+    def __init__(
+        self, tls: TlsFiles | None = None, *, host: str = "127.0.0.1", port: int = 0, record_raw: bool = False, log: str | os.PathLike[str] | None = None
+    ) -> None:
         self.tls, self.host, self.port, self.record_raw = tls, host, port, record_raw
         self.lock = threading.RLock()
         self.credentials: dict[str, Any] = {}
@@ -216,15 +217,23 @@ class Emulator:
         name, _, rest = parts.path.lstrip("/").partition("/")
         path = f"/{rest}"
         if parts.path.startswith(WELL_KNOWN):  # RFC 8414 3.1: the issuer's path comes after the well-known part
-            well_known, _, name = parts.path[len(WELL_KNOWN):].partition("/")
+            well_known, _, name = parts.path[len(WELL_KNOWN) :].partition("/")
             path = WELL_KNOWN + well_known
-        entry: Json = {"time": time.time(), "vendor": name if name in VENDORS else None, "method": method, "path": path,
-                       "kind": "other", "grant_type": None, "client_id": None, "status": None, "error": None}
+        entry: Json = {
+            "time": time.time(),
+            "vendor": name if name in VENDORS else None,
+            "method": method,
+            "path": path,
+            "kind": "other",
+            "grant_type": None,
+            "client_id": None,
+            "status": None,
+            "error": None,
+        }
         if parts.scheme:
             entry["via_proxy"] = True
         if self.record_raw:
-            entry["raw"] = {"query": parts.query, "headers": [list(h) for h in headers.items()],
-                            "body": body.decode("utf-8", "replace")}
+            entry["raw"] = {"query": parts.query, "headers": [list(h) for h in headers.items()], "body": body.decode("utf-8", "replace")}
         if name not in VENDORS:
             return self._elsewhere(entry, name, parts.query, headers, body)
         with self.lock:
@@ -253,10 +262,16 @@ class Emulator:
         if name == "_sink":
             sent = f"{query}\n{body.decode('utf-8', 'replace')}\n" + "\n".join(f"{k}: {v}" for k, v in headers.items())
             leaked = any(form in sent for v in self.secrets() for form in (v, quote(v, safe=""), quote_plus(v)))
-            entry.update(kind="sink", authorization="Authorization" in headers, body_length=len(body),
-                         leaked=leaked or "Authorization" in headers)
-            answer = json_answer(200, {"access_token": "token-of-the-sink", "token_type": "Bearer", "expires_in": 3600,
-                                       "data": {"token": "token-of-the-sink", "expires_at": int(time.time()) + 3600}})
+            entry.update(kind="sink", authorization="Authorization" in headers, body_length=len(body), leaked=leaked or "Authorization" in headers)
+            answer = json_answer(
+                200,
+                {
+                    "access_token": "token-of-the-sink",
+                    "token_type": "Bearer",
+                    "expires_in": 3600,
+                    "data": {"token": "token-of-the-sink", "expires_at": int(time.time()) + 3600},
+                },
+            )
         self.record(entry)
         self.finish(entry, answer)
         return answer
@@ -287,8 +302,15 @@ class Emulator:
 
     def _do(self, operation: str, arguments: Json) -> Any:
         table: dict[str, Callable[..., Any]] = {
-            "set": self.set, "fail": self.fail, "heal": self.heal, "revoke": self.revoke, "reset": self.reset,
-            "clear_log": self.clear_log, "credentials": self._credentials, "consent": self.consent}
+            "set": self.set,
+            "fail": self.fail,
+            "heal": self.heal,
+            "revoke": self.revoke,
+            "reset": self.reset,
+            "clear_log": self.clear_log,
+            "credentials": self._credentials,
+            "consent": self.consent,
+        }
         if operation not in table:
             raise ValueError(f"no operation {operation}; there are {', '.join(table)}")
         return table[operation](**arguments)
@@ -298,8 +320,7 @@ class Emulator:
 
     def state(self) -> Json:
         """What another process needs to know, without secrets."""
-        return {"pid": os.getpid(), "url": self.url, "control": f"{self.url}/_control",
-                "vendors": {name: self.base_url(name) for name in VENDORS}}
+        return {"pid": os.getpid(), "url": self.url, "control": f"{self.url}/_control", "vendors": {name: self.base_url(name) for name in VENDORS}}
 
 
 # --- HTTP
@@ -389,7 +410,7 @@ class _Handler(BaseHTTPRequestHandler):
             return
         parts = urlsplit(self.path)
         if parts.path.startswith("/_control/"):
-            answer = self.emulator.control(self.command, parts.path[len("/_control/"):], parts.query, body)
+            answer = self.emulator.control(self.command, parts.path[len("/_control/") :], parts.query, body)
         else:
             answer = self.emulator.serve(self.command, self.path, self.headers, body, self.wait)
         self.send(answer)
@@ -399,8 +420,17 @@ class _Handler(BaseHTTPRequestHandler):
     def do_CONNECT(self) -> None:
         """A proxy's tunnel to a loopback port, so that `http_proxy` can be tested with https as well."""
         host, _, port = self.path.rpartition(":")
-        entry: Json = {"time": time.time(), "vendor": None, "method": "CONNECT", "path": self.path, "kind": "proxy",
-                       "grant_type": None, "client_id": None, "status": None, "error": None}
+        entry: Json = {
+            "time": time.time(),
+            "vendor": None,
+            "method": "CONNECT",
+            "path": self.path,
+            "kind": "proxy",
+            "grant_type": None,
+            "client_id": None,
+            "status": None,
+            "error": None,
+        }
         self.emulator.record(entry)
         self.close_connection = True
         try:
@@ -446,7 +476,7 @@ class _Handler(BaseHTTPRequestHandler):
             return
         self.wfile.write(head.encode("latin-1", "replace"))
         for n in range(len(body)):
-            self.wfile.write(body[n:n + 1])
+            self.wfile.write(body[n : n + 1])
             if self.wait(answer.drip):
                 self.close_connection = True
                 return

@@ -20,16 +20,21 @@ class TrackMage(AuthorizationCode):
         "trackmage": {"client_id": "1_trackmage", "client_secret": "trackmage-secret-66af"},
         "trackmage_user": {"username": "owner@example.com", "password": "trackmage-login-2209"},
     }
-    defaults: ClassVar[Json] = {"token_type": "bearer", "scope": "user", "redirect_uris": None, "code_lifetime": 60,
-                                "require_pkce": False, "user_email": "owner@example.com"}
+    defaults: ClassVar[Json] = {
+        "token_type": "bearer",
+        "scope": "user",
+        "redirect_uris": None,
+        "code_lifetime": 60,
+        "require_pkce": False,
+        "user_email": "owner@example.com",
+    }
     user_credentials = "trackmage_user"
 
     def routes(self) -> dict[str, tuple[str, Handler]]:
         return {"/oauth/v2/token": ("token", self.token), **authorization_routes(self, "/oauth/v2/auth")}
 
     def api_error(self, status: int, code: str, text: str, *, headers: Iterable[tuple[str, str]] = ()) -> Answer:
-        document = {"@context": "/contexts/Error", "@type": "hydra:Error", "hydra:title": "An error occurred",
-                    "hydra:description": text}
+        document = {"@context": "/contexts/Error", "@type": "hydra:Error", "hydra:title": "An error occurred", "hydra:description": text}
         answer = json_answer(status, document, headers=headers, error=code)
         answer.headers[0] = ("Content-Type", "application/ld+json; charset=utf-8")
         return answer
@@ -79,11 +84,15 @@ class TrackMage(AuthorizationCode):
 
     def granted(self, call: Call, *, client_id: str, family: str, refresh: bool) -> Answer:
         lifetime, email, scope = self.settings["lifetime"], self.settings["user_email"], self.settings["scope"]
-        token = self.new_token(client_id=client_id, scope=scope, lifetime=lifetime, family=family,
-                               claims={"roles": [], "username": email})
+        token = self.new_token(client_id=client_id, scope=scope, lifetime=lifetime, family=family, claims={"roles": [], "username": email})
         document: dict[str, Any] = {
-            "access_token": token.value, "expires_in": lifetime, "token_type": self.settings["token_type"], "scope": scope,
-            "user_id": USER_ID, "user_email": email}
+            "access_token": token.value,
+            "expires_in": lifetime,
+            "token_type": self.settings["token_type"],
+            "scope": scope,
+            "user_id": USER_ID,
+            "user_email": email,
+        }
         if refresh and self.settings["refresh"]:
             document["refresh_token"] = self.tokens.add_refresh(client_id=client_id, subject=email, scope=scope, family=family)
         return self.token_answer(call, token, document)

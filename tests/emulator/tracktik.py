@@ -16,8 +16,10 @@ class TrackTik(Vendor):
     name = "tracktik"
     credentials: ClassVar[dict[str, Json]] = {
         "tracktik": {
-            "client_id": "d6543cb8-tracktik", "client_secret": "bdc6ed2e-tracktik-secret",
-            "username": "svc-tracktik", "password": "tracktik-password-5821",
+            "client_id": "d6543cb8-tracktik",
+            "client_secret": "bdc6ed2e-tracktik-secret",
+            "username": "svc-tracktik",
+            "password": "tracktik-password-5821",
         },
     }
 
@@ -27,8 +29,11 @@ class TrackTik(Vendor):
     def extra_headers(self) -> list[tuple[str, str]]:
         start, count = self.window
         limit = self.settings["rate_limit"] or LIMIT
-        return [("X-RateLimit-Limit", str(limit)), ("X-RateLimit-Remaining", str(max(0, limit - count))),
-                ("X-RateLimit-Reset", str(int((start or self.now()) + self.settings["rate_window"])))]
+        return [
+            ("X-RateLimit-Limit", str(limit)),
+            ("X-RateLimit-Remaining", str(max(0, limit - count))),
+            ("X-RateLimit-Reset", str(int((start or self.now()) + self.settings["rate_window"]))),
+        ]
 
     def access_token(self, call: Call) -> Answer:
         self.only(call, "POST")
@@ -49,24 +54,23 @@ class TrackTik(Vendor):
             raise self.refuse(401, "invalid_client", "client authentication failed")
 
     def password(self, call: Call, form: dict[str, str]) -> Answer:
-        expect(form, ["grant_type", "client_id", "client_secret", "username", "password"],
-               optional=self.settings["allow_parameters"])
+        expect(form, ["grant_type", "client_id", "client_secret", "username", "password"], optional=self.settings["allow_parameters"])
         self.client(form)
         if not self.account(**{key: form[key] for key in ("client_id", "client_secret", "username", "password")}):
             raise self.refuse(400, "invalid_grant", "the user credentials were incorrect")
         return self.granted(call, client_id=form["client_id"], subject=form["username"], family=new_family(), refresh=True)
 
     def refresh(self, call: Call, form: dict[str, str]) -> Answer:
-        expect(form, ["grant_type", "client_id", "client_secret", "refresh_token"],
-               optional=self.settings["allow_parameters"])
+        expect(form, ["grant_type", "client_id", "client_secret", "refresh_token"], optional=self.settings["allow_parameters"])
         self.client(form)
         old: Refresh = self.spend_refresh(call, form["refresh_token"], client_id=form["client_id"])
         return self.granted(call, client_id=old.client_id, subject=old.subject, family=old.family, refresh=old.used)
 
     def granted(self, call: Call, *, client_id: str, subject: str, family: str, refresh: bool) -> Answer:
         lifetime = self.settings["lifetime"]
-        token = self.new_token(client_id=client_id, scope=None, lifetime=lifetime, family=family,
-                               claims={"aud": client_id, "sub": subject, "scopes": ["employees:read"]})
+        token = self.new_token(
+            client_id=client_id, scope=None, lifetime=lifetime, family=family, claims={"aud": client_id, "sub": subject, "scopes": ["employees:read"]}
+        )
         document: dict[str, Any] = {"token_type": "Bearer", "expires_in": lifetime, "access_token": token.value}
         if refresh and self.settings["refresh"]:
             document["refresh_token"] = self.tokens.add_refresh(client_id=client_id, subject=subject, scope=None, family=family)

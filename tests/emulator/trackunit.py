@@ -28,11 +28,14 @@ class Trackunit(Vendor):
     name = "trackunit"
     credentials: ClassVar[dict[str, Json]] = {
         "trackunit": {
-            "client_id": "0oa-trackunit", "client_secret": "trackunit-client-secret-93c1",
-            "username": "api-user@trackunit", "password": "trackunit-password-4410",
+            "client_id": "0oa-trackunit",
+            "client_secret": "trackunit-client-secret-93c1",
+            "username": "api-user@trackunit",
+            "password": "trackunit-password-4410",
         },
         "trackunit_v2": {
-            "client_id": "key-trackunit-v2", "client_secret": "trackunit-v2-secret-1d07",
+            "client_id": "key-trackunit-v2",
+            "client_secret": "trackunit-v2-secret-1d07",
             "scopes": ["machines:read", "machines:write", "sites:read"],
         },
     }
@@ -91,8 +94,9 @@ class Trackunit(Vendor):
 
     def granted(self, call: Call, *, client_id: str, subject: str, scope: str, family: str) -> Answer:
         lifetime = self.settings["lifetime"]
-        token = self.new_token(client_id=client_id, scope=scope, lifetime=lifetime, family=family,
-                               claims={"cid": client_id, "sub": subject, "scp": scope.split(" ")})
+        token = self.new_token(
+            client_id=client_id, scope=scope, lifetime=lifetime, family=family, claims={"cid": client_id, "sub": subject, "scp": scope.split(" ")}
+        )
         document: dict[str, Any] = {"token_type": "Bearer", "expires_in": lifetime, "access_token": token.value, "scope": scope}
         if "offline_access" in scope.split(" ") and self.settings["refresh"]:
             document["refresh_token"] = self.tokens.add_refresh(client_id=client_id, subject=subject, scope=scope, family=family)
@@ -109,15 +113,14 @@ class Trackunit(Vendor):
         if form.get("grant_type") != "client_credentials":
             raise self.refuse(400, "unsupported_grant_type", "use client_credentials")
         expect(form, ["grant_type", "client_id", "client_secret"], optional=["scope", *self.settings["allow_parameters"]])
-        key = next((k for k in self.accounts("trackunit_v2")
-                    if (k["client_id"], k["client_secret"]) == (form["client_id"], form["client_secret"])), None)
+        key = next((k for k in self.accounts("trackunit_v2") if (k["client_id"], k["client_secret"]) == (form["client_id"], form["client_secret"])), None)
         if key is None:
             raise self.refuse(401, "invalid_client", "client authentication failed")
         wanted = form.get("scope", "").split(" ")
         if not {*wanted} <= {*key["scopes"]} or len({*wanted}) != len(wanted):
             raise self.refuse(400, "invalid_scope", "the scope must be a subset of the key's scopes")
         lifetime = self.settings["v2_lifetime"]
-        token = self.new_token(client_id=form["client_id"], scope=form["scope"], lifetime=lifetime, family=new_family(),
-                               claims={"cid": form["client_id"], "scp": wanted})
-        return self.token_answer(call, token, {
-            "token_type": "Bearer", "expires_in": lifetime, "access_token": token.value, "scope": form["scope"]})
+        token = self.new_token(
+            client_id=form["client_id"], scope=form["scope"], lifetime=lifetime, family=new_family(), claims={"cid": form["client_id"], "scp": wanted}
+        )
+        return self.token_answer(call, token, {"token_type": "Bearer", "expires_in": lifetime, "access_token": token.value, "scope": form["scope"]})

@@ -111,9 +111,7 @@ def test_arguments_that_clash(stage: Stage, arguments: dict[str, object], messag
 def test_vault_options_of_its_own(stage: Stage) -> None:
     vault = {"url": stage.vault.address, "token": stage.token()}
     given = json.dumps({"vendor": "tracx", "url": f"{stage.emulator.base_url('tracx')}/api/me", "vault": vault})
-    run = stage.adhoc(
-        "localhost", "-m", "trackops.api_tokens.api_request", "-a", given, env={"VAULT_ADDR": None, "VAULT_TOKEN": None}
-    )
+    run = stage.adhoc("localhost", "-m", "trackops.api_tokens.api_request", "-a", given, env={"VAULT_ADDR": None, "VAULT_TOKEN": None})
     assert run.rc == 0, run
     assert stage.token() not in run.output
 

@@ -165,10 +165,13 @@ def test_denied_in_a_browser(there: Stage, chromium: Browser) -> None:
 
 
 def test_the_browser_is_opened_where_there_is_one(there: Stage) -> None:
-    script = there.ansible.write("browser.sh", f"""\
+    script = there.ansible.write(
+        "browser.sh",
+        f"""\
         #!/bin/sh
         echo "$1" > "{there.ansible.workdir}/opened"
-        """)
+        """,
+    )
     script.chmod(0o755)
     asking = Asking(there, env={"BROWSER": f"{script} %s"})
     opened = there.ansible.workdir / "opened"
@@ -252,15 +255,18 @@ def test_a_login_that_may_not_write_is_told_before_anybody_is_asked(there: Stage
     )
 
 
-@pytest.mark.parametrize(("arguments", "text"), [
-    (["vendor=tracx"], "tracx: this vendor needs no consent in the browser: its grant is "),
-    (["vendor=trackmage", "secret_version=1"], "trackmage: secret_version pins an older version, so a new refresh token would not be read."),
-    (["vendor=trackmage", "engine_version=1", "engine_mount_point=kv"], "trackmage: kv is KV version 1, which has no check-and-set."),
-    (["vendor=trackmage", "redirect_uri=http://example.com/back"], "trackmage: redirect_uri would carry the code over plain http."),
-    (["vendor=trackmage", "redirect_uri=https://example.com/back"], "the redirect address is not on this machine and there is no terminal"),
-    (["vendor=trackmage", "wait=false"], "without waiting, the port of the redirect address has to be known"),
-    ([], "'vendor' is needed"),
-])
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        (["vendor=tracx"], "tracx: this vendor needs no consent in the browser: its grant is "),
+        (["vendor=trackmage", "secret_version=1"], "trackmage: secret_version pins an older version, so a new refresh token would not be read."),
+        (["vendor=trackmage", "engine_version=1", "engine_mount_point=kv"], "trackmage: kv is KV version 1, which has no check-and-set."),
+        (["vendor=trackmage", "redirect_uri=http://example.com/back"], "trackmage: redirect_uri would carry the code over plain http."),
+        (["vendor=trackmage", "redirect_uri=https://example.com/back"], "the redirect address is not on this machine and there is no terminal"),
+        (["vendor=trackmage", "wait=false"], "without waiting, the port of the redirect address has to be known"),
+        ([], "'vendor' is needed"),
+    ],
+)
 def test_options_that_cannot_work(there: Stage, arguments: list[str], text: str) -> None:
     there.store("tracx", PATH)
     there.store("trackmage", PATH)
@@ -353,7 +359,8 @@ def test_oauth2_by_its_issuer_alone(there: Stage) -> None:
     assert (asking.query["scope"], asking.query["code_challenge_method"]) == ("read write", "S256")
     assert ask_and_return(there.emulator.consent(asking.url))[0] == 200
     assert asking.ended()[0] == 0
-    run = there.playbook(f"""
+    run = there.playbook(
+        f"""
         - hosts: localhost
           gather_facts: false
           tasks:
@@ -361,7 +368,9 @@ def test_oauth2_by_its_issuer_alone(there: Stage) -> None:
               ansible.builtin.debug:
                 msg: "{{{{ lookup('trackops.api_tokens.oauth2', 'fleet/acme', issuer='{issuer}', scope='read write',
                   grant_type='authorization_code', output='details', force=true) }}}}"
-        """, env=writing(there))
+        """,
+        env=writing(there),
+    )
     assert run.rc == 0, run
     assert run.result("Token")["msg"]["source"] == "vendor"
     assert [r["grant_type"] for r in there.emulator.requests("acme", kind="token")] == ["authorization_code", "refresh_token"]

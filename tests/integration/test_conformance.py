@@ -32,7 +32,10 @@ DJANGO = {
         {"client_id": "machine", "client_secret": AWKWARD, "client_type": "confidential", "authorization_grant_type": "client-credentials"},
         {"client_id": "trusted", "client_secret": AWKWARD, "client_type": "confidential", "authorization_grant_type": "password"},
         {
-            "client_id": "web", "client_secret": AWKWARD, "client_type": "confidential", "authorization_grant_type": "authorization-code",
+            "client_id": "web",
+            "client_secret": AWKWARD,
+            "client_type": "confidential",
+            "authorization_grant_type": "authorization-code",
             "redirect_uris": "http://127.0.0.1:8400/callback",
         },
     ],
@@ -64,8 +67,12 @@ def oidc(key: tuple[str, dict[str, t.Any]]) -> t.Iterator[OidcProvider]:
         {"client_id": "post", "client_secret": AWKWARD, "token_endpoint_auth_method": "client_secret_post", **ONLY_MACHINE},
         {"client_id": "signed", "jwks": {"keys": [key[1]]}, "token_endpoint_auth_method": "private_key_jwt", **ONLY_MACHINE},
         {
-            "client_id": "native", "client_secret": AWKWARD, "application_type": "native", "grant_types": ["authorization_code", "refresh_token"],
-            "redirect_uris": ["http://127.0.0.1/callback"], "response_types": ["code"],
+            "client_id": "native",
+            "client_secret": AWKWARD,
+            "application_type": "native",
+            "grant_types": ["authorization_code", "refresh_token"],
+            "redirect_uris": ["http://127.0.0.1/callback"],
+            "response_types": ["code"],
         },
     ]
     try:
@@ -78,14 +85,17 @@ def oidc(key: tuple[str, dict[str, t.Any]]) -> t.Iterator[OidcProvider]:
 def look_up(stage: Stage, *, env: dict[str, str | None] | None = None, **options: t.Any) -> Run:
     """One lookup; its result is that of the task Token."""
     arguments = ", ".join(f"{name}={value!r}" for name, value in options.items())
-    return stage.playbook(f"""
+    return stage.playbook(
+        f"""
         - hosts: localhost
           gather_facts: false
           tasks:
             - name: Token
               ansible.builtin.debug:
                 msg: "{{{{ lookup('trackops.api_tokens.oauth2', '{PATH}', vendor='theirs', output='details', {arguments}) }}}}"
-        """, env=env)
+        """,
+        env=env,
+    )
 
 
 def details(run: Run) -> dict[str, t.Any]:
@@ -142,11 +152,14 @@ def test_django_refresh_token_in_vault(openbao_stage: Stage, django: DjangoOAuth
     details(look_up(openbao_stage, token_url=django.token_url, grant_type="refresh_token", env=elsewhere))
 
 
-@pytest.mark.parametrize(("client_auth", "secret", "scope", "text"), [
-    ("basic", "not-the-one", "read", "invalid_client. Check client_id and client_secret there"),
-    ("post", "not-the-one", "read", "invalid_client. Check client_id and client_secret there"),
-    ("post", AWKWARD, "of_nothing", "invalid_scope. Check the scope (scope, variant, token_url, extra_parameters)."),
-])
+@pytest.mark.parametrize(
+    ("client_auth", "secret", "scope", "text"),
+    [
+        ("basic", "not-the-one", "read", "invalid_client. Check client_id and client_secret there"),
+        ("post", "not-the-one", "read", "invalid_client. Check client_id and client_secret there"),
+        ("post", AWKWARD, "of_nothing", "invalid_scope. Check the scope (scope, variant, token_url, extra_parameters)."),
+    ],
+)
 def test_django_refuses(openbao_stage: Stage, django: DjangoOAuth, client_auth: str, secret: str, scope: str, text: str) -> None:
     openbao_stage.vault.put(PATH, {"client_id": "machine", "client_secret": secret})
     run = look_up(openbao_stage, token_url=django.token_url, client_auth=client_auth, scope=scope)
@@ -160,8 +173,13 @@ def test_django_consent_in_a_browser(openbao_stage: Stage, django: DjangoOAuth, 
     openbao_stage.vault.put(PATH, {"client_id": "web", "client_secret": AWKWARD, "redirect_uri": "http://127.0.0.1:8400/callback"})
     env = writing(openbao_stage)
     given = {
-        "vendor": "theirs", "path": PATH, "redirect_uri": "", "trackops_token_url": django.token_url, "trackops_scope": "read",
-        "authorize_url": f"{django.url}/o/authorize/", "wait": False,
+        "vendor": "theirs",
+        "path": PATH,
+        "redirect_uri": "",
+        "trackops_token_url": django.token_url,
+        "trackops_scope": "read",
+        "authorize_url": f"{django.url}/o/authorize/",
+        "wait": False,
     }
     url = step(openbao_stage, given, env).result("authorize")["authorization_url"]
     chromium.open(url)
@@ -225,7 +243,10 @@ def test_oidc_consent_in_a_browser(openbao_stage: Stage, oidc: OidcProvider, chr
     openbao_stage.vault.put(PATH, {"client_id": "native", "client_secret": AWKWARD})
     env = writing(openbao_stage)
     given = {
-        "vendor": "theirs", "path": PATH, "trackops_issuer": oidc.url, "trackops_scope": "openid offline_access",
+        "vendor": "theirs",
+        "path": PATH,
+        "trackops_issuer": oidc.url,
+        "trackops_scope": "openid offline_access",
         "authorize_url": f"{oidc.url}/auth?prompt=consent",
     }
     command = ["ansible-playbook", "trackops.api_tokens.authorize", "-e", json.dumps(given)]

@@ -123,7 +123,7 @@ def test_vendor_out_of_reach(stage: Stage) -> None:
             with check(vendor):
                 place = f"{vendor}: no token for secret/{vendor}: "
                 assert done[f"{vendor} refused"].error == (
-                    f"{place}the vendor at {closed[len('http://'):]} cannot be reached (connection refused). "
+                    f"{place}the vendor at {closed[len('http://') :]} cannot be reached (connection refused). "
                     "Check base_url and token_url, the network and http_proxy."
                 )
                 assert done[f"{vendor} no TLS"].error.startswith(f"{place}TLS with the vendor at 127.0.0.1:")
@@ -270,15 +270,21 @@ def test_vault_out_of_reach(vault_tls: Operator, emulator: Emulator, ansible: An
     place = "trackmage: no token for secret/fleet/it: "
     secrets = [token, vault_tls.root_token, *(s for s in emulator.secrets() if s != unsealed["unsealed"].value["access_token"])]
     with Checks() as check:
-        check_all(check, done, {
-            "closed": f"Vault at {closed} cannot be reached: connection refused. Check that it runs, and url (VAULT_ADDR).",
-            "mute": "did not answer within 1 s. Try again, or raise timeout (ANSIBLE_HASHI_VAULT_TIMEOUT).",
-            "no name": "Vault at https://no-such-host.invalid:8200 cannot be reached",
-            "another name": "Vault at https://127.0.0.2:",
-            "http at https": "speaks TLS only: begin url with https:// (VAULT_ADDR).",
-            "https at http": "does not speak TLS: begin url with http:// if that is meant (VAULT_ADDR).",
-            "not Vault": "Check url (VAULT_ADDR) and proxies.",
-        }, start=place, secrets=secrets)
+        check_all(
+            check,
+            done,
+            {
+                "closed": f"Vault at {closed} cannot be reached: connection refused. Check that it runs, and url (VAULT_ADDR).",
+                "mute": "did not answer within 1 s. Try again, or raise timeout (ANSIBLE_HASHI_VAULT_TIMEOUT).",
+                "no name": "Vault at https://no-such-host.invalid:8200 cannot be reached",
+                "another name": "Vault at https://127.0.0.2:",
+                "http at https": "speaks TLS only: begin url with https:// (VAULT_ADDR).",
+                "https at http": "does not speak TLS: begin url with http:// if that is meant (VAULT_ADDR).",
+                "not Vault": "Check url (VAULT_ADDR) and proxies.",
+            },
+            start=place,
+            secrets=secrets,
+        )
         check_all(check, done, {"no URL": "url must be the address of Vault"}, start="trackmage: ", secrets=secrets)
         with check("no address"):
             assert without["no address"].error == "trackmage: no address of Vault is known. Set url (ANSIBLE_HASHI_VAULT_ADDR, or VAULT_ADDR)."

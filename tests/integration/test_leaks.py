@@ -35,9 +35,16 @@ def test_output_and_files(stage: Stage) -> None:
     batch = Batch(stage)
     for vendor in BUILT_IN:
         path = f"fleet/{vendor}"
-        batch.task({"name": f"{vendor} used", "no_log": True, "ansible.builtin.uri": {
-            "url": f"{emulator.base_url(vendor)}/api/things", "headers": "{{ " + query(vendor, path, output="headers") + "[0] }}",
-        }})
+        batch.task(
+            {
+                "name": f"{vendor} used",
+                "no_log": True,
+                "ansible.builtin.uri": {
+                    "url": f"{emulator.base_url(vendor)}/api/things",
+                    "headers": "{{ " + query(vendor, path, output="headers") + "[0] }}",
+                },
+            }
+        )
         batch.expression(f"{vendor} counted", query(vendor, path) + " | length")
         batch.expression(f"{vendor} renewed", query(vendor, path, force=True, output="details") + " | length")
         batch.expression(f"{vendor} refused", query(vendor, f"wrong/{vendor}") + " | length")
@@ -54,9 +61,15 @@ def test_output_and_files(stage: Stage) -> None:
     done = batch.run(
         "-vvvvv",
         env={
-            "VAULT_TOKEN": None, "ANSIBLE_HASHI_VAULT_AUTH_METHOD": "approle", "VAULT_APPROLE_ROLE_ID": role.role_id,
-            "VAULT_APPROLE_SECRET_ID": role.secret_id, "ANSIBLE_HASHI_VAULT_PASSWORD": "ada's +password%",
-            "TRACKOPS_AUDIT_LOG": str(audit), "ANSIBLE_LOG_PATH": str(log), "ANSIBLE_DEBUG": "0", "PYTHONWARNINGS": "default",
+            "VAULT_TOKEN": None,
+            "ANSIBLE_HASHI_VAULT_AUTH_METHOD": "approle",
+            "VAULT_APPROLE_ROLE_ID": role.role_id,
+            "VAULT_APPROLE_SECRET_ID": role.secret_id,
+            "ANSIBLE_HASHI_VAULT_PASSWORD": "ada's +password%",
+            "TRACKOPS_AUDIT_LOG": str(audit),
+            "ANSIBLE_LOG_PATH": str(log),
+            "ANSIBLE_DEBUG": "0",
+            "PYTHONWARNINGS": "default",
         },
     )
 

@@ -23,7 +23,16 @@ if t.TYPE_CHECKING:
     from support.vaultsetup import Operator
 
 DETAILS = {
-    "vendor", "access_token", "token_type", "authorization", "expires_at", "expires_in", "issued_at", "scope", "source", "extra",
+    "vendor",
+    "access_token",
+    "token_type",
+    "authorization",
+    "expires_at",
+    "expires_in",
+    "issued_at",
+    "scope",
+    "source",
+    "extra",
 }
 OUTPUTS = ("token", "authorization", "headers", "details")
 
@@ -91,20 +100,33 @@ def test_where_options_come_from(stage: Stage) -> None:
     stage.store("trackunit")
     stage.store("trackunit", "from/ini")
     stage.store("trackunit", "from/variable")
-    stage.ansible.write("ansible.cfg", """
+    stage.ansible.write(
+        "ansible.cfg",
+        """
         [trackops_api_tokens]
         authorization_scheme = Ini
         output = authorization
         scope = api offline_access
-        """)
+        """,
+    )
     token = stage.token()
     empty = Batch(stage)
     empty.add("ini", "trackunit")
     empty.add("scope of ini", "trackunit", output="details")
     env = {
-        "VAULT_TOKEN": token, "TRACKOPS_AUTHORIZATION_SCHEME": "", "TRACKOPS_OUTPUT": "", "TRACKOPS_SCOPE": "", "TRACKOPS_MIN_TTL": "",
-        "TRACKOPS_SECRET_VERSION": "", "TRACKOPS_HTTP_PROXY": "", "TRACKOPS_CACHE": "", "VAULT_NAMESPACE": "", "VAULT_CACERT": "",
-        "ANSIBLE_HASHI_VAULT_ADDR": "", "ANSIBLE_HASHI_VAULT_TOKEN": "", "ANSIBLE_HASHI_VAULT_AUTH_METHOD": "",
+        "VAULT_TOKEN": token,
+        "TRACKOPS_AUTHORIZATION_SCHEME": "",
+        "TRACKOPS_OUTPUT": "",
+        "TRACKOPS_SCOPE": "",
+        "TRACKOPS_MIN_TTL": "",
+        "TRACKOPS_SECRET_VERSION": "",
+        "TRACKOPS_HTTP_PROXY": "",
+        "TRACKOPS_CACHE": "",
+        "VAULT_NAMESPACE": "",
+        "VAULT_CACERT": "",
+        "ANSIBLE_HASHI_VAULT_ADDR": "",
+        "ANSIBLE_HASHI_VAULT_TOKEN": "",
+        "ANSIBLE_HASHI_VAULT_AUTH_METHOD": "",
     }
     with_empty = empty.run(env=env)
 
@@ -115,14 +137,19 @@ def test_where_options_come_from(stage: Stage) -> None:
     batch.add("direct", "trackunit", authorization_scheme="Direct", variables={"trackops_authorization_scheme": "Variable"})
     batch.add("direct and empty", "trackunit", authorization_scheme="", variables={"trackops_authorization_scheme": "Variable"})
     batch.add("vendor's variable", "trackunit", output="details", variables={"trackops_scope": "x", "trackops_trackunit_scope": "api"})
-    batch.add("templated", "trackunit", output="details", variables={
-        **own,
-        "trackops_trackunit_path": "{{ unit_folder }}/variable",
-        "trackops_trackunit_token_url": "{{ unit_host }}/token",
-        "trackops_min_ttl": "{{ wanted | int }}",
-        "ansible_hashi_vault_url": "{{ vault_at }}",
-        "trackops_authorization_scheme": "{{ 'Tem' ~ 'plated' }}",
-    })
+    batch.add(
+        "templated",
+        "trackunit",
+        output="details",
+        variables={
+            **own,
+            "trackops_trackunit_path": "{{ unit_folder }}/variable",
+            "trackops_trackunit_token_url": "{{ unit_host }}/token",
+            "trackops_min_ttl": "{{ wanted | int }}",
+            "ansible_hashi_vault_url": "{{ vault_at }}",
+            "trackops_authorization_scheme": "{{ 'Tem' ~ 'plated' }}",
+        },
+    )
     batch.add("another vendor's variable", "trackunit", output="details", variables={"trackops_tracktik_path": "no/such"})
     done = batch.run(env={"VAULT_TOKEN": token, "TRACKOPS_AUTHORIZATION_SCHEME": "Environment"})
     with Checks() as check:
@@ -325,9 +352,15 @@ def test_many_hosts_at_once(openbao_stage: Stage, strategy: str) -> None:
               ansible.builtin.debug:
                 msg: {wanted}
         """,
-        "--forks", "20", inventory=inventory,
-        env={"VAULT_TOKEN": "", "ANSIBLE_HASHI_VAULT_AUTH_METHOD": "approle", "ANSIBLE_HASHI_VAULT_ROLE_ID": role.role_id,
-             "ANSIBLE_HASHI_VAULT_SECRET_ID": role.secret_id},
+        "--forks",
+        "20",
+        inventory=inventory,
+        env={
+            "VAULT_TOKEN": "",
+            "ANSIBLE_HASHI_VAULT_AUTH_METHOD": "approle",
+            "ANSIBLE_HASHI_VAULT_ROLE_ID": role.role_id,
+            "ANSIBLE_HASHI_VAULT_SECRET_ID": role.secret_id,
+        },
     )
     assert run.rc == 0, run
     assert len(run.find("tokens")) == 20

@@ -76,13 +76,16 @@ def test_a_service_restarts_only_where_its_token_changed(stage, ssh_hosts):
 
 def test_what_was_handled_is_not_handled_again(stage, ssh_hosts):
     """Neither after a flush in the same play nor in the next play."""
-    text = play([{"vendor": "trackunit"}], post_tasks=[
-        {"ansible.builtin.meta": "flush_handlers"},
-        {
-            "ansible.builtin.include_role": {"name": "trackops.api_tokens.provision"},
-            "vars": {"provision_directory": "{{ host_root }}/etc", "provision_tokens": [{"vendor": "tracx"}]},
-        },
-    ])
+    text = play(
+        [{"vendor": "trackunit"}],
+        post_tasks=[
+            {"ansible.builtin.meta": "flush_handlers"},
+            {
+                "ansible.builtin.include_role": {"name": "trackops.api_tokens.provision"},
+                "vars": {"provision_directory": "{{ host_root }}/etc", "provision_tokens": [{"vendor": "tracx"}]},
+            },
+        ],
+    )
     other = play([{"vendor": "tracktik"}])
     run = stage.playbook(text + other, "--limit", "host1", inventory=ssh_hosts.inventory())
     assert run.rc == 0, run

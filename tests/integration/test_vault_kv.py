@@ -31,9 +31,15 @@ def test_engines_and_mounts(stage: Stage) -> None:
     batch.add("odd path", "tracx", "fleet/with space/ünïcode")
     batch.add("v1", "tracx", engine_mount_point="kv", engine_version=1)
     batch.add("v1 forced", "tracx", engine_mount_point="kv", engine_version=1, force=True)
-    batch.add("v1 as variables", "tracx", "deep/tracx", variables={
-        "ansible_hashi_vault_engine_mount_point": "old/teams", "trackops_engine_version": "1",
-    })
+    batch.add(
+        "v1 as variables",
+        "tracx",
+        "deep/tracx",
+        variables={
+            "ansible_hashi_vault_engine_mount_point": "old/teams",
+            "trackops_engine_version": "1",
+        },
+    )
     batch.add("auto is v1", "tracx", engine_mount_point="kv", engine_version="auto")
     batch.add("auto is v2", "tracx", engine_version="auto")
     batch.add("auto below a mount with a slash", "tracx", engine_mount_point="/teams/fleet/", engine_version="auto")
@@ -49,8 +55,7 @@ def test_engines_and_mounts(stage: Stage) -> None:
     batch.add("out of the mount", "tracx", "../sys/x")
     done = batch.run(env={"VAULT_TOKEN": vault.token(policy)})
     with Checks() as check:
-        for name in ("v2", "odd path", "v1", "v1 forced", "v1 as variables", "auto is v1", "auto is v2", "auto below a mount with a slash",
-                     "another mount"):
+        for name in ("v2", "odd path", "v1", "v1 forced", "v1 as variables", "auto is v1", "auto is v2", "auto below a mount with a slash", "another mount"):
             with check(name):
                 assert done[name].value["source"] == "vendor"
         with check("alias of the mount"):

@@ -62,10 +62,17 @@ def test_methods(stage: Stage) -> None:
                 assert done[name].value["source"] == same, "each identity has a cache of its own"
                 assert done[f"{name}, again"].value["source"] == "vendor"
         with check("one login each"):
-            assert sorted(logins) == sorted([
-                "auth/approle/login", "auth/approle/login", "auth/teams/ci/login", "auth/userpass/login/ada", "auth/people/login/bob",
-                "auth/jwt/login", "auth/userpass/login/eve",
-            ])
+            assert sorted(logins) == sorted(
+                [
+                    "auth/approle/login",
+                    "auth/approle/login",
+                    "auth/teams/ci/login",
+                    "auth/userpass/login/ada",
+                    "auth/people/login/bob",
+                    "auth/jwt/login",
+                    "auth/userpass/login/eve",
+                ]
+            )
         with check("nobody"):
             assert "denied" in done["nobody"].error
 
@@ -74,7 +81,10 @@ def test_kept_logins_are_used_by_the_next_run(stage: Stage) -> None:
     stage.store("tracx", "fleet/tracx")
     role = stage.vault.approle("ci", [stage.vault.read_policy("fleet/*")], secret_id_num_uses=1)
     env = {
-        **NO_TOKEN, "ANSIBLE_HASHI_VAULT_AUTH_METHOD": "approle", "VAULT_APPROLE_ROLE_ID": role.role_id, "VAULT_APPROLE_SECRET_ID": role.secret_id,
+        **NO_TOKEN,
+        "ANSIBLE_HASHI_VAULT_AUTH_METHOD": "approle",
+        "VAULT_APPROLE_ROLE_ID": role.role_id,
+        "VAULT_APPROLE_SECRET_ID": role.secret_id,
     }
     for _ in range(2):
         batch = Batch(stage, output="details")
@@ -95,9 +105,15 @@ def test_token_file(stage: Stage) -> None:
     batch.add("home", "tracx", "fleet/tracx")
     batch.add("token_path", "tracx", "fleet/tracx", token_path=str(home / "elsewhere"), token_file="my token")
     batch.add("token_path with a tilde", "tracx", "fleet/tracx", token_path="~/elsewhere", token_file="my token")
-    batch.add("as variables", "tracx", "fleet/tracx", variables={
-        "ansible_hashi_vault_token_path": str(home / "elsewhere"), "ansible_hashi_vault_token_file": "my token",
-    })
+    batch.add(
+        "as variables",
+        "tracx",
+        "fleet/tracx",
+        variables={
+            "ansible_hashi_vault_token_path": str(home / "elsewhere"),
+            "ansible_hashi_vault_token_file": "my token",
+        },
+    )
     batch.add("wrong", "tracx", "fleet/tracx", token_path=str(home / "elsewhere"), token_file="wrong")
     batch.add("none", "tracx", "fleet/tracx", token_file="no-such-file")
     done = batch.run(env={"VAULT_TOKEN": "", "ANSIBLE_HASHI_VAULT_TOKEN": ""})
@@ -126,10 +142,19 @@ def test_cert(vault_tls: Operator, emulator: Emulator, ansible: Ansible) -> None
     batch = Batch(stage, output="details")
     batch.add("cert", "tracx", "fleet/tracx", ca_cert=ca, **cert)
     batch.add("cert of a role", "tracx", "fleet/tracx", cacert=ca, role_id="web", **cert)
-    batch.add("cert as variables", "tracx", "fleet/tracx", auth_method="cert", role_id="web", force=True, variables={
-        "ansible_hashi_vault_ca_cert": ca, "ansible_hashi_vault_cert_auth_public_key": str(pair.cert),
-        "ansible_hashi_vault_cert_auth_private_key": str(pair.key),
-    })
+    batch.add(
+        "cert as variables",
+        "tracx",
+        "fleet/tracx",
+        auth_method="cert",
+        role_id="web",
+        force=True,
+        variables={
+            "ansible_hashi_vault_ca_cert": ca,
+            "ansible_hashi_vault_cert_auth_public_key": str(pair.cert),
+            "ansible_hashi_vault_cert_auth_private_key": str(pair.key),
+        },
+    )
     batch.add("cert unchecked", "tracx", "fleet/tracx", validate_certs=False, role_id="web", mount_point="cert", **cert)
     batch.add("no such role", "tracx", "fleet/tracx", ca_cert=ca, role_id="nobody", **cert)
     batch.add("token", "tracx", "fleet/tracx", ca_cert=ca, token=token)
@@ -214,7 +239,8 @@ def test_settings_of_hashi_vault(stage: Stage) -> None:
                 "older variable": {"vars": {"ansible_hashi_vault_addr": bad}},
                 "direct": {"vars": {"ansible_hashi_vault_url": bad}, "direct": {"url": good}},
             },
-            {"VAULT_ADDR": bad, "ANSIBLE_HASHI_VAULT_ADDR": ""}, ini.format(good),
+            {"VAULT_ADDR": bad, "ANSIBLE_HASHI_VAULT_ADDR": ""},
+            ini.format(good),
         )
         for name, expected in {"ini": "", "variable": unreachable, "older variable": unreachable, "direct": ""}.items():
             with check(f"url, {name}"):
@@ -227,7 +253,8 @@ def test_settings_of_hashi_vault(stage: Stage) -> None:
                 "token: variable": {"vars": {"ansible_hashi_vault_token": "hvs.wrong"}},
                 "token: direct": {"vars": {"ansible_hashi_vault_token": "hvs.wrong"}, "direct": {"token": token}},
             },
-            {"ANSIBLE_HASHI_VAULT_ADDR": good, "VAULT_ADDR": bad, "ANSIBLE_HASHI_VAULT_TOKEN": token, "VAULT_TOKEN": "hvs.wrong-late"}, ini.format(bad),
+            {"ANSIBLE_HASHI_VAULT_ADDR": good, "VAULT_ADDR": bad, "ANSIBLE_HASHI_VAULT_TOKEN": token, "VAULT_TOKEN": "hvs.wrong-late"},
+            ini.format(bad),
         )
         for name, expected in {"env": "", "late": unreachable, "token: env": "", "token: variable": denied, "token: direct": ""}.items():
             with check(f"url and token, {name}"):
@@ -246,16 +273,26 @@ def test_settings_of_hashi_vault(stage: Stage) -> None:
             assert results["ini and env"].value
         results = run(
             {
-                "variables": {"vars": {
-                    "ansible_hashi_vault_auth_method": "userpass", "ansible_hashi_vault_username": "ada",
-                    "ansible_hashi_vault_password": "{{ ['ada', 'password'] | join('-') }}", "ansible_hashi_vault_timeout": 9,
-                    "ansible_hashi_vault_retries": 2, "ansible_hashi_vault_retry_action": "ignore",
-                    "ansible_hashi_vault_proxies": {"http": ""}, "ansible_hashi_vault_engine_mount_point": "secret",
-                }},
-                "variables of approle": {"vars": {
-                    "ansible_hashi_vault_auth_method": "approle", "ansible_hashi_vault_role_id": role.role_id,
-                    "ansible_hashi_vault_secret_id": role.secret_id, "ansible_hashi_vault_mount_point": "ci",
-                }},
+                "variables": {
+                    "vars": {
+                        "ansible_hashi_vault_auth_method": "userpass",
+                        "ansible_hashi_vault_username": "ada",
+                        "ansible_hashi_vault_password": "{{ ['ada', 'password'] | join('-') }}",
+                        "ansible_hashi_vault_timeout": 9,
+                        "ansible_hashi_vault_retries": 2,
+                        "ansible_hashi_vault_retry_action": "ignore",
+                        "ansible_hashi_vault_proxies": {"http": ""},
+                        "ansible_hashi_vault_engine_mount_point": "secret",
+                    }
+                },
+                "variables of approle": {
+                    "vars": {
+                        "ansible_hashi_vault_auth_method": "approle",
+                        "ansible_hashi_vault_role_id": role.role_id,
+                        "ansible_hashi_vault_secret_id": role.secret_id,
+                        "ansible_hashi_vault_mount_point": "ci",
+                    }
+                },
                 "late variables of approle": {"vars": {"ansible_hashi_vault_auth_method": "approle"}},
                 "wrapped": {"vars": {"ansible_hashi_vault_wrap_ttl": "60s", "ansible_hashi_vault_token": token}},
             },
@@ -267,10 +304,17 @@ def test_settings_of_hashi_vault(stage: Stage) -> None:
         results = run(
             {"environment": {}},
             {
-                "ANSIBLE_HASHI_VAULT_ADDR": good, "ANSIBLE_HASHI_VAULT_AUTH_METHOD": "userpass", "ANSIBLE_HASHI_VAULT_USERNAME": "ada",
-                "ANSIBLE_HASHI_VAULT_PASSWORD": "ada-password", "ANSIBLE_HASHI_VAULT_MOUNT_POINT": "userpass",
-                "ANSIBLE_HASHI_VAULT_TIMEOUT": "9", "ANSIBLE_HASHI_VAULT_RETRIES": '{"total": 1}', "ANSIBLE_HASHI_VAULT_RETRY_ACTION": "ignore",
-                "ANSIBLE_HASHI_VAULT_PROXIES": "{}", "ANSIBLE_HASHI_VAULT_TOKEN_VALIDATE": "true", "ANSIBLE_HASHI_VAULT_NAMESPACE": "",
+                "ANSIBLE_HASHI_VAULT_ADDR": good,
+                "ANSIBLE_HASHI_VAULT_AUTH_METHOD": "userpass",
+                "ANSIBLE_HASHI_VAULT_USERNAME": "ada",
+                "ANSIBLE_HASHI_VAULT_PASSWORD": "ada-password",
+                "ANSIBLE_HASHI_VAULT_MOUNT_POINT": "userpass",
+                "ANSIBLE_HASHI_VAULT_TIMEOUT": "9",
+                "ANSIBLE_HASHI_VAULT_RETRIES": '{"total": 1}',
+                "ANSIBLE_HASHI_VAULT_RETRY_ACTION": "ignore",
+                "ANSIBLE_HASHI_VAULT_PROXIES": "{}",
+                "ANSIBLE_HASHI_VAULT_TOKEN_VALIDATE": "true",
+                "ANSIBLE_HASHI_VAULT_NAMESPACE": "",
             },
         )
         with check("userpass by env"):

@@ -30,6 +30,10 @@ def test_ruff() -> None:
     check("ruff", "check", "--no-fix", "--output-format", "concise", ".")
 
 
+def test_ruff_format() -> None:
+    check("ruff", "format", "--check", ".")
+
+
 def test_mypy_strict_core() -> None:
     check("mypy", "--strict", "-p", CORE, MYPYPATH=str(source_path()))
 

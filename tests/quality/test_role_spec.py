@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import yaml
-from ansible_collections.trackops.api_tokens.plugins.plugin_utils.host_files import FILE_OPTIONS
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._hosts.files import FILE_OPTIONS
 from support.places import ROOT
 from support.role_spec import SPEC, module_options, text
 

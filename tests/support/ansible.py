@@ -69,9 +69,7 @@ class Run:
 
     def find(self, name: str, *, host: str | None = None) -> list[Task]:
         """The results of the tasks with this name or this action, in order."""
-        return [
-            task for task in self.tasks if (name in (task.task, task.action) or task.action.endswith(f".{name}")) and host in (None, task.host)
-        ]
+        return [task for task in self.tasks if (name in (task.task, task.action) or task.action.endswith(f".{name}")) and host in (None, task.host)]
 
     def result(self, name: str, *, host: str | None = None) -> dict[str, t.Any]:
         """The last result of that task or action."""

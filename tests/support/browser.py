@@ -31,8 +31,16 @@ from .processes import Process, StartError, Unavailable, find_binary, free_port,
 _FOLDERS = ("/usr/lib/chromium", "/usr/lib/chromium-browser")
 # Without these, Chromium talks to its maker at every start.
 _QUIET = (
-    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync", "--disable-default-apps", "--disable-dev-shm-usage",
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--disable-default-apps",
+    "--disable-dev-shm-usage",
     "--no-proxy-server",
 )
 _ELEMENT = "element-6066-11e4-a52e-4f735466cecf"  # the name of an element's id: W3C WebDriver 12.2
@@ -82,7 +90,8 @@ class Browser:
         chromium, driver = find()
         port = free_port()
         self._process = Process(
-            [driver, f"--port={port}"], log=self._folder / "driver.log",
+            [driver, f"--port={port}"],
+            log=self._folder / "driver.log",
             env={"HOME": str(self._folder), "PATH": os.environ.get("PATH", os.defpath), "LANG": "C.UTF-8"},
         )
         self._base = f"http://127.0.0.1:{port}"

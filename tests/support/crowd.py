@@ -55,7 +55,12 @@ class Running:
         # A session of its own, so that all callers can be killed together.
         self.popen = subprocess.Popen(
             [sys.executable, "-m", "support.crowd"],
-            env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
+            env=env,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
         )
         if self.popen.stdin is None:
             raise RuntimeError("no pipe")
@@ -68,10 +73,7 @@ class Running:
         lines = [json.loads(line) for line in output.splitlines()]
         if self.popen.returncode != 0:
             raise RuntimeError(f"the callers ended with {self.popen.returncode}:\n{errors[-3000:]}")
-        return [
-            Answer(**{**line, "events": tuple(line["events"]), "warnings": tuple(line["warnings"]), "modules": tuple(line["modules"])})
-            for line in lines
-        ]
+        return [Answer(**{**line, "events": tuple(line["events"]), "warnings": tuple(line["warnings"]), "modules": tuple(line["modules"])}) for line in lines]
 
     def kill(self) -> None:
         """All callers end at once, as by kill -9."""
@@ -102,14 +104,29 @@ class Crowd:
         return answer
 
     def start(
-        self, vendor: str, *paths: str, callers: int = 1, homes: pathlib.Path | None = None, clock: float = 0, same_run: bool = False,
-        preload: bool | None = None, umask: int | None = None, **options: t.Any,
+        self,
+        vendor: str,
+        *paths: str,
+        callers: int = 1,
+        homes: pathlib.Path | None = None,
+        clock: float = 0,
+        same_run: bool = False,
+        preload: bool | None = None,
+        umask: int | None = None,
+        **options: t.Any,
     ) -> Running:
         # Callers are forks of one process; what they all import is imported once, except where a test looks at imports.
         values = {"cache_path": str(self.cache), **self.values, **options}
         job = {
-            "vendor": vendor, "path": paths[0] if paths else None, "values": values, "callers": callers, "homes": str(homes) if homes else None,
-            "clock": clock, "same_run": same_run, "preload": callers > 1 if preload is None else preload, "umask": umask,
+            "vendor": vendor,
+            "path": paths[0] if paths else None,
+            "values": values,
+            "callers": callers,
+            "homes": str(homes) if homes else None,
+            "clock": clock,
+            "same_run": same_run,
+            "preload": callers > 1 if preload is None else preload,
+            "umask": umask,
         }
         env = {"PATH": os.environ.get("PATH", os.defpath), "HOME": str(self.cache.parent), "LANG": "C.UTF-8"}
         env["PYTHONPATH"] = os.pathsep.join((str(source_path()), str(TESTS)))
@@ -158,15 +175,15 @@ def _tell(answer: dict[str, t.Any]) -> None:
 def _import_all() -> None:
     import hvac  # noqa: F401
     import requests  # noqa: F401
-    from ansible_collections.trackops.api_tokens.plugins.plugin_utils import asking, shared_cache, vault_session, vendor_http  # noqa: F401
+    from ansible_collections.trackops.api_tokens.plugins.plugin_utils._flow import shared_store as shared_cache  # noqa: F401
     from cryptography.fernet import Fernet  # noqa: F401
 
 
 def _call(job: dict[str, t.Any], number: int, start: float) -> dict[str, t.Any]:
-    from ansible_collections.trackops.api_tokens.plugins.plugin_utils.errors import TokenError
-    from ansible_collections.trackops.api_tokens.plugins.plugin_utils.options import Surroundings, request_from
-    from ansible_collections.trackops.api_tokens.plugins.plugin_utils.ports import Event, Ports
-    from ansible_collections.trackops.api_tokens.plugins.plugin_utils.resolver import Resolver
+    from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.errors import TokenError
+    from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.ports import Event, Ports
+    from ansible_collections.trackops.api_tokens.plugins.plugin_utils._boundary.options import Surroundings, request_from
+    from ansible_collections.trackops.api_tokens.plugins.plugin_utils._flow.resolver import Resolver
 
     events: list[str] = []
     warnings: list[str] = []
@@ -196,7 +213,12 @@ def _call(job: dict[str, t.Any], number: int, start: float) -> dict[str, t.Any]:
         error = exc.message
     new = sorted({name.partition(".")[0] for name in set(sys.modules) - before} & {"hvac", "requests", "urllib3", "socket", "ssl"})
     return {
-        "token": token, "error": error, "events": events, "warnings": warnings, "seconds": time.monotonic() - begun, "details": details,
+        "token": token,
+        "error": error,
+        "events": events,
+        "warnings": warnings,
+        "seconds": time.monotonic() - begun,
+        "details": details,
         "modules": new,
     }
 

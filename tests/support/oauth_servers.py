@@ -150,8 +150,13 @@ def _npm_packages() -> pathlib.Path:
                 shutil.copy(_FILES / name, target)
             path = os.pathsep.join([str(pathlib.Path(npm[0]).parent), os.environ.get("PATH", os.defpath)])
             done = subprocess.run(
-                [*npm, "ci", "--no-audit", "--no-fund", "--ignore-scripts"], cwd=target, env={**os.environ, "PATH": path},
-                stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False,
+                [*npm, "ci", "--no-audit", "--no-fund", "--ignore-scripts"],
+                cwd=target,
+                env={**os.environ, "PATH": path},
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                check=False,
             )
             if done.returncode != 0:
                 raise Unavailable("npm could not install oidc-provider:\n" + "\n".join(done.stdout.splitlines()[-5:]))

@@ -10,8 +10,8 @@ import dataclasses
 import json
 import typing as t
 
-from ansible_collections.trackops.api_tokens.plugins.plugin_utils.errors import VaultError
-from ansible_collections.trackops.api_tokens.plugins.plugin_utils.model import (
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.errors import VaultError
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.model import (
     CacheOptions,
     Freshness,
     HttpAnswer,
@@ -22,14 +22,23 @@ from ansible_collections.trackops.api_tokens.plugins.plugin_utils.model import (
     Token,
     Vendor,
 )
-from ansible_collections.trackops.api_tokens.plugins.plugin_utils.ports import Event, Ports
-from ansible_collections.trackops.api_tokens.plugins.plugin_utils.vault.auth import Login
-from ansible_collections.trackops.api_tokens.plugins.plugin_utils.vault.client import CasMismatch, Secret
-from ansible_collections.trackops.api_tokens.plugins.plugin_utils.vault.options import VaultOptions
-from ansible_collections.trackops.api_tokens.plugins.plugin_utils.vendors import built_in
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.ports import Event, Ports
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vault.auth import Login
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vault.client import CasMismatch, Secret
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vault.options import VaultOptions
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vendors import built_in
 
 __all__ = (
-    "NOW", "PASSWORD_FIELDS", "FakeVault", "Scene", "access", "answer", "error", "request_for", "token", "vault_options",
+    "NOW",
+    "PASSWORD_FIELDS",
+    "FakeVault",
+    "Scene",
+    "access",
+    "answer",
+    "error",
+    "request_for",
+    "token",
+    "vault_options",
 )
 
 NOW = 1_800_000_000.0
@@ -46,8 +55,15 @@ def approle(**values: t.Any) -> VaultOptions:
 
 
 def request_for(
-    vendor: str | Vendor = "trackunit", path: str = "fleet/x", *, cache: str = "", kind: str = "file", vault: VaultOptions | None = None,
-    http: t.Mapping[str, t.Any] | None = None, secret: t.Mapping[str, t.Any] | None = None, failure_ttl: float = 30,
+    vendor: str | Vendor = "trackunit",
+    path: str = "fleet/x",
+    *,
+    cache: str = "",
+    kind: str = "file",
+    vault: VaultOptions | None = None,
+    http: t.Mapping[str, t.Any] | None = None,
+    secret: t.Mapping[str, t.Any] | None = None,
+    failure_ttl: float = 30,
     **freshness: t.Any,
 ) -> Request:
     described = built_in(vendor) if isinstance(vendor, str) else vendor
@@ -56,8 +72,11 @@ def request_for(
     if not described.base_url and not described.issuer:
         described = dataclasses.replace(described, base_url="https://portal.example")
     return Request(
-        vendor=described, secret=SecretRef("secret", path, **(secret or {})), vault=vault or vault_options(),
-        freshness=Freshness(**freshness), http=HttpOptions(**(http or {})),
+        vendor=described,
+        secret=SecretRef("secret", path, **(secret or {})),
+        vault=vault or vault_options(),
+        freshness=Freshness(**freshness),
+        http=HttpOptions(**(http or {})),
         cache=CacheOptions(kind=kind, path=cache, failure_ttl=failure_ttl),
     )
 
@@ -182,8 +201,14 @@ class Scene:
         self.warnings: list[str] = []
         self.events: list[Event] = []
         self.ports = Ports(
-            exchange=self._exchange, vault=t.cast(t.Any, self.vault), clock=lambda: self.now, monotonic=lambda: self.now, sleep=self._sleep,
-            warn=self.warnings.append, event=self.events.append, run=run,
+            exchange=self._exchange,
+            vault=t.cast(t.Any, self.vault),
+            clock=lambda: self.now,
+            monotonic=lambda: self.now,
+            sleep=self._sleep,
+            warn=self.warnings.append,
+            event=self.events.append,
+            run=run,
         )
 
     def as_run(self, run: str) -> Ports:

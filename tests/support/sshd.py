@@ -245,10 +245,7 @@ def _sudo_user() -> t.Iterator[str]:
 
 def _with_own_etc() -> list[str]:
     """The beginning of a command that sees an ``/etc`` of its own."""
-    layer = (
-        "mount -t tmpfs layer /mnt && mkdir /mnt/upper /mnt/work && "
-        "mount -t overlay layer -o lowerdir=/etc,upperdir=/mnt/upper,workdir=/mnt/work /etc && "
-    )
+    layer = "mount -t tmpfs layer /mnt && mkdir /mnt/upper /mnt/work && mount -t overlay layer -o lowerdir=/etc,upperdir=/mnt/upper,workdir=/mnt/work /etc && "
     begin = ["unshare", "--mount", "sh", "-c"]
     if not _as_root() or subprocess.run([*begin, f"{layer}true"], capture_output=True, check=False).returncode != 0:
         raise Unavailable("hosts with an /etc of their own need root here, and a kernel that lets it mount overlays")

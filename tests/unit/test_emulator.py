@@ -50,12 +50,14 @@ class Reply:
         return json.loads(self.body)
 
 
-def call(method: str, url: str, *, headers: dict[str, str] | None = None, body: str | bytes | None = None,
-         context: ssl.SSLContext | None = None) -> Reply:
+def call(method: str, url: str, *, headers: dict[str, str] | None = None, body: str | bytes | None = None, context: ssl.SSLContext | None = None) -> Reply:
     parts = urlsplit(url)
     port = parts.port or 80
-    connection = (http.client.HTTPSConnection(parts.hostname or "", port, context=context, timeout=10) if parts.scheme == "https"
-                  else http.client.HTTPConnection(parts.hostname or "", port, timeout=10))
+    connection = (
+        http.client.HTTPSConnection(parts.hostname or "", port, context=context, timeout=10)
+        if parts.scheme == "https"
+        else http.client.HTTPConnection(parts.hostname or "", port, timeout=10)
+    )
     try:
         data = body.encode() if isinstance(body, str) else body
         connection.request(method, f"{parts.path}?{parts.query}" if parts.query else parts.path, body=data, headers=headers or {})
@@ -119,8 +121,13 @@ def trackunit(emu: Emulator, *, encode: bool = True, **changes: str) -> Reply:
 
 def trackunit_v2(emu: Emulator, **changes: str) -> Reply:
     c = emu.credentials["trackunit_v2"]
-    form = {"grant_type": "client_credentials", "client_id": c["client_id"], "client_secret": c["client_secret"],
-            "scope": "machines:read sites:read", **changes}
+    form = {
+        "grant_type": "client_credentials",
+        "client_id": c["client_id"],
+        "client_secret": c["client_secret"],
+        "scope": "machines:read sites:read",
+        **changes,
+    }
     return call("POST", f"{emu.base_url('trackunit')}/token/v2", headers=FORM, body=urlencode(form))
 
 
@@ -151,8 +158,12 @@ def authorization(vendor: str, token: str) -> str:
 def test_trackmage_answers_as_documented(emu: Emulator) -> None:
     answer = trackmage(emu).json
     assert {k: v for k, v in answer.items() if k != "access_token"} == {
-        "expires_in": 3600, "token_type": "bearer", "scope": "user", "user_id": "fe1dec62-490e-4f16-afb2-6f9dd303d930",
-        "user_email": "owner@example.com"}
+        "expires_in": 3600,
+        "token_type": "bearer",
+        "scope": "user",
+        "user_id": "fe1dec62-490e-4f16-afb2-6f9dd303d930",
+        "user_email": "owner@example.com",
+    }
     assert {"iat", "exp", "roles", "username"} <= set(claims(answer["access_token"]))
 
 
@@ -223,15 +234,20 @@ def trackmage_body(emu: Emulator, **more: str) -> dict[str, str]:
 TM = "/oauth/v2/token"
 TRACKMAGE_WRONG: dict[str, Any] = {
     "POST": (lambda e: raw(e, "trackmage", TM, "POST", {**ACCEPT, **FORM}, trackmage_query(e)), 400, "invalid_request"),
-    "POST with query": (lambda e: raw(e, "trackmage", f"{TM}?{trackmage_query(e)}", "POST", {**ACCEPT, **JSON}, "{}"),
-                        400, "invalid_request"),
+    "POST with query": (lambda e: raw(e, "trackmage", f"{TM}?{trackmage_query(e)}", "POST", {**ACCEPT, **JSON}, "{}"), 400, "invalid_request"),
     "DELETE": (lambda e: raw(e, "trackmage", TM, "DELETE", ACCEPT), 405, "invalid_request"),
     "no Accept": (lambda e: raw(e, "trackmage", f"{TM}?{trackmage_query(e)}", "GET", {}), 406, "invalid_request"),
     "Accept */*": (lambda e: raw(e, "trackmage", f"{TM}?{trackmage_query(e)}", "GET", {"Accept": "*/*"}), 406, "invalid_request"),
-    "secret in the body": (lambda e: raw(e, "trackmage", f"{TM}?grant_type=client_credentials", "GET", {**ACCEPT, **FORM},
-                                         trackmage_query(e)), 400, "invalid_request"),
-    "Basic": (lambda e: raw(e, "trackmage", f"{TM}?grant_type=client_credentials", "GET", {**ACCEPT, "Authorization": basic("a", "b")}),
-              400, "invalid_request"),
+    "secret in the body": (
+        lambda e: raw(e, "trackmage", f"{TM}?grant_type=client_credentials", "GET", {**ACCEPT, **FORM}, trackmage_query(e)),
+        400,
+        "invalid_request",
+    ),
+    "Basic": (
+        lambda e: raw(e, "trackmage", f"{TM}?grant_type=client_credentials", "GET", {**ACCEPT, "Authorization": basic("a", "b")}),
+        400,
+        "invalid_request",
+    ),
     "scope": (lambda e: trackmage(e, scope="user"), 400, "invalid_request"),
     "duplicate": (lambda e: raw(e, "trackmage", f"{TM}?{trackmage_query(e)}&client_id=x", "GET", ACCEPT), 400, "invalid_request"),
     "wrong secret": (lambda e: trackmage(e, client_secret="x"), 400, "invalid_client"),
@@ -243,8 +259,11 @@ TRACKMAGE_WRONG: dict[str, Any] = {
     "JSON duplicate": (lambda e: raw(e, "trackmage", TM, "POST", JSON, '{"code": "a", "code": "b"}'), 400, "invalid_request"),
     "JSON scope": (lambda e: raw(e, "trackmage", TM, "POST", JSON, json.dumps(trackmage_body(e, scope="user"))), 400, "invalid_request"),
     "unknown code": (lambda e: raw(e, "trackmage", TM, "POST", JSON, json.dumps(trackmage_body(e))), 400, "invalid_grant"),
-    "client credentials as POST": (lambda e: raw(e, "trackmage", TM, "POST", JSON, json.dumps(
-        {"grant_type": "client_credentials", **e.credentials["trackmage"]})), 405, "invalid_request"),
+    "client credentials as POST": (
+        lambda e: raw(e, "trackmage", TM, "POST", JSON, json.dumps({"grant_type": "client_credentials", **e.credentials["trackmage"]})),
+        405,
+        "invalid_request",
+    ),
 }
 
 
@@ -260,17 +279,17 @@ TRACKTIK_WRONG: dict[str, Any] = {
     "query": (lambda e: raw(e, "tracktik", f"{TT}?a=b", "POST", FORM, urlencode(tracktik_form(e))), 400, "invalid_request"),
     "JSON": (lambda e: raw(e, "tracktik", TT, "POST", JSON, json.dumps(tracktik_form(e))), 400, "invalid_request"),
     "JSON called a form": (lambda e: raw(e, "tracktik", TT, "POST", FORM, json.dumps(tracktik_form(e))), 400, "invalid_request"),
-    "multipart": (lambda e: raw(e, "tracktik", TT, "POST", {"Content-Type": "multipart/form-data; boundary=x"}, "--x--"),
-                  400, "invalid_request"),
+    "multipart": (lambda e: raw(e, "tracktik", TT, "POST", {"Content-Type": "multipart/form-data; boundary=x"}, "--x--"), 400, "invalid_request"),
     "no Content-Type": (lambda e: raw(e, "tracktik", TT, "POST", {}, urlencode(tracktik_form(e))), 400, "invalid_request"),
-    "latin-1": (lambda e: raw(e, "tracktik", TT, "POST", {"Content-Type": f"{FORM['Content-Type']}; charset=latin-1"},
-                              urlencode(tracktik_form(e))), 400, "invalid_request"),
-    "Basic": (lambda e: raw(e, "tracktik", TT, "POST", {**FORM, "Authorization": basic("a", "b")}, urlencode(tracktik_form(e))),
-              400, "invalid_request"),
+    "latin-1": (
+        lambda e: raw(e, "tracktik", TT, "POST", {"Content-Type": f"{FORM['Content-Type']}; charset=latin-1"}, urlencode(tracktik_form(e))),
+        400,
+        "invalid_request",
+    ),
+    "Basic": (lambda e: raw(e, "tracktik", TT, "POST", {**FORM, "Authorization": basic("a", "b")}, urlencode(tracktik_form(e))), 400, "invalid_request"),
     "unknown parameter": (lambda e: tracktik(e, audience="x"), 400, "invalid_request"),
     "missing": (lambda e: tracktik(e, username=""), 400, "invalid_request"),
-    "duplicate": (lambda e: raw(e, "tracktik", TT, "POST", FORM, urlencode([*tracktik_form(e).items(), ("username", "x")])),
-                  400, "invalid_request"),
+    "duplicate": (lambda e: raw(e, "tracktik", TT, "POST", FORM, urlencode([*tracktik_form(e).items(), ("username", "x")])), 400, "invalid_request"),
     "not encoded": (lambda e: raw(e, "tracktik", TT, "POST", FORM, urlencode(tracktik_form(e)) + " "), 400, "invalid_request"),
     "wrong password": (lambda e: tracktik(e, password="x"), 400, "invalid_grant"),
     "wrong secret": (lambda e: tracktik(e, client_secret="x"), 401, "invalid_client"),
@@ -290,10 +309,8 @@ def trackunit_basic(emu: Emulator) -> dict[str, str]:
 
 TRACKUNIT_WRONG: dict[str, Any] = {
     "no Basic": (lambda e: raw(e, "trackunit", "/token", "POST", FORM, trackunit_form(e)), 401, "invalid_client"),
-    "Bearer": (lambda e: raw(e, "trackunit", "/token", "POST", {**FORM, "Authorization": "Bearer x"}, trackunit_form(e)),
-               401, "invalid_client"),
-    "not base64": (lambda e: raw(e, "trackunit", "/token", "POST", {**FORM, "Authorization": "Basic !"}, trackunit_form(e)),
-                   401, "invalid_client"),
+    "Bearer": (lambda e: raw(e, "trackunit", "/token", "POST", {**FORM, "Authorization": "Bearer x"}, trackunit_form(e)), 401, "invalid_client"),
+    "not base64": (lambda e: raw(e, "trackunit", "/token", "POST", {**FORM, "Authorization": "Basic !"}, trackunit_form(e)), 401, "invalid_client"),
     "client in the body": (lambda e: trackunit(e, client_id=e.credentials["trackunit"]["client_id"]), 400, "invalid_request"),
     "JSON": (lambda e: raw(e, "trackunit", "/token", "POST", {**JSON, **trackunit_basic(e)}, "{}"), 400, "invalid_request"),
     "GET": (lambda e: raw(e, "trackunit", f"/token?{trackunit_form(e)}", "GET", trackunit_basic(e)), 405, "invalid_request"),
@@ -319,14 +336,17 @@ def test_wrong_requests_are_refused(emu: Emulator, vendor: str, case: str) -> No
     assert [(e["status"], e["error"]) for e in emu.requests(vendor, "token")] == [(status, error)]
 
 
-@pytest.mark.parametrize(("headers", "body", "method", "status"), [
-    ({**ACCEPT, "Authorization": "Bearer {}"}, None, "POST", 401),
-    ({**ACCEPT, "Authorization": "wrong"}, None, "POST", 401),
-    ({**ACCEPT}, None, "POST", 401),
-    ({"Authorization": "{}"}, None, "POST", 406),
-    ({**ACCEPT, "Authorization": "{}"}, "{}", "POST", 422),
-    ({**ACCEPT, "Authorization": "{}"}, None, "GET", 405),
-])
+@pytest.mark.parametrize(
+    ("headers", "body", "method", "status"),
+    [
+        ({**ACCEPT, "Authorization": "Bearer {}"}, None, "POST", 401),
+        ({**ACCEPT, "Authorization": "wrong"}, None, "POST", 401),
+        ({**ACCEPT}, None, "POST", 401),
+        ({"Authorization": "{}"}, None, "POST", 406),
+        ({**ACCEPT, "Authorization": "{}"}, "{}", "POST", 422),
+        ({**ACCEPT, "Authorization": "{}"}, None, "GET", 405),
+    ],
+)
 def test_wrong_tracx_requests_are_refused(emu: Emulator, headers: dict[str, str], body: str | None, method: str, status: int) -> None:
     token = emu.credentials["tracx"]["connect_token"]
     headers = {k: v.format(token) for k, v in headers.items()}
@@ -349,9 +369,15 @@ def test_extra_parameters_on_request(emu: Emulator) -> None:
 # --- the API
 
 
-@pytest.mark.parametrize(("vendor", "keys"), [
-    ("trackmage", {"@context", "@type", "hydra:title", "hydra:description"}), ("tracx", {"message"}),
-    ("tracktik", {"error", "error_description"}), ("trackunit", {"status", "code", "message"})])
+@pytest.mark.parametrize(
+    ("vendor", "keys"),
+    [
+        ("trackmage", {"@context", "@type", "hydra:title", "hydra:description"}),
+        ("tracx", {"message"}),
+        ("tracktik", {"error", "error_description"}),
+        ("trackunit", {"status", "code", "message"}),
+    ],
+)
 def test_api_refuses_in_the_vendors_shape(emu: Emulator, vendor: str, keys: set[str]) -> None:
     token = token_of(vendor, RIGHT[vendor](emu))
     wrong = f"Bearer {token}" if vendor == "tracx" else token
@@ -466,13 +492,16 @@ def test_denied_consent_and_wrong_login(emu: Emulator) -> None:
         consent(authorization_url(emu), username="owner@example.com", password="bad")
 
 
-@pytest.mark.parametrize(("changes", "exchanged", "status"), [
-    ({}, {"redirect_uri": "http://127.0.0.1:2/"}, 400),
-    ({}, {"code_verifier": VERIFIER}, 400),
-    ({"code_challenge": CHALLENGE, "code_challenge_method": "S256"}, {}, 400),
-    ({"code_challenge": CHALLENGE, "code_challenge_method": "S256"}, {"code_verifier": "w" * 43}, 400),
-    ({"code_challenge": CHALLENGE, "code_challenge_method": "S256"}, {"code_verifier": VERIFIER}, 200),
-])
+@pytest.mark.parametrize(
+    ("changes", "exchanged", "status"),
+    [
+        ({}, {"redirect_uri": "http://127.0.0.1:2/"}, 400),
+        ({}, {"code_verifier": VERIFIER}, 400),
+        ({"code_challenge": CHALLENGE, "code_challenge_method": "S256"}, {}, 400),
+        ({"code_challenge": CHALLENGE, "code_challenge_method": "S256"}, {"code_verifier": "w" * 43}, 400),
+        ({"code_challenge": CHALLENGE, "code_challenge_method": "S256"}, {"code_verifier": VERIFIER}, 200),
+    ],
+)
 def test_codes_are_bound(emu: Emulator, changes: dict[str, str], exchanged: dict[str, str], status: int) -> None:
     code = answered(emu.consent(authorization_url(emu, **changes)))["code"]
     body = {**trackmage_body(emu, code=code, redirect_uri=REDIRECT), **exchanged}
@@ -485,9 +514,15 @@ def test_codes_expire(emu: Emulator) -> None:
     assert exchange(emu, code).json["error_description"] == "the authorization code has expired"
 
 
-@pytest.mark.parametrize(("changes", "error"), [
-    ({"response_type": "token"}, "unsupported_response_type"), ({"state": ""}, "invalid_request"), ({"nonce": "x"}, "invalid_request"),
-    ({"code_challenge": VERIFIER, "code_challenge_method": "plain"}, "invalid_request")])
+@pytest.mark.parametrize(
+    ("changes", "error"),
+    [
+        ({"response_type": "token"}, "unsupported_response_type"),
+        ({"state": ""}, "invalid_request"),
+        ({"nonce": "x"}, "invalid_request"),
+        ({"code_challenge": VERIFIER, "code_challenge_method": "plain"}, "invalid_request"),
+    ],
+)
 def test_wrong_authorization_requests_are_sent_back(emu: Emulator, changes: dict[str, str], error: str) -> None:
     reply = call("GET", authorization_url(emu, **changes))
     assert (reply.status, answered(reply.headers["Location"])["error"]) == (302, error)
@@ -521,16 +556,27 @@ def test_acme_client_authentication(emu: Emulator) -> None:
     assert both.json["error"] == "invalid_request"
 
 
-@pytest.mark.parametrize(("alg", "change", "status"), [
-    ("RS256", {}, 200), ("RS256", {"aud": "https://other"}, 401), ("RS256", {"exp": 1}, 401), ("RS256", {"iss": "x"}, 401),
-    ("RS256", {"jti": None}, 401), ("HS256", {}, 401)])
+@pytest.mark.parametrize(
+    ("alg", "change", "status"),
+    [
+        ("RS256", {}, 200),
+        ("RS256", {"aud": "https://other"}, 401),
+        ("RS256", {"exp": 1}, 401),
+        ("RS256", {"iss": "x"}, 401),
+        ("RS256", {"jti": None}, 401),
+        ("HS256", {}, 401),
+    ],
+)
 def test_acme_private_key_jwt(emu: Emulator, alg: str, change: dict[str, Any], status: int) -> None:
     private, public = rsa_pair()
     emu.set("acme", client_auth=["private_key_jwt"], public_key=public)
     client = emu.credentials["acme"]["client_id"]
     facts = {"iss": client, "sub": client, "aud": f"{emu.base_url('acme')}/token", "exp": int(time.time()) + 60, "jti": "1", **change}
-    form = {"grant_type": "client_credentials", "client_assertion": sign(facts, private, alg),
-            "client_assertion_type": "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"}
+    form = {
+        "grant_type": "client_credentials",
+        "client_assertion": sign(facts, private, alg),
+        "client_assertion_type": "urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
+    }
     assert acme_raw(emu, {}, form).status == status
     assert acme_raw(emu, {}, form).status == 401  # a jti is good for one use
 
@@ -538,6 +584,7 @@ def test_acme_private_key_jwt(emu: Emulator, alg: str, change: dict[str, Any], s
 def sign(facts: dict[str, Any], private: str, alg: str) -> str:
     def pack(data: bytes) -> str:
         return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+
     text = f"{pack(json.dumps({'alg': alg}).encode())}.{pack(json.dumps(facts).encode())}"
     key: Any = load_pem_private_key(private.encode(), None)
     return f"{text}.{pack(key.sign(text.encode(), padding.PKCS1v15(), SHA256()))}"
@@ -575,8 +622,11 @@ def test_acme_grants_targets_and_nesting(emu: Emulator) -> None:
 
 def test_acme_discovery_and_revocation(emu: Emulator) -> None:
     base = emu.base_url("acme")
-    urls = [f"{base}/.well-known/openid-configuration", f"{base}/.well-known/oauth-authorization-server",
-            f"{emu.url}/.well-known/oauth-authorization-server/acme"]
+    urls = [
+        f"{base}/.well-known/openid-configuration",
+        f"{base}/.well-known/oauth-authorization-server",
+        f"{emu.url}/.well-known/oauth-authorization-server/acme",
+    ]
     documents = [call("GET", url).json for url in urls]
     assert documents[0] == documents[1] == documents[2]
     assert documents[0]["issuer"] == base
@@ -612,8 +662,7 @@ def test_status_fault_in_the_vendors_shape(emu: Emulator) -> None:
     assert me(emu, "trackunit", "x").json == {"status": 403, "code": "forbidden", "message": "scripted 403"}
 
 
-@pytest.mark.parametrize("code", ["invalid_request", "invalid_client", "invalid_grant", "unauthorized_client",
-                                  "unsupported_grant_type", "invalid_scope"])
+@pytest.mark.parametrize("code", ["invalid_request", "invalid_client", "invalid_grant", "unauthorized_client", "unsupported_grant_type", "invalid_scope"])
 def test_rfc6749_faults(emu: Emulator, code: str) -> None:
     emu.fail("tracktik", code, echo_secret=True)
     reply = tracktik(emu)
@@ -622,31 +671,34 @@ def test_rfc6749_faults(emu: Emulator, code: str) -> None:
     assert emu.requests("tracktik")[0]["grant_type"] == "password"
 
 
-@pytest.mark.parametrize(("fault", "options", "check"), [
-    ("html", {}, lambda r: r.headers["Content-Type"].startswith("text/html")),
-    ("empty", {}, lambda r: r.body == b""),
-    ("literal", {"body": "[1]", "code": 201}, lambda r: (r.status, r.json) == (201, [1])),
-    ("error_200", {}, lambda r: r.status == 200 and r.json["error"] == "invalid_grant"),
-    ("redirect", {"code": 308, "to": "http://x.invalid/"}, lambda r: (r.status, r.headers["Location"]) == (308, "http://x.invalid/")),
-    ("deep_json", {"depth": 50_000}, lambda r: r.body.count(b"[") == 50_000),
-    ("invalid_json", {}, lambda r: r.body.startswith(b"{") and not r.body.endswith(b"}")),
-    ("no_token", {}, lambda r: "access_token" not in r.json),
-    ("wrong_token", {"value": ["x"]}, lambda r: r.json["access_token"] == ["x"]),
-    ("token_type", {}, lambda r: r.json["token_type"] == "mac"),
-    ("merge", {"values": {"a": 1}}, lambda r: r.json["a"] == 1),
-    ("lifetime", {"value": 10**30}, lambda r: r.json["expires_in"] == 10**30),
-    ("numbers_as_strings", {}, lambda r: r.json["expires_in"] == "3600"),
-    ("iso_date", {}, lambda r: r.json["expires_in"].endswith("Z")),
-    ("duplicate_keys", {}, lambda r: r.body.count(b'"access_token"') == 2),
-    ("latin1", {}, lambda r: b"Z\xfcrich" in r.body),
-    ("bom", {}, lambda r: r.body.startswith(b"\xef\xbb\xbf{")),
-    ("huge", {"mib": 2}, lambda r: len(r.body) > 2**21),
-    ("gzip_bomb", {"mib": 3}, lambda r: len(r.body) < 2**16 and len(gzip.decompress(r.body)) > 3 * 2**20),
-    ("no_date", {}, lambda r: r.headers["Date"] is None),
-    ("status", {"code": 200, "body": "{}"}, lambda r: r.json == {}),
-    ("slow", {"delay": 0.1}, lambda r: r.status == 200),
-    ("drip", {"delay": 0}, lambda r: r.json["token_type"] == "Bearer"),
-])
+@pytest.mark.parametrize(
+    ("fault", "options", "check"),
+    [
+        ("html", {}, lambda r: r.headers["Content-Type"].startswith("text/html")),
+        ("empty", {}, lambda r: r.body == b""),
+        ("literal", {"body": "[1]", "code": 201}, lambda r: (r.status, r.json) == (201, [1])),
+        ("error_200", {}, lambda r: r.status == 200 and r.json["error"] == "invalid_grant"),
+        ("redirect", {"code": 308, "to": "http://x.invalid/"}, lambda r: (r.status, r.headers["Location"]) == (308, "http://x.invalid/")),
+        ("deep_json", {"depth": 50_000}, lambda r: r.body.count(b"[") == 50_000),
+        ("invalid_json", {}, lambda r: r.body.startswith(b"{") and not r.body.endswith(b"}")),
+        ("no_token", {}, lambda r: "access_token" not in r.json),
+        ("wrong_token", {"value": ["x"]}, lambda r: r.json["access_token"] == ["x"]),
+        ("token_type", {}, lambda r: r.json["token_type"] == "mac"),
+        ("merge", {"values": {"a": 1}}, lambda r: r.json["a"] == 1),
+        ("lifetime", {"value": 10**30}, lambda r: r.json["expires_in"] == 10**30),
+        ("numbers_as_strings", {}, lambda r: r.json["expires_in"] == "3600"),
+        ("iso_date", {}, lambda r: r.json["expires_in"].endswith("Z")),
+        ("duplicate_keys", {}, lambda r: r.body.count(b'"access_token"') == 2),
+        ("latin1", {}, lambda r: b"Z\xfcrich" in r.body),
+        ("bom", {}, lambda r: r.body.startswith(b"\xef\xbb\xbf{")),
+        ("huge", {"mib": 2}, lambda r: len(r.body) > 2**21),
+        ("gzip_bomb", {"mib": 3}, lambda r: len(r.body) < 2**16 and len(gzip.decompress(r.body)) > 3 * 2**20),
+        ("no_date", {}, lambda r: r.headers["Date"] is None),
+        ("status", {"code": 200, "body": "{}"}, lambda r: r.json == {}),
+        ("slow", {"delay": 0.1}, lambda r: r.status == 200),
+        ("drip", {"delay": 0}, lambda r: r.json["token_type"] == "Bearer"),
+    ],
+)
 def test_faults(emu: Emulator, fault: str, options: dict[str, Any], check: Any) -> None:
     emu.fail("trackunit", fault, **options)
     assert check(trackunit(emu))

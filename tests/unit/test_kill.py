@@ -15,8 +15,8 @@ import random
 import signal
 import time
 
-from ansible_collections.trackops.api_tokens.plugins.plugin_utils.crypto import derive
-from ansible_collections.trackops.api_tokens.plugins.plugin_utils.file_cache import FileStore
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._cache.crypto import derive
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._cache.file_store import FileStore
 
 FORK = multiprocessing.get_context("fork")
 KILLS = int(os.environ.get("TRACKOPS_KILLS") or 300)

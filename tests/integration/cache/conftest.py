@@ -76,8 +76,11 @@ class Scene:
 def login_env(login: AppRole) -> dict[str, str | None]:
     """The environment of a run that logs in by AppRole."""
     return {
-        "VAULT_TOKEN": None, "ANSIBLE_HASHI_VAULT_AUTH_METHOD": "approle", "ANSIBLE_HASHI_VAULT_MOUNT_POINT": login.mount,
-        "ANSIBLE_HASHI_VAULT_ROLE_ID": login.role_id, "ANSIBLE_HASHI_VAULT_SECRET_ID": login.secret_id,
+        "VAULT_TOKEN": None,
+        "ANSIBLE_HASHI_VAULT_AUTH_METHOD": "approle",
+        "ANSIBLE_HASHI_VAULT_MOUNT_POINT": login.mount,
+        "ANSIBLE_HASHI_VAULT_ROLE_ID": login.role_id,
+        "ANSIBLE_HASHI_VAULT_SECRET_ID": login.secret_id,
     }
 
 

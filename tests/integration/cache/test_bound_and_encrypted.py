@@ -49,7 +49,10 @@ def test_every_difference_is_another_entry(scene: Scene) -> None:
         "an AppRole": {"auth_method": "approle", "role_id": first.role_id, "secret_id": first.secret_id, "token": None},
         "another AppRole": {"auth_method": "approle", "role_id": second.role_id, "secret_id": second.secret_id, "token": None},
         "another secret_id": {
-            "auth_method": "approle", "role_id": first.role_id, "secret_id": vault.secret_id("one"), "token": None,
+            "auth_method": "approle",
+            "role_id": first.role_id,
+            "secret_id": vault.secret_id("one"),
+            "token": None,
         },
         "another address of Vault": {"url": f"http://localhost:{port}"},
         "another mount": {"engine_mount_point": "other"},
@@ -230,8 +233,11 @@ def test_damaged_and_foreign_entries_are_misses(scene: Scene) -> None:
     good = entry.read_bytes()
     head, sealed, _end = good.split(b"\n")
     damages: dict[str, bytes] = {
-        "empty": b"", "cut off": good[:-40], "one line": head,
-        "garbage": os.urandom(600), "deep": b"[" * 100_000,
+        "empty": b"",
+        "cut off": good[:-40],
+        "one line": head,
+        "garbage": os.urandom(600),
+        "deep": b"[" * 100_000,
         "head changed": good.replace(b"tracx", b"traxc", 1),
         "newer schema": good.replace(b'"schema": 1', b'"schema": 2', 1),
         "sealed by others": head + b"\n" + base64.urlsafe_b64encode(os.urandom(300)) + b"\n",

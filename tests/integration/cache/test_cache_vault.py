@@ -25,8 +25,22 @@ path "secret/data/fleet/*" { capabilities = ["read"] }
 path "secret/data/trackops/api_tokens/*" { capabilities = ["create", "read", "update"] }
 """
 FIELDS = {
-    "access_token", "token_type", "authorization", "expires_at", "issued_at", "scope", "extra", "vendor", "path",
-    "schema", "refresh_token", "secret_version", "failure", "lease_holder", "lease_until", "lease_seconds",
+    "access_token",
+    "token_type",
+    "authorization",
+    "expires_at",
+    "issued_at",
+    "scope",
+    "extra",
+    "vendor",
+    "path",
+    "schema",
+    "refresh_token",
+    "secret_version",
+    "failure",
+    "lease_holder",
+    "lease_until",
+    "lease_seconds",
 }
 
 

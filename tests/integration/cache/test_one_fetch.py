@@ -57,12 +57,15 @@ def test_five_hundred_hosts(scene: Scene) -> None:
 
 def test_twenty_runs_at_once(scene: Scene) -> None:
     scene.stage.store("tracx")
-    play = scene.stage.ansible.write("one.yml", """
+    play = scene.stage.ansible.write(
+        "one.yml",
+        """
         - hosts: localhost
           gather_facts: false
           tasks:
             - ansible.builtin.debug: {msg: "{{ lookup('trackops.api_tokens.tracx') | length }}"}
-    """)
+    """,
+    )
     env = {**scene.vault.env(), **login_env(scene.approle())}
     scene.emulator.set("tracx", delay=1.0)
     runs = [scene.stage.ansible.start_playbook(play, *scene.stage.extra(), env=env) for _ in range(20)]

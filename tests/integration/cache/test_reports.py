@@ -45,7 +45,15 @@ def test_summary_audit_log_and_verbosity(scene: Scene) -> None:
     assert set(head) == {"*"}
     rows = {line.split()[0]: line.split() for line in table.splitlines() if line}
     assert re.split(r"  +", table.splitlines()[0]) == [
-        "vendor", "Vault path", "fetched", "renewed", "cached", "shared", "failed", "Vault logins", "seconds left"
+        "vendor",
+        "Vault path",
+        "fetched",
+        "renewed",
+        "cached",
+        "shared",
+        "failed",
+        "Vault logins",
+        "seconds left",
     ]
     _vendor, path, fetched, renewed, cached, shared, failed, logins, left = rows["trackunit"]
     assert (path, fetched, renewed, failed, logins) == ("secret/fleet/trackunit", "1", "0", "0", "1")

@@ -82,19 +82,57 @@ def test_unusual_requests_and_answers(openbao_stage: Stage) -> None:
     claims = {"iss": "acme-client", "sub": "robot", "aud": base, "iat": now, "exp": now + 600}
     stage.store("acme", "fleet/robot", assertion=jwt.encode(claims, private, algorithm="RS256"), private_key=private, subject="robot")
     batch = Batch(stage, vendor="acme", token_url=base + "/token", output="details")
-    batch.control("set", vendor="acme", request_format="json", token_field="data.token", expires_field="data.until", expires_as="iso",
-                  required_headers={"X-Tenant": "t-42"}, client_auth=["post"])
+    batch.control(
+        "set",
+        vendor="acme",
+        request_format="json",
+        token_field="data.token",
+        expires_field="data.until",
+        expires_as="iso",
+        required_headers={"X-Tenant": "t-42"},
+        client_auth=["post"],
+    )
     batch.add(
-        "json", "oauth2", "fleet/acme", request_format="json", client_auth="post", token_field="data.token", expires_field="data.until",
+        "json",
+        "oauth2",
+        "fleet/acme",
+        request_format="json",
+        client_auth="post",
+        token_field="data.token",
+        expires_field="data.until",
         request_headers={"X-Tenant": {"secret_field": "tenant"}},
     )
-    batch.control("set", vendor="acme", token_field="access_token", expires_field="expires_in", expires_as="seconds", required_headers={},
-                  request_format="query", request_method="GET")
+    batch.control(
+        "set",
+        vendor="acme",
+        token_field="access_token",
+        expires_field="expires_in",
+        expires_as="seconds",
+        required_headers={},
+        request_format="query",
+        request_method="GET",
+    )
     batch.add("query", "oauth2", "fleet/acme", request_format="query", request_method="GET", client_auth="post")
-    batch.control("set", vendor="acme", request_format="form", request_method="POST", client_auth=["basic"], assertion_key=public,
-                  required_parameters={"tenant": "t-42"}, omit_expires=True, token_format="opaque")
-    batch.add("targets", "oauth2", "fleet/acme", audience="https://things", resource=["https://a", "https://b"], default_lifetime=77,
-              extra_parameters={"tenant": {"secret_field": "tenant"}})
+    batch.control(
+        "set",
+        vendor="acme",
+        request_format="form",
+        request_method="POST",
+        client_auth=["basic"],
+        assertion_key=public,
+        required_parameters={"tenant": "t-42"},
+        omit_expires=True,
+        token_format="opaque",
+    )
+    batch.add(
+        "targets",
+        "oauth2",
+        "fleet/acme",
+        audience="https://things",
+        resource=["https://a", "https://b"],
+        default_lifetime=77,
+        extra_parameters={"tenant": {"secret_field": "tenant"}},
+    )
     batch.control("set", vendor="acme", required_parameters={}, omit_expires=False)
     batch.add("assertion", "oauth2", "fleet/robot", grant_type=JWT_BEARER, extra_parameters={"assertion": {"secret_field": "assertion"}})
     batch.add("signed here", "oauth2", "fleet/robot", grant_type=JWT_BEARER)

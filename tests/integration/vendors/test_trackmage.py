@@ -24,10 +24,15 @@ def test_client_credentials(stage: Stage) -> None:
     batch = Batch(stage)
     batch.add("details", "trackmage", output="details")
     batch.add("headers", "trackmage", output="headers")
-    batch.task({"name": "api", "ansible.builtin.uri": {
-        "url": emulator.base_url("trackmage") + "/api/shipments",
-        "headers": "{{ lookup('trackops.api_tokens.trackmage', output='headers') }}",
-    }})
+    batch.task(
+        {
+            "name": "api",
+            "ansible.builtin.uri": {
+                "url": emulator.base_url("trackmage") + "/api/shipments",
+                "headers": "{{ lookup('trackops.api_tokens.trackmage', output='headers') }}",
+            },
+        }
+    )
     done = batch.run()
 
     (sent,) = emulator.requests("trackmage", kind="token")
@@ -75,7 +80,9 @@ def test_authorization_code(stage: Stage) -> None:
     with Checks() as check:
         with check("grants"):
             assert [(entry["method"], entry["grant_type"], entry["status"]) for entry in sent] == [
-                ("POST", "authorization_code", 200), ("POST", "refresh_token", 200), ("POST", "refresh_token", 200),
+                ("POST", "authorization_code", 200),
+                ("POST", "refresh_token", 200),
+                ("POST", "refresh_token", 200),
             ], done.run
         with check("JSON, not a form"):
             assert {header(entry, "Content-Type") for entry in sent} == {"application/json"}

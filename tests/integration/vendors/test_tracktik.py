@@ -21,10 +21,15 @@ def test_password_and_refresh(stage: Stage) -> None:
     stage.store("tracktik", "fleet/tracktik-eu", portal="eu")
     batch = Batch(stage)
     batch.add("details", "tracktik", output="details")
-    batch.task({"name": "api", "ansible.builtin.uri": {
-        "url": emulator.base_url("tracktik") + "/api/sites",
-        "headers": "{{ lookup('trackops.api_tokens.tracktik', output='headers') }}",
-    }})
+    batch.task(
+        {
+            "name": "api",
+            "ansible.builtin.uri": {
+                "url": emulator.base_url("tracktik") + "/api/sites",
+                "headers": "{{ lookup('trackops.api_tokens.tracktik', output='headers') }}",
+            },
+        }
+    )
     batch.add("refreshed", "tracktik", output="details", force=True)
     batch.add("refreshed again", "tracktik", output="details", force=True)
     batch.add("base_url", "tracktik", "fleet/tracktik-eu", base_url=emulator.base_url("tracktik") + "/", output="details")

@@ -23,10 +23,15 @@ def test_password_grant_refresh_and_v2(stage: Stage) -> None:
     stage.vault.put("fleet/v2", {name: emulator.credentials["trackunit_v2"][name] for name in ("client_id", "client_secret")})
     batch = Batch(stage)
     batch.add("password", "trackunit", output="details")
-    batch.task({"name": "api", "ansible.builtin.uri": {
-        "url": emulator.base_url("trackunit") + "/api/units",
-        "headers": "{{ lookup('trackops.api_tokens.trackunit', output='headers') }}",
-    }})
+    batch.task(
+        {
+            "name": "api",
+            "ansible.builtin.uri": {
+                "url": emulator.base_url("trackunit") + "/api/units",
+                "headers": "{{ lookup('trackops.api_tokens.trackunit', output='headers') }}",
+            },
+        }
+    )
     offline = {"scope": "api offline_access", "output": "details"}
     batch.add("offline", "trackunit", "fleet/offline", **offline)
     batch.add("refreshed", "trackunit", "fleet/offline", force=True, **offline)
@@ -43,7 +48,13 @@ def test_password_grant_refresh_and_v2(stage: Stage) -> None:
     with Checks() as check:
         with check("the vendor was asked no more than needed"):
             assert [entry["grant_type"] for entry in sent] == [
-                "password", "password", "refresh_token", "refresh_token", "client_credentials", "client_credentials", "password",
+                "password",
+                "password",
+                "refresh_token",
+                "refresh_token",
+                "client_credentials",
+                "client_credentials",
+                "password",
             ], done.run
         with check("password"):
             basic = f"{credentials['client_id']}:{credentials['client_secret']}".encode()
@@ -51,7 +62,10 @@ def test_password_grant_refresh_and_v2(stage: Stage) -> None:
             assert header(sent[0], "Authorization") == "Basic " + base64.b64encode(basic).decode()
             assert header(sent[0], "Content-Type") == "application/x-www-form-urlencoded"
             assert form(sent[0]) == {
-                "grant_type": "password", "username": credentials["username"], "password": credentials["password"], "scope": "api",
+                "grant_type": "password",
+                "username": credentials["username"],
+                "password": credentials["password"],
+                "scope": "api",
             }
             found = done["password"].value
             assert (found["vendor"], found["token_type"], found["scope"], found["source"]) == ("trackunit", "Bearer", "api", "vendor")
@@ -71,8 +85,10 @@ def test_password_grant_refresh_and_v2(stage: Stage) -> None:
             assert sent[4]["path"] == "/token/v2"
             assert header(sent[4], "Authorization") is None
             assert form(sent[4]) == {
-                "grant_type": "client_credentials", "client_id": emulator.credentials["trackunit_v2"]["client_id"],
-                "client_secret": emulator.credentials["trackunit_v2"]["client_secret"], "scope": "machines:read sites:read",
+                "grant_type": "client_credentials",
+                "client_id": emulator.credentials["trackunit_v2"]["client_id"],
+                "client_secret": emulator.credentials["trackunit_v2"]["client_secret"],
+                "scope": "machines:read sites:read",
             }
             assert 1190 <= done["v2"].value["expires_in"] <= 1200
         with check("v2 without scope"):

@@ -23,10 +23,15 @@ def test_session_token(stage: Stage) -> None:
     batch = Batch(stage)
     batch.add("details", "tracx", output="details")
     batch.add("headers", "tracx", output="headers")
-    batch.task({"name": "raw api", "ansible.builtin.uri": {
-        "url": emulator.base_url("tracx") + "/api/events",
-        "headers": "{{ lookup('trackops.api_tokens.tracx', output='headers') }}",
-    }})
+    batch.task(
+        {
+            "name": "raw api",
+            "ansible.builtin.uri": {
+                "url": emulator.base_url("tracx") + "/api/events",
+                "headers": "{{ lookup('trackops.api_tokens.tracx', output='headers') }}",
+            },
+        }
+    )
     batch.add("bearer", "tracx", "fleet/bearer", output="authorization", authorization_scheme="Bearer")
     batch.add("bearer as a variable", "tracx", "fleet/bearer", output="authorization", variables={"trackops_authorization_scheme": "Bearer"})
     batch.add("forced", "tracx", output="details", force=True)

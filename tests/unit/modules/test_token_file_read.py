@@ -12,7 +12,7 @@ import os
 import typing as t
 
 import pytest
-from ansible_collections.trackops.api_tokens.plugins.plugin_utils.render import render
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._hosts.formats import render
 from support.processes import Unavailable
 from support.targets import PYTHONS, Target
 

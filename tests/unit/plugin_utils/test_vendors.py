@@ -12,9 +12,9 @@ import inspect
 import sys
 
 import pytest
-from ansible_collections.trackops.api_tokens.plugins.plugin_utils.custom_vendor import vendor_from_mapping
-from ansible_collections.trackops.api_tokens.plugins.plugin_utils.model import Vendor
-from ansible_collections.trackops.api_tokens.plugins.plugin_utils.vendors import built_in, names
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.model import Vendor
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vendor.custom import vendor_from_mapping
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vendors import built_in, names
 
 #: What needs a credential, by vendor and variant (VENDORS.md).
 FIELDS = {
@@ -40,13 +40,13 @@ def test_a_vendor(name):
     assert not vendor.variant or vendor.variant in vendor.variants
     tree = ast.parse(inspect.getsource(sys.modules[f"{built_in.__module__}.{name}"]))
     imported = {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
-    assert imported <= {"__future__", "model"}
+    assert imported <= {"__future__", "_base.model"}
     assert not any(isinstance(node, ast.Import) for node in ast.walk(tree))
 
 
 @pytest.mark.parametrize(("name", "variant"), FIELDS)
 def test_credentials(name, variant):
-    from ansible_collections.trackops.api_tokens.plugins.plugin_utils.oauth import needed_fields
+    from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vendor.request import needed_fields
 
     vendor = built_in(name)
     assert needed_fields(vendor.as_variant(variant) if variant else vendor) == FIELDS[name, variant]

@@ -1,0 +1,47 @@
+# Copyright (c) 2026, TrackOps founders
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Private to trackops.api_tokens: not for use from outside, and may change in any release.
+
+"""Read the claims of a JSON Web Token (RFC 7519) without verifying it.
+
+The signature is for the API that gets the token; here the claims only tell when to renew, and what to show.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import typing as t
+
+__all__ = ("claims", "expiry")
+
+
+def claims(token: str) -> dict[str, t.Any]:
+    """The unverified claims of *token*.
+
+    :raises ValueError: it is not a JWT with a JSON object as its payload (encrypted ones, RFC 7516, cannot be read either).
+    """
+    parts = token.split(".")
+    if len(parts) != 3:
+        raise ValueError("not a JWT: it has no three parts")
+    try:
+        payload = base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4))
+        found = json.loads(payload)
+    except (binascii.Error, ValueError, RecursionError):
+        raise ValueError("not a JWT: its second part is no base64url JSON") from None
+    if not isinstance(found, dict):
+        raise ValueError("not a JWT: its payload is no JSON object")
+    return found
+
+
+def expiry(token: str) -> float | None:
+    """The ``exp`` claim in UNIX seconds, where *token* is a JWT that has a usable one."""
+    try:
+        exp = claims(token).get("exp")
+    except ValueError:
+        return None
+    usable = isinstance(exp, (int, float)) and not isinstance(exp, bool) and 0 < exp < 1e11
+    return float(exp) if usable and exp is not None else None

@@ -1,0 +1,259 @@
+# Copyright (c) 2026, TrackOps founders
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Private to trackops.api_tokens: not for use from outside, and may change in any release.
+
+"""The nouns of the collection, as frozen data. Times are UNIX seconds (UTC), durations seconds.
+
+Whatever is secret is kept out of ``repr``, so that no traceback or debugger line shows it by accident.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import typing as t
+from dataclasses import dataclass, field, replace
+
+if t.TYPE_CHECKING:
+    from .._vault.options import VaultOptions
+
+__all__ = (
+    "CacheOptions",
+    "Entry",
+    "Failure",
+    "Freshness",
+    "HttpAnswer",
+    "HttpOptions",
+    "HttpRequest",
+    "Request",
+    "SecretField",
+    "SecretRef",
+    "Token",
+    "Vendor",
+    "fingerprint",
+)
+
+
+def fingerprint(access_token: str) -> str:
+    """A name for a token that can be shown: ``sha256:`` and the first 16 hex digits of its SHA-256."""
+    return "sha256:" + hashlib.sha256(access_token.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+
+
+@dataclass(frozen=True)
+class SecretField:
+    """A value to be taken from the secret: the header or parameter holds what the secret's field *name* holds."""
+
+    name: str
+
+
+Value = str | SecretField
+
+
+@dataclass(frozen=True)
+class Vendor:
+    """What a token endpoint takes and gives, as data.
+
+    The four built-in vendors, C(trackops_vendors) and the options of C(oauth2) are all described in these terms.
+    """
+
+    name: str
+    base_url: str = ""  # empty: the user has to give it
+    token_url: str = ""  # absolute, or a path below base_url
+    grant_type: str = "client_credentials"
+    client_auth: str = "post"
+    request_method: str = "POST"
+    request_format: str = "form"
+    request_headers: t.Mapping[str, Value] = field(default_factory=dict)
+    parameters: t.Mapping[str, Value | tuple[Value, ...]] = field(default_factory=dict)
+    scope: str = ""
+    scope_use: str = "optional"  # optional, required, forbidden
+    token_field: str = "access_token"
+    expires_field: str = "expires_in"
+    default_lifetime: int = 300
+    authorization_scheme: str = "Bearer"
+    use_refresh_token: bool = True  # a refresh token in the answer saves the full grant next time
+    authorize_url: str = ""
+    pkce: bool = False
+    revocation_url: str = ""
+    issuer: str = ""
+    variants: t.Mapping[str, t.Mapping[str, t.Any]] = field(default_factory=dict)
+    variant: str = ""
+
+    def as_variant(self, name: str) -> Vendor:
+        """This vendor with the changes of one of its variants; *name* must be one of them."""
+        return dataclasses.replace(self, **self.variants[name], variant=name)
+
+    def url(self, path: str) -> str:
+        """*path* below ``base_url``, or *path* itself where it is absolute."""
+        if "://" in path or not path:
+            return path
+        return self.base_url.rstrip("/") + "/" + path.lstrip("/")
+
+    @property
+    def token_endpoint(self) -> str:
+        return self.url(self.token_url)
+
+
+@dataclass(frozen=True)
+class SecretRef:
+    """Where the credentials are: KV mount, path below it, and which keys hold which of our fields."""
+
+    mount: str
+    path: str
+    engine_version: str = "2"
+    version: int | None = None
+    fields: t.Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def where(self) -> str:
+        return f"{self.mount.strip('/')}/{self.path}"
+
+
+@dataclass(frozen=True)
+class Freshness:
+    """When a cached token is good enough.
+
+    ``together``: in the last fifth of a lifetime all callers wait for the new token, where else they go on with the one that is
+    still good. So the hosts of one run get the same, and the next run finds nothing to change.
+    """
+
+    min_ttl: float = 60
+    max_age: float | None = None
+    force: bool = False
+    refused: str | None = field(default=None, repr=False)
+    together: bool = False
+
+    def refuses(self, access_token: str) -> bool:
+        """Whether the API has refused this very token: *refused* is the token itself or its fingerprint."""
+        if not self.refused:
+            return False
+        return self.refused in (access_token, fingerprint(access_token), fingerprint(access_token)[len("sha256:") :])
+
+
+@dataclass(frozen=True)
+class HttpOptions:
+    ca_cert: str | None = None
+    validate_certs: bool = True
+    client_cert: str | None = None
+    client_key: str | None = None
+    proxy: str | None = field(default=None, repr=False)
+    timeout: float = 10
+    retries: int = 3
+    deadline: float = 60
+    allow_http: bool = False
+
+
+@dataclass(frozen=True)
+class CacheOptions:
+    kind: str = "file"  # file, vault, none
+    path: str = ""
+    vault_mount: str = "secret"
+    vault_path: str = "trackops/api_tokens"
+    failure_ttl: float = 30
+
+
+@dataclass(frozen=True)
+class Request:
+    """One token that is asked for, with everything that decides which token it is and how it is had."""
+
+    vendor: Vendor
+    secret: SecretRef
+    vault: VaultOptions
+    freshness: Freshness = Freshness()
+    http: HttpOptions = HttpOptions()
+    cache: CacheOptions = CacheOptions()
+
+    @property
+    def where(self) -> str:
+        return self.secret.where
+
+
+@dataclass(frozen=True)
+class Token:
+    """A vendor's token and what is known of it.
+
+    ``issued_at`` is taken before the vendor was asked, so ``expires_at`` errs on the safe side.
+    """
+
+    access_token: str = field(repr=False)
+    token_type: str
+    expires_at: float
+    issued_at: float
+    scope: str | None = None
+    extra: t.Mapping[str, t.Any] = field(default_factory=dict, repr=False)
+    refresh_token: str | None = field(default=None, repr=False)
+    secret_version: str = ""
+    source: str = "vendor"
+
+    @property
+    def lifetime(self) -> float:
+        return max(0.0, self.expires_at - self.issued_at)
+
+    @property
+    def fingerprint(self) -> str:
+        return fingerprint(self.access_token)
+
+    def seconds_left(self, now: float) -> float:
+        return self.expires_at - now
+
+    def without_refresh_token(self) -> Token:
+        return replace(self, refresh_token=None)
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why the last attempt got no token, so that the next caller need not find out again.
+
+    Whoever began to ask before it happened, or before it was last ``confirmed_at``, is told without a new attempt. ``refused``: the
+    same secret version will be refused again. Otherwise it may pass: the run that saw it, and whoever asks before ``retry_at``, is
+    told too.
+    """
+
+    message: str
+    kind: str
+    recorded_at: float
+    secret_version: str = ""
+    run: str = ""
+    retry_at: float = 0.0
+    status: int | None = None
+    code: str | None = None
+    confirmed_at: float = 0.0
+    took: float = 0.0  # seconds, of the attempt
+
+    @property
+    def refused(self) -> bool:
+        return self.kind == "refused"
+
+    def remembered_for(self, failure_ttl: float) -> float:
+        """The seconds for which the run that saw it is told. The longer a server keeps its callers waiting, the more rarely it is
+        asked: else the memory of one token's failure would be over by the time that those of the host's other tokens are known."""
+        return failure_ttl if self.refused or not failure_ttl else failure_ttl + min(10 * self.took, 300)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What the cache holds for one request."""
+
+    token: Token | None = None
+    failure: Failure | None = None
+
+
+@dataclass(frozen=True)
+class HttpRequest:
+    method: str
+    url: str = field(repr=False)
+    headers: t.Mapping[str, str] = field(repr=False)
+    body: bytes | None = field(default=None, repr=False)
+    secrets: tuple[str, ...] = field(default=(), repr=False)
+    repeatable: bool = True  # False: an authorization code, or a refresh token that may rotate
+
+
+@dataclass(frozen=True)
+class HttpAnswer:
+    """``headers`` have lower-case names."""
+
+    status: int
+    headers: t.Mapping[str, str]
+    body: bytes = field(repr=False)

@@ -1,0 +1,49 @@
+# Copyright (c) 2026, TrackOps founders
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Private to trackops.api_tokens: not for use from outside, and may change in any release.
+
+"""What a caller gets of a token: the values of the option C(output)."""
+
+from __future__ import annotations
+
+import typing as t
+
+from .model import Token
+
+__all__ = ("OUTPUTS", "authorization", "details", "present")
+
+
+def authorization(token: Token, scheme: str) -> str:
+    """The value of the ``Authorization`` header: RFC 6750 spells it ``Bearer``, however the vendor spells its token_type."""
+    return f"{scheme} {token.access_token}" if scheme else token.access_token
+
+
+def details(token: Token, *, vendor: str, scheme: str, now: float) -> dict[str, t.Any]:
+    """All that may be told. ``expires_at`` and ``issued_at`` are whole UNIX seconds (UTC), ``expires_in`` whole seconds from *now*."""
+    return {
+        "vendor": vendor,
+        "access_token": token.access_token,
+        "token_type": token.token_type,
+        "authorization": authorization(token, scheme),
+        "expires_at": int(token.expires_at),
+        "expires_in": max(0, int(token.expires_at - now)),
+        "issued_at": int(token.issued_at),
+        "scope": token.scope,
+        "source": token.source,
+        "extra": dict(token.extra),
+    }
+
+
+OUTPUTS: t.Mapping[str, t.Callable[..., t.Any]] = {
+    "token": lambda token, **_facts: token.access_token,
+    "authorization": lambda token, **facts: authorization(token, facts["scheme"]),
+    "headers": lambda token, **facts: {"Authorization": authorization(token, facts["scheme"])},
+    "details": details,
+}
+
+
+def present(token: Token, output: str, *, vendor: str, scheme: str, now: float) -> t.Any:
+    """*token* in the form that *output* names."""
+    return OUTPUTS[output](token, vendor=vendor, scheme=scheme, now=now)

@@ -1,0 +1,150 @@
+# Copyright (c) 2026, TrackOps founders
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Private to trackops.api_tokens: not for use from outside, and may change in any release.
+
+"""What the actions share: from task arguments to tokens, through the option resolution of the vendor's lookup."""
+
+from __future__ import annotations
+
+import difflib
+import typing as t
+from dataclasses import dataclass, field, replace
+
+from ansible.errors import AnsibleError
+from ansible.plugins.action import ActionBase
+from ansible.plugins.loader import lookup_loader
+from ansible.utils.display import Display
+
+from .._base.errors import OptionError, TokenError
+from .._base.model import Request, Token
+from .._base.output import details
+from .._base.ports import Ports
+from .._base.text import one_line
+from .._flow.resolver import Resolver
+from .._vendors import names
+from .events import Listener
+from .lookup import TokenLookup, surroundings
+from .options import request_from
+
+__all__ = ("Resolved", "TokenAction", "option_names")
+
+display = Display()
+
+_COLLECTION = "trackops.api_tokens."
+
+
+def load_options() -> None:
+    """Have Ansible read what options the lookups have, which takes a while.
+
+    Ansible imports an action before it forks for the hosts: what is known by then, each of three hundred hosts need not find out again.
+    """
+    for plugin in (*names(), "oauth2"):
+        lookup_loader.get(_COLLECTION + plugin, class_only=True)
+
+
+def option_names(plugin: str) -> set[str]:
+    """The options of a lookup that say which token, with their aliases."""
+    options = lookup_loader.get(_COLLECTION + plugin).option_definitions
+    return {alias for name, about in options.items() for alias in (name, *(about.get("aliases") or ()))} - {"output"}
+
+
+@dataclass(frozen=True)
+class Resolved:
+    """What became of one item: a token, or the one line that says why there is none."""
+
+    item: t.Mapping[str, t.Any] = field(repr=False)
+    request: Request | None = None
+    token: Token | None = None
+    error: str = ""
+    now: float = 0.0
+
+    @property
+    def vendor(self) -> str:
+        return self.request.vendor.name if self.request else str(self.item.get("vendor"))
+
+    @property
+    def path(self) -> str:
+        return self.request.secret.path if self.request else str(self.item.get("path") or self.item.get("vendor"))
+
+    def details(self) -> dict[str, t.Any]:
+        """As the lookups' C(output=details); only for an item that has a token."""
+        if self.request is None or self.token is None:
+            raise ValueError("there is no token")
+        scheme = self.request.vendor.authorization_scheme
+        return details(self.token, vendor=self.request.vendor.name, scheme=scheme, now=self.now)
+
+
+class TokenAction(ActionBase):  # type: ignore[misc]
+    """An action that needs tokens. Items and task arguments take the options of the vendor's lookup."""
+
+    TRANSFERS_FILES = False
+    _supports_check_mode = True
+    _supports_async = False
+
+    def resolve_many(self, items: t.Sequence[t.Mapping[str, t.Any]], task_vars: dict[str, t.Any], *, together: bool = False) -> list[Resolved]:
+        """The tokens of *items* (vendor, path and any option of its lookup), each with its own error where there is none.
+
+        :arg together: as in :class:`Freshness`.
+        """
+        return [self._resolved(item, task_vars, together=together) for item in items]
+
+    def _resolved(self, item: t.Mapping[str, t.Any], task_vars: dict[str, t.Any], *, together: bool) -> Resolved:
+        request = None
+        try:
+            request, values = self.request_of(item, task_vars)
+            request = replace(request, freshness=replace(request.freshness, together=together))
+            with self.listener(values) as listener:
+                ports = Ports(warn=display.warning, event=listener)
+                token = Resolver(ports).token(request)
+                return Resolved(item, request, token, now=ports.clock())
+        except TokenError as exc:
+            return Resolved(item, request, error=exc.message)
+        except AnsibleError as exc:  # an option value that ansible itself refuses
+            return Resolved(item, request, error=str(exc))
+
+    def request_of(self, item: t.Mapping[str, t.Any], task_vars: dict[str, t.Any]) -> tuple[Request, dict[str, t.Any]]:
+        """The request that *item* describes, and the values of all options.
+
+        :raises OptionError: an unknown vendor, or options that do not fit together.
+        """
+        vendor = item.get("vendor")
+        if not isinstance(vendor, str) or not vendor:
+            raise OptionError(f"'vendor' is needed: {', '.join(names())}, oauth2, or one of trackops_vendors.")
+        plugin = vendor if vendor in names() else "oauth2"
+        values = self.option_values(plugin, item, task_vars)
+        known = (*names(), "oauth2", *(values.get("vendors") or {}))
+        if vendor not in known and not (values.get("token_url") or values.get("issuer")):
+            raise OptionError(f"There is no vendor '{vendor[:40]}'. Known: {', '.join(known)}. Describe your own in trackops_vendors.")
+        path = item.get("path") or (vendor if plugin == "oauth2" and vendor != "oauth2" else None)
+        return request_from(plugin, str(path) if path else None, values, surroundings=surroundings()), values
+
+    def refuse_strangers(self, items: t.Iterable[t.Mapping[str, t.Any]], own: t.Iterable[str], *, module: str) -> None:
+        """Ansible does not check what an action is given, and a slip of the pen must not go unnoticed.
+
+        :arg own: the module's options that are not options of a lookup.
+        :raises OptionError: naming the option that none of the vendors at hand has, and the nearest that there is.
+        """
+        items = list(items)
+        plugins = {vendor if (vendor := item.get("vendor")) in names() else "oauth2" for item in items}
+        known = {"vendor", "path", *own}.union(*map(option_names, plugins))
+        for stranger in sorted({str(name) for item in items for name in item} - known):
+            if stranger in option_names("oauth2"):
+                raise OptionError(f"there is no option '{stranger}' for {', '.join(sorted(plugins))}; only oauth2 and vendors of your own take it.")
+            near = difflib.get_close_matches(stranger, known, n=1)
+            hint = f"is {near[0]} meant?" if near else f"ansible-doc trackops.api_tokens.{module} lists them."
+            raise OptionError(f"there is no option '{one_line(stranger, limit=40)}'; {hint}")
+
+    def option_values(self, plugin: str, item: t.Mapping[str, t.Any], task_vars: dict[str, t.Any]) -> dict[str, t.Any]:
+        """What the lookup *plugin* would have as its options, with those in *item* given directly."""
+        lookup: TokenLookup = lookup_loader.get(_COLLECTION + plugin, loader=self._loader, templar=self._templar)
+        known = option_names(plugin)
+        direct = {name: value for name, value in item.items() if name in known and value is not None}
+        return lookup.resolved_options(task_vars, direct)
+
+    def listener(self, values: t.Mapping[str, t.Any]) -> Listener:
+        return Listener(display, audit_log=values.get("audit_log"))
+
+
+load_options()

@@ -1,0 +1,118 @@
+# Copyright (c) 2026, TrackOps founders
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Private to trackops.api_tokens: not for use from outside, and may change in any release.
+
+"""Who hears of what happens to tokens: the -vvv output, the audit log, and the summary after the play."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import time
+import typing as t
+
+from .._base.ports import Event
+
+__all__ = ("EVENTS_FILE", "Listener", "append_line")
+
+#: The callback ``summary`` sets this variable, so that the forks tell it what they did.
+EVENTS_FILE = "_TRACKOPS_API_TOKENS_EVENTS"
+
+_WORDS = {
+    "hit": "from the cache",
+    "shared": "from the cache, fetched by someone else meanwhile",
+    "fetched": "fetched from the vendor",
+    "refreshed": "renewed with the refresh token",
+    "failed": "failed",
+    "remembered": "not tried again, a failure is remembered",
+    "served_stale": "could not be renewed, the old one is used",
+    "vault_login": "logged in to Vault",
+    "vault_login_reused": "used a Vault login from the cache",
+    "vault_secret_read": "read the credentials from Vault",
+    "purged": "removed from the cache",
+    "revoked": "revoked",
+}
+
+
+class Shown(t.Protocol):
+    """The part of ansible's Display that is needed here."""
+
+    verbosity: int
+
+    def vvv(self, msg: str) -> None: ...
+
+    def warning(self, msg: str) -> None: ...
+
+
+class Listener:
+    """Passes events on; costs next to nothing where nobody listens.
+
+    :arg audit_log: file for a JSON line an event: time, vendor, path, event, reason, duration, host, user, process.
+    """
+
+    def __init__(self, display: Shown, *, audit_log: str | None) -> None:
+        self._display = display
+        self._audit_log = os.path.expanduser(audit_log) if audit_log else None
+
+    def __enter__(self) -> Listener:
+        return self
+
+    def __exit__(self, *_exc: object) -> None:
+        """Each line is written when it happens; there is nothing left to do."""
+
+    def __call__(self, event: Event) -> None:
+        if self._display.verbosity >= 3:
+            why = f" ({event.reason})" if event.reason else ""
+            what = _WORDS.get(event.name, event.name)
+            self._display.vvv(f"trackops.api_tokens: {event.vendor} {event.where}: {what}{why}, {event.seconds * 1000:.0f} ms")
+        if self._audit_log:
+            self._audit(self._audit_log, event)
+        if EVENTS_FILE in os.environ:
+            with contextlib.suppress(OSError):  # a summary that misses a line is no reason to miss the token
+                append_line(os.environ[EVENTS_FILE], vars(event))
+
+    def _audit(self, path: str, event: Event) -> None:
+        try:
+            append_line(path, audit_record(event))
+        except OSError as exc:
+            self._audit_log = None
+            self._display.warning(f"The audit log {path} cannot be written ({os.strerror(exc.errno or 0)}).")
+
+
+def audit_record(event: Event) -> dict[str, t.Any]:
+    """One line of the audit log; ``time`` is UTC, ``duration`` seconds."""
+    import getpass
+    import socket
+
+    now = time.time()
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):
+        user = str(os.geteuid())
+    record = {
+        "time": time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(now)) + f".{int(now % 1 * 1000):03d}Z",
+        "event": event.name,
+        "vendor": event.vendor,
+        "path": event.where,
+        "reason": event.reason,
+        "duration": round(event.seconds, 4),
+        "fingerprint": event.fingerprint,
+        "expires_at": int(event.expires_at) if event.expires_at is not None else None,
+        "host": socket.gethostname(),
+        "user": user,
+        "process": os.getpid(),
+    }
+    return {name: value for name, value in record.items() if value not in ("", None)}
+
+
+def append_line(path: str, record: t.Mapping[str, t.Any]) -> None:
+    """Add a line in one write, so that the lines of many processes stay whole."""
+    line = json.dumps(record, ensure_ascii=True) + "\n"
+    descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    try:
+        os.write(descriptor, line.encode("ascii"))
+    finally:
+        os.close(descriptor)

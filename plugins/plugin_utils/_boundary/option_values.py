@@ -1,0 +1,55 @@
+# Copyright (c) 2026, TrackOps founders
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Private to trackops.api_tokens: not for use from outside, and may change in any release.
+
+"""Small repairs of how ansible finds option values."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import typing as t
+
+from .._base.errors import OptionError
+
+__all__ = ("as_mapping", "without_empty_environment")
+
+_PREFIXES = ("ANSIBLE_HASHI_VAULT_", "TRACKOPS_", "AWS_", "EC2_")
+
+
+@contextlib.contextmanager
+def without_empty_environment() -> t.Iterator[None]:
+    """Hide empty variables while ansible looks for option values: for it, an empty one is set, and hides ansible.cfg."""
+    empty = [name for name, value in os.environ.items() if not value and name.startswith(_PREFIXES)]
+    for name in empty:
+        del os.environ[name]
+    try:
+        yield
+    finally:
+        os.environ.update(dict.fromkeys(empty, ""))
+
+
+def as_mapping(name: str, value: t.Any, *, read_file: t.Callable[[str], str]) -> t.Any:
+    """A dictionary from a dictionary, its JSON or YAML text, or (C(vendors)) the path of a YAML file; None stays None."""
+    if value is None or isinstance(value, t.Mapping):
+        return value
+    import yaml
+
+    try:
+        text = str(value)
+        if name == "vendors" and "\n" not in text and "{" not in text:
+            text = read_file(os.path.expanduser(text))
+        parsed = yaml.safe_load(text)
+    except OSError:
+        raise OptionError(f"{name}: the file {text!r} cannot be read.") from None
+    except (yaml.YAMLError, ValueError, RecursionError):  # a date that is none, bytes that are no text
+        raise OptionError(f"{name} is neither a dictionary nor the JSON or YAML text of one.") from None
+    if parsed is None:
+        return None
+    if not isinstance(parsed, dict):
+        raise OptionError(f"{name} has to be a dictionary.")
+    if name == "vendors" and set(parsed) == {"trackops_vendors"}:
+        parsed = parsed["trackops_vendors"]
+    return parsed

@@ -1,0 +1,209 @@
+# Copyright (c) 2026, TrackOps founders
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Private to trackops.api_tokens: not for use from outside, and may change in any release.
+
+"""From option values, as ansible resolved them, to a :class:`Request`. Pure, but for the one token file that Vault's options name."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import typing as t
+
+from .._base.errors import OptionError
+from .._base.model import CacheOptions, Freshness, HttpOptions, Request, SecretRef, Vendor
+from .._vault.options import VaultOptions
+from .._vendor.custom import parameters, vendor_from_mapping
+from .._vendor.request import needed_fields
+from .._vendors import built_in
+
+__all__ = ("Surroundings", "cache_options", "describe_vendor", "request_from")
+
+Values = t.Mapping[str, t.Any]
+
+# The options of oauth2 that say how the vendor is asked; each is a field of Vendor.
+_VENDOR_OPTIONS = (
+    "grant_type",
+    "client_auth",
+    "request_method",
+    "request_format",
+    "request_headers",
+    "token_field",
+    "expires_field",
+    "default_lifetime",
+    "issuer",
+    "revocation_url",
+)
+_OVERRIDES = ("base_url", "token_url", "scope")
+
+
+class Surroundings(t.NamedTuple):
+    """What options are completed from: the environment, the home directory, and reading a file."""
+
+    environ: t.Mapping[str, str]
+    home: str | None
+    read_file: t.Callable[[str], str]
+
+
+def request_from(plugin: str, path: str | None, values: Values, *, surroundings: Surroundings) -> Request:
+    """The request for one token.
+
+    :arg plugin: the lookup's name: a built-in vendor, or C(oauth2).
+    :arg path: the Vault path; None is the vendor's own (C(trackops_<vendor>_path), else its name).
+    :raises OptionError: options that do not fit together.
+    """
+    vendor = describe_vendor(plugin, values)
+    path = path if path is not None else values.get("path") or (vendor.name if plugin != "oauth2" else None)
+    if not path or not isinstance(path, str) or not path.strip("/ "):
+        raise OptionError(f"{vendor.name}: the Vault path of the credentials is needed, for example fleet/{vendor.name}.")
+    try:
+        vault = VaultOptions.from_mapping(values, environ=surroundings.environ, home=surroundings.home, read_file=surroundings.read_file)
+    except OptionError as exc:
+        raise OptionError(f"{vendor.name}: {exc.message}") from None
+    return Request(
+        vendor=vendor,
+        secret=_secret(vendor, path.strip("/"), values),
+        vault=vault,
+        freshness=_freshness(vendor, values),
+        http=_http(vendor, values),
+        cache=cache_options(values),
+    )
+
+
+def describe_vendor(plugin: str, values: Values) -> Vendor:
+    """The vendor with its variant and whatever the options change of it."""
+    vendor = _variant(_described(plugin, values), values.get("variant"))
+    changes: dict[str, t.Any] = {name: str(values[name]) for name in _OVERRIDES if values.get(name)}
+    if plugin == "oauth2":
+        given = {name: values[name] for name in _VENDOR_OPTIONS if values.get(name) not in (None, "")}
+        changes.update(_only_vendor_fields(vendor, given))
+    elif values.get("client_auth") and vendor.client_auth in ("basic", "basic_raw"):
+        # Trackunit: servers differ in whether they want RFC 6749 2.3.1; its variant v2 has no Basic header and does not mind.
+        changes["client_auth"] = str(values["client_auth"])
+    if values.get("authorization_scheme") is not None:
+        changes["authorization_scheme"] = str(values["authorization_scheme"]).strip()
+    changes["parameters"] = {**vendor.parameters, **_parameters(vendor, values)}
+    vendor = dataclasses.replace(vendor, **changes)
+    return _with_checked_scope(vendor, asked_for=bool(values.get("scope")))
+
+
+def _described(plugin: str, values: Values) -> Vendor:
+    own = values.get("vendors") or {}
+    if not isinstance(own, t.Mapping):
+        raise OptionError("trackops_vendors has to be a dictionary of vendors by their names.")
+    if plugin != "oauth2":
+        return built_in(plugin)
+    name = str(values.get("vendor") or "oauth2")
+    if name in own:
+        return vendor_from_mapping(name, own[name])
+    # A server that does not know PKCE has to ignore its parameters (RFC 6749 3.1).
+    return Vendor(name=name, client_auth="basic", request_headers={"Accept": "application/json"}, pkce=True)
+
+
+def _only_vendor_fields(vendor: Vendor, given: dict[str, t.Any]) -> dict[str, t.Any]:
+    described = vendor_from_mapping(vendor.name, given)
+    changes = {name: getattr(described, name) for name in given}
+    if "request_headers" in changes:
+        changes["request_headers"] = {**vendor.request_headers, **changes["request_headers"]}
+    return changes
+
+
+def _variant(vendor: Vendor, name: t.Any) -> Vendor:
+    name = name or vendor.variant
+    if not name:
+        return vendor
+    if name not in vendor.variants:
+        known = ", ".join(vendor.variants) or "none"
+        raise OptionError(f"{vendor.name}: there is no variant '{str(name)[:40]}'. Known: {known}.")
+    return vendor.as_variant(str(name))
+
+
+def _parameters(vendor: Vendor, values: Values) -> dict[str, t.Any]:
+    found = dict(parameters(vendor.name, "extra_parameters", values.get("extra_parameters") or {}))
+    if values.get("audience"):
+        found["audience"] = str(values["audience"])
+    resource = values.get("resource")
+    if resource:
+        found["resource"] = tuple(str(r) for r in resource) if isinstance(resource, list) else str(resource)
+    if found and vendor.request_format == "none":
+        raise OptionError(f"{vendor.name}: its token request has no parameters, so extra_parameters cannot be sent.")
+    return found
+
+
+def _with_checked_scope(vendor: Vendor, *, asked_for: bool) -> Vendor:
+    if vendor.scope_use == "forbidden" and asked_for:
+        raise OptionError(f"{vendor.name}: the vendor takes no scope: it is set at the vendor. Leave scope out.")
+    if vendor.scope_use == "required" and not vendor.scope:
+        variant = f" in its variant {vendor.variant}" if vendor.variant else ""
+        raise OptionError(f"{vendor.name}: scope is needed{variant}: the scopes of the key, separated by spaces.")
+    return vendor
+
+
+def _secret(vendor: Vendor, path: str, values: Values) -> SecretRef:
+    fields = values.get("credential_fields") or {}
+    if not isinstance(fields, t.Mapping) or not all(isinstance(v, str) and v for v in fields.values()):
+        raise OptionError(f"{vendor.name}: credential_fields has to be a dictionary: our field to the key in the secret.")
+    known = {*needed_fields(vendor), "code", "redirect_uri", "code_verifier", "refresh_token", "key_id", "client_id", "subject"}
+    strangers = sorted(str(name) for name in fields if name not in known)
+    if strangers:
+        raise OptionError(f"{vendor.name}: credential_fields has no use for '{strangers[0][:40]}'. Fields here: {', '.join(needed_fields(vendor))}.")
+    return SecretRef(
+        mount=str(values.get("engine_mount_point") or "secret").strip("/"),
+        path=path,
+        engine_version=str(values.get("engine_version") or "2"),
+        version=_number(vendor, values, "secret_version", int, least=1),
+        fields={str(k): str(v) for k, v in fields.items()},
+    )
+
+
+def _freshness(vendor: Vendor, values: Values) -> Freshness:
+    min_ttl = _number(vendor, values, "min_ttl", float)
+    return Freshness(
+        min_ttl=60 if min_ttl is None else min_ttl,
+        max_age=_number(vendor, values, "max_age", float),
+        force=bool(values.get("force")),
+        refused=values.get("refused") or None,
+    )
+
+
+def _http(vendor: Vendor, values: Values) -> HttpOptions:
+    if values.get("http_client_key") and not values.get("http_client_cert"):
+        raise OptionError(f"{vendor.name}: http_client_key needs http_client_cert.")
+    given: dict[str, t.Any] = {name: values.get("http_" + name) or None for name in ("ca_cert", "client_cert", "client_key", "proxy")}
+    for name, convert, least in (("timeout", float, 0.001), ("retries", int, 0), ("deadline", float, 0.001)):
+        number = _number(vendor, values, "http_" + name, convert, least=least)
+        if number is not None:
+            given[name] = number
+    if values.get("http_validate_certs") is not None:
+        given["validate_certs"] = bool(values["http_validate_certs"])
+    return HttpOptions(allow_http=bool(values.get("allow_http")), **given)
+
+
+def cache_options(values: Values) -> CacheOptions:
+    """Where tokens are kept."""
+    failure_ttl = values.get("failure_ttl")
+    return CacheOptions(
+        kind=str(values.get("cache") or "file"),
+        path=str(values.get("cache_path") or ""),
+        vault_mount=str(values.get("cache_vault_mount") or "secret").strip("/"),
+        vault_path=str(values.get("cache_vault_path") or "trackops/api_tokens").strip("/"),
+        failure_ttl=30 if failure_ttl is None else float(failure_ttl),
+    )
+
+
+def _number(vendor: Vendor, values: Values, name: str, convert: t.Callable[[t.Any], t.Any], *, least: float = 0) -> t.Any:
+    value = values.get(name)
+    if value is None or value == "":
+        return None
+    try:
+        number = convert(value)
+        finite = math.isfinite(number)
+    except (TypeError, ValueError, OverflowError):
+        finite = False
+    if not finite:
+        raise OptionError(f"{vendor.name}: {name} has to be a number.")
+    if number < least:
+        raise OptionError(f"{vendor.name}: {name} has to be at least {least:g}.")
+    return number

@@ -1,0 +1,92 @@
+# Copyright (c) 2026, TrackOps founders
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Private to trackops.api_tokens: not for use from outside, and may change in any release.
+
+"""Cache entries: which request they belong to, and their JSON shape."""
+
+from __future__ import annotations
+
+import dataclasses
+import typing as t
+
+from .._base.model import Entry, Failure, Request, Token
+
+__all__ = ("entry_from_dict", "entry_to_dict", "login_facts", "token_facts")
+
+
+def token_facts(request: Request) -> dict[str, t.Any]:
+    """Everything that tells this token from another one, none of it secret: who asks Vault, for what, and how the vendor is asked.
+
+    What only says how to reach a server (CA, proxy, timeouts), or what to do with the token (min_ttl, output), is not in it.
+    """
+    vendor = request.vendor
+    asked = {field.name: getattr(vendor, field.name) for field in dataclasses.fields(vendor)}
+    for irrelevant in ("authorization_scheme", "variants", "authorize_url", "pkce", "revocation_url", "default_lifetime"):
+        del asked[irrelevant]
+    secret = request.secret
+    if request.http.client_cert:  # unlike the CA it says who asks (RFC 8705)
+        asked["client_cert"] = request.http.client_cert
+    return {
+        "kind": "token",
+        "login": login_facts(request),
+        "secret": [secret.mount.strip("/"), secret.path, secret.engine_version, secret.version, dict(secret.fields)],
+        "vendor": {**asked, "token_url": vendor.token_endpoint},
+    }
+
+
+def login_facts(request: Request) -> dict[str, t.Any]:
+    """Who logs in to which Vault, without the login secret."""
+    return {"kind": "login", "vault": request.vault.address(), "who": request.vault.identity_public()}
+
+
+def entry_to_dict(entry: Entry) -> dict[str, t.Any]:
+    """The JSON shape of *entry*."""
+    return {
+        "token": _token_to_dict(entry.token) if entry.token else None,
+        "failure": dataclasses.asdict(entry.failure) if entry.failure else None,
+    }
+
+
+def _token_to_dict(token: Token) -> dict[str, t.Any]:
+    shape = {field.name: getattr(token, field.name) for field in dataclasses.fields(token)}
+    shape["extra"] = dict(token.extra)
+    del shape["source"]
+    return shape
+
+
+def entry_from_dict(data: t.Mapping[str, t.Any] | None) -> Entry:
+    """The entry in *data*; whatever is not of the right shape is not there."""
+    if not isinstance(data, t.Mapping):
+        return Entry()
+    return Entry(_token_from(data.get("token")), _failure_from(data.get("failure")))
+
+
+def _token_from(data: t.Any) -> Token | None:
+    try:
+        token = Token(**{**data, "source": "cache"})
+    except TypeError:
+        return None
+    texts = _are_texts(token.access_token, token.token_type, token.secret_version, token.scope or "", token.refresh_token or "")
+    moments = _is_moment(token.expires_at) and _is_moment(token.issued_at)
+    return token if texts and token.access_token and moments and isinstance(token.extra, dict) else None
+
+
+def _failure_from(data: t.Any) -> Failure | None:
+    try:
+        failure = Failure(**data)
+    except TypeError:
+        return None
+    texts = _are_texts(failure.message, failure.kind, failure.secret_version, failure.run, failure.code or "")
+    moments = all(map(_is_moment, (failure.recorded_at, failure.retry_at, failure.confirmed_at, failure.took)))
+    return failure if texts and moments and isinstance(failure.status, (int, type(None))) else None
+
+
+def _are_texts(*values: t.Any) -> bool:
+    return all(isinstance(value, str) for value in values)
+
+
+def _is_moment(value: t.Any) -> bool:
+    # Bounded, because JSON has NaN, infinity and whole numbers that no float holds.
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value < 1e12

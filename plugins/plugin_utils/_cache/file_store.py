@@ -1,0 +1,276 @@
+# Copyright (c) 2026, TrackOps founders
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Private to trackops.api_tokens: not for use from outside, and may change in any release.
+
+"""The file cache: sealed entries in a private directory, one ``flock`` per entry, atomic replace.
+
+A file is a line of JSON that anyone with this user's rights may read (kind, vendor, Vault path, expiry), and a sealed copy of that
+line with the data. Whatever does not open, parse and match is a miss, never an error: it is written again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import re
+import stat
+import typing as t
+
+from .._base.errors import CacheError
+from .crypto import Keys, open_sealed, seal
+
+__all__ = ("FileStore", "default_path")
+
+SCHEMA = 1
+_ENTRY = re.compile(r"[0-9a-f]{32}\Z")
+_KEY_SIZE = 32
+_LARGEST = 4 << 20
+_FIRST_NAP, _LONGEST_NAP = 0.005, 0.05
+
+Header = dict[str, t.Any]
+
+
+def default_path(environ: t.Mapping[str, str]) -> str:
+    """``$XDG_CACHE_HOME/trackops/api_tokens``, with the XDG default for that variable."""
+    base = environ.get("XDG_CACHE_HOME") or ""
+    if not os.path.isabs(base):
+        base = os.path.join(environ.get("HOME") or os.path.expanduser("~"), ".cache")
+    return os.path.join(base, "trackops", "api_tokens")
+
+
+class FileStore:
+    """Sealed JSON objects by their :class:`Keys`.
+
+    :arg warn: told in one line when the directory cannot be written; everything then works without a cache.
+    :raises CacheError: from any method, when the directory is not safely this user's.
+    """
+
+    def __init__(self, path: str, *, warn: t.Callable[[str], None]) -> None:
+        self.path = path
+        self._warn = warn
+        self._user_key: bytes | None = None
+        self._warned = False
+
+    def user_key(self) -> bytes:
+        """This user's random key; made when first needed, and only kept in memory where it cannot be written."""
+        if self._user_key is None:
+            self._check()
+            self._user_key = self._read_key() or self._make_key()
+        return self._user_key
+
+    def read(self, keys: Keys) -> dict[str, t.Any] | None:
+        """What :meth:`write` was given for these keys, or None."""
+        raw = self._bytes(keys.name)
+        if raw is None:
+            return None
+        line, _newline, sealed = raw.partition(b"\n")
+        plain = open_sealed(keys, sealed)
+        if plain is None:
+            return None
+        try:
+            header, data = json.loads(plain)
+            if header != json.loads(line) or header.get("schema") != SCHEMA:
+                return None
+        except (ValueError, TypeError, AttributeError, RecursionError):
+            return None
+        return data if isinstance(data, dict) else None
+
+    def write(self, keys: Keys, header: Header, data: dict[str, t.Any]) -> bool:
+        """Replace the entry at once; the caller holds its lock. False where the directory cannot be written."""
+        header = {"schema": SCHEMA, **header}
+        sealed = seal(keys, json.dumps([header, data]).encode("ascii"))
+        return self._replace(keys.name, json.dumps(header).encode("ascii") + b"\n" + sealed + b"\n")
+
+    def remove(self, name: str) -> None:
+        with self._tolerant(), contextlib.suppress(FileNotFoundError):
+            os.unlink(os.path.join(self.path, name))
+
+    def headers(self) -> t.Iterator[tuple[str, Header]]:
+        """The names and open lines of all entries; an unreadable one has an empty line."""
+        self._check()
+        try:
+            names = sorted(os.listdir(self.path))
+        except OSError:
+            return
+        for name in names:
+            if _ENTRY.match(name):
+                raw = self._bytes(name) or b""
+                try:
+                    header = json.loads(raw.partition(b"\n")[0])
+                except (ValueError, RecursionError):
+                    header = {}
+                yield name, header if isinstance(header, dict) else {}
+
+    def sweep(self) -> None:
+        """Remove what killed processes left: locks that nobody holds, and half-written files."""
+        self._check()
+        with contextlib.suppress(OSError):
+            for name in os.listdir(self.path):
+                stem, dot, suffix = name.partition(".")
+                if dot and suffix in ("lock", "tmp"):
+                    with self.try_lock(stem) as mine:
+                        if mine and suffix == "tmp":
+                            self.remove(name)
+
+    @contextlib.contextmanager
+    def try_lock(self, name: str) -> t.Iterator[bool]:
+        """The lock of one entry if nobody has it; yields whether it is ours."""
+        descriptor = self._acquire(name)
+        try:
+            yield descriptor is not None
+        finally:
+            if descriptor is not None:
+                self._release(name, descriptor)
+
+    @contextlib.contextmanager
+    def lock(self, name: str, *, timeout: float, monotonic: t.Callable[[], float], sleep: t.Callable[[float], None]) -> t.Iterator[bool]:
+        """The lock of one entry, waited for; yields False where there can be no locks.
+
+        :raises CacheError: another process has held it for *timeout* seconds.
+        """
+        descriptor = None
+        end, nap = monotonic() + timeout, _FIRST_NAP
+        while self._lockable():
+            descriptor = self._acquire(name)
+            if descriptor is not None or not self._lockable():
+                break
+            if monotonic() >= end:
+                raise CacheError(f"Another process has held a lock in the token cache {self.path} for {timeout:g} s. Is it stuck?")
+            sleep(nap)
+            nap = min(nap * 1.5, _LONGEST_NAP)
+        try:
+            yield descriptor is not None
+        finally:
+            if descriptor is not None:
+                self._release(name, descriptor)
+
+    def _lockable(self) -> bool:
+        return not self._warned
+
+    def _acquire(self, name: str) -> int | None:
+        """Lock the file ``<name>.lock``; a file that its holder removed meanwhile is no lock any more."""
+        self._check()
+        path = os.path.join(self.path, name + ".lock")
+        with self._tolerant():
+            while True:
+                descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+                try:
+                    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    if _same_file(descriptor, path):
+                        return descriptor
+                except BlockingIOError:
+                    os.close(descriptor)
+                    return None
+                except BaseException:
+                    os.close(descriptor)
+                    raise
+                os.close(descriptor)
+        return None
+
+    def _release(self, name: str, descriptor: int) -> None:
+        # Removed while still held: whoever opened it meanwhile sees that it is gone, and makes a new one.
+        self.remove(name + ".lock")
+        os.close(descriptor)
+
+    def _bytes(self, name: str) -> bytes | None:
+        self._check()
+        try:
+            descriptor = os.open(os.path.join(self.path, name), os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
+        except OSError:
+            return None
+        about = os.fstat(descriptor)
+        ours = stat.S_ISREG(about.st_mode) and about.st_uid == os.geteuid() and not about.st_mode & 0o077
+        if not ours or about.st_size > _LARGEST:
+            os.close(descriptor)
+            return None
+        with open(descriptor, "rb") as file, contextlib.suppress(OSError):
+            return file.read()
+        return None
+
+    def _replace(self, name: str, content: bytes) -> bool:
+        """Write a file whole or not at all. Its lock is held, so the temporary name is ours."""
+        self._check()
+        path = os.path.join(self.path, name)
+        temporary = path + ".tmp"
+        with self._tolerant():
+            flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
+            with open(os.open(temporary, flags, 0o600), "wb") as file:
+                os.fchmod(file.fileno(), 0o600)
+                file.write(content)
+            os.replace(temporary, path)
+            return True
+        with contextlib.suppress(OSError):
+            os.unlink(temporary)
+        return False
+
+    def _read_key(self) -> bytes | None:
+        key = self._bytes("key")
+        return key if key is not None and len(key) == _KEY_SIZE else None
+
+    def _make_key(self) -> bytes:
+        import time
+
+        fresh = os.urandom(_KEY_SIZE)
+        self._make_directory()
+        with self.lock("key", timeout=10, monotonic=time.monotonic, sleep=time.sleep):
+            existing = self._read_key()  # another process may have been first
+            if existing is None:
+                self._replace("key", fresh)
+        return existing or fresh
+
+    def _make_directory(self) -> None:
+        with self._tolerant():
+            os.makedirs(os.path.dirname(self.path), mode=0o700, exist_ok=True)
+            with contextlib.suppress(FileExistsError):
+                os.mkdir(self.path, 0o700)
+                os.chmod(self.path, 0o700)
+        self._check()
+
+    def _check(self) -> None:
+        """Refuse a directory in which someone else could plant or read entries; a missing one is fine."""
+        try:
+            about = os.lstat(self.path)
+        except OSError:
+            return
+        problem = (
+            "is a symbolic link"
+            if stat.S_ISLNK(about.st_mode)
+            else "is not a directory"
+            if not stat.S_ISDIR(about.st_mode)
+            else "belongs to another user"
+            if about.st_uid != os.geteuid()
+            else "can be written by others"
+            if about.st_mode & 0o022
+            else ""
+        )
+        if problem:
+            raise CacheError(
+                f"The token cache {self.path} {problem}, so tokens are not kept there. Remove it, or set cache_path to a directory of your own (mode 0700)."
+            )
+        if about.st_mode & 0o055:
+            with contextlib.suppress(OSError):
+                os.chmod(self.path, 0o700)
+
+    @contextlib.contextmanager
+    def _tolerant(self) -> t.Iterator[None]:
+        """A directory that cannot be written costs the cache and one warning, never the token."""
+        try:
+            yield
+        except OSError as exc:
+            if not self._warned:
+                self._warned = True
+                self._warn(
+                    f"The token cache {self.path} cannot be written ({os.strerror(exc.errno or 0)}): "
+                    "tokens are fetched without it. Set cache_path to a directory that can be written."
+                )
+
+
+def _same_file(descriptor: int, path: str) -> bool:
+    try:
+        return os.path.samestat(os.fstat(descriptor), os.stat(path, follow_symlinks=False))
+    except FileNotFoundError:
+        return False

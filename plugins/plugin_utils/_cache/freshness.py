@@ -1,0 +1,62 @@
+# Copyright (c) 2026, TrackOps founders
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Private to trackops.api_tokens: not for use from outside, and may change in any release.
+
+"""When a cached token is good enough. Pure."""
+
+from __future__ import annotations
+
+import enum
+
+from .._base.model import Freshness, Token
+
+__all__ = ("Verdict", "judge", "still_valid")
+
+_LAST_PART = 0.2  # of a lifetime, in which one caller renews ahead
+_CLOCK_SLACK = 60  # seconds that an entry may come from the future before the clock must have jumped
+
+
+class Verdict(enum.Enum):
+    FRESH = "fresh"
+    AGING = "aging"  # good, but one caller may renew it ahead
+    STALE = "stale"  # to be renewed; while it is valid it serves where renewing fails
+    UNUSABLE = "unusable"
+
+
+def judge(token: Token | None, freshness: Freshness, *, now: float, started: float) -> Verdict:
+    """What to do with *token*.
+
+    :arg started: when this caller began to ask; C(force) is satisfied by whatever was fetched since, so that many hosts that
+        force at once cause one request.
+    """
+    if token is None or token.issued_at > now + _CLOCK_SLACK or freshness.refuses(token.access_token):
+        return Verdict.UNUSABLE
+    if freshness.force and token.issued_at < started:
+        return Verdict.UNUSABLE
+    left, age = token.seconds_left(now), now - token.issued_at
+    if left <= 0:
+        return Verdict.UNUSABLE
+    if left < _needed(token, freshness) or (freshness.max_age is not None and age > freshness.max_age):
+        return Verdict.STALE
+    if left >= token.lifetime * _LAST_PART:
+        return Verdict.FRESH
+    return Verdict.STALE if freshness.together else Verdict.AGING
+
+
+def _needed(token: Token, freshness: Freshness) -> float:
+    """The seconds that must be left. No vendor gives a token of less than ``min_ttl`` a longer life for being asked again: such a
+    token is good for half of its lifetime."""
+    return freshness.min_ttl if token.lifetime > freshness.min_ttl else token.lifetime / 2
+
+
+def still_valid(token: Token | None, freshness: Freshness, *, now: float) -> bool:
+    """Whether *token* may serve when it cannot be renewed."""
+    return (
+        token is not None
+        and not freshness.force
+        and not freshness.refuses(token.access_token)
+        and token.issued_at <= now + _CLOCK_SLACK
+        and token.seconds_left(now) > 0
+    )

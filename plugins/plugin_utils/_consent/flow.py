@@ -1,0 +1,207 @@
+# Copyright (c) 2026, TrackOps founders
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Private to trackops.api_tokens: not for use from outside, and may change in any release.
+
+"""From a vendor's name to a refresh token in Vault: begin a consent, and finish it with what the browser brought back.
+
+What is begun is sealed in the file cache for a while, so that it can be finished by a later run too. It is taken out before the
+code is spent, so no answer is used twice. Nothing is stored in Vault unless all went well.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import typing as t
+from dataclasses import dataclass
+
+from .._base.errors import OptionError, VaultError, VendorError
+from .._base.model import Request, Token, Vendor
+from .._base.ports import Ports
+from .._cache.crypto import Keys, derive
+from .._cache.entry import token_facts
+from .._flow.purge import remove_shared
+from .._flow.refresh_token import write_refresh_token
+from .._flow.resolver import Resolver
+from .._flow.vault_login import VaultSession
+from .._vendor.address import check_endpoint
+from .._vendor.discovery import discovered, signed_assertion
+from .._vendor.request import Grant, build_request, credentials
+from .._vendor.retry import ask
+from .protocol import Consent, authorization_url, begin, check_redirect_uri, read_redirect, state_of
+
+if t.TYPE_CHECKING:
+    from .._vault.client import Secret
+
+__all__ = ("CONSENT_GRANTS", "PENDING_SECONDS", "Authorizing", "Stored")
+
+PENDING_SECONDS = 900.0
+CONSENT_GRANTS = ("authorization_code", "refresh_token")
+
+
+@dataclass(frozen=True)
+class Stored:
+    """Where the refresh token is now, and what it is good for."""
+
+    where: str
+    version: str
+    scope: str | None
+
+
+class Authorizing:
+    """One consent for the vendor and the Vault path of *request*.
+
+    :raises OptionError: the vendor has no consent, or what consent gives could not be stored.
+    """
+
+    def __init__(self, request: Request, ports: Ports) -> None:
+        if request.vendor.grant_type not in CONSENT_GRANTS:
+            raise OptionError(f"{request.vendor.name}: this vendor needs no consent in the browser: its grant is {request.vendor.grant_type}.")
+        if request.secret.version is not None:
+            raise OptionError(f"{request.vendor.name}: secret_version pins an older version, so a new refresh token would not be read.")
+        check_endpoint(request.vendor, allow_http=request.http.allow_http)
+        self.request = request
+        self._ports = ports
+        self._resolver = Resolver(ports)
+        self._store = self._resolver.store(request.cache)
+        self._session = VaultSession(request, self._store, ports)
+        self._until = 0.0
+        self._vendor = self._with_endpoints()
+
+    @property
+    def name(self) -> str:
+        return self.request.vendor.name
+
+    def registered_redirect_uri(self) -> str:
+        """The redirect address in the secret; empty where it has none.
+
+        :raises VaultError: Vault has no usable secret, or would not store what consent gives.
+        """
+        secret = self._secret()
+        ref = self.request.secret
+        if not self._session.call(lambda client: client.may_update(ref.mount, ref.path)):
+            raise VaultError(
+                f"{self.name}: this Vault login may read {ref.where}, but not write it, and the refresh token is stored there. "
+                f"Allow 'create' and 'update' on {ref.mount}/data/{ref.path}.",
+                kind="denied",
+            )
+        return self._fields(secret).get("redirect_uri", "")
+
+    def begin(self, redirect_uri: str) -> tuple[str, Consent]:
+        """The address for the browser, and the consent that it asks for."""
+        check_redirect_uri(self._vendor, redirect_uri)
+        consent = begin(redirect_uri, pkce=self._vendor.pkce)
+        url = authorization_url(self._vendor, self._fields(self._secret())["client_id"], consent, allow_http=self.request.http.allow_http)
+        self._keep(consent)
+        return url, consent
+
+    def finish(self, redirected: str, consent: Consent | None = None) -> Stored:
+        """Exchange the code in *redirected* and store the refresh token.
+
+        :arg consent: what was begun; without it, it is looked up by the state in *redirected*.
+        :raises VendorError: another state, a denied consent, a code that the vendor does not take.
+        :raises VaultError: Vault did not store the refresh token.
+        """
+        try:
+            consent = consent or self._begun(redirected)
+            code = read_redirect(redirected, consent, self._vendor)
+            secret = self._secret()
+            self._forget(consent)
+            token = self._exchange(code, consent, self._fields(secret))
+        except VendorError as exc:
+            raise VendorError(f"{exc.message} Nothing was stored.", exc.kind, status=exc.status, code=exc.code) from None
+        return self._stored(token, secret)
+
+    def _exchange(self, code: str, consent: Consent, fields: dict[str, str]) -> Token:
+        given = {"code": code, "redirect_uri": consent.redirect_uri, "code_verifier": consent.verifier}
+        grant = Grant("authorization_code", {name: value for name, value in given.items() if value}, repeatable=False)
+        vendor = self._vendor
+        http_request = build_request(vendor, grant, fields, assertion=lambda more: signed_assertion(vendor, fields, more, now=self._ports.clock()))
+        until = self._ports.monotonic() + self.request.http.deadline
+        request = dataclasses.replace(self.request, vendor=vendor)
+        try:
+            token = ask(request, http_request, grant, ports=self._ports, until=until, secret_version="")
+        except VendorError as exc:
+            if exc.code != "invalid_grant":
+                raise
+            raise VendorError(
+                f"{self.name}: the vendor refused the authorization code (invalid_grant): it was used before, has expired, or belongs "
+                "to another client or redirect address. Start again.",
+                exc.kind,
+                status=exc.status,
+                code=exc.code,
+            ) from None
+        if not token.refresh_token:
+            raise VendorError(
+                f"{self.name}: consent was given, but the vendor sent no refresh token, so later tokens could not be had. Many vendors "
+                "want a scope such as offline_access, or a setting of the client, for one."
+            )
+        return token
+
+    def _stored(self, token: Token, secret: Secret) -> Stored:
+        refresh_token = t.cast(str, token.refresh_token)
+        try:
+            version = str(write_refresh_token(self.request, refresh_token, secret, session=self._session))
+        except VaultError as exc:
+            raise VaultError(f"{exc.message} Consent was given, but is not stored: start again.", kind=exc.kind) from None
+        # Whoever gives consent again may be somebody else: the token of before must not be served on.
+        self._resolver.keep(self.request, dataclasses.replace(token, secret_version=version))
+        if self.request.cache.kind == "vault":
+            try:
+                remove_shared(self.request, self._resolver.store(self.request.cache), self._ports)
+            except VaultError as exc:
+                self._ports.warn(f"{exc.message} Other controllers use the token of before until it ends.")
+        return Stored(self.request.where, version, token.scope)
+
+    def _with_endpoints(self) -> Vendor:
+        vendor = self.request.vendor
+        if vendor.issuer and not (vendor.token_url and vendor.authorize_url):
+            asked = dataclasses.replace(self.request, vendor=dataclasses.replace(vendor, token_url=""))
+            until = self._ports.monotonic() + self.request.http.deadline
+            found = discovered(asked, ports=self._ports, until=until)
+            vendor = dataclasses.replace(found, token_url=vendor.token_url or found.token_url)
+        return vendor
+
+    def _secret(self) -> Secret:
+        secret = self._session.secret()
+        if secret.version is None:
+            raise OptionError(
+                f"{self.name}: {self.request.secret.mount} is KV version 1, which has no check-and-set. Refresh tokens are stored in KV version 2 only."
+            )
+        return secret
+
+    def _fields(self, secret: Secret) -> dict[str, str]:
+        vendor = dataclasses.replace(self._vendor, grant_type="authorization_code")
+        found = credentials(dataclasses.replace(self.request, vendor=vendor), secret.data, consent=True)
+        if "client_id" not in found:
+            raise VaultError(f"{self.name}: the secret {self.request.where} has no field 'client_id', which consent needs.", kind="field")
+        return found
+
+    # What is begun, until it is finished
+
+    def _keys(self, state: str) -> Keys:
+        request = self.request
+        facts = {**token_facts(request), "kind": "consent", "state": state}
+        return derive(self._store.user_key(), request.vault.identity_secret(), facts)
+
+    def _keep(self, consent: Consent) -> None:
+        keys, ends = self._keys(consent.state), self._ports.clock() + PENDING_SECONDS
+        header = {"kind": "consent", "vendor": self.name, "path": self.request.where, "expires_at": int(ends)}
+        with self._store.try_lock(keys.name):
+            self._store.write(keys, header, {"consent": dataclasses.asdict(consent), "ends": ends})
+
+    def _begun(self, redirected: str) -> Consent:
+        found = self._store.read(self._keys(state_of(redirected))) or {}
+        try:
+            if float(found["ends"]) > self._ports.clock():
+                return Consent(**found["consent"])
+        except (KeyError, TypeError, ValueError):
+            pass
+        raise VendorError(
+            f"{self.name}: this answer belongs to no consent that this user began here, with these options and this Vault login, in the last "
+            f"{PENDING_SECONDS / 60:.0f} minutes, or it was used before. Start again."
+        )
+
+    def _forget(self, consent: Consent) -> None:
+        self._store.remove(self._keys(consent.state).name)

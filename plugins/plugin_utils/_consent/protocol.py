@@ -1,0 +1,175 @@
+# Copyright (c) 2026, TrackOps founders
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Private to trackops.api_tokens: not for use from outside, and may change in any release.
+
+"""Consent in the browser (RFC 6749 4.1.1 and 4.1.2, RFC 7636, RFC 8252, RFC 9207): where the browser is sent to, and what it brings back.
+
+Pure: no I/O, no clock; random bytes come in as an argument.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import secrets
+import typing as t
+from dataclasses import dataclass, field
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+
+from .._base.errors import OptionError, VendorError
+from .._base.model import Vendor
+from .._base.text import scrub
+from .._vendor.address import host, is_loopback
+
+__all__ = ("Consent", "authorization_url", "begin", "challenge", "check_redirect_uri", "is_answer", "listening_address", "read_redirect", "state_of")
+
+_SENT_TO_BOTH = ("audience", "resource")  # RFC 8707 2.1: the only parameters of the token request that belong here too
+
+
+@dataclass(frozen=True)
+class Consent:
+    """One consent that has been asked for; ``verifier`` is empty where the vendor takes no PKCE."""
+
+    state: str = field(repr=False)
+    verifier: str = field(repr=False)
+    redirect_uri: str
+
+
+def begin(redirect_uri: str, *, pkce: bool, random: t.Callable[[int], str] = secrets.token_urlsafe) -> Consent:
+    """A new consent. ``state`` and the verifier (RFC 7636 4.1: 43 characters) hold 256 random bits each."""
+    return Consent(state=random(32), verifier=random(32) if pkce else "", redirect_uri=redirect_uri)
+
+
+def challenge(verifier: str) -> str:
+    """RFC 7636 4.2, S256: the only way that keeps the verifier out of the browser."""
+    return base64.urlsafe_b64encode(hashlib.sha256(verifier.encode("ascii")).digest()).rstrip(b"=").decode("ascii")
+
+
+def authorization_url(vendor: Vendor, client_id: str, consent: Consent, *, allow_http: bool = False) -> str:
+    """The address at which the vendor asks the person; nothing in it is secret.
+
+    A query that ``authorize_url`` has of its own stays (RFC 6749 3.1), for what a vendor wants beside the standard.
+
+    :raises OptionError: there is no usable ``authorize_url``.
+    """
+    url = vendor.url(vendor.authorize_url)
+    _check_authorize_url(vendor, url, allow_http=allow_http)
+    parts = urlsplit(url)
+    asked = [("response_type", "code"), ("client_id", client_id), ("redirect_uri", consent.redirect_uri), ("state", consent.state)]
+    if vendor.scope:
+        asked.append(("scope", vendor.scope))
+    for name in _SENT_TO_BOTH:
+        value = vendor.parameters.get(name, ())
+        asked.extend((name, single) for single in (value if isinstance(value, tuple) else (value,)) if isinstance(single, str))
+    if consent.verifier:
+        asked.extend([("code_challenge", challenge(consent.verifier)), ("code_challenge_method", "S256")])
+    own = parse_qsl(parts.query, keep_blank_values=True)
+    twice = sorted({name for name, _value in own} & {name for name, _value in asked})
+    if twice:
+        raise OptionError(f"{vendor.name}: the query of authorize_url must not have '{twice[0]}': it is added here.")
+    return urlunsplit(parts._replace(query=urlencode([*own, *asked])))
+
+
+def _check_authorize_url(vendor: Vendor, url: str, *, allow_http: bool) -> None:
+    if not vendor.authorize_url:
+        raise OptionError(f"{vendor.name}: no address is known at which the vendor asks for consent. Set authorize_url, or issuer.")
+    parts = urlsplit(url)
+    if parts.scheme not in ("https", "http") or not host(url) or "@" in parts.netloc or parts.fragment or not _one_word(url):
+        raise OptionError(f"{vendor.name}: authorize_url is not a usable http(s) address. Check base_url and authorize_url.")
+    if parts.scheme == "http" and not allow_http and not is_loopback(parts.hostname or ""):
+        raise OptionError(f"{vendor.name}: at {host(url)} you would log in over plain http. Use https, or set allow_http if you must.")
+
+
+def _one_word(url: str) -> bool:
+    return url.isprintable() and not any(c.isspace() for c in url)
+
+
+def check_redirect_uri(vendor: Vendor, redirect_uri: str) -> None:
+    """Refuse a redirect address that no vendor may take (RFC 6749 3.1.2), or that would carry the code over the network readable.
+
+    :raises OptionError: with what to do.
+    """
+    parts = urlsplit(redirect_uri)
+    if not parts.scheme or parts.fragment or not _one_word(redirect_uri):
+        raise OptionError(f"{vendor.name}: redirect_uri has to be a whole address without a fragment, such as http://127.0.0.1:8400/callback.")
+    if parts.scheme == "http" and not is_loopback(parts.hostname or ""):
+        raise OptionError(f"{vendor.name}: redirect_uri would carry the code over plain http. Use https, or an address of this machine.")
+
+
+def listening_address(redirect_uri: str) -> tuple[str, int, str] | None:
+    """Host, port (0: any) and path to listen at for *redirect_uri*; None where it leads elsewhere (RFC 8252 7.3)."""
+    parts = urlsplit(redirect_uri)
+    name = parts.hostname or ""
+    if parts.scheme != "http" or not is_loopback(name):
+        return None
+    try:
+        port = parts.port or 0
+    except ValueError:
+        return None
+    # RFC 8252 8.3: "localhost" is whatever the name service says, and never listened at beyond loopback.
+    return ("127.0.0.1" if name == "localhost" else name), port, parts.path or "/"
+
+
+def is_answer(redirected: str) -> bool:
+    """Whether this can be what the browser was sent back with, whatever it says."""
+    return bool({"code", "error"} & {name for name, _value in _pairs(redirected)})
+
+
+def state_of(redirected: str) -> str:
+    """The ``state`` in what the browser was sent back with; empty where there is none."""
+    return dict(_pairs(redirected)).get("state", "")
+
+
+def read_redirect(redirected: str, consent: Consent, vendor: Vendor) -> str:
+    """The authorization code in the address (or its query alone) that the browser was sent back to.
+
+    :raises VendorError: another state, a denied consent, or no answer at all.
+    """
+    name = vendor.name
+    pairs = _pairs(redirected)
+    found = dict(pairs)
+    if not is_answer(redirected):
+        raise VendorError(
+            f"{name}: this is not where the vendor sent the browser: it has neither a code nor an error. It begins with {_plain(consent.redirect_uri)}."
+        )
+    if len(found) != len(pairs):
+        raise VendorError(f"{name}: the answer names a parameter twice, which no vendor may do. Start again.")
+    if not hmac.compare_digest(found.get("state", "").encode(), consent.state.encode()):
+        raise VendorError(f"{name}: the answer has another state than was asked with, so it belongs to another request or is forged. Start again.")
+    if vendor.issuer and found.get("iss", vendor.issuer).rstrip("/") != vendor.issuer.rstrip("/"):
+        raise VendorError(f"{name}: the answer is from another issuer (RFC 9207). Start again, and check issuer and authorize_url.")
+    if found.get("error"):
+        raise _denied(name, found, (consent.state, consent.verifier))
+    code = found.get("code", "")
+    if not code or not code.isprintable():
+        raise VendorError(f"{name}: the vendor sent the browser back without a code. Start again.")
+    return code
+
+
+def _denied(name: str, found: t.Mapping[str, str], unspoken: tuple[str, ...]) -> VendorError:
+    error = scrub(found["error"], unspoken, limit=60)
+    said = scrub(found.get("error_description", ""), unspoken)
+    tail = f" The vendor says: {said}" if said else ""
+    if error == "access_denied":
+        return VendorError(f"{name}: the consent was denied in the browser (access_denied).{tail}", "refused", code=error)
+    return VendorError(
+        f"{name}: the vendor did not ask for consent: {error}. Check client_id and redirect_uri at the vendor, and scope.{tail}",
+        "refused",
+        code=error,
+    )
+
+
+def _pairs(redirected: str) -> list[tuple[str, str]]:
+    text = redirected.strip().strip("<>\"'")
+    try:
+        query = urlsplit(text).query if "?" in text or "://" in text else text
+        return parse_qsl(query, keep_blank_values=True, max_num_fields=50)
+    except ValueError:
+        return []
+
+
+def _plain(url: str) -> str:
+    return scrub(url.partition("?")[0], ())

@@ -1,0 +1,89 @@
+# Copyright (c) 2026, TrackOps founders
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Private to trackops.api_tokens: not for use from outside, and may change in any release.
+
+"""Put a refresh token where the next caller reads it: into the vendor's secret, with check-and-set."""
+
+from __future__ import annotations
+
+import functools
+import typing as t
+
+from .._base.errors import VaultError
+from .._base.model import Request, SecretRef
+from .._base.ports import Ports
+from .._vault.client import CasMismatch
+
+if t.TYPE_CHECKING:
+    from .._vault.client import Secret, VaultClient
+    from .vault_login import VaultSession
+
+__all__ = ("refresh_token_key", "store_refresh_token", "write_refresh_token")
+
+_SPENT = ("code", "code_verifier")  # what the token was bought with is good for nothing afterwards
+_ATTEMPTS = 5
+
+
+def store_refresh_token(request: Request, refresh_token: str, secret: Secret, *, session: VaultSession, ports: Ports) -> str | None:
+    """Write the *refresh_token* that replaces the one in *secret*, whose other fields stay.
+
+    The vendor has already replaced the old one, so a failure here is told and the new one is kept in the cache entry: the token
+    itself is good. docs/security.md tells what becomes of a process that is killed in between.
+
+    :returns: the new version of the secret, where one was written.
+    """
+    ref = request.secret
+    key = refresh_token_key(request)
+    if secret.data.get(key) == refresh_token:
+        return None
+    if secret.version is None or ref.version is not None:
+        reason = "KV v1 has no check-and-set" if secret.version is None else "secret_version pins an older one"
+        ports.warn(f"{request.vendor.name}: the vendor gave a new refresh token, kept in the cache only: {reason}.")
+        return None
+    try:
+        # Where it is another one by now, somebody gave consent again meanwhile, and theirs is newer.
+        return write_refresh_token(request, refresh_token, secret, session=session, only_if=secret.data.get(key))
+    except VaultError as exc:
+        ports.warn(
+            f"{request.vendor.name}: the vendor's new refresh token could not be stored at {request.where}, so it is kept in the "
+            f"cache of this machine only. Allow 'update' there. {exc.message}"
+        )
+        return None
+
+
+def refresh_token_key(request: Request) -> str:
+    """The key of the secret that holds the refresh token."""
+    return request.secret.fields.get("refresh_token", "refresh_token")
+
+
+_ANY = object()
+
+
+def write_refresh_token(request: Request, refresh_token: str, secret: Secret, *, session: VaultSession, only_if: t.Any = _ANY) -> str | None:
+    """Write *refresh_token* into the secret. Where another field was changed since *secret* was read, that change stays.
+
+    :arg only_if: the refresh token that has to be there still; without it, whatever is there is replaced.
+    :returns: the new version; None where another refresh token is there than *only_if*.
+    :raises VaultError: Vault refuses, or others keep writing the same secret.
+    """
+    ref, key = request.secret, refresh_token_key(request)
+    spent = {ref.fields.get(name, name) for name in _SPENT}
+    for _attempt in range(_ATTEMPTS):
+        version = secret.version
+        if version is None:
+            raise VaultError(f"{request.vendor.name}: KV v1 at {ref.mount} has no check-and-set.", kind="unavailable")
+        data = {**{name: value for name, value in secret.data.items() if name not in spent}, key: refresh_token}
+        write = functools.partial(_write, ref=ref, data=data, cas=version)
+        try:
+            return str(session.call(write))
+        except CasMismatch:
+            secret = session.secret()
+            if only_if is not _ANY and secret.data.get(key) != only_if:
+                return None
+    raise VaultError(f"{request.vendor.name}: others keep writing {request.where}. Try again.", kind="cas")
+
+
+def _write(client: VaultClient, *, ref: SecretRef, data: dict[str, t.Any], cas: int) -> int:
+    return client.kv2_write(ref.mount, ref.path, data, cas=cas)

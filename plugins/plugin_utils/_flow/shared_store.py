@@ -1,0 +1,207 @@
+# Copyright (c) 2026, TrackOps founders
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Private to trackops.api_tokens: not for use from outside, and may change in any release.
+
+"""The cache that controllers share: entries in Vault's KV v2, written with check-and-set, fetched under a short lease.
+
+Vault's policies guard these entries, so the fields are readable for any Vault client with the right to (an agent's template, say).
+They are documented in docs/cache.md and stay as they are:
+
+``access_token, token_type, authorization, expires_at, issued_at, scope, extra, vendor, path`` and, for the collection itself,
+``schema, refresh_token, secret_version, failure, lease_holder, lease_until, lease_seconds``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import random
+import re
+import typing as t
+import uuid
+from dataclasses import dataclass, field, replace
+
+from .._base.errors import VaultError
+from .._base.model import Entry, HttpAnswer, HttpOptions, HttpRequest, Request, Token
+from .._base.output import authorization
+from .._base.ports import Ports
+from .._cache.crypto import canonical
+from .._cache.entry import entry_from_dict, entry_to_dict, token_facts
+from .._vault.client import CasMismatch
+from .vault_login import VaultSession
+
+__all__ = ("Lease", "LeaseLost", "SharedCache", "shared_path")
+
+_FIRST_NAP, _LONGEST_NAP = 0.05, 0.5
+_LEASE_SLACK = 5.0
+_OWN_SCHEMA = 1
+
+
+def shared_path(request: Request) -> str:
+    """Where the entry of *request* is, below the mount: ``<cache_vault_path>/<vendor>/<secret's path>/<16 hex digits>``.
+
+    The digits tell apart what is asked for, not who asks: controllers with logins of their own find the same entry.
+    """
+    facts = token_facts(request)
+    facts["login"] = request.vault.address()["namespace"]
+    digits = hashlib.sha256(canonical(facts)).hexdigest()[:16]
+    readable = re.sub(r"[^A-Za-z0-9._/-]", "_", request.secret.path).strip("/")
+    return f"{request.cache.vault_path.strip('/')}/{request.vendor.name}/{readable}/{digits}"
+
+
+class LeaseLost(VaultError):
+    """Somebody else has taken the lease over: what they fetch is to be waited for."""
+
+
+@dataclass
+class Lease:
+    """The right to ask the vendor, until :attr:`until`; ``entry`` is what was there before."""
+
+    version: int
+    entry: Entry
+    until: float
+    data: dict[str, t.Any] = field(repr=False)
+
+
+class SharedCache:
+    def __init__(self, request: Request, session: VaultSession, ports: Ports) -> None:
+        self._request = request
+        self._session = session
+        self._ports = ports
+        self._mount = request.cache.vault_mount
+        self._path = shared_path(request)
+        # Short, so that nobody waits long for a holder that was killed, and made longer before each request to the vendor. But
+        # where the credentials can be used only once, a second request must never begin before the first is over.
+        http, single_use = request.http, request.vendor.grant_type in ("authorization_code", "refresh_token")
+        self._one_request = http.deadline if single_use else min(http.deadline, 2 * http.timeout)
+
+    def claim(self, look: t.Callable[[Entry], Token | None], *, wait: bool = True) -> Token | Lease | None:
+        """What *look* finds in the entry, as soon as it finds something; else the lease, when nobody holds it.
+
+        :arg wait: without it None comes back while somebody holds the lease.
+        :raises VaultError: the shared entries cannot be read or written.
+        """
+        nap, seen, patience = _FIRST_NAP, -1, 0.0
+        while True:
+            data, version = self._read()
+            if version != seen:  # a lease is waited for no longer than our own would last: the holder's clock may be wrong
+                seen, patience = version, self._ports.monotonic() + self._lease_seconds(data)
+            entry = entry_from_dict(_nested(data))
+            found = look(entry)
+            if found is not None:
+                return found
+            now = self._ports.clock()
+            if _lease_until(data) <= now or self._ports.monotonic() >= patience:
+                # The refresh token leaves the shared entry before it is used: a holder that is killed has spent it.
+                held = {"schema": _OWN_SCHEMA, **_without_refresh(data), "lease_holder": uuid.uuid4().hex}
+                lease = Lease(version, entry, now, held)
+                if self._extend(lease, self._one_request):
+                    return lease
+                continue
+            if not wait:
+                return None
+            self._ports.sleep(nap * random.uniform(0.7, 1.0))  # noqa: S311 - no secret
+            nap = min(nap * 1.5, _LONGEST_NAP)
+
+    def guarded(self, lease: Lease) -> Ports:
+        """Ports to ask the vendor with, that keep *lease* for as long as that takes, retries and pauses included.
+
+        They raise :class:`LeaseLost` where somebody else took it over, to whom this process looked dead.
+        """
+        ports = self._ports
+
+        def exchange(request: HttpRequest, options: HttpOptions, seconds: float, name: str) -> HttpAnswer:
+            self._keep(lease, self._one_request)
+            return ports.exchange(request, options, seconds, name)
+
+        def sleep(seconds: float) -> None:
+            self._keep(lease, seconds + self._one_request)
+            ports.sleep(seconds)
+
+        return replace(ports, exchange=exchange, sleep=sleep)
+
+    def settle(self, lease: Lease, entry: Entry) -> None:
+        """Write *entry* and give the lease back; whoever took the lease over meanwhile keeps what it has written."""
+        self._write(_flat(self._request, entry), lease.version)
+
+    def _keep(self, lease: Lease, seconds: float) -> None:
+        if lease.until - self._ports.clock() >= seconds:
+            return
+        try:
+            kept = self._extend(lease, seconds)
+        except VaultError:
+            return  # Vault is away: nobody can take the lease over either
+        if not kept:
+            raise LeaseLost(f"Another controller asks for the token of {self._request.where}.", "cas")
+
+    def _extend(self, lease: Lease, seconds: float) -> bool:
+        """Hold *lease* from now on for so many seconds and a few more; False where somebody else has written the entry."""
+        length = seconds + _LEASE_SLACK
+        until = self._ports.clock() + length
+        written = self._write({**lease.data, "lease_until": until, "lease_seconds": length}, lease.version)
+        if written is None:
+            return False
+        lease.version, lease.until = written, until
+        return True
+
+    def _lease_seconds(self, data: t.Mapping[str, t.Any]) -> float:
+        """How long the lease in *data* is waited for at most."""
+        longest, told = self._request.http.deadline + self._one_request + _LEASE_SLACK, data.get("lease_seconds")
+        return min(longest, told) if isinstance(told, (int, float)) else longest
+
+    def _read(self) -> tuple[dict[str, t.Any], int]:
+        found = self._session.call(lambda client: client.kv2_read(self._mount, self._path))
+        return found if found is not None else ({}, 0)
+
+    def _write(self, data: dict[str, t.Any], version: int) -> int | None:
+        try:
+            return self._session.call(lambda client: client.kv2_write(self._mount, self._path, data, cas=version))
+        except CasMismatch:
+            return None
+
+
+def _lease_until(data: t.Mapping[str, t.Any]) -> float:
+    until = data.get("lease_until")
+    return float(until) if isinstance(until, (int, float)) else 0.0
+
+
+def _without_refresh(data: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
+    return {name: value for name, value in data.items() if name != "refresh_token"}
+
+
+_TOKEN_FIELDS = (
+    "access_token",
+    "token_type",
+    "expires_at",
+    "issued_at",
+    "scope",
+    "extra",
+    "refresh_token",
+    "secret_version",
+)
+
+
+def _flat(request: Request, entry: Entry) -> dict[str, t.Any]:
+    shape = entry_to_dict(entry)
+    fields = shape["token"] or {}
+    if entry.token is not None:
+        fields["authorization"] = authorization(entry.token, request.vendor.authorization_scheme)
+    return {
+        "schema": _OWN_SCHEMA,
+        "vendor": request.vendor.name,
+        "path": request.where,
+        **fields,
+        "failure": shape["failure"],
+        "lease_holder": "",
+        "lease_until": 0,
+        "lease_seconds": 0,
+    }
+
+
+def _nested(data: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
+    """*data* in the shape of the file cache's entries; an entry of another schema is none."""
+    if data.get("schema") != _OWN_SCHEMA:
+        return {}
+    token = {name: data[name] for name in _TOKEN_FIELDS if name in data}
+    return {"token": token if "access_token" in token else None, "failure": data.get("failure")}

@@ -1,0 +1,241 @@
+# Copyright (c) 2026, TrackOps founders
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Private to trackops.api_tokens: not for use from outside, and may change in any release.
+
+"""Which files a task of C(token_file) wants on a host, as data. Pure: arguments in, files out."""
+
+from __future__ import annotations
+
+import base64
+import posixpath
+import re
+import typing as t
+from dataclasses import dataclass
+
+from .._base.errors import OptionError
+from .._base.text import one_line
+
+__all__ = ("DIRECTORY", "FILE_OPTIONS", "HostFile", "contents_argument", "default_dest", "files_argument", "parse_mode", "plan", "split_items")
+
+Arguments = t.Mapping[str, t.Any]
+
+# The collection's own. It is made where it is missing, so that the shortest task works on a new host; any other has to be asked for.
+DIRECTORY = "/etc/api-tokens"
+
+# The options of a file; all others of a task or an item say which token it gets.
+FILE_OPTIONS: t.Mapping[str, t.Mapping[str, t.Any]] = {
+    "dest": {"type": "str"},
+    "directory": {"type": "str", "default": DIRECTORY},
+    "format": {"type": "str", "choices": ["raw", "header", "env", "json", "template"], "default": "raw"},
+    "template": {"type": "str"},
+    "env_name": {"type": "str"},
+    "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+    "owner": {"type": "str"},
+    "group": {"type": "str"},
+    "mode": {"type": "raw", "default": "0600"},
+    "allow_readable": {"type": "bool", "default": False},
+    "create_directory": {"type": "bool"},
+    "directory_mode": {"type": "raw", "default": "0755"},
+    "backup": {"type": "bool", "default": False},
+    "seuser": {"type": "str"},
+    "serole": {"type": "str"},
+    "setype": {"type": "str"},
+    "selevel": {"type": "str"},
+}
+# These say which one it is: of no use to several.
+_OF_ONE = ("dest", "path")
+_SENT = ("dest", "state", "owner", "group", "mode", "create_directory", "directory_mode", "backup")
+_CONTEXT = ("seuser", "serole", "setype", "selevel")
+
+_OTHERS = 0o007
+_CLAUSE = re.compile(r"(?P<who>[ugo]+|a)=(?P<what>[rwx]*)\Z")
+_SHIFT = {"u": 6, "g": 3, "o": 0}
+_BIT = {"r": 4, "w": 2, "x": 1}
+
+
+@dataclass(frozen=True)
+class HostFile:
+    """One file on the host. ``mode`` and ``directory_mode`` are octal numbers as text."""
+
+    dest: str
+    state: str
+    format: str
+    template: str | None
+    env_name: str | None
+    owner: str | None
+    group: str | None
+    mode: str
+    create_directory: bool
+    directory_mode: str
+    backup: bool
+    vendor: str | None
+    path: str | None
+    context: t.Mapping[str, str | None]  # of SELinux
+
+    @property
+    def wants_token(self) -> bool:
+        return self.state == "present"
+
+
+def split_items(args: Arguments) -> list[tuple[dict[str, t.Any], dict[str, t.Any]]]:
+    """*args* of a task as pairs, one a file: its file options, its token options.
+
+    What the task says beside C(tokens) holds for each of its items that does not say otherwise.
+    """
+    common = {key: value for key, value in args.items() if key != "tokens"}
+    items = args.get("tokens")
+    if items is None:
+        return [_split(common)]
+    alone = [key for key in _OF_ONE if key in common]
+    if alone:
+        raise OptionError(f"{alone[0]}: is given beside tokens; give it in the items of tokens")
+    if not isinstance(items, t.Sequence) or isinstance(items, str) or not all(isinstance(item, t.Mapping) for item in items):
+        raise OptionError("tokens: must be a list of dictionaries")
+    return [_split({**common, **item}) for item in items]
+
+
+def _split(options: Arguments) -> tuple[dict[str, t.Any], dict[str, t.Any]]:
+    mine = {key: value for key, value in options.items() if key in FILE_OPTIONS}
+    return mine, {key: value for key, value in options.items() if key not in FILE_OPTIONS}
+
+
+def plan(items: t.Iterable[tuple[Arguments, Arguments]]) -> list[HostFile]:
+    """The files that *items* ask for.
+
+    :arg items: pairs as :func:`split_items` makes them, the file options checked and filled with their defaults.
+    :raises OptionError: what an item asks for does not fit together, or two ask for the same file.
+    """
+    files = [_host_file(options, token_options) for options, token_options in items]
+    seen: set[str] = set()
+    for file in files:
+        if file.dest in seen:
+            raise OptionError(f"{file.dest}: is the dest of two tokens; each needs a file of its own")
+        seen.add(file.dest)
+    return files
+
+
+def _host_file(options: Arguments, token_options: Arguments) -> HostFile:
+    dest = _dest(options, token_options)
+    if options["state"] == "present":
+        if (options["format"] == "template") != bool(options["template"]):
+            raise OptionError(f"{dest}: format template and the option template belong together; give both or neither")
+        if not token_options.get("vendor"):
+            raise OptionError(f"{dest}: vendor is missing")
+    return HostFile(
+        dest=dest,
+        state=options["state"],
+        format=options["format"],
+        template=options["template"],
+        env_name=options["env_name"],
+        owner=options["owner"],
+        group=options["group"],
+        mode=_mode(options, dest),
+        create_directory=_create_directory(options["create_directory"], dest),
+        directory_mode=_directory_mode(options["directory_mode"], dest),
+        backup=options["backup"],
+        vendor=token_options.get("vendor"),
+        path=token_options.get("path"),
+        context={key: options[key] for key in _CONTEXT},
+    )
+
+
+def _dest(options: Arguments, token_options: Arguments) -> str:
+    dest = options["dest"] or default_dest(options["directory"], token_options.get("vendor"), token_options.get("path"))
+    if not posixpath.isabs(dest):
+        raise OptionError(f"{dest}: dest must be an absolute path")
+    if dest.endswith("/"):
+        raise OptionError(f"{dest}: dest must be the path of a file, not of a directory")
+    if any(ord(character) < 32 for character in dest):
+        raise OptionError(f"{one_line(dest)}: dest holds control characters")
+    path = posixpath.normpath("/" + dest.lstrip("/"))  # POSIX leaves open what a second slash at the beginning means
+    if path == "/":
+        raise OptionError(f"{dest}: dest must be the path of a file, not of a directory")
+    return path
+
+
+def _create_directory(asked: bool | None, dest: str) -> bool:
+    return posixpath.dirname(dest) == DIRECTORY if asked is None else asked
+
+
+def default_dest(directory: str | None, vendor: str | None, path: str | None) -> str:
+    """C(<directory>/<vendor>), and where the Vault path is not just the vendor's name, C(<directory>/<vendor>-<path>)."""
+    if not vendor:
+        raise OptionError("dest is missing; give it, or a vendor")
+    slug = re.sub(r"[^A-Za-z0-9_.]+", "-", str(path or "")).strip("-.")
+    name = vendor if not slug or slug == vendor else f"{vendor}-{slug}"
+    return posixpath.join(directory or DIRECTORY, name)
+
+
+def _mode(options: Arguments, dest: str) -> str:
+    mode = parse_mode(options["mode"], of=f"{dest}: mode")
+    if int(mode, 8) & _OTHERS and not options["allow_readable"]:
+        raise OptionError(f"{dest}: mode {mode} lets every user of the host at the token; use a group, or set allow_readable")
+    return mode
+
+
+def _directory_mode(mode: t.Any, dest: str) -> str:
+    parsed = parse_mode(mode, of=f"{dest}: directory_mode")
+    if int(parsed, 8) & 0o002:
+        raise OptionError(f"{dest}: directory_mode {parsed} lets every user replace files in the directory")
+    return parsed
+
+
+def parse_mode(mode: t.Any, *, of: str) -> str:
+    """*mode* as four octal digits. Takes ``'0640'``, what YAML makes of an unquoted ``0640``, and ``u=rw,g=r``."""
+    number = _mode_number(mode)
+    # 600 without quotes and zero is 01130 to YAML: strange enough to be told from a mode that someone wants.
+    if number is None or number & ~0o777 or not number & 0o400:
+        raise OptionError(f"{of}: {mode!r} is not a mode; give it as '0600' (in quotes) or as u=rw,g=r")
+    return f"{number:04o}"
+
+
+def _mode_number(mode: t.Any) -> int | None:
+    if isinstance(mode, bool):
+        return None
+    if isinstance(mode, int):
+        return mode if not _looks_mistaken(mode) else None
+    text = str(mode).strip()
+    if re.fullmatch(r"(0o)?[0-7]{3,5}", text):
+        return int(text.replace("o", ""), 8)
+    return _symbolic(text)
+
+
+def _looks_mistaken(mode: int) -> bool:
+    """Whether a number can only have been meant as another: 440 without quotes is 0670 to YAML, and 400 is 0620."""
+    group = mode >> _SHIFT["g"]
+    return bool(mode & 0o010 or group & 0o6 == _BIT["w"])
+
+
+def _symbolic(text: str) -> int | None:
+    number = 0
+    for clause in text.split(","):
+        match = _CLAUSE.match(clause)
+        if match is None:
+            return None
+        bits = sum(_BIT[what] for what in set(match["what"]))
+        for who in match["who"].replace("a", "ugo"):
+            number = number & ~(0o7 << _SHIFT[who]) | bits << _SHIFT[who]
+    return number
+
+
+def files_argument(file: HostFile, *, path: str | None = None, fingerprint: str | None = None, expires_at: float | None = None) -> dict[str, t.Any]:
+    """*file* as an item of O(files) of the module that writes it, with what is known of its token."""
+    about = {"vendor": file.vendor, "path": path or file.path, "fingerprint": fingerprint}
+    options = {key: getattr(file, key) for key in _SENT}
+    return {**options, **file.context, **about, "expires_at": None if expires_at is None else int(expires_at)}
+
+
+def contents_argument(text: str) -> str:
+    """*text* as a value of O(contents) of the module that writes it.
+
+    In base64, because Ansible hides values by looking for them in what it prints, where a line end would be an escape and the
+    value be missed; with a prefix, so that no short content is found in the middle of something else.
+
+    :raises OptionError: it cannot be encoded.
+    """
+    try:
+        return "base64:" + base64.b64encode(text.encode("utf-8")).decode("ascii")
+    except UnicodeError:
+        raise OptionError("what is to be written holds characters that no text can hold") from None

@@ -1,0 +1,363 @@
+# Copyright (c) 2026, TrackOps founders
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Private to trackops.api_tokens: not for use from outside, and may change in any release.
+
+"""Where Vault is and who logs in: the options as ansible resolved them, plus what is read late.
+
+Pure and cheap, as it runs for each cache hit: no hvac, no network. One file is read at most (a token file, a service account's
+token, a private key), and only for the login method that needs it.
+
+Precedence: what ansible found (direct, variables, environment, ini, default), then the late environment, then the token file.
+An empty string counts as unset everywhere. Names: VAULT_OPTIONS in the documentation, shared with ``community.hashi_vault``.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+import posixpath
+import typing as t
+from dataclasses import dataclass, field, fields
+from urllib.parse import unquote, urlsplit, urlunsplit
+
+from .._base.errors import OptionError
+from .auth import METHODS
+
+__all__ = ("ALIASES", "ENVIRONMENT", "KUBERNETES_TOKEN_FILE", "LATE_ENVIRONMENT", "VaultOptions")
+
+KUBERNETES_TOKEN_FILE = "/var/run/secrets/kubernetes.io/serviceaccount/token"
+DEFAULT_TIMEOUT = 30.0
+
+ALIASES: t.Mapping[str, tuple[str, ...]] = {
+    "ca_cert": ("cacert",),
+    "aws_profile": ("boto_profile",),
+    "aws_access_key": ("aws_access_key_id",),
+    "aws_secret_key": ("aws_secret_access_key",),
+}
+
+# The variable a message names for an option, where the rule ANSIBLE_HASHI_VAULT_<OPTION> does not hold.
+ENVIRONMENT: t.Mapping[str, str] = {
+    "url": "ANSIBLE_HASHI_VAULT_ADDR",
+    "aws_profile": "AWS_PROFILE",
+    "aws_access_key": "AWS_ACCESS_KEY_ID",
+    "aws_secret_key": "AWS_SECRET_ACCESS_KEY",
+    "aws_security_token": "AWS_SESSION_TOKEN",
+    "region": "AWS_REGION",
+}
+
+LATE_ENVIRONMENT: t.Mapping[str, str] = {
+    "url": "VAULT_ADDR",
+    "ca_cert": "VAULT_CACERT",
+    "namespace": "VAULT_NAMESPACE",
+    "token": "VAULT_TOKEN",
+}
+_LATE_FOR_APPROLE: t.Mapping[str, str] = {
+    "role_id": "VAULT_APPROLE_ROLE_ID",
+    "secret_id": "VAULT_APPROLE_SECRET_ID",
+    "mount_point": "VAULT_APPROLE_PATH",
+}
+
+_TRUE = frozenset(("1", "t", "true", "y", "yes", "on"))
+_FALSE = frozenset(("0", "f", "false", "n", "no", "off"))
+
+
+@dataclass(frozen=True)
+class VaultOptions:
+    """How to reach Vault and how to log in; complete and valid once made by :meth:`from_mapping`."""
+
+    url: str
+    auth_method: str = "token"
+    namespace: str | None = None
+    mount_point: str | None = None
+    proxies: t.Mapping[str, str] | None = field(default=None, repr=False)
+    ca_cert: str | None = None
+    validate_certs: bool = True
+    timeout: float = DEFAULT_TIMEOUT
+    retries: int | t.Mapping[str, t.Any] | None = None
+    retry_action: str = "warn"
+    wrap_ttl: str | None = None
+    token: str | None = field(default=None, repr=False)
+    token_validate: bool = False
+    username: str | None = None
+    password: str | None = field(default=None, repr=False)
+    role_id: str | None = field(default=None, repr=False)
+    secret_id: str | None = field(default=None, repr=False)
+    jwt: str | None = field(default=None, repr=False)
+    aws_profile: str | None = None
+    aws_access_key: str | None = field(default=None, repr=False)
+    aws_secret_key: str | None = field(default=None, repr=False)
+    aws_security_token: str | None = field(default=None, repr=False)
+    region: str | None = None
+    aws_iam_server_id: str | None = None
+    azure_tenant_id: str | None = None
+    azure_client_id: str | None = None
+    azure_client_secret: str | None = field(default=None, repr=False)
+    azure_resource: str = "https://management.azure.com/"
+    cert_auth_public_key: str | None = None
+    cert_auth_private_key: str | None = None
+    cert_auth_key_text: str = field(default="", repr=False)
+
+    @classmethod
+    def from_mapping(
+        cls,
+        values: t.Mapping[str, t.Any],
+        *,
+        environ: t.Mapping[str, str],
+        home: str | None,
+        read_file: t.Callable[[str], str],
+    ) -> VaultOptions:
+        """The options out of *values* (option name -> value, others are ignored), completed by *environ* and *home*.
+
+        :arg read_file: text of the file at a path; raises OSError.
+        :raises OptionError: naming the option and its environment variable.
+        """
+        given = _given(values)
+        given.setdefault("auth_method", "token")
+        method = str(given["auth_method"])
+        if method not in METHODS:
+            raise OptionError(f"auth_method={method!r} is not known. Use one of: {', '.join(METHODS)}.")
+        for name, variable in LATE_ENVIRONMENT.items():
+            _late(given, name, environ.get(variable))
+        if method == "approle":
+            for name, variable in _LATE_FOR_APPROLE.items():
+                _late(given, name, environ.get(variable))
+        if "validate_certs" not in given and environ.get("VAULT_SKIP_VERIFY", "").lower() in _TRUE:
+            given["validate_certs"] = False
+        home = environ.get("HOME") or home
+        if method == "token" and "token" not in given:
+            _late(given, "token", _token_file(given, home=home, read_file=read_file))
+        if method == "kubernetes" and "jwt" not in given:
+            _late(given, "jwt", _file(KUBERNETES_TOKEN_FILE, read_file=read_file))
+        if "url" not in given:
+            raise OptionError("no address of Vault is known. Set url (ANSIBLE_HASHI_VAULT_ADDR, or VAULT_ADDR).")
+        if method == "cert" and "cert_auth_private_key" in given:
+            given["cert_auth_key_text"] = _private_key(given, home=home, read_file=read_file)
+        options = cls(**{name: _converter(name)(name, value) for name, value in given.items() if name in _FIELDS})
+        METHODS[method].validate(options)
+        return options
+
+    @property
+    def user_gave_token(self) -> bool:
+        """Whether the Vault token is the user's own: it is never cached, renewed or revoked by us."""
+        return self.auth_method == "token"
+
+    @property
+    def shown_url(self) -> str:
+        """The address without user name and password, for messages."""
+        parts = urlsplit(self.url)
+        return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
+
+    def address(self) -> dict[str, str]:
+        """Which Vault: its address and namespace, in one spelling each."""
+        return {"url": self.url, "namespace": (self.namespace or "").strip("/")}
+
+    def identity_public(self) -> dict[str, str]:
+        """Who logs in, as far as that is no secret; a different identity always differs here or in its secret."""
+        names = (
+            "auth_method",
+            "mount_point",
+            "username",
+            "role_id",
+            "aws_profile",
+            "region",
+            "aws_iam_server_id",
+            "azure_tenant_id",
+            "azure_client_id",
+            "azure_resource",
+            "cert_auth_public_key",
+        )
+        used = {"auth_method", "mount_point", *METHODS[self.auth_method].identity}
+        if self._role_id_is_the_secret:
+            used.discard("role_id")
+        return {name: str(getattr(self, name)) for name in names if name in used and getattr(self, name)}
+
+    def identity_secret(self) -> bytes:
+        """The login secret in use; empty where there is none here (an agent adds the token, a cloud's own identity)."""
+        parts = [str(getattr(self, name) or "") for name in METHODS[self.auth_method].secrets]
+        return json.dumps(parts).encode() if any(parts) else b""
+
+    def secrets(self) -> tuple[str, ...]:
+        """Every secret value in here, to be kept out of messages."""
+        found = [self.token, self.password, self.secret_id, self.jwt, self.aws_secret_key, self.aws_security_token]
+        found += [self.azure_client_secret, self.cert_auth_key_text, _password_of(self.url)]
+        found += [_password_of(proxy) for proxy in (self.proxies or {}).values()]
+        if self._role_id_is_the_secret:
+            found.append(self.role_id)
+        return tuple(dict.fromkeys(value for value in found if value))
+
+    @property
+    def _role_id_is_the_secret(self) -> bool:
+        return self.auth_method == "approle" and not self.secret_id
+
+
+_FIELDS = frozenset(entry.name for entry in fields(VaultOptions))
+
+
+def _given(values: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
+    given = {}
+    for name in (*_FIELDS, "token_path", "token_file"):
+        for spelling in (name, *ALIASES.get(name, ())):
+            value = values.get(spelling)
+            if value is not None and value != "" and name not in given:
+                given[name] = value
+    given.pop("cert_auth_key_text", None)
+    return given
+
+
+def _late(given: dict[str, t.Any], name: str, value: str | None) -> None:
+    if value and name not in given:
+        given[name] = value
+
+
+def _token_file(given: t.Mapping[str, t.Any], *, home: str | None, read_file: t.Callable[[str], str]) -> str | None:
+    folder = _expand(str(given.get("token_path") or home or ""), home=home)
+    return _file(posixpath.join(folder, str(given.get("token_file") or ".vault-token")), read_file=read_file)
+
+
+def _file(path: str, *, read_file: t.Callable[[str], str]) -> str | None:
+    try:
+        return read_file(path).strip()
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as exc:
+        raise OptionError(f"cannot read {path}: {_why(exc)}.") from None
+
+
+def _private_key(given: dict[str, t.Any], *, home: str | None, read_file: t.Callable[[str], str]) -> str:
+    given["cert_auth_private_key"] = path = _expand(str(given["cert_auth_private_key"]), home=home)
+    text = _file(path, read_file=read_file)
+    if not text:
+        raise OptionError(f"cannot read the private key {path} (cert_auth_private_key): no such file, or it is empty.")
+    if "ENCRYPTED" in text:
+        # OpenSSL would ask for its passphrase on the terminal, in the middle of a play.
+        raise OptionError(f"the private key {path} (cert_auth_private_key) has a passphrase. Use a key without one.")
+    return text
+
+
+def _expand(path: str, *, home: str | None) -> str:
+    return posixpath.join(home, path[2:]) if home and path.startswith("~/") else path
+
+
+def _why(exc: Exception) -> str:
+    return (exc.strerror or "failed").lower() if isinstance(exc, OSError) else "it is not text"
+
+
+def _password_of(url: str) -> str | None:
+    try:
+        return unquote(urlsplit(url).password or "") or None
+    except ValueError:
+        return None
+
+
+def _text(_name: str, value: t.Any) -> str:
+    return str(value)
+
+
+def _stripped(_name: str, value: t.Any) -> str:
+    # A line end that came along from a file or a shell would make an invalid header.
+    return str(value).strip()
+
+
+def _url(name: str, value: t.Any) -> str:
+    url = str(value).strip().rstrip("/")
+    try:
+        parts = urlsplit(url)
+        valid = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        valid = False
+    if not valid:
+        raise OptionError(f"{name} must be the address of Vault, such as https://vault.example.com:8200 (VAULT_ADDR).")
+    # "https://vault:8200/v1" is a common slip, and never what is meant.
+    return url.removesuffix("/v1")
+
+
+def _boolean(name: str, value: t.Any) -> bool:
+    word = str(value).strip().lower()
+    if word in _TRUE or word in _FALSE:
+        return word in _TRUE
+    raise OptionError(f"{name} must be true or false.")
+
+
+def _seconds(name: str, value: t.Any) -> float:
+    try:
+        seconds = float(value)
+    except (TypeError, ValueError):
+        seconds = 0.0
+    if not 0 < seconds < 1e6:
+        raise OptionError(f"{name} must be a number of seconds above 0 (ANSIBLE_HASHI_VAULT_TIMEOUT).")
+    return seconds
+
+
+def _method_of_retry(name: str, value: t.Any) -> str:
+    if value not in ("ignore", "warn"):
+        raise OptionError(f"{name} must be ignore or warn (ANSIBLE_HASHI_VAULT_RETRY_ACTION).")
+    return str(value)
+
+
+def _proxies(name: str, value: t.Any) -> dict[str, str]:
+    mapping = _mapping(value)
+    if mapping is None:
+        return {"http": str(value), "https": str(value)}
+    return {str(scheme): str(proxy) for scheme, proxy in mapping.items() if proxy}
+
+
+def _retries(name: str, value: t.Any) -> int | dict[str, t.Any]:
+    mapping = _mapping(value)
+    if mapping is not None:
+        return mapping
+    try:
+        number = int(value)
+    except (TypeError, ValueError):
+        number = -1
+    if number < 0:
+        raise OptionError(f"{name} must be a number of retries from 0, or a dictionary of urllib3's Retry (ANSIBLE_HASHI_VAULT_RETRIES).")
+    return number
+
+
+def _mapping(value: t.Any) -> dict[str, t.Any] | None:
+    """A dictionary given as one, as JSON, as a Python literal or as ``key=value, key=value``; else None."""
+    if isinstance(value, t.Mapping):
+        return {str(key): item for key, item in value.items()}
+    text = str(value).strip()
+    if text.startswith("{"):
+        for parse in (json.loads, ast.literal_eval):
+            try:
+                parsed = parse(text)
+            except (ValueError, SyntaxError):
+                continue
+            if isinstance(parsed, dict):
+                return {str(key): item for key, item in parsed.items()}
+        return None
+    head, equals, _tail = text.partition("=")
+    if not equals or "://" in head:
+        return None
+    pairs = (item.partition("=") for item in text.replace(",", " ").split())
+    return {key: _literal(item) for key, _equals, item in pairs}
+
+
+def _literal(text: str) -> t.Any:
+    try:
+        return ast.literal_eval(text)
+    except (ValueError, SyntaxError):
+        return text
+
+
+_CONVERT: t.Mapping[str, t.Callable[[str, t.Any], t.Any]] = {
+    "url": _url,
+    "proxies": _proxies,
+    "validate_certs": _boolean,
+    "token_validate": _boolean,
+    "timeout": _seconds,
+    "retries": _retries,
+    "retry_action": _method_of_retry,
+    "token": _stripped,
+    "secret_id": _stripped,
+    "role_id": _stripped,
+    "jwt": _stripped,
+}
+
+
+def _converter(name: str) -> t.Callable[[str, t.Any], t.Any]:
+    return _CONVERT.get(name, _text)

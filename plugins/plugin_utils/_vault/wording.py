@@ -1,0 +1,181 @@
+# Copyright (c) 2026, TrackOps founders
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Private to trackops.api_tokens: not for use from outside, and may change in any release.
+
+"""The sentences for what goes wrong on the way to Vault, and for what it says. Pure."""
+
+from __future__ import annotations
+
+import typing as t
+
+from .._base.text import scrub
+
+if t.TYPE_CHECKING:
+    pass
+
+from .transport import _Refusal
+
+_NOT_INITIALISED = " is not initialised. An operator has to initialise and unseal it first."
+# What an answer says about whoever gave it, whatever was asked: the first that applies.
+_STATES: tuple[tuple[t.Callable[[_Refusal], bool], str, str], ...] = (
+    (
+        lambda refusal: refusal.says("client sent an http request to an https server"),
+        "tls",
+        " speaks TLS only: begin url with https:// (VAULT_ADDR).",
+    ),
+    (lambda refusal: refusal.status == 501 or refusal.says("not initialized"), "sealed", _NOT_INITIALISED),
+    (
+        lambda refusal: refusal.status == 429,
+        "unavailable",
+        " refuses more requests{wait}: its rate limit is reached (429). Try again later.",
+    ),
+    (lambda refusal: refusal.status == 407, "unreachable", ": the proxy before it wants a login (407). Check proxies."),
+    (
+        lambda refusal: refusal.status == 412,
+        "unavailable",
+        " is a replica that is not up to date yet (412). Try again, or set retries.",
+    ),
+    (
+        lambda refusal: not refusal.from_vault,
+        "unavailable",
+        ": the answer (status {status}) is not Vault's, but of a proxy or another service. Check url (VAULT_ADDR) and proxies.",
+    ),
+    (
+        lambda refusal: refusal.status in (500, 502, 503, 504),
+        "unavailable",
+        " cannot serve now: status {status}{said}. Try again later, or set retries.",
+    ),
+)
+_LOGIN_ADVICE: t.Mapping[str, tuple[str, ...]] = {
+    "userpass": ("username", "password"),
+    "ldap": ("username", "password"),
+    "approle": ("role_id", "secret_id"),
+    "jwt": ("role_id", "jwt"),
+    "gcp": ("role_id", "jwt"),
+    "kubernetes": ("role_id", "the service account"),
+    "azure": ("role_id", "the Azure identity"),
+    "aws_iam": ("role_id", "the AWS credentials"),
+    "cert": ("cert_auth_public_key", "role_id"),
+}
+
+
+def _unlisted(reason: str) -> str:
+    _head, colon, tail = reason.partition("occurred:")
+    return "; ".join(part.strip() for part in tail.split("* ") if part.strip()) if colon else reason
+
+
+def _path_hint(mount: str, path: str, *, engine: int) -> str:
+    """Advice when *path* repeats what is put before it anyway."""
+    rest = path
+    if rest.startswith(mount + "/"):
+        rest = rest[len(mount) + 1 :]
+    if engine == 2 and rest.startswith("data/"):
+        rest = rest[len("data/") :]
+    return "" if rest == path else f"The path is taken below the mount {mount}: try {rest!r}."
+
+
+def _why_no_answer(exc: Exception, *, timeout: float) -> tuple[str, str]:
+    """Kind of error and the sentence for it: the first kind of cause that is found in *exc*."""
+    causes = _causes(exc)
+    for wanted, kind, sentence in _no_answer_table():
+        for cause in causes:
+            if isinstance(cause, wanted):
+                text = sentence if isinstance(sentence, str) else sentence(cause, causes)
+                return kind, text.replace("{timeout}", f"{timeout:g}")
+    return "unavailable", _broken_off(exc, causes)
+
+
+_Sentence: t.TypeAlias = "str | t.Callable[[BaseException, list[BaseException]], str]"
+
+
+def _no_answer_table() -> tuple[tuple[tuple[type[BaseException], ...], str, _Sentence], ...]:
+    import ssl
+
+    from requests import exceptions as failures
+    from urllib3 import exceptions as inner
+
+    late = "did not answer within {timeout} s. Try again, or raise timeout (ANSIBLE_HASHI_VAULT_TIMEOUT)."
+    far = "cannot be reached: no connection within {timeout} s. Check url (VAULT_ADDR) and the network."
+    endless = "redirects without end. Check url (VAULT_ADDR) and what stands before Vault."
+    proxy = "cannot be reached through the proxy. Check proxies (ANSIBLE_HASHI_VAULT_PROXIES, https_proxy)."
+    letters = "the token or another login value has characters that cannot be sent. Check it for line ends."
+    address = "its address or the proxy's is not a valid URL. Check url (VAULT_ADDR) and proxies."
+    return (
+        ((failures.ProxyError, inner.ProxyError), "unreachable", proxy),
+        ((ssl.SSLCertVerificationError,), "tls", _untrusted),
+        ((failures.SSLError, ssl.SSLError, inner.SSLError), "tls", _tls_trouble),
+        ((failures.ReadTimeout, inner.ReadTimeoutError), "unreachable", late),
+        # In urllib3 1.26 this is a kind of ConnectTimeoutError.
+        ((inner.NewConnectionError, ConnectionError), "unreachable", _socket_trouble),
+        ((failures.ConnectTimeout, inner.ConnectTimeoutError), "unreachable", far),
+        ((failures.InvalidHeader, UnicodeError), "option", letters),
+        ((failures.InvalidURL, failures.MissingSchema, failures.InvalidSchema, failures.InvalidProxyURL), "option", address),
+        ((failures.TooManyRedirects,), "unavailable", endless),
+        ((failures.ConnectionError,), "unreachable", _socket_trouble),
+        ((failures.RequestException, inner.HTTPError), "unavailable", _broken_off),
+        # requests says so for a CA file or a client certificate that it cannot read.
+        ((OSError,), "tls", "cannot be asked: a certificate or key file is missing or unreadable. Check ca_cert and cert_auth_*."),
+    )
+
+
+def _causes(exc: BaseException) -> list[BaseException]:
+    """*exc* and the exceptions inside it: requests and urllib3 keep them in arguments, ``reason`` and the chain."""
+    found: list[BaseException] = []
+    queue: list[t.Any] = [exc]
+    while queue and len(found) < 20:
+        current = queue.pop(0)
+        if not isinstance(current, BaseException) or any(current is known for known in found):
+            continue
+        found.append(current)
+        queue += [*current.args, getattr(current, "reason", None), current.__cause__, current.__context__]
+    return found
+
+
+def _untrusted(cause: t.Any, _causes: list[BaseException]) -> str:
+    reason = scrub(str(cause.verify_message or "verification failed"), ())
+    name_differs = "mismatch" in reason.lower() or "not valid for" in reason.lower()
+    if name_differs:
+        return f"has a certificate for another host name ({reason}). Use that name in url (VAULT_ADDR)."
+    if "expired" in reason.lower() or "not yet valid" in reason.lower():
+        return f"has a certificate that is out of date ({reason}). Have it renewed, or check this machine's clock."
+    return f"has a certificate that is not trusted here ({reason}). Name its CA file in ca_cert (VAULT_CACERT); validate_certs=false would turn the check off."
+
+
+def _tls_trouble(_cause: BaseException, causes: list[BaseException]) -> str:
+    text = " ".join(str(getattr(cause, "reason", None) or "") for cause in causes).upper()
+    if "WRONG_VERSION_NUMBER" in text or "RECORD_LAYER" in text or "HTTP_REQUEST" in text:
+        return "does not speak TLS: begin url with http:// if that is meant (VAULT_ADDR)."
+    if "CERTIFICATE_REQUIRED" in text or "BAD_CERTIFICATE" in text or "HANDSHAKE_FAILURE" in text:
+        return "refused the TLS connection: it wants a client certificate that it trusts. Check cert_auth_public_key."
+    if "KEY_VALUES_MISMATCH" in text:
+        return "cannot be asked: cert_auth_private_key does not belong to cert_auth_public_key."
+    if "NO_CERTIFICATE" in text or "NO_START_LINE" in text or "PEM_LIB" in text:
+        return "cannot be asked: a certificate file has no certificate in it. Check ca_cert (VAULT_CACERT) and cert_auth_public_key."
+    return "failed at TLS. Check url (VAULT_ADDR), ca_cert (VAULT_CACERT) and what stands between here and Vault."
+
+
+def _socket_trouble(_cause: BaseException, causes: list[BaseException]) -> str:
+    return f"cannot be reached: {_socket_reason(causes)}. Check that it runs, and url (VAULT_ADDR)."
+
+
+def _socket_reason(causes: list[BaseException]) -> str:
+    import socket
+
+    reasons: tuple[tuple[type[BaseException], str], ...] = (
+        (socket.gaierror, "its host name does not resolve"),
+        (ConnectionRefusedError, "connection refused"),
+        (ConnectionResetError, "the connection was reset"),
+        (BrokenPipeError, "the connection was reset"),
+    )
+    for cause in causes:
+        for kind, reason in reasons:
+            if isinstance(cause, kind):
+                return reason
+    named = [cause.strerror.lower() for cause in causes if isinstance(cause, OSError) and cause.errno and cause.strerror]
+    return named[0] if named else "the connection broke"
+
+
+def _broken_off(cause: BaseException, _causes: list[BaseException]) -> str:
+    return f"broke off its answer ({type(cause).__name__}). Try again, or set retries."

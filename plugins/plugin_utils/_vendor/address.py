@@ -1,0 +1,68 @@
+# Copyright (c) 2026, TrackOps founders
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Private to trackops.api_tokens: not for use from outside, and may change in any release.
+
+"""The addresses of a vendor: which may be asked, and what of them may be shown. Pure."""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import urlsplit
+
+from .._base.errors import OptionError
+from .._base.model import Vendor
+
+__all__ = (
+    "check_address",
+    "check_endpoint",
+    "host",
+    "is_loopback",
+)
+
+
+def host(url: str) -> str:
+    """``host:port`` of *url*, the part of it that is safe to show; TrackMage's query holds its secret."""
+    try:
+        parts = urlsplit(url)
+        name, port = parts.hostname or "", parts.port
+    except ValueError:
+        return ""
+    return f"{name}:{port}" if port else name
+
+
+def check_endpoint(vendor: Vendor, *, allow_http: bool) -> None:
+    """Refuse a token endpoint that is missing, malformed, or plain http to somewhere else.
+
+    :raises OptionError: with the option to set.
+    """
+    url = vendor.token_endpoint
+    if vendor.issuer and not vendor.token_url:
+        url = vendor.issuer
+    elif not vendor.token_url:
+        raise OptionError(f"{vendor.name}: there is no token endpoint. Set token_url or issuer.")
+    if "://" not in url:
+        raise OptionError(
+            f"{vendor.name}: base_url is needed, for example "
+            f"{'https://<portal>.staffr.us' if vendor.name == 'tracktik' else 'https://api.example.com'}. "
+            f"Set base_url, or the variable trackops_{vendor.name}_base_url."
+        )
+    check_address(vendor, url, allow_http=allow_http)
+
+
+def check_address(vendor: Vendor, url: str, *, allow_http: bool) -> None:
+    """Refuse an address of the vendor that is malformed, or plain http to somewhere else.
+
+    :raises OptionError: with the option to set.
+    """
+    name, scheme = host(url), url.split("://", 1)[0].lower()
+    if scheme not in ("https", "http") or not name or "@" in urlsplit(url).netloc or any(c.isspace() for c in url):
+        raise OptionError(f"{vendor.name}: the token endpoint is not a usable http(s) address. Check base_url and token_url.")
+    if scheme == "http" and not allow_http and not is_loopback(urlsplit(url).hostname or ""):
+        raise OptionError(f"{vendor.name}: {name} would get the credentials over plain http. Use https, or set allow_http if you must.")
+
+
+def is_loopback(name: str) -> bool:
+    """Whether the host *name* (no port) is this machine."""
+    return name in ("localhost", "::1") or re.fullmatch(r"127(\.\d{1,3}){3}", name) is not None

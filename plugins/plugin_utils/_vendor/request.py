@@ -1,0 +1,247 @@
+# Copyright (c) 2026, TrackOps founders
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Private to trackops.api_tokens: not for use from outside, and may change in any release.
+
+"""Build token requests (RFC 6749) for every vendor from its description alone. Pure: no I/O, no clock."""
+
+from __future__ import annotations
+
+import base64
+import json
+import typing as t
+from dataclasses import dataclass
+from urllib.parse import quote_plus, urlencode
+
+from .._base.errors import VaultError
+from .._base.model import HttpRequest, Request, SecretField, Value, Vendor
+
+__all__ = ("JWT_BEARER_ASSERTION", "JWT_BEARER_GRANT", "Assertion", "Grant", "build_request", "credentials", "grants", "needed_fields", "revocation_request")
+
+JWT_BEARER_GRANT = "urn:ietf:params:oauth:grant-type:jwt-bearer"  # RFC 7523 2.1
+JWT_BEARER_ASSERTION = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"  # RFC 7523 2.2
+#: Signs a JWT that has these claims beside iss, sub, aud, jti, iat and exp.
+Assertion = t.Callable[[t.Mapping[str, str]], str]
+# What a grant needs from the secret, beside what authenticates the client (RFC 6749 4.1.3, 4.3.2, 6).
+_GRANT_FIELDS = {
+    "password": ("username", "password"),
+    "refresh_token": ("refresh_token",),
+}
+_CLIENT_FIELDS: t.Mapping[str, tuple[str, ...]] = {
+    "basic": ("client_id", "client_secret"),
+    "basic_raw": ("client_id", "client_secret"),
+    "post": ("client_id", "client_secret"),
+    "private_key_jwt": ("client_id", "private_key"),
+    "none": (),
+}
+# Read when the secret has them, never asked for.
+_OPTIONAL_FIELDS = ("client_id", "code", "redirect_uri", "code_verifier", "refresh_token", "key_id", "subject")
+
+
+@dataclass(frozen=True)
+class Grant:
+    """One way to ask for the token; ``fields`` are the grant's own parameters."""
+
+    grant_type: str
+    fields: t.Mapping[str, str]
+    repeatable: bool = True
+
+    def __repr__(self) -> str:
+        return f"Grant({self.grant_type})"
+
+
+def needed_fields(vendor: Vendor) -> tuple[str, ...]:
+    """The fields that the secret must have, in the order in which a person would look for them."""
+    values = [*vendor.request_headers.values()]
+    for value in vendor.parameters.values():
+        values.extend(value if isinstance(value, tuple) else (value,))
+    named = [value.name for value in values if isinstance(value, SecretField)]
+    signed = ("client_id", "private_key") if _signs(vendor, vendor.grant_type) else ()
+    wanted = (*_CLIENT_FIELDS[vendor.client_auth], *_GRANT_FIELDS.get(vendor.grant_type, ()), *signed, *named)
+    return tuple(dict.fromkeys(wanted))
+
+
+def _signs(vendor: Vendor, grant_type: str) -> bool:
+    """Whether the grant is a JWT of our own making: RFC 7523 2.1, unless the parameters bring an assertion."""
+    return grant_type == JWT_BEARER_GRANT and "assertion" not in vendor.parameters
+
+
+def credentials(request: Request, data: t.Mapping[str, t.Any], *, consent: bool = False) -> dict[str, str]:
+    """The credentials among the *data* of a secret, by our names.
+
+    :arg consent: they are for asking for consent, which is what gives the refresh token.
+    :raises VaultError: a needed field is missing, empty or not a string.
+    """
+    vendor, fields = request.vendor, request.secret.fields
+    found: dict[str, str] = {}
+    for name in needed_fields(vendor):
+        found[name] = _field(request, data, name)
+    for name in _OPTIONAL_FIELDS:
+        value = data.get(fields.get(name, name))
+        if name not in found and isinstance(value, str) and value and _sendable(value):
+            found[name] = value
+    if vendor.grant_type == "authorization_code" and not consent and not {"code", "refresh_token"} & set(found):
+        raise VaultError(
+            f"{vendor.name}: the secret {request.where} has neither a refresh_token nor a code. "
+            "Run the playbook trackops.api_tokens.authorize to give consent in the browser.",
+            kind="field",
+        )
+    return found
+
+
+def _field(request: Request, data: t.Mapping[str, t.Any], name: str) -> str:
+    key = request.secret.fields.get(name, name)
+    value = data.get(key)
+    problem = (
+        f"has no field '{key}'"
+        if key not in data
+        else f"has a field '{key}' that is not a string"
+        if not isinstance(value, str)
+        else f"has an empty field '{key}'"
+        if not value.strip()
+        else f"has a field '{key}' with half a character (a lone surrogate)"
+        if not _sendable(value)
+        else ""
+    )
+    if problem:
+        raise VaultError(
+            f"{request.vendor.name}: the secret {request.where} {problem}. Put the vendor's {name} there, or name the right key with credential_fields.",
+            kind="field",
+        )
+    return t.cast(str, value)
+
+
+def _sendable(text: str) -> bool:
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def grants(vendor: Vendor, fields: t.Mapping[str, str], *, refresh_token: str | None = None) -> list[Grant]:
+    """The grants to try, in order: a known refresh token first, then the vendor's own.
+
+    :arg refresh_token: the one that came with the last token, from the cache.
+    """
+    ways = []
+    if refresh_token and vendor.use_refresh_token:
+        ways.append(_refresh(refresh_token))
+    if vendor.grant_type in ("refresh_token", "authorization_code"):
+        stored = fields.get("refresh_token")
+        if stored and stored != refresh_token:
+            ways.append(_refresh(stored))
+        if vendor.grant_type == "authorization_code" and fields.get("code"):
+            names = ("code", "redirect_uri", "code_verifier")
+            ways.append(Grant("authorization_code", {n: fields[n] for n in names if n in fields}, repeatable=False))
+    else:
+        own = {name: fields[name] for name in _GRANT_FIELDS.get(vendor.grant_type, ())}
+        ways.append(Grant(vendor.grant_type, own))
+    return ways
+
+
+def _refresh(refresh_token: str) -> Grant:
+    return Grant("refresh_token", {"refresh_token": refresh_token}, repeatable=False)
+
+
+def build_request(vendor: Vendor, grant: Grant, fields: t.Mapping[str, str], *, assertion: Assertion | None = None) -> HttpRequest:
+    """The HTTP request of one grant.
+
+    :arg assertion: makes a signed JWT with these claims beside the usual ones: RFC 7523 2.1 (the grant) and 2.2 (the client).
+    """
+    headers = {name: _value(value, fields) for name, value in vendor.request_headers.items()}
+    parameters: list[tuple[str, str]] = []
+    proofs = _client_parameters(vendor, fields, assertion)
+    if _signs(vendor, grant.grant_type) and assertion is not None:
+        # Some servers look for the scope in the assertion, others beside it.
+        claims = {"sub": fields.get("subject", fields["client_id"]), **({"scope": vendor.scope} if vendor.scope else {})}
+        proofs.append(("assertion", assertion(claims)))
+    if vendor.request_format != "none":
+        parameters.append(("grant_type", grant.grant_type))
+        parameters.extend(grant.fields.items())
+        if vendor.scope and grant.grant_type != "authorization_code":
+            parameters.append(("scope", vendor.scope))
+        parameters.extend(_own_parameters(vendor, fields))
+        parameters.extend(proofs)
+    secrets = {*fields.values(), *grant.fields.values(), *dict(proofs).values()}
+    if vendor.client_auth in ("basic", "basic_raw"):
+        headers["Authorization"] = _basic(vendor.client_auth, fields["client_id"], fields["client_secret"])
+        secrets.add(headers["Authorization"].partition(" ")[2])
+    method, request_format = vendor.request_method, vendor.request_format
+    if request_format == "query" and grant.grant_type != vendor.grant_type:
+        # A GET is for the grant that the vendor documents so; a refresh goes as RFC 6749 6 has it.
+        method, request_format = "POST", "form"
+    encode = _ENCODERS[request_format]
+    return encode(method, vendor.token_endpoint, headers, parameters, secrets=tuple(secrets), repeatable=grant.repeatable)
+
+
+def _own_parameters(vendor: Vendor, fields: t.Mapping[str, str]) -> t.Iterator[tuple[str, str]]:
+    for name, value in vendor.parameters.items():
+        for single in value if isinstance(value, tuple) else (value,):
+            yield name, _value(single, fields)
+
+
+def _value(value: Value, fields: t.Mapping[str, str]) -> str:
+    return fields[value.name] if isinstance(value, SecretField) else value
+
+
+def _client_parameters(vendor: Vendor, fields: t.Mapping[str, str], assertion: Assertion | None) -> list[tuple[str, str]]:
+    if vendor.client_auth == "post":
+        return [("client_id", fields["client_id"]), ("client_secret", fields["client_secret"])]
+    if vendor.client_auth == "private_key_jwt" and assertion is not None:
+        return [
+            ("client_id", fields["client_id"]),
+            ("client_assertion_type", JWT_BEARER_ASSERTION),
+            ("client_assertion", assertion({})),
+        ]
+    if vendor.client_auth == "none" and "client_id" in fields:
+        return [("client_id", fields["client_id"])]  # RFC 6749 3.2.1: a public client names itself
+    return []
+
+
+def _basic(client_auth: str, client_id: str, client_secret: str) -> str:
+    if client_auth == "basic":  # RFC 6749 2.3.1: both are form-encoded first
+        client_id, client_secret = quote_plus(client_id), quote_plus(client_secret)
+    return "Basic " + base64.b64encode(f"{client_id}:{client_secret}".encode()).decode("ascii")
+
+
+def _as_form(method: str, url: str, headers: dict[str, str], parameters: list[tuple[str, str]], **kw: t.Any) -> HttpRequest:
+    headers.setdefault("Content-Type", "application/x-www-form-urlencoded")
+    return HttpRequest(method, url, headers, urlencode(parameters).encode("ascii"), **kw)
+
+
+def _as_json(method: str, url: str, headers: dict[str, str], parameters: list[tuple[str, str]], **kw: t.Any) -> HttpRequest:
+    headers.setdefault("Content-Type", "application/json")
+    body: dict[str, str | list[str]] = {}
+    for name, value in parameters:
+        if name in body:  # RFC 8707: resource may be repeated
+            earlier = body[name]
+            body[name] = [*(earlier if isinstance(earlier, list) else [earlier]), value]
+        else:
+            body[name] = value
+    return HttpRequest(method, url, headers, json.dumps(body).encode("ascii"), **kw)
+
+
+def _as_query(method: str, url: str, headers: dict[str, str], parameters: list[tuple[str, str]], **kw: t.Any) -> HttpRequest:
+    return HttpRequest(method, url + ("&" if "?" in url else "?") + urlencode(parameters), headers, None, **kw)
+
+
+def _bare(method: str, url: str, headers: dict[str, str], parameters: list[tuple[str, str]], **kw: t.Any) -> HttpRequest:
+    del parameters
+    return HttpRequest(method, url, headers, None, **kw)
+
+
+_ENCODERS = {"form": _as_form, "json": _as_json, "query": _as_query, "none": _bare}
+
+
+def revocation_request(vendor: Vendor, fields: t.Mapping[str, str], token: str, *, hint: str) -> HttpRequest:
+    """The request that gives *token* back (RFC 7009 2.1); *hint* is ``access_token`` or ``refresh_token``."""
+    headers = {"Accept": "application/json"}
+    if vendor.client_auth in ("basic", "basic_raw"):
+        headers["Authorization"] = _basic(vendor.client_auth, fields["client_id"], fields["client_secret"])
+    parameters = [("token", token), ("token_type_hint", hint)]
+    if vendor.client_auth in ("post", "none"):
+        parameters.extend((name, fields[name]) for name in ("client_id", "client_secret") if name in fields)
+    secrets = (*fields.values(), token)
+    return _as_form("POST", vendor.url(vendor.revocation_url), headers, parameters, secrets=secrets, repeatable=True)

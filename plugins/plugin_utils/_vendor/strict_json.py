@@ -1,0 +1,51 @@
+# Copyright (c) 2026, TrackOps founders
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Private to trackops.api_tokens: not for use from outside, and may change in any release.
+
+"""JSON as RFC 8259 has it, from somebody who is not trusted. Pure."""
+
+from __future__ import annotations
+
+import json
+import typing as t
+
+__all__ = ("parse_json",)
+
+_DEEPEST_JSON = 64  # what is read here is written again elsewhere, further down the stack
+
+
+class _Twice(ValueError):
+    """A JSON object names the same member twice, so two readers could see two tokens."""
+
+
+def _object(pairs: list[tuple[str, t.Any]]) -> dict[str, t.Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise _Twice
+    return found
+
+
+def _no_constant(name: str) -> t.Any:
+    raise ValueError(name)
+
+
+def parse_json(body: bytes) -> t.Any:
+    """JSON as RFC 8259 has it; ISO-8859-1 is forgiven, duplicate members, NaN and bottomless nesting are not."""
+    try:
+        text = body.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        text = body.decode("iso-8859-1")
+    try:
+        found = json.loads(text, object_pairs_hook=_object, parse_constant=_no_constant)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+    if _deeper(found, than=_DEEPEST_JSON):
+        raise ValueError("nested too deeply")
+    return found
+
+
+def _deeper(value: t.Any, *, than: int) -> bool:
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return than == 0 or any(_deeper(single, than=than - 1) for single in inner)

@@ -1,0 +1,43 @@
+# Copyright (c) 2026, TrackOps founders
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Private to trackops.api_tokens: not for use from outside, and may change in any release.
+
+"""The vendors that come with the collection: one file each, found by its name."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import re
+
+from .._base.errors import OptionError
+from .._base.model import Vendor
+
+__all__ = ("built_in", "names")
+
+_NAME = re.compile(r"[a-z][a-z0-9_]*\Z")
+
+
+def names() -> list[str]:
+    """The names of the built-in vendors: the files beside this one."""
+    files = os.listdir(os.path.dirname(__file__))
+    return sorted(name[:-3] for name in files if name.endswith(".py") and _NAME.match(name[:-3]))
+
+
+def built_in(name: str) -> Vendor:
+    """The description of the built-in vendor *name*.
+
+    :raises OptionError: there is none of that name.
+    """
+    if not _NAME.match(name):
+        raise OptionError(f"{name[:40]!r} is no vendor's name. Built in: {', '.join(names())}.")
+    try:
+        module = importlib.import_module("." + name, __name__)
+    except ImportError:
+        raise OptionError(
+            f"There is no vendor '{name[:40]}'. Built in: {', '.join(names())}; describe your own in trackops_vendors, or use vendor=oauth2."
+        ) from None
+    vendor: Vendor = module.VENDOR
+    return vendor

@@ -1,0 +1,45 @@
+# Copyright (c) 2026, TrackOps founders
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What callers get of a token."""
+
+from __future__ import annotations
+
+import pytest
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.output import OUTPUTS, present
+from support.scripted import NOW, token
+
+TOKEN = token("abc", lifetime=3600.9, scope="s", extra={"user_id": "u"}, refresh_token="r3fresh", source="cache")
+
+
+@pytest.mark.parametrize(
+    ("output", "scheme", "expected"),
+    [
+        ("token", "Bearer", "abc"),
+        ("authorization", "Bearer", "Bearer abc"),
+        ("authorization", "", "abc"),
+        ("headers", "Bearer", {"Authorization": "Bearer abc"}),
+        ("headers", "", {"Authorization": "abc"}),
+    ],
+)
+def test_forms(output, scheme, expected):
+    assert present(TOKEN, output, vendor="tracx", scheme=scheme, now=NOW) == expected
+
+
+def test_details_have_no_refresh_token():
+    details = present(TOKEN, "details", vendor="tracx", scheme="", now=NOW + 0.5)
+    assert details == {
+        "vendor": "tracx",
+        "access_token": "abc",
+        "token_type": "Bearer",
+        "authorization": "abc",
+        "expires_at": int(NOW) + 3600,
+        "expires_in": 3600,
+        "issued_at": int(NOW),
+        "scope": "s",
+        "source": "cache",
+        "extra": {"user_id": "u"},
+    }
+    assert present(TOKEN, "details", vendor="tracx", scheme="", now=NOW + 9999)["expires_in"] == 0
+    assert set(OUTPUTS) == {"token", "authorization", "headers", "details"}

@@ -1,0 +1,124 @@
+# Copyright (c) 2026, TrackOps founders
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Who hears of what happened."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+import re
+import stat
+
+import pytest
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.ports import Event, this_run
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._boundary.events import EVENTS_FILE, Listener, append_line
+
+FORK = multiprocessing.get_context("fork")
+EVENT = Event("fetched", "tracx", "secret/tracx", reason="no entry", seconds=0.25, expires_at=1_800_000_000.9, fingerprint="sha256:0", key="k")
+
+
+class Display:
+    def __init__(self, verbosity=0):
+        self.verbosity, self.lines, self.warnings = verbosity, [], []
+
+    def vvv(self, msg):
+        self.lines.append(msg)
+
+    def warning(self, msg):
+        self.warnings.append(msg)
+
+
+@pytest.fixture(autouse=True)
+def _no_summary(monkeypatch):
+    monkeypatch.delenv(EVENTS_FILE, raising=False)
+
+
+def told(event=EVENT, *, verbosity=0, audit_log=None):
+    display = Display(verbosity)
+    with Listener(display, audit_log=audit_log) as listener:
+        listener(event)
+        listener(event)
+    return display
+
+
+def test_vvv():
+    assert told(verbosity=3).lines[0] == "trackops.api_tokens: tracx secret/tracx: fetched from the vendor (no entry), 250 ms"
+    assert told(Event("hit", "tracx", "secret/tracx"), verbosity=3).lines[0] == "trackops.api_tokens: tracx secret/tracx: from the cache, 0 ms"
+    assert told(verbosity=2).lines == []
+
+
+def test_the_audit_log(tmp_path):
+    path = tmp_path / "audit.log"
+    before = os.umask(0)
+    try:
+        assert told(audit_log=str(path)).warnings == []
+    finally:
+        os.umask(before)
+    first, second = map(json.loads, path.read_text().splitlines())
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", first.pop("time"))
+    assert second.keys() - {"time"} == first.keys()
+    assert {name: value for name, value in first.items() if name not in ("host", "user")} == {
+        "event": "fetched",
+        "vendor": "tracx",
+        "path": "secret/tracx",
+        "reason": "no entry",
+        "duration": 0.25,
+        "fingerprint": "sha256:0",
+        "expires_at": 1_800_000_000,
+        "process": os.getpid(),
+    }
+    assert first["host"]
+    assert first["user"]
+
+
+def test_an_audit_log_that_cannot_be_written_is_told_once(tmp_path):
+    link = tmp_path / "link"
+    link.symlink_to(tmp_path / "elsewhere")
+    assert told(audit_log=str(link)).warnings == [f"The audit log {link} cannot be written (Too many levels of symbolic links)."]
+    assert not (tmp_path / "elsewhere").exists()
+
+
+def test_the_summary_hears_everything_and_is_never_in_the_way(tmp_path, monkeypatch):
+    path = tmp_path / "events"
+    monkeypatch.setenv(EVENTS_FILE, str(path))
+    told()
+    assert [json.loads(line) for line in path.read_text().splitlines()] == [vars(EVENT)] * 2
+    monkeypatch.setenv(EVENTS_FILE, str(tmp_path / "gone" / "events"))
+    told()
+
+
+def _append(arguments):
+    path, number = arguments
+    for _ in range(200):
+        append_line(path, {"number": number, "padding": "é" * 300})
+
+
+def test_lines_of_many_processes_stay_whole(tmp_path):
+    path = str(tmp_path / "log")
+    with FORK.Pool(4) as pool:
+        pool.map(_append, [(path, number) for number in range(4)])
+    with open(path, encoding="ascii") as file:
+        numbers = [json.loads(line)["number"] for line in file]
+    assert sorted(numbers) == sorted(list(range(4)) * 200)
+
+
+def _send_run(pipe):
+    pipe.send(this_run())
+
+
+def test_a_run_is_the_same_in_all_its_forks():
+    ours, theirs = FORK.Pipe()
+    names = []
+    for _ in range(2):
+        fork = FORK.Process(target=_send_run, args=(theirs,))
+        fork.start()
+        names.append(ours.recv())
+        fork.join()
+    assert names[0] == names[1]
+    assert re.fullmatch("[0-9a-f]{16}", names[0])
+    if multiprocessing.parent_process() is None:
+        assert this_run() == names[0]

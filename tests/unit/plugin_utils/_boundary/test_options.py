@@ -1,0 +1,190 @@
+# Copyright (c) 2026, TrackOps founders
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""From option values to a request."""
+
+from __future__ import annotations
+
+import pytest
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.errors import OptionError
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.model import CacheOptions, Freshness, HttpOptions, SecretRef
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._boundary.options import Surroundings, describe_vendor, request_from
+
+AROUND = Surroundings({"VAULT_ADDR": "https://v.example", "VAULT_TOKEN": "hvs.x"}, "/h", lambda path: "")
+
+
+def made(plugin="trackunit", path=None, **values):
+    return request_from(plugin, path, values, surroundings=AROUND)
+
+
+def refused(plugin="trackunit", path=None, **values):
+    with pytest.raises(OptionError) as caught:
+        made(plugin, path, **values)
+    return caught.value.message
+
+
+def test_zero_options():
+    request = made()
+    assert request.secret == SecretRef("secret", "trackunit")
+    assert (request.freshness, request.http, request.cache) == (Freshness(), HttpOptions(), CacheOptions())
+    assert (request.vault.url, request.vault.token, request.vendor.variant) == ("https://v.example", "hvs.x", "password")
+
+
+def test_everything():
+    request = made(
+        "trackunit",
+        "/fleet/eu/",
+        engine_mount_point="/team/kv/",
+        engine_version=1,
+        secret_version="3",
+        credential_fields={"username": "user"},
+        min_ttl="600",
+        max_age=0,
+        force=True,
+        refused="sha256:0",
+        base_url="https://b.example",
+        scope="api offline_access",
+        authorization_scheme=" Token ",
+        extra_parameters={"n": 5, "yes": True, "many": ["a", "b"]},
+        audience="aud",
+        resource=["r1", "r2"],
+        http_ca_cert="/ca",
+        http_validate_certs=False,
+        http_client_cert="/c",
+        http_client_key="/k",
+        http_proxy="http://p",
+        http_timeout=1,
+        http_retries=0,
+        http_deadline="5",
+        allow_http=True,
+        cache="vault",
+        cache_path="/cache",
+        cache_vault_mount="kv",
+        cache_vault_path="/a/b/",
+        failure_ttl=0,
+    )
+    assert request.secret == SecretRef("team/kv", "fleet/eu", "1", 3, {"username": "user"})
+    assert request.freshness == Freshness(600, 0, force=True, refused="sha256:0")
+    assert request.http == HttpOptions("/ca", False, "/c", "/k", "http://p", 1, 0, 5, True)
+    assert request.cache == CacheOptions("vault", "/cache", "kv", "a/b", 0)
+    vendor = request.vendor
+    assert (vendor.token_endpoint, vendor.scope, vendor.authorization_scheme) == ("https://b.example/token", "api offline_access", "Token")
+    assert vendor.parameters == {"n": "5", "yes": "true", "many": ("a", "b"), "audience": "aud", "resource": ("r1", "r2")}
+
+
+def test_empty_values_are_unset():
+    empty = dict.fromkeys(
+        (
+            "variant",
+            "scope",
+            "base_url",
+            "min_ttl",
+            "max_age",
+            "secret_version",
+            "http_ca_cert",
+            "http_proxy",
+            "refused",
+            "cache",
+            "cache_path",
+            "engine_mount_point",
+            "path",
+        ),
+        "",
+    )
+    assert request_from("trackunit", None, empty, surroundings=AROUND) == made()
+
+
+def test_paths():
+    assert request_from("tracx", None, {"path": "team/tracx"}, surroundings=AROUND).where == "secret/team/tracx"
+    assert made("tracx", "a/b").where == "secret/a/b"
+    for path in ("", "/", " / "):
+        assert refused("tracx", path) == "tracx: the Vault path of the credentials is needed, for example fleet/tracx."
+    assert refused("oauth2", vendor="acme") == "acme: the Vault path of the credentials is needed, for example fleet/acme."
+
+
+@pytest.mark.parametrize(
+    ("plugin", "values", "message"),
+    [
+        ("trackunit", {"variant": "v3"}, "trackunit: there is no variant 'v3'. Known: password, v2."),
+        ("tracx", {"variant": "v3"}, "tracx: there is no variant 'v3'. Known: none."),
+        ("trackunit", {"variant": "v2"}, "trackunit: scope is needed in its variant v2: the scopes of the key, separated by spaces."),
+        ("tracktik", {"scope": "api"}, "tracktik: the vendor takes no scope: it is set at the vendor. Leave scope out."),
+        ("tracx", {"extra_parameters": {"a": "b"}}, "tracx: its token request has no parameters, so extra_parameters cannot be sent."),
+        (
+            "tracktik",
+            {"extra_parameters": {"scope": "b"}},
+            "tracktik: extra_parameters must not have 'scope': it has an option or a field of the secret of its own.",
+        ),
+        ("tracktik", {"extra_parameters": {"a": None}}, "tracktik: 'a' in extra_parameters has to be a string, a number or {secret_field: NAME}."),
+        (
+            "trackunit",
+            {"credential_fields": {"user": "x"}},
+            "trackunit: credential_fields has no use for 'user'. Fields here: client_id, client_secret, username, password.",
+        ),
+        ("trackunit", {"credential_fields": ["username"]}, "trackunit: credential_fields has to be a dictionary: our field to the key in the secret."),
+        ("trackunit", {"credential_fields": {"username": ""}}, "trackunit: credential_fields has to be a dictionary: our field to the key in the secret."),
+        ("trackunit", {"min_ttl": "soon"}, "trackunit: min_ttl has to be a number."),
+        ("trackunit", {"min_ttl": -1}, "trackunit: min_ttl has to be at least 0."),
+        ("trackunit", {"max_age": "nan"}, "trackunit: max_age has to be a number."),
+        ("trackunit", {"http_deadline": "inf"}, "trackunit: http_deadline has to be a number."),
+        ("trackunit", {"http_timeout": 0}, "trackunit: http_timeout has to be at least 0.001."),
+        ("trackunit", {"http_retries": "1.5"}, "trackunit: http_retries has to be a number."),
+        ("trackunit", {"secret_version": 0}, "trackunit: secret_version has to be at least 1."),
+        ("trackunit", {"http_client_key": "/k"}, "trackunit: http_client_key needs http_client_cert."),
+        (
+            "nobody",
+            {},
+            "There is no vendor 'nobody'. Built in: trackmage, tracktik, trackunit, tracx; describe your own in trackops_vendors, or use vendor=oauth2.",
+        ),
+        ("../evil", {}, "'../evil' is no vendor's name. Built in: trackmage, tracktik, trackunit, tracx."),
+        ("oauth2", {"vendors": ["acme"]}, "trackops_vendors has to be a dictionary of vendors by their names."),
+    ],
+)
+def test_options_that_do_not_fit(plugin, values, message):
+    assert refused(plugin, **values) == message
+
+
+def test_variants_and_schemes():
+    v2 = describe_vendor("trackunit", {"variant": "v2", "scope": "a b"})
+    assert (v2.token_endpoint, v2.scope, v2.client_auth) == ("https://auth.trackunit.com/token/v2", "a b", "post")
+    assert describe_vendor("trackmage", {"variant": "authorization_code"}).grant_type == "authorization_code"
+    assert describe_vendor("tracx", {}).authorization_scheme == ""
+    assert describe_vendor("tracx", {"authorization_scheme": "Bearer"}).authorization_scheme == "Bearer"
+    assert describe_vendor("trackunit", {"authorization_scheme": ""}).authorization_scheme == ""
+
+
+def test_oauth2_through_options_alone():
+    vendor = describe_vendor(
+        "oauth2",
+        {
+            "vendor": "acme",
+            "token_url": "https://a.example/t",
+            "grant_type": "urn:ietf:params:oauth:grant-type:token-exchange",
+            "client_auth": "post",
+            "request_format": "json",
+            "request_headers": {"X-Tenant": {"secret_field": "tenant"}},
+            "token_field": "data.token",
+            "expires_field": "data.until",
+            "default_lifetime": "60",
+            "extra_parameters": {"a": {"secret_field": "b"}},
+        },
+    )
+    assert (vendor.name, vendor.client_auth, vendor.request_format, vendor.default_lifetime) == ("acme", "post", "json", 60)
+    assert vendor.request_headers["Accept"] == "application/json"
+    request = made("oauth2", "p", vendor="acme", token_url="https://a.example/t", grant_type="password", credential_fields={"username": "u"})
+    assert request.secret.fields == {"username": "u"}
+
+
+def test_oauth2_with_an_own_vendor_whose_description_options_change():
+    own = {"acme": {"token_url": "https://a.example/t", "scope": "x", "variants": {"old": {"token_url": "https://a.example/old"}}}}
+    assert describe_vendor("oauth2", {"vendor": "acme", "vendors": own}).scope == "x"
+    changed = describe_vendor("oauth2", {"vendor": "acme", "vendors": own, "scope": "y", "variant": "old", "client_auth": "basic"})
+    assert (changed.scope, changed.token_endpoint, changed.client_auth) == ("y", "https://a.example/old", "basic")
+    # The options of oauth2 do not bend a built-in vendor.
+    assert describe_vendor("tracx", {"grant_type": "password"}).grant_type == "connect_token"
+
+
+def test_no_secret_in_the_repr_of_a_request():
+    shown = repr(made(refused="r3fused", http_proxy="http://u:pr0xy@p"))
+    assert not any(secret in shown for secret in ("hvs.x", "r3fused", "pr0xy"))

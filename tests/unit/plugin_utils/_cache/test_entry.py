@@ -1,0 +1,167 @@
+# Copyright (c) 2026, TrackOps founders
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What tells one cache entry from another, and its JSON shape."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+
+import pytest
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.model import Entry, Failure, SecretField, SecretRef
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._cache.crypto import canonical
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._cache.entry import entry_from_dict, entry_to_dict, login_facts, token_facts
+from hypothesis import given
+from hypothesis import strategies as st
+from support.scripted import NOW, approle, request_for, token, vault_options
+
+FAILURE = Failure("no", "refused", NOW, "7", "run", NOW + 5, 401, "invalid_client")
+FULL = Entry(token(scope="s", extra={"a": [1]}, refresh_token="r", secret_version="7"), FAILURE)
+
+
+def changed(**changes):
+    return dataclasses.replace(request_for("trackunit"), **changes)
+
+
+def vendor(**changes):
+    request = request_for("trackunit")
+    return dataclasses.replace(request, vendor=dataclasses.replace(request.vendor, **changes))
+
+
+def secret(**changes):
+    return changed(secret=SecretRef(**{"mount": "secret", "path": "fleet/x", **changes}))
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        request_for("tracktik"),
+        request_for("trackunit", "fleet/y"),
+        secret(mount="kv"),
+        secret(version=3),
+        secret(engine_version="1"),
+        secret(fields={"username": "user"}),
+        vendor(scope="api x"),
+        vendor(base_url="https://b.example"),
+        vendor(token_url="/token/v3"),
+        vendor(parameters={"a": "b"}),
+        vendor(parameters={"a": ("b",)}),
+        vendor(parameters={"a": SecretField("b")}),
+        vendor(variant="v2"),
+        vendor(client_auth="basic_raw"),
+        vendor(request_headers={"X": "y"}),
+        vendor(issuer="https://i.example"),
+        changed(http=request_for(http={"client_cert": "/pki/b.pem"}).http),
+        changed(vault=vault_options(namespace="team")),
+        changed(vault=vault_options(url="https://other.example")),
+        changed(vault=approle()),
+        changed(vault=vault_options(token=None, auth_method="userpass", username="a", password="p")),
+    ],
+)
+def test_another_token(other):
+    assert canonical(token_facts(other)) != canonical(token_facts(request_for("trackunit")))
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        changed(http=request_for(http={"timeout": 1, "proxy": "http://p", "validate_certs": False}).http),
+        request_for("trackunit", min_ttl=5, force=True),
+        request_for("trackunit", cache="/elsewhere", kind="vault"),
+        vendor(authorization_scheme="X"),
+        secret(mount="/secret/"),
+        changed(vault=vault_options(timeout=5, retries=2, namespace="/")),
+    ],
+)
+def test_the_same_token(other):
+    assert canonical(token_facts(other)) == canonical(token_facts(request_for("trackunit")))
+
+
+def test_facts_hold_no_secret():
+    request = changed(vault=approle(secret_id="s3cret-id"))
+    assert b"s3cret-id" not in canonical(token_facts(request))
+    assert b"hvs.user" not in canonical(token_facts(request_for()))
+    assert login_facts(request) == {
+        "kind": "login",
+        "vault": {"url": "https://vault.example:8200", "namespace": ""},
+        "who": {"auth_method": "approle", "role_id": "role"},
+    }
+
+
+@pytest.mark.parametrize("entry", [Entry(), FULL, Entry(FULL.token), Entry(None, FAILURE)])
+def test_there_and_back(entry):
+    back = entry_from_dict(json.loads(json.dumps(entry_to_dict(entry))))
+    expected = dataclasses.replace(entry.token, source="cache") if entry.token else None
+    assert back == Entry(expected, entry.failure)
+
+
+SHAPE = entry_to_dict(FULL)
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        {"access_token": ""},
+        {"access_token": None},
+        {"access_token": 5},
+        {"token_type": None},
+        {"expires_at": "soon"},
+        {"expires_at": None},
+        {"expires_at": True},
+        {"expires_at": math.nan},
+        {"expires_at": math.inf},
+        {"expires_at": 10**400},
+        {"issued_at": -1},
+        {"extra": None},
+        {"extra": [1]},
+        {"refresh_token": 5},
+        {"scope": ["a"]},
+        {"secret_version": None},
+        {"unknown": 1},
+    ],
+)
+def test_a_token_of_another_shape_is_none(broken):
+    assert entry_from_dict({**SHAPE, "token": {**SHAPE["token"], **broken}}) == Entry(None, FAILURE)
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        {"message": None},
+        {"kind": 5},
+        {"recorded_at": math.nan},
+        {"retry_at": "x"},
+        {"status": "401"},
+        {"code": 1},
+        {"run": None},
+        {"more": 1},
+    ],
+)
+def test_a_failure_of_another_shape_is_none(broken):
+    found = entry_from_dict({**SHAPE, "failure": {**SHAPE["failure"], **broken}})
+    assert found.failure is None
+    assert found.token is not None
+
+
+_json = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=6,
+)
+
+
+def _spoiled(shape):
+    return st.fixed_dictionaries({}, optional={name: st.just(value) | _json for name, value in shape.items()})
+
+
+@given(_json | st.fixed_dictionaries({"token": _spoiled(SHAPE["token"]) | _json, "failure": _spoiled(SHAPE["failure"]) | _json}))
+def test_any_json_is_an_entry(data):
+    entry = entry_from_dict(data)
+    if entry.token:
+        assert entry.token.access_token
+        assert math.isfinite(entry.token.seconds_left(NOW))
+    if entry.failure:
+        assert entry.failure.refused in (True, False)

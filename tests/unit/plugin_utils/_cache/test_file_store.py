@@ -1,0 +1,402 @@
+# Copyright (c) 2026, TrackOps founders
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The file cache on a real file system: private, whole, never trusted, and never in the way."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import multiprocessing
+import os
+import signal
+import stat
+import tempfile
+import time
+
+import pytest
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.errors import CacheError
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._cache.crypto import derive, seal
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._cache.file_store import FileStore, default_path
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+FORK = multiprocessing.get_context("fork")
+HEADER = {"kind": "token", "expires_at": 5}
+NOBODY = 65534
+
+
+@pytest.fixture
+def store(tmp_path):
+    return opened(tmp_path / "cache")
+
+
+def opened(path):
+    """A store that must not warn; one that may is told so with `warnings`."""
+    return FileStore(str(path), warn=pytest.fail)
+
+
+def keys_of(store, facts="facts", login=b"login"):
+    return derive(store.user_key(), login, facts)
+
+
+def written(store, **data):
+    keys = keys_of(store)
+    assert store.write(keys, HEADER, data or {"a": 1})
+    return keys
+
+
+def path_of(store, name):
+    return os.path.join(store.path, name)
+
+
+def mode(path):
+    return stat.S_IMODE(os.stat(path).st_mode)
+
+
+@contextlib.contextmanager
+def held(store, name, **options):
+    settings_ = {"timeout": 20, "monotonic": time.monotonic, "sleep": time.sleep, **options}
+    with store.lock(name, **settings_) as mine:
+        yield mine
+
+
+# -- where -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("environ", "path"),
+    [
+        ({"XDG_CACHE_HOME": "/x", "HOME": "/h"}, "/x/trackops/api_tokens"),
+        ({"HOME": "/h"}, "/h/.cache/trackops/api_tokens"),
+        ({"XDG_CACHE_HOME": "", "HOME": "/h"}, "/h/.cache/trackops/api_tokens"),
+        ({"XDG_CACHE_HOME": "relative", "HOME": "/h"}, "/h/.cache/trackops/api_tokens"),
+    ],
+)
+def test_default_path(environ, path):
+    assert default_path(environ) == path
+
+
+@pytest.mark.parametrize("mask", [0, 0o022, 0o077, 0o277, 0o777])
+def test_private_whatever_the_umask(tmp_path, mask):
+    store = opened(tmp_path / "deep" / "er" / "cache")
+    os.makedirs(tmp_path / "deep" / "er")
+    before = os.umask(mask)
+    try:
+        keys = written(store)
+        with held(store, keys.name):
+            assert mode(path_of(store, keys.name + ".lock")) & 0o077 == 0
+    finally:
+        os.umask(before)
+    assert mode(store.path) == 0o700
+    assert {mode(path_of(store, name)) for name in os.listdir(store.path)} == {0o600}
+    assert sorted(os.listdir(store.path)) == sorted(["key", keys.name])
+
+
+def test_a_directory_that_others_may_list_is_closed(store):
+    os.mkdir(store.path)
+    os.chmod(store.path, 0o755)  # noqa: S103 - what is to be mended
+    written(store)
+    assert mode(store.path) == 0o700
+
+
+@pytest.mark.parametrize(
+    ("spoil", "problem"),
+    [
+        (lambda path: os.symlink(os.path.dirname(path), path), "is a symbolic link"),
+        (lambda path: open(path, "w").close(), "is not a directory"),
+        (lambda path: (os.mkdir(path), os.chmod(path, 0o770)), "can be written by others"),  # noqa: S103
+        (lambda path: (os.mkdir(path), os.chmod(path, 0o1777)), "can be written by others"),  # noqa: S103
+        pytest.param(
+            lambda path: (os.mkdir(path, 0o700), os.chown(path, NOBODY, NOBODY)),
+            "belongs to another user",
+            marks=pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a directory away"),
+        ),
+    ],
+)
+def test_an_unsafe_directory_is_refused(store, spoil, problem):
+    spoil(store.path)
+    for work in (store.user_key, lambda: store.read(KEYS), lambda: store.write(KEYS, HEADER, {}), lambda: list(store.headers()), store.sweep):
+        with pytest.raises(CacheError) as caught:
+            work()
+        assert caught.value.message == (
+            f"The token cache {store.path} {problem}, so tokens are not kept there. Remove it, or set cache_path to a directory of your own (mode 0700)."
+        )
+
+
+KEYS = derive(b"u" * 32, b"login", "facts")
+
+
+@contextlib.contextmanager
+def as_nobody():
+    """Root may write everywhere, so that a directory which cannot be written is one of somebody else."""
+    if os.geteuid() != 0:
+        yield
+        return
+    os.seteuid(NOBODY)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+
+
+def test_a_directory_that_cannot_be_written_costs_one_warning():
+    warnings: list[str] = []
+    with tempfile.TemporaryDirectory(dir="/tmp") as folder, as_nobody():
+        path = os.path.join(folder, "cache") if os.geteuid() != NOBODY else tempfile.mkdtemp(dir="/tmp")
+        os.makedirs(path, mode=0o700, exist_ok=True)
+        first = FileStore(path, warn=pytest.fail)
+        keys = written(first, a=1)
+        os.chmod(path, 0o500)
+        store = FileStore(path, warn=warnings.append)
+        assert store.user_key() == first.user_key()
+        assert store.read(keys) == {"a": 1}
+        for _ in range(2):
+            with held(store, keys.name) as mine:
+                assert mine is False
+            with store.try_lock(keys.name) as mine:
+                assert mine is False
+            assert store.write(keys, HEADER, {"a": 2}) is False
+        assert store.read(keys) == {"a": 1}
+        os.chmod(path, 0o700)
+        for name in os.listdir(path):
+            os.unlink(os.path.join(path, name))
+        os.rmdir(path)
+    assert warnings == [
+        f"The token cache {path} cannot be written (Permission denied): tokens are fetched without it. Set cache_path to a directory that can be written."
+    ]
+
+
+def test_no_directory_can_be_made():
+    warnings: list[str] = []
+    store = FileStore("/proc/none/cache", warn=warnings.append)
+    keys = keys_of(store)
+    assert len(store.user_key()) == 32
+    assert store.write(keys, HEADER, {}) is False
+    with held(store, keys.name) as mine:
+        assert mine is False
+    assert (store.read(keys), len(warnings)) == (None, 1)
+
+
+def test_a_full_disk_leaves_the_old_entry(store, monkeypatch):
+    keys = written(store, a=1)
+    warnings: list[str] = []
+    full = FileStore(store.path, warn=warnings.append)
+    monkeypatch.setattr(os, "replace", lambda *_: (_ for _ in ()).throw(OSError(28, "No space left on device")))
+    assert full.write(keys, HEADER, {"a": 2}) is False
+    assert full.read(keys) == {"a": 1}
+    assert sorted(os.listdir(store.path)) == sorted(["key", keys.name])
+    assert warnings[0].startswith(f"The token cache {store.path} cannot be written (No space left on device)")
+
+
+# -- what ------------------------------------------------------------------------------------------------------------
+
+
+def test_there_and_back(store):
+    keys = written(store, token="t0ken")
+    assert store.read(keys) == {"token": "t0ken"}
+    assert opened(store.path).read(keys_of(opened(store.path))) == {"token": "t0ken"}
+    with open(path_of(store, keys.name), "rb") as file:
+        raw = file.read()
+    assert b"t0ken" not in raw
+    assert json.loads(raw.partition(b"\n")[0]) == {"schema": 1, **HEADER}
+    assert dict(store.headers()) == {keys.name: {"schema": 1, **HEADER}}
+
+
+def test_another_login_or_another_key_file_reads_nothing(store, tmp_path):
+    keys = written(store)
+    assert store.read(keys_of(store, login=b"other")) is None
+    elsewhere = opened(tmp_path / "other")
+    other = keys_of(elsewhere)
+    assert other.name != keys.name
+    os.link(path_of(store, keys.name), path_of(elsewhere, other.name))  # even under the name that it asks for
+    assert elsewhere.read(other) is None
+    os.unlink(path_of(store, "key"))
+    assert opened(store.path).read(keys_of(opened(store.path))) is None
+
+
+def test_the_key_is_made_once(tmp_path):
+    paths = [str(tmp_path / "cache")] * 8
+    with FORK.Pool(8) as pool:
+        assert len(set(pool.map(_key, paths))) == 1
+
+
+def _key(path):
+    return FileStore(path, warn=print).user_key()
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda raw: b"",
+        lambda raw: raw[:-2],
+        lambda raw: raw[: len(raw) // 2],
+        lambda raw: raw.partition(b"\n")[0],
+        lambda raw: b"garbage\n" + raw,
+        lambda raw: raw.replace(b'"expires_at": 5', b'"expires_at": 6'),
+        lambda raw: raw.replace(b'"kind"', b'"kinD"'),
+        lambda raw: b"[" * 100_000 + raw[raw.index(b"\n") :],
+        lambda raw: b"\0" * len(raw),
+        lambda raw: b"x" * (5 << 20),
+    ],
+)
+def test_a_damaged_or_changed_entry_is_a_miss_and_written_again(store, spoil):
+    keys = written(store)
+    place = path_of(store, keys.name)
+    with open(place, "rb") as file:
+        raw = file.read()
+    with open(place, "wb") as file:
+        file.write(spoil(raw))
+    assert store.read(keys) is None
+    assert list(dict(store.headers())) == [keys.name]
+    assert written(store, a=2) == keys
+    assert store.read(keys) == {"a": 2}
+
+
+@pytest.mark.parametrize(
+    "plant",
+    [
+        lambda place: os.symlink("/etc/passwd", place),
+        lambda place: os.mkfifo(place, 0o600),
+        lambda place: os.mkdir(place, 0o700),
+    ],
+)
+def test_foreign_things_in_its_place_are_misses(store, plant):
+    keys = keys_of(store)
+    plant(path_of(store, keys.name))
+    assert store.read(keys) is None
+    assert dict(store.headers()) == {keys.name: {}}
+
+
+def test_an_entry_that_others_could_have_read_is_a_miss(store):
+    keys = written(store)
+    os.chmod(path_of(store, keys.name), 0o640)
+    assert store.read(keys) is None
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        [{"schema": 2}, {"a": 1}],
+        [{"schema": 0}, {"a": 1}],
+        [{}, {"a": 1}],
+        [{"schema": 1}, ["a"]],
+        [{"schema": 1}],
+        {"schema": 1},
+        [[1], {}],
+        5,
+    ],
+)
+def test_another_schema_or_shape_is_a_miss(store, content):
+    keys = keys_of(store)
+    line = content[0] if isinstance(content, list) else content
+    with open(os.open(path_of(store, keys.name), os.O_CREAT | os.O_WRONLY, 0o600), "wb") as file:
+        file.write(json.dumps(line).encode() + b"\n" + seal(keys, json.dumps(content).encode()))
+    assert store.read(keys) is None
+
+
+@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(raw=st.binary(max_size=100), sealed=st.booleans())
+def test_any_bytes_are_a_miss(store, raw, sealed):
+    keys = keys_of(store)
+    with open(os.open(path_of(store, keys.name), os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600), "wb") as file:
+        file.write(raw + (b"\n" + seal(keys, raw) if sealed else b""))
+    assert store.read(keys) is None
+    assert [isinstance(header, dict) for _name, header in store.headers()] == [True]
+
+
+def test_a_key_of_the_wrong_size_is_replaced(store):
+    written(store)
+    with open(path_of(store, "key"), "wb") as file:
+        file.write(b"short")
+    again = opened(store.path)
+    assert len(again.user_key()) == 32
+    assert opened(store.path).user_key() == again.user_key()
+
+
+def test_removing_twice_is_nothing_to_warn_of(store):
+    keys = written(store)
+    store.remove(keys.name)
+    store.remove(keys.name)
+    assert store.read(keys) is None
+    with held(store, keys.name) as mine:
+        assert mine is True
+
+
+# -- locks -----------------------------------------------------------------------------------------------------------
+
+
+def test_one_holder(store):
+    name = keys_of(store).name
+    other = opened(store.path)
+    with held(store, name) as mine:
+        assert mine is True
+        with other.try_lock(name) as theirs:
+            assert theirs is False
+        with other.try_lock("0" * 32) as theirs:
+            assert theirs is True
+        naps: list[float] = []
+        clock = iter(range(100))
+        with pytest.raises(CacheError) as caught, held(other, name, timeout=3, monotonic=lambda: next(clock), sleep=naps.append):
+            pass
+        assert caught.value.message == f"Another process has held a lock in the token cache {store.path} for 3 s. Is it stuck?"
+        assert naps == pytest.approx([0.005, 0.0075])
+    with other.try_lock(name) as theirs:
+        assert theirs is True
+    assert os.listdir(store.path) == ["key"]
+
+
+def _hold_and_wait(path, name, pipe):
+    with held(FileStore(path, warn=print), name):
+        pipe.send("held")
+        time.sleep(60)
+
+
+def test_a_killed_holder_gives_its_lock_back(store):
+    name = keys_of(store).name
+    ours, theirs = FORK.Pipe()
+    holder = FORK.Process(target=_hold_and_wait, args=(store.path, name, theirs))
+    holder.start()
+    assert ours.recv() == "held"
+    with store.try_lock(name) as mine:
+        assert mine is False
+    os.kill(holder.pid, signal.SIGKILL)
+    holder.join()
+    with store.try_lock(name) as mine:
+        assert mine is True
+
+
+def _count(path, name, times):
+    store = FileStore(path, warn=print)
+    keys = keys_of(store)
+    for _ in range(times):
+        with held(store, name, timeout=60) as mine:
+            assert mine
+            store.write(keys, HEADER, {"count": store.read(keys)["count"] + 1})
+
+
+def test_the_lock_file_is_removed_while_many_wait_for_it(store):
+    keys = written(store, count=0)
+    workers = [FORK.Process(target=_count, args=(store.path, keys.name, 100)) for _ in range(6)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join(120)
+    assert [worker.exitcode for worker in workers] == [0] * 6
+    assert store.read(keys) == {"count": 600}
+    assert sorted(os.listdir(store.path)) == sorted(["key", keys.name])
+
+
+def test_sweep_removes_what_killed_processes_left(store):
+    keys = written(store)
+    for name in ("a" * 32 + ".lock", "b" * 32 + ".tmp", "notes.txt"):
+        with open(path_of(store, name), "w"):
+            pass
+    with held(opened(store.path), "c" * 32):
+        with open(path_of(store, "c" * 32 + ".tmp"), "w"):
+            pass
+        store.sweep()
+        assert sorted(os.listdir(store.path)) == sorted(["c" * 32 + ".lock", "c" * 32 + ".tmp", "key", "notes.txt", keys.name])
+    store.sweep()
+    assert sorted(os.listdir(store.path)) == sorted(["key", "notes.txt", keys.name])

@@ -1,0 +1,191 @@
+# Copyright (c) 2026, TrackOps founders
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from urllib.parse import parse_qsl, urlencode, urlsplit
+
+import pytest
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.errors import OptionError, VendorError
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.model import SecretField, Vendor
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._consent import protocol as subject
+from hypothesis import given
+from hypothesis import strategies as st
+
+HERE = "http://127.0.0.1:8400/callback"
+VENDOR = Vendor(name="acme", base_url="https://login.example.com/", authorize_url="/authorize")
+ASKED = subject.Consent(state="the-state", verifier="", redirect_uri=HERE)
+
+
+def back(**parameters: str) -> str:
+    return f"{HERE}?{urlencode({'state': 'the-state', **parameters})}"
+
+
+def test_what_is_begun_cannot_be_guessed_and_does_not_show():
+    first, second = (subject.begin(HERE, pkce=True) for _ in range(2))
+    assert len({first.state, first.verifier, second.state, second.verifier}) == 4
+    assert all(re.fullmatch(r"[A-Za-z0-9_-]{43}", value) for value in (first.state, first.verifier))  # RFC 7636 4.1
+    assert repr(first) == f"Consent(redirect_uri='{HERE}')"
+    assert subject.begin(HERE, pkce=False).verifier == ""
+
+
+def test_challenge_is_that_of_the_rfc():
+    # RFC 7636, appendix B
+    assert subject.challenge("dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk") == "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"
+
+
+def test_authorization_url_says_what_the_rfc_asks_for():
+    url = subject.authorization_url(VENDOR, "my client&", ASKED)
+    assert url.startswith("https://login.example.com/authorize?")
+    assert parse_qsl(urlsplit(url).query) == [
+        ("response_type", "code"),
+        ("client_id", "my client&"),
+        ("redirect_uri", HERE),
+        ("state", "the-state"),
+    ]
+
+
+def test_authorization_url_with_scope_pkce_and_resources_but_nothing_from_the_secret():
+    vendor = dataclasses.replace(
+        VENDOR,
+        scope="read offline_access",
+        parameters={"resource": ("https://a", "https://b"), "audience": SecretField("audience"), "tenant": "t", "key": SecretField("key")},
+    )
+    asked = dataclasses.replace(ASKED, verifier="dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk")
+    url = subject.authorization_url(vendor, "c", asked)
+    assert parse_qsl(urlsplit(url).query)[4:] == [
+        ("scope", "read offline_access"),
+        ("resource", "https://a"),
+        ("resource", "https://b"),
+        ("code_challenge", "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"),
+        ("code_challenge_method", "S256"),
+    ]
+    assert asked.verifier not in url
+
+
+def test_the_query_of_authorize_url_stays():
+    vendor = dataclasses.replace(VENDOR, authorize_url="https://example.com/auth?access_type=offline&prompt=")
+    assert parse_qsl(urlsplit(subject.authorization_url(vendor, "c", ASKED)).query, keep_blank_values=True)[:2] == [
+        ("access_type", "offline"),
+        ("prompt", ""),
+    ]
+    with pytest.raises(OptionError, match=r"^acme: the query of authorize_url must not have 'state': it is added here\.$"):
+        subject.authorization_url(dataclasses.replace(VENDOR, authorize_url="/authorize?state=1"), "c", ASKED)
+
+
+@pytest.mark.parametrize(
+    ("url", "message"),
+    [
+        ("", "acme: no address is known at which the vendor asks for consent. Set authorize_url, or issuer."),
+        ("http://example.com/a", "acme: at example.com you would log in over plain http. Use https, or set allow_http if you must."),
+        ("javascript://example.com/%0aalert(1)", "acme: authorize_url is not a usable http(s) address. Check base_url and authorize_url."),
+        ("https://user@example.com/", "acme: authorize_url is not a usable http(s) address. Check base_url and authorize_url."),
+        ("https://example.com/#here", "acme: authorize_url is not a usable http(s) address. Check base_url and authorize_url."),
+        ("https://example.com/\x1b[31m", "acme: authorize_url is not a usable http(s) address. Check base_url and authorize_url."),
+        ("https://exa mple.com/", "acme: authorize_url is not a usable http(s) address. Check base_url and authorize_url."),
+    ],
+)
+def test_authorization_urls_that_are_refused(url: str, message: str):
+    with pytest.raises(OptionError) as caught:
+        subject.authorization_url(dataclasses.replace(VENDOR, authorize_url=url), "c", ASKED)
+    assert caught.value.message == message
+
+
+def test_plain_http_where_it_is_allowed():
+    vendor = dataclasses.replace(VENDOR, authorize_url="http://example.com/a")
+    assert subject.authorization_url(vendor, "c", ASKED, allow_http=True).startswith("http://example.com/a?")
+    assert subject.authorization_url(dataclasses.replace(vendor, authorize_url="http://127.0.0.1:1/a"), "c", ASKED)
+
+
+@pytest.mark.parametrize("uri", ["http://127.0.0.1/cb", "http://[::1]:80/", "http://localhost:1", "https://a.example/b?c=d", "com.example.app:/cb"])
+def test_redirect_addresses_that_are_fine(uri: str):
+    subject.check_redirect_uri(VENDOR, uri)
+
+
+@pytest.mark.parametrize("uri", ["/callback", "", "https://a.example/#x", "http://a.example/", "http://127.0.0.1.example.com/", "http://a b"])
+def test_redirect_addresses_that_are_refused(uri: str):
+    with pytest.raises(OptionError, match=r"^acme: redirect_uri "):
+        subject.check_redirect_uri(VENDOR, uri)
+
+
+@pytest.mark.parametrize(
+    ("uri", "address"),
+    [
+        ("http://127.0.0.1:8400/callback", ("127.0.0.1", 8400, "/callback")),
+        ("http://127.0.0.1/callback?x=y", ("127.0.0.1", 0, "/callback")),
+        ("http://localhost:1", ("127.0.0.1", 1, "/")),
+        ("http://[::1]:5/a", ("::1", 5, "/a")),
+        ("https://127.0.0.1/callback", None),
+        ("http://example.com/callback", None),
+        ("http://127.0.0.1:99999/callback", None),
+        ("com.example:/cb", None),
+    ],
+)
+def test_where_to_listen(uri: str, address: tuple[str, int, str] | None):
+    assert subject.listening_address(uri) == address
+
+
+@pytest.mark.parametrize(
+    "redirected",
+    [
+        back(code="the-code"),
+        f"  <{back(code='the-code')}>\n",
+        "/callback?" + back(code="the-code").partition("?")[2],
+        back(code="the-code").partition("?")[2],
+        back(code="the-code", iss="https://login.example.com", session_state="x"),
+    ],
+)
+def test_the_code_in_what_came_back(redirected: str):
+    assert subject.read_redirect(redirected, ASKED, VENDOR) == "the-code"
+    assert subject.state_of(redirected) == "the-state"
+
+
+DENIED = "acme: the consent was denied in the browser (access_denied)."
+FORGED = "acme: the answer has another state than was asked with, so it belongs to another request or is forged. Start again."
+
+
+@pytest.mark.parametrize(
+    ("redirected", "message"),
+    [
+        (back(code="c", state="other"), FORGED),
+        (back(code="c", state=""), FORGED),
+        (f"{HERE}?code=c", FORGED),
+        (f"{HERE}?error=access_denied", FORGED),
+        (back(error="access_denied"), DENIED),
+        (back(error="access_denied", error_description="No\r\n\x1b[31mway"), f"{DENIED} The vendor says: No [31mway"),
+        (back(error="invalid_scope"), "acme: the vendor did not ask for consent: invalid_scope. Check client_id and redirect_uri at the vendor, and scope."),
+        (back(code=""), "acme: the vendor sent the browser back without a code. Start again."),
+        (back(code="a\nb"), "acme: the vendor sent the browser back without a code. Start again."),
+        (back(code="c") + "&code=d", "acme: the answer names a parameter twice, which no vendor may do. Start again."),
+        (
+            "https://login.example.com/consent",
+            f"acme: this is not where the vendor sent the browser: it has neither a code nor an error. It begins with {HERE}.",
+        ),
+        ("", f"acme: this is not where the vendor sent the browser: it has neither a code nor an error. It begins with {HERE}."),
+    ],
+)
+def test_what_is_no_consent(redirected: str, message: str):
+    with pytest.raises(VendorError) as caught:
+        subject.read_redirect(redirected, ASKED, VENDOR)
+    assert caught.value.message == message
+
+
+def test_another_issuer():
+    vendor = dataclasses.replace(VENDOR, issuer="https://login.example.com/")
+    assert subject.read_redirect(back(code="c", iss="https://login.example.com"), ASKED, vendor) == "c"
+    with pytest.raises(VendorError, match=r"^acme: the answer is from another issuer \(RFC 9207\)\."):
+        subject.read_redirect(back(code="c", iss="https://evil.example.com"), ASKED, vendor)
+
+
+@given(st.sampled_from(["", "?code=", f"{HERE}?state=the-state&code=", "?state=the-state&error=x&error_description="]), st.text())
+def test_whatever_comes_back_is_a_code_or_one_line(start: str, text: str):
+    message = ""
+    try:
+        assert subject.read_redirect(start + text, ASKED, VENDOR)
+    except VendorError as exc:
+        message = exc.message
+    assert "\n" not in message
+    assert len(message) < 500

@@ -1,0 +1,123 @@
+# Copyright (c) 2026, TrackOps founders
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Refresh tokens that are put back into Vault."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.errors import VaultError, VendorError
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._flow.resolver import Resolver
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vendors import built_in
+from support.scripted import FakeVault, Scene, access, answer, error, request_for
+
+CODE = {"client_id": "i", "client_secret": "s", "code": "c0de", "redirect_uri": "http://127.0.0.1:8/", "owner": "me"}
+
+
+@pytest.fixture
+def ask(tmp_path):
+    def asking(scene, name="a", **secret):
+        request = request_for("trackmage", cache=str(tmp_path / name), secret=secret)
+        request = dataclasses.replace(request, vendor=built_in("trackmage").as_variant("authorization_code"))
+        return Resolver(scene.ports).token(request)
+
+    return asking
+
+
+def test_the_code_becomes_a_refresh_token(ask):
+    scene = Scene(access("one", refresh_token="r1"), access("two", refresh_token="r2"), vault=FakeVault(CODE))
+    assert ask(scene).secret_version == "2"
+    assert {name: value for name, value in scene.vault.data.items() if name != "redirect_uri"} == {
+        "client_id": "i",
+        "client_secret": "s",
+        "refresh_token": "r1",
+        "owner": "me",
+    }
+    assert scene.vault.version == 2
+    # Another controller goes on from there, and this one after it.
+    assert ask(scene, "b").access_token == "two"
+    assert (scene.vault.data["refresh_token"], scene.vault.version) == ("r2", 3)
+    assert b'"refresh_token": "r1"' in scene.sent[1].body
+
+
+def test_an_unchanged_one_is_not_written(ask):
+    scene = Scene(access("one"), vault=FakeVault({**CODE, "refresh_token": "r1"}))
+    ask(scene)
+    assert scene.vault.version == 1
+
+
+def test_the_users_own_key(ask):
+    scene = Scene(access("one", refresh_token="r2"), vault=FakeVault({"client_id": "i", "client_secret": "s", "rt": "r1"}))
+    ask(scene, fields={"refresh_token": "rt"})
+    assert scene.vault.data["rt"] == "r2"
+
+
+@pytest.mark.parametrize(
+    ("vault", "secret", "reason"),
+    [
+        (FakeVault(CODE, version=None), {}, "KV v1 has no check-and-set"),
+        (FakeVault(CODE), {"version": 1}, "secret_version pins an older one"),
+    ],
+)
+def test_where_it_cannot_be_put_back(ask, vault, secret, reason):
+    scene = Scene(access("one", refresh_token="r1"), vault=vault)
+    assert ask(scene, **secret).refresh_token == "r1"
+    assert scene.warnings == [f"trackmage: the vendor gave a new refresh token, kept in the cache only: {reason}."]
+
+
+def test_denied_is_told(ask, monkeypatch):
+    scene = Scene(access("one", refresh_token="r1"), vault=FakeVault(CODE))
+
+    def denied(_request):
+        scene.vault.kv_fault = VaultError("Vault: permission denied.", "denied")
+        return access("one", refresh_token="r1")
+
+    scene.script = [denied]
+    assert ask(scene).access_token == "one"
+    assert scene.warnings == [
+        "trackmage: the vendor's new refresh token could not be stored at secret/fleet/x, so it is kept in the cache of this machine "
+        "only. Allow 'update' there. Vault: permission denied."
+    ]
+
+
+def test_another_field_that_was_changed_meanwhile_stays(ask):
+    def edited(_request):
+        scene.vault.change(owner="you")
+        return access("one", refresh_token="r2")
+
+    scene = Scene(edited, vault=FakeVault({**CODE, "refresh_token": "r1"}))
+    ask(scene)
+    assert (scene.vault.data["owner"], scene.vault.data["refresh_token"], "code" in scene.vault.data) == ("you", "r2", False)
+
+
+def test_a_newer_consent_wins(ask):
+    def consented(_request):
+        scene.vault.change(refresh_token="theirs")
+        return access("one", refresh_token="r2")
+
+    scene = Scene(consented, vault=FakeVault({**CODE, "refresh_token": "r1"}))
+    ask(scene)
+    assert (scene.vault.data["refresh_token"], scene.warnings) == ("theirs", [])
+
+
+def test_a_code_that_was_used(ask):
+    scene = Scene(error("invalid_grant"), vault=FakeVault(CODE))
+    with pytest.raises(VendorError, match=r"or run the playbook trackops\.api_tokens\.authorize again"):
+        ask(scene)
+    assert scene.vault.version == 1
+
+
+def test_a_vendor_that_is_away_costs_no_consent(ask):
+    """What is not certainly refused stays: there is no other way to a token, and the code was used long ago."""
+    scene = Scene(access("one", refresh_token="r1"), answer(503), access("two", refresh_token="r2"), vault=FakeVault(CODE, version=None))
+    ask(scene)
+    scene.now += 3601
+    with pytest.raises(VendorError, match="503"):
+        ask(scene)
+    scene.now += 31
+    assert ask(scene).access_token == "two"
+    assert [b"c0de" in request.body for request in scene.sent] == [True, False, False]
+    assert b'"refresh_token": "r1"' in scene.sent[2].body

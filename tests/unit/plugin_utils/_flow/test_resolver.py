@@ -1,0 +1,456 @@
+# Copyright (c) 2026, TrackOps founders
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The straight line, with a scripted vendor, Vault and clock, and the real file cache."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+
+import pytest
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.errors import OptionError, VaultError, VendorError
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.model import Entry
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._flow.resolver import Resolver
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._flow.slot import token_keys
+from support.scripted import NOW, FakeVault, Scene, access, answer, approle, error, request_for
+
+UNREACHABLE = VaultError("Vault cannot be reached.", "unreachable")
+
+
+def valid_until(moment):
+    return datetime.datetime.fromtimestamp(moment, datetime.timezone.utc).strftime("%Y-%m-%d %H:%M:%S")
+
+
+@pytest.fixture
+def ask(tmp_path):
+    """Ask for TrackTik's token (which has refresh tokens), each time as another process would."""
+
+    def asking(scene, vendor="tracktik", *, ports=None, path="fleet/x", **options):
+        request = request_for(vendor, path, **{"cache": str(tmp_path / "cache"), **options})
+        return Resolver(ports or scene.ports).token(request)
+
+    return asking
+
+
+def grant_types(scene):
+    return [dict(pair.split("=") for pair in request.body.decode().split("&"))["grant_type"] for request in scene.sent]
+
+
+def failing(ask, *arguments, family=VendorError, **options):
+    with pytest.raises(family) as caught:
+        ask(*arguments, **options)
+    return caught.value.message
+
+
+# -- cold, hit, renewal ----------------------------------------------------------------------------------------------
+
+
+def test_cold_then_hits(ask):
+    scene = Scene(access("t0ken"))
+    cold, hit = ask(scene), ask(scene, ports=scene.as_run("run-2"))
+    assert (cold.source, hit.source, hit.access_token) == ("vendor", "cache", "t0ken")
+    assert (len(scene.sent), scene.vault.reads, scene.vault.clients) == (1, 1, 1)
+    assert scene.names() == ["vault_secret_read", "fetched", "hit"]
+    assert scene.events[1].reason == "no entry"
+    assert all("t0ken" not in repr(event) for event in scene.events)
+    assert scene.warnings == []
+
+
+def test_a_hit_when_everything_else_is_off(ask):
+    ask(Scene(access("one")))
+    vault = FakeVault()
+    vault.fault = UNREACHABLE
+    assert ask(Scene(vault=vault)).access_token == "one"
+    assert vault.clients == 0
+
+
+def test_another_identity_or_request_never_gets_it(ask):
+    ask(Scene(access("one")))
+    for options in ({"vault": approle()}, {"path": "fleet/y"}, {"secret": {"version": 3}}):
+        assert ask(Scene(access("two")), **options).access_token == "two"
+
+
+def test_fetched_by_someone_else_while_we_waited(ask, tmp_path):
+    scene = Scene()
+    request = request_for("tracktik", cache=str(tmp_path / "cache"))
+    resolver = Resolver(scene.ports)
+    other = Scene(access("theirs"))
+    # The lock is held by another caller, who has the token by the time that it is ours.
+    store = resolver.store(request.cache)
+    store.user_key()
+    real = store.lock
+
+    def lock(*arguments, **keywords):
+        store.lock = real
+        Resolver(other.ports).token(request)
+        return real(*arguments, **keywords)
+
+    store.lock = lock
+    assert resolver.token(request).access_token == "theirs"
+    assert scene.names() == ["shared"]
+
+
+def test_renewed_ahead_in_the_last_fifth(ask):
+    scene = Scene(access("one"), access("two"))
+    ask(scene)
+    scene.now += 2880
+    assert ask(scene).access_token == "one"
+    scene.now += 1
+    assert ask(scene).access_token == "two"
+    assert scene.events[-1].reason == "last fifth of its lifetime"
+
+
+def test_one_renews_ahead_and_the_rest_go_on(ask, tmp_path):
+    scene = Scene(access("one"))
+    ask(scene)
+    scene.now += 3000
+    request = request_for("tracktik", cache=str(tmp_path / "cache"))
+    resolver = Resolver(scene.ports)
+    store = resolver.store(request.cache)
+    with store.try_lock(token_keys(request, store.user_key()).name) as mine:
+        assert mine
+        assert ask(scene).access_token == "one"
+    assert len(scene.sent) == 1
+
+
+def test_a_failed_renewal_serves_the_valid_token(ask):
+    scene = Scene(access("one"), error("invalid_grant"))
+    ask(scene)
+    scene.now += 3000
+    assert ask(scene).access_token == "one"
+    assert scene.warnings == [
+        "tracktik: the vendor refused the credentials at secret/fleet/x (version 1): invalid_grant. Check username and password there; "
+        "the next attempt is made as soon as the secret changes, or in 30 s. "
+        f"The cached token is used, which is still valid until {valid_until(NOW + 3600)} UTC."
+    ]
+    assert scene.names()[-2:] == ["failed", "served_stale"]
+    # The next one does not even try.
+    assert ask(scene).access_token == "one"
+    assert len(scene.sent) == 2
+
+
+def test_vault_is_down_at_renewal(ask):
+    scene = Scene(access("one"), access("two"))
+    ask(scene)
+    scene.now += 3550
+    scene.vault.fault = UNREACHABLE
+    for _ in range(2):
+        assert ask(scene).access_token == "one"
+    assert scene.warnings[0] == (
+        f"tracktik: no token for secret/fleet/x: Vault cannot be reached. The cached token is used, which is still valid until {valid_until(NOW + 3600)} UTC."
+    )
+    scene.now += 51
+    scene.vault.fault = None
+    assert ask(scene).access_token == "two"
+
+
+def test_an_expired_token_does_not_serve(ask):
+    scene = Scene(access("one"), error("invalid_grant"))
+    ask(scene)
+    scene.now += 3601
+    assert "invalid_grant" in failing(ask, scene)
+
+
+def test_min_ttl_max_age_and_force(ask):
+    scene = Scene(access("one"), access("two"), access("three"), access("four"))
+    ask(scene)
+    scene.now += 600
+    assert ask(scene, min_ttl=3000).access_token == "one"
+    assert ask(scene, min_ttl=3001).access_token == "two"
+    scene.now += 100
+    assert ask(scene, max_age=99).access_token == "three"
+    scene.now += 1
+    assert ask(scene, force=True).access_token == "four"
+    assert ask(scene).access_token == "four"
+
+
+def test_a_short_lifetime_is_told_and_used(ask):
+    scene = Scene(access("one", lifetime=30))
+    assert ask(scene).access_token == "one"
+    assert ask(scene).access_token == "one"
+    assert scene.warnings == ["tracktik: the token for secret/fleet/x lives for 30 s only, less than min_ttl (60 s)."]
+
+
+def test_a_refused_token_is_renewed_once(ask):
+    scene = Scene(access("one"), access("two"))
+    first = ask(scene)
+    for name in (first.access_token, first.fingerprint, first.fingerprint):
+        assert ask(scene, refused=name).access_token == "two"
+    assert len(scene.sent) == 2
+
+
+@pytest.mark.parametrize("jump", [-1e6, 1e6])
+def test_the_clock_jumps(ask, jump):
+    scene = Scene(access("one"), access("two"))
+    ask(scene)
+    scene.now += jump
+    assert ask(scene).access_token == "two"
+
+
+# -- failures --------------------------------------------------------------------------------------------------------
+
+
+def test_a_refusal_is_remembered_for_the_secrets_version(ask):
+    scene = Scene(error("invalid_grant"), access("good"))
+    message = failing(ask, scene)
+    for run in ("run-1", "run-2"):
+        assert failing(ask, scene, ports=scene.as_run(run)) == message
+    assert len(scene.sent) == 1
+    assert scene.names().count("failed") == 1
+    assert scene.names()[-1] == "remembered"
+    scene.vault.change(password="corrected")
+    assert ask(scene).access_token == "good"
+    assert b"password=corrected" in scene.sent[-1].body
+
+
+def test_a_refusal_is_forgotten_after_failure_ttl(ask):
+    scene = Scene(error("invalid_grant"), error("invalid_grant"), access("good"))
+    failing(ask, scene)
+    for seconds, attempts in ((29, 1), (2, 2), (29, 2)):
+        scene.now += seconds
+        failing(ask, scene)
+        assert len(scene.sent) == attempts
+    scene.now += 2
+    assert ask(scene).access_token == "good"
+    assert ask(scene).access_token == "good"
+
+
+def test_a_vendor_that_keeps_callers_waiting_is_asked_the_more_rarely(ask):
+    """Else, with four tokens of 30 s each, the memory of the first would be over when the next host comes to it."""
+
+    def hangs(_request):
+        scene.now += 30
+        return VendorError("x: the vendor did not answer within 30 s.", "unavailable")
+
+    scene = Scene(hangs, hangs, access("good"))
+    message = failing(ask, scene)
+    for seconds in (120, 120, 89):
+        scene.now += seconds
+        assert failing(ask, scene) == message
+    assert len(scene.sent) == 1
+    scene.now += 2
+    failing(ask, scene)
+    assert len(scene.sent) == 2
+    assert ask(scene, ports=scene.as_run("run-2")).access_token == "good"
+
+
+def test_a_secret_without_versions(ask):
+    vault = FakeVault(version=None)
+    scene = Scene(error("invalid_grant"), access("good"), vault=vault)
+    assert "(version" not in failing(ask, scene, secret={"engine_version": "1"})
+    failing(ask, scene, secret={"engine_version": "1"})
+    assert len(scene.sent) == 1
+    vault.change(password="corrected")
+    got = ask(scene, secret={"engine_version": "1"})
+    assert got.secret_version.startswith("v1:")
+    assert len(got.secret_version) == len("v1:") + 16
+
+
+def test_the_secret_is_read_again_when_refused(ask):
+    def rotated_meanwhile(_request):
+        scene.vault.change(password="n3w")
+        return error("invalid_grant")
+
+    scene = Scene(rotated_meanwhile, access("good"))
+    assert ask(scene).access_token == "good"
+    assert (len(scene.sent), scene.vault.reads) == (2, 2)
+    assert b"password=n3w" in scene.sent[1].body
+    assert scene.events[-1].reason == "the secret has changed in Vault"
+
+
+def test_and_tried_once_only(ask):
+    def rotated_meanwhile(_request):
+        scene.vault.change(password="n3w")
+        return error("invalid_grant")
+
+    scene = Scene(rotated_meanwhile, rotated_meanwhile)
+    assert "(version 2): invalid_grant" in failing(ask, scene)
+    assert (len(scene.sent), scene.vault.reads) == (2, 2)
+
+
+def test_a_passing_failure_is_found_out_once_a_run(ask):
+    scene = Scene(*[answer(503)] * 4, access("good"))
+    message = failing(ask, scene)
+    assert failing(ask, scene) == message
+    assert (len(scene.sent), len(scene.slept), scene.vault.reads) == (4, 3, 1)
+    assert scene.names()[-1] == "remembered"
+    scene.now += 1  # whoever asked at the very moment of the failure shares it
+    assert ask(scene, ports=scene.as_run("run-2")).access_token == "good"
+
+
+def test_retry_after_holds_for_every_run_but_not_for_ever(ask):
+    scene = Scene(answer(429, retry_after="600"), access("good"))
+    assert "It asks to wait 600 s." in failing(ask, scene)
+    scene.now += 299
+    failing(ask, scene, ports=scene.as_run("run-2"))
+    assert len(scene.sent) == 1
+    scene.now += 2
+    assert ask(scene, ports=scene.as_run("run-2")).access_token == "good"
+
+
+def test_whoever_asked_before_the_failure_shares_it(ask, tmp_path):
+    scene = Scene()
+    request = request_for("tracktik", cache=str(tmp_path / "cache"))
+    resolver = Resolver(scene.as_run("run-2"))
+    store = resolver.store(request.cache)
+    store.user_key()
+    real = store.lock
+
+    def lock(*arguments, **keywords):
+        store.lock = real
+        other = Scene(answer(500))
+        scene.now = other.now = scene.now + 1
+        failing(ask, other)
+        return real(*arguments, **keywords)
+
+    store.lock = lock
+    with pytest.raises(VendorError, match="is not available"):
+        resolver.token(request)
+    assert (scene.sent, scene.vault.clients) == ([], 0)
+
+
+def test_a_passing_failure_of_vault_too(ask):
+    scene = Scene(access("good"))
+    scene.vault.fault = UNREACHABLE
+    for _ in range(2):
+        assert failing(ask, scene, family=VaultError) == "tracktik: no token for secret/fleet/x: Vault cannot be reached."
+    assert scene.vault.reads == 1
+    scene.now += 31
+    scene.vault.fault = None
+    assert ask(scene).access_token == "good"
+
+
+@pytest.mark.parametrize("kind", ["denied", "missing", "deleted", "field"])
+def test_what_is_mended_in_vault_is_seen_at_once(ask, kind):
+    scene = Scene(access("good"))
+    scene.vault.fault = VaultError("tracktik: nothing at secret/fleet/x.", kind)
+    assert failing(ask, scene, family=VaultError) == "tracktik: nothing at secret/fleet/x."
+    scene.vault.fault = None
+    assert ask(scene).access_token == "good"
+
+
+def test_a_missing_field_reaches_no_vendor(ask):
+    scene = Scene(vault=FakeVault({"client_id": "i"}))
+    assert failing(ask, scene, family=VaultError).startswith("tracktik: the secret secret/fleet/x has no field 'client_secret'.")
+
+
+# -- refresh tokens --------------------------------------------------------------------------------------------------
+
+
+def test_the_refresh_token_is_used_and_rotated(ask):
+    scene = Scene(access("one", refresh_token="r1"), access("two", refresh_token="r2"), access("three"), access("four"))
+    for _ in range(4):
+        ask(scene)
+        scene.now += 3550
+    assert grant_types(scene) == ["password", "refresh_token", "refresh_token", "refresh_token"]
+    # RFC 6749 6: without a new one the old one stays good.
+    assert [b"refresh_token=r%d" % n in request.body for n, request in zip((1, 2, 2), scene.sent[1:], strict=True)] == [True] * 3
+    assert scene.names().count("refreshed") == 3
+
+
+def test_a_refresh_token_leaves_the_cache_before_it_is_used(ask, tmp_path):
+    request = request_for("tracktik", cache=str(tmp_path / "cache"))
+    seen = []
+
+    def killed(_request):
+        seen.append(Resolver(scene.ports).known(request))
+        raise KeyboardInterrupt
+
+    scene = Scene(access("one", refresh_token="r1"), killed, access("two"))
+    ask(scene)
+    scene.now += 3550
+    with pytest.raises(KeyboardInterrupt):
+        ask(scene)
+    assert (seen[0].token.access_token, seen[0].token.refresh_token) == ("one", None)
+    assert ask(scene).access_token == "two"
+    assert grant_types(scene) == ["password", "refresh_token", "password"]
+
+
+def test_it_is_kept_where_it_was_not_sent(ask):
+    refused_connection = VendorError("no", "unavailable", sent=False)
+    scene = Scene(access("one", refresh_token="r1"), refused_connection, access("two"))
+    ask(scene)
+    scene.now += 3550
+    assert ask(scene).access_token == "one"
+    scene.now += 1
+    assert ask(scene, ports=scene.as_run("run-2")).access_token == "two"
+    assert grant_types(scene) == ["password", "refresh_token", "refresh_token"]
+
+
+def test_it_is_kept_where_an_option_was_wrong(ask):
+    scene = Scene(access("one", refresh_token="r1"), OptionError("http_ca_cert: no such file."), access("two"))
+    ask(scene)
+    scene.now += 3550
+    assert ask(scene).access_token == "one"  # still valid for a moment: the mistake is a warning
+    assert "http_ca_cert: no such file. The cached token is used" in scene.warnings[0]
+    assert ask(scene, ports=scene.as_run("run-2")).access_token == "two"
+    assert grant_types(scene) == ["password", "refresh_token", "refresh_token"]
+
+
+def test_a_dead_refresh_token_falls_back_once(ask):
+    scene = Scene(access("one", refresh_token="r1"), error("invalid_grant"), access("two", refresh_token="r2"))
+    ask(scene)
+    scene.now += 3550
+    assert ask(scene).access_token == "two"
+    assert grant_types(scene) == ["password", "refresh_token", "password"]
+    scene = Scene(error("invalid_grant"), error("invalid_grant"))
+    scene.now += 3550 * 2
+    assert ask(scene).access_token == "two"
+    assert grant_types(scene) == ["refresh_token", "password"]
+    assert ask(scene).access_token == "two"
+    assert "Check username and password there" in scene.warnings[0]
+
+
+def test_a_refresh_token_of_older_credentials_is_not_used(ask):
+    scene = Scene(access("one", refresh_token="r1"), access("two"))
+    ask(scene)
+    scene.vault.change(password="n3w")
+    scene.now += 3550
+    ask(scene)
+    assert grant_types(scene) == ["password", "password"]
+
+
+# -- no cache, options -----------------------------------------------------------------------------------------------
+
+
+def test_without_a_cache(ask, tmp_path):
+    scene = Scene(access("one"), access("two"))
+    assert [ask(scene, kind="none").access_token for _ in range(2)] == ["one", "two"]
+    assert not (tmp_path / "cache").exists()
+
+
+def test_the_endpoint_is_checked_before_anything_else(ask):
+    scene = Scene()
+    vendor = dataclasses.replace(request_for("tracktik").vendor, base_url="http://vendor.example")
+    assert failing(ask, scene, vendor, family=OptionError).startswith("tracktik: vendor.example would get the credentials over plain http.")
+    assert scene.vault.clients == 0
+
+
+def test_an_unchecked_certificate_is_told(ask):
+    scene = Scene(access())
+    ask(scene, http={"validate_certs": False})
+    assert scene.warnings == ["tracktik: the vendor's certificate is not checked (http_validate_certs=false): anybody on the way can read the credentials."]
+
+
+def test_known_asks_nobody(ask, tmp_path):
+    request = request_for("tracktik", cache=str(tmp_path / "cache"))
+    scene = Scene(access("one"))
+    assert Resolver(scene.ports).known(request) == Entry()
+    ask(scene)
+    assert Resolver(Scene().ports).known(request).token.access_token == "one"
+
+
+def test_nothing_secret_is_on_the_disk(ask, tmp_path):
+    scene = Scene(access("t0ken-value", refresh_token="r3fresh-value"))
+    ask(scene, vault=approle(secret_id="s3cret-id-value"))
+    raw = b"".join(file.read_bytes() for file in (tmp_path / "cache").iterdir())
+    for secret in (b"t0ken-value", b"r3fresh-value", b"p4ssw0rd", b"s3cret-id-value", b"hvs.login-1"):
+        assert secret not in raw
+
+
+def test_a_cache_that_cannot_be_written(ask):
+    scene = Scene(access("one"), access("two"))
+    assert [ask(scene, cache="/proc/none/cache").access_token for _ in range(2)] == ["one", "two"]
+    assert len(scene.warnings) == 2  # one for each process

@@ -1,0 +1,231 @@
+# Copyright (c) 2026, TrackOps founders
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Logins to Vault: kept, reused, renewed, replaced, and not repeated in vain."""
+
+from __future__ import annotations
+
+import pytest
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.errors import VaultError
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._cache.file_store import FileStore
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._flow.vault_login import VaultSession, login_keys
+from support.scripted import Scene, approle, request_for, vault_options
+
+REFUSED = VaultError("Vault: the login was refused.", "login_refused")
+
+
+@pytest.fixture
+def read(tmp_path):
+    """Read the secret, each time as another process would."""
+
+    def reading(scene, *, ports=None, vault=None, path="fleet/x"):
+        store = FileStore(str(tmp_path / "cache"), warn=scene.warnings.append)
+        return VaultSession(request_for(path=path, vault=vault or approle()), store, ports or scene.ports).secret()
+
+    return reading
+
+
+def failing(read, *arguments, **options):
+    with pytest.raises(VaultError) as caught:
+        read(*arguments, **options)
+    return caught.value.kind
+
+
+def test_one_login_for_all(read):
+    scene = Scene()
+    for path in ("fleet/x", "fleet/y", "fleet/x"):
+        read(scene, path=path)
+    assert (scene.vault.logins, scene.vault.reads) == (1, 3)
+    assert scene.names() == ["vault_login", "vault_secret_read", "vault_login_reused", "vault_secret_read", "vault_login_reused", "vault_secret_read"]
+
+
+def test_another_identity_logs_in_itself(read):
+    scene = Scene()
+    read(scene)
+    for other in (
+        approle(secret_id="other"),
+        approle(namespace="team"),
+        approle(url="https://other.example"),
+        vault_options(token=None, auth_method="userpass", username="u", password="p"),
+    ):
+        read(scene, vault=other)
+    assert scene.vault.logins == 5
+
+
+def test_the_users_own_token_is_never_kept(read, tmp_path):
+    scene = Scene()
+    for _ in range(2):
+        read(scene, vault=vault_options())
+    assert (scene.vault.logins, scene.vault.clients) == (0, 2)
+    store = FileStore(str(tmp_path / "cache"), warn=print)
+    assert store.read(login_keys(request_for(), store.user_key())) is None
+    scene.vault.dead.add("hvs.user")
+    assert failing(read, scene, vault=vault_options()) == "denied"
+    assert scene.vault.lookups == 0
+
+
+def test_nothing_is_sent_before_it_is_needed(tmp_path):
+    scene = Scene()
+    VaultSession(request_for(vault=approle()), FileStore(str(tmp_path), warn=print), scene.ports)
+    assert scene.vault.clients == 0
+
+
+def test_used_until_shortly_before_its_lease_ends(read):
+    scene = Scene()
+    read(scene)
+    scene.now += 3600 - 11
+    read(scene)
+    assert scene.vault.logins == 1
+    scene.now += 2
+    read(scene)
+    assert scene.vault.logins == 2
+
+
+def test_a_token_without_a_lease_is_looked_at_again_after_a_day(read):
+    scene = Scene()
+    scene.vault.lease = 0
+    read(scene)
+    scene.now += 86000
+    read(scene)
+    assert scene.vault.logins == 1
+    scene.now += 400
+    read(scene)
+    assert scene.vault.logins == 2
+
+
+def test_renewed_in_its_last_third(read):
+    scene = Scene()
+    scene.vault.renewable = True
+    read(scene)
+    scene.now += 2399
+    read(scene)
+    assert scene.vault.renewals == 0
+    scene.now += 2
+    read(scene)
+    scene.now += 3000
+    read(scene)
+    assert (scene.vault.renewals, scene.vault.logins) == (2, 1)
+
+
+def test_a_clock_that_jumped_back_means_a_new_login(read):
+    scene = Scene()
+    read(scene)
+    scene.now -= 1000
+    read(scene)
+    assert scene.vault.logins == 2
+
+
+def test_a_dead_login_is_replaced_once(read):
+    scene = Scene()
+    read(scene)
+    scene.vault.dead.add("hvs.login-1")
+    read(scene)
+    assert (scene.vault.logins, scene.vault.reads) == (2, 3)
+    read(scene)
+    assert scene.vault.logins == 2
+    scene.vault.dead.update(("hvs.login-2", "hvs.login-3"))
+    assert failing(read, scene) == "denied"
+    assert scene.vault.logins == 3
+
+
+def test_a_policy_that_denies_is_no_reason_to_log_in_again_and_again(read):
+    scene = Scene()
+    scene.vault.denies_secret = True
+    for _ in range(3):
+        assert failing(read, scene) == "denied"
+    assert scene.vault.logins == 1
+    # But a role may have other policies by now.
+    scene.now += 31
+    assert failing(read, scene) == "denied"
+    assert scene.vault.logins == 2
+
+
+def test_a_single_use_secret_id_is_not_spent_twice(read):
+    scene = Scene()
+    read(scene)
+    scene.vault.login_fault = REFUSED
+    scene.now += 31
+    scene.vault.denies_secret = True
+    for _ in range(3):
+        assert failing(read, scene, path="fleet/forbidden") == "denied"
+    assert scene.vault.logins == 2  # tried once more, and never again in this run
+    scene.vault.denies_secret = False
+    read(scene)
+    assert scene.vault.logins == 2
+
+
+def test_the_session_itself_goes_on_with_the_kept_login(tmp_path):
+    scene = Scene()
+    store = FileStore(str(tmp_path / "cache"), warn=pytest.fail)
+    VaultSession(request_for(vault=approle()), store, scene.ports).secret()
+    scene.now += 31
+    scene.vault.login_fault, scene.vault.denies_secret = REFUSED, True
+    session = VaultSession(request_for(vault=approle()), store, scene.ports)
+    with pytest.raises(VaultError):
+        session.secret()
+    scene.vault.denies_secret = False
+    assert session.secret().version == 1
+
+
+def test_a_refused_login_is_remembered_within_the_run(read):
+    scene = Scene()
+    scene.vault.login_fault = REFUSED
+    for _ in range(3):
+        assert failing(read, scene) == "login_refused"
+    assert scene.vault.logins == 1
+    assert failing(read, scene, ports=scene.as_run("run-2")) == "login_refused"
+    assert scene.vault.logins == 2
+    scene.now += 31
+    scene.vault.login_fault = None
+    read(scene, ports=scene.as_run("run-2"))
+    read(scene)
+    assert scene.vault.logins == 3
+
+
+def test_other_trouble_at_login_is_not(read):
+    scene = Scene()
+    scene.vault.login_fault = VaultError("Vault is sealed.", "sealed")
+    for _ in range(2):
+        assert failing(read, scene) == "sealed"
+    assert scene.vault.logins == 2
+
+
+def test_a_dead_login_and_a_refused_new_one(read):
+    scene = Scene()
+    read(scene)
+    scene.vault.dead.add("hvs.login-1")
+    scene.vault.login_fault = REFUSED
+    for _ in range(2):
+        assert failing(read, scene) == "login_refused"
+    assert scene.vault.logins == 2
+
+
+def test_a_kept_login_that_is_not_one(read, tmp_path):
+    store = FileStore(str(tmp_path / "cache"), warn=pytest.fail)
+    keys = login_keys(request_for(vault=approle()), store.user_key())
+    for garbage in (
+        {},
+        {"login": None},
+        {"login": []},
+        {"login": {"client_token": "x"}},
+        {"login": {"client_token": 5, "issued_at": 0, "expires_at": 9e9, "renewable": False}},
+        {"login": {"client_token": "x", "issued_at": "a", "expires_at": "b", "renewable": False}},
+    ):
+        store.write(keys, {}, garbage)
+        scene = Scene()
+        read(scene)
+        assert scene.vault.logins == 1
+
+
+def test_another_caller_has_logged_in_anew_meanwhile(tmp_path):
+    scene = Scene()
+    store = FileStore(str(tmp_path / "cache"), warn=pytest.fail)
+    request = request_for(vault=approle())
+    VaultSession(request, store, scene.ports).secret()
+    slow = VaultSession(request, store, scene.ports)
+    slow.call(lambda client: None)
+    scene.vault.dead.add("hvs.login-1")
+    VaultSession(request, store, scene.ports).secret()
+    slow.secret()
+    assert scene.vault.logins == 2

@@ -1,0 +1,163 @@
+# Copyright (c) 2026, TrackOps founders
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import pytest
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.errors import OptionError
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._hosts.files import (
+    FILE_OPTIONS,
+    contents_argument,
+    default_dest,
+    files_argument,
+    parse_mode,
+    plan,
+    split_items,
+)
+
+
+def checked(**options):
+    """File options as Ansible's validator leaves them."""
+    return {**{name: spec.get("default") for name, spec in FILE_OPTIONS.items()}, **options}
+
+
+def one(token_options=None, **options):
+    return plan([(checked(**options), {"vendor": "tracx"} if token_options is None else token_options)])[0]
+
+
+def refusal(call):
+    with pytest.raises(OptionError) as caught:
+        call()
+    return str(caught.value)
+
+
+def test_a_task_for_one_token():
+    assert split_items({"vendor": "tracx", "path": "fleet/tracx", "dest": "/a", "mode": "0640", "min_ttl": 9}) == [
+        ({"dest": "/a", "mode": "0640"}, {"vendor": "tracx", "path": "fleet/tracx", "min_ttl": 9})
+    ]
+
+
+def test_items_inherit_from_the_task_and_overrule_it():
+    args = {"owner": "app", "min_ttl": 60, "url": "v", "tokens": [{"vendor": "tracx", "dest": "/a"}, {"vendor": "x", "owner": "b", "min_ttl": 5}]}
+    assert split_items(args) == [
+        ({"owner": "app", "dest": "/a"}, {"min_ttl": 60, "url": "v", "vendor": "tracx"}),
+        ({"owner": "b"}, {"min_ttl": 5, "url": "v", "vendor": "x"}),
+    ]
+
+
+@pytest.mark.parametrize("key", ["dest", "path"])
+def test_what_says_which_one_is_not_for_several(key):
+    message = refusal(lambda: split_items({key: "/a", "tokens": []}))
+    assert message == f"{key}: is given beside tokens; give it in the items of tokens"
+
+
+@pytest.mark.parametrize("tokens", ["tracx", {"vendor": "tracx"}, ["tracx"], 3])
+def test_tokens_is_a_list_of_dictionaries(tokens):
+    assert refusal(lambda: split_items({"tokens": tokens})) == "tokens: must be a list of dictionaries"
+
+
+@pytest.mark.parametrize(
+    ("vendor", "path", "dest"),
+    [
+        ("tracx", None, "/d/tracx"),
+        ("tracx", "tracx", "/d/tracx"),
+        ("tracx", "fleet/tracx", "/d/tracx-fleet-tracx"),
+        ("tracx", "../../etc/x y", "/d/tracx-etc-x-y"),
+    ],
+)
+def test_default_dest(vendor, path, dest):
+    assert default_dest("/d", vendor, path) == dest
+
+
+def test_dest_from_directory():
+    assert one({"vendor": "tracx", "path": "eu"}, directory="/etc/api-tokens").dest == "/etc/api-tokens/tracx-eu"
+
+
+def test_without_dest_and_directory():
+    assert one({"vendor": "tracx", "path": "eu"}).dest == "/etc/api-tokens/tracx-eu"
+    assert refusal(lambda: one({}, state="absent")) == "dest is missing; give it, or a vendor"
+
+
+@pytest.mark.parametrize(
+    ("dest", "asked", "made"),
+    [
+        ("/etc/api-tokens/tracx", None, True),
+        ("/etc/api-tokens/../api-tokens/tracx", None, True),
+        ("/etc/api-tokens/tracx", False, False),
+        ("/etc/api-tokens/eu/tracx", None, False),
+        ("/etc/tracx", None, False),
+        ("/etc/tracx", True, True),
+    ],
+)
+def test_the_directory_of_the_collection_is_made_and_others_on_request(dest, asked, made):
+    assert one(dest=dest, create_directory=asked).create_directory is made
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"dest": "a/b"}, "a/b: dest must be an absolute path"),
+        ({"dest": "~/b"}, "~/b: dest must be an absolute path"),
+        ({"dest": "/a/"}, "/a/: dest must be the path of a file, not of a directory"),
+        ({"dest": "/a", "format": "template"}, "/a: format template and the option template belong together; give both or neither"),
+        ({"dest": "/a", "template": "x.j2"}, "/a: format template and the option template belong together; give both or neither"),
+        ({"dest": "/a", "mode": "0644"}, "/a: mode 0644 lets every user of the host at the token; use a group, or set allow_readable"),
+        ({"dest": "/a", "mode": "0601"}, "/a: mode 0601 lets every user of the host at the token; use a group, or set allow_readable"),
+        ({"dest": "/a", "mode": 440}, "/a: mode: 440 is not a mode; give it as '0600' (in quotes) or as u=rw,g=r"),
+        ({"dest": "/a", "mode": 400}, "/a: mode: 400 is not a mode; give it as '0600' (in quotes) or as u=rw,g=r"),
+        ({"dest": "/a", "mode": 600}, "/a: mode: 600 is not a mode; give it as '0600' (in quotes) or as u=rw,g=r"),
+        ({"dest": "/a", "directory_mode": "0777"}, "/a: directory_mode 0777 lets every user replace files in the directory"),
+        ({"dest": "/.."}, "/..: dest must be the path of a file, not of a directory"),
+        ({"dest": "/a\nb"}, "/a b: dest holds control characters"),
+        ({"dest": "/a", "directory_mode": "x"}, "/a: directory_mode: 'x' is not a mode; give it as '0600' (in quotes) or as u=rw,g=r"),
+    ],
+)
+def test_what_does_not_fit_is_refused(options, message):
+    assert refusal(lambda: one(**options)) == message
+
+
+def test_a_vendor_is_needed_for_what_is_to_be_there_only():
+    assert refusal(lambda: one({}, dest="/a")) == "/a: vendor is missing"
+    assert not one({}, dest="/a", state="absent").wants_token
+
+
+def test_what_is_to_be_absent_needs_no_template():
+    assert one({"vendor": "tracx"}, dest="/a", state="absent", format="template").state == "absent"
+
+
+def test_two_tokens_cannot_share_a_file():
+    pair = (checked(dest="/a/b"), {"vendor": "tracx"})
+    other = (checked(dest="/a/./c/../b"), {"vendor": "trackunit"})
+    assert refusal(lambda: plan([pair, other])) == "/a/b: is the dest of two tokens; each needs a file of its own"
+
+
+def test_readable_when_asked_for():
+    assert one(dest="/a", mode="0644", allow_readable=True).mode == "0644"
+    assert one(dest="/a", mode="0640").mode == "0640"
+
+
+@pytest.mark.parametrize(
+    ("mode", "octal"),
+    [("0600", "0600"), ("600", "0600"), ("0o640", "0640"), (0o640, "0640"), ("u=rw,g=r,o=", "0640"), ("u=rw", "0600"), ("a=r,u=rw", "0644"), ("ug=rw", "0660")],
+)
+def test_modes(mode, octal):
+    assert parse_mode(mode, of="mode") == octal
+
+
+@pytest.mark.parametrize("mode", [600, 640, "4600", "0200", "", "rw", "u+rw", "u=rwt", "z=r", True, None, "0x1ff", -1, "u=rw,"])
+def test_no_modes(mode):
+    assert refusal(lambda: parse_mode(mode, of="mode")).startswith("mode: ")
+
+
+def test_arguments_of_the_module_on_the_host():
+    sent = files_argument(one({"vendor": "tracx", "path": "eu"}, dest="/a", owner="app"), fingerprint="sha256:0", expires_at=9.9)
+    assert sent["expires_at"] == 9
+    assert {key: value for key, value in sent.items() if value not in (None, False)} == {
+        "dest": "/a", "state": "present", "owner": "app", "mode": "0600", "directory_mode": "0755", "vendor": "tracx", "path": "eu",
+        "fingerprint": "sha256:0", "expires_at": 9,
+    }  # fmt: skip
+
+
+def test_contents_are_text_that_no_escape_can_change():
+    assert contents_argument("Authorization: ü\n") == "base64:QXV0aG9yaXphdGlvbjogw7wK"

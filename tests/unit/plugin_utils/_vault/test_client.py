@@ -1,0 +1,801 @@
+# Copyright (c) 2026, TrackOps founders
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The real hvac and requests, with their last step replaced: what would go to the network is answered from a script."""
+
+from __future__ import annotations
+
+import builtins
+import json
+import ssl
+import sys
+
+import pytest
+import requests
+import urllib3
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.errors import OptionError, VaultError
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vault.client import CasMismatch, Secret, VaultClient, checked_path
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vault.options import VaultOptions
+from requests.adapters import HTTPAdapter
+
+URL = "https://vault.example:8200"
+HERE = f"Vault at {URL}"
+ROLE, SECRET_ID = "0123456789abcdef-role", "topsecret-id"
+APPROLE = {"auth_method": "approle", "role_id": ROLE, "secret_id": SECRET_ID}
+KV2 = {"data": {"data": {"username": "u"}, "metadata": {"version": 7}}}
+DELETED = {"data": {"data": None, "metadata": {"version": 3, "deletion_time": "2026-01-01T00:00:00Z", "destroyed": False}}}
+DESTROYED = {"data": {"data": None, "metadata": {"version": 3, "deletion_time": "", "destroyed": True}}}
+SELF = {"data": {"policies": ["default", "fleet"], "identity_policies": None}}
+
+
+def answer(status=200, body=None, *, text=None, headers=None):
+    response = requests.Response()
+    response.status_code = status
+    response._content = (json.dumps(body) if text is None and body is not None else text or "").encode()
+    response.headers.update(headers or {})
+    return response
+
+
+def said(status, *errors, **more):
+    return answer(status, {"errors": list(errors), **more})
+
+
+class Wire:
+    """Answers in order of a script; what was asked is in ``sent``, as (method, path with query, headers, body)."""
+
+    def __init__(self, monkeypatch, *script):
+        self.script, self.sent, self.keywords = list(script), [], []
+        self.warnings, self.lines = [], []
+        monkeypatch.setattr(HTTPAdapter, "send", self._send)
+
+    def _send(self, request, **keywords):
+        body = json.loads(request.body) if request.body else None
+        self.sent.append((request.method, request.url.partition(":8200")[2], dict(request.headers), body))
+        self.keywords.append(keywords)
+        following = self.script.pop(0)
+        if isinstance(following, Exception):
+            raise following
+        following.request, following.url = request, request.url
+        return following
+
+    @property
+    def asked(self):
+        return [(method.upper(), path) for method, path, _headers, _body in self.sent]
+
+    def client(self, **values):
+        given = {"url": URL, "token": "hvs.user-token", **values}
+        options = VaultOptions.from_mapping(given, environ={}, home="/h", read_file=lambda path: "key")
+        return VaultClient(options, warn=self.warnings.append, log=self.lines.append)
+
+    def logged_in(self, **values):
+        client = self.client(**values)
+        client.use_token("hvs.user-token")
+        return client
+
+
+def failure(call, *arguments, **keywords):
+    with pytest.raises((VaultError, OptionError)) as caught:
+        call(*arguments, **keywords)
+    error = caught.value
+    assert error.__cause__ is None
+    assert "\n" not in error.message
+    for secret in ("hvs.user-token", SECRET_ID, ROLE, "body-secret"):
+        assert secret not in error.message
+    return error.message, getattr(error, "kind", "option")
+
+
+# -- reading -------------------------------------------------------------------------------------------------------
+
+
+def test_kv2(monkeypatch):
+    wire = Wire(monkeypatch, answer(200, KV2))
+    secret = wire.logged_in(namespace="team").read_secret("secret", "fleet/tracx")
+    assert secret == Secret(data={"username": "u"}, version=7, path="secret/fleet/tracx")
+    assert "username" not in repr(secret)
+    method, path, headers, body = wire.sent[0]
+    assert (method.upper(), path, body) == ("GET", "/v1/secret/data/fleet/tracx", None)
+    assert (headers["X-Vault-Token"], headers["X-Vault-Namespace"], headers["X-Vault-Request"]) == ("hvs.user-token", "team", "true")
+    assert wire.keywords[0]["timeout"] == 30
+    assert wire.lines[0].startswith(f"Vault GET {URL}/v1/secret/data/fleet/tracx: 200 in ") or wire.lines[0].startswith("Vault GET /v1/")
+
+
+def test_a_pinned_version(monkeypatch):
+    wire = Wire(monkeypatch, answer(200, KV2))
+    wire.logged_in().read_secret("team/kv", "a b/ü%?#", version=7)
+    assert wire.asked == [("GET", "/v1/team/kv/data/a%20b/%C3%BC%25%3F%23?version=7")]
+
+
+def test_kv1(monkeypatch):
+    wire = Wire(monkeypatch, answer(200, {"data": {"username": "u"}}))
+    assert wire.logged_in().read_secret("kv", "tracx", engine_version="1") == Secret({"username": "u"}, None, "kv/tracx")
+    assert wire.asked == [("GET", "/v1/kv/tracx")]
+
+
+@pytest.mark.parametrize(("options", "path"), [({"version": "2"}, "kv/data/x"), ({"version": "1"}, "kv/x"), (None, "kv/x")])
+def test_auto_asks_vault(monkeypatch, options, path):
+    data = KV2 if "/data/" in path else {"data": {"username": "u"}}
+    wire = Wire(monkeypatch, answer(200, {"data": {"options": options, "path": "kv/", "type": "kv"}}), answer(200, data))
+    assert wire.logged_in().read_secret("kv", "x", engine_version="auto").data == {"username": "u"}
+    assert wire.asked == [("GET", "/v1/sys/internal/ui/mounts/kv/x"), ("GET", f"/v1/{path}")]
+
+
+def test_auto_tries_where_vault_does_not_tell(monkeypatch):
+    denied = said(403, "permission denied")
+    wire = Wire(monkeypatch, denied, denied, answer(200, SELF), answer(200, {"data": {"username": "u"}}))
+    assert wire.logged_in().read_secret("kv", "x", engine_version="auto").data == {"username": "u"}
+    assert [path for _method, path in wire.asked if "lookup" not in path] == [
+        "/v1/sys/internal/ui/mounts/kv/x",
+        "/v1/kv/data/x",
+        "/v1/kv/x",
+    ]
+
+
+def test_auto_says_what_was_denied_first(monkeypatch):
+    denied = said(403, "permission denied")
+    wire = Wire(monkeypatch, denied, denied, answer(200, SELF), denied, answer(200, SELF))
+    message, kind = failure(wire.logged_in().read_secret, "kv", "x", engine_version="auto")
+    assert kind == "denied"
+    assert message == (f"{HERE} denied reading kv/data/x (permission denied). The token is valid, but no policy of it (default, fleet) has read on kv/data/x.")
+
+
+def test_a_wrapped_read(monkeypatch):
+    wire = Wire(monkeypatch, answer(200, {"wrap_info": {"token": "hvs.wrap"}}), answer(200, KV2))
+    assert wire.logged_in(wrap_ttl="30s").read_secret("secret", "x").version == 7
+    assert wire.sent[0][2]["X-Vault-Wrap-TTL"] == "30s"
+    assert (wire.asked[1], wire.sent[1][3]) == (("POST", "/v1/sys/wrapping/unwrap"), {"token": "hvs.wrap"})
+
+
+@pytest.mark.parametrize("path", ["", "/", "//"])
+def test_an_empty_path(monkeypatch, path):
+    message, kind = failure(Wire(monkeypatch).logged_in().read_secret, "secret", path)
+    assert kind == "option"
+    assert message == "the path of the secret is empty. Give the path of a secret below the mount, such as fleet/trackunit."
+
+
+@pytest.mark.parametrize("path", ["../sys/x", "a/../b", "a/./b", "a//b", "a\nb", "a\x00b"])
+def test_a_path_that_leads_elsewhere(monkeypatch, path):
+    message, kind = failure(Wire(monkeypatch).logged_in().read_secret, "secret", path)
+    assert kind == "option"
+    assert message.startswith("the path of the secret '")
+    assert message.endswith("has an empty, '.' or '..' part or a control character in it. Give a plain path.")
+
+
+def test_slashes_at_the_ends_do_not_matter():
+    assert checked_path("p", "/a/b/") == "a/b"
+
+
+# -- what is wrong with the secret ---------------------------------------------------------------------------------
+
+NO_SECRET = said(404)
+NO_TELLING = said(403, "permission denied")
+
+
+@pytest.mark.parametrize(
+    ("script", "arguments", "message", "kind"),
+    [
+        (
+            [said(404), NO_TELLING],
+            ("secret", "x"),
+            "has no secret at secret/x (KV version 2). Check the path, engine_mount_point, engine_version and namespace.",
+            "missing",
+        ),
+        (
+            [said(404), NO_TELLING],
+            ("secret", "secret/data/fleet/x"),
+            "has no secret at secret/secret/data/fleet/x (KV version 2). The path is taken below the mount secret: try 'fleet/x'.",
+            "missing",
+        ),
+        (
+            [said(404), NO_TELLING],
+            ("secret", "data/x"),
+            "has no secret at secret/data/x (KV version 2). The path is taken below the mount secret: try 'x'.",
+            "missing",
+        ),
+        (
+            [said(404), answer(200, {"data": {"options": {"version": "1"}}})],
+            ("kv", "x"),
+            "has KV version 1 at kv, but version 2 was asked for. Set engine_version=1.",
+            "missing",
+        ),
+        (
+            [said(404, 'no handler for route "nope/data/x". route entry not found.')],
+            ("nope", "x"),
+            "has nothing mounted at nope. Check engine_mount_point and namespace.",
+            "missing",
+        ),
+        (
+            [said(403, "permission denied"), answer(200, SELF)],
+            ("secret", "secret/x"),
+            "denied reading secret/data/secret/x (permission denied). The token is valid, but no policy of it (default, fleet)"
+            " has read on secret/data/secret/x. The path is taken below the mount secret: try 'x'.",
+            "denied",
+        ),
+        (
+            [said(403, "permission denied"), said(403, "permission denied")],
+            ("secret", "x"),
+            "denied reading secret/data/x (permission denied). The token may be expired, or no policy of it has read on secret/data/x.",
+            "denied",
+        ),
+        (
+            [said(403, "2 errors occurred:\n\t* permission denied\n\t* invalid token\n\n")],
+            ("secret", "x"),
+            "does not accept the token (permission denied; invalid token): it is wrong, expired or revoked. Denied: reading secret/data/x.",
+            "denied",
+        ),
+        (
+            [answer(200, {"data": {"username": "u"}})],
+            ("kv", "x"),
+            "what it has at kv/data/x is not a secret of KV version 2. Set engine_version=1 if kv is of version 1.",
+            "missing",
+        ),
+    ],
+)
+def test_reading_fails(monkeypatch, script, arguments, message, kind):
+    wire = Wire(monkeypatch, *script)
+    got = failure(wire.logged_in().read_secret, *arguments)
+    assert got == (f"{HERE}: {message}" if message.startswith("what it has") else f"{HERE} {message}", kind)
+    assert wire.script == []
+
+
+@pytest.mark.parametrize("status", [404, 200])
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        (DELETED, "is deleted. Undelete it, write it anew, or name another version in secret_version."),
+        (DESTROYED, "is destroyed. Write it anew, or name another version in secret_version."),
+    ],
+)
+def test_a_deleted_version(monkeypatch, status, body, message):
+    wire = Wire(monkeypatch, answer(status, body))
+    assert failure(wire.logged_in().read_secret, "secret", "x") == (
+        f"{HERE}: version 3 of the secret at secret/x {message}",
+        "deleted",
+    )
+
+
+def test_no_such_version(monkeypatch):
+    wire = Wire(monkeypatch, said(404), NO_TELLING)
+    assert failure(wire.logged_in().read_secret, "secret", "x", version=9) == (
+        f"{HERE} has no secret at secret/x, or not its version 9. Check the path and secret_version.",
+        "missing",
+    )
+
+
+def test_kv1_has_no_versions(monkeypatch):
+    assert failure(Wire(monkeypatch).logged_in().read_secret, "kv", "x", engine_version="1", version=2) == (
+        "secret_version=2 needs KV version 2, but kv is a mount of KV version 1.",
+        "option",
+    )
+
+
+def test_kv1_asked_of_kv2(monkeypatch):
+    warning = "Invalid path for a versioned K/V secrets engine. See the API docs for the appropriate API endpoints to use."
+    wire = Wire(monkeypatch, answer(404, {"warnings": [warning]}))
+    assert failure(wire.logged_in().read_secret, "secret", "x", engine_version="1") == (
+        f"{HERE} has KV version 2 at secret, but version 1 was asked for. Set engine_version=2.",
+        "missing",
+    )
+
+
+def test_an_unknown_engine(monkeypatch):
+    assert failure(Wire(monkeypatch).logged_in().read_secret, "kv", "x", engine_version="3")[0] == ("engine_version='3' is not known. Use 2, 1 or auto.")
+
+
+def test_nobody_added_a_token(monkeypatch):
+    wire = Wire(monkeypatch, said(403, "permission denied"))
+    client = wire.client(auth_method="none", token=None)
+    client.login()
+    assert failure(client.read_secret, "secret", "x") == (
+        f"{HERE} denied reading secret/data/x (permission denied)."
+        " With auth_method=none an agent or proxy has to add a token, whose policy has read on secret/data/x.",
+        "denied",
+    )
+    assert "X-Vault-Token" not in wire.sent[0][2]
+
+
+# -- what is wrong with Vault, or before it ------------------------------------------------------------------------
+
+HTML = answer(200, text="<html><body>Welcome, body-secret</body></html>", headers={"Content-Type": "text/html"})
+
+
+@pytest.mark.parametrize(
+    ("script", "message", "kind"),
+    [
+        ([said(503, "Vault is sealed"), answer(200, {"initialized": True, "sealed": True})], "is sealed. An operator has to unseal it first.", "sealed"),
+        (
+            [said(503, "Vault is sealed"), answer(200, {"initialized": False, "sealed": True})],
+            "is not initialised. An operator has to initialise and unseal it first.",
+            "sealed",
+        ),
+        ([said(503, "Vault is sealed"), requests.ConnectionError()], "is sealed. An operator has to unseal it first.", "sealed"),
+        (
+            [said(429, "request path: rate limit quota exceeded", headers=None)],
+            "refuses more requests: its rate limit is reached (429). Try again later.",
+            "unavailable",
+        ),
+        (
+            [answer(429, {"errors": ["x"]}, headers={"Retry-After": "90"})],
+            "refuses more requests for 90 s: its rate limit is reached (429). Try again later.",
+            "unavailable",
+        ),
+        (
+            [said(500, "local node not active but active cluster node not found")],
+            "cannot serve now: status 500 (local node not active but active cluster node not found). Try again later, or set retries.",
+            "unavailable",
+        ),
+        ([said(412, "required index state not present")], "is a replica that is not up to date yet (412). Try again, or set retries.", "unavailable"),
+        ([said(418, "tea")], "failed at reading secret/data/x with status 418 (tea).", "unavailable"),
+        (
+            [answer(400, text="Client sent an HTTP request to an HTTPS server.\n")],
+            "speaks TLS only: begin url with https:// (VAULT_ADDR).",
+            "tls",
+        ),
+        ([requests.ReadTimeout("body-secret")], "did not answer within 30 s. Try again, or raise timeout (ANSIBLE_HASHI_VAULT_TIMEOUT).", "unreachable"),
+        (
+            [requests.ConnectTimeout("body-secret")],
+            "cannot be reached: no connection within 30 s. Check url (VAULT_ADDR) and the network.",
+            "unreachable",
+        ),
+        (
+            [requests.ConnectionError(urllib3.exceptions.MaxRetryError(None, "/v1/body-secret", ConnectionRefusedError(111, "x")))],
+            "cannot be reached: connection refused. Check that it runs, and url (VAULT_ADDR).",
+            "unreachable",
+        ),
+        (
+            [requests.ConnectionError(ConnectionResetError(104, "x"))],
+            "cannot be reached: the connection was reset. Check that it runs, and url (VAULT_ADDR).",
+            "unreachable",
+        ),
+        (
+            [requests.ConnectionError(OSError(113, "No route to host"))],
+            "cannot be reached: no route to host. Check that it runs, and url (VAULT_ADDR).",
+            "unreachable",
+        ),
+        ([requests.ConnectionError("body-secret")], "cannot be reached: the connection broke. Check that it runs, and url (VAULT_ADDR).", "unreachable"),
+        (
+            [requests.exceptions.ProxyError("http://u:body-secret@p")],
+            "cannot be reached through the proxy. Check proxies (ANSIBLE_HASHI_VAULT_PROXIES, https_proxy).",
+            "unreachable",
+        ),
+        (
+            [requests.exceptions.ChunkedEncodingError("body-secret")],
+            "broke off its answer (ChunkedEncodingError). Try again, or set retries.",
+            "unavailable",
+        ),
+        (
+            [requests.TooManyRedirects("body-secret")],
+            "redirects without end. Check url (VAULT_ADDR) and what stands before Vault.",
+            "unavailable",
+        ),
+        (
+            [requests.exceptions.SSLError("tlsv13 body-secret")],
+            "failed at TLS. Check url (VAULT_ADDR), ca_cert (VAULT_CACERT) and what stands between here and Vault.",
+            "tls",
+        ),
+    ],
+)
+def test_no_answer_from_vault(monkeypatch, script, message, kind):
+    wire = Wire(monkeypatch, *script)
+    assert failure(wire.logged_in().read_secret, "secret", "x") == (f"{HERE} {message}", kind)
+    wire = Wire(monkeypatch, *script)
+    client = wire.client(**APPROLE)
+    expected = f"{HERE} {message}".replace("reading secret/data/x", "")
+    if "418" not in message:
+        assert failure(client.login) == (expected, kind)
+
+
+@pytest.mark.parametrize(
+    ("status", "text"), [(200, "<html>body-secret</html>"), (403, "<html>body-secret</html>"), (404, "body-secret"), (502, ""), (200, "[1]")]
+)
+def test_something_else_answers(monkeypatch, status, text):
+    message = f"{HERE}: the answer (status {status}) is not Vault's, but of a proxy or another service. Check url (VAULT_ADDR) and proxies."
+    assert failure(Wire(monkeypatch, answer(status, text=text)).logged_in().read_secret, "secret", "x") == (message, "unavailable")
+    assert failure(Wire(monkeypatch, answer(status, text=text)).client(**APPROLE).login) == (message, "unavailable")
+
+
+def untrusted(reason):
+    error = ssl.SSLCertVerificationError(1, "certificate verify failed: body-secret")
+    error.verify_message = reason
+    return requests.exceptions.SSLError(urllib3.exceptions.MaxRetryError(None, "/", urllib3.exceptions.SSLError(error)))
+
+
+@pytest.mark.parametrize(
+    ("reason", "message"),
+    [
+        (
+            "self-signed certificate in certificate chain",
+            "has a certificate that is not trusted here (self-signed certificate in certificate chain)."
+            " Name its CA file in ca_cert (VAULT_CACERT); validate_certs=false would turn the check off.",
+        ),
+        (
+            "Hostname mismatch, certificate is not valid for 'x'.",
+            "has a certificate for another host name (Hostname mismatch, certificate is not valid for 'x'.). Use that name in url (VAULT_ADDR).",
+        ),
+        (
+            "certificate has expired",
+            "has a certificate that is out of date (certificate has expired). Have it renewed, or check this machine's clock.",
+        ),
+    ],
+)
+def test_a_certificate_that_is_refused(monkeypatch, reason, message):
+    wire = Wire(monkeypatch, untrusted(reason))
+    assert failure(wire.logged_in().read_secret, "secret", "x") == (f"{HERE} {message}", "tls")
+
+
+@pytest.mark.parametrize(
+    ("reason", "message"),
+    [
+        ("WRONG_VERSION_NUMBER", "does not speak TLS: begin url with http:// if that is meant (VAULT_ADDR)."),
+        (
+            "TLSV13_ALERT_CERTIFICATE_REQUIRED",
+            "refused the TLS connection: it wants a client certificate that it trusts. Check cert_auth_public_key.",
+        ),
+        ("KEY_VALUES_MISMATCH", "cannot be asked: cert_auth_private_key does not belong to cert_auth_public_key."),
+        (
+            "NO_CERTIFICATE_OR_CRL_FOUND",
+            "cannot be asked: a certificate file has no certificate in it. Check ca_cert (VAULT_CACERT) and cert_auth_public_key.",
+        ),
+    ],
+)
+def test_tls_goes_wrong(monkeypatch, reason, message):
+    error = ssl.SSLError(1, "body-secret")
+    error.reason = reason
+    wire = Wire(monkeypatch, requests.exceptions.SSLError(urllib3.exceptions.MaxRetryError(None, "/", error)))
+    assert failure(wire.logged_in().read_secret, "secret", "x") == (f"{HERE} {message}", "tls")
+
+
+@pytest.mark.parametrize("token", ["two\nlines", "snow\u2603man"])
+def test_a_token_that_cannot_be_sent(monkeypatch, token):
+    monkeypatch.undo()
+    client = Wire(monkeypatch, UnicodeEncodeError("latin-1", token, 0, 1, "no")).client(token=token, token_validate=True)
+    message, kind = failure(client.login)
+    assert kind == "option"
+    assert message == f"{HERE}: the token or another login value has characters that cannot be sent. Check it for line ends."
+
+
+# -- login ---------------------------------------------------------------------------------------------------------
+
+
+def test_login(monkeypatch):
+    auth = {"client_token": "hvs.new-token", "lease_duration": 600, "renewable": True, "accessor": "a"}
+    wire = Wire(monkeypatch, answer(200, {"auth": auth}), answer(200, KV2))
+    client = wire.client(**APPROLE)
+    login = client.login()
+    assert (login.client_token, login.lease_seconds, login.renewable) == ("hvs.new-token", 600, True)
+    client.read_secret("secret", "x")
+    assert wire.asked == [("POST", "/v1/auth/approle/login"), ("GET", "/v1/secret/data/x")]
+    assert wire.sent[0][3] == {"role_id": ROLE, "secret_id": SECRET_ID}
+    assert wire.sent[1][2]["X-Vault-Token"] == "hvs.new-token"
+    assert not any(secret in line for line in wire.lines for secret in (ROLE, SECRET_ID, "hvs."))
+
+
+def test_a_token_that_hvac_found_by_itself_is_not_sent(monkeypatch, tmp_path):
+    monkeypatch.setenv("VAULT_TOKEN", "hvs.from-environment")
+    (tmp_path / ".vault-token").write_text("hvs.from-file")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / ".netrc").write_text("machine vault.example login joe password netrc-secret")
+    wire = Wire(monkeypatch, said(403, "permission denied"))
+    with pytest.raises(VaultError):
+        wire.client(**APPROLE).login()
+    assert not {"X-Vault-Token", "Authorization"} & set(wire.sent[0][2])
+
+
+@pytest.mark.parametrize(
+    ("values", "refusal", "message"),
+    [
+        (
+            APPROLE,
+            said(400, "invalid role or secret ID"),
+            "refused the login by approle at auth/approle as role_id 01234567… (invalid role or secret ID). Check role_id and secret_id.",
+        ),
+        (
+            {"auth_method": "approle", "role_id": ROLE, "mount_point": "apps"},
+            said(400, f"missing secret_id of {ROLE}"),
+            "refused the login by approle at auth/apps (missing secret_id of ***). Check role_id and secret_id.",
+        ),
+        (
+            {"auth_method": "userpass", "username": "joe", "password": "body-secret"},
+            said(400, "invalid username or password body-secret"),
+            "refused the login by userpass at auth/userpass as joe (invalid username or password ***). Check username and password.",
+        ),
+        (
+            {"auth_method": "ldap", "username": "joe", "password": "body-secret"},
+            said(403, "permission denied"),
+            "refused the login by ldap at auth/ldap as joe (permission denied). Check username, password and mount_point.",
+        ),
+        (
+            {"auth_method": "jwt", "role_id": "ci", "jwt": "body-secret"},
+            said(400, 'role "ci" could not be found'),
+            'refused the login by jwt at auth/jwt as role ci (role "ci" could not be found). Check role_id and jwt.',
+        ),
+        (
+            {"auth_method": "kubernetes", "role_id": "web", "mount_point": "k8s"},
+            said(403, "permission denied"),
+            "refused the login by kubernetes at auth/k8s as role web (permission denied). Check role_id, the service account and mount_point.",
+        ),
+        (
+            {"auth_method": "gcp", "role_id": "web", "jwt": "body-secret"},
+            said(404, 'no handler for route "auth/gcp/login". route entry not found.'),
+            "has no such login: login by gcp at auth/gcp as role web. Check mount_point, auth_method and namespace.",
+        ),
+        (
+            {"token": "hvs.user-token", "token_validate": True},
+            said(403, "bad token hvs.user-token"),
+            "does not accept the token (bad token ***). Get a new one (vault login), and set token (VAULT_TOKEN).",
+        ),
+    ],
+)
+def test_a_login_is_refused(monkeypatch, values, refusal, message):
+    wire = Wire(monkeypatch, refusal)
+    assert failure(wire.client(**values).login) == (f"{HERE} {message}", "login_refused")
+
+
+def test_a_login_that_wants_a_second_factor(monkeypatch):
+    wire = Wire(monkeypatch, answer(200, {"auth": {"client_token": "", "mfa_requirement": {"x": 1}}}))
+    assert failure(wire.client(auth_method="userpass", username="joe", password="pw").login) == (
+        f"{HERE}, login by userpass at auth/userpass as joe: the answer to the login asks for a second factor (MFA)",
+        "login_refused",
+    )
+
+
+def test_what_hvac_refuses_itself(monkeypatch):
+    wire = Wire(monkeypatch)
+    client = wire.client(**APPROLE)
+    monkeypatch.setattr("hvac.api.auth_methods.AppRole.login", lambda *a, **k: {}["body-secret"])
+    assert failure(client.login) == (f"{HERE}: the login by approle at auth/approle as role_id 01234567… failed (KeyError).", "login_refused")
+
+
+def test_the_life_of_a_login(monkeypatch):
+    auth = {"auth": {"client_token": "t", "lease_duration": 60, "renewable": True}}
+    wire = Wire(monkeypatch, answer(200, auth), answer(200, SELF), answer(204))
+    client = wire.logged_in()
+    assert client.renew_self(60).lease_seconds == 60
+    assert client.lookup_self() == SELF["data"]
+    client.revoke_self()
+    assert wire.asked == [
+        ("POST", "/v1/auth/token/renew-self"),
+        ("GET", "/v1/auth/token/lookup-self"),
+        ("POST", "/v1/auth/token/revoke-self"),
+    ]
+    assert wire.sent[0][3] == {"increment": "60s"}
+
+
+def test_a_dead_login_cannot_be_renewed(monkeypatch):
+    wire = Wire(monkeypatch, said(403, "permission denied"))
+    assert failure(wire.logged_in().renew_self) == (
+        f"{HERE} denied renewing the Vault token with auth/token/renew-self (permission denied). The token may be expired or revoked.",
+        "denied",
+    )
+
+
+# -- the shared cache ----------------------------------------------------------------------------------------------
+
+
+def test_an_entry_of_the_shared_cache(monkeypatch):
+    wire = Wire(monkeypatch, said(404), answer(200, {"data": {"version": 1}}), answer(200, KV2), answer(404, DELETED))
+    client = wire.logged_in()
+    assert client.kv2_read("secret", "c/x") is None
+    assert client.kv2_write("secret", "c/x", {"a": 1}, cas=0) == 1
+    assert client.kv2_read("secret", "c/x") == ({"username": "u"}, 7)
+    assert client.kv2_read("secret", "c/x") == ({}, 3)
+    assert wire.sent[1][3] == {"data": {"a": 1}, "options": {"cas": 0}}
+
+
+def test_somebody_else_was_first(monkeypatch):
+    wire = Wire(monkeypatch, said(400, "check-and-set parameter did not match the current version"))
+    client = wire.logged_in()
+    with pytest.raises(CasMismatch) as caught:
+        client.kv2_write("secret", "c/x", {"a": 1}, cas=0)
+    assert (caught.value.message, caught.value.kind) == (f"{HERE}: secret/data/c/x was written by somebody else meanwhile.", "cas")
+
+
+def test_a_mount_of_version_1_is_not_taken_for_a_shared_cache(monkeypatch):
+    client = Wire(monkeypatch, answer(204)).logged_in()
+    assert failure(lambda: client.kv2_write("kv", "c/x", {"a": 1}, cas=0)) == (
+        f"{HERE}: kv is not a KV engine of version 2. Check cache_vault_mount.",
+        "missing",
+    )
+
+
+def test_removing_and_listing(monkeypatch):
+    wire = Wire(monkeypatch, answer(204), said(404), answer(200, {"data": {"keys": ["a", "b/"]}}), said(404))
+    client = wire.logged_in()
+    client.kv2_delete_metadata("secret", "c/x")
+    client.kv2_delete_metadata("secret", "c/x")
+    assert client.kv2_list("secret", "c") == ["a", "b/"]
+    assert client.kv2_list("secret", "c") == []
+    assert wire.asked[0] == ("DELETE", "/v1/secret/metadata/c/x")
+    assert wire.asked[2] == ("GET", "/v1/secret/metadata/c?list=true")
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda c: c.kv2_read("secret", "c"), "reading the cache entry at secret/data/c (permission denied). {} read on secret/data/c."),
+        (
+            lambda c: c.kv2_write("secret", "c", {}, cas=0),
+            "writing the cache entry at secret/data/c (permission denied). {} create and update on secret/data/c.",
+        ),
+        (
+            lambda c: c.kv2_delete_metadata("secret", "c"),
+            "removing the cache entry at secret/metadata/c (permission denied). {} delete on secret/metadata/c.",
+        ),
+        (lambda c: c.kv2_list("secret", "c"), "listing the cache entries at secret/metadata/c/ (permission denied). {} list on secret/metadata/c/."),
+    ],
+)
+def test_the_shared_cache_is_denied(monkeypatch, call, message):
+    wire = Wire(monkeypatch, said(403, "permission denied"), answer(200, SELF))
+    advice = "The token is valid, but no policy of it (default, fleet) has"
+    assert failure(call, wire.logged_in()) == (f"{HERE} denied {message.format(advice)}", "denied")
+
+
+# -- the connection ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("values", "verify"),
+    [({}, True), ({"ca_cert": __file__}, __file__), ({"ca_cert": __file__, "validate_certs": False}, False)],
+)
+def test_what_the_certificate_is_checked_against(monkeypatch, values, verify):
+    monkeypatch.delenv("REQUESTS_CA_BUNDLE", raising=False)
+    monkeypatch.delenv("CURL_CA_BUNDLE", raising=False)
+    wire = Wire(monkeypatch, answer(200, KV2))
+    wire.logged_in(**values).read_secret("secret", "x")
+    assert wire.keywords[0]["verify"] == verify
+
+
+def test_no_check_is_told_once(monkeypatch):
+    wire = Wire(monkeypatch, answer(200, KV2), answer(200, KV2))
+    client = wire.logged_in(validate_certs=False)
+    client.read_secret("secret", "x")
+    client.read_secret("secret", "x")
+    assert wire.warnings == [f"{HERE}: its certificate is not checked (validate_certs=false): anybody on the way can read the secrets."]
+
+
+def test_a_client_certificate_goes_with_every_request(monkeypatch):
+    auth = {"auth": {"client_token": "t", "lease_duration": 60, "renewable": True}}
+    wire = Wire(monkeypatch, answer(200, auth), answer(200, auth))
+    client = wire.client(auth_method="cert", cert_auth_public_key=__file__, cert_auth_private_key="/k", role_id="web")
+    client.login()
+    client.renew_self()
+    assert [keywords["cert"] for keywords in wire.keywords] == [(__file__, "/k")] * 2
+    assert (wire.asked[0], wire.sent[0][3]) == (("POST", "/v1/auth/cert/login"), {"name": "web"})
+
+
+def test_proxies_timeout_and_namespace(monkeypatch):
+    wire = Wire(monkeypatch, answer(200, KV2))
+    wire.logged_in(proxies="http://p:1", timeout="7").read_secret("secret", "x")
+    assert wire.keywords[0]["proxies"]["https"] == "http://p:1"
+    assert wire.keywords[0]["timeout"] == 7
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"ca_cert": "/nonexistent.pem"}, "ca_cert /nonexistent.pem does not exist (ANSIBLE_HASHI_VAULT_CA_CERT, VAULT_CACERT)."),
+        (
+            {"auth_method": "cert", "cert_auth_public_key": "/nonexistent.pem", "cert_auth_private_key": "/k"},
+            "cert_auth_public_key /nonexistent.pem does not exist.",
+        ),
+        (
+            {"retries": {"totally": 1}},
+            "retries has a key or a value that urllib3's Retry does not take (ANSIBLE_HASHI_VAULT_RETRIES).",
+        ),
+    ],
+)
+def test_options_that_show_at_the_connection(monkeypatch, values, message):
+    assert failure(Wire(monkeypatch).client, **values) == (message, "option")
+
+
+def test_no_hvac(monkeypatch):
+    real = builtins.__import__
+
+    def without(name, *arguments, **keywords):
+        if name.partition(".")[0] == "hvac":
+            raise ImportError(name)
+        return real(name, *arguments, **keywords)
+
+    monkeypatch.setattr(builtins, "__import__", without)
+    assert failure(Wire(monkeypatch).client) == (
+        f"the Python library hvac is missing on this controller ({sys.executable}): pip install hvac.",
+        "option",
+    )
+
+
+def test_a_standby_sends_to_the_active_node(monkeypatch):
+    moved = answer(307, headers={"Location": "https://active.example:8200/v1/secret/data/x"})
+    wire = Wire(monkeypatch, moved, answer(200, KV2))
+    assert wire.logged_in().read_secret("secret", "x").version == 7
+    assert wire.sent[1][2]["X-Vault-Token"] == "hvs.user-token"
+
+
+def test_no_redirect_takes_the_token_to_plain_http(monkeypatch):
+    wire = Wire(monkeypatch, answer(307, headers={"Location": "http://active.example:8200/v1/secret/data/x?a=body-secret"}))
+    assert failure(wire.logged_in().read_secret, "secret", "x") == (
+        f"{HERE} redirects from https to http://active.example:8200/v1/secret/data/x:"
+        " the Vault token would cross the network readable. Check url (VAULT_ADDR).",
+        "unavailable",
+    )
+
+
+# -- repeating -----------------------------------------------------------------------------------------------------
+
+
+def retry_of(monkeypatch, **values):
+    wire = Wire(monkeypatch)
+    client = wire.client(**values)
+    return client._client.session.get_adapter(URL).max_retries, wire
+
+
+def http_answer(status, **headers):
+    return urllib3.HTTPResponse(status=status, headers={name.replace("_", "-"): value for name, value in headers.items()})
+
+
+LOGIN = "/v1/auth/approle/login"
+GIVEN_UP = (urllib3.exceptions.MaxRetryError, urllib3.exceptions.ReadTimeoutError, urllib3.exceptions.NewConnectionError)
+REFUSED = urllib3.exceptions.NewConnectionError(None, "refused")
+NO_WORD = urllib3.exceptions.ReadTimeoutError(None, LOGIN, "late")
+
+
+@pytest.mark.parametrize("retries", [None, 3, {"total": 3, "status_forcelist": [500, 503], "allowed_methods": None}])
+def test_a_login_is_not_repeated_once_vault_may_have_seen_it(monkeypatch, retries):
+    retry, wire = retry_of(monkeypatch, retries=retries)
+    for status in (500, 503):
+        with pytest.raises(GIVEN_UP):
+            retry.increment("POST", LOGIN, response=http_answer(status))
+    with pytest.raises(GIVEN_UP):
+        retry.increment("POST", LOGIN, error=NO_WORD)
+    assert wire.warnings == []
+
+
+def test_a_login_is_repeated_where_vault_cannot_have_seen_it(monkeypatch):
+    retry, wire = retry_of(monkeypatch, retries=2)
+    assert retry.increment("POST", LOGIN, error=REFUSED).total == 1
+    assert retry.is_retry("POST", 429, has_retry_after=True)
+    assert retry.increment("POST", LOGIN, response=http_answer(429, Retry_After="2")).total == 1
+    assert wire.warnings == [f"{HERE}: no answer, trying again.", f"{HERE}: status 429, trying again."]
+
+
+def test_reads_are_repeated_as_asked(monkeypatch):
+    retry, wire = retry_of(monkeypatch, retries=2, retry_action="ignore")
+    assert [status for status in (400, 403, 404, 412, 429, 500, 502, 503, 504) if retry.is_retry("GET", status)] == [
+        412,
+        429,
+        500,
+        502,
+        503,
+        504,
+    ]
+    assert not retry.is_retry("POST", 503)
+    assert retry.increment("GET", "/v1/x", response=http_answer(503)).increment("GET", "/v1/x", error=NO_WORD).total == 0
+    assert wire.warnings == []
+
+
+def test_without_retries_only_the_rate_limit_is_waited_for(monkeypatch):
+    retry, _wire = retry_of(monkeypatch)
+    assert [status for status in (412, 429, 500, 503) if retry.is_retry("GET", status)] == [429]
+    with pytest.raises(GIVEN_UP):
+        retry.increment("GET", "/v1/x", error=REFUSED)
+    with pytest.raises(GIVEN_UP):
+        retry.increment("GET", "/v1/x", error=NO_WORD)
+    assert retry.increment("GET", "/v1/x", response=http_answer(429, Retry_After="2")).status == 2
+
+
+def test_no_retries_at_all(monkeypatch):
+    retry, _wire = retry_of(monkeypatch, retries=0)
+    with pytest.raises(GIVEN_UP):
+        retry.increment("GET", "/v1/x", response=http_answer(429, Retry_After="1"))
+    assert not retry.raise_on_status
+
+
+def test_a_long_wait_is_left_to_the_user(monkeypatch):
+    retry, _wire = retry_of(monkeypatch, retries=3)
+    with pytest.raises(GIVEN_UP):
+        retry.increment("GET", "/v1/x", response=http_answer(429, Retry_After="3600"))
+
+
+def test_the_old_name_of_allowed_methods(monkeypatch):
+    retry, _wire = retry_of(monkeypatch, retries={"total": 1, "method_whitelist": ["GET"], "status_forcelist": [503]})
+    assert retry.is_retry("GET", 503)
+    assert not retry.is_retry("DELETE", 503)

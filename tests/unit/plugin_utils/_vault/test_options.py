@@ -1,0 +1,371 @@
+# Copyright (c) 2026, TrackOps founders
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import pathlib
+
+import pytest
+import yaml
+from ansible_collections.trackops.api_tokens.plugins.doc_fragments.vault import ModuleDocFragment
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.errors import OptionError
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vault.auth import METHODS
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vault.options import (
+    ALIASES,
+    ENVIRONMENT,
+    KUBERNETES_TOKEN_FILE,
+    LATE_ENVIRONMENT,
+    VaultOptions,
+)
+
+URL = "https://vault.example:8200"
+APPROLE = {"url": URL, "auth_method": "approle", "role_id": "role-1234", "secret_id": "sec-1234"}
+
+
+def make(values, *, environ=None, home="/home/joe", files=None):
+    reads = []
+
+    def read_file(path):
+        reads.append(path)
+        if path not in (files or {}):
+            raise FileNotFoundError(2, "No such file or directory", path)
+        return files[path]
+
+    options = VaultOptions.from_mapping(values, environ=environ or {}, home=home, read_file=read_file)
+    return options, reads
+
+
+def refused(values, **more):
+    with pytest.raises(OptionError) as caught:
+        make(values, **more)
+    return caught.value.message
+
+
+# -- precedence ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "variable", "early", "late"),
+    [
+        ("url", "VAULT_ADDR", "https://early:1", "https://late:1"),
+        ("ca_cert", "VAULT_CACERT", "/early.pem", "/late.pem"),
+        ("namespace", "VAULT_NAMESPACE", "early", "late"),
+        ("token", "VAULT_TOKEN", "early", "late"),
+    ],
+)
+@pytest.mark.parametrize("unset", [None, ""])
+def test_the_late_environment_counts_only_for_what_is_unset(name, variable, early, late, unset):
+    others = {"url": URL, "token": "t"}
+    assert getattr(make({**others, name: early}, environ={variable: late})[0], name) == early
+    assert getattr(make({**others, name: unset}, environ={variable: late})[0], name) == late
+
+
+@pytest.mark.parametrize("variable", LATE_ENVIRONMENT.values())
+def test_an_empty_late_variable_is_unset(variable):
+    options, _reads = make({"url": URL, "token": "t"}, environ={variable: ""})
+    assert (options.url, options.token, options.ca_cert, options.namespace) == (URL, "t", None, None)
+
+
+def test_an_empty_token_does_not_hide_the_token_file():
+    options, _reads = make({"url": URL, "token": ""}, environ={"VAULT_TOKEN": ""}, files={"/home/joe/.vault-token": "from-file\n"})
+    assert options.token == "from-file"
+
+
+@pytest.mark.parametrize(
+    ("values", "environ", "path"),
+    [
+        ({}, {}, "/home/joe/.vault-token"),
+        ({}, {"HOME": "/home/env"}, "/home/env/.vault-token"),
+        ({"token_path": "", "token_file": ""}, {}, "/home/joe/.vault-token"),
+        ({"token_path": "/run/vault"}, {"HOME": "/home/env"}, "/run/vault/.vault-token"),
+        ({"token_path": "/run/vault", "token_file": "tok"}, {}, "/run/vault/tok"),
+        ({"token_path": "~/x"}, {}, "/home/joe/x/.vault-token"),
+    ],
+)
+def test_where_the_token_file_is(values, environ, path):
+    options, reads = make({"url": URL, **values}, environ=environ, files={path: " t1 \n"})
+    assert (options.token, reads) == ("t1", [path])
+
+
+def test_the_token_file_is_not_touched_when_a_token_is_set():
+    assert make({"url": URL, "token": "t"}, files={"/home/joe/.vault-token": "x"})[1] == []
+    assert make({"url": URL}, environ={"VAULT_TOKEN": "t"}, files={"/home/joe/.vault-token": "x"})[1] == []
+    assert make(APPROLE, files={"/home/joe/.vault-token": "x"})[1] == []
+
+
+def test_a_token_file_that_cannot_be_read():
+    def read_file(path):
+        raise PermissionError(13, "Permission denied", path)
+
+    with pytest.raises(OptionError) as caught:
+        VaultOptions.from_mapping({"url": URL}, environ={}, home="/home/joe", read_file=read_file)
+    assert caught.value.message == "cannot read /home/joe/.vault-token: permission denied."
+
+
+@pytest.mark.parametrize(
+    ("given", "skip", "expected"),
+    [
+        (None, None, True),
+        (None, "", True),
+        (None, "1", False),
+        (None, "TRUE", False),
+        (None, "false", True),
+        (None, "perhaps", True),
+        (True, "1", True),
+        ("no", None, False),
+        (False, "0", False),
+        ("", "true", False),
+    ],
+)
+def test_validate_certs_is_the_opposite_of_vault_skip_verify(given, skip, expected):
+    environ = {} if skip is None else {"VAULT_SKIP_VERIFY": skip}
+    assert make({"url": URL, "token": "t", "validate_certs": given}, environ=environ)[0].validate_certs is expected
+
+
+def test_late_names_of_an_approle():
+    environ = {"VAULT_APPROLE_ROLE_ID": "r", "VAULT_APPROLE_SECRET_ID": "s", "VAULT_APPROLE_PATH": "apps"}
+    options, _reads = make({"url": URL, "auth_method": "approle"}, environ=environ)
+    assert (options.role_id, options.secret_id, options.mount_point) == ("r", "s", "apps")
+    options, _reads = make({**APPROLE, "mount_point": "mine"}, environ=environ)
+    assert (options.role_id, options.secret_id, options.mount_point) == ("role-1234", "sec-1234", "mine")
+    options, _reads = make({"url": URL, "auth_method": "jwt", "role_id": "x", "jwt": "j"}, environ=environ)
+    assert (options.secret_id, options.mount_point) == (None, None)
+
+
+@pytest.mark.parametrize(("name", "alias"), [(name, alias) for name, aliases in ALIASES.items() for alias in aliases])
+def test_aliases(name, alias):
+    base = {"url": URL, "token": "t"}
+    assert getattr(make({**base, alias: "v"})[0], name) == "v"
+    assert getattr(make({**base, name: "own", alias: "v"})[0], name) == "own"
+
+
+# -- values --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ("http://p:1", {"http": "http://p:1", "https": "http://p:1"}),
+        ({"https": "http://p:1"}, {"https": "http://p:1"}),
+        ('{"https": "http://p:1"}', {"https": "http://p:1"}),
+        ("{'https': 'http://p:1'}", {"https": "http://p:1"}),
+        ("https=http://p:1, http=http://q:1", {"https": "http://p:1", "http": "http://q:1"}),
+        ("http://u:a=b@p:1", {"http": "http://u:a=b@p:1", "https": "http://u:a=b@p:1"}),
+        ("", None),
+        (None, None),
+    ],
+)
+def test_proxies(given, expected):
+    assert make({"url": URL, "token": "t", "proxies": given})[0].proxies == expected
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [(3, 3), ("3", 3), (0, 0), ("", None), (None, None), ({"total": 2}, {"total": 2}), ('{"total": 2}', {"total": 2})],
+)
+def test_retries(given, expected):
+    assert make({"url": URL, "token": "t", "retries": given})[0].retries == expected
+
+
+def test_retries_as_pairs():
+    options, _reads = make({"url": URL, "token": "t", "retries": "total=4 backoff_factor=0.5"})
+    assert options.retries == {"total": 4, "backoff_factor": 0.5}
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"retries": "often"}, "retries must be a number of retries from 0, or a dictionary of urllib3's Retry (ANSIBLE_HASHI_VAULT_RETRIES)."),
+        ({"retries": -1}, "retries must be a number of retries from 0, or a dictionary of urllib3's Retry (ANSIBLE_HASHI_VAULT_RETRIES)."),
+        ({"retry_action": "shout"}, "retry_action must be ignore or warn (ANSIBLE_HASHI_VAULT_RETRY_ACTION)."),
+        ({"timeout": "soon"}, "timeout must be a number of seconds above 0 (ANSIBLE_HASHI_VAULT_TIMEOUT)."),
+        ({"timeout": 0}, "timeout must be a number of seconds above 0 (ANSIBLE_HASHI_VAULT_TIMEOUT)."),
+        ({"validate_certs": "perhaps"}, "validate_certs must be true or false."),
+        ({"url": "vault:8200"}, "url must be the address of Vault, such as https://vault.example.com:8200 (VAULT_ADDR)."),
+        ({"url": "https://vault:port"}, "url must be the address of Vault, such as https://vault.example.com:8200 (VAULT_ADDR)."),
+        ({"url": ""}, "no address of Vault is known. Set url (ANSIBLE_HASHI_VAULT_ADDR, or VAULT_ADDR)."),
+        (
+            {"auth_method": "github"},
+            "auth_method='github' is not known. Use one of: token, userpass, ldap, approle, aws_iam, azure, jwt, cert, gcp, kubernetes, none.",
+        ),
+    ],
+)
+def test_values_that_cannot_be(values, message):
+    assert refused({"url": URL, "token": "t", **values}) == message
+
+
+def test_defaults():
+    options, _reads = make({"url": URL, "token": "t"})
+    assert (options.timeout, options.retries, options.retry_action, options.token_validate) == (30, None, "warn", False)
+
+
+@pytest.mark.parametrize("given", ["https://vault:8200", "https://vault:8200/", " https://vault:8200// ", "https://vault:8200/v1/"])
+def test_one_spelling_of_the_address(given):
+    assert make({"url": given, "token": "t", "namespace": "team/"})[0].address() == {"url": "https://vault:8200", "namespace": "team"}
+
+
+def test_the_address_is_shown_without_its_password():
+    options, _reads = make({"url": "https://joe:pw-1234@vault:8200", "token": "tok-1", "proxies": "http://p:pro-xy@p:1"})
+    assert options.shown_url == "https://vault:8200"
+    assert set(options.secrets()) == {"tok-1", "pw-1234", "pro-xy"}
+
+
+# -- what a login method needs -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        (
+            {},
+            "auth_method=token needs token (ANSIBLE_HASHI_VAULT_TOKEN, VAULT_TOKEN, or the file ~/.vault-token (token_path, token_file)).",
+        ),
+        ({"auth_method": "userpass"}, "auth_method=userpass needs username (ANSIBLE_HASHI_VAULT_USERNAME)."),
+        ({"auth_method": "userpass", "username": "joe"}, "auth_method=userpass needs password (ANSIBLE_HASHI_VAULT_PASSWORD)."),
+        ({"auth_method": "ldap", "password": "x"}, "auth_method=ldap needs username (ANSIBLE_HASHI_VAULT_USERNAME)."),
+        ({"auth_method": "approle"}, "auth_method=approle needs role_id (ANSIBLE_HASHI_VAULT_ROLE_ID, VAULT_APPROLE_ROLE_ID)."),
+        ({"auth_method": "jwt", "jwt": "x"}, "auth_method=jwt needs role_id (ANSIBLE_HASHI_VAULT_ROLE_ID)."),
+        ({"auth_method": "gcp", "role_id": "x"}, "auth_method=gcp needs jwt (ANSIBLE_HASHI_VAULT_JWT)."),
+        (
+            {"auth_method": "kubernetes", "role_id": "x"},
+            "auth_method=kubernetes needs jwt (ANSIBLE_HASHI_VAULT_JWT, the service account's token file).",
+        ),
+        ({"auth_method": "azure"}, "auth_method=azure needs role_id (ANSIBLE_HASHI_VAULT_ROLE_ID)."),
+        (
+            {"auth_method": "azure", "role_id": "x", "azure_client_id": "c", "azure_client_secret": "s"},
+            "auth_method=azure needs azure_tenant_id (ANSIBLE_HASHI_VAULT_AZURE_TENANT_ID).",
+        ),
+        ({"auth_method": "cert"}, "auth_method=cert needs cert_auth_public_key (ANSIBLE_HASHI_VAULT_CERT_AUTH_PUBLIC_KEY)."),
+        (
+            {"auth_method": "cert", "cert_auth_public_key": "/c", "cert_auth_private_key": "/nope"},
+            "cannot read the private key /nope (cert_auth_private_key): no such file, or it is empty.",
+        ),
+    ],
+)
+def test_what_is_missing(values, message):
+    assert refused({"url": URL, **values}) == message
+
+
+def test_a_private_key_with_a_passphrase_is_refused_before_openssl_asks_for_it():
+    values = {"url": URL, "auth_method": "cert", "cert_auth_public_key": "/c", "cert_auth_private_key": "~/k"}
+    message = refused(values, files={"/home/joe/k": "-----BEGIN ENCRYPTED PRIVATE KEY-----"})
+    assert message == "the private key /home/joe/k (cert_auth_private_key) has a passphrase. Use a key without one."
+
+
+def test_nothing_is_needed_without_a_login():
+    assert make({"url": URL, "auth_method": "none"})[0].identity_secret() == b""
+
+
+def test_kubernetes_takes_the_token_of_the_service_account():
+    values = {"url": URL, "auth_method": "kubernetes", "role_id": "r"}
+    assert make(values, files={KUBERNETES_TOKEN_FILE: "sa\n"})[0].jwt == "sa"
+    assert make({**values, "jwt": "given"}, files={KUBERNETES_TOKEN_FILE: "sa\n"}) == (make({**values, "jwt": "given"})[0], [])
+
+
+# -- identity ------------------------------------------------------------------------------------------------------
+
+IDENTITIES = {
+    "token": {"token": "t-1"},
+    "token2": {"token": "t-2"},
+    "approle": {k: v for k, v in APPROLE.items() if k != "url"},
+    "approle_other_secret": {"auth_method": "approle", "role_id": "role-1234", "secret_id": "sec-9999"},
+    "approle_no_secret": {"auth_method": "approle", "role_id": "role-1234"},
+    "approle_other_role": {"auth_method": "approle", "role_id": "role-5678"},
+    "userpass": {"auth_method": "userpass", "username": "joe", "password": "pass-1"},
+    "userpass_other": {"auth_method": "userpass", "username": "jim", "password": "pass-1"},
+    "userpass_other_mount": {"auth_method": "userpass", "username": "joe", "password": "pass-1", "mount_point": "up2"},
+    "ldap": {"auth_method": "ldap", "username": "joe", "password": "pass-1"},
+    "jwt": {"auth_method": "jwt", "role_id": "r", "jwt": "jjj"},
+    "jwt_other_role": {"auth_method": "jwt", "role_id": "r2", "jwt": "jjj"},
+    "aws": {"auth_method": "aws_iam", "aws_access_key": "AK", "aws_secret_key": "aws-1"},
+    "aws_profile": {"auth_method": "aws_iam", "aws_profile": "dev"},
+    "azure": {"auth_method": "azure", "role_id": "r", "azure_client_id": "c1"},
+    "azure_other": {"auth_method": "azure", "role_id": "r", "azure_client_id": "c2"},
+    "azure_secret": {
+        "auth_method": "azure",
+        "role_id": "r",
+        "azure_client_id": "c1",
+        "azure_tenant_id": "t",
+        "azure_client_secret": "az-1",
+    },
+    "cert": {"auth_method": "cert", "cert_auth_public_key": "/c", "cert_auth_private_key": "/k1"},
+    "cert_other_key": {"auth_method": "cert", "cert_auth_public_key": "/c", "cert_auth_private_key": "/k2"},
+    "none": {"auth_method": "none"},
+}
+KEYS = {"/k1": "key-one", "/k2": "key-two"}
+SECRETS = ("t-1", "t-2", "sec-1234", "sec-9999", "pass-1", "jjj", "aws-1", "az-1", "key-one", "key-two")
+
+
+def test_no_two_identities_are_the_same():
+    made = [make({"url": URL, **values}, files=KEYS)[0] for values in IDENTITIES.values()]
+    seen = {(str(sorted(options.identity_public().items())), options.identity_secret()) for options in made}
+    assert len(seen) == len(made)
+
+
+@pytest.mark.parametrize("name", IDENTITIES)
+def test_no_secret_is_shown(name):
+    options, _reads = make({"url": URL, **IDENTITIES[name]}, files=KEYS)
+    given = [secret for secret in SECRETS if secret in str(IDENTITIES[name]) or secret == options.cert_auth_key_text]
+    shown = repr(options) + str(options.identity_public()) + str(options.address())
+    assert [secret for secret in given if secret in shown] == []
+    assert set(given) <= set(options.secrets())
+    assert all(secret.encode() in options.identity_secret() for secret in given)
+
+
+def test_a_role_id_without_a_secret_id_is_the_secret():
+    options, _reads = make({"url": URL, "auth_method": "approle", "role_id": "role-1234"})
+    assert "role-1234" not in repr(options) + str(options.identity_public())
+    assert options.secrets() == ("role-1234",)
+    assert make(APPROLE)[0].identity_public() == {"auth_method": "approle", "role_id": "role-1234"}
+
+
+def test_options_of_another_method_do_not_change_who_one_is():
+    plain, more = make(APPROLE)[0], make({**APPROLE, "username": "joe", "token": "x", "aws_profile": "p", "jwt": "j"})[0]
+    assert (plain.identity_secret(), plain.identity_public()) == (more.identity_secret(), more.identity_public())
+
+
+def test_who_gave_the_token():
+    assert make({"url": URL, "token": "t"})[0].user_gave_token
+    assert not make(APPROLE)[0].user_gave_token
+
+
+# -- the documentation says the same -------------------------------------------------------------------------------
+
+
+def documented():
+    return yaml.safe_load(ModuleDocFragment.DOCUMENTATION)["options"]
+
+
+def overlay():
+    return yaml.safe_load(ModuleDocFragment.PLUGINS)["options"]
+
+
+def test_every_option_is_documented():
+    ours = {name for name in VaultOptions.__dataclass_fields__ if name != "cert_auth_key_text"} | {"token_path", "token_file"}
+    assert set(documented()) == ours | {"engine_mount_point"}
+    assert set(overlay()) == set(documented())
+    assert documented()["auth_method"]["choices"] == list(METHODS)
+    assert {name: tuple(option["aliases"]) for name, option in documented().items() if "aliases" in option} == {
+        **ALIASES,
+        "engine_mount_point": ("secret_mount_path",),
+    }
+
+
+def test_the_variable_that_a_message_names_exists():
+    for name, option in overlay().items():
+        names = [entry["name"] for entry in option.get("env", ())]
+        assert not names or name == "engine_mount_point" or ENVIRONMENT.get(name, f"ANSIBLE_HASHI_VAULT_{name.upper()}") in names
+
+
+@pytest.mark.parametrize("name", ["token", "username", "password", "secret_id", "jwt", "azure_client_secret", "validate_certs"])
+def test_no_secret_belongs_in_ansible_cfg(name):
+    assert "ini" not in overlay()[name]
+
+
+def test_importing_the_options_imports_no_client():
+    package = pathlib.Path(__file__).parents[4] / "plugins" / "plugin_utils" / "_vault"
+    for name in ("options.py", "auth.py", "client.py"):
+        lines = (package / name).read_text(encoding="utf-8").splitlines()
+        heavy = ("import hvac", "from hvac", "import requests", "from requests", "import urllib3", "from urllib3", "import boto3")
+        assert [line for line in lines if line.startswith(heavy)] == []

@@ -1,0 +1,98 @@
+# Copyright (c) 2026, TrackOps founders
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Vendors that users describe."""
+
+from __future__ import annotations
+
+import contextlib
+
+import pytest
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.errors import OptionError
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.model import SecretField, Vendor
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vendor.custom import CHOICES, parameters, vendor_from_mapping
+from hypothesis import given
+from hypothesis import strategies as st
+
+
+def test_a_description():
+    vendor = vendor_from_mapping(
+        "acme",
+        {
+            "base_url": "https://a.example",
+            "token_url": "/t",
+            "grant_type": "urn:x:y",
+            "default_lifetime": "90",
+            "pkce": True,
+            "request_headers": {"X-Key": {"secret_field": "key"}},
+            "parameters": {"r": ["a", {"secret_field": "b"}], "n": 1.5, "no": False},
+            "variants": {"eu": {"base_url": "https://eu.example"}},
+            "variant": "eu",
+        },
+    )
+    assert (vendor.default_lifetime, vendor.pkce, vendor.variant) == (90, True, "eu")
+    assert vendor.request_headers == {"X-Key": SecretField("key")}
+    assert vendor.parameters == {"r": ("a", SecretField("b")), "n": "1.5", "no": "false"}
+    assert vendor.as_variant("eu").token_endpoint == "https://eu.example/t"
+
+
+KNOWN = ", ".join(sorted(set(vars(Vendor(name=""))) - {"name"}))
+
+
+@pytest.mark.parametrize(
+    ("given_", "message"),
+    [
+        ("https://a.example", "acme: the description of a vendor is a dictionary. See the guide 'own vendors'."),
+        ({"url": "x"}, f"acme: 'url' is not known in the description of a vendor. Known: {KNOWN}."),
+        ({"name": "x"}, f"acme: 'name' is not known in the description of a vendor. Known: {KNOWN}."),
+        ({"token_url": 5}, "acme: 'token_url' has to be a string."),
+        ({"token_url": None}, "acme: 'token_url' has to be a string."),
+        ({"pkce": "yes"}, "acme: 'pkce' has to be true or false."),
+        ({"default_lifetime": True}, "acme: 'default_lifetime' has to be a whole number."),
+        ({"default_lifetime": 1.5}, "acme: 'default_lifetime' has to be a whole number."),
+        ({"client_auth": "digest"}, "acme: 'client_auth' has to be one of basic, basic_raw, post, none, private_key_jwt."),
+        ({"request_method": "get"}, "acme: 'request_method' has to be one of POST, GET, PUT."),
+        ({"grant_type": "implicit"}, "acme: grant_type has to be one of client_credentials, password, authorization_code, refresh_token, or a URN."),
+        ({"request_headers": ["a"]}, "acme: request_headers has to be a dictionary."),
+        ({"request_headers": {"a": ["b"]}}, "acme: 'a' in request_headers has to be a string, a number or {secret_field: NAME}."),
+        ({"parameters": {"a": {"field": "b"}}}, "acme: 'a' in parameters has to be a string, a number or {secret_field: NAME}."),
+        ({"parameters": {"client_secret": "b"}}, "acme: parameters must not have 'client_secret': it has an option or a field of the secret of its own."),
+        ({"variants": ["a"]}, "acme: 'variants' is a dictionary of names, each with its changes."),
+        ({"variants": {"a": "b"}}, "acme: the variant 'a' is not a dictionary."),
+        ({"variants": {"a": {"client_auth": "b"}}}, "acme: 'client_auth' has to be one of basic, basic_raw, post, none, private_key_jwt."),
+    ],
+)
+def test_what_is_wrong_is_named(given_, message):
+    with pytest.raises(OptionError) as caught:
+        vendor_from_mapping("acme", given_)
+    assert caught.value.message == message
+
+
+@pytest.mark.parametrize("key", ["name", "variant", "variants"])
+def test_a_variant_has_no_variants(key):
+    with pytest.raises(OptionError, match=f"^acme: '{key}' is not known in the description of a vendor"):
+        vendor_from_mapping("acme", {"variants": {"a": {key: "x" if key != "variants" else {}}}})
+
+
+def test_choices_are_fields():
+    assert set(CHOICES) <= set(vars(Vendor(name="")))
+
+
+_any = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5) | st.sampled_from(list(vars(Vendor(name="")))), inner, max_size=4),
+    max_leaves=8,
+)
+
+
+@given(_any | st.dictionaries(st.sampled_from(list(vars(Vendor(name="")))), _any))
+def test_a_vendor_or_an_option_error(found):
+    with contextlib.suppress(OptionError):
+        vendor = vendor_from_mapping("acme", found)
+        for name in vendor.variants:
+            vendor.as_variant(name)
+
+
+def test_header_lists_stay_refused_and_reserved_names_are_fine_in_headers():
+    assert parameters("acme", "request_headers", {"scope": 5}) == {"scope": "5"}

@@ -1,0 +1,680 @@
+# Copyright (c) 2026, TrackOps founders
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Requests as they go on the wire (VENDORS.md), and every kind of answer that may come back."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import dataclasses
+import json
+import math
+import string
+from email.utils import formatdate
+from urllib.parse import parse_qsl, quote, quote_plus, urlsplit
+
+import pytest
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.errors import OptionError, VaultError, VendorError
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.model import HttpAnswer, SecretField, SecretRef, Token, Vendor
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vendor.address import check_endpoint, host, is_loopback
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vendor.answer import read_answer
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vendor.request import (
+    Grant,
+    build_request,
+    credentials,
+    grants,
+    needed_fields,
+    revocation_request,
+)
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vendor.strict_json import parse_json
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vendors import built_in, names
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from support.scripted import NOW, PASSWORD_FIELDS, access, answer, error, request_for
+
+AWKWARD = ("a:b", "a+b", "50%", "a b", "ü€😀", "'\"`$&=?#/\\")
+
+
+def built(vendor, fields=PASSWORD_FIELDS, *, refresh_token=None, position=0, **more):
+    if isinstance(vendor, str):
+        vendor = request_for(vendor).vendor
+    return build_request(vendor, grants(vendor, fields, refresh_token=refresh_token)[position], fields, **more)
+
+
+def form(request):
+    assert request.headers["Content-Type"] == "application/x-www-form-urlencoded"
+    return dict(parse_qsl(request.body.decode("ascii"), keep_blank_values=True, strict_parsing=True))
+
+
+# -- the wire ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("secret", AWKWARD)
+def test_trackmage_is_a_get_with_everything_in_the_query(secret):
+    request = built("trackmage", {"client_id": "1_app", "client_secret": secret})
+    address, _, query = request.url.partition("?")
+    assert (request.method, address, request.body) == ("GET", "https://api.trackmage.com/oauth/v2/token", None)
+    assert parse_qsl(query, strict_parsing=True) == [("grant_type", "client_credentials"), ("client_id", "1_app"), ("client_secret", secret)]
+    assert request.headers == {"Accept": "application/json"}
+    assert secret not in repr(request)
+
+
+def test_trackmage_authorization_code_is_json():
+    vendor = built_in("trackmage").as_variant("authorization_code")
+    fields = {"client_id": "1_app", "client_secret": "s", "code": "c0de", "redirect_uri": "http://127.0.0.1:8/"}
+    request = built(vendor, fields)
+    assert (request.method, request.url) == ("POST", "https://api.trackmage.com/oauth/v2/token")
+    assert request.headers == {"Accept": "application/json", "Content-Type": "application/json"}
+    assert json.loads(request.body) == {"grant_type": "authorization_code", **fields}
+    assert request.repeatable is False
+
+
+def test_trackmage_stored_refresh_token_comes_first():
+    vendor = built_in("trackmage").as_variant("authorization_code")
+    fields = {"client_id": "i", "client_secret": "s", "code": "c", "refresh_token": "r"}
+    ways = grants(vendor, fields, refresh_token="newer")
+    assert [way.grant_type for way in ways] == ["refresh_token", "refresh_token", "authorization_code"]
+    assert [way.fields.get("refresh_token") for way in ways] == ["newer", "r", None]
+    assert len(grants(vendor, fields, refresh_token="r")) == 2
+    assert json.loads(built(vendor, fields).body)["grant_type"] == "refresh_token"
+
+
+def test_tracx_sends_the_raw_connect_token_and_no_body():
+    request = built("tracx", {"connect_token": "c0nnect"})
+    assert (request.method, request.url) == ("POST", "https://api.tracx.events/v1/connect/session-token")
+    assert request.headers == {"Accept": "application/json", "Authorization": "c0nnect"}
+    assert request.body is None
+    assert "c0nnect" in request.secrets
+    assert "c0nnect" not in repr(request)
+
+
+def test_tracktik_is_a_form_without_a_scope():
+    request = built("tracktik")
+    assert (request.method, request.url) == ("POST", "https://portal.example/rest/oauth2/access_token")
+    assert form(request) == {"grant_type": "password", **PASSWORD_FIELDS}
+    assert "Authorization" not in request.headers
+    refresh = built("tracktik", refresh_token="r3fresh")
+    assert form(refresh) == {"grant_type": "refresh_token", "refresh_token": "r3fresh", "client_id": "the-id", "client_secret": "s3cr3t"}
+    assert (request.repeatable, refresh.repeatable) == (True, False)
+
+
+@pytest.mark.parametrize("value", AWKWARD)
+def test_trackunit_encodes_id_and_secret_before_base64(value):
+    fields = {"client_id": "id:" + value, "client_secret": value, "username": value, "password": value}
+    request = built("trackunit", fields)
+    kind, _, encoded = request.headers["Authorization"].partition(" ")
+    # RFC 6749 2.3.1
+    assert (kind, base64.b64decode(encoded).decode("ascii")) == ("Basic", f"{quote_plus('id:' + value)}:{quote_plus(value)}")
+    assert form(request) == {"grant_type": "password", "username": value, "password": value, "scope": "api"}
+    assert (request.method, request.url) == ("POST", "https://auth.trackunit.com/token")
+    assert encoded in request.secrets
+
+    raw = built(dataclasses.replace(request_for("trackunit").vendor, client_auth="basic_raw"), fields)
+    assert base64.b64decode(raw.headers["Authorization"][6:]).decode() == f"id:{value}:{value}"
+
+
+def test_trackunit_refresh_is_basic_again():
+    request = built("trackunit", refresh_token="r")
+    assert form(request) == {"grant_type": "refresh_token", "refresh_token": "r", "scope": "api"}
+    assert request.headers["Authorization"].startswith("Basic ")
+
+
+def test_trackunit_v2():
+    vendor = dataclasses.replace(built_in("trackunit").as_variant("v2"), scope="a b")
+    request = built(vendor, {"client_id": "i", "client_secret": "s"})
+    assert (request.method, request.url) == ("POST", "https://auth.trackunit.com/token/v2")
+    assert form(request) == {"grant_type": "client_credentials", "scope": "a b", "client_id": "i", "client_secret": "s"}
+    assert "Authorization" not in request.headers
+    assert len(grants(vendor, {}, refresh_token="never used")) == 1
+
+
+def test_a_refresh_of_a_query_vendor_is_a_form():
+    request = built("trackmage", {"client_id": "i", "client_secret": "s"}, refresh_token="r")
+    assert (request.method, "?" in request.url) == ("POST", False)
+    assert form(request)["refresh_token"] == "r"
+
+
+def test_private_key_jwt_public_clients_and_own_parameters():
+    vendor = Vendor(
+        "acme",
+        token_url="https://a.example/t",
+        client_auth="private_key_jwt",
+        parameters={
+            "resource": ("https://one", "https://two"),
+            "tenant": SecretField("tenant"),
+        },
+    )
+    fields = {"client_id": "i", "private_key": "PEM", "tenant": "t1"}
+    request = built(vendor, fields, assertion=lambda claims: f"signed.{len(claims)}.here")
+    pairs = parse_qsl(request.body.decode())
+    assert [value for name, value in pairs if name == "resource"] == ["https://one", "https://two"]
+    assert dict(pairs)["client_assertion_type"] == "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+    assert (dict(pairs)["client_assertion"], dict(pairs)["tenant"]) == ("signed.0.here", "t1")
+    assert "private_key" not in dict(pairs)
+    assert {"signed.0.here", "PEM", "t1"} <= set(request.secrets)
+
+    as_json = dataclasses.replace(vendor, request_format="json", client_auth="none")
+    assert json.loads(built(as_json, fields).body) == {
+        "grant_type": "client_credentials",
+        "resource": ["https://one", "https://two"],
+        "tenant": "t1",
+        "client_id": "i",
+    }
+    assert needed_fields(as_json) == ("tenant",)
+
+
+def test_a_signed_grant():
+    vendor = Vendor("acme", token_url="https://a.example/t", grant_type="urn:ietf:params:oauth:grant-type:jwt-bearer", client_auth="none", scope="a b")
+    fields = {"client_id": "i", "private_key": "PEM", "subject": "s"}
+    asked = []
+    request = built(vendor, fields, assertion=lambda claims: asked.append(claims) or "signed.jwt.here")
+    assert form(request)["assertion"] == "signed.jwt.here"
+    assert asked == [{"sub": "s", "scope": "a b"}]
+    assert "signed.jwt.here" in request.secrets
+
+
+def test_an_existing_query_is_extended():
+    vendor = Vendor("acme", token_url="https://a.example/t?x=1", request_format="query", request_method="GET")
+    assert built(vendor, {"client_id": "i", "client_secret": "s"}).url == ("https://a.example/t?x=1&grant_type=client_credentials&client_id=i&client_secret=s")
+
+
+@pytest.mark.parametrize(
+    ("client_auth", "sent", "basic"),
+    [
+        ("basic", {}, True),
+        ("basic_raw", {}, True),
+        ("post", {"client_id": "i", "client_secret": "s"}, False),
+        ("none", {"client_id": "i", "client_secret": "s"}, False),
+    ],
+)
+def test_revocation(client_auth, sent, basic):
+    vendor = Vendor("acme", base_url="https://a.example", revocation_url="/revoke", client_auth=client_auth)
+    request = revocation_request(vendor, {"client_id": "i", "client_secret": "s"}, "tok", hint="access_token")
+    assert (request.method, request.url) == ("POST", "https://a.example/revoke")
+    assert form(request) == {"token": "tok", "token_type_hint": "access_token", **sent}
+    assert ("Authorization" in request.headers) is basic
+    assert "tok" in request.secrets
+
+
+# -- credentials ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("data", "problem"),
+    [
+        ({}, "has no field 'username'"),
+        ({"username": ""}, "has an empty field 'username'"),
+        ({"username": " \n"}, "has an empty field 'username'"),
+        ({"username": 7}, "has a field 'username' that is not a string"),
+        ({"username": None}, "has a field 'username' that is not a string"),
+        ({"username": "a\ud800"}, "has a field 'username' with half a character (a lone surrogate)"),
+    ],
+)
+def test_a_field_that_cannot_be_used(data, problem):
+    rest = {name: value for name, value in PASSWORD_FIELDS.items() if name != "username"}
+    with pytest.raises(VaultError) as caught:
+        credentials(request_for("trackunit"), {**rest, **data})
+    assert caught.value.message == (
+        f"trackunit: the secret secret/fleet/x {problem}. Put the vendor's username there, or name the right key with credential_fields."
+    )
+    assert caught.value.kind == "field"
+
+
+def test_other_keys_and_extra_fields():
+    request = request_for("tracx", secret={"fields": {"connect_token": "tok"}})
+    assert credentials(request, {"tok": "x", "connect_token": "not this", "owner": 5}) == {"connect_token": "x"}
+    with pytest.raises(VaultError, match="has no field 'tok'"):
+        credentials(request, {"connect_token": "x"})
+
+
+def test_no_consent_yet():
+    vendor = built_in("trackmage").as_variant("authorization_code")
+    request = dataclasses.replace(request_for("trackmage"), vendor=vendor)
+    with pytest.raises(VaultError) as caught:
+        credentials(request, {"client_id": "i", "client_secret": "s"})
+    assert caught.value.message == (
+        "trackmage: the secret secret/fleet/x has neither a refresh_token nor a code. "
+        "Run the playbook trackops.api_tokens.authorize to give consent in the browser."
+    )
+
+
+# -- good answers --------------------------------------------------------------------------------------------------
+
+
+def read(reply, vendor="trackunit", *, grant=None, version="7", secrets=("s3cr3t", "p4ssw0rd"), received_at=NOW + 1, fields=None):
+    request = request_for(vendor, secret={"fields": fields or {}})
+    grant = grant or Grant(request.vendor.grant_type, {})
+    return read_answer(request, reply, grant=grant, requested_at=NOW, received_at=received_at, secrets=secrets, secret_version=version)
+
+
+def test_an_answer():
+    reply = access("abc", token_type="bearer", scope="user", refresh_token="r", id_token="never", user_id="u", user_email="e@x")
+    assert read(reply, "trackmage") == Token("abc", "bearer", NOW + 3600, NOW, "user", {"user_id": "u", "user_email": "e@x"}, "r", "7", "vendor")
+
+
+def test_a_nested_answer():
+    assert read(answer(200, {"data": {"token": "abc", "expires_at": NOW + 600}}), "tracx") == Token(
+        "abc", "Bearer", NOW + 600, NOW, None, {}, None, "7", "vendor"
+    )
+
+
+def jwt_with(**claims):
+    return "e30." + base64.urlsafe_b64encode(json.dumps(claims).encode()).decode().rstrip("=") + ".sig"
+
+
+@pytest.mark.parametrize(
+    ("token", "said", "lifetime"),
+    [
+        ("abc", 1200, 1200),
+        ("abc", "1200", 1200),
+        ("abc", 1200.5, 1200.5),
+        ("abc", -5, 0),
+        ("abc", 0, 0),
+        ("abc", NOW + 60, 60),
+        ("abc", str(int(NOW) + 60), 60),
+        ("abc", (NOW + 60) * 1000, 60),
+        ("abc", NOW - 60, 0),
+        ("abc", "2027-01-15T08:01:00Z", 60),
+        ("abc", "2027-01-15T09:01:00+01:00", 60),
+        ("abc", "2027-01-15T08:01:00", 60),
+        ("abc", "1970-01-02T00:00:00Z", 0),
+        ("abc", 10**30, 315360000),
+        ("abc", 10**400, 315360000),
+        ("abc", -(10**400), 0),
+        ("abc", None, 300),
+        ("abc", "soon", 300),
+        ("abc", True, 300),
+        ("abc", [], 300),
+        ("abc", "nan", 300),
+        ("abc", "inf", 300),
+        (jwt_with(exp=NOW + 900), None, 900),
+        (jwt_with(exp=NOW + 900), 1200, 1200),
+        (jwt_with(exp="x"), None, 300),
+        (jwt_with(exp=NOW - 900), None, 0),
+    ],
+)
+def test_lifetimes(token, said, lifetime):
+    got = read(access(token, lifetime=said))
+    assert (got.issued_at, got.lifetime) == (NOW, pytest.approx(lifetime))
+
+
+@pytest.mark.parametrize(("skew", "lifetime"), [(0, 600), (4, 600), (-4, 600), (3600, 600), (-3600, 600)])
+def test_an_absolute_expiry_is_by_the_vendors_clock(skew, lifetime):
+    reply = answer(200, {"data": {"token": "t", "expires_at": NOW + 600 + skew}}, date=formatdate(NOW + skew, usegmt=True))
+    assert abs(read(reply, "tracx", received_at=NOW).lifetime - lifetime) <= 4
+
+
+def test_a_wrong_date_header_does_not_shift_a_lifetime():
+    assert read(answer(200, {"access_token": "t", "expires_in": 60}, date="Thu, 01 Jan 1970 00:00:00 GMT")).lifetime == 60
+
+
+def test_forgiven():
+    assert read(answer(200, b'\xef\xbb\xbf{"access_token": "t"}')).access_token == "t"
+    assert read(answer(200, b'{"access_token": "t", "note": "\xfc"}')).extra == {"note": "ü"}
+    assert read(answer(201, {"access_token": "t", "error": None, "scope": ["a", "b"]})).scope == "a b"
+
+
+# -- bad answers ---------------------------------------------------------------------------------------------------
+
+AT = "at secret/fleet/x (version 7)"
+NEXT = "the next attempt is made as soon as the secret changes, or in 30 s."
+
+
+def failure(reply, *arguments, **keywords):
+    with pytest.raises(VendorError) as caught:
+        read(reply, *arguments, **keywords)
+    return caught.value
+
+
+@pytest.mark.parametrize(
+    ("code", "status", "message"),
+    [
+        ("invalid_grant", 400, f"the vendor refused the credentials {AT}: invalid_grant. Check username and password there; {NEXT}"),
+        ("invalid_client", 401, f"the vendor refused the credentials {AT}: invalid_client. Check client_id and client_secret there; {NEXT}"),
+        ("unauthorized_client", 400, f"the vendor refused the credentials {AT}: unauthorized_client. Check that the client may use this grant there; {NEXT}"),
+        ("access_denied", 403, f"the vendor refused the credentials {AT}: access_denied. Check client_id, client_secret, username and password there; {NEXT}"),
+        (
+            "invalid_request",
+            400,
+            f"the vendor did not accept the request with the credentials {AT}: invalid_request. "
+            "Check the options of this vendor (scope, variant, token_url, extra_parameters).",
+        ),
+        (
+            "unsupported_grant_type",
+            400,
+            f"the vendor did not accept the request with the credentials {AT}: unsupported_grant_type. "
+            "Check the options of this vendor (scope, variant, token_url, extra_parameters).",
+        ),
+        (
+            "invalid_scope",
+            400,
+            f"the vendor did not accept the request with the credentials {AT}: invalid_scope. Check the scope (scope, variant, token_url, extra_parameters).",
+        ),
+    ],
+)
+def test_rfc_6749_codes(code, status, message):
+    refused = failure(error(code, status))
+    assert refused.message == f"trackunit: {message}"
+    assert (refused.kind, refused.status, refused.code, refused.retryable) == ("refused", status, code, False)
+    # Some vendors say so with status 200.
+    assert failure(error(code, 200)).message == f"trackunit: {message}"
+
+
+def test_the_vendors_words_are_shown_scrubbed():
+    reply = error("invalid_grant", error_description="user \r\n p4ssw0rd\x1b[31m is s3cr3t " + "x" * 300)
+    assert failure(reply).message == (
+        f"trackunit: the vendor refused the credentials {AT}: invalid_grant. Check username and password there; {NEXT} "
+        f"The vendor says: user *** [31m is *** {'x' * 178}…"
+    )
+
+
+@pytest.mark.parametrize(
+    ("vendor", "status", "names"),
+    [
+        ("trackunit", 401, "client_id, client_secret, username and password"),
+        ("tracx", 403, "connect_token"),
+        ("trackmage", 401, "client_id and client_secret"),
+    ],
+)
+def test_401_and_403_without_a_code(vendor, status, names):
+    for body in (None, b"<html>", {"message": ""}):
+        refused = failure(answer(status, body), vendor)
+        assert refused.message == f"{vendor}: the vendor refused the credentials {AT}: HTTP {status}. Check {names} there; {NEXT}"
+        assert refused.kind == "refused"
+
+
+def test_the_users_own_names_of_fields_are_shown():
+    assert "Check api_key there;" in failure(answer(401), "tracx", fields={"connect_token": "api_key"}).message
+
+
+def test_without_a_version():
+    assert "credentials at secret/fleet/x: HTTP 401" in failure(answer(401), version="v1:abcdef").message
+
+
+def test_a_consent_that_is_gone():
+    refused = failure(error("invalid_grant"), "trackmage", grant=Grant("authorization_code", {}))
+    assert refused.message == (
+        f"trackmage: the vendor refused the credentials {AT}: invalid_grant. Check code and refresh_token, or run the playbook "
+        f"trackops.api_tokens.authorize again, there; {NEXT}"
+    )
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "message", "wait", "retryable"),
+    [
+        (429, {"retry_after": "17"}, "has had too many requests (HTTP 429)", 17, True),
+        (429, {}, "has had too many requests (HTTP 429)", None, True),
+        (503, {"retry_after": formatdate(NOW + 121, usegmt=True)}, "is not available (HTTP 503)", 120, True),
+        (503, {"retry_after": formatdate(NOW + 121, usegmt=True), "date": formatdate(NOW + 61, usegmt=True)}, "is not available (HTTP 503)", 60, True),
+        (503, {"retry_after": "later"}, "is not available (HTTP 503)", None, True),
+        (502, {}, "is not available (HTTP 502)", None, True),
+        (500, {}, "is not available (HTTP 500)", None, False),
+        (599, {}, "is not available (HTTP 599)", None, False),
+    ],
+)
+def test_the_vendor_is_not_available(status, headers, message, wait, retryable):
+    later = failure(answer(status, b"<html>p4ssw0rd", **headers))
+    asks = f" It asks to wait {wait} s." if wait is not None else ""
+    assert later.message == (
+        f"trackunit: the vendor at auth.trackunit.com {message}, so there is no token for secret/fleet/x (version 7). "
+        f"Try again later; the credentials were not refused.{asks}"
+    )
+    assert (later.kind, later.status, later.retry_after, later.retryable) == ("unavailable", status, wait, retryable)
+    assert later.sent is (status != 429)
+
+
+def test_temporarily_unavailable():
+    assert failure(error("temporarily_unavailable")).message == (
+        "trackunit: the vendor at auth.trackunit.com is not available (temporarily_unavailable), so there is no token for "
+        "secret/fleet/x (version 7). Try again later; the credentials were not refused."
+    )
+
+
+@pytest.mark.parametrize(
+    ("reply", "what"),
+    [
+        (answer(200, b"<!DOCTYPE html><p>p4ssw0rd"), "it answered with a web page instead of JSON"),
+        (answer(200, b"Login", content_type="text/html"), "it answered with a web page instead of JSON"),
+        (answer(200), "its answer is empty"),
+        (answer(204, b" \r\n"), "its answer is empty"),
+        (answer(200, b'{"access_token": "ab'), "its answer is not a JSON object"),
+        (answer(200, ["tok"]), "its answer is not a JSON object"),
+        (answer(200, b"null"), "its answer is not a JSON object"),
+        (answer(200, b'{"access_token": "t", "x": NaN}'), "its answer is not a JSON object"),
+        (answer(200, b'{"access_token":' + b"[" * 100_000), "its answer is not a JSON object"),
+        (answer(200, b'{"x":' + b"[" * 64 + b"]" * 64 + b"}"), "its answer is not a JSON object"),
+        (answer(200, b'{"access_token": "a", "access_token": "b"}'), "its answer names a field twice"),
+        (answer(200, {"token_type": "Bearer"}), "its answer has no token in 'access_token'"),
+        (answer(200, {"access_token": 5}), "its answer has no token in 'access_token'"),
+        (answer(200, {"access_token": ""}), "its answer has no token in 'access_token'"),
+        (answer(200, {"access_token": "a\r\nX: y"}), "its token has characters that no HTTP header may carry"),
+        (answer(200, {"access_token": "a\n"}), "its token has characters that no HTTP header may carry"),
+        (answer(200, {"access_token": "tökén"}), "its token has characters that no HTTP header may carry"),
+    ],
+)
+def test_no_token_in_it(reply, what):
+    broken = failure(reply)
+    assert broken.message == (
+        f"trackunit: the vendor at auth.trackunit.com gave no token for secret/fleet/x (version 7): {what} (HTTP {reply.status}). Check base_url and token_url."
+    )
+    assert (broken.kind, broken.retryable) == ("answer", False)
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_redirects(status):
+    for location, where in (
+        ("https://evil.example:44/p4ssw0rd?s3cr3t", "evil.example:44"),
+        ("/login", "elsewhere"),
+        ("https://s3cr3t.evil.example/", "***.evil.example"),
+        ("https://[", "elsewhere"),
+    ):
+        assert failure(answer(status, location=location)).message == (
+            f"trackunit: the vendor at auth.trackunit.com redirects to {where} (HTTP {status}); the credentials {AT} are not "
+            "sent on. Set base_url or token_url to the right address."
+        )
+
+
+@pytest.mark.parametrize(
+    ("status", "kind", "hint"),
+    [
+        (400, "refused", "Check the options of this vendor"),
+        (404, "answer", "Check base_url, token_url and variant"),
+        (405, "answer", "Check base_url, token_url and variant"),
+        (415, "answer", "Check the options of this vendor"),
+    ],
+)
+def test_other_refusals(status, kind, hint):
+    rejected = failure(answer(status, {"hydra:description": "no s3cr3t"}))
+    assert rejected.message == (
+        f"trackunit: the vendor at auth.trackunit.com rejected the token request for secret/fleet/x (version 7) (HTTP {status}). "
+        f"{hint}. The vendor says: no ***"
+    )
+    assert rejected.kind == kind
+
+
+def test_an_error_object():
+    reply = answer(400, {"error": {"code": "invalid_client", "message": "nobody"}})
+    assert failure(reply).code == "invalid_client"
+    assert failure(reply).message.endswith(" The vendor says: nobody")
+
+
+# -- whatever comes back -------------------------------------------------------------------------------------------
+
+PLANTED = ('pl4nted:s3cr+t% ü"x', "0ther-s3cret/=", "plain-planted-secret")
+_words = st.sampled_from(
+    [
+        *PLANTED,
+        *map(quote_plus, PLANTED),
+        *(quote(p, safe="") for p in PLANTED),
+        "invalid_grant",
+        "\r\n",
+        "\x00",
+        "\x1b[2J",
+        "\ud800",
+        "2027-01-15T08:00:00Z",
+        "1e5",
+        "é" * 50,
+        " ",
+    ]
+)
+_text = st.lists(_words | st.text(max_size=20), max_size=8).map("".join)
+_number = st.integers() | st.floats() | st.sampled_from([10**400, -(10**400), 1e12, NOW, NOW * 1000])
+_value = st.recursive(
+    st.none() | st.booleans() | _number | _text, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(_text, inner, max_size=3), max_leaves=6
+)
+_token_names = st.sampled_from(
+    ["access_token", "token_type", "expires_in", "scope", "refresh_token", "error", "error_description", "message", "detail", "data", "extra"]
+)
+_good = st.text(string.ascii_letters + string.digits + "._-", min_size=1, max_size=60)
+_object = (
+    st.dictionaries(_token_names, _value, max_size=6)
+    | st.fixed_dictionaries({"access_token": _good}, optional={"expires_in": _value, "scope": _value, "refresh_token": _value, "data": _value})
+    | st.fixed_dictionaries({"data": st.fixed_dictionaries({"token": _good}, optional={"expires_at": _value})})
+)
+_body = (
+    st.binary(max_size=200)
+    | _object.map(lambda found: json.dumps(found).encode())
+    | _value.map(lambda found: json.dumps(found).encode())
+    | _text.map(lambda found: found.encode("utf-8", "replace"))
+)
+_header = _text | st.sampled_from(
+    [
+        "0",
+        "-1",
+        "99999999999999999999",
+        "Sun, 06 Nov 1994 08:49:37 GMT",
+        "Mon, 99 Foo 0000 99:99:99 +9999",
+        "Thu, 01 Jan 0001 00:00:00 -0000",
+        "https://[::1",
+        "https://x:99999999/",
+        "http://\u2100.com/",
+        "²",
+    ]
+)
+_headers = st.dictionaries(st.sampled_from(["date", "retry-after", "location", "content-type"]), _header, max_size=4)
+
+
+@settings(max_examples=250, deadline=None)
+@given(
+    vendor=st.sampled_from(names()),
+    status=st.sampled_from([200, 201, 204, 301, 307, 400, 401, 403, 404, 418, 429, 500, 503]),
+    headers=_headers,
+    body=_body,
+    grant=st.sampled_from(["password", "refresh_token", "authorization_code"]),
+)
+def test_a_token_or_one_clean_line(vendor, status, headers, body, grant):
+    reply = HttpAnswer(status, headers, body)
+    try:
+        got = read(reply, vendor, grant=Grant(grant, {}), secrets=PLANTED)
+    except VendorError as exc:
+        check_refusal(exc)
+    else:
+        check_token(got)
+
+
+def check_refusal(problem):
+    said = problem.message
+    assert said == " ".join(said.split())
+    assert said.isprintable()
+    assert len(said) < 700
+    for planted in PLANTED:
+        for shape in (planted, quote(planted, safe=""), quote_plus(planted)):
+            assert shape not in said
+    assert problem.retry_after is None or 0 <= problem.retry_after < math.inf
+    assert problem.code is None or problem.code.isprintable()
+
+
+def check_token(got):
+    assert got.access_token.isascii()
+    assert got.access_token.isprintable()
+    assert " " not in got.access_token
+    assert math.isfinite(got.expires_at)
+    assert got.expires_at >= got.issued_at == NOW
+    assert isinstance(got.token_type, str)
+    assert isinstance(got.scope, (str, type(None)))
+    json.dumps(dict(got.extra))
+
+
+@given(body=st.binary(max_size=300))
+def test_parse_json_gives_a_value_or_a_value_error(body):
+    with contextlib.suppress(ValueError):
+        parse_json(body)
+
+
+# -- where credentials may go --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("changes", "allow_http", "message"),
+    [
+        ({"token_url": ""}, False, "acme: there is no token endpoint. Set token_url or issuer."),
+        ({"token_url": "/t"}, False, "acme: base_url is needed, for example https://api.example.com. Set base_url, or the variable trackops_acme_base_url."),
+        ({"token_url": "ftp://a.example/t"}, True, "acme: the token endpoint is not a usable http(s) address. Check base_url and token_url."),
+        ({"token_url": "https://"}, True, "acme: the token endpoint is not a usable http(s) address. Check base_url and token_url."),
+        ({"token_url": "https://u:p@a.example/"}, True, "acme: the token endpoint is not a usable http(s) address. Check base_url and token_url."),
+        ({"token_url": "https://a.example/a b"}, True, "acme: the token endpoint is not a usable http(s) address. Check base_url and token_url."),
+        ({"token_url": "https://a.example:port/"}, True, "acme: the token endpoint is not a usable http(s) address. Check base_url and token_url."),
+        ({"token_url": "http://a.example/t"}, False, "acme: a.example would get the credentials over plain http. Use https, or set allow_http if you must."),
+        ({"issuer": "http://a.example/"}, False, "acme: a.example would get the credentials over plain http. Use https, or set allow_http if you must."),
+    ],
+)
+def test_endpoints_that_get_no_credentials(changes, allow_http, message):
+    with pytest.raises(OptionError) as caught:
+        check_endpoint(Vendor("acme", **changes), allow_http=allow_http)
+    assert caught.value.message == message
+
+
+def test_tracktik_tells_what_a_portal_looks_like():
+    with pytest.raises(OptionError) as caught:
+        check_endpoint(built_in("tracktik"), allow_http=False)
+    assert caught.value.message == (
+        "tracktik: base_url is needed, for example https://<portal>.staffr.us. Set base_url, or the variable trackops_tracktik_base_url."
+    )
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://a.example/t",
+        "http://127.0.0.1:8080/t",
+        "http://localhost/t",
+        "http://[::1]:8/t",
+        "HTTPS://A.example/t",
+    ],
+)
+def test_endpoints_that_may(url):
+    check_endpoint(Vendor("acme", token_url=url), allow_http=False)
+    check_endpoint(Vendor("acme", issuer=url), allow_http=False)
+
+
+@pytest.mark.parametrize("name", ["127.0.0.1.evil.example", "localhost.evil.example", "128.0.0.1", "127.1", "", "1127.0.0.1"])
+def test_not_loopback(name):
+    assert not is_loopback(name)
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("https://a.example:8443/t?client_secret=x", "a.example:8443"),
+        ("https://u:p@a.example/", "a.example"),
+        ("https://[", ""),
+        ("", ""),
+    ],
+)
+def test_host(url, shown):
+    assert host(url) == shown
+
+
+def test_relative_and_absolute_addresses():
+    assert Vendor("a", base_url="https://a.example/base/", token_url="/t").token_endpoint == "https://a.example/base/t"
+    assert Vendor("a", base_url="https://a.example", token_url="https://b.example/t").token_endpoint == "https://b.example/t"
+    assert urlsplit(request_for("trackmage").vendor.token_endpoint).path == "/oauth/v2/token"
+    assert SecretRef("/secret/", "a/b").where == "secret/a/b"
+
+
+def test_reprs_hide_what_is_secret():
+    way = Grant("password", {"password": "p4ssw0rd"})
+    for shown in (repr(way), repr(read(access("t0ken", refresh_token="r3fresh", user="u5er")))):
+        assert not any(secret in shown for secret in ("p4ssw0rd", "t0ken", "r3fresh", "u5er"))

@@ -1,0 +1,75 @@
+# Copyright (c) 2026, TrackOps founders
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Retries inside one deadline, on a clock that only moves when someone sleeps."""
+
+from __future__ import annotations
+
+import pytest
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.errors import VendorError
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vendor.request import build_request, grants
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vendor.retry import ask
+from support.scripted import NOW, PASSWORD_FIELDS, Scene, access, answer, error, request_for
+
+UNREACHED = VendorError("x", "unavailable", retryable=True, sent=False)
+TIMED_OUT = VendorError("x", "unavailable", retryable=True, sent=True)
+
+
+def asked(scene, *, refresh=False, **http):
+    request = request_for("tracktik", http={"retries": 3, "deadline": 60, **http})
+    way = grants(request.vendor, PASSWORD_FIELDS, refresh_token="r" if refresh else None)[0]
+    sending = build_request(request.vendor, way, PASSWORD_FIELDS)
+    return ask(request, sending, way, ports=scene.ports, until=NOW + request.http.deadline, secret_version="7")
+
+
+@pytest.mark.parametrize("passing", [UNREACHED, TIMED_OUT, answer(429), answer(502), answer(503), answer(504)])
+def test_what_passes_is_asked_again(passing):
+    scene = Scene(passing, passing, access("tok"))
+    got = asked(scene)
+    assert got.access_token == "tok"
+    assert got.issued_at == scene.now  # from before the request that was answered
+    assert 0.375 <= scene.slept[0] <= 0.5
+    assert 0.75 <= scene.slept[1] <= 1.0
+
+
+@pytest.mark.parametrize("final", [answer(500), answer(404), answer(401), error("invalid_grant"), answer(200), answer(302)])
+def test_what_stays_is_not(final):
+    scene = Scene(final)
+    with pytest.raises(VendorError):
+        asked(scene)
+    assert scene.slept == []
+
+
+def test_retry_after_is_waited_for():
+    scene = Scene(answer(429, retry_after="17"), answer(503, retry_after="0"), access())
+    asked(scene)
+    assert scene.slept == [17, 0]
+
+
+def test_no_longer_than_the_deadline():
+    scene = Scene(answer(429, retry_after="60"))
+    with pytest.raises(VendorError) as caught:
+        asked(scene)
+    assert (caught.value.retry_after, scene.slept) == (60, [])
+
+
+def test_the_retries_are_counted():
+    scene = Scene(*[answer(503)] * 4)
+    with pytest.raises(VendorError):
+        asked(scene)
+    assert (len(scene.sent), len(scene.slept)) == (4, 3)
+    scene = Scene(answer(503))
+    with pytest.raises(VendorError):
+        asked(scene, retries=0)
+
+
+@pytest.mark.parametrize(("passing", "again"), [(UNREACHED, True), (answer(429), True), (TIMED_OUT, False), (answer(503), False)])
+def test_a_refresh_token_is_sent_again_only_where_it_cannot_be_spent(passing, again):
+    scene = Scene(passing, access())
+    if again:
+        assert asked(scene, refresh=True).access_token == "tok"
+    else:
+        with pytest.raises(VendorError):
+            asked(scene, refresh=True)
+        assert len(scene.sent) == 1
