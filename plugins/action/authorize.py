@@ -47,7 +47,7 @@ class ActionModule(TokenAction):
             request, values = self._consent_request(own, item, task_vars or {})
             result.update(vendor=request.vendor.name, path=request.secret.path, changed=False)
             with self.listener(values) as listener:
-                result.update(self._done(own, Authorizing(request, Ports(warn=display.warning, event=listener))))
+                result.update(self._done(own, Authorizing(request, Ports(warn=listener.warn, event=listener))))
         except TokenError as exc:
             result.update(failed=True, msg=exc.message)
         return result

@@ -86,7 +86,7 @@ class ActionModule(TokenAction):
             store = open_store(cache_options(values), warn=display.warning)
             check = bool(self._task.check_mode)
             with self.listener(values) as listener:
-                ports = Ports(warn=display.warning, event=listener)
+                ports = Ports(warn=listener.warn, event=listener)
                 request = self._request_or_none(item, variables)
                 if request is not None and not check:
                     revoked += revoke_tokens(request, store, ports)

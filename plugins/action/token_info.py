@@ -16,7 +16,7 @@ from ..plugin_utils._base import jwt
 from ..plugin_utils._base.errors import OptionError, TokenError
 from ..plugin_utils._base.model import Request, Token
 from ..plugin_utils._base.ports import Ports
-from ..plugin_utils._boundary.action import TokenAction, display
+from ..plugin_utils._boundary.action import TokenAction
 from ..plugin_utils._flow.resolver import Resolver
 from ..plugin_utils._hosts.files import FILE_OPTIONS, default_dest, split_items
 
@@ -64,7 +64,7 @@ class ActionModule(TokenAction):
 
     def _token(self, request: Request, values: dict[str, t.Any], *, fetch: bool) -> Token | None:
         with self.listener(values) as listener:
-            resolver = Resolver(Ports(warn=display.warning, event=listener))
+            resolver = Resolver(Ports(warn=listener.warn, event=listener))
             return resolver.token(request) if fetch else resolver.known(request).token
 
     def _of_file(self, args: dict[str, t.Any], variables: dict[str, t.Any], expected: str | None) -> dict[str, t.Any]:

@@ -79,7 +79,9 @@ def run(script, *arguments):
 
 def test_the_core_loads_without_ansible_hvac_and_requests():
     modules = [
-        ".".join((PACKAGE, *path.relative_to(CORE).with_suffix("").parts)) for path in sorted(CORE.rglob("*.py")) if str(path.relative_to(CORE).with_suffix("")) not in BOUNDARY and path.stem != "__init__"
+        ".".join((PACKAGE, *path.relative_to(CORE).with_suffix("").parts))
+        for path in sorted(CORE.rglob("*.py"))
+        if str(path.relative_to(CORE).with_suffix("")) not in BOUNDARY and path.stem != "__init__"
     ]
     run(
         """

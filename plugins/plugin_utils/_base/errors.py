@@ -14,13 +14,18 @@ from __future__ import annotations
 
 __all__ = ("CacheError", "OptionError", "TokenError", "VaultError", "VendorError")
 
+_LONGEST = 4000
+
 
 class TokenError(Exception):
     """Anything that keeps a token from the caller."""
 
     @property
     def message(self) -> str:
-        return str(self.args[0]) if self.args else ""
+        """One printable line: a path, a term or a namespace in it may hold line breaks and terminal escapes."""
+        from .text import one_line  # not needed while all goes well
+
+        return one_line(str(self.args[0]), limit=_LONGEST) if self.args else ""
 
 
 class OptionError(TokenError):

@@ -96,7 +96,7 @@ class TokenAction(ActionBase):  # type: ignore[misc]
             request, values = self.request_of(item, task_vars)
             request = replace(request, freshness=replace(request.freshness, together=together))
             with self.listener(values) as listener:
-                ports = Ports(warn=display.warning, event=listener)
+                ports = Ports(warn=listener.warn, event=listener)
                 token = Resolver(ports).token(request)
                 return Resolved(item, request, token, now=ports.clock())
         except TokenError as exc:

@@ -9,18 +9,18 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import time
 import typing as t
 
 from .._base.ports import Event
 
-__all__ = ("EVENTS_FILE", "Listener", "append_line")
+__all__ = ("EVENTS_FILE", "Listener")
 
 #: The callback ``summary`` sets this variable, so that the forks tell it what they did.
 EVENTS_FILE = "_TRACKOPS_API_TOKENS_EVENTS"
 
+_LONGEST = 2000
 _WORDS = {
     "hit": "from the cache",
     "shared": "from the cache, fetched by someone else meanwhile",
@@ -35,6 +35,13 @@ _WORDS = {
     "purged": "removed from the cache",
     "revoked": "revoked",
 }
+
+
+def _printable(text: str) -> str:
+    """*text* for a terminal: what stands in Vault paths and vendors' messages can hold line breaks and escapes."""
+    from .._base.text import one_line  # a cache hit that nobody listens to does without
+
+    return one_line(text, limit=_LONGEST)
 
 
 class Shown(t.Protocol):
@@ -63,23 +70,36 @@ class Listener:
     def __exit__(self, *_exc: object) -> None:
         """Each line is written when it happens; there is nothing left to do."""
 
+    def warn(self, text: str) -> None:
+        self._display.warning(_printable(text))
+
     def __call__(self, event: Event) -> None:
         if self._display.verbosity >= 3:
             why = f" ({event.reason})" if event.reason else ""
             what = _WORDS.get(event.name, event.name)
-            self._display.vvv(f"trackops.api_tokens: {event.vendor} {event.where}: {what}{why}, {event.seconds * 1000:.0f} ms")
+            text = f"trackops.api_tokens: {event.vendor} {event.where}: {what}{why}, {event.seconds * 1000:.0f} ms"
+            self._display.vvv(_printable(text))
         if self._audit_log:
             self._audit(self._audit_log, event)
         if EVENTS_FILE in os.environ:
-            with contextlib.suppress(OSError):  # a summary that misses a line is no reason to miss the token
+            from .event_file import UnsafeFile, append_line
+
+            with contextlib.suppress(OSError, UnsafeFile):  # a summary that misses a line is no reason to miss the token
                 append_line(os.environ[EVENTS_FILE], vars(event))
 
     def _audit(self, path: str, event: Event) -> None:
+        from .event_file import UnsafeFile, append_line
+
         try:
             append_line(path, audit_record(event))
         except OSError as exc:
-            self._audit_log = None
-            self._display.warning(f"The audit log {path} cannot be written ({os.strerror(exc.errno or 0)}).")
+            self._give_up(path, f"cannot be written ({os.strerror(exc.errno or 0)}).")
+        except UnsafeFile as exc:
+            self._give_up(path, f"is not used: {exc}")
+
+    def _give_up(self, path: str, why: str) -> None:
+        self._audit_log = None
+        self.warn(f"The audit log {path} {why}")
 
 
 def audit_record(event: Event) -> dict[str, t.Any]:
@@ -105,14 +125,5 @@ def audit_record(event: Event) -> dict[str, t.Any]:
         "user": user,
         "process": os.getpid(),
     }
-    return {name: value for name, value in record.items() if value not in ("", None)}
-
-
-def append_line(path: str, record: t.Mapping[str, t.Any]) -> None:
-    """Add a line in one write, so that the lines of many processes stay whole."""
-    line = json.dumps(record, ensure_ascii=True) + "\n"
-    descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-    try:
-        os.write(descriptor, line.encode("ascii"))
-    finally:
-        os.close(descriptor)
+    shown = {name: _printable(value) if isinstance(value, str) else value for name, value in record.items()}
+    return {name: value for name, value in shown.items() if value not in ("", None)}

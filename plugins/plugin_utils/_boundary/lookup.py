@@ -137,7 +137,7 @@ def _environment(definitions: t.Mapping[str, t.Any]) -> tuple[str | None, ...]:
 
 def _present_all(requests: list[Request], values: dict[str, t.Any]) -> list[t.Any]:
     with Listener(display, audit_log=values.get("audit_log")) as listener:
-        ports = Ports(warn=display.warning, event=listener)
+        ports = Ports(warn=listener.warn, event=listener)
         resolver = Resolver(ports)
         return [
             present(

@@ -12,6 +12,8 @@ import json
 import typing as t
 from collections import Counter
 
+from .._base.text import one_line
+
 __all__ = ("read_events", "table")
 
 Record = t.Mapping[str, t.Any]
@@ -49,7 +51,7 @@ def table(events: t.Iterable[Record], *, now: float) -> list[str]:
     counts: dict[tuple[str, str], Counter[str]] = {}
     ends: dict[tuple[str, str], float] = {}
     for event in events:
-        token = (str(event.get("vendor")), str(event.get("where")))
+        token = (one_line(str(event.get("vendor"))), one_line(str(event.get("where"))))
         counts.setdefault(token, Counter())[str(event.get("name"))] += 1
         expires_at = event.get("expires_at")
         if isinstance(expires_at, (int, float)):

@@ -13,8 +13,11 @@ import re
 import stat
 
 import pytest
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.errors import VaultError
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.ports import Event, this_run
-from ansible_collections.trackops.api_tokens.plugins.plugin_utils._boundary.events import EVENTS_FILE, Listener, append_line
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._boundary.event_file import append_line
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._boundary.events import EVENTS_FILE, Listener
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._boundary.summary import table
 
 FORK = multiprocessing.get_context("fork")
 EVENT = Event("fetched", "tracx", "secret/tracx", reason="no entry", seconds=0.25, expires_at=1_800_000_000.9, fingerprint="sha256:0", key="k")
@@ -80,6 +83,102 @@ def test_an_audit_log_that_cannot_be_written_is_told_once(tmp_path):
     link.symlink_to(tmp_path / "elsewhere")
     assert told(audit_log=str(link)).warnings == [f"The audit log {link} cannot be written (Too many levels of symbolic links)."]
     assert not (tmp_path / "elsewhere").exists()
+
+
+def _plain(path):
+    path.write_text("")
+    path.chmod(0o600)
+    return path
+
+
+def _fifo(path):
+    os.mkfifo(path, 0o600)  # nobody reads it: a plain open would wait without end
+    return path
+
+
+def _fifo_with_a_reader(path):
+    os.mkfifo(path, 0o600)
+    READERS.append(os.open(path, os.O_RDONLY | os.O_NONBLOCK))
+    return path
+
+
+def _world_writable(path):
+    _plain(path).chmod(0o666)
+    return path
+
+
+def _group_writable(path):
+    _plain(path).chmod(0o660)
+    return path
+
+
+def _foreign(path):
+    if os.geteuid() != 0:
+        pytest.skip("only root can give a file away")
+    os.chown(_plain(path), 65534, 65534)
+    return path
+
+
+def _hard_link(path):
+    os.link(_plain(path.with_name("other")), path)
+    return path
+
+
+def _shell_start_file(path):
+    _plain(path).write_text("# .bashrc\n")
+    return path
+
+
+def _directory(path):
+    path.mkdir()
+    return path
+
+
+READERS: list[int] = []
+
+
+@pytest.mark.parametrize(
+    ("made", "why"),
+    [
+        (_fifo, "is not used: it is not a regular file. Name another file."),
+        (_fifo_with_a_reader, "is not used: it is not a regular file. Name another file."),
+        (_world_writable, "is not used: others can write to it (mode 0666). Run chmod 600 on it."),
+        (_group_writable, "is not used: others can write to it (mode 0660). Run chmod 600 on it."),
+        (_foreign, "is not used: it belongs to another user. Name a file of your own."),
+        (_hard_link, "is not used: it has a second name (a hard link). Remove that, or name another file."),
+        (_shell_start_file, "is not used: it holds something else than JSON lines. Name a new file."),
+        (_directory, "cannot be written (Is a directory)."),
+    ],
+)
+def test_an_audit_log_that_others_can_steer_is_not_used(tmp_path, made, why):
+    path = made(tmp_path / "audit")
+    before = path.read_bytes() if path.is_file() else None
+    assert told(audit_log=str(path)).warnings == [f"The audit log {path} {why}"]
+    assert (path.read_bytes() if path.is_file() else None) == before
+    while READERS:
+        os.close(READERS.pop())
+
+
+def test_an_audit_log_goes_on_and_takes_one_that_was_rotated(tmp_path):
+    path = _plain(tmp_path / "audit")
+    assert told(audit_log=str(path)).warnings == []
+    assert told(audit_log=str(path)).warnings == []
+    assert len(path.read_text().splitlines()) == 4
+
+
+def test_nothing_that_is_told_holds_control_characters(tmp_path):
+    awkward = "a\x1b]0;title\x07\r\nb\u202ec\x7f\x9bd"
+    event = Event("failed", awkward, "secret/" + awkward, reason=awkward)
+    path = tmp_path / "audit"
+    display = told(event, verbosity=3, audit_log=str(path))
+    assert display.lines[0] == "trackops.api_tokens: a ]0;title b c d secret/a ]0;title b c d: failed (a ]0;title b c d), 0 ms"
+    record = json.loads(path.read_text().splitlines()[0])
+    assert (record["vendor"], record["path"], record["reason"]) == ("a ]0;title b c d", "secret/a ]0;title b c d", "a ]0;title b c d")
+    assert table([{**vars(event), "name": "hit"}], now=0)[3].startswith("a ]0;title b c d  secret/a ]0;title b c d ")
+    with Listener(display, audit_log=None) as listener:
+        listener.warn(awkward)
+    assert display.warnings == ["a ]0;title b c d"]
+    assert VaultError(awkward).message == "a ]0;title b c d"
 
 
 def test_the_summary_hears_everything_and_is_never_in_the_way(tmp_path, monkeypatch):

@@ -1,0 +1,54 @@
+# Copyright (c) 2026, TrackOps founders
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Private to trackops.api_tokens: not for use from outside, and may change in any release.
+
+"""Append JSON lines to a file that only this user can have written: the audit log, and the events for the summary."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+import typing as t
+
+__all__ = ("UnsafeFile", "append_line")
+
+# O_NONBLOCK: opening somebody else's FIFO would wait for a reader without end.
+_FLAGS = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY
+_OTHERS_WRITE = 0o022
+
+
+class UnsafeFile(Exception):
+    """The file is not one to write to; the text says why and what to do."""
+
+
+def append_line(path: str, record: t.Mapping[str, t.Any]) -> None:
+    """Add *record* in one write, so that the lines of many processes stay whole. The file is created with mode 0600.
+
+    :raises UnsafeFile: others can write to the file or own it, or it is no file of JSON lines.
+    :raises OSError: the system refuses.
+    """
+    line = json.dumps(record, ensure_ascii=True) + "\n"
+    descriptor = os.open(path, _FLAGS, 0o600)
+    try:
+        _check(descriptor)
+        os.write(descriptor, line.encode("ascii"))
+    finally:
+        os.close(descriptor)
+
+
+def _check(descriptor: int) -> None:
+    found = os.fstat(descriptor)
+    if not stat.S_ISREG(found.st_mode):
+        raise UnsafeFile("it is not a regular file. Name another file.")
+    if found.st_uid not in (os.geteuid(), 0):
+        raise UnsafeFile("it belongs to another user. Name a file of your own.")
+    if found.st_mode & _OTHERS_WRITE:
+        raise UnsafeFile(f"others can write to it (mode {stat.S_IMODE(found.st_mode):04o}). Run chmod 600 on it.")
+    if found.st_nlink > 1:
+        raise UnsafeFile("it has a second name (a hard link). Remove that, or name another file.")
+    # What is written holds words of others. Appended to a shell's start file, they would be commands.
+    if os.pread(descriptor, 1, 0) not in (b"", b"{"):
+        raise UnsafeFile("it holds something else than JSON lines. Name a new file.")
