@@ -1,0 +1,97 @@
+# Copyright (c) 2026, TrackOps founders
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What a command costs: the CPU time of the process and of all that it forks, and the largest of them in memory."""
+
+from __future__ import annotations
+
+import ctypes
+import dataclasses
+import os
+import pathlib
+import resource
+import statistics
+import subprocess
+import tempfile
+import time
+import typing as t
+
+_PR_SET_CHILD_SUBREAPER = 36
+
+
+@dataclasses.dataclass(frozen=True)
+class Sample:
+    """One run: user and system seconds of all its processes, seconds on the clock, the resident memory of the largest process."""
+
+    cpu: float
+    wall: float
+    peak_mib: float
+    output: str = dataclasses.field(repr=False)
+
+
+@dataclasses.dataclass(frozen=True)
+class Spread:
+    least: float
+    median: float
+    most: float
+
+    @classmethod
+    def of(cls, values: t.Sequence[float]) -> Spread:
+        return cls(min(values), statistics.median(values), max(values))
+
+    @classmethod
+    def of_ratios(cls, mine: t.Sequence[float], theirs: t.Sequence[float]) -> Spread:
+        """Round by round, because the two of a round met the same machine."""
+        return cls.of([one / other for one, other in zip(mine, theirs, strict=True)])
+
+
+def adopt_orphans() -> None:
+    """Become the parent of forks that outlive their own: Linux counts the CPU time of a process for whoever waits for it."""
+    ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1)
+
+
+def run_measured(command: t.Sequence[str], *, env: t.Mapping[str, str], cwd: pathlib.Path, timeout: float = 1800) -> Sample:
+    """Run it to its end; SystemExit with what it printed where it fails."""
+    with tempfile.TemporaryFile() as output:
+        begun, before = time.monotonic(), _children()
+        process = subprocess.Popen(command, env=dict(env), cwd=cwd, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT)
+        try:
+            peak = _wait(process, timeout)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+            raise
+        wall = time.monotonic() - begun
+        output.seek(0)
+        text = output.read().decode("utf-8", "replace")
+    if process.returncode:
+        raise SystemExit(f"$ {' '.join(command)}\n{text[-3000:]}")
+    return Sample(cpu=_children() - before, wall=wall, peak_mib=peak / 1024, output=text)
+
+
+def _wait(process: subprocess.Popen[bytes], timeout: float) -> float:
+    """Wait for it and for the orphans that it left; the resident size of the largest, in KiB."""
+    end = time.monotonic() + timeout
+    while True:
+        pid, status, usage = os.wait4(process.pid, os.WNOHANG)
+        if pid:
+            process.returncode = os.waitstatus_to_exitcode(status)
+            break
+        if time.monotonic() > end:
+            raise subprocess.TimeoutExpired(process.args, timeout)
+        time.sleep(0.01)
+    peak = float(usage.ru_maxrss)
+    while True:
+        try:
+            orphan, _status, usage = os.wait3(os.WNOHANG)
+        except ChildProcessError:
+            return peak
+        if not orphan:
+            return peak
+        peak = max(peak, usage.ru_maxrss)
+
+
+def _children() -> float:
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime

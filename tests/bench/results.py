@@ -1,0 +1,85 @@
+# Copyright (c) 2026, TrackOps founders
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Figures and goals: what was measured, against what, and whether it is good enough."""
+
+from __future__ import annotations
+
+import dataclasses
+import typing as t
+
+from bench.measure import Spread
+
+
+@dataclasses.dataclass(frozen=True)
+class Row:
+    """One thing measured. ``limit`` is the goal: the ratio may not be above it. ``judged`` says which of the three figures counts."""
+
+    name: str
+    unit: str
+    cost: Spread
+    ratio: Spread | None = None
+    against: str = ""
+    limit: float | None = None
+    judged: t.Literal["median", "least to least"] = "median"
+    least_ratio: float = 0
+
+    @property
+    def figure(self) -> float:
+        """The ratio that the goal is about."""
+        if self.ratio is None:
+            raise ValueError(f"{self.name} is compared with nothing")
+        return self.least_ratio if self.judged == "least to least" else self.ratio.median
+
+    @property
+    def missed(self) -> bool:
+        return self.limit is not None and round(self.figure, 2) > self.limit
+
+
+@dataclasses.dataclass(frozen=True)
+class Table:
+    """The rows of one section for one ansible-core."""
+
+    section: str
+    title: str
+    core: str
+    rows: tuple[Row, ...]
+
+    @property
+    def missed(self) -> list[Row]:
+        return [row for row in self.rows if row.missed]
+
+
+def compared(
+    name: str,
+    mine: t.Sequence[float],
+    theirs: t.Sequence[float],
+    *,
+    against: str,
+    unit: str = "ms",
+    limit: float | None = None,
+    judged: t.Literal["median", "least to least"] = "median",
+) -> Row:
+    """A row with its ratio to another; values in seconds are told in milliseconds."""
+    factor = 1000 if unit == "ms" else 1
+    cost = Spread.of([value * factor for value in mine])
+    return Row(name, unit, cost, Spread.of_ratios(mine, theirs), against, limit, judged, least_ratio=min(mine) / min(theirs))
+
+
+def as_text(table: Table) -> str:
+    """For a terminal."""
+    lines = [f"{table.title}, ansible-core {table.core}", ""]
+    lines.append(f"{'':44}{'min':>9}{'median':>9}{'max':>9}   {'ratio min':>9}{'median':>8}{'max':>8}  {'to':24}goal")
+    for row in table.rows:
+        line = f"{row.name + ', ' + row.unit:44}{_three(row.cost, 9, 2)}   "
+        if row.ratio is not None:
+            line += f" {_three(row.ratio, 8, 2)}  {row.against:24}"
+        if row.limit is not None:
+            line += f"{row.figure:.2f} of {row.limit:.2f} ({row.judged}){'  MISSED' if row.missed else ''}"
+        lines.append(line.rstrip())
+    return "\n".join(lines) + "\n"
+
+
+def _three(spread: Spread, width: int, digits: int) -> str:
+    return "".join(f"{value:{width}.{digits}f}" for value in (spread.least, spread.median, spread.most))
