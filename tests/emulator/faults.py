@@ -9,22 +9,41 @@ the vendor's work, so a refresh token is spent). `FAULTS` maps names to function
 
 from __future__ import annotations
 
+import base64
 import datetime
 import functools
 import inspect
 import json
+import re
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from html import escape as html_escape
 from typing import Any
 from urllib.parse import quote, quote_plus
 
 from .base import Answer, Call, Json, Vendor, json_answer
 
-__all__ = ["FAULTS", "Fault", "Scene", "make_fault"]
+__all__ = ["ECHOES", "FAULTS", "Fault", "Scene", "make_fault"]
 
 RFC6749_STATUS = {"invalid_client": 401}
 PHRASES = {401: "unauthorized", 403: "forbidden", 404: "not_found", 429: "rate_limited", 500: "server_error", 503: "unavailable"}
+
+
+# How a vendor may spell what it repeats.
+ECHOES: dict[str, Callable[[str], str]] = {
+    "raw": str,
+    "url": lambda text: quote(text, safe=""),
+    "url_lower": lambda text: re.sub("%[0-9A-F]{2}", lambda found: found[0].lower(), quote(text, safe="")),
+    "url_twice": lambda text: quote(quote(text, safe=""), safe=""),
+    "json": lambda text: json.dumps(text)[1:-1],
+    "json_php": lambda text: json.dumps(text)[1:-1].replace("/", "\\/"),
+    "html": html_escape,
+    "base64": lambda text: base64.b64encode(text.encode()).decode(),
+    "base64_url": lambda text: base64.urlsafe_b64encode(text.encode()).decode().rstrip("="),
+    "hex": lambda text: text.encode().hex(),
+    "upper": str.upper,
+}
 
 
 @dataclass
@@ -60,10 +79,12 @@ class Scene:
         make = self.vendor.api_error if self.kind == "api" else self.vendor.token_error
         return make(status, code, text)
 
-    def echo(self) -> str:
-        """All that a careless vendor might repeat: the request as sent, and every credential raw and URL-encoded."""
+    def echo(self, how: bool | str = True) -> str:
+        """All that a careless vendor might repeat: the request as sent, and every credential, raw and URL-encoded or as `how` of ECHOES says."""
         values = [v for name, _ in self.vendor.credentials.items() for a in self.vendor.accounts(name) for v in a.values() if isinstance(v, str)]
         sent = [self.call.query, self.call.body.decode("utf-8", "replace"), self.call.headers.get("Authorization", "")]
+        if isinstance(how, str):
+            return " ".join(ECHOES[how](text) for text in (*sent, *values) if text)
         return " ".join([*sent, *values, *map(quote, values), *map(quote_plus, values)])
 
 
@@ -94,10 +115,10 @@ def status(
     content_type: str = "application/json",
     headers: dict[str, str] | None = None,
     retry_after: str | float | None = None,
-    echo_secret: bool = False,
+    echo_secret: bool | str = False,
 ) -> Answer:
     name = PHRASES.get(code, "error")
-    answer = scene.error(code, name, f"scripted {code}" + (f" {scene.echo()}" if echo_secret else ""))
+    answer = scene.error(code, name, f"scripted {code}" + (f" {scene.echo(echo_secret)}" if echo_secret else ""))
     if code < 400:
         answer.error = None
     if body is not None:
@@ -109,15 +130,15 @@ def status(
 
 
 def oauth_error(
-    scene: Scene, *, error: str = "invalid_request", description: str = "scripted refusal", code: int | None = None, echo_secret: bool = False
+    scene: Scene, *, error: str = "invalid_request", description: str = "scripted refusal", code: int | None = None, echo_secret: bool | str = False
 ) -> Answer:
-    text = f"{description} {scene.echo()}" if echo_secret else description
+    text = f"{description} {scene.echo(echo_secret)}" if echo_secret else description
     document = {"error": error, "error_description": text}
     return json_answer(code or RFC6749_STATUS.get(error, 400), document, error=error)
 
 
-def html(scene: Scene, *, code: int = 200, echo_secret: bool = False) -> Answer:
-    text = scene.echo() if echo_secret else "We will be back soon."
+def html(scene: Scene, *, code: int = 200, echo_secret: bool | str = False) -> Answer:
+    text = scene.echo(echo_secret) if echo_secret else "We will be back soon."
     body = f"<!DOCTYPE html><html><head><title>Maintenance</title></head><body><p>{text}</p></body></html>"
     return Answer(code, body.encode(), [("Content-Type", "text/html; charset=utf-8")], "html")
 
@@ -133,8 +154,8 @@ def literal(
     return Answer(code, data, [("Content-Type", content_type), *(headers or {}).items()], "literal")
 
 
-def error_200(scene: Scene, *, error: str = "invalid_grant", description: str = "scripted refusal", echo_secret: bool = False) -> Answer:
-    text = f"{description} {scene.echo()}" if echo_secret else description
+def error_200(scene: Scene, *, error: str = "invalid_grant", description: str = "scripted refusal", echo_secret: bool | str = False) -> Answer:
+    text = f"{description} {scene.echo(echo_secret)}" if echo_secret else description
     return json_answer(200, {"error": error, "error_description": text}, error=error)
 
 
@@ -347,4 +368,6 @@ def make_fault(name: str | int, *, kind: str = "token", times: int | None = 1, s
     unknown = sorted(set(options) - set(known))
     if unknown:
         raise ValueError(f"fault {name} takes {', '.join(known) or 'no options'}, not {', '.join(unknown)}")
+    if isinstance(how := options.get("echo_secret"), str) and how not in ECHOES:
+        raise ValueError(f"no echo {how!r}; there are {', '.join(ECHOES)}")
     return Fault(name, kind, times, skip, options)

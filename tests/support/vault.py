@@ -62,11 +62,13 @@ def binary(flavour: str) -> str:
 class VaultServer:
     """One server with a folder of its own; a context manager, or ``start()`` and ``stop()``."""
 
-    def __init__(self, flavour: str = "openbao", *, tls: bool = False, client_ca: Ca | None = None) -> None:
+    def __init__(self, flavour: str = "openbao", *, tls: bool = False, client_ca: Ca | None = None, audit_raw: bool = False) -> None:
         if flavour not in FLAVOURS:
             raise ValueError(f"flavour is one of {', '.join(FLAVOURS)}")
         self.flavour = flavour
         self.tls = tls
+        # Without hashes in the audit log: for tests that look for the tokens which the server gave, and must know them.
+        self.audit_raw = audit_raw
         self.root_token = "root-" + secrets.token_hex(12)
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix=f"trackops-{flavour}-"))
         self.port = free_port()
@@ -170,7 +172,7 @@ class VaultServer:
         config: dict[str, t.Any] = {"disable_mlock": True} if self.flavour == "hashicorp" else {}
         if self.flavour == "openbao":
             # OpenBao takes audit devices from its configuration only.
-            config["audit"] = [{"type": "file", "path": "requests/", "options": {"file_path": str(self._audit_log)}}]
+            config["audit"] = [{"type": "file", "path": "requests/", "options": self._audit_options()}]
         if self.tls and self._pair:
             (self.folder / "data").mkdir(exist_ok=True)
             listener = {"address": f"127.0.0.1:{self.port}", "tls_cert_file": str(self._pair.cert), "tls_key_file": str(self._pair.key)}
@@ -188,10 +190,26 @@ class VaultServer:
     def _audit_log(self) -> pathlib.Path:
         return self.folder / "audit.log"
 
+    def _audit_options(self) -> dict[str, str]:
+        return {"file_path": str(self._audit_log), "log_raw": str(self.audit_raw).lower()}
+
+    def session_tokens(self) -> set[str]:
+        """Every token that was sent to the server or given by it (``audit_raw=True`` only), the root token too."""
+        if not self.audit_raw:
+            raise ValueError("the audit log of this server has hashes in place of tokens")
+        found: set[str] = set()
+        for line in self._audit_log.read_text(encoding="utf-8").splitlines():
+            entry = json.loads(line)
+            answer = entry.get("response") or {}
+            parts = (entry.get("auth"), entry.get("request"), answer.get("auth"))
+            found |= {part["client_token"] for part in parts if part and part.get("client_token")}
+            found |= {str(wrap["token"]) for wrap in (answer.get("wrap_info"),) if wrap and wrap.get("token")}
+        return found
+
     def _enable_audit(self) -> None:
         client = self.client()
         if "requests/" not in client.sys.list_enabled_audit_devices()["data"]:
-            client.sys.enable_audit_device(device_type="file", path="requests", options={"file_path": str(self._audit_log)})
+            client.sys.enable_audit_device(device_type="file", path="requests", options=self._audit_options())
 
     def mark(self) -> None:
         """Forget the requests so far: ``audit_requests`` tells those after the last mark."""

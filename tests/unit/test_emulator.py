@@ -29,7 +29,7 @@ from cryptography.hazmat.primitives.asymmetric import padding
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from emulator import VENDORS, Emulator, TlsFiles, consent, fingerprint
-from emulator.faults import FAULTS
+from emulator.faults import ECHOES, FAULTS
 from support.pki import Ca, rsa_pair
 
 TESTS = Path(__file__).resolve().parents[1]
@@ -669,6 +669,15 @@ def test_rfc6749_faults(emu: Emulator, code: str) -> None:
     assert (reply.status, reply.json["error"]) == (401 if code == "invalid_client" else 400, code)
     assert emu.credentials["tracktik"]["password"] in reply.json["error_description"]
     assert emu.requests("tracktik")[0]["grant_type"] == "password"
+
+
+@pytest.mark.parametrize("how", ECHOES)
+def test_vendors_spell_what_they_repeat_in_many_ways(emu: Emulator, how: str) -> None:
+    emu.set_credentials("tracktik", password=AWKWARD)
+    emu.fail("tracktik", "invalid_grant", echo_secret=how)
+    assert ECHOES[how](AWKWARD) in tracktik(emu).json["error_description"]
+    with pytest.raises(ValueError, match="no echo 'rot13'"):
+        emu.fail("tracktik", "invalid_grant", echo_secret="rot13")
 
 
 @pytest.mark.parametrize(
