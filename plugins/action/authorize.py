@@ -19,8 +19,8 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
 from ..plugin_utils._base.errors import OptionError, TokenError, VendorError
 from ..plugin_utils._base.model import Request
-from ..plugin_utils._base.ports import Ports
 from ..plugin_utils._boundary.action import TokenAction, display
+from ..plugin_utils._boundary.real_ports import real_ports
 from ..plugin_utils._consent.flow import CONSENT_GRANTS, PENDING_SECONDS, Authorizing, Stored
 from ..plugin_utils._consent.loopback import Answer, Loopback, open_terminal, receive
 from ..plugin_utils._consent.protocol import check_redirect_uri, is_answer, listening_address
@@ -47,7 +47,7 @@ class ActionModule(TokenAction):
             request, values = self._consent_request(own, item, task_vars or {})
             result.update(vendor=request.vendor.name, path=request.secret.path, changed=False)
             with self.listener(values) as listener:
-                result.update(self._done(own, Authorizing(request, Ports(warn=listener.warn, event=listener))))
+                result.update(self._done(own, Authorizing(request, real_ports(warn=listener.warn, event=listener))))
         except TokenError as exc:
             result.update(failed=True, msg=exc.message)
         return result

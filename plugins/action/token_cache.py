@@ -13,9 +13,9 @@ from ansible.errors import AnsibleActionFail
 from ansible.module_utils.parsing.convert_bool import boolean
 
 from ..plugin_utils._base.errors import OptionError, TokenError
-from ..plugin_utils._base.ports import Ports
 from ..plugin_utils._boundary.action import TokenAction, display
 from ..plugin_utils._boundary.options import cache_options
+from ..plugin_utils._boundary.real_ports import real_ports
 from ..plugin_utils._flow.purge import expired, purge, revoke_logins, revoke_tokens, selected
 from ..plugin_utils._flow.resolver import open_store
 
@@ -86,7 +86,7 @@ class ActionModule(TokenAction):
             store = open_store(cache_options(values), warn=display.warning)
             check = bool(self._task.check_mode)
             with self.listener(values) as listener:
-                ports = Ports(warn=listener.warn, event=listener)
+                ports = real_ports(warn=listener.warn, event=listener)
                 request = self._request_or_none(item, variables)
                 if request is not None and not check:
                     revoked += revoke_tokens(request, store, ports)

@@ -15,8 +15,8 @@ from ansible.module_utils.parsing.convert_bool import boolean
 from ..plugin_utils._base import jwt
 from ..plugin_utils._base.errors import OptionError, TokenError
 from ..plugin_utils._base.model import Request, Token
-from ..plugin_utils._base.ports import Ports
 from ..plugin_utils._boundary.action import TokenAction
+from ..plugin_utils._boundary.real_ports import real_ports
 from ..plugin_utils._flow.resolver import Resolver
 from ..plugin_utils._hosts.files import FILE_OPTIONS, default_dest, split_items
 
@@ -64,7 +64,7 @@ class ActionModule(TokenAction):
 
     def _token(self, request: Request, values: dict[str, t.Any], *, fetch: bool) -> Token | None:
         with self.listener(values) as listener:
-            resolver = Resolver(Ports(warn=listener.warn, event=listener))
+            resolver = Resolver(real_ports(warn=listener.warn, event=listener))
             return resolver.token(request) if fetch else resolver.known(request).token
 
     def _of_file(self, args: dict[str, t.Any], variables: dict[str, t.Any], expected: str | None) -> dict[str, t.Any]:

@@ -181,8 +181,9 @@ def _import_all() -> None:
 
 def _call(job: dict[str, t.Any], number: int, start: float) -> dict[str, t.Any]:
     from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.errors import TokenError
-    from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.ports import Event, Ports
+    from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.ports import Event
     from ansible_collections.trackops.api_tokens.plugins.plugin_utils._boundary.options import Surroundings, request_from
+    from ansible_collections.trackops.api_tokens.plugins.plugin_utils._boundary.real_ports import real_ports
     from ansible_collections.trackops.api_tokens.plugins.plugin_utils._flow.resolver import Resolver
 
     events: list[str] = []
@@ -199,7 +200,7 @@ def _call(job: dict[str, t.Any], number: int, start: float) -> dict[str, t.Any]:
         values["cache_path"] = os.path.join(job["homes"], str(number), "cache")
         os.makedirs(os.path.dirname(values["cache_path"]), exist_ok=True)
     run = "one" if job["same_run"] else str(os.getpid())
-    ports = Ports(clock=now, warn=warnings.append, event=heard, run=f"{run}-{os.getppid()}")
+    ports = real_ports(clock=now, warn=warnings.append, event=heard, run=f"{run}-{os.getppid()}")
     request = request_from(job["vendor"], job["path"], values, surroundings=Surroundings(os.environ, os.environ["HOME"], _read_text))
     before = set(sys.modules)
     time.sleep(max(0.0, start - time.monotonic()))

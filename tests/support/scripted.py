@@ -10,21 +10,21 @@ import dataclasses
 import json
 import typing as t
 
-from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.errors import VaultError
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.errors import CasMismatch, VaultError
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.model import (
     CacheOptions,
     Freshness,
     HttpAnswer,
     HttpOptions,
     HttpRequest,
+    Login,
     Request,
+    Secret,
     SecretRef,
     Token,
     Vendor,
 )
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.ports import Event, Ports
-from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vault.auth import Login
-from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vault.client import CasMismatch, Secret
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vault.options import VaultOptions
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vendors import built_in
 
@@ -131,7 +131,7 @@ class FakeClient:
 
     def login(self) -> Login:
         self.token = ""
-        if self._options.user_gave_token:
+        if self._options.auth_method == "token":
             self.token = self._options.token or ""
             return Login(self.token)
         self._vault.logins += 1

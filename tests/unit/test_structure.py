@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+import ast
+import functools
 import pathlib
 import subprocess
 import sys
@@ -25,6 +27,9 @@ CORE = ROOT / "plugins" / "plugin_utils"
 PACKAGE = "ansible_collections.trackops.api_tokens.plugins.plugin_utils"
 #: The files that join the core and ansible; all others work without it.
 BOUNDARY = {"_boundary/lookup", "_boundary/action"}
+#: The folders of the core, in layers: each file imports from lower layers and its own folder only.
+LAYERS = (("_base",), ("_cache", "_vault", "_vendors"), ("_vendor",), ("_flow",), ("_hosts", "_consent"), ("_boundary",), ("plugins",))
+MOST_UNITS, MOST_LAYERS = 22, 8
 #: What a vendor consists of. Adding one is adding these files.
 PARTS = ("plugins/plugin_utils/_vendors/{}.py", "plugins/lookup/{}.py", "docs/vendors/{}.md", "tests/integration/vendors/test_{}.py")
 
@@ -54,6 +59,85 @@ def test_no_vendor_is_named_in_the_shared_code(vendor):
     for path in shared:
         code = compile(path.read_text(encoding="utf-8"), str(path), "exec")
         assert vendor not in _identifiers(code), path
+
+
+@functools.cache
+def imports():
+    """The file of each import inside ``plugins``, by the file that has it; what is imported for typing or in a function counts too."""
+    plugins = ROOT / "plugins"
+    files = {path.relative_to(plugins).with_suffix("").parts: path for path in sorted(plugins.rglob("*.py"))}
+    found = {}
+    for name, path in files.items():
+        found[name] = set()
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ImportFrom):
+                module = tuple((node.module or "").split(".")) if node.module else ()
+                if node.level:
+                    module = (*name[: -node.level], *module)
+                elif module[:4] == ("ansible_collections", "trackops", "api_tokens", "plugins"):
+                    module = module[4:]
+                else:
+                    continue
+                for alias in node.names:
+                    found[name] |= {place for place in (module, (*module, alias.name), (*module, "__init__")) if place in files}
+    return found
+
+
+def folder(name):
+    return name[1] if name[0] == "plugin_utils" else "plugins"
+
+
+def test_folders_import_downwards_only():
+    layer = {name: number for number, names_ in enumerate(LAYERS) for name in names_}
+    upward = [
+        f"{'/'.join(name)} imports {'/'.join(place)}"
+        for name, places in imports().items()
+        for place in places
+        if folder(name) != folder(place) and layer[folder(name)] <= layer[folder(place)]
+        if name[0] != "module_utils" and place[0] != "module_utils"
+    ]
+    assert upward == []
+
+
+def test_what_runs_on_hosts_imports_nothing_of_the_controller():
+    for name, places in imports().items():
+        if name[0] in ("module_utils", "modules"):
+            assert all(place[0] == "module_utils" for place in places), name
+
+
+def longest_way(graph):
+    """The number of layers of *graph*; fails on a circle."""
+    depth = {}
+
+    def of(name, above):
+        assert name not in above, " -> ".join(map(str, (*above, name)))
+        if name not in depth:
+            depth[name] = 1 + max((of(place, (*above, name)) for place in graph[name]), default=0)
+        return depth[name]
+
+    return max(of(name, ()) for name in graph)
+
+
+def test_no_file_imports_itself_by_a_detour():
+    longest_way({name: places - {name} for name, places in imports().items()})
+
+
+def test_a_circle_is_noticed():
+    with pytest.raises(AssertionError, match="a -> b -> a"):
+        longest_way({"a": {"b"}, "b": {"a"}})
+
+
+def test_few_units_in_few_layers():
+    """A unit is what a reader of the listing sees: a folder, or a file that stands alone."""
+
+    def unit(name):
+        return name[:2] if name[0] in ("plugin_utils", "module_utils") else name[:1]
+
+    graph = {}
+    for name, places in imports().items():
+        graph.setdefault(unit(name), set()).update(unit(place) for place in places if unit(place) != unit(name))
+    assert len(graph) <= MOST_UNITS, sorted(graph)
+    assert longest_way(graph) <= MOST_LAYERS
 
 
 def _identifiers(code):
@@ -112,12 +196,12 @@ def test_a_hit_imports_neither_hvac_nor_requests_and_opens_no_socket(tmp_path):
 
         socket.socket = NoSocket
         from ansible_collections.trackops.api_tokens.plugins.plugin_utils._boundary.options import Surroundings, request_from
-        from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.ports import Ports
+        from ansible_collections.trackops.api_tokens.plugins.plugin_utils._boundary.real_ports import real_ports
         from ansible_collections.trackops.api_tokens.plugins.plugin_utils._flow.resolver import Resolver
 
         values = {"cache_path": sys.argv[1], "url": "https://vault.example:8200", "token": "hvs.user"}
         request = request_from("tracx", "fleet/x", values, surroundings=Surroundings({}, None, open))
-        print(Resolver(Ports()).token(request).access_token)
+        print(Resolver(real_ports()).token(request).access_token)
         unwanted = ("ansible", "hvac", "requests", "urllib3", "http.client", "ssl", "yaml")
         print([name for name in sys.modules if name in unwanted or name.endswith((".transport", "_vault.client", "vault_login"))])
     """,

@@ -12,7 +12,7 @@ carry a secret, a URL query or a response body.
 
 from __future__ import annotations
 
-__all__ = ("CacheError", "OptionError", "TokenError", "VaultError", "VendorError")
+__all__ = ("CacheError", "CasMismatch", "OptionError", "TokenError", "VaultError", "VendorError")
 
 _LONGEST = 4000
 
@@ -45,6 +45,10 @@ class VaultError(TokenError):
     def __init__(self, message: str, kind: str = "unavailable") -> None:
         super().__init__(message)
         self.kind = kind
+
+
+class CasMismatch(VaultError):
+    """Somebody else wrote this KV entry since it was read."""
 
 
 class VendorError(TokenError):

@@ -16,9 +16,6 @@ import hashlib
 import typing as t
 from dataclasses import dataclass, field, replace
 
-if t.TYPE_CHECKING:
-    from .._vault.options import VaultOptions
-
 __all__ = (
     "CacheOptions",
     "Entry",
@@ -27,10 +24,13 @@ __all__ = (
     "HttpAnswer",
     "HttpOptions",
     "HttpRequest",
+    "Login",
     "Request",
+    "Secret",
     "SecretField",
     "SecretRef",
     "Token",
+    "VaultAccess",
     "Vendor",
     "fingerprint",
 )
@@ -154,13 +154,58 @@ class CacheOptions:
     failure_ttl: float = 30
 
 
+class VaultAccess(t.Protocol):
+    """Which Vault, who logs in there and how: what the rest of the core needs to know of the options for Vault."""
+
+    @property
+    def auth_method(self) -> str: ...
+
+    @property
+    def timeout(self) -> float: ...
+
+    def address(self) -> t.Mapping[str, str]:
+        """Which Vault: its address and namespace."""
+        ...
+
+    def network(self) -> t.Mapping[str, t.Any]:
+        """How it is reached. A failure with one CA, proxy or patience says nothing of another."""
+        ...
+
+    def identity_public(self) -> t.Mapping[str, str]:
+        """Who logs in, as far as that is no secret."""
+        ...
+
+    def identity_secret(self) -> bytes:
+        """The login secret in use; empty where there is none."""
+        ...
+
+
+@dataclass(frozen=True)
+class Login:
+    """What a login to Vault gave. An empty ``client_token``: an agent or a proxy between us and Vault adds it."""
+
+    client_token: str = field(repr=False)
+    lease_seconds: int = 0
+    renewable: bool = False
+    accessor: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True)
+class Secret:
+    """One secret in Vault; ``version`` is None in KV version 1."""
+
+    data: dict[str, t.Any] = field(repr=False)
+    version: int | None
+    path: str
+
+
 @dataclass(frozen=True)
 class Request:
     """One token that is asked for, with everything that decides which token it is and how it is had."""
 
     vendor: Vendor
     secret: SecretRef
-    vault: VaultOptions
+    vault: VaultAccess
     freshness: Freshness = Freshness()
     http: HttpOptions = HttpOptions()
     cache: CacheOptions = CacheOptions()

@@ -15,13 +15,9 @@ import time
 import typing as t
 from dataclasses import dataclass, field
 
-from .model import HttpAnswer, HttpOptions, HttpRequest
+from .model import HttpAnswer, HttpOptions, HttpRequest, Login, Secret, VaultAccess
 
-if t.TYPE_CHECKING:
-    from .._vault.client import VaultClient
-    from .._vault.options import VaultOptions
-
-__all__ = ("Event", "Ports", "this_run")
+__all__ = ("Event", "Ports", "Vault", "this_run")
 
 
 @dataclass(frozen=True)
@@ -46,16 +42,48 @@ def _nobody(_text: t.Any) -> None:
     """Nobody listens."""
 
 
-def _exchange(request: HttpRequest, options: HttpOptions, seconds: float, name: str) -> HttpAnswer:
-    from .._vendor.transport import exchange
+class Vault(t.Protocol):
+    """One conversation with one Vault. Every failure is a :class:`VaultError` or an :class:`OptionError`, told in one line."""
 
-    return exchange(request, options, seconds, name)
+    def login(self) -> Login:
+        """Log in as the options say; the token that this gives is used from now on."""
+        ...
 
+    def use_token(self, token: str) -> None:
+        """Use *token* (of an earlier login) from now on."""
+        ...
 
-def _vault(options: VaultOptions, warn: t.Callable[[str], None]) -> VaultClient:
-    from .._vault.client import VaultClient
+    def renew_self(self, increment: int | None = None) -> Login:
+        """Renew the token in use, for *increment* seconds where Vault lets it."""
+        ...
 
-    return VaultClient(options, warn=warn)
+    def revoke_self(self) -> None:
+        """Make the token in use worthless, at once."""
+        ...
+
+    def lookup_self(self) -> dict[str, t.Any]:
+        """What Vault knows of the token in use."""
+        ...
+
+    def read_secret(self, mount: str, path: str, *, engine_version: str = "2", version: int | None = None) -> Secret:
+        """The secret at *path* below the KV mount *mount*."""
+        ...
+
+    def may_update(self, mount: str, path: str) -> bool:
+        """Whether the token's policies let it write a new version of the KV v2 secret; True where Vault does not tell."""
+        ...
+
+    def kv2_read(self, mount: str, path: str) -> tuple[dict[str, t.Any], int] | None:
+        """An entry of KV version 2 and its version; None where there never was one."""
+        ...
+
+    def kv2_write(self, mount: str, path: str, data: t.Mapping[str, t.Any], *, cas: int) -> int:
+        """Write the entry if its version is still *cas* (0: there is none yet); its new version. Else :class:`CasMismatch`."""
+        ...
+
+    def kv2_delete_metadata(self, mount: str, path: str) -> None:
+        """Remove the entry with all its versions; nothing happens when there is none."""
+        ...
 
 
 def this_run() -> str:
@@ -72,8 +100,10 @@ def this_run() -> str:
 
 @dataclass(frozen=True)
 class Ports:
-    exchange: t.Callable[[HttpRequest, HttpOptions, float, str], HttpAnswer] = _exchange
-    vault: t.Callable[[VaultOptions, t.Callable[[str], None]], VaultClient] = _vault
+    """The effects. ``_boundary/real_ports.py`` has the real ones of the network."""
+
+    exchange: t.Callable[[HttpRequest, HttpOptions, float, str], HttpAnswer]
+    vault: t.Callable[[VaultAccess, t.Callable[[str], None]], Vault]
     clock: t.Callable[[], float] = time.time
     monotonic: t.Callable[[], float] = time.monotonic
     sleep: t.Callable[[float], None] = time.sleep

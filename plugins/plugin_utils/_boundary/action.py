@@ -20,13 +20,13 @@ from ansible.utils.display import Display
 from .._base.errors import OptionError, TokenError
 from .._base.model import Request, Token
 from .._base.output import details
-from .._base.ports import Ports
 from .._base.text import one_line
 from .._flow.resolver import Resolver
 from .._vendors import names
 from .events import Listener
 from .lookup import TokenLookup, surroundings
 from .options import request_from
+from .real_ports import real_ports
 
 __all__ = ("Resolved", "TokenAction", "option_names")
 
@@ -96,7 +96,7 @@ class TokenAction(ActionBase):  # type: ignore[misc]
             request, values = self.request_of(item, task_vars)
             request = replace(request, freshness=replace(request.freshness, together=together))
             with self.listener(values) as listener:
-                ports = Ports(warn=listener.warn, event=listener)
+                ports = real_ports(warn=listener.warn, event=listener)
                 token = Resolver(ports).token(request)
                 return Resolved(item, request, token, now=ports.clock())
         except TokenError as exc:

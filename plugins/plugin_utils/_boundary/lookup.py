@@ -22,12 +22,12 @@ from ansible.utils.display import Display
 from .._base.errors import OptionError, TokenError
 from .._base.model import Request
 from .._base.output import present
-from .._base.ports import Ports
 from .._base.text import one_line
 from .._flow.resolver import Resolver
 from .events import Listener
 from .option_values import as_mapping, without_empty_environment
 from .options import Surroundings, request_from
+from .real_ports import real_ports
 
 __all__ = ("TokenLookup", "read_text", "surroundings")
 
@@ -137,7 +137,7 @@ def _environment(definitions: t.Mapping[str, t.Any]) -> tuple[str | None, ...]:
 
 def _present_all(requests: list[Request], values: dict[str, t.Any]) -> list[t.Any]:
     with Listener(display, audit_log=values.get("audit_log")) as listener:
-        ports = Ports(warn=listener.warn, event=listener)
+        ports = real_ports(warn=listener.warn, event=listener)
         resolver = Resolver(ports)
         return [
             present(

@@ -17,7 +17,7 @@ import typing as t
 from dataclasses import dataclass
 
 from .._base.errors import OptionError, VaultError, VendorError
-from .._base.model import Request, Token, Vendor
+from .._base.model import Request, Secret, Token, Vendor
 from .._base.ports import Ports
 from .._cache.crypto import Keys, derive
 from .._cache.entry import token_facts
@@ -30,9 +30,6 @@ from .._vendor.discovery import discovered, signed_assertion
 from .._vendor.request import Grant, build_request, credentials
 from .._vendor.retry import ask
 from .protocol import Consent, authorization_url, begin, check_redirect_uri, read_redirect, state_of
-
-if t.TYPE_CHECKING:
-    from .._vault.client import Secret
 
 __all__ = ("CONSENT_GRANTS", "PENDING_SECONDS", "Authorizing", "Stored")
 

@@ -82,8 +82,7 @@ class Failures:
     @property
     def _way(self) -> str:
         """A name for this run and its way to the servers: a failure on one way says nothing of another CA, proxy or patience."""
-        vault = self._caller.request.vault
-        way = [vault.ca_cert, vault.validate_certs, vault.proxies, vault.timeout, vault.retries]
+        way = self._caller.request.vault.network()
         return hashlib.sha256(canonical([self._caller.ports.run, vars(self._caller.request.http), way])).hexdigest()[:16]
 
 

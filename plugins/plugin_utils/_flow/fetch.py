@@ -13,10 +13,9 @@ import hmac
 from dataclasses import replace
 
 from .._base.errors import TokenError, VaultError, VendorError
-from .._base.model import Entry, Failure, Token
+from .._base.model import Entry, Failure, Secret, Token
 from .._base.ports import Ports
 from .._cache.crypto import canonical
-from .._vault.client import Secret
 from .._vendor.discovery import discovered, signed_assertion
 from .._vendor.request import Grant, build_request, credentials, grants
 from .._vendor.retry import ask

@@ -11,13 +11,11 @@ from __future__ import annotations
 import functools
 import typing as t
 
-from .._base.errors import VaultError
-from .._base.model import Request, SecretRef
-from .._base.ports import Ports
-from .._vault.client import CasMismatch
+from .._base.errors import CasMismatch, VaultError
+from .._base.model import Request, Secret, SecretRef
+from .._base.ports import Ports, Vault
 
 if t.TYPE_CHECKING:
-    from .._vault.client import Secret, VaultClient
     from .vault_login import VaultSession
 
 __all__ = ("refresh_token_key", "store_refresh_token", "write_refresh_token")
@@ -85,5 +83,5 @@ def write_refresh_token(request: Request, refresh_token: str, secret: Secret, *,
     raise VaultError(f"{request.vendor.name}: others keep writing {request.where}. Try again.", kind="cas")
 
 
-def _write(client: VaultClient, *, ref: SecretRef, data: dict[str, t.Any], cas: int) -> int:
+def _write(client: Vault, *, ref: SecretRef, data: dict[str, t.Any], cas: int) -> int:
     return client.kv2_write(ref.mount, ref.path, data, cas=cas)

@@ -22,13 +22,12 @@ import typing as t
 import uuid
 from dataclasses import dataclass, field, replace
 
-from .._base.errors import VaultError
+from .._base.errors import CasMismatch, VaultError
 from .._base.model import Entry, HttpAnswer, HttpOptions, HttpRequest, Request, Token
 from .._base.output import authorization
 from .._base.ports import Ports
 from .._cache.crypto import canonical
 from .._cache.entry import entry_from_dict, entry_to_dict, token_facts
-from .._vault.client import CasMismatch
 from .vault_login import VaultSession
 
 __all__ = ("Lease", "LeaseLost", "SharedCache", "shared_path")

@@ -17,15 +17,11 @@ import typing as t
 from dataclasses import dataclass, field
 
 from .._base.errors import VaultError
-from .._base.model import Request
-from .._base.ports import Event, Ports
+from .._base.model import Login, Request, Secret
+from .._base.ports import Event, Ports, Vault
 from .._cache.crypto import Keys, derive
 from .._cache.entry import login_facts
 from .._cache.file_store import FileStore
-
-if t.TYPE_CHECKING:
-    from .._vault.auth import Login
-    from .._vault.client import Secret, VaultClient
 
 __all__ = ("VaultSession", "login_keys")
 
@@ -72,7 +68,7 @@ class _Saved:
         return {"login": dict(vars(self))}
 
 
-def _alive(client: VaultClient) -> bool:
+def _alive(client: Vault) -> bool:
     try:
         client.lookup_self()
     except VaultError:
@@ -92,7 +88,7 @@ class VaultSession:
         self._request = request
         self._store = store
         self._ports = ports
-        self._client: VaultClient | None = None
+        self._client: Vault | None = None
         self._reused: _Saved | None = None
 
     def secret(self) -> Secret:
@@ -105,7 +101,7 @@ class VaultSession:
         self._tell("vault_secret_read", since=began)
         return found
 
-    def call(self, work: t.Callable[[VaultClient], _T]) -> _T:
+    def call(self, work: t.Callable[[Vault], _T]) -> _T:
         """*work* with a logged-in client; a kept login that Vault refuses is replaced once."""
         client = self._logged_in()
         try:
@@ -128,7 +124,7 @@ class VaultSession:
                 raise denied from None
             return work(client)
 
-    def _logged_in(self) -> VaultClient:
+    def _logged_in(self) -> Vault:
         if self._client is None:
             self._client = self._ports.vault(self._request.vault, self._ports.warn)
             if self._request.vault.auth_method in _NOT_CACHED:
@@ -139,7 +135,7 @@ class VaultSession:
                         self._login()
         return self._client
 
-    def _login_again(self, *, alive: bool) -> VaultClient:
+    def _login_again(self, *, alive: bool) -> Vault:
         refused = self._reused
         with self._lock():
             kept = self._kept()
@@ -147,7 +143,7 @@ class VaultSession:
             if kept is None or (refused and kept.client_token == refused.client_token) or not self._use(kept):
                 self._reused = refused if alive else None
                 self._login()
-        return t.cast("VaultClient", self._client)
+        return t.cast(Vault, self._client)
 
     def _use(self, kept: _Saved | None) -> bool:
         now = self._ports.clock()
@@ -173,7 +169,7 @@ class VaultSession:
             self._keep(_Saved(renewed.client_token or kept.client_token, now, renewed.expires_at, renewed.renewable))
 
     def _login(self) -> None:
-        client = t.cast("VaultClient", self._client)
+        client = t.cast(Vault, self._client)
         self._recall_refusal()
         now, began = self._ports.clock(), self._ports.monotonic()
         try:

@@ -4,50 +4,46 @@
 
 # Private to trackops.api_tokens: not for use from outside, and may change in any release.
 
-"""How to log in to Vault: one entry of ``METHODS`` a method.
+"""How to log in to Vault: one hvac call for most methods.
 
-``validate`` looks at the options only; ``authenticate`` does one hvac call. hvac, boto3 and azure-identity are imported by nobody
-before ``authenticate``.
-
-:raises OptionError: from ``validate``, naming the option and its environment variable. What hvac raises passes through
-    ``authenticate``; the client words it.
+hvac, boto3 and azure-identity are imported by nobody before :func:`authenticate`.
 """
 
 from __future__ import annotations
 
 import typing as t
-from dataclasses import dataclass, field
 
 from .._base.errors import OptionError, VaultError
+from .._base.model import Login
+from .methods import METHODS
 
 if t.TYPE_CHECKING:
     from .options import VaultOptions
 
-__all__ = ("METHODS", "AuthMethod", "Login", "login_of")
+__all__ = ("authenticate", "login_of")
 
 
-@dataclass(frozen=True)
-class Login:
-    """What a login gave. An empty ``client_token``: an agent or a proxy between us and Vault adds it."""
+def authenticate(client: t.Any, options: VaultOptions) -> Login:
+    """Log in with the hvac *client*, which uses the token that this gives from then on.
 
-    client_token: str = field(repr=False)
-    lease_seconds: int = 0
-    renewable: bool = False
-    accessor: str = field(default="", repr=False)
+    :raises OptionError, VaultError: there are no credentials to log in with, or no token in the answer. What hvac raises passes
+        through; the client words it.
+    """
+    special = _SPECIAL.get(options.auth_method)
+    if special is not None:
+        return special(client, options)
+    login = login_of(_hvac_login(client, options))
+    client.token = login.client_token
+    return login
 
 
-class AuthMethod(t.Protocol):
-    """One login method. ``identity`` and ``secrets`` name the options that tell two identities apart."""
-
-    @property
-    def identity(self) -> tuple[str, ...]: ...
-
-    @property
-    def secrets(self) -> tuple[str, ...]: ...
-
-    def validate(self, options: VaultOptions) -> None: ...
-
-    def authenticate(self, client: t.Any, options: VaultOptions) -> Login: ...
+def _hvac_login(client: t.Any, options: VaultOptions) -> t.Any:
+    method = METHODS[options.auth_method]
+    arguments = _filled(options, {**method.arguments, method.mount_argument: "mount_point"})
+    if options.auth_method in _CREDENTIALS:
+        arguments.update(_CREDENTIALS[options.auth_method](options))
+    area, _dot, name = method.call.partition(".")
+    return getattr(getattr(client.auth, area), name)(use_token=False, **arguments)
 
 
 def login_of(answer: t.Any) -> Login:
@@ -66,90 +62,41 @@ def login_of(answer: t.Any) -> Login:
     )
 
 
-# Late variables and files that can give an option too, for the messages of _require.
-_ALSO = {
-    "token": "VAULT_TOKEN, or the file ~/.vault-token (token_path, token_file)",
-    ("approle", "role_id"): "VAULT_APPROLE_ROLE_ID",
-    ("kubernetes", "jwt"): "the service account's token file",
-}
-
-
-def _require(options: VaultOptions, *names: str) -> None:
-    for name in names:
-        if getattr(options, name):
-            continue
-        also = _ALSO.get((options.auth_method, name), _ALSO.get(name))
-        where = f"ANSIBLE_HASHI_VAULT_{name.upper()}" + (f", {also}" if also else "")
-        raise OptionError(f"auth_method={options.auth_method} needs {name} ({where}).")
-
-
 def _filled(options: VaultOptions, arguments: t.Mapping[str, str]) -> dict[str, t.Any]:
     """hvac's arguments; those whose option is unset are left to hvac's defaults."""
     found = {argument: getattr(options, option) for argument, option in arguments.items()}
     return {argument: value for argument, value in found.items() if value}
 
 
-@dataclass(frozen=True)
-class _HvacLogin:
-    """A method that is one hvac call with options as its arguments."""
-
-    call: str
-    arguments: t.Mapping[str, str]
-    required: tuple[str, ...]
-    identity: tuple[str, ...]
-    secrets: tuple[str, ...]
-    mount_argument: str = "mount_point"
-    #: More arguments, found out at login (credentials of a cloud).
-    more: t.Callable[[VaultOptions], dict[str, t.Any]] | None = None
-
-    def validate(self, options: VaultOptions) -> None:
-        _require(options, *self.required)
-
-    def authenticate(self, client: t.Any, options: VaultOptions) -> Login:
-        arguments = _filled(options, {**self.arguments, self.mount_argument: "mount_point"})
-        if self.more is not None:
-            arguments.update(self.more(options))
-        area, _dot, name = self.call.partition(".")
-        login = getattr(getattr(client.auth, area), name)
-        answer = login(use_token=False, **arguments)
-        result = login_of(answer)
-        client.token = result.client_token
-        return result
-
-
-class _TokenLogin:
+def _use_token(client: t.Any, options: VaultOptions) -> Login:
     """The user's own token: nothing is asked, unless it is to be validated."""
-
-    identity: tuple[str, ...] = ()
-    secrets: tuple[str, ...] = ("token",)
-
-    def validate(self, options: VaultOptions) -> None:
-        _require(options, "token")
-
-    def authenticate(self, client: t.Any, options: VaultOptions) -> Login:
-        client.token = options.token
-        if not options.token_validate:
-            return Login(client_token=options.token or "")
-        data = client.auth.token.lookup_self()["data"]
-        return Login(
-            client_token=options.token or "",
-            lease_seconds=int(data.get("ttl") or 0),
-            renewable=bool(data.get("renewable")),
-            accessor=str(data.get("accessor") or ""),
-        )
+    token = client.token = options.token or ""
+    if not options.token_validate:
+        return Login(client_token=token)
+    data = client.auth.token.lookup_self()["data"]
+    return Login(
+        client_token=token,
+        lease_seconds=int(data.get("ttl") or 0),
+        renewable=bool(data.get("renewable")),
+        accessor=str(data.get("accessor") or ""),
+    )
 
 
-class _NoLogin:
+def _no_login(_client: t.Any, _options: VaultOptions) -> Login:
     """An agent or a proxy between us and Vault adds the token."""
+    return Login(client_token="")
 
-    identity: tuple[str, ...] = ()
-    secrets: tuple[str, ...] = ()
 
-    def validate(self, options: VaultOptions) -> None:
-        pass
-
-    def authenticate(self, client: t.Any, options: VaultOptions) -> Login:
-        return Login(client_token="")
+def _certificate_login(client: t.Any, options: VaultOptions) -> Login:
+    if options.validate_certs:
+        answer = _hvac_login(client, options)
+    else:
+        # hvac refuses this login without verification; the user has asked for exactly that.
+        url = f"/v1/auth/{options.mount_point or 'cert'}/login"
+        answer = client.adapter.login(url=url, use_token=False, json=_filled(options, {"name": "role_id"}))
+    login = login_of(answer)
+    client.token = login.client_token
+    return login
 
 
 def _aws_credentials(options: VaultOptions) -> dict[str, t.Any]:
@@ -177,14 +124,6 @@ def _aws_credentials(options: VaultOptions) -> dict[str, t.Any]:
     return {**credentials, "session_token": keys.token} if keys.token else credentials
 
 
-class _AzureLogin(_HvacLogin):
-    def validate(self, options: VaultOptions) -> None:
-        super().validate(options)
-        if options.jwt or not options.azure_client_secret:
-            return
-        _require(options, "azure_client_id", "azure_tenant_id")
-
-
 def _azure_token(options: VaultOptions) -> dict[str, t.Any]:
     """The token given, else one of Azure: of a service principal, or of the machine's managed identity."""
     if options.jwt:
@@ -206,78 +145,13 @@ def _azure_token(options: VaultOptions) -> dict[str, t.Any]:
         raise VaultError(f"Azure gave no token for the login to Vault ({type(exc).__name__}).", "login_refused") from None
 
 
-class _CertLogin(_HvacLogin):
-    def authenticate(self, client: t.Any, options: VaultOptions) -> Login:
-        if options.validate_certs:
-            return super().authenticate(client, options)
-        # hvac refuses this login without verification; the user has asked for exactly that.
-        answer = client.adapter.login(
-            url=f"/v1/auth/{options.mount_point or 'cert'}/login",
-            use_token=False,
-            json=_filled(options, {"name": "role_id"}),
-        )
-        result = login_of(answer)
-        client.token = result.client_token
-        return result
-
-
-def _password_login(method: str) -> AuthMethod:
-    return _HvacLogin(
-        call=f"{method}.login",
-        arguments={"username": "username", "password": "password"},
-        required=("username", "password"),
-        identity=("username",),
-        secrets=("username", "password"),
-    )
-
-
-def _jwt_login(call: str, *, mount_argument: str = "mount_point") -> AuthMethod:
-    return _HvacLogin(
-        call=call,
-        arguments={"role": "role_id", "jwt": "jwt"},
-        required=("role_id", "jwt"),
-        identity=("role_id",),
-        secrets=("jwt",),
-        mount_argument=mount_argument,
-    )
-
-
-METHODS: t.Mapping[str, AuthMethod] = {
-    "token": _TokenLogin(),
-    "userpass": _password_login("userpass"),
-    "ldap": _password_login("ldap"),
-    "approle": _HvacLogin(
-        call="approle.login",
-        arguments={"role_id": "role_id", "secret_id": "secret_id"},
-        required=("role_id",),
-        identity=("role_id",),
-        secrets=("role_id", "secret_id"),
-    ),
-    "aws_iam": _HvacLogin(
-        call="aws.iam_login",
-        arguments={"role": "role_id", "region": "region", "header_value": "aws_iam_server_id"},
-        required=(),
-        identity=("role_id", "aws_profile", "region", "aws_iam_server_id"),
-        secrets=("aws_access_key", "aws_secret_key", "aws_security_token"),
-        more=_aws_credentials,
-    ),
-    "azure": _AzureLogin(
-        call="azure.login",
-        arguments={"role": "role_id"},
-        required=("role_id",),
-        identity=("role_id", "azure_tenant_id", "azure_client_id", "azure_resource"),
-        secrets=("jwt", "azure_client_secret"),
-        more=_azure_token,
-    ),
-    "jwt": _jwt_login("jwt.jwt_login", mount_argument="path"),
-    "cert": _CertLogin(
-        call="cert.login",
-        arguments={"name": "role_id", "cert_pem": "cert_auth_public_key", "key_pem": "cert_auth_private_key"},
-        required=("cert_auth_public_key", "cert_auth_private_key"),
-        identity=("role_id", "cert_auth_public_key"),
-        secrets=("cert_auth_key_text",),
-    ),
-    "gcp": _jwt_login("gcp.login"),
-    "kubernetes": _jwt_login("kubernetes.login"),
-    "none": _NoLogin(),
+_SPECIAL: t.Mapping[str, t.Callable[[t.Any, VaultOptions], Login]] = {
+    "token": _use_token,
+    "none": _no_login,
+    "cert": _certificate_login,
+}
+# Arguments that are found out at login: credentials of a cloud.
+_CREDENTIALS: t.Mapping[str, t.Callable[[VaultOptions], dict[str, t.Any]]] = {
+    "aws_iam": _aws_credentials,
+    "azure": _azure_token,
 }

@@ -17,13 +17,14 @@ from __future__ import annotations
 import contextlib
 import sys
 import typing as t
-from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote
 
-from .._base.errors import OptionError, VaultError
+from .._base.errors import CasMismatch, OptionError, VaultError
+from .._base.model import Login, Secret
 from .._base.text import scrub
-from .auth import METHODS, Login, login_of
+from .auth import authenticate, login_of
+from .methods import METHODS
 
 if t.TYPE_CHECKING:
     from .options import VaultOptions
@@ -32,24 +33,9 @@ from .transport import _RATE_LIMIT_RETRIES, _REPEATABLE, _RETRIED_STATUSES, _ada
 from .wording import _LOGIN_ADVICE, _NOT_INITIALISED, _STATES, _path_hint, _unlisted, _why_no_answer
 
 __all__ = (
-    "CasMismatch",
-    "Secret",
     "VaultClient",
     "checked_path",
 )
-
-
-class CasMismatch(VaultError):
-    """Somebody else has written this entry since it was read."""
-
-
-@dataclass(frozen=True)
-class Secret:
-    """One secret; ``version`` is None in KV version 1."""
-
-    data: dict[str, t.Any] = field(repr=False)
-    version: int | None
-    path: str
 
 
 def checked_path(name: str, value: str) -> str:
@@ -95,7 +81,7 @@ class VaultClient:
         options = self._options
         self._client.token = ""
         try:
-            login = METHODS[options.auth_method].authenticate(self._client, options)
+            login = authenticate(self._client, options)
         except _Refusal as refusal:
             raise self._login_refused(refusal) from None
         except OptionError as exc:

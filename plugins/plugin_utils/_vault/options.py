@@ -23,9 +23,9 @@ from dataclasses import dataclass, field, fields
 from urllib.parse import unquote, urlsplit, urlunsplit
 
 from .._base.errors import OptionError
-from .auth import METHODS
+from .methods import METHODS, validate
 
-__all__ = ("ALIASES", "ENVIRONMENT", "KUBERNETES_TOKEN_FILE", "LATE_ENVIRONMENT", "VaultOptions")
+__all__ = ("ALIASES", "KUBERNETES_TOKEN_FILE", "LATE_ENVIRONMENT", "VaultOptions")
 
 KUBERNETES_TOKEN_FILE = "/var/run/secrets/kubernetes.io/serviceaccount/token"
 DEFAULT_TIMEOUT = 30.0
@@ -35,16 +35,6 @@ ALIASES: t.Mapping[str, tuple[str, ...]] = {
     "aws_profile": ("boto_profile",),
     "aws_access_key": ("aws_access_key_id",),
     "aws_secret_key": ("aws_secret_access_key",),
-}
-
-# The variable a message names for an option, where the rule ANSIBLE_HASHI_VAULT_<OPTION> does not hold.
-ENVIRONMENT: t.Mapping[str, str] = {
-    "url": "ANSIBLE_HASHI_VAULT_ADDR",
-    "aws_profile": "AWS_PROFILE",
-    "aws_access_key": "AWS_ACCESS_KEY_ID",
-    "aws_secret_key": "AWS_SECRET_ACCESS_KEY",
-    "aws_security_token": "AWS_SESSION_TOKEN",
-    "region": "AWS_REGION",
 }
 
 LATE_ENVIRONMENT: t.Mapping[str, str] = {
@@ -135,13 +125,8 @@ class VaultOptions:
         if method == "cert" and "cert_auth_private_key" in given:
             given["cert_auth_key_text"] = _private_key(given, home=home, read_file=read_file)
         options = cls(**{name: _converter(name)(name, value) for name, value in given.items() if name in _FIELDS})
-        METHODS[method].validate(options)
+        validate(options)
         return options
-
-    @property
-    def user_gave_token(self) -> bool:
-        """Whether the Vault token is the user's own: it is never cached, renewed or revoked by us."""
-        return self.auth_method == "token"
 
     @property
     def shown_url(self) -> str:
@@ -152,6 +137,11 @@ class VaultOptions:
     def address(self) -> dict[str, str]:
         """Which Vault: its address and namespace, in one spelling each."""
         return {"url": self.url, "namespace": (self.namespace or "").strip("/")}
+
+    def network(self) -> dict[str, t.Any]:
+        """How Vault is reached; a failure on one way says nothing of another."""
+        names = ("ca_cert", "validate_certs", "proxies", "timeout", "retries")
+        return {name: getattr(self, name) for name in names}
 
     def identity_public(self) -> dict[str, str]:
         """Who logs in, as far as that is no secret; a different identity always differs here or in its secret."""

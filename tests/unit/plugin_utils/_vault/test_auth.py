@@ -9,7 +9,8 @@ import types
 
 import pytest
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.errors import OptionError, VaultError
-from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vault.auth import METHODS, Login, login_of
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.model import Login
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vault.auth import authenticate, login_of
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vault.options import VaultOptions
 
 ANSWER = {"auth": {"client_token": "hvs.new", "lease_duration": 600, "renewable": True, "accessor": "acc"}}
@@ -34,7 +35,7 @@ class Recorder:
 def login(values, *, answer=ANSWER, files=None):
     options = VaultOptions.from_mapping({"url": "https://vault:8200", **values}, environ={}, home="/h", read_file=(files or {"/k": "key"}).__getitem__)
     client = Recorder(answer)
-    return METHODS[options.auth_method].authenticate(client, options), client
+    return authenticate(client, options), client
 
 
 USER = {"username": "joe", "password": "pw"}

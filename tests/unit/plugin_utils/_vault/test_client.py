@@ -14,8 +14,9 @@ import sys
 import pytest
 import requests
 import urllib3
-from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.errors import OptionError, VaultError
-from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vault.client import CasMismatch, Secret, VaultClient, checked_path
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.errors import CasMismatch, OptionError, VaultError
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.model import Secret
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vault.client import VaultClient, checked_path
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vault.options import VaultOptions
 from requests.adapters import HTTPAdapter
 

@@ -1,0 +1,38 @@
+# Copyright (c) 2026, TrackOps founders
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Private to trackops.api_tokens: not for use from outside, and may change in any release.
+
+"""The real effects: HTTP by requests, Vault by hvac. Both are imported when they are first used, so that a cache hit does without."""
+
+from __future__ import annotations
+
+import typing as t
+
+from .._base.ports import Ports
+
+if t.TYPE_CHECKING:
+    from .._base.model import HttpAnswer, HttpOptions, HttpRequest, VaultAccess
+    from .._base.ports import Vault
+    from .._vault.options import VaultOptions
+
+__all__ = ("real_ports",)
+
+
+def real_ports(**others: t.Any) -> Ports:
+    """Ports to the real network; *others* are those of :class:`Ports` that differ from its defaults."""
+    return Ports(**{"exchange": _exchange, "vault": _vault, **others})
+
+
+def _exchange(request: HttpRequest, options: HttpOptions, seconds: float, name: str) -> HttpAnswer:
+    from .._vendor.transport import exchange
+
+    return exchange(request, options, seconds, name)
+
+
+def _vault(options: VaultAccess, warn: t.Callable[[str], None]) -> Vault:
+    from .._vault.client import VaultClient
+
+    # Requests are made by options.request_from only, with the options of _vault.
+    return VaultClient(t.cast("VaultOptions", options), warn=warn)

@@ -1,0 +1,124 @@
+# Copyright (c) 2026, TrackOps founders
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Private to trackops.api_tokens: not for use from outside, and may change in any release.
+
+"""The ways to log in to Vault, as data: what each needs, what tells two identities apart, and the hvac call that does it.
+
+Pure: options are looked at, nothing is asked. ``auth`` does the login.
+"""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import dataclass, field
+
+from .._base.errors import OptionError
+
+__all__ = ("METHODS", "Method", "validate")
+
+
+@dataclass(frozen=True)
+class Method:
+    """One login method.
+
+    ``identity`` and ``secrets`` name the options that tell two identities apart. ``call`` is the method of ``hvac.Client.auth`` and
+    ``arguments`` are its arguments with the options that fill them; empty where the login is more than one such call.
+    ``also`` names options that are needed because of others that are set.
+    """
+
+    call: str = ""
+    arguments: t.Mapping[str, str] = field(default_factory=dict)
+    required: tuple[str, ...] = ()
+    identity: tuple[str, ...] = ()
+    secrets: tuple[str, ...] = ()
+    mount_argument: str = "mount_point"
+    also: t.Callable[[t.Any], tuple[str, ...]] = lambda options: ()
+
+
+# Late variables and files that can give an option too, for the messages of _require.
+_ALSO = {
+    "token": "VAULT_TOKEN, or the file ~/.vault-token (token_path, token_file)",
+    ("approle", "role_id"): "VAULT_APPROLE_ROLE_ID",
+    ("kubernetes", "jwt"): "the service account's token file",
+}
+
+
+def validate(options: t.Any) -> None:
+    """Whether *options* have what their login method needs.
+
+    :raises OptionError: naming the option and its environment variable.
+    """
+    method = METHODS[options.auth_method]
+    for name in (*method.required, *method.also(options)):
+        if getattr(options, name):
+            continue
+        also = _ALSO.get((options.auth_method, name), _ALSO.get(name))
+        where = f"ANSIBLE_HASHI_VAULT_{name.upper()}" + (f", {also}" if also else "")
+        raise OptionError(f"auth_method={options.auth_method} needs {name} ({where}).")
+
+
+def _password_login(method: str) -> Method:
+    return Method(
+        call=f"{method}.login",
+        arguments={"username": "username", "password": "password"},
+        required=("username", "password"),
+        identity=("username",),
+        secrets=("username", "password"),
+    )
+
+
+def _jwt_login(call: str, *, mount_argument: str = "mount_point") -> Method:
+    return Method(
+        call=call,
+        arguments={"role": "role_id", "jwt": "jwt"},
+        required=("role_id", "jwt"),
+        identity=("role_id",),
+        secrets=("jwt",),
+        mount_argument=mount_argument,
+    )
+
+
+def _service_principal(options: t.Any) -> tuple[str, ...]:
+    return ("azure_client_id", "azure_tenant_id") if options.azure_client_secret and not options.jwt else ()
+
+
+METHODS: t.Mapping[str, Method] = {
+    "token": Method(required=("token",), secrets=("token",)),
+    "userpass": _password_login("userpass"),
+    "ldap": _password_login("ldap"),
+    "approle": Method(
+        call="approle.login",
+        arguments={"role_id": "role_id", "secret_id": "secret_id"},
+        required=("role_id",),
+        identity=("role_id",),
+        secrets=("role_id", "secret_id"),
+    ),
+    "aws_iam": Method(
+        call="aws.iam_login",
+        arguments={"role": "role_id", "region": "region", "header_value": "aws_iam_server_id"},
+        required=(),
+        identity=("role_id", "aws_profile", "region", "aws_iam_server_id"),
+        secrets=("aws_access_key", "aws_secret_key", "aws_security_token"),
+    ),
+    "azure": Method(
+        call="azure.login",
+        arguments={"role": "role_id"},
+        required=("role_id",),
+        identity=("role_id", "azure_tenant_id", "azure_client_id", "azure_resource"),
+        secrets=("jwt", "azure_client_secret"),
+        also=_service_principal,
+    ),
+    "jwt": _jwt_login("jwt.jwt_login", mount_argument="path"),
+    "cert": Method(
+        call="cert.login",
+        arguments={"name": "role_id", "cert_pem": "cert_auth_public_key", "key_pem": "cert_auth_private_key"},
+        required=("cert_auth_public_key", "cert_auth_private_key"),
+        identity=("role_id", "cert_auth_public_key"),
+        secrets=("cert_auth_key_text",),
+    ),
+    "gcp": _jwt_login("gcp.login"),
+    "kubernetes": _jwt_login("kubernetes.login"),
+    "none": Method(),
+}
