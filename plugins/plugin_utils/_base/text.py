@@ -4,21 +4,33 @@
 
 # Private to trackops.api_tokens: not for use from outside, and may change in any release.
 
-"""Text for people: one line, bounded, without secrets."""
+"""Text for people: one line, bounded, without secrets.
+
+A server repeats what it was sent in whatever encoding its framework likes, and encodes it again on the way out. So the text is decoded
+step by step, and each step is searched for the secrets; what was found is blanked out where it stands in the original.
+"""
 
 from __future__ import annotations
 
 import base64
+import codecs
+import html
 import json
 import re
 import typing as t
+from dataclasses import dataclass
 from urllib.parse import quote, quote_plus
 
-__all__ = ("mask", "one_line", "scrub")
+__all__ = ("holds", "one_line", "scrub")
 
 _SHOWN = 200
 # A secret of one or two characters would blank out half of every message and hide what is wrong.
 _SHORTEST = 3
+_DEEPEST = 3  # encodings of encodings of encodings
+_MOST_VIEWS = 3000
+_LOOKED_AT = 2048  # characters; a message shows far fewer
+# Of base64 and hex. Shorter runs are found by their form alone, else every word would be decoded to noise.
+_SHORTEST_RUN = 6
 
 
 def one_line(text: str, *, limit: int = _SHOWN) -> str:
@@ -28,30 +40,266 @@ def one_line(text: str, *, limit: int = _SHOWN) -> str:
 
 
 def scrub(text: str, secrets: t.Iterable[str], *, limit: int = _SHOWN) -> str:
-    """*text* fit to be shown: one line, with each secret (raw, URL-encoded, base64, JSON-escaped) replaced by ``***``."""
-    forms = {form for secret in secrets if len(secret) >= _SHORTEST for form in _forms(secret)}
-    # Again once it is folded: a line break in the text can stand for a space in the secret.
-    for shown in (text, one_line(_without(text, forms), limit=len(text) + 1)):
-        text = _without(shown, forms)
-    return one_line(text, limit=limit)
+    """*text* fit to be shown: one line, with each secret replaced by ``***``.
+
+    A secret is found in any letter case, raw or encoded: percent-encoded, base64 (at any offset, as in a Basic header), hex, HTML
+    entities, escapes of JSON, Python and JavaScript, and these on top of each other.
+    """
+    needles = _needles(secrets)
+    if not needles.any:
+        return one_line(text, limit=limit)
+    longest = max(map(len, needles.all()))
+    looked_at = max(_LOOKED_AT, 24 * longest)
+    cut = len(text) > looked_at
+    text = text[:looked_at]
+    spans = _found(text, needles)
+    if spans is None:  # nested beyond reason, which no honest server does
+        return "***"
+    shown = _blanked(text, spans, until=max(0, looked_at - 12 * longest) if cut else len(text))
+    return one_line(shown + ("…" if cut else ""), limit=limit)
 
 
-def _without(text: str, forms: set[str]) -> str:
-    # The longest first: a secret that contains another one must not leave its tail behind.
-    for form in sorted(forms, key=len, reverse=True):
-        text = text.replace(form, "***")
-    return text
+def holds(text: str, secrets: t.Iterable[str]) -> bool:
+    """Whether one of the *secrets* is in *text*, in a form that :func:`scrub` finds."""
+    needles = _needles(secrets)
+    return needles.any and _found(text, needles) != []
+
+
+def _blanked(text: str, spans: list[tuple[int, int]], *, until: int) -> str:
+    parts, position = [], 0
+    for start, end in sorted(spans):
+        if start >= until:
+            break
+        if start >= position:
+            parts += (text[position:start], "***")
+        position = max(position, end)
+    parts.append(text[position:until])
+    return "".join(parts)
+
+
+# -- what is looked for ------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Needles:
+    """Secrets as they are compared: in one letter case. ``compact`` have no white space, ``folded`` single spaces."""
+
+    compact: frozenset[str]
+    folded: frozenset[str]
+
+    @property
+    def any(self) -> bool:
+        return bool(self.compact or self.folded)
+
+    def all(self) -> frozenset[str]:
+        return self.compact | self.folded
+
+
+def _needles(secrets: t.Iterable[str]) -> _Needles:
+    compact, folded = set(), set()
+    for secret in secrets:
+        if len(secret) < _SHORTEST:
+            continue
+        for form in (secret, *_forms(secret), *_decoded_forms(secret)):
+            # Where white space is all that makes it long enough, white space counts.
+            short = _plain(form, "")
+            if len(short) >= _SHORTEST:
+                compact.add(short)
+            elif form is secret:
+                folded.add(_plain(form, " "))
+    return _Needles(frozenset(compact - {""}), frozenset(folded - {"", " "}))
+
+
+def _plain(text: str, space: str) -> str:
+    return re.sub(r"\s+", space, "".join(c if c.isprintable() else " " for c in text)).casefold()
 
 
 def _forms(secret: str) -> t.Iterator[str]:
+    """Forms that are compared as they are: they cannot be decoded once their letter case is lost, or are quicker found so."""
     raw = secret.encode("utf-8", "surrogatepass")
-    encoded = (quote(raw, safe=""), quote_plus(raw), quote(raw))
-    yield from (secret, *encoded, *(re.sub("%..", lambda escape: escape[0].lower(), form) for form in encoded))
-    yield from (base64.b64encode(raw).decode(), base64.urlsafe_b64encode(raw).decode().rstrip("="))
-    yield from (repr(secret)[1:-1], secret.encode("unicode_escape").decode("ascii"))
-    yield from (json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1])
+    yield from (quote(raw, safe=""), quote_plus(raw), quote(raw), raw.hex())
+    yield from (repr(secret)[1:-1], json.dumps(secret)[1:-1])
+    for offset in range(3):
+        # What is before the secret in the same base64 shifts it; the characters that depend on its neighbours are left out.
+        encoded = base64.b64encode(b"\0" * offset + raw).decode().rstrip("=")
+        inner = encoded[(0, 2, 3)[offset] : len(encoded) - (1 if (offset + len(raw)) % 3 else 0)]
+        if len(inner) >= (_SHORTEST_RUN if offset else 4):
+            yield from (inner, inner.replace("+", "-").replace("/", "_"))
 
 
-def mask(secret: str) -> str:
-    """The first four characters of a long secret, for a person who compares; nothing of a short one."""
-    return secret[:4] + "…" if len(secret) >= 20 else "…"
+def _decoded_forms(secret: str) -> t.Iterator[str]:
+    """A secret may look encoded itself, and be decoded with the text around it."""
+    waiting, seen = [(secret, 0)], {secret}
+    while waiting:
+        text, depth = waiting.pop()
+        for decode in _IN_PLACE:
+            plain = decode(_View.of(text)).text
+            if plain not in seen and len(plain) >= _SHORTEST and depth < _DEEPEST:
+                seen.add(plain)
+                waiting.append((plain, depth + 1))
+                yield plain
+
+
+# -- where it is looked for --------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _View:
+    """The text after some decoding; ``spans`` are the places in the original from which each character comes."""
+
+    text: str
+    spans: t.Sequence[tuple[int, int]]
+
+    @classmethod
+    def of(cls, text: str) -> _View:
+        return cls(text, [(position, position + 1) for position in range(len(text))])
+
+    def replaced(self, pattern: re.Pattern[str], decode: t.Callable[[re.Match[str]], str]) -> _View:
+        parts: list[str] = []
+        spans: list[tuple[int, int]] = []
+        position = 0
+        for match in pattern.finditer(self.text):
+            plain = decode(match)
+            parts += (self.text[position : match.start()], plain)
+            spans += self.spans[position : match.start()]
+            spans += [(self.spans[match.start()][0], self.spans[match.end() - 1][1])] * len(plain)
+            position = match.end()
+        if not position:
+            return self
+        parts.append(self.text[position:])
+        spans += self.spans[position:]
+        return _View("".join(parts), spans)
+
+
+def _found(text: str, needles: _Needles) -> list[tuple[int, int]] | None:
+    """The places of the secrets in *text*; None where it is nested too deeply to tell."""
+    waiting, seen, found = [(_View.of(text), 0)], {text}, set()
+    while waiting:
+        view, depth = waiting.pop()
+        found.update(_matches(view, needles))
+        if depth == _DEEPEST:
+            continue
+        for inner in (*(decode(view) for decode in _IN_PLACE), *_runs(view)):
+            if inner.text not in seen:
+                seen.add(inner.text)
+                waiting.append((inner, depth + 1))
+        if len(seen) > _MOST_VIEWS:
+            return None
+    return sorted(found)
+
+
+def _matches(view: _View, needles: _Needles) -> t.Iterator[tuple[int, int]]:
+    for wanted, spaces in ((needles.compact, False), (needles.folded, True)):
+        if not wanted:
+            continue
+        plain, places = _comparable(view.text, spaces=spaces)
+        for needle in wanted:
+            start = plain.find(needle)
+            while start >= 0:
+                yield view.spans[places[start]][0], view.spans[places[start + len(needle) - 1]][1]
+                start = plain.find(needle, start + 1)
+
+
+def _comparable(text: str, *, spaces: bool) -> tuple[str, list[int]]:
+    """*text* as needles are written, and for each of its characters the position in *text*."""
+    parts: list[str] = []
+    places: list[int] = []
+    for position, char in enumerate(text):
+        if char.isspace() or not char.isprintable():
+            if spaces and (not parts or parts[-1] != " "):
+                parts.append(" ")
+                places.append(position)
+            continue
+        folded = char.casefold()
+        parts.append(folded)
+        places += [position] * len(folded)
+    return "".join(parts), places
+
+
+# -- decoding ----------------------------------------------------------------------------------------------------------
+
+
+def _bytes_as_text(raw: bytes) -> str:
+    """UTF-8 where it is, else Latin-1, byte for byte."""
+    return raw.decode("utf-8", "trackops_latin1")
+
+
+def _latin1(problem: UnicodeError) -> tuple[str | bytes, int]:
+    if not isinstance(problem, UnicodeDecodeError):
+        raise problem
+    try:
+        return codecs.lookup_error("surrogatepass")(problem)
+    except UnicodeDecodeError:
+        return problem.object[problem.start : problem.end].decode("latin-1"), problem.end
+
+
+codecs.register_error("trackops_latin1", _latin1)
+
+_PERCENT = re.compile(r"(?:%[0-9A-Fa-f]{2})+|%u[0-9A-Fa-f]{4}")
+_PERCENT_OR_PLUS = re.compile(_PERCENT.pattern + r"|\+")
+_ENTITY = re.compile(r"&(?:#[0-9]{1,7}|#[xX][0-9A-Fa-f]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});?")
+_ESCAPE = re.compile(
+    r"(?:\\[uU][0-9A-Fa-f]{4})+(?![0-9A-Fa-f]{4})|\\U[0-9A-Fa-f]{8}|\\u\{[0-9A-Fa-f]{1,6}\}|(?:\\[xX][0-9A-Fa-f]{2})+|\\[0-7]{3}|\\.", re.DOTALL
+)
+_CONTROLS = {"n": "\n", "r": "\r", "t": "\t", "b": "\b", "f": "\f", "v": "\v", "0": "\0", "a": "\a"}
+_BASE64_RUN = re.compile(rf"[A-Za-z0-9+/_-]{{{_SHORTEST_RUN},}}={{0,2}}")
+_HEX_RUN = re.compile(rf"[0-9A-Fa-f]{{{_SHORTEST_RUN},}}")
+_READABLE = re.compile(rf"[^\x00-\x08\x0e-\x1f\x7f\ufffd]{{{_SHORTEST},}}")
+
+
+def _percent(match: re.Match[str]) -> str:
+    run = match[0]
+    if run == "+":
+        return " "
+    if run[1] in "uU":
+        return chr(int(run[2:], 16))
+    return _bytes_as_text(bytes.fromhex(run.replace("%", "")))
+
+
+def _entity(match: re.Match[str]) -> str:
+    plain = html.unescape(match[0])
+    return plain if plain != match[0] else html.unescape(match[0].lower())
+
+
+def _escape(match: re.Match[str]) -> str:
+    run = match[0]
+    kind = run[1]
+    if kind in "xX" and len(run) > 3:
+        return _bytes_as_text(bytes.fromhex(re.sub(r"\\[xX]", "", run)))
+    if kind in "uU" and len(run) > 2:
+        if run[2] == "{" or (kind == "U" and len(run) == 10 and "\\" not in run[1:]):
+            number = int(run[2:].strip("{}"), 16)
+            return chr(number) if number <= 0x10FFFF else run
+        units = bytes.fromhex(re.sub(r"\\[uU]", "", run))
+        return units.decode("utf-16-be", "surrogatepass")
+    if len(run) == 4 and run[1:].isdigit():
+        return chr(int(run[1:], 8))
+    return _CONTROLS.get(kind, kind)
+
+
+# Each decodes all that it knows in the text, and leaves the rest as it is.
+_IN_PLACE: tuple[t.Callable[[_View], _View], ...] = (
+    lambda view: view.replaced(_PERCENT, _percent),
+    lambda view: view.replaced(_PERCENT_OR_PLUS, _percent),
+    lambda view: view.replaced(_ENTITY, _entity),
+    lambda view: view.replaced(_ESCAPE, _escape),
+)
+
+
+def _runs(view: _View) -> t.Iterator[_View]:
+    """What is readable in each run of base64 or hex, wherever in it the encoding begins."""
+    for pattern, step, decode in ((_BASE64_RUN, 4, _from_base64), (_HEX_RUN, 2, bytes.fromhex)):
+        for match in pattern.finditer(view.text):
+            place = (view.spans[match.start()][0], view.spans[match.end() - 1][1])
+            for offset in range(step):
+                run = match[0][offset:]
+                plain = _bytes_as_text(decode(run[: len(run) - len(run) % 2] if step == 2 else run))
+                for readable in _READABLE.findall(plain):
+                    yield _View(readable, [place] * len(readable))
+
+
+def _from_base64(run: str) -> bytes:
+    run = run.rstrip("=").replace("-", "+").replace("_", "/")
+    # One character too many holds no whole byte; padding that is missing is added.
+    run = run[: len(run) - (1 if len(run) % 4 == 1 else 0)]
+    return base64.b64decode(run + "=" * (-len(run) % 4))

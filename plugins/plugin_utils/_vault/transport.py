@@ -12,6 +12,7 @@ import time
 import typing as t
 import warnings
 
+from .._base.quiet_logs import quiet, quiet_adapter
 from .auth import login_of
 
 if t.TYPE_CHECKING:
@@ -72,7 +73,7 @@ def _adapter_class(
             started = time.monotonic()
             status: int | None = None
             try:
-                with warnings.catch_warnings():
+                with quiet(), warnings.catch_warnings():
                     warnings.simplefilter("ignore", InsecureRequestWarning)  # said once, in our words
                     response = super().request(method, url, headers=headers, raise_exception=False, **kwargs)
                 status = response.status_code
@@ -110,7 +111,6 @@ def _seconds_of(header: str | None) -> float | None:
 
 def _session(retry: t.Any, *, refuse_redirect: t.Callable[[str], t.NoReturn]) -> t.Any:
     import requests
-    from requests.adapters import HTTPAdapter
 
     class Session(requests.Session):
         def get_redirect_target(self, resp: requests.Response) -> str | None:
@@ -122,8 +122,8 @@ def _session(retry: t.Any, *, refuse_redirect: t.Callable[[str], t.NoReturn]) ->
 
     session = Session()
     session.auth = lambda prepared: prepared  # netrc adds nothing to requests to Vault
-    session.mount("https://", HTTPAdapter(max_retries=retry))
-    session.mount("http://", HTTPAdapter(max_retries=retry))
+    session.mount("https://", quiet_adapter(max_retries=retry))
+    session.mount("http://", quiet_adapter(max_retries=retry))
     return session
 
 

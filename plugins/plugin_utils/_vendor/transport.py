@@ -19,6 +19,7 @@ import zlib
 
 from .._base.errors import OptionError, VendorError
 from .._base.model import HttpAnswer, HttpOptions, HttpRequest
+from .._base.quiet_logs import quiet, quiet_adapter
 from .address import host
 
 if t.TYPE_CHECKING:
@@ -58,7 +59,8 @@ def exchange(request: HttpRequest, options: HttpOptions, seconds: float, name: s
 
     def work() -> None:
         try:
-            outcome.append(_send(request, options, seconds))
+            with quiet():
+                outcome.append(_send(request, options, seconds))
         except Exception as exc:  # noqa: BLE001 - it is explained, whatever it is, in the thread that waits
             outcome.append(exc)
 
@@ -79,6 +81,8 @@ def _send(request: HttpRequest, options: HttpOptions, seconds: float) -> HttpAns
     import requests
 
     with requests.Session() as session:
+        for scheme in ("http://", "https://"):
+            session.mount(scheme, quiet_adapter())
         session.auth = _leave_alone  # else requests takes a password from netrc over our header
         if options.proxy:
             session.proxies = {"http": options.proxy, "https": options.proxy}

@@ -7,12 +7,13 @@
 from __future__ import annotations
 
 import base64
+import html
 import json
 from urllib.parse import quote, quote_plus
 
 import pytest
-from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.text import mask, one_line, scrub
-from hypothesis import assume, example, given
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.text import holds, one_line, scrub
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 SECRET = 'AbC:+/ %ü"\\x'
@@ -52,11 +53,6 @@ def test_one_line():
     assert one_line("") == ""
 
 
-def test_mask():
-    assert mask("abcdefghijklmnopqrst") == "abcd…"
-    assert mask("abcdefghijklmnopqrs") == "…"
-
-
 _plain = st.text(st.characters(blacklist_characters="*…"), max_size=12)
 
 
@@ -72,3 +68,77 @@ def test_no_secret_survives(secrets, parts):
     assert shown == " ".join(shown.split())
     for form in forms:
         assert form not in shown
+
+
+ENCODINGS = {
+    "percent": lambda text: quote(text, safe=""),
+    "percent, lower case": lambda text: "".join(f"%{byte:02x}" for byte in text.encode()),
+    "percent, plus": quote_plus,
+    "base64": lambda text: base64.b64encode(text.encode()).decode(),
+    "base64, for URLs": lambda text: base64.urlsafe_b64encode(text.encode()).decode().rstrip("="),
+    "base64 after 1": lambda text: base64.b64encode(b"1" + text.encode()).decode(),
+    "base64 in a Basic pair": lambda text: base64.b64encode(f"id:{text}".encode()).decode(),
+    "base64 in the middle": lambda text: base64.b64encode(f"i d:{text}, and more".encode()).decode(),
+    "hex": lambda text: text.encode().hex(),
+    "HEX": lambda text: text.encode().hex().upper(),
+    "HTML": html.escape,
+    "HTML, decimal": lambda text: "".join(f"&#{ord(char)};" for char in text),
+    "HTML, hex": lambda text: "".join(f"&#X{ord(char):x};" for char in text),
+    "JSON": lambda text: json.dumps(text)[1:-1],
+    "JSON of PHP": lambda text: json.dumps(text)[1:-1].replace("/", r"\/"),
+    "JSON, all escaped": lambda text: "".join(f"\\u{unit:04X}" for unit in _units(text)),
+    "repr": lambda text: repr(text)[1:-1],
+    "repr of bytes": lambda text: repr(text.encode())[2:-1],
+    "unicode_escape": lambda text: text.encode("unicode_escape").decode(),
+    "upper case": str.upper,
+    "as it is": str,
+}
+
+
+def _units(text):
+    raw = text.encode("utf-16-be")
+    return [int.from_bytes(raw[position : position + 2], "big") for position in range(0, len(raw), 2)]
+
+
+@pytest.mark.parametrize("encoding", ENCODINGS)
+@pytest.mark.parametrize("secret", [SECRET, "pl4in", "P/w+\"<&>'=", "\U0001f600 smiling ünïcode", "a1/", "x" * 300])
+def test_a_secret_in_any_encoding(encoding, secret):
+    shown = ENCODINGS[encoding](secret)
+    assert holds(f"It was {shown} that came", [secret])
+    assert scrub(f"It was {shown} that came", [secret]).startswith("It was ")
+    assert shown not in scrub(f"It was {shown} that came", [secret])
+    assert not holds("It was another one that came", [secret])
+
+
+_typed = st.text(
+    st.characters(min_codepoint=33, max_codepoint=0x24F, blacklist_characters="*…", blacklist_categories=("Cc", "Cf", "Zs")), min_size=6, max_size=24
+)
+_names = st.sampled_from(sorted(set(ENCODINGS) - {"upper case"}))
+
+
+@settings(deadline=None)
+@given(
+    secret=_typed,
+    first=_names,
+    second=_names,
+    before=st.sampled_from(["", "error: ", "id=", '{"a": "']),
+    after=st.sampled_from(["", '"}', " was sent", "&x=1"]),
+)
+def test_a_secret_in_two_encodings(secret, first, second, before, after):
+    shown = ENCODINGS[second](ENCODINGS[first](secret))
+    assert holds(before + shown + after, [secret])
+    assert shown not in scrub(before + shown + after, [secret], limit=4000)
+
+
+def test_a_text_without_end_is_cut_before_it_is_searched():
+    assert scrub("s3cr3t " * 100_000, ["s3cr3t"]).startswith("*** ***")
+    shown = scrub("x" * 2040 + "s3cr3t and more", ["s3cr3t"], limit=4000)
+    assert "s3c" not in shown
+    assert shown.endswith("x…")
+
+
+def test_nested_beyond_reason_is_not_shown():
+    text = "word "
+    for _ in range(40):
+        text = quote(text) + base64.b64encode(text.encode()).decode()[:400]
+    assert "s3cr3t" not in scrub(text, ["s3cr3t"])
