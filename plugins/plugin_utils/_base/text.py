@@ -66,7 +66,8 @@ def holds(text: str, secrets: t.Iterable[str]) -> bool:
 
 
 def _blanked(text: str, spans: list[tuple[int, int]], *, until: int) -> str:
-    parts, position = [], 0
+    parts: list[str] = []
+    position = 0
     for start, end in sorted(spans):
         if start >= until:
             break
@@ -173,7 +174,8 @@ class _View:
 
 def _found(text: str, needles: _Needles) -> list[tuple[int, int]] | None:
     """The places of the secrets in *text*; None where it is nested too deeply to tell."""
-    waiting, seen, found = [(_View.of(text), 0)], {text}, set()
+    waiting, seen = [(_View.of(text), 0)], {text}
+    found: set[tuple[int, int]] = set()
     while waiting:
         view, depth = waiting.pop()
         found.update(_matches(view, needles))
