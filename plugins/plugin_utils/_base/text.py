@@ -263,6 +263,14 @@ def _entity(match: re.Match[str]) -> str:
     return plain if plain != match[0] else html.unescape(match[0].lower())
 
 
+def _escape_of_characters(match: re.Match[str]) -> str:
+    """As :func:`_escape`, but ``\\xe9`` is the character and not a byte: Python writes both so."""
+    run = match[0]
+    if run[1] in "xX" and len(run) > 3:
+        return bytes.fromhex(re.sub(r"\\[xX]", "", run)).decode("latin-1")
+    return _escape(match)
+
+
 def _escape(match: re.Match[str]) -> str:
     run = match[0]
     kind = run[1]
@@ -285,6 +293,7 @@ _IN_PLACE: tuple[t.Callable[[_View], _View], ...] = (
     lambda view: view.replaced(_PERCENT_OR_PLUS, _percent),
     lambda view: view.replaced(_ENTITY, _entity),
     lambda view: view.replaced(_ESCAPE, _escape),
+    lambda view: view.replaced(_ESCAPE, _escape_of_characters),
 )
 
 
