@@ -25,6 +25,7 @@ __all__ = (
     "HttpOptions",
     "HttpRequest",
     "Login",
+    "Renewal",
     "Request",
     "Secret",
     "SecretField",
@@ -201,7 +202,7 @@ class Secret:
 
 @dataclass(frozen=True)
 class Request:
-    """One token that is asked for, with everything that decides which token it is and how it is had."""
+    """One token that is asked for, with everything that decides which token it is and how it is obtained."""
 
     vendor: Vendor
     secret: SecretRef
@@ -249,32 +250,37 @@ class Token:
 
 @dataclass(frozen=True)
 class Failure:
-    """Why the last attempt got no token, so that the next caller need not find out again.
+    """Why an attempt got no token, so that the next caller need not find out again.
 
-    Whoever began to ask before it happened, or before it was last ``confirmed_at``, is told without a new attempt. ``refused``: the
-    same secret version will be refused again. Otherwise it may pass: the run that saw it, and whoever asks before ``retry_at``, is
-    told too.
+    ``run`` and ``network`` name the run of Ansible that made the attempt and the options by which it reached the servers.
+    ``_flow/failure_memory.py`` decides which callers get it without an attempt of their own.
     """
 
     message: str
-    kind: str
+    kind: str  # as in VendorError; as in VaultError after "vault:"
     recorded_at: float
     secret_version: str = ""
     run: str = ""
+    network: str = ""
     retry_at: float = 0.0
     status: int | None = None
     code: str | None = None
-    confirmed_at: float = 0.0
+    confirmed_at: float = 0.0  # when the secret last had the same version still
     took: float = 0.0  # seconds, of the attempt
 
     @property
     def refused(self) -> bool:
+        """Whether the vendor will refuse the same version of the secret again."""
         return self.kind == "refused"
 
-    def remembered_for(self, failure_ttl: float) -> float:
-        """The seconds for which the run that saw it is told. The longer a server keeps its callers waiting, the more rarely it is
-        asked: else the memory of one token's failure would be over by the time that those of the host's other tokens are known."""
-        return failure_ttl if self.refused or not failure_ttl else failure_ttl + min(10 * self.took, 300)
+
+@dataclass(frozen=True)
+class Renewal:
+    """A run has had its one renewal for this ``cause``: C(force), or the fingerprint of a token that the API refused."""
+
+    run: str
+    cause: str
+    at: float
 
 
 @dataclass(frozen=True)
@@ -282,7 +288,8 @@ class Entry:
     """What the cache holds for one request."""
 
     token: Token | None = None
-    failure: Failure | None = None
+    failures: tuple[Failure, ...] = ()
+    renewals: tuple[Renewal, ...] = ()
 
 
 @dataclass(frozen=True)

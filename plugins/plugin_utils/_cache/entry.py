@@ -11,7 +11,7 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
-from .._base.model import Entry, Failure, Request, Token
+from .._base.model import Entry, Failure, Renewal, Request, Token
 
 __all__ = ("entry_from_dict", "entry_to_dict", "login_facts", "token_facts")
 
@@ -45,7 +45,8 @@ def entry_to_dict(entry: Entry) -> dict[str, t.Any]:
     """The JSON shape of *entry*."""
     return {
         "token": _token_to_dict(entry.token) if entry.token else None,
-        "failure": dataclasses.asdict(entry.failure) if entry.failure else None,
+        "failures": [dataclasses.asdict(failure) for failure in entry.failures],
+        "renewals": [dataclasses.asdict(renewal) for renewal in entry.renewals],
     }
 
 
@@ -60,7 +61,15 @@ def entry_from_dict(data: t.Mapping[str, t.Any] | None) -> Entry:
     """The entry in *data*; whatever is not of the right shape is not there."""
     if not isinstance(data, t.Mapping):
         return Entry()
-    return Entry(_token_from(data.get("token")), _failure_from(data.get("failure")))
+    return Entry(
+        _token_from(data.get("token")),
+        tuple(filter(None, map(_failure_from, _listed(data.get("failures"))))),
+        tuple(filter(None, map(_renewal_from, _listed(data.get("renewals"))))),
+    )
+
+
+def _listed(value: t.Any) -> list[t.Any]:
+    return value if isinstance(value, list) else []
 
 
 def _token_from(data: t.Any) -> Token | None:
@@ -78,9 +87,17 @@ def _failure_from(data: t.Any) -> Failure | None:
         failure = Failure(**data)
     except TypeError:
         return None
-    texts = _are_texts(failure.message, failure.kind, failure.secret_version, failure.run, failure.code or "")
+    texts = _are_texts(failure.message, failure.kind, failure.secret_version, failure.run, failure.network, failure.code or "")
     moments = all(map(_is_moment, (failure.recorded_at, failure.retry_at, failure.confirmed_at, failure.took)))
     return failure if texts and moments and isinstance(failure.status, (int, type(None))) else None
+
+
+def _renewal_from(data: t.Any) -> Renewal | None:
+    try:
+        renewal = Renewal(**data)
+    except TypeError:
+        return None
+    return renewal if _are_texts(renewal.run, renewal.cause) and _is_moment(renewal.at) else None
 
 
 def _are_texts(*values: t.Any) -> bool:

@@ -4,86 +4,140 @@
 
 # Private to trackops.api_tokens: not for use from outside, and may change in any release.
 
-"""What is remembered of failures, so that five hundred hosts with a wrong password are one failed login."""
+"""Which failures are remembered, and which caller gets one without an attempt of its own. Pure.
+
+An entry holds one failure for each run and its network options, so that runs at the same time do not wipe each other's out. Five
+hundred hosts with a wrong password are one failed login, and an outage costs each run one attempt.
+"""
 
 from __future__ import annotations
 
 import hashlib
-from dataclasses import replace
+import typing as t
+from dataclasses import dataclass, replace
 
 from .._base.errors import TokenError, VaultError, VendorError
-from .._base.model import Failure
+from .._base.model import Failure, Request
 from .._cache.crypto import canonical
-from .slot import Caller
 
-__all__ = ("Failures", "as_error")
+__all__ = (
+    "Asker",
+    "add_failure",
+    "as_error",
+    "asker_of",
+    "confirm",
+    "failure_of",
+    "failures_after_success",
+    "forgotten_at",
+    "is_recent",
+    "remembered_failure",
+    "remembered_refusal",
+)
 
 _LONGEST_RETRY_AFTER = 300.0
-# What may pass by itself; whoever asks next in the same run is told without a new attempt.
+_LONGEST_SLOW_START = 300.0
+_LONGEST_RUN = 86400.0
+_CLOCK_SLACK = 60.0  # how far another controller's clock may be ahead
+_MOST_FAILURES = 64
+# Failures of Vault that may pass without anybody mending them.
 _PASSING_VAULT = ("unreachable", "tls", "sealed", "unavailable")
 
 
-class Failures:
-    """What a failure in an entry means to this caller, and what the next one is to know of a new failure."""
+@dataclass(frozen=True)
+class Asker:
+    """Who asks: the run, the options by which it reaches the servers, since when, and how long it remembers failures."""
 
-    def __init__(self, caller: Caller) -> None:
-        self._caller = caller
+    run: str
+    network: str
+    started: float
+    failure_ttl: float
 
-    def recalled(self, failure: Failure | None) -> TokenError | None:
-        """A failure, for those who should not try again: who asked before it; and where it may pass, in the same run or too early."""
-        if failure is None:
-            return None
-        now, caller = self._caller.ports.clock(), self._caller
-        age, remembered_for = now - failure.recorded_at, failure.remembered_for(caller.request.cache.failure_ttl)
-        if not 0 <= age < max(remembered_for, failure.retry_at - failure.recorded_at):
-            return None
-        asked_before = max(failure.recorded_at, failure.confirmed_at) > caller.started
-        same_run = failure.run == self._way and age < remembered_for
-        if not asked_before and not (_may_pass(failure) and (same_run or now < failure.retry_at)):
-            return None
-        caller.tell("remembered", None, reason=failure.message)
-        return as_error(failure)
 
-    def refused_lately(self, failure: Failure | None) -> bool:
-        """Whether the vendor refused the credentials within C(failure_ttl)."""
-        return failure is not None and failure.refused and self.lately(failure)
+def asker_of(request: Request, *, run: str, started: float) -> Asker:
+    network = hashlib.sha256(canonical([vars(request.http), request.vault.network()])).hexdigest()[:16]
+    return Asker(run, network, started, request.cache.failure_ttl)
 
-    def lately(self, failure: Failure | None) -> bool:
-        return failure is not None and 0 <= self._caller.ports.clock() - failure.recorded_at < self._caller.request.cache.failure_ttl
 
-    def told_again(self, before: Failure | None, exc: TokenError, *, asked_version: str, looked_at: float) -> Failure | None:
-        """The refusal *before*, where *exc* only repeats it because the secret is still the same. It must not live longer for that.
+def remembered_failure(failures: t.Iterable[Failure], asker: Asker, *, now: float) -> Failure | None:
+    """The newest failure that *asker* gets instead of an attempt of its own, before anything is read from Vault."""
+    told = [failure for failure in failures if _is_told(failure, asker, now)]
+    return max(told, key=lambda failure: failure.recorded_at, default=None)
 
-        :arg asked_version: of the secret with which the vendor was asked now; empty where it was not asked.
-        :arg looked_at: when the secret was last asked for.
-        """
-        if before is None or asked_version or before.message != exc.message or not self.refused_lately(before):
-            return None
-        return replace(before, confirmed_at=max(before.confirmed_at, looked_at))
 
-    def failure(self, exc: VendorError | VaultError, *, asked_version: str, took: float) -> Failure:
-        """*exc*, as it is remembered, after an attempt that took so many seconds."""
-        now = self._caller.ports.clock()
-        if isinstance(exc, VaultError):
-            return Failure(exc.message, f"vault:{exc.kind}", now, run=self._way, took=took)
-        wait = min(exc.retry_after or 0.0, _LONGEST_RETRY_AFTER)
-        return Failure(
-            exc.message,
-            exc.kind,
-            now,
-            secret_version=asked_version,
-            run=self._way,
-            retry_at=now + wait if wait else 0.0,
-            status=exc.status,
-            code=exc.code,
-            took=took,
-        )
+def _is_told(failure: Failure, asker: Asker, now: float) -> bool:
+    age = _age(failure, now)
+    if age is None:
+        return False
+    same_run, same_network = failure.run == asker.run, failure.network == asker.network
+    if now < _retry_at(failure):
+        return True
+    if age >= _memory(failure, asker.failure_ttl, same_run=same_run):
+        return False
+    if max(failure.recorded_at, failure.confirmed_at) > asker.started and (same_network or failure.refused):
+        return True  # it happened while this caller waited
+    return _may_pass(failure) and same_run and same_network
 
-    @property
-    def _way(self) -> str:
-        """A name for this run and its way to the servers: a failure on one way says nothing of another CA, proxy or patience."""
-        way = self._caller.request.vault.network()
-        return hashlib.sha256(canonical([self._caller.ports.run, vars(self._caller.request.http), way])).hexdigest()[:16]
+
+def remembered_refusal(failures: t.Iterable[Failure], asker: Asker, *, secret_version: str, now: float) -> Failure | None:
+    """The vendor's refusal of this version of the secret: it holds in the run that saw it, and for C(failure_ttl) in others."""
+    for failure in failures:
+        age, memory = _age(failure, now), _memory(failure, asker.failure_ttl, same_run=failure.run == asker.run)
+        if failure.refused and failure.secret_version == secret_version and age is not None and age < memory:
+            return failure
+    return None
+
+
+def is_recent(failures: t.Iterable[Failure], asker: Asker, *, now: float) -> bool:
+    """Whether this run, or any run by the vendor's refusal, failed within C(failure_ttl)."""
+    return any(
+        age < asker.failure_ttl
+        for failure in failures
+        if (age := _age(failure, now)) is not None and (failure.refused or (failure.run, failure.network) == (asker.run, asker.network))
+    )
+
+
+def failure_of(exc: VendorError | VaultError, asker: Asker, *, asked_version: str, took: float, now: float) -> Failure:
+    """*exc* as it is remembered, after an attempt that took so many seconds with that version of the secret."""
+    if isinstance(exc, VaultError):
+        return Failure(exc.message, f"vault:{exc.kind}", now, run=asker.run, network=asker.network, took=took)
+    wait = min(exc.retry_after or 0.0, _LONGEST_RETRY_AFTER)
+    return Failure(
+        exc.message,
+        exc.kind,
+        now,
+        secret_version=asked_version,
+        run=asker.run,
+        network=asker.network,
+        retry_at=now + wait if wait else 0.0,
+        status=exc.status,
+        code=exc.code,
+        took=took,
+    )
+
+
+def add_failure(failures: t.Iterable[Failure], failure: Failure, *, failure_ttl: float, now: float) -> tuple[Failure, ...]:
+    """*failures* with *failure* in the place of what its run knew; without those that nobody is told any more."""
+    kept = [
+        old
+        for old in failures
+        if (old.run, old.network) != (failure.run, failure.network) and _age(old, now) is not None and now < forgotten_at(old, failure_ttl)
+    ]
+    return (*sorted(kept, key=lambda old: old.recorded_at), failure)[-_MOST_FAILURES:]
+
+
+def failures_after_success(failures: t.Iterable[Failure], asker: Asker) -> tuple[Failure, ...]:
+    """What is still worth knowing once *asker* has a token: only what others found who reach the servers in another way."""
+    return tuple(failure for failure in failures if not failure.refused and failure.network != asker.network)
+
+
+def confirm(failures: t.Iterable[Failure], failure: Failure, *, at: float) -> tuple[Failure, ...]:
+    """*failures*, after the secret was read at that moment and still had the version of *failure*. It lives no longer for that."""
+    return tuple(replace(known, confirmed_at=max(known.confirmed_at, at)) if known == failure else known for known in failures)
+
+
+def forgotten_at(failure: Failure, failure_ttl: float) -> float:
+    """When no run is told any more."""
+    return max(failure.recorded_at + _memory(failure, failure_ttl, same_run=True), _retry_at(failure))
 
 
 def as_error(failure: Failure) -> TokenError:
@@ -92,7 +146,30 @@ def as_error(failure: Failure) -> TokenError:
     return VendorError(failure.message, failure.kind, status=failure.status, code=failure.code)
 
 
+def _age(failure: Failure, now: float) -> float | None:
+    """None where the failure lies in the future: a clock has jumped."""
+    age = now - failure.recorded_at
+    return max(age, 0.0) if age >= -_CLOCK_SLACK else None
+
+
+def _retry_at(failure: Failure) -> float:
+    return min(failure.retry_at, failure.recorded_at + _LONGEST_RETRY_AFTER)
+
+
+def _memory(failure: Failure, failure_ttl: float, *, same_run: bool) -> float:
+    """For how many seconds the failure is told.
+
+    The longer a server keeps its callers waiting, the more rarely a run asks it: else the memory of one token's failure would be over
+    by the time that those of the host's other tokens are known.
+    """
+    if not failure_ttl:
+        return 0.0
+    if failure.refused:
+        return _LONGEST_RUN if same_run else failure_ttl
+    return failure_ttl + min(10 * failure.took, _LONGEST_SLOW_START)
+
+
 def _may_pass(failure: Failure) -> bool:
-    """Whether it passes by itself; the rest lasts until somebody mends it, and is then right at once."""
+    """Whether it passes by itself. The rest lasts until somebody mends it, and the next attempt succeeds at once."""
     area, _colon, kind = failure.kind.partition(":")
     return not failure.refused and (area != "vault" or kind in _PASSING_VAULT)

@@ -21,8 +21,20 @@ from .._cache.entry import entry_from_dict
 from .._cache.file_store import FileStore, default_path
 from .._cache.freshness import Verdict
 from .._vendor.address import check_endpoint
-from .failure_memory import Failures
-from .slot import Caller, placed, token_keys
+from .call import Call, with_place
+from .failure_memory import (
+    add_failure,
+    as_error,
+    confirm,
+    failure_of,
+    failures_after_success,
+    is_recent,
+    remembered_failure,
+)
+from .slot import TokenSlot, token_keys
+
+if t.TYPE_CHECKING:
+    from .fetch import Outcome
 
 __all__ = ("Resolver", "open_store")
 
@@ -74,9 +86,10 @@ class Resolver:
         """
         check_endpoint(request.vendor, allow_http=request.http.allow_http)
         try:
-            return _Attempt(Caller(request, self.store(request.cache), self._ports)).token()
+            slot = TokenSlot(request, self.store(request.cache), self._ports)
+            return _token(Call.begin(request, self._ports, key=slot.keys.name), slot)
         except TokenError as exc:
-            exc.args = (placed(exc.message, request),)
+            exc.args = (with_place(exc, request),)
             raise
 
     def known(self, request: Request) -> Entry:
@@ -86,9 +99,9 @@ class Resolver:
 
     def keep(self, request: Request, token: Token) -> None:
         """Put *token* into the cache, in place of what is there for *request*."""
-        caller = Caller(request, self.store(request.cache), self._ports)
-        with caller.lock():
-            caller.write(Entry(replace(token, source="cache")))
+        slot = TokenSlot(request, self.store(request.cache), self._ports)
+        with slot.lock():
+            slot.write(Entry(replace(token, source="cache")))
 
     def store(self, options: CacheOptions) -> FileStore:
         if options not in self._stores:
@@ -96,88 +109,98 @@ class Resolver:
         return self._stores[options]
 
 
-class _Attempt:
-    """One caller's way to one token."""
+def _token(call: Call, slot: TokenSlot) -> Token:
+    entry = slot.read()
+    verdict = call.verdict(entry)
+    if verdict is Verdict.FRESH:
+        return _hit(call, entry)
+    if verdict is Verdict.AGING:
+        return _renew_ahead(call, slot, entry)
+    reason = "no entry" if entry.token is None else verdict.value
+    with slot.lock():
+        entry = slot.read()
+        if call.verdict(entry) in (Verdict.FRESH, Verdict.AGING):
+            return _hit(call, entry, "shared")
+        return _renew(call, slot, entry, reason)
 
-    def __init__(self, caller: Caller) -> None:
-        self._caller = caller
-        self._request = caller.request
-        self._failures = Failures(caller)
 
-    def token(self) -> Token:
-        entry = self._caller.read()
-        verdict = self._caller.verdict(entry)
-        if verdict is Verdict.FRESH:
-            return self._hit(entry)
-        if verdict is Verdict.AGING:
-            return self._renew_ahead(entry)
-        why = "no entry" if entry.token is None else verdict.value
-        with self._caller.lock():
-            entry = self._caller.read()
-            if self._caller.verdict(entry) in (Verdict.FRESH, Verdict.AGING):
-                return self._hit(entry, "shared")
-            return self._renew(entry, why)
+def _hit(call: Call, entry: Entry, name: str = "hit") -> Token:
+    token = t.cast(Token, entry.token)
+    call.report(name, token)
+    return token
 
-    def _renew_ahead(self, entry: Entry) -> Token:
-        """One caller renews, the rest go on with the token that is still good."""
-        if self._failures.recalled(entry.failure) is not None or self._failures.lately(entry.failure):
-            return self._hit(entry)
-        with self._caller.try_lock() as mine:
-            if not mine:
-                return self._hit(entry)
-            entry = self._caller.read()
-            if self._caller.verdict(entry) is Verdict.FRESH:
-                return self._hit(entry, "shared")
-            return self._renew(entry, "last fifth of its lifetime")
 
-    def _renew(self, entry: Entry, why: str) -> Token:
-        """Get a new token; the lock is held. While the old one is valid, it serves where that fails."""
-        try:
-            recalled = self._failures.recalled(entry.failure)
-            if recalled is not None:
-                raise recalled
-            return self._obtain(entry, why)
-        except TokenError as exc:
-            if not self._caller.may_serve(entry.token):
-                raise
-            token = t.cast(Token, entry.token)
-            # A moment, not the seconds that are left: Ansible shows a warning once, however many hosts have it, if it is the same.
-            until = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(token.expires_at))
-            self._caller.ports.warn(f"{placed(exc.message, self._request)} The cached token is used, which is still valid until {until} UTC.")
-            self._caller.tell("served_stale", token, reason=exc.message)
-            return token
+def _renew_ahead(call: Call, slot: TokenSlot, entry: Entry) -> Token:
+    """One caller renews, the rest go on with the token that is still good."""
+    asker, now = call.asker, call.ports.clock()
+    if is_recent(entry.failures, asker, now=now) or remembered_failure(entry.failures, asker, now=now):
+        return _hit(call, entry)
+    with slot.try_lock() as locked:
+        if not locked:
+            return _hit(call, entry)
+        entry = slot.read()
+        if call.verdict(entry) is Verdict.FRESH:
+            return _hit(call, entry, "shared")
+        return _renew(call, slot, entry, "last fifth of its lifetime")
 
-    def _obtain(self, entry: Entry, why: str) -> Token:
-        # From here on hvac and requests are needed; a hit does without them.
-        from .fetch import Fetch
-        from .vault_login import VaultSession
 
-        session = VaultSession(self._request, self._caller.store, self._caller.ports)
-        fetch = Fetch(self._caller, self._failures, session)
-        try:
-            if self._request.cache.kind == "vault":
-                from .shared_fetch import SharedFetch
-                from .shared_store import SharedCache
+def _renew(call: Call, slot: TokenSlot, entry: Entry, reason: str) -> Token:
+    """Get a new token; the lock is held. If that fails, the old one serves while it is valid, unless Vault refuses."""
+    failure = remembered_failure(entry.failures, call.asker, now=call.ports.clock())
+    if failure is not None:
+        call.report("remembered", reason=failure.message)
+        error: TokenError = as_error(failure)
+    else:
+        outcome = _obtain(call, slot, entry, reason)
+        if outcome.token is not None:
+            return outcome.token
+        error = t.cast(TokenError, outcome.error)
+    if not call.may_serve(entry):
+        raise error from None
+    token = t.cast(Token, entry.token)
+    # The moment, not the seconds left: Ansible shows equal warnings once, however many hosts have them.
+    until = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(token.expires_at))
+    call.ports.warn(f"{with_place(error, call.request)} The cached token is used, which is still valid until {until} UTC.")
+    call.report("served_stale", token, reason=error.message)
+    return token
 
-                shared = SharedCache(self._request, session, self._caller.ports)
-                token = SharedFetch(self._caller, self._failures, fetch, shared).token(entry, why)
-            else:
-                token = fetch.token(entry, why)
-        except (VendorError, VaultError) as exc:
-            again = fetch.told_again(entry.failure, exc)
-            self._caller.write(replace(self._caller.read(), failure=again or fetch.failure(exc)))
-            if again is None:
-                self._caller.tell("failed", None, reason=exc.message)
-            raise
-        self._caller.write(Entry(replace(token, source="cache")))
-        if token.lifetime < self._request.freshness.min_ttl:
-            self._caller.ports.warn(
-                f"{self._request.vendor.name}: the token for {self._request.where} lives for {int(token.lifetime)} s only, less than "
-                f"min_ttl ({self._request.freshness.min_ttl:g} s)."
+
+def _obtain(call: Call, slot: TokenSlot, entry: Entry, reason: str) -> Outcome:
+    """A new token from Vault and the vendor, and the entry that says what came of it."""
+    # From here on hvac and requests are needed; a hit does without them.
+    from .fetch import Fetch, fetch
+    from .vault_login import VaultSession
+
+    request, ports = call.request, call.ports
+    session = VaultSession(request, slot.store, ports)
+    work = Fetch(call, reason, session, slot.write, slot.keys.fernet, ports)
+    began = ports.monotonic()
+    if request.cache.kind == "vault":
+        from .shared_fetch import fetch_shared
+        from .shared_store import SharedCache
+
+        shared = SharedCache(request, session, ports)
+        outcome = fetch_shared(call, entry, shared, lambda known, guarded: fetch(replace(work, ports=guarded), known))
+    else:
+        outcome = fetch(work, entry)
+    _save(call, slot, outcome, took=ports.monotonic() - began)
+    return outcome
+
+
+def _save(call: Call, slot: TokenSlot, outcome: Outcome, *, took: float) -> None:
+    request, now = call.request, call.ports.clock()
+    entry = slot.read()
+    if outcome.token is not None:
+        token = replace(outcome.token, source="cache")
+        slot.write(Entry(token, failures_after_success(entry.failures, call.asker), call.renewals(entry)))
+        if token.lifetime < request.freshness.min_ttl:
+            call.ports.warn(
+                f"{request.vendor.name}: the token for {request.where} lives for {int(token.lifetime)} s only, less than "
+                f"min_ttl ({request.freshness.min_ttl:g} s)."
             )
-        return token
-
-    def _hit(self, entry: Entry, name: str = "hit") -> Token:
-        token = t.cast(Token, entry.token)
-        self._caller.tell(name, token)
-        return token
+    elif outcome.repeated is not None:
+        slot.write(replace(entry, failures=confirm(entry.failures, outcome.repeated, at=outcome.checked_at)))
+    elif isinstance(outcome.error, (VendorError, VaultError)):
+        failure = failure_of(outcome.error, call.asker, asked_version=outcome.asked_version, took=took, now=now)
+        slot.write(replace(entry, failures=add_failure(entry.failures, failure, failure_ttl=request.cache.failure_ttl, now=now)))
+        call.report("failed", reason=outcome.error.message)

@@ -4,84 +4,100 @@
 
 # Private to trackops.api_tokens: not for use from outside, and may change in any release.
 
-"""A new token where controllers share them: another's, or our own under the lease."""
+"""A new token where controllers share them: another controller's, or our own under the lease."""
 
 from __future__ import annotations
 
 import contextlib
 import typing as t
+from dataclasses import replace
 
 from .._base.errors import TokenError, VaultError, VendorError
-from .._base.model import Entry, Token
+from .._base.model import Entry, Failure, Token
+from .._base.ports import Ports
 from .._cache.freshness import Verdict
-from .failure_memory import Failures
-from .fetch import Fetch
+from .call import Call
+from .failure_memory import add_failure, as_error, confirm, failure_of, remembered_failure
+from .fetch import Outcome
 from .shared_store import Lease, LeaseLost, SharedCache
-from .slot import Caller
 
-__all__ = ("SharedFetch",)
+__all__ = ("fetch_shared",)
+
+#: Ask the vendor with these ports, and with what is known of the token.
+Attempt = t.Callable[[Entry, Ports], Outcome]
 
 
-class SharedFetch:
-    """As :class:`Fetch`, but what another controller has fetched is taken first."""
+def fetch_shared(call: Call, entry: Entry, shared: SharedCache, attempt: Attempt) -> Outcome:
+    """The token that another controller has fetched; where there is none, a new one for all.
 
-    def __init__(self, caller: Caller, failures: Failures, fetch: Fetch, shared: SharedCache) -> None:
-        self._caller = caller
-        self._failures = failures
-        self._fetch = fetch
-        self._shared = shared
-
-    def token(self, entry: Entry, why: str) -> Token:
-        """The token that is shared; where there is none, a new one for all.
-
-        :arg entry: what this controller has in its own cache.
-        :raises VaultError, VendorError: there is none.
-        """
-        still_good = self._caller.verdict(entry) is Verdict.AGING
-        while True:
-            try:
-                found = self._shared.claim(lambda theirs: self._look(theirs, entry), wait=not still_good)
-            except VaultError as exc:
-                if exc.kind != "denied":
-                    raise
-                self._caller.ports.warn(f"{exc.message} Until then tokens are not shared with other controllers.")
-                return self._fetch.token(entry, why)
-            if isinstance(found, Token) or found is None:
-                token = found or t.cast(Token, entry.token)
-                self._caller.tell("shared", token, reason="another controller" if found else "another controller is renewing it")
-                return token
-            with contextlib.suppress(LeaseLost):
-                return self._leased(found, entry, why)
-
-    def _look(self, theirs: Entry, ours: Entry) -> Token | None:
-        if self._caller.verdict(theirs) in (Verdict.FRESH, Verdict.AGING) and theirs.token != ours.token:
-            return theirs.token
-        recalled = self._failures.recalled(theirs.failure)
-        if recalled is not None:
-            raise recalled
-        return None
-
-    def _leased(self, lease: Lease, entry: Entry, why: str) -> Token:
-        """Ask the vendor, and give the lease back with what came of it."""
-        theirs, fetch = lease.entry, self._fetch
-        newest = Entry(
-            # The shared entry alone knows which refresh token is the newest.
-            theirs.token or (entry.token.without_refresh_token() if entry.token else None),
-            theirs.failure if self._failures.refused_lately(theirs.failure) else entry.failure,
-        )
+    :arg entry: what this controller has in its own cache.
+    """
+    still_good = call.verdict(entry) is Verdict.AGING
+    while True:
         try:
-            token = fetch.token(newest, why, ports=self._shared.guarded(lease))
-        except LeaseLost:
-            raise
+            found = shared.claim(lambda theirs: _usable(call, theirs, entry), wait=not still_good)
+        except VaultError as exc:
+            if exc.kind != "denied":
+                return Outcome(error=exc)
+            call.ports.warn(f"{exc.message} Until then tokens are not shared with other controllers.")
+            return attempt(entry, call.ports)
         except TokenError as exc:
-            left = theirs.token.without_refresh_token() if theirs.token and fetch.spent else theirs.token
-            # What Vault refuses to this controller it may grant to the next.
-            told = fetch.told_again(newest.failure, exc) or (fetch.failure(exc) if isinstance(exc, VendorError) else theirs.failure)
-            with contextlib.suppress(VaultError):
-                self._shared.settle(lease, Entry(left, told))
-            raise
+            return Outcome(error=exc)
+        if isinstance(found, Token):
+            call.report("shared", found, reason="another controller")
+            return Outcome(token=found)
+        if found is None:
+            call.report("shared", entry.token, reason="another controller is renewing it")
+            return Outcome(token=entry.token)
+        outcome = _fetch_under_lease(call, entry, shared, found, attempt)
+        if not isinstance(outcome.error, LeaseLost):  # the new holder of the lease is waited for
+            return outcome
+
+
+def _usable(call: Call, theirs: Entry, ours: Entry) -> Token | None:
+    """The token in the shared entry, if it is good and new to this controller.
+
+    :raises TokenError: the failure in it, if this caller is to get that.
+    """
+    if theirs.token != ours.token and call.verdict(replace(theirs, renewals=ours.renewals)) in (Verdict.FRESH, Verdict.AGING):
+        return theirs.token
+    failure = remembered_failure(theirs.failures, call.asker, now=call.ports.clock())
+    if failure is not None:
+        call.report("remembered", reason=failure.message)
+        raise as_error(failure)
+    return None
+
+
+def _fetch_under_lease(call: Call, entry: Entry, shared: SharedCache, lease: Lease, attempt: Attempt) -> Outcome:
+    """Ask the vendor, and give the lease back with what came of it."""
+    theirs = lease.entry
+    known = Entry(
+        # The shared entry alone knows which refresh token is the newest.
+        theirs.token or (entry.token.without_refresh_token() if entry.token else None),
+        (*entry.failures, *theirs.failures),
+    )
+    began = call.ports.monotonic()
+    outcome = attempt(known, shared.guarded(lease))
+    if isinstance(outcome.error, LeaseLost):
+        return outcome
+    if outcome.token is not None:
         try:
-            self._shared.settle(lease, Entry(token))
+            shared.settle(lease, Entry(outcome.token))
         except VaultError as exc:  # the token itself is good
-            self._caller.ports.warn(f"{exc.message} So this token is not shared with other controllers.")
-        return token
+            call.ports.warn(f"{exc.message} So this token is not shared with other controllers.")
+        return outcome
+    left = theirs.token.without_refresh_token() if theirs.token and outcome.spent else theirs.token
+    failures = _shared_failures(call, theirs.failures, outcome, took=call.ports.monotonic() - began)
+    with contextlib.suppress(VaultError):
+        shared.settle(lease, Entry(left, failures))
+    return outcome
+
+
+def _shared_failures(call: Call, failures: tuple[Failure, ...], outcome: Outcome, *, took: float) -> tuple[Failure, ...]:
+    now, failure_ttl = call.ports.clock(), call.request.cache.failure_ttl
+    if outcome.repeated is not None:
+        return confirm(failures, outcome.repeated, at=outcome.checked_at)
+    if not isinstance(outcome.error, VendorError):
+        return failures  # what Vault refuses to this controller it may grant to the next
+    failure = failure_of(outcome.error, call.asker, asked_version=outcome.asked_version, took=took, now=now)
+    return add_failure(failures, failure, failure_ttl=failure_ttl, now=now)

@@ -10,7 +10,7 @@ Vault's policies guard these entries, so the fields are readable for any Vault c
 They are documented in docs/cache.md and stay as they are:
 
 ``access_token, token_type, authorization, expires_at, issued_at, scope, extra, vendor, path`` and, for the collection itself,
-``schema, refresh_token, secret_version, failure, lease_holder, lease_until, lease_seconds``.
+``schema, refresh_token, secret_version, failures, lease_holder, lease_until, lease_seconds``.
 """
 
 from __future__ import annotations
@@ -191,7 +191,7 @@ def _flat(request: Request, entry: Entry) -> dict[str, t.Any]:
         "vendor": request.vendor.name,
         "path": request.where,
         **fields,
-        "failure": shape["failure"],
+        "failures": shape["failures"],
         "lease_holder": "",
         "lease_until": 0,
         "lease_seconds": 0,
@@ -203,4 +203,4 @@ def _nested(data: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
     if data.get("schema") != _OWN_SCHEMA:
         return {}
     token = {name: data[name] for name in _TOKEN_FIELDS if name in data}
-    return {"token": token if "access_token" in token else None, "failure": data.get("failure")}
+    return {"token": token if "access_token" in token else None, "failures": data.get("failures")}

@@ -11,15 +11,16 @@ import json
 import math
 
 import pytest
-from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.model import Entry, Failure, SecretField, SecretRef
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.model import Entry, Failure, Renewal, SecretField, SecretRef
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._cache.crypto import canonical
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._cache.entry import entry_from_dict, entry_to_dict, login_facts, token_facts
 from hypothesis import given
 from hypothesis import strategies as st
 from support.scripted import NOW, approle, request_for, token, vault_options
 
-FAILURE = Failure("no", "refused", NOW, "7", "run", NOW + 5, 401, "invalid_client")
-FULL = Entry(token(scope="s", extra={"a": [1]}, refresh_token="r", secret_version="7"), FAILURE)
+FAILURE = Failure("no", "refused", NOW, "7", "run", "network", NOW + 5, 401, "invalid_client")
+RENEWAL = Renewal("run", "force", NOW)
+FULL = Entry(token(scope="s", extra={"a": [1]}, refresh_token="r", secret_version="7"), (FAILURE, dataclasses.replace(FAILURE, run="other")), (RENEWAL,))
 
 
 def changed(**changes):
@@ -91,11 +92,11 @@ def test_facts_hold_no_secret():
     }
 
 
-@pytest.mark.parametrize("entry", [Entry(), FULL, Entry(FULL.token), Entry(None, FAILURE)])
+@pytest.mark.parametrize("entry", [Entry(), FULL, Entry(FULL.token), Entry(None, (FAILURE,))])
 def test_there_and_back(entry):
     back = entry_from_dict(json.loads(json.dumps(entry_to_dict(entry))))
     expected = dataclasses.replace(entry.token, source="cache") if entry.token else None
-    assert back == Entry(expected, entry.failure)
+    assert back == dataclasses.replace(entry, token=expected)
 
 
 SHAPE = entry_to_dict(FULL)
@@ -124,7 +125,7 @@ SHAPE = entry_to_dict(FULL)
     ],
 )
 def test_a_token_of_another_shape_is_none(broken):
-    assert entry_from_dict({**SHAPE, "token": {**SHAPE["token"], **broken}}) == Entry(None, FAILURE)
+    assert entry_from_dict({**SHAPE, "token": {**SHAPE["token"], **broken}}) == dataclasses.replace(FULL, token=None)
 
 
 @pytest.mark.parametrize(
@@ -141,8 +142,8 @@ def test_a_token_of_another_shape_is_none(broken):
     ],
 )
 def test_a_failure_of_another_shape_is_none(broken):
-    found = entry_from_dict({**SHAPE, "failure": {**SHAPE["failure"], **broken}})
-    assert found.failure is None
+    found = entry_from_dict({**SHAPE, "failures": [{**SHAPE["failures"][0], **broken}, SHAPE["failures"][1]]})
+    assert found.failures == FULL.failures[1:]
     assert found.token is not None
 
 
@@ -157,11 +158,13 @@ def _spoiled(shape):
     return st.fixed_dictionaries({}, optional={name: st.just(value) | _json for name, value in shape.items()})
 
 
-@given(_json | st.fixed_dictionaries({"token": _spoiled(SHAPE["token"]) | _json, "failure": _spoiled(SHAPE["failure"]) | _json}))
+@given(
+    _json | st.fixed_dictionaries({"token": _spoiled(SHAPE["token"]) | _json, "failures": st.lists(_spoiled(SHAPE["failures"][0]) | _json, max_size=2) | _json})
+)
 def test_any_json_is_an_entry(data):
     entry = entry_from_dict(data)
     if entry.token:
         assert entry.token.access_token
         assert math.isfinite(entry.token.seconds_left(NOW))
-    if entry.failure:
-        assert entry.failure.refused in (True, False)
+    for failure in entry.failures:
+        assert failure.refused in (True, False)

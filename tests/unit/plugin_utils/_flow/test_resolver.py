@@ -181,6 +181,39 @@ def test_a_refused_token_is_renewed_once(ask):
     assert len(scene.sent) == 2
 
 
+def test_force_is_once_a_run(ask):
+    scene = Scene(access("one"), access("two"), access("three"))
+    ask(scene)
+    scene.now += 1
+    for _host in range(20):
+        assert ask(scene, force=True).access_token == "two"
+        scene.now += 1
+    assert ask(scene, force=True, ports=scene.as_run("run-2")).access_token == "three"
+    assert ask(scene, force=True).access_token == "three"  # what another run has forced meanwhile is no older
+    assert len(scene.sent) == 3
+
+
+def test_refused_is_once_a_run_although_the_vendor_gives_the_same_token_again(ask):
+    scene = Scene(*[access("same")] * 3)
+    refused = ask(scene)
+    for _host in range(20):
+        for name in (refused.access_token, refused.fingerprint, refused.fingerprint.partition(":")[2]):
+            assert ask(scene, refused=name).access_token == "same"
+            scene.now += 1
+    assert len(scene.sent) == 2
+    assert ask(scene, refused="same", ports=scene.as_run("run-2")).access_token == "same"
+    assert len(scene.sent) == 3
+
+
+def test_a_renewal_that_failed_is_not_counted(ask):
+    scene = Scene(access("one"), answer(503), access("two"))
+    ask(scene)
+    scene.now += 1
+    failing(ask, scene, force=True, http={"retries": 0})
+    scene.now += 60
+    assert ask(scene, force=True).access_token == "two"
+
+
 @pytest.mark.parametrize("jump", [-1e6, 1e6])
 def test_the_clock_jumps(ask, jump):
     scene = Scene(access("one"), access("two"))
@@ -205,16 +238,79 @@ def test_a_refusal_is_remembered_for_the_secrets_version(ask):
     assert b"password=corrected" in scene.sent[-1].body
 
 
-def test_a_refusal_is_forgotten_after_failure_ttl(ask):
-    scene = Scene(error("invalid_grant"), error("invalid_grant"), access("good"))
-    failing(ask, scene)
-    for seconds, attempts in ((29, 1), (2, 2), (29, 2)):
-        scene.now += seconds
-        failing(ask, scene)
-        assert len(scene.sent) == attempts
-    scene.now += 2
+def test_a_wrong_password_is_one_failed_login_for_the_run_however_long_it_takes(ask):
+    scene = Scene(error("invalid_grant"), access("good"))
+    messages = set()
+    for _host in range(500):
+        messages.add(failing(ask, scene))
+        scene.now += 600 / 500
+    assert (len(scene.sent), len(messages)) == (1, 1)
+    scene.now += 3600
+    scene.vault.change(password="corrected")
     assert ask(scene).access_token == "good"
+
+
+def test_other_runs_try_a_wrong_password_once_each_failure_ttl(ask):
+    scene = Scene(*[error("invalid_grant")] * 3, access("good"))
+    for number in range(90):  # a new run each second
+        failing(ask, scene, ports=scene.as_run(f"run-{number}"))
+        scene.now += 1
+    assert len(scene.sent) == 3
+    assert ask(scene, ports=scene.as_run("run-last")).access_token == "good"
     assert ask(scene).access_token == "good"
+
+
+def test_without_memory_every_call_tries(ask):
+    scene = Scene(error("invalid_grant"), error("invalid_grant"), answer(503), answer(503))
+    for _ in range(4):
+        failing(ask, scene, failure_ttl=0, http={"retries": 0})
+        scene.now += 1
+    assert len(scene.sent) == 4
+
+
+def test_runs_at_the_same_time_keep_their_own_failures(ask):
+    """Two runs of 40 hosts and a third with another proxy, in turn, while the vendor is down: one attempt each."""
+    scene = Scene(*[answer(503)] * 3, vault=FakeVault())
+    others = [("run-1", {}), ("run-2", {}), ("run-2", {"proxy": "http://proxy.example"})]
+    for _host in range(40):
+        for run, http in others:
+            failing(ask, scene, ports=scene.as_run(run), http={"retries": 0, **http})
+            scene.now += 0.2
+    assert (len(scene.sent), scene.vault.reads) == (3, 3)
+
+
+def test_so_do_runs_while_vault_is_sealed(ask):
+    scene = Scene(access("good"))
+    scene.vault.fault = VaultError("Vault is sealed.", "sealed")
+    for number in range(150):
+        failing(ask, scene, ports=scene.as_run(f"run-{number % 3}"), family=VaultError)
+        scene.now += 0.1
+    assert scene.vault.reads == 3
+
+
+def test_the_memory_of_an_entry_is_bounded(ask, tmp_path):
+    scene = Scene(*[answer(503)] * 200)
+    for number in range(200):
+        failing(ask, scene, ports=scene.as_run(f"run-{number}"), http={"retries": 0})
+        scene.now += 0.1
+    entry = Resolver(scene.ports).known(request_for("tracktik", cache=str(tmp_path / "cache")))
+    assert [failure.recorded_at for failure in entry.failures] == sorted(failure.recorded_at for failure in entry.failures)
+    assert len(entry.failures) == 64
+    scene.now += 3600
+    scene.script = [answer(503)]
+    failing(ask, scene, http={"retries": 0})
+    assert len(Resolver(scene.ports).known(request_for("tracktik", cache=str(tmp_path / "cache"))).failures) == 1
+
+
+def test_what_another_network_found_survives_a_success(ask):
+    scene = Scene(VendorError("x: TLS fails.", "unavailable"), access("good", lifetime=10), access("better"))
+    failing(ask, scene, http={"ca_cert": "/wrong.pem"})
+    scene.now += 1
+    assert ask(scene, min_ttl=0).access_token == "good"
+    scene.now += 10
+    failing(ask, scene, http={"ca_cert": "/wrong.pem"})
+    assert len(scene.sent) == 2
+    assert ask(scene).access_token == "better"
 
 
 def test_a_vendor_that_keeps_callers_waiting_is_asked_the_more_rarely(ask):

@@ -64,7 +64,7 @@ def test_the_fields_are_stable(controllers):
             "schema",
             "refresh_token",
             "secret_version",
-            "failure",
+            "failures",
             "lease_until",
         )
     } == {
@@ -80,7 +80,7 @@ def test_the_fields_are_stable(controllers):
         "schema": 1,
         "refresh_token": "r1",
         "secret_version": "1",
-        "failure": None,
+        "failures": [],
         "lease_until": 0,
     }
     assert entry["lease_holder"] == ""
@@ -199,7 +199,7 @@ def test_a_token_that_cannot_be_written_back_is_still_one(controllers):
         {"schema": 1, "access_token": "x", "expires_at": "soon"},
         {},
         {"lease_until": "x"},
-        {"schema": 1, "failure": [1], "lease_until": None},
+        {"schema": 1, "failures": [1, {}], "lease_until": None},
     ],
 )
 def test_garbage_is_a_miss(controllers, garbage):

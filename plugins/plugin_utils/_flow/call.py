@@ -1,0 +1,99 @@
+# Copyright (c) 2026, TrackOps founders
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Private to trackops.api_tokens: not for use from outside, and may change in any release.
+
+"""One call for one token: what is asked for, by which run, and since when."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from .._base.errors import TokenError
+from .._base.model import Entry, Freshness, Renewal, Request, Token, fingerprint
+from .._base.ports import Event, Ports
+from .._cache.freshness import Verdict, judge, still_valid
+from .failure_memory import Asker, asker_of
+
+__all__ = ("Call", "with_place")
+
+_FORCE = "force"
+_RENEWALS_KEPT_FOR = 86400.0
+_MOST_RENEWALS = 64
+
+
+@dataclass(frozen=True)
+class Call:
+    request: Request
+    ports: Ports
+    started: float  # wall clock
+    started_monotonic: float
+    key: str  # the name of the cache entry, for events
+
+    @classmethod
+    def begin(cls, request: Request, ports: Ports, *, key: str) -> Call:
+        return cls(request, ports, ports.clock(), ports.monotonic(), key)
+
+    @property
+    def asker(self) -> Asker:
+        return asker_of(self.request, run=self.ports.run, started=self.started)
+
+    def verdict(self, entry: Entry) -> Verdict:
+        """What to do with the entry's token."""
+        return judge(entry.token, self._freshness(entry), now=self.ports.clock(), started=self.started)
+
+    def may_serve(self, entry: Entry) -> bool:
+        """Whether the entry's token is better than none."""
+        return still_valid(entry.token, self._freshness(entry), now=self.ports.clock())
+
+    def renewals(self, entry: Entry) -> tuple[Renewal, ...]:
+        """The renewals to keep in the entry once this call has obtained a new token."""
+        now, run = self.ports.clock(), self.ports.run
+        kept = [one for one in entry.renewals if 0 <= now - one.at < _RENEWALS_KEPT_FOR and not (one.run == run and one.cause in self._causes())]
+        return (*kept, *(Renewal(run, cause, now) for cause in self._causes()))[-_MOST_RENEWALS:]
+
+    def report(self, name: str, token: Token | None = None, *, reason: str = "") -> None:
+        self.ports.event(
+            Event(
+                name,
+                self.request.vendor.name,
+                self.request.where,
+                reason=reason,
+                seconds=self.ports.monotonic() - self.started_monotonic,
+                expires_at=token.expires_at if token else None,
+                fingerprint=token.fingerprint if token else "",
+                key=self.key,
+            )
+        )
+
+    def _causes(self) -> tuple[str, ...]:
+        freshness = self.request.freshness
+        refused = _as_fingerprint(freshness.refused) if freshness.refused else None
+        return (*((_FORCE,) if freshness.force else ()), *((refused,) if refused else ()))
+
+    def _freshness(self, entry: Entry) -> Freshness:
+        """What the request asks for, without the renewals that its run has had already."""
+        freshness = self.request.freshness
+        if not (freshness.force or freshness.refused):
+            return freshness
+        had = {renewal.cause for renewal in entry.renewals if renewal.run == self.ports.run}
+        refused = freshness.refused if freshness.refused and _as_fingerprint(freshness.refused) not in had else None
+        return replace(freshness, force=freshness.force and _FORCE not in had, refused=refused)
+
+
+def _as_fingerprint(refused: str) -> str:
+    """*refused* is a token, its fingerprint, or the fingerprint's digits."""
+    if refused.startswith("sha256:"):
+        return refused
+    is_digits = len(refused) == 16 and all(c in "0123456789abcdef" for c in refused)
+    return f"sha256:{refused}" if is_digits else fingerprint(refused)
+
+
+def with_place(exc: TokenError, request: Request) -> str:
+    """The message of *exc* with the vendor before it and, unless the message names it already, the Vault path of the credentials."""
+    name, secret = request.vendor.name, request.secret
+    text = exc.message.removeprefix(f"{name}: ")
+    if request.where in text or f"{secret.mount}/data/{secret.path}" in text:
+        return f"{name}: {text}"
+    return f"{name}: no token for {request.where}: {text}"
