@@ -37,7 +37,7 @@ FIELDS = {
     "schema",
     "refresh_token",
     "secret_version",
-    "failure",
+    "failures",
     "lease_holder",
     "lease_until",
     "lease_seconds",
