@@ -147,11 +147,6 @@ options:
     description:
       - File to which a line of JSON is added for everything that happens to a token. It never holds a secret.
     type: str
-  vendors:
-    description:
-      - Descriptions of vendors of one's own, by their names, for the option C(vendor).
-      - A dictionary, or the path of a YAML file with one.
-    type: raw
 """
 
     PLUGINS = r"""
@@ -180,30 +175,10 @@ options:
     env: [{name: TRACKOPS_FORCE}]
     vars: [{name: trackops_force}]
     ini: [{section: trackops_api_tokens, key: force}]
-  refused:
-    env: [{name: TRACKOPS_REFUSED}]
-    vars: [{name: trackops_refused}]
-    ini: [{section: trackops_api_tokens, key: refused}]
   authorization_scheme:
     env: [{name: TRACKOPS_AUTHORIZATION_SCHEME}]
     vars: [{name: trackops_authorization_scheme}]
     ini: [{section: trackops_api_tokens, key: authorization_scheme}]
-  base_url:
-    env: [{name: TRACKOPS_BASE_URL}]
-    vars: [{name: trackops_base_url}]
-    ini: [{section: trackops_api_tokens, key: base_url}]
-  token_url:
-    env: [{name: TRACKOPS_TOKEN_URL}]
-    vars: [{name: trackops_token_url}]
-    ini: [{section: trackops_api_tokens, key: token_url}]
-  scope:
-    env: [{name: TRACKOPS_SCOPE}]
-    vars: [{name: trackops_scope}]
-    ini: [{section: trackops_api_tokens, key: scope}]
-  variant:
-    env: [{name: TRACKOPS_VARIANT}]
-    vars: [{name: trackops_variant}]
-    ini: [{section: trackops_api_tokens, key: variant}]
   extra_parameters:
     env: [{name: TRACKOPS_EXTRA_PARAMETERS}]
     vars: [{name: trackops_extra_parameters}]
@@ -268,10 +243,6 @@ options:
     env: [{name: TRACKOPS_AUDIT_LOG}]
     vars: [{name: trackops_audit_log}]
     ini: [{section: trackops_api_tokens, key: audit_log}]
-  vendors:
-    env: [{name: TRACKOPS_VENDORS}]
-    vars: [{name: trackops_vendors}]
-    ini: [{section: trackops_api_tokens, key: vendors}]
 """
 
     LOOKUP = r"""
@@ -284,13 +255,15 @@ options:
     type: str
     default: token
     choices: [token, authorization, headers, details]
-    env: [{name: TRACKOPS_OUTPUT}]
-    vars: [{name: trackops_output}]
-    ini: [{section: trackops_api_tokens, key: output}]
 """
 
     OAUTH2 = r"""
 options:
+  vendors:
+    description:
+      - Descriptions of vendors of one's own, by their names, for the option O(vendor).
+      - A dictionary, or the path of a YAML file with one.
+    type: raw
   grant_type:
     description:
       - V(client_credentials), V(password), V(authorization_code), V(refresh_token), or the URN of an extension grant (RFC 8693, RFC 7523).
@@ -353,14 +326,14 @@ options:
 
     OAUTH2_PLUGINS = r"""
 options:
+  vendors:
+    env: [{name: TRACKOPS_VENDORS}]
+    vars: [{name: trackops_vendors}]
+    ini: [{section: trackops_api_tokens, key: vendors}]
   grant_type:
     env: [{name: TRACKOPS_GRANT_TYPE}]
     vars: [{name: trackops_grant_type}]
     ini: [{section: trackops_api_tokens, key: grant_type}]
-  client_auth:
-    env: [{name: TRACKOPS_CLIENT_AUTH}]
-    vars: [{name: trackops_client_auth}]
-    ini: [{section: trackops_api_tokens, key: client_auth}]
   request_method:
     env: [{name: TRACKOPS_REQUEST_METHOD}]
     vars: [{name: trackops_request_method}]

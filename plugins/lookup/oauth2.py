@@ -31,6 +31,26 @@ options:
     env: [{name: TRACKOPS_VENDOR}]
     vars: [{name: trackops_vendor}]
     ini: [{section: trackops_api_tokens, key: vendor}]
+  base_url:
+    env: [{name: TRACKOPS_OAUTH2_BASE_URL}]
+    ini: [{section: trackops_api_tokens, key: oauth2_base_url}]
+    vars: [{name: trackops_oauth2_base_url}]
+  token_url:
+    env: [{name: TRACKOPS_OAUTH2_TOKEN_URL}]
+    ini: [{section: trackops_api_tokens, key: oauth2_token_url}]
+    vars: [{name: trackops_oauth2_token_url}]
+  scope:
+    env: [{name: TRACKOPS_OAUTH2_SCOPE}]
+    ini: [{section: trackops_api_tokens, key: oauth2_scope}]
+    vars: [{name: trackops_oauth2_scope}]
+  variant:
+    env: [{name: TRACKOPS_OAUTH2_VARIANT}]
+    ini: [{section: trackops_api_tokens, key: oauth2_variant}]
+    vars: [{name: trackops_oauth2_variant}]
+  client_auth:
+    env: [{name: TRACKOPS_OAUTH2_CLIENT_AUTH}]
+    ini: [{section: trackops_api_tokens, key: oauth2_client_auth}]
+    vars: [{name: trackops_oauth2_client_auth}]
 extends_documentation_fragment:
   - trackops.api_tokens.vault
   - trackops.api_tokens.vault.plugins

@@ -26,16 +26,26 @@ options:
     description:
       - Path of the credentials in Vault when no term is given.
     type: str
+    env: [{name: TRACKOPS_TRACKMAGE_PATH}]
+    ini: [{section: trackops_api_tokens, key: trackmage_path}]
     vars: [{name: trackops_trackmage_path}]
     default: trackmage
   base_url:
-    vars: [{name: trackops_base_url}, {name: trackops_trackmage_base_url}]
+    env: [{name: TRACKOPS_TRACKMAGE_BASE_URL}]
+    ini: [{section: trackops_api_tokens, key: trackmage_base_url}]
+    vars: [{name: trackops_trackmage_base_url}]
   token_url:
-    vars: [{name: trackops_token_url}, {name: trackops_trackmage_token_url}]
+    env: [{name: TRACKOPS_TRACKMAGE_TOKEN_URL}]
+    ini: [{section: trackops_api_tokens, key: trackmage_token_url}]
+    vars: [{name: trackops_trackmage_token_url}]
   scope:
-    vars: [{name: trackops_scope}, {name: trackops_trackmage_scope}]
+    env: [{name: TRACKOPS_TRACKMAGE_SCOPE}]
+    ini: [{section: trackops_api_tokens, key: trackmage_scope}]
+    vars: [{name: trackops_trackmage_scope}]
   variant:
-    vars: [{name: trackops_variant}, {name: trackops_trackmage_variant}]
+    env: [{name: TRACKOPS_TRACKMAGE_VARIANT}]
+    ini: [{section: trackops_api_tokens, key: trackmage_variant}]
+    vars: [{name: trackops_trackmage_variant}]
     choices: [client_credentials, authorization_code]
 extends_documentation_fragment:
   - trackops.api_tokens.vault

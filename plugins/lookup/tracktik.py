@@ -26,16 +26,22 @@ options:
     description:
       - Path of the credentials in Vault when no term is given.
     type: str
+    env: [{name: TRACKOPS_TRACKTIK_PATH}]
+    ini: [{section: trackops_api_tokens, key: tracktik_path}]
     vars: [{name: trackops_tracktik_path}]
     default: tracktik
   base_url:
-    vars: [{name: trackops_base_url}, {name: trackops_tracktik_base_url}]
+    env: [{name: TRACKOPS_TRACKTIK_BASE_URL}]
+    ini: [{section: trackops_api_tokens, key: tracktik_base_url}]
+    vars: [{name: trackops_tracktik_base_url}]
   token_url:
-    vars: [{name: trackops_token_url}, {name: trackops_tracktik_token_url}]
+    env: [{name: TRACKOPS_TRACKTIK_TOKEN_URL}]
+    ini: [{section: trackops_api_tokens, key: tracktik_token_url}]
+    vars: [{name: trackops_tracktik_token_url}]
   scope:
-    vars: [{name: trackops_scope}, {name: trackops_tracktik_scope}]
-  variant:
-    vars: [{name: trackops_variant}, {name: trackops_tracktik_variant}]
+    env: [{name: TRACKOPS_TRACKTIK_SCOPE}]
+    ini: [{section: trackops_api_tokens, key: tracktik_scope}]
+    vars: [{name: trackops_tracktik_scope}]
 extends_documentation_fragment:
   - trackops.api_tokens.vault
   - trackops.api_tokens.vault.plugins

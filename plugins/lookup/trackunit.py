@@ -26,16 +26,26 @@ options:
     description:
       - Path of the credentials in Vault when no term is given.
     type: str
+    env: [{name: TRACKOPS_TRACKUNIT_PATH}]
+    ini: [{section: trackops_api_tokens, key: trackunit_path}]
     vars: [{name: trackops_trackunit_path}]
     default: trackunit
   base_url:
-    vars: [{name: trackops_base_url}, {name: trackops_trackunit_base_url}]
+    env: [{name: TRACKOPS_TRACKUNIT_BASE_URL}]
+    ini: [{section: trackops_api_tokens, key: trackunit_base_url}]
+    vars: [{name: trackops_trackunit_base_url}]
   token_url:
-    vars: [{name: trackops_token_url}, {name: trackops_trackunit_token_url}]
+    env: [{name: TRACKOPS_TRACKUNIT_TOKEN_URL}]
+    ini: [{section: trackops_api_tokens, key: trackunit_token_url}]
+    vars: [{name: trackops_trackunit_token_url}]
   scope:
-    vars: [{name: trackops_scope}, {name: trackops_trackunit_scope}]
+    env: [{name: TRACKOPS_TRACKUNIT_SCOPE}]
+    ini: [{section: trackops_api_tokens, key: trackunit_scope}]
+    vars: [{name: trackops_trackunit_scope}]
   variant:
-    vars: [{name: trackops_variant}, {name: trackops_trackunit_variant}]
+    env: [{name: TRACKOPS_TRACKUNIT_VARIANT}]
+    ini: [{section: trackops_api_tokens, key: trackunit_variant}]
+    vars: [{name: trackops_trackunit_variant}]
     choices: [password, v2]
   client_auth:
     description:

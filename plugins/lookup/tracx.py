@@ -26,16 +26,22 @@ options:
     description:
       - Path of the credentials in Vault when no term is given.
     type: str
+    env: [{name: TRACKOPS_TRACX_PATH}]
+    ini: [{section: trackops_api_tokens, key: tracx_path}]
     vars: [{name: trackops_tracx_path}]
     default: tracx
   base_url:
-    vars: [{name: trackops_base_url}, {name: trackops_tracx_base_url}]
+    env: [{name: TRACKOPS_TRACX_BASE_URL}]
+    ini: [{section: trackops_api_tokens, key: tracx_base_url}]
+    vars: [{name: trackops_tracx_base_url}]
   token_url:
-    vars: [{name: trackops_token_url}, {name: trackops_tracx_token_url}]
+    env: [{name: TRACKOPS_TRACX_TOKEN_URL}]
+    ini: [{section: trackops_api_tokens, key: tracx_token_url}]
+    vars: [{name: trackops_tracx_token_url}]
   scope:
-    vars: [{name: trackops_scope}, {name: trackops_tracx_scope}]
-  variant:
-    vars: [{name: trackops_variant}, {name: trackops_tracx_variant}]
+    env: [{name: TRACKOPS_TRACX_SCOPE}]
+    ini: [{section: trackops_api_tokens, key: tracx_scope}]
+    vars: [{name: trackops_tracx_scope}]
 extends_documentation_fragment:
   - trackops.api_tokens.vault
   - trackops.api_tokens.vault.plugins

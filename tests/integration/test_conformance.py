@@ -176,8 +176,8 @@ def test_django_consent_in_a_browser(openbao_stage: Stage, django: DjangoOAuth, 
         "vendor": "theirs",
         "path": PATH,
         "redirect_uri": "",
-        "trackops_token_url": django.token_url,
-        "trackops_scope": "read",
+        "trackops_theirs_token_url": django.token_url,
+        "trackops_theirs_scope": "read",
         "authorize_url": f"{django.url}/o/authorize/",
         "wait": False,
     }
@@ -245,8 +245,8 @@ def test_oidc_consent_in_a_browser(openbao_stage: Stage, oidc: OidcProvider, chr
     given = {
         "vendor": "theirs",
         "path": PATH,
-        "trackops_issuer": oidc.url,
-        "trackops_scope": "openid offline_access",
+        "trackops_theirs_issuer": oidc.url,
+        "trackops_theirs_scope": "openid offline_access",
         "authorize_url": f"{oidc.url}/auth?prompt=consent",
     }
     command = ["ansible-playbook", "trackops.api_tokens.authorize", "-e", json.dumps(given)]

@@ -105,19 +105,18 @@ def test_where_options_come_from(stage: Stage) -> None:
         """
         [trackops_api_tokens]
         authorization_scheme = Ini
-        output = authorization
-        scope = api offline_access
+        trackunit_scope = api offline_access
         """,
     )
     token = stage.token()
     empty = Batch(stage)
-    empty.add("ini", "trackunit")
+    empty.add("ini", "trackunit", output="authorization")
     empty.add("scope of ini", "trackunit", output="details")
     env = {
         "VAULT_TOKEN": token,
         "TRACKOPS_AUTHORIZATION_SCHEME": "",
         "TRACKOPS_OUTPUT": "",
-        "TRACKOPS_SCOPE": "",
+        "TRACKOPS_TRACKUNIT_SCOPE": "",
         "TRACKOPS_MIN_TTL": "",
         "TRACKOPS_SECRET_VERSION": "",
         "TRACKOPS_HTTP_PROXY": "",
@@ -132,11 +131,12 @@ def test_where_options_come_from(stage: Stage) -> None:
 
     own = {"unit_folder": "from", "unit_host": stage.emulator.base_url("trackunit"), "wanted": "120", "vault_at": stage.vault.address}
     batch = Batch(stage)
-    batch.add("environment", "trackunit")
-    batch.add("variable", "trackunit", variables={"trackops_authorization_scheme": "Variable"})
-    batch.add("direct", "trackunit", authorization_scheme="Direct", variables={"trackops_authorization_scheme": "Variable"})
-    batch.add("direct and empty", "trackunit", authorization_scheme="", variables={"trackops_authorization_scheme": "Variable"})
-    batch.add("vendor's variable", "trackunit", output="details", variables={"trackops_scope": "x", "trackops_trackunit_scope": "api"})
+    header = {"output": "authorization"}
+    batch.add("environment", "trackunit", **header)
+    batch.add("variable", "trackunit", **header, variables={"trackops_authorization_scheme": "Variable"})
+    batch.add("direct", "trackunit", **header, authorization_scheme="Direct", variables={"trackops_authorization_scheme": "Variable"})
+    batch.add("direct and empty", "trackunit", **header, authorization_scheme="", variables={"trackops_authorization_scheme": "Variable"})
+    batch.add("vendor's variable", "trackunit", output="details", variables={"trackops_trackunit_scope": "api"})
     batch.add(
         "templated",
         "trackunit",

@@ -117,7 +117,7 @@ class TokenAction(ActionBase):  # type: ignore[misc]
         known = (*names(), "oauth2", *(values.get("vendors") or {}))
         if vendor not in known and not (values.get("token_url") or values.get("issuer")):
             raise OptionError(f"There is no vendor '{vendor[:40]}'. Known: {', '.join(known)}. Describe your own in trackops_vendors.")
-        path = item.get("path") or (vendor if plugin == "oauth2" and vendor != "oauth2" else None)
+        path = item.get("path") or values.get("path") or (vendor if plugin == "oauth2" and vendor != "oauth2" else None)
         return request_from(plugin, str(path) if path else None, values, surroundings=surroundings()), values
 
     def refuse_strangers(self, items: t.Iterable[t.Mapping[str, t.Any]], own: t.Iterable[str], *, module: str) -> None:

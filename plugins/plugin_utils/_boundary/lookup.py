@@ -15,6 +15,7 @@ import os
 import re
 import typing as t
 
+from ansible import constants as C
 from ansible.errors import AnsibleError, AnsibleLookupError, AnsibleOptionsError
 from ansible.plugins.lookup import LookupBase
 from ansible.utils.display import Display
@@ -69,13 +70,29 @@ class TokenLookup(LookupBase):  # type: ignore[misc]
 
     def resolved_options(self, variables: t.Any, direct: dict[str, t.Any]) -> dict[str, t.Any]:
         """The values of all options: direct, variables, environment, ini, default; templates in variables are resolved."""
+        values = dict(self.raw_options(variables, direct))
+        for name in ("credential_fields", "extra_parameters", "request_headers", "vendors"):
+            values[name] = self._mapping(name, values.get(name))
+        return values
+
+    def raw_options(self, variables: t.Any, direct: dict[str, t.Any]) -> dict[str, t.Any]:
+        """As :meth:`resolved_options`, but dictionaries may still be texts. Not to be changed: the same object is given again."""
+        self._tell_ignored(variables)
         given = self._variables(variables)
-        key = (self.vendor, repr(sorted(direct.items())), repr(given), _environment(self.option_definitions))
-        if key not in _RESOLVED:
-            if len(_RESOLVED) >= _MANY:
-                _RESOLVED.clear()
-            _RESOLVED[key] = self._resolve(given, direct)
-        return _RESOLVED[key]
+        values = _known(("options", self.vendor, repr(direct), repr(given)), lambda: self._resolve(given, direct))
+        vendor = values.get("vendor")
+        if self.vendor != "oauth2" or vendor in (None, "", "oauth2"):
+            return values
+        from .vendor_settings import described_by, own_variables
+
+        own = self._set_variables(own_variables(str(vendor)), variables)
+
+        def described() -> dict[str, t.Any]:
+            # The settings of C(oauth2) itself are not those of a vendor with a name.
+            found = described_by(str(vendor), self.option_definitions, own)
+            return {**values, **{name: value for name, value in found.items() if direct.get(name) is None}}
+
+        return _known(("own", repr(direct), repr(given), repr(own)), described)
 
     def _resolve(self, variables: dict[str, t.Any], direct: dict[str, t.Any]) -> dict[str, t.Any]:
         self._refuse_strangers(direct)
@@ -85,9 +102,15 @@ class TokenLookup(LookupBase):  # type: ignore[misc]
         except AnsibleError as exc:
             raise self._misfit(exc) from None
         values: dict[str, t.Any] = self.get_options()
-        for name in ("credential_fields", "extra_parameters", "request_headers", "vendors"):
-            values[name] = self._mapping(name, values.get(name))
         return values
+
+    def _tell_ignored(self, variables: t.Any) -> None:
+        """Settings that would hold for all vendors are not taken, and that is told."""
+        if _known(("ignored",), _any_ignored) or any(name in variables for name in IGNORED if variables):
+            from .vendor_settings import ignored_settings
+
+            for line in ignored_settings(os.environ, variables or ()):
+                display.warning(line)
 
     def _mapping(self, name: str, value: t.Any) -> t.Any:
         try:
@@ -115,7 +138,13 @@ class TokenLookup(LookupBase):  # type: ignore[misc]
 
     def _variables(self, variables: t.Any) -> dict[str, t.Any]:
         """Those that options are read from; ansible checks their types, so templates have to be resolved before."""
-        names = [entry["name"] for definition in self.option_definitions.values() for entry in definition.get("vars") or ()]
+
+        def names() -> list[str]:
+            return [entry["name"] for definition in self.option_definitions.values() for entry in definition.get("vars") or ()]
+
+        return self._set_variables(_known(("variables", self.vendor), names), variables)
+
+    def _set_variables(self, names: t.Iterable[str], variables: t.Any) -> dict[str, t.Any]:
         found = {name: variables[name] for name in names if name in variables} if variables else {}
         return {name: self._untemplated(value) for name, value in found.items()}
 
@@ -124,15 +153,38 @@ class TokenLookup(LookupBase):  # type: ignore[misc]
         return value if plain or self._templar is None else self._templar.template(value)
 
 
-# What the options came to before. Most of a cache hit's time would else be ansible looking for the same values again, when a loop
-# or a template asks for the tokens of a few vendors a hundred times.
-_RESOLVED: dict[t.Any, dict[str, t.Any]] = {}
-_MANY = 16
+#: Variables that would hold for all vendors, so they hold for none.
+IGNORED = ("trackops_base_url", "trackops_token_url", "trackops_scope", "trackops_variant", "trackops_client_auth", "trackops_output", "trackops_refused")
 
 
-def _environment(definitions: t.Mapping[str, t.Any]) -> tuple[str | None, ...]:
-    get = os.environ.get
-    return tuple(get(entry["name"]) for definition in definitions.values() for entry in definition.get("env") or ())
+def _any_ignored() -> bool:
+    """Whether the environment or ansible.cfg may have a setting for all vendors."""
+    if any(os.environ.get(name.upper()) for name in IGNORED):
+        return True
+    try:
+        return bool(C.CONFIG_FILE) and "[trackops_api_tokens]" in read_text(C.CONFIG_FILE)
+    except (OSError, ValueError):
+        return True
+
+
+# What was found before in this process, while its environment is the same. Most of a cache hit's time would else be ansible looking for
+# the same values again, when a loop or a template asks for the tokens of a few vendors a hundred times.
+_FOUND: dict[t.Any, t.Any] = {}
+_MANY = 64
+_ENVIRONMENT: list[t.Any] = [None]
+_T = t.TypeVar("_T")
+
+
+def _known(key: t.Any, find: t.Callable[[], _T]) -> _T:
+    # To ask for each variable that an option has costs more than all else; CPython keeps them in one dictionary.
+    now = getattr(os.environ, "_data", None)
+    if now is None or now != _ENVIRONMENT[0] or len(_FOUND) >= _MANY:
+        _FOUND.clear()
+        _ENVIRONMENT[0] = dict(now or {})
+    if key not in _FOUND:
+        _FOUND[key] = find()
+    found: _T = _FOUND[key]
+    return found
 
 
 def _present_all(requests: list[Request], values: dict[str, t.Any]) -> list[t.Any]:
