@@ -14,8 +14,11 @@ PYTEST_ARGS ?=
 
 in_env = @set -eu; venv="$$($(PYTHON) tests/support/bootstrap.py $(1))"; PATH="$$venv/bin:$$PATH"; export PATH;
 
+# Which lock files to write, by name; nothing named: all.
+LOCKS ?=
+
 .DEFAULT_GOAL := help
-.PHONY: help demo test unit integration lint sanity bench clean
+.PHONY: help demo test fast unit integration lint sanity bench lock clean
 
 help:  ## Show this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r name text; do printf '  make %-12s %s\n' "$$name" "$$text"; done
@@ -26,7 +29,10 @@ demo:  ## Four vendors, a real OpenBao, three ssh hosts: see it work
 test:  ## Everything: unit, integration, molecule, lint, types, sanity
 	$(call in_env,test) python tests/support/prepare.py; python -m pytest -n $(WORKERS) $(PYTEST_ARGS) $(TESTS)
 
-unit:  ## The pure core: no Ansible, no network
+fast:  ## The pure core and the structure: no Ansible, no network, no process; for each save
+	$(call in_env,fast) exec python -m pytest -q -m "not system" $(PYTEST_ARGS) $(or $(TESTS),tests/unit)
+
+unit:  ## All unit tests, with those that start processes
 	$(call in_env,test) python -m pytest $(PYTEST_ARGS) tests/unit
 
 integration:  ## Real ansible-playbook against real servers
@@ -40,6 +46,9 @@ sanity:  ## ansible-test sanity, without an ignore file
 
 bench:  ## How fast a cache hit is, and 100 hosts
 	$(call in_env,test) python tests/bench/run.py; python tests/bench/hosts.py
+
+lock:  ## Write the lock files: the newest versions in the ranges of tests/requirements/*.in
+	$(call in_env,lock) exec python tests/support/lock.py $(LOCKS)
 
 clean:  ## Remove what was made in the checkout (the cache folder stays: it is only a cache)
 	@rm -rf .pytest_cache .mypy_cache .ruff_cache .ansible *.tar.gz

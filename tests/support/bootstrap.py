@@ -2,12 +2,12 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """
-Make the virtual environment of the demo or of the tests, and print its path on standard output.
+Make a virtual environment from its lock file, and print its path on standard output.
 
-    python3 tests/support/bootstrap.py demo|test
+    python3 tests/support/bootstrap.py fast|test|demo|...        (a name of tests/requirements/*.txt)
 
 Needs Python 3.10+ and nothing else. The environment is kept in the user's cache folder under a name made from its
-requirements and the Python version, so a change of either makes a new one. A half-made one is never used: the marker
+lock file and the Python version, so a change of either makes a new one. A half-made one is never used: the marker
 file is written last, and a lock keeps parallel runs apart.
 """
 
@@ -27,10 +27,7 @@ if sys.version_info < (3, 10):
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 from support.places import TESTS, cache_home, locked
 
-KINDS = {
-    "demo": ("requirements-openbao.txt", "requirements-demo.txt"),
-    "test": ("requirements-openbao.txt", "requirements-test.txt", "requirements-demo.txt"),
-}
+REQUIREMENTS = TESTS / "requirements"
 MARKER = "trackops-complete"
 _KEPT = 14 * 86400.0  # seconds without use
 
@@ -39,34 +36,30 @@ def say(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
-def environment(kind: str) -> pathlib.Path:
-    """The path of a complete virtual environment for this kind, made now if there is none."""
-    files = [TESTS / name for name in KINDS[kind]]
-    target = cache_home() / f"venv-{kind}-{_digest(files)}"
+def environment(kind: str, *, python: str = sys.executable) -> pathlib.Path:
+    """The path of a complete virtual environment with what the lock file of this name holds, made now if there is none."""
+    lock_file = REQUIREMENTS / f"{kind}.txt"
+    target = cache_home() / f"venv-{kind}-{_digest(lock_file, python)}"
     if not (target / MARKER).exists():
         with locked(target.name):
             if not (target / MARKER).exists():
-                _make(target, kind, files)
+                _make(target, kind, lock_file, python)
     os.utime(target / MARKER)
     return target
 
 
-def _digest(files: list[pathlib.Path]) -> str:
-    parts = [sys.version, sys.platform, os.path.realpath(sys.executable)]
-    parts += [path.read_text(encoding="utf-8") for path in files]
+def _digest(lock_file: pathlib.Path, python: str) -> str:
+    parts = [sys.version if python == sys.executable else "", sys.platform, os.path.realpath(python), lock_file.read_text(encoding="utf-8")]
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:12]
 
 
-def _make(target: pathlib.Path, kind: str, files: list[pathlib.Path]) -> None:
+def _make(target: pathlib.Path, kind: str, lock_file: pathlib.Path, python: str) -> None:
     started = time.monotonic()
-    say(f"Setting up the {kind} environment (Python {sys.version.split()[0]}) in {target} ...")
+    say(f"Setting up the {kind} environment in {target} ...")
     shutil.rmtree(target, ignore_errors=True)
-    create_venv(target)
-    for path in files:
-        # A file with hashes must be installed alone: pip wants hashes for all or for none.
-        if "--hash" in path.read_text(encoding="utf-8"):
-            pip_install(target, "--no-deps", "--require-hashes", "-r", str(path))
-    pip_install(target, *[part for path in files if "--hash" not in path.read_text(encoding="utf-8") for part in ("-r", str(path))])
+    create_venv(target, python=python)
+    # Only what the lock file names, by its hash, and nothing that is built here.
+    pip_install(target, "--no-deps", "--require-hashes", "-r", str(lock_file))
     (target / MARKER).write_text(f"{kind}\n", encoding="utf-8")
     _forget_older(target, kind)
     say(f"... done in {time.monotonic() - started:.0f} s.")
@@ -123,7 +116,7 @@ def _forget_older(target: pathlib.Path, kind: str) -> None:
 
 
 def main(arguments: list[str]) -> int:
-    if len(arguments) != 1 or arguments[0] not in KINDS:
+    if len(arguments) != 1 or not (REQUIREMENTS / f"{arguments[0]}.txt").is_file():
         say((__doc__ or "").strip())
         return 2
     print(environment(arguments[0]))

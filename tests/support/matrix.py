@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import hashlib
 import os
 import pathlib
 import shutil
@@ -15,8 +14,7 @@ import subprocess
 import sys
 import typing as t
 
-from .bootstrap import MARKER, create_venv, pip_install
-from .places import cache_home, locked
+from .bootstrap import environment
 from .processes import Unavailable
 
 # The controller's Pythons of each release, as its documentation has them: 3.first to 3.last.
@@ -36,19 +34,10 @@ def matrix_venv(core: str) -> pathlib.Path:
     python = find_python(first, last)
     if python is None:
         raise Unavailable(f"ansible-core {core} needs Python 3.{first} to 3.{last}, and there is none on PATH or from pyenv")
-    wanted = (f"ansible-core~={core}.0", "hvac>=2.1,<3", "requests>=2.31,<3")
-    digest = hashlib.sha256("\0".join((python, *wanted)).encode()).hexdigest()[:8]
-    target = cache_home() / f"venv-core-{core}-{digest}"
-    with locked(target.name):
-        if not (target / MARKER).exists():
-            print(f"\nSetting up ansible-core {core} ...", file=sys.stderr, flush=True)
-            try:
-                create_venv(target, python=python)
-                pip_install(target, *wanted)
-            except SystemExit as exc:
-                raise Unavailable(f"ansible-core {core} could not be installed: {exc}") from None
-            (target / MARKER).write_text(core, encoding="utf-8")
-    return target
+    try:
+        return environment(f"core-{core}", python=python)
+    except SystemExit as exc:
+        raise Unavailable(f"ansible-core {core} could not be installed: {exc}") from None
 
 
 @functools.cache

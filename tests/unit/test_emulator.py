@@ -32,6 +32,8 @@ from emulator import VENDORS, Emulator, TlsFiles, consent, fingerprint
 from emulator.faults import ECHOES, FAULTS
 from support.pki import Ca, rsa_pair
 
+pytestmark = pytest.mark.system
+
 TESTS = Path(__file__).resolve().parents[1]
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 JSON = {"Content-Type": "application/json"}

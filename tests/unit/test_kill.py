@@ -15,8 +15,11 @@ import random
 import signal
 import time
 
+import pytest
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._cache.crypto import derive
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._cache.file_store import FileStore
+
+pytestmark = pytest.mark.system
 
 FORK = multiprocessing.get_context("fork")
 KILLS = int(os.environ.get("TRACKOPS_KILLS") or 300)

@@ -161,6 +161,7 @@ def run(script, *arguments):
     return done.stdout
 
 
+@pytest.mark.system
 def test_the_core_loads_without_ansible_hvac_and_requests():
     modules = [
         ".".join((PACKAGE, *path.relative_to(CORE).with_suffix("").parts))
@@ -179,6 +180,7 @@ def test_the_core_loads_without_ansible_hvac_and_requests():
     )
 
 
+@pytest.mark.system
 def test_a_hit_imports_neither_hvac_nor_requests_and_opens_no_socket(tmp_path):
     import time
 

@@ -53,7 +53,7 @@ def encoded(text: str) -> str:
     return "base64:" + base64.b64encode(text.encode()).decode()
 
 
-@pytest.fixture(scope="module", params=PYTHONS)
+@pytest.fixture(scope="module", params=[pytest.param(python, marks=pytest.mark.system) for python in PYTHONS])
 def host(request, tmp_path_factory) -> Host:
     try:
         return Host(request.param, tmp_path_factory.mktemp("target"))
@@ -699,6 +699,7 @@ WISHES: dict[str, dict[str, t.Any]] = {
 }  # fmt: skip
 
 
+@pytest.mark.system
 @needs_root
 @pytest.mark.parametrize("uid", [0, NOBODY])
 def test_check_mode_is_right_in_every_case(uid):

@@ -20,7 +20,7 @@ TOKEN = "opaque.t0k3n+/="
 DETAILS = {"vendor": "tracx", "access_token": TOKEN, "authorization": f"Bearer {TOKEN}", "expires_at": 1799999999.5}
 
 
-@pytest.fixture(scope="module", params=PYTHONS)
+@pytest.fixture(scope="module", params=[pytest.param(python, marks=pytest.mark.system) for python in PYTHONS])
 def host(request, tmp_path_factory) -> Target:
     try:
         return Target(request.param, tmp_path_factory.mktemp("target"))

@@ -196,6 +196,7 @@ def _append(arguments):
         append_line(path, {"number": number, "padding": "é" * 300})
 
 
+@pytest.mark.system
 def test_lines_of_many_processes_stay_whole(tmp_path):
     path = str(tmp_path / "log")
     with FORK.Pool(4) as pool:
@@ -209,6 +210,7 @@ def _send_run(pipe):
     pipe.send(this_run())
 
 
+@pytest.mark.system
 def test_a_run_is_the_same_in_all_its_forks():
     ours, theirs = FORK.Pipe()
     names = []

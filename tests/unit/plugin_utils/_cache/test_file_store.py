@@ -216,6 +216,7 @@ def test_another_login_or_another_key_file_reads_nothing(store, tmp_path):
     assert opened(store.path).read(keys_of(opened(store.path))) is None
 
 
+@pytest.mark.system
 def test_the_key_is_made_once(tmp_path):
     paths = [str(tmp_path / "cache")] * 8
     with FORK.Pool(8) as pool:
@@ -296,7 +297,7 @@ def test_another_schema_or_shape_is_a_miss(store, content):
     assert store.read(keys) is None
 
 
-@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(raw=st.binary(max_size=100), sealed=st.booleans())
 def test_any_bytes_are_a_miss(store, raw, sealed):
     keys = keys_of(store)
@@ -353,6 +354,7 @@ def _hold_and_wait(path, name, pipe):
         time.sleep(60)
 
 
+@pytest.mark.system
 def test_a_killed_holder_gives_its_lock_back(store):
     name = keys_of(store).name
     ours, theirs = FORK.Pipe()
@@ -376,6 +378,7 @@ def _count(path, name, times):
             store.write(keys, HEADER, {"count": store.read(keys)["count"] + 1})
 
 
+@pytest.mark.system
 def test_the_lock_file_is_removed_while_many_wait_for_it(store):
     keys = written(store, count=0)
     workers = [FORK.Process(target=_count, args=(store.path, keys.name, 100)) for _ in range(6)]

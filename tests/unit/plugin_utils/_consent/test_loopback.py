@@ -38,6 +38,7 @@ def answers() -> queue.Queue[Answer]:
     return queue.Queue()
 
 
+@pytest.mark.system
 def test_the_browser_sees_what_became_of_it(answers):
     with Loopback("127.0.0.1", 0, "/callback", answers) as listener:
         thread, found = in_background(listener.port, "/callback?code=c&state=s")
@@ -49,6 +50,7 @@ def test_the_browser_sees_what_became_of_it(answers):
     assert "code=c" not in page
 
 
+@pytest.mark.system
 def test_the_browser_sees_the_error_too(answers):
     def refuse(_redirected: str) -> None:
         raise VendorError("acme: no.")
@@ -61,6 +63,7 @@ def test_the_browser_sees_the_error_too(answers):
     assert (found[0][0], "acme: no." in found[0][2]) == (400, True)
 
 
+@pytest.mark.system
 def test_one_answer_only_and_nothing_else_counts(answers):
     with Loopback("127.0.0.1", 0, "/callback", answers) as listener:
         assert get(listener.port, "/favicon.ico")[0] == 404
@@ -75,11 +78,13 @@ def test_one_answer_only_and_nothing_else_counts(answers):
     assert (answer.redirected, answers.empty()) == ("/callback?code=1", True)
 
 
+@pytest.mark.system
 def test_nobody_comes(answers):
     with Loopback("127.0.0.1", 0, "/callback", answers), pytest.raises(queue.Empty):
         receive(answers, str, timeout=0.05, describe=str)
 
 
+@pytest.mark.system
 def test_a_port_that_is_taken(answers):
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]

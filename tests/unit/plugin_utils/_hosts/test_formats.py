@@ -60,6 +60,7 @@ def test_env_prefix(vendor, prefix):
     assert env_prefix(vendor) == prefix
 
 
+@pytest.mark.system
 @pytest.mark.parametrize("value", ["plain", AWKWARD, "it's", "back\\slash", '"quoted"', "$(id)", "a#b;c d", "ünï", "~", "*?[x]"])
 def test_env_is_read_by_a_shell_as_it_was(value, tmp_path):
     file = tmp_path / "token.env"

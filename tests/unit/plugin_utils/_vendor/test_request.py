@@ -30,7 +30,7 @@ from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vendor.reques
 )
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vendor.strict_json import parse_json
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vendors import built_in, names
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from support.scripted import NOW, PASSWORD_FIELDS, access, answer, error, request_for
 
@@ -556,7 +556,6 @@ _header = _text | st.sampled_from(
 _headers = st.dictionaries(st.sampled_from(["date", "retry-after", "location", "content-type"]), _header, max_size=4)
 
 
-@settings(max_examples=250, deadline=None)
 @given(
     vendor=st.sampled_from(names()),
     status=st.sampled_from([200, 201, 204, 301, 307, 400, 401, 403, 404, 418, 429, 500, 503]),

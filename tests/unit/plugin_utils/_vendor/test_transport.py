@@ -18,6 +18,9 @@ from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.model im
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vendor.transport import exchange
 from emulator import Emulator
 
+#: Its servers are real ones, on loopback addresses.
+pytestmark = pytest.mark.system
+
 SECRET = "pl4nted:s3cret+/%"
 ENCODED = quote_plus(SECRET)
 

@@ -1,0 +1,60 @@
+# Copyright (c) 2026, TrackOps founders
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A unit test starts no process and opens no socket. One that must is marked ``system``, and ``make fast`` leaves it out."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+import threading
+import typing as t
+
+import pytest
+
+# What is tested with Ansible's own code, which is not in the environment of `make fast`.
+WITH_ANSIBLE = (
+    "action",
+    "callback",
+    "filter",
+    "lookup",
+    "module_utils",
+    "modules",
+    "plugin_utils/_boundary/test_action.py",
+    "plugin_utils/_boundary/test_lookup.py",
+    "test",
+)
+collect_ignore = [] if importlib.util.find_spec("ansible") else list(WITH_ANSIBLE)
+
+# Names of Python's audit events: what a unit test must not do.
+_FORBIDDEN = frozenset(
+    ("os.exec", "os.fork", "os.forkpty", "os.posix_spawn", "os.system", "socket.bind", "socket.connect", "socket.getaddrinfo", "subprocess.Popen")
+)
+_seen: list[str] = []
+_watched: list[int] = []
+
+
+def _audit(event: str, arguments: tuple[t.Any, ...]) -> None:
+    # Only the thread that runs the test: servers of other tests may still be ending in theirs.
+    if event in _FORBIDDEN and threading.get_ident() in _watched:
+        _seen.append(event)
+        raise PermissionError(f"{event} in a unit test: mark the test with @pytest.mark.system")
+
+
+sys.addaudithook(_audit)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> t.Generator[None, object, object]:
+    """Refuse processes and sockets; a test that catches the refusal fails all the same."""
+    if item.get_closest_marker("system"):
+        return (yield)
+    _seen.clear()
+    _watched.append(threading.get_ident())
+    try:
+        result = yield
+    finally:
+        _watched.clear()
+    if _seen:
+        pytest.fail(f"{', '.join(sorted(set(_seen)))} in a unit test: mark the test with @pytest.mark.system", pytrace=False)
+    return result

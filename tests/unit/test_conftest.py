@@ -1,0 +1,55 @@
+# Copyright (c) 2026, TrackOps founders
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The guard of the unit tests: what is not marked ``system`` starts no process and opens no socket."""
+
+from __future__ import annotations
+
+import pathlib
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+_TESTS = """
+import contextlib, os, socket, subprocess, sys
+import pytest
+
+def test_process():
+    subprocess.run([sys.executable, "-c", ""])
+
+def test_refusal_that_is_caught():
+    with contextlib.suppress(OSError):
+        socket.socket().bind(("127.0.0.1", 0))
+
+def test_fork():
+    if os.fork() == 0:
+        os._exit(0)
+
+@pytest.mark.system
+def test_marked():
+    subprocess.run([sys.executable, "-c", ""], check=True)
+
+def test_pure():
+    assert 1 + 1 == 2
+"""
+
+
+@pytest.mark.system
+def test_what_starts_a_process_or_opens_a_socket_has_to_say_so(tmp_path):
+    shutil.copy(pathlib.Path(__file__).with_name("conftest.py"), tmp_path)
+    (tmp_path / "pytest.ini").write_text("[pytest]\nmarkers = system: it does\n")
+    (tmp_path / "test_it.py").write_text(_TESTS)
+    command = [sys.executable, "-m", "pytest", "-q", "-rA", "-p", "no:cacheprovider", "-p", "no:hypothesispytest"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    ends = sorted(line.split(" - ")[0] for line in done.stdout.splitlines() if line.startswith(("PASSED", "FAILED", "ERROR")))
+    assert ends == [
+        "FAILED test_it.py::test_fork",
+        "FAILED test_it.py::test_process",
+        "FAILED test_it.py::test_refusal_that_is_caught",
+        "PASSED test_it.py::test_marked",
+        "PASSED test_it.py::test_pure",
+    ], done.stdout
+    assert "socket.bind in a unit test: mark the test with @pytest.mark.system" in done.stdout
