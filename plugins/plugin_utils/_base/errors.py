@@ -39,12 +39,22 @@ class CacheError(TokenError):
 class VaultError(TokenError):
     """Vault did not give the credentials.
 
-    ``kind`` is one word: unreachable, tls, sealed, login_refused, denied, missing, deleted, field, unavailable, cas.
+    ``kind`` is one word: unreachable, tls, sealed, login_refused, denied, missing, deleted, field, unavailable, cas, option.
     """
 
     def __init__(self, message: str, kind: str = "unavailable") -> None:
         super().__init__(message)
         self.kind = kind
+
+    @property
+    def refused(self) -> bool:
+        """Vault said no: to the login, or to the token. Another attempt with the same secret says the same."""
+        return self.kind in ("login_refused", "denied")
+
+    @property
+    def may_pass(self) -> bool:
+        """Vault is down or cannot be reached, as things are now. It may be back for the next attempt."""
+        return self.kind in ("unreachable", "tls", "sealed", "unavailable")
 
 
 class CasMismatch(VaultError):

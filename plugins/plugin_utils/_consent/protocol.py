@@ -20,9 +20,10 @@ from dataclasses import dataclass, field
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from .._base.errors import OptionError, VendorError
+from .._base.loopback import is_loopback
 from .._base.model import Vendor
 from .._base.text import scrub
-from .._vendor.address import host, is_loopback
+from .._vendor.address import host
 
 __all__ = ("Consent", "authorization_url", "begin", "challenge", "check_redirect_uri", "is_answer", "listening_address", "read_redirect", "state_of")
 

@@ -8,17 +8,16 @@
 
 from __future__ import annotations
 
-import re
 from urllib.parse import urlsplit
 
 from .._base.errors import OptionError
+from .._base.loopback import is_loopback
 from .._base.model import Vendor
 
 __all__ = (
     "check_address",
     "check_endpoint",
     "host",
-    "is_loopback",
 )
 
 
@@ -61,8 +60,3 @@ def check_address(vendor: Vendor, url: str, *, allow_http: bool) -> None:
         raise OptionError(f"{vendor.name}: the token endpoint is not a usable http(s) address. Check base_url and token_url.")
     if scheme == "http" and not allow_http and not is_loopback(urlsplit(url).hostname or ""):
         raise OptionError(f"{vendor.name}: {name} would get the credentials over plain http. Use https, or set allow_http if you must.")
-
-
-def is_loopback(name: str) -> bool:
-    """Whether the host *name* (no port) is this machine."""
-    return name in ("localhost", "::1") or re.fullmatch(r"127(\.\d{1,3}){3}", name) is not None

@@ -12,14 +12,17 @@ TrackMage's URL holds its secret) leaves this file.
 
 from __future__ import annotations
 
-import threading
+import os
 import typing as t
 import warnings
-import zlib
 
+from .._base.causes import causes
+from .._base.deadline import Late, within
 from .._base.errors import OptionError, VendorError
+from .._base.http_body import Damaged, TooLarge, read_body
 from .._base.model import HttpAnswer, HttpOptions, HttpRequest
 from .._base.quiet_logs import quiet, quiet_adapter
+from .._base.text import one_line
 from .address import host
 
 if t.TYPE_CHECKING:
@@ -28,22 +31,9 @@ if t.TYPE_CHECKING:
 __all__ = ("LARGEST_ANSWER", "Exchange", "exchange")
 
 LARGEST_ANSWER = 1 << 20  # bytes
-_CHUNK = 16 << 10
 
 #: Sends a request and returns the answer within so many seconds: the one effect of a vendor.
 Exchange = t.Callable[[HttpRequest, HttpOptions, float, str], HttpAnswer]
-
-
-class _TooLarge(Exception):
-    pass
-
-
-class _Damaged(Exception):
-    pass
-
-
-class _Late(Exception):
-    """The deadline came before the last byte, whatever the timeouts of the sockets say."""
 
 
 def exchange(request: HttpRequest, options: HttpOptions, seconds: float, name: str) -> HttpAnswer:
@@ -53,28 +43,17 @@ def exchange(request: HttpRequest, options: HttpOptions, seconds: float, name: s
     :arg name: the vendor, for messages.
     :raises VendorError: there is no whole answer.
     """
-    # A drip of bytes resets every socket timeout, and a name server answers when it likes: only another thread can stop
-    # waiting for them. The thread is a daemon, so that a stuck one does not keep the process.
-    outcome: list[HttpAnswer | Exception] = []
 
-    def work() -> None:
-        try:
-            with quiet():
-                outcome.append(_send(request, options, seconds))
-        except Exception as exc:  # noqa: BLE001 - it is explained, whatever it is, in the thread that waits
-            outcome.append(exc)
+    def send() -> HttpAnswer:
+        with quiet():
+            return _send(request, options, seconds)
 
-    thread = threading.Thread(target=work, daemon=True)
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="Unverified HTTPS request")  # said once, in our words
-        thread.start()
-        thread.join(seconds)
-    if not outcome:
-        outcome.append(_Late())
-    result = outcome[0]
-    if isinstance(result, HttpAnswer):
-        return result
-    raise _explained(result, request, options, seconds, name) from None
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="Unverified HTTPS request")  # said once, in our words
+            return within(seconds, send)
+    except Exception as exc:  # noqa: BLE001 - it is explained, whatever it is
+        raise _explained(exc, request, options, seconds, name) from None
 
 
 def _send(request: HttpRequest, options: HttpOptions, seconds: float) -> HttpAnswer:
@@ -101,7 +80,7 @@ def _send(request: HttpRequest, options: HttpOptions, seconds: float) -> HttpAns
             proxies=settings["proxies"],
             stream=True,
         ) as response:
-            return HttpAnswer(response.status_code, _lower(response), _body(response))
+            return HttpAnswer(response.status_code, _lower(response), read_body(response, largest=LARGEST_ANSWER))
 
 
 def _leave_alone(prepared: t.Any) -> t.Any:
@@ -127,31 +106,6 @@ def _lower(response: requests.Response) -> dict[str, str]:
     return {name.lower(): value for name, value in response.headers.items()}
 
 
-def _body(response: requests.Response) -> bytes:
-    """The body, at most so large, decoded here because a compressed one can be a bomb."""
-    raw = b""
-    while True:
-        chunk = response.raw.read(_CHUNK, decode_content=False)
-        if not chunk:
-            break
-        raw += chunk
-        if len(raw) > LARGEST_ANSWER:
-            raise _TooLarge
-    coding = response.headers.get("Content-Encoding", "").strip().lower()
-    if coding in ("", "identity"):
-        return raw
-    if coding not in ("gzip", "x-gzip", "deflate"):
-        raise _Damaged
-    try:
-        inflate = zlib.decompressobj(wbits=47)  # gzip or zlib, by its header
-        plain = inflate.decompress(raw, LARGEST_ANSWER + 1)
-    except zlib.error:
-        raise _Damaged from None
-    if len(plain) > LARGEST_ANSWER:
-        raise _TooLarge
-    return plain
-
-
 def _explained(problem: Exception, request: HttpRequest, options: HttpOptions, seconds: float, name: str) -> Exception:
     """*problem* in a sentence of ours; its own text is never used."""
     where = host(request.url)
@@ -163,12 +117,16 @@ def _explained(problem: Exception, request: HttpRequest, options: HttpOptions, s
     def failed(what: str, **facts: t.Any) -> VendorError:
         return VendorError(f"{name}: {what}", **facts)
 
-    if isinstance(problem, _TooLarge):
+    if isinstance(problem, TooLarge):
         return failed(
             f"the vendor at {where} sent more than {LARGEST_ANSWER >> 20} MiB, which is no token answer. Check base_url and token_url.", kind="answer"
         )
-    if isinstance(problem, (_Damaged, r.ContentDecodingError)):
-        return failed(f"the vendor at {where} sent an answer in an encoding that cannot be read.", kind="answer")
+    if isinstance(problem, (Damaged, r.ContentDecodingError)):
+        return failed(
+            f"the vendor at {where} sent an answer whose compression is broken or not known. Check base_url and token_url, "
+            "and what stands between here and the vendor (http_proxy).",
+            kind="answer",
+        )
     if isinstance(problem, r.SSLError):
         return failed(
             f"TLS with the vendor at {where} failed{_tls_reason(problem)}. Check http_ca_cert, http_client_cert and "
@@ -178,9 +136,9 @@ def _explained(problem: Exception, request: HttpRequest, options: HttpOptions, s
         )
     if isinstance(problem, r.ProxyError):
         return failed(f"the proxy on the way to the vendor at {where} did not connect. Check http_proxy.", kind="unavailable", retryable=True, sent=False)
-    if isinstance(problem, (_Late, r.ConnectTimeout, r.ReadTimeout)) or _timed_out(problem):
+    if isinstance(problem, (Late, r.ConnectTimeout, r.ReadTimeout)) or _timed_out(problem):
         # What was left of the deadline is nobody's setting: the option that the reader can raise is told.
-        within = options.deadline if isinstance(problem, _Late) or seconds < options.timeout else options.timeout
+        within = options.deadline if isinstance(problem, Late) or seconds < options.timeout else options.timeout
         return failed(
             f"the vendor at {where} did not answer within {within:g} s. Check the network, or raise http_timeout and http_deadline.",
             kind="unavailable",
@@ -197,7 +155,7 @@ def _explained(problem: Exception, request: HttpRequest, options: HttpOptions, s
     if isinstance(problem, (r.InvalidURL, r.MissingSchema, r.InvalidSchema, r.InvalidProxyURL)):
         return OptionError(f"{name}: the address of the vendor or of http_proxy cannot be used. Check base_url, token_url and http_proxy.")
     if isinstance(problem, OSError) and not isinstance(problem, r.RequestException):
-        return OptionError(f"{name}: a file of http_ca_cert, http_client_cert or http_client_key cannot be read.")
+        return OptionError(f"{name}: {_unreadable(options)}")
     if isinstance(problem, (r.InvalidHeader, UnicodeError)):
         return VendorError(f"{name}: a credential has characters that no HTTP header may carry. Check the secret.", kind="refused")
     return failed(
@@ -205,33 +163,36 @@ def _explained(problem: Exception, request: HttpRequest, options: HttpOptions, s
     )
 
 
-def _chain(problem: BaseException) -> t.Iterator[BaseException]:
-    """*problem* and what it wraps, which requests and urllib3 keep in ``args`` and ``reason``."""
-    seen: set[int] = set()
-    waiting: list[t.Any] = [problem]
-    while waiting:
-        current = waiting.pop()
-        if isinstance(current, BaseException) and id(current) not in seen:
-            seen.add(id(current))
-            yield current
-            waiting.extend([*current.args, getattr(current, "reason", None), current.__cause__, current.__context__])
+def _unreadable(options: HttpOptions) -> str:
+    """Which of the files of the options it is that cannot be read."""
+    for option, path in (("http_ca_cert", options.ca_cert), ("http_client_cert", options.client_cert), ("http_client_key", options.client_key)):
+        if not path:
+            continue
+        try:
+            if os.path.isdir(path) and option == "http_ca_cert":
+                continue
+            with open(path, "rb") as file:
+                file.read(1)
+        except OSError as exc:
+            return f"{option} {one_line(path)} cannot be read ({(exc.strerror or 'failed').lower()}). Give a file that this user can read."
+    return "http_ca_cert, http_client_cert or http_client_key holds no certificate or key. Give PEM files."
 
 
 def _timed_out(problem: BaseException) -> bool:
-    return any(isinstance(link, TimeoutError) for link in _chain(problem))
+    return any(isinstance(link, TimeoutError) for link in causes(problem))
 
 
 def _was_sent(problem: BaseException) -> bool:
     """Whether the connection stood, so that the vendor may have acted on the request."""
     import urllib3.exceptions as u
 
-    return not any(isinstance(link, (u.NewConnectionError, ConnectionRefusedError)) for link in _chain(problem))
+    return not any(isinstance(link, (u.NewConnectionError, ConnectionRefusedError)) for link in causes(problem))
 
 
 def _why(problem: BaseException) -> str:
     import socket
 
-    for link in _chain(problem):
+    for link in causes(problem):
         if isinstance(link, socket.gaierror):
             return " (its name cannot be resolved)"
         if isinstance(link, ConnectionRefusedError):
@@ -243,7 +204,7 @@ def _tls_reason(problem: BaseException) -> str:
     """OpenSSL's words for a failed verification; they are about certificates only."""
     import ssl
 
-    for link in _chain(problem):
+    for link in causes(problem):
         if isinstance(link, ssl.SSLCertVerificationError):
             return f" ({link.verify_message})"
     return ""

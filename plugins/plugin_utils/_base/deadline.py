@@ -1,0 +1,50 @@
+# Copyright (c) 2026, TrackOps founders
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Private to trackops.api_tokens: not for use from outside, and may change in any release.
+
+"""A deadline for work that does not know of one."""
+
+from __future__ import annotations
+
+import contextvars
+import threading
+import typing as t
+
+__all__ = ("Late", "within")
+
+_T = t.TypeVar("_T")
+
+
+class Late(Exception):
+    """The deadline came first."""
+
+
+def within(seconds: float, work: t.Callable[[], _T]) -> _T:
+    """What *work* returns or raises.
+
+    A server that sends a byte now and then resets every timeout of a socket, in the headers too, and a name server answers when it
+    likes: only another thread can stop waiting for them. Its result is then dropped. It is a daemon, so that it does not keep the
+    process.
+
+    :raises Late: *work* takes longer than that.
+    """
+    results: list[_T] = []
+    failures: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            results.append(work())
+        except BaseException as exc:  # noqa: BLE001 - it is raised in the thread that waits
+            failures.append(exc)
+
+    if seconds <= 0:
+        raise Late
+    # In a copy of this thread's context: ansible's display finds its task there.
+    thread = threading.Thread(target=contextvars.copy_context().run, args=(run,), daemon=True)
+    thread.start()
+    thread.join(seconds)
+    if results:
+        return results[0]
+    raise failures[0] if failures else Late()

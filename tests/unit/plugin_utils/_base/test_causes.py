@@ -1,0 +1,23 @@
+# Copyright (c) 2026, TrackOps founders
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What an exception wraps."""
+
+from __future__ import annotations
+
+import urllib3
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.causes import causes
+
+
+def test_arguments_reason_and_chain():
+    inner = ConnectionRefusedError(111, "no")
+    outer = RuntimeError(urllib3.exceptions.MaxRetryError(None, "/", inner))
+    outer.__cause__ = KeyError("x")
+    assert [type(found).__name__ for found in causes(outer)] == ["RuntimeError", "MaxRetryError", "KeyError", "ConnectionRefusedError"]
+
+
+def test_a_circle_ends():
+    one, two = ValueError("one"), ValueError("two")
+    one.__context__, two.__context__ = two, one
+    assert causes(one) == [one, two]

@@ -1,0 +1,41 @@
+# Copyright (c) 2026, TrackOps founders
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Work that is no longer waited for."""
+
+from __future__ import annotations
+
+import contextvars
+import threading
+
+import pytest
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.deadline import Late, within
+
+
+def test_what_the_work_returns():
+    assert within(60, lambda: 7) == 7
+    assert within(60, lambda: None) is None
+
+
+def test_what_the_work_raises():
+    with pytest.raises(KeyError):
+        within(60, lambda: {}["x"])
+
+
+def test_nobody_waits_longer():
+    release = threading.Event()
+    with pytest.raises(Late):
+        within(0.05, release.wait)
+    release.set()
+
+
+def test_nothing_begins_after_the_deadline():
+    with pytest.raises(Late):
+        within(0, lambda: pytest.fail("it was begun"))
+
+
+def test_the_work_has_the_context_of_its_caller():
+    name = contextvars.ContextVar("name", default="other")
+    name.set("mine")
+    assert within(60, name.get) == "mine"

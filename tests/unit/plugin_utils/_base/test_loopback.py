@@ -1,0 +1,20 @@
+# Copyright (c) 2026, TrackOps founders
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Which addresses are this machine's own."""
+
+from __future__ import annotations
+
+import pytest
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.loopback import is_loopback
+
+
+@pytest.mark.parametrize("name", ["localhost", "127.0.0.1", "127.255.255.254", "::1"])
+def test_loopback(name):
+    assert is_loopback(name)
+
+
+@pytest.mark.parametrize("name", ["127.0.0.1.evil.example", "localhost.evil.example", "128.0.0.1", "127.1", "", "1127.0.0.1", "::2"])
+def test_not_loopback(name):
+    assert not is_loopback(name)
