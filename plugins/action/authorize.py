@@ -10,7 +10,6 @@ import multiprocessing
 import os
 import queue
 import typing as t
-import webbrowser
 from contextlib import ExitStack
 from dataclasses import replace
 from urllib.parse import urlsplit, urlunsplit
@@ -21,9 +20,11 @@ from ..plugin_utils._base.errors import OptionError, TokenError, VendorError
 from ..plugin_utils._base.model import Request
 from ..plugin_utils._boundary.action import TokenAction, display
 from ..plugin_utils._boundary.real_ports import real_ports
+from ..plugin_utils._consent.browser import has_browser, opened
 from ..plugin_utils._consent.flow import CONSENT_GRANTS, PENDING_SECONDS, Authorizing, Stored
-from ..plugin_utils._consent.loopback import Answer, Loopback, open_terminal, receive
-from ..plugin_utils._consent.protocol import check_redirect_uri, is_answer, listening_address
+from ..plugin_utils._consent.loopback import Answer, Loopback, receive
+from ..plugin_utils._consent.protocol import answers, check_redirect_uri, is_answer, listening_address
+from ..plugin_utils._consent.terminal import open_terminal
 from ..plugin_utils._vendors import names
 
 _OWN: dict[str, dict[str, t.Any]] = {
@@ -105,43 +106,52 @@ class ActionModule(TokenAction):
         return {"changed": False, "authorization_url": url}
 
     def _wait(self, own: dict[str, t.Any], work: Authorizing, redirect_uri: str) -> dict[str, t.Any]:
-        answers: queue.Queue[Answer] = queue.Queue()
+        came: queue.Queue[Answer] = queue.Queue()
         with ExitStack() as stack:
             address = listening_address(redirect_uri)
+            listener = None
             if address is not None:
-                listener = stack.enter_context(Loopback(*address, answers))
+                listener = stack.enter_context(Loopback(*address, came))
                 redirect_uri = _with_port(redirect_uri, listener.port)
             terminal = open_terminal(_person_pid())
-            if address is None and terminal is None:
+            if listener is None and terminal is None:
                 raise OptionError(
                     f"{work.name}: the redirect address is not on this machine and there is no terminal to paste it at. "
                     "Use wait=false, and redirect_response in a second step."
                 )
             url, consent = work.begin(redirect_uri)
+
+            def fits(redirected: str) -> bool:
+                return answers(redirected, consent)
+
+            if listener is not None:
+                listener.listen(urlsplit(redirect_uri).netloc, fits)
             self._ask(work, url)
-            if own["open_browser"]:
-                _open_browser(url)
+            if own["open_browser"] and has_browser(os.environ, os.uname().sysname):
+                _open_browser(url, stack)
             if terminal is not None:
                 stack.callback(terminal.close)
                 _say("If the browser cannot come back to this machine: paste the address that it ended at here, and press Enter.")
-                terminal.listen(answers, wanted=is_answer, again=lambda: _say("That address has neither a code nor an error. Once more:"))
+                terminal.listen(came, wanted=fits, again=_paste_again)
             try:
                 stored = receive(
-                    answers,
+                    came,
                     lambda redirected: work.finish(redirected, consent),
                     timeout=own["wait_timeout"],
                     describe=lambda done: _sentence(work, done),
                 )
             except queue.Empty:
                 raise VendorError(
-                    f"{work.name}: no answer came within {own['wait_timeout']} s. Nothing was stored. Start again; or, if you gave consent, "
-                    f"within {PENDING_SECONDS / 60:.0f} minutes run this with redirect_response set to the address that the browser ended at."
+                    f"{work.name}: no answer came within {own['wait_timeout']} s.{_others(listener)} Nothing was stored. Start again; or, if you "
+                    f"gave consent, within {PENDING_SECONDS / 60:.0f} minutes run this with redirect_response set to the address that the "
+                    "browser ended at."
                 ) from None
         return {**self._stored(work, stored), "authorization_url": url}
 
     @staticmethod
     def _ask(work: Authorizing, url: str) -> None:
-        _say(f"{work.name}: open this address in a browser, log in and allow:\n\n{url}\n")
+        # Not into the log of ansible, which others may read: the state is in the address.
+        display.display(f"{work.name}: open this address in a browser, log in and allow:\n\n{url}\n", stderr=True, screen_only=True)
 
     @staticmethod
     def _stored(work: Authorizing, stored: Stored) -> dict[str, t.Any]:
@@ -174,10 +184,22 @@ def _person_pid() -> int:
     return (parent.pid if parent else None) or os.getpid()
 
 
-def _open_browser(url: str) -> None:
-    """Only a browser with a window of its own: one for the terminal would take the terminal."""
-    if os.environ.get("BROWSER") or os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY") or os.uname().sysname == "Darwin":
-        try:
-            webbrowser.open(url)
-        except (OSError, webbrowser.Error):
-            display.vvv("trackops.api_tokens: no browser could be opened")
+def _open_browser(url: str, stack: ExitStack) -> None:
+    try:
+        stack.enter_context(opened(url))
+    except OSError:
+        display.vvv("trackops.api_tokens: no browser could be opened")
+
+
+def _paste_again(line: str) -> None:
+    if is_answer(line):
+        _say("That address does not carry the state that was asked with: it is from another attempt. Once more:")
+    else:
+        _say("That address has neither a code nor an error. Once more:")
+
+
+def _others(listener: Loopback | None) -> str:
+    """What the person is told of requests that were not the answer: a vendor may have left the state out."""
+    if listener is None or not listener.refused:
+        return ""
+    return f" Requests that did not carry the state that was asked with: {listener.refused}."

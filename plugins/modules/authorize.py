@@ -18,7 +18,8 @@ description:
   - Shows the address at which the vendor asks, and opens it in a browser where there is one. Waits at a loopback address (RFC 8252) for the
     browser to come back, exchanges the code, and stores the refresh token in the secret that the lookups read.
   - Every other field of the secret stays as it is. It is written with check-and-set, so a change that somebody else makes meanwhile is kept.
-  - With C(state), and with PKCE (RFC 7636) where the vendor takes it. The address that is shown has no secret in it.
+  - Only an answer with the C(state) that was asked with ends the wait; other requests to the loopback address are refused and do not. With
+    PKCE (RFC 7636) where the vendor takes it.
   - When anything goes wrong, nothing is stored, and an earlier refresh token stays.
   - The playbook C(trackops.api_tokens.authorize) is this module with its options as extra variables.
 notes:
@@ -53,15 +54,17 @@ options:
   redirect_uri:
     description:
       - Where the vendor sends the browser back to. Unset, the field C(redirect_uri) of the secret, or else C(http://127.0.0.1:<port>/callback).
-      - With an address of this machine, the answer is waited for there; without a port, at a free one. With any other address, the person pastes
-        where the browser ended.
+      - With an address of this machine, the answer is waited for there; without a port, at a free one. C(localhost) is held at C(127.0.0.1) and
+        C(::1). With any other address, the person pastes where the browser ended.
     type: str
   listen_port:
     description: Port of the redirect address where O(redirect_uri) is not known. V(0) takes a free one.
     type: int
     default: 0
   open_browser:
-    description: Whether to open a browser where this machine has a desktop, or E(BROWSER) is set.
+    description:
+      - Whether to open a browser where this machine has a desktop, or E(BROWSER) is set. It runs in the background.
+      - It is given a page that only this user can read, so that the address is in no process list.
     type: bool
     default: true
   wait:

@@ -6,12 +6,16 @@
 from __future__ import annotations
 
 import contextlib
+import html
 import json
 import os
+import pathlib
 import pty
 import re
 import signal
 import socket
+import subprocess
+import sys
 import threading
 import typing as t
 from urllib.parse import parse_qs, urlsplit, urlunsplit
@@ -86,6 +90,29 @@ def ask_and_return(url: str) -> tuple[int, str]:
         session.trust_env = False
         answer = session.get(url, timeout=30, allow_redirects=False)
         return answer.status_code, answer.text
+
+
+def common() -> list[str]:
+    return ["-e", "vendor=trackmage", "-e", f"path={PATH}"]
+
+
+def processes_of_all() -> str:
+    """What ps shows to every user."""
+    shown = []
+    for place in pathlib.Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):  # it has ended
+            shown.append(place.read_bytes().decode(errors="replace").replace("\0", " "))
+    return "\n".join(shown)
+
+
+# Another user of this machine. Where the tests do not run as root, it is this one, and what only permissions forbid is not shown.
+NOBODY = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"] if os.geteuid() == 0 else []
+
+
+def as_nobody(*command: str) -> int:
+    if not NOBODY:
+        pytest.skip("only root can become another user")
+    return subprocess.run([*NOBODY, *command], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=60, check=False).returncode
 
 
 def said(run: Run) -> str:
@@ -164,32 +191,114 @@ def test_denied_in_a_browser(there: Stage, chromium: Browser) -> None:
     assert there.emulator.requests("trackmage", kind="token") == []
 
 
-def test_the_browser_is_opened_where_there_is_one(there: Stage) -> None:
+def test_the_browser_is_opened_out_of_sight_of_other_users(there: Stage) -> None:
+    """A browser that stays in the foreground, as lynx does. It is looked at as another user of this machine can."""
     script = there.ansible.write(
         "browser.sh",
         f"""\
         #!/bin/sh
+        echo $$ > "{there.ansible.workdir}/pid"
         echo "$1" > "{there.ansible.workdir}/opened"
+        exec sleep 600
         """,
     )
     script.chmod(0o755)
     asking = Asking(there, env={"BROWSER": f"{script} %s"})
     opened = there.ansible.workdir / "opened"
-    wait_for("the browser", lambda: opened.exists() and opened.read_text(encoding="utf-8").strip() == asking.url)
+    page = wait_for("the browser", lambda: opened.exists() and opened.read_text(encoding="utf-8").strip())
+    assert page.startswith("file:///")
+    content = pathlib.Path(page.removeprefix("file://")).read_text(encoding="utf-8")
+    assert html.escape(asking.url) in content
+    shown = processes_of_all()
+    assert page in shown
+    assert asking.query["state"] not in shown
+    assert as_nobody("cat", page.removeprefix("file://")) != 0
+    # The browser still runs, and the code is exchanged at once nevertheless.
     assert ask_and_return(there.emulator.consent(asking.url))[0] == 200
     assert asking.ended()[0] == 0
+    assert not pathlib.Path(page.removeprefix("file://")).parent.exists()
+    os.kill(int((there.ansible.workdir / "pid").read_text(encoding="utf-8")), signal.SIGKILL)
+
+
+def test_the_page_for_the_browser_leads_to_the_vendor(there: Stage, chromium: Browser) -> None:
+    script = there.ansible.write("browser.sh", f'#!/bin/sh\necho "$1" > "{there.ansible.workdir}/opened"\n')
+    script.chmod(0o755)
+    asking = Asking(there, env={"BROWSER": f"{script} %s"})
+    opened = there.ansible.workdir / "opened"
+    chromium.open(str(wait_for("the browser", lambda: opened.exists() and opened.read_text(encoding="utf-8").strip())))
+    user = there.credentials("trackmage_user")
+    chromium.type("#username", user["username"])
+    chromium.type("#password", user["password"])
+    chromium.click("#submit")
+    chromium.click("#allow")
+    chromium.wait_text("#outcome", "stored")
+    assert asking.ended()[0] == 0
+
+
+# Other users of this machine, and pages of the web
+
+
+def test_what_others_send_to_the_loopback_address_is_no_answer(there: Stage, chromium: Browser) -> None:
+    asking = Asking(there)
+    back = there.emulator.consent(asking.url)
+    target = urlsplit(asking.query["redirect_uri"])
+    forged = back.replace(f"state={asking.query['state']}", "state=forged")
+    # Another user's curl: no state, another state, an error, another method, another host.
+    for arguments, status in (
+        ([f"{asking.query['redirect_uri']}?code=stolen"], 400),
+        ([forged], 400),
+        ([f"{asking.query['redirect_uri']}?error=access_denied"], 400),
+        (["-d", "code=stolen", forged], 501),
+        (["-H", "Host: evil.example.com", back], 421),
+        ([urlunsplit(target._replace(path="/favicon.ico"))], 404),
+    ):
+        code = subprocess.run(
+            [*NOBODY, "curl", "-s", "--noproxy", "*", "-w", "\\n%{http_code}", *arguments],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert (code.returncode, code.stdout.rpartition("\n")[2]) == (0, str(status)), code
+    # An image of a web page.
+    page = there.ansible.write("page.html", f'<img src="{html.escape(forged)}" onerror="document.title=1">')
+    chromium.open(page.as_uri())
+    wait_for("the image", lambda: chromium.run("return document.title") == "1")
+    assert there.emulator.requests("trackmage", kind="token") == []
+    # The person's own answer still counts.
+    assert ask_and_return(back)[0] == 200
+    assert asking.ended()[0] == 0
+    assert there.vault.get(PATH)["refresh_token"]
+
+
+def test_localhost_is_held_at_both_addresses(there: Stage) -> None:
+    port = free_port()
+    asking = Asking(there, "-e", f"redirect_uri=http://localhost:{port}/callback")
+    for address in ("127.0.0.1", "::1"):
+        squat = f"import socket; socket.create_server(('{address}', {port}), family=socket.AF_INET6 if ':' in '{address}' else socket.AF_INET)"
+        assert as_nobody(sys.executable, "-I", "-c", squat) != 0
+    assert ask_and_return(there.emulator.consent(asking.url))[0] == 200
+    assert asking.ended()[0] == 0
+
+
+def test_a_squatter_on_one_of_the_addresses_of_localhost_is_told(there: Stage) -> None:
+    with socket.create_server(("::1", 0), family=socket.AF_INET6) as squatter:
+        port = squatter.getsockname()[1]
+        run = there.playbook(PLAYBOOK, *common(), "-e", f"redirect_uri=http://localhost:{port}/callback", env=writing(there))
+    assert run.rc == 2
+    assert f"Cannot listen at [::1]:{port} (address already in use), and another program there could receive the authorization code." in said(run)
 
 
 # What can go wrong
 
 
 def test_another_state(there: Stage) -> None:
-    asking = Asking(there)
+    asking = Asking(there, "-e", "wait_timeout=2")
     back = there.emulator.consent(asking.url)
     status, page = ask_and_return(back.replace(f"state={asking.query['state']}", "state=forged"))
-    text = "trackmage: the answer has another state than was asked with, so it belongs to another request or is forged. Start again." + NOTHING
+    text = "This is not the answer that the playbook waits for: it does not carry the state that was asked with."
     assert (status, text in page) == (400, True)
-    assert text in asking.ended()[1]
+    assert "Requests that did not carry the state that was asked with: 1. Nothing was stored." in asking.ended()[1]
     assert "refresh_token" not in there.vault.get(PATH)
     assert there.emulator.requests("trackmage", kind="token") == []
 
@@ -213,7 +322,7 @@ def test_a_used_code_and_the_refresh_token_that_was_there(there: Stage) -> None:
 def test_no_refresh_token(there: Stage) -> None:
     there.emulator.set("trackmage", refresh=False)
     asking = Asking(there)
-    text = "trackmage: consent was given, but the vendor sent no refresh token, so later tokens could not be had."
+    text = "trackmage: consent was given, but the vendor sent no refresh token, so later tokens could not be obtained."
     status, page = ask_and_return(there.emulator.consent(asking.url))
     assert (status, text in page) == (400, True)
     assert text in asking.ended()[1]
@@ -235,15 +344,6 @@ def test_nobody_comes(there: Stage) -> None:
     assert status == 2
     assert "trackmage: no answer came within 1 s. Nothing was stored. Start again;" in output
     assert "refresh_token" not in there.vault.get(PATH)
-
-
-def test_other_requests_to_the_listener_are_no_answer(there: Stage) -> None:
-    asking = Asking(there)
-    root = urlunsplit(urlsplit(asking.query["redirect_uri"])._replace(path="/favicon.ico"))
-    assert ask_and_return(root)[0] == 404
-    back = there.emulator.consent(asking.url)
-    assert ask_and_return(back)[0] == 200
-    assert asking.ended()[0] == 0
 
 
 def test_a_login_that_may_not_write_is_told_before_anybody_is_asked(there: Stage) -> None:
@@ -330,7 +430,9 @@ def test_pasted_at_the_terminal(there: Stage) -> None:
         url = read_until(r"(?m)^(https?://\S+response_type=\S+)$")[1]
         read_until("and press Enter")
         os.write(terminal, b"not an address\n")
-        read_until("Once more")
+        read_until("has neither a code nor an error. Once more")
+        os.write(terminal, b"https://intranet.example.com/consent?code=stolen&state=forged\n")
+        read_until("does not carry the state that was asked with: it is from another attempt. Once more")
         os.write(terminal, there.emulator.consent(url).encode() + b"\n")
         read_until(r"the refresh token is stored at secret/fleet/trackmage \(version 3\)")
         read_until("PLAY RECAP")

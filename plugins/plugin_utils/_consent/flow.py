@@ -6,8 +6,8 @@
 
 """From a vendor's name to a refresh token in Vault: begin a consent, and finish it with what the browser brought back.
 
-What is begun is sealed in the file cache for a while, so that it can be finished by a later run too. It is taken out before the
-code is spent, so no answer is used twice. Nothing is stored in Vault unless all went well.
+A consent that was begun is kept encrypted in the file cache for a while, so that a later run can finish it too. It is removed before
+the code is spent, so no answer is used twice. Nothing is stored in Vault unless all went well.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ CONSENT_GRANTS = ("authorization_code", "refresh_token")
 
 @dataclass(frozen=True)
 class Stored:
-    """Where the refresh token is now, and what it is good for."""
+    """Where the refresh token was stored, and its scope."""
 
     where: str
     version: str
@@ -131,7 +131,7 @@ class Authorizing:
             ) from None
         if not token.refresh_token:
             raise VendorError(
-                f"{self.name}: consent was given, but the vendor sent no refresh token, so later tokens could not be had. Many vendors "
+                f"{self.name}: consent was given, but the vendor sent no refresh token, so later tokens could not be obtained. Many vendors "
                 "want a scope such as offline_access, or a setting of the client, for one."
             )
         return token
@@ -142,13 +142,13 @@ class Authorizing:
             version = str(write_refresh_token(self.request, refresh_token, secret, session=self._session))
         except VaultError as exc:
             raise VaultError(f"{exc.message} Consent was given, but is not stored: start again.", kind=exc.kind) from None
-        # Whoever gives consent again may be somebody else: the token of before must not be served on.
+        # Another person may have given consent this time: the previous token must no longer be served.
         self._resolver.keep(self.request, dataclasses.replace(token, secret_version=version))
         if self.request.cache.kind == "vault":
             try:
                 remove_shared(self.request, self._resolver.store(self.request.cache), self._ports)
             except VaultError as exc:
-                self._ports.warn(f"{exc.message} Other controllers use the token of before until it ends.")
+                self._ports.warn(f"{exc.message} Other controllers use the previous token until it expires.")
         return Stored(self.request.where, version, token.scope)
 
     def _with_endpoints(self) -> Vendor:
@@ -175,7 +175,7 @@ class Authorizing:
             raise VaultError(f"{self.name}: the secret {self.request.where} has no field 'client_id', which consent needs.", kind="field")
         return found
 
-    # What is begun, until it is finished
+    # A consent that was begun, until it is finished
 
     def _keys(self, state: str) -> Keys:
         request = self.request

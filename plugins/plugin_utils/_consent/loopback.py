@@ -4,43 +4,49 @@
 
 # Private to trackops.api_tokens: not for use from outside, and may change in any release.
 
-"""Wait for the browser at a loopback address (RFC 8252 7.3), and at the terminal for a person who pastes where it was sent to.
+"""Wait at a loopback address for the browser that the vendor sends back (RFC 8252 7.3).
 
-Exactly one answer is taken, from whichever comes first. The person sees in the browser what became of it, as the page is sent
-only when that is known.
+Any user of this machine and any web page can send requests to this address. So a request ends the wait only when it carries the
+state that was asked with. All others get an error page, and the wait goes on.
 """
 
 from __future__ import annotations
 
+import collections
+import contextlib
+import errno
 import html
 import os
 import queue
-import select
 import socket
 import socketserver
 import threading
 import typing as t
-from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler
 
 from .._base.errors import OptionError, TokenError
 
-__all__ = ("Answer", "Loopback", "Terminal", "open_terminal", "receive")
+__all__ = ("Answer", "Loopback", "receive")
 
 _SOCKET_TIMEOUT = 10.0  # a browser opens connections ahead and sends nothing on them
 _PAGE_PATIENCE = 120.0
 _POLL = 0.2
-_LONGEST_LINE = 16384
+_MOST_CONNECTIONS = 64  # at once; the oldest is closed, so that idle ones of others do not keep the browser out
+_PORT_ATTEMPTS = 20
+_IPV4, _IPV6 = "127.0.0.1", "::1"
+_NO_IPV6 = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT, errno.EPROTONOSUPPORT)
 
 _PAGE = """<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8"><title>{title}</title>
 <style>body{{font-family:sans-serif;max-width:40em;margin:4em auto;padding:0 1em}}</style></head>
-<body><h1>{title}</h1><p id="outcome">{text}</p><p>You can close this window.</p></body></html>
+<body><h1>{title}</h1><p id="outcome">{text}</p><p>{tail}</p></body></html>
 """
+_CLOSE = "You can close this window."
+_WAITING = "The playbook still waits for the right answer."
 
 
 class Answer:
-    """What came back: ``redirected`` is the address, or its query. Say what became of it with :meth:`close`."""
+    """What came back: ``redirected`` is the address, or its query. Report the outcome with :meth:`close`."""
 
     def __init__(self, redirected: str) -> None:
         self.redirected = redirected
@@ -60,21 +66,56 @@ class Visit(Answer):
         self.shown.wait(_SOCKET_TIMEOUT)
 
 
+class _Door:
+    """What the listeners of one consent share: which request is the answer, and that there is only one."""
+
+    def __init__(self, path: str, answers: queue.Queue[Answer]) -> None:
+        self.path = path
+        self.answers = answers
+        self.authorities: t.Collection[str] = ()
+        self.fits: t.Callable[[str], bool] = lambda _redirected: False
+        self.refused = 0
+        self._first = threading.Lock()  # acquired by the answer, and never released
+
+    def take(self) -> bool:
+        return self._first.acquire(blocking=False)
+
+
 class _Server(socketserver.ThreadingTCPServer):
     daemon_threads = True
     block_on_close = False
     allow_reuse_address = True
+    request_queue_size = 128
 
-    def __init__(self, address: tuple[str, int], path: str, visits: queue.Queue[Answer]) -> None:
+    def __init__(self, address: tuple[str, int], door: _Door) -> None:
         if ":" in address[0]:
             self.address_family = socket.AF_INET6
-        self.path = path
-        self.visits = visits
-        self.first = threading.Lock()  # taken by the first visit, and never released
+        self.door = door
+        self._open: collections.deque[socket.socket] = collections.deque()
         super().__init__(address, _Handler)
+
+    def process_request(self, request: t.Any, client_address: t.Any) -> None:
+        self._open.append(request)
+        while len(self._open) > _MOST_CONNECTIONS:
+            _hang_up(self._open.popleft())
+        super().process_request(request, client_address)
+
+    def shutdown_request(self, request: t.Any) -> None:
+        self.keep(request)
+        super().shutdown_request(request)
+
+    def keep(self, request: socket.socket) -> None:
+        """Never close *request* to make room for others."""
+        with contextlib.suppress(ValueError):  # closed to make room
+            self._open.remove(request)
 
     def handle_error(self, request: t.Any, client_address: t.Any) -> None:
         """A browser that goes away is no event."""
+
+
+def _hang_up(connection: socket.socket) -> None:
+    with contextlib.suppress(OSError):
+        connection.shutdown(socket.SHUT_RDWR)  # its thread notices, and closes it
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -83,26 +124,42 @@ class _Handler(BaseHTTPRequestHandler):
     server_version, sys_version = "trackops.api_tokens", ""
 
     def do_GET(self) -> None:
-        if self.path.partition("?")[0] != self.server.path:
-            self._page(404, "Not here", "This is not the redirect address.")
-        elif not self.server.first.acquire(blocking=False):
-            self._page(409, "Too late", "An answer was here before.")
+        door = self.server.door
+        if (self.headers.get("Host") or "").lower() not in door.authorities:
+            # A name that leads here only by an attacker's name server (DNS rebinding).
+            self._refuse(421, "Not here", "This is not the redirect address.")
+        elif self.path.partition("?")[0] != door.path:
+            self._refuse(404, "Not here", "This is not the redirect address.")
+        elif not door.fits(self.path):
+            self._refuse(400, "Not the answer", "This is not the answer that the playbook waits for: it does not carry the state that was asked with.")
+        elif not door.take():
+            self._refuse(409, "Too late", "An answer was here before.")
         else:
+            self.server.keep(self.connection)
             self._visit()
 
     def _visit(self) -> None:
         visit = Visit(self.path)
-        self.server.visits.put(visit)
+        self.server.door.answers.put(visit)
         try:
             good, text = visit.outcome.get(timeout=_PAGE_PATIENCE)
-            self._page(200 if good else 400, "Done" if good else "No consent", text)
+            self._page(200 if good else 400, "Done" if good else "No consent", text, _CLOSE)
         except queue.Empty:
-            self._page(504, "No outcome", "What became of it is told where the playbook runs.")
+            self._page(504, "No outcome", "The terminal of the playbook shows the outcome.", _CLOSE)
         finally:
             visit.shown.set()
 
-    def _page(self, status: int, title: str, text: str) -> None:
-        body = _PAGE.format(title=html.escape(title), text=html.escape(text)).encode()
+    def _refuse(self, status: int, title: str, text: str) -> None:
+        self.server.door.refused += 1
+        self._page(status, title, text, _WAITING)
+
+    def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
+        """Another method, or a request that cannot be read."""
+        self._refuse(code, "Not the answer", "This is no request that a vendor sends a browser back with.")
+
+    def _page(self, status: int, title: str, text: str, tail: str) -> None:
+        body = _PAGE.format(title=html.escape(title), text=html.escape(text), tail=tail).encode()
+        self.close_connection = True
         self.send_response(status)
         for name, value in (
             ("Content-Type", "text/html; charset=utf-8"),
@@ -111,108 +168,107 @@ class _Handler(BaseHTTPRequestHandler):
             # The code is in the address of this page: nothing may take it along.
             ("Referrer-Policy", "no-referrer"),
             ("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'"),
+            ("Cross-Origin-Resource-Policy", "same-origin"),
             ("X-Content-Type-Options", "nosniff"),
+            ("X-Frame-Options", "DENY"),
             ("Connection", "close"),
         ):
             self.send_header(name, value)
         self.end_headers()
-        self.wfile.write(body)
-        self.wfile.flush()
+        if self.command != "HEAD":
+            self.wfile.write(body)
+            self.wfile.flush()
 
     def log_message(self, format: str, *args: t.Any) -> None:
-        """The request line has the code in it."""
+        """Log nothing: the request line has the authorization code in it."""
 
 
 class Loopback:
-    """A listener at a loopback address; a context manager."""
+    """Holds the loopback address of a redirect, and listens there once :meth:`listen` says for what. A context manager."""
 
     def __init__(self, host: str, port: int, path: str, answers: queue.Queue[Answer]) -> None:
         """:raises OptionError: the port is taken."""
-        try:
-            self._server = _Server((host, port), path, answers)
-        except OSError as exc:
-            raise OptionError(
-                f"There is no listening at {host}:{port} ({os.strerror(exc.errno or 0).lower()}). "
-                "Free that port, or name another one in redirect_uri or listen_port."
-            ) from None
+        self._door = _Door(path, answers)
+        self._servers = _bound(host, port, self._door)
 
     @property
     def port(self) -> int:
-        return int(self._server.server_address[1])
+        return int(self._servers[0].server_address[1])
+
+    @property
+    def refused(self) -> int:
+        """How many requests were not the answer."""
+        return self._door.refused
+
+    def listen(self, authority: str, fits: t.Callable[[str], bool]) -> None:
+        """Take the request for which *fits* holds as the answer.
+
+        :arg authority: host and port of the redirect address, as a browser sends them.
+        """
+        self._door.authorities = _authorities(authority)
+        self._door.fits = fits
+        for server in self._servers:
+            threading.Thread(target=server.serve_forever, args=(_POLL,), daemon=True).start()
+        self._listening = True
+
+    _listening = False
 
     def __enter__(self) -> Loopback:
-        threading.Thread(target=self._server.serve_forever, args=(_POLL,), daemon=True).start()
         return self
 
     def __exit__(self, *_exc: object) -> None:
-        self._server.shutdown()
-        self._server.server_close()
+        for server in self._servers:
+            if self._listening:  # else it would wait for a thread that was never started
+                server.shutdown()
+            server.server_close()
 
 
-@dataclass
-class Terminal:
-    """Lines that are typed at a terminal."""
-
-    descriptor: int
-    _done: threading.Event = field(default_factory=threading.Event)
-
-    def listen(self, answers: queue.Queue[Answer], *, wanted: t.Callable[[str], bool], again: t.Callable[[], None]) -> None:
-        """Take the lines that are *wanted*; *again* is called for any other that is not empty."""
-
-        def read() -> None:
-            try:
-                for line in self._lines():
-                    if wanted(line):
-                        answers.put(Answer(line))
-                    elif line:
-                        again()
-            finally:
-                os.close(self.descriptor)
-
-        threading.Thread(target=read, daemon=True).start()
-
-    def _lines(self) -> t.Iterator[str]:
-        line = b""
-        while not self._done.is_set():
-            if not select.select([self.descriptor], [], [], _POLL)[0]:
-                continue
-            chunk = _read(self.descriptor)
-            if not chunk:
-                return
-            line += chunk
-            if b"\n" in line or len(line) > _LONGEST_LINE:
-                yield line.decode("utf-8", "replace").strip()
-                line = b""
-
-    def close(self) -> None:
-        """Read no more; what is typed then is for whoever comes after."""
-        self._done.set()
+def _authorities(authority: str) -> tuple[str, ...]:
+    authority = authority.lower()
+    return (authority, authority.removesuffix(":80")) if authority.endswith(":80") else (authority,)
 
 
-def _read(descriptor: int) -> bytes:
+def _bound(host: str, port: int, door: _Door) -> list[_Server]:
+    """The servers for *host*. ``localhost`` is both loopback addresses: whoever held the other one would get the code."""
+    addresses = (_IPV4, _IPV6) if host == "localhost" else (host,)
+    attempts = 1 if port else _PORT_ATTEMPTS
+    while True:
+        attempts -= 1
+        servers: list[_Server] = []
+        try:
+            for address in addresses:
+                server = _bind(address, servers[0].server_address[1] if servers else port, door, optional=bool(servers))
+                servers.extend([server] if server else [])
+        except _Taken as exc:
+            for server in servers:
+                server.server_close()
+            if not (attempts and servers):  # else the port was free at the first address only: try another port
+                raise OptionError(_taken(exc)) from None
+        else:
+            return servers
+
+
+class _Taken(Exception):
+    def __init__(self, address: str, port: int, reason: str) -> None:
+        super().__init__()
+        self.address, self.port, self.reason = address, port, reason
+
+
+def _taken(exc: _Taken) -> str:
+    where = f"[{exc.address}]:{exc.port}" if ":" in exc.address else f"{exc.address}:{exc.port}"
+    return (
+        f"Cannot listen at {where} ({exc.reason}), and another program there could receive the authorization code. "
+        "Free that port, or give another one in redirect_uri or listen_port."
+    )
+
+
+def _bind(address: str, port: int, door: _Door, *, optional: bool) -> _Server | None:
     try:
-        return os.read(descriptor, 4096)
-    except OSError:
-        return b""
-
-
-def open_terminal(pid: int | None) -> Terminal | None:
-    """The terminal that the process *pid* (the one that the person started) has in its foreground.
-
-    Ansible's workers have no terminal of their own. Where /proc is missing (not Linux) there is none.
-    """
-    try:
-        with open(f"/proc/{pid}/stat", "rb") as file:
-            facts = file.read().rpartition(b")")[2].split()
-        if facts[2] != facts[5]:  # its process group, and the terminal's: in the background it must not take the shell's input
+        return _Server((address, port), door)
+    except OSError as exc:
+        if optional and exc.errno in _NO_IPV6:  # nobody can hold an address that this machine does not have
             return None
-        descriptor = os.open(f"/proc/{pid}/fd/0", os.O_RDONLY | os.O_NOCTTY | os.O_CLOEXEC)
-    except (OSError, IndexError):
-        return None
-    if not os.isatty(descriptor):
-        os.close(descriptor)
-        return None
-    return Terminal(descriptor)
+        raise _Taken(address, port, os.strerror(exc.errno or 0).lower()) from None
 
 
 _T = t.TypeVar("_T")

@@ -25,7 +25,18 @@ from .._base.model import Vendor
 from .._base.text import scrub
 from .._vendor.address import host
 
-__all__ = ("Consent", "authorization_url", "begin", "challenge", "check_redirect_uri", "is_answer", "listening_address", "read_redirect", "state_of")
+__all__ = (
+    "Consent",
+    "answers",
+    "authorization_url",
+    "begin",
+    "challenge",
+    "check_redirect_uri",
+    "is_answer",
+    "listening_address",
+    "read_redirect",
+    "state_of",
+)
 
 _SENT_TO_BOTH = ("audience", "resource")  # RFC 8707 2.1: the only parameters of the token request that belong here too
 
@@ -101,7 +112,10 @@ def check_redirect_uri(vendor: Vendor, redirect_uri: str) -> None:
 
 
 def listening_address(redirect_uri: str) -> tuple[str, int, str] | None:
-    """Host, port (0: any) and path to listen at for *redirect_uri*; None where it leads elsewhere (RFC 8252 7.3)."""
+    """Host, port (0: any) and path to listen at for *redirect_uri*; None where it leads elsewhere (RFC 8252 7.3).
+
+    The host C(localhost) stands for both loopback addresses: which one a browser takes is not known (RFC 8252 8.3).
+    """
     parts = urlsplit(redirect_uri)
     name = parts.hostname or ""
     if parts.scheme != "http" or not is_loopback(name):
@@ -110,8 +124,7 @@ def listening_address(redirect_uri: str) -> tuple[str, int, str] | None:
         port = parts.port or 0
     except ValueError:
         return None
-    # RFC 8252 8.3: "localhost" is whatever the name service says, and never listened at beyond loopback.
-    return ("127.0.0.1" if name == "localhost" else name), port, parts.path or "/"
+    return name, port, parts.path or "/"
 
 
 def is_answer(redirected: str) -> bool:
@@ -122,6 +135,12 @@ def is_answer(redirected: str) -> bool:
 def state_of(redirected: str) -> str:
     """The ``state`` in what the browser was sent back with; empty where there is none."""
     return dict(_pairs(redirected)).get("state", "")
+
+
+def answers(redirected: str, consent: Consent) -> bool:
+    """Whether this is the answer to *consent*: it carries the state that was asked with, once, and a code or an error (RFC 6749 4.1.2.1)."""
+    states = [value for name, value in _pairs(redirected) if name == "state"]
+    return is_answer(redirected) and len(states) == 1 and hmac.compare_digest(states[0].encode(), consent.state.encode())
 
 
 def read_redirect(redirected: str, consent: Consent, vendor: Vendor) -> str:

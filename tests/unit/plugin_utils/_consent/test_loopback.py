@@ -5,21 +5,24 @@
 from __future__ import annotations
 
 import http.client
-import os
-import pty
 import queue
 import socket
 import threading
 
 import pytest
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.errors import OptionError, VendorError
-from ansible_collections.trackops.api_tokens.plugins.plugin_utils._consent.loopback import Answer, Loopback, Terminal, open_terminal, receive
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._consent import loopback as subject
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._consent.loopback import Answer, Loopback, receive
+
+pytestmark = pytest.mark.system  # sockets
+
+RIGHT = "/callback?code=c&state=s"
 
 
-def get(port: int, path: str, method: str = "GET") -> tuple[int, dict[str, str], str]:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+def get(port: int, path: str, method: str = "GET", *, address: str = "127.0.0.1", host: str = "") -> tuple[int, dict[str, str], str]:
+    connection = http.client.HTTPConnection(address, port, timeout=10)
     try:
-        connection.request(method, path)
+        connection.request(method, path, headers={"Host": host} if host else {})
         answer = connection.getresponse()
         return answer.status, {name.lower(): value for name, value in answer.getheaders()}, answer.read().decode()
     finally:
@@ -33,16 +36,21 @@ def in_background(port: int, path: str) -> tuple[threading.Thread, list[tuple[in
     return thread, found
 
 
+def listening(answers: queue.Queue[Answer], host: str = "127.0.0.1", port: int = 0) -> Loopback:
+    listener = Loopback(host, port, "/callback", answers)
+    listener.listen(f"{host}:{listener.port}", lambda redirected: redirected.endswith("state=s"))
+    return listener
+
+
 @pytest.fixture
 def answers() -> queue.Queue[Answer]:
     return queue.Queue()
 
 
-@pytest.mark.system
 def test_the_browser_sees_what_became_of_it(answers):
-    with Loopback("127.0.0.1", 0, "/callback", answers) as listener:
-        thread, found = in_background(listener.port, "/callback?code=c&state=s")
-        assert receive(answers, len, timeout=10, describe=lambda length: f"<b>{length}</b>") == len("/callback?code=c&state=s")
+    with listening(answers) as listener:
+        thread, found = in_background(listener.port, RIGHT)
+        assert receive(answers, len, timeout=10, describe=lambda length: f"<b>{length}</b>") == len(RIGHT)
         thread.join(10)
     status, headers, page = found[0]
     assert (status, '<p id="outcome">&lt;b&gt;24&lt;/b&gt;</p>' in page) == (200, True)
@@ -50,64 +58,167 @@ def test_the_browser_sees_what_became_of_it(answers):
     assert "code=c" not in page
 
 
-@pytest.mark.system
 def test_the_browser_sees_the_error_too(answers):
     def refuse(_redirected: str) -> None:
         raise VendorError("acme: no.")
 
-    with Loopback("127.0.0.1", 0, "/callback", answers) as listener:
-        thread, found = in_background(listener.port, "/callback?error=x")
+    with listening(answers) as listener:
+        thread, found = in_background(listener.port, "/callback?error=x&state=s")
         with pytest.raises(VendorError, match=r"^acme: no\.$"):
             receive(answers, refuse, timeout=10, describe=str)
         thread.join(10)
     assert (found[0][0], "acme: no." in found[0][2]) == (400, True)
 
 
-@pytest.mark.system
-def test_one_answer_only_and_nothing_else_counts(answers):
-    with Loopback("127.0.0.1", 0, "/callback", answers) as listener:
-        assert get(listener.port, "/favicon.ico")[0] == 404
-        assert get(listener.port, "/callback", "POST")[0] == 501
-        # A browser connects ahead of time, and sends nothing.
-        with socket.create_connection(("127.0.0.1", listener.port)):
-            first, _found = in_background(listener.port, "/callback?code=1")
-            answer = answers.get(timeout=10)
-            assert get(listener.port, "/callback?code=2")[0] == 409
-            answer.close(good=True, text="done")
-            first.join(10)
-    assert (answer.redirected, answers.empty()) == ("/callback?code=1", True)
+@pytest.mark.parametrize(
+    ("request_line", "status"),
+    [
+        (("/callback?code=stolen&state=guessed",), 400),
+        (("/callback?code=stolen",), 400),
+        (("/callback?error=access_denied",), 400),
+        (("/callback",), 400),
+        (("/favicon.ico?code=c&state=s",), 404),
+        (("//callback?code=c&state=s",), 200),  # http.server folds the slashes: the same path
+        ((RIGHT, "POST"), 501),
+        ((RIGHT, "HEAD"), 501),
+        ((RIGHT, "<script>"), 501),
+    ],
+)
+def test_a_stray_request_does_not_use_up_the_one_answer(answers, request_line, status):
+    with listening(answers) as listener:
+        if status != 200:
+            found = get(listener.port, *request_line)
+            assert (found[0], "<script>" in found[2], listener.refused, answers.empty()) == (status, False, 1, True)
+        thread, found = in_background(listener.port, RIGHT)
+        assert receive(answers, str, timeout=10, describe=str) == RIGHT
+        thread.join(10)
+    assert found[0][0] == 200
 
 
-@pytest.mark.system
+@pytest.mark.parametrize("host", ["evil.example.com", "localhost:1", "127.0.0.1", "[::1]:80"])
+def test_another_host_name_is_no_way_in(answers, host):
+    with listening(answers) as listener:
+        assert get(listener.port, RIGHT, host=host)[0] == 421
+        assert (listener.refused, answers.empty()) == (1, True)
+
+
+def test_the_right_answer_counts_once(answers):
+    # A browser connects ahead of time, and sends nothing.
+    with listening(answers) as listener, socket.create_connection(("127.0.0.1", listener.port)):
+        first, _found = in_background(listener.port, "/callback?code=1&state=s")
+        answer = answers.get(timeout=10)
+        assert get(listener.port, "/callback?code=2&state=s")[0] == 409
+        answer.close(good=True, text="done")
+        first.join(10)
+    assert (answer.redirected, answers.empty()) == ("/callback?code=1&state=s", True)
+
+
+def test_connections_without_end_do_not_keep_the_browser_out(answers):
+    most = subject._MOST_CONNECTIONS
+    with listening(answers) as listener:
+        idle = [socket.create_connection(("127.0.0.1", listener.port), timeout=10) for _ in range(most + 8)]
+        thread, found = in_background(listener.port, RIGHT)
+        answer = answers.get(timeout=10)
+        # The answer's own connection is never closed to make room.
+        idle += [socket.create_connection(("127.0.0.1", listener.port), timeout=10) for _ in range(most + 8)]
+        assert idle[0].recv(1) == b""  # the oldest was closed
+        answer.close(good=True, text="done")
+        thread.join(10)
+        for connection in idle:
+            connection.close()
+    assert found[0][0] == 200
+
+
+def test_nothing_is_logged(answers, capfd):
+    """The request line has the authorization code in it."""
+    with listening(answers) as listener:
+        get(listener.port, "/callback?code=the-code-of-the-person&state=other")
+        get(listener.port, "/callback?code=the-code-of-the-person", "POST")
+        thread, _found = in_background(listener.port, "/callback?code=the-code-of-the-person&state=s")
+        receive(answers, str, timeout=10, describe=str)
+        thread.join(10)
+    out, err = capfd.readouterr()
+    assert (out, err) == ("", "")
+
+
 def test_nobody_comes(answers):
-    with Loopback("127.0.0.1", 0, "/callback", answers), pytest.raises(queue.Empty):
+    with listening(answers), pytest.raises(queue.Empty):
         receive(answers, str, timeout=0.05, describe=str)
 
 
-@pytest.mark.system
+def test_a_listener_that_never_listened_ends(answers):
+    with Loopback("127.0.0.1", 0, "/callback", answers) as listener:
+        port = listener.port
+    socket.create_server(("127.0.0.1", port)).close()
+
+
+TAKEN = "Cannot listen at {} (address already in use), and another program there could receive the authorization code. "
+FREE = "Free that port, or give another one in redirect_uri or listen_port."
+
+
 def test_a_port_that_is_taken(answers):
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
         with pytest.raises(OptionError) as caught:
             Loopback("127.0.0.1", port, "/callback", answers)
-    assert caught.value.message == (
-        f"There is no listening at 127.0.0.1:{port} (address already in use). Free that port, or name another one in redirect_uri or listen_port."
-    )
+    assert caught.value.message == TAKEN.format(f"127.0.0.1:{port}") + FREE
 
 
-def test_lines_of_a_terminal(answers):
-    master, slave = pty.openpty()
-    again = threading.Event()
-    terminal = Terminal(slave)
-    terminal.listen(answers, wanted=lambda line: "code=" in line, again=again.set)
-    os.write(master, b"\nwhat?\n")
-    assert again.wait(10)
-    os.write(master, b"  http://127.0.0.1/?code=1  \n")
-    assert answers.get(timeout=10).redirected == "http://127.0.0.1/?code=1"
-    terminal.close()
-    os.close(master)
+def has_ipv6() -> bool:
+    try:
+        socket.create_server(("::1", 0), family=socket.AF_INET6).close()
+    except OSError:
+        return False
+    return True
 
 
-def test_no_terminal():
-    assert open_terminal(None) is None
-    assert open_terminal(2**22 + 1) is None
+@pytest.mark.skipif(not has_ipv6(), reason="this machine has no ::1")
+class TestLocalhost:
+    def test_both_addresses_are_held(self, answers):
+        with listening(answers, "localhost") as listener:
+            for family, address in ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1"), (socket.AF_INET6, "::")):
+                with pytest.raises(OSError, match="in use"):
+                    socket.create_server((address, listener.port), family=family).close()
+            host = f"localhost:{listener.port}"
+            assert get(listener.port, "/callback", address="::1", host=host)[0] == 400
+            assert get(listener.port, "/callback", address="127.0.0.1", host=host)[0] == 400
+            assert listener.refused == 2
+
+    @pytest.mark.parametrize(("family", "address", "shown"), [(socket.AF_INET6, "::1", "[::1]"), (socket.AF_INET, "127.0.0.1", "127.0.0.1")])
+    def test_a_squatter_on_either_is_told(self, answers, family, address, shown):
+        with socket.create_server((address, 0), family=family) as squatter:
+            port = squatter.getsockname()[1]
+            with pytest.raises(OptionError) as caught:
+                Loopback("localhost", port, "/callback", answers)
+            assert caught.value.message == TAKEN.format(f"{shown}:{port}") + FREE
+        # Nothing of the attempt is left.
+        with Loopback("localhost", port, "/callback", answers) as listener:
+            assert listener.port == port
+
+    def test_a_free_port_is_free_at_both(self, answers, monkeypatch):
+        """The squatter has the ::1 of the first port that is found; the second is taken."""
+        squatters, real = [], subject._bind
+
+        def bind(address, port, door, *, optional):
+            if ":" in address and not squatters:
+                squatters.append(socket.create_server((address, port), family=socket.AF_INET6))
+            return real(address, port, door, optional=optional)
+
+        monkeypatch.setattr(subject, "_bind", bind)
+        with listening(answers, "localhost") as listener:
+            assert listener.port != squatters[0].getsockname()[1]
+            assert len(listener._servers) == 2
+        squatters[0].close()
+
+
+def test_without_ipv6_nobody_can_hold_the_other_address(answers, monkeypatch):
+    real = subject._Server
+
+    def server(address, door):
+        if ":" in address[0]:
+            raise OSError(99, "Cannot assign requested address")
+        return real(address, door)
+
+    monkeypatch.setattr(subject, "_Server", server)
+    with listening(answers, "localhost") as listener:
+        assert len(listener._servers) == 1

@@ -116,7 +116,7 @@ def test_redirect_addresses_that_are_refused(uri: str):
     [
         ("http://127.0.0.1:8400/callback", ("127.0.0.1", 8400, "/callback")),
         ("http://127.0.0.1/callback?x=y", ("127.0.0.1", 0, "/callback")),
-        ("http://localhost:1", ("127.0.0.1", 1, "/")),
+        ("http://localhost:1", ("localhost", 1, "/")),
         ("http://[::1]:5/a", ("::1", 5, "/a")),
         ("https://127.0.0.1/callback", None),
         ("http://example.com/callback", None),
@@ -141,6 +141,25 @@ def test_where_to_listen(uri: str, address: tuple[str, int, str] | None):
 def test_the_code_in_what_came_back(redirected: str):
     assert subject.read_redirect(redirected, ASKED, VENDOR) == "the-code"
     assert subject.state_of(redirected) == "the-state"
+
+
+@pytest.mark.parametrize(
+    ("redirected", "is_it"),
+    [
+        (back(code="c"), True),
+        (back(error="access_denied"), True),
+        (back(code="c", state="other"), False),
+        (back(code="c", state=""), False),
+        (f"{HERE}?error=access_denied", False),
+        (f"{HERE}?code=c", False),
+        (HERE, False),
+        (back(), False),
+        (back(code="c") + "&state=the-state", False),
+        (back(code="c") + "&state=other", False),
+    ],
+)
+def test_what_ends_the_wait_carries_the_state(redirected: str, is_it: bool):
+    assert subject.answers(redirected, ASKED) is is_it
 
 
 DENIED = "acme: the consent was denied in the browser (access_denied)."
