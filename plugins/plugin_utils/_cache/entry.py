@@ -12,8 +12,13 @@ import dataclasses
 import typing as t
 
 from .._base.model import Entry, Failure, Renewal, Request, Token
+from .._base.text import one_line
+from .._base.token_check import is_line, is_moment, token_problem
 
 __all__ = ("entry_from_dict", "entry_to_dict", "login_facts", "token_facts")
+
+_LONGEST_MESSAGE = 1000
+_LONGEST_NAME = 256
 
 
 def token_facts(request: Request) -> dict[str, t.Any]:
@@ -77,9 +82,7 @@ def _token_from(data: t.Any) -> Token | None:
         token = Token(**{**data, "source": "cache"})
     except TypeError:
         return None
-    texts = _are_texts(token.access_token, token.token_type, token.secret_version, token.scope or "", token.refresh_token or "")
-    moments = _is_moment(token.expires_at) and _is_moment(token.issued_at)
-    return token if texts and token.access_token and moments and isinstance(token.extra, dict) else None
+    return None if token_problem(token) else token
 
 
 def _failure_from(data: t.Any) -> Failure | None:
@@ -87,9 +90,12 @@ def _failure_from(data: t.Any) -> Failure | None:
         failure = Failure(**data)
     except TypeError:
         return None
-    texts = _are_texts(failure.message, failure.kind, failure.secret_version, failure.run, failure.network, failure.code or "")
-    moments = all(map(_is_moment, (failure.recorded_at, failure.retry_at, failure.confirmed_at, failure.took)))
-    return failure if texts and moments and isinstance(failure.status, (int, type(None))) else None
+    texts = _are_names(failure.kind, failure.secret_version, failure.run, failure.network, failure.code or "")
+    moments = all(map(is_moment, (failure.recorded_at, failure.retry_at, failure.confirmed_at, failure.took)))
+    status = failure.status is None or (isinstance(failure.status, int) and not isinstance(failure.status, bool) and 100 <= failure.status < 600)
+    if not (texts and moments and status and isinstance(failure.message, str)):
+        return None
+    return dataclasses.replace(failure, message=one_line(failure.message, limit=_LONGEST_MESSAGE))
 
 
 def _renewal_from(data: t.Any) -> Renewal | None:
@@ -97,13 +103,8 @@ def _renewal_from(data: t.Any) -> Renewal | None:
         renewal = Renewal(**data)
     except TypeError:
         return None
-    return renewal if _are_texts(renewal.run, renewal.cause) and _is_moment(renewal.at) else None
+    return renewal if _are_names(renewal.run, renewal.cause) and is_moment(renewal.at) else None
 
 
-def _are_texts(*values: t.Any) -> bool:
-    return all(isinstance(value, str) for value in values)
-
-
-def _is_moment(value: t.Any) -> bool:
-    # Bounded, because JSON has NaN, infinity and whole numbers that no float holds.
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value < 1e12
+def _are_names(*values: t.Any) -> bool:
+    return all(value == "" or is_line(value, _LONGEST_NAME) for value in values)

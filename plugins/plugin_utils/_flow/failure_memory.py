@@ -41,6 +41,7 @@ _CLOCK_SLACK = 60.0  # how far another controller's clock may be ahead
 _MOST_FAILURES = 64
 # Failures of Vault that may pass without anybody mending them.
 _PASSING_VAULT = ("unreachable", "tls", "sealed", "unavailable")
+_REFUSED_BY_VAULT = ("denied", "login_refused")
 
 
 @dataclass(frozen=True)
@@ -58,9 +59,12 @@ def asker_of(request: Request, *, run: str, started: float) -> Asker:
     return Asker(run, network, started, request.cache.failure_ttl)
 
 
-def remembered_failure(failures: t.Iterable[Failure], asker: Asker, *, now: float) -> Failure | None:
-    """The newest failure that *asker* gets instead of an attempt of its own, before anything is read from Vault."""
-    told = [failure for failure in failures if _is_told(failure, asker, now)]
+def remembered_failure(failures: t.Iterable[Failure], asker: Asker, *, now: float, new: t.Container[Failure] = ()) -> Failure | None:
+    """The newest failure that *asker* gets instead of an attempt of its own, before anything is read from Vault.
+
+    :arg new: those that are known to have come since it asked, whatever the clocks of other controllers say.
+    """
+    told = [failure for failure in failures if (failure in new and _concerns(failure, asker)) or _is_told(failure, asker, now)]
     return max(told, key=lambda failure: failure.recorded_at, default=None)
 
 
@@ -73,9 +77,14 @@ def _is_told(failure: Failure, asker: Asker, now: float) -> bool:
         return True
     if age >= _memory(failure, asker.failure_ttl, same_run=same_run):
         return False
-    if max(failure.recorded_at, failure.confirmed_at) > asker.started and (same_network or failure.refused):
+    if max(failure.recorded_at, failure.confirmed_at) > asker.started and _concerns(failure, asker):
         return True  # it happened while this caller waited
     return _may_pass(failure) and same_run and same_network
+
+
+def _concerns(failure: Failure, asker: Asker) -> bool:
+    """A failure on one way to the servers says nothing of another CA, proxy or patience; a refusal does."""
+    return failure.refused or failure.network == asker.network
 
 
 def remembered_refusal(failures: t.Iterable[Failure], asker: Asker, *, secret_version: str, now: float) -> Failure | None:
@@ -88,11 +97,13 @@ def remembered_refusal(failures: t.Iterable[Failure], asker: Asker, *, secret_ve
 
 
 def is_recent(failures: t.Iterable[Failure], asker: Asker, *, now: float) -> bool:
-    """Whether this run, or any run by the vendor's refusal, failed within C(failure_ttl)."""
+    """Whether this run, or any run by the vendor's refusal, failed within C(failure_ttl). What Vault refuses is tried each time."""
     return any(
         age < asker.failure_ttl
         for failure in failures
-        if (age := _age(failure, now)) is not None and (failure.refused or (failure.run, failure.network) == (asker.run, asker.network))
+        if (age := _age(failure, now)) is not None
+        and not is_vault_refusal(as_error(failure))
+        and (failure.refused or (failure.run, failure.network) == (asker.run, asker.network))
     )
 
 
@@ -115,14 +126,14 @@ def failure_of(exc: VendorError | VaultError, asker: Asker, *, asked_version: st
     )
 
 
-def add_failure(failures: t.Iterable[Failure], failure: Failure, *, failure_ttl: float, now: float) -> tuple[Failure, ...]:
+def add_failure(failures: t.Iterable[Failure], failure: Failure, *, failure_ttl: float, now: float, most: int = _MOST_FAILURES) -> tuple[Failure, ...]:
     """*failures* with *failure* in the place of what its run knew; without those that nobody is told any more."""
     kept = [
         old
         for old in failures
         if (old.run, old.network) != (failure.run, failure.network) and _age(old, now) is not None and now < forgotten_at(old, failure_ttl)
     ]
-    return (*sorted(kept, key=lambda old: old.recorded_at), failure)[-_MOST_FAILURES:]
+    return (*sorted(kept, key=lambda old: old.recorded_at), failure)[-most:]
 
 
 def failures_after_success(failures: t.Iterable[Failure], asker: Asker) -> tuple[Failure, ...]:
@@ -144,6 +155,11 @@ def as_error(failure: Failure) -> TokenError:
     if failure.kind.startswith("vault:"):
         return VaultError(failure.message, kind=failure.kind.partition(":")[2])
     return VendorError(failure.message, failure.kind, status=failure.status, code=failure.code)
+
+
+def is_vault_refusal(exc: TokenError) -> bool:
+    """Whether Vault answers and refuses: what it has taken from somebody must not be served on from the cache."""
+    return isinstance(exc, VaultError) and exc.kind in _REFUSED_BY_VAULT
 
 
 def _age(failure: Failure, now: float) -> float | None:

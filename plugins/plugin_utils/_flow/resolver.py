@@ -29,6 +29,7 @@ from .failure_memory import (
     failure_of,
     failures_after_success,
     is_recent,
+    is_vault_refusal,
     remembered_failure,
 )
 from .slot import TokenSlot, token_keys
@@ -155,7 +156,7 @@ def _renew(call: Call, slot: TokenSlot, entry: Entry, reason: str) -> Token:
         if outcome.token is not None:
             return outcome.token
         error = t.cast(TokenError, outcome.error)
-    if not call.may_serve(entry):
+    if is_vault_refusal(error) or not call.may_serve(entry):
         raise error from None
     token = t.cast(Token, entry.token)
     # The moment, not the seconds left: Ansible shows equal warnings once, however many hosts have them.

@@ -23,6 +23,9 @@ from .shared_store import Lease, LeaseLost, SharedCache
 
 __all__ = ("fetch_shared",)
 
+_KEPT_FOR = 86400.0
+_MOST_FAILURES = 8  # what one controller alone needs to know is in its own entry
+
 #: Ask the vendor with these ports, and with what is known of the token.
 Attempt = t.Callable[[Entry, Ports], Outcome]
 
@@ -35,7 +38,7 @@ def fetch_shared(call: Call, entry: Entry, shared: SharedCache, attempt: Attempt
     still_good = call.verdict(entry) is Verdict.AGING
     while True:
         try:
-            found = shared.claim(lambda theirs: _usable(call, theirs, entry), wait=not still_good)
+            found = shared.claim(lambda theirs, new: _usable(call, theirs, entry, new), wait=not still_good)
         except VaultError as exc:
             if exc.kind != "denied":
                 return Outcome(error=exc)
@@ -54,14 +57,20 @@ def fetch_shared(call: Call, entry: Entry, shared: SharedCache, attempt: Attempt
             return outcome
 
 
-def _usable(call: Call, theirs: Entry, ours: Entry) -> Token | None:
+def _usable(call: Call, theirs: Entry, ours: Entry, new_failures: frozenset[Failure]) -> Token | None:
     """The token in the shared entry, if it is good and new to this controller.
 
+    :arg new_failures: those of *theirs* that came while this caller waited.
     :raises TokenError: the failure in it, if this caller is to get that.
     """
-    if theirs.token != ours.token and call.verdict(replace(theirs, renewals=ours.renewals)) in (Verdict.FRESH, Verdict.AGING):
-        return theirs.token
-    failure = remembered_failure(theirs.failures, call.asker, now=call.ports.clock())
+    now = call.ports.clock()
+    verdict = call.verdict(replace(theirs, renewals=ours.renewals))
+    known = theirs.token is not None and ours.token is not None and theirs.token.access_token == ours.token.access_token
+    if theirs.token is not None and (verdict is Verdict.FRESH or (verdict is Verdict.AGING and not known)):
+        # The shared entry alone keeps the refresh token, so that no two controllers use it. And it is looked at again after a
+        # while: whoever repairs a wrong entry repairs the tokens of all controllers.
+        return replace(theirs.token.without_refresh_token(), expires_at=min(theirs.token.expires_at, now + _KEPT_FOR))
+    failure = remembered_failure(theirs.failures, call.asker, now=now, new=new_failures)
     if failure is not None:
         call.report("remembered", reason=failure.message)
         raise as_error(failure)
@@ -85,7 +94,8 @@ def _fetch_under_lease(call: Call, entry: Entry, shared: SharedCache, lease: Lea
             shared.settle(lease, Entry(outcome.token))
         except VaultError as exc:  # the token itself is good
             call.ports.warn(f"{exc.message} So this token is not shared with other controllers.")
-        return outcome
+            return outcome
+        return replace(outcome, token=outcome.token.without_refresh_token())
     left = theirs.token.without_refresh_token() if theirs.token and outcome.spent else theirs.token
     failures = _shared_failures(call, theirs.failures, outcome, took=call.ports.monotonic() - began)
     with contextlib.suppress(VaultError):
@@ -100,4 +110,4 @@ def _shared_failures(call: Call, failures: tuple[Failure, ...], outcome: Outcome
     if not isinstance(outcome.error, VendorError):
         return failures  # what Vault refuses to this controller it may grant to the next
     failure = failure_of(outcome.error, call.asker, asked_version=outcome.asked_version, took=took, now=now)
-    return add_failure(failures, failure, failure_ttl=failure_ttl, now=now)
+    return add_failure(failures, failure, failure_ttl=failure_ttl, now=now, most=_MOST_FAILURES)

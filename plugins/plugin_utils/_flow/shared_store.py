@@ -23,7 +23,7 @@ import uuid
 from dataclasses import dataclass, field, replace
 
 from .._base.errors import CasMismatch, VaultError
-from .._base.model import Entry, HttpAnswer, HttpOptions, HttpRequest, Request, Token
+from .._base.model import Entry, Failure, HttpAnswer, HttpOptions, HttpRequest, Request, Token
 from .._base.output import authorization
 from .._base.ports import Ports
 from .._cache.crypto import canonical
@@ -32,7 +32,7 @@ from .vault_login import VaultSession
 
 __all__ = ("Lease", "LeaseLost", "SharedCache", "shared_path")
 
-_FIRST_NAP, _LONGEST_NAP = 0.05, 0.5
+_FIRST_NAP, _LONGEST_NAP = 0.3, 3.0  # each look costs Vault a request
 _LEASE_SLACK = 5.0
 _OWN_SCHEMA = 1
 
@@ -47,6 +47,10 @@ def shared_path(request: Request) -> str:
     digits = hashlib.sha256(canonical(facts)).hexdigest()[:16]
     readable = re.sub(r"[^A-Za-z0-9._/-]", "_", request.secret.path).strip("/")
     return f"{request.cache.vault_path.strip('/')}/{request.vendor.name}/{readable}/{digits}"
+
+
+#: Finds what a caller can use in an entry; the second argument has the failures that came while it waited.
+Look = t.Callable[[Entry, frozenset[Failure]], Token | None]
 
 
 class LeaseLost(VaultError):
@@ -74,34 +78,46 @@ class SharedCache:
         # where the credentials can be used only once, a second request must never begin before the first is over.
         http, single_use = request.http, request.vendor.grant_type in ("authorization_code", "refresh_token")
         self._one_request = http.deadline if single_use else min(http.deadline, 2 * http.timeout)
+        # For the holder of a lease that is killed, and the next one, which uses all of its deadline.
+        self._longest_wait = http.deadline + 2 * (self._one_request + _LEASE_SLACK)
 
-    def claim(self, look: t.Callable[[Entry], Token | None], *, wait: bool = True) -> Token | Lease | None:
+    def claim(self, look: Look, *, wait: bool = True) -> Token | Lease | None:
         """What *look* finds in the entry, as soon as it finds something; else the lease, when nobody holds it.
 
         :arg wait: without it None comes back while somebody holds the lease.
-        :raises VaultError: the shared entries cannot be read or written.
+        :raises VaultError: the shared entries cannot be read or written, or the lease is never given back.
         """
-        nap, seen, patience = _FIRST_NAP, -1, 0.0
+        began, nap, seen, patience = self._ports.monotonic(), _FIRST_NAP, -1, 0.0
+        failures: frozenset[Failure] | None = None
         while True:
             data, version = self._read()
             if version != seen:  # a lease is waited for no longer than our own would last: the holder's clock may be wrong
                 seen, patience = version, self._ports.monotonic() + self._lease_seconds(data)
             entry = entry_from_dict(_nested(data))
-            found = look(entry)
+            failures = frozenset(entry.failures) if failures is None else failures
+            found = look(entry, frozenset(entry.failures) - failures)
             if found is not None:
                 return found
-            now = self._ports.clock()
-            if _lease_until(data) <= now or self._ports.monotonic() >= patience:
+            left = min(_lease_until(data) - self._ports.clock(), patience - self._ports.monotonic())
+            if left <= 0:
                 # The refresh token leaves the shared entry before it is used: a holder that is killed has spent it.
                 held = {"schema": _OWN_SCHEMA, **_without_refresh(data), "lease_holder": uuid.uuid4().hex}
-                lease = Lease(version, entry, now, held)
+                lease = Lease(version, entry, self._ports.clock(), held)
                 if self._extend(lease, self._one_request):
                     return lease
-                continue
+                left = nap  # somebody else was first
             if not wait:
                 return None
-            self._ports.sleep(nap * random.uniform(0.7, 1.0))  # noqa: S311 - no secret
-            nap = min(nap * 1.5, _LONGEST_NAP)
+            waited = self._ports.monotonic() - began
+            if waited >= self._longest_wait:
+                raise VaultError(
+                    f"{self._request.vendor.name}: others have held the shared entry {self._mount}/{self._path} for {waited:.0f} s, longer than a "
+                    "request to the vendor takes. See who writes there, or remove the entry.",
+                    "unavailable",
+                )
+            # Jitter, so that those who wait for the same token do not come back together. No longer than the lease.
+            self._ports.sleep(min(nap, left) * random.uniform(1.0, 1.25))  # noqa: S311 - no secret
+            nap = min(nap * 2, _LONGEST_NAP)
 
     def guarded(self, lease: Lease) -> Ports:
         """Ports to ask the vendor with, that keep *lease* for as long as that takes, retries and pauses included.
@@ -147,7 +163,7 @@ class SharedCache:
     def _lease_seconds(self, data: t.Mapping[str, t.Any]) -> float:
         """How long the lease in *data* is waited for at most."""
         longest, told = self._request.http.deadline + self._one_request + _LEASE_SLACK, data.get("lease_seconds")
-        return min(longest, told) if isinstance(told, (int, float)) else longest
+        return max(0.0, min(longest, told)) if isinstance(told, (int, float)) else longest
 
     def _read(self) -> tuple[dict[str, t.Any], int]:
         found = self._session.call(lambda client: client.kv2_read(self._mount, self._path))

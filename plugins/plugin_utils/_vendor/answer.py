@@ -18,7 +18,8 @@ from email.utils import parsedate_to_datetime
 from .._base import jwt
 from .._base.errors import VendorError
 from .._base.model import HttpAnswer, Request, Token, Vendor
-from .._base.text import scrub
+from .._base.text import one_line, scrub
+from .._base.token_check import LONGEST_LIFETIME, token_problem
 from .address import host
 from .request import Grant, needed_fields
 from .strict_json import _Twice, parse_json
@@ -40,9 +41,8 @@ _GRANT_SUSPECTS = {
 }
 _REFUSALS = ("invalid_client", "invalid_grant", "unauthorized_client", "access_denied")
 _REQUEST_FAULTS = ("invalid_request", "invalid_scope", "unsupported_grant_type", "invalid_target")
-_TOKEN_TEXT = re.compile(r"[\x21-\x7e]+\Z")
 _CLOCK_TOLERANCE = 5.0
-_LONGEST_LIFETIME = 10 * 365 * 86400.0
+_LONGEST_TEXT = 10_000  # characters of a scope
 _ABSOLUTE_FROM = 1e9  # seconds: no lifetime is 30 years long, no expiry lies before 2001
 _MILLISECONDS_FROM = 1e11
 
@@ -68,11 +68,9 @@ def read_answer(
     access_token = _at(body, request.vendor.token_field)
     if not isinstance(access_token, str) or not access_token:
         raise reader.unreadable(f"its answer has no token in '{request.vendor.token_field}'")
-    if not _TOKEN_TEXT.match(access_token):
-        raise reader.unreadable("its token has characters that no HTTP header may carry")
     expires_at = _expiry(request.vendor, body, access_token, answer, requested_at=requested_at, received_at=received_at)
     refresh_token = body.get("refresh_token")
-    return Token(
+    token = Token(
         access_token=access_token,
         token_type=_text(body.get("token_type")) or "Bearer",
         expires_at=expires_at,
@@ -82,12 +80,16 @@ def read_answer(
         refresh_token=refresh_token if isinstance(refresh_token, str) and refresh_token else None,
         secret_version=secret_version,
     )
+    problem = token_problem(token)
+    if problem:
+        raise reader.unreadable(problem)
+    return token
 
 
 def _text(value: t.Any) -> str:
     if isinstance(value, list):  # scope as a list is a common slip
-        return " ".join(str(item) for item in value)
-    return value if isinstance(value, str) else ""
+        value = " ".join(str(item) for item in value)
+    return one_line(value, limit=_LONGEST_TEXT) if isinstance(value, str) else ""
 
 
 def _extra(vendor: Vendor, body: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
@@ -112,7 +114,7 @@ def _expiry(vendor: Vendor, body: t.Any, access_token: str, answer: HttpAnswer, 
     """When the token ends, by our clock: a lifetime, else an absolute expiry, else the JWT's, else the default."""
     said = _moment(_at(body, vendor.expires_field))
     if said is not None and said < _ABSOLUTE_FROM:
-        return requested_at + min(max(said, 0.0), _LONGEST_LIFETIME)
+        return requested_at + min(max(said, 0.0), LONGEST_LIFETIME)
     if said is None:
         said = jwt.expiry(access_token)
     if said is None:
@@ -120,7 +122,7 @@ def _expiry(vendor: Vendor, body: t.Any, access_token: str, answer: HttpAnswer, 
     skew = received_at - _server_time(answer, received_at)
     if abs(skew) > _CLOCK_TOLERANCE:
         said += skew
-    return min(max(said, requested_at), requested_at + _LONGEST_LIFETIME)
+    return min(max(said, requested_at), requested_at + LONGEST_LIFETIME)
 
 
 def _moment(value: t.Any) -> float | None:
@@ -134,7 +136,7 @@ def _moment(value: t.Any) -> float | None:
     try:
         seconds = float(value)
     except OverflowError:
-        return _LONGEST_LIFETIME if value > 0 else 0.0
+        return LONGEST_LIFETIME if value > 0 else 0.0
     if not math.isfinite(seconds):
         return None
     return seconds / 1000 if seconds >= _MILLISECONDS_FROM else seconds

@@ -146,6 +146,20 @@ def test_vault_is_down_at_renewal(ask):
     assert ask(scene).access_token == "two"
 
 
+@pytest.mark.parametrize("kind", ["denied", "login_refused"])
+@pytest.mark.parametrize("left", [700, 50])
+def test_what_vault_refuses_is_not_served_on_from_the_cache(ask, kind, left):
+    scene = Scene(access("one"), access("two"))
+    ask(scene)
+    scene.now += 3600 - left
+    scene.vault.fault = VaultError("Vault: permission denied.", kind)
+    for _host in range(3):
+        assert failing(ask, scene, family=VaultError) == "tracktik: no token for secret/fleet/x: Vault: permission denied."
+    assert scene.warnings == []
+    scene.vault.fault = None
+    assert ask(scene).access_token == "two"
+
+
 def test_an_expired_token_does_not_serve(ask):
     scene = Scene(access("one"), error("invalid_grant"))
     ask(scene)

@@ -10,6 +10,8 @@ import dataclasses
 
 import pytest
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.errors import VaultError, VendorError
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.output import authorization
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._flow.failure_memory import asker_of
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._flow.resolver import Resolver
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._flow.shared_store import shared_path
 from support.scripted import NOW, Scene, access, answer, approle, error, request_for
@@ -209,6 +211,133 @@ def test_garbage_is_a_miss(controllers, garbage):
     scene.vault.entries[where] = (garbage, version)
     assert controllers(scene, "b").access_token == "two"
     assert entry_of(scene)["access_token"] == "two"
+
+
+def planted(scene, **changes):
+    """Somebody who can write only there has written this."""
+    ((where, (data, version)),) = scene.vault.entries.items()
+    scene.vault.entries[where] = ({**data, "lease_until": 0, **changes}, version + 1)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"access_token": "one\nroot::0:0::/:/bin/sh"},
+        {"access_token": "\x1b[31mone"},
+        {"access_token": "a" * 200_000},
+        {"expires_at": NOW + 28 * 365 * 86400},
+        {"issued_at": NOW + 86400, "expires_at": NOW + 90000},
+        {"token_type": "Bearer\nX-Evil: 1"},
+        {"scope": "a\nb"},
+        {"refresh_token": "r\n"},
+        {"extra": ["x"]},
+    ],
+)
+def test_an_entry_is_checked_as_an_answer_is(controllers, changes):
+    scene = Scene(access("one"), access("two"))
+    controllers(scene, "a")
+    planted(scene, **changes)
+    assert controllers(scene, "b").access_token == "two"
+    assert (entry_of(scene)["access_token"], len(scene.sent)) == ("two", 2)
+
+
+def test_the_header_in_an_entry_is_not_believed(controllers):
+    scene = Scene(access("one"))
+    controllers(scene, "a")
+    planted(scene, authorization="Bearer evil\nX-Evil: 1")
+    got = controllers(scene, "b")
+    assert authorization(got, "Bearer") == "Bearer one"
+
+
+def test_a_repaired_entry_repairs_the_controllers_within_a_day(controllers):
+    scene = Scene(access("one"))
+    controllers(scene, "a")
+    planted(scene, access_token="evil", expires_at=NOW + 9 * 365 * 86400)
+    assert controllers(scene, "b").access_token == "evil"
+    planted(scene, access_token="repaired", expires_at=NOW + 7 * 86400)
+    scene.now += 86400
+    assert controllers(scene, "b").access_token == "repaired"
+
+
+def test_a_token_that_lives_for_long_is_looked_at_each_day_and_not_renewed(controllers):
+    scene = Scene(access("one", lifetime=30 * 86400))
+    controllers(scene, "a")
+    for _day in range(20):
+        assert controllers(scene, "b").access_token == "one"
+        scene.now += 86400
+    assert len(scene.sent) == 1
+
+
+FAILURE = {"message": "no", "kind": "unavailable", "recorded_at": NOW, "network": "", "run": "", "retry_at": 0}
+
+
+@pytest.mark.parametrize("failure_ttl", [0, 30])
+def test_a_planted_failure_ends_and_is_printable(controllers, failure_ttl):
+    scene = Scene(access("one"), access("two"))
+    controllers(scene, "a")
+    failure = {**FAILURE, "message": "\x1b[2J\nFAILED! => see evil.example" + "x" * 5000, "retry_at": NOW + 1e9, "confirmed_at": NOW + 1e9, "took": 1e9}
+    planted(scene, access_token="", failures=[failure])
+    with pytest.raises(VendorError) as caught:
+        controllers(scene, "b", failure_ttl=failure_ttl)
+    assert caught.value.message.isprintable()
+    assert len(caught.value.message) < 1100
+    scene.now += 331
+    assert controllers(scene, "b", failure_ttl=failure_ttl).access_token == "two"
+
+
+@pytest.mark.parametrize(
+    "changes", [{"recorded_at": NOW + 1e6}, {"recorded_at": NOW - 301, "retry_at": NOW + 1e9}, {"status": 99}, {"kind": "a\nb"}, {"status": True}]
+)
+def test_a_planted_failure_that_is_not_believed(controllers, changes):
+    scene = Scene(access("one"), access("two"))
+    controllers(scene, "a")
+    planted(scene, access_token="", failures=[{**FAILURE, "retry_at": NOW + 1e9, **changes}])
+    assert controllers(scene, "b").access_token == "two"
+
+
+def test_a_lease_that_is_written_again_and_again_is_not_waited_for_without_end(controllers):
+    scene = Scene(access("one"))
+    controllers(scene, "a")
+    scene.now += 3700
+    sleep = scene.ports.sleep
+
+    def sleeping(seconds):
+        sleep(seconds)
+        taken(scene, lease_until=scene.now + 60)
+
+    scene.ports = dataclasses.replace(scene.ports, sleep=sleeping)
+    taken(scene, lease_until=scene.now + 60)
+    started = scene.now
+    with pytest.raises(VaultError) as caught:
+        controllers(scene, "b", http={"deadline": 5})
+    assert 25 <= scene.now - started < 30
+    assert caught.value.message == (
+        f"tracktik: others have held the shared entry secret/{shared_path(request_for('tracktik'))} for {scene.now - started:.0f} s, longer than a request "
+        "to the vendor takes. See who writes there, or remove the entry."
+    ).replace("tracktik: ", "tracktik: no token for secret/fleet/x: ", 1)
+    # The next host of the run does not wait.
+    waited = scene.now
+    with pytest.raises(VaultError):
+        controllers(scene, "b", http={"deadline": 5})
+    assert scene.now == waited
+
+
+def test_whoever_waits_hears_of_a_failure_whatever_the_clock_of_the_holder_says(controllers):
+    scene = Scene(access("one"))
+    controllers(scene, "a")
+    scene.now += 3700
+    taken(scene, lease_until=scene.now + 30)
+    sleep = scene.ports.sleep
+
+    def sleeping(seconds):
+        sleep(seconds)
+        if len(scene.slept) == 2:
+            network = asker_of(request_for("tracktik", vault=approle()), run="", started=0).network
+            planted(scene, failures=[{**FAILURE, "recorded_at": NOW, "network": network, "message": "the holder's"}])
+
+    scene.ports = dataclasses.replace(scene.ports, sleep=sleeping)
+    with pytest.raises(VendorError, match="the holder's"):
+        controllers(scene, "b")
 
 
 def test_paths():
