@@ -28,16 +28,20 @@ from ..plugin_utils._consent.terminal import open_terminal
 from ..plugin_utils._vendors import names
 
 _OWN: dict[str, dict[str, t.Any]] = {
+    "flow": {"type": "str", "choices": ["code", "device"], "default": "code"},
     "authorize_url": {"type": "str"},
     "pkce": {"type": "bool"},
     "redirect_uri": {"type": "str"},
     "listen_port": {"type": "int", "default": 0},
     "wait": {"type": "bool", "default": True},
-    "wait_timeout": {"type": "int", "default": 300},
+    "wait_timeout": {"type": "int"},
     "open_browser": {"type": "bool", "default": True},
     "redirect_response": {"type": "str", "no_log": True},
 }
 _PATH = "/callback"
+_WAIT = 300
+# What only the browser's way back needs.
+_OF_CODE = ("authorize_url", "pkce", "redirect_uri", "redirect_response")
 
 
 class ActionModule(TokenAction):
@@ -48,7 +52,7 @@ class ActionModule(TokenAction):
             request, values = self._consent_request(own, item, task_vars or {})
             result.update(vendor=request.vendor.name, path=request.secret.path, changed=False)
             with self.listener(values) as listener:
-                result.update(self._done(own, Authorizing(request, real_ports(warn=listener.warn, event=listener))))
+                result.update(self._done(own, Authorizing(request, real_ports(warn=listener.warn, event=listener), device=own["flow"] == "device")))
         except TokenError as exc:
             result.update(failed=True, msg=exc.message)
         return result
@@ -82,8 +86,11 @@ class ActionModule(TokenAction):
     # The way
 
     def _done(self, own: dict[str, t.Any], work: Authorizing) -> dict[str, t.Any]:
+        if own["flow"] == "device":
+            return self._by_device(own, work)
         if own.get("redirect_response"):
             return self._stored(work, work.finish(own["redirect_response"])) if not self._play_context.check_mode else {"changed": True}
+        work.check_access()
         redirect_uri = own.get("redirect_uri") or work.registered_redirect_uri() or f"http://127.0.0.1:{own['listen_port']}{_PATH}"
         check_redirect_uri(work.request.vendor, redirect_uri)
         if self._play_context.check_mode:
@@ -91,6 +98,24 @@ class ActionModule(TokenAction):
         if not own["wait"]:
             return self._first_step(work, redirect_uri)
         return self._wait(own, work, redirect_uri)
+
+    def _by_device(self, own: dict[str, t.Any], work: Authorizing) -> dict[str, t.Any]:
+        for name in _OF_CODE:
+            if own.get(name) not in (None, ""):
+                raise OptionError(f"{work.name}: {name} has no use with flow=device, where no browser comes back to this machine. Leave it out.")
+        if not own["wait"]:
+            raise OptionError(f"{work.name}: flow=device has no second step, so it has to wait. Leave wait out.")
+        work.check_access()
+        if self._play_context.check_mode:
+            return {"changed": True, "msg": f"{work.name}: consent would be asked for, for {work.request.where}."}
+        code = work.begin_device()
+        seconds = min(own["wait_timeout"] or code.lifetime, code.lifetime)
+        filled = f"\nor, with the code already in it:\n\n{code.verification_uri_complete}\n" if code.verification_uri_complete else ""
+        _show(
+            f"{work.name}: on any device, open this address, log in, enter the code and allow:\n\n"
+            f"{code.verification_uri}\ncode: {code.user_code}\n{filled}\nWaiting for {seconds:.0f} s."
+        )
+        return self._stored(work, work.wait_for_device(code, seconds=seconds))
 
     def _first_step(self, work: Authorizing, redirect_uri: str) -> dict[str, t.Any]:
         if work.request.cache.kind == "none":
@@ -107,6 +132,7 @@ class ActionModule(TokenAction):
 
     def _wait(self, own: dict[str, t.Any], work: Authorizing, redirect_uri: str) -> dict[str, t.Any]:
         came: queue.Queue[Answer] = queue.Queue()
+        seconds = _WAIT if own["wait_timeout"] is None else own["wait_timeout"]
         with ExitStack() as stack:
             address = listening_address(redirect_uri)
             listener = None
@@ -137,12 +163,12 @@ class ActionModule(TokenAction):
                 stored = receive(
                     came,
                     lambda redirected: work.finish(redirected, consent),
-                    timeout=own["wait_timeout"],
+                    timeout=seconds,
                     describe=lambda done: _sentence(work, done),
                 )
             except queue.Empty:
                 raise VendorError(
-                    f"{work.name}: no answer came within {own['wait_timeout']} s.{_others(listener)} Nothing was stored. Start again; or, if you "
+                    f"{work.name}: no answer came within {seconds} s.{_others(listener)} Nothing was stored. Start again; or, if you "
                     f"gave consent, within {PENDING_SECONDS / 60:.0f} minutes run this with redirect_response set to the address that the "
                     "browser ended at."
                 ) from None
@@ -150,8 +176,7 @@ class ActionModule(TokenAction):
 
     @staticmethod
     def _ask(work: Authorizing, url: str) -> None:
-        # Not into the log of ansible, which others may read: the state is in the address.
-        display.display(f"{work.name}: open this address in a browser, log in and allow:\n\n{url}\n", stderr=True, screen_only=True)
+        _show(f"{work.name}: open this address in a browser, log in and allow:\n\n{url}\n")
 
     @staticmethod
     def _stored(work: Authorizing, stored: Stored) -> dict[str, t.Any]:
@@ -163,6 +188,11 @@ class ActionModule(TokenAction):
 def _say(text: str) -> None:
     """At once: ansible's standard output waits for more to come where it is no terminal, and a callback may print JSON there."""
     display.display(text, stderr=True)
+
+
+def _show(text: str) -> None:
+    """As :func:`_say`, but not in the log of ansible, which others may read: whoever has the state or the code could give consent instead."""
+    display.display(text, stderr=True, screen_only=True)
 
 
 def _sentence(work: Authorizing, stored: Stored) -> str:

@@ -322,6 +322,12 @@ options:
     description:
       - Address at which tokens are given back (RFC 7009) when the cache is purged.
     type: str
+  device_authorization_url:
+    description:
+      - Address at which the module M(trackops.api_tokens.authorize) asks for a code with C(flow=device) (RFC 8628), or its path below
+        O(base_url). Unset, what O(issuer) publishes.
+    type: str
+    version_added: 1.0.0
 """
 
     OAUTH2_PLUGINS = r"""
@@ -374,4 +380,8 @@ options:
     env: [{name: TRACKOPS_REVOCATION_URL}]
     vars: [{name: trackops_revocation_url}]
     ini: [{section: trackops_api_tokens, key: revocation_url}]
+  device_authorization_url:
+    env: [{name: TRACKOPS_DEVICE_AUTHORIZATION_URL}]
+    vars: [{name: trackops_device_authorization_url}]
+    ini: [{section: trackops_api_tokens, key: device_authorization_url}]
 """

@@ -20,6 +20,7 @@ description:
   - Every other field of the secret stays as it is. It is written with check-and-set, so a change that somebody else makes meanwhile is kept.
   - Only an answer with the C(state) that was asked with ends the wait; other requests to the loopback address are refused and do not. With
     PKCE (RFC 7636) where the vendor takes it.
+  - With O(flow=device) no browser of this machine takes part. The code is shown, and the vendor is asked for the outcome as often as it allows.
   - When anything goes wrong, nothing is stored, and an earlier refresh token stays.
   - The playbook C(trackops.api_tokens.authorize) is this module with its options as extra variables.
 notes:
@@ -41,6 +42,14 @@ options:
   path:
     description: Path of the vendor's credentials in Vault, below the mount. Not given, the name of the vendor.
     type: str
+  flow:
+    description:
+      - V(code) sends the browser of this machine's user to the vendor, and back (RFC 6749, authorization code).
+      - V(device) shows an address and a code to enter on any other device (RFC 8628), for a controller without a browser. The vendor needs a
+        O(device_authorization_url), or an O(issuer) that publishes one.
+    type: str
+    choices: [code, device]
+    default: code
   authorize_url:
     description:
       - Address at which the vendor asks for consent, or its path below O(base_url). Unset, what is known of the vendor, or what its
@@ -73,9 +82,8 @@ options:
     type: bool
     default: true
   wait_timeout:
-    description: Seconds to wait for the answer.
+    description: Seconds to wait for the answer. Unset, 300, and with O(flow=device) as long as the code is good, 30 minutes at most.
     type: int
-    default: 300
   redirect_response:
     description:
       - The address that the browser ended at, for a consent that was begun within the last 15 minutes by the same user with the same options.
@@ -126,6 +134,16 @@ EXAMPLES = r"""
   delegate_to: localhost
   run_once: true
 
+- name: A controller without a browser
+  trackops.api_tokens.authorize:
+    vendor: acme
+    path: fleet/acme
+    issuer: https://login.example.com
+    scope: openid offline_access
+    flow: device
+  delegate_to: localhost
+  run_once: true
+
 - name: First step where nothing can wait
   trackops.api_tokens.authorize:
     vendor: trackmage
@@ -173,6 +191,6 @@ scope:
   sample: user
 authorization_url:
   description: The address for the browser. It has no secret in it.
-  returned: when it was made in this run
+  returned: when it was made in this run, with O(flow=code)
   type: str
 """

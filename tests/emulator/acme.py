@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """acme: a strict OAuth 2.0 server of no vendor, with every grant, client authentication and request format that it is set to.
 
-Its settings (`defaults`) say what it takes; all else is refused. RFC 6749, 7009, 7523, 7636, 8414, 8693, 8707.
+Its settings (`defaults`) say what it takes; all else is refused. RFC 6749, 7009, 7523, 7636, 8414, 8628, 8693, 8707.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import Any, ClassVar
 
 from .assertion import read_assertion
-from .authorize import AuthorizationCode, authorization_routes
+from .authorize import authorization_routes
 from .base import (
     Answer,
     BadRequest,
@@ -31,6 +31,7 @@ from .base import (
     parse_json,
     parse_pairs,
 )
+from .device import DEVICE, DeviceFlow
 
 EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"
 JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"
@@ -45,6 +46,7 @@ GRANTS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "authorization_code": (("code", "redirect_uri"), ("code_verifier", *TARGETS)),
     EXCHANGE: (("subject_token", "subject_token_type"), ("actor_token", "actor_token_type", "requested_token_type", "scope", *TARGETS)),
     JWT_BEARER: (("assertion",), ("scope", *TARGETS)),
+    DEVICE: (("device_code",), ()),
 }
 AUTH_NAMES = {
     "basic": "client_secret_basic",
@@ -63,7 +65,7 @@ AUTH_PARAMETERS = {
 }
 
 
-class Acme(AuthorizationCode):
+class Acme(DeviceFlow):
     name = "acme"
     user_credentials = "acme"
     authorize_optional = ("scope", "nonce", *TARGETS)
@@ -75,7 +77,7 @@ class Acme(AuthorizationCode):
         "request_method": "POST",
         "request_format": "form",  # form, json, query
         "grants": tuple(GRANTS),
-        "refresh_for": ("password", "authorization_code", "refresh_token"),  # grants that give a refresh token
+        "refresh_for": ("password", "authorization_code", "refresh_token", DEVICE),  # grants that give a refresh token
         "token_field": "access_token",  # dotted path into the answer
         "expires_field": "expires_in",
         "expires_as": "seconds",  # seconds, unix, iso
@@ -90,6 +92,9 @@ class Acme(AuthorizationCode):
         "require_pkce": True,
         "redirect_uris": None,  # list; None: any loopback address
         "code_lifetime": 60,
+        "device_lifetime": 600,
+        "device_interval": 5,
+        "device_slow_down": 0,  # how often a client is told to slow down although it asks as told
         "discovery": True,
         "issuer": None,  # another one than the base URL, for mix-ups
     }
@@ -117,6 +122,8 @@ class Acme(AuthorizationCode):
             "/.well-known/oauth-authorization-server": ("discovery", self.discovery),
             "/.well-known/openid-configuration": ("discovery", self.discovery),
             **authorization_routes(self, "/authorize"),
+            "/device_authorization": ("device", self.device),
+            "/device": ("authorize", self.device_page),
         }
 
     # discovery
@@ -137,6 +144,7 @@ class Acme(AuthorizationCode):
                 "authorization_endpoint": f"{base}/authorize",
                 "token_endpoint": f"{base}/token",
                 "revocation_endpoint": f"{base}/revoke",
+                "device_authorization_endpoint": f"{base}/device_authorization",
                 "response_types_supported": ["code"],
                 "grant_types_supported": list(self.settings["grants"]),
                 "code_challenge_methods_supported": ["S256"],
@@ -234,6 +242,10 @@ class Acme(AuthorizationCode):
         if claims.get("iat", now) > now + 60 or claims.get("nbf", now) > now + 60:
             raise BadRequest("assertion: not valid yet")
 
+    def device(self, call: Call) -> Answer:
+        more = {name for way in self.settings["client_auth"] for name in AUTH_PARAMETERS[way]}
+        return self.start_device(call, optional=(*more, *self.settings["allow_parameters"]))
+
     # the token endpoint
 
     def token(self, call: Call) -> Answer:
@@ -270,6 +282,9 @@ class Acme(AuthorizationCode):
         if grant == "authorization_code":
             code = self.spend_code(call, {**parameters, "client_id": client_id})
             return self.accounts(self.user_credentials)[0]["username"], code.scope, code.family
+        if grant == DEVICE:
+            device = self.spend_device(call, parameters["device_code"], client_id=client_id)
+            return self.accounts(self.user_credentials)[0]["username"], device.scope, device.family
         if grant == "refresh_token":
             old = self.spend_refresh(call, parameters["refresh_token"], client_id=client_id)
             if scope is not None and not {*scope.split(" ")} <= {*(old.scope or "").split(" ")}:

@@ -478,6 +478,117 @@ def test_oauth2_by_its_issuer_alone(there: Stage) -> None:
     assert [r["grant_type"] for r in there.emulator.requests("acme", kind="token")] == ["authorization_code", "refresh_token"]
 
 
+# On another device
+
+
+DEVICE = "urn:ietf:params:oauth:grant-type:device_code"
+
+
+class AskingDevice:
+    """The playbook in the background, on a controller without a browser: it shows a code and asks for the outcome."""
+
+    def __init__(self, stage: Stage, *arguments: str) -> None:
+        stage.store("acme", "fleet/acme", note="kept")
+        variables = json.dumps({"trackops_issuer": stage.emulator.base_url("acme"), "trackops_oauth2_scope": "read", "flow": "device"})
+        command = [PLAYBOOK, *stage.extra(), "-e", "vendor=oauth2", "-e", "path=fleet/acme", "-e", variables, *arguments]
+        env = {**writing(stage), "ANSIBLE_LOG_PATH": str(stage.ansible.workdir / "log"), "BROWSER": "false", "DISPLAY": None}
+        self.process = stage.ansible.start(["ansible-playbook", *command], env=stage.environment(env))
+        shown = self.process.wait_ready(
+            "the code", lambda: re.search(r"^(http\S+/device)\ncode: (\S+)\n\n.*\n\n(http\S+)$", self.process.output(), re.MULTILINE), timeout=60
+        )
+        self.address, self.code, self.filled = t.cast("re.Match[str]", shown).groups()
+
+    def ended(self) -> tuple[int, str]:
+        return self.process.popen.wait(120), " ".join(self.process.output().split())
+
+
+def test_device_flow(stage: Stage, chromium: Browser) -> None:
+    stage.emulator.set("acme", device_interval=1, device_slow_down=1)
+    asking = AskingDevice(stage)
+    assert asking.filled == f"{asking.address}?user_code={asking.code}"
+    wait_for("the first question", lambda: stage.emulator.requests("acme", kind="token", error="slow_down"))
+    user = stage.credentials("acme")
+    chromium.open(asking.address)
+    for name, value in (("user_code", asking.code), ("username", user["username"]), ("password", user["password"])):
+        chromium.type(f"#{name}", value)
+    chromium.click("#allow")
+    chromium.wait_text("#outcome", "go back")
+    status, output = asking.ended()
+    assert status == 0, output
+    assert "oauth2: the refresh token is stored at secret/fleet/acme (version 2)." in output
+
+    asked = stage.emulator.requests("acme", kind="token")
+    assert [(r["grant_type"], r["error"]) for r in asked] == [(DEVICE, "slow_down"), (DEVICE, None)]
+    assert not any(r["early"] for r in asked)  # after slow_down it waited the five seconds longer
+    stored = stage.vault.get("fleet/acme")
+    assert stored.pop("refresh_token")
+    assert stored == {**stage.credentials("acme"), "note": "kept"}
+    log = (stage.ansible.workdir / "log").read_text(encoding="utf-8")
+    assert "the refresh token is stored" in log
+    for secret in (asking.code, *stage.emulator.secrets()):
+        assert secret not in log
+    run = stage.playbook(
+        f"""
+        - hosts: localhost
+          gather_facts: false
+          tasks:
+            - name: Token
+              ansible.builtin.debug:
+                msg: "{{{{ lookup('trackops.api_tokens.oauth2', 'fleet/acme', issuer='{stage.emulator.base_url("acme")}', scope='read',
+                  grant_type='authorization_code', output='details', force=true) }}}}"
+        """,
+        env=writing(stage),
+    )
+    assert run.rc == 0, run
+    assert run.result("Token")["msg"]["source"] == "vendor"
+
+
+@pytest.mark.parametrize(
+    ("settings", "decision", "text"),
+    [
+        ({"device_lifetime": 600}, "deny", "oauth2: the consent was denied on the other device (access_denied)."),
+        ({"device_lifetime": 1}, "", "oauth2: nobody entered the code and allowed within 1 s."),
+        ({"device_lifetime": 600, "refresh": False}, "allow", "oauth2: consent was given, but the vendor sent no refresh token"),
+    ],
+)
+def test_device_flow_that_ends_without_consent(there: Stage, settings: dict[str, t.Any], decision: str, text: str) -> None:
+    there.emulator.set("acme", device_interval=1, **settings)
+    asking = AskingDevice(there)
+    if decision:
+        user = there.credentials("acme")
+        form = {"user_code": asking.code, "username": user["username"], "password": user["password"], "decision": decision}
+        with requests.Session() as session:
+            session.trust_env = False
+            assert session.post(asking.address, data=form, timeout=30).status_code == 200
+    status, output = asking.ended()
+    assert (status, text in output, NOTHING in output) == (2, True, True), output
+    assert "refresh_token" not in there.vault.get("fleet/acme")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        ({"redirect_uri": "http://127.0.0.1:1/cb"}, "redirect_uri has no use with flow=device"),
+        ({"wait": False}, "flow=device has no second step, so it has to wait."),
+        ({"flow": "phone"}, "value of flow must be one of: code, device, got: phone"),
+        ({"trackops_issuer": "", "trackops_oauth2_token_url": "http://127.0.0.1:1/t"}, "no address is known for the device flow (RFC 8628)."),
+    ],
+)
+def test_device_options_that_cannot_work(there: Stage, arguments: dict[str, t.Any], text: str) -> None:
+    there.store("acme", "fleet/acme")
+    given = {"vendor": "oauth2", "path": "fleet/acme", "flow": "device", "trackops_issuer": there.emulator.base_url("acme"), **arguments}
+    run = there.playbook(PLAYBOOK, "-e", json.dumps(given), env=writing(there))
+    assert (run.rc, text in said(run)) == (2, True), run
+
+
+def test_device_flow_in_check_mode_asks_nobody(there: Stage) -> None:
+    there.store("acme", "fleet/acme")
+    given = {"vendor": "oauth2", "path": "fleet/acme", "flow": "device", "trackops_issuer": there.emulator.base_url("acme")}
+    run = there.playbook(PLAYBOOK, "-e", json.dumps(given), "--check", env=writing(there))
+    assert run.rc == 0, run
+    assert there.emulator.requests("acme", kind="device") == []
+
+
 # Vault under way
 
 

@@ -76,6 +76,7 @@ class Vendor:
     authorization_scheme: str = "Bearer"
     use_refresh_token: bool = True  # a refresh token in the answer saves the full grant next time
     authorize_url: str = ""
+    device_authorization_url: str = ""
     pkce: bool = False
     revocation_url: str = ""
     issuer: str = ""

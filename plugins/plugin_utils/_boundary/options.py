@@ -35,6 +35,7 @@ _VENDOR_OPTIONS = (
     "default_lifetime",
     "issuer",
     "revocation_url",
+    "device_authorization_url",
 )
 _OVERRIDES = ("base_url", "token_url", "scope")
 

@@ -28,7 +28,7 @@ def token_facts(request: Request) -> dict[str, t.Any]:
     """
     vendor = request.vendor
     asked = {field.name: getattr(vendor, field.name) for field in dataclasses.fields(vendor)}
-    for irrelevant in ("authorization_scheme", "variants", "authorize_url", "pkce", "revocation_url", "default_lifetime"):
+    for irrelevant in ("authorization_scheme", "variants", "authorize_url", "device_authorization_url", "pkce", "revocation_url", "default_lifetime"):
         del asked[irrelevant]
     secret = request.secret
     if request.http.client_cert:  # unlike the CA it says who asks (RFC 8705)

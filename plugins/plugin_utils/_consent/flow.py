@@ -4,7 +4,8 @@
 
 # Private to trackops.api_tokens: not for use from outside, and may change in any release.
 
-"""From a vendor's name to a refresh token in Vault: begin a consent, and finish it with what the browser brought back.
+"""From a vendor's name to a refresh token in Vault: begin a consent, and finish it with what the browser brought back, or with
+what was allowed on another device.
 
 A consent that was begun is kept encrypted in the file cache for a while, so that a later run can finish it too. It is removed before
 the code is spent, so no answer is used twice. Nothing is stored in Vault unless all went well.
@@ -27,8 +28,9 @@ from .._flow.resolver import Resolver
 from .._flow.vault_login import VaultSession
 from .._vendor.address import check_endpoint
 from .._vendor.discovery import discovered, signed_assertion
-from .._vendor.request import Grant, build_request, credentials
+from .._vendor.request import Assertion, Grant, build_request, credentials
 from .._vendor.retry import ask
+from .device import DeviceCode, check_device_endpoint, device_grant, device_request, next_interval, outcome, read_device_answer
 from .protocol import Consent, authorization_url, begin, check_redirect_uri, read_redirect, state_of
 
 __all__ = ("CONSENT_GRANTS", "PENDING_SECONDS", "Authorizing", "Stored")
@@ -52,7 +54,7 @@ class Authorizing:
     :raises OptionError: the vendor has no consent, or what consent gives could not be stored.
     """
 
-    def __init__(self, request: Request, ports: Ports) -> None:
+    def __init__(self, request: Request, ports: Ports, *, device: bool = False) -> None:
         if request.vendor.grant_type not in CONSENT_GRANTS:
             raise OptionError(f"{request.vendor.name}: this vendor needs no consent in the browser: its grant is {request.vendor.grant_type}.")
         if request.secret.version is not None:
@@ -64,18 +66,18 @@ class Authorizing:
         self._store = self._resolver.store(request.cache)
         self._session = VaultSession(request, self._store, ports)
         self._until = 0.0
-        self._vendor = self._with_endpoints()
+        self._vendor = self._with_endpoints("device_authorization_url" if device else "authorize_url")
 
     @property
     def name(self) -> str:
         return self.request.vendor.name
 
-    def registered_redirect_uri(self) -> str:
-        """The redirect address in the secret; empty where it has none.
+    def check_access(self) -> None:
+        """Find out before a person is asked whether consent can be asked for and its refresh token stored.
 
         :raises VaultError: Vault has no usable secret, or would not store what consent gives.
         """
-        secret = self._secret()
+        self._fields(self._secret())
         ref = self.request.secret
         if not self._session.call(lambda client: client.may_update(ref.mount, ref.path)):
             raise VaultError(
@@ -83,7 +85,10 @@ class Authorizing:
                 f"Allow 'create' and 'update' on {ref.mount}/data/{ref.path}.",
                 kind="denied",
             )
-        return self._fields(secret).get("redirect_uri", "")
+
+    def registered_redirect_uri(self) -> str:
+        """The redirect address in the secret; empty where it has none."""
+        return self._fields(self._secret()).get("redirect_uri", "")
 
     def begin(self, redirect_uri: str) -> tuple[str, Consent]:
         """The address for the browser, and the consent that it asks for."""
@@ -110,15 +115,48 @@ class Authorizing:
             raise VendorError(f"{exc.message} Nothing was stored.", exc.kind, status=exc.status, code=exc.code) from None
         return self._stored(token, secret)
 
+    def begin_device(self) -> DeviceCode:
+        """The code that a person enters on another device (RFC 8628 3.1).
+
+        :raises OptionError: the vendor's device authorization endpoint is not known.
+        :raises VendorError: the vendor gave no code.
+        """
+        vendor, allow_http = self._vendor, self.request.http.allow_http
+        check_device_endpoint(vendor, allow_http=allow_http)
+        fields = self._fields(self._secret())
+        http_request = device_request(vendor, fields, assertion=self._assertion(fields))
+        answer = self._ports.exchange(http_request, self.request.http, self.request.http.deadline, self.name)
+        return read_device_answer(vendor, answer, secrets=http_request.secrets, allow_http=allow_http)
+
+    def wait_for_device(self, code: DeviceCode, *, seconds: float) -> Stored:
+        """Ask for the outcome as often as the vendor allows (RFC 8628 3.4, 3.5), and store the refresh token.
+
+        :arg seconds: how long to wait at most; the code may end earlier.
+        :raises VendorError: denied, expired, or nobody came.
+        :raises VaultError: Vault did not store the refresh token.
+        """
+        secret = self._secret()
+        fields = self._fields(secret)
+        until, interval = self._ports.monotonic() + seconds, code.interval
+        while self._ports.monotonic() + interval < until:
+            self._ports.sleep(interval)
+            try:
+                token = self._with_refresh_token(self._ask(device_grant(code), fields, retries=0))
+            except VendorError as exc:
+                following = next_interval(exc, interval)
+                if following is None:
+                    final = outcome(self._vendor, exc)
+                    raise VendorError(f"{final.message} Nothing was stored.", final.kind, status=final.status, code=final.code) from None
+                interval = following
+            else:
+                return self._stored(token, secret)
+        raise VendorError(f"{self.name}: nobody entered the code and allowed within {seconds:.0f} s. Nothing was stored. Start again.")
+
     def _exchange(self, code: str, consent: Consent, fields: dict[str, str]) -> Token:
         given = {"code": code, "redirect_uri": consent.redirect_uri, "code_verifier": consent.verifier}
         grant = Grant("authorization_code", {name: value for name, value in given.items() if value}, repeatable=False)
-        vendor = self._vendor
-        http_request = build_request(vendor, grant, fields, assertion=lambda more: signed_assertion(vendor, fields, more, now=self._ports.clock()))
-        until = self._ports.monotonic() + self.request.http.deadline
-        request = dataclasses.replace(self.request, vendor=vendor)
         try:
-            token = ask(request, http_request, grant, ports=self._ports, until=until, secret_version="")
+            token = self._ask(grant, fields)
         except VendorError as exc:
             if exc.code != "invalid_grant":
                 raise
@@ -129,6 +167,19 @@ class Authorizing:
                 status=exc.status,
                 code=exc.code,
             ) from None
+        return self._with_refresh_token(token)
+
+    def _ask(self, grant: Grant, fields: dict[str, str], *, retries: int | None = None) -> Token:
+        http_request = build_request(self._vendor, grant, fields, assertion=self._assertion(fields))
+        http = self.request.http if retries is None else dataclasses.replace(self.request.http, retries=retries)
+        request = dataclasses.replace(self.request, vendor=self._vendor, http=http)
+        until = self._ports.monotonic() + http.deadline
+        return ask(request, http_request, grant, ports=self._ports, until=until, secret_version="")
+
+    def _assertion(self, fields: dict[str, str]) -> Assertion:
+        return lambda more: signed_assertion(self._vendor, fields, more, now=self._ports.clock())
+
+    def _with_refresh_token(self, token: Token) -> Token:
         if not token.refresh_token:
             raise VendorError(
                 f"{self.name}: consent was given, but the vendor sent no refresh token, so later tokens could not be obtained. Many vendors "
@@ -151,9 +202,9 @@ class Authorizing:
                 self._ports.warn(f"{exc.message} Other controllers use the previous token until it expires.")
         return Stored(self.request.where, version, token.scope)
 
-    def _with_endpoints(self) -> Vendor:
+    def _with_endpoints(self, needed: str) -> Vendor:
         vendor = self.request.vendor
-        if vendor.issuer and not (vendor.token_url and vendor.authorize_url):
+        if vendor.issuer and not (vendor.token_url and getattr(vendor, needed)):
             asked = dataclasses.replace(self.request, vendor=dataclasses.replace(vendor, token_url=""))
             until = self._ports.monotonic() + self.request.http.deadline
             found = discovered(asked, ports=self._ports, until=until)

@@ -21,6 +21,11 @@ from .strict_json import parse_json
 
 __all__ = ("discovered", "signed_assertion")
 
+_ENDPOINTS = (
+    ("revocation_url", "revocation_endpoint"),
+    ("authorize_url", "authorization_endpoint"),
+    ("device_authorization_url", "device_authorization_endpoint"),  # RFC 8628 4
+)
 _ASSERTION_LIFETIME = 60  # seconds; RFC 7523 3 leaves it to the client, servers like it short
 
 
@@ -63,11 +68,7 @@ def _endpoints(vendor: Vendor, body: bytes) -> Vendor:
     if str(metadata.get("issuer", "")).rstrip("/") != vendor.issuer.rstrip("/"):
         # RFC 8414 3.3: else one server could pass for another.
         raise VendorError(f"{vendor.name}: the metadata of {host(vendor.issuer)} is for another issuer. Check issuer.")
-    more: dict[str, t.Any] = {
-        ours: metadata[theirs]
-        for ours, theirs in (("revocation_url", "revocation_endpoint"), ("authorize_url", "authorization_endpoint"))
-        if isinstance(metadata.get(theirs), str) and not getattr(vendor, ours)
-    }
+    more: dict[str, t.Any] = {ours: metadata[theirs] for ours, theirs in _ENDPOINTS if isinstance(metadata.get(theirs), str) and not getattr(vendor, ours)}
     methods = metadata.get("code_challenge_methods_supported")
     if isinstance(methods, list) and "S256" in methods:
         more["pkce"] = True

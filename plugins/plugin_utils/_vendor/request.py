@@ -17,8 +17,21 @@ from urllib.parse import quote_plus, urlencode
 from .._base.errors import VaultError
 from .._base.model import HttpRequest, Request, SecretField, Value, Vendor
 
-__all__ = ("JWT_BEARER_ASSERTION", "JWT_BEARER_GRANT", "Assertion", "Grant", "build_request", "credentials", "grants", "needed_fields", "revocation_request")
+__all__ = (
+    "DEVICE_GRANT",
+    "JWT_BEARER_ASSERTION",
+    "JWT_BEARER_GRANT",
+    "Assertion",
+    "Grant",
+    "build_request",
+    "client_request",
+    "credentials",
+    "grants",
+    "needed_fields",
+    "revocation_request",
+)
 
+DEVICE_GRANT = "urn:ietf:params:oauth:grant-type:device_code"  # RFC 8628 3.4
 JWT_BEARER_GRANT = "urn:ietf:params:oauth:grant-type:jwt-bearer"  # RFC 7523 2.1
 JWT_BEARER_ASSERTION = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"  # RFC 7523 2.2
 #: Signs a JWT that has these claims beside iss, sub, aud, jti, iat and exp.
@@ -35,6 +48,8 @@ _CLIENT_FIELDS: t.Mapping[str, tuple[str, ...]] = {
     "private_key_jwt": ("client_id", "private_key"),
     "none": (),
 }
+# The scope was part of the request that the person has answered.
+_SCOPE_ASKED_BEFORE = ("authorization_code", DEVICE_GRANT)
 # Read when the secret has them, never asked for.
 _OPTIONAL_FIELDS = ("client_id", "code", "redirect_uri", "code_verifier", "refresh_token", "key_id", "subject")
 
@@ -160,7 +175,7 @@ def build_request(vendor: Vendor, grant: Grant, fields: t.Mapping[str, str], *, 
     if vendor.request_format != "none":
         parameters.append(("grant_type", grant.grant_type))
         parameters.extend(grant.fields.items())
-        if vendor.scope and grant.grant_type != "authorization_code":
+        if vendor.scope and grant.grant_type not in _SCOPE_ASKED_BEFORE:
             parameters.append(("scope", vendor.scope))
         parameters.extend(_own_parameters(vendor, fields))
         parameters.extend(proofs)
@@ -233,6 +248,20 @@ def _bare(method: str, url: str, headers: dict[str, str], parameters: list[tuple
 
 
 _ENCODERS = {"form": _as_form, "json": _as_json, "query": _as_query, "none": _bare}
+
+
+def client_request(
+    vendor: Vendor, url: str, fields: t.Mapping[str, str], parameters: t.Iterable[tuple[str, str]], *, assertion: Assertion | None = None
+) -> HttpRequest:
+    """A form to another endpoint of the vendor than that for tokens; the client authenticates as it does there (RFC 7009 2.1, RFC 8628 3.1)."""
+    headers = {"Accept": "application/json"}
+    proofs = _client_parameters(vendor, fields, assertion)
+    secrets = {*fields.values(), *dict(proofs).values()}
+    if vendor.client_auth in ("basic", "basic_raw"):
+        headers["Authorization"] = _basic(vendor.client_auth, fields["client_id"], fields["client_secret"])
+        secrets.add(headers["Authorization"].partition(" ")[2])
+    own = [(name, value) for name, value in parameters if name not in dict(proofs)]
+    return _as_form("POST", url, headers, [*own, *proofs], secrets=tuple(secrets), repeatable=True)
 
 
 def revocation_request(vendor: Vendor, fields: t.Mapping[str, str], token: str, *, hint: str) -> HttpRequest:

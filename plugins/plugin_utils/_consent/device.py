@@ -1,0 +1,177 @@
+# Copyright (c) 2026, TrackOps founders
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Private to trackops.api_tokens: not for use from outside, and may change in any release.
+
+"""Consent on another device (RFC 8628): the code that a person enters there, and how long and how often to ask for the outcome.
+
+Pure: no I/O, no clock.
+"""
+
+from __future__ import annotations
+
+import math
+import typing as t
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+from .._base.errors import OptionError, VendorError
+from .._base.loopback import is_loopback
+from .._base.model import HttpAnswer, HttpRequest, Vendor
+from .._base.text import scrub
+from .._vendor.address import host
+from .._vendor.request import DEVICE_GRANT, Assertion, Grant, client_request
+from .._vendor.strict_json import parse_json
+
+__all__ = ("DeviceCode", "check_device_endpoint", "device_grant", "device_request", "next_interval", "outcome", "read_device_answer")
+
+_INTERVAL = 5.0  # RFC 8628 3.2: where the vendor names none
+_LONGEST_INTERVAL = 60.0
+_LIFETIME = 300.0
+_LONGEST_LIFETIME = 1800.0
+_SLOWER = 5.0  # RFC 8628 3.5
+_LONGEST_CODE = 64
+
+
+@dataclass(frozen=True)
+class DeviceCode:
+    """What the person enters where, and what this machine asks with. ``lifetime`` and ``interval`` are seconds."""
+
+    device_code: str = field(repr=False)
+    user_code: str = field(repr=False)
+    verification_uri: str
+    verification_uri_complete: str = field(repr=False)
+    lifetime: float
+    interval: float
+
+
+def check_device_endpoint(vendor: Vendor, *, allow_http: bool) -> None:
+    """:raises OptionError: no usable ``device_authorization_url``."""
+    if not vendor.device_authorization_url:
+        raise OptionError(f"{vendor.name}: no address is known for the device flow (RFC 8628). Set device_authorization_url or issuer, or use flow=code.")
+    url = vendor.url(vendor.device_authorization_url)
+    if not _usable(url):
+        raise OptionError(f"{vendor.name}: device_authorization_url is not a usable http(s) address. Check base_url and device_authorization_url.")
+    if not _private(url, allow_http=allow_http):
+        raise OptionError(f"{vendor.name}: {host(url)} would get the credentials over plain http. Use https, or set allow_http if you must.")
+
+
+def device_request(vendor: Vendor, fields: t.Mapping[str, str], *, assertion: Assertion) -> HttpRequest:
+    """The request for a code (RFC 8628 3.1); the client authenticates as at the token endpoint."""
+    asked = [("client_id", fields["client_id"])]
+    if vendor.scope:
+        asked.append(("scope", vendor.scope))
+    return client_request(vendor, vendor.url(vendor.device_authorization_url), fields, asked, assertion=assertion)
+
+
+def device_grant(code: DeviceCode) -> Grant:
+    """The grant that asks for the outcome (RFC 8628 3.4)."""
+    return Grant(DEVICE_GRANT, {"device_code": code.device_code}, repeatable=False)
+
+
+def read_device_answer(vendor: Vendor, answer: HttpAnswer, *, secrets: t.Iterable[str], allow_http: bool) -> DeviceCode:
+    """The code in the vendor's *answer* (RFC 8628 3.2).
+
+    :raises VendorError: it gave none, or an address that no person should be sent to.
+    """
+    body = _body(answer)
+    if not 200 <= answer.status < 300 or "error" in body:
+        raise _refused(vendor, answer, body, tuple(secrets))
+    uri = _text(body, "verification_uri") or _text(body, "verification_url")  # the name of drafts, which some still use
+    device_code, user_code = _text(body, "device_code"), _text(body, "user_code")
+    if not (device_code and user_code and uri):
+        raise VendorError(
+            f"{vendor.name}: the answer of the vendor at {host(vendor.url(vendor.device_authorization_url))} has no device code (RFC 8628). "
+            "Check device_authorization_url.",
+            status=answer.status,
+        )
+    complete = _text(body, "verification_uri_complete")
+    for address in filter(None, (uri, complete)):
+        if not _usable(address) or not _private(address, allow_http=allow_http):
+            raise VendorError(f"{vendor.name}: the vendor names no usable https address for the person. Nothing is shown.", status=answer.status)
+    if len(user_code) > _LONGEST_CODE or not user_code.isprintable():
+        raise VendorError(f"{vendor.name}: the vendor's code is not one that a person can enter. Nothing is shown.", status=answer.status)
+    return DeviceCode(
+        device_code,
+        user_code,
+        uri,
+        complete,
+        lifetime=min(_seconds(body.get("expires_in")) or _LIFETIME, _LONGEST_LIFETIME),
+        interval=min(_seconds(body.get("interval")) or _INTERVAL, _LONGEST_INTERVAL),
+    )
+
+
+def next_interval(exc: VendorError, interval: float) -> float | None:
+    """The seconds to wait before asking again (RFC 8628 3.5); None where *exc* is final."""
+    if exc.code == "authorization_pending":
+        return interval
+    if exc.code == "slow_down":
+        return interval + _SLOWER
+    if exc.kind == "unavailable":
+        return min(max(interval * 2, exc.retry_after or 0), _LONGEST_INTERVAL)
+    return None
+
+
+def outcome(vendor: Vendor, exc: VendorError) -> VendorError:
+    """*exc*, which ended the wait, in words for the person."""
+    known = {
+        "access_denied": "the consent was denied on the other device (access_denied).",
+        "expired_token": "the code expired before it was entered and allowed (expired_token). Start again.",
+        "invalid_grant": "the vendor no longer knows the code (invalid_grant). Start again.",
+    }
+    if exc.code not in known:
+        return exc
+    return VendorError(f"{vendor.name}: {known[exc.code]}", exc.kind, status=exc.status, code=exc.code)
+
+
+def _refused(vendor: Vendor, answer: HttpAnswer, body: t.Mapping[str, t.Any], secrets: tuple[str, ...]) -> VendorError:
+    code = _text(body, "error")
+    shown = scrub(code, secrets, limit=60) if code else f"HTTP {answer.status}"
+    said = _text(body, "error_description")
+    tail = f" The vendor says: {scrub(said, secrets)}" if said else ""
+    where = host(vendor.url(vendor.device_authorization_url))
+    kind = "unavailable" if answer.status >= 500 or answer.status == 429 else "refused"
+    return VendorError(
+        f"{vendor.name}: the vendor at {where} gave no device code: {shown}. "
+        f"Check client_id, client_auth, scope and device_authorization_url, and that the client may use the device flow.{tail}",
+        kind,
+        status=answer.status,
+        code=shown,
+    )
+
+
+def _body(answer: HttpAnswer) -> t.Mapping[str, t.Any]:
+    try:
+        parsed = parse_json(answer.body)
+    except ValueError:
+        parsed = None
+    return parsed if isinstance(parsed, dict) else {}
+
+
+def _text(body: t.Mapping[str, t.Any], name: str) -> str:
+    value = body.get(name)
+    return value if isinstance(value, str) else ""
+
+
+def _seconds(value: t.Any) -> float | None:
+    """A positive number of seconds, at least one; also as a string."""
+    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
+        return None
+    try:
+        seconds = float(value)
+    except (ValueError, OverflowError):
+        return None
+    return max(seconds, 1.0) if math.isfinite(seconds) and seconds > 0 else None
+
+
+def _usable(url: str) -> bool:
+    if not host(url) or " " in url or not url.isprintable():
+        return False
+    parts = urlsplit(url)
+    return parts.scheme in ("https", "http") and "@" not in parts.netloc
+
+
+def _private(url: str, *, allow_http: bool) -> bool:
+    parts = urlsplit(url)
+    return parts.scheme == "https" or allow_http or is_loopback(parts.hostname or "")

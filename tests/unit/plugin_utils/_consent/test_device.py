@@ -1,0 +1,233 @@
+# Copyright (c) 2026, TrackOps founders
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import typing as t
+from urllib.parse import parse_qs
+
+import pytest
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.errors import OptionError, VendorError
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.model import Vendor
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._consent import device as subject
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._consent.flow import Authorizing
+from support.scripted import FakeVault, Scene, access, answer, error, request_for
+
+VENDOR = Vendor(
+    name="acme",
+    base_url="https://login.example.com",
+    token_url="/token",
+    device_authorization_url="/device",
+    grant_type="authorization_code",
+    client_auth="basic",
+    scope="read offline_access",
+)
+GIVEN = {
+    "device_code": "the-device-code",
+    "user_code": "WDJB-MJHT",
+    "verification_uri": "https://login.example.com/d",
+    "verification_uri_complete": "https://login.example.com/d?user_code=WDJB-MJHT",
+    "expires_in": 600,
+    "interval": 5,
+}
+CLIENT = {"client_id": "the-id", "client_secret": "s3cr3t"}
+PENDING, SLOW = error("authorization_pending"), error("slow_down")
+CONSENTED = access("the-token", refresh_token="the-refresh-token")
+
+
+def work(scene: Scene, tmp_path: t.Any, vendor: Vendor = VENDOR, **http: t.Any) -> Authorizing:
+    return Authorizing(request_for(vendor, cache=str(tmp_path), http=http), scene.ports, device=True)
+
+
+def run(tmp_path: t.Any, *script: t.Any, seconds: float = 600) -> Scene:
+    scene = Scene(answer(200, GIVEN), *script, vault=FakeVault(CLIENT))
+    authorizing = work(scene, tmp_path)
+    stored = authorizing.wait_for_device(authorizing.begin_device(), seconds=seconds)
+    assert (stored.where, stored.version) == ("secret/fleet/x", "2")
+    return scene
+
+
+def refused(tmp_path: t.Any, *script: t.Any, seconds: float = 600) -> tuple[str, Scene]:
+    scene = Scene(answer(200, GIVEN), *script, vault=FakeVault(CLIENT))
+    authorizing = work(scene, tmp_path)
+    code = authorizing.begin_device()
+    with pytest.raises(VendorError) as caught:
+        authorizing.wait_for_device(code, seconds=seconds)
+    assert scene.vault.data == CLIENT
+    return caught.value.message, scene
+
+
+def test_the_requests_are_those_of_the_rfc(tmp_path):
+    scene = run(tmp_path, PENDING, CONSENTED)
+    asked, first, _second = scene.sent
+    assert (asked.method, asked.url, asked.headers["Authorization"]) == ("POST", "https://login.example.com/device", "Basic dGhlLWlkOnMzY3IzdA==")
+    assert parse_qs(asked.body.decode()) == {"client_id": ["the-id"], "scope": ["read offline_access"]}
+    assert first.url == "https://login.example.com/token"
+    assert parse_qs(first.body.decode()) == {"grant_type": [subject.DEVICE_GRANT], "device_code": ["the-device-code"]}
+    assert scene.vault.data == {**CLIENT, "refresh_token": "the-refresh-token"}
+
+
+@pytest.mark.parametrize(
+    ("client_auth", "sent"),
+    [
+        ("post", {"client_id": ["the-id"], "client_secret": ["s3cr3t"], "scope": ["read offline_access"]}),
+        ("none", {"client_id": ["the-id"], "scope": ["read offline_access"]}),
+    ],
+)
+def test_the_client_proves_itself_as_at_the_token_endpoint(tmp_path, client_auth, sent):
+    scene = Scene(answer(200, GIVEN), vault=FakeVault(CLIENT))
+    work(scene, tmp_path, dataclasses.replace(VENDOR, client_auth=client_auth)).begin_device()
+    assert parse_qs(scene.sent[0].body.decode()) == sent
+
+
+def test_slow_down_is_obeyed_for_good(tmp_path):
+    assert run(tmp_path, PENDING, SLOW, PENDING, SLOW, CONSENTED).slept == [5, 5, 10, 10, 15]
+
+
+def test_an_outage_is_no_answer_and_is_asked_more_rarely(tmp_path):
+    down = VendorError("acme: no.", "unavailable", retryable=True)
+    assert run(tmp_path, down, answer(503), PENDING, CONSENTED).slept == [5, 10, 20, 20]
+    assert run(tmp_path / "b", answer(429, retry_after="42"), CONSENTED).slept == [5, 42]
+
+
+@pytest.mark.parametrize(
+    ("ending", "message"),
+    [
+        (error("access_denied"), "acme: the consent was denied on the other device (access_denied). Nothing was stored."),
+        (
+            error("expired_token"),
+            "acme: the code expired before it was entered and allowed (expired_token). Start again. Nothing was stored.",
+        ),
+        (error("invalid_grant"), "acme: the vendor no longer knows the code (invalid_grant). Start again. Nothing was stored."),
+    ],
+)
+def test_what_ends_the_wait(tmp_path, ending, message):
+    assert refused(tmp_path, PENDING, ending)[0] == message
+
+
+def test_any_other_refusal_ends_it_too(tmp_path):
+    message, _scene = refused(tmp_path, error("invalid_client", 401, error_description="no s3cr3t"))
+    assert message.startswith("acme: the vendor refused the credentials at secret/fleet/x: invalid_client. ")
+    assert message.endswith(" Nothing was stored.")
+    assert "s3cr3t" not in message
+
+
+def test_no_refresh_token(tmp_path):
+    message, _scene = refused(tmp_path, access("the-token"))
+    assert message.startswith("acme: consent was given, but the vendor sent no refresh token")
+    assert message.endswith(" Nothing was stored.")
+
+
+def test_nobody_comes(tmp_path):
+    message, scene = refused(tmp_path, PENDING, PENDING, seconds=13)
+    assert message == "acme: nobody entered the code and allowed within 13 s. Nothing was stored. Start again."
+    assert scene.slept == [5, 5]
+
+
+def given(**changes: t.Any) -> dict[str, t.Any]:
+    return {name: value for name, value in {**GIVEN, **changes}.items() if value is not None}
+
+
+def read(body: t.Any, status: int = 200, *, allow_http: bool = False) -> subject.DeviceCode:
+    return subject.read_device_answer(VENDOR, answer(status, body), secrets=("s3cr3t",), allow_http=allow_http)
+
+
+def test_what_the_vendor_leaves_out_or_says_otherwise():
+    code = read(given(verification_uri=None, verification_url="https://g.example/d", verification_uri_complete=None, expires_in="900", interval=None))
+    assert (code.verification_uri, code.verification_uri_complete, code.lifetime, code.interval) == ("https://g.example/d", "", 900, 5)
+    code = read(given(expires_in=None, interval="2"))
+    assert (code.lifetime, code.interval) == (300, 2)
+    for wrong in (0, -1, True, "soon", [1], 10**400):
+        code = read(given(expires_in=wrong, interval=wrong))
+        assert (code.lifetime, code.interval) == (300, 5), wrong
+    code = read(given(expires_in=10**9, interval=10**9))
+    assert (code.lifetime, code.interval) == (1800, 60)
+    assert read(given(interval=0.01)).interval == 1
+    assert "the-device-code" not in repr(code)
+    assert "WDJB" not in repr(code)
+
+
+NO_ADDRESS = "acme: the vendor names no usable https address for the person. Nothing is shown."
+NO_CODE = "acme: the answer of the vendor at login.example.com has no device code (RFC 8628). Check device_authorization_url."
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        (given(verification_uri="http://login.example.com/d"), NO_ADDRESS),
+        (given(verification_uri="javascript:alert(1)"), NO_ADDRESS),
+        (given(verification_uri="https://a@b.example/"), NO_ADDRESS),
+        (given(verification_uri="https://[::1/"), NO_ADDRESS),
+        (given(verification_uri="https://a.example/\x1b[2J"), NO_ADDRESS),
+        (given(verification_uri_complete="http://b.example/"), NO_ADDRESS),
+        (given(user_code="A\x1b[2JB"), "acme: the vendor's code is not one that a person can enter. Nothing is shown."),
+        (given(user_code="A" * 65), "acme: the vendor's code is not one that a person can enter. Nothing is shown."),
+        (given(device_code=None), NO_CODE),
+        (given(user_code=7), NO_CODE),
+        (given(verification_uri=None), NO_CODE),
+        ([], NO_CODE),
+        (b"<html>", NO_CODE),
+    ],
+)
+def test_answers_that_are_shown_to_nobody(body, message):
+    with pytest.raises(VendorError) as caught:
+        read(body)
+    assert caught.value.message == message
+
+
+def test_plain_http_where_it_is_allowed_or_stays_here():
+    assert read(given(verification_uri="http://a.example/d"), allow_http=True).verification_uri == "http://a.example/d"
+    assert read(given(verification_uri="http://127.0.0.1:1/d")).verification_uri == "http://127.0.0.1:1/d"
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "message", "kind"),
+    [
+        (401, {"error": "invalid_client", "error_description": "not s3cr3t\n"}, "invalid_client", "refused"),
+        (200, {"error": "unauthorized_client"}, "unauthorized_client", "refused"),
+        (404, b"nothing", "HTTP 404", "refused"),
+        (503, b"", "HTTP 503", "unavailable"),
+    ],
+)
+def test_a_vendor_that_gives_no_code(status, body, message, kind):
+    with pytest.raises(VendorError) as caught:
+        read(body, status)
+    start = (
+        f"acme: the vendor at login.example.com gave no device code: {message}. "
+        "Check client_id, client_auth, scope and device_authorization_url, and that the client may use the device flow."
+    )
+    assert (caught.value.message.startswith(start), caught.value.kind) == (True, kind)
+    assert "s3cr3t" not in caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("url", "message"),
+    [
+        ("", "acme: no address is known for the device flow (RFC 8628). Set device_authorization_url or issuer, or use flow=code."),
+        ("http://a.example/d", "acme: a.example would get the credentials over plain http. Use https, or set allow_http if you must."),
+        ("ftp://a.example/d", "acme: device_authorization_url is not a usable http(s) address. Check base_url and device_authorization_url."),
+    ],
+)
+def test_endpoints_that_are_refused(tmp_path, url, message):
+    scene = Scene(vault=FakeVault(CLIENT))
+    with pytest.raises(OptionError) as caught:
+        work(scene, tmp_path, dataclasses.replace(VENDOR, device_authorization_url=url)).begin_device()
+    assert (caught.value.message, scene.sent) == (message, [])
+
+
+def test_the_issuer_publishes_it(tmp_path):
+    issuer = "https://login.example.com"
+    metadata = {"issuer": issuer, "token_endpoint": f"{issuer}/t", "device_authorization_endpoint": f"{issuer}/da"}
+    scene = Scene(answer(200, metadata), answer(200, GIVEN), vault=FakeVault(CLIENT))
+    vendor = Vendor(name="acme", issuer=issuer, grant_type="authorization_code")
+    assert work(scene, tmp_path, vendor).begin_device().user_code == "WDJB-MJHT"
+    assert [sent.url for sent in scene.sent] == [f"{issuer}/.well-known/oauth-authorization-server", f"{issuer}/da"]
+
+
+def test_the_answer_may_be_anything():
+    for body in (b"\xff", b"null", json.dumps("x").encode(), b"{" * 200):
+        with pytest.raises(VendorError, match=r"has no device code"):
+            read(body)
