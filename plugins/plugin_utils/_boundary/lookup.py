@@ -26,6 +26,7 @@ from .._base.output import present
 from .._base.text import one_line
 from .._flow.resolver import Resolver
 from .events import Listener
+from .operator_variables import OperatorVariables
 from .option_values import as_mapping, without_empty_environment
 from .options import Surroundings, request_from
 from .real_ports import real_ports
@@ -77,15 +78,16 @@ class TokenLookup(LookupBase):  # type: ignore[misc]
 
     def raw_options(self, variables: t.Any, direct: dict[str, t.Any]) -> dict[str, t.Any]:
         """As :meth:`resolved_options`, but dictionaries may still be texts. Not to be changed: the same object is given again."""
-        self._tell_ignored(variables)
-        given = self._variables(variables)
+        operator = OperatorVariables(variables, warn=display.warning)
+        self._tell_ignored(operator)
+        given = self._variables(operator)
         values = _known(("options", self.vendor, repr(direct), repr(given)), lambda: self._resolve(given, direct))
         vendor = values.get("vendor")
         if self.vendor != "oauth2" or vendor in (None, "", "oauth2"):
             return values
         from .vendor_settings import described_by, own_variables
 
-        own = self._set_variables(own_variables(str(vendor)), variables)
+        own = self._set_variables(own_variables(str(vendor)), operator)
 
         def described() -> dict[str, t.Any]:
             # The settings of C(oauth2) itself are not those of a vendor with a name.
@@ -104,12 +106,13 @@ class TokenLookup(LookupBase):  # type: ignore[misc]
         values: dict[str, t.Any] = self.get_options()
         return values
 
-    def _tell_ignored(self, variables: t.Any) -> None:
+    def _tell_ignored(self, operator: OperatorVariables) -> None:
         """Settings that would hold for all vendors are not taken, and that is told."""
-        if _known(("ignored",), _any_ignored) or any(name in variables for name in IGNORED if variables):
+        variables = operator.find(IGNORED)
+        if variables or _known(("ignored",), _any_ignored):
             from .vendor_settings import ignored_settings
 
-            for line in ignored_settings(os.environ, variables or ()):
+            for line in ignored_settings(os.environ, variables):
                 display.warning(line)
 
     def _mapping(self, name: str, value: t.Any) -> t.Any:
@@ -136,21 +139,20 @@ class TokenLookup(LookupBase):  # type: ignore[misc]
                 return OptionError(f"{self.vendor}: {said}. Use one of: {', '.join(map(str, facts['choices']))}.")
         return OptionError(f"{self.vendor}: {said}.")
 
-    def _variables(self, variables: t.Any) -> dict[str, t.Any]:
+    def _variables(self, operator: OperatorVariables) -> dict[str, t.Any]:
         """Those that options are read from; ansible checks their types, so templates have to be resolved before."""
 
         def names() -> list[str]:
             return [entry["name"] for definition in self.option_definitions.values() for entry in definition.get("vars") or ()]
 
-        return self._set_variables(_known(("variables", self.vendor), names), variables)
+        return self._set_variables(_known(("variables", self.vendor), names), operator)
 
-    def _set_variables(self, names: t.Iterable[str], variables: t.Any) -> dict[str, t.Any]:
-        found = {name: variables[name] for name in names if name in variables} if variables else {}
-        return {name: self._untemplated(value) for name, value in found.items()}
+    def _set_variables(self, names: t.Iterable[str], operator: OperatorVariables) -> dict[str, t.Any]:
+        return {name: self._untemplated(value, operator) for name, value in operator.find(names).items()}
 
-    def _untemplated(self, value: t.Any) -> t.Any:
+    def _untemplated(self, value: t.Any, operator: OperatorVariables) -> t.Any:
         plain = isinstance(value, (bool, int, float)) or (isinstance(value, str) and "{{" not in value and "{%" not in value)
-        return value if plain or self._templar is None else self._templar.template(value)
+        return value if plain or self._templar is None else operator.resolve(value, self._templar)
 
 
 #: Variables that would hold for all vendors, so they hold for none.

@@ -1,0 +1,243 @@
+# Copyright (c) 2026, TrackOps founders
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Private to trackops.api_tokens: not for use from outside, and may change in any release.
+
+"""Variables as the operator set them, without what managed hosts say.
+
+Ansible merges the facts of a host into its variables, above inventory, group_vars and host_vars. A host can send a fact of any name, with
+any module. So a variable that also is a fact is looked up again, as Ansible would find it if that host had sent no such fact. Templates are
+resolved the same way: a name in them that is a fact only means the fact where no operator can have meant anything else.
+"""
+
+from __future__ import annotations
+
+import functools
+import multiprocessing
+import re
+import typing as t
+
+from ansible import constants as C
+from ansible.plugins.loader import cache_loader
+from ansible.vars.hostvars import HostVars
+
+try:  # which line of which file a value is from; with a fact cache on disk there is no other way to tell
+    from ansible._internal._datatag._tags import Origin
+except ImportError:  # ansible-core before 2.19
+    Origin = None
+
+__all__ = ("OperatorVariables",)
+
+Variables = t.Mapping[str, t.Any]
+
+# The names that Ansible's own fact modules give. Templates may use them without "ansible_facts.", as long as the operator has no variable
+# of that name.
+_USUAL_FACTS = re.compile(r"ansible_(?!hashi_vault_)|facter_|ohai_|discovered_interpreter_|module_setup$|gather_subset$")
+_IDENTIFIER = re.compile(r"[^\W\d]\w*")
+# With these a template reaches variables whose names are not in it.
+_ANY_NAME = frozenset(("vars", "varnames", "hostvars", "template"))
+
+
+class OperatorVariables:
+    """The operator's view of the variables that Ansible gave to one lookup or action.
+
+    Nothing but a few dictionary look-ups happens where no fact has the name of a variable that is asked for.
+
+    :arg warn: is told of each fact that is ignored; without the host's name, so that Ansible shows it once a run.
+    """
+
+    def __init__(self, variables: Variables | None, *, warn: t.Callable[[str], None]) -> None:
+        self._all: Variables = {} if variables is None else variables
+        self._warn = warn
+        self._source = _Source.of(self._all)
+        self.ignored: set[str] = set()
+
+    def find(self, names: t.Iterable[str]) -> dict[str, t.Any]:
+        """Those of *names* that the operator has set, as they are: templates are not resolved."""
+        found = {name: self._all[name] for name in names if name in self._all}
+        if found and self._source.injected:
+            for name in [name for name in found if self._source.is_fact(name, found[name])]:
+                self._ignore(name)
+                del found[name]
+                if name in self._without_facts:
+                    found[name] = self._without_facts[name]
+        return found
+
+    def resolve(self, value: t.Any, templar: t.Any) -> t.Any:
+        """*value* of the operator with its templates resolved, by the operator's variables."""
+        if self._source.injected and self._reaches_facts(value):
+            templar = templar.copy_with_new_env(available_variables=self._for_templates)
+        return templar.template(value)
+
+    def _ignore(self, name: str) -> None:
+        self.ignored.add(name)
+        self._warn(f"The fact '{name}' is ignored: facts come from managed hosts, and only the operator sets what trackops.api_tokens does.")
+
+    def _reaches_facts(self, value: t.Any) -> bool:
+        """Whether a fact may be behind a name in the templates of *value*, or in those of the variables that they use."""
+        seen: set[str] = set()
+        ahead = _identifiers(value)
+        while ahead:
+            name = ahead.pop()
+            if name in seen:
+                continue
+            seen.add(name)
+            if name in _ANY_NAME or self._source.said(name):
+                return True
+            if name in self._all:
+                ahead |= _identifiers(self._all[name])
+        return False
+
+    @functools.cached_property
+    def _without_facts(self) -> Variables:
+        return self._source.without_facts()
+
+    @functools.cached_property
+    def _for_templates(self) -> dict[str, t.Any]:
+        """All variables, with the operator's own in the place of facts. What the task adds by itself, as C(item), stays."""
+        own = self._without_facts
+        variables = dict(self._all)
+        for name in self._source.names():
+            if name in variables and self._source.is_fact(name, variables[name]):
+                if name in own:
+                    variables[name] = own[name]
+                elif not _USUAL_FACTS.match(name):
+                    del variables[name]
+        if "hostvars" in variables and "hostvars" in own:
+            variables["hostvars"] = own["hostvars"]
+        if "vars" in variables:
+            variables["vars"] = {name: value for name, value in variables.items() if name != "vars"}
+        return variables
+
+
+class _Source:
+    """Where variables come from: Ansible's variable manager, and the host and the task that they are for, as far as they are known."""
+
+    def __init__(self, manager: t.Any, host: t.Any, task: t.Any, variables: Variables) -> None:
+        self._manager = manager
+        self._host = host
+        self._task = task
+        self._variables = variables
+        self._facts = self._find_facts()
+        #: Whether any fact is among the variables by its own name.
+        self.injected = bool(C.INJECT_FACTS_AS_VARS) and any(self._facts)
+
+    @classmethod
+    def of(cls, variables: Variables) -> _Source:
+        process = multiprocessing.current_process()  # in a play, Ansible's own: it knows what it works on
+        manager, host, task = (getattr(process, name, None) for name in ("_variable_manager", "_host", "_task"))
+        name = variables.get("inventory_hostname")
+        if manager is None:
+            manager = getattr(variables.get("hostvars"), "_variable_manager", None)
+        # The variables need not be those of the worker's host: hostvars leads to those of others.
+        if host is None or host.name is not name:
+            host = _host_named(manager, name, worker=host)
+            task = None
+        return cls(manager, host, task, variables)
+
+    def _find_facts(self) -> list[Variables]:
+        """The facts of the host. Where it is not known which it is, those of each."""
+        if self._manager is None:
+            # An inventory plugin, for example: of the facts there are only those that were kept on disk or on a server.
+            cache = None if C.CACHE_PLUGIN in ("memory", "ansible.builtin.memory") else cache_loader.get(C.CACHE_PLUGIN)
+            seen = self._variables.get("ansible_facts")
+            own: list[Variables] = [{**seen, **{f"ansible_{name}": value for name, value in seen.items()}}] if isinstance(seen, t.Mapping) else []
+            return own if cache is None else [*own, *(_facts(cache, name) for name in list(cache.keys()))]
+        cache = self._manager._fact_cache
+        return [_facts(cache, name) for name in ([self._host.name] if self._host else list(cache.keys()))]
+
+    def said(self, name: str) -> bool:
+        return any(name in facts for facts in self._facts)
+
+    def names(self) -> set[str]:
+        return {name for facts in self._facts for name in facts}
+
+    def is_fact(self, name: str, value: t.Any) -> bool:
+        """Whether *value*, which the variable *name* has, may be from a fact: a different one is from something that Ansible puts above facts."""
+        for facts in self._facts:
+            if name in facts:
+                fact = facts[name]
+                merged = C.DEFAULT_HASH_BEHAVIOUR == "merge" and isinstance(fact, t.Mapping)
+                if merged or value is fact or value == fact or value != value:  # noqa: PLR0124 - NaN
+                    return True
+        return False
+
+    def without_facts(self) -> Variables:
+        """The variables as Ansible would find them without facts; empty where it is not known for what."""
+        if self._manager is None or self._host is None:
+            return {}
+        inventory = self._copy_of_manager(keep=lambda _name: False).get_vars(host=self._host, include_hostvars=False)
+        # Which files of variables there are may depend on facts: vars_files: ["{{ ansible_distribution }}.yml"].
+        manager = self._copy_of_manager(keep=lambda name: bool(_USUAL_FACTS.match(name)) and name not in inventory)
+        found: Variables = manager.get_vars(play=self._task.get_play() if self._task else None, host=self._host, task=self._task)
+        return {name: value for name, value in found.items() if name in inventory or not _USUAL_FACTS.match(name) or not self.is_fact(name, value)}
+
+    def _copy_of_manager(self, *, keep: t.Callable[[str], bool]) -> t.Any:
+        manager = object.__new__(type(self._manager))  # to copy it properly would leave out what is not to be pickled
+        manager.__dict__.update(self._manager.__dict__)
+        cache = manager._fact_cache
+        manager._fact_cache = _FewFacts(cache, keep)
+        manager._nonpersistent_fact_cache = {
+            host: _without_cacheable(variables, _facts(cache, host)) for host, variables in manager._nonpersistent_fact_cache.items()
+        }
+        if manager._hostvars is not None:
+            HostVars(manager._inventory, manager, manager._loader)  # makes itself the manager's
+        return manager
+
+
+def _without_cacheable(variables: Variables, facts: Variables) -> dict[str, t.Any]:
+    """Registered and set variables, without those of a C(set_fact) with C(cacheable): Ansible puts these among the facts as well."""
+    return {name: value for name, value in variables.items() if name not in facts or not _set_together(value, facts[name])}
+
+
+def _set_together(value: t.Any, fact: t.Any) -> bool:
+    """Whether both come from the same task. An equal value is not enough to tell: a host may send what the operator has set."""
+    if value is fact:  # of some values there is only one object for all
+        return not (value is None or isinstance(value, (bool, int)) or (isinstance(value, str) and len(value) < 2))
+    origin = Origin.get_tag(value) if Origin else None
+    return origin is not None and origin == Origin.get_tag(fact) and bool(value == fact)
+
+
+class _FewFacts:
+    """A fact cache for reading, with those facts only that are to be kept."""
+
+    def __init__(self, cache: t.Any, keep: t.Callable[[str], bool]) -> None:
+        self._cache = cache
+        self._keep = keep
+
+    def get(self, host: str, default: t.Any = None) -> dict[str, t.Any]:
+        return {name: value for name, value in _facts(self._cache, host).items() if self._keep(name)}
+
+
+def _facts(cache: t.Any, host: str) -> Variables:
+    try:
+        found = cache.get(host)
+    except KeyError:  # since 2.19
+        found = None
+    return found if isinstance(found, t.Mapping) else {}
+
+
+def _host_named(manager: t.Any, name: t.Any, *, worker: t.Any) -> t.Any:
+    """The host that variables with this C(inventory_hostname) are for, or None."""
+    if manager is None or not isinstance(name, str):
+        return None
+    host = manager._inventory.get_host(name)
+    # Ansible takes the name from the host. A host can send a fact "inventory_hostname", too, but not this very object.
+    if host is not None and host.name is name:
+        return host
+    hosts = ([worker] if worker is not None else []) + list(manager._inventory.get_hosts("all", ignore_limits=True, ignore_restrictions=True))
+    return next((host for host in hosts if _facts(manager._fact_cache, host.name).get("inventory_hostname") == name), None)
+
+
+def _identifiers(value: t.Any) -> set[str]:
+    """The words in the templates of *value*."""
+    if isinstance(value, str):
+        return set(_IDENTIFIER.findall(value)) if "{{" in value or "{%" in value else set()
+    if isinstance(value, t.Mapping):
+        return set().union(*(_identifiers(part) for pair in value.items() for part in pair))
+    if isinstance(value, (list, tuple)):
+        return set().union(*map(_identifiers, value))
+    if value is None or isinstance(value, (bool, int, float)):
+        return set()
+    return _identifiers(f"{value}")  # encrypted with ansible-vault

@@ -1,0 +1,215 @@
+# Copyright (c) 2026, TrackOps founders
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Only the operator steers: what a managed host says, in facts or in the answers of modules, decides nothing on the controller."""
+
+from __future__ import annotations
+
+import json
+import pathlib
+import re
+import sys
+import typing as t
+
+import pytest
+from emulator import Emulator
+from support.ansible import Ansible, Run
+from support.forged import FORGED, forge
+from support.matrix import CORES, matrix_venv
+from support.places import ROOT
+from support.processes import Unavailable
+from support.stage import BUILT_IN, Stage
+from support.vaultsetup import Operator
+
+IGNORED = "The fact '{}' is ignored: facts come from managed hosts, and only the operator sets what trackops.api_tokens does."
+
+
+@pytest.fixture(params=[next(iter(CORES)), [*CORES][-1]])
+def stage(request: pytest.FixtureRequest, openbao: Operator, emulator: Emulator, collection: pathlib.Path, tmp_path: pathlib.Path) -> Stage:
+    """With the oldest and the newest ansible-core."""
+    try:
+        venv = matrix_venv(request.param)
+    except Unavailable as exc:
+        pytest.skip(str(exc))
+    stage = Stage(vault=openbao, emulator=emulator, ansible=Ansible(tmp_path / "run", collections=collection, bin_dir=venv / "bin"))
+    stage.store_all()
+    return stage
+
+
+@pytest.fixture
+def liar(tmp_path: pathlib.Path) -> Liar:
+    return Liar(tmp_path / "liar")
+
+
+class Liar:
+    """A host of this machine, without ssh, whose modules answer what it likes."""
+
+    def __init__(self, folder: pathlib.Path) -> None:
+        self.folder = folder
+        folder.mkdir()
+        self.variables: dict[str, t.Any] = {"ansible_connection": "local", "host_root": str(folder), **FORGED}
+
+    def says(self, answer: t.Mapping[str, t.Any], *, module: str = "") -> None:
+        forge(self.folder, answer, module=module)
+
+    def inventory(self, group: t.Mapping[str, t.Any], *others: str, **own: t.Any) -> pathlib.Path:
+        """Of the liar, with the operator's variables in group_vars and host_vars, and of honest hosts."""
+        honest = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable}
+        hosts = {"liar": {**self.variables, **own}, **dict.fromkeys(others, honest)}
+        path = self.folder / "inventory.yml"
+        path.write_text(json.dumps({"all": {"hosts": hosts, "vars": dict(group)}}), encoding="utf-8")
+        return path
+
+
+def run_play(stage: Stage, inventory: pathlib.Path, *plays: dict[str, t.Any], env: dict[str, str | None] | None = None, arguments: t.Sequence[str] = ()) -> Run:
+    """Without extra variables, which beat everything."""
+    text = json.dumps([{"hosts": "liar", "gather_facts": False, **play} for play in plays], indent=1)
+    return stage.ansible.playbook(text, *arguments, inventory=inventory, env=stage.environment(env))
+
+
+GATHER = {"name": "Gather", "ansible.builtin.setup": {"gather_subset": "!all"}}
+
+
+def effective(name: str, **task: t.Any) -> dict[str, t.Any]:
+    """A task that tells the path that is in effect; it asks nobody."""
+    return {"name": name, "trackops.api_tokens.token_info": {"vendor": "tracx", "fetch": False}, **task}
+
+
+def nothing_went_astray(stage: Stage, run: Run) -> None:
+    assert stage.emulator.requests(kind="sink") == [], run
+    assert "Traceback" not in run.output, run
+
+
+def told(run: Run, fact: str) -> int:
+    """How often the run says that this fact is ignored."""
+    return " ".join(run.output.split()).count(IGNORED.format(fact))
+
+
+def option_variables() -> list[str]:
+    """Every variable that an option of a lookup is read from."""
+    sources = [*(ROOT / "plugins/doc_fragments").glob("*.py"), *(ROOT / "plugins/lookup").glob("*.py")]
+    text = "".join(path.read_text(encoding="utf-8") for path in sources)
+    return sorted(set(re.findall(r"\bname: ((?:ansible_hashi_vault|trackops)_\w+)", text)))
+
+
+@pytest.mark.parametrize("operator", ["environment", "inventory"])
+def test_a_fact_sets_no_option(stage: Stage, liar: Liar, operator: str) -> None:
+    """All options at once, each with the address of somebody else's server."""
+    names = option_variables()
+    assert len(names) > 70
+    liar.says({"ansible_facts": dict.fromkeys(names, stage.emulator.sink_url)})
+    vault = {"ansible_hashi_vault_url": stage.vault.address, "ansible_hashi_vault_token": stage.token()} if operator == "inventory" else {}
+    tasks = [
+        GATHER,
+        *(
+            {"name": vendor, "ansible.builtin.debug": {"msg": f"{{{{ lookup('trackops.api_tokens.{vendor}', output='details').source }}}}"}}
+            for vendor in BUILT_IN
+        ),
+    ]
+    run = run_play(stage, liar.inventory({**stage.variables, **vault}), {"tasks": tasks}, env={"VAULT_ADDR": None, "VAULT_TOKEN": None} if vault else None)
+    assert run.rc == 0, run
+    assert [run.result(vendor)["msg"] for vendor in BUILT_IN] == ["vendor"] * 4
+    nothing_went_astray(stage, run)
+    assert {told(run, name) for name in ("ansible_hashi_vault_url", "trackops_tracx_base_url", "trackops_audit_log")} == {1}, run
+
+
+# Where the operator can set a variable, from below to above, and what is the path then.
+SOURCES: dict[str, dict[str, t.Any]] = {
+    "group": {},
+    "play": {"play": {"vars": {"trackops_tracx_path": "play"}}},
+    "vars_files": {"play": {"vars_files": ["{{ ansible_facts.system }}.yml"]}},
+    "block": {"block": {"vars": {"trackops_tracx_path": "block"}}},
+    "task": {"task": {"vars": {"trackops_tracx_path": "task"}}},
+    "template": {"task": {"vars": {"trackops_tracx_path": "{{ shadowed }}"}}},
+    "loop": {"task": {"vars": {"trackops_tracx_path": "{{ item }}"}, "loop": ["loop"]}},
+    "include_vars": {"before": {"ansible.builtin.include_vars": "Linux.yml"}},
+    "set_fact": {"before": {"ansible.builtin.set_fact": {"trackops_tracx_path": "set_fact"}}},
+    "extra": {"arguments": ["-e", "trackops_tracx_path=extra"]},
+    "delegate": {"task": {"delegate_to": "honest"}},
+    "run_once": {"task": {"run_once": True}},
+    "defaults": {"play": {"module_defaults": {"trackops.api_tokens.token_info": {"path": "defaults"}}}},
+}
+EXPECTED = {"vars_files": "file", "include_vars": "file", "delegate": "group", "run_once": "group"}
+
+
+def test_the_operator_sets_options_everywhere(stage: Stage, liar: Liar) -> None:
+    """Wherever Ansible lets a variable be set, it counts, with a fact of the same name."""
+    liar.says({"ansible_facts": {"trackops_tracx_path": "evil", "shadowed": "evil", "item": "evil"}})
+    inventory = liar.inventory({"trackops_tracx_path": "group", "shadowed": "template"}, "honest")
+    (stage.ansible.workdir / "vars").mkdir(parents=True)
+    stage.ansible.write("vars/Linux.yml", "trackops_tracx_path: file\n")
+    seen, plays = {}, []
+    for name, source in SOURCES.items():
+        asked = effective(name, **source.get("task", {}))
+        tasks = [GATHER, *([source["before"]] if "before" in source else []), {"block": [asked], **source.get("block", {})}]
+        play = {"tasks": [{"ansible.builtin.meta": "clear_facts"}, *tasks], **source.get("play", {})}
+        if "arguments" in source or "before" in source:  # would hold for all plays
+            seen[name] = run_play(stage, inventory, play, arguments=source.get("arguments", ()))
+        else:
+            plays.append(play)
+    together = run_play(stage, inventory, *plays)
+    for name in SOURCES:
+        run = seen.get(name, together)
+        assert run.rc == 0, run
+        result = run.result(name)
+        assert (result["results"][0] if "results" in result else result)["path"] == EXPECTED.get(name, name), name
+    assert told(together, "trackops_tracx_path") == 1
+
+
+def test_facts_of_another_run_and_cacheable_ones(stage: Stage, liar: Liar) -> None:
+    """C(set_fact) with C(cacheable) makes a fact: it counts neither in this run nor in the next one."""
+    kept = {"ANSIBLE_CACHE_PLUGIN": "jsonfile", "ANSIBLE_CACHE_PLUGIN_CONNECTION": str(liar.folder / "facts")}
+    inventory = liar.inventory({"trackops_tracx_path": "group"})
+    cacheable = {"ansible.builtin.set_fact": {"trackops_tracx_path": "cached", "cacheable": True}}
+    liar.says({})
+    for _plugin, env in ((plugin, {**kept, "ANSIBLE_CACHE_PLUGIN": plugin}) for plugin in ("memory", "jsonfile")):
+        run = run_play(stage, inventory, {"tasks": [cacheable, effective("Now")]}, {"tasks": [effective("Later")]}, env=env)
+        assert (run.result("Now")["path"], run.result("Later")["path"], told(run, "trackops_tracx_path")) == ("group", "group", 1), run
+    again = run_play(stage, inventory, {"tasks": [effective("Again")]}, env=kept)
+    assert (again.result("Again")["path"], told(again, "trackops_tracx_path")) == ("group", 1), again
+
+
+def test_a_fact_equal_to_what_the_operator_set_switches_nothing_off(stage: Stage, liar: Liar) -> None:
+    liar.says({"ansible_facts": {"trackops_tracx_path": "mine", "trackops_force": True}})
+    tasks = [{"ansible.builtin.set_fact": {"trackops_tracx_path": "mine"}}, GATHER, effective("Set")]
+    run = run_play(
+        stage, liar.inventory({"trackops_tracx_path": "group"}), {"tasks": tasks}, {"tasks": [effective("Play")], "vars": {"trackops_tracx_path": "mine"}}
+    )
+    assert (run.result("Set")["path"], run.result("Play")["path"]) == ("mine", "mine"), run
+
+
+def test_a_fact_names_no_other_host(stage: Stage, liar: Liar) -> None:
+    """Neither a forged inventory_hostname, nor the way over hostvars of a host that lies."""
+    liar.says({"ansible_facts": {"trackops_tracx_path": "evil", "shadowed": "evil", "inventory_hostname": "honest", "ansible_facts": {}}})
+    variables = {
+        "trackops_tracx_path": "{{ shadowed }}", "shadowed": "group",
+        "answer": "{{ lookup('trackops.api_tokens.tracx', output='details').source }}", **stage.variables,
+    }  # fmt: skip
+    tasks = [GATHER, effective("Own")]
+    ask = {"name": "Through", "ansible.builtin.debug": {"msg": "{{ hostvars['liar'].answer }}"}}
+    stage.store("tracx", "group")
+    run = run_play(stage, liar.inventory(variables, "honest"), {"tasks": tasks}, {"hosts": "honest", "tasks": [ask]})
+    assert run.result("Own")["path"] == "group", run
+    assert run.result("Through")["msg"] == "vendor", run
+    nothing_went_astray(stage, run)
+
+
+def test_in_names_of_tasks_too(stage: Stage, liar: Liar) -> None:
+    """Ansible resolves the names of tasks, and more, in the process that starts the workers."""
+    liar.says({"ansible_facts": {"ansible_hashi_vault_url": stage.emulator.sink_url}})
+    named = {"name": "{{ lookup('trackops.api_tokens.tracx', output='details').source }} it is", "ansible.builtin.debug": {}}
+    included = {"name": "Included", "ansible.builtin.include_tasks": "{{ 'x' if lookup('trackops.api_tokens.tracx') else 'y' }}.yml", "ignore_errors": True}
+    run = run_play(
+        stage,
+        liar.inventory({**stage.variables, "ansible_hashi_vault_url": stage.vault.address}),
+        {"tasks": [GATHER, named, included]},
+        env={"VAULT_ADDR": None},
+    )
+    assert "it is" in run.output, run
+    nothing_went_astray(stage, run)
+
+
+def test_without_injected_facts_nothing_is_to_be_told(stage: Stage, liar: Liar) -> None:
+    liar.says({"ansible_facts": {"trackops_tracx_path": "evil"}})
+    run = run_play(stage, liar.inventory({"trackops_tracx_path": "group"}), {"tasks": [GATHER, effective("Own")]}, env={"ANSIBLE_INJECT_FACT_VARS": "False"})
+    assert (run.result("Own")["path"], told(run, "trackops_tracx_path")) == ("group", 0), run

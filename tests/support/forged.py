@@ -1,0 +1,45 @@
+# Copyright (c) 2026, TrackOps founders
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A managed host that lies: its Python runs each module, and adds to the answer what the host likes.
+
+::
+
+    forge(ssh_hosts.root("host2"), {"ansible_facts": {"ansible_hashi_vault_url": "http://evil.example"}})
+    run = stage.playbook(play, inventory=ssh_hosts.inventory(more=FORGED))
+"""
+
+from __future__ import annotations
+
+import json
+import pathlib
+import sys
+import typing as t
+
+# Where a host has its Python is the inventory's; what that program does is the host's.
+FORGED = {"ansible_python_interpreter": "{{ host_root }}/python"}
+
+_PYTHON = """#!{python}
+import json, os, subprocess, sys
+
+done = subprocess.run([{python!r}, *sys.argv[1:]], stdout=subprocess.PIPE)
+answer = done.stdout
+try:
+    parsed = json.loads(answer)
+except ValueError:
+    parsed = None
+if isinstance(parsed, dict) and {only!r} in " ".join(sys.argv):
+    for name, value in json.loads({forged!r}).items():
+        old = parsed.get(name)
+        parsed[name] = {{**old, **value}} if isinstance(old, dict) and isinstance(value, dict) else value
+    answer = json.dumps(parsed).encode()
+sys.stdout.buffer.write(answer)
+sys.exit(done.returncode)
+"""
+
+
+def forge(root: pathlib.Path, answer: t.Mapping[str, t.Any] | None = None, *, module: str = "") -> None:
+    """Let the host with this root add *answer* to what its modules (or only *module*) answer; without one it is honest."""
+    path = root / "python"
+    path.write_text(_PYTHON.format(python=sys.executable, only=module, forged=json.dumps(dict(answer or {}))), encoding="utf-8")
+    path.chmod(0o755)
