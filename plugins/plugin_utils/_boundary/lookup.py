@@ -109,7 +109,7 @@ class TokenLookup(LookupBase):  # type: ignore[misc]
     def _tell_ignored(self, operator: OperatorVariables) -> None:
         """Settings that would hold for all vendors are not taken, and that is told."""
         variables = operator.find(IGNORED)
-        if variables or _known(("ignored",), _any_ignored):
+        if bool(variables) or _known(("ignored",), _any_ignored):
             from .vendor_settings import ignored_settings
 
             for line in ignored_settings(os.environ, variables):
