@@ -18,7 +18,7 @@ in_env = @set -eu; venv="$$($(PYTHON) tests/support/bootstrap.py $(1))"; PATH="$
 LOCKS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test fast unit integration lint sanity bench lock clean
+.PHONY: help demo test fast unit integration lint sanity bench leaks lock clean
 
 help:  ## Show this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r name text; do printf '  make %-12s %s\n' "$$name" "$$text"; done
@@ -46,6 +46,9 @@ sanity:  ## ansible-test sanity, without an ignore file
 
 bench:  ## How fast a cache hit is, and 100 hosts
 	$(call in_env,test) python tests/bench/run.py; python tests/bench/hosts.py
+
+leaks:  ## Planted secrets, looked for in every place that somebody else may read
+	$(call in_env,test) exec python tests/leaks/run.py $(LEAKS_ARGS)
 
 lock:  ## Write the lock files: the newest versions in the ranges of tests/requirements/*.in
 	$(call in_env,lock) exec python tests/support/lock.py $(LOCKS)

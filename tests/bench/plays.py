@@ -19,12 +19,13 @@ import typing as t
 from emulator import Emulator
 from support.ansible import Ansible
 from support.collection import installed
+from support.community import community_collections
 from support.matrix import matrix_venv
 from support.vault import VaultServer
 from support.vaultsetup import Operator
 
 from bench.measure import Sample, run_measured
-from bench.peers import empty_lookups, hashi_vault
+from bench.peers import empty_lookups
 
 OURS = "lookup('trackops.api_tokens.trackunit')"
 PASSWORD = "bench-password"
@@ -94,7 +95,7 @@ def scene(core: str) -> t.Iterator[Scene]:
     version, python = json.loads(subprocess.run([str(venv / "bin/python"), "-c", facts], capture_output=True, text=True, check=True).stdout)
     with tempfile.TemporaryDirectory() as scratch, VaultServer() as server, Emulator() as emulator:
         folder = pathlib.Path(scratch)
-        collections = [installed(), hashi_vault(venv), empty_lookups(installed(), folder / "empty")]
+        collections = [installed(), community_collections(venv), empty_lookups(installed(), folder / "empty")]
         ansible = Ansible(folder / "run", collections=collections, bin_dir=venv / "bin")
         vault = Operator(server)
         vault.put("trackunit", emulator.credentials["trackunit"])

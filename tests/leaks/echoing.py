@@ -1,0 +1,53 @@
+# Copyright (c) 2026, TrackOps founders
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A hostile Vault: every answer is an error that repeats the whole request, spelt in another way each time."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import threading
+import typing as t
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from emulator.faults import ECHOES
+
+
+class EchoingVault:
+    """``with EchoingVault(400) as url``"""
+
+    def __init__(self, status: int) -> None:
+        spellings = itertools.cycle(ECHOES.values())
+
+        class Handler(BaseHTTPRequestHandler):
+            def answer(self) -> None:
+                body = self.rfile.read(int(self.headers.get("Content-Length") or 0)).decode("utf-8", "replace")
+                try:
+                    sent = [str(value) for value in json.loads(body).values()]
+                except (ValueError, AttributeError):
+                    sent = []
+                spell = next(spellings)
+                parts = [*sent, *(value for name, value in self.headers.items() if name.lower() in ("x-vault-token", "authorization")), body]
+                answer = json.dumps({"errors": [" ".join(spell(part) for part in parts)]}).encode()
+                self.send_response(status)
+                self.send_header("Content-Type", "application/json")
+                self.send_header("Content-Length", str(len(answer)))
+                self.end_headers()
+                self.wfile.write(answer)
+
+            do_GET = do_POST = do_PUT = do_LIST = do_DELETE = answer
+
+            def log_message(self, *_: t.Any) -> None:
+                pass
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+
+    def __enter__(self) -> str:
+        threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
+        return f"http://127.0.0.1:{self._server.server_address[1]}"
+
+    def __exit__(self, *_: object) -> None:
+        self._server.shutdown()
+        self._server.server_close()

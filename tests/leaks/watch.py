@@ -1,0 +1,56 @@
+# Copyright (c) 2026, TrackOps founders
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A process that writes down the command line of every process of this machine, until it is ended: `python -m leaks.watch FILE`.
+
+The hosts are on this machine, so one list is that of both sides. Of processes that came over ssh it writes the environment too.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import sys
+import time
+
+_PAUSE = 0.004
+# A process may change its command line soon after it has begun: a fork becomes another program.
+_YOUNG = 1.5
+
+
+def main() -> None:
+    ended: list[int] = []
+    signal.signal(signal.SIGTERM, lambda number, _frame: ended.append(number))
+    born: dict[str, float] = {}
+    seen: set[bytes] = set()
+    own = str(os.getpid())
+    with open(sys.argv[1], "wb", buffering=0) as output:
+        while not ended:
+            now = time.monotonic()
+            there = [name for name in os.listdir("/proc") if name.isdigit() and name != own]
+            for pid in there:
+                if now - born.setdefault(pid, now) < _YOUNG:
+                    for line in _facts(pid):
+                        if line not in seen:
+                            seen.add(line)
+                            output.write(line + b"\n")
+            born = {pid: born[pid] for pid in there}
+            time.sleep(_PAUSE)
+
+
+def _facts(pid: str) -> list[bytes]:
+    with contextlib.suppress(OSError):
+        with open(f"/proc/{pid}/cmdline", "rb") as file:
+            lines = [b"command " + file.read().replace(b"\0", b" ").replace(b"\n", b" ")]
+        with open(f"/proc/{pid}/environ", "rb") as file:
+            environment = file.read()
+        if b"SSH_CONNECTION=" in environment:
+            lines.append(b"environment " + environment.replace(b"\0", b" ").replace(b"\n", b" "))
+        return lines
+    return []
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,54 @@
+# Copyright (c) 2026, TrackOps founders
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The detector of the leak bench finds a secret in every spelling, and a part of one; else no green bench says anything."""
+
+from __future__ import annotations
+
+import base64
+
+import pytest
+from emulator.base import jwt
+from emulator.faults import ECHOES
+from leaks.detector import Detector, Secret
+
+VALUE = "cs-0123456789abcdef0123456789abcdef %+&<\"'/\\x"
+SECRET = Secret("credential", "planted", VALUE)
+
+
+@pytest.mark.parametrize("how", ECHOES)
+@pytest.mark.parametrize("before", ["", "a", "ab", "abc:"])
+def test_every_spelling_of_a_vendor_that_repeats_it(how: str, before: str) -> None:
+    assert SECRET in Detector([SECRET]).find(f"noise {ECHOES[how](before + VALUE)} noise".encode())
+
+
+def test_a_part_of_it() -> None:
+    assert SECRET in Detector([SECRET]).find(VALUE[3:34].encode())
+    assert Detector([SECRET]).find(VALUE[3:17].encode()) == {}
+
+
+def test_a_key_in_bytes_and_as_text() -> None:
+    key = Secret("key", "of the cache", bytes(range(100, 132)))
+    for text in (key.data.hex().encode(), base64.b64encode(key.data), base64.urlsafe_b64encode(b"x" + key.data)):
+        assert key in Detector([key]).find(b"noise " + text)
+
+
+def test_of_a_jwt_the_signature() -> None:
+    token = Secret("access token", "of a vendor", jwt({"sub": "somebody"}))
+    header, claims, signature = str(token.value).split(".")
+    detector = Detector([token])
+    assert detector.find(f"{header}.{claims}".encode()) == {}
+    assert token in detector.find(signature[:80].encode())
+
+
+def test_the_excerpt_shows_no_secret() -> None:
+    other = Secret("credential", "beside it", "pw-fedcba9876543210fedcba9876543210")
+    text = f"user=me password={other.value} secret={VALUE} end".encode()
+    excerpt = Detector([SECRET, other]).excerpt(text, SECRET)
+    assert excerpt == "user=me password=*** secret=[HERE] %+&<\"'/\\x end"
+
+
+def test_too_short_to_be_looked_for() -> None:
+    with pytest.raises(ValueError, match="the credential short is too short"):
+        Detector([Secret("credential", "short", "pw")])
