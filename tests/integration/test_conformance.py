@@ -74,6 +74,14 @@ def oidc(key: tuple[str, dict[str, t.Any]]) -> t.Iterator[OidcProvider]:
             "redirect_uris": ["http://127.0.0.1/callback"],
             "response_types": ["code"],
         },
+        {
+            "client_id": "device",
+            "client_secret": AWKWARD,
+            "application_type": "native",
+            "grant_types": ["urn:ietf:params:oauth:grant-type:device_code", "refresh_token"],
+            "redirect_uris": [],
+            "response_types": [],
+        },
     ]
     try:
         with OidcProvider(clients) as server:
@@ -267,3 +275,33 @@ def test_oidc_consent_in_a_browser(openbao_stage: Stage, oidc: OidcProvider, chr
     assert (found["source"], found["scope"]) == ("vendor", "openid offline_access")
     assert openbao_stage.vault.get(PATH)["refresh_token"]
     assert first
+
+
+def test_oidc_consent_on_another_device(openbao_stage: Stage, oidc: OidcProvider, chromium: Browser) -> None:
+    """OpenID Connect gives a refresh token for offline_access only, and that only with prompt=consent, in the query of the endpoint."""
+    openbao_stage.vault.put(PATH, {"client_id": "device", "client_secret": AWKWARD})
+    env = writing(openbao_stage)
+    given = {
+        "vendor": "theirs",
+        "path": PATH,
+        "flow": "device",
+        "trackops_theirs_issuer": oidc.url,
+        "trackops_theirs_scope": "openid offline_access",
+        "trackops_theirs_device_authorization_url": f"{oidc.url}/device/auth?prompt=consent",
+    }
+    command = ["ansible-playbook", "trackops.api_tokens.authorize", "-e", json.dumps(given)]
+    asking = openbao_stage.ansible.start(command, env=openbao_stage.environment(env))
+    filled = asking.wait_ready("the address", lambda: re.search(r"^(http\S+user_code=\S+)$", asking.output(), re.MULTILINE), timeout=60)[1]
+    chromium.open(filled)
+    chromium.click("[type=submit][form='op.deviceConfirmForm']")
+    chromium.type("[name=login]", "ada")
+    chromium.type("[name=password]", "anything")
+    chromium.click("[type=submit]")
+    chromium.wait_text("body", "offline")
+    chromium.click("[type=submit]")
+    chromium.wait_text("body", "Sign-in Success")
+    assert asking.popen.wait(60) == 0, asking.output()
+    assert openbao_stage.vault.get(PATH)["refresh_token"]
+    options = {"issuer": oidc.url, "scope": "openid offline_access", "grant_type": "authorization_code", "env": env}
+    found = details(look_up(openbao_stage, force=True, **options))
+    assert (found["source"], found["scope"]) == ("vendor", "openid offline_access")

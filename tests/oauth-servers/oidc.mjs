@@ -15,6 +15,6 @@ const { default: Provider } = await import(pathToFileURL(found));
 
 const provider = new Provider(`http://127.0.0.1:${port}`, {
   clients: JSON.parse(readFileSync(clients, 'utf8')),
-  features: { clientCredentials: { enabled: true }, introspection: { enabled: true }, revocation: { enabled: true } },
+  features: { clientCredentials: { enabled: true }, introspection: { enabled: true }, revocation: { enabled: true }, deviceFlow: { enabled: true } },
 });
 provider.listen(Number(port), '127.0.0.1');

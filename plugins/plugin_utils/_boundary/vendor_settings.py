@@ -41,6 +41,7 @@ DESCRIBING = (
     "resource",
     "issuer",
     "revocation_url",
+    "device_authorization_url",
 )
 #: Options that once had, or seem to have, one name for all vendors. The second group is given with the lookup only.
 _OF_EACH_VENDOR = ("base_url", "token_url", "scope", "variant", "client_auth")

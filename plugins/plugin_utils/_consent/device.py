@@ -14,7 +14,7 @@ from __future__ import annotations
 import math
 import typing as t
 from dataclasses import dataclass, field
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit, urlunsplit
 
 from .._base.errors import OptionError, VendorError
 from .._base.loopback import is_loopback
@@ -23,6 +23,7 @@ from .._base.text import scrub
 from .._vendor.address import host
 from .._vendor.request import DEVICE_GRANT, Assertion, Grant, client_request
 from .._vendor.strict_json import parse_json
+from .protocol import sent_to_both
 
 __all__ = ("DeviceCode", "check_device_endpoint", "device_grant", "device_request", "next_interval", "outcome", "read_device_answer")
 
@@ -58,11 +59,22 @@ def check_device_endpoint(vendor: Vendor, *, allow_http: bool) -> None:
 
 
 def device_request(vendor: Vendor, fields: t.Mapping[str, str], *, assertion: Assertion) -> HttpRequest:
-    """The request for a code (RFC 8628 3.1); the client authenticates as at the token endpoint."""
+    """The request for a code (RFC 8628 3.1); the client authenticates as at the token endpoint.
+
+    A query that ``device_authorization_url`` has of its own goes into the form, for what a vendor wants beside the standard.
+
+    :raises OptionError: the query has a parameter that is sent anyway.
+    """
+    parts = urlsplit(vendor.url(vendor.device_authorization_url))
     asked = [("client_id", fields["client_id"])]
     if vendor.scope:
         asked.append(("scope", vendor.scope))
-    return client_request(vendor, vendor.url(vendor.device_authorization_url), fields, asked, assertion=assertion)
+    asked.extend(sent_to_both(vendor))
+    own = parse_qsl(parts.query, keep_blank_values=True)
+    twice = sorted({name for name, _value in own} & {name for name, _value in asked})
+    if twice:
+        raise OptionError(f"{vendor.name}: the query of device_authorization_url must not have '{twice[0]}': it is added here.")
+    return client_request(vendor, urlunsplit(parts._replace(query="")), fields, [*own, *asked], assertion=assertion)
 
 
 def device_grant(code: DeviceCode) -> Grant:

@@ -35,6 +35,7 @@ __all__ = (
     "is_answer",
     "listening_address",
     "read_redirect",
+    "sent_to_both",
     "state_of",
 )
 
@@ -73,9 +74,7 @@ def authorization_url(vendor: Vendor, client_id: str, consent: Consent, *, allow
     asked = [("response_type", "code"), ("client_id", client_id), ("redirect_uri", consent.redirect_uri), ("state", consent.state)]
     if vendor.scope:
         asked.append(("scope", vendor.scope))
-    for name in _SENT_TO_BOTH:
-        value = vendor.parameters.get(name, ())
-        asked.extend((name, single) for single in (value if isinstance(value, tuple) else (value,)) if isinstance(single, str))
+    asked.extend(sent_to_both(vendor))
     if consent.verifier:
         asked.extend([("code_challenge", challenge(consent.verifier)), ("code_challenge_method", "S256")])
     own = parse_qsl(parts.query, keep_blank_values=True)
@@ -83,6 +82,15 @@ def authorization_url(vendor: Vendor, client_id: str, consent: Consent, *, allow
     if twice:
         raise OptionError(f"{vendor.name}: the query of authorize_url must not have '{twice[0]}': it is added here.")
     return urlunsplit(parts._replace(query=urlencode([*own, *asked])))
+
+
+def sent_to_both(vendor: Vendor) -> list[tuple[str, str]]:
+    """The parameters of the token request that belong into the request for consent too."""
+    found: list[tuple[str, str]] = []
+    for name in _SENT_TO_BOTH:
+        value = vendor.parameters.get(name, ())
+        found.extend((name, single) for single in (value if isinstance(value, tuple) else (value,)) if isinstance(single, str))
+    return found
 
 
 def _check_authorize_url(vendor: Vendor, url: str, *, allow_http: bool) -> None:

@@ -83,6 +83,22 @@ def test_the_client_proves_itself_as_at_the_token_endpoint(tmp_path, client_auth
     assert parse_qs(scene.sent[0].body.decode()) == sent
 
 
+def test_what_a_vendor_wants_beside_the_standard_goes_into_the_form(tmp_path):
+    vendor = dataclasses.replace(VENDOR, device_authorization_url="/device?prompt=consent", parameters={"audience": "https://api.example", "tenant": "t"})
+    scene = Scene(answer(200, GIVEN), vault=FakeVault(CLIENT))
+    work(scene, tmp_path, vendor).begin_device()
+    assert scene.sent[0].url == "https://login.example.com/device"
+    assert parse_qs(scene.sent[0].body.decode()) == {
+        "prompt": ["consent"],
+        "client_id": ["the-id"],
+        "scope": ["read offline_access"],
+        "audience": ["https://api.example"],
+    }
+    vendor = dataclasses.replace(VENDOR, device_authorization_url="/device?scope=x")
+    with pytest.raises(OptionError, match=r"^acme: the query of device_authorization_url must not have 'scope': it is added here\.$"):
+        work(scene, tmp_path, vendor).begin_device()
+
+
 def test_slow_down_is_obeyed_for_good(tmp_path):
     assert run(tmp_path, PENDING, SLOW, PENDING, SLOW, CONSENTED).slept == [5, 5, 10, 10, 15]
 
