@@ -12,7 +12,7 @@ carry a secret, a URL query or a response body.
 
 from __future__ import annotations
 
-__all__ = ("CacheError", "CasMismatch", "OptionError", "TokenError", "VaultError", "VendorError")
+__all__ = ("CacheError", "CasMismatch", "LockTimeout", "OptionError", "TokenError", "VaultError", "VendorError")
 
 _LONGEST = 4000
 
@@ -34,6 +34,17 @@ class OptionError(TokenError):
 
 class CacheError(TokenError):
     """The cache location is unsafe (a symlink, of another owner, writable by others)."""
+
+
+class LockTimeout(CacheError):
+    """Another process does not give a lock of the cache back.
+
+    :arg holder: its process id, where that is known.
+    """
+
+    def __init__(self, message: str, *, holder: int | None = None) -> None:
+        super().__init__(message)
+        self.holder = holder
 
 
 class VaultError(TokenError):

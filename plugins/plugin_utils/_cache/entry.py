@@ -15,7 +15,7 @@ from .._base.model import Entry, Failure, Renewal, Request, Token
 from .._base.text import one_line
 from .._base.token_check import is_line, is_moment, token_problem
 
-__all__ = ("entry_from_dict", "entry_to_dict", "login_facts", "token_facts")
+__all__ = ("entry_from_dict", "entry_to_dict", "failures_from_list", "login_facts", "token_facts")
 
 _LONGEST_MESSAGE = 1000
 _LONGEST_NAME = 256
@@ -68,9 +68,14 @@ def entry_from_dict(data: t.Mapping[str, t.Any] | None) -> Entry:
         return Entry()
     return Entry(
         _token_from(data.get("token")),
-        tuple(filter(None, map(_failure_from, _listed(data.get("failures"))))),
+        failures_from_list(data.get("failures")),
         tuple(filter(None, map(_renewal_from, _listed(data.get("renewals"))))),
     )
+
+
+def failures_from_list(data: t.Any) -> tuple[Failure, ...]:
+    """The failures in *data*; whatever is not of the right shape is not there."""
+    return tuple(filter(None, map(_failure_from, _listed(data))))
 
 
 def _listed(value: t.Any) -> list[t.Any]:

@@ -20,7 +20,7 @@ import re
 import stat
 import typing as t
 
-from .._base.errors import CacheError
+from .._base.errors import CacheError, LockTimeout
 from .crypto import Keys, open_sealed, seal
 
 __all__ = ("FileStore", "default_path")
@@ -130,7 +130,7 @@ class FileStore:
     def lock(self, name: str, *, timeout: float, monotonic: t.Callable[[], float], sleep: t.Callable[[float], None]) -> t.Iterator[bool]:
         """The lock of one entry, waited for; yields False where there can be no locks.
 
-        :raises CacheError: another process has held it for *timeout* seconds.
+        :raises LockTimeout: another process has held it for *timeout* seconds.
         """
         descriptor = None
         end, nap = monotonic() + timeout, _FIRST_NAP
@@ -139,7 +139,7 @@ class FileStore:
             if descriptor is not None or not self._lockable():
                 break
             if monotonic() >= end:
-                raise CacheError(f"Another process has held a lock in the token cache {self.path} for {timeout:g} s. Is it stuck?")
+                raise self._lock_timeout(name, timeout)
             sleep(nap)
             nap = min(nap * 1.5, _LONGEST_NAP)
         try:
@@ -147,6 +147,19 @@ class FileStore:
         finally:
             if descriptor is not None:
                 self._release(name, descriptor)
+
+    def lock_holder(self, name: str) -> int | None:
+        """The process that holds the lock of one entry, or held it last; None where that is not known."""
+        raw = self._bytes(name + ".lock") or b""
+        return int(raw) if raw.strip().isdigit() else None
+
+    def _lock_timeout(self, name: str, seconds: float) -> LockTimeout:
+        holder, path = self.lock_holder(name), os.path.join(self.path, name + ".lock")
+        if holder is None:
+            return LockTimeout(f"another process has held the lock {path} for {seconds:g} s. See which one (fuser {path}), and end it.")
+        program, stopped = _process(holder)
+        advice = f"It is stopped: continue it (kill -CONT {holder}) or end it" if stopped else "See what it waits for, or end it"
+        return LockTimeout(f"process {holder}{program} has held the lock {path} for {seconds:g} s. {advice}.", holder=holder)
 
     def _lockable(self) -> bool:
         return not self._warned
@@ -161,6 +174,8 @@ class FileStore:
                 try:
                     fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
                     if _same_file(descriptor, path):
+                        with contextlib.suppress(OSError):  # who holds it is only for people
+                            os.pwrite(descriptor, b"%-10d\n" % os.getpid(), 0)
                         return descriptor
                 except BlockingIOError:
                     os.close(descriptor)
@@ -267,6 +282,17 @@ class FileStore:
                     f"The token cache {self.path} cannot be written ({os.strerror(exc.errno or 0)}): "
                     "tokens are fetched without it. Set cache_path to a directory that can be written."
                 )
+
+
+def _process(pid: int) -> tuple[str, bool]:
+    """The name of a process, to be shown behind its id, and whether it is stopped."""
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:
+            name, _parenthesis, rest = file.read().partition(b"(")[2].rpartition(b")")
+    except OSError:
+        return "", False
+    shown = "".join(c if c.isprintable() else "?" for c in name.decode("utf-8", "replace"))
+    return f" ({shown})", rest.split()[:1] in ([b"T"], [b"t"])
 
 
 def _same_file(descriptor: int, path: str) -> bool:

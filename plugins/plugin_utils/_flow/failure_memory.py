@@ -16,7 +16,7 @@ import hashlib
 import typing as t
 from dataclasses import dataclass, replace
 
-from .._base.errors import TokenError, VaultError, VendorError
+from .._base.errors import CacheError, LockTimeout, TokenError, VaultError, VendorError
 from .._base.model import Failure, Request
 from .._cache.crypto import canonical
 
@@ -41,6 +41,7 @@ _CLOCK_SLACK = 60.0  # how far another controller's clock may be ahead
 _MOST_FAILURES = 64
 # Failures of Vault that may pass without anybody mending them.
 _PASSING_VAULT = ("unreachable", "tls", "sealed", "unavailable")
+_LOCK = "lock"
 _REFUSED_BY_VAULT = ("denied", "login_refused")
 
 
@@ -107,8 +108,14 @@ def is_recent(failures: t.Iterable[Failure], asker: Asker, *, now: float) -> boo
     )
 
 
-def failure_of(exc: VendorError | VaultError, asker: Asker, *, asked_version: str, took: float, now: float) -> Failure:
+class RememberedError(VaultError):
+    """A failure of Vault that this run has seen before: nothing was tried, and it must not be remembered for longer."""
+
+
+def failure_of(exc: VendorError | VaultError | LockTimeout, asker: Asker, *, asked_version: str, took: float, now: float) -> Failure:
     """*exc* as it is remembered, after an attempt that took so many seconds with that version of the secret."""
+    if isinstance(exc, LockTimeout):
+        return Failure(exc.message, _LOCK, now, run=asker.run, network=asker.network, code=str(exc.holder), took=took)
     if isinstance(exc, VaultError):
         return Failure(exc.message, f"vault:{exc.kind}", now, run=asker.run, network=asker.network, took=took)
     wait = min(exc.retry_after or 0.0, _LONGEST_RETRY_AFTER)
@@ -152,6 +159,8 @@ def forgotten_at(failure: Failure, failure_ttl: float) -> float:
 
 
 def as_error(failure: Failure) -> TokenError:
+    if failure.kind == _LOCK:
+        return CacheError(failure.message)
     if failure.kind.startswith("vault:"):
         return VaultError(failure.message, kind=failure.kind.partition(":")[2])
     return VendorError(failure.message, failure.kind, status=failure.status, code=failure.code)
@@ -180,7 +189,7 @@ def _memory(failure: Failure, failure_ttl: float, *, same_run: bool) -> float:
     """
     if not failure_ttl:
         return 0.0
-    if failure.refused:
+    if failure.refused or failure.kind == "vault:login_refused":
         return _LONGEST_RUN if same_run else failure_ttl
     return failure_ttl + min(10 * failure.took, _LONGEST_SLOW_START)
 

@@ -13,7 +13,7 @@ import time
 import typing as t
 from dataclasses import replace
 
-from .._base.errors import TokenError, VaultError, VendorError
+from .._base.errors import CacheError, TokenError, VaultError, VendorError
 from .._base.model import CacheOptions, Entry, Request, Token
 from .._base.ports import Ports
 from .._cache.crypto import Keys
@@ -23,6 +23,7 @@ from .._cache.freshness import Verdict
 from .._vendor.address import check_endpoint
 from .call import Call, with_place
 from .failure_memory import (
+    RememberedError,
     add_failure,
     as_error,
     confirm,
@@ -118,11 +119,14 @@ def _token(call: Call, slot: TokenSlot) -> Token:
     if verdict is Verdict.AGING:
         return _renew_ahead(call, slot, entry)
     reason = "no entry" if entry.token is None else verdict.value
-    with slot.lock():
-        entry = slot.read()
-        if call.verdict(entry) in (Verdict.FRESH, Verdict.AGING):
-            return _hit(call, entry, "shared")
-        return _renew(call, slot, entry, reason)
+    try:
+        with slot.lock():
+            entry = slot.read()
+            if call.verdict(entry) in (Verdict.FRESH, Verdict.AGING):
+                return _hit(call, entry, "shared")
+            return _renew(call, slot, entry, reason)
+    except CacheError as exc:
+        return _serve_stale(call, entry, exc)
 
 
 def _hit(call: Call, entry: Entry, name: str = "hit") -> Token:
@@ -146,7 +150,7 @@ def _renew_ahead(call: Call, slot: TokenSlot, entry: Entry) -> Token:
 
 
 def _renew(call: Call, slot: TokenSlot, entry: Entry, reason: str) -> Token:
-    """Get a new token; the lock is held. If that fails, the old one serves while it is valid, unless Vault refuses."""
+    """Get a new token; the lock is held. If that fails, the old one may serve."""
     failure = remembered_failure(entry.failures, call.asker, now=call.ports.clock())
     if failure is not None:
         call.report("remembered", reason=failure.message)
@@ -156,6 +160,14 @@ def _renew(call: Call, slot: TokenSlot, entry: Entry, reason: str) -> Token:
         if outcome.token is not None:
             return outcome.token
         error = t.cast(TokenError, outcome.error)
+    return _serve_stale(call, entry, error)
+
+
+def _serve_stale(call: Call, entry: Entry, error: TokenError) -> Token:
+    """The old token, while it is valid.
+
+    :raises TokenError: *error*, where it is not, or where Vault refuses.
+    """
     if is_vault_refusal(error) or not call.may_serve(entry):
         raise error from None
     token = t.cast(Token, entry.token)
@@ -201,6 +213,8 @@ def _save(call: Call, slot: TokenSlot, outcome: Outcome, *, took: float) -> None
             )
     elif outcome.repeated is not None:
         slot.write(replace(entry, failures=confirm(entry.failures, outcome.repeated, at=outcome.checked_at)))
+    elif isinstance(outcome.error, RememberedError):
+        call.report("remembered", reason=outcome.error.message)
     elif isinstance(outcome.error, (VendorError, VaultError)):
         failure = failure_of(outcome.error, call.asker, asked_version=outcome.asked_version, took=took, now=now)
         slot.write(replace(entry, failures=add_failure(entry.failures, failure, failure_ttl=request.cache.failure_ttl, now=now)))

@@ -16,10 +16,9 @@ from .._cache.crypto import Keys, derive
 from .._cache.entry import entry_from_dict, entry_to_dict, token_facts
 from .._cache.file_store import FileStore
 from .failure_memory import forgotten_at
+from .patient_lock import patient_lock
 
 __all__ = ("TokenSlot", "token_keys")
-
-_LOCK_SLACK = 60.0
 
 
 def token_keys(request: Request, user_key: bytes) -> Keys:
@@ -46,9 +45,8 @@ class TokenSlot:
         header = {"kind": "token", "vendor": self._request.vendor.name, "path": self._request.where, "expires_at": expires_at}
         self.store.write(self.keys, header, entry_to_dict(entry))
 
-    def lock(self) -> t.ContextManager[bool]:
-        patience = self._request.http.deadline + self._request.vault.timeout + _LOCK_SLACK
-        return self.store.lock(self.keys.name, timeout=patience, monotonic=self._ports.monotonic, sleep=self._ports.sleep)
+    def lock(self) -> t.ContextManager[None]:
+        return patient_lock(self._request, self.store, self.keys, self._ports)
 
     def try_lock(self) -> t.ContextManager[bool]:
         return self.store.try_lock(self.keys.name)

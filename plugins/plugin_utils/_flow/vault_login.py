@@ -13,15 +13,18 @@ with a wrong password do not lock the account in Vault.
 
 from __future__ import annotations
 
+import dataclasses
 import typing as t
 from dataclasses import dataclass, field
 
 from .._base.errors import VaultError
-from .._base.model import Login, Request, Secret
+from .._base.model import Failure, Login, Request, Secret
 from .._base.ports import Event, Ports, Vault
 from .._cache.crypto import Keys, derive
-from .._cache.entry import login_facts
+from .._cache.entry import failures_from_list, login_facts
 from .._cache.file_store import FileStore
+from .failure_memory import RememberedError, add_failure, asker_of, failure_of, failures_after_success, forgotten_at, remembered_failure
+from .patient_lock import patient_lock
 
 __all__ = ("VaultSession", "login_keys")
 
@@ -30,12 +33,13 @@ _T = t.TypeVar("_T")
 _NO_LEASE = 86400.0  # a client token that never ends is looked at again after a day
 _RENEW_LAST_PART = 1 / 3
 _MARGIN = 10.0
-_LOCK_PATIENCE = 120.0
 _NOT_CACHED = ("token", "none")
+# Whatever is asked for, Vault will not give it to this run now.
+_OUTAGES = ("unreachable", "tls", "sealed")
 
 
 @dataclass(frozen=True)
-class _Saved:
+class _KeptLogin:
     """A login as it is kept."""
 
     client_token: str = field(repr=False)
@@ -44,12 +48,12 @@ class _Saved:
     renewable: bool
 
     @classmethod
-    def of(cls, login: Login, *, now: float) -> _Saved:
+    def of(cls, login: Login, *, now: float) -> _KeptLogin:
         lease = float(login.lease_seconds or _NO_LEASE)
         return cls(login.client_token, now, now + lease, login.renewable)
 
     @classmethod
-    def read(cls, data: t.Mapping[str, t.Any] | None) -> _Saved | None:
+    def read(cls, data: t.Mapping[str, t.Any] | None) -> _KeptLogin | None:
         try:
             saved = cls(**(data or {})["login"])
             usable = isinstance(saved.client_token, str) and saved.expires_at - saved.issued_at >= 0
@@ -89,7 +93,10 @@ class VaultSession:
         self._store = store
         self._ports = ports
         self._client: Vault | None = None
-        self._reused: _Saved | None = None
+        self._reused: _KeptLogin | None = None
+        self._remembered: VaultError | None = None
+        self._keys = login_keys(request, store.user_key())
+        self._asker = asker_of(request, run=ports.run, started=ports.clock())
 
     def secret(self) -> Secret:
         """The vendor's secret.
@@ -98,11 +105,28 @@ class VaultSession:
         """
         ref, began = self._request.secret, self._ports.monotonic()
         found = self.call(lambda client: client.read_secret(ref.mount, ref.path, engine_version=ref.engine_version, version=ref.version))
-        self._tell("vault_secret_read", since=began)
+        self._report("vault_secret_read", since=began)
         return found
 
     def call(self, work: t.Callable[[Vault], _T]) -> _T:
-        """*work* with a logged-in client; a kept login that Vault refuses is replaced once."""
+        """*work* with a logged-in client; a kept login that Vault refuses is replaced once.
+
+        :raises RememberedError: this run knows that Vault is away, or that it refuses the login.
+        """
+        self._raise_remembered()
+        began = self._ports.monotonic()
+        try:
+            return self._call(work)
+        except RememberedError:
+            raise
+        except VaultError as exc:
+            if exc.kind in _OUTAGES and exc is not self._remembered:
+                with self._store.try_lock(self._keys.name) as locked:
+                    if locked:
+                        self._remember(exc, took=self._ports.monotonic() - began)
+            raise
+
+    def _call(self, work: t.Callable[[Vault], _T]) -> _T:
         client = self._logged_in()
         try:
             return work(client)
@@ -118,8 +142,8 @@ class VaultSession:
             except VaultError:
                 if not alive:
                     raise
-                # The kept login goes on being used; that a new one cannot be had (a secret_id that was good for one login) is
-                # not what is to be mended.
+                # The kept login goes on being used. That a new one cannot be obtained (a secret_id that was good for one login) is
+                # not what the user must fix.
                 client.use_token(kept.client_token)
                 raise denied from None
             return work(client)
@@ -145,74 +169,86 @@ class VaultSession:
                 self._login()
         return t.cast(Vault, self._client)
 
-    def _use(self, kept: _Saved | None) -> bool:
+    def _use(self, kept: _KeptLogin | None) -> bool:
         now = self._ports.clock()
         if kept is None or not kept.usable(now) or self._client is None:
             return False
         self._client.use_token(kept.client_token)
         self._reused = kept
-        self._tell("vault_login_reused")
+        self._report("vault_login_reused")
         if kept.should_renew(now):
             self._renew(kept)
         return True
 
-    def _renew(self, kept: _Saved) -> None:
+    def _renew(self, kept: _KeptLogin) -> None:
         """Renewed by whoever gets the lock; the rest go on with the lease as it is."""
-        with self._store.try_lock(self._keys().name) as mine:
+        with self._store.try_lock(self._keys.name) as mine:
             if not mine or self._client is None:
                 return
             now = self._ports.clock()
             try:
-                renewed = _Saved.of(self._client.renew_self(), now=now)
+                renewed = _KeptLogin.of(self._client.renew_self(), now=now)
             except VaultError:
                 return  # it is still good for a while; then there is a new login
-            self._keep(_Saved(renewed.client_token or kept.client_token, now, renewed.expires_at, renewed.renewable))
+            self._keep(_KeptLogin(renewed.client_token or kept.client_token, now, renewed.expires_at, renewed.renewable))
 
     def _login(self) -> None:
-        client = t.cast(Vault, self._client)
-        self._recall_refusal()
+        """Log in; the lock is held."""
+        self._raise_remembered(refusals=True)
         now, began = self._ports.clock(), self._ports.monotonic()
+        client = t.cast(Vault, self._client)
         try:
             login = client.login()
         except VaultError as exc:
-            if exc.kind == "login_refused":
-                self._remember_refusal(exc)
+            if exc.kind == "login_refused" or exc.kind in _OUTAGES:
+                self._remember(exc, took=self._ports.monotonic() - began)
             raise
         self._reused = None
-        self._tell("vault_login", since=began)
-        self._keep(_Saved.of(login, now=now))
+        self._report("vault_login", since=began)
+        self._keep(_KeptLogin.of(login, now=now))
 
-    def _recall_refusal(self) -> None:
-        said = (self._store.read(self._keys()) or {}).get("refused")
-        if not isinstance(said, dict) or said.get("run") != self._ports.run:
-            return
-        if 0 <= self._ports.clock() - said.get("at", 0) < self._request.cache.failure_ttl:
-            raise VaultError(str(said.get("message")), kind="login_refused")
+    # What is remembered in the entry
 
-    def _remember_refusal(self, exc: VaultError) -> None:
+    def _raise_remembered(self, *, refusals: bool = False) -> None:
+        """
+        :arg refusals: those of a login too.
+        """
         now = self._ports.clock()
-        said = {"message": exc.message, "at": now, "run": self._ports.run}
-        until, kept = now + self._request.cache.failure_ttl, {}
-        if self._reused is not None:  # it lives, and may be good for what others ask
-            until, kept = max(until, self._reused.expires_at), self._reused.as_dict()
-        self._store.write(self._keys(), self._header(until), {"refused": said, **kept})
+        for failure in self._failures():
+            outage = failure.kind.partition(":")[2] in _OUTAGES
+            if outage and remembered_failure([failure], self._asker, now=now):
+                raise RememberedError(failure.message, failure.kind.partition(":")[2])
+            if refusals and not outage and failure.run == self._asker.run and now < forgotten_at(failure, self._asker.failure_ttl):
+                raise RememberedError(failure.message, "login_refused")
 
-    def _keep(self, saved: _Saved) -> None:
-        self._store.write(self._keys(), self._header(saved.expires_at), saved.as_dict())
+    def _remember(self, exc: VaultError, *, took: float) -> None:
+        """Add the failure to the entry; the lock is held."""
+        self._remembered = exc
+        now, asker = self._ports.clock(), self._asker
+        failure = failure_of(exc, asker, asked_version="", took=took, now=now)
+        failures = add_failure(self._failures(), failure, failure_ttl=asker.failure_ttl, now=now)
+        # A kept login lives, and may be good for what others ask.
+        self._write(self._reused or (self._kept() if exc.kind in _OUTAGES else None), failures)
 
-    def _header(self, expires_at: float) -> dict[str, t.Any]:
-        return {"kind": "login", "expires_at": expires_at}
+    def _keep(self, login: _KeptLogin) -> None:
+        self._write(login, failures_after_success(self._failures(), self._asker))
 
-    def _kept(self) -> _Saved | None:
-        return _Saved.read(self._store.read(self._keys()))
+    def _write(self, login: _KeptLogin | None, failures: tuple[Failure, ...]) -> None:
+        ends = [forgotten_at(failure, self._asker.failure_ttl) for failure in failures]
+        header = {"kind": "login", "expires_at": max([*ends, login.expires_at if login else 0.0])}
+        data = {"failures": [dataclasses.asdict(failure) for failure in failures]}
+        self._store.write(self._keys, header, {**data, **login.as_dict()} if login else data)
 
-    def _keys(self) -> Keys:
-        return login_keys(self._request, self._store.user_key())
+    def _kept(self) -> _KeptLogin | None:
+        return _KeptLogin.read(self._store.read(self._keys))
 
-    def _lock(self) -> t.ContextManager[bool]:
-        return self._store.lock(self._keys().name, timeout=_LOCK_PATIENCE, monotonic=self._ports.monotonic, sleep=self._ports.sleep)
+    def _failures(self) -> tuple[Failure, ...]:
+        return failures_from_list((self._store.read(self._keys) or {}).get("failures"))
 
-    def _tell(self, name: str, *, since: float | None = None) -> None:
+    def _lock(self) -> t.ContextManager[None]:
+        return patient_lock(self._request, self._store, self._keys, self._ports)
+
+    def _report(self, name: str, *, since: float | None = None) -> None:
         took = 0.0 if since is None else self._ports.monotonic() - since
         method = self._request.vault.auth_method
         self._ports.event(Event(name, self._request.vendor.name, self._request.where, reason=method, seconds=took))

@@ -10,6 +10,7 @@ import contextlib
 import json
 import multiprocessing
 import os
+import re
 import signal
 import stat
 import tempfile
@@ -341,7 +342,10 @@ def test_one_holder(store):
         clock = iter(range(100))
         with pytest.raises(CacheError) as caught, held(other, name, timeout=3, monotonic=lambda: next(clock), sleep=naps.append):
             pass
-        assert caught.value.message == f"Another process has held a lock in the token cache {store.path} for 3 s. Is it stuck?"
+        assert re.fullmatch(
+            rf"process {os.getpid()} \([^)]+\) has held the lock {re.escape(store.path)}/{name}\.lock for 3 s\. See what it waits for, or end it\.",
+            caught.value.message,
+        )
         assert naps == pytest.approx([0.005, 0.0075])
     with other.try_lock(name) as theirs:
         assert theirs is True

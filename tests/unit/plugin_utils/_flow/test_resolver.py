@@ -80,14 +80,14 @@ def test_fetched_by_someone_else_while_we_waited(ask, tmp_path):
     # The lock is held by another caller, who has the token by the time that it is ours.
     store = resolver.store(request.cache)
     store.user_key()
-    real = store.lock
+    real = store.try_lock
 
     def lock(*arguments, **keywords):
-        store.lock = real
+        store.try_lock = real
         Resolver(other.ports).token(request)
         return real(*arguments, **keywords)
 
-    store.lock = lock
+    store.try_lock = lock
     assert resolver.token(request).access_token == "theirs"
     assert scene.names() == ["shared"]
 
@@ -406,16 +406,16 @@ def test_whoever_asked_before_the_failure_shares_it(ask, tmp_path):
     resolver = Resolver(scene.as_run("run-2"))
     store = resolver.store(request.cache)
     store.user_key()
-    real = store.lock
+    real = store.try_lock
 
     def lock(*arguments, **keywords):
-        store.lock = real
+        store.try_lock = real
         other = Scene(answer(500))
         scene.now = other.now = scene.now + 1
         failing(ask, other)
         return real(*arguments, **keywords)
 
-    store.lock = lock
+    store.try_lock = lock
     with pytest.raises(VendorError, match="is not available"):
         resolver.token(request)
     assert (scene.sent, scene.vault.clients) == ([], 0)

@@ -176,18 +176,71 @@ def test_a_refused_login_is_remembered_within_the_run(read):
     assert scene.vault.logins == 1
     assert failing(read, scene, ports=scene.as_run("run-2")) == "login_refused"
     assert scene.vault.logins == 2
-    scene.now += 31
     scene.vault.login_fault = None
-    read(scene, ports=scene.as_run("run-2"))
+    read(scene, ports=scene.as_run("run-3"))
     read(scene)
     assert scene.vault.logins == 3
 
 
-def test_other_trouble_at_login_is_not(read):
+def test_a_wrong_password_is_one_failed_login_for_the_run_however_long_it_takes(read):
+    scene = Scene()
+    scene.vault.login_fault = REFUSED
+    for _host in range(500):
+        for run in ("run-1", "run-2"):
+            assert failing(read, scene, ports=scene.as_run(run)) == "login_refused"
+        scene.now += 600 / 500
+    assert scene.vault.logins == 2
+
+
+@pytest.mark.parametrize("kind", ["sealed", "unreachable", "tls"])
+@pytest.mark.parametrize("vault", [approle(), vault_options()])
+def test_an_outage_costs_each_run_one_attempt_whatever_token_is_asked_for(read, kind, vault):
+    scene = Scene()
+    read(scene, vault=vault)
+    scene.vault.login_fault = scene.vault.fault = VaultError("Vault is away.", kind)
+    asked = scene.vault.reads
+    for number in range(150):
+        assert failing(read, scene, vault=vault, path=f"fleet/{number}", ports=scene.as_run(f"run-{number % 3}")) == kind
+        scene.now += 0.1
+    assert scene.vault.reads - asked == 3
+    # Told again is not seen again: the memory ends for all.
+    scene.vault.login_fault = scene.vault.fault = None
+    scene.now += 15.5
+    read(scene, vault=vault)
+
+
+def test_an_outage_at_login_too(read):
     scene = Scene()
     scene.vault.login_fault = VaultError("Vault is sealed.", "sealed")
+    for number in range(150):
+        assert failing(read, scene, path=f"fleet/{number}", ports=scene.as_run(f"run-{number % 3}")) == "sealed"
+    assert scene.vault.logins == 3
+
+
+def test_an_outage_leaves_the_kept_login(read):
+    scene = Scene()
+    read(scene)
+    scene.vault.fault = VaultError("Vault is sealed.", "sealed")
+    failing(read, scene)
+    scene.vault.fault = None
+    read(scene, ports=scene.as_run("run-2"))
+    assert scene.vault.logins == 1
+
+
+def test_trouble_with_one_path_is_not_for_all(read):
+    scene = Scene()
     for _ in range(2):
-        assert failing(read, scene) == "sealed"
+        scene.vault.fault = VaultError("Vault failed with status 500.", "unavailable")
+        assert failing(read, scene) == "unavailable"
+    assert scene.vault.reads == 2
+
+
+def test_without_memory_every_call_logs_in(tmp_path):
+    scene = Scene()
+    scene.vault.login_fault = REFUSED
+    for _ in range(2):
+        with pytest.raises(VaultError):
+            VaultSession(request_for(vault=approle(), failure_ttl=0), FileStore(str(tmp_path / "c"), warn=pytest.fail), scene.ports).secret()
     assert scene.vault.logins == 2
 
 

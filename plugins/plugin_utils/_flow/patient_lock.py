@@ -1,0 +1,75 @@
+# Copyright (c) 2026, TrackOps founders
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Private to trackops.api_tokens: not for use from outside, and may change in any release.
+
+"""The lock of an entry. A process that never gives it back costs a run one wait, not one for each host."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import typing as t
+
+from .._base.errors import LockTimeout
+from .._base.model import Request
+from .._base.ports import Ports
+from .._cache.crypto import Keys, derive
+from .._cache.entry import failures_from_list
+from .._cache.file_store import FileStore
+from .failure_memory import add_failure, as_error, asker_of, failure_of, forgotten_at, remembered_failure
+
+__all__ = ("patient_lock",)
+
+_SLACK = 60.0
+
+
+@contextlib.contextmanager
+def patient_lock(request: Request, store: FileStore, keys: Keys, ports: Ports) -> t.Iterator[None]:
+    """Hold the lock of the entry *keys*; where there can be no locks, nothing is held.
+
+    :raises LockTimeout: another process has held it for longer than a call takes.
+    :raises CacheError: this run has waited for that process before.
+    """
+    with contextlib.ExitStack() as stack:
+        if not stack.enter_context(store.try_lock(keys.name)):
+            _raise_remembered(request, store, keys, ports)
+            began = ports.monotonic()
+            patience = request.http.deadline + request.vault.timeout + _SLACK
+            try:
+                stack.enter_context(store.lock(keys.name, timeout=patience, monotonic=ports.monotonic, sleep=ports.sleep))
+            except LockTimeout as exc:
+                _remember(request, store, keys, ports, exc, took=ports.monotonic() - began)
+                raise
+        yield
+
+
+def _raise_remembered(request: Request, store: FileStore, keys: Keys, ports: Ports) -> None:
+    now = ports.clock()
+    asker = asker_of(request, run=ports.run, started=now)
+    holder = str(store.lock_holder(keys.name))
+    waited_for = [failure for failure in _known(request, store, keys) if failure.code == holder]
+    failure = remembered_failure(waited_for, asker, now=now)
+    if failure is not None:
+        raise as_error(failure)
+
+
+def _remember(request: Request, store: FileStore, keys: Keys, ports: Ports, exc: LockTimeout, *, took: float) -> None:
+    now, failure_ttl = ports.clock(), request.cache.failure_ttl
+    failure = failure_of(exc, asker_of(request, run=ports.run, started=now), asked_version="", took=took, now=now)
+    notes = _notes(request, store, keys)
+    with store.try_lock(notes.name) as locked:
+        if locked:
+            failures = add_failure(_known(request, store, keys), failure, failure_ttl=failure_ttl, now=now)
+            header = {"kind": "lock", "vendor": request.vendor.name, "path": request.where, "expires_at": int(forgotten_at(failure, failure_ttl))}
+            store.write(notes, header, {"failures": [dataclasses.asdict(one) for one in failures]})
+
+
+def _known(request: Request, store: FileStore, keys: Keys) -> t.Any:
+    return failures_from_list((store.read(_notes(request, store, keys)) or {}).get("failures"))
+
+
+def _notes(request: Request, store: FileStore, keys: Keys) -> Keys:
+    """Beside the entry, which only the holder of its lock may write."""
+    return derive(store.user_key(), request.vault.identity_secret(), {"kind": "lock", "entry": keys.name})
