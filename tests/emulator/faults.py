@@ -10,13 +10,14 @@ the vendor's work, so a refresh token is spent). `FAULTS` maps names to function
 from __future__ import annotations
 
 import base64
+import contextlib
 import datetime
 import functools
 import inspect
 import json
 import re
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from html import escape as html_escape
 from typing import Any
@@ -24,7 +25,7 @@ from urllib.parse import quote, quote_plus
 
 from .base import Answer, Call, Json, Vendor, json_answer
 
-__all__ = ["ECHOES", "FAULTS", "Fault", "Scene", "make_fault"]
+__all__ = ["ECHOES", "FAULTS", "Fault", "Scene", "make_fault", "sent_text"]
 
 RFC6749_STATUS = {"invalid_client": 401}
 PHRASES = {401: "unauthorized", 403: "forbidden", 404: "not_found", 429: "rate_limited", 500: "server_error", 503: "unavailable"}
@@ -48,16 +49,20 @@ ECHOES: dict[str, Callable[[str], str]] = {
 
 @dataclass
 class Fault:
-    """Fires on calls of `kind` (`any`: all), after `skip` calls have passed, `times` times (None: until reset)."""
+    """Fires on calls of `kind` (`any`: all), after `skip` calls have passed, `times` times (None: until reset).
+
+    With `sender` only calls count in which that text was sent (see `sent_text`): faults of many clients can wait at once.
+    """
 
     name: str
     kind: str = "token"
     times: int | None = 1
     skip: int = 0
     options: Json = field(default_factory=dict)
+    sender: str | None = None
 
-    def fires(self, kind: str) -> bool:
-        if self.kind not in ("any", kind) or self.times == 0:
+    def fires(self, kind: str, sent: str = "") -> bool:
+        if self.kind not in ("any", kind) or self.times == 0 or (self.sender is not None and self.sender not in sent):
             return False
         if self.skip > 0:
             self.skip -= 1
@@ -65,6 +70,17 @@ class Fault:
         if self.times is not None:
             self.times -= 1
         return True
+
+
+def sent_text(query: str, headers: Iterable[tuple[str, str]], body: str) -> str:
+    """All that a client said, with the words of a Basic header readable: its id is somewhere in it."""
+    parts = [query, body]
+    for name, value in headers:
+        parts.append(value)
+        if name.lower() == "authorization" and value.lower().startswith("basic "):
+            with contextlib.suppress(ValueError):
+                parts.append(base64.b64decode(value[len("basic ") :]).decode("utf-8", "replace"))
+    return "\n".join(parts)
 
 
 @dataclass
@@ -356,7 +372,7 @@ FAULTS: dict[str, Callable[..., Answer]] = {
 RFC6749 = ("invalid_request", "invalid_client", "invalid_grant", "unauthorized_client", "unsupported_grant_type", "invalid_scope")
 
 
-def make_fault(name: str | int, *, kind: str = "token", times: int | None = 1, skip: int = 0, **options: Any) -> Fault:
+def make_fault(name: str | int, *, kind: str = "token", times: int | None = 1, skip: int = 0, sender: str | None = None, **options: Any) -> Fault:
     """A checked fault. `503` is short for `status` with that code, an RFC 6749 code for `oauth_error`."""
     if isinstance(name, int) or name.isdigit():
         name, options = "status", {"code": int(name), **options}
@@ -370,4 +386,4 @@ def make_fault(name: str | int, *, kind: str = "token", times: int | None = 1, s
         raise ValueError(f"fault {name} takes {', '.join(known) or 'no options'}, not {', '.join(unknown)}")
     if isinstance(how := options.get("echo_secret"), str) and how not in ECHOES:
         raise ValueError(f"no echo {how!r}; there are {', '.join(ECHOES)}")
-    return Fault(name, kind, times, skip, options)
+    return Fault(name, kind, times, skip, options, sender)

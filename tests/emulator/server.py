@@ -36,7 +36,7 @@ from urllib.parse import parse_qs, quote, quote_plus, urlsplit
 from .acme import Acme
 from .authorize import consent
 from .base import Answer, BadRequest, Call, Json, Vendor, json_answer
-from .faults import FAULTS, Fault, Scene, make_fault
+from .faults import FAULTS, Fault, Scene, make_fault, sent_text
 from .trackmage import TrackMage
 from .tracktik import TrackTik
 from .trackunit import Trackunit
@@ -239,7 +239,8 @@ class Emulator:
         with self.lock:
             vendor = self.vendors[name]
             entry["kind"] = kind = vendor.kind(path)
-            fault = next((f for f in self.faults[name] if f.fires(kind)), None)
+            sent = sent_text(parts.query, headers.items(), body.decode("utf-8", "replace")) if self.faults[name] else ""
+            fault = next((f for f in self.faults[name] if f.fires(kind, sent)), None)
         if fault:
             entry["fault"] = fault.name
         self.record(entry)

@@ -673,6 +673,13 @@ def test_rfc6749_faults(emu: Emulator, code: str) -> None:
     assert emu.requests("tracktik")[0]["grant_type"] == "password"
 
 
+def test_a_fault_waits_for_its_sender(emu: Emulator) -> None:
+    emu.fail("trackunit", 503, sender="the-other")
+    assert trackunit(emu).status == 200
+    emu.set_credentials("trackunit", client_id="the-other")
+    assert [trackunit(emu).status for _ in range(2)] == [503, 200]
+
+
 @pytest.mark.parametrize("how", ECHOES)
 def test_vendors_spell_what_they_repeat_in_many_ways(emu: Emulator, how: str) -> None:
     emu.set_credentials("tracktik", password=AWKWARD)
