@@ -18,7 +18,8 @@ in_env = @set -eu; venv="$$($(PYTHON) tests/support/bootstrap.py $(1))"; PATH="$
 LOCKS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test fast unit integration lint sanity bench leaks lock clean
+# All that have a description below.
+.PHONY: $(shell sed -n 's/^\([a-z]*\):.*[#][#] .*/\1/p' $(firstword $(MAKEFILE_LIST)))
 
 help:  ## Show this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r name text; do printf '  make %-12s %s\n' "$$name" "$$text"; done
@@ -37,6 +38,9 @@ unit:  ## All unit tests, with those that start processes
 
 integration:  ## Real ansible-playbook against real servers
 	$(call in_env,test) python tests/support/prepare.py; python -m pytest -n $(WORKERS) $(PYTEST_ARGS) tests/integration
+
+matrix:  ## Every supported ansible-core with every Python that it supports
+	$(call in_env,test) TRACKOPS_MATRIX=all; export TRACKOPS_MATRIX; python tests/support/prepare.py; exec python -m pytest $(PYTEST_ARGS) tests/integration/test_versions.py
 
 lint:  ## ruff, mypy --strict, ansible-lint
 	$(call in_env,test) python -m pytest $(PYTEST_ARGS) tests/quality/test_lint.py

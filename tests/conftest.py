@@ -1,18 +1,21 @@
 # Copyright (c) 2026, TrackOps founders
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""For all tests: the checkout is importable as a collection, without Ansible; and how many examples hypothesis tries."""
+"""For all tests: the checkout is importable as a collection, without Ansible; how many examples hypothesis tries; and in CI nothing is skipped."""
 
 from __future__ import annotations
 
 import os
+import re
 import sys
+import typing as t
 
 TESTS = os.path.dirname(os.path.abspath(__file__))
 if TESTS not in sys.path:
     sys.path.insert(0, TESTS)
 
 import hypothesis  # noqa: E402
+import pytest  # noqa: E402
 from support.collection import source_path  # noqa: E402
 from support.places import in_ci  # noqa: E402
 
@@ -22,3 +25,30 @@ sys.path.insert(0, str(source_path()))
 hypothesis.settings.register_profile("dev", max_examples=20, deadline=None)
 hypothesis.settings.register_profile("ci", max_examples=100, deadline=None, derandomize=False, print_blob=True)
 hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE") or ("ci" if in_ci() else "dev"))
+
+# What no package can change: who runs the tests, and what the machine's kernel or system log allow.
+_MAY_BE_SKIPPED_IN_CI = re.compile(r"\broot\b")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> t.Generator[None, pytest.TestReport, pytest.TestReport]:
+    """A developer's machine may lack a program, and the test that needs it is skipped with the reason. In CI that is a failure."""
+    return _unless_in_ci((yield))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(collector: pytest.Collector) -> t.Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    """The same for whole files."""
+    return _unless_in_ci((yield))
+
+
+_Report = t.TypeVar("_Report", pytest.TestReport, pytest.CollectReport)
+
+
+def _unless_in_ci(report: _Report) -> _Report:
+    if report.skipped and in_ci() and not hasattr(report, "wasxfail"):
+        reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+        if not _MAY_BE_SKIPPED_IN_CI.search(reason):
+            report.outcome = "failed"
+            report.longrepr = f"in CI everything must run: {reason}"
+    return report

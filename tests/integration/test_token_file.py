@@ -152,7 +152,7 @@ def syslog() -> t.Iterator[list[bytes]]:
     if os.geteuid() == 0 and path.is_socket() and not listened_to(path):
         path.unlink()  # of a run that was killed
     if os.geteuid() != 0 or path.exists():
-        pytest.skip("needs root, and a machine on which nobody else is at /dev/log")  # in CI too: no package can change that
+        pytest.skip("needs root, and a machine on which nobody else is at /dev/log")
     heard: list[bytes] = []
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listener:
         listener.bind(str(path))

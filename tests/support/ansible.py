@@ -162,6 +162,8 @@ class Ansible:
             ANSIBLE_REMOTE_TEMP=str(self.home / ".ansible" / "tmp"),
             PYENV_ROOT=os.environ.get("PYENV_ROOT"),
             ANSIBLE_COLLECTIONS_PATH=os.pathsep.join(str(path) for path in self.collections),
+            # They are errors here, see _run.
+            ANSIBLE_DEPRECATION_WARNINGS="True",
             ANSIBLE_LOCALHOST_WARNING="False",
             ANSIBLE_INVENTORY_UNPARSED_WARNING="False",
             ANSIBLE_NOCOLOR="1",
@@ -200,6 +202,8 @@ class Ansible:
 
 
 def _run(command: tuple[str, ...], done: subprocess.CompletedProcess[str], record: pathlib.Path) -> Run:
+    if "[DEPRECATION WARNING]" in done.stdout + done.stderr:
+        raise AssertionError(f"Ansible says that something will not work in a later release:\n{done.stdout}{done.stderr}")
     lines = [json.loads(line) for line in record.read_text(encoding="utf-8").splitlines()] if record.exists() else []
     return Run(
         command=command,

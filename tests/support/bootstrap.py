@@ -29,6 +29,7 @@ from support.places import TESTS, cache_home, locked
 
 REQUIREMENTS = TESTS / "requirements"
 MARKER = "trackops-complete"
+_INSTALLER = "lock"  # the environment with uv
 _KEPT = 14 * 86400.0  # seconds without use
 
 
@@ -58,8 +59,10 @@ def _make(target: pathlib.Path, kind: str, lock_file: pathlib.Path, python: str)
     say(f"Setting up the {kind} environment in {target} ...")
     shutil.rmtree(target, ignore_errors=True)
     create_venv(target, python=python)
-    # Only what the lock file names, by its hash, and nothing that is built here.
-    pip_install(target, "--no-deps", "--require-hashes", "-r", str(lock_file))
+    # Only what the lock file names, by its hash.
+    wanted = ["--no-deps", "--require-hashes", "-r", str(lock_file)]
+    if kind == _INSTALLER or not _uv_install(target, wanted):
+        pip_install(target, *wanted)
     (target / MARKER).write_text(f"{kind}\n", encoding="utf-8")
     _forget_older(target, kind)
     say(f"... done in {time.monotonic() - started:.0f} s.")
@@ -105,6 +108,13 @@ def pip_install(venv: pathlib.Path, *arguments: str) -> None:
         if attempt == 1:
             say("... pip failed, trying once more")
     sys.exit(f"pip could not install {' '.join(arguments)}; its message is above.")
+
+
+def _uv_install(venv: pathlib.Path, wanted: list[str]) -> bool:
+    """The same with uv, which downloads many files at a time; False where it cannot, for example because only pip knows this machine's index."""
+    uv = environment(_INSTALLER) / "bin" / "uv"
+    command = [str(uv), "pip", "install", "--quiet", "--python", str(venv / "bin" / "python"), *wanted]
+    return subprocess.run(command, stdin=subprocess.DEVNULL, stdout=sys.stderr, check=False).returncode == 0
 
 
 def _forget_older(target: pathlib.Path, kind: str) -> None:

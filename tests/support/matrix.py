@@ -1,7 +1,11 @@
 # Copyright (c) 2026, TrackOps founders
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Virtual environments with other versions of ansible-core, kept in the cache folder: ``matrix_venv("2.16")``."""
+"""
+Virtual environments with other versions of ansible-core, kept in the cache folder: ``matrix_venv(Combination("2.16"))``.
+
+Each push is tested with the oldest and the newest; ``make matrix`` takes all, with each Python that a release supports.
+"""
 
 from __future__ import annotations
 
@@ -28,16 +32,35 @@ CORES: t.Final[dict[str, tuple[int, int]]] = {
 }
 
 
-def matrix_venv(core: str) -> pathlib.Path:
-    """An environment with the newest ansible-core of that release, hvac and requests; ``Unavailable`` where no Python here fits."""
-    first, last = CORES[core]
+class Combination(t.NamedTuple):
+    """An ansible-core, and the minor version of the Python 3 that it runs on: any that it supports where that does not matter."""
+
+    core: str
+    minor: int | None = None
+
+    def __str__(self) -> str:
+        return f"ansible-core {self.core}" + (f" with Python 3.{self.minor}" if self.minor else "")
+
+
+def combinations() -> list[Combination]:
+    """What is to be tested: the oldest and the newest ansible-core; with TRACKOPS_MATRIX=all all of them with all their Pythons."""
+    if os.environ.get("TRACKOPS_MATRIX") == "all":
+        return [Combination(core, minor) for core, (first, last) in CORES.items() for minor in range(first, last + 1)]
+    oldest, *_others, newest = CORES
+    return [Combination(oldest), Combination(newest)]
+
+
+def matrix_venv(wanted: Combination) -> pathlib.Path:
+    """An environment with that ansible-core, hvac and requests; ``Unavailable`` where no Python here fits."""
+    first, last = (wanted.minor, wanted.minor) if wanted.minor else CORES[wanted.core]
     python = find_python(first, last)
     if python is None:
-        raise Unavailable(f"ansible-core {core} needs Python 3.{first} to 3.{last}, and there is none on PATH or from pyenv")
+        versions = f"3.{first} to 3.{last}" if first < last else f"3.{first}"
+        raise Unavailable(f"ansible-core {wanted.core} needs Python {versions}, and there is none on PATH or from pyenv")
     try:
-        return environment(f"core-{core}", python=python)
+        return environment(f"core-{wanted.core}", python=python)
     except SystemExit as exc:
-        raise Unavailable(f"ansible-core {core} could not be installed: {exc}") from None
+        raise Unavailable(f"{wanted} could not be installed: {exc}") from None
 
 
 @functools.cache

@@ -80,18 +80,18 @@ class DjangoOAuth(_Server):
     token_path = "/o/token/"
 
     def command(self) -> list[str]:
-        return [str(_django() / "bin" / "python"), str(_FILES / "django_oauth.py"), str(self._port), str(self._folder / "db.sqlite"), str(self._clients)]
+        return [str(django() / "bin" / "python"), str(_FILES / "django_oauth.py"), str(self._port), str(self._folder / "db.sqlite"), str(self._clients)]
 
 
 class OidcProvider(_Server):
     token_path = "/token"
 
     def command(self) -> list[str]:
-        return [node()[0], str(_FILES / "oidc.mjs"), str(self._port), str(self._clients), str(_npm_packages())]
+        return [node()[0], str(_FILES / "oidc.mjs"), str(self._port), str(self._clients), str(npm_packages())]
 
 
 @functools.cache
-def _django() -> pathlib.Path:
+def django() -> pathlib.Path:
     try:
         return bootstrap.environment("oauth")
     except SystemExit as exc:
@@ -99,7 +99,7 @@ def _django() -> pathlib.Path:
 
 
 @functools.cache
-def _npm_packages() -> pathlib.Path:
+def npm_packages() -> pathlib.Path:
     """The folder with node_modules, as package-lock.json has it."""
     lock = _FILES / "package-lock.json"
     target = cache_home() / f"npm-oauth-{hashlib.sha256(lock.read_bytes()).hexdigest()[:8]}"

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """
-Before the tests: get what takes long or needs the system's packages, and say which half will not run.
+Before the tests: get what takes long or needs the system's packages, and say what will not run.
 
     python tests/support/prepare.py
 
@@ -14,31 +14,52 @@ from __future__ import annotations
 import os
 import sys
 import typing as t
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 if __package__ in (None, ""):
     sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
-from support import hashicorp, sshd, vault
+from support import bootstrap, hashicorp, matrix, oauth_servers, sshd, targets, vault
 from support.places import in_ci
 from support.processes import Unavailable
 
-PARTS: t.Final[dict[str, t.Callable[[], object]]] = {
-    "OpenBao": lambda: vault.binary("openbao"),
-    "HashiCorp Vault": hashicorp.find,
-    "ssh hosts": lambda: sshd.find_sshd().binary,
-}
+_Find = t.Callable[[], object]
+
+
+def parts() -> dict[str, _Find]:
+    """What the tests need beside this environment, the slowest first."""
+    pythons = {f"Python {version} for hosts": partial(targets.find_interpreter, version) for version in targets.PYTHONS if version != "this"}
+    cores = {str(one): partial(matrix.matrix_venv, one) for one in matrix.combinations()}
+    return {
+        "HashiCorp Vault": hashicorp.find,
+        **cores,
+        "django-oauth-toolkit": oauth_servers.django,
+        "oidc-provider": oauth_servers.npm_packages,
+        "the modules of an old ansible-core": targets.oldest_library,
+        **{f"the environment of make {kind}": partial(bootstrap.environment, kind) for kind in ("fast", "docs")},
+        "OpenBao": lambda: vault.binary("openbao"),
+        "ssh hosts": lambda: sshd.find_sshd().binary,
+        **pythons,
+    }
 
 
 def main() -> int:
-    missing = 0
-    for name, find in PARTS.items():
-        try:
-            print(f"{name}: {find()}", flush=True)
-        except Unavailable as exc:
-            missing += 1
-            print(f"{name}: THE TESTS THAT NEED IT WILL NOT RUN: {exc}", flush=True)
+    wanted = parts()
+    # Downloads wait for the network, and Vault is built meanwhile.
+    with ThreadPoolExecutor(4) as pool:
+        found = dict(zip(wanted, pool.map(_find, wanted.values()), strict=True))
+    for name, (here, told) in found.items():
+        print(f"{name}: {told}" if here else f"{name}: THE TESTS THAT NEED IT WILL NOT RUN: {told}", flush=True)
     # In CI everything must run.
-    return 1 if missing and in_ci() else 0
+    return 1 if in_ci() and not all(here for here, _told in found.values()) else 0
+
+
+def _find(find: _Find) -> tuple[bool, object]:
+    try:
+        return True, find()
+    except (Unavailable, SystemExit) as exc:
+        return False, exc
 
 
 if __name__ == "__main__":

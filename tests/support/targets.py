@@ -63,7 +63,7 @@ class Target:
     def __init__(self, python: str, folder: pathlib.Path) -> None:
         this = python == "this"
         self.python = sys.executable if this else find_interpreter(python)
-        self.tree = _tree(folder, _installed_library() if this else _oldest_library())
+        self.tree = _tree(folder, _installed_library() if this else oldest_library())
 
     def run(
         self, module: str, arguments: dict[str, t.Any], *, umask: str = "022", locale: str = "C.UTF-8", preexec: t.Callable[[], None] | None = None
@@ -103,7 +103,7 @@ def _installed_library() -> pathlib.Path:
     return pathlib.Path(spec.origin).parent / "module_utils"
 
 
-def _oldest_library() -> pathlib.Path:
+def oldest_library() -> pathlib.Path:
     """``ansible/module_utils`` of the oldest ansible-core that we support."""
     folder = cache_home() / f"ansible-core-{OLDEST_CORE}"
     with locked(folder.name):

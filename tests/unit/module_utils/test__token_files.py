@@ -58,7 +58,7 @@ def host(request, tmp_path_factory) -> Host:
     try:
         return Host(request.param, tmp_path_factory.mktemp("target"))
     except Unavailable as exc:
-        pytest.skip(str(exc))  # in CI too: no registry has such old Pythons
+        pytest.skip(str(exc))
 
 
 @pytest.fixture

@@ -25,7 +25,7 @@ def host(request, tmp_path_factory) -> Target:
     try:
         return Target(request.param, tmp_path_factory.mktemp("target"))
     except Unavailable as exc:
-        pytest.skip(str(exc))  # in CI too: no registry has such old Pythons
+        pytest.skip(str(exc))
 
 
 def seen(host: Target, *paths: t.Any, form: str | None = None, **options: t.Any) -> list[dict[str, t.Any]]:
