@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import typing as t
 
-from .model import Token
+if t.TYPE_CHECKING:
+    from .model import Token
 
 __all__ = ("OUTPUTS", "authorization", "details", "present")
 

@@ -11,7 +11,8 @@ from __future__ import annotations
 import re
 import typing as t
 
-from .model import Token
+if t.TYPE_CHECKING:
+    from .model import Token
 
 __all__ = ("LONGEST_LIFETIME", "is_line", "is_moment", "token_problem")
 

@@ -24,8 +24,8 @@ from .._base.text import one_line
 from .._flow.resolver import Resolver
 from .._vendors import names
 from .events import Listener
-from .lookup import TokenLookup, surroundings
-from .options import request_from
+from .lookup import TokenLookup
+from .options import request_from, surroundings
 from .real_ports import real_ports
 
 __all__ = ("Resolved", "TokenAction", "option_names")

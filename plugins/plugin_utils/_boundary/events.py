@@ -14,11 +14,9 @@ import time
 import typing as t
 
 from .._base.ports import Event
+from .listening import EVENTS_FILE
 
 __all__ = ("EVENTS_FILE", "Listener")
-
-#: The callback ``summary`` sets this variable, so that the forks tell it what they did.
-EVENTS_FILE = "_TRACKOPS_API_TOKENS_EVENTS"
 
 _LONGEST = 2000
 _WORDS = {

@@ -4,47 +4,42 @@
 
 # Private to trackops.api_tokens: not for use from outside, and may change in any release.
 
-"""The boundary to ansible: options as ansible finds them become requests, and our errors become ansible's.
+"""What the lookups share: where option values come from, and a token that is fresh in the cache.
 
-Used by the lookups and, through the vendor's lookup, by the actions, so that both find the same values in the same places.
+Ansible forks a worker for each host and task, and each compiles what it imports. So this file imports only what a cache hit needs; the
+rest is in ``uncached`` and is imported when it is needed. The actions find option values through the vendor's lookup, so in the same places.
 """
 
 from __future__ import annotations
 
 import os
-import re
+import time
 import typing as t
 
 from ansible import constants as C
-from ansible.errors import AnsibleError, AnsibleLookupError, AnsibleOptionsError
 from ansible.plugins.lookup import LookupBase
 from ansible.utils.display import Display
 
-from .._base.errors import OptionError, TokenError
-from .._base.model import Request
 from .._base.output import present
-from .._base.text import one_line
-from .._flow.resolver import Resolver
-from .events import Listener
+from .._cache.directory import KEY_FILE, Directory, file_state, own_path
+from .._cache.pointer import cached, pointer_keys
+from .._vault.login_input import read_text
+from .listening import anybody_listens
 from .operator_variables import OperatorVariables
-from .option_values import as_mapping, without_empty_environment
-from .options import Surroundings, request_from
-from .real_ports import real_ports
+from .pointer_input import pointer_input
 
-__all__ = ("TokenLookup", "read_text", "surroundings")
+if t.TYPE_CHECKING:
+    from .._cache.crypto import Keys
+
+__all__ = ("IGNORED", "TokenLookup")
 
 display = Display()
 
+Values = t.Mapping[str, t.Any]
 
-def read_text(path: str) -> str:
-    """The text of a file; raises OSError."""
-    with open(path, encoding="utf-8") as file:
-        return file.read()
-
-
-def surroundings() -> Surroundings:
-    """This process's environment, home directory and files."""
-    return Surroundings(os.environ, os.environ.get("HOME") or os.path.expanduser("~"), read_text)
+#: Variables that would hold for all vendors, so they hold for none.
+IGNORED = ("trackops_base_url", "trackops_token_url", "trackops_scope", "trackops_variant", "trackops_client_auth", "trackops_output", "trackops_refused")
+_EMPTY_COUNTS_AS_UNSET = ("ANSIBLE_HASHI_VAULT_", "TRACKOPS_", "AWS_", "EC2_")
 
 
 class TokenLookup(LookupBase):  # type: ignore[misc]
@@ -54,29 +49,69 @@ class TokenLookup(LookupBase):  # type: ignore[misc]
 
     def run(self, terms: list[t.Any], variables: t.Any = None, **kwargs: t.Any) -> list[t.Any]:
         try:
-            values = self.resolved_options(variables, kwargs)
-            paths: list[str | None] = [*self._paths(terms)] or [None]
-            requests = [request_from(self.vendor, path, values, surroundings=surroundings()) for path in paths]
-            return _present_all(requests, values)
-        except OptionError as exc:
-            raise AnsibleOptionsError(exc.message) from None
-        except TokenError as exc:
-            # "from exc" would print the texts of its causes too, with whatever they hold.
-            raise AnsibleLookupError(exc.message) from None
+            values = self.raw_options(variables, kwargs)
+            return self._cached(terms, values) or self._obtained(terms, values)
+        except Exception as exc:
+            from .uncached import as_ansible
 
-    def _paths(self, terms: list[t.Any]) -> list[str]:
-        if not all(isinstance(term, str) for term in terms):
-            raise OptionError(f"{self.vendor}: the terms have to be paths in Vault, as strings.")
-        return list(terms)
+            failed = as_ansible(exc)
+            if failed is None:
+                raise
+            # "from exc" would print the texts of its causes too, with whatever they hold.
+            raise failed from None
+
+    def _obtained(self, terms: list[t.Any], values: Values) -> list[t.Any]:
+        from .uncached import tokens
+
+        return tokens(self.vendor, terms, values)
+
+    def _cached(self, terms: list[t.Any], values: Values) -> list[t.Any] | None:
+        """The results, if all tokens are fresh in the cache; else, and in any doubt, None."""
+        began, now = time.monotonic(), time.time()
+        if values.get("force") or values.get("refused") or values.get("cache") == "none":
+            return None
+        min_ttl, max_age = values.get("min_ttl"), values.get("max_age")
+        if not (_is_seconds(min_ttl) and (max_age is None or _is_seconds(max_age)) and all(isinstance(term, str) for term in terms)):
+            return None
+        hits = []
+        for term in terms or [None]:
+            place = self._place(term, values)
+            hit = cached(*place, min_ttl=min_ttl or 0, max_age=max_age, now=now) if place else None
+            if hit is None:
+                return None
+            hits.append(hit)
+        if anybody_listens(verbosity=display.verbosity, audit_log=values.get("audit_log")):
+            from .uncached import tell_hits
+
+            tell_hits(hits, values, seconds=time.monotonic() - began)
+        return [present(token, values["output"], vendor=found.vendor, scheme=found.scheme, now=now) for token, found in hits]
+
+    def _place(self, term: str | None, values: Values) -> tuple[Directory, Keys] | None:
+        """Where the pointer for these values is; found anew where one of the files that decide it was replaced."""
+        key = ("place", id(values), term)
+        states, place = _known(key, lambda: self._find_place(term, values))
+        if any(file_state(path) != state for path, state in states):
+            _states, place = _FOUND[key] = self._find_place(term, values)
+        return place
+
+    def _find_place(self, term: str | None, values: Values) -> tuple[list[tuple[str, t.Any]], tuple[Directory, Keys] | None]:
+        directory = Directory(own_path(str(values.get("cache_path") or "")))
+        user_key_path = os.path.join(directory.path, KEY_FILE)
+        files = [(user_key_path, file_state(user_key_path))]
+        user_key = directory.known_key()
+        given = pointer_input(self.vendor, values, files=files) if user_key else None
+        keys = pointer_keys(user_key, given[0], [term, given[1]]) if user_key and given else None
+        return files, (directory, keys) if keys else None
+
+    # Option values
 
     def resolved_options(self, variables: t.Any, direct: dict[str, t.Any]) -> dict[str, t.Any]:
         """The values of all options: direct, variables, environment, ini, default; templates in variables are resolved."""
-        values = dict(self.raw_options(variables, direct))
-        for name in ("credential_fields", "extra_parameters", "request_headers", "vendors"):
-            values[name] = self._mapping(name, values.get(name))
-        return values
+        from .uncached import with_dictionaries
 
-    def raw_options(self, variables: t.Any, direct: dict[str, t.Any]) -> dict[str, t.Any]:
+        return with_dictionaries(self.vendor, self.raw_options(variables, direct))
+
+    def raw_options(self, variables: t.Any, direct: dict[str, t.Any]) -> Values:
         """As :meth:`resolved_options`, but dictionaries may still be texts. Not to be changed: the same object is given again."""
         operator = OperatorVariables(variables, warn=display.warning)
         self._tell_ignored(operator)
@@ -97,12 +132,24 @@ class TokenLookup(LookupBase):  # type: ignore[misc]
         return _known(("own", repr(direct), repr(given), repr(own)), described)
 
     def _resolve(self, variables: dict[str, t.Any], direct: dict[str, t.Any]) -> dict[str, t.Any]:
-        self._refuse_strangers(direct)
+        definitions = self.option_definitions
+        # Ansible ignores options that a lookup does not have, so that a typo would go unnoticed.
+        if not direct.keys() <= {alias for name, about in definitions.items() for alias in (name, *(about.get("aliases") or ()))}:
+            from .uncached import reject_unknown_options
+
+            reject_unknown_options(self.vendor, definitions, direct)
+        # For Ansible an empty environment variable is set, and hides ansible.cfg.
+        empty = [name for name, value in os.environ.items() if not value and name.startswith(_EMPTY_COUNTS_AS_UNSET)]
+        for name in empty:
+            del os.environ[name]
         try:
-            with without_empty_environment():
-                self.set_options(var_options=variables, direct=direct)
-        except AnsibleError as exc:
-            raise self._misfit(exc) from None
+            self.set_options(var_options=variables, direct=direct)
+        except Exception as exc:  # noqa: BLE001 (told in our words if it is one of Ansible's)
+            from .uncached import option_error
+
+            raise option_error(self.vendor, definitions, exc) from None
+        finally:
+            os.environ.update(dict.fromkeys(empty, ""))
         values: dict[str, t.Any] = self.get_options()
         return values
 
@@ -114,30 +161,6 @@ class TokenLookup(LookupBase):  # type: ignore[misc]
 
             for line in ignored_settings(os.environ, variables):
                 display.warning(line)
-
-    def _mapping(self, name: str, value: t.Any) -> t.Any:
-        try:
-            return as_mapping(name, value, read_file=read_text)
-        except OptionError as exc:
-            raise OptionError(f"{self.vendor}: {exc.message}") from None
-
-    def _refuse_strangers(self, direct: t.Mapping[str, t.Any]) -> None:
-        """Ansible ignores options that a lookup does not have, so that a slip of the pen would go unnoticed."""
-        known = {name for option, facts in self.option_definitions.items() for name in (option, *(facts.get("aliases") or ()))}
-        for name in direct:
-            if name not in known:
-                import difflib
-
-                near = difflib.get_close_matches(name, known, n=1)
-                raise OptionError(f"{self.vendor}: there is no option '{one_line(name, limit=40)}'" + (f"; is {near[0]} meant?" if near else "."))
-
-    def _misfit(self, exc: AnsibleError) -> OptionError:
-        """What ansible says of a value that does not fit its option, with the values that would."""
-        said = one_line(re.sub(r" for 'ansible_collections\.[^']*' lookup plugin", "", str(exc)), limit=400).rstrip(".")
-        for name, facts in self.option_definitions.items():
-            if facts.get("choices") and f"'{name}'" in said.replace('"', "'"):
-                return OptionError(f"{self.vendor}: {said}. Use one of: {', '.join(map(str, facts['choices']))}.")
-        return OptionError(f"{self.vendor}: {said}.")
 
     def _variables(self, operator: OperatorVariables) -> dict[str, t.Any]:
         """Those that options are read from; ansible checks their types, so templates have to be resolved before."""
@@ -155,8 +178,8 @@ class TokenLookup(LookupBase):  # type: ignore[misc]
         return value if plain or self._templar is None else operator.resolve(value, self._templar)
 
 
-#: Variables that would hold for all vendors, so they hold for none.
-IGNORED = ("trackops_base_url", "trackops_token_url", "trackops_scope", "trackops_variant", "trackops_client_auth", "trackops_output", "trackops_refused")
+def _is_seconds(value: t.Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value < float("inf")
 
 
 def _any_ignored() -> bool:
@@ -187,19 +210,3 @@ def _known(key: t.Any, find: t.Callable[[], _T]) -> _T:
         _FOUND[key] = find()
     found: _T = _FOUND[key]
     return found
-
-
-def _present_all(requests: list[Request], values: dict[str, t.Any]) -> list[t.Any]:
-    with Listener(display, audit_log=values.get("audit_log")) as listener:
-        ports = real_ports(warn=listener.warn, event=listener)
-        resolver = Resolver(ports)
-        return [
-            present(
-                resolver.token(request),
-                values["output"],
-                vendor=request.vendor.name,
-                scheme=request.vendor.authorization_scheme,
-                now=ports.clock(),
-            )
-            for request in requests
-        ]

@@ -8,27 +8,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import typing as t
 
 from .._base.errors import OptionError
 
-__all__ = ("as_mapping", "without_empty_environment")
-
-_PREFIXES = ("ANSIBLE_HASHI_VAULT_", "TRACKOPS_", "AWS_", "EC2_")
-
-
-@contextlib.contextmanager
-def without_empty_environment() -> t.Iterator[None]:
-    """Hide empty variables while ansible looks for option values: for it, an empty one is set, and hides ansible.cfg."""
-    empty = [name for name, value in os.environ.items() if not value and name.startswith(_PREFIXES)]
-    for name in empty:
-        del os.environ[name]
-    try:
-        yield
-    finally:
-        os.environ.update(dict.fromkeys(empty, ""))
+__all__ = ("as_mapping",)
 
 
 def as_mapping(name: str, value: t.Any, *, read_file: t.Callable[[str], str]) -> t.Any:

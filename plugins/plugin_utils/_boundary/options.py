@@ -14,12 +14,13 @@ import typing as t
 
 from .._base.errors import OptionError
 from .._base.model import CacheOptions, Freshness, HttpOptions, Request, SecretRef, Vendor
+from .._vault import login_input
 from .._vault.options import VaultOptions
 from .._vendor.custom import parameters, vendor_from_mapping
 from .._vendor.request import needed_fields
 from .._vendors import built_in
 
-__all__ = ("Surroundings", "cache_options", "describe_vendor", "request_from")
+__all__ = ("Surroundings", "cache_options", "describe_vendor", "request_from", "surroundings")
 
 Values = t.Mapping[str, t.Any]
 
@@ -46,6 +47,11 @@ class Surroundings(t.NamedTuple):
     environ: t.Mapping[str, str]
     home: str | None
     read_file: t.Callable[[str], str]
+
+
+def surroundings() -> Surroundings:
+    """Those of this process."""
+    return Surroundings(*login_input.surroundings())
 
 
 def request_from(plugin: str, path: str | None, values: Values, *, surroundings: Surroundings) -> Request:

@@ -4,29 +4,49 @@
 
 # Private to trackops.api_tokens: not for use from outside, and may change in any release.
 
-"""Names and keys of cache entries, and their encryption.
+"""Where an entry is and what opens it.
 
-Both are derived (HKDF, RFC 5869) from a random key of this user's and the Vault login secret in use, for one request. Who lacks
-one of the two can neither read an entry nor tell which request it belongs to.
+Both are derived (HKDF, RFC 5869) from a random key of this user's and the Vault login secret in use, for one request. Who lacks one
+of the two can neither read an entry nor tell which request it belongs to. A secret that a person may have chosen goes through a slow
+derivation first: the names of the files would else tell quickly whether a guess of it is right.
+
+A cache hit loads this file, so it imports little, and HKDF is written out.
 """
 
 from __future__ import annotations
 
 import base64
 import hashlib
+import hmac
 import json
 import typing as t
 
 __all__ = ("Keys", "canonical", "derive", "open_sealed", "seal")
 
-_PURPOSE = b"trackops.api_tokens cache, schema 1"
+_PURPOSE = b"trackops.api_tokens cache, schema 2"
+_SIZE = 48
+# PBKDF2 and not scrypt, which a FIPS build of OpenSSL does not have. About 5 ms, which only a process that needs it pays, and once.
+_ITERATIONS = 21_500
+_STRETCHED: dict[tuple[bytes, bytes], bytes] = {}
+_VAULT_TOKENS = ("hvs.", "hvb.", "hvr.", "s.", "b.", "r.")
+_UUID = [8, 4, 4, 4, 12]
+_LEAST_DIFFERENT = 8  # characters, else it was made by a person: 00000000-0000-0000-0000-000000000001
 
 
-class Keys(t.NamedTuple):
-    """Where an entry is (``name``, 32 hex digits) and what opens it (a Fernet key)."""
+class Keys:
+    """Where an entry is (``name``) and what opens it (``fernet``, a Fernet key)."""
 
-    name: str
-    fernet: bytes
+    __slots__ = ("fernet", "name")
+
+    def __init__(self, name: str, fernet: bytes) -> None:
+        self.name = name
+        self.fernet = fernet
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Keys) and (self.name, self.fernet) == (other.name, other.fernet)
+
+    def __hash__(self) -> int:
+        return hash((self.name, self.fernet))
 
     def __repr__(self) -> str:
         return f"Keys({self.name})"
@@ -42,13 +62,59 @@ def _plain(value: t.Any) -> t.Any:
 
 
 def derive(user_key: bytes, login_secret: bytes, facts: t.Any) -> Keys:
-    """The keys of the entry for *facts*, which name everything that tells one token from another."""
-    from cryptography.hazmat.primitives.hashes import SHA256
-    from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+    """The keys of the entry for *facts*, which name everything that tells one token from another.
 
-    material = user_key + hashlib.sha256(login_secret).digest()
-    okm = HKDF(algorithm=SHA256(), length=48, salt=_PURPOSE, info=canonical(facts)).derive(material)
-    return Keys(okm[:16].hex(), base64.urlsafe_b64encode(okm[16:]))
+    :arg login_secret: the JSON text of a list of strings, the secret itself being the last that is not empty; or other bytes, or none.
+    """
+    material = user_key + _stretched(user_key, login_secret)
+    key = hmac.digest(_PURPOSE, material, "sha256")
+    okm, block, info = b"", b"", canonical(facts)
+    while len(okm) < _SIZE:
+        block = hmac.digest(key, block + info + bytes([len(okm) // 32 + 1]), "sha256")
+        okm += block
+    return Keys(okm[:16].hex(), base64.urlsafe_b64encode(okm[16:_SIZE]))
+
+
+def _stretched(user_key: bytes, login_secret: bytes) -> bytes:
+    known = (user_key, login_secret)
+    if known not in _STRETCHED:
+        if not login_secret or _is_random(login_secret):
+            _STRETCHED[known] = hashlib.sha256(login_secret).digest()
+        else:
+            _STRETCHED[known] = hashlib.pbkdf2_hmac("sha256", login_secret, _PURPOSE + user_key, _ITERATIONS)
+    return _STRETCHED[known]
+
+
+def _is_random(login_secret: bytes) -> bool:
+    """Whether the secret has the shape of one that Vault or a machine made: guessing it is hopeless at any speed."""
+    try:
+        secret: str = next((part for part in reversed(json.loads(login_secret)) if part), "")
+    except ValueError:
+        return False
+    return len(set(secret)) > _LEAST_DIFFERENT and (_is_vault_token(secret) or _is_uuid(secret) or _is_jwt(secret) or _is_private_key(secret))
+
+
+def _is_vault_token(secret: str) -> bool:
+    prefix = next((prefix for prefix in _VAULT_TOKENS if secret.startswith(prefix)), "")
+    return bool(prefix) and len(secret.split(".")[1]) >= 24 and _is_base64url(secret.replace(".", ""))
+
+
+def _is_uuid(secret: str) -> bool:
+    parts = secret.split("-")
+    return [*map(len, parts)] == _UUID and all(c in "0123456789abcdefABCDEF" for c in "".join(parts))
+
+
+def _is_jwt(secret: str) -> bool:
+    parts = secret.split(".")
+    return len(parts) == 3 and len(parts[2]) >= 40 and all(map(_is_base64url, parts))
+
+
+def _is_private_key(secret: str) -> bool:
+    return secret.startswith("-----BEGIN ") and "PRIVATE KEY-----" in secret and len(secret) > 150
+
+
+def _is_base64url(text: str) -> bool:
+    return text.isascii() and text.replace("-", "").replace("_", "").isalnum()
 
 
 def seal(keys: Keys, plain: bytes) -> bytes:

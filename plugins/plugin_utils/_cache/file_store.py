@@ -4,11 +4,7 @@
 
 # Private to trackops.api_tokens: not for use from outside, and may change in any release.
 
-"""The file cache: sealed entries in a private directory, one ``flock`` per entry, atomic replace.
-
-A file is a line of JSON that anyone with this user's rights may read (kind, vendor, Vault path, expiry), and a sealed copy of that
-line with the data. Whatever does not open, parse and match is a miss, never an error: it is written again.
-"""
+"""The file cache: sealed entries in a private directory, one ``flock`` per entry, atomic replace."""
 
 from __future__ import annotations
 
@@ -17,32 +13,24 @@ import fcntl
 import json
 import os
 import re
-import stat
 import typing as t
 
-from .._base.errors import CacheError, LockTimeout
-from .crypto import Keys, open_sealed, seal
+from .._base.errors import LockTimeout
+from .crypto import Keys, seal
+from .directory import KEY_FILE, SCHEMA, Directory
 
-__all__ = ("FileStore", "default_path")
+__all__ = ("FileStore",)
 
-SCHEMA = 1
 _ENTRY = re.compile(r"[0-9a-f]{32}\Z")
+_POINTER = re.compile(r"[0-9a-f]{32}\.hit\Z")
+_OURS = re.compile(r"(?:[0-9a-f]{32}(?:\.hit)?|key)(?:\.lock|\.tmp)?\Z")
 _KEY_SIZE = 32
-_LARGEST = 4 << 20
 _FIRST_NAP, _LONGEST_NAP = 0.005, 0.05
 
 Header = dict[str, t.Any]
 
 
-def default_path(environ: t.Mapping[str, str]) -> str:
-    """``$XDG_CACHE_HOME/trackops/api_tokens``, with the XDG default for that variable."""
-    base = environ.get("XDG_CACHE_HOME") or ""
-    if not os.path.isabs(base):
-        base = os.path.join(environ.get("HOME") or os.path.expanduser("~"), ".cache")
-    return os.path.join(base, "trackops", "api_tokens")
-
-
-class FileStore:
+class FileStore(Directory):
     """Sealed JSON objects by their :class:`Keys`.
 
     :arg warn: told in one line when the directory cannot be written; everything then works without a cache.
@@ -50,7 +38,7 @@ class FileStore:
     """
 
     def __init__(self, path: str, *, warn: t.Callable[[str], None]) -> None:
-        self.path = path
+        super().__init__(path)
         self._warn = warn
         self._user_key: bytes | None = None
         self._warned = False
@@ -59,25 +47,8 @@ class FileStore:
         """This user's random key; made when first needed, and only kept in memory where it cannot be written."""
         if self._user_key is None:
             self._check()
-            self._user_key = self._read_key() or self._make_key()
+            self._user_key = self.known_key() or self._make_key()
         return self._user_key
-
-    def read(self, keys: Keys) -> dict[str, t.Any] | None:
-        """What :meth:`write` was given for these keys, or None."""
-        raw = self._bytes(keys.name)
-        if raw is None:
-            return None
-        line, _newline, sealed = raw.partition(b"\n")
-        plain = open_sealed(keys, sealed)
-        if plain is None:
-            return None
-        try:
-            header, data = json.loads(plain)
-            if header != json.loads(line) or header.get("schema") != SCHEMA:
-                return None
-        except (ValueError, TypeError, AttributeError, RecursionError):
-            return None
-        return data if isinstance(data, dict) else None
 
     def write(self, keys: Keys, header: Header, data: dict[str, t.Any]) -> bool:
         """Replace the entry at once; the caller holds its lock. False where the directory cannot be written."""
@@ -98,23 +69,30 @@ class FileStore:
             return
         for name in names:
             if _ENTRY.match(name):
-                raw = self._bytes(name) or b""
-                try:
-                    header = json.loads(raw.partition(b"\n")[0])
-                except (ValueError, RecursionError):
-                    header = {}
-                yield name, header if isinstance(header, dict) else {}
+                yield name, self._header(name)
 
     def sweep(self) -> None:
-        """Remove what killed processes left: locks that nobody holds, and half-written files."""
+        """Remove what killed processes left (locks that nobody holds, half-written files), and pointers to entries that are gone."""
         self._check()
         with contextlib.suppress(OSError):
-            for name in os.listdir(self.path):
-                stem, dot, suffix = name.partition(".")
-                if dot and suffix in ("lock", "tmp"):
+            there = set(os.listdir(self.path))
+            for name in sorted(there):
+                stem, dot, suffix = name.rpartition(".")
+                if dot and suffix in ("lock", "tmp") and _OURS.match(name):
                     with self.try_lock(stem) as mine:
                         if mine and suffix == "tmp":
                             self.remove(name)
+                elif _POINTER.match(name) and self._header(name).get("entry") not in there:
+                    self.remove(name)
+
+    def _header(self, name: str) -> Header:
+        """The open line of a file."""
+        raw = self._bytes(name) or b""
+        try:
+            header = json.loads(raw.partition(b"\n")[0])
+        except (ValueError, RecursionError):
+            return {}
+        return header if isinstance(header, dict) else {}
 
     @contextlib.contextmanager
     def try_lock(self, name: str) -> t.Iterator[bool]:
@@ -191,27 +169,14 @@ class FileStore:
         self.remove(name + ".lock")
         os.close(descriptor)
 
-    def _bytes(self, name: str) -> bytes | None:
-        self._check()
-        try:
-            descriptor = os.open(os.path.join(self.path, name), os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
-        except OSError:
-            return None
-        about = os.fstat(descriptor)
-        ours = stat.S_ISREG(about.st_mode) and about.st_uid == os.geteuid() and not about.st_mode & 0o077
-        if not ours or about.st_size > _LARGEST:
-            os.close(descriptor)
-            return None
-        with open(descriptor, "rb") as file, contextlib.suppress(OSError):
-            return file.read()
-        return None
-
     def _replace(self, name: str, content: bytes) -> bool:
         """Write a file whole or not at all. Its lock is held, so the temporary name is ours."""
         self._check()
         path = os.path.join(self.path, name)
         temporary = path + ".tmp"
         with self._tolerant():
+            if os.lstat(self.path).st_mode & 0o077:
+                os.chmod(self.path, 0o700)
             flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
             with open(os.open(temporary, flags, 0o600), "wb") as file:
                 os.fchmod(file.fileno(), 0o600)
@@ -222,53 +187,28 @@ class FileStore:
             os.unlink(temporary)
         return False
 
-    def _read_key(self) -> bytes | None:
-        key = self._bytes("key")
-        return key if key is not None and len(key) == _KEY_SIZE else None
-
     def _make_key(self) -> bytes:
         import time
 
         fresh = os.urandom(_KEY_SIZE)
         self._make_directory()
-        with self.lock("key", timeout=10, monotonic=time.monotonic, sleep=time.sleep):
-            existing = self._read_key()  # another process may have been first
+        with self.lock(KEY_FILE, timeout=10, monotonic=time.monotonic, sleep=time.sleep):
+            existing = self.known_key()  # another process may have been first
             if existing is None:
-                self._replace("key", fresh)
+                self._replace(KEY_FILE, fresh)
         return existing or fresh
 
     def _make_directory(self) -> None:
+        """Make the directory; one that is there is taken only if nothing in it is somebody else's."""
         with self._tolerant():
             os.makedirs(os.path.dirname(self.path), mode=0o700, exist_ok=True)
             with contextlib.suppress(FileExistsError):
                 os.mkdir(self.path, 0o700)
-                os.chmod(self.path, 0o700)
+            self._check()
+            if not all(map(_OURS.match, os.listdir(self.path))):
+                self._refuse("holds files that are not the cache's")
+            os.chmod(self.path, 0o700)
         self._check()
-
-    def _check(self) -> None:
-        """Refuse a directory in which someone else could plant or read entries; a missing one is fine."""
-        try:
-            about = os.lstat(self.path)
-        except OSError:
-            return
-        problem = (
-            "is a symbolic link"
-            if stat.S_ISLNK(about.st_mode)
-            else "is not a directory"
-            if not stat.S_ISDIR(about.st_mode)
-            else "belongs to another user"
-            if about.st_uid != os.geteuid()
-            else "can be written by others"
-            if about.st_mode & 0o022
-            else ""
-        )
-        if problem:
-            raise CacheError(
-                f"The token cache {self.path} {problem}, so tokens are not kept there. Remove it, or set cache_path to a directory of your own (mode 0700)."
-            )
-        if about.st_mode & 0o055:
-            with contextlib.suppress(OSError):
-                os.chmod(self.path, 0o700)
 
     @contextlib.contextmanager
     def _tolerant(self) -> t.Iterator[None]:

@@ -4,13 +4,15 @@
 
 # Private to trackops.api_tokens: not for use from outside, and may change in any release.
 
-"""When a cached token is good enough. Pure."""
+"""When a cached token is good enough. Pure; a cache hit loads this file, and gives objects with the fields of :class:`Token` and :class:`Freshness`."""
 
 from __future__ import annotations
 
 import enum
+import typing as t
 
-from .._base.model import Freshness, Token
+if t.TYPE_CHECKING:
+    from .._base.model import Freshness, Token
 
 __all__ = ("Verdict", "judge", "still_valid")
 
@@ -31,24 +33,24 @@ def judge(token: Token | None, freshness: Freshness, *, now: float, started: flo
     :arg started: when this caller began to ask; C(force) is satisfied by whatever was fetched since, so that many hosts that
         force at once cause one request.
     """
-    if token is None or token.issued_at > now + _CLOCK_SLACK or freshness.refuses(token.access_token):
+    if token is None or token.issued_at > now + _CLOCK_SLACK or (freshness.refused and freshness.refuses(token.access_token)):
         return Verdict.UNUSABLE
     if freshness.force and token.issued_at < started:
         return Verdict.UNUSABLE
-    left, age = token.seconds_left(now), now - token.issued_at
+    left, age, lifetime = token.expires_at - now, now - token.issued_at, max(0.0, token.expires_at - token.issued_at)
     if left <= 0:
         return Verdict.UNUSABLE
-    if left < _needed(token, freshness) or (freshness.max_age is not None and age > freshness.max_age):
+    if left < _needed(lifetime, freshness) or (freshness.max_age is not None and age > freshness.max_age):
         return Verdict.STALE
-    if left >= token.lifetime * _LAST_PART:
+    if left >= lifetime * _LAST_PART:
         return Verdict.FRESH
     return Verdict.STALE if freshness.together else Verdict.AGING
 
 
-def _needed(token: Token, freshness: Freshness) -> float:
+def _needed(lifetime: float, freshness: Freshness) -> float:
     """The seconds that must be left. No vendor gives a token of less than ``min_ttl`` a longer life for being asked again: such a
     token is good for half of its lifetime."""
-    return freshness.min_ttl if token.lifetime > freshness.min_ttl else token.lifetime / 2
+    return freshness.min_ttl if lifetime > freshness.min_ttl else lifetime / 2
 
 
 def still_valid(token: Token | None, freshness: Freshness, *, now: float) -> bool:

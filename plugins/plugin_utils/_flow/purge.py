@@ -28,7 +28,10 @@ Removed = dict[str, t.Any]
 
 def selected(store: FileStore, request: Request) -> bool:
     """Whether the cache holds a token for *request* that has the life it asks for; asks nobody."""
-    entry = entry_from_dict(store.read(token_keys(request, store.user_key())))
+    user_key = store.known_key()
+    if user_key is None:
+        return False
+    entry = entry_from_dict(store.read(token_keys(request, user_key)))
     return entry.token is not None and entry.token.seconds_left(time.time()) >= request.freshness.min_ttl
 
 
@@ -46,6 +49,8 @@ def purge(store: FileStore, *, vendor: str | None, where: str | None, request: R
         if not dry_run:
             _remove(store, name)
             ports.event(Event("purged", str(header.get("vendor")), str(header.get("path"))))
+    if removed and not dry_run:
+        store.sweep()  # the pointers to them
     if request is not None and request.cache.kind == "vault" and not dry_run:
         remove_shared(request, store, ports)
     return removed
@@ -84,7 +89,8 @@ def expired(store: FileStore, *, now: float, dry_run: bool) -> list[Removed]:
 
 def revoke_tokens(request: Request, store: FileStore, ports: Ports) -> list[str]:
     """Give the cached token back to the vendor (RFC 7009), where its revocation endpoint is known."""
-    token = entry_from_dict(store.read(token_keys(request, store.user_key()))).token
+    user_key = store.known_key()
+    token = entry_from_dict(store.read(token_keys(request, user_key))).token if user_key else None
     if token is None or not request.vendor.revocation_url:
         return []
     given_back = []
@@ -108,7 +114,10 @@ def revoke_logins(request: Request, store: FileStore, ports: Ports, *, dry_run: 
 
     Where Vault does not answer, the login is kept, so that it can be revoked later: without it nobody could.
     """
-    keys = login_keys(request, store.user_key())
+    user_key = store.known_key()
+    if user_key is None:
+        return []
+    keys = login_keys(request, user_key)
     kept = (store.read(keys) or {}).get("login")
     if not isinstance(kept, dict):
         return []

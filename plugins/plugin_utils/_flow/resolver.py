@@ -8,7 +8,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 import typing as t
 from dataclasses import replace
@@ -17,8 +16,9 @@ from .._base.errors import CacheError, TokenError, VaultError, VendorError
 from .._base.model import CacheOptions, Entry, Request, Token
 from .._base.ports import Ports
 from .._cache.crypto import Keys
+from .._cache.directory import own_path
 from .._cache.entry import entry_from_dict
-from .._cache.file_store import FileStore, default_path
+from .._cache.file_store import FileStore
 from .._cache.freshness import Verdict
 from .._vendor.address import check_endpoint
 from .call import Call, with_place
@@ -45,8 +45,7 @@ def open_store(options: CacheOptions, *, warn: t.Callable[[str], None]) -> FileS
     """The file cache of *options*; with C(cache=none) one that keeps nothing."""
     if options.kind == "none":
         return _NoStore("", warn=warn)
-    path = os.path.abspath(os.path.expanduser(options.path)) if options.path else default_path(os.environ)
-    return FileStore(path, warn=warn)
+    return FileStore(own_path(options.path), warn=warn)
 
 
 class _NoStore(FileStore):
@@ -54,6 +53,9 @@ class _NoStore(FileStore):
 
     def user_key(self) -> bytes:
         return b"\0" * 32
+
+    def known_key(self) -> bytes | None:
+        return None
 
     def read(self, keys: Keys) -> dict[str, t.Any] | None:
         return None

@@ -17,39 +17,18 @@ from __future__ import annotations
 
 import ast
 import json
-import posixpath
 import typing as t
 from dataclasses import dataclass, field, fields
 from urllib.parse import unquote, urlsplit, urlunsplit
 
 from .._base.errors import OptionError
+from .login_input import TRUE, completed
 from .methods import METHODS, validate
 
-__all__ = ("ALIASES", "KUBERNETES_TOKEN_FILE", "LATE_ENVIRONMENT", "VaultOptions")
+__all__ = ("VaultOptions",)
 
-KUBERNETES_TOKEN_FILE = "/var/run/secrets/kubernetes.io/serviceaccount/token"
 DEFAULT_TIMEOUT = 30.0
 
-ALIASES: t.Mapping[str, tuple[str, ...]] = {
-    "ca_cert": ("cacert",),
-    "aws_profile": ("boto_profile",),
-    "aws_access_key": ("aws_access_key_id",),
-    "aws_secret_key": ("aws_secret_access_key",),
-}
-
-LATE_ENVIRONMENT: t.Mapping[str, str] = {
-    "url": "VAULT_ADDR",
-    "ca_cert": "VAULT_CACERT",
-    "namespace": "VAULT_NAMESPACE",
-    "token": "VAULT_TOKEN",
-}
-_LATE_FOR_APPROLE: t.Mapping[str, str] = {
-    "role_id": "VAULT_APPROLE_ROLE_ID",
-    "secret_id": "VAULT_APPROLE_SECRET_ID",
-    "mount_point": "VAULT_APPROLE_PATH",
-}
-
-_TRUE = frozenset(("1", "t", "true", "y", "yes", "on"))
 _FALSE = frozenset(("0", "f", "false", "n", "no", "off"))
 
 
@@ -103,27 +82,12 @@ class VaultOptions:
         :arg read_file: text of the file at a path; raises OSError.
         :raises OptionError: naming the option and its environment variable.
         """
-        given = _given(values)
-        given.setdefault("auth_method", "token")
-        method = str(given["auth_method"])
+        given = completed(values, environ=environ, home=home, read_file=read_file)
+        method = given["auth_method"]
         if method not in METHODS:
             raise OptionError(f"auth_method={method!r} is not known. Use one of: {', '.join(METHODS)}.")
-        for name, variable in LATE_ENVIRONMENT.items():
-            _late(given, name, environ.get(variable))
-        if method == "approle":
-            for name, variable in _LATE_FOR_APPROLE.items():
-                _late(given, name, environ.get(variable))
-        if "validate_certs" not in given and environ.get("VAULT_SKIP_VERIFY", "").lower() in _TRUE:
-            given["validate_certs"] = False
-        home = environ.get("HOME") or home
-        if method == "token" and "token" not in given:
-            _late(given, "token", _token_file(given, home=home, read_file=read_file))
-        if method == "kubernetes" and "jwt" not in given:
-            _late(given, "jwt", _file(KUBERNETES_TOKEN_FILE, read_file=read_file))
         if "url" not in given:
             raise OptionError("no address of Vault is known. Set url (ANSIBLE_HASHI_VAULT_ADDR, or VAULT_ADDR).")
-        if method == "cert" and "cert_auth_private_key" in given:
-            given["cert_auth_key_text"] = _private_key(given, home=home, read_file=read_file)
         options = cls(**{name: _converter(name)(name, value) for name, value in given.items() if name in _FIELDS})
         validate(options)
         return options
@@ -185,55 +149,6 @@ class VaultOptions:
 _FIELDS = frozenset(entry.name for entry in fields(VaultOptions))
 
 
-def _given(values: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
-    given = {}
-    for name in (*_FIELDS, "token_path", "token_file"):
-        for spelling in (name, *ALIASES.get(name, ())):
-            value = values.get(spelling)
-            if value is not None and value != "" and name not in given:
-                given[name] = value
-    given.pop("cert_auth_key_text", None)
-    return given
-
-
-def _late(given: dict[str, t.Any], name: str, value: str | None) -> None:
-    if value and name not in given:
-        given[name] = value
-
-
-def _token_file(given: t.Mapping[str, t.Any], *, home: str | None, read_file: t.Callable[[str], str]) -> str | None:
-    folder = _expand(str(given.get("token_path") or home or ""), home=home)
-    return _file(posixpath.join(folder, str(given.get("token_file") or ".vault-token")), read_file=read_file)
-
-
-def _file(path: str, *, read_file: t.Callable[[str], str]) -> str | None:
-    try:
-        return read_file(path).strip()
-    except FileNotFoundError:
-        return None
-    except (OSError, ValueError) as exc:
-        raise OptionError(f"cannot read {path}: {_why(exc)}.") from None
-
-
-def _private_key(given: dict[str, t.Any], *, home: str | None, read_file: t.Callable[[str], str]) -> str:
-    given["cert_auth_private_key"] = path = _expand(str(given["cert_auth_private_key"]), home=home)
-    text = _file(path, read_file=read_file)
-    if not text:
-        raise OptionError(f"cannot read the private key {path} (cert_auth_private_key): no such file, or it is empty.")
-    if "ENCRYPTED" in text:
-        # OpenSSL would ask for its passphrase on the terminal, in the middle of a play.
-        raise OptionError(f"the private key {path} (cert_auth_private_key) has a passphrase. Use a key without one.")
-    return text
-
-
-def _expand(path: str, *, home: str | None) -> str:
-    return posixpath.join(home, path[2:]) if home and path.startswith("~/") else path
-
-
-def _why(exc: Exception) -> str:
-    return (exc.strerror or "failed").lower() if isinstance(exc, OSError) else "it is not text"
-
-
 def _password_of(url: str) -> str | None:
     try:
         return unquote(urlsplit(url).password or "") or None
@@ -265,8 +180,8 @@ def _url(name: str, value: t.Any) -> str:
 
 def _boolean(name: str, value: t.Any) -> bool:
     word = str(value).strip().lower()
-    if word in _TRUE or word in _FALSE:
-        return word in _TRUE
+    if word in TRUE or word in _FALSE:
+        return word in TRUE
     raise OptionError(f"{name} must be true or false.")
 
 

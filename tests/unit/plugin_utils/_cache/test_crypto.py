@@ -6,11 +6,18 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import json
 import re
+import types
 
 import pytest
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.model import SecretField
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._cache import crypto
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._cache.crypto import Keys, canonical, derive, open_sealed, seal
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -65,3 +72,78 @@ def test_a_changed_seal_does_not_open(plain, data):
     assert opened in (None, plain)  # base64 has bits that mean nothing
     assert open_sealed(KEYS, sealed[:place]) is None
     assert isinstance(KEYS, Keys)
+
+
+# -- as slow as a guess has to be --------------------------------------------------------------------------------------
+
+
+def as_parts(*parts):
+    return json.dumps(parts).encode()
+
+
+@pytest.fixture
+def slow(monkeypatch):
+    """The slow derivations that were made."""
+    calls = []
+
+    def counted(*arguments):
+        calls.append(arguments)
+        return hashlib.pbkdf2_hmac(*arguments)
+
+    monkeypatch.setattr(crypto, "hashlib", types.SimpleNamespace(sha256=hashlib.sha256, pbkdf2_hmac=counted))
+    monkeypatch.setattr(crypto, "_STRETCHED", {})
+    return calls
+
+
+@pytest.mark.parametrize(
+    "secret",
+    [
+        ("user", "correct horse battery staple"),
+        ("user", "a" * 60),
+        ("root",),
+        ("s.mytoken",),
+        ("hvs." + "a" * 40,),
+        ("6f1c5f1a-6a1e-4a4e-9f4e-0d7b3c1f2e11", "custom-secret-id"),  # the role_id is no secret
+        ("role", "00000000-0000-0000-0000-000000000001"),
+        ("a.b.c",),
+        ("",),
+        ("AKIAIOSFODNN7EXAMPLE", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY", ""),
+    ],
+)
+def test_a_secret_that_can_be_guessed_is_stretched_once_for_all_that_is_derived(slow, secret):
+    first = derive(USER, as_parts(*secret), "facts")
+    second = derive(USER, as_parts(*secret), "others")
+    assert len(slow) == 1
+    (_hash, stretched, salt, iterations) = slow[0]
+    assert (stretched, USER in salt, iterations) == (as_parts(*secret), True, 21_500)
+    assert len({first.name, second.name, first.fernet, second.fernet}) == 4
+    derive(b"v" * 32, as_parts(*secret), "facts")
+    assert len(slow) == 2
+
+
+@pytest.mark.parametrize(
+    "secret",
+    [
+        ("hvs.CAESIJ4kq3Lx1z0m1kQeZk3a9F2sZ",),
+        ("hvb.AAAAAQJ4kq3Lx1z0m1kQeZk3a9F2sZ",),
+        ("s.4kq3Lx1z0m1kQeZk3a9F2sZa",),
+        ("s.4kq3Lx1z0m1kQeZk3a9F2sZa.ns1",),
+        ("role", "6f1c5f1a-6a1e-4a4e-9f4e-0d7b3c1f2e11"),
+        ("6f1c5f1a-6a1e-4a4e-9f4e-0d7b3c1f2e11", ""),
+        ("eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJjaSJ9." + "dGhpcyBpcyBub3QgYSBzaWduYXR1cmUgYnV0IGxvbmc",),
+        ("-----BEGIN PRIVATE KEY-----\n" + "MIIEvQIBADANBgkqhkiG9w0BAQEFAASC" * 20 + "\n-----END PRIVATE KEY-----\n",),
+    ],
+)
+def test_a_secret_that_was_drawn_at_random_costs_nothing(slow, secret):
+    derive(USER, as_parts(*secret), "facts")
+    assert slow == []
+
+
+def test_no_login_secret_is_nothing_to_guess(slow):
+    derive(USER, b"", "facts")
+    assert slow == []
+
+
+def test_hkdf_is_that_of_rfc_5869(slow):
+    okm = HKDF(SHA256(), length=48, salt=b"trackops.api_tokens cache, schema 2", info=canonical(FACTS)).derive(USER + hashlib.sha256(b"").digest())
+    assert derive(USER, b"", FACTS) == Keys(okm[:16].hex(), base64.urlsafe_b64encode(okm[16:]))

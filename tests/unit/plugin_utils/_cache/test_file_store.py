@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import json
 import multiprocessing
 import os
@@ -19,7 +20,8 @@ import time
 import pytest
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.errors import CacheError
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._cache.crypto import derive, seal
-from ansible_collections.trackops.api_tokens.plugins.plugin_utils._cache.file_store import FileStore, default_path
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._cache.directory import default_path
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._cache.file_store import FileStore
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -407,3 +409,111 @@ def test_sweep_removes_what_killed_processes_left(store):
         assert sorted(os.listdir(store.path)) == sorted(["c" * 32 + ".lock", "c" * 32 + ".tmp", "key", "notes.txt", keys.name])
     store.sweep()
     assert sorted(os.listdir(store.path)) == sorted(["key", "notes.txt", keys.name])
+
+
+# -- guards that stand behind others -----------------------------------------------------------------------------------
+
+
+def test_another_process_may_make_the_key_between_the_first_look_and_the_lock(store, monkeypatch):
+    make = FileStore._make_directory
+    theirs = []
+
+    def make_while_another_is_faster(self):
+        make(self)
+        if self is store:
+            theirs.append(opened(store.path).user_key())
+
+    monkeypatch.setattr(FileStore, "_make_directory", make_while_another_is_faster)
+    assert store.user_key() == theirs[0]
+    assert opened(store.path).user_key() == theirs[0]
+
+
+def test_a_lock_file_that_its_holder_has_removed_is_no_lock(store, monkeypatch):
+    """Opened before it was removed, locked after: two would hold the lock, were it not looked at again."""
+    name = keys_of(store).name
+    lock = fcntl.flock
+    holders = contextlib.ExitStack()
+    first = contextlib.ExitStack()
+    assert first.enter_context(store.try_lock(name))
+
+    def late(descriptor, how):
+        monkeypatch.setattr(fcntl, "flock", lock)
+        first.close()  # removes the file that is open here
+        assert holders.enter_context(opened(store.path).try_lock(name))
+        return lock(descriptor, how)
+
+    monkeypatch.setattr(fcntl, "flock", late)
+    with holders, opened(store.path).try_lock(name) as mine:
+        assert not mine
+
+
+def test_an_entry_of_another_user_is_a_miss(store, monkeypatch):
+    keys = written(store)
+    about = os.fstat
+
+    def foreign(descriptor):
+        found = about(descriptor)
+        return os.stat_result((*found[:4], found.st_uid + 1, *found[5:10]))
+
+    assert store.read(keys) == {"a": 1}
+    monkeypatch.setattr(os, "fstat", foreign)
+    assert store.read(keys) is None
+
+
+def test_a_link_in_the_place_of_the_new_file_is_not_written_through(store, tmp_path):
+    keys, victim, said = written(store), tmp_path / "victim", []
+    victim.write_text("precious")
+    os.symlink(victim, path_of(store, keys.name + ".tmp"))
+    assert not FileStore(store.path, warn=said.append).write(keys, HEADER, {"a": 2})
+    assert victim.read_text() == "precious"
+    assert len(said) == 1
+
+
+def test_a_link_in_the_place_of_an_entry_is_a_miss(store, tmp_path):
+    keys = written(store)
+    os.rename(path_of(store, keys.name), tmp_path / "moved")
+    os.symlink(tmp_path / "moved", path_of(store, keys.name))
+    assert store.read(keys) is None
+
+
+# -- a directory of its own --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("mode_", [0o755, 0o700])
+def test_a_directory_with_files_of_others_is_refused_and_left_alone(tmp_path, mode_):
+    path = tmp_path / "work"
+    path.mkdir()
+    path.chmod(mode_)
+    (path / "notes.txt").write_text("mine")
+    with pytest.raises(CacheError) as caught:
+        opened(path).user_key()
+    assert caught.value.message == (
+        f"The token cache {path} holds files that are not the cache's, so tokens are not kept there. "
+        "Remove it, or set cache_path to a directory of your own (mode 0700)."
+    )
+    assert (mode(path), os.listdir(path)) == (mode_, ["notes.txt"])
+    # Whoever only looks changes nothing either.
+    assert opened(path).known_key() is None
+    assert list(opened(path).headers()) == []
+    assert (mode(path), os.listdir(path)) == (mode_, ["notes.txt"])
+
+
+@pytest.mark.parametrize("left", [[], ["key.lock"], ["0" * 32, "0" * 32 + ".hit", "0" * 32 + ".tmp", "0" * 32 + ".hit.lock"]])
+def test_an_empty_directory_and_one_whose_key_was_removed_are_its_own(tmp_path, left):
+    path = tmp_path / "cache"
+    path.mkdir()
+    path.chmod(0o755)
+    for name in left:
+        (path / name).touch()
+    assert opened(path).user_key()
+    assert mode(path) == 0o700
+
+
+def test_looking_does_not_close_a_directory_but_writing_does(store):
+    keys = written(store)
+    os.chmod(store.path, 0o755)  # noqa: S103
+    assert store.read(keys) == {"a": 1}
+    assert len(list(store.headers())) == 1
+    assert mode(store.path) == 0o755
+    written(store)
+    assert mode(store.path) == 0o700

@@ -10,13 +10,13 @@ import pytest
 import yaml
 from ansible_collections.trackops.api_tokens.plugins.doc_fragments.vault import ModuleDocFragment
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.errors import OptionError
-from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vault.methods import METHODS
-from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vault.options import (
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vault.login_input import (
     ALIASES,
     KUBERNETES_TOKEN_FILE,
     LATE_ENVIRONMENT,
-    VaultOptions,
 )
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vault.methods import METHODS
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vault.options import VaultOptions
 
 URL = "https://vault.example:8200"
 APPROLE = {"url": URL, "auth_method": "approle", "role_id": "role-1234", "secret_id": "sec-1234"}

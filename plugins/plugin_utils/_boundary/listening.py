@@ -1,0 +1,20 @@
+# Copyright (c) 2026, TrackOps founders
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Private to trackops.api_tokens: not for use from outside, and may change in any release.
+
+"""Whether anybody listens to what happens to tokens. Apart from ``events``, because a cache hit that nobody listens to loads no more."""
+
+from __future__ import annotations
+
+import os
+
+__all__ = ("EVENTS_FILE", "anybody_listens")
+
+#: The callback ``summary`` sets this variable, so that the forks tell it what they did.
+EVENTS_FILE = "_TRACKOPS_API_TOKENS_EVENTS"
+
+
+def anybody_listens(*, verbosity: int, audit_log: object) -> bool:
+    return verbosity >= 3 or bool(audit_log) or EVENTS_FILE in os.environ

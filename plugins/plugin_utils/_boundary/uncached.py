@@ -1,0 +1,114 @@
+# Copyright (c) 2026, TrackOps founders
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Private to trackops.api_tokens: not for use from outside, and may change in any release.
+
+"""What a lookup does that finds no fresh token in the cache, and what it says when something is wrong."""
+
+from __future__ import annotations
+
+import re
+import typing as t
+
+from ansible.errors import AnsibleError, AnsibleLookupError, AnsibleOptionsError
+from ansible.utils.display import Display
+
+from .._base.errors import OptionError, TokenError
+from .._base.model import Request, fingerprint
+from .._base.output import present
+from .._base.ports import Event
+from .._base.text import one_line
+from .._cache.pointer import Hit, Pointer, pointer_keys, remember
+from .._flow.resolver import Resolver
+from .._flow.slot import token_keys
+from .._vault.login_input import read_text
+from .events import Listener
+from .option_values import as_mapping
+from .options import request_from, surroundings
+from .pointer_input import pointer_input
+from .real_ports import real_ports
+
+__all__ = ("as_ansible", "option_error", "reject_unknown_options", "tell_hits", "tokens", "with_dictionaries")
+
+display = Display()
+
+Values = t.Mapping[str, t.Any]
+Definitions = t.Mapping[str, t.Mapping[str, t.Any]]
+_DICTIONARIES = ("credential_fields", "extra_parameters", "request_headers", "vendors")
+
+
+def tokens(plugin: str, terms: list[t.Any], values: Values) -> list[t.Any]:
+    """The results for *terms*, from the cache or the vendor. Pointers are left for the next process that is asked the same."""
+    resolved = with_dictionaries(plugin, values)
+    if not all(isinstance(term, str) for term in terms):
+        raise OptionError(f"{plugin}: the terms have to be paths in Vault, as strings.")
+    given = pointer_input(plugin, values)
+    paths: list[str | None] = [*terms] or [None]
+    requests = [request_from(plugin, path, resolved, surroundings=surroundings()) for path in paths]
+    with Listener(display, audit_log=values.get("audit_log")) as listener:
+        ports = real_ports(warn=listener.warn, event=listener)
+        resolver = Resolver(ports)
+        results = []
+        for path, request in zip(paths, requests, strict=True):
+            token = resolver.token(request)
+            if given is not None and request.cache.kind != "none":
+                _point(resolver, request, secret=given[0], given=[path, given[1]])
+            vendor = request.vendor
+            results.append(present(token, resolved["output"], vendor=vendor.name, scheme=vendor.authorization_scheme, now=ports.clock()))
+        return results
+
+
+def _point(resolver: Resolver, request: Request, *, secret: list[str], given: t.Any) -> None:
+    store = resolver.store(request.cache)
+    keys = pointer_keys(store.user_key(), secret, given)
+    if keys is not None:
+        entry = token_keys(request, store.user_key())
+        remember(store, keys, Pointer(entry, vendor=request.vendor.name, where=request.where, scheme=request.vendor.authorization_scheme))
+
+
+def tell_hits(hits: list[Hit], values: Values, *, seconds: float) -> None:
+    """Tell those who listen of tokens that came straight from the cache."""
+    with Listener(display, audit_log=values.get("audit_log")) as listener:
+        for token, pointer in hits:
+            name = fingerprint(token.access_token)
+            listener(Event("hit", pointer.vendor, pointer.where, seconds=seconds, expires_at=token.expires_at, fingerprint=name, key=pointer.keys.name))
+
+
+def with_dictionaries(plugin: str, values: Values) -> dict[str, t.Any]:
+    """*values* with dictionaries where their texts or files were given."""
+    try:
+        return {**values, **{name: as_mapping(name, values.get(name), read_file=read_text) for name in _DICTIONARIES}}
+    except OptionError as exc:
+        raise OptionError(f"{plugin}: {exc.message}") from None
+
+
+def as_ansible(exc: Exception) -> AnsibleError | None:
+    """One of our errors as one of ansible's; None for any other."""
+    if isinstance(exc, OptionError):
+        return AnsibleOptionsError(exc.message)
+    return AnsibleLookupError(exc.message) if isinstance(exc, TokenError) else None
+
+
+def reject_unknown_options(plugin: str, definitions: Definitions, direct: t.Iterable[str]) -> None:
+    """
+    :raises OptionError: naming the option that the lookup does not have, and the nearest that it has.
+    """
+    import difflib
+
+    known = {name for option, facts in definitions.items() for name in (option, *(facts.get("aliases") or ()))}
+    for name in direct:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=1)
+            raise OptionError(f"{plugin}: there is no option '{one_line(name, limit=40)}'" + (f"; is {near[0]} meant?" if near else "."))
+
+
+def option_error(plugin: str, definitions: Definitions, exc: Exception) -> Exception:
+    """What ansible says of a value that does not fit its option, with the values that would; any other error as it is."""
+    if not isinstance(exc, AnsibleError):
+        return exc
+    said = one_line(re.sub(r" for 'ansible_collections\.[^']*' lookup plugin", "", str(exc)), limit=400).rstrip(".")
+    for name, facts in definitions.items():
+        if facts.get("choices") and f"'{name}'" in said.replace('"', "'"):
+            return OptionError(f"{plugin}: {said}. Use one of: {', '.join(map(str, facts['choices']))}.")
+    return OptionError(f"{plugin}: {said}.")

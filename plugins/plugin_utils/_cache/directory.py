@@ -1,0 +1,131 @@
+# Copyright (c) 2026, TrackOps founders
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Private to trackops.api_tokens: not for use from outside, and may change in any release.
+
+"""The directory of the file cache, as far as it is read. A cache hit loads this file and nothing that writes.
+
+A file is a line of JSON that anyone with this user's rights may read (kind, vendor, Vault path, expiry), and a sealed copy of that
+line with the data. Whatever does not open, parse and match is a miss, never an error: it is written again.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+import typing as t
+
+from .crypto import Keys, open_sealed
+
+__all__ = ("KEY_FILE", "SCHEMA", "Directory", "default_path", "own_path")
+
+SCHEMA = 1
+KEY_FILE = "key"
+_KEY_SIZE = 32
+_LARGEST = 4 << 20
+
+
+def default_path(environ: t.Mapping[str, str]) -> str:
+    """``$XDG_CACHE_HOME/trackops/api_tokens``, with the XDG default for that variable."""
+    base = environ.get("XDG_CACHE_HOME") or ""
+    if not os.path.isabs(base):
+        base = os.path.join(environ.get("HOME") or os.path.expanduser("~"), ".cache")
+    return os.path.join(base, "trackops", "api_tokens")
+
+
+def own_path(option: str) -> str:
+    """The directory that the option C(cache_path) means."""
+    return os.path.abspath(os.path.expanduser(option)) if option else default_path(os.environ)
+
+
+class Directory:
+    """Sealed JSON objects by their :class:`Keys`.
+
+    :raises CacheError: from any method, when the directory is not safely this user's.
+    """
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+
+    def known_key(self) -> bytes | None:
+        """This user's random key, where there is one."""
+        key = self._bytes(KEY_FILE)
+        return key if key is not None and len(key) == _KEY_SIZE else None
+
+    def read(self, keys: Keys) -> dict[str, t.Any] | None:
+        """What was written for these keys, or None."""
+        raw = self._bytes(keys.name)
+        if raw is None:
+            return None
+        line, _newline, sealed = raw.partition(b"\n")
+        plain = open_sealed(keys, sealed)
+        if plain is None:
+            return None
+        try:
+            header, data = json.loads(plain)
+            if header != json.loads(line) or header.get("schema") != SCHEMA:
+                return None
+        except (ValueError, TypeError, AttributeError, RecursionError):
+            return None
+        return data if isinstance(data, dict) else None
+
+    def state(self, name: str) -> tuple[int, ...] | None:
+        """What differs as soon as another process has replaced that file; None where there is none."""
+        self._check()
+        return file_state(os.path.join(self.path, name))
+
+    def _bytes(self, name: str) -> bytes | None:
+        self._check()
+        try:
+            descriptor = os.open(os.path.join(self.path, name), os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
+        except OSError:
+            return None
+        try:
+            about = os.fstat(descriptor)
+            ours = stat.S_ISREG(about.st_mode) and about.st_uid == os.geteuid() and not about.st_mode & 0o077
+            if not ours or about.st_size > _LARGEST:
+                return None
+            with open(descriptor, "rb", closefd=False) as file:
+                return file.read()
+        except OSError:
+            return None
+        finally:
+            os.close(descriptor)
+
+    def _check(self) -> None:
+        """Refuse a directory in which someone else could plant or read entries; a missing one is fine."""
+        try:
+            about = os.lstat(self.path)
+        except OSError:
+            return
+        problem = (
+            "is a symbolic link"
+            if stat.S_ISLNK(about.st_mode)
+            else "is not a directory"
+            if not stat.S_ISDIR(about.st_mode)
+            else "belongs to another user"
+            if about.st_uid != os.geteuid()
+            else "can be written by others"
+            if about.st_mode & 0o022
+            else ""
+        )
+        if problem:
+            self._refuse(problem)
+
+    def _refuse(self, problem: str) -> t.NoReturn:
+        from .._base.errors import CacheError
+
+        raise CacheError(
+            f"The token cache {self.path} {problem}, so tokens are not kept there. Remove it, or set cache_path to a directory of your own (mode 0700)."
+        )
+
+
+def file_state(path: str) -> tuple[int, ...] | None:
+    """As :meth:`Directory.state`, of any file."""
+    try:
+        about = os.lstat(path)
+    except OSError:
+        return None
+    return about.st_ino, about.st_dev, about.st_mtime_ns, about.st_ctime_ns, about.st_size, about.st_mode, about.st_uid

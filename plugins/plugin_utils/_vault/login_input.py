@@ -1,0 +1,191 @@
+# Copyright (c) 2026, TrackOps founders
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Private to trackops.api_tokens: not for use from outside, and may change in any release.
+
+"""The options for Vault as they were given, completed by the late environment and by the file that a login method reads.
+
+All that :class:`VaultOptions` is made of, before it is checked. A cache hit needs no more than this, so this file imports nothing.
+"""
+
+from __future__ import annotations
+
+import os
+import posixpath
+import typing as t
+
+__all__ = ("ALIASES", "FIELDS", "KUBERNETES_TOKEN_FILE", "LATE_ENVIRONMENT", "TRUE", "completed", "login_secret", "read_text", "surroundings")
+
+KUBERNETES_TOKEN_FILE = "/var/run/secrets/kubernetes.io/serviceaccount/token"
+
+ALIASES: t.Mapping[str, tuple[str, ...]] = {
+    "ca_cert": ("cacert",),
+    "aws_profile": ("boto_profile",),
+    "aws_access_key": ("aws_access_key_id",),
+    "aws_secret_key": ("aws_secret_access_key",),
+}
+
+LATE_ENVIRONMENT: t.Mapping[str, str] = {
+    "url": "VAULT_ADDR",
+    "ca_cert": "VAULT_CACERT",
+    "namespace": "VAULT_NAMESPACE",
+    "token": "VAULT_TOKEN",
+}
+_LATE_FOR_APPROLE: t.Mapping[str, str] = {
+    "role_id": "VAULT_APPROLE_ROLE_ID",
+    "secret_id": "VAULT_APPROLE_SECRET_ID",
+    "mount_point": "VAULT_APPROLE_PATH",
+}
+
+TRUE = frozenset(("1", "t", "true", "y", "yes", "on"))
+
+#: The fields of VaultOptions that are options.
+FIELDS = (
+    "url",
+    "auth_method",
+    "namespace",
+    "mount_point",
+    "proxies",
+    "ca_cert",
+    "validate_certs",
+    "timeout",
+    "retries",
+    "retry_action",
+    "wrap_ttl",
+    "token",
+    "token_validate",
+    "username",
+    "password",
+    "role_id",
+    "secret_id",
+    "jwt",
+    "aws_profile",
+    "aws_access_key",
+    "aws_secret_key",
+    "aws_security_token",
+    "region",
+    "aws_iam_server_id",
+    "azure_tenant_id",
+    "azure_client_id",
+    "azure_client_secret",
+    "azure_resource",
+    "cert_auth_public_key",
+    "cert_auth_private_key",
+)
+_PASSWORD = ("username", "password")
+#: What each login method proves itself with; the secret itself comes last. As in METHODS, which costs a hit too much to load.
+SECRETS: t.Mapping[str, tuple[str, ...]] = {
+    "token": ("token",),
+    "userpass": _PASSWORD,
+    "ldap": _PASSWORD,
+    "approle": ("role_id", "secret_id"),
+    "aws_iam": ("aws_access_key", "aws_secret_key", "aws_security_token"),
+    "azure": ("jwt", "azure_client_secret"),
+    "jwt": ("jwt",),
+    "cert": ("cert_auth_key_text",),
+    "gcp": ("jwt",),
+    "kubernetes": ("jwt",),
+    "none": (),
+}
+_ALL_SECRETS = frozenset(name for names in SECRETS.values() for name in names if name not in ("username", "role_id", "aws_access_key"))
+
+
+def read_text(path: str) -> str:
+    """The text of a file; raises OSError."""
+    with open(path, encoding="utf-8") as file:
+        return file.read()
+
+
+def surroundings() -> tuple[t.Mapping[str, str], str | None, t.Callable[[str], str]]:
+    """This process's environment, home directory and files."""
+    return os.environ, os.environ.get("HOME") or os.path.expanduser("~"), read_text
+
+
+def completed(values: t.Mapping[str, t.Any], *, environ: t.Mapping[str, str], home: str | None, read_file: t.Callable[[str], str]) -> dict[str, t.Any]:
+    """The options out of *values* that are set (option name -> value, others are ignored), completed by *environ* and *home*.
+
+    :arg read_file: text of the file at a path; raises OSError.
+    :raises OptionError: a file cannot be read.
+    """
+    given = _given(values)
+    given.setdefault("auth_method", "token")
+    method = str(given["auth_method"])
+    late = {**LATE_ENVIRONMENT, **(_LATE_FOR_APPROLE if method == "approle" else {})}
+    for name, variable in late.items():
+        _late(given, name, environ.get(variable))
+    if "validate_certs" not in given and environ.get("VAULT_SKIP_VERIFY", "").lower() in TRUE:
+        given["validate_certs"] = False
+    home = environ.get("HOME") or home
+    if method == "token" and "token" not in given:
+        _late(given, "token", _token_file(given, home=home, read_file=read_file))
+    if method == "kubernetes" and "jwt" not in given:
+        _late(given, "jwt", _file(KUBERNETES_TOKEN_FILE, read_file=read_file))
+    if method == "cert" and "cert_auth_private_key" in given and "url" in given:
+        given["cert_auth_key_text"] = _private_key(given, home=home, read_file=read_file)
+    return given
+
+
+def login_secret(given: t.Mapping[str, t.Any]) -> tuple[list[str] | None, dict[str, t.Any]]:
+    """What :func:`completed` gave, in two: the secret that the login method uses (None: not one that is known), and what is no secret.
+
+    Secrets of other login methods are left out: they decide nothing.
+    """
+    names = SECRETS.get(str(given.get("auth_method")))
+    if names is None:
+        return None, {}
+    return [str(given.get(name) or "") for name in names], {name: value for name, value in given.items() if name not in _ALL_SECRETS}
+
+
+def _given(values: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
+    given = {}
+    for name in (*FIELDS, "token_path", "token_file"):
+        for spelling in (name, *ALIASES.get(name, ())):
+            value = values.get(spelling)
+            if value is not None and value != "" and name not in given:
+                given[name] = value
+    return given
+
+
+def _late(given: dict[str, t.Any], name: str, value: str | None) -> None:
+    if value and name not in given:
+        given[name] = value
+
+
+def _token_file(given: t.Mapping[str, t.Any], *, home: str | None, read_file: t.Callable[[str], str]) -> str | None:
+    folder = _expand(str(given.get("token_path") or home or ""), home=home)
+    return _file(posixpath.join(folder, str(given.get("token_file") or ".vault-token")), read_file=read_file)
+
+
+def _file(path: str, *, read_file: t.Callable[[str], str]) -> str | None:
+    try:
+        return read_file(path).strip()
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as exc:
+        raise _error(f"cannot read {path}: {_why(exc)}.") from None
+
+
+def _private_key(given: dict[str, t.Any], *, home: str | None, read_file: t.Callable[[str], str]) -> str:
+    given["cert_auth_private_key"] = path = _expand(str(given["cert_auth_private_key"]), home=home)
+    text = _file(path, read_file=read_file)
+    if not text:
+        raise _error(f"cannot read the private key {path} (cert_auth_private_key): no such file, or it is empty.")
+    if "ENCRYPTED" in text:
+        # OpenSSL would ask for its passphrase on the terminal, in the middle of a play.
+        raise _error(f"the private key {path} (cert_auth_private_key) has a passphrase. Use a key without one.")
+    return text
+
+
+def _expand(path: str, *, home: str | None) -> str:
+    return posixpath.join(home, path[2:]) if home and path.startswith("~/") else path
+
+
+def _why(exc: Exception) -> str:
+    return (exc.strerror or "failed").lower() if isinstance(exc, OSError) else "it is not text"
+
+
+def _error(message: str) -> Exception:
+    from .._base.errors import OptionError
+
+    return OptionError(message)

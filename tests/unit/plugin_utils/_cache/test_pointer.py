@@ -1,0 +1,188 @@
+# Copyright (c) 2026, TrackOps founders
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The pointer from option values to an entry: a hit without a request, and a miss in any doubt."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import pathlib
+
+import pytest
+import yaml
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.model import Entry, Token
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._cache import pointer
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._cache.crypto import Keys, derive
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._cache.directory import Directory
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._cache.entry import entry_to_dict
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._cache.file_store import FileStore
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._cache.pointer import VERSION, Pointer, cached, pointer_keys, remember
+
+ROOT = pathlib.Path(__file__).resolve().parents[4]
+NOW = 1_800_000_000.0
+SECRET = ["hvs.CAESIJ4kq3Lx1z0m1kQeZk3a9F2s"]
+GIVEN = ["trackunit", {"url": "https://vault.example:8200"}, {"scope": None, "min": 5, "fields": {"a": ["b"]}}]
+
+
+@pytest.fixture
+def store(tmp_path):
+    return FileStore(str(tmp_path / "cache"), warn=pytest.fail)
+
+
+def put(store, value="cached", *, issued_at=NOW, lifetime=1000.0, **more):
+    """An entry with a token, and a pointer to it; its keys."""
+    entry = derive(store.user_key(), json.dumps(SECRET).encode(), "facts")
+    token = Token(value, "Bearer", issued_at + lifetime, issued_at, **more)
+    store.write(entry, {"kind": "token"}, entry_to_dict(Entry(token)))
+    keys = pointer_keys(store.user_key(), SECRET, GIVEN)
+    remember(store, keys, Pointer(entry, vendor="trackunit", where="secret/x", scheme="Bearer"))
+    return entry, keys
+
+
+def hit(store, keys, *, now=NOW + 1, min_ttl=60, max_age=None):
+    found = cached(Directory(store.path), keys, min_ttl=min_ttl, max_age=max_age, now=now)
+    return found and found[0].access_token
+
+
+def test_the_version_is_the_collections():
+    assert yaml.safe_load((ROOT / "galaxy.yml").read_text(encoding="utf-8"))["version"] == VERSION
+
+
+def test_a_token_has_the_fields_that_it_has_everywhere(store):
+    entry, _keys = put(store)
+    assert {field.name for field in dataclasses.fields(Token)} - {"source"} == set(store.read(entry)["token"]) == pointer._FIELDS
+    for name in ("access_token", "token_type", "expires_at", "issued_at"):
+        _entry, keys = put(store)
+        data = store.read(entry)
+        del data["token"][name]
+        store.write(entry, {"kind": "token"}, data)
+        assert hit(store, keys) is None
+
+
+def test_there(store):
+    entry, keys = put(store, scope="api", extra={"user_id": 5})
+    token, found = cached(Directory(store.path), keys, min_ttl=60, max_age=None, now=NOW + 1)
+    assert (token.access_token, token.scope, token.extra, token.source) == ("cached", "api", {"user_id": 5}, "cache")
+    assert (found.keys, found.vendor, found.where, found.scheme) == (entry, "trackunit", "secret/x", "Bearer")
+
+
+@pytest.mark.parametrize(
+    ("asked", "fresh"),
+    [
+        ({"now": NOW + 799}, True),
+        ({"now": NOW + 801}, False),  # the last fifth: somebody has to renew it
+        ({"now": NOW + 1001}, False),
+        ({"now": NOW - 61}, False),  # the clock has jumped
+        ({"min_ttl": 999}, True),
+        ({"min_ttl": 999.5}, False),
+        ({"max_age": 1}, True),
+        ({"max_age": 0.5}, False),
+    ],
+)
+def test_only_what_is_fresh(store, asked, fresh):
+    _entry, keys = put(store)
+    assert bool(hit(store, keys, **asked)) is fresh
+
+
+def test_what_another_process_wrote_since_is_seen(store):
+    _entry, keys = put(store, "first")
+    assert hit(store, keys) == "first"
+    other = FileStore(store.path, warn=pytest.fail)
+    entry, _keys = put(other, "second")
+    assert hit(store, keys) == "second"
+    other.remove(entry.name)
+    assert hit(store, keys) is None
+    put(other, "third")
+    assert hit(store, keys) == "third"
+
+
+@pytest.mark.parametrize("which", ["pointer", "entry"])
+@pytest.mark.parametrize("spoil", [os.unlink, lambda path: path.write_bytes(b"{}\n" + b"x" * 200), lambda path: path.chmod(0o644)])
+def test_a_pointer_that_leads_nowhere_is_a_miss(store, which, spoil):
+    entry, keys = put(store)
+    spoil(pathlib.Path(store.path, keys.name if which == "pointer" else entry.name))
+    assert hit(store, keys) is None
+    put(store)
+    assert hit(store, keys) == "cached"
+
+
+@pytest.mark.parametrize("changed", [{"access_token": "a\nb"}, {"expires_at": NOW + 28 * 366 * 86400}, {"extra": []}, {"access_token": ""}, {"new": 1}])
+def test_an_entry_is_checked_as_everywhere(store, changed):
+    entry, keys = put(store)
+    data = store.read(entry)
+    data["token"].update(changed)
+    store.write(entry, {"kind": "token"}, data)
+    assert hit(store, keys) is None
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [{}, {"name": 5}, {"name": "0" * 32, "fernet": "short"}],
+)
+def test_a_pointer_of_another_shape_is_a_miss(store, broken):
+    entry, keys = put(store)
+    rest = {"vendor": "", "where": "", "scheme": ""} if broken else {}
+    store.write(keys, {"kind": "pointer", "entry": entry.name}, {"fernet": "", **rest, **broken})
+    assert hit(store, keys) is None
+
+
+def test_all_that_was_given_counts():
+    key = b"u" * 32
+    base = pointer_keys(key, SECRET, GIVEN)
+    others = [
+        pointer_keys(b"v" * 32, SECRET, GIVEN),
+        pointer_keys(key, ["hvs.CAESIJ4kq3Lx1z0m1kQeZk3a9F2t"], GIVEN),
+        pointer_keys(key, [], GIVEN),
+        pointer_keys(key, SECRET, ["tracx", *GIVEN[1:]]),
+        pointer_keys(key, SECRET, [GIVEN[0], {"url": "https://vault.example:8201"}, GIVEN[2]]),
+        pointer_keys(key, SECRET, [*GIVEN[:2], {**GIVEN[2], "scope": "api"}]),
+        pointer_keys(key, SECRET, [*GIVEN[:2], {**GIVEN[2], "min": "5"}]),
+        pointer_keys(key, SECRET, [*GIVEN[:2], {**GIVEN[2], "fields": {"a": ["c"]}}]),
+    ]
+    assert len({keys.name for keys in (base, *others)}) == 9
+    assert pointer_keys(key, SECRET, GIVEN) == base
+    assert base.name.endswith(".hit")
+
+
+@pytest.mark.parametrize("odd", [object(), float("nan"), {1, 2}, b"bytes", {("a",): 1}])
+def test_what_may_not_be_the_same_again_has_no_pointer(odd):
+    assert pointer_keys(b"u" * 32, SECRET, [odd]) is None
+
+
+def test_the_second_time_nothing_is_written(store):
+    entry, keys = put(store)
+    path = pathlib.Path(store.path, keys.name)
+    before = path.stat()
+    remember(store, keys, Pointer(entry, vendor="trackunit", where="secret/x", scheme="Bearer"))
+    assert path.stat() == before
+    remember(store, keys, Pointer(entry, vendor="trackunit", where="secret/x", scheme=""))
+    assert path.stat() != before
+    assert sorted(os.listdir(store.path)) == sorted(["key", entry.name, keys.name])
+
+
+def test_pointers_go_with_their_entries(store):
+    entry, keys = put(store)
+    assert [name for name, _header in store.headers()] == [entry.name]
+    store.sweep()
+    assert hit(store, keys) == "cached"
+    store.remove(entry.name)
+    store.sweep()
+    assert os.listdir(store.path) == ["key"]
+
+
+def test_a_pointer_shows_nothing(store):
+    entry, keys = put(store)
+    content = pathlib.Path(store.path, keys.name).read_bytes()
+    assert json.loads(content.partition(b"\n")[0]) == {"schema": 1, "kind": "pointer", "entry": entry.name}
+    for secret in (entry.fernet, b"trackunit", b"secret/x", SECRET[0].encode()):
+        assert secret not in content
+
+
+def test_keys_differ_in_both_parts():
+    assert Keys("a", b"b") == Keys("a", b"b")
+    assert hash(Keys("a", b"b")) == hash(Keys("a", b"b"))
+    assert Keys("a", b"b") != Keys("a", b"c")
+    assert Keys("a", b"b") != ("a", b"b")
