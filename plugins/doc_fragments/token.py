@@ -289,22 +289,39 @@ options:
       - Unset, it is V(form).
     type: str
     choices: [form, json, query, none]
+  response_format:
+    description:
+      - What the answer is. V(json) is an object or a list, V(form) is C(access_token=…&expires=…), V(text) is the bare token, or a JSON string
+        with nothing but the token. An error in JSON is read whatever this says.
+      - Unset, it is V(json).
+    type: str
+    choices: [json, form, text]
+    version_added: 1.0.0
   request_headers:
     description:
-      - "Further headers of the token request. A value C({secret_field: NAME}) is taken from that field of the secret."
+      - "Further headers of the token request. A value C({secret_field: NAME}) is taken from that field of the secret; with C(scheme: Token) beside
+        C(secret_field) it is C(Token …)."
     type: raw
   token_field:
     description:
-      - Where the token is in the answer, as a dotted path. Unset, it is V(access_token).
+      - Where the token is in the answer, as a dotted path such as V(data.token) or V(0.token). A key that has a dot in it is named as it is.
+      - Unset, it is V(access_token).
     type: str
+  refresh_token_field:
+    description:
+      - Where a refresh token is in the answer, as a dotted path. Unset, its usual spellings (C(refresh_token), C(refreshToken) …) are found at the
+        top of the answer and beside the token.
+    type: str
+    version_added: 1.0.0
   expires_field:
     description:
-      - Where the lifetime (seconds) or the expiry (UNIX seconds or ISO 8601) is in the answer, as a dotted path. Unset, it is
-        V(expires_in).
+      - Where the lifetime or the expiry is in the answer, as a dotted path. A lifetime is a number of seconds, or V(1h), V(PT1H), V(01:00:00)
+        and the like; an expiry is in UNIX seconds or milliseconds, or a date in ISO 8601, RFC 1123 or a usual national form.
+      - Unset, it is V(expires_in).
     type: str
   default_lifetime:
     description:
-      - Seconds that a token is taken to live if neither the answer nor the token itself tells. Unset, it is 300.
+      - Seconds that a token is taken to live if neither the answer nor the token itself tells, or if it says 0 or less. Unset, it is 300.
     type: int
   audience:
     description:
@@ -348,6 +365,10 @@ options:
     env: [{name: TRACKOPS_REQUEST_FORMAT}]
     vars: [{name: trackops_request_format}]
     ini: [{section: trackops_api_tokens, key: request_format}]
+  response_format:
+    env: [{name: TRACKOPS_RESPONSE_FORMAT}]
+    vars: [{name: trackops_response_format}]
+    ini: [{section: trackops_api_tokens, key: response_format}]
   request_headers:
     env: [{name: TRACKOPS_REQUEST_HEADERS}]
     vars: [{name: trackops_request_headers}]
@@ -356,6 +377,10 @@ options:
     env: [{name: TRACKOPS_TOKEN_FIELD}]
     vars: [{name: trackops_token_field}]
     ini: [{section: trackops_api_tokens, key: token_field}]
+  refresh_token_field:
+    env: [{name: TRACKOPS_REFRESH_TOKEN_FIELD}]
+    vars: [{name: trackops_refresh_token_field}]
+    ini: [{section: trackops_api_tokens, key: refresh_token_field}]
   expires_field:
     env: [{name: TRACKOPS_EXPIRES_FIELD}]
     vars: [{name: trackops_expires_field}]

@@ -9,12 +9,15 @@ Its settings (`defaults`) say what it takes; all else is refused. RFC 6749, 7009
 from __future__ import annotations
 
 import datetime
+import json
 from collections.abc import Callable
 from typing import Any, ClassVar
+from urllib.parse import urlencode
 
 from .assertion import read_assertion
 from .authorize import authorization_routes
 from .base import (
+    FORM,
     Answer,
     BadRequest,
     Call,
@@ -81,6 +84,8 @@ class Acme(DeviceFlow):
         "token_field": "access_token",  # dotted path into the answer
         "expires_field": "expires_in",
         "expires_as": "seconds",  # seconds, unix, iso
+        "refresh_field": "refresh_token",  # dotted path, too
+        "answer_format": "json",  # json, form, text (the bare token), json_string
         "token_type": "Bearer",
         "scopes": None,  # list: others are refused
         "require_scope": False,
@@ -330,8 +335,18 @@ class Acme(DeviceFlow):
             put(document, self.expires_path, self.expiry(token))
         rotated = grant != "refresh_token" or self.settings["rotate_refresh"]
         if self.settings["refresh"] and grant in self.settings["refresh_for"] and rotated:
-            document["refresh_token"] = self.tokens.add_refresh(client_id=client_id, subject=subject, scope=scope, family=family)
-        return self.token_answer(call, token, document)
+            refresh_token = self.tokens.add_refresh(client_id=client_id, subject=subject, scope=scope, family=family)
+            put(document, tuple(self.settings["refresh_field"].split(".")), refresh_token)
+        return self.formatted(self.token_answer(call, token, document), token, document)
+
+    def formatted(self, answer: Answer, token: Token, document: Json) -> Answer:
+        """The answer in the format that is set; what is not JSON has no room for nested values."""
+        bodies = {"form": lambda: urlencode(document), "text": lambda: token.value, "json_string": lambda: json.dumps(token.value)}
+        make = bodies.get(self.settings["answer_format"])
+        if make is None:
+            return answer
+        kind = {"form": FORM, "text": "text/plain"}.get(self.settings["answer_format"], "application/json")
+        return Answer(answer.status, make().encode(), [("Content-Type", kind)])
 
     def expiry(self, token: Token) -> int | str:
         if self.settings["expires_as"] == "seconds":

@@ -180,7 +180,7 @@ def test_credential_fields(stage: Stage) -> None:
     batch.add("variable", "trackunit", "fleet/renamed", variables={"trackops_credential_fields": fields})
     batch.add("text", "trackunit", "fleet/renamed", credential_fields="{client_id: id, client_secret: key, username: user.name, password: pass word}")
     batch.add("missing", "trackunit", "fleet/renamed", credential_fields={**fields, "password": "passwd"})
-    batch.add("number", "trackunit", "fleet/renamed", credential_fields={**fields, "password": "port"})
+    batch.add("list", "trackunit", "fleet/renamed", credential_fields={**fields, "password": "tags"})
     batch.add("empty", "trackunit", "fleet/renamed", credential_fields={**fields, "password": "empty"})
     batch.add("stranger", "trackunit", "fleet/renamed", credential_fields={**fields, "pasword": "x"})
     batch.add("not a dictionary", "trackunit", "fleet/renamed", credential_fields=["id"])
@@ -191,8 +191,8 @@ def test_credential_fields(stage: Stage) -> None:
             assert [done[name].value["source"] for name in ("direct", "variable", "text")] == ["vendor", "cache", "cache"]
         with check("missing"):
             assert done["missing"].error == f"trackunit: the secret secret/fleet/renamed has no field 'passwd'. {hint}"
-        with check("number"):
-            assert done["number"].error == f"trackunit: the secret secret/fleet/renamed has a field 'port' that is not a string. {hint}"
+        with check("list"):
+            assert done["list"].error == f"trackunit: the secret secret/fleet/renamed has a field 'tags' that is neither a string nor a number. {hint}"
         with check("empty"):
             assert done["empty"].error == f"trackunit: the secret secret/fleet/renamed has an empty field 'empty'. {hint}"
         with check("stranger"):

@@ -13,8 +13,9 @@ from __future__ import annotations
 
 import base64
 import binascii
-import json
 import typing as t
+
+from .strict_json import parse_json
 
 __all__ = ("claims", "expiry")
 
@@ -29,8 +30,8 @@ def claims(token: str) -> dict[str, t.Any]:
         raise ValueError("not a JWT: it has no three parts")
     try:
         payload = base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4))
-        found = json.loads(payload)
-    except (binascii.Error, ValueError, RecursionError):
+        found = parse_json(payload)
+    except (binascii.Error, ValueError):
         raise ValueError("not a JWT: its second part is no base64url JSON") from None
     if not isinstance(found, dict):
         raise ValueError("not a JWT: its payload is no JSON object")

@@ -44,9 +44,13 @@ def fingerprint(access_token: str) -> str:
 
 @dataclass(frozen=True)
 class SecretField:
-    """A value to be taken from the secret: the header or parameter holds what the secret's field *name* holds."""
+    """A value to be taken from the secret: the header or parameter holds what the secret's field *name* holds.
+
+    ``scheme`` comes before it in a header, as in ``Bearer …``; empty, the bare value is sent, even if the secret has a scheme before it.
+    """
 
     name: str
+    scheme: str | None = None
 
 
 Value = str | SecretField
@@ -71,7 +75,9 @@ class Vendor:
     scope: str = ""
     scope_use: str = "optional"  # optional, required, forbidden
     token_field: str = "access_token"
+    refresh_token_field: str = ""  # empty: its usual spellings, at the top or beside the access token
     expires_field: str = "expires_in"
+    response_format: str = "json"  # json, form, text
     default_lifetime: int = 300
     authorization_scheme: str = "Bearer"
     use_refresh_token: bool = True  # a refresh token in the answer saves the full grant next time
@@ -299,7 +305,9 @@ class HttpRequest:
     url: str = field(repr=False)
     headers: t.Mapping[str, str] = field(repr=False)
     body: bytes | None = field(default=None, repr=False)
-    secrets: tuple[str, ...] = field(default=(), repr=False)
+    secrets: tuple[str, ...] = field(default=(), repr=False)  # not to be shown
+    identifiers: tuple[str, ...] = field(default=(), repr=False)  # those of them that are only names
+    doubts: tuple[str, ...] = ()  # sentences on what may be wrong with the credentials
     repeatable: bool = True  # False: an authorization code, or a refresh token that may rotate
 
 

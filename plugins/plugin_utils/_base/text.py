@@ -21,7 +21,7 @@ import typing as t
 from dataclasses import dataclass
 from urllib.parse import quote, quote_plus
 
-__all__ = ("holds", "one_line", "scrub")
+__all__ = ("finder", "one_line", "scrub")
 
 _SHOWN = 200
 # A secret of one or two characters would blank out half of every message and hide what is wrong.
@@ -59,10 +59,10 @@ def scrub(text: str, secrets: t.Iterable[str], *, limit: int = _SHOWN) -> str:
     return one_line(shown + ("…" if cut else ""), limit=limit)
 
 
-def holds(text: str, secrets: t.Iterable[str]) -> bool:
-    """Whether one of the *secrets* is in *text*, in a form that :func:`scrub` finds."""
+def finder(secrets: t.Iterable[str]) -> t.Callable[[str], bool]:
+    """Tells whether one of the *secrets* is in a text, in a form that :func:`scrub` finds."""
     needles = _needles(secrets)
-    return needles.any and _found(text, needles) != []
+    return lambda text: needles.any and _found(text, needles) != []
 
 
 def _blanked(text: str, spans: list[tuple[int, int]], *, until: int) -> str:

@@ -19,10 +19,10 @@ from urllib.parse import parse_qsl, urlsplit, urlunsplit
 from .._base.errors import OptionError, VendorError
 from .._base.loopback import is_loopback
 from .._base.model import HttpAnswer, HttpRequest, Vendor
+from .._base.strict_json import parse_json
 from .._base.text import scrub
 from .._vendor.address import host
 from .._vendor.request import DEVICE_GRANT, Assertion, Grant, client_request
-from .._vendor.strict_json import parse_json
 from .protocol import sent_to_both
 
 __all__ = ("DeviceCode", "check_device_endpoint", "device_grant", "device_request", "next_interval", "outcome", "read_device_answer")

@@ -13,6 +13,7 @@ import typing as t
 import warnings
 
 from .._base.quiet_logs import quiet, quiet_adapter
+from .._base.strict_json import WrittenNumber
 from .auth import login_of
 
 if t.TYPE_CHECKING:
@@ -88,7 +89,7 @@ def _adapter_class(
 
 def _answer(response: t.Any) -> dict[str, t.Any]:
     try:
-        body = response.json() if response.content else {}
+        body = response.json(parse_float=WrittenNumber) if response.content else {}
     except ValueError:
         body = None
     if 200 <= response.status_code < 300 and isinstance(body, dict):

@@ -8,26 +8,23 @@
 
 from __future__ import annotations
 
-import math
 import re
 import typing as t
 from dataclasses import dataclass, field
-from datetime import datetime, timezone
-from email.utils import parsedate_to_datetime
 
-from .._base import jwt
+from .._base import extra, jwt
 from .._base.errors import VendorError
 from .._base.model import HttpAnswer, Request, Token, Vendor
-from .._base.text import one_line, scrub
+from .._base.strict_json import DuplicateMember
+from .._base.text import finder, one_line, scrub
 from .._base.token_check import LONGEST_LIFETIME, token_problem
 from .address import host
+from .body import at, parse_body, what_it_is
+from .moments import clock_difference, read_moment, retry_after
 from .request import Grant, needed_fields
-from .strict_json import _Twice, parse_json
+from .words import error_code, is_failure, words
 
-__all__ = (
-    "read_answer",
-    "retry_after",
-)
+__all__ = ("read_answer",)
 
 # RFC 6749 5.2: which of the credentials a refusal is about.
 _SUSPECTS = {
@@ -37,14 +34,22 @@ _SUSPECTS = {
 _GRANT_SUSPECTS = {
     "password": "username and password",
     "refresh_token": "refresh_token",
-    "authorization_code": "code and refresh_token, or run the playbook trackops.api_tokens.authorize again,",
 }
-_REFUSALS = ("invalid_client", "invalid_grant", "unauthorized_client", "access_denied")
+_SHARED_SECRET = ("basic", "basic_raw", "post")
 _REQUEST_FAULTS = ("invalid_request", "invalid_scope", "unsupported_grant_type", "invalid_target")
+_PASSING = ("temporarily_unavailable", "server_error", "slow_down")
+_TOKEN_TYPE = re.compile(r"[A-Za-z0-9._:/-]{1,100}\Z")
 _CLOCK_TOLERANCE = 5.0
+_BELIEVED_CLOCK = 86400.0  # seconds; who is a day away has no clock
 _LONGEST_TEXT = 10_000  # characters of a scope
-_ABSOLUTE_FROM = 1e9  # seconds: no lifetime is 30 years long, no expiry lies before 2001
-_MILLISECONDS_FROM = 1e11
+_LARGEST_WITH_EXTRA = 64 << 10  # bytes; what else comes in a larger answer is left out
+_KNOWN = frozenset(("access_token", "refresh_token", "id_token", "token_type", "scope", "expires_in"))
+
+Warn = t.Callable[[str], None]
+
+
+def _silent(_text: str) -> None:
+    """Nobody is told."""
 
 
 def read_answer(
@@ -55,29 +60,40 @@ def read_answer(
     requested_at: float,
     received_at: float,
     secrets: t.Iterable[str] = (),
+    identifiers: t.Iterable[str] = (),
+    doubts: t.Iterable[str] = (),
     secret_version: str = "",
+    warn: Warn = _silent,
 ) -> Token:
     """The token in the vendor's *answer*.
 
     :arg requested_at: when the request was sent; lifetimes count from here.
     :arg received_at: when the answer came; compared with its ``Date`` header.
+    :arg secrets: what must not be shown; *identifiers* among them are no secrets, but names.
+    :arg doubts: what may be wrong with the credentials, for a refusal.
     :raises VendorError: a refusal, an outage, or something that is no token.
     """
-    reader = _Reader(request, answer, grant, received_at, tuple(secrets), secret_version)
+    secrets = tuple(secrets)
+    reader = _Reader(request, answer, grant, received_at, secrets, secret_version, tuple(doubts))
+    vendor = request.vendor
     body = reader.body()
-    access_token = _at(body, request.vendor.token_field)
-    if not isinstance(access_token, str) or not access_token:
-        raise reader.unreadable(f"its answer has no token in '{request.vendor.token_field}'")
-    expires_at = _expiry(request.vendor, body, access_token, answer, requested_at=requested_at, received_at=received_at)
-    refresh_token = body.get("refresh_token")
+    access_token = _access_token(body, vendor)
+    if not access_token:
+        raise reader.unreadable(f"its answer has no token in '{vendor.token_field}'")
+    refresh_token = _refresh_token(body, vendor)
+    hidden = {*secrets, access_token, refresh_token} - {*identifiers, ""}
+    holds_secret = finder(hidden)
+    top = body if isinstance(body, dict) else {}
+    scope = _text(top.get("scope"))
+    expires_at = _Expiry(request, answer, body, requested_at, received_at, warn).of(access_token)
     token = Token(
         access_token=access_token,
-        token_type=_text(body.get("token_type")) or "Bearer",
+        token_type=_token_type(_text(top.get("token_type")), holds_secret),
         expires_at=expires_at,
         issued_at=requested_at,
-        scope=_text(body.get("scope")) or None,
-        extra=_extra(request.vendor, body),
-        refresh_token=refresh_token if isinstance(refresh_token, str) and refresh_token else None,
+        scope=None if not scope or holds_secret(scope) else scope,
+        extra=_extra(vendor, top, hidden) if len(answer.body) <= _LARGEST_WITH_EXTRA else {},
+        refresh_token=refresh_token or None,
         secret_version=secret_version,
     )
     problem = token_problem(token)
@@ -86,91 +102,100 @@ def read_answer(
     return token
 
 
+def _access_token(body: t.Any, vendor: Vendor) -> str:
+    found = at(body, vendor.token_field)
+    if not isinstance(found, str):
+        return ""
+    # Some send the whole value of the header.
+    return re.sub(r"\Abearer\s+", "", found, flags=re.IGNORECASE)
+
+
+def _refresh_token(body: t.Any, vendor: Vendor) -> str:
+    """Where the description has it; else under one of its usual spellings, at the top or beside the access token."""
+    if vendor.refresh_token_field:
+        found = at(body, vendor.refresh_token_field)
+        return found if isinstance(found, str) else ""
+    beside = at(body, vendor.token_field.rpartition(".")[0]) if "." in vendor.token_field else None
+    for place in (body, beside):
+        for name, value in place.items() if isinstance(place, dict) else ():
+            if re.sub(r"[^a-z]", "", str(name).casefold()) == "refreshtoken" and isinstance(value, str) and value:
+                return value
+    return ""
+
+
 def _text(value: t.Any) -> str:
     if isinstance(value, list):  # scope as a list is a common slip
         value = " ".join(str(item) for item in value)
     return one_line(value, limit=_LONGEST_TEXT) if isinstance(value, str) else ""
 
 
-def _extra(vendor: Vendor, body: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
-    """What else the vendor said, without anything that is or holds a token."""
-    known = {"access_token", "refresh_token", "id_token", "token_type", "scope", "expires_in"}
-    known |= {vendor.token_field.split(".")[0], vendor.expires_field.split(".")[0]}
-    return {str(name): value for name, value in body.items() if name not in known}
+def _token_type(said: str, holds_secret: t.Callable[[str], bool]) -> str:
+    return said if _TOKEN_TYPE.match(said) and not holds_secret(said) else "Bearer"
 
 
-def _at(body: t.Any, dotted: str) -> t.Any:
-    for part in dotted.split("."):
-        if isinstance(body, dict):
-            body = body.get(part)
-        elif isinstance(body, list) and part.isdigit() and int(part) < len(body):
-            body = body[int(part)]
-        else:
-            return None
-    return body
+def _extra(vendor: Vendor, body: t.Mapping[str, t.Any], secrets: t.Iterable[str]) -> dict[str, t.Any]:
+    """What else the vendor said, without anything that is or holds a credential."""
+    known = set(_KNOWN)
+    for path in (vendor.token_field, vendor.expires_field):
+        known |= {path} if path in body else {path.split(".")[0]}
+    return extra.public(body, without=known, secrets=secrets)
 
 
-def _expiry(vendor: Vendor, body: t.Any, access_token: str, answer: HttpAnswer, *, requested_at: float, received_at: float) -> float:
-    """When the token ends, by our clock: a lifetime, else an absolute expiry, else the JWT's, else the default."""
-    said = _moment(_at(body, vendor.expires_field))
-    if said is not None and said < _ABSOLUTE_FROM:
-        return requested_at + min(max(said, 0.0), LONGEST_LIFETIME)
-    if said is None:
-        said = jwt.expiry(access_token)
-    if said is None:
-        return requested_at + vendor.default_lifetime
-    skew = received_at - _server_time(answer, received_at)
-    if abs(skew) > _CLOCK_TOLERANCE:
-        said += skew
-    return min(max(said, requested_at), requested_at + LONGEST_LIFETIME)
+@dataclass(frozen=True)
+class _Expiry:
+    """When a token ends, by our clock: what the answer says, else the JWT's own expiry, else the default."""
 
+    request: Request
+    answer: HttpAnswer
+    body: t.Any = field(repr=False)
+    requested_at: float
+    received_at: float
+    warn: Warn
 
-def _moment(value: t.Any) -> float | None:
-    """Seconds, as a number, a string with one, or an ISO 8601 date."""
-    if isinstance(value, bool):
-        return None
-    if isinstance(value, str):
-        value = _number_or_date(value.strip())
-    if not isinstance(value, (int, float)):
-        return None
-    try:
-        seconds = float(value)
-    except OverflowError:
-        return LONGEST_LIFETIME if value > 0 else 0.0
-    if not math.isfinite(seconds):
-        return None
-    return seconds / 1000 if seconds >= _MILLISECONDS_FROM else seconds
+    def of(self, access_token: str) -> float:
+        vendor = self.request.vendor
+        value = at(self.body, vendor.expires_field)
+        said = read_moment(value)
+        if said is not None and not said.absolute and said.seconds > 0:
+            return self._bounded(self.requested_at + said.seconds)
+        if said is not None and said.absolute:
+            until = self._by_our_clock(said.seconds)
+            if until > self.requested_at:
+                return self._bounded(until)
+        own = jwt.expiry(access_token)
+        until = self._by_our_clock(own) if own is not None else 0.0
+        if until > self.requested_at:
+            if value is not None:
+                self._told(value, said is not None, "the token itself tells")
+            return self._bounded(until)
+        if value is not None:
+            self._told(value, said is not None, f"default_lifetime is used, {vendor.default_lifetime} s")
+        return self.requested_at + vendor.default_lifetime
 
+    def _bounded(self, until: float) -> float:
+        return min(until, self.requested_at + LONGEST_LIFETIME)
 
-def _number_or_date(text: str) -> float | None:
-    try:
-        return float(text)
-    except ValueError:
-        pass
-    try:
-        moment = datetime.fromisoformat(re.sub(r"[Zz]\Z", "+00:00", text))
-    except ValueError:
-        return None
-    # A date is never a lifetime, however long ago it is.
-    return max((moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)).timestamp(), _ABSOLUTE_FROM)
+    def _by_our_clock(self, moment: float) -> float:
+        ahead = clock_difference(self.answer, self.received_at)
+        if ahead is None or abs(ahead) <= _CLOCK_TOLERANCE:
+            return moment
+        if abs(ahead) > _BELIEVED_CLOCK:
+            days = abs(ahead) / 86400
+            self.warn(
+                f"{self.request.vendor.name}: the clock of the vendor is {days:.0f} days {'behind' if ahead > 0 else 'ahead'}, by the Date of its answer. "
+                "That is not believed, so the expiry of its token is taken by the clock of this machine. Check that clock."
+            )
+            return moment
+        return moment + ahead
 
-
-def _server_time(answer: HttpAnswer, fallback: float) -> float:
-    try:
-        return parsedate_to_datetime(answer.headers["date"]).timestamp()
-    except (KeyError, ValueError, TypeError, OverflowError):
-        return fallback
-
-
-def retry_after(answer: HttpAnswer, now: float) -> float | None:
-    """The seconds that ``Retry-After`` (RFC 9110 10.2.3) asks to wait, as a number or a date."""
-    value = answer.headers.get("retry-after", "").strip()
-    if value.isascii() and value.isdigit():
-        return float(value[:9])
-    try:
-        return max(0.0, parsedate_to_datetime(value).timestamp() - _server_time(answer, now))
-    except (ValueError, TypeError, OverflowError):
-        return None
+    def _told(self, value: t.Any, understood: bool, instead: str) -> None:
+        del value  # it may be anything, so it is not shown
+        what = "says that it is over already" if understood else "is not understood"
+        vendor = self.request.vendor
+        self.warn(
+            f"{vendor.name}: the lifetime of the token for {self.request.where}, '{vendor.expires_field}' in the vendor's answer, {what}: {instead}. "
+            "Set expires_field or default_lifetime."
+        )
 
 
 @dataclass(frozen=True)
@@ -183,10 +208,11 @@ class _Reader:
     received_at: float
     secrets: tuple[str, ...] = field(repr=False)
     secret_version: str
+    doubts: tuple[str, ...] = ()
 
-    def body(self) -> dict[str, t.Any]:
+    def body(self) -> t.Any:
         parsed = self._parsed()
-        code = self._code(parsed)
+        code = error_code(parsed)
         status = self.answer.status
         if status in (429, 502, 503, 504) or status >= 500:
             raise self._unavailable(status)
@@ -194,50 +220,32 @@ class _Reader:
             raise self._redirected()
         if status in (404, 405, 410):  # whatever its body says, it is not the token endpoint
             raise self._rejected(parsed)
+        if status == 403 and code is None and retry_after(self.answer, self.received_at) is not None:
+            raise self._unavailable(429)  # that is how some tell a rate limit
         if code is not None or status in (401, 403):
             raise self._refusal(code, parsed)
         if not 200 <= status < 300:
             raise self._rejected(parsed)
-        if not isinstance(parsed, dict):
-            raise self.unreadable(self._what_it_is())
+        if is_failure(parsed) and not _access_token(parsed, self.request.vendor):
+            raise self._refusal(None, parsed)
+        if not isinstance(parsed, dict) and not (isinstance(parsed, list) and self.request.vendor.token_field[:1].isdigit()):
+            raise self.unreadable(*what_it_is(self.request.vendor, self.answer.body, self.answer.headers.get("content-type", "")))
         return parsed
 
     def _parsed(self) -> t.Any:
         try:
-            return parse_json(self.answer.body)
-        except _Twice:
+            return parse_body(self.request.vendor, self.answer.body)
+        except DuplicateMember:
             if 200 <= self.answer.status < 300:
                 raise self.unreadable("its answer names a field twice") from None
-        except ValueError:
-            pass
         return None
-
-    def _what_it_is(self) -> str:
-        start = self.answer.body.lstrip()[:1]
-        if not start:
-            return "its answer is empty"
-        if start == b"<" or "html" in self.answer.headers.get("content-type", ""):
-            return "it answered with a web page instead of JSON"
-        return "its answer is not a JSON object"
-
-    @staticmethod
-    def _code(parsed: t.Any) -> str | None:
-        """RFC 6749 5.2: ``error``, which some vendors send with status 200."""
-        error = parsed.get("error") if isinstance(parsed, dict) else None
-        if isinstance(error, dict):
-            error = error.get("code") or error.get("type") or error.get("message") or "error"
-        return str(error) if error else None
 
     def _said(self, parsed: t.Any) -> str:
         """The vendor's own words, scrubbed."""
-        if not isinstance(parsed, dict):
-            return ""
-        inner = parsed.get("error")
-        for place in (parsed, inner if isinstance(inner, dict) else {}):
-            for name in ("error_description", "hydra:description", "message", "detail"):
-                if isinstance(place.get(name), str) and place[name].strip():
-                    return f" The vendor says: {self._scrub(place[name])}"
-        return ""
+        said = words(parsed)
+        if not said and parsed is None and self.answer.headers.get("content-type", "").startswith("text/plain"):
+            said = self.answer.body[:4096].decode("utf-8", "replace").strip()
+        return f" The vendor says: {self._scrub(said)}" if said else ""
 
     def _scrub(self, text: str) -> str:
         return scrub(text, self.secrets)
@@ -268,19 +276,32 @@ class _Reader:
                 status=status,
                 code=shown,
             )
-        if code in ("temporarily_unavailable", "server_error", "slow_down"):
+        if code in _PASSING:
             return self._unavailable(status, shown)
         wait = f"{self.request.cache.failure_ttl:g}"
+        doubts = "".join(f" {doubt}" for doubt in self.doubts)
         return VendorError(
             f"{self._name}: the vendor refused the credentials at {self._place}: {shown}. "
-            f"Check {self._suspects(code)} there; the next attempt is made as soon as the secret changes, or in {wait} s.{said}",
+            f"{self._advice(code)}; the next attempt is made as soon as the secret changes, or in {wait} s.{doubts}{said}",
             kind="refused",
             status=status,
             code=shown,
         )
 
+    def _advice(self, code: str | None) -> str:
+        vendor = self.request.vendor
+        if code == "invalid_grant" and vendor.grant_type == "authorization_code":
+            return "The consent is no longer valid: run the playbook trackops.api_tokens.authorize again"
+        shared = vendor.client_auth in _SHARED_SECRET and vendor.request_format != "query"
+        if code == "invalid_client" and shared:
+            return f"Check client_id and client_secret there, and whether the vendor takes client_auth={vendor.client_auth}"
+        if code == "unauthorized_client" and self.answer.status == 401 and vendor.client_auth in _SHARED_SECRET:
+            # Keycloak answers a wrong secret so.
+            return "Check client_id and client_secret there, and that the client may use this grant"
+        return f"Check {self._suspects(code)} there"
+
     def _suspects(self, code: str | None) -> str:
-        if code in _SUSPECTS and self.request.vendor.client_auth != "private_key_jwt":
+        if code in _SUSPECTS and self.request.vendor.client_auth in _SHARED_SECRET:
             return _SUSPECTS[code]
         if code == "invalid_grant" and self.grant.grant_type in _GRANT_SUSPECTS:
             return _GRANT_SUSPECTS[self.grant.grant_type]
@@ -292,10 +313,10 @@ class _Reader:
         later = f" It asks to wait {wait:.0f} s." if wait is not None else ""
         what = "has had too many requests" if status == 429 else "is not available"
         return VendorError(
-            f"{self._name}: the vendor at {self._host} {what} ({shown or f'HTTP {status}'}), so there is no token for "
+            f"{self._name}: the vendor at {self._host} {what} ({shown or f'HTTP {self.answer.status}'}), so there is no token for "
             f"{self._place}. Try again later; the credentials were not refused.{later}",
             kind="unavailable",
-            status=status,
+            status=self.answer.status,
             code=shown or None,
             retryable=status in (429, 502, 503, 504),
             retry_after=wait,
@@ -321,9 +342,9 @@ class _Reader:
             status=status,
         )
 
-    def unreadable(self, what: str) -> VendorError:
+    def unreadable(self, what: str, todo: str = "Check base_url and token_url") -> VendorError:
         return VendorError(
-            f"{self._name}: the vendor at {self._host} gave no token for {self._place}: {what} (HTTP {self.answer.status}). Check base_url and token_url.",
+            f"{self._name}: the vendor at {self._host} gave no token for {self._place}: {what} (HTTP {self.answer.status}). {todo}.",
             kind="answer",
             status=self.answer.status,
         )

@@ -20,6 +20,7 @@ CHOICES: t.Mapping[str, tuple[str, ...]] = {
     "client_auth": ("basic", "basic_raw", "post", "none", "private_key_jwt"),
     "request_method": ("POST", "GET", "PUT"),
     "request_format": ("form", "json", "query", "none"),
+    "response_format": ("json", "form", "text"),
     "scope_use": ("optional", "required", "forbidden"),
 }
 GRANT_TYPES = ("client_credentials", "password", "authorization_code", "refresh_token")
@@ -37,6 +38,7 @@ _RESERVED = (
     "client_assertion",
     "client_assertion_type",
 )
+_PARTS = {"secret_field": "name", "scheme": "scheme"}
 _NOT_VARIED = ("name", "variant", "variants")
 _DEFAULTS: dict[str, t.Any] = vars(Vendor(name=""))
 
@@ -78,6 +80,8 @@ def _checked(name: str, key: str, value: t.Any, *, unknown: tuple[str, ...] = ("
     if not isinstance(value, wanted) or (wanted is int and isinstance(value, bool)):
         shown = {"bool": "true or false", "int": "a whole number", "str": "a string"}.get(wanted.__name__, "a string")
         raise OptionError(f"{name}: '{key}' has to be {shown}.")
+    if key == "default_lifetime" and value < 1:
+        raise OptionError(f"{name}: 'default_lifetime' has to be at least 1.")
     if key in CHOICES and value not in CHOICES[key]:
         raise OptionError(f"{name}: '{key}' has to be one of {', '.join(CHOICES[key])}.")
     if key == "grant_type" and value not in GRANT_TYPES and ":" not in value:
@@ -109,6 +113,6 @@ def _value(name: str, option: str, key: t.Any, value: t.Any) -> Value:
         return "true" if value else "false"
     if isinstance(value, (str, int, float)):
         return str(value)
-    if isinstance(value, t.Mapping) and set(value) == {"secret_field"} and isinstance(value["secret_field"], str):
-        return SecretField(str(value["secret_field"]))
+    if isinstance(value, t.Mapping) and {"secret_field"} <= set(value) <= {"secret_field", "scheme"} and all(isinstance(part, str) for part in value.values()):
+        return SecretField(**{_PARTS[part]: str(text) for part, text in value.items()})
     raise OptionError(f"{name}: '{key}' in {option} has to be a string, a number or {{secret_field: NAME}}.")

@@ -16,8 +16,8 @@ from urllib.parse import urlsplit
 from .._base.errors import OptionError, VaultError, VendorError
 from .._base.model import HttpRequest, Request, Vendor
 from .._base.ports import Ports
+from .._base.strict_json import parse_json
 from .address import check_endpoint, host
-from .strict_json import parse_json
 
 __all__ = ("discovered", "signed_assertion")
 

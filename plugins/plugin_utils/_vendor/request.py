@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 import typing as t
 from dataclasses import dataclass
 from urllib.parse import quote_plus, urlencode
@@ -52,6 +53,12 @@ _CLIENT_FIELDS: t.Mapping[str, tuple[str, ...]] = {
 _SCOPE_ASKED_BEFORE = ("authorization_code", DEVICE_GRANT)
 # Read when the secret has them, never asked for.
 _OPTIONAL_FIELDS = ("client_id", "code", "redirect_uri", "code_verifier", "refresh_token", "key_id", "subject")
+# No white space can be at the ends of these; RFC 6749 A allows it in passwords and secrets.
+_WITHOUT_SPACE = ("client_id", "refresh_token", "code", "code_verifier", "redirect_uri", "key_id", "subject", "connect_token")
+_TOKENS = ("refresh_token", "connect_token")
+_KEYS = ("private_key", "certificate")
+# Names, not secrets: the vendor may repeat them in what it says beside the token.
+_IDENTIFIERS = ("client_id", "username", "subject", "key_id", "redirect_uri", "certificate")
 
 
 @dataclass(frozen=True)
@@ -86,16 +93,16 @@ def credentials(request: Request, data: t.Mapping[str, t.Any], *, consent: bool 
     """The credentials among the *data* of a secret, by our names.
 
     :arg consent: they are for asking for consent, which is what gives the refresh token.
-    :raises VaultError: a needed field is missing, empty or not a string.
+    :raises VaultError: a needed field is missing, empty, or neither a string nor a number.
     """
     vendor, fields = request.vendor, request.secret.fields
     found: dict[str, str] = {}
     for name in needed_fields(vendor):
         found[name] = _field(request, data, name)
     for name in _OPTIONAL_FIELDS:
-        value = data.get(fields.get(name, name))
-        if name not in found and isinstance(value, str) and value and _sendable(value):
-            found[name] = value
+        value = as_text(data.get(fields.get(name, name)))
+        if name not in found and value and value.strip() and _sendable(value):
+            found[name] = _tidied(vendor, name, value)
     if vendor.grant_type == "authorization_code" and not consent and not {"code", "refresh_token"} & set(found):
         raise VaultError(
             f"{vendor.name}: the secret {request.where} has neither a refresh_token nor a code. "
@@ -107,12 +114,12 @@ def credentials(request: Request, data: t.Mapping[str, t.Any], *, consent: bool 
 
 def _field(request: Request, data: t.Mapping[str, t.Any], name: str) -> str:
     key = request.secret.fields.get(name, name)
-    value = data.get(key)
+    value = as_text(data.get(key))
     problem = (
         f"has no field '{key}'"
         if key not in data
-        else f"has a field '{key}' that is not a string"
-        if not isinstance(value, str)
+        else f"has a field '{key}' that is neither a string nor a number"
+        if value is None
         else f"has an empty field '{key}'"
         if not value.strip()
         else f"has a field '{key}' with half a character (a lone surrogate)"
@@ -124,7 +131,33 @@ def _field(request: Request, data: t.Mapping[str, t.Any], name: str) -> str:
             f"{request.vendor.name}: the secret {request.where} {problem}. Put the vendor's {name} there, or name the right key with credential_fields.",
             kind="field",
         )
-    return t.cast(str, value)
+    return _tidied(request.vendor, name, t.cast(str, value))
+
+
+def as_text(value: t.Any) -> str | None:
+    """A credential as it was put into Vault: a text, or a number whose digits it is."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return None
+    return str(getattr(value, "text", value))
+
+
+def _tidied(vendor: Vendor, name: str, value: str) -> str:
+    """*value* without what people paste along: a line end, and white space or a scheme where it cannot belong to the credential."""
+    value = value.strip("\r\n")
+    headers = [header for header in vendor.request_headers.values() if isinstance(header, SecretField) and header.name == name]
+    if name in _WITHOUT_SPACE or headers:
+        value = value.strip()
+    if name in _TOKENS or any(header.scheme is not None for header in headers):
+        value = re.sub(r"\Abearer\s+", "", value, flags=re.IGNORECASE)
+    return value
+
+
+def _doubts(fields: t.Mapping[str, str]) -> tuple[str, ...]:
+    """White space that may belong to a credential, and mostly does not."""
+    named = sorted(name for name, value in fields.items() if value != value.strip() and name not in _KEYS)
+    return (f"The secret has white space at an end of: {', '.join(named)}.",) if named else ()
 
 
 def _sendable(text: str) -> bool:
@@ -188,7 +221,17 @@ def build_request(vendor: Vendor, grant: Grant, fields: t.Mapping[str, str], *, 
         # A GET is for the grant that the vendor documents so; a refresh goes as RFC 6749 6 has it.
         method, request_format = "POST", "form"
     encode = _ENCODERS[request_format]
-    return encode(method, vendor.token_endpoint, headers, parameters, secrets=tuple(secrets), repeatable=grant.repeatable)
+    identifiers = {fields[name] for name in _IDENTIFIERS if name in fields} - {value for name, value in fields.items() if name not in _IDENTIFIERS}
+    return encode(
+        method,
+        vendor.token_endpoint,
+        headers,
+        parameters,
+        secrets=tuple(secrets),
+        identifiers=tuple(identifiers),
+        doubts=_doubts(fields),
+        repeatable=grant.repeatable,
+    )
 
 
 def _own_parameters(vendor: Vendor, fields: t.Mapping[str, str]) -> t.Iterator[tuple[str, str]]:
@@ -198,7 +241,9 @@ def _own_parameters(vendor: Vendor, fields: t.Mapping[str, str]) -> t.Iterator[t
 
 
 def _value(value: Value, fields: t.Mapping[str, str]) -> str:
-    return fields[value.name] if isinstance(value, SecretField) else value
+    if not isinstance(value, SecretField):
+        return value
+    return f"{value.scheme} {fields[value.name]}" if value.scheme else fields[value.name]
 
 
 def _client_parameters(vendor: Vendor, fields: t.Mapping[str, str], assertion: Assertion | None) -> list[tuple[str, str]]:

@@ -23,13 +23,23 @@ _FIRST_PAUSE = 0.5
 _LONGEST_PAUSE = 8.0
 
 
-def ask(request: Request, http_request: HttpRequest, grant: Grant, *, ports: Ports, until: float, secret_version: str) -> Token:
+def ask(
+    request: Request,
+    http_request: HttpRequest,
+    grant: Grant,
+    *,
+    ports: Ports,
+    until: float,
+    secret_version: str,
+    again: t.Callable[[], HttpRequest] | None = None,
+) -> Token:
     """The vendor's token.
 
     Repeated: refused connections, timeouts, 429, 502, 503 and 504. A request whose grant can be used only once is repeated only
     where the vendor certainly did not act on it.
 
     :arg until: the deadline, on the monotonic clock.
+    :arg again: makes the request of a repetition, where a signed proof in it is good for one use only.
     :raises VendorError: the last failure, with ``retry_after`` where the vendor asks for more than the deadline allows.
     """
     attempt = 0
@@ -41,8 +51,9 @@ def ask(request: Request, http_request: HttpRequest, grant: Grant, *, ports: Por
             pause = _pause(attempt, exc.retry_after)
             if not repeatable or attempt >= request.http.retries or ports.monotonic() + pause >= until:
                 raise
-            ports.sleep(pause)
-            attempt += 1
+        ports.sleep(pause)
+        attempt += 1
+        http_request = again() if again is not None else http_request
 
 
 def _pause(attempt: int, retry_after: float | None) -> float:
@@ -56,4 +67,15 @@ def _once(request: Request, http_request: HttpRequest, grant: Grant, *, ports: P
     requested_at = ports.clock()
     seconds = max(0.05, until - ports.monotonic())
     answer = ports.exchange(http_request, request.http, seconds, request.vendor.name)
-    return read_answer(request, answer, grant=grant, requested_at=requested_at, received_at=ports.clock(), secrets=http_request.secrets, **facts)
+    return read_answer(
+        request,
+        answer,
+        grant=grant,
+        requested_at=requested_at,
+        received_at=ports.clock(),
+        secrets=http_request.secrets,
+        identifiers=http_request.identifiers,
+        doubts=http_request.doubts,
+        warn=ports.warn,
+        **facts,
+    )

@@ -20,7 +20,7 @@ VENDOR = Vendor(
     client_auth="none",
     request_format="none",
     # Raw, without "Bearer": the connect token, and by default the session token too.
-    request_headers={"Accept": "application/json", "Authorization": SecretField("connect_token")},
+    request_headers={"Accept": "application/json", "Authorization": SecretField("connect_token", scheme="")},
     scope_use="forbidden",
     token_field="data.token",
     expires_field="data.expires_at",

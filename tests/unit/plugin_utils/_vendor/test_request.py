@@ -198,8 +198,9 @@ def test_revocation(client_auth, sent, basic):
         ({}, "has no field 'username'"),
         ({"username": ""}, "has an empty field 'username'"),
         ({"username": " \n"}, "has an empty field 'username'"),
-        ({"username": 7}, "has a field 'username' that is not a string"),
-        ({"username": None}, "has a field 'username' that is not a string"),
+        ({"username": ["a"]}, "has a field 'username' that is neither a string nor a number"),
+        ({"username": True}, "has a field 'username' that is neither a string nor a number"),
+        ({"username": None}, "has a field 'username' that is neither a string nor a number"),
         ({"username": "a\ud800"}, "has a field 'username' with half a character (a lone surrogate)"),
     ],
 )

@@ -9,26 +9,40 @@
 from __future__ import annotations
 
 import json
+import math
 import typing as t
 
-__all__ = ("parse_json",)
+__all__ = ("DuplicateMember", "WrittenNumber", "finite", "parse_json")
 
 _DEEPEST_JSON = 64  # what is read here is written again elsewhere, further down the stack
 
 
-class _Twice(ValueError):
+class DuplicateMember(ValueError):
     """A JSON object names the same member twice, so two readers could see two tokens."""
 
 
 def _object(pairs: list[tuple[str, t.Any]]) -> dict[str, t.Any]:
     found = dict(pairs)
     if len(found) != len(pairs):
-        raise _Twice
+        raise DuplicateMember
     return found
 
 
 def _no_constant(name: str) -> t.Any:
     raise ValueError(name)
+
+
+class WrittenNumber(float):
+    """A number that remembers how it was written, where its digits are a credential."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+
+def finite(text: str) -> float | None:
+    """The number *text*; None where no float holds it. Python would write 1e999 as Infinity, which is no JSON."""
+    number = float(text)
+    return number if math.isfinite(number) else None
 
 
 def parse_json(body: bytes) -> t.Any:
@@ -38,7 +52,7 @@ def parse_json(body: bytes) -> t.Any:
     except UnicodeDecodeError:
         text = body.decode("iso-8859-1")
     try:
-        found = json.loads(text, object_pairs_hook=_object, parse_constant=_no_constant)
+        found = json.loads(text, object_pairs_hook=_object, parse_constant=_no_constant, parse_float=finite)
     except RecursionError:
         raise ValueError("nested too deeply") from None
     if _deeper(found, than=_DEEPEST_JSON):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 
-from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vendor.strict_json import parse_json
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.strict_json import parse_json
 from hypothesis import given
 from hypothesis import strategies as st
 

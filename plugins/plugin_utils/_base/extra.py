@@ -1,0 +1,98 @@
+# Copyright (c) 2026, TrackOps founders
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Private to trackops.api_tokens: not for use from outside, and may change in any release.
+
+"""What a vendor said beside the token, without what is, holds or looks like a credential. Pure.
+
+It goes into results, into JSON files on hosts and into the shared cache, all of which others read.
+"""
+
+from __future__ import annotations
+
+import re
+import typing as t
+
+from .text import finder
+
+__all__ = ("is_secret_name", "public")
+
+_LONGEST_TEXT = 2000  # characters
+# In names without case and separators: refreshToken, refresh-token and Refresh_Token are one.
+_SECRET = re.compile(r"token|secret|passw|passphrase|credential|apikey|accesskey|privatekey|assertion|authorization|cookie|jwt|bearer|session")
+_SECRET_WHOLE = frozenset(("auth", "code", "devicecode", "usercode", "eid", "key", "otp", "pin", "pwd", "sid", "sig", "signature", "ticket"))
+# What is told about a credential is none.
+_ABOUT = re.compile(
+    r"(type|typehint|expires|expiresin|expiresat|expireson|expiry|expiration|lifetime|ttl|issuedat|issuer|url|uri|endpoint|scope|scopes|format|count|state)\Z"
+)
+_LOOKS_SECRET = re.compile(
+    r"eyJ[\w-]{4,}\.[\w-]{4,}\.[\w-]*"  # a JWT, alone or in a text
+    r"|-----BEGIN [A-Z ]*PRIVATE KEY"
+    r"|^\s*(?:bearer|basic)\s+\S{6,}"
+    r"|[?&#;](?:\w*token|code|key|\w*secret|sig|signature|password)=[^&\s]"
+    r"|\b(?:gh[pousr]_|github_pat_|glpat-|xox[abeoprs]-|ya29\.|hv[sbr]\.|sk_live_)\w",
+    re.IGNORECASE,
+)
+
+
+def is_secret_name(name: str) -> bool:
+    """Whether what has this *name* is a credential."""
+    plain = re.sub(r"[^a-z0-9]", "", name.casefold())
+    return plain in _SECRET_WHOLE or (bool(_SECRET.search(plain)) and not _ABOUT.search(plain))
+
+
+def public(said: t.Mapping[str, t.Any], *, without: t.Container[str], secrets: t.Iterable[str]) -> dict[str, t.Any]:
+    """The members of *said* that may be told, at any depth.
+
+    :arg without: names at the top that have a place of their own.
+    :arg secrets: credentials that were sent and tokens that came; nothing that holds one of them stays.
+    """
+    rest = {name: value for name, value in said.items() if name not in without}
+    # A token that is left out for its name is left out where it is repeated, too.
+    named = [text for text in _named_secret(rest) if len(text) >= 6]
+    hidden = frozenset((*secrets, *named)) - {""}
+    holds_secret = finder(hidden)
+    found: dict[str, t.Any] = _cleaned(rest, lambda text: text in hidden or holds_secret(text))
+    return found
+
+
+def _named_secret(value: t.Any, *, secret: bool = False) -> t.Iterator[str]:
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            yield from _named_secret(inner, secret=secret or is_secret_name(name))
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _named_secret(inner, secret=secret)
+    elif secret and isinstance(value, str):
+        yield value
+
+
+def _cleaned(value: t.Any, holds_secret: t.Callable[[str], bool]) -> t.Any:
+    if isinstance(value, dict):
+        return {
+            _text(name): _cleaned(inner, holds_secret)
+            for name, inner in value.items()
+            if not _named_so(name, inner) and _tellable(name, holds_secret) and _tellable(inner, holds_secret)
+        }
+    if isinstance(value, list):
+        return [_cleaned(inner, holds_secret) for inner in value if _tellable(inner, holds_secret)]
+    return _text(value) if isinstance(value, str) else value
+
+
+def _named_so(name: str, value: t.Any) -> bool:
+    # A number under "code" is a status; whether there is a password is none.
+    return is_secret_name(name) and not isinstance(value, (bool, type(None))) and not (isinstance(value, (int, float)) and name.casefold() == "code")
+
+
+def _tellable(value: t.Any, holds_secret: t.Callable[[str], bool]) -> bool:
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        return not holds_secret(str(value))
+    if not isinstance(value, str):
+        return True
+    return len(value) <= _LONGEST_TEXT and not _LOOKS_SECRET.search(value) and not holds_secret(value)
+
+
+def _text(value: str) -> str:
+    """Half a character (a lone surrogate) can be in JSON, and nowhere else."""
+    return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")

@@ -1,0 +1,108 @@
+# Copyright (c) 2026, TrackOps founders
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Private to trackops.api_tokens: not for use from outside, and may change in any release.
+
+"""The body of an answer, by the format that its vendor uses. Pure."""
+
+from __future__ import annotations
+
+import json
+import re
+import typing as t
+from urllib.parse import parse_qsl
+
+from .._base.model import Vendor
+from .._base.strict_json import DuplicateMember, parse_json
+
+__all__ = ("at", "parse_body", "what_it_is")
+
+_JWT = re.compile(rb"\s*[\w-]+\.[\w-]+\.[\w-]*\s*\Z")
+_FORM = re.compile(rb"\s*[\w.%+-]+=[^&\s]*(?:&[\w.%+-]+=[^&\s]*)*\s*\Z")
+_WEB_PAGE = "it answered with a web page instead of {}"
+_ADDRESS = "Check base_url and token_url"
+
+
+def parse_body(vendor: Vendor, body: bytes) -> t.Any:
+    """What is in *body*; a text is an object with the token where the vendor's description has it. None if it cannot be read.
+
+    :raises DuplicateMember: an object or a form names a field twice.
+    """
+    start = body.lstrip()[:1]
+    if vendor.response_format == "json" or start in (b"{", b"["):  # errors are JSON whatever a token comes in
+        try:
+            return parse_json(body)
+        except DuplicateMember:
+            raise
+        except ValueError:
+            return None
+    try:
+        text = body.decode("utf-8-sig").strip()
+    except UnicodeDecodeError:
+        return None
+    if not text or start == b"<":
+        return None
+    return _form(text) if vendor.response_format == "form" else _text(vendor, text)
+
+
+def _form(text: str) -> dict[str, str] | None:
+    try:
+        pairs = parse_qsl(text, keep_blank_values=True, strict_parsing=True, errors="strict")
+    except ValueError:
+        return None
+    if len(dict(pairs)) != len(pairs):
+        raise DuplicateMember
+    return dict(pairs)
+
+
+def _text(vendor: Vendor, text: str) -> dict[str, t.Any] | None:
+    if text.startswith('"'):
+        try:
+            text = json.loads(text)
+        except ValueError:
+            return None
+    return {vendor.token_field: text}
+
+
+def what_it_is(vendor: Vendor, body: bytes, content_type: str) -> tuple[str, str]:
+    """What a *body* is that gave no object, and what to do about it."""
+    start = body.lstrip()[:1]
+    if not start:
+        return "its answer is empty", _ADDRESS
+    if start == b"<" or "html" in content_type:
+        return _WEB_PAGE.format({"json": "JSON", "form": "a form"}.get(vendor.response_format, "a token")), _ADDRESS
+    if vendor.response_format == "json":
+        if start == b'"':
+            return "its answer is a JSON string", "Set response_format=text if that is the token"
+        if _JWT.match(body):
+            return "its answer is a bare token", "Set response_format=text"
+        if _FORM.match(body):
+            return "its answer is form-encoded", "Set response_format=form"
+        if start == b"[":
+            return "its answer is not a JSON object", f"Name the place in the list with token_field, such as 0.{vendor.token_field}"
+        return "its answer is not a JSON object", _ADDRESS
+    return f"its answer cannot be read as response_format={vendor.response_format}", "Check response_format, base_url and token_url"
+
+
+def at(value: t.Any, path: str) -> t.Any:
+    """What is at a dotted *path*. A key that has dots in it comes before a path through several keys."""
+    if not path:
+        return None
+    if isinstance(value, list):
+        index, _dot, rest = path.partition(".")
+        if not (index.isascii() and index.isdigit() and int(index) < len(value)):
+            return None
+        return at(value[int(index)], rest) if rest else value[int(index)]
+    if not isinstance(value, dict):
+        return None
+    if path in value:
+        return value[path]
+    parts = path.split(".")
+    for length in range(len(parts) - 1, 0, -1):
+        name = ".".join(parts[:length])
+        if name in value:
+            found = at(value[name], ".".join(parts[length:]))
+            if found is not None:
+                return found
+    return None

@@ -1,0 +1,98 @@
+# Copyright (c) 2026, TrackOps founders
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Private to trackops.api_tokens: not for use from outside, and may change in any release.
+
+"""What a vendor says when it gives no token, whatever the shape of its answer. Pure."""
+
+from __future__ import annotations
+
+import re
+import typing as t
+
+__all__ = ("error_code", "is_failure", "words")
+
+# The names under which vendors put a sentence, in the order in which it is worth reading; without case and separators.
+_SENTENCES = (
+    "errordescription",
+    "hydradescription",
+    "errorsummary",
+    "errormessage",
+    "usermessage",
+    "message",
+    "msg",
+    "faultstring",
+    "detail",
+    "details",
+    "description",
+    "reason",
+    "errordetail",
+    "errortext",
+    "statusmessage",
+    "title",
+)
+# Where there may be such a sentence, or several.
+_PLACES = ("errors", "error", "fault", "messages", "detail", "details", "data", "result", "response", "meta", "status", "errorcauses", "violations")
+_DEEPEST = 5
+_MOST = 3  # sentences of a list
+# With a token beside it, these say that there is no error.
+_NO_ERROR = frozenset(("", "0", "false", "none", "null", "nil", "no", "noerror", "ok", "success", "succeeded", "200"))
+_OUTCOMES = ("success", "succeeded", "issuccess", "issuccessful", "ok", "successful")
+_FAILED = ("error", "fail", "failed", "failure")
+
+
+def _plain(name: t.Any) -> str:
+    return re.sub(r"[^a-z0-9]", "", str(name).casefold())
+
+
+def words(answer: t.Any, *, depth: int = 0) -> str:
+    """The vendor's sentence in a parsed *answer*; empty if there is none."""
+    if isinstance(answer, str):
+        return answer.strip()
+    if depth > _DEEPEST:
+        return ""
+    if isinstance(answer, list):
+        found = [words(single, depth=depth + 1) for single in answer[:_MOST]]
+        return "; ".join(dict.fromkeys(filter(None, found)))
+    if not isinstance(answer, dict):
+        return ""
+    members = {_plain(name): value for name, value in answer.items()}
+    for name in _SENTENCES:
+        value = members.get(name)
+        if isinstance(value, str) and value.strip():
+            return value.strip()
+    for name in _PLACES:
+        value = members.get(name)
+        # A word under "error" is a code, which is told already.
+        found_in = words(value, depth=depth + 1) if isinstance(value, (dict, list)) or (isinstance(value, str) and " " in value.strip()) else ""
+        if found_in:
+            return found_in
+    return ""
+
+
+def error_code(answer: t.Any) -> str | None:
+    """RFC 6749 5.2: ``error``, which some vendors send with status 200, and some with a good token to say that there is none."""
+    error = answer.get("error") if isinstance(answer, dict) else None
+    if isinstance(error, dict):
+        inner = {_plain(name): value for name, value in error.items()}
+        named = [inner[name] for name in ("code", "type", "name", "message") if not _harmless(inner.get(name))]
+        error = next((value for value in named if not isinstance(value, (dict, list))), "error" if named else None)
+    if isinstance(error, list):
+        error = "error" if error else None
+    return None if _harmless(error) else str(error)
+
+
+def _harmless(value: t.Any) -> bool:
+    return value is None or value is False or value == 0 or (isinstance(value, str) and _plain(value) in _NO_ERROR)
+
+
+def is_failure(answer: t.Any) -> bool:
+    """Whether an *answer* with status 200 says that it is none: ``success: false``, errors without a token."""
+    if not isinstance(answer, dict):
+        return False
+    members = {_plain(name): value for name, value in answer.items()}
+    if any(value is False or (isinstance(value, str) and value.casefold() == "false") for value in map(members.get, _OUTCOMES)):
+        return True
+    status = members.get("status")
+    return (isinstance(status, str) and status.casefold() in _FAILED) or bool(members.get("errors")) or bool(members.get("fault"))

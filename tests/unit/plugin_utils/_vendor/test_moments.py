@@ -1,0 +1,191 @@
+# Copyright (c) 2026, TrackOps founders
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Lifetimes, moments and waits in the notations that servers use."""
+
+from __future__ import annotations
+
+from email.utils import formatdate
+
+import pytest
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.model import HttpAnswer
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vendor.moments import read_moment, retry_after
+from hypothesis import given
+from hypothesis import strategies as st
+from support.scripted import NOW
+
+AT = 1_767_283_200.0  # 2026-01-01 16:00:00 UTC
+
+
+@pytest.mark.parametrize(
+    ("written", "seconds"),
+    [
+        (3600, 3600),
+        (1.5, 1.5),
+        ("3600", 3600),
+        (" 3600 ", 3600),
+        ('"3600"', 3600),
+        ("3600.0", 3600),
+        ("1e3", 1000),
+        ("3,600", 3600),
+        ("1'000'000", 1_000_000),
+        ("3600s", 3600),
+        ("3600 seconds", 3600),
+        ("90 minutes", 5400),
+        ("1h", 3600),
+        ("1h30m", 5400),
+        ("1.5 hours", 5400),
+        ("500ms", 0.5),
+        ("2 days", 172_800),
+        ("1 day, 2 hours and 5 min", 93_900),
+        ("PT1H", 3600),
+        ("pt90s", 90),
+        ("P1DT2H", 93_600),
+        ("P1W", 604_800),
+        ("01:00:00", 3600),
+        ("1.02:03:04", 93_784),
+        ("00:59:59.999", 3599),
+        ([3600], 3600),
+        (["1h"], 3600),
+        ({"seconds": "3600", "nanos": 0}, 3600),
+        ({"TotalSeconds": 3600}, 3600),
+        ({"value": 3600, "unit": "s"}, 3600),
+        (-5, -5),
+        ("-5", -5),
+        (10**400, 1e10),
+        (-(10**400), -1e10),
+        (10**30, 1e10),
+    ],
+)
+def test_lifetimes(written, seconds):
+    assert read_moment(written) == (pytest.approx(seconds), False)
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        AT,
+        AT * 1e3,
+        AT * 1e6,
+        AT * 1e9,
+        str(int(AT)),
+        f"{AT:.3f}",
+        "2026-01-01T16:00:00Z",
+        "2026-01-01t16:00:00z",
+        "2026-01-01T16:00Z",
+        "2026-01-01 16:00:00",
+        "2026-01-01T16:00:00.000000000+00:00",
+        "2026-01-01T18:00:00+0200",
+        "2026-01-01T18:00:00+02",
+        "2026-01-01T11:00:00-05:00",
+        "2026-01-01 16:00:00 UTC",
+        "2026/01/01 16:00:00",
+        "20260101T160000Z",
+        "20260101160000",
+        "20260101160000Z",
+        "Thu, 01 Jan 2026 16:00:00 GMT",
+        "Thu, 1 Jan 2026 17:00:00 +0100",
+        "Thursday, 01-Jan-26 16:00:00 GMT",
+        "Thu Jan  1 16:00:00 2026",
+        "1/1/2026 4:00:00 PM",
+        "01/01/2026 16:00",
+        "1/1/2026, 4:00:00 p.m.",
+        "01.01.2026 16:00:00",
+        "01-01-2026 16:00:00",
+        "Jan 1, 2026 4:00:00 PM",
+        "January 1, 2026, 16:00",
+        "Thu Jan 01 2026 16:00:00 GMT+0000 (Coordinated Universal Time)",
+        f"/Date({int(AT)}000)/",
+        f"/Date({int(AT)}000+0200)/",
+        {"$date": "2026-01-01T16:00:00Z"},
+        {"$date": {"$numberLong": f"{int(AT)}000"}},
+        {"date": "2026-01-01 16:00:00.000000", "timezone_type": 3, "timezone": "UTC"},
+    ],
+)
+def test_moments(written):
+    assert read_moment(written) == (pytest.approx(AT, abs=0.01), True)
+
+
+def test_the_order_of_day_and_month():
+    christmas = read_moment("2026-12-25")
+    assert read_moment("12/25/2026") == read_moment("25/12/2026") == read_moment("25.12.2026") == read_moment("25-12-2026") == christmas
+    assert read_moment("02/03/2026") == read_moment("2026-02-03")  # with slashes as in the US
+    assert read_moment("12/25/2026 12:30 AM").seconds - christmas.seconds == 1800
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        *(None, True, False, "", "soon", "never", "nan", "inf", "1e999", float("inf"), float("nan"), "P", "PT", "h", "5 parsecs", "2026-13-01"),
+        *("12:30", "31/31/2026", [], [1, 2], {}, {"date": "2026-01-01", "timezone": "Europe/Berlin"}, "Jan", "²", "9" * 500 + "x", "/Date()/"),
+    ],
+)
+def test_neither(written):
+    assert read_moment(written) is None
+
+
+@given(st.text(max_size=40) | st.recursive(st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=9), st.lists, max_leaves=4))
+def test_whatever_comes_it_is_a_moment_or_none(written):
+    said = read_moment(written)
+    assert said is None or said.seconds == said.seconds
+
+
+def waits(status=503, **headers):
+    return retry_after(HttpAnswer(status, {name.replace("_", "-"): value for name, value in headers.items()}, b""), NOW)
+
+
+@pytest.mark.parametrize(
+    ("value", "seconds"),
+    [
+        ("17", 17),
+        ("1.5", 1.5),
+        ("30s", 30),
+        ("0", 0),
+        ("17, 17", 17),
+        ("17,120", 120),
+        (str(int(NOW) + 40), 40),
+        (f"{int(NOW) + 40}000", 40),
+        (formatdate(NOW + 90, usegmt=True), 90),
+        (f"{formatdate(NOW + 90, usegmt=True)}, 120", 120),
+        ("2027-01-15T08:01:00Z", 60),
+        (str(int(NOW) - 40), 0),
+        ("99999999999999999999", 86400),
+        ("999999999", 86400),
+        ("-5", None),
+        ("later", None),
+        ("", None),
+        ("²", None),
+    ],
+)
+def test_retry_after(value, seconds):
+    assert waits(retry_after=value) == seconds
+
+
+def test_a_moment_is_by_the_clock_of_the_server_where_that_can_be_believed():
+    soon = formatdate(NOW + 3690, usegmt=True)
+    assert waits(retry_after=soon, date=formatdate(NOW + 3600, usegmt=True)) == 90
+    assert waits(retry_after=str(int(NOW) + 3690), date=formatdate(NOW + 3600, usegmt=True)) == 90
+    assert waits(retry_after=soon, date="Thu, 01 Jan 1970 00:00:00 GMT") == 3690
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "seconds"),
+    [
+        (429, {"ratelimit_reset": "30"}, 30),
+        (429, {"ratelimit_reset": "30", "ratelimit_remaining": "0"}, 30),
+        (429, {"ratelimit_reset": "30", "ratelimit_remaining": "3"}, None),
+        (503, {"x_ratelimit_reset": str(int(NOW) + 25), "x_ratelimit_remaining": "0"}, 25),
+        (503, {"x_ratelimit_reset": "25"}, None),
+        (429, {"x_ratelimit_reset": f"{int(NOW) + 25}000", "x_ratelimit_remaining": "0"}, 25),
+        (429, {"x_rate_limit_reset": "25", "x_rate_limit_remaining": "0"}, 25),
+        (429, {"x_ratelimit_reset_after": "0.5"}, 0.5),
+        (429, {"ratelimit": "limit=100, remaining=0, reset=50"}, 50),
+        (429, {"ratelimit": '"default";r=0;t=12'}, 12),
+        (429, {"ratelimit": '"default";r=9;t=12'}, None),
+        (429, {"retry_after_ms": "1500"}, 1.5),
+        (429, {"retry_after": "5", "x_ratelimit_reset": "99"}, 5),
+    ],
+)
+def test_rate_limits(status, headers, seconds):
+    assert waits(status, **headers) == seconds

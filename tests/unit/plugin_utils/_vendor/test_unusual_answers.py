@@ -1,0 +1,280 @@
+# Copyright (c) 2026, TrackOps founders
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Answers of servers that are not quite as the RFC has them: what is read, what is refused, what is told."""
+
+from __future__ import annotations
+
+import base64
+import dataclasses
+import json
+from email.utils import formatdate
+
+import pytest
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.errors import VendorError
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.model import SecretField, Vendor
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.strict_json import WrittenNumber
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vendor.answer import read_answer
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vendor.request import Grant, build_request, credentials, grants
+from support.scripted import NOW, access, answer, error, request_for
+
+ACME = Vendor("acme", base_url="https://a.example", token_url="/t", client_auth="basic")
+
+
+def read(reply, *, secrets=("s3cr3t",), identifiers=(), doubts=(), grant="client_credentials", warn=lambda text: None, received_at=NOW + 1, **vendor):
+    request = request_for(dataclasses.replace(ACME, **vendor))
+    return read_answer(
+        request,
+        reply,
+        grant=Grant(grant, {}),
+        requested_at=NOW,
+        received_at=received_at,
+        secrets=secrets,
+        identifiers=identifiers,
+        doubts=doubts,
+        secret_version="7",
+        warn=warn,
+    )
+
+
+def failure(reply, **keywords):
+    with pytest.raises(VendorError) as caught:
+        read(reply, **keywords)
+    return caught.value
+
+
+def jwt_with(**claims):
+    return "e30." + base64.urlsafe_b64encode(json.dumps(claims).encode()).decode().rstrip("=") + ".sig"
+
+
+# -- lifetimes ---------------------------------------------------------------------------------------------------------
+
+TOLD = "acme: the lifetime of the token for secret/fleet/x, 'expires_in' in the vendor's answer, "
+
+
+@pytest.mark.parametrize(
+    ("token", "said", "lifetime", "told"),
+    [
+        ("abc", 0, 300, "says that it is over already: default_lifetime is used, 300 s. Set expires_field or default_lifetime."),
+        ("abc", -1, 300, "says that it is over already: default_lifetime is used, 300 s. Set expires_field or default_lifetime."),
+        ("abc", "2020-01-01", 300, "says that it is over already: default_lifetime is used, 300 s. Set expires_field or default_lifetime."),
+        ("abc", "soon", 300, "is not understood: default_lifetime is used, 300 s. Set expires_field or default_lifetime."),
+        (jwt_with(exp=NOW + 900), 0, 900, "says that it is over already: the token itself tells. Set expires_field or default_lifetime."),
+        (jwt_with(exp=NOW - 900), 0, 300, "says that it is over already: default_lifetime is used, 300 s. Set expires_field or default_lifetime."),
+        ("abc", None, 300, None),
+        ("abc", 1, 1, None),
+        ("abc", "PT1H", 3600, None),
+        (jwt_with(exp=NOW + 900), None, 900, None),
+    ],
+)
+def test_a_lifetime_that_says_nothing(token, said, lifetime, told):
+    warnings = []
+    assert read(access(token, lifetime=said), warn=warnings.append).lifetime == pytest.approx(lifetime)
+    assert warnings == ([TOLD + told] if told else [])
+
+
+def test_a_key_with_dots():
+    reply = answer(200, {"access_token": "t", ".issued": "x", ".expires": formatdate(NOW + 60, usegmt=True)})
+    assert read(reply, expires_field=".expires").lifetime == 60
+
+
+@pytest.mark.parametrize(
+    ("ahead", "lifetime", "told"),
+    [
+        (3600, 600, False),
+        (-3600, 600, False),
+        (86_000, 600, False),
+        (NOW, 600, True),  # Date: 1970
+        (-400 * 86_400, 600, True),
+    ],
+)
+def test_a_clock_that_is_a_day_away_is_not_believed(ahead, lifetime, told):
+    """An absolute expiry is by the vendor's clock, where it has one."""
+    warnings = []
+    at = NOW + 600 if told else NOW + 600 - ahead
+    reply = answer(200, {"access_token": "t", "expires_at": at}, date=formatdate(NOW - ahead, usegmt=True))
+    assert read(reply, expires_field="expires_at", received_at=NOW, warn=warnings.append).lifetime == lifetime
+    days = f"{abs(ahead) / 86400:.0f} days {'behind' if ahead > 0 else 'ahead'}"
+    expected = (
+        f"acme: the clock of the vendor is {days}, by the Date of its answer. That is not believed, so the expiry of its token is taken by the clock "
+        "of this machine. Check that clock."
+    )
+    assert warnings == ([expected] if told else [])
+
+
+# -- tokens ------------------------------------------------------------------------------------------------------------
+
+
+def test_a_token_with_its_scheme():
+    assert read(access("Bearer abc")).access_token == "abc"
+
+
+@pytest.mark.parametrize(
+    ("body", "vendor"),
+    [
+        ({"refreshToken": "r"}, {}),
+        ({"RefreshToken": "r"}, {}),
+        ({"refresh-token": "r"}, {}),
+        ({"data": {"token": "t", "refresh_token": "r"}}, {"token_field": "data.token"}),
+        ({"data": {"token": "t", "refreshToken": "r"}}, {"token_field": "data.token"}),
+        ({"renewal": {"value": "r"}}, {"refresh_token_field": "renewal.value"}),
+        ({"refresh_token": "other", "renewal": "r"}, {"refresh_token_field": "renewal"}),
+    ],
+)
+def test_a_refresh_token_under_another_name(body, vendor):
+    got = read(answer(200, {"access_token": "t", **body}), **vendor)
+    assert (got.refresh_token, got.extra.get("renewal") or None) == ("r", None)
+
+
+def test_no_refresh_token():
+    for nothing in ({}, {"refresh_token": ""}, {"refresh_token": 5}, {"refreshToken": {"a": 1}}):
+        assert read(answer(200, {"access_token": "t", **nothing})).refresh_token is None
+
+
+def test_what_is_secret_is_not_in_extra():
+    reply = access(
+        "t0ken-of-now",
+        refreshToken="r3fresh",
+        idToken="x",
+        data={"refresh_token": "y", "client_secret": "s3cr3t", "kept": 1},
+        note="it was s3cr3t",
+        url="https://a.example/r3fresh",
+        self="t0ken-of-now",
+        client="the-id",
+    )
+    got = read(reply, secrets=("s3cr3t", "the-id"), identifiers=("the-id",))
+    assert got.extra == {"data": {"kept": 1}, "client": "the-id"}
+    assert json.loads(json.dumps(read(answer(200, b'{"access_token": "t", "a": {"b": 1e999}}')).extra, allow_nan=False)) == {"a": {"b": None}}
+
+
+def test_a_scope_or_type_that_repeats_a_secret_is_left_out():
+    got = read(answer(200, {"access_token": "t0k", "scope": "all s3cr3t", "token_type": "s3cr3t"}))
+    assert (got.scope, got.token_type) == (None, "Bearer")
+    assert read(answer(200, {"access_token": "t0k", "token_type": "x" * 101})).token_type == "Bearer"
+
+
+def test_a_large_answer_has_no_extra():
+    assert read(access("t", more="x " * 33_000, note="kept")).extra == {}
+
+
+@pytest.mark.parametrize(
+    ("body", "vendor"),
+    [
+        (b"access_token=tok&expires=60", {"response_format": "form", "expires_field": "expires"}),
+        (b"tok\n", {"response_format": "text", "default_lifetime": 60}),
+        (b'"tok"', {"response_format": "text", "default_lifetime": 60}),
+        (b'[{"access_token": "tok", "expires_in": 60}]', {"token_field": "0.access_token", "expires_field": "0.expires_in"}),
+    ],
+)
+def test_answers_that_are_no_json_object(body, vendor):
+    got = read(answer(200, body), **vendor)
+    assert (got.access_token, got.lifetime, got.extra) == ("tok", 60, {})
+
+
+def test_an_answer_in_another_format_says_what_to_set():
+    assert failure(answer(200, b"access_token=t&expires=5")).message == (
+        "acme: the vendor at a.example gave no token for secret/fleet/x (version 7): its answer is form-encoded (HTTP 200). Set response_format=form."
+    )
+
+
+# -- refusals ----------------------------------------------------------------------------------------------------------
+
+REFUSED = "acme: the vendor refused the credentials at secret/fleet/x (version 7): "
+NEXT = "the next attempt is made as soon as the secret changes, or in 30 s."
+BASIC = "Check client_id and client_secret there, and whether the vendor takes client_auth=basic"
+
+
+def test_an_error_that_is_none_beside_a_token():
+    for nothing in ("none", "", 0, "0", False, None, {}, {"code": 0, "message": ""}):
+        assert read(access("t", error=nothing)).access_token == "t"
+    assert failure(access("t", error="invalid_client")).kind == "refused"
+
+
+def test_success_false_is_a_refusal():
+    refused = failure(answer(200, {"success": False, "msg": "wrong s3cr3t"}))
+    assert refused.message == f"{REFUSED}HTTP 200. Check client_id and client_secret there; {NEXT} The vendor says: wrong ***"
+    assert refused.kind == "refused"
+    assert read(access("t", success=False)).access_token == "t"
+
+
+@pytest.mark.parametrize(
+    ("reply", "vendor", "advice"),
+    [
+        (error("invalid_client", 401), {}, BASIC),
+        (error("invalid_client", 401), {"client_auth": "post"}, BASIC.replace("basic", "post")),
+        (error("invalid_client", 401), {"client_auth": "private_key_jwt"}, "Check client_id and private_key there"),
+        (error("unauthorized_client", 401), {}, "Check client_id and client_secret there, and that the client may use this grant"),
+        (error("unauthorized_client", 400), {}, "Check that the client may use this grant there"),
+    ],
+)
+def test_what_to_check(reply, vendor, advice):
+    assert failure(reply, **vendor).message == f"{REFUSED}{reply_code(reply)}. {advice}; {NEXT}"
+
+
+def reply_code(reply):
+    return json.loads(reply.body)["error"]
+
+
+def test_plain_text_is_told_too():
+    assert failure(answer(400, b"No such s3cr3t\n", content_type="text/plain; charset=utf-8")).message.endswith(" The vendor says: No such ***")
+    assert "The vendor says" not in failure(answer(400, b"<p>No</p>", content_type="text/html")).message
+
+
+@pytest.mark.parametrize("headers", [{"retry_after": "60"}, {"x_ratelimit_remaining": "0", "x_ratelimit_reset": str(int(NOW) + 61)}])
+def test_a_403_that_is_a_rate_limit_is_no_refusal(headers):
+    limited = failure(answer(403, {"message": "API rate limit exceeded"}, **headers))
+    assert (limited.kind, limited.retry_after, limited.status) == ("unavailable", 60, 403)
+    assert "has had too many requests (HTTP 403)" in limited.message
+
+
+# -- credentials as people put them ------------------------------------------------------------------------------------
+
+
+def sent(data, **vendor):
+    request = request_for(dataclasses.replace(ACME, **vendor))
+    fields = credentials(request, data)
+    return fields, build_request(request.vendor, grants(request.vendor, fields)[0], fields)
+
+
+def test_what_is_pasted_along_is_taken_off():
+    fields, _request = sent({"client_id": " the-id\n", "client_secret": "s3cr3t\r\n"})
+    assert fields == {"client_id": "the-id", "client_secret": "s3cr3t"}
+    fields, _request = sent({"client_id": "i", "client_secret": "s", "refresh_token": "Bearer r\n"}, grant_type="refresh_token")
+    assert fields["refresh_token"] == "r"
+
+
+@pytest.mark.parametrize("value", ["Bearer c0nnect", " c0nnect ", "bearer  c0nnect\n"])
+def test_a_connect_token(value):
+    request = request_for("tracx")
+    assert credentials(request, {"connect_token": value}) == {"connect_token": "c0nnect"}
+
+
+def test_a_scheme_before_a_field():
+    header = {"Authorization": SecretField("key", scheme="Token")}
+    for value in ("abc", "Bearer abc", " abc\n"):
+        _fields, request = sent({"key": value}, client_auth="none", request_headers=header, request_format="none")
+        assert request.headers == {"Authorization": "Token abc"}
+    _fields, request = sent({"key": "Bearer abc "}, client_auth="none", request_headers={"Authorization": SecretField("key")}, request_format="none")
+    assert request.headers == {"Authorization": "Bearer abc"}  # meant so
+
+
+def test_white_space_that_may_belong_to_it_is_named_when_it_is_refused():
+    fields, request = sent({"client_id": "i", "client_secret": " s3cr3t", "username": "u", "password": "p "}, grant_type="password")
+    assert (fields["client_secret"], fields["password"]) == (" s3cr3t", "p ")
+    assert request.doubts == ("The secret has white space at an end of: client_secret, password.",)
+    refused = failure(error("invalid_grant"), doubts=request.doubts, grant="password")
+    assert (
+        refused.message
+        == f"{REFUSED}invalid_grant. Check username and password there; {NEXT} The secret has white space at an end of: client_secret, password."
+    )
+
+
+def test_numbers_are_their_digits():
+    fields, _request = sent({"client_id": 12345678901234567890123, "client_secret": WrittenNumber("1.50")})
+    assert fields == {"client_id": "12345678901234567890123", "client_secret": "1.50"}
+
+
+def test_which_of_them_are_only_names():
+    _fields, request = sent({"client_id": "the-id", "client_secret": "s3cr3t", "username": "u5er", "password": "the-id"}, grant_type="password")
+    assert set(request.identifiers) == {"u5er"}  # a name that is a password too is a secret

@@ -1,0 +1,98 @@
+# Copyright (c) 2026, TrackOps founders
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The vendor's words and codes, in the shapes in which vendors send them."""
+
+from __future__ import annotations
+
+import pytest
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vendor.words import error_code, is_failure, words
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"error_description": "Nobody here"},
+        {"error": "invalid_client", "error_description": "Nobody here"},
+        {"errorMessage": "Nobody here"},
+        {"error_message": "Nobody here"},
+        {"errorCode": "E0000011", "errorSummary": "Nobody here", "errorCauses": []},
+        {"message": "Nobody here"},
+        {"Message": "Nobody here"},
+        {"msg": "Nobody here"},
+        {"detail": "Nobody here"},
+        {"detail": [{"loc": ["body", "x"], "msg": "Nobody here"}]},
+        {"hydra:description": "Nobody here"},
+        {"errors": [{"message": "Nobody here"}]},
+        {"errors": ["Nobody here"]},
+        {"errors": {"message": "Nobody here"}},
+        {"fault": {"faultstring": "Nobody here", "detail": {"errorcode": "x"}}},
+        {"error": {"code": 401, "message": "Nobody here", "status": "UNAUTHENTICATED"}},
+        {"error": {"errors": [{"reason": "Nobody here"}]}},
+        {"error": "Nobody here"},
+        {"status": {"code": 5, "message": "Nobody here"}},
+        {"data": {"error": {"message": "Nobody here"}}},
+        {"success": False, "result": {"info": 1, "reason": "Nobody here"}},
+        [{"errorCode": "x", "message": "Nobody here"}],
+        ["Nobody here"],
+        "Nobody here",
+    ],
+)
+def test_words(said):
+    assert words(said) == "Nobody here"
+
+
+def test_several_and_none():
+    assert words({"errors": [{"message": "one"}, {"message": "two"}, {"message": "one"}, {"message": "four"}]}) == "one; two"
+    for nothing in (None, {}, [], 5, {"message": ""}, {"error": "invalid_client"}, {"message": {"a": 1}}):
+        assert words(nothing) == ""
+
+
+def test_an_answer_without_end():
+    deep = {"message": "too deep"}
+    for _ in range(60):
+        deep = {"error": deep}
+    assert words(deep) == ""
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        ("invalid_client", "invalid_client"),
+        ({"code": "invalid_client"}, "invalid_client"),
+        ({"code": 401, "message": "x"}, "401"),
+        ({"type": "OAuthException"}, "OAuthException"),
+        ({"name": "JSONRPCError", "errors": [1]}, "JSONRPCError"),
+        ({"code": 0, "message": ""}, None),
+        (4, "4"),
+        (True, "True"),
+        (["x"], "error"),
+        *[(nothing, None) for nothing in (None, "", "none", "None", "null", "0", 0, False, "false", "no", "no_error", "NoError", "ok", "success", {}, [])],
+    ],
+)
+def test_codes(error, code):
+    assert error_code({"error": error}) == code
+
+
+@pytest.mark.parametrize(
+    ("said", "failed"),
+    [
+        ({"success": False}, True),
+        ({"Success": "false"}, True),
+        ({"isSuccess": False, "message": "x"}, True),
+        ({"ok": False}, True),
+        ({"status": "error"}, True),
+        ({"status": "FAILED"}, True),
+        ({"errors": [{"message": "x"}]}, True),
+        ({"fault": {"faultstring": "x"}}, True),
+        ({"success": True}, False),
+        ({"status": "ok"}, False),
+        ({"status": 200}, False),
+        ({"errors": []}, False),
+        ({}, False),
+        ([], False),
+    ],
+)
+def test_a_200_that_is_a_refusal(said, failed):
+    assert is_failure(said) is failed
