@@ -11,7 +11,7 @@ import typing as t
 
 import pytest
 from support.lookups import Batch, Checks, Outcomes, forms, leaked, one_line
-from support.processes import free_port
+from support.processes import closed_port
 from support.stage import BUILT_IN, Stage
 
 if t.TYPE_CHECKING:
@@ -99,8 +99,8 @@ def test_vendor_refuses_or_fails(openbao_stage: Stage, vendor: str) -> None:
 def test_vendor_out_of_reach(stage: Stage) -> None:
     for vendor in BUILT_IN:
         stage.store(vendor)
-    closed = f"http://127.0.0.1:{free_port()}"
-    quick = {"http_retries": 0, "http_timeout": 2}
+    closed = f"http://127.0.0.1:{closed_port()}"
+    quick = {"http_retries": 0}
     batch = Batch(stage, **quick)
     with MuteServer() as mute:
         for vendor in BUILT_IN:
@@ -239,7 +239,7 @@ def test_vault_out_of_reach(vault_tls: Operator, emulator: Emulator, ansible: An
     stage = Stage(vault=vault_tls, emulator=emulator, ansible=ansible)
     stage.store("trackmage", "fleet/it")
     token, address = stage.token(), vault_tls.address
-    closed = f"http://127.0.0.1:{free_port()}"
+    closed = f"http://127.0.0.1:{closed_port()}"
     with MuteServer() as mute:
         batch = Batch(stage)
         batch.add("closed", "trackmage", "fleet/it", url=closed)

@@ -10,7 +10,7 @@ import typing as t
 import pytest
 from support.awkward import AWKWARD
 from support.lookups import Batch, Checks, Outcomes, leaked
-from support.processes import free_port
+from support.processes import closed_port
 from support.stage import Stage
 
 if t.TYPE_CHECKING:
@@ -218,7 +218,7 @@ def test_settings_of_hashi_vault(stage: Stage) -> None:
     role = vault.approle("ci", [policy], mount="ci")
     vault.userpass("ada", "ada-password", [policy])
     good, token = vault.address, vault.token(policy)
-    bad = f"http://127.0.0.1:{free_port()}"
+    bad = f"http://127.0.0.1:{closed_port()}"
     (stage.ansible.home / ".vault-token").write_text(token, encoding="utf-8")
 
     def run(names: dict[str, dict[str, t.Any]], env: dict[str, str | None], cfg: str = "") -> Outcomes:
@@ -324,7 +324,7 @@ def test_settings_of_hashi_vault(stage: Stage) -> None:
 def test_proxy_to_vault(stage: Stage) -> None:
     """``proxies``: one URL for all, a dictionary, JSON; the emulator is the proxy, and refuses plain requests for other hosts."""
     stage.store("tracx")
-    closed = f"http://127.0.0.1:{free_port()}"
+    closed = f"http://127.0.0.1:{closed_port()}"
     batch = Batch(stage, force=True)
     batch.add("one URL", "tracx", proxies=closed)
     batch.add("dictionary", "tracx", proxies={"http": closed})

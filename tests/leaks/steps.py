@@ -14,7 +14,7 @@ import typing as t
 
 from emulator.faults import ECHOES
 from support.lookups import query
-from support.processes import free_port
+from support.processes import closed_port
 from support.stage import BUILT_IN
 
 from .ground import Ground
@@ -143,7 +143,7 @@ def faults(ground: Ground, *, hostile: str, hostile_login: str) -> list[Step]:
         at_vendor("redirect", vendor, "redirect", code=307, small=vendor == "trackmage")
         at_vendor("half an answer", vendor, "invalid_json", small=vendor == "tracx")
         at_vendor("line break in the token", vendor, "wrong_token", value="at-0123456789\r\nX-Evil: yes")
-        add(f"{vendor} unreachable", "network", shown(query(vendor, f"{folder}/{vendor}", base_url=f"http://127.0.0.1:{free_port()}", **quick)))
+        add(f"{vendor} unreachable", "network", shown(query(vendor, f"{folder}/{vendor}", base_url=f"http://127.0.0.1:{closed_port()}", **quick)))
     for number, how in enumerate(ECHOES):
         at_vendor(f"repeats the request, {how}", BUILT_IN[number % 4], "oauth_error", error="invalid_client", echo_secret=how, small=how in ("html", "base64"))
     others = {"refreshToken": ground.variables["planted"]["in_a_url"], "nested": {"client_secret": ground.variables["planted"]["in_a_url"]}}
@@ -169,7 +169,7 @@ def faults(ground: Ground, *, hostile: str, hostile_login: str) -> list[Step]:
     add("a line break in the password", "vendor", shown(query("trackunit", f"{folder}/line-break", **quick)))
     add("a missing secret", "Vault", shown(query("trackunit", f"{folder}/none", **quick)))
     add("a denied secret", "Vault", shown(query("trackunit", "elsewhere/trackunit", **quick)))
-    closed = f"http://127.0.0.1:{free_port()}"
+    closed = f"http://127.0.0.1:{closed_port()}"
     variables: dict[str, dict[str, t.Any]] = {
         "wrong token": {"ansible_hashi_vault_auth_method": "token", "ansible_hashi_vault_token": "{{ planted.wrong_token }}"},
         "token in two lines": {"ansible_hashi_vault_auth_method": "token", "ansible_hashi_vault_token": "{{ planted.token_in_two_lines }}"},

@@ -18,6 +18,7 @@ from __future__ import annotations
 import functools
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import tempfile
@@ -26,7 +27,7 @@ import typing as t
 import requests
 
 from .places import locked
-from .processes import Process, StartError, Unavailable, find_binary, free_port, wait_for
+from .processes import Process, StartError, Unavailable, find_binary, wait_for
 
 _FOLDERS = ("/usr/lib/chromium", "/usr/lib/chromium-browser")
 # Without these, Chromium talks to its maker at every start.
@@ -88,12 +89,12 @@ class Browser:
 
     def _start(self) -> Browser:
         chromium, driver = find()
-        port = free_port()
-        self._process = Process(
-            [driver, f"--port={port}"],
+        process = self._process = Process(
+            [driver, "--port=0"],
             log=self._folder / "driver.log",
             env={"HOME": str(self._folder), "PATH": os.environ.get("PATH", os.defpath), "LANG": "C.UTF-8"},
         )
+        port = self._process.wait_ready("chromedriver's port", lambda: re.search(r"successfully on port (\d+)", process.output()))[1]
         self._base = f"http://127.0.0.1:{port}"
         self._process.wait_ready("chromedriver", lambda: self._http.get(f"{self._base}/status", timeout=2).json()["value"]["ready"])
         options = {"binary": chromium, "args": [*_QUIET, f"--user-data-dir={self._folder / 'profile'}"]}

@@ -30,10 +30,26 @@ class StartError(Exception):
 
 
 def free_port(host: str = "127.0.0.1") -> int:
-    with socket.socket() as probe:
-        probe.bind((host, 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """A port for a server that cannot choose one itself; for a minute the kernel gives it to nobody else."""
+    with socket.create_server((host, 0)) as server, socket.socket() as client:
+        port: int = server.getsockname()[1]
+        client.connect(("127.0.0.1" if host == "0.0.0.0" else host, port))
+        # The side that closes first keeps the port in TIME_WAIT: it can be bound by its number (SO_REUSEADDR), but is not given out.
+        server.accept()[0].close()
+        client.recv(1)
+    return port
+
+
+_CLOSED: list[socket.socket] = []
+
+
+def closed_port() -> int:
+    """A port at which nobody listens as long as this process lives: bound here, and not listened to."""
+    held = socket.socket()
+    held.bind(("127.0.0.1", 0))
+    _CLOSED.append(held)
+    port: int = held.getsockname()[1]
+    return port
 
 
 def wait_for(what: str, ready: t.Callable[[], object], *, timeout: float = 30, pause: float = 0.05) -> t.Any:
