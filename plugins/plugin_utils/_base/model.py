@@ -169,7 +169,9 @@ class VaultAccess(t.Protocol):
     def auth_method(self) -> str: ...
 
     @property
-    def timeout(self) -> float: ...
+    def deadline(self) -> float:
+        """The seconds that Vault may keep one caller waiting in all."""
+        ...
 
     def address(self) -> t.Mapping[str, str]:
         """Which Vault: its address and namespace."""

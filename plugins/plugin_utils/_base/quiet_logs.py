@@ -19,7 +19,7 @@ import logging
 import threading
 import typing as t
 
-__all__ = ("quiet", "quiet_adapter")
+__all__ = ("adapter_class", "quiet", "quiet_adapter")
 
 _NEVER_HANDLED = -1  # below NOTSET, so that no handler takes the record
 _here = threading.local()
@@ -53,11 +53,12 @@ class _Factory:
 
 def quiet_adapter(**options: t.Any) -> t.Any:
     """An ``HTTPAdapter`` of requests whose connections print nothing, whatever the debug level of http.client is."""
-    return _adapter_class()(**options)
+    return adapter_class()(**options)
 
 
 @functools.cache
-def _adapter_class() -> t.Any:
+def adapter_class() -> t.Any:
+    """The class of :func:`quiet_adapter`, to be derived from."""
     from requests.adapters import HTTPAdapter
 
     class Adapter(HTTPAdapter):

@@ -36,7 +36,7 @@ def patient_lock(request: Request, store: FileStore, keys: Keys, ports: Ports) -
         if not stack.enter_context(store.try_lock(keys.name)):
             _raise_remembered(request, store, keys, ports)
             began = ports.monotonic()
-            patience = request.http.deadline + request.vault.timeout + _SLACK
+            patience = request.http.deadline + request.vault.deadline + _SLACK
             try:
                 stack.enter_context(store.lock(keys.name, timeout=patience, monotonic=ports.monotonic, sleep=ports.sleep))
             except LockTimeout as exc:

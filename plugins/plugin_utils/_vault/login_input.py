@@ -15,7 +15,19 @@ import os
 import posixpath
 import typing as t
 
-__all__ = ("ALIASES", "FIELDS", "KUBERNETES_TOKEN_FILE", "LATE_ENVIRONMENT", "TRUE", "completed", "login_secret", "read_text", "surroundings")
+__all__ = (
+    "ALIASES",
+    "FIELDS",
+    "KUBERNETES_TOKEN_FILE",
+    "LATE_ENVIRONMENT",
+    "ONLY_LATE",
+    "TRUE",
+    "completed",
+    "login_secret",
+    "read_text",
+    "refuse_passphrase",
+    "surroundings",
+)
 
 KUBERNETES_TOKEN_FILE = "/var/run/secrets/kubernetes.io/serviceaccount/token"
 
@@ -26,11 +38,21 @@ ALIASES: t.Mapping[str, tuple[str, ...]] = {
     "aws_secret_key": ("aws_secret_access_key",),
 }
 
-LATE_ENVIRONMENT: t.Mapping[str, str] = {
-    "url": "VAULT_ADDR",
-    "ca_cert": "VAULT_CACERT",
-    "namespace": "VAULT_NAMESPACE",
-    "token": "VAULT_TOKEN",
+# What the vault command takes from the environment, for options that are set nowhere else. Of several the first that is set counts.
+LATE_ENVIRONMENT: t.Mapping[str, tuple[str, ...]] = {
+    "url": ("VAULT_ADDR",),
+    "ca_cert": ("VAULT_CACERT",),
+    "namespace": ("VAULT_NAMESPACE",),
+    "token": ("VAULT_TOKEN",),
+    "proxies": ("VAULT_PROXY_ADDR", "VAULT_HTTP_PROXY"),
+    "cert_auth_public_key": ("VAULT_CLIENT_CERT",),
+    "cert_auth_private_key": ("VAULT_CLIENT_KEY",),
+}
+#: The vault command has these too, and no option has: texts of certificates, a folder of them, and the name in Vault's certificate.
+ONLY_LATE: t.Mapping[str, str] = {
+    "ca_cert_text": "VAULT_CACERT_BYTES",
+    "ca_path": "VAULT_CAPATH",
+    "tls_server_name": "VAULT_TLS_SERVER_NAME",
 }
 _LATE_FOR_APPROLE: t.Mapping[str, str] = {
     "role_id": "VAULT_APPROLE_ROLE_ID",
@@ -111,8 +133,15 @@ def completed(values: t.Mapping[str, t.Any], *, environ: t.Mapping[str, str], ho
     given = _given(values)
     given.setdefault("auth_method", "token")
     method = str(given["auth_method"])
-    late = {**LATE_ENVIRONMENT, **(_LATE_FOR_APPROLE if method == "approle" else {})}
-    for name, variable in late.items():
+    for name, variables in LATE_ENVIRONMENT.items():
+        for variable in variables:
+            _late(given, name, environ.get(variable))
+    # As with the vault command, a file comes before a text, and a text before a folder.
+    for name, variable in ONLY_LATE.items():
+        value = environ.get(variable)
+        if name == "tls_server_name" or not {"ca_cert", "ca_cert_text"} & given.keys():
+            _late(given, name, value)
+    for name, variable in (_LATE_FOR_APPROLE if method == "approle" else {}).items():
         _late(given, name, environ.get(variable))
     if "validate_certs" not in given and environ.get("VAULT_SKIP_VERIFY", "").lower() in TRUE:
         given["validate_certs"] = False
@@ -121,8 +150,11 @@ def completed(values: t.Mapping[str, t.Any], *, environ: t.Mapping[str, str], ho
         _late(given, "token", _token_file(given, home=home, read_file=read_file))
     if method == "kubernetes" and "jwt" not in given:
         _late(given, "jwt", _file(KUBERNETES_TOKEN_FILE, read_file=read_file))
+    for name in ("cert_auth_public_key", "cert_auth_private_key"):
+        if name in given:
+            given[name] = _expand(str(given[name]), home=home)
     if method == "cert" and "cert_auth_private_key" in given and "url" in given:
-        given["cert_auth_key_text"] = _private_key(given, home=home, read_file=read_file)
+        given["cert_auth_key_text"] = _private_key(given["cert_auth_private_key"], read_file=read_file)
     return given
 
 
@@ -163,18 +195,21 @@ def _file(path: str, *, read_file: t.Callable[[str], str]) -> str | None:
     except FileNotFoundError:
         return None
     except (OSError, ValueError) as exc:
-        raise _error(f"cannot read {path}: {_why(exc)}.") from None
+        raise _error(f"cannot read {{}}: {_why(exc)}.", path) from None
 
 
-def _private_key(given: dict[str, t.Any], *, home: str | None, read_file: t.Callable[[str], str]) -> str:
-    given["cert_auth_private_key"] = path = _expand(str(given["cert_auth_private_key"]), home=home)
+def _private_key(path: str, *, read_file: t.Callable[[str], str]) -> str:
     text = _file(path, read_file=read_file)
     if not text:
-        raise _error(f"cannot read the private key {path} (cert_auth_private_key): no such file, or it is empty.")
-    if "ENCRYPTED" in text:
-        # OpenSSL would ask for its passphrase on the terminal, in the middle of a play.
-        raise _error(f"the private key {path} (cert_auth_private_key) has a passphrase. Use a key without one.")
+        raise _error("cannot read the private key {} (cert_auth_private_key): no such file, or it is empty.", path)
+    refuse_passphrase(path, text)
     return text
+
+
+def refuse_passphrase(path: str, text: str) -> None:
+    """OpenSSL would ask for it on the terminal, in the middle of a play."""
+    if "ENCRYPTED" in text:
+        raise _error("the private key {} (cert_auth_private_key) has a passphrase. Use a key without one.", path)
 
 
 def _expand(path: str, *, home: str | None) -> str:
@@ -185,7 +220,8 @@ def _why(exc: Exception) -> str:
     return (exc.strerror or "failed").lower() if isinstance(exc, OSError) else "it is not text"
 
 
-def _error(message: str) -> Exception:
+def _error(sentence: str, path: str) -> Exception:
     from .._base.errors import OptionError
+    from .._base.text import one_line
 
-    return OptionError(message)
+    return OptionError(sentence.format(one_line(path)))

@@ -22,12 +22,17 @@ from dataclasses import dataclass, field, fields
 from urllib.parse import unquote, urlsplit, urlunsplit
 
 from .._base.errors import OptionError
+from .._base.text import one_line
 from .login_input import TRUE, completed
 from .methods import METHODS, validate
 
 __all__ = ("VaultOptions",)
 
 DEFAULT_TIMEOUT = 30.0
+_SHORTEST_DEADLINE = 60.0
+
+# Those that messages show.
+_PRINTED = ("url", "namespace", "mount_point", "username", "region", "ca_cert", "ca_path", "tls_server_name", "wrap_ttl", "cert_auth_public_key")
 
 _FALSE = frozenset(("0", "f", "false", "n", "no", "off"))
 
@@ -42,6 +47,9 @@ class VaultOptions:
     mount_point: str | None = None
     proxies: t.Mapping[str, str] | None = field(default=None, repr=False)
     ca_cert: str | None = None
+    ca_cert_text: str | None = field(default=None, repr=False)
+    ca_path: str | None = None
+    tls_server_name: str | None = None
     validate_certs: bool = True
     timeout: float = DEFAULT_TIMEOUT
     retries: int | t.Mapping[str, t.Any] | None = None
@@ -83,13 +91,16 @@ class VaultOptions:
         :raises OptionError: naming the option and its environment variable.
         """
         given = completed(values, environ=environ, home=home, read_file=read_file)
-        method = given["auth_method"]
+        method = str(given["auth_method"])
         if method not in METHODS:
-            raise OptionError(f"auth_method={method!r} is not known. Use one of: {', '.join(METHODS)}.")
+            raise OptionError(f"auth_method={one_line(str(method), limit=40)!r} is not known. Use one of: {', '.join(METHODS)}.")
         if "url" not in given:
             raise OptionError("no address of Vault is known. Set url (ANSIBLE_HASHI_VAULT_ADDR, or VAULT_ADDR).")
         options = cls(**{name: _converter(name)(name, value) for name, value in given.items() if name in _FIELDS})
         validate(options)
+        _check_printed(options)
+        if bool(options.cert_auth_public_key) != bool(options.cert_auth_private_key):
+            raise OptionError("cert_auth_public_key and cert_auth_private_key (VAULT_CLIENT_CERT, VAULT_CLIENT_KEY) go together: only one is set.")
         return options
 
     @property
@@ -98,14 +109,19 @@ class VaultOptions:
         parts = urlsplit(self.url)
         return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
 
+    @property
+    def deadline(self) -> float:
+        """The seconds that Vault may keep one caller waiting in all: login, reads, repetitions and redirects."""
+        return max(_SHORTEST_DEADLINE, 2 * self.timeout)
+
     def address(self) -> dict[str, str]:
         """Which Vault: its address and namespace, in one spelling each."""
         return {"url": self.url, "namespace": (self.namespace or "").strip("/")}
 
     def network(self) -> dict[str, t.Any]:
         """How Vault is reached; a failure on one way says nothing of another."""
-        names = ("ca_cert", "validate_certs", "proxies", "timeout", "retries")
-        return {name: getattr(self, name) for name in names}
+        names = ("ca_cert", "ca_cert_text", "ca_path", "tls_server_name", "validate_certs", "proxies", "timeout", "retries")
+        return {name: getattr(self, name) for name in (*names, "cert_auth_public_key", "cert_auth_private_key")}
 
     def identity_public(self) -> dict[str, str]:
         """Who logs in, as far as that is no secret; a different identity always differs here or in its secret."""
@@ -122,7 +138,8 @@ class VaultOptions:
             "azure_resource",
             "cert_auth_public_key",
         )
-        used = {"auth_method", "mount_point", *METHODS[self.auth_method].identity}
+        # A client certificate goes with every method, and a proxy before Vault may know people by it.
+        used = {"auth_method", "mount_point", "cert_auth_public_key", *METHODS[self.auth_method].identity}
         if self._role_id_is_the_secret:
             used.discard("role_id")
         return {name: str(getattr(self, name)) for name in names if name in used and getattr(self, name)}
@@ -147,6 +164,13 @@ class VaultOptions:
 
 
 _FIELDS = frozenset(entry.name for entry in fields(VaultOptions))
+
+
+def _check_printed(options: VaultOptions) -> None:
+    """Messages show these, and headers carry some: a line break or an escape in one is never meant."""
+    for name in _PRINTED:
+        if not str(getattr(options, name) or "").isprintable():
+            raise OptionError(f"{name} has a line break or another character in it that cannot be shown. Check where it is set.")
 
 
 def _password_of(url: str) -> str | None:
@@ -188,7 +212,7 @@ def _boolean(name: str, value: t.Any) -> bool:
 def _seconds(name: str, value: t.Any) -> float:
     try:
         seconds = float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         seconds = 0.0
     if not 0 < seconds < 1e6:
         raise OptionError(f"{name} must be a number of seconds above 0 (ANSIBLE_HASHI_VAULT_TIMEOUT).")
@@ -214,7 +238,7 @@ def _retries(name: str, value: t.Any) -> int | dict[str, t.Any]:
         return mapping
     try:
         number = int(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         number = -1
     if number < 0:
         raise OptionError(f"{name} must be a number of retries from 0, or a dictionary of urllib3's Retry (ANSIBLE_HASHI_VAULT_RETRIES).")
@@ -230,7 +254,7 @@ def _mapping(value: t.Any) -> dict[str, t.Any] | None:
         for parse in (json.loads, ast.literal_eval):
             try:
                 parsed = parse(text)
-            except (ValueError, SyntaxError):
+            except _UNREADABLE:
                 continue
             if isinstance(parsed, dict):
                 return {str(key): item for key, item in parsed.items()}
@@ -242,10 +266,14 @@ def _mapping(value: t.Any) -> dict[str, t.Any] | None:
     return {key: _literal(item) for key, _equals, item in pairs}
 
 
+# What json.loads and ast.literal_eval raise for texts of any kind.
+_UNREADABLE = (ValueError, SyntaxError, TypeError, RecursionError, MemoryError)
+
+
 def _literal(text: str) -> t.Any:
     try:
         return ast.literal_eval(text)
-    except (ValueError, SyntaxError):
+    except _UNREADABLE:
         return text
 
 
@@ -257,6 +285,8 @@ _CONVERT: t.Mapping[str, t.Callable[[str, t.Any], t.Any]] = {
     "timeout": _seconds,
     "retries": _retries,
     "retry_action": _method_of_retry,
+    "namespace": _stripped,
+    "mount_point": _stripped,
     "token": _stripped,
     "secret_id": _stripped,
     "role_id": _stripped,

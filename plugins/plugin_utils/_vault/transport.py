@@ -4,31 +4,46 @@
 
 # Private to trackops.api_tokens: not for use from outside, and may change in any release.
 
-"""How requests to Vault are sent: hvac's adapter over a session of requests, with retries that speak up."""
+"""How requests to Vault are sent: hvac's adapter over a session of requests.
+
+Every wait has an end, an answer has a size, and a repetition is told. What is raised here is :class:`Refusal` for an answer of Vault
+and :class:`NoAnswer` for the lack of one; both hold what must not be shown as it is, and are put into words by the client.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import io
 import time
 import typing as t
 import warnings
 
-from .._base.quiet_logs import quiet, quiet_adapter
+from .._base.causes import causes
+from .._base.deadline import Late, within
+from .._base.http_body import CutOff, Damaged, TooLarge, read_body
+from .._base.quiet_logs import adapter_class, quiet
 from .._base.strict_json import WrittenNumber
 from .auth import login_of
 
 if t.TYPE_CHECKING:
-    pass
+    from .options import VaultOptions
 
+__all__ = ("LARGEST_ANSWER", "NoAnswer", "Patience", "Refusal", "adapter", "integer", "retries", "session")
 
+# Vault's storage takes values of 1 MiB; as JSON they can be some times as large.
+LARGEST_ANSWER = 4 << 20
 # The longest wait that Vault may ask for with Retry-After; beyond it the error says how long.
 _LONGEST_WAIT = 30.0
 _RATE_LIMIT_RETRIES = 3
 # 412: a replica that is not up to date yet. 500, 502, 503: maintenance, an election, a proxy without a backend.
 _RETRIED_STATUSES = (412, 429, 500, 502, 503, 504)
 _REPEATABLE = frozenset(("GET", "HEAD", "OPTIONS", "TRACE", "LIST"))
+# A socket's own timeout comes first, because it knows whether it was connecting or reading.
+_GRACE = 0.5
+_OF_THE_BODY = ("content-encoding", "content-length", "transfer-encoding")
 
 
-class _Refusal(Exception):
+class Refusal(Exception):
     """Vault, or something in front of it, answered with an error status."""
 
     def __init__(self, status: int, *, errors: tuple[str, ...], body: t.Any, retry_after: float | None) -> None:
@@ -52,16 +67,69 @@ class _Refusal(Exception):
         return any(text in error.lower() for error in self.errors)
 
 
-def _number(value: t.Any) -> int | None:
+class NoAnswer(Exception):
+    """A request to *url* got none; *cause* is what requests, urllib3 or we raised."""
+
+    def __init__(self, cause: Exception, url: str) -> None:
+        super().__init__()
+        self.cause = cause
+        self.url = url
+
+
+class Patience:
+    """How long Vault may keep one caller waiting, over all requests and pauses of a conversation.
+
+    What the caller does meanwhile, such as asking a vendor, does not count.
+    """
+
+    def __init__(self, seconds: float, *, monotonic: t.Callable[[], float] = time.monotonic, sleep: t.Callable[[float], None] = time.sleep) -> None:
+        self.left = seconds
+        self.monotonic = monotonic
+        self._sleep = sleep
+
+    @contextlib.contextmanager
+    def waiting(self) -> t.Iterator[None]:
+        began = self.monotonic()
+        try:
+            yield
+        finally:
+            self.left -= self.monotonic() - began
+
+    def sleep(self, seconds: float) -> None:
+        with self.waiting():
+            self._sleep(seconds)
+
+
+def integer(value: t.Any) -> int | None:
     return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
-def _adapter_class(
-    *,
-    failed: t.Callable[[Exception], Exception],
-    observe: t.Callable[[str, str, int | None, float], None],
-) -> t.Any:
-    """hvac's adapter with one way out for trouble: an answer is a dictionary, or it is raised."""
+def retries(options: VaultOptions) -> t.Any:
+    """urllib3's Retry as the options want it; raises what that raises for arguments that it does not know."""
+    from urllib3.util.retry import Retry
+
+    settings: dict[str, t.Any] = {"raise_on_status": False, "respect_retry_after_header": True}
+    if options.retries is None:
+        # Off, but for the rate limit: Vault has not looked at such a request, and says when to come again.
+        settings.update(total=None, connect=0, read=0, other=0, status=_RATE_LIMIT_RETRIES, status_forcelist=(429,))
+        settings.update(allowed_methods=_REPEATABLE, backoff_factor=0.3)
+    elif isinstance(options.retries, int):
+        settings.update(total=options.retries, status_forcelist=_RETRIED_STATUSES)
+        settings.update(allowed_methods=_REPEATABLE, backoff_factor=0.3)
+    else:
+        given = dict(options.retries)
+        if "method_whitelist" in given:  # the name in urllib3 before 2.0
+            given.setdefault("allowed_methods", given.pop("method_whitelist"))
+        settings.setdefault("allowed_methods", _REPEATABLE)
+        settings.update(given)
+    return Retry(**settings)
+
+
+def adapter(failed: t.Callable[[Exception, str], Exception]) -> t.Any:
+    """hvac's adapter with one way out for trouble: an answer is a dictionary, or it is raised.
+
+    :arg failed: the error to raise for an exception of the libraries and the address that was asked; empty where none was.
+    """
     from hvac.adapters import RawAdapter  # type: ignore[import-untyped,unused-ignore]
     from requests.exceptions import RequestException
     from urllib3.exceptions import HTTPError, InsecureRequestWarning
@@ -71,17 +139,14 @@ def _adapter_class(
             return str(login_of(response).client_token)
 
         def request(self, method: str, url: str, headers: t.Any = None, raise_exception: bool = True, **kwargs: t.Any) -> dict[str, t.Any]:
-            started = time.monotonic()
-            status: int | None = None
             try:
                 with quiet(), warnings.catch_warnings():
                     warnings.simplefilter("ignore", InsecureRequestWarning)  # said once, in our words
                     response = super().request(method, url, headers=headers, raise_exception=False, **kwargs)
-                status = response.status_code
+            except NoAnswer as exc:
+                raise failed(exc.cause, exc.url) from None
             except (RequestException, HTTPError, OSError, ValueError) as exc:
-                raise failed(exc) from None
-            finally:
-                observe(method, url, status, time.monotonic() - started)
+                raise failed(exc, "") from None
             return _answer(response)
 
     return Adapter
@@ -90,7 +155,7 @@ def _adapter_class(
 def _answer(response: t.Any) -> dict[str, t.Any]:
     try:
         body = response.json(parse_float=WrittenNumber) if response.content else {}
-    except ValueError:
+    except (ValueError, RecursionError):
         body = None
     if 200 <= response.status_code < 300 and isinstance(body, dict):
         return body
@@ -100,7 +165,7 @@ def _answer(response: t.Any) -> dict[str, t.Any]:
         texts = (response.text[:200],)
     elif not response.content:
         body = None
-    raise _Refusal(response.status_code, errors=texts, body=body, retry_after=_seconds_of(response.headers.get("Retry-After")))
+    raise Refusal(response.status_code, errors=texts, body=body, retry_after=_seconds_of(response.headers.get("Retry-After")))
 
 
 def _seconds_of(header: str | None) -> float | None:
@@ -110,7 +175,15 @@ def _seconds_of(header: str | None) -> float | None:
         return None
 
 
-def _session(retry: t.Any, *, refuse_redirect: t.Callable[[str], t.NoReturn]) -> t.Any:
+def session(
+    options: VaultOptions,
+    *,
+    patience: Patience,
+    retry: t.Any,
+    retried: t.Callable[[str], None],
+    refuse_redirect: t.Callable[[str], t.NoReturn],
+) -> t.Any:
+    """The session of requests for one conversation."""
     import requests
 
     class Session(requests.Session):
@@ -121,42 +194,156 @@ def _session(retry: t.Any, *, refuse_redirect: t.Callable[[str], t.NoReturn]) ->
                 refuse_redirect(target.partition("?")[0])
             return target
 
-    session = Session()
-    session.auth = lambda prepared: prepared  # netrc adds nothing to requests to Vault
-    session.mount("https://", quiet_adapter(max_retries=retry))
-    session.mount("http://", quiet_adapter(max_retries=retry))
-    return session
+        def merge_environment_settings(self, *arguments: t.Any, **keywords: t.Any) -> t.Any:
+            settings = super().merge_environment_settings(*arguments, **keywords)
+            if "ssl_context" in tls:
+                settings["verify"] = True  # certificates of our own, to which REQUESTS_CA_BUNDLE adds nothing
+            return settings
+
+    tls = _tls_of(options)
+    made = Session()
+    made.auth = lambda prepared: prepared  # netrc adds nothing to requests to Vault
+    # On the session, because hvac prefers what a session has to its own arguments.
+    made.verify = (options.ca_cert or True) if options.validate_certs else False
+    made.proxies = dict(options.proxies or {})
+    if options.cert_auth_public_key and options.cert_auth_private_key:
+        # For all requests: the listener may want it, and Vault asks for it again when a login by certificate is renewed.
+        made.cert = (options.cert_auth_public_key, options.cert_auth_private_key)
+    sender = _sender_class()(options.timeout, patience=patience, retry=retry, retried=retried, tls=tls)
+    made.mount("https://", sender)
+    made.mount("http://", sender)
+    return made
 
 
-def _retry_class(retried: t.Callable[[str], None]) -> t.Any:
-    """urllib3's Retry that speaks up, waits for no more than is reasonable, and spends no login twice."""
-    from urllib3.exceptions import MaxRetryError
-    from urllib3.util.retry import Retry
+def _tls_of(options: VaultOptions) -> dict[str, t.Any]:
+    """Arguments for urllib3's pools beyond those of requests: what the vault command takes from the environment."""
+    found: dict[str, t.Any] = {}
+    if not options.url.startswith("https:"):
+        return found
+    if options.tls_server_name:
+        found["server_hostname"] = options.tls_server_name
+    if options.validate_certs and not options.ca_cert and (options.ca_cert_text or options.ca_path):
+        from urllib3.util.ssl_ import create_urllib3_context
 
-    class SpokenRetry(Retry):
-        def is_retry(self, method: str, status_code: int, has_retry_after: bool = False) -> bool:
-            # Vault's rate limit answers before the request is looked at: whatever it was, it is not spent.
-            if status_code == 429 and has_retry_after and self.status != 0 and self.total != 0:
-                return True
-            return super().is_retry(method, status_code, has_retry_after)
+        context = create_urllib3_context()
+        for text in [options.ca_cert_text] if options.ca_cert_text else _texts_in(options.ca_path or ""):
+            context.load_verify_locations(cadata=text)
+        found["ssl_context"] = context
+    return found
 
-        def increment(  # type: ignore[override,unused-ignore]
-            self,
-            method: t.Any = None,
-            url: t.Any = None,
-            response: t.Any = None,
-            error: t.Any = None,
-            _pool: t.Any = None,
-            _stacktrace: t.Any = None,
-        ) -> Retry:
-            status = response.status if response is not None else None
-            is_login = str(method).upper() == "POST" and "/auth/" in str(url)
-            if is_login and status != 429 and not (error is not None and self._is_connection_error(error)):
-                raise error or MaxRetryError(_pool, url)
-            if response is not None and (self.get_retry_after(response) or 0) > _LONGEST_WAIT:
-                raise MaxRetryError(_pool, url)
-            following = super().increment(method, url, response, error, _pool, _stacktrace)
-            retried(f"status {status}" if status else "no answer")
-            return following
 
-    return SpokenRetry
+def _texts_in(folder: str) -> t.Iterator[str]:
+    """As the vault command does, all files are taken, whatever their names; OpenSSL would want names that are hashes."""
+    import os
+
+    for path, _folders, names in os.walk(folder):
+        for name in sorted(names):
+            with open(os.path.join(path, name), encoding="ascii") as file:
+                yield file.read()
+
+
+def _sender_class() -> t.Any:
+    """The adapter of requests that sends one request, again where that may be, and reads its answer."""
+    from requests.exceptions import RequestException
+    from urllib3 import HTTPResponse
+    from urllib3.exceptions import HTTPError
+
+    class Sender(adapter_class()):  # type: ignore[misc,unused-ignore]
+        def __init__(self, timeout: float, *, patience: Patience, retry: t.Any, retried: t.Callable[[str], None], tls: dict[str, t.Any]) -> None:
+            self._timeout, self._patience, self._retry, self._retried, self._tls = timeout, patience, retry, retried, tls
+            super().__init__()
+
+        def init_poolmanager(self, *arguments: t.Any, **keywords: t.Any) -> t.Any:
+            return super().init_poolmanager(*arguments, **{**keywords, **self._tls})
+
+        def proxy_manager_for(self, proxy: t.Any, **keywords: t.Any) -> t.Any:
+            return super().proxy_manager_for(proxy, **{**keywords, **self._tls})
+
+        def cert_verify(self, conn: t.Any, url: t.Any, verify: t.Any, cert: t.Any) -> None:
+            super().cert_verify(conn, url, verify, cert)
+            if "ssl_context" in self._tls:
+                conn.ca_certs = conn.ca_cert_dir = None  # else requests would trust the public CAs too
+
+        def send(self, request: t.Any, **keywords: t.Any) -> t.Any:
+            retry = self._retry
+            while True:
+                response, trouble = None, None
+                try:
+                    response = self._once(request, **{**keywords, "stream": True})
+                except (RequestException, HTTPError, OSError, ValueError, Late, TooLarge, Damaged, CutOff) as exc:
+                    trouble = exc
+                retry, pause = _next(retry, request, response, trouble)
+                if retry is None or pause >= self._patience.left:
+                    if trouble is not None:
+                        raise NoAnswer(trouble, request.url) from None
+                    return response
+                self._retried(f"status {response.status_code}" if response is not None else "no answer")
+                self._patience.sleep(pause)
+
+        def _once(self, request: t.Any, **keywords: t.Any) -> t.Any:
+            seconds = min(self._timeout, self._patience.left)
+            until = self._patience.monotonic() + seconds
+
+            def in_time() -> None:
+                if self._patience.monotonic() > until:
+                    raise Late
+
+            def work() -> t.Any:
+                with quiet():
+                    answer = super(Sender, self).send(request, **{**keywords, "timeout": seconds})
+                    try:
+                        return self._whole(request, answer, read_body(answer, largest=LARGEST_ANSWER, in_time=in_time))
+                    finally:
+                        answer.close()
+
+            if seconds <= 0:
+                raise Late
+            with self._patience.waiting():
+                return within(seconds + _GRACE, work)
+
+        def _whole(self, request: t.Any, answer: t.Any, body: bytes) -> t.Any:
+            """*answer* with its body read, which requests would read without bounds."""
+            headers = {name: value for name, value in answer.raw.headers.items() if name.lower() not in _OF_THE_BODY}
+            raw = HTTPResponse(io.BytesIO(body), headers, answer.status_code, reason=answer.reason, preload_content=False)
+            return self.build_response(request, raw)
+
+    return Sender
+
+
+def _next(retry: t.Any, request: t.Any, response: t.Any, trouble: Exception | None) -> tuple[t.Any, float]:
+    """The Retry that is left for the next attempt and the pause before it; None where there is no other attempt.
+
+    urllib3 would do this by itself, but between two of its attempts nobody could look at the clock. And a login must not be spent
+    twice: once Vault may have seen it, it is not repeated.
+    """
+    from urllib3.exceptions import ConnectTimeoutError, HTTPError, InvalidHeader, MaxRetryError, ReadTimeoutError
+
+    end = None, 0.0
+    method, limited = str(request.method).upper(), False
+    error = None
+    if response is not None:
+        asked = bool(response.headers.get("Retry-After"))
+        # Vault's rate limit answers before the request is looked at: whatever it was, it is not spent.
+        limited = response.status_code == 429 and asked and retry.status != 0 and retry.total != 0
+        if not limited and not retry.is_retry(method, response.status_code, asked):
+            return end
+    else:
+        inner = [cause for cause in causes(trouble or Late()) if isinstance(cause, HTTPError) and not isinstance(cause, MaxRetryError)]
+        if isinstance(trouble, (Late, CutOff)):
+            inner = [ReadTimeoutError(t.cast(t.Any, None), request.url, "late")]
+        if not inner:
+            return end
+        error = getattr(inner[0], "original_error", inner[0])
+    is_login = method == "POST" and "/auth/" in str(request.url)
+    if is_login and not limited and not isinstance(error, ConnectTimeoutError):
+        return end
+    raw = None if response is None else response.raw
+    try:
+        following = retry.increment(method, request.url, response=raw, error=error)
+    except (HTTPError, OSError):
+        return end
+    pause = None
+    with contextlib.suppress(InvalidHeader):
+        pause = following.get_retry_after(raw) if raw is not None and following.respect_retry_after_header else None
+    pause = following.get_backoff_time() if pause is None else pause
+    return (following, pause) if pause <= _LONGEST_WAIT else end

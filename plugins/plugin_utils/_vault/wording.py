@@ -10,22 +10,23 @@ from __future__ import annotations
 
 import typing as t
 
+from .._base.causes import causes
+from .._base.deadline import Late
+from .._base.http_body import CutOff, Damaged, TooLarge
 from .._base.text import scrub
+from .transport import LARGEST_ANSWER, Refusal
 
-if t.TYPE_CHECKING:
-    pass
+__all__ = ("LOGIN_ADVICE", "NOT_INITIALISED", "STATES", "path_hint", "unlisted", "why_no_answer")
 
-from .transport import _Refusal
-
-_NOT_INITIALISED = " is not initialised. An operator has to initialise and unseal it first."
+NOT_INITIALISED = " is not initialised. An operator has to initialise and unseal it first."
 # What an answer says about whoever gave it, whatever was asked: the first that applies.
-_STATES: tuple[tuple[t.Callable[[_Refusal], bool], str, str], ...] = (
+STATES: tuple[tuple[t.Callable[[Refusal], bool], str, str], ...] = (
     (
         lambda refusal: refusal.says("client sent an http request to an https server"),
         "tls",
         " speaks TLS only: begin url with https:// (VAULT_ADDR).",
     ),
-    (lambda refusal: refusal.status == 501 or refusal.says("not initialized"), "sealed", _NOT_INITIALISED),
+    (lambda refusal: refusal.status == 501 or refusal.says("not initialized"), "sealed", NOT_INITIALISED),
     (
         lambda refusal: refusal.status == 429,
         "unavailable",
@@ -48,7 +49,7 @@ _STATES: tuple[tuple[t.Callable[[_Refusal], bool], str, str], ...] = (
         " cannot serve now: status {status}{said}. Try again later, or set retries.",
     ),
 )
-_LOGIN_ADVICE: t.Mapping[str, tuple[str, ...]] = {
+LOGIN_ADVICE: t.Mapping[str, tuple[str, ...]] = {
     "userpass": ("username", "password"),
     "ldap": ("username", "password"),
     "approle": ("role_id", "secret_id"),
@@ -61,12 +62,12 @@ _LOGIN_ADVICE: t.Mapping[str, tuple[str, ...]] = {
 }
 
 
-def _unlisted(reason: str) -> str:
+def unlisted(reason: str) -> str:
     _head, colon, tail = reason.partition("occurred:")
     return "; ".join(part.strip() for part in tail.split("* ") if part.strip()) if colon else reason
 
 
-def _path_hint(mount: str, path: str, *, engine: int) -> str:
+def path_hint(mount: str, path: str, *, engine: int) -> str:
     """Advice when *path* repeats what is put before it anyway."""
     rest = path
     if rest.startswith(mount + "/"):
@@ -76,15 +77,15 @@ def _path_hint(mount: str, path: str, *, engine: int) -> str:
     return "" if rest == path else f"The path is taken below the mount {mount}: try {rest!r}."
 
 
-def _why_no_answer(exc: Exception, *, timeout: float) -> tuple[str, str]:
+def why_no_answer(exc: Exception, *, timeout: float) -> tuple[str, str]:
     """Kind of error and the sentence for it: the first kind of cause that is found in *exc*."""
-    causes = _causes(exc)
+    inside = causes(exc)
     for wanted, kind, sentence in _no_answer_table():
-        for cause in causes:
+        for cause in inside:
             if isinstance(cause, wanted):
-                text = sentence if isinstance(sentence, str) else sentence(cause, causes)
+                text = sentence if isinstance(sentence, str) else sentence(cause, inside)
                 return kind, text.replace("{timeout}", f"{timeout:g}")
-    return "unavailable", _broken_off(exc, causes)
+    return "unavailable", _broken_off(exc, inside)
 
 
 _Sentence: t.TypeAlias = "str | t.Callable[[BaseException, list[BaseException]], str]"
@@ -98,11 +99,17 @@ def _no_answer_table() -> tuple[tuple[tuple[type[BaseException], ...], str, _Sen
 
     late = "did not answer within {timeout} s. Try again, or raise timeout (ANSIBLE_HASHI_VAULT_TIMEOUT)."
     far = "cannot be reached: no connection within {timeout} s. Check url (VAULT_ADDR) and the network."
+    large = f"sent more than {LARGEST_ANSWER >> 20} MiB, which no secret has. Check url (VAULT_ADDR) and what stands before Vault."
+    damaged = "sent an answer whose compression is broken or not known. Check url (VAULT_ADDR), proxies and what stands before Vault."
     endless = "redirects without end. Check url (VAULT_ADDR) and what stands before Vault."
     proxy = "cannot be reached through the proxy. Check proxies (ANSIBLE_HASHI_VAULT_PROXIES, https_proxy)."
     letters = "the token or another login value has characters that cannot be sent. Check it for line ends."
     address = "its address or the proxy's is not a valid URL. Check url (VAULT_ADDR) and proxies."
     return (
+        ((Late,), "unreachable", late),
+        ((TooLarge,), "unavailable", large),
+        ((Damaged, failures.ContentDecodingError), "unavailable", damaged),
+        ((CutOff,), "unavailable", "broke off its answer. Try again, or set retries."),
         ((failures.ProxyError, inner.ProxyError), "unreachable", proxy),
         ((ssl.SSLCertVerificationError,), "tls", _untrusted),
         ((failures.SSLError, ssl.SSLError, inner.SSLError), "tls", _tls_trouble),
@@ -116,24 +123,11 @@ def _no_answer_table() -> tuple[tuple[tuple[type[BaseException], ...], str, _Sen
         ((failures.ConnectionError,), "unreachable", _socket_trouble),
         ((failures.RequestException, inner.HTTPError), "unavailable", _broken_off),
         # requests says so for a CA file or a client certificate that it cannot read.
-        ((OSError,), "tls", "cannot be asked: a certificate or key file is missing or unreadable. Check ca_cert and cert_auth_*."),
+        ((OSError,), "tls", "cannot be asked: a certificate or key file cannot be read. Check ca_cert and cert_auth_*."),
     )
 
 
-def _causes(exc: BaseException) -> list[BaseException]:
-    """*exc* and the exceptions inside it: requests and urllib3 keep them in arguments, ``reason`` and the chain."""
-    found: list[BaseException] = []
-    queue: list[t.Any] = [exc]
-    while queue and len(found) < 20:
-        current = queue.pop(0)
-        if not isinstance(current, BaseException) or any(current is known for known in found):
-            continue
-        found.append(current)
-        queue += [*current.args, getattr(current, "reason", None), current.__cause__, current.__context__]
-    return found
-
-
-def _untrusted(cause: t.Any, _causes: list[BaseException]) -> str:
+def _untrusted(cause: t.Any, _inside: list[BaseException]) -> str:
     reason = scrub(str(cause.verify_message or "verification failed"), ())
     name_differs = "mismatch" in reason.lower() or "not valid for" in reason.lower()
     if name_differs:
@@ -143,24 +137,27 @@ def _untrusted(cause: t.Any, _causes: list[BaseException]) -> str:
     return f"has a certificate that is not trusted here ({reason}). Name its CA file in ca_cert (VAULT_CACERT); validate_certs=false would turn the check off."
 
 
-def _tls_trouble(_cause: BaseException, causes: list[BaseException]) -> str:
-    text = " ".join(str(getattr(cause, "reason", None) or "") for cause in causes).upper()
+def _tls_trouble(_cause: BaseException, inside: list[BaseException]) -> str:
+    text = " ".join(str(getattr(cause, "reason", None) or "") for cause in inside).upper()
     if "WRONG_VERSION_NUMBER" in text or "RECORD_LAYER" in text or "HTTP_REQUEST" in text:
         return "does not speak TLS: begin url with http:// if that is meant (VAULT_ADDR)."
     if "CERTIFICATE_REQUIRED" in text or "BAD_CERTIFICATE" in text or "HANDSHAKE_FAILURE" in text:
-        return "refused the TLS connection: it wants a client certificate that it trusts. Check cert_auth_public_key."
+        return (
+            "refused the TLS connection: it wants a client certificate that it trusts. "
+            "Set cert_auth_public_key and cert_auth_private_key (VAULT_CLIENT_CERT, VAULT_CLIENT_KEY)."
+        )
     if "KEY_VALUES_MISMATCH" in text:
         return "cannot be asked: cert_auth_private_key does not belong to cert_auth_public_key."
     if "NO_CERTIFICATE" in text or "NO_START_LINE" in text or "PEM_LIB" in text:
-        return "cannot be asked: a certificate file has no certificate in it. Check ca_cert (VAULT_CACERT) and cert_auth_public_key."
+        return "cannot be asked: a certificate file has no certificate in it. Check ca_cert (VAULT_CACERT, VAULT_CAPATH) and cert_auth_public_key."
     return "failed at TLS. Check url (VAULT_ADDR), ca_cert (VAULT_CACERT) and what stands between here and Vault."
 
 
-def _socket_trouble(_cause: BaseException, causes: list[BaseException]) -> str:
-    return f"cannot be reached: {_socket_reason(causes)}. Check that it runs, and url (VAULT_ADDR)."
+def _socket_trouble(_cause: BaseException, inside: list[BaseException]) -> str:
+    return f"cannot be reached: {_socket_reason(inside)}. Check that it runs, and url (VAULT_ADDR)."
 
 
-def _socket_reason(causes: list[BaseException]) -> str:
+def _socket_reason(inside: list[BaseException]) -> str:
     import socket
 
     reasons: tuple[tuple[type[BaseException], str], ...] = (
@@ -169,13 +166,13 @@ def _socket_reason(causes: list[BaseException]) -> str:
         (ConnectionResetError, "the connection was reset"),
         (BrokenPipeError, "the connection was reset"),
     )
-    for cause in causes:
+    for cause in inside:
         for kind, reason in reasons:
             if isinstance(cause, kind):
                 return reason
-    named = [cause.strerror.lower() for cause in causes if isinstance(cause, OSError) and cause.errno and cause.strerror]
+    named = [cause.strerror.lower() for cause in inside if isinstance(cause, OSError) and cause.errno and cause.strerror]
     return named[0] if named else "the connection broke"
 
 
-def _broken_off(cause: BaseException, _causes: list[BaseException]) -> str:
+def _broken_off(cause: BaseException, _inside: list[BaseException]) -> str:
     return f"broke off its answer ({type(cause).__name__}). Try again, or set retries."

@@ -12,7 +12,6 @@ TrackMage's URL holds its secret) leaves this file.
 
 from __future__ import annotations
 
-import os
 import typing as t
 import warnings
 
@@ -22,7 +21,7 @@ from .._base.errors import OptionError, VendorError
 from .._base.http_body import Damaged, TooLarge, read_body
 from .._base.model import HttpAnswer, HttpOptions, HttpRequest
 from .._base.quiet_logs import quiet, quiet_adapter
-from .._base.text import one_line
+from .._base.readable import unreadable
 from .address import host
 
 if t.TYPE_CHECKING:
@@ -155,7 +154,7 @@ def _explained(problem: Exception, request: HttpRequest, options: HttpOptions, s
     if isinstance(problem, (r.InvalidURL, r.MissingSchema, r.InvalidSchema, r.InvalidProxyURL)):
         return OptionError(f"{name}: the address of the vendor or of http_proxy cannot be used. Check base_url, token_url and http_proxy.")
     if isinstance(problem, OSError) and not isinstance(problem, r.RequestException):
-        return OptionError(f"{name}: {_unreadable(options)}")
+        return OptionError(f"{name}: {_file_trouble(options)}")
     if isinstance(problem, (r.InvalidHeader, UnicodeError)):
         return VendorError(f"{name}: a credential has characters that no HTTP header may carry. Check the secret.", kind="refused")
     return failed(
@@ -163,18 +162,10 @@ def _explained(problem: Exception, request: HttpRequest, options: HttpOptions, s
     )
 
 
-def _unreadable(options: HttpOptions) -> str:
-    """Which of the files of the options it is that cannot be read."""
-    for option, path in (("http_ca_cert", options.ca_cert), ("http_client_cert", options.client_cert), ("http_client_key", options.client_key)):
-        if not path:
-            continue
-        try:
-            if os.path.isdir(path) and option == "http_ca_cert":
-                continue
-            with open(path, "rb") as file:
-                file.read(1)
-        except OSError as exc:
-            return f"{option} {one_line(path)} cannot be read ({(exc.strerror or 'failed').lower()}). Give a file that this user can read."
+def _file_trouble(options: HttpOptions) -> str:
+    found = unreadable((("http_ca_cert", options.ca_cert), ("http_client_cert", options.client_cert), ("http_client_key", options.client_key)))
+    if found:
+        return f"{found}. Give a file that this user can read."
     return "http_ca_cert, http_client_cert or http_client_key holds no certificate or key. Give PEM files."
 
 

@@ -11,7 +11,7 @@ import dataclasses
 
 import pytest
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.errors import OptionError
-from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vault.login_input import FIELDS, SECRETS, completed, login_secret
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vault.login_input import FIELDS, ONLY_LATE, SECRETS, completed, login_secret
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vault.methods import METHODS
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vault.options import VaultOptions
 
@@ -23,7 +23,7 @@ GIVEN = {
 
 def test_the_same_methods_and_options_as_everywhere():
     assert {name: method.secrets for name, method in METHODS.items()} == SECRETS
-    assert {*FIELDS, "cert_auth_key_text"} == {field.name for field in dataclasses.fields(VaultOptions)}
+    assert {*FIELDS, *ONLY_LATE, "cert_auth_key_text"} == {field.name for field in dataclasses.fields(VaultOptions)}
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -65,7 +65,7 @@ def test_all_that_the_options_are_made_of_goes_through_it():
         return set(asked), list(files)
 
     for method in METHODS:
-        values = {"url": "https://v", "auth_method": method, "cert_auth_private_key": "~/key.pem"}
+        values = {"url": "https://v", "auth_method": method, "cert_auth_public_key": "~/cert.pem", "cert_auth_private_key": "~/key.pem"}
         assert looked_at(VaultOptions.from_mapping, values) == looked_at(completed, values)
 
 

@@ -12,11 +12,14 @@ from ansible_collections.trackops.api_tokens.plugins.doc_fragments.vault import 
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.errors import OptionError
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vault.login_input import (
     ALIASES,
+    FIELDS,
     KUBERNETES_TOKEN_FILE,
     LATE_ENVIRONMENT,
 )
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vault.methods import METHODS
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vault.options import VaultOptions
+from hypothesis import given
+from hypothesis import strategies as st
 
 URL = "https://vault.example:8200"
 APPROLE = {"url": URL, "auth_method": "approle", "role_id": "role-1234", "secret_id": "sec-1234"}
@@ -51,16 +54,19 @@ def refused(values, **more):
         ("ca_cert", "VAULT_CACERT", "/early.pem", "/late.pem"),
         ("namespace", "VAULT_NAMESPACE", "early", "late"),
         ("token", "VAULT_TOKEN", "early", "late"),
+        ("proxies", "VAULT_PROXY_ADDR", {"https": "http://early:1"}, {"http": "http://late:1", "https": "http://late:1"}),
+        ("proxies", "VAULT_HTTP_PROXY", {"https": "http://early:1"}, {"http": "http://late:1", "https": "http://late:1"}),
     ],
 )
 @pytest.mark.parametrize("unset", [None, ""])
 def test_the_late_environment_counts_only_for_what_is_unset(name, variable, early, late, unset):
     others = {"url": URL, "token": "t"}
-    assert getattr(make({**others, name: early}, environ={variable: late})[0], name) == early
-    assert getattr(make({**others, name: unset}, environ={variable: late})[0], name) == late
+    said = late["https"] if isinstance(late, dict) else late
+    assert getattr(make({**others, name: early}, environ={variable: said})[0], name) == early
+    assert getattr(make({**others, name: unset}, environ={variable: said})[0], name) == late
 
 
-@pytest.mark.parametrize("variable", LATE_ENVIRONMENT.values())
+@pytest.mark.parametrize("variable", [name for names in LATE_ENVIRONMENT.values() for name in names])
 def test_an_empty_late_variable_is_unset(variable):
     options, _reads = make({"url": URL, "token": "t"}, environ={variable: ""})
     assert (options.url, options.token, options.ca_cert, options.namespace) == (URL, "t", None, None)
@@ -324,6 +330,96 @@ def test_options_of_another_method_do_not_change_who_one_is():
     assert (plain.identity_secret(), plain.identity_public()) == (more.identity_secret(), more.identity_public())
 
 
+# -- what the vault command has, and no option ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("environ", "given"),
+    [
+        ({"VAULT_CAPATH": "/folder"}, (None, None, "/folder")),
+        ({"VAULT_CAPATH": "/folder", "VAULT_CACERT_BYTES": "PEM"}, (None, "PEM", None)),
+        ({"VAULT_CAPATH": "/folder", "VAULT_CACERT_BYTES": "PEM", "VAULT_CACERT": "/file"}, ("/file", None, None)),
+    ],
+)
+def test_certificates_in_the_order_of_the_vault_command(environ, given):
+    options = make({"url": URL, "token": "t"}, environ=environ)[0]
+    assert (options.ca_cert, options.ca_cert_text, options.ca_path) == given
+    assert make({"url": URL, "token": "t", "ca_cert": "/mine"}, environ=environ)[0].ca_cert == "/mine"
+
+
+def test_the_name_in_the_certificate():
+    assert make({"url": URL, "token": "t"}, environ={"VAULT_TLS_SERVER_NAME": "vault.internal"})[0].tls_server_name == "vault.internal"
+
+
+@pytest.mark.parametrize("name", ["ca_cert_text", "ca_path", "tls_server_name", "cert_auth_key_text"])
+def test_these_are_no_options(name):
+    assert not getattr(make({"url": URL, "token": "t", name: "x"})[0], name)
+
+
+def test_a_client_certificate_goes_with_any_login():
+    environ = {"VAULT_CLIENT_CERT": "~/c.pem", "VAULT_CLIENT_KEY": "~/k.pem"}
+    options, reads = make({"url": URL, "token": "t"}, environ=environ)
+    assert (options.cert_auth_public_key, options.cert_auth_private_key, reads) == ("/home/joe/c.pem", "/home/joe/k.pem", [])
+    # A proxy before Vault may know people by it.
+    assert options.identity_public() == {"auth_method": "token", "cert_auth_public_key": "/home/joe/c.pem"}
+    assert options.network() != make({"url": URL, "token": "t"})[0].network()
+    login, _reads = make({"url": URL, "auth_method": "cert"}, environ=environ, files={"/home/joe/k.pem": "key"})
+    assert login.cert_auth_key_text == "key"
+
+
+@pytest.mark.parametrize("one", ["VAULT_CLIENT_CERT", "VAULT_CLIENT_KEY"])
+def test_half_a_client_certificate(one):
+    assert refused({"url": URL, "token": "t"}, environ={one: "/x.pem"}) == (
+        "cert_auth_public_key and cert_auth_private_key (VAULT_CLIENT_CERT, VAULT_CLIENT_KEY) go together: only one is set."
+    )
+
+
+# -- what messages show ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["namespace", "mount_point", "username", "ca_cert", "wrap_ttl"])
+@pytest.mark.parametrize("text", ["a\nb", "a\x1b[31mb", "a\x9bb", "a\u202eb", "a\u2028b", "a\x00b"])
+def test_what_messages_show_is_printable(name, text):
+    assert refused({"url": URL, "token": "t", name: text}) == (
+        f"{name} has a line break or another character in it that cannot be shown. Check where it is set."
+    )
+
+
+def test_a_line_end_of_a_shell_is_taken_off():
+    assert make({"url": URL + "\n", "token": "t\n", "namespace": "team\n"})[0].namespace == "team"
+
+
+# -- odd types -------------------------------------------------------------------------------------------------------
+
+ODD = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(),
+    st.floats(),
+    st.text(max_size=12),
+    st.sampled_from(["{", "{1", "{[]: 1}", "a=b", "=", "https://[", "1e999", "9" * 5000, "nan", "\ud800", "http://a:0", "https://a:99999", "-1"]),
+    st.lists(st.integers(), max_size=2),
+    st.dictionaries(st.text(max_size=3), st.integers(), max_size=2),
+    st.binary(max_size=3),
+)
+
+
+@given(st.dictionaries(st.sampled_from((*FIELDS, "token_path", "token_file")), ODD, max_size=5))
+def test_whatever_is_given_is_taken_or_refused_in_a_line(values):
+    message, options = "", None
+    try:
+        options, _reads = make({"url": URL, "token": "t", **values})
+    except OptionError as exc:
+        message = exc.message
+    assert message.isprintable()
+    assert len(message) < 400
+    if options is None:
+        return
+    for name in ("url", "namespace", "mount_point"):
+        assert str(getattr(options, name) or "").isprintable()
+    options.identity_public(), options.identity_secret(), options.secrets(), options.address(), options.network(), options.shown_url
+
+
 # -- the documentation says the same -------------------------------------------------------------------------------
 
 
@@ -335,8 +431,12 @@ def overlay():
     return yaml.safe_load(ModuleDocFragment.PLUGINS)["options"]
 
 
+#: Fields that no option fills.
+NO_OPTIONS = {"cert_auth_key_text", "ca_cert_text", "ca_path", "tls_server_name"}
+
+
 def test_every_option_is_documented():
-    ours = {name for name in VaultOptions.__dataclass_fields__ if name != "cert_auth_key_text"} | {"token_path", "token_file"}
+    ours = {name for name in VaultOptions.__dataclass_fields__ if name not in NO_OPTIONS} | {"token_path", "token_file"}
     assert set(documented()) == ours | {"engine_mount_point"}
     assert set(overlay()) == set(documented())
     assert documented()["auth_method"]["choices"] == list(METHODS)

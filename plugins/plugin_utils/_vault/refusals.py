@@ -1,0 +1,192 @@
+# Copyright (c) 2026, TrackOps founders
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Private to trackops.api_tokens: not for use from outside, and may change in any release.
+
+"""What Vault says in refusal, as one error of ours: what failed, at which Vault and path, and what to do.
+
+Some sentences need one more question to Vault, which is asked after a refusal only.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import typing as t
+
+from .._base.errors import VaultError
+from .._base.text import scrub
+from .methods import METHODS
+from .transport import Refusal, integer
+from .wording import LOGIN_ADVICE, NOT_INITIALISED, STATES, path_hint, unlisted
+
+if t.TYPE_CHECKING:
+    from .options import VaultOptions
+
+__all__ = ("Questions", "Refusals")
+
+
+class Questions(t.Protocol):
+    """What is asked of Vault to tell one reason from another; each raises :class:`Refusal` or :class:`VaultError`."""
+
+    def has_token(self) -> bool: ...
+
+    def policies(self) -> list[str]:
+        """Of the token in use."""
+        ...
+
+    def kv_version(self, mount: str, path: str) -> str | None:
+        """Of the mount; None where the token may not know."""
+        ...
+
+    def is_initialised(self) -> bool: ...
+
+
+class Refusals:
+    """Errors for the refusals of one Vault.
+
+    :arg place: which Vault, for messages.
+    :arg secrets: what no message may show; it grows with the tokens that Vault gives.
+    """
+
+    def __init__(self, options: VaultOptions, *, place: str, secrets: list[str], questions: Questions) -> None:
+        self._options = options
+        self._place = place
+        self._secrets = secrets
+        self._questions = questions
+
+    def login_name(self) -> str:
+        options = self._options
+        mount = options.mount_point or {"aws_iam": "aws"}.get(options.auth_method, options.auth_method)
+        if options.auth_method == "token":
+            return "check of the token"
+        who = ""
+        if options.username and "username" in METHODS[options.auth_method].identity:
+            who = f" as {options.username}"
+        elif options.role_id and options.auth_method != "approle":
+            who = f" as role {options.role_id}"
+        elif options.role_id and options.secret_id:
+            # Half of an AppRole's credentials: enough of it to recognise it.
+            who = f" as role_id {options.role_id[:8]}…" if len(options.role_id) > 16 else f" as role_id {options.role_id}"
+        return f"login by {options.auth_method} at auth/{mount}{who}"
+
+    def login(self, refusal: Refusal) -> VaultError:
+        general = self._general(refusal)
+        if general is not None:
+            return general
+        options, said = self._options, self._said(refusal)
+        if options.auth_method == "token":
+            return VaultError(
+                f"{self._place} does not accept the token{said}. Get a new one (vault login), and set token (VAULT_TOKEN).",
+                "login_refused",
+            )
+        if refusal.status == 404 or refusal.says("no handler for route") or refusal.says("unsupported path"):
+            return VaultError(
+                f"{self._place} has no such login: {self.login_name()}. Check mount_point, auth_method and namespace.",
+                "login_refused",
+            )
+        advice = LOGIN_ADVICE[options.auth_method]
+        # Vault does not tell a wrong mount from a wrong password to somebody without a token.
+        what = f"{', '.join(advice)} and mount_point" if refusal.status == 403 else " and ".join(advice)
+        return VaultError(f"{self._place} refused the {self.login_name()}{said}. Check {what}.", "login_refused")
+
+    def read(self, refusal: Refusal, mount: str, path: str, *, engine: int, version: int | None) -> VaultError:
+        """The error for a secret that was not given."""
+        full = f"{mount}/data/{path}" if engine == 2 else f"{mount}/{path}"
+        if refusal.status == 404 and engine == 2 and isinstance(refusal.data.get("metadata"), dict):
+            return self.deleted(mount, path, refusal.data["metadata"])
+        hint = path_hint(mount, path, engine=engine)
+        if refusal.status == 404 and refusal.from_vault:
+            return self._missing(refusal, mount, path, engine=engine, version=version, hint=hint)
+        if refusal.status == 403 and self._general(refusal) is None and not refusal.says("token"):
+            # A least policy names the paths of the version that the mount has: with the other one everything is denied.
+            other = self._other_engine(mount, path, engine=engine)
+            if other:
+                return self._wrong_engine(mount, asked=engine, found=other)
+        return self.any(refusal, "reading", full, needs="read", hint=hint)
+
+    def _missing(self, refusal: Refusal, mount: str, path: str, *, engine: int, version: int | None, hint: str) -> VaultError:
+        if refusal.says("no handler for route") or refusal.says("route entry not found"):
+            text = f"has nothing mounted at {mount}. Check engine_mount_point and namespace."
+        elif any("versioned" in str(warning).lower() for warning in refusal.body.get("warnings") or ()):
+            return self._wrong_engine(mount, asked=engine, found=2)
+        elif engine == 2 and self._other_engine(mount, path, engine=engine):
+            return self._wrong_engine(mount, asked=engine, found=1)
+        elif version is not None:
+            text = f"has no secret at {mount}/{path}, or not its version {version}. Check the path and secret_version."
+        else:
+            text = f"has no secret at {mount}/{path} (KV version {engine}). {hint or 'Check the path, engine_mount_point, engine_version and namespace.'}"
+        return VaultError(f"{self._place} {text}", "missing")
+
+    def _wrong_engine(self, mount: str, *, asked: int, found: int) -> VaultError:
+        return VaultError(f"{self._place} has KV version {found} at {mount}, but version {asked} was asked for. Set engine_version={found}.", "missing")
+
+    def _other_engine(self, mount: str, path: str, *, engine: int) -> int | None:
+        """The version of the mount, where it is not *engine*."""
+        with contextlib.suppress(Refusal, VaultError):
+            found = self._questions.kv_version(mount, path)
+            return int(found) if found and int(found) != engine else None
+        return None
+
+    def deleted(self, mount: str, path: str, metadata: t.Mapping[str, t.Any]) -> VaultError:
+        number = integer(metadata.get("version"))
+        subject = f"version {number} of the secret" if number else "the secret"
+        if metadata.get("destroyed"):
+            state, remedy = "destroyed", "Write it anew, or name another version in secret_version."
+        else:
+            state, remedy = "deleted", "Undelete it, write it anew, or name another version in secret_version."
+        return VaultError(f"{self._place}: {subject} at {mount}/{path} is {state}. {remedy}", "deleted")
+
+    def any(self, refusal: Refusal, doing: str, path: str, *, needs: str, hint: str = "") -> VaultError:
+        general = self._general(refusal)
+        if general is not None:
+            return general
+        said, tail = self._said(refusal), f" {hint}" if hint else ""
+        if refusal.status in (401, 403):
+            if refusal.says("invalid token") or refusal.says("bad token"):
+                return VaultError(f"{self._place} does not accept the token{said}: it is wrong, expired or revoked. Denied: {doing} {path}.", "denied")
+            return VaultError(f"{self._place} denied {doing} {path}{said}. {self._denied_advice(path, needs)}{tail}", "denied")
+        if refusal.status == 404:
+            return VaultError(f"{self._place} has nothing at {path} ({doing} it). Check the mount, the path and namespace.{tail}", "missing")
+        return VaultError(f"{self._place} failed at {doing} {path} with status {refusal.status}{said}.{tail}", "unavailable")
+
+    def _denied_advice(self, path: str, needs: str) -> str:
+        """Whose fault it is: the token's, or its policies'. One question more, after a denial only."""
+        if self._options.auth_method == "none" and not self._questions.has_token():
+            return f"With auth_method=none an agent or proxy has to add a token, whose policy has {needs} on {path}."
+        policies: list[str] = []
+        if path.startswith("auth/token/"):
+            return "The token may be expired or revoked."
+        with contextlib.suppress(Refusal, VaultError):
+            policies = self._questions.policies()
+        if not policies:
+            return f"The token may be expired, or no policy of it has {needs} on {path}."
+        names = scrub(", ".join(policies), self._secrets)
+        return f"The token is valid, but no policy of it ({names}) has {needs} on {path}."
+
+    def _general(self, refusal: Refusal) -> VaultError | None:
+        """The error for what concerns any request: who answers, and in which state it is."""
+        if refusal.status == 503 and refusal.says("sealed"):
+            return self._sealed()
+        for applies, kind, text in STATES:
+            if applies(refusal):
+                wait = f" for {refusal.retry_after:.0f} s" if refusal.retry_after else ""
+                said = self._said(refusal)
+                return VaultError(self._place + text.format(status=refusal.status, said=said, wait=wait), kind)
+        return None
+
+    def _sealed(self) -> VaultError:
+        initialised = True
+        with contextlib.suppress(Refusal, VaultError):
+            initialised = self._questions.is_initialised()
+        if not initialised:
+            return VaultError(f"{self._place}{NOT_INITIALISED}", "sealed")
+        return VaultError(f"{self._place} is sealed. An operator has to unseal it first.", "sealed")
+
+    def _said(self, refusal: Refusal) -> str:
+        """What Vault itself gives as the reason, fit to be shown."""
+        reasons = [reason for reason in refusal.errors if reason] if refusal.from_vault else []
+        # hashicorp/go-multierror lists: "1 error occurred:\n\t* permission denied\n\n"
+        text = "; ".join(dict.fromkeys(" ".join(unlisted(reason).split()) for reason in reasons))
+        shown = scrub(text, self._secrets).rstrip(". ")
+        return f" ({shown})" if shown else ""
