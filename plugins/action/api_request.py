@@ -11,7 +11,8 @@ import typing as t
 from ansible.errors import AnsibleActionFail
 
 from ..plugin_utils._base.errors import OptionError
-from ..plugin_utils._boundary.action import Resolved, TokenAction
+from ..plugin_utils._boundary.action import Resolved, TokenAction, answer_of, found_interpreter
+from ..plugin_utils._hosts.answers import of_api
 
 _URI = "ansible.builtin.uri"
 # With a token these would replace it, or have no meaning.
@@ -107,10 +108,25 @@ class ActionModule(TokenAction):
             templar=self._templar,
             shared_loader_obj=self._shared_loader_obj,
         )
-        answer: dict[str, t.Any] = uri.run(task_vars=variables)
-        answer.pop("invocation", None)
-        cleaned: dict[str, t.Any] = _without(answer, details["access_token"])
-        return cleaned
+        uri._execute_module = _unseen(uri._execute_module, task.args)
+        answer: dict[str, t.Any] = _without(of_api(answer_of(lambda: uri.run(task_vars=variables))), details["access_token"])
+        return {**answer, **found_interpreter(uri)}
+
+
+class _Arguments(dict[str, t.Any]):
+    """The arguments of a module, one of which is the token. With ANSIBLE_DEBUG, Ansible prints them."""
+
+    def __repr__(self) -> str:
+        return "…"
+
+
+def _unseen(execute: t.Callable[..., t.Any], arguments: dict[str, t.Any]) -> t.Callable[..., t.Any]:
+    """Ansible's way to run a module, with arguments that no log shows; *arguments* are those of the task."""
+
+    def run(module_name: t.Any = None, module_args: t.Any = None, **options: t.Any) -> t.Any:
+        return execute(module_name=module_name, module_args=_Arguments(arguments if module_args is None else module_args), **options)
+
+    return run
 
 
 def _split(args: dict[str, t.Any]) -> tuple[dict[str, t.Any], dict[str, t.Any]]:

@@ -16,7 +16,8 @@ from ansible.utils.unsafe_proxy import wrap_var
 
 from ..plugin_utils._base.errors import OptionError, TokenError
 from ..plugin_utils._base.text import one_line
-from ..plugin_utils._boundary.action import Resolved, TokenAction
+from ..plugin_utils._boundary.action import Resolved, TokenAction, found_interpreter
+from ..plugin_utils._hosts.answers import FAILURE, WRITTEN, diffs, file_results, reduced
 from ..plugin_utils._hosts.files import FILE_OPTIONS, HostFile, contents_argument, files_argument, plan, split_items
 from ..plugin_utils._hosts.formats import lasting, render, stand_in
 
@@ -144,13 +145,19 @@ class ActionModule(TokenAction):
         return templar.do_template(text, preserve_trailing_newlines=True, escape_backslashes=False)
 
     def _write(self, ready: _Ready, variables: dict[str, t.Any]) -> dict[str, t.Any]:
+        """What the module did, file by file; or why it could not be run. Its answer is the host's, so the rest of it is left out."""
         if not ready.files:
             return {"files": []}
-        written: dict[str, t.Any] = self._execute_module(module_name=_MODULE, module_args=ready._asdict(), task_vars=variables)
-        # Its arguments are ours, not the user's; and what went wrong is told file by file, if it came to that.
-        for key in ("invocation", *(("exception",) if "files" in written else ())):
-            written.pop(key, None)
-        return written
+        answer = self.run_on_host(_MODULE, ready._asdict(), variables)
+        own = found_interpreter(self)
+        results = file_results(answer, [file["dest"] for file in ready.files], WRITTEN, key="dest")
+        if results is None:
+            return {"msg": "The files could not be written on the host.", **reduced(answer, FAILURE), "failed": True, **own}
+        entries = [
+            {**{key: file[key] for key in _TOLD}, **_NOTHING_DONE, **{key: value for key, value in result.items() if value is not None}}
+            for file, result in zip(ready.files, results, strict=True)
+        ]
+        return {"files": entries, **({"diff": diffs(answer)} if self._task.diff else {}), **own}
 
 
 def _checked(options: dict[str, t.Any]) -> dict[str, t.Any]:

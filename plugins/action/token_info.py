@@ -15,9 +15,10 @@ from ansible.module_utils.parsing.convert_bool import boolean
 from ..plugin_utils._base import jwt
 from ..plugin_utils._base.errors import OptionError, TokenError
 from ..plugin_utils._base.model import Request, Token
-from ..plugin_utils._boundary.action import TokenAction
+from ..plugin_utils._boundary.action import TokenAction, found_interpreter
 from ..plugin_utils._boundary.real_ports import real_ports
 from ..plugin_utils._flow.resolver import Resolver
+from ..plugin_utils._hosts.answers import FAILURE, READ, file_results, reduced
 from ..plugin_utils._hosts.files import FILE_OPTIONS, default_dest, split_items
 
 _READER = "trackops.api_tokens.token_file_read"
@@ -41,7 +42,7 @@ class ActionModule(TokenAction):
             raise AnsibleActionFail("token_info needs 'vendor', or 'file' or 'tokens' for files on the host.")
         if args.get("file") and not result.get("failed"):
             result.update(self._of_file(args, variables, result.get("fingerprint")))
-        result["changed"] = False
+        result.update(found_interpreter(self), changed=False)
         return result
 
     def _refuse_strangers(self, args: dict[str, t.Any]) -> None:
@@ -102,12 +103,13 @@ class ActionModule(TokenAction):
         return {"tokens": tokens, "valid": all(token["valid"] is not False for token in tokens)}
 
     def _read(self, files: list[dict[str, t.Any]], variables: dict[str, t.Any], *, with_claims: bool = False) -> list[dict[str, t.Any]]:
-        arguments = {"files": files, "claims": with_claims}
-        read: dict[str, t.Any] = self._execute_module(module_name=_READER, module_args=arguments, task_vars=variables)
-        if "files" not in read:
-            raise AnsibleActionFail(read.get("msg") or "The files could not be read on the host.", result=read)
-        found: list[dict[str, t.Any]] = read["files"]
-        return found
+        answer = self.run_on_host(_READER, {"files": files, "claims": with_claims}, variables)
+        paths = [file["path"] for file in files]
+        found = file_results(answer, paths, READ, key="path")
+        if found is None:
+            failure = reduced(answer, FAILURE)
+            raise AnsibleActionFail(failure.get("msg") or "The files could not be read on the host.", result=failure)
+        return [{**file, "path": path} for path, file in zip(paths, found, strict=True)]
 
 
 def _judged(read: dict[str, t.Any], *, from_template: bool) -> dict[str, t.Any]:

@@ -15,6 +15,7 @@ import pytest
 from emulator import Emulator
 from support.ansible import Ansible, Run
 from support.forged import FORGED, forge
+from support.lookups import leaked
 from support.matrix import CORES, matrix_venv
 from support.places import ROOT
 from support.processes import Unavailable
@@ -213,3 +214,96 @@ def test_without_injected_facts_nothing_is_to_be_told(stage: Stage, liar: Liar) 
     liar.says({"ansible_facts": {"trackops_tracx_path": "evil"}})
     run = run_play(stage, liar.inventory({"trackops_tracx_path": "group"}), {"tasks": [GATHER, effective("Own")]}, env={"ANSIBLE_INJECT_FACT_VARS": "False"})
     assert (run.result("Own")["path"], told(run, "trackops_tracx_path")) == ("group", 0), run
+
+
+FORGED_ANSWER = {
+    "ansible_facts": {"ansible_hashi_vault_url": "http://evil.example", "ansible_distribution": "Evil"},
+    "add_host": {"host_name": "evil", "groups": ["all"], "host_vars": {}},
+    "add_group": "evil",
+    "_ansible_no_log": False,
+    "_ansible_notify": ["evil"],
+    "invocation": {"module_args": {"a": "evil"}},
+    "warnings": ["evil \u001b[31m"],
+    "deprecations": [{"msg": "evil", "version": "9"}],
+    "unknown": "evil",
+}
+
+
+def test_of_an_answer_only_known_keys_are_taken(stage: Stage, liar: Liar) -> None:
+    """Of our own modules, and of uri below api_request."""
+    target = liar.folder / "token"
+    liar.says({**FORGED_ANSWER, "diff": [{"before": {"evil": 1}, "prepared": "evil"}]})
+    api = {"vendor": "tracx", "url": f"{stage.emulator.base_url('tracx')}/api/me", "return_content": True}
+    tasks = [
+        {"name": "Write", "trackops.api_tokens.token_file": {"vendor": "tracx", "dest": str(target)}},
+        {"name": "Read", "trackops.api_tokens.token_info": {"vendor": "tracx", "file": str(target)}},
+        {"name": "Call", "trackops.api_tokens.api_request": api},
+        {"name": "Known", "ansible.builtin.debug": {"msg": "{{ ansible_facts.distribution | default('-') }} {{ groups['all'] | join(' ') }}"}},
+    ]
+    run = run_play(stage, liar.inventory(stage.variables), {"tasks": tasks}, arguments=["--diff"])
+    assert run.rc == 0, run
+    assert run.result("Known")["msg"] == "- liar"
+    assert (run.result("Write")["changed"], run.result("Write")["files"][0]["mode"], run.result("Read")["file"]["current"]) == (True, "0600", True)
+    assert (run.result("Call")["status"], run.result("Call")["json"]["path"]) == (200, "/api/me")
+    for name in ("Write", "Read", "Call"):
+        assert "evil" not in json.dumps(run.result(name)).casefold(), name
+    nothing_went_astray(stage, run)
+
+
+def test_an_answer_that_ansible_trips_over(stage: Stage, liar: Liar) -> None:
+    for number, answer in enumerate(({"stdout": {}}, {"ansible_facts": "text"})):
+        liar.says(answer)
+        task = {"name": "Write", "trackops.api_tokens.token_file": {"vendor": "tracx", "dest": str(liar.folder / f"token{number}")}}
+        run = run_play(stage, liar.inventory(stage.variables), {"tasks": [task]})
+        assert run.rc == 0 or "Ansible cannot read what the module answered on the host." in run.output, run
+        assert "has no attribute" not in run.output, run
+
+
+@pytest.mark.parametrize(
+    ("files", "error"),
+    [
+        ([], "the host did not say what became of it"),
+        ([{"dest": "other", "changed": True}], "the host did not say what became of it"),
+        ([{"changed": "yes", "owner": 5, "error": "\u001b[2J no\nline"}], "[2J no line"),
+        ("text", "The files could not be written on the host."),
+    ],
+)
+def test_an_answer_of_the_wrong_shape(openbao_stage: Stage, liar: Liar, files: t.Any, error: str) -> None:
+    openbao_stage.store_all()
+    target = liar.folder / "token"
+    liar.says({"files": [{"dest": str(target), **entry} if "dest" not in entry else entry for entry in files] if isinstance(files, list) else files})
+    task = {"name": "Write", "trackops.api_tokens.token_file": {"vendor": "tracx", "dest": str(target)}}
+    run = run_play(openbao_stage, liar.inventory(openbao_stage.variables), {"tasks": [task]})
+    assert run.rc == 2 and error in run.result("Write")["msg"], run
+    assert "\u001b" not in run.output and "Traceback" not in run.output
+
+
+def test_headers_of_an_api_are_no_orders_to_ansible(stage: Stage, liar: Liar) -> None:
+    liar.says({"x_mine": "kept", "location": ["no text"], "unreachable": "yes", "skipped": "yes", "warnings": "yes"}, module="uri")
+    api = {"vendor": "tracx", "url": f"{stage.emulator.base_url('tracx')}/api/me"}
+    run = run_play(stage, liar.inventory(stage.variables), {"tasks": [{"name": "Call", "trackops.api_tokens.api_request": api}]})
+    assert run.rc == 0, run
+    answer = run.result("Call")
+    assert (answer["x_mine"], answer["content_type"].partition(";")[0]) == ("kept", "application/json")
+    assert {"location", "unreachable", "skipped", "ansible_facts"} & set(answer) == set()
+
+
+def test_no_token_in_debug_output(stage: Stage, liar: Liar) -> None:
+    """ANSIBLE_DEBUG prints the arguments of modules; nobody finds the token there."""
+    liar.says({})
+    api = {
+        "vendor": "tracx",
+        "url": f"{stage.emulator.base_url('tracx')}/api/me",
+        "body_format": "form-multipart",
+        "method": "POST",
+        "body": {"a": {"content": "x"}},
+    }
+    tasks = [
+        {"name": "Write", "trackops.api_tokens.token_file": {"vendor": "tracx", "dest": str(liar.folder / "token"), "backup": True}},
+        {"name": "Call", "trackops.api_tokens.api_request": api, "failed_when": False},
+    ]
+    run = run_play(stage, liar.inventory(stage.variables), {"tasks": tasks}, env={"ANSIBLE_DEBUG": "1"}, arguments=["-vvvvv"])
+    assert run.rc == 0, run.output[-3000:]
+    assert "done with _execute_module" in run.output
+    token = (liar.folder / "token").read_text().strip()
+    assert leaked(run.output, {token, *(secret for secret in stage.emulator.secrets() if len(secret) > 7)}) == []

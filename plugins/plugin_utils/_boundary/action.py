@@ -12,7 +12,7 @@ import difflib
 import typing as t
 from dataclasses import dataclass, field, replace
 
-from ansible.errors import AnsibleError
+from ansible.errors import AnsibleActionFail, AnsibleError
 from ansible.plugins.action import ActionBase
 from ansible.plugins.loader import lookup_loader
 from ansible.utils.display import Display
@@ -28,7 +28,7 @@ from .lookup import TokenLookup
 from .options import request_from, surroundings
 from .real_ports import real_ports
 
-__all__ = ("Resolved", "TokenAction", "option_names")
+__all__ = ("Resolved", "TokenAction", "answer_of", "found_interpreter", "option_names")
 
 display = Display()
 
@@ -143,8 +143,28 @@ class TokenAction(ActionBase):  # type: ignore[misc]
         direct = {name: value for name, value in item.items() if name in known and value is not None}
         return lookup.resolved_options(task_vars, direct)
 
+    def run_on_host(self, module: str, arguments: t.Mapping[str, t.Any], variables: dict[str, t.Any]) -> dict[str, t.Any]:
+        """What *module* answered on the host. The host may have written it: see :mod:`.._hosts.answers`."""
+        return answer_of(lambda: self._execute_module(module_name=module, module_args=arguments, task_vars=variables))
+
     def listener(self, values: t.Mapping[str, t.Any]) -> Listener:
         return Listener(display, audit_log=values.get("audit_log"))
+
+
+def answer_of(run: t.Callable[[], dict[str, t.Any]]) -> dict[str, t.Any]:
+    """What *run* gives, which has Ansible run a module. Ansible itself looks into a host's answer, and trips over some."""
+    try:
+        return run()
+    except (AttributeError, TypeError, ValueError, LookupError, RecursionError):
+        pass
+    # Not in the handler: Ansible would show the traceback of what is handled there.
+    raise AnsibleActionFail("Ansible cannot read what the module answered on the host.")
+
+
+def found_interpreter(action: t.Any) -> dict[str, t.Any]:
+    """The one fact in a result that is Ansible's own: which Python *action* found on the host. Without it, each task would look again."""
+    key = action._discovered_interpreter_key
+    return {"ansible_facts": {key: action._discovered_interpreter}} if key else {}
 
 
 load_options()

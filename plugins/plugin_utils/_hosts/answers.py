@@ -1,0 +1,187 @@
+# Copyright (c) 2026, TrackOps founders
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Private to trackops.api_tokens: not for use from outside, and may change in any release.
+
+"""What a module answered on a managed host, reduced to known keys of the right type.
+
+Ansible does what some keys of a result say: it takes C(ansible_facts) for variables and C(add_host) for a host. A host decides what is in
+its answer, so a key that we do not know is dropped, and so is a value of another type than the documented one.
+"""
+
+from __future__ import annotations
+
+import re
+import typing as t
+
+__all__ = ("FAILURE", "READ", "WRITTEN", "diffs", "file_results", "of_api", "reduced")
+
+Answer = t.Mapping[str, t.Any]
+_LONGEST = 4000
+_LARGEST = 1 << 53  # beyond it arithmetic with floats fails sooner or later
+
+# -- kinds of values ---------------------------------------------------------------------------------------------------
+
+
+def _text(value: t.Any) -> str | None:
+    """Text that can be shown on a terminal: several lines, but no other control characters."""
+    if not isinstance(value, str):
+        return None
+    shown = "".join(c if c.isprintable() or c == "\n" else " " for c in value)
+    return shown if len(shown) <= _LONGEST else shown[: _LONGEST - 1] + "…"
+
+
+def _line(value: t.Any) -> str | None:
+    return " ".join(text.split("\n")) if (text := _text(value)) is not None else None
+
+
+def _flag(value: t.Any) -> bool | None:
+    return value if isinstance(value, bool) else None
+
+
+def _whole(value: t.Any) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) and abs(value) < _LARGEST else None
+
+
+def _raw(value: t.Any) -> str | None:
+    return value if isinstance(value, str) else None
+
+
+def _texts(value: t.Any) -> dict[str, str] | None:
+    if not isinstance(value, t.Mapping):
+        return None
+    return {name: text for name, text in value.items() if isinstance(name, str) and isinstance(text, str)}
+
+
+def _anything(value: t.Any) -> t.Any:
+    return value
+
+
+def _mapping(value: t.Any) -> dict[str, t.Any] | None:
+    return dict(value) if isinstance(value, t.Mapping) else None
+
+
+Fields = t.Mapping[str, t.Callable[[t.Any], t.Any]]
+
+# A module that could not be run, or that did not get to the end.
+FAILURE: Fields = {"msg": _text, "module_stdout": _text, "module_stderr": _text, "exception": _text, "rc": _whole}
+WRITTEN: Fields = {"changed": _flag, "owner": _line, "group": _line, "mode": _line, "backup_file": _line, "error": _line}
+READ: Fields = {
+    "exists": _flag,
+    "empty": _flag,
+    "fingerprint": _line,
+    "expires_at": _whole,
+    "claims": _mapping,
+    "mode": _line,
+    "owner": _line,
+    "group": _line,
+    "error": _line,
+}
+_PERMISSIONS: Fields = {"state": _line, "content": _line, "owner": _line, "group": _line, "mode": _line, "token": _line, "expires_at": _whole}
+# What ansible.builtin.uri documents, and what AnsibleModule adds about a file.
+_OF_URI: Fields = {
+    "changed": _flag,
+    "failed": _flag,
+    "status": _whole,
+    "msg": _text,
+    "url": _line,
+    "redirected": _flag,
+    "elapsed": _whole,
+    "cookies": _texts,
+    "cookies_string": _raw,
+    "content": _raw,
+    "json": _anything,
+    "path": _line,
+    "stdout": _text,
+    "exception": _text,
+    "module_stdout": _text,
+    "module_stderr": _text,
+    "rc": _whole,
+    "dest": _line,
+    "src": _line,
+    "checksum": _line,
+    "uid": _whole,
+    "gid": _whole,
+    "owner": _line,
+    "group": _line,
+    "mode": _line,
+    "size": _whole,
+    "state": _line,
+    "secontext": _line,
+}
+# uri puts the headers of the API's answer beside all that: these names mean something to Ansible.
+_HEADER = re.compile(r"[a-z][a-z0-9_]*\Z")
+_NO_HEADERS = frozenset(
+    (
+        "add_group",
+        "add_host",
+        "attempts",
+        "censored",
+        "deprecations",
+        "diff",
+        "failed_when_result",
+        "finished",
+        "invocation",
+        "results",
+        "retries",
+        "skip_reason",
+        "skipped",
+        "skipped_reason",
+        "started",
+        "stderr",
+        "stderr_lines",
+        "stdout_lines",
+        "unreachable",
+        "warnings",
+    )
+)
+
+
+def reduced(answer: t.Any, fields: Fields) -> dict[str, t.Any]:
+    """Of *answer* the keys in *fields* whose values are of the right type, or null."""
+    if not isinstance(answer, t.Mapping):
+        return {}
+    found = {}
+    for name, kind in fields.items():
+        if name in answer:
+            value = kind(answer[name])
+            if value is not None or answer[name] is None:
+                found[name] = value
+    return found
+
+
+def file_results(answer: Answer, files: t.Sequence[str], fields: Fields, *, key: str) -> list[dict[str, t.Any]] | None:
+    """What *answer* says of each of the *files*, by the path in *key*; None where the module could not be run.
+
+    A file that the answer leaves out has an C(error).
+    """
+    entries = answer.get("files")
+    if not isinstance(entries, list):
+        return None
+    said = {entry[key]: reduced(entry, fields) for entry in entries if isinstance(entry, t.Mapping) and isinstance(entry.get(key), str)}
+    return [said.get(path, {"error": f"{path}: the host did not say what became of it"}) for path in files]
+
+
+def diffs(answer: Answer) -> list[dict[str, t.Any]]:
+    """The differences of files, as C(token_file) tells them: permissions and fingerprints, never a content."""
+    entries = answer.get("diff")
+    return [
+        {
+            **reduced(entry, {"before_header": _line, "after_header": _line}),
+            "before": reduced(entry.get("before"), _PERMISSIONS),
+            "after": reduced(entry.get("after"), _PERMISSIONS),
+        }
+        for entry in (entries if isinstance(entries, list) else [])
+        if isinstance(entry, t.Mapping)
+    ]
+
+
+def of_api(answer: Answer) -> dict[str, t.Any]:
+    """What C(ansible.builtin.uri) answered: what it documents, and the headers of the API."""
+    headers = {
+        name: value
+        for name, value in answer.items()
+        if isinstance(name, str) and isinstance(value, str) and name not in _NO_HEADERS and not name.startswith("ansible_") and _HEADER.match(name)
+    }
+    return {**{name: value for name, value in headers.items() if name not in _OF_URI}, **reduced(answer, _OF_URI)}

@@ -1,0 +1,56 @@
+# Copyright (c) 2026, TrackOps founders
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Answers of hosts: known keys of the right type are taken, all else is dropped."""
+
+from __future__ import annotations
+
+import pytest
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._hosts.answers import READ, WRITTEN, diffs, file_results, of_api, reduced
+
+
+@pytest.mark.parametrize("wrong", [{"changed": 1}, {"changed": "yes"}, {"owner": 5}, {"owner": ["root"]}, {"error": {}}, {"ansible_facts": {}}, {"dest": "/x"}])
+def test_other_keys_and_types_are_dropped(wrong):
+    assert reduced(wrong, WRITTEN) == {}
+
+
+@pytest.mark.parametrize("huge", [True, 1.5, 1 << 53, -(1 << 53), 10**400, "5"])
+def test_a_number_is_a_number_that_can_be_reckoned_with(huge):
+    assert reduced({"expires_at": huge}, READ) == {}
+
+
+def test_right_values_are_kept():
+    good = {"changed": True, "owner": "root", "group": None, "mode": "0600", "backup_file": None, "error": None}
+    assert reduced(good, WRITTEN) == good
+    assert reduced({"expires_at": 5, "claims": {"a": [1]}}, READ) == {"expires_at": 5, "claims": {"a": [1]}}
+
+
+def test_texts_are_printable_and_end():
+    assert reduced({"error": "a\x1b[2J\nb\u202e" + "x" * 9000}, WRITTEN)["error"] == ("a [2J b " + "x" * 9000)[:3999] + "…"
+
+
+def test_files_are_those_that_were_asked_for():
+    answer = {"files": [{"dest": "/b", "changed": True}, {"dest": "/c"}, {"dest": 5}, "text"]}
+    assert file_results(answer, ["/a", "/b"], WRITTEN, key="dest") == [{"error": "/a: the host did not say what became of it"}, {"changed": True}]
+
+
+@pytest.mark.parametrize("answer", [{}, {"files": None}, {"files": {"dest": "/a"}}, {"files": "/a"}])
+def test_an_answer_without_files_is_a_failure(answer):
+    assert file_results(answer, ["/a"], WRITTEN, key="dest") is None
+
+
+def test_differences_show_permissions_only():
+    entry = {"before_header": "/a", "before": {"mode": "0600", "evil": "x", "expires_at": 7}, "after": "text", "prepared": "evil"}
+    assert diffs({"diff": [entry, "text"]}) == [{"before_header": "/a", "before": {"mode": "0600", "expires_at": 7}, "after": {}}]
+    assert diffs({"diff": entry}) == []
+
+
+def test_of_an_api_what_uri_documents_and_its_headers():
+    answer = {
+        "status": 200, "json": {"ansible_facts": {}}, "content": "{}", "cookies": {"a": "b", "c": 5}, "content_type": "text/plain", "x_mine": "1",
+        "ansible_facts": {"a": 1}, "ansible_x": "1", "_ansible_x": "1", "X-Raw": "1", "add_host": "1", "unreachable": "1", "changed": "yes",
+        "failed": "no", "location": ["x"],
+    }  # fmt: skip
+    assert of_api(answer) == {
+        "status": 200, "json": {"ansible_facts": {}}, "content": "{}", "cookies": {"a": "b"}, "content_type": "text/plain", "x_mine": "1",
+    }  # fmt: skip
