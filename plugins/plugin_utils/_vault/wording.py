@@ -49,6 +49,7 @@ STATES: tuple[tuple[t.Callable[[Refusal], bool], str, str], ...] = (
         " cannot serve now: status {status}{said}. Try again later, or set retries.",
     ),
 )
+_CUT_OFF = "broke off its answer. Try again, or set retries."
 LOGIN_ADVICE: t.Mapping[str, tuple[str, ...]] = {
     "userpass": ("username", "password"),
     "ldap": ("username", "password"),
@@ -109,7 +110,7 @@ def _no_answer_table() -> tuple[tuple[tuple[type[BaseException], ...], str, _Sen
         ((Late,), "unreachable", late),
         ((TooLarge,), "unavailable", large),
         ((Damaged, failures.ContentDecodingError), "unavailable", damaged),
-        ((CutOff,), "unavailable", "broke off its answer. Try again, or set retries."),
+        ((CutOff,), "unavailable", _CUT_OFF),
         ((failures.ProxyError, inner.ProxyError), "unreachable", proxy),
         ((ssl.SSLCertVerificationError,), "tls", _untrusted),
         ((failures.SSLError, ssl.SSLError, inner.SSLError), "tls", _tls_trouble),
@@ -121,6 +122,7 @@ def _no_answer_table() -> tuple[tuple[tuple[type[BaseException], ...], str, _Sen
         ((failures.InvalidURL, failures.MissingSchema, failures.InvalidSchema, failures.InvalidProxyURL), "option", address),
         ((failures.TooManyRedirects,), "unavailable", endless),
         ((failures.ConnectionError,), "unreachable", _socket_trouble),
+        ((inner.ProtocolError, failures.ChunkedEncodingError), "unavailable", _CUT_OFF),
         ((failures.RequestException, inner.HTTPError), "unavailable", _broken_off),
         # requests says so for a CA file or a client certificate that it cannot read.
         ((OSError,), "tls", "cannot be asked: a certificate or key file cannot be read. Check ca_cert and cert_auth_*."),
