@@ -14,6 +14,7 @@ import typing as t
 
 from .._base.errors import OptionError
 from .._base.model import CacheOptions, Freshness, HttpOptions, Request, SecretRef, Vendor
+from .._base.text import one_line
 from .._vault import login_input
 from .._vault.options import VaultOptions
 from .._vendor.custom import parameters, vendor_from_mapping
@@ -67,6 +68,7 @@ def request_from(plugin: str, path: str | None, values: Values, *, surroundings:
     path = path if path is not None else values.get("path") or (vendor.name if plugin != "oauth2" else None)
     if not path or not isinstance(path, str) or not path.strip("/ "):
         raise OptionError(f"{vendor.name}: the Vault path of the credentials is needed, for example fleet/{vendor.name}.")
+    _check_printable(vendor, "the Vault path", path)
     try:
         vault = VaultOptions.from_mapping(values, environ=surroundings.environ, home=surroundings.home, read_file=surroundings.read_file)
     except OptionError as exc:
@@ -90,7 +92,7 @@ def describe_vendor(plugin: str, values: Values) -> Vendor:
         changes.update(_only_vendor_fields(vendor, given))
     elif values.get("client_auth") and vendor.client_auth in ("basic", "basic_raw"):
         # Trackunit: servers differ in whether they want RFC 6749 2.3.1; its variant v2 has no Basic header and does not mind.
-        changes["client_auth"] = str(values["client_auth"])
+        changes["client_auth"] = _one_of("client_auth", values["client_auth"], ("basic", "basic_raw"), who=f"{vendor.name}: ")
     if values.get("authorization_scheme") is not None:
         changes["authorization_scheme"] = str(values["authorization_scheme"]).strip()
     changes["parameters"] = {**vendor.parameters, **_parameters(vendor, values)}
@@ -123,10 +125,10 @@ def _variant(vendor: Vendor, name: t.Any) -> Vendor:
     name = name or vendor.variant
     if not name:
         return vendor
-    if name not in vendor.variants:
+    if not isinstance(name, str) or name not in vendor.variants:
         known = ", ".join(vendor.variants) or "none"
-        raise OptionError(f"{vendor.name}: there is no variant '{str(name)[:40]}'. Known: {known}.")
-    return vendor.as_variant(str(name))
+        raise OptionError(f"{vendor.name}: there is no variant '{one_line(str(name), limit=40)}'. Known: {known}.")
+    return vendor.as_variant(name)
 
 
 def _parameters(vendor: Vendor, values: Values) -> dict[str, t.Any]:
@@ -155,23 +157,25 @@ def _secret(vendor: Vendor, path: str, values: Values) -> SecretRef:
     if not isinstance(fields, t.Mapping) or not all(isinstance(v, str) and v for v in fields.values()):
         raise OptionError(f"{vendor.name}: credential_fields has to be a dictionary: our field to the key in the secret.")
     known = {*needed_fields(vendor), "code", "redirect_uri", "code_verifier", "refresh_token", "key_id", "client_id", "subject"}
-    strangers = sorted(str(name) for name in fields if name not in known)
+    strangers = sorted(one_line(str(name), limit=40) for name in fields if name not in known)
     if strangers:
-        raise OptionError(f"{vendor.name}: credential_fields has no use for '{strangers[0][:40]}'. Fields here: {', '.join(needed_fields(vendor))}.")
+        raise OptionError(f"{vendor.name}: credential_fields has no use for '{strangers[0]}'. Fields here: {', '.join(needed_fields(vendor))}.")
+    mount = str(values.get("engine_mount_point") or "secret").strip("/")
+    _check_printable(vendor, "engine_mount_point", mount)
     return SecretRef(
-        mount=str(values.get("engine_mount_point") or "secret").strip("/"),
+        mount=mount,
         path=path,
-        engine_version=str(values.get("engine_version") or "2"),
-        version=_number(vendor, values, "secret_version", int, least=1),
+        engine_version=_one_of("engine_version", values.get("engine_version") or "2", ("2", "1", "auto"), who=f"{vendor.name}: "),
+        version=_number(values, "secret_version", int, least=1, who=f"{vendor.name}: "),
         fields={str(k): str(v) for k, v in fields.items()},
     )
 
 
 def _freshness(vendor: Vendor, values: Values) -> Freshness:
-    min_ttl = _number(vendor, values, "min_ttl", float)
+    min_ttl = _number(values, "min_ttl", float, who=f"{vendor.name}: ")
     return Freshness(
         min_ttl=60 if min_ttl is None else min_ttl,
-        max_age=_number(vendor, values, "max_age", float),
+        max_age=_number(values, "max_age", float, who=f"{vendor.name}: "),
         force=bool(values.get("force")),
         refused=values.get("refused") or None,
     )
@@ -180,9 +184,11 @@ def _freshness(vendor: Vendor, values: Values) -> Freshness:
 def _http(vendor: Vendor, values: Values) -> HttpOptions:
     if values.get("http_client_key") and not values.get("http_client_cert"):
         raise OptionError(f"{vendor.name}: http_client_key needs http_client_cert.")
-    given: dict[str, t.Any] = {name: values.get("http_" + name) or None for name in ("ca_cert", "client_cert", "client_key", "proxy")}
+    given: dict[str, t.Any] = {
+        name: str(values["http_" + name]) if values.get("http_" + name) else None for name in ("ca_cert", "client_cert", "client_key", "proxy")
+    }
     for name, convert, least in (("timeout", float, 0.001), ("retries", int, 0), ("deadline", float, 0.001)):
-        number = _number(vendor, values, "http_" + name, convert, least=least)
+        number = _number(values, "http_" + name, convert, least=least, who=f"{vendor.name}: ")
         if number is not None:
             given[name] = number
     if values.get("http_validate_certs") is not None:
@@ -192,17 +198,28 @@ def _http(vendor: Vendor, values: Values) -> HttpOptions:
 
 def cache_options(values: Values) -> CacheOptions:
     """Where tokens are kept."""
-    failure_ttl = values.get("failure_ttl")
+    failure_ttl = _number(values, "failure_ttl", float)
     return CacheOptions(
-        kind=str(values.get("cache") or "file"),
+        kind=_one_of("cache", values.get("cache") or "file", ("file", "vault", "none")),
         path=str(values.get("cache_path") or ""),
         vault_mount=str(values.get("cache_vault_mount") or "secret").strip("/"),
         vault_path=str(values.get("cache_vault_path") or "trackops/api_tokens").strip("/"),
-        failure_ttl=30 if failure_ttl is None else float(failure_ttl),
+        failure_ttl=30 if failure_ttl is None else failure_ttl,
     )
 
 
-def _number(vendor: Vendor, values: Values, name: str, convert: t.Callable[[t.Any], t.Any], *, least: float = 0) -> t.Any:
+def _check_printable(vendor: Vendor, what: str, text: str) -> None:
+    if not text.isprintable():
+        raise OptionError(f"{vendor.name}: {what} '{one_line(text, limit=40)}' has a line break or another character in it that cannot be shown.")
+
+
+def _one_of(name: str, value: t.Any, known: tuple[str, ...], *, who: str = "") -> str:
+    if str(value) not in known:
+        raise OptionError(f"{who}{name} '{one_line(str(value), limit=40)}' is not known here. Use one of: {', '.join(known)}.")
+    return str(value)
+
+
+def _number(values: Values, name: str, convert: t.Callable[[t.Any], t.Any], *, least: float = 0, who: str = "") -> t.Any:
     value = values.get(name)
     if value is None or value == "":
         return None
@@ -212,7 +229,7 @@ def _number(vendor: Vendor, values: Values, name: str, convert: t.Callable[[t.An
     except (TypeError, ValueError, OverflowError):
         finite = False
     if not finite:
-        raise OptionError(f"{vendor.name}: {name} has to be a number.")
+        raise OptionError(f"{who}{name} has to be a number.")
     if number < least:
-        raise OptionError(f"{vendor.name}: {name} has to be at least {least:g}.")
+        raise OptionError(f"{who}{name} has to be at least {least:g}.")
     return number

@@ -10,6 +10,8 @@ import pytest
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.errors import OptionError
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.model import CacheOptions, Freshness, HttpOptions, SecretRef
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._boundary.options import Surroundings, describe_vendor, request_from
+from hypothesis import given
+from hypothesis import strategies as st
 
 AROUND = Surroundings({"VAULT_ADDR": "https://v.example", "VAULT_TOKEN": "hvs.x"}, "/h", lambda path: "")
 
@@ -188,3 +190,69 @@ def test_oauth2_with_an_own_vendor_whose_description_options_change():
 def test_no_secret_in_the_repr_of_a_request():
     shown = repr(made(refused="r3fused", http_proxy="http://u:pr0xy@p"))
     assert not any(secret in shown for secret in ("hvs.x", "r3fused", "pr0xy"))
+
+
+# -- odd values -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"variant": ["v2"]}, "trackunit: there is no variant '['v2']'. Known: password, v2."),
+        ({"variant": {"a": 1}}, "trackunit: there is no variant '{'a': 1}'. Known: password, v2."),
+        ({"client_auth": "magic"}, "trackunit: client_auth 'magic' is not known here. Use one of: basic, basic_raw."),
+        ({"client_auth": ["basic"]}, "trackunit: client_auth '['basic']' is not known here. Use one of: basic, basic_raw."),
+        ({"engine_version": "3"}, "trackunit: engine_version '3' is not known here. Use one of: 2, 1, auto."),
+        ({"cache": "redis"}, "cache 'redis' is not known here. Use one of: file, vault, none."),
+        ({"failure_ttl": "abc"}, "failure_ttl has to be a number."),
+        ({"failure_ttl": [1]}, "failure_ttl has to be a number."),
+        ({"failure_ttl": "nan"}, "failure_ttl has to be a number."),
+        ({"failure_ttl": -1}, "failure_ttl has to be at least 0."),
+        ({"min_ttl": -1}, "trackunit: min_ttl has to be at least 0."),
+        ({"path": "a\nb"}, "trackunit: the Vault path 'a b' has a line break or another character in it that cannot be shown."),
+        ({"path": "a\x1b[31mb"}, "trackunit: the Vault path 'a [31mb' has a line break or another character in it that cannot be shown."),
+        ({"engine_mount_point": "a\x9bb"}, "trackunit: engine_mount_point 'a b' has a line break or another character in it that cannot be shown."),
+        ({"namespace": "a\nb"}, "trackunit: namespace has a line break or another character in it that cannot be shown. Check where it is set."),
+    ],
+)
+def test_a_value_that_is_none(values, message):
+    assert refused(**values) == message
+
+
+@pytest.mark.parametrize("term", ["a\nb", "a\x1b]0;title\x07", "\u202egnp"])
+def test_a_term_with_control_characters_reaches_no_terminal(term):
+    assert refused(path=term).isprintable()
+
+
+NAMES = (
+    *("path", "base_url", "token_url", "scope", "variant", "client_auth", "authorization_scheme", "extra_parameters", "audience", "resource", "vendor"),
+    *("vendors", "engine_mount_point", "engine_version", "secret_version", "credential_fields", "min_ttl", "max_age", "force", "refused", "failure_ttl"),
+    *("http_ca_cert", "http_validate_certs", "http_client_cert", "http_client_key", "http_proxy", "http_timeout", "http_retries", "http_deadline"),
+    *("allow_http", "cache", "cache_path", "cache_vault_mount", "cache_vault_path", "grant_type", "request_method", "request_format", "request_headers"),
+    *("token_field", "expires_field", "default_lifetime", "issuer", "revocation_url"),
+)
+SCALARS = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(),
+    st.floats(),
+    st.text(max_size=8),
+    st.sampled_from(["1e999", "9" * 5000, "nan", "-1", "v2", "basic", "private_key_jwt", "authorization_code", "https://[", "\ud800"]),
+)
+ODD = st.one_of(
+    SCALARS, st.lists(SCALARS, max_size=2), st.dictionaries(st.one_of(st.text(max_size=4), st.integers()), SCALARS, max_size=2), st.binary(max_size=2)
+)
+
+
+@given(st.sampled_from(["trackunit", "trackmage", "tracktik", "tracx", "oauth2"]), st.dictionaries(st.sampled_from(NAMES), ODD, max_size=5))
+def test_whatever_is_given_becomes_a_request_or_one_line(plugin, values):
+    message = ""
+    try:
+        request = request_from(plugin, None, values, surroundings=AROUND)
+    except OptionError as exc:
+        message = exc.message
+    else:
+        assert request.where.isprintable()
+        assert request.cache.failure_ttl >= 0
+    assert message.isprintable()
+    assert len(message) < 600

@@ -383,7 +383,7 @@ HTML = answer(200, text="<html><body>Welcome, body-secret</body></html>", header
         ),
         (
             [requests.exceptions.ChunkedEncodingError("body-secret")],
-            "broke off its answer (ChunkedEncodingError). Try again, or set retries.",
+            "broke off its answer. Try again, or set retries.",
             "unavailable",
         ),
         (
