@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import json
 import os
@@ -183,8 +184,7 @@ class FileStore(Directory):
                 file.write(content)
             os.replace(temporary, path)
             return True
-        with contextlib.suppress(OSError):
-            os.unlink(temporary)
+        _discard(temporary)
         return False
 
     def _make_key(self) -> bytes:
@@ -219,7 +219,7 @@ class FileStore(Directory):
             if not self._warned:
                 self._warned = True
                 self._warn(
-                    f"The token cache {self.path} cannot be written ({os.strerror(exc.errno or 0)}): "
+                    f"The token cache {self.path} cannot be written ({_why(exc)}): "
                     "tokens are fetched without it. Set cache_path to a directory that can be written."
                 )
 
@@ -233,6 +233,21 @@ def _process(pid: int) -> tuple[str, bool]:
         return "", False
     shown = "".join(c if c.isprintable() else "?" for c in name.decode("utf-8", "replace"))
     return f" ({shown})", rest.split()[:1] in ([b"T"], [b"t"])
+
+
+def _discard(path: str) -> None:
+    """Remove a file; where nothing can be removed, in an append-only directory, nothing of its content stays."""
+    try:
+        os.unlink(path)
+    except OSError:
+        with contextlib.suppress(OSError):
+            os.truncate(path, 0)
+
+
+def _why(exc: OSError) -> str:
+    reason = os.strerror(exc.errno or 0)
+    # The directory is this user's own: only an attribute of the file system refuses its owner.
+    return f"{reason}: it is immutable or append-only, lsattr shows it, chattr changes it" if exc.errno == errno.EPERM else reason
 
 
 def _same_file(descriptor: int, path: str) -> bool:

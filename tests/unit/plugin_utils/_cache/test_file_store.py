@@ -7,13 +7,16 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import json
 import multiprocessing
 import os
 import re
+import shutil
 import signal
 import stat
+import subprocess
 import tempfile
 import time
 
@@ -191,6 +194,45 @@ def test_a_full_disk_leaves_the_old_entry(store, monkeypatch):
     assert full.read(keys) == {"a": 1}
     assert sorted(os.listdir(store.path)) == sorted(["key", keys.name])
     assert warnings[0].startswith(f"The token cache {store.path} cannot be written (No space left on device)")
+
+
+LOCKED = "Operation not permitted: it is immutable or append-only, lsattr shows it, chattr changes it"
+
+
+def test_nothing_secret_stays_where_nothing_can_be_removed(store, monkeypatch):
+    keys = written(store, a=1)
+    warnings: list[str] = []
+    locked = FileStore(store.path, warn=warnings.append)
+
+    def refused(*_arguments):
+        raise PermissionError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(os, "replace", refused)
+    monkeypatch.setattr(os, "unlink", refused)
+    assert locked.write(keys, HEADER, {"a": 2}) is False
+    assert locked.read(keys) == {"a": 1}
+    assert os.path.getsize(path_of(store, keys.name + ".tmp")) == 0
+    assert warnings == [
+        f"The token cache {store.path} cannot be written ({LOCKED}): tokens are fetched without it. Set cache_path to a directory that can be written."
+    ]
+
+
+@pytest.mark.system
+@pytest.mark.parametrize("attribute", ["i", "a"])
+def test_an_immutable_or_append_only_directory(store, attribute):
+    keys = written(store, a=1)
+    warnings: list[str] = []
+    if not shutil.which("chattr") or subprocess.run(["chattr", f"+{attribute}", store.path], capture_output=True, check=False).returncode:
+        pytest.skip("only root can set attributes, and not on every file system")
+    try:
+        locked = FileStore(store.path, warn=warnings.append)
+        assert locked.write(keys, HEADER, {"a": 2}) is False
+        assert locked.read(keys) == {"a": 1}
+        left = [name for name in os.listdir(store.path) if name.endswith(".tmp")]
+        assert [os.path.getsize(path_of(store, name)) for name in left] == ([0] if attribute == "a" else [])
+    finally:
+        subprocess.run(["chattr", f"-{attribute}", store.path], check=True)
+    assert [LOCKED in warning for warning in warnings] == [True]
 
 
 # -- what ------------------------------------------------------------------------------------------------------------
