@@ -26,6 +26,7 @@ import typing as t
 
 from ansible.plugins.callback import CallbackBase
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._boundary.events import EVENTS_FILE
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._boundary.preload import preload
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._boundary.summary import read_events, table
 
 
@@ -37,6 +38,7 @@ class CallbackModule(CallbackBase):
 
     def __init__(self, *args: t.Any, **kwargs: t.Any) -> None:
         super().__init__(*args, **kwargs)
+        preload()  # in the process that the workers are forked from
         # The forks inherit the variable, and tell what they did by adding lines to the file.
         descriptor, self._events = tempfile.mkstemp(prefix="trackops-events-")
         os.close(descriptor)

@@ -26,27 +26,17 @@ from .._vendors import names
 from .events import Listener
 from .lookup import TokenLookup
 from .options import request_from, surroundings
+from .preload import COLLECTION, preload
 from .real_ports import real_ports
 
 __all__ = ("Resolved", "TokenAction", "answer_of", "found_interpreter", "option_names")
 
 display = Display()
 
-_COLLECTION = "trackops.api_tokens."
-
-
-def load_options() -> None:
-    """Have Ansible read what options the lookups have, which takes a while.
-
-    Ansible imports an action before it forks for the hosts: what is known by then, each of three hundred hosts need not find out again.
-    """
-    for plugin in (*names(), "oauth2"):
-        lookup_loader.get(_COLLECTION + plugin, class_only=True)
-
 
 def option_names(plugin: str) -> set[str]:
     """The options of a lookup that say which token, with their aliases."""
-    options = lookup_loader.get(_COLLECTION + plugin).option_definitions
+    options = lookup_loader.get(COLLECTION + plugin).option_definitions
     return {alias for name, about in options.items() for alias in (name, *(about.get("aliases") or ()))} - {"output"}
 
 
@@ -138,7 +128,7 @@ class TokenAction(ActionBase):  # type: ignore[misc]
 
     def option_values(self, plugin: str, item: t.Mapping[str, t.Any], task_vars: dict[str, t.Any]) -> dict[str, t.Any]:
         """What the lookup *plugin* would have as its options, with those in *item* given directly."""
-        lookup: TokenLookup = lookup_loader.get(_COLLECTION + plugin, loader=self._loader, templar=self._templar)
+        lookup: TokenLookup = lookup_loader.get(COLLECTION + plugin, loader=self._loader, templar=self._templar)
         known = option_names(plugin)
         direct = {name: value for name, value in item.items() if name in known and value is not None}
         return lookup.resolved_options(task_vars, direct)
@@ -167,4 +157,4 @@ def found_interpreter(action: t.Any) -> dict[str, t.Any]:
     return {"ansible_facts": {key: action._discovered_interpreter}} if key else {}
 
 
-load_options()
+preload()

@@ -12,6 +12,9 @@ rest is in ``uncached`` and is imported when it is needed. The actions find opti
 
 from __future__ import annotations
 
+import contextlib
+import json
+import multiprocessing
 import os
 import time
 import typing as t
@@ -25,17 +28,19 @@ from .._cache.directory import KEY_FILE, Directory, file_state, own_path
 from .._cache.pointer import cached, pointer_keys
 from .._vault.login_input import read_text
 from .listening import anybody_listens
-from .operator_variables import OperatorVariables
 from .pointer_input import pointer_input
 
 if t.TYPE_CHECKING:
     from .._cache.crypto import Keys
+    from .operator_variables import OperatorVariables
 
 __all__ = ("IGNORED", "TokenLookup")
 
 display = Display()
 
 Values = t.Mapping[str, t.Any]
+
+_DEFINITIONS = os.path.join(os.path.dirname(__file__), "option_definitions")
 
 #: Variables that would hold for all vendors, so they hold for none.
 IGNORED = ("trackops_base_url", "trackops_token_url", "trackops_scope", "trackops_variant", "trackops_client_auth", "trackops_output", "trackops_refused")
@@ -46,6 +51,15 @@ class TokenLookup(LookupBase):  # type: ignore[misc]
     """A lookup that gives tokens; a subclass only says of which vendor."""
 
     vendor: str
+
+    def __init_subclass__(cls) -> None:
+        """Tell Ansible where the options come from, before it parses the documentation to find that out, which takes longer than all else.
+
+        The files are made of the documentation. Where there is none, or Ansible's configuration is another one, it parses.
+        """
+        with contextlib.suppress(OSError, ValueError, AttributeError, TypeError), open(f"{_DEFINITIONS}/{cls.vendor}.json", encoding="utf-8") as file:
+            if not C.config.has_configuration_definition("lookup", cls.__module__):
+                C.config.initialize_plugin_configuration_definitions("lookup", cls.__module__, json.load(file))
 
     def run(self, terms: list[t.Any], variables: t.Any = None, **kwargs: t.Any) -> list[t.Any]:
         try:
@@ -113,7 +127,7 @@ class TokenLookup(LookupBase):  # type: ignore[misc]
 
     def raw_options(self, variables: t.Any, direct: dict[str, t.Any]) -> Values:
         """As :meth:`resolved_options`, but dictionaries may still be texts. Not to be changed: the same object is given again."""
-        operator = OperatorVariables(variables, warn=display.warning)
+        operator = _Variables(variables)
         self._tell_ignored(operator)
         given = self._variables(operator)
         values = _known(("options", self.vendor, repr(direct), repr(given)), lambda: self._resolve(given, direct))
@@ -153,7 +167,7 @@ class TokenLookup(LookupBase):  # type: ignore[misc]
         values: dict[str, t.Any] = self.get_options()
         return values
 
-    def _tell_ignored(self, operator: OperatorVariables) -> None:
+    def _tell_ignored(self, operator: _Variables) -> None:
         """Settings that would hold for all vendors are not taken, and that is told."""
         variables = operator.find(IGNORED)
         if bool(variables) or _known(("ignored",), _any_ignored):
@@ -162,7 +176,7 @@ class TokenLookup(LookupBase):  # type: ignore[misc]
             for line in ignored_settings(os.environ, variables):
                 display.warning(line)
 
-    def _variables(self, operator: OperatorVariables) -> dict[str, t.Any]:
+    def _variables(self, operator: _Variables) -> dict[str, t.Any]:
         """Those that options are read from; ansible checks their types, so templates have to be resolved before."""
 
         def names() -> list[str]:
@@ -170,12 +184,50 @@ class TokenLookup(LookupBase):  # type: ignore[misc]
 
         return self._set_variables(_known(("variables", self.vendor), names), operator)
 
-    def _set_variables(self, names: t.Iterable[str], operator: OperatorVariables) -> dict[str, t.Any]:
+    def _set_variables(self, names: t.Iterable[str], operator: _Variables) -> dict[str, t.Any]:
         return {name: self._untemplated(value, operator) for name, value in operator.find(names).items()}
 
-    def _untemplated(self, value: t.Any, operator: OperatorVariables) -> t.Any:
+    def _untemplated(self, value: t.Any, operator: _Variables) -> t.Any:
         plain = isinstance(value, (bool, int, float)) or (isinstance(value, str) and "{{" not in value and "{%" not in value)
         return value if plain or self._templar is None else operator.resolve(value, self._templar)
+
+
+class _Variables:
+    """The operator's variables; where none of those asked for is set, nothing more has to be loaded to say so."""
+
+    def __init__(self, variables: t.Mapping[str, t.Any] | None) -> None:
+        self._all = variables or {}
+        self._operator: OperatorVariables | None = None
+
+    def find(self, names: t.Iterable[str]) -> dict[str, t.Any]:
+        found = {name: self._all[name] for name in names if name in self._all}
+        return found if not found or self._no_fact_is_among(found) else self._loaded().find(found)
+
+    def _no_fact_is_among(self, names: t.Container[str]) -> bool:
+        """Whether it is plain that no fact of the host has one of these names; in any doubt it is not."""
+        if not C.INJECT_FACTS_AS_VARS:
+            return True
+        worker = multiprocessing.current_process()  # in a play, Ansible's own: it knows what it works on
+        manager, host = (getattr(worker, name, None) for name in ("_variable_manager", "_host"))
+        if manager is None:
+            return "hostvars" not in self._all and not self._all.get("ansible_facts") and C.CACHE_PLUGIN in ("memory", "ansible.builtin.memory")
+        if host is None or host.name is not self._all.get("inventory_hostname"):
+            return False
+        try:
+            facts = manager._fact_cache.get(host.name)
+        except KeyError:  # since 2.19, where there are none
+            return True
+        return not facts or not any(name in names for name in facts)
+
+    def resolve(self, value: t.Any, templar: t.Any) -> t.Any:
+        return self._loaded().resolve(value, templar)
+
+    def _loaded(self) -> OperatorVariables:
+        if self._operator is None:
+            from .operator_variables import OperatorVariables
+
+            self._operator = OperatorVariables(self._all, warn=display.warning)
+        return self._operator
 
 
 def _is_seconds(value: t.Any) -> bool:

@@ -1,0 +1,32 @@
+# Copyright (c) 2026, TrackOps founders
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Private to trackops.api_tokens: not for use from outside, and may change in any release.
+
+"""What lookups need, loaded in the process that Ansible forks its workers from.
+
+Ansible loads the action of a task, and the callbacks, before it forks. What is loaded by then, no worker has to load again.
+"""
+
+from __future__ import annotations
+
+from ansible.plugins.loader import lookup_loader
+
+from .._cache.crypto import derive, open_sealed, seal
+from .._vendors import names
+from . import event_file, operator_variables, uncached, vendor_settings
+
+__all__ = ("COLLECTION", "preload")
+
+COLLECTION = "trackops.api_tokens."
+_LOADED = (event_file, operator_variables, uncached, vendor_settings)  # whatever a lookup may turn to, but what talks to servers
+
+
+def preload() -> None:
+    """Load the lookups, what Ansible knows of their options, and the ciphers of the cache."""
+    for plugin in (*names(), "oauth2"):
+        lookup_loader.get(COLLECTION + plugin, class_only=True)
+    # The first use of a cipher in a process costs more than all later ones.
+    keys = derive(bytes(32), b"", "nothing")
+    open_sealed(keys, seal(keys, b""))

@@ -1,0 +1,204 @@
+# Copyright (c) 2026, TrackOps founders
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What a cache hit loads: a unit of its own, with real Ansible; and nothing at all where an action or the callback was loaded before."""
+
+from __future__ import annotations
+
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import textwrap
+
+import pytest
+from support.collection import source_path
+from support.option_definitions import documented, file_of, lookups, text
+
+pytestmark = pytest.mark.system
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+CORE = ROOT / "plugins" / "plugin_utils"
+PACKAGE = "ansible_collections.trackops.api_tokens.plugins.plugin_utils."
+#: All that a hit imports of ours.
+OF_A_HIT = {
+    "_base",
+    "_base.output",
+    "_base.token_check",
+    "_boundary",
+    "_boundary.listening",
+    "_boundary.lookup",
+    "_boundary.pointer_input",
+    "_cache",
+    "_cache.crypto",
+    "_cache.directory",
+    "_cache.freshness",
+    "_cache.pointer",
+    "_vault",
+    "_vault.login_input",
+}
+MOST_LINES = 1250
+MOST_CODE_LINES = 800  # without comments, docstrings and empty lines
+#: What takes long to load or to set up, and is not loaded by Ansible itself.
+UNWANTED = ("hvac", "requests", "urllib3", "cryptography.hazmat.primitives.kdf.hkdf", "getpass", "difflib")
+
+LOOK_UP = """
+    import json, os, sys
+    import ansible.cli.playbook  # loads what ansible-playbook has loaded when it forks
+    from ansible.plugins.loader import action_loader, callback_loader, init_plugin_loader, lookup_loader
+
+    init_plugin_loader()
+    package = "ansible_collections.trackops.api_tokens.plugins.plugin_utils."
+
+    def look_up(**options):
+        lookup = lookup_loader.get("trackops.api_tokens.trackunit")
+        return lookup.run(["fleet/x"], {"trackops_trackunit_base_url": "https://vendor.example"}, **options)
+
+    def ours():
+        return sorted(name.removeprefix(package) for name in sys.modules if name.startswith(package))
+"""
+FILL = """
+    import time
+    from importlib import import_module
+
+    model, resolver, slot = (import_module(package + name) for name in ("_base.model", "_flow.resolver", "_flow.slot"))
+
+    def fetched(self, request):
+        token = model.Token("the-token", "Bearer", time.time() + 3600, time.time())
+        slot.TokenSlot(request, self.store(request.cache), self._ports).write(model.Entry(token))
+        return token
+
+    resolver.Resolver.token = fetched
+    print(look_up())
+"""
+
+
+def run(home, *parts, **environment):
+    env = {"PATH": os.environ["PATH"], "HOME": str(home), "ANSIBLE_COLLECTIONS_PATH": str(source_path()), "LANG": "C.UTF-8", **environment}
+    env = {"VAULT_ADDR": "http://127.0.0.1:9", "VAULT_TOKEN": "hvs.CAESIJ4kq3Lx1z0m1kQeZk3a9F2sZ", **env}
+    script = "".join(map(textwrap.dedent, parts))
+    done = subprocess.run([sys.executable, "-c", script], env=env, cwd=home, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.splitlines()
+
+
+@pytest.fixture
+def home(tmp_path):
+    """A home with a token in the cache, and the pointer that a lookup has left."""
+    assert run(tmp_path, LOOK_UP, FILL) == ["['the-token']"]
+    return tmp_path
+
+
+def code_lines(path):
+    import ast
+
+    lines = path.read_text(encoding="utf-8").splitlines()
+    said = set()
+    for node in ast.walk(ast.parse("\n".join(lines))):
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str):
+            said.update(range(node.lineno, (node.end_lineno or node.lineno) + 1))
+    return sum(bool(line.strip()) and not line.strip().startswith("#") and number not in said for number, line in enumerate(lines, 1))
+
+
+def test_a_hit_loads_a_unit_of_its_own(home):
+    report = "print(json.dumps([look_up(), look_up(), ours(), sorted(sys.modules)]))"
+    first, second, ours, modules = json.loads(run(home, LOOK_UP, report)[-1])
+    assert first == second == ["the-token"]
+    assert set(ours) == OF_A_HIT
+    assert set(modules).isdisjoint(set(UNWANTED) - set(json.loads(run(home, LOOK_UP, "print(json.dumps(sorted(sys.modules)))")[-1])))
+    files = [
+        path for path in (CORE.joinpath(*name.split(".")) for name in OF_A_HIT) for path in (path.with_suffix(".py"), path / "__init__.py") if path.is_file()
+    ]
+    assert sum(len(path.read_text(encoding="utf-8").splitlines()) for path in files) <= MOST_LINES
+    assert sum(map(code_lines, files)) <= MOST_CODE_LINES
+
+
+def test_a_hit_makes_no_classes_by_factories(home):
+    """A dataclass, a named tuple costs a worker a millisecond."""
+    report = """
+    import collections, dataclasses
+    def refuse(*arguments, **keywords):
+        raise SystemExit("a class factory")
+    dataclasses.dataclass = collections.namedtuple = refuse
+    print(look_up())
+    """
+    assert run(home, LOOK_UP, report) == ["['the-token']"]
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"VAULT_TOKEN": "hvs.CAESIJ4kq3Lx1z0m1kQeZk3a9F2sY"},
+        {"VAULT_ADDR": "http://127.0.0.1:10"},
+        {"VAULT_NAMESPACE": "other"},
+        {"TRACKOPS_TRACKUNIT_SCOPE": "other"},
+        {"TRACKOPS_ENGINE_MOUNT_POINT": "other"},
+        {"ANSIBLE_HASHI_VAULT_AUTH_METHOD": "approle", "VAULT_APPROLE_ROLE_ID": "r"},
+    ],
+)
+def test_who_asks_something_else_gets_nothing(home, changed):
+    # Nobody listens there, and a miss asks.
+    report = """
+    try:
+        print(look_up(http_retries=0))
+    except Exception as exc:
+        print("missed", exc)
+    """
+    assert run(home, LOOK_UP, report, **changed)[-1].startswith("missed trackunit: ")
+
+
+@pytest.mark.parametrize("options", [{"force": True}, {"refused": "the-token"}, {"cache": "none"}])
+def test_who_does_not_want_it_does_not_get_it(home, options):
+    report = f"""
+    try:
+        print(look_up(**{options}))
+    except Exception as exc:
+        print("missed", exc)
+    """
+    assert run(home, LOOK_UP, report)[-1].startswith("missed trackunit: ")
+
+
+@pytest.mark.parametrize(
+    "loading", ["action_loader.get('trackops.api_tokens.token_info', class_only=True)", "callback_loader.get('trackops.api_tokens.summary')"]
+)
+def test_after_a_task_of_ours_or_with_the_callback_a_worker_loads_nothing(home, loading):
+    report = f"""
+    {loading}
+    before = set(sys.modules)
+    assert {{package + name for name in {sorted(OF_A_HIT)}}} <= before and "cryptography.fernet" in before
+    reader, writer = os.pipe()
+    if not os.fork():
+        heard = []
+        sys.addaudithook(lambda event, arguments: heard.append((event, str(arguments[0])[:200])) if event in ("compile", "import") else None)
+        found = look_up()
+        heard.append(found)
+        os.write(writer, json.dumps([found, [said for said in heard if said != found], sorted(set(sys.modules) - before)]).encode())
+        os._exit(0)
+    os.close(writer)
+    print(os.read(reader, 1 << 16).decode())
+    os.wait()
+    """
+    found, heard, loaded = json.loads(run(home, LOOK_UP, report)[-1])
+    assert found == ["the-token"]
+    assert (heard, loaded) == ([], [])
+
+
+@pytest.mark.parametrize("name", lookups())
+def test_what_ansible_is_told_of_the_options_is_what_their_documentation_says(name):
+    assert file_of(name).read_text(encoding="utf-8") == text(documented()[name]), "run: cd tests && python -m support.option_definitions"
+
+
+def test_without_the_file_ansible_reads_the_documentation(home):
+    report = """
+    import builtins
+    real = builtins.open
+    def without(path, *arguments, **keywords):
+        if str(path).endswith("trackunit.json"):
+            raise FileNotFoundError(path)
+        return real(path, *arguments, **keywords)
+    builtins.open = without
+    print(look_up())
+    """
+    assert run(home, LOOK_UP, report) == ["['the-token']"]
