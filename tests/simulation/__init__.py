@@ -1,0 +1,7 @@
+# Copyright (c) 2026, TrackOps founders
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A fleet on virtual time in one process: the collection's core runs as it is, its effects are played from a seed."""
+
+from __future__ import annotations
