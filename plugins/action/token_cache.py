@@ -16,10 +16,13 @@ from ..plugin_utils._base.errors import OptionError, TokenError
 from ..plugin_utils._boundary.action import TokenAction, display
 from ..plugin_utils._boundary.options import cache_options
 from ..plugin_utils._boundary.real_ports import real_ports
-from ..plugin_utils._flow.purge import expired, purge, revoke_logins, revoke_tokens, selected
+from ..plugin_utils._flow.purge import expired, purge, revoke_logins, selected
 from ..plugin_utils._flow.resolver import open_store
+from ..plugin_utils._flow.revocation import revoke_tokens
+from ..plugin_utils._flow.slot import token_keys
 
 _STATES = ("present", "absent", "pruned")
+_OWN = ("tokens", "revoke_logins", "revoke_consent")
 # A login belongs to no vendor; any request that needs no further option finds it.
 _ANY_VENDOR = "tracx"
 
@@ -36,7 +39,7 @@ class ActionModule(TokenAction):
         try:
             items = args.get("tokens")
             inner = [item for item in items if isinstance(item, dict)] if isinstance(items, list) else []
-            self.refuse_strangers([args, *inner], ("tokens", "revoke_logins"), module="token_cache")
+            self.refuse_strangers([args, *inner], _OWN, module="token_cache")
             result.update({"present": self._warm, "absent": self._purge, "pruned": self._prune}[state](args, variables))
         except TokenError as exc:
             raise AnsibleActionFail(exc.message) from None
@@ -78,9 +81,10 @@ class ActionModule(TokenAction):
         return {"changed": bool(missing), "missing": missing}
 
     def _purge(self, args: Facts, variables: Facts) -> Facts:
-        wanted = _items(args) or [{name: value for name, value in args.items() if name not in ("tokens", "revoke_logins")}]
+        wanted = _items(args) or [{name: value for name, value in args.items() if name not in _OWN}]
         removed: list[Facts] = []
         revoked: list[str] = []
+        kept: list[Facts] = []
         for item in wanted:
             values = self.option_values("oauth2", _without_names(item), variables)
             store = open_store(cache_options(values), warn=display.warning)
@@ -88,14 +92,20 @@ class ActionModule(TokenAction):
             with self.listener(values) as listener:
                 ports = real_ports(warn=listener.warn, event=listener)
                 request = self._request_or_none(item, variables)
-                if request is not None and not check:
-                    revoked += revoke_tokens(request, store, ports)
-                found = purge(store, vendor=item.get("vendor"), where=_where(item, values), request=request, ports=ports, dry_run=check)
+                stays: set[str] = set()
+                if request is not None:
+                    consent = boolean(args.get("revoke_consent", False))
+                    given_back = revoke_tokens(request, store, ports, revoke_consent=consent, dry_run=check)
+                    revoked += given_back.revoked
+                    if given_back.failed:
+                        stays.add(token_keys(request, store.user_key()).name)
+                        kept.append({"vendor": request.vendor.name, "path": request.where})
+                found = purge(store, vendor=item.get("vendor"), where=_where(item, values), request=request, ports=ports, dry_run=check, keep=stays)
                 removed += [entry for entry in found if entry not in removed]
-                if boolean(args.get("revoke_logins", True)):
+                if not stays and boolean(args.get("revoke_logins", True)):
                     login = request or self._request_or_none({**item, "vendor": _ANY_VENDOR}, variables)
                     revoked += revoke_logins(login, store, ports, dry_run=check) if login else []
-        return {"changed": bool(removed or revoked), "removed": removed, "revoked": list(dict.fromkeys(revoked))}
+        return {"changed": bool(removed or revoked), "removed": removed, "revoked": list(dict.fromkeys(revoked)), "kept": kept}
 
     def _request_or_none(self, item: Facts, variables: Facts) -> t.Any:
         """The request of *item*, where the options say enough for one: purging must work without Vault too."""
@@ -116,7 +126,7 @@ class ActionModule(TokenAction):
 def _items(args: Facts) -> list[Facts]:
     """The items of C(tokens), completed by the options beside it; or the one that the arguments themselves describe."""
     tokens = args.get("tokens")
-    shared = {name: value for name, value in args.items() if name not in ("tokens", "revoke_logins")}
+    shared = {name: value for name, value in args.items() if name not in _OWN}
     if tokens is None:
         return [shared] if shared.get("vendor") else []
     if not isinstance(tokens, list) or not all(isinstance(item, dict) for item in tokens):
@@ -131,4 +141,4 @@ def _where(item: Facts, values: Facts) -> str | None:
 
 
 def _without_names(item: Facts) -> Facts:
-    return {name: value for name, value in item.items() if name not in ("vendor", "path", "tokens")}
+    return {name: value for name, value in item.items() if name not in ("vendor", "path", *_OWN)}

@@ -21,7 +21,8 @@ options:
     description:
       - V(present) gets the tokens that the cache does not hold, all in one task, so that the hosts find them there.
       - V(absent) removes the tokens that O(vendor), O(path) and O(tokens) select, or all, and revokes the Vault login that is kept for them.
-        A token whose vendor has a O(revocation_url) is given back first. With O(cache=vault) the shared entry is removed too.
+        A token whose vendor has a O(revocation_url), or an O(issuer) that names one, is given back first. If that fails, its entry stays,
+        with a warning. With O(cache=vault) the tokens of the shared entry are given back, and it is removed too.
       - V(pruned) removes what has expired or is damaged.
     type: str
     choices: [present, absent, pruned]
@@ -41,6 +42,12 @@ options:
     description: Whether O(state=absent) revokes the Vault login that is kept.
     type: bool
     default: true
+  revoke_consent:
+    description:
+      - Whether O(state=absent) revokes a refresh token that is the credential in Vault (the grants C(authorization_code) and C(refresh_token)).
+      - That ends the consent of the person who gave it; the playbook C(trackops.api_tokens.authorize) asks for it again.
+    type: bool
+    default: false
 extends_documentation_fragment:
   - trackops.api_tokens.vault
   - trackops.api_tokens.token
@@ -106,5 +113,10 @@ revoked:
   description: What was revoked, or would be.
   type: list
   elements: str
+  returned: with O(state=absent)
+kept:
+  description: Vendor and path of the entries that stay, because the vendor did not revoke what they hold.
+  type: list
+  elements: dict
   returned: with O(state=absent)
 """

@@ -272,6 +272,8 @@ class Story:
         )
         for _number in range(self.plan.faults):
             self.world.pause(self.dice.uniform(0.2, 1.0) * (end - START) / self.plan.faults)
+            if not self.world.faults:
+                return
             kind = self.dice.choice(kinds)
             self.world.tell("trouble", kind.__name__.lstrip("_"))
             kind()

@@ -185,6 +185,9 @@ class FakeClient:
         self._vault.entries[where] = (json.loads(json.dumps(data)), cas + 1)
         return cas + 1
 
+    def kv2_delete_metadata(self, mount: str, path: str) -> None:
+        self._vault.entries.pop(f"{mount}/{path}", None)
+
 
 class Scene:
     """A clock that moves by itself when someone sleeps, a vendor that answers from a list, and what was heard of both.

@@ -11,17 +11,15 @@ from __future__ import annotations
 import time
 import typing as t
 
-from .._base.errors import TokenError, VaultError, VendorError
+from .._base.errors import VaultError
 from .._base.model import Request
 from .._base.ports import Event, Ports
 from .._cache.entry import entry_from_dict
 from .._cache.file_store import FileStore
-from .._vendor.address import check_address
-from .._vendor.request import credentials, revocation_request
 from .slot import token_keys
 from .vault_login import VaultSession, login_keys
 
-__all__ = ("expired", "purge", "remove_shared", "revoke_logins", "revoke_tokens", "selected")
+__all__ = ("expired", "purge", "remove_shared", "revoke_logins", "selected")
 
 Removed = dict[str, t.Any]
 
@@ -35,24 +33,29 @@ def selected(store: FileStore, request: Request) -> bool:
     return entry.token is not None and entry.token.seconds_left(time.time()) >= request.freshness.min_ttl
 
 
-def purge(store: FileStore, *, vendor: str | None, where: str | None, request: Request | None, ports: Ports, dry_run: bool) -> list[Removed]:
+def purge(
+    store: FileStore, *, vendor: str | None, where: str | None, request: Request | None, ports: Ports, dry_run: bool, keep: t.Container[str] = ()
+) -> list[Removed]:
     """Remove the entries of a vendor, of a path, of both, or all tokens; entries of other logins of this user too.
 
     :arg where: the mount and the path below it.
     :arg request: where it is complete and its cache is C(vault), the shared entry goes too.
+    :arg keep: names of entries that stay, because what they hold could not be revoked.
     """
     removed = []
     for name, header in store.headers():
-        if header.get("kind") == "login" or not _matches(header, vendor, where):
+        if header.get("kind") == "login" or name in keep or not _matches(header, vendor, where):
             continue
-        removed.append({"vendor": header.get("vendor"), "path": header.get("path")})
+        if header.get("kind") != "lock":  # notes about the lock of an entry
+            removed.append({"vendor": header.get("vendor"), "path": header.get("path")})
         if not dry_run:
             _remove(store, name)
             ports.event(Event("purged", str(header.get("vendor")), str(header.get("path"))))
     if removed and not dry_run:
         store.sweep()  # the pointers to them
-    if request is not None and request.cache.kind == "vault" and not dry_run:
-        remove_shared(request, store, ports)
+    if request is not None and request.cache.kind == "vault" and not dry_run and not keep and remove_shared(request, store, ports):
+        shared: Removed = {"vendor": request.vendor.name, "path": request.where}
+        removed += [] if shared in removed else [shared]
     return removed
 
 
@@ -65,11 +68,16 @@ def _remove(store: FileStore, name: str) -> None:
         store.remove(name)
 
 
-def remove_shared(request: Request, store: FileStore, ports: Ports) -> None:
+def remove_shared(request: Request, store: FileStore, ports: Ports) -> bool:
+    """Remove the shared entry; whether there was one."""
     from .shared_store import shared_path
 
-    path = shared_path(request)
-    VaultSession(request, store, ports).call(lambda client: client.kv2_delete_metadata(request.cache.vault_mount, path))
+    path, mount = shared_path(request), request.cache.vault_mount
+    session = VaultSession(request, store, ports)
+    there = session.call(lambda client: client.kv2_read(mount, path)) is not None
+    if there:
+        session.call(lambda client: client.kv2_delete_metadata(mount, path))
+    return there
 
 
 def expired(store: FileStore, *, now: float, dry_run: bool) -> list[Removed]:
@@ -87,28 +95,6 @@ def expired(store: FileStore, *, now: float, dry_run: bool) -> list[Removed]:
     return removed
 
 
-def revoke_tokens(request: Request, store: FileStore, ports: Ports) -> list[str]:
-    """Give the cached token back to the vendor (RFC 7009), where its revocation endpoint is known."""
-    user_key = store.known_key()
-    token = entry_from_dict(store.read(token_keys(request, user_key))).token if user_key else None
-    if token is None or not request.vendor.revocation_url:
-        return []
-    given_back = []
-    try:
-        check_address(request.vendor, request.vendor.url(request.vendor.revocation_url), allow_http=request.http.allow_http)
-        fields = credentials(request, VaultSession(request, store, ports).secret().data)
-        for hint, value in (("refresh_token", token.refresh_token), ("access_token", token.access_token)):
-            if value:
-                ask = revocation_request(request.vendor, fields, value, hint=hint)
-                answer = ports.exchange(ask, request.http, request.http.deadline, request.vendor.name)
-                if answer.status != 200:
-                    raise VendorError(f"HTTP {answer.status}")
-                given_back.append(f"{request.vendor.name} {hint}")
-    except TokenError as exc:
-        ports.warn(f"{request.vendor.name}: the token for {request.where} could not be revoked at the vendor: {exc.message}")
-    return given_back
-
-
 def revoke_logins(request: Request, store: FileStore, ports: Ports, *, dry_run: bool) -> list[str]:
     """Revoke the Vault login that is kept for who *request* logs in as; a login of somebody else cannot be read.
 
@@ -120,6 +106,8 @@ def revoke_logins(request: Request, store: FileStore, ports: Ports, *, dry_run: 
     keys = login_keys(request, user_key)
     kept = (store.read(keys) or {}).get("login")
     if not isinstance(kept, dict):
+        if not dry_run:
+            _remove(store, keys.name)  # it may hold failures: who purges wants a fresh start
         return []
     if not dry_run:
         client = ports.vault(request.vault, ports.warn)

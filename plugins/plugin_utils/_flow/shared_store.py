@@ -23,6 +23,7 @@ import uuid
 from dataclasses import dataclass, field, replace
 
 from .._base.errors import CasMismatch, VaultError
+from .._base.extra import public
 from .._base.model import Entry, Failure, HttpAnswer, HttpOptions, HttpRequest, Request, Token
 from .._base.output import authorization
 from .._base.ports import Ports
@@ -93,7 +94,7 @@ class SharedCache:
             data, version = self._read()
             if version != seen:  # a lease is waited for no longer than our own would last: the holder's clock may be wrong
                 seen, patience = version, self._ports.monotonic() + self._lease_seconds(data)
-            entry = entry_from_dict(_nested(data))
+            entry = _entry(data)
             failures = frozenset(entry.failures) if failures is None else failures
             found = look(entry, frozenset(entry.failures) - failures)
             if found is not None:
@@ -118,6 +119,10 @@ class SharedCache:
             # Jitter, so that those who wait for the same token do not come back together. No longer than the lease.
             self._ports.sleep(min(nap, left) * random.uniform(1.0, 1.25))  # noqa: S311 - no secret
             nap = min(nap * 2, _LONGEST_NAP)
+
+    def read(self) -> Entry:
+        """What is shared now."""
+        return _entry(self._read()[0])
 
     def guarded(self, lease: Lease) -> Ports:
         """Ports to ask the vendor with, that keep *lease* for as long as that takes, retries and pauses included.
@@ -212,6 +217,16 @@ def _flat(request: Request, entry: Entry) -> dict[str, t.Any]:
         "lease_until": 0,
         "lease_seconds": 0,
     }
+
+
+def _entry(data: t.Mapping[str, t.Any]) -> Entry:
+    """The entry in *data*, checked as a vendor's answer is."""
+    entry = entry_from_dict(_nested(data))
+    token = entry.token
+    if token is None:
+        return entry
+    secrets = [secret for secret in (token.access_token, token.refresh_token) if secret]
+    return replace(entry, token=replace(token, extra=public(token.extra, without=(), secrets=secrets)))
 
 
 def _nested(data: t.Mapping[str, t.Any]) -> dict[str, t.Any]:

@@ -12,7 +12,7 @@ import base64
 import json
 import re
 import typing as t
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import quote_plus, urlencode
 
 from .._base.errors import VaultError
@@ -309,13 +309,7 @@ def client_request(
     return _as_form("POST", url, headers, [*own, *proofs], secrets=tuple(secrets), repeatable=True)
 
 
-def revocation_request(vendor: Vendor, fields: t.Mapping[str, str], token: str, *, hint: str) -> HttpRequest:
+def revocation_request(vendor: Vendor, fields: t.Mapping[str, str], token: str, *, hint: str, assertion: Assertion | None = None) -> HttpRequest:
     """The request that gives *token* back (RFC 7009 2.1); *hint* is ``access_token`` or ``refresh_token``."""
-    headers = {"Accept": "application/json"}
-    if vendor.client_auth in ("basic", "basic_raw"):
-        headers["Authorization"] = _basic(vendor.client_auth, fields["client_id"], fields["client_secret"])
-    parameters = [("token", token), ("token_type_hint", hint)]
-    if vendor.client_auth in ("post", "none"):
-        parameters.extend((name, fields[name]) for name in ("client_id", "client_secret") if name in fields)
-    secrets = (*fields.values(), token)
-    return _as_form("POST", vendor.url(vendor.revocation_url), headers, parameters, secrets=secrets, repeatable=True)
+    made = client_request(vendor, vendor.url(vendor.revocation_url), fields, [("token", token), ("token_type_hint", hint)], assertion=assertion)
+    return replace(made, secrets=(*made.secrets, token))

@@ -2,36 +2,15 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What is given back, and to whom."""
+"""What is removed from the cache."""
 
 from __future__ import annotations
 
-import dataclasses
-
-from ansible_collections.trackops.api_tokens.plugins.plugin_utils._flow.purge import revoke_tokens
+import pytest
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.errors import VaultError
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._flow.purge import purge, revoke_logins
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._flow.resolver import Resolver, open_store
-from support.scripted import Scene, access, answer, request_for
-
-
-def revoked(tmp_path, url, **http):
-    scene = Scene(access("one"), answer(200), answer(200))
-    request = request_for("tracktik", cache=str(tmp_path), http=http)
-    request = dataclasses.replace(request, vendor=dataclasses.replace(request.vendor, revocation_url=url))
-    resolver = Resolver(scene.ports)
-    resolver.token(request)
-    return revoke_tokens(request, resolver.store(request.cache), scene.ports), scene
-
-
-def test_a_token_is_given_back_over_https(tmp_path):
-    given_back, scene = revoked(tmp_path, "https://login.example/revoke")
-    assert (given_back, len(scene.sent)) == (["tracktik access_token"], 2)
-
-
-def test_no_credentials_go_to_a_revocation_endpoint_over_plain_http(tmp_path):
-    given_back, scene = revoked(tmp_path, "http://login.example/revoke")
-    assert (given_back, len(scene.sent)) == ([], 1)
-    assert "login.example would get the credentials over plain http" in scene.warnings[0]
-    assert revoked(tmp_path / "b", "http://login.example/revoke", allow_http=True)[0] == ["tracktik access_token"]
+from support.scripted import Scene, access, approle, request_for
 
 
 def test_the_home_directory_in_a_cache_path(tmp_path, monkeypatch):
@@ -39,3 +18,40 @@ def test_the_home_directory_in_a_cache_path(tmp_path, monkeypatch):
     request = request_for("tracktik", cache="~/tokens")
     open_store(request.cache, warn=print).user_key()
     assert (tmp_path / "tokens").is_dir()
+
+
+def purged(scene, request, **options):
+    store = open_store(request.cache, warn=pytest.fail)
+    return purge(store, **{"vendor": "tracktik", "where": None, "request": request, "ports": scene.ports, "dry_run": False, **options})
+
+
+def test_the_shared_entry_goes_from_an_empty_home_too(tmp_path):
+    scene = Scene(access("one"))
+    Resolver(scene.ports).token(request_for("tracktik", cache=str(tmp_path / "a"), kind="vault"))
+    request = request_for("tracktik", cache=str(tmp_path / "b"), kind="vault")
+    assert purged(scene, request) == [{"vendor": "tracktik", "path": "secret/fleet/x"}]
+    assert scene.vault.entries == {}
+    assert purged(scene, request) == []
+
+
+def test_what_has_to_stay_stays(tmp_path):
+    scene = Scene(access("one"))
+    request = request_for("tracktik", cache=str(tmp_path / "a"), kind="vault")
+    resolver = Resolver(scene.ports)
+    resolver.token(request)
+    (name,) = (name for name, header in resolver.store(request.cache).headers() if header["kind"] == "token")
+    assert purged(scene, request, keep={name}) == []
+    assert len(scene.vault.entries) == 1
+    assert resolver.known(request).token
+
+
+def test_failures_of_a_login_go_with_it(tmp_path):
+    scene = Scene(access("one"))
+    scene.vault.login_fault = VaultError("refused", "login_refused")
+    request = request_for("tracktik", cache=str(tmp_path / "a"), vault=approle())
+    with pytest.raises(VaultError):
+        Resolver(scene.ports).token(request)
+    scene.vault.login_fault = None
+    purged(scene, request)
+    assert revoke_logins(request, open_store(request.cache, warn=pytest.fail), scene.ports, dry_run=False) == []
+    assert Resolver(scene.ports).token(request).access_token == "one"

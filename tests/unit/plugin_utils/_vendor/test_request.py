@@ -177,7 +177,7 @@ def test_an_existing_query_is_extended():
         ("basic", {}, True),
         ("basic_raw", {}, True),
         ("post", {"client_id": "i", "client_secret": "s"}, False),
-        ("none", {"client_id": "i", "client_secret": "s"}, False),
+        ("none", {"client_id": "i"}, False),
     ],
 )
 def test_revocation(client_auth, sent, basic):

@@ -1,0 +1,109 @@
+# Copyright (c) 2026, TrackOps founders
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Private to trackops.api_tokens: not for use from outside, and may change in any release.
+
+"""Give cached tokens back to the vendor (RFC 7009)."""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import dataclass, replace
+
+from .._base.errors import TokenError, VendorError
+from .._base.model import Request, Token, Vendor
+from .._base.ports import Event, Ports
+from .._cache.entry import entry_from_dict
+from .._cache.file_store import FileStore
+from .._vendor.address import check_address
+from .._vendor.discovery import discovered, signed_assertion
+from .._vendor.request import credentials, revocation_request
+from .shared_store import SharedCache
+from .slot import token_keys
+from .vault_login import VaultSession
+
+__all__ = ("GivenBack", "revoke_tokens")
+
+_CREDENTIAL_GRANTS = ("authorization_code", "refresh_token")  # the refresh token in Vault is what the vendor's credentials are
+
+
+@dataclass(frozen=True)
+class GivenBack:
+    """What was revoked, as names for people; and whether something could not be, so that its entry has to stay."""
+
+    revoked: tuple[str, ...] = ()
+    failed: bool = False
+
+
+def revoke_tokens(request: Request, store: FileStore, ports: Ports, *, revoke_consent: bool = False, dry_run: bool = False) -> GivenBack:
+    """Revoke the tokens that the cache holds for *request*, those of the shared entry too, where the vendor has an endpoint for it.
+
+    :arg revoke_consent: also a refresh token that is the credential in Vault. Whoever gave consent has to give it again then.
+    :arg dry_run: ask nobody, and say what would be revoked as far as this controller's cache tells.
+    """
+    vendor = request.vendor
+    if not vendor.revocation_url and not vendor.issuer:
+        return GivenBack()
+    session = VaultSession(request, store, ports)
+    revoked: list[str] = []
+    try:
+        user_key = store.known_key()
+        own = entry_from_dict(store.read(token_keys(request, user_key))).token if user_key else None
+        shared = SharedCache(request, session, ports).read().token if request.cache.kind == "vault" and not dry_run else None
+        values = _values([token for token in (own, shared) if token], vendor, revoke_consent=revoke_consent)
+        if dry_run:
+            return GivenBack(tuple(f"{vendor.name} {hint}" for hint, _value in values))
+        secret = session.secret().data if values or revoke_consent else {}
+        if revoke_consent and vendor.grant_type in _CREDENTIAL_GRANTS:
+            values = _with_stored(values, secret.get(request.secret.fields.get("refresh_token", "refresh_token")))
+        if not values:
+            return GivenBack()
+        endpoint = _with_endpoint(request, ports)
+        if not endpoint.revocation_url:
+            return GivenBack()
+        check_address(endpoint, endpoint.url(endpoint.revocation_url), allow_http=request.http.allow_http)
+        fields = credentials(replace(request, vendor=endpoint), secret)
+        for hint, value in values:
+            _revoke(request, endpoint, fields, value, hint=hint, ports=ports)
+            revoked.append(f"{vendor.name} {hint}")
+            ports.event(Event("revoked", vendor.name, request.where, reason=hint))
+    except TokenError as exc:
+        ports.warn(
+            f"{vendor.name}: the token for {request.where} could not be revoked at the vendor, so it stays in the cache. Do it again "
+            f"when that is mended: {exc.message}"
+        )
+        return GivenBack(tuple(dict.fromkeys(revoked)), failed=True)
+    return GivenBack(tuple(dict.fromkeys(revoked)))
+
+
+def _values(tokens: list[Token], vendor: Vendor, *, revoke_consent: bool) -> list[tuple[str, str]]:
+    """What to revoke, each once: refresh tokens first, which cannot renew what is revoked after them."""
+    found: dict[str, str] = {}
+    if vendor.grant_type not in _CREDENTIAL_GRANTS or revoke_consent:
+        found.update((token.refresh_token, "refresh_token") for token in tokens if token.refresh_token)
+    found.update((token.access_token, "access_token") for token in tokens)
+    return [(hint, value) for value, hint in found.items()]
+
+
+def _with_stored(values: list[tuple[str, str]], stored: t.Any) -> list[tuple[str, str]]:
+    if not isinstance(stored, str) or not stored or ("refresh_token", stored) in values:
+        return values
+    return [("refresh_token", stored), *values]
+
+
+def _with_endpoint(request: Request, ports: Ports) -> Vendor:
+    """The vendor, with the revocation endpoint that its issuer publishes."""
+    vendor = request.vendor
+    if vendor.revocation_url:
+        return vendor
+    asked = replace(request, vendor=replace(vendor, token_url=""))
+    found = discovered(asked, ports=ports, until=ports.monotonic() + request.http.deadline)
+    return replace(vendor, revocation_url=found.revocation_url, token_url=vendor.token_url or found.token_url)
+
+
+def _revoke(request: Request, vendor: Vendor, fields: dict[str, str], value: str, *, hint: str, ports: Ports) -> None:
+    http_request = revocation_request(vendor, fields, value, hint=hint, assertion=lambda more: signed_assertion(vendor, fields, more, now=ports.clock()))
+    answer = ports.exchange(http_request, request.http, request.http.deadline, vendor.name)
+    if not 200 <= answer.status < 300:
+        raise VendorError(f"its revocation endpoint answered with HTTP {answer.status}.", status=answer.status)

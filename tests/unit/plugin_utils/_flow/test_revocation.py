@@ -1,0 +1,130 @@
+# Copyright (c) 2026, TrackOps founders
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What is given back to the vendor, and how the client proves itself for it."""
+
+from __future__ import annotations
+
+import base64
+import dataclasses
+import json
+from urllib.parse import parse_qs
+
+import pytest
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._flow.resolver import Resolver
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._flow.revocation import GivenBack, revoke_tokens
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vendors import built_in
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from support.scripted import FakeVault, Scene, access, answer, request_for
+
+ISSUER = "https://login.example"
+METADATA = {"issuer": ISSUER, "token_endpoint": f"{ISSUER}/token", "revocation_endpoint": f"{ISSUER}/revoke"}
+CONSENT = {"client_id": "i", "client_secret": "s", "refresh_token": "r-vault", "redirect_uri": "http://127.0.0.1:8/"}
+
+
+def request_of(path, vendor=None, *, kind="file", http=None, **changes):
+    request = request_for(vendor or "tracktik", cache=str(path), kind=kind, http=http)
+    return dataclasses.replace(request, vendor=dataclasses.replace(request.vendor, **changes))
+
+
+def give_back(scene, request, **options):
+    resolver = Resolver(scene.ports)
+    return revoke_tokens(request, resolver.store(request.cache), scene.ports, **options)
+
+
+def revoked(scene):
+    """The tokens that the vendor was asked to revoke."""
+    forms = [parse_qs((request.body or b"").decode()) for request in scene.sent]
+    return [form["token"][0] for form in forms if "token" in form]
+
+
+def cached(scene, request):
+    Resolver(scene.ports).token(request)
+    return scene
+
+
+def test_both_tokens_over_https(tmp_path):
+    request = request_of(tmp_path, revocation_url=f"{ISSUER}/revoke")
+    scene = cached(Scene(access("one", refresh_token="r1"), answer(200), answer(204)), request)
+    assert give_back(scene, request, dry_run=True) == GivenBack(("tracktik refresh_token", "tracktik access_token"))
+    assert revoked(scene) == []
+    assert give_back(scene, request) == GivenBack(("tracktik refresh_token", "tracktik access_token"))
+    assert revoked(scene) == ["r1", "one"]
+    assert [event.reason for event in scene.events if event.name == "revoked"] == ["refresh_token", "access_token"]
+
+
+def test_no_credentials_go_to_a_revocation_endpoint_over_plain_http(tmp_path):
+    request = request_of(tmp_path, revocation_url="http://login.example/revoke")
+    scene = cached(Scene(access("one"), answer(200)), request)
+    assert give_back(scene, request) == GivenBack(failed=True)
+    assert "login.example would get the credentials over plain http" in scene.warnings[0]
+    allowed = dataclasses.replace(request, http=dataclasses.replace(request.http, allow_http=True))
+    assert give_back(scene, allowed) == GivenBack(("tracktik access_token",))
+
+
+@pytest.mark.parametrize("token_url", ["/token", ""])
+def test_the_issuer_names_the_endpoint(tmp_path, token_url):
+    request = request_of(tmp_path, issuer=ISSUER, token_url=token_url)
+    discovery = [] if token_url else [answer(200, METADATA)]
+    scene = cached(Scene(*discovery, access("one"), answer(200, METADATA), answer(200)), request)
+    assert give_back(scene, request) == GivenBack(("tracktik access_token",))
+    assert scene.sent[-1].url == f"{ISSUER}/revoke"
+
+
+def test_an_issuer_without_an_endpoint(tmp_path):
+    request = request_of(tmp_path, issuer=ISSUER)
+    scene = cached(Scene(access("one"), answer(200, {**METADATA, "revocation_endpoint": None})), request)
+    assert give_back(scene, request) == GivenBack()
+    assert scene.warnings == []
+
+
+def test_private_key_jwt_proves_the_client(tmp_path):
+    pytest.importorskip("jwt")
+    pem = ec.generate_private_key(ec.SECP256R1()).private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    vault = FakeVault({"client_id": "the-id", "private_key": pem.decode()})
+    request = request_of(tmp_path, grant_type="client_credentials", client_auth="private_key_jwt", revocation_url=f"{ISSUER}/revoke")
+    scene = cached(Scene(access("one"), answer(200), vault=vault), request)
+    assert give_back(scene, request) == GivenBack(("tracktik access_token",))
+    form = {name: values[0] for name, values in parse_qs(scene.sent[-1].body.decode()).items()}
+    assert (form["token"], form["client_assertion_type"]) == ("one", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer")
+    claims = json.loads(base64.urlsafe_b64decode(form["client_assertion"].split(".")[1] + "=="))
+    assert claims["sub"] == "the-id"
+
+
+@pytest.mark.parametrize("status", [400, 401, 404, 503])
+def test_a_revocation_that_fails_keeps_the_entry(tmp_path, status):
+    request = request_of(tmp_path, revocation_url=f"{ISSUER}/revoke")
+    scene = cached(Scene(access("one", refresh_token="r1"), answer(200), answer(status)), request)
+    assert give_back(scene, request) == GivenBack(("tracktik refresh_token",), failed=True)
+    assert scene.warnings == [
+        "tracktik: the token for secret/fleet/x could not be revoked at the vendor, so it stays in the cache. Do it again when that is mended: "
+        f"its revocation endpoint answered with HTTP {status}."
+    ]
+
+
+def test_the_tokens_of_the_shared_entry_from_an_empty_home(tmp_path):
+    request = request_of(tmp_path / "a", kind="vault", revocation_url=f"{ISSUER}/revoke")
+    scene = cached(Scene(access("one", refresh_token="r1"), answer(200), answer(200)), request)
+    empty = dataclasses.replace(request, cache=dataclasses.replace(request.cache, path=str(tmp_path / "b")))
+    assert give_back(scene, empty) == GivenBack(("tracktik refresh_token", "tracktik access_token"))
+    assert revoked(scene) == ["r1", "one"]
+
+
+def test_consent_is_not_ended_by_a_purge(tmp_path):
+    vendor = dataclasses.replace(built_in("trackmage").as_variant("authorization_code"), revocation_url=f"{ISSUER}/revoke")
+    request = request_of(tmp_path, vendor)
+    scene = cached(Scene(access("one"), answer(200), *[answer(200)] * 3, vault=FakeVault(CONSENT)), request)
+    assert give_back(scene, request) == GivenBack(("trackmage access_token",))
+    assert revoked(scene) == ["one"]
+    given_back = give_back(scene, request, revoke_consent=True)
+    assert given_back == GivenBack(("trackmage refresh_token", "trackmage access_token"))
+    assert revoked(scene) == ["one", "r-vault", "one"]
+
+
+def test_nothing_is_asked_where_there_is_nothing(tmp_path):
+    scene = Scene()
+    assert give_back(scene, request_of(tmp_path, revocation_url=f"{ISSUER}/revoke")) == GivenBack()
+    assert give_back(cached(Scene(access("one")), request_of(tmp_path)), request_of(tmp_path)) == GivenBack()
+    assert scene.vault.clients == 0
