@@ -42,6 +42,9 @@ integration:  ## Real ansible-playbook against real servers
 matrix:  ## Every supported ansible-core with every Python that it supports
 	$(call in_env,test) TRACKOPS_MATRIX=all; export TRACKOPS_MATRIX; python tests/support/prepare.py; exec python -m pytest $(PYTEST_ARGS) tests/integration/test_versions.py
 
+docs:  ## The documentation site, every warning an error: build/docs/index.html
+	$(call in_env,docs) exec python tests/support/docs.py
+
 lint:  ## ruff, mypy --strict, ansible-lint
 	$(call in_env,test) python -m pytest $(PYTEST_ARGS) tests/quality/test_lint.py
 
@@ -54,9 +57,12 @@ bench:  ## How fast a cache hit is, and 100 hosts
 leaks:  ## Planted secrets, looked for in every place that somebody else may read
 	$(call in_env,test) exec python tests/leaks/run.py $(LEAKS_ARGS)
 
+readme:  ## The tested versions and the project's address, in all places where they are told; ADDRESS=https://... sets the latter
+	$(call in_env,fast) exec python tests/support/readme.py $(ADDRESS)
+
 lock:  ## Write the lock files: the newest versions in the ranges of tests/requirements/*.in
 	$(call in_env,lock) exec python tests/support/lock.py $(LOCKS)
 
 clean:  ## Remove what was made in the checkout (the cache folder stays: it is only a cache)
-	@rm -rf .pytest_cache .mypy_cache .ruff_cache .ansible *.tar.gz
+	@rm -rf .pytest_cache .mypy_cache .ruff_cache .ansible build *.tar.gz
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

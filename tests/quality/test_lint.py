@@ -11,6 +11,8 @@ import shutil
 import subprocess
 import sys
 
+import pytest
+from support.bootstrap import environment
 from support.collection import installed, source_path
 from support.places import ROOT
 
@@ -53,3 +55,18 @@ def test_ansible_lint(tmp_path: pathlib.Path) -> None:
 def _pyenv_root() -> str:
     # pyenv's shims look below HOME, which is another one here.
     return os.environ.get("PYENV_ROOT") or os.path.expanduser("~/.pyenv")
+
+
+@pytest.mark.xfail(strict=False, reason="the role's generated argument specification, which is about to go")
+def test_documentation_of_the_plugins() -> None:
+    """Strictly: what it refers to is there, and so is what its markup names."""
+    docs = environment("docs") / "bin" / "antsibull-docs"
+    check(
+        str(docs),
+        "lint-collection-docs",
+        "--plugin-docs",
+        "--validate-collection-refs",
+        "all",
+        "--skip-rstcheck",
+        str(installed() / "ansible_collections/trackops/api_tokens"),
+    )

@@ -25,7 +25,7 @@ from .places import ROOT, cache_home, locked
 
 NAMESPACE, NAME = "trackops", "api_tokens"
 _KEPT = 86400.0  # seconds without use
-_NOT_OURS = {".git", ".ci", "tests", "__pycache__", ".pytest_cache", ".mypy_cache", ".ruff_cache", ".ansible", ".venv", ".hypothesis"}
+_NOT_OURS = {".git", ".ci", "tests", "__pycache__", ".pytest_cache", ".mypy_cache", ".ruff_cache", ".ansible", ".venv", ".hypothesis", "build"}
 
 
 def installed() -> pathlib.Path:

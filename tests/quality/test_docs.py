@@ -1,0 +1,24 @@
+# Copyright (c) 2026, TrackOps founders
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The documentation site builds without a warning."""
+
+from __future__ import annotations
+
+import pathlib
+import subprocess
+
+import pytest
+from support.bootstrap import environment
+from support.places import TESTS
+
+
+@pytest.mark.xfail(strict=False, reason="the role's generated argument specification, which is about to go")
+def test_the_site_builds(tmp_path: pathlib.Path) -> None:
+    site = tmp_path / "site"
+    command = [str(environment("docs") / "bin" / "python"), str(TESTS / "support" / "docs.py"), str(site)]
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+    assert done.returncode == 0, done.stdout[-6000:]
+    page = (site / "collections/trackops/api_tokens/token_file_module.html").read_text(encoding="utf-8")
+    assert "create_directory" in page
+    assert "min_ttl" in (site / "docs/hosts.html").read_text(encoding="utf-8")

@@ -1,0 +1,36 @@
+# Copyright (c) 2026, TrackOps founders
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""README.md, galaxy.yml and the documentation agree on the address and on the tested versions, and their links lead somewhere."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from support.places import ROOT
+from support.readme import address, rendered
+
+
+@pytest.mark.parametrize("name", ["README.md", "galaxy.yml", "docs/docsite/links.yml"])
+def test_they_are_as_written_by_make_readme(name):
+    assert (ROOT / name).read_text(encoding="utf-8") == rendered(address())[name], "make readme"
+
+
+def test_another_address_goes_everywhere():
+    found = rendered("https://forge.example/me/tokens", before=address())
+    for name, text in found.items():
+        assert address() not in text, name
+    assert "](https://forge.example/me/tokens/blob/main/docs/vault.md)" in found["README.md"]
+    assert "issues: https://forge.example/me/tokens/issues" in found["galaxy.yml"]
+    assert "repository: me/tokens\n" in found["docs/docsite/links.yml"]
+
+
+def test_readme_has_absolute_links_to_what_there_is():
+    links = re.findall(r"\]\(([^)]+)\)", (ROOT / "README.md").read_text(encoding="utf-8"))
+    assert links
+    for link in links:
+        assert link.startswith("https://"), link
+        page = link.removeprefix(f"{address()}/blob/main/").split("#")[0]
+        assert page.startswith("https://") or (ROOT / page).exists(), link
