@@ -60,6 +60,9 @@ leaks:  ## Planted secrets, looked for in every place that somebody else may rea
 readme:  ## The tested versions and the project's address, in all places where they are told; ADDRESS=https://... sets the latter
 	$(call in_env,fast) exec python tests/support/readme.py $(ADDRESS)
 
+simulate:  ## A fleet on virtual time, many stories: make simulate SIMULATE_ARGS='--count 1000'
+	$(call in_env,fast) PYTHONPATH="$$(PYTHONPATH=tests python -c 'from support.collection import source_path; print(source_path())'):tests" exec python -m simulation.run $(SIMULATE_ARGS)
+
 lock:  ## Write the lock files: the newest versions in the ranges of tests/requirements/*.in
 	$(call in_env,lock) exec python tests/support/lock.py $(LOCKS)
 
