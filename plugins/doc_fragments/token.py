@@ -273,11 +273,14 @@ options:
     description:
       - How the client authenticates (RFC 6749 2.3).
       - V(basic) encodes id and secret as the RFC asks, V(basic_raw) does not, V(post) sends them as parameters, V(none) sends only
-        C(client_id) if the secret has one, V(private_key_jwt) signs with the field C(private_key) of the secret (RFC 7523) and needs
-        PyJWT.
-      - Unset, it is V(basic), or what the description of O(vendor) says.
+        C(client_id) if the secret has one.
+      - V(private_key_jwt) signs with the field C(private_key) of the secret (RFC 7523) and needs PyJWT, or with O(transit_key) and needs nothing.
+        V(bearer_jwt) sends such a JWT as the Bearer of the token request. V(client_secret_jwt) signs with C(client_secret).
+      - V(tls_client_auth) shows a client certificate (RFC 8705), that of O(http_client_cert), or else C(certificate) and C(private_key) of the
+        secret, which are not written to disk.
+      - Unset, it is what the metadata of O(issuer) offer, else V(basic), or what the description of O(vendor) says.
     type: str
-    choices: [basic, basic_raw, post, none, private_key_jwt]
+    choices: [basic, basic_raw, post, none, private_key_jwt, client_secret_jwt, bearer_jwt, tls_client_auth]
   request_method:
     description:
       - HTTP method of the token request. Unset, it is V(POST).
@@ -323,6 +326,24 @@ options:
     description:
       - Seconds that a token is taken to live if neither the answer nor the token itself tells, or if it says 0 or less. Unset, it is 300.
     type: int
+  assertion_audience:
+    description:
+      - The audience (C(aud)) of a signed proof. Unset, it is the address of the token endpoint; some servers want their issuer.
+    type: str
+    version_added: 1.0.0
+  assertion_algorithm:
+    description:
+      - How a proof is signed. Unset, it is what goes with the key; V(RS256) for RSA keys and for O(transit_key), V(HS256) for
+        O(client_auth=client_secret_jwt).
+    type: str
+    choices: [RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, ES512, EdDSA, HS256, HS384, HS512]
+    version_added: 1.0.0
+  transit_key:
+    description:
+      - The key of Vault's transit engine that signs the proof, as C(<mount>/<key name>), instead of C(private_key) in the secret. It never leaves Vault.
+      - The Vault token needs C(update) on C(<mount>/sign/<key name>).
+    type: str
+    version_added: 1.0.0
   audience:
     description:
       - The audience to ask a token for.
@@ -389,6 +410,18 @@ options:
     env: [{name: TRACKOPS_DEFAULT_LIFETIME}]
     vars: [{name: trackops_default_lifetime}]
     ini: [{section: trackops_api_tokens, key: default_lifetime}]
+  assertion_audience:
+    env: [{name: TRACKOPS_ASSERTION_AUDIENCE}]
+    vars: [{name: trackops_assertion_audience}]
+    ini: [{section: trackops_api_tokens, key: assertion_audience}]
+  assertion_algorithm:
+    env: [{name: TRACKOPS_ASSERTION_ALGORITHM}]
+    vars: [{name: trackops_assertion_algorithm}]
+    ini: [{section: trackops_api_tokens, key: assertion_algorithm}]
+  transit_key:
+    env: [{name: TRACKOPS_TRANSIT_KEY}]
+    vars: [{name: trackops_transit_key}]
+    ini: [{section: trackops_api_tokens, key: transit_key}]
   audience:
     env: [{name: TRACKOPS_AUDIENCE}]
     vars: [{name: trackops_audience}]

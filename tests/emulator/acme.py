@@ -57,6 +57,9 @@ AUTH_NAMES = {
     "post": "client_secret_post",
     "none": "none",
     "private_key_jwt": "private_key_jwt",
+    "client_secret_jwt": "client_secret_jwt",
+    "tls_client_auth": "tls_client_auth",
+    "bearer_jwt": "bearer_jwt",
 }
 # parameters that belong to a way of client authentication
 AUTH_PARAMETERS = {
@@ -65,6 +68,9 @@ AUTH_PARAMETERS = {
     "post": ("client_id", "client_secret"),
     "none": ("client_id",),
     "private_key_jwt": ("client_id", "client_assertion", "client_assertion_type"),
+    "client_secret_jwt": ("client_id", "client_assertion", "client_assertion_type"),
+    "tls_client_auth": ("client_id",),
+    "bearer_jwt": (),
 }
 
 
@@ -76,7 +82,11 @@ class Acme(DeviceFlow):
         "acme": {"client_id": "acme-client", "client_secret": "acme-secret-7c0b", "username": "wile", "password": "acme-password-3"},
     }
     defaults: ClassVar[Json] = {
-        "client_auth": ("basic",),  # of basic, basic_raw, post, none, private_key_jwt
+        "client_auth": ("basic",),  # of AUTH_NAMES
+        "tls_subject": None,  # common name of the certificate that tls_client_auth takes
+        "audience": None,  # list: what else than these the aud of an assertion may not be
+        "algorithms": None,  # list: the alg of an assertion
+        "mtls_base_url": None,  # where mtls_endpoint_aliases lead
         "request_method": "POST",
         "request_format": "form",  # form, json, query
         "grants": tuple(GRANTS),
@@ -141,7 +151,7 @@ class Acme(DeviceFlow):
         no_query(call)
         if not self.settings["discovery"]:
             return self.api_error(404, "not_found", "no such path")
-        base = call.base_url
+        base, mtls = call.base_url, self.settings["mtls_base_url"]
         return json_answer(
             200,
             {
@@ -156,6 +166,7 @@ class Acme(DeviceFlow):
                 "token_endpoint_auth_methods_supported": sorted({AUTH_NAMES[a] for a in self.settings["client_auth"]}),
                 "token_endpoint_auth_signing_alg_values_supported": ["RS256", "PS256", "ES256", "EdDSA"],
                 "scopes_supported": list(self.settings["scopes"] or []),
+                **({"mtls_endpoint_aliases": {"token_endpoint": f"{mtls}/token"}} if mtls else {}),
             },
         )
 
@@ -181,6 +192,12 @@ class Acme(DeviceFlow):
             for way, present in (("basic", header is not None), ("private_key_jwt", "client_assertion" in parameters), ("post", "client_secret" in parameters))
             if present
         ]
+        if ways == ["basic"] and (header or "").startswith("Bearer "):
+            ways = ["bearer_jwt"]
+        if ways == ["private_key_jwt"] and "private_key_jwt" not in accepted:
+            ways = ["client_secret_jwt"]
+        if not ways and "tls_client_auth" in accepted:
+            ways = ["tls_client_auth"]
         if len(ways) > 1:
             raise BadRequest("more than one way of client authentication")
         way = ways[0] if ways else "none"
@@ -195,6 +212,9 @@ class Acme(DeviceFlow):
             "post": self.post,
             "none": self.public,
             "private_key_jwt": self.signed,
+            "client_secret_jwt": self.signed_with_secret,
+            "tls_client_auth": self.by_certificate,
+            "bearer_jwt": self.bearer,
         }
         try:
             client_id = checks[way](call, parameters)
@@ -225,7 +245,32 @@ class Acme(DeviceFlow):
             raise BadRequest("client_assertion_type is missing or wrong")
         if not self.settings["public_key"]:
             raise BadRequest("no public_key is set")
-        claims = read_assertion(parameters["client_assertion"], self.settings["public_key"])
+        return self.proven(call, read_assertion(parameters["client_assertion"], self.settings["public_key"]))
+
+    def signed_with_secret(self, call: Call, parameters: dict[str, str]) -> str | None:
+        if parameters.get("client_assertion_type") != ASSERTION_TYPE:
+            raise BadRequest("client_assertion_type is missing or wrong")
+        return self.proven(call, read_assertion(parameters["client_assertion"], None, secret=self.accounts()[0]["client_secret"]))
+
+    def bearer(self, call: Call, parameters: dict[str, str]) -> str | None:
+        """GitHub Apps: the JWT itself, whose iat must not lie ahead and whose exp is at most ten minutes away."""
+        claims = read_assertion((call.header("Authorization") or "")[len("Bearer ") :], self.settings["public_key"])
+        if claims.get("iat", self.now()) > self.now() or claims.get("exp", 0) > self.now() + 600:
+            raise BadRequest("assertion: iat lies ahead, or exp is more than ten minutes away")
+        return self.proven(call, claims)
+
+    def by_certificate(self, call: Call, parameters: dict[str, str]) -> str | None:
+        """RFC 8705 2.1: the subject of the certificate on the connection."""
+        wanted = self.settings["tls_subject"]
+        if not wanted or call.certificate_subject != wanted:
+            raise BadRequest("the connection has no certificate, or that of another client")
+        client_id = parameters.get("client_id", "")
+        return client_id if self.account(client_id=client_id) else None
+
+    def proven(self, call: Call, claims: Json) -> str | None:
+        call.note(assertion=claims["_header"], audience_of_assertion=claims.get("aud"), jti=claims.get("jti"))
+        if self.settings["algorithms"] is not None and claims["_header"].get("alg") not in self.settings["algorithms"]:
+            raise BadRequest("assertion: alg is not taken here")
         if claims.get("iss") != claims.get("sub"):
             raise BadRequest("assertion: iss and sub differ")
         self.check_claims(call, claims)
@@ -239,7 +284,9 @@ class Acme(DeviceFlow):
     def check_claims(self, call: Call, claims: Json) -> None:
         audience = claims.get("aud")
         audiences = audience if isinstance(audience, list) else [audience]
-        if not {*map(str, audiences)} & {f"{call.base_url}/token", call.base_url, self.issuer(call)}:
+        if self.settings["audience"] is not None and not {*map(str, audiences)} <= {*self.settings["audience"]}:
+            raise BadRequest("assertion: aud is not what is wanted here")
+        if self.settings["audience"] is None and not {*map(str, audiences)} & {f"{call.base_url}/token", call.base_url, self.issuer(call)}:
             raise BadRequest("assertion: aud is neither the token endpoint nor the issuer")
         expires, now = claims.get("exp"), self.now()
         if not isinstance(expires, (int, float)) or not now < expires <= now + 3600:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import hmac
 import json
 from typing import Any
 
@@ -24,23 +25,35 @@ def _unpack(part: str) -> bytes:
 
 def _verify(alg: str, key: Any, signature: bytes, signed: bytes) -> None:
     from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa, utils  # noqa: PLC0415 (only this needs it)
-    from cryptography.hazmat.primitives.hashes import SHA256  # noqa: PLC0415 (only this needs it)
+    from cryptography.hazmat.primitives.hashes import SHA256, SHA384, SHA512  # noqa: PLC0415 (only this needs it)
 
-    if alg == "RS256" and isinstance(key, rsa.RSAPublicKey):
-        key.verify(signature, signed, padding.PKCS1v15(), SHA256())
-    elif alg == "PS256" and isinstance(key, rsa.RSAPublicKey):
-        key.verify(signature, signed, padding.PSS(padding.MGF1(SHA256()), 32), SHA256())
-    elif alg == "ES256" and isinstance(key, ec.EllipticCurvePublicKey) and len(signature) == 64:
-        r, s = int.from_bytes(signature[:32], "big"), int.from_bytes(signature[32:], "big")
-        key.verify(utils.encode_dss_signature(r, s), signed, ec.ECDSA(SHA256()))
+    hashes = {"256": SHA256(), "384": SHA384(), "512": SHA512()}
+    curves = {"ES256": ("secp256r1", 32), "ES384": ("secp384r1", 48), "ES512": ("secp521r1", 66)}
+    digest = hashes.get(alg[2:])
+    if alg[:2] == "RS" and digest and isinstance(key, rsa.RSAPublicKey):
+        key.verify(signature, signed, padding.PKCS1v15(), digest)
+    elif alg[:2] == "PS" and digest and isinstance(key, rsa.RSAPublicKey):
+        key.verify(signature, signed, padding.PSS(padding.MGF1(digest), digest.digest_size), digest)
+    elif alg in curves and digest and isinstance(key, ec.EllipticCurvePublicKey) and (key.curve.name, len(signature) // 2) == curves[alg]:
+        half = len(signature) // 2
+        r, s = int.from_bytes(signature[:half], "big"), int.from_bytes(signature[half:], "big")
+        key.verify(utils.encode_dss_signature(r, s), signed, ec.ECDSA(digest))
     elif alg == "EdDSA" and isinstance(key, ed25519.Ed25519PublicKey):
         key.verify(signature, signed)
     else:
         raise BadRequest("assertion: alg does not go with the key")
 
 
-def read_assertion(text: str, public_key: str | None) -> Json:
-    """The claims, `_header` among them. With a PEM key the signature is verified, without one only the shape."""
+def _verify_hmac(alg: str, secret: str, signature: bytes, signed: bytes) -> None:
+    digests = {"HS256": "sha256", "HS384": "sha384", "HS512": "sha512"}
+    if alg not in digests:
+        raise BadRequest("assertion: alg does not go with a secret")
+    if not hmac.compare_digest(hmac.digest(secret.encode(), signed, digests[alg]), signature):
+        raise BadRequest("assertion: wrong signature")
+
+
+def read_assertion(text: str, public_key: str | None, *, secret: str | None = None) -> Json:
+    """The claims, `_header` among them. With a PEM key or a secret the signature is verified, without one only the shape."""
     parts = text.split(".")
     if len(parts) != 3:
         raise BadRequest("assertion: not a JWT")
@@ -50,12 +63,14 @@ def read_assertion(text: str, public_key: str | None) -> Json:
         raise BadRequest("assertion: not JSON") from None
     if not isinstance(header, dict) or not isinstance(claims, dict):
         raise BadRequest("assertion: not a JWT")
-    if public_key:
+    if secret:
+        _verify_hmac(str(header.get("alg", "")), secret, _unpack(parts[2]), ".".join(parts[:2]).encode())
+    elif public_key:
         from cryptography.exceptions import InvalidSignature  # noqa: PLC0415 (only this needs it)
         from cryptography.hazmat.primitives.serialization import load_pem_public_key  # noqa: PLC0415 (only this needs it)
 
         try:
-            _verify(header.get("alg", ""), load_pem_public_key(public_key.encode()), _unpack(parts[2]), ".".join(parts[:2]).encode())
+            _verify(str(header.get("alg", "")), load_pem_public_key(public_key.encode()), _unpack(parts[2]), ".".join(parts[:2]).encode())
         except InvalidSignature:
             raise BadRequest("assertion: wrong signature") from None
     return {**claims, "_header": header}

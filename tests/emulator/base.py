@@ -92,6 +92,7 @@ class Call:
     body: bytes
     base_url: str
     log: Json
+    certificate_subject: str | None = None  # the common name of the client's certificate
 
     def note(self, **facts: Any) -> None:
         """Add non-secret facts to the log entry."""

@@ -132,7 +132,10 @@ def status(
     headers: dict[str, str] | None = None,
     retry_after: str | float | None = None,
     echo_secret: bool | str = False,
+    after: bool = False,
 ) -> Answer:
+    if after:  # the vendor has done its work by then: what is good for one use is spent
+        scene.genuine()
     name = PHRASES.get(code, "error")
     answer = scene.error(code, name, f"scripted {code}" + (f" {scene.echo(echo_secret)}" if echo_secret else ""))
     if code < 400:

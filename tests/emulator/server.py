@@ -56,13 +56,14 @@ class TlsFiles:
     cert: str | os.PathLike[str]
     key: str | os.PathLike[str]
     client_ca: str | os.PathLike[str] | None = None
+    client_optional: bool = False
 
     def context(self) -> ssl.SSLContext:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(self.cert, self.key)
         if self.client_ca:
             context.load_verify_locations(self.client_ca)
-            context.verify_mode = ssl.CERT_REQUIRED
+            context.verify_mode = ssl.CERT_OPTIONAL if self.client_optional else ssl.CERT_REQUIRED
         return context
 
 
@@ -211,7 +212,7 @@ class Emulator:
             tokens = [t for v in self.vendors.values() for t in (*v.tokens.access, *v.tokens.refresh)]
         return [v for v in (*values, *tokens) if v]
 
-    def serve(self, method: str, target: str, headers: Any, body: bytes, wait: Callable[[float], object]) -> Answer:
+    def serve(self, method: str, target: str, headers: Any, body: bytes, wait: Callable[[float], object], *, certificate_subject: str | None = None) -> Answer:
         """One request to a vendor or to the sink; `target` as in the request line."""
         parts = urlsplit(target)
         name, _, rest = parts.path.lstrip("/").partition("/")
@@ -245,7 +246,7 @@ class Emulator:
             entry["fault"] = fault.name
         self.record(entry)
         wait(float(vendor.settings["api_delay" if kind == "api" else "delay"]) if kind in ("api", "token") else 0.0)
-        call = Call(method, path, parts.query, headers, body, self.base_url(name), entry)
+        call = Call(method, path, parts.query, headers, body, self.base_url(name), entry, certificate_subject)
         with self.lock:
             if fault:
                 call.note(**vendor.glance(call))
@@ -413,8 +414,14 @@ class _Handler(BaseHTTPRequestHandler):
         if parts.path.startswith("/_control/"):
             answer = self.emulator.control(self.command, parts.path[len("/_control/") :], parts.query, body)
         else:
-            answer = self.emulator.serve(self.command, self.path, self.headers, body, self.wait)
+            answer = self.emulator.serve(self.command, self.path, self.headers, body, self.wait, certificate_subject=self.certificate_subject())
         self.send(answer)
+
+    def certificate_subject(self) -> str | None:
+        """The common name of the certificate that the client has shown."""
+        found = self.connection.getpeercert() if isinstance(self.connection, ssl.SSLSocket) else None
+        names = [value for part in (found or {}).get("subject", ()) for name, value in part if name == "commonName"]  # type: ignore[union-attr]
+        return str(names[0]) if names else None
 
     do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = do_HEAD = do_OPTIONS = serve
 

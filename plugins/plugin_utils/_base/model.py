@@ -78,6 +78,9 @@ class Vendor:
     refresh_token_field: str = ""  # empty: its usual spellings, at the top or beside the access token
     expires_field: str = "expires_in"
     response_format: str = "json"  # json, form, text
+    assertion_audience: str = ""  # of signed proofs; empty: the token endpoint
+    assertion_algorithm: str = ""  # empty: what goes with the key
+    transit_key: str = ""  # <mount>/<key name> of the key in Vault that signs, instead of one in the secret
     default_lifetime: int = 300
     authorization_scheme: str = "Bearer"
     use_refresh_token: bool = True  # a refresh token in the answer saves the full grant next time
@@ -309,6 +312,7 @@ class HttpRequest:
     body: bytes | None = field(default=None, repr=False)
     secrets: tuple[str, ...] = field(default=(), repr=False)  # not to be shown
     identifiers: tuple[str, ...] = field(default=(), repr=False)  # those of them that are only names
+    client_certificate: str = field(default="", repr=False)  # PEM, with its key, for the TLS connection (RFC 8705)
     doubts: tuple[str, ...] = ()  # sentences on what may be wrong with the credentials
     repeatable: bool = True  # False: an authorization code, or a refresh token that may rotate
 

@@ -73,6 +73,10 @@ class Vault(t.Protocol):
         """Whether the token's policies let it write a new version of the KV v2 secret; True where Vault does not tell."""
         ...
 
+    def transit_sign(self, mount: str, key: str, data: bytes, algorithm: str) -> bytes:
+        """The signature of *data* by a key of the transit engine, in the form of JWS."""
+        ...
+
     def kv2_read(self, mount: str, path: str) -> tuple[dict[str, t.Any], int] | None:
         """An entry of KV version 2 and its version; None where there never was one."""
         ...

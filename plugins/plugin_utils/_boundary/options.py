@@ -36,6 +36,9 @@ _VENDOR_OPTIONS = (
     "token_field",
     "refresh_token_field",
     "expires_field",
+    "assertion_audience",
+    "assertion_algorithm",
+    "transit_key",
     "default_lifetime",
     "issuer",
     "revocation_url",
@@ -156,7 +159,7 @@ def _secret(vendor: Vendor, path: str, values: Values) -> SecretRef:
     fields = values.get("credential_fields") or {}
     if not isinstance(fields, t.Mapping) or not all(isinstance(v, str) and v for v in fields.values()):
         raise OptionError(f"{vendor.name}: credential_fields has to be a dictionary: our field to the key in the secret.")
-    known = {*needed_fields(vendor), "code", "redirect_uri", "code_verifier", "refresh_token", "key_id", "client_id", "subject"}
+    known = {*needed_fields(vendor), "code", "redirect_uri", "code_verifier", "refresh_token", "key_id", "client_id", "subject", "certificate", "private_key"}
     strangers = sorted(one_line(str(name), limit=40) for name in fields if name not in known)
     if strangers:
         raise OptionError(f"{vendor.name}: credential_fields has no use for '{strangers[0]}'. Fields here: {', '.join(needed_fields(vendor))}.")

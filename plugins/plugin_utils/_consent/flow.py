@@ -14,6 +14,7 @@ the code is spent, so no answer is used twice. Nothing is stored in Vault unless
 from __future__ import annotations
 
 import dataclasses
+import functools
 import typing as t
 from dataclasses import dataclass
 
@@ -27,7 +28,8 @@ from .._flow.refresh_token import write_refresh_token
 from .._flow.resolver import Resolver
 from .._flow.vault_login import VaultSession
 from .._vendor.address import check_endpoint
-from .._vendor.discovery import discovered, signed_assertion
+from .._vendor.discovery import discovered
+from .._vendor.proof import signed_assertion
 from .._vendor.request import Assertion, Grant, build_request, credentials
 from .._vendor.retry import ask
 from .device import DeviceCode, check_device_endpoint, device_grant, device_request, next_interval, outcome, read_device_answer
@@ -170,14 +172,14 @@ class Authorizing:
         return self._with_refresh_token(token)
 
     def _ask(self, grant: Grant, fields: dict[str, str], *, retries: int | None = None) -> Token:
-        http_request = build_request(self._vendor, grant, fields, assertion=self._assertion(fields))
+        build = functools.partial(build_request, self._vendor, grant, fields, assertion=self._assertion(fields))
         http = self.request.http if retries is None else dataclasses.replace(self.request.http, retries=retries)
         request = dataclasses.replace(self.request, vendor=self._vendor, http=http)
         until = self._ports.monotonic() + http.deadline
-        return ask(request, http_request, grant, ports=self._ports, until=until, secret_version="")
+        return ask(request, build(), grant, ports=self._ports, until=until, secret_version="", again=build)
 
     def _assertion(self, fields: dict[str, str]) -> Assertion:
-        return lambda more: signed_assertion(self._vendor, fields, more, now=self._ports.clock())
+        return lambda more: signed_assertion(self._vendor, fields, more, now=self._ports.clock(), transit=self._session.transit_sign)
 
     def _with_refresh_token(self, token: Token) -> Token:
         if not token.refresh_token:

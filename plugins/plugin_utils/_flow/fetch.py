@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import hmac
 import typing as t
@@ -17,7 +18,8 @@ from .._base.errors import TokenError, VaultError, VendorError
 from .._base.model import Entry, Failure, Secret, Token
 from .._base.ports import Ports
 from .._cache.crypto import canonical
-from .._vendor.discovery import discovered, signed_assertion
+from .._vendor.discovery import discovered
+from .._vendor.proof import signed_assertion
 from .._vendor.request import Grant, build_request, credentials, grants
 from .._vendor.retry import ask
 from .call import Call
@@ -128,13 +130,19 @@ def _send(work: Fetch, grant: Grant, fields: dict[str, str], version: str, spend
     taken_out = False
     try:
         vendor = discovered(request, ports=ports, until=until)
-        http_request = build_request(vendor, grant, fields, assertion=lambda more: signed_assertion(vendor, fields, more, now=ports.clock()))
+
+        def sign(more: t.Mapping[str, str]) -> str:
+            return signed_assertion(vendor, fields, more, now=ports.clock(), transit=work.session.transit_sign)
+
+        http_request = build_request(vendor, grant, fields, assertion=sign)
         if not request.http.validate_certs:
             ports.warn(f"{vendor.name}: the vendor's certificate is not checked (http_validate_certs=false): anybody on the way can read the credentials.")
         if spending is not None and spending.token is not None:
             work.save(replace(spending, token=spending.token.without_refresh_token()))
             taken_out = True
-        token = ask(request, http_request, grant, ports=ports, until=until, secret_version=version)
+        # A proof is good for one use, so each repetition has a new one.
+        again = functools.partial(build_request, vendor, grant, fields, assertion=sign)
+        token = ask(request, http_request, grant, ports=ports, until=until, secret_version=version, again=again)
     except TokenError as exc:
         # Errors other than the vendor's come before anything is sent.
         spent = isinstance(exc, VendorError) and exc.sent and (replaceable or exc.kind == "refused")

@@ -17,7 +17,8 @@ from .._base.ports import Event, Ports
 from .._cache.entry import entry_from_dict
 from .._cache.file_store import FileStore
 from .._vendor.address import check_address
-from .._vendor.discovery import discovered, signed_assertion
+from .._vendor.discovery import discovered
+from .._vendor.proof import signed_assertion
 from .._vendor.request import credentials, revocation_request
 from .shared_store import SharedCache
 from .slot import token_keys
@@ -65,7 +66,7 @@ def revoke_tokens(request: Request, store: FileStore, ports: Ports, *, revoke_co
         check_address(endpoint, endpoint.url(endpoint.revocation_url), allow_http=request.http.allow_http)
         fields = credentials(replace(request, vendor=endpoint), secret)
         for hint, value in values:
-            _revoke(request, endpoint, fields, value, hint=hint, ports=ports)
+            _revoke(request, endpoint, fields, value, hint=hint, session=session, ports=ports)
             revoked.append(f"{vendor.name} {hint}")
             ports.event(Event("revoked", vendor.name, request.where, reason=hint))
     except TokenError as exc:
@@ -102,8 +103,11 @@ def _with_endpoint(request: Request, ports: Ports) -> Vendor:
     return replace(vendor, revocation_url=found.revocation_url, token_url=vendor.token_url or found.token_url)
 
 
-def _revoke(request: Request, vendor: Vendor, fields: dict[str, str], value: str, *, hint: str, ports: Ports) -> None:
-    http_request = revocation_request(vendor, fields, value, hint=hint, assertion=lambda more: signed_assertion(vendor, fields, more, now=ports.clock()))
+def _revoke(request: Request, vendor: Vendor, fields: dict[str, str], value: str, *, hint: str, session: VaultSession, ports: Ports) -> None:
+    def sign(more: t.Mapping[str, str]) -> str:
+        return signed_assertion(vendor, fields, more, now=ports.clock(), transit=session.transit_sign)
+
+    http_request = revocation_request(vendor, fields, value, hint=hint, assertion=sign)
     answer = ports.exchange(http_request, request.http, request.http.deadline, vendor.name)
     if not 200 <= answer.status < 300:
         raise VendorError(f"its revocation endpoint answered with HTTP {answer.status}.", status=answer.status)

@@ -36,6 +36,7 @@ _GRANT_SUSPECTS = {
     "refresh_token": "refresh_token",
 }
 _SHARED_SECRET = ("basic", "basic_raw", "post")
+_SIGNED = ("private_key_jwt", "client_secret_jwt", "bearer_jwt")
 _REQUEST_FAULTS = ("invalid_request", "invalid_scope", "unsupported_grant_type", "invalid_target")
 _PASSING = ("temporarily_unavailable", "server_error", "slow_down")
 _TOKEN_TYPE = re.compile(r"[A-Za-z0-9._:/-]{1,100}\Z")
@@ -298,7 +299,10 @@ class _Reader:
         if code == "unauthorized_client" and self.answer.status == 401 and vendor.client_auth in _SHARED_SECRET:
             # Keycloak answers a wrong secret so.
             return "Check client_id and client_secret there, and that the client may use this grant"
-        return f"Check {self._suspects(code)} there"
+        more = ""
+        if code == "invalid_client" and vendor.client_auth in _SIGNED:
+            more = f", and {'transit_key, ' if vendor.transit_key else ''}assertion_audience and assertion_algorithm"
+        return f"Check {self._suspects(code)} there{more}"
 
     def _suspects(self, code: str | None) -> str:
         if code in _SUSPECTS and self.request.vendor.client_auth in _SHARED_SECRET:

@@ -13,13 +13,15 @@ import typing as t
 
 from .._base.errors import OptionError
 from .._base.model import SecretField, Value, Vendor
+from .proof import ALGORITHMS, transit_key
 
 __all__ = ("CHOICES", "parameters", "vendor_from_mapping")
 
 CHOICES: t.Mapping[str, tuple[str, ...]] = {
-    "client_auth": ("basic", "basic_raw", "post", "none", "private_key_jwt"),
+    "client_auth": ("basic", "basic_raw", "post", "none", "private_key_jwt", "client_secret_jwt", "bearer_jwt", "tls_client_auth"),
     "request_method": ("POST", "GET", "PUT"),
     "request_format": ("form", "json", "query", "none"),
+    "assertion_algorithm": ALGORITHMS,
     "response_format": ("json", "form", "text"),
     "scope_use": ("optional", "required", "forbidden"),
 }
@@ -52,6 +54,8 @@ def vendor_from_mapping(name: str, given: t.Any) -> Vendor:
         raise OptionError(f"{name}: the description of a vendor is a dictionary. See the guide 'own vendors'.")
     values = {str(key): _checked(name, str(key), value) for key, value in given.items()}
     vendor = Vendor(name=name, **values)
+    if vendor.transit_key:
+        transit_key(vendor)  # or it is told what its form is
     for variant, changes in vendor.variants.items():
         if not isinstance(changes, t.Mapping):
             raise OptionError(f"{name}: the variant '{variant}' is not a dictionary.")
@@ -82,7 +86,7 @@ def _checked(name: str, key: str, value: t.Any, *, unknown: tuple[str, ...] = ("
         raise OptionError(f"{name}: '{key}' has to be {shown}.")
     if key == "default_lifetime" and value < 1:
         raise OptionError(f"{name}: 'default_lifetime' has to be at least 1.")
-    if key in CHOICES and value not in CHOICES[key]:
+    if key in CHOICES and value not in CHOICES[key] and value != _DEFAULTS[key]:
         raise OptionError(f"{name}: '{key}' has to be one of {', '.join(CHOICES[key])}.")
     if key == "grant_type" and value not in GRANT_TYPES and ":" not in value:
         raise OptionError(f"{name}: grant_type has to be one of {', '.join(GRANT_TYPES)}, or a URN.")

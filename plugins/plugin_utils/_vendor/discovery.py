@@ -4,29 +4,27 @@
 
 # Private to trackops.api_tokens: not for use from outside, and may change in any release.
 
-"""What only some vendors need before they are asked: their endpoints from an issuer, and a signed client assertion."""
+"""What only some vendors need before they are asked: their endpoints from an issuer."""
 
 from __future__ import annotations
 
 import dataclasses
 import typing as t
-import uuid
 from urllib.parse import urlsplit
 
-from .._base.errors import OptionError, VaultError, VendorError
+from .._base.errors import VendorError
 from .._base.model import HttpRequest, Request, Vendor
 from .._base.ports import Ports
 from .._base.strict_json import parse_json
 from .address import check_endpoint, host
 
-__all__ = ("discovered", "signed_assertion")
+__all__ = ("discovered",)
 
 _ENDPOINTS = (
     ("revocation_url", "revocation_endpoint"),
     ("authorize_url", "authorization_endpoint"),
     ("device_authorization_url", "device_authorization_endpoint"),  # RFC 8628 4
 )
-_ASSERTION_LIFETIME = 60  # seconds; RFC 7523 3 leaves it to the client, servers like it short
 
 
 def discovered(request: Request, *, ports: Ports, until: float) -> Vendor:
@@ -68,52 +66,11 @@ def _endpoints(vendor: Vendor, body: bytes) -> Vendor:
     if str(metadata.get("issuer", "")).rstrip("/") != vendor.issuer.rstrip("/"):
         # RFC 8414 3.3: else one server could pass for another.
         raise VendorError(f"{vendor.name}: the metadata of {host(vendor.issuer)} is for another issuer. Check issuer.")
+    if vendor.client_auth == "tls_client_auth":  # RFC 8705 5
+        aliases = metadata.get("mtls_endpoint_aliases")
+        metadata = {**metadata, **(aliases if isinstance(aliases, dict) else {})}
     more: dict[str, t.Any] = {ours: metadata[theirs] for ours, theirs in _ENDPOINTS if isinstance(metadata.get(theirs), str) and not getattr(vendor, ours)}
     methods = metadata.get("code_challenge_methods_supported")
     if isinstance(methods, list) and "S256" in methods:
         more["pkce"] = True
-    return dataclasses.replace(vendor, token_url=metadata["token_endpoint"], **more)
-
-
-def signed_assertion(vendor: Vendor, fields: t.Mapping[str, str], more: t.Mapping[str, str], *, now: float) -> str:
-    """The JWT by which the client proves its key (RFC 7523 2.1, 2.2, 3), with the claims *more* over the usual ones.
-
-    :raises OptionError: PyJWT is not installed.
-    :raises VaultError: the secret's ``private_key`` is no PEM key that can sign.
-    """
-    try:
-        import jwt
-    except ImportError:
-        raise OptionError(f"{vendor.name}: private_key_jwt needs the Python library PyJWT. Install it where ansible runs: pip install PyJWT") from None
-    claims = {
-        "iss": fields["client_id"],
-        "sub": fields["client_id"],
-        "aud": vendor.token_endpoint,
-        "jti": uuid.uuid4().hex,
-        "iat": int(now),
-        "exp": int(now) + _ASSERTION_LIFETIME,
-        **more,
-    }
-    headers = {"kid": fields["key_id"]} if fields.get("key_id") else None
-    try:
-        key, algorithm = _signing_key(fields["private_key"])
-        return str(jwt.encode(claims, key, algorithm=algorithm, headers=headers))
-    except Exception:  # noqa: BLE001 - whatever the libraries say of a key may quote it
-        raise VaultError(
-            f"{vendor.name}: the field 'private_key' of the secret is no usable RSA, EC or Ed25519 key in PEM form, unencrypted.",
-            kind="field",
-        ) from None
-
-
-def _signing_key(pem: str) -> tuple[t.Any, str]:
-    from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
-    from cryptography.hazmat.primitives.serialization import load_pem_private_key
-
-    key = load_pem_private_key(pem.encode(), password=None)
-    if isinstance(key, rsa.RSAPrivateKey):
-        return key, "RS256"
-    if isinstance(key, ed25519.Ed25519PrivateKey):
-        return key, "EdDSA"
-    if isinstance(key, ec.EllipticCurvePrivateKey):
-        return key, {256: "ES256", 384: "ES384", 521: "ES512"}[key.key_size]
-    raise ValueError("another kind of key")
+    return dataclasses.replace(vendor, token_url=str(metadata["token_endpoint"]), **more)

@@ -47,12 +47,15 @@ _CLIENT_FIELDS: t.Mapping[str, tuple[str, ...]] = {
     "basic_raw": ("client_id", "client_secret"),
     "post": ("client_id", "client_secret"),
     "private_key_jwt": ("client_id", "private_key"),
+    "bearer_jwt": ("client_id", "private_key"),
+    "client_secret_jwt": ("client_id", "client_secret"),
+    "tls_client_auth": ("client_id",),
     "none": (),
 }
 # The scope was part of the request that the person has answered.
 _SCOPE_ASKED_BEFORE = ("authorization_code", DEVICE_GRANT)
 # Read when the secret has them, never asked for.
-_OPTIONAL_FIELDS = ("client_id", "code", "redirect_uri", "code_verifier", "refresh_token", "key_id", "subject")
+_OPTIONAL_FIELDS = ("client_id", "code", "redirect_uri", "code_verifier", "refresh_token", "key_id", "subject", "certificate")
 # No white space can be at the ends of these; RFC 6749 A allows it in passwords and secrets.
 _WITHOUT_SPACE = ("client_id", "refresh_token", "code", "code_verifier", "redirect_uri", "key_id", "subject", "connect_token")
 _TOKENS = ("refresh_token", "connect_token")
@@ -81,7 +84,7 @@ def needed_fields(vendor: Vendor) -> tuple[str, ...]:
     named = [value.name for value in values if isinstance(value, SecretField)]
     signed = ("client_id", "private_key") if _signs(vendor, vendor.grant_type) else ()
     wanted = (*_CLIENT_FIELDS[vendor.client_auth], *_GRANT_FIELDS.get(vendor.grant_type, ()), *signed, *named)
-    return tuple(dict.fromkeys(wanted))
+    return tuple(dict.fromkeys(name for name in wanted if name != "private_key" or not vendor.transit_key))
 
 
 def _signs(vendor: Vendor, grant_type: str) -> bool:
@@ -97,12 +100,14 @@ def credentials(request: Request, data: t.Mapping[str, t.Any], *, consent: bool 
     """
     vendor, fields = request.vendor, request.secret.fields
     found: dict[str, str] = {}
-    for name in needed_fields(vendor):
+    for name in (*needed_fields(vendor), *_certificate_fields(request, data)):
         found[name] = _field(request, data, name)
     for name in _OPTIONAL_FIELDS:
         value = as_text(data.get(fields.get(name, name)))
         if name not in found and value and value.strip() and _sendable(value):
             found[name] = _tidied(vendor, name, value)
+    if request.http.client_cert:
+        found.pop("certificate", None)  # that of the option is used
     if vendor.grant_type == "authorization_code" and not consent and not {"code", "refresh_token"} & set(found):
         raise VaultError(
             f"{vendor.name}: the secret {request.where} has neither a refresh_token nor a code. "
@@ -110,6 +115,14 @@ def credentials(request: Request, data: t.Mapping[str, t.Any], *, consent: bool 
             kind="field",
         )
     return found
+
+
+def _certificate_fields(request: Request, data: t.Mapping[str, t.Any]) -> tuple[str, ...]:
+    """Where the certificate of a client is that authenticates by TLS (RFC 8705), unless options name files."""
+    if request.vendor.client_auth != "tls_client_auth" or request.http.client_cert:
+        return ()
+    both = "PRIVATE KEY" in str(data.get(request.secret.fields.get("certificate", "certificate")))
+    return ("certificate",) if both else ("certificate", "private_key")
 
 
 def _field(request: Request, data: t.Mapping[str, t.Any], name: str) -> str:
@@ -213,9 +226,7 @@ def build_request(vendor: Vendor, grant: Grant, fields: t.Mapping[str, str], *, 
         parameters.extend(_own_parameters(vendor, fields))
         parameters.extend(proofs)
     secrets = {*fields.values(), *grant.fields.values(), *dict(proofs).values()}
-    if vendor.client_auth in ("basic", "basic_raw"):
-        headers["Authorization"] = _basic(vendor.client_auth, fields["client_id"], fields["client_secret"])
-        secrets.add(headers["Authorization"].partition(" ")[2])
+    _authorize(vendor, fields, headers, secrets, assertion)
     method, request_format = vendor.request_method, vendor.request_format
     if request_format == "query" and grant.grant_type != vendor.grant_type:
         # A GET is for the grant that the vendor documents so; a refresh goes as RFC 6749 6 has it.
@@ -229,6 +240,7 @@ def build_request(vendor: Vendor, grant: Grant, fields: t.Mapping[str, str], *, 
         parameters,
         secrets=tuple(secrets),
         identifiers=tuple(identifiers),
+        client_certificate=_client_certificate(vendor, fields),
         doubts=_doubts(fields),
         repeatable=grant.repeatable,
     )
@@ -249,15 +261,32 @@ def _value(value: Value, fields: t.Mapping[str, str]) -> str:
 def _client_parameters(vendor: Vendor, fields: t.Mapping[str, str], assertion: Assertion | None) -> list[tuple[str, str]]:
     if vendor.client_auth == "post":
         return [("client_id", fields["client_id"]), ("client_secret", fields["client_secret"])]
-    if vendor.client_auth == "private_key_jwt" and assertion is not None:
+    if vendor.client_auth in ("private_key_jwt", "client_secret_jwt") and assertion is not None:
         return [
             ("client_id", fields["client_id"]),
             ("client_assertion_type", JWT_BEARER_ASSERTION),
             ("client_assertion", assertion({})),
         ]
-    if vendor.client_auth == "none" and "client_id" in fields:
+    if vendor.client_auth in ("none", "tls_client_auth") and "client_id" in fields:
         return [("client_id", fields["client_id"])]  # RFC 6749 3.2.1: a public client names itself
     return []
+
+
+def _authorize(vendor: Vendor, fields: t.Mapping[str, str], headers: dict[str, str], secrets: set[str], assertion: Assertion | None) -> None:
+    """Put what authenticates the client in a header there, and among the *secrets*."""
+    if vendor.client_auth in ("basic", "basic_raw"):
+        headers["Authorization"] = _basic(vendor.client_auth, fields["client_id"], fields["client_secret"])
+    elif vendor.client_auth == "bearer_jwt" and assertion is not None:
+        headers["Authorization"] = "Bearer " + assertion({})
+    else:
+        return
+    secrets.add(headers["Authorization"].partition(" ")[2])
+
+
+def _client_certificate(vendor: Vendor, fields: t.Mapping[str, str]) -> str:
+    if vendor.client_auth != "tls_client_auth" or "certificate" not in fields:
+        return ""
+    return "\n".join((fields["certificate"], fields.get("private_key", "")))
 
 
 def _basic(client_auth: str, client_id: str, client_secret: str) -> str:
@@ -302,11 +331,10 @@ def client_request(
     headers = {"Accept": "application/json"}
     proofs = _client_parameters(vendor, fields, assertion)
     secrets = {*fields.values(), *dict(proofs).values()}
-    if vendor.client_auth in ("basic", "basic_raw"):
-        headers["Authorization"] = _basic(vendor.client_auth, fields["client_id"], fields["client_secret"])
-        secrets.add(headers["Authorization"].partition(" ")[2])
+    _authorize(vendor, fields, headers, secrets, assertion)
     own = [(name, value) for name, value in parameters if name not in dict(proofs)]
-    return _as_form("POST", url, headers, [*own, *proofs], secrets=tuple(secrets), repeatable=True)
+    certificate = _client_certificate(vendor, fields)
+    return _as_form("POST", url, headers, [*own, *proofs], secrets=tuple(secrets), client_certificate=certificate, repeatable=True)
 
 
 def revocation_request(vendor: Vendor, fields: t.Mapping[str, str], token: str, *, hint: str, assertion: Assertion | None = None) -> HttpRequest:

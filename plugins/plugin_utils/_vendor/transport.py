@@ -12,14 +12,17 @@ TrackMage's URL holds its secret) leaves this file.
 
 from __future__ import annotations
 
+import contextlib
 import typing as t
 import warnings
+from dataclasses import replace
 
 from .._base.causes import causes
 from .._base.deadline import Late, within
 from .._base.errors import OptionError, VendorError
 from .._base.http_body import Damaged, TooLarge, read_body
 from .._base.model import HttpAnswer, HttpOptions, HttpRequest
+from .._base.pem_file import pem_file
 from .._base.quiet_logs import quiet, quiet_adapter
 from .._base.readable import unreadable
 from .address import host
@@ -44,8 +47,8 @@ def exchange(request: HttpRequest, options: HttpOptions, seconds: float, name: s
     """
 
     def send() -> HttpAnswer:
-        with quiet():
-            return _send(request, options, seconds)
+        with quiet(), _certificate_file(request) as certificate:
+            return _send(request, options if certificate is None else replace(options, client_cert=certificate, client_key=None), seconds)
 
     try:
         with warnings.catch_warnings():
@@ -80,6 +83,10 @@ def _send(request: HttpRequest, options: HttpOptions, seconds: float) -> HttpAns
             stream=True,
         ) as response:
             return HttpAnswer(response.status_code, _lower(response), read_body(response, largest=LARGEST_ANSWER))
+
+
+def _certificate_file(request: HttpRequest) -> t.ContextManager[str | None]:
+    return pem_file(request.client_certificate) if request.client_certificate else contextlib.nullcontext()
 
 
 def _leave_alone(prepared: t.Any) -> t.Any:
@@ -127,9 +134,9 @@ def _explained(problem: Exception, request: HttpRequest, options: HttpOptions, s
             kind="answer",
         )
     if isinstance(problem, r.SSLError):
+        ours = "the fields certificate and private_key of the secret" if request.client_certificate else "http_client_cert and http_client_key"
         return failed(
-            f"TLS with the vendor at {where} failed{_tls_reason(problem)}. Check http_ca_cert, http_client_cert and "
-            "http_client_key, and the certificate of the vendor.",
+            f"TLS with the vendor at {where} failed{_tls_reason(problem)}. Check http_ca_cert, {ours}, and the certificate of the vendor.",
             kind="unavailable",
             sent=False,
         )

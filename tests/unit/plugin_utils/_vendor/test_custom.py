@@ -51,7 +51,10 @@ KNOWN = ", ".join(sorted(set(vars(Vendor(name=""))) - {"name"}))
         ({"pkce": "yes"}, "acme: 'pkce' has to be true or false."),
         ({"default_lifetime": True}, "acme: 'default_lifetime' has to be a whole number."),
         ({"default_lifetime": 1.5}, "acme: 'default_lifetime' has to be a whole number."),
-        ({"client_auth": "digest"}, "acme: 'client_auth' has to be one of basic, basic_raw, post, none, private_key_jwt."),
+        (
+            {"client_auth": "digest"},
+            "acme: 'client_auth' has to be one of basic, basic_raw, post, none, private_key_jwt, client_secret_jwt, bearer_jwt, tls_client_auth.",
+        ),
         ({"request_method": "get"}, "acme: 'request_method' has to be one of POST, GET, PUT."),
         ({"grant_type": "implicit"}, "acme: grant_type has to be one of client_credentials, password, authorization_code, refresh_token, or a URN."),
         ({"request_headers": ["a"]}, "acme: request_headers has to be a dictionary."),
@@ -60,7 +63,10 @@ KNOWN = ", ".join(sorted(set(vars(Vendor(name=""))) - {"name"}))
         ({"parameters": {"client_secret": "b"}}, "acme: parameters must not have 'client_secret': it has an option or a field of the secret of its own."),
         ({"variants": ["a"]}, "acme: 'variants' is a dictionary of names, each with its changes."),
         ({"variants": {"a": "b"}}, "acme: the variant 'a' is not a dictionary."),
-        ({"variants": {"a": {"client_auth": "b"}}}, "acme: 'client_auth' has to be one of basic, basic_raw, post, none, private_key_jwt."),
+        (
+            {"variants": {"a": {"client_auth": "b"}}},
+            "acme: 'client_auth' has to be one of basic, basic_raw, post, none, private_key_jwt, client_secret_jwt, bearer_jwt, tls_client_auth.",
+        ),
     ],
 )
 def test_what_is_wrong_is_named(given_, message):

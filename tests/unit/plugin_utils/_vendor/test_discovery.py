@@ -2,16 +2,14 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Endpoints from an issuer, and signed client assertions."""
+"""Endpoints from an issuer."""
 
 from __future__ import annotations
 
 import pytest
-from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.errors import OptionError, VaultError, VendorError
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.errors import OptionError, VendorError
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.model import Vendor
-from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vendor.discovery import discovered, signed_assertion
-from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed25519, rsa
-from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, NoEncryption, PrivateFormat
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vendor.discovery import discovered
 from support.scripted import NOW, Scene, answer, request_for
 
 ISSUER = "https://login.example/realm"
@@ -68,56 +66,3 @@ def test_metadata_that_leads_to_plain_http():
     assert failure(answer(200, {**METADATA, "token_endpoint": "http://login.example/t"}), family=OptionError) == (
         "acme: login.example would get the credentials over plain http. Use https, or set allow_http if you must."
     )
-
-
-def pem(key, encryption=None):
-    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, encryption or NoEncryption()).decode()
-
-
-RSA = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-VENDOR = Vendor("acme", token_url="https://a.example/t", client_auth="private_key_jwt")
-
-
-@pytest.mark.parametrize(
-    ("key", "algorithm"),
-    [
-        (RSA, "RS256"),
-        (ed25519.Ed25519PrivateKey.generate(), "EdDSA"),
-        (ec.generate_private_key(ec.SECP256R1()), "ES256"),
-        (ec.generate_private_key(ec.SECP384R1()), "ES384"),
-        (ec.generate_private_key(ec.SECP521R1()), "ES512"),
-    ],
-)
-def test_an_assertion(key, algorithm):
-    jwt = pytest.importorskip("jwt")
-    fields = {"client_id": "i", "private_key": pem(key), "key_id": "k1"}
-    signed = signed_assertion(VENDOR, fields, {}, now=NOW)
-    claims = jwt.decode(signed, key.public_key(), algorithms=[algorithm], audience="https://a.example/t", options={"verify_exp": False, "verify_iat": False})
-    assert (claims["iss"], claims["sub"], claims["iat"], claims["exp"]) == ("i", "i", NOW, NOW + 60)
-    assert jwt.get_unverified_header(signed)["kid"] == "k1"
-    assert signed_assertion(VENDOR, fields, {}, now=NOW) != signed  # an identifier of its own each time
-
-
-@pytest.mark.parametrize(
-    "key",
-    [
-        "pl4nted",
-        pem(RSA, BestAvailableEncryption(b"x")),
-        pem(dsa.generate_private_key(2048)),
-        "-----BEGIN PRIVATE KEY-----",
-        pem(ec.generate_private_key(ec.SECP256R1())).replace("M", "N", 1),
-    ],
-)
-def test_a_key_that_cannot_sign(key):
-    pytest.importorskip("jwt")
-    with pytest.raises(VaultError) as caught:
-        signed_assertion(VENDOR, {"client_id": "i", "private_key": key}, {}, now=NOW)
-    assert caught.value.message == ("acme: the field 'private_key' of the secret is no usable RSA, EC or Ed25519 key in PEM form, unencrypted.")
-    assert caught.value.__suppress_context__
-
-
-def test_pyjwt_is_not_installed(monkeypatch):
-    monkeypatch.setitem(__import__("sys").modules, "jwt", None)
-    with pytest.raises(OptionError) as caught:
-        signed_assertion(VENDOR, {"client_id": "i", "private_key": ""}, {}, now=NOW)
-    assert caught.value.message == ("acme: private_key_jwt needs the Python library PyJWT. Install it where ansible runs: pip install PyJWT")

@@ -203,7 +203,11 @@ def test_success_false_is_a_refusal():
     [
         (error("invalid_client", 401), {}, BASIC),
         (error("invalid_client", 401), {"client_auth": "post"}, BASIC.replace("basic", "post")),
-        (error("invalid_client", 401), {"client_auth": "private_key_jwt"}, "Check client_id and private_key there"),
+        (
+            error("invalid_client", 401),
+            {"client_auth": "private_key_jwt"},
+            "Check client_id and private_key there, and assertion_audience and assertion_algorithm",
+        ),
         (error("unauthorized_client", 401), {}, "Check client_id and client_secret there, and that the client may use this grant"),
         (error("unauthorized_client", 400), {}, "Check that the client may use this grant there"),
     ],

@@ -1,0 +1,199 @@
+# Copyright (c) 2026, TrackOps founders
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Signed proofs: every algorithm, whoever signs, verified with another library."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+
+import jwt
+import pytest
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.errors import OptionError, VaultError
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.model import Vendor
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vendor.custom import vendor_from_mapping
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vendor.proof import signed_assertion
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vendor.request import build_request, credentials, grants, needed_fields
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vendor.retry import ask
+from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed25519, padding, rsa
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, NoEncryption, PrivateFormat
+from support.pki import Ca
+from support.scripted import NOW, Scene, access, answer, request_for
+
+
+def pem(key, encryption=None):
+    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, encryption or NoEncryption()).decode()
+
+
+RSA = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+VENDOR = Vendor("acme", token_url="https://a.example/t", client_auth="private_key_jwt")
+
+
+@pytest.mark.parametrize(
+    ("key", "algorithm"),
+    [
+        (RSA, "RS256"),
+        (ed25519.Ed25519PrivateKey.generate(), "EdDSA"),
+        (ec.generate_private_key(ec.SECP256R1()), "ES256"),
+        (ec.generate_private_key(ec.SECP384R1()), "ES384"),
+        (ec.generate_private_key(ec.SECP521R1()), "ES512"),
+    ],
+)
+def test_an_assertion(key, algorithm):
+    fields = {"client_id": "i", "private_key": pem(key), "key_id": "k1"}
+    signed = signed_assertion(VENDOR, fields, {}, now=NOW)
+    claims = jwt.decode(signed, key.public_key(), algorithms=[algorithm], audience="https://a.example/t", options={"verify_exp": False, "verify_iat": False})
+    assert (claims["iss"], claims["sub"], claims["iat"], claims["exp"]) == ("i", "i", NOW, NOW + 60)
+    assert jwt.get_unverified_header(signed)["kid"] == "k1"
+    assert signed_assertion(VENDOR, fields, {}, now=NOW) != signed  # an identifier of its own each time
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "pl4nted",
+        pem(RSA, BestAvailableEncryption(b"x")),
+        pem(dsa.generate_private_key(2048)),
+        "-----BEGIN PRIVATE KEY-----",
+        pem(ec.generate_private_key(ec.SECP256R1())).replace("M", "N", 1),
+    ],
+)
+def test_a_key_that_cannot_sign(key):
+    with pytest.raises(VaultError) as caught:
+        signed_assertion(VENDOR, {"client_id": "i", "private_key": key}, {}, now=NOW)
+    assert caught.value.message == ("acme: the field 'private_key' of the secret is no usable RSA, EC or Ed25519 key in PEM form, unencrypted.")
+    assert caught.value.__suppress_context__
+
+
+def test_pyjwt_is_not_installed(monkeypatch):
+    monkeypatch.setitem(__import__("sys").modules, "jwt", None)
+    with pytest.raises(OptionError) as caught:
+        signed_assertion(VENDOR, {"client_id": "i", "private_key": ""}, {}, now=NOW)
+    assert caught.value.message == (
+        "acme: a signature with a private key needs the Python library PyJWT. Install it where ansible runs: pip install PyJWT. "
+        "With transit_key, Vault signs and it is not needed."
+    )
+
+
+def decoded(token, key, algorithm, audience="https://a.example/t"):
+    return jwt.decode(token, key, algorithms=[algorithm], audience=audience, options={"verify_exp": False, "verify_iat": False})
+
+
+@pytest.mark.parametrize("algorithm", ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512"])
+def test_the_algorithm_and_audience_that_are_asked_for(algorithm):
+    vendor = Vendor(
+        "acme", token_url="https://a.example/t", client_auth="private_key_jwt", assertion_algorithm=algorithm, assertion_audience="https://a.example"
+    )
+    signed = signed_assertion(vendor, {"client_id": "i", "private_key": pem(RSA)}, {}, now=NOW)
+    assert decoded(signed, RSA.public_key(), algorithm, "https://a.example")["iss"] == "i"
+
+
+@pytest.mark.parametrize(
+    ("key", "algorithm", "words"),
+    [
+        (RSA, "ES256", "RS256, RS384, RS512, PS256, PS384 or PS512"),
+        (ec.generate_private_key(ec.SECP256R1()), "ES384", "ES256"),
+        (ed25519.Ed25519PrivateKey.generate(), "HS256", "EdDSA"),
+    ],
+)
+def test_an_algorithm_that_does_not_go_with_the_key(key, algorithm, words):
+    vendor = Vendor("acme", token_url="https://a.example/t", client_auth="private_key_jwt", assertion_algorithm=algorithm)
+    with pytest.raises(OptionError) as caught:
+        signed_assertion(vendor, {"client_id": "i", "private_key": pem(key)}, {}, now=NOW)
+    assert caught.value.message == f"acme: assertion_algorithm={algorithm} does not go with the private_key of the secret, which signs with {words}."
+
+
+def test_a_key_on_one_line():
+    fields = {"client_id": "i", "private_key": pem(RSA).strip().replace("\n", "\\n")}
+    assert decoded(signed_assertion(VENDOR, fields, {}, now=NOW), RSA.public_key(), "RS256")["sub"] == "i"
+
+
+@pytest.mark.parametrize("algorithm", ["", "HS256", "HS384", "HS512"])
+def test_client_secret_jwt(algorithm, monkeypatch):
+    vendor = Vendor("acme", token_url="https://a.example/t", client_auth="client_secret_jwt", assertion_algorithm=algorithm)
+    secret = "s3cr3t-" * 12
+    assert needed_fields(vendor) == ("client_id", "client_secret")
+    signed = signed_assertion(vendor, {"client_id": "i", "client_secret": secret}, {}, now=NOW)
+    assert decoded(signed, secret, algorithm or "HS256")["iss"] == "i"
+    bad = Vendor("acme", token_url="https://a.example/t", client_auth="client_secret_jwt", assertion_algorithm="RS256")
+    with pytest.raises(OptionError, match="client_secret_jwt signs with HS256, HS384 or HS512"):
+        signed_assertion(bad, {"client_id": "i", "client_secret": secret}, {}, now=NOW)
+
+
+def test_transit_signs_and_pyjwt_is_not_needed(monkeypatch):
+    monkeypatch.setitem(__import__("sys").modules, "jwt", None)
+    asked = []
+
+    def transit(mount, key, data, algorithm):
+        asked.append((mount, key, algorithm))
+        return RSA.sign(data, padding.PKCS1v15(), SHA256())
+
+    vendor = vendor_from_mapping("acme", {"token_url": "https://a.example/t", "client_auth": "private_key_jwt", "transit_key": "team/transit/acme"})
+    assert needed_fields(vendor) == ("client_id",)
+    signed = signed_assertion(vendor, {"client_id": "i", "key_id": "k"}, {}, now=NOW, transit=transit)
+    assert decoded(signed, RSA.public_key(), "RS256")["jti"]
+    assert asked == [("team/transit", "acme", "RS256")]
+    with pytest.raises(OptionError) as caught:
+        vendor_from_mapping("acme", {"transit_key": "acme"})
+    assert caught.value.message == "acme: transit_key has to be <mount>/<key name>, for example transit/acme."
+
+
+def test_bearer_jwt():
+    vendor = Vendor("acme", token_url="https://a.example/t", client_auth="bearer_jwt", request_format="none")
+    fields = {"client_id": "i", "private_key": pem(RSA)}
+    request = build_request(vendor, grants(vendor, fields)[0], fields, assertion=lambda more: signed_assertion(vendor, fields, more, now=NOW))
+    scheme, _, signed = request.headers["Authorization"].partition(" ")
+    claims = decoded(signed, RSA.public_key(), "RS256")
+    assert (scheme, request.body, claims["iat"], claims["exp"]) == ("Bearer", None, NOW - 60, NOW + 60)
+    assert signed in request.secrets
+
+
+def test_thumbprints_of_a_certificate(tmp_path):
+    certificate = Ca(tmp_path).client().cert_pem
+    der = base64.b64decode("".join(certificate.split("-----")[2].split()))
+    fields = {"client_id": "i", "private_key": pem(RSA), "certificate": "Bag Attributes\n" + certificate}
+    header = jwt.get_unverified_header(signed_assertion(VENDOR, fields, {}, now=NOW))
+    for name, digest in (("x5t", hashlib.sha1), ("x5t#S256", hashlib.sha256)):
+        assert header[name] == base64.urlsafe_b64encode(digest(der).digest()).decode().rstrip("=")
+    with pytest.raises(VaultError) as caught:
+        signed_assertion(VENDOR, {**fields, "certificate": "pl4nted"}, {}, now=NOW)
+    assert caught.value.message == "acme: the field 'certificate' of the secret is no certificate in PEM form."
+
+
+def test_a_new_proof_for_each_attempt():
+    request = request_for(VENDOR)
+    fields = {"client_id": "i", "private_key": pem(RSA)}
+    scene = Scene(answer(504), answer(503), access())
+    way = grants(VENDOR, fields)[0]
+
+    def build():
+        return build_request(VENDOR, way, fields, assertion=lambda more: signed_assertion(VENDOR, fields, more, now=scene.now))
+
+    ask(request, build(), way, ports=scene.ports, until=NOW + 60, secret_version="7", again=build)
+    assert len({sent.body for sent in scene.sent}) == 3
+
+
+@pytest.mark.parametrize(
+    ("data", "http", "pem_sent"),
+    [
+        ({"certificate": "CERT", "private_key": "KEY"}, {}, "CERT\nKEY"),
+        ({"certificate": "CERT PRIVATE KEY"}, {}, "CERT PRIVATE KEY\n"),
+        ({"certificate": "CERT", "private_key": "KEY"}, {"client_cert": "/c.pem"}, ""),
+        ({}, {"client_cert": "/c.pem"}, ""),
+    ],
+)
+def test_a_client_that_authenticates_by_tls(data, http, pem_sent):
+    vendor = Vendor("acme", token_url="https://a.example/t", client_auth="tls_client_auth")
+    fields = credentials(request_for(vendor, http=http), {"client_id": "i", **data})
+    request = build_request(vendor, grants(vendor, fields)[0], fields)
+    assert (request.client_certificate, "PRIVATE" in repr(request), request.body) == (pem_sent, False, b"grant_type=client_credentials&client_id=i")
+
+
+def test_no_certificate():
+    with pytest.raises(VaultError, match="has no field 'certificate'"):
+        credentials(request_for(Vendor("acme", token_url="https://a.example/t", client_auth="tls_client_auth")), {"client_id": "i"})
+    with pytest.raises(VaultError, match="has no field 'private_key'"):
+        credentials(request_for(Vendor("acme", token_url="https://a.example/t", client_auth="tls_client_auth")), {"client_id": "i", "certificate": "C"})
