@@ -131,19 +131,12 @@ class TokenLookup(LookupBase):  # type: ignore[misc]
         self._tell_ignored(operator)
         given = self._variables(operator)
         values = _known(("options", self.vendor, repr(direct), repr(given)), lambda: self._resolve(given, direct))
-        vendor = values.get("vendor")
-        if self.vendor != "oauth2" or vendor in (None, "", "oauth2"):
+        if self.vendor != "oauth2" or values.get("vendor") in (None, "", "oauth2"):
             return values
-        from .vendor_settings import described_by, own_variables
+        from .vendor_settings import with_own_settings
 
-        own = self._set_variables(own_variables(str(vendor)), operator)
-
-        def described() -> dict[str, t.Any]:
-            # The settings of C(oauth2) itself are not those of a vendor with a name.
-            found = described_by(str(vendor), self.option_definitions, own)
-            return {**values, **{name: value for name, value in found.items() if direct.get(name) is None}}
-
-        return _known(("own", repr(direct), repr(given), repr(own)), described)
+        key, own, find = with_own_settings(values, self.option_definitions, direct, variables=lambda names: self._set_variables(names, operator))
+        return _known(("own", key, repr(direct), repr(given), repr(own)), find)
 
     def _resolve(self, variables: dict[str, t.Any], direct: dict[str, t.Any]) -> dict[str, t.Any]:
         definitions = self.option_definitions

@@ -19,7 +19,7 @@ from ansible import constants as C
 
 from .._vendors import built_in, names
 
-__all__ = ("DESCRIBING", "SECTION", "described_by", "ignored_settings", "own_variables")
+__all__ = ("DESCRIBING", "SECTION", "ignored_settings", "with_own_settings")
 
 SECTION = "trackops_api_tokens"
 #: The options of C(oauth2) that describe a vendor.
@@ -59,17 +59,33 @@ _TAKEN = ("cache", "cache_vault")
 Definitions = t.Mapping[str, t.Mapping[str, t.Any]]
 
 
-def own_variables(vendor: str) -> list[str]:
-    """The names of the variables that describe *vendor*."""
-    return [f"trackops_{vendor}_{name}" for name in DESCRIBING] if _has_settings(vendor) else []
+def with_own_settings(
+    values: t.Mapping[str, t.Any],
+    definitions: Definitions,
+    direct: t.Mapping[str, t.Any],
+    *,
+    variables: t.Callable[[t.Iterable[str]], dict[str, t.Any]],
+) -> tuple[str, dict[str, t.Any], t.Callable[[], dict[str, t.Any]]]:
+    """For the option values of a lookup with a vendor of its own: that vendor, its variables, and what gives the values that are right for it.
 
-
-def described_by(vendor: str, definitions: Definitions, variables: dict[str, t.Any]) -> dict[str, t.Any]:
-    """The values of the options that describe *vendor*, from the settings that have its name; None where it has no such setting.
+    The settings of C(oauth2) itself are not those of a vendor with a name.
 
     :arg definitions: the options of C(oauth2), as ansible knows them.
-    :arg variables: those of :func:`own_variables` that are set.
+    :arg direct: the options that were given with the lookup.
+    :arg variables: gives the variables of some names, as far as they are set.
     """
+    vendor = str(values["vendor"])
+    own = variables([f"trackops_{vendor}_{name}" for name in DESCRIBING]) if _has_settings(vendor) else {}
+
+    def find() -> dict[str, t.Any]:
+        found = _described_by(vendor, definitions, own)
+        return {**values, **{name: value for name, value in found.items() if direct.get(name) is None}}
+
+    return vendor, own, find
+
+
+def _described_by(vendor: str, definitions: Definitions, variables: dict[str, t.Any]) -> dict[str, t.Any]:
+    """The values of the options that describe *vendor*, from the settings that have its name; None where it has no such setting."""
     options = [name for name in DESCRIBING if name in definitions or name == "path"]
     if not _has_settings(vendor):
         return dict.fromkeys(options)

@@ -42,12 +42,6 @@ class Keys:
         self.name = name
         self.fernet = fernet
 
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Keys) and (self.name, self.fernet) == (other.name, other.fernet)
-
-    def __hash__(self) -> int:
-        return hash((self.name, self.fernet))
-
     def __repr__(self) -> str:
         return f"Keys({self.name})"
 
