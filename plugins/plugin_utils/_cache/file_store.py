@@ -51,6 +51,21 @@ class FileStore(Directory):
             self._user_key = self.known_key() or self._make_key()
         return self._user_key
 
+    def known_key(self) -> bytes | None:
+        """This user's random key, where there is one. A directory without it must hold nothing of others."""
+        key = super().known_key()
+        if key is None:
+            self._check_own()
+        return key
+
+    def _check_own(self) -> None:
+        try:
+            names = os.listdir(self.path)
+        except OSError:
+            return
+        if not all(map(_OURS.match, names)):
+            self._refuse("holds files that are not the cache's")
+
     def write(self, keys: Keys, header: Header, data: dict[str, t.Any]) -> bool:
         """Replace the entry at once; the caller holds its lock. False where the directory cannot be written."""
         header = {"schema": SCHEMA, **header}
@@ -63,7 +78,7 @@ class FileStore(Directory):
 
     def headers(self) -> t.Iterator[tuple[str, Header]]:
         """The names and open lines of all entries; an unreadable one has an empty line."""
-        self._check()
+        self.known_key()
         try:
             names = sorted(os.listdir(self.path))
         except OSError:
@@ -205,8 +220,7 @@ class FileStore(Directory):
             with contextlib.suppress(FileExistsError):
                 os.mkdir(self.path, 0o700)
             self._check()
-            if not all(map(_OURS.match, os.listdir(self.path))):
-                self._refuse("holds files that are not the cache's")
+            self._check_own()
             os.chmod(self.path, 0o700)
         self._check()
 

@@ -133,3 +133,18 @@ def test_a_slip_of_the_pen_purges_nothing(scene: Scene) -> None:
     run = scene.stage.playbook(json.dumps(play, indent=1), env=env)
     assert run.rc != 0 and "there is no option 'vendr'; is vendor meant?" in run.output, run
     assert sorted(_files(scene)) == sorted(before)
+
+
+def test_a_directory_of_others_is_refused_in_check_mode_too(scene: Scene) -> None:
+    stage = scene.stage
+    stage.store("tracx")
+    folder = stage.ansible.workdir / "work"
+    folder.mkdir()
+    folder.chmod(0o755)
+    (folder / "notes.txt").write_text("mine")
+    for state in ("present", "absent", "pruned"):
+        for check in ((), ("--check",)):
+            run = stage.adhoc("localhost", "-m", "trackops.api_tokens.token_cache", "-a", f"vendor=tracx state={state} cache_path={folder}", *check)
+            assert run.rc != 0, run
+            assert f"The token cache {folder} holds files that are not the cache's" in run.output, run
+            assert (folder.stat().st_mode & 0o777, [path.name for path in folder.iterdir()]) == (0o755, ["notes.txt"]), run
