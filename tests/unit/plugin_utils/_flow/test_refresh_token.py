@@ -9,10 +9,10 @@ from __future__ import annotations
 import dataclasses
 
 import pytest
-from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.errors import VaultError, VendorError
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.errors import CasMismatch, VaultError, VendorError
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._flow.resolver import Resolver
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vendors import built_in
-from support.scripted import FakeVault, Scene, access, answer, error, request_for
+from support.scripted import FakeClient, FakeVault, Scene, access, answer, error, request_for
 
 CODE = {"client_id": "i", "client_secret": "s", "code": "c0de", "redirect_uri": "http://127.0.0.1:8/", "owner": "me"}
 
@@ -121,3 +121,17 @@ def test_a_vendor_that_is_away_costs_no_consent(ask):
     assert ask(scene).access_token == "two"
     assert [b"c0de" in request.body for request in scene.sent] == [True, False, False]
     assert b'"refresh_token": "r1"' in scene.sent[2].body
+
+
+def test_others_who_keep_writing_the_secret(ask):
+    scene = Scene(access("one", refresh_token="r2"), vault=FakeVault({**CODE, "refresh_token": "r1"}))
+    attempts = []
+
+    def write(self, mount, path, data, *, cas):
+        attempts.append(cas)
+        raise CasMismatch("cas", "cas")
+
+    scene.ports = dataclasses.replace(scene.ports, vault=lambda options, warn: type("Client", (FakeClient,), {"kv2_write": write})(scene.vault, options))
+    assert ask(scene).access_token == "one"
+    assert len(attempts) == 5
+    assert "others keep writing secret/fleet/x. Try again." in scene.warnings[0]

@@ -10,11 +10,11 @@ import dataclasses
 import datetime
 
 import pytest
-from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.errors import OptionError, VaultError, VendorError
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.errors import CacheError, OptionError, VaultError, VendorError
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.model import Entry
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._flow.resolver import Resolver
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._flow.slot import token_keys
-from support.scripted import NOW, FakeVault, Scene, access, answer, approle, error, request_for
+from support.scripted import NOW, FakeVault, Scene, access, answer, approle, error, request_for, token
 
 UNREACHABLE = VaultError("Vault cannot be reached.", "unreachable")
 
@@ -421,9 +421,10 @@ def test_whoever_asked_before_the_failure_shares_it(ask, tmp_path):
     assert (scene.sent, scene.vault.clients) == ([], 0)
 
 
-def test_a_passing_failure_of_vault_too(ask):
+@pytest.mark.parametrize("kind", ["unreachable", "tls", "sealed", "unavailable"])
+def test_a_passing_failure_of_vault_too(ask, kind):
     scene = Scene(access("good"))
-    scene.vault.fault = UNREACHABLE
+    scene.vault.fault = VaultError("Vault cannot be reached.", kind)
     for _ in range(2):
         assert failing(ask, scene, family=VaultError) == "tracktik: no token for secret/fleet/x: Vault cannot be reached."
     assert scene.vault.reads == 1
@@ -520,6 +521,50 @@ def test_a_refresh_token_of_older_credentials_is_not_used(ask):
     scene.now += 3550
     ask(scene)
     assert grant_types(scene) == ["password", "password"]
+
+
+# -- one at a time ---------------------------------------------------------------------------------------------------
+
+
+def test_keep_waits_for_the_lock(tmp_path):
+    scene, request = Scene(), request_for("tracktik", cache=str(tmp_path / "cache"))
+    resolver = Resolver(scene.ports)
+    store = resolver.store(request.cache)
+    with store.try_lock(token_keys(request, store.user_key()).name), pytest.raises(CacheError):
+        Resolver(scene.ports).keep(request, token("theirs"))
+    assert resolver.known(request) == Entry()
+    resolver.keep(request, token("mine"))
+    assert resolver.known(request).token.access_token == "mine"
+
+
+def test_renewing_ahead_looks_again_under_the_lock(ask, tmp_path):
+    scene = Scene(access("one"))
+    ask(scene)
+    scene.now += 3000
+    request = request_for("tracktik", cache=str(tmp_path / "cache"))
+    resolver = Resolver(scene.ports)
+    store = resolver.store(request.cache)
+    real = store.try_lock
+
+    def lock(*arguments):
+        store.try_lock = real
+        other = Scene(access("theirs"))
+        other.now = scene.now
+        Resolver(other.ports).token(request)
+        return real(*arguments)
+
+    store.try_lock = lock
+    assert resolver.token(request).access_token == "theirs"
+    assert (scene.names()[-1], len(scene.sent)) == ("shared", 1)
+
+
+def test_the_version_of_a_secret_without_versions_betrays_nothing(ask):
+    """The digest is keyed: with another user's key the same secret has another one."""
+    versions = {
+        ask(Scene(access(), vault=FakeVault(version=None)), secret={"engine_version": "1"}, **more).secret_version
+        for more in ({}, {"path": "fleet/y"}, {"vault": approle()})
+    }
+    assert len(versions) == 3
 
 
 # -- no cache, options -----------------------------------------------------------------------------------------------

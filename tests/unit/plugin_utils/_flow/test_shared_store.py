@@ -14,7 +14,7 @@ from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.output i
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._flow.failure_memory import asker_of
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._flow.resolver import Resolver
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._flow.shared_store import shared_path
-from support.scripted import NOW, Scene, access, answer, approle, error, request_for
+from support.scripted import NOW, PASSWORD_FIELDS, FakeVault, Scene, access, answer, approle, error, request_for
 
 
 @pytest.fixture
@@ -22,7 +22,8 @@ def controllers(tmp_path):
     """Ask for TrackTik's token as the controller of that name: a cache folder of its own, a Vault that all share."""
 
     def asking(scene, name, **options):
-        request = request_for("tracktik", **{"cache": str(tmp_path / name), "kind": "vault", "vault": approle(secret_id=name), **options})
+        vendor = options.pop("vendor", "tracktik")
+        request = request_for(vendor, **{"cache": str(tmp_path / name), "kind": "vault", "vault": approle(secret_id=name), **options})
         return Resolver(scene.as_run(name)).token(request)
 
     return asking
@@ -338,6 +339,115 @@ def test_whoever_waits_hears_of_a_failure_whatever_the_clock_of_the_holder_says(
     scene.ports = dataclasses.replace(scene.ports, sleep=sleeping)
     with pytest.raises(VendorError, match="the holder's"):
         controllers(scene, "b")
+
+
+def lease_at_request(scene, seen, then, *, takes=0.0):
+    """An answer of the vendor; the lease at that moment is put into *seen*."""
+
+    def answering(_request):
+        entry = entry_of(scene)
+        seen.append(round(entry["lease_until"] - scene.now, 3))
+        scene.now += takes
+        return then
+
+    return answering
+
+
+@pytest.mark.parametrize(("grant_type", "seconds"), [("password", 25), ("refresh_token", 65), ("authorization_code", 65)])
+def test_a_lease_is_short_but_for_what_can_be_used_once(controllers, grant_type, seconds):
+    seen = []
+    scene = Scene(vault=FakeVault({**PASSWORD_FIELDS, "refresh_token": "r0"}))
+    scene.script = [lease_at_request(scene, seen, access("one"))]
+    vendor = dataclasses.replace(request_for("tracktik").vendor, grant_type=grant_type)
+    controllers(scene, "a", vendor=vendor)
+    assert seen == [seconds]
+
+
+def test_the_lease_is_made_longer_before_each_request(controllers):
+    """Discovery takes most of it, and there is no pause before the token request."""
+    seen = []
+    metadata = answer(200, {"issuer": "https://i.example", "token_endpoint": "https://i.example/token"})
+    scene = Scene()
+    scene.script = [lease_at_request(scene, seen, metadata, takes=19), lease_at_request(scene, seen, access("one"))]
+    vendor = dataclasses.replace(request_for("tracktik").vendor, issuer="https://i.example", token_url="")
+    controllers(scene, "a", vendor=vendor)
+    assert seen == [25, 25]
+
+
+def test_the_lease_is_made_longer_before_each_pause(controllers):
+    """Else another controller would take over during the pause, before the next request could make it longer."""
+    seen = []
+    scene = Scene(answer(503, retry_after="30"), access("one"))
+    sleep = scene.ports.sleep
+
+    def sleeping(seconds):
+        seen.append(entry_of(scene)["lease_until"] - scene.now)
+        sleep(seconds)
+
+    scene.ports = dataclasses.replace(scene.ports, sleep=sleeping)
+    controllers(scene, "a")
+    assert seen == [30 + 20 + 5]
+
+
+def test_whoever_lost_the_lease_waits_for_the_new_holder(controllers):
+    def overtaken(_request):
+        scene.now += 24
+        taken(scene, lease_until=scene.now + 30)
+        return answer(503)
+
+    scene = Scene(overtaken)
+    sleep = scene.ports.sleep
+
+    def sleeping(seconds):
+        sleep(seconds)
+        if len(scene.slept) == 4:
+            taken(scene, access_token="theirs", token_type="Bearer", issued_at=scene.now, expires_at=scene.now + 3600, lease_until=0)
+
+    scene.ports = dataclasses.replace(scene.ports, sleep=sleeping)
+    assert controllers(scene, "b").access_token == "theirs"
+    assert len(scene.sent) == 1
+
+
+def test_a_refresh_token_that_was_spent_in_vain_leaves_the_shared_entry(controllers):
+    scene = Scene(access("one", refresh_token="r1"), VendorError("no answer", "unavailable"), VendorError("no answer", "unavailable"), access("two"))
+    controllers(scene, "a")
+    scene.now += 3601
+    with pytest.raises(VendorError):
+        controllers(scene, "b")
+    assert "r1" not in str(entry_of(scene))
+    scene.now += 31
+    controllers(scene, "c")
+    assert [b"refresh_token=r1" in request.body for request in scene.sent] == [False, True, False, False]
+
+
+def test_one_that_was_not_sent_stays(controllers):
+    scene = Scene(access("one", refresh_token="r1"), *[answer(429)] * 4, access("two"))
+    controllers(scene, "a")
+    scene.now += 3601
+    with pytest.raises(VendorError):
+        controllers(scene, "b", http={"retries": 3})
+    assert entry_of(scene)["refresh_token"] == "r1"
+    controllers(scene, "c")
+    assert b"refresh_token=r1" in scene.sent[-1].body
+
+
+def test_no_controller_keeps_a_refresh_token_of_its_own(controllers, tmp_path):
+    """Alone, because the shared entry is denied for a while, it would use one that the others have used."""
+    scene = Scene(access("one", refresh_token="r1"), access("two", refresh_token="r2"), access("three"))
+    controllers(scene, "a")
+    controllers(scene, "b")
+    scene.now += 3601
+    controllers(scene, "b")
+    scene.vault.kv_fault = VaultError("Vault: permission denied.", "denied")
+    assert controllers(scene, "a").access_token == "three"
+    assert b"grant_type=password" in scene.sent[-1].body
+
+
+def test_what_comes_with_a_shared_token_is_cleaned_as_that_of_an_answer(controllers):
+    scene = Scene(access("one"))
+    controllers(scene, "a")
+    planted(scene, extra={"user_id": "u", "refreshToken": "r9", "nested": {"client_secret": "s", "plan": "gold"}})
+    assert controllers(scene, "b").extra == {"user_id": "u", "nested": {"plan": "gold"}}
 
 
 def test_paths():

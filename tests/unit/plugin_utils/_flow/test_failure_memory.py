@@ -1,0 +1,166 @@
+# Copyright (c) 2026, TrackOps founders
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Which failures are remembered, for whom and how long."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.errors import CacheError, LockTimeout, VaultError, VendorError
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.model import Failure
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._flow.failure_memory import (
+    Asker,
+    add_failure,
+    as_error,
+    asker_of,
+    confirm,
+    failure_of,
+    forgotten_at,
+    is_recent,
+    is_vault_refusal,
+    remembered_failure,
+    remembered_refusal,
+)
+from support.scripted import NOW, request_for, vault_options
+
+ME = Asker("run", "network", started=NOW, failure_ttl=30)
+OUTAGE = Failure("away", "unavailable", NOW - 1, run="run", network="network")
+REFUSAL = Failure("no", "refused", NOW - 1, secret_version="7", run="run", network="network")
+OTHER = {"run": "other"}
+
+
+def told(failure, *, after=0.0, asker=ME, **more):
+    return remembered_failure([failure], asker, now=NOW + after, **more) is not None
+
+
+@pytest.mark.parametrize(
+    ("changes", "after", "expected"),
+    [
+        ({}, 0, True),
+        ({}, 28.9, True),
+        ({}, 29.1, False),
+        ({"took": 5.0}, 78.9, True),
+        ({"took": 5.0}, 79.1, False),
+        ({"took": 1000.0}, 328.9, True),  # 30 and 300 s at most
+        ({"took": 1000.0}, 329.1, False),
+        ({"kind": "answer"}, 0, True),
+        ({"kind": "vault:sealed"}, 0, True),
+        ({"kind": "vault:tls"}, 0, True),
+        ({"kind": "vault:denied"}, 0, False),
+        ({"kind": "vault:missing"}, 0, False),
+        ({"kind": "refused"}, 0, False),  # the secret is read first
+        (OTHER, 0, False),
+        ({"network": "other"}, 0, False),
+        ({**OTHER, "retry_at": NOW + 100}, 99, True),
+        ({**OTHER, "retry_at": NOW + 100}, 101, False),
+        ({**OTHER, "retry_at": NOW + 1e9}, 298, True),  # 300 s after it was recorded at most
+        ({**OTHER, "retry_at": NOW + 1e9}, 300, False),
+        ({"recorded_at": NOW + 59}, 0, True),  # another controller's clock
+        ({"recorded_at": NOW + 61}, 0, False),  # a clock that has jumped
+    ],
+)
+def test_before_anything_is_read(changes, after, expected):
+    assert told(dataclasses.replace(OUTAGE, **changes), after=after) is expected
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({}, True),
+        ({"kind": "vault:denied"}, True),
+        ({"kind": "refused"}, True),
+        ({"network": "other"}, False),
+        ({"network": "other", "kind": "refused"}, True),  # what the vendor refuses it refuses on every way
+    ],
+)
+def test_what_happened_while_one_waited(changes, expected):
+    assert told(dataclasses.replace(OUTAGE, **OTHER, **changes, recorded_at=NOW + 1), after=2) is expected
+    # Whatever another controller's clock says.
+    old = dataclasses.replace(OUTAGE, **OTHER, **changes, recorded_at=NOW - 1e6)
+    assert told(old, new={old}) is expected
+    assert not told(old)
+
+
+def test_a_refusal_that_was_confirmed_while_one_waited():
+    (confirmed,) = confirm([REFUSAL], REFUSAL, at=NOW + 5)
+    assert confirmed == dataclasses.replace(REFUSAL, confirmed_at=NOW + 5)
+    assert told(confirmed, after=6)
+    assert confirm([OUTAGE], REFUSAL, at=NOW + 5) == (OUTAGE,)
+
+
+@pytest.mark.parametrize(
+    ("changes", "after", "expected"),
+    [
+        ({}, 0, True),
+        ({}, 86398, True),
+        ({}, 86400, False),
+        (OTHER, 28.9, True),
+        (OTHER, 29.1, False),
+        ({"secret_version": "8"}, 0, False),
+        ({"kind": "unavailable"}, 0, False),
+    ],
+)
+def test_a_refusal_of_the_same_secret(changes, after, expected):
+    found = remembered_refusal([OUTAGE, dataclasses.replace(REFUSAL, **changes)], ME, secret_version="7", now=NOW + after)
+    assert (found is not None) is expected
+
+
+def test_without_memory_only_the_vendors_own_wish_counts():
+    asker = dataclasses.replace(ME, failure_ttl=0)
+    assert not told(OUTAGE, asker=asker)
+    assert told(dataclasses.replace(OUTAGE, retry_at=NOW + 10), asker=asker)
+    assert remembered_refusal([REFUSAL], asker, secret_version="7", now=NOW) is None
+    assert not is_recent([OUTAGE], asker, now=NOW)
+
+
+def test_each_run_has_its_own():
+    other, proxy = dataclasses.replace(OUTAGE, **OTHER), dataclasses.replace(OUTAGE, network="proxy")
+    new = dataclasses.replace(OUTAGE, message="again", recorded_at=NOW)
+    assert add_failure([OUTAGE, other, proxy], new, failure_ttl=30, now=NOW) == (other, proxy, new)
+    old = dataclasses.replace(other, recorded_at=NOW - 31)
+    assert add_failure([old], new, failure_ttl=30, now=NOW) == (new,)
+    many = [dataclasses.replace(other, run=str(number), recorded_at=NOW - number / 10) for number in range(100)]
+    kept = add_failure(many, new, failure_ttl=30, now=NOW)
+    assert len(kept) == 64
+    assert kept[-1] == new and kept[-2].run == "0"
+    assert len(add_failure(many, new, failure_ttl=30, now=NOW, most=8)) == 8
+
+
+def test_when_nobody_is_told_any_more():
+    assert forgotten_at(OUTAGE, 30) == NOW + 29
+    assert forgotten_at(dataclasses.replace(OUTAGE, retry_at=NOW + 200), 30) == NOW + 200
+    assert forgotten_at(REFUSAL, 30) == NOW - 1 + 86400
+
+
+@pytest.mark.parametrize(("kind", "expected"), [("denied", True), ("login_refused", True), ("sealed", False), ("missing", False)])
+def test_what_vault_refuses_is_not_served_on(kind, expected):
+    assert is_vault_refusal(VaultError("no", kind)) is expected
+    failure = dataclasses.replace(OUTAGE, kind=f"vault:{kind}")
+    assert is_recent([failure], ME, now=NOW) is not expected
+
+
+def test_there_and_back():
+    for exc in (VendorError("v", "refused", status=401, code="invalid_client"), VaultError("w", "sealed")):
+        back = as_error(failure_of(exc, ME, asked_version="7", took=1.0, now=NOW))
+        assert (type(back), vars(back) | {"args": back.args}) == (type(exc), vars(exc) | {"args": exc.args})
+    lock = failure_of(LockTimeout("held", holder=5), ME, asked_version="", took=1.0, now=NOW)
+    assert (lock.code, type(as_error(lock)), told(lock)) == ("5", CacheError, True)
+    assert failure_of(VendorError("v", retry_after=1e6), ME, asked_version="", took=1.0, now=NOW).retry_at == NOW + 300
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"http": {"proxy": "http://p"}},
+        {"http": {"ca_cert": "/ca.pem"}},
+        {"http": {"timeout": 1}},
+        {"vault": vault_options(ca_cert="/ca.pem")},
+        {"vault": vault_options(timeout=1)},
+    ],
+)
+def test_another_way_to_the_servers(other):
+    assert asker_of(request_for(**other), run="r", started=0).network != asker_of(request_for(), run="r", started=0).network
+    assert asker_of(request_for(path="b"), run="r", started=0).network == asker_of(request_for(), run="r", started=0).network
