@@ -23,6 +23,7 @@ from ..plugin_utils._hosts.files import FILE_OPTIONS, default_dest, split_items
 
 _READER = "trackops.api_tokens.token_file_read"
 _OF_FILE = ("path", "exists", "fingerprint", "expires_at", "mode", "owner", "group", "error")
+_OTHERS = 0o007
 _OWN = ("file", "claims", "fetch", "tokens", "directory")
 
 
@@ -80,7 +81,7 @@ class ActionModule(TokenAction):
     def _of_files(self, args: dict[str, t.Any], variables: dict[str, t.Any]) -> dict[str, t.Any]:
         """The files of the items of C(tokens), all in one module run; neither Vault nor a vendor is asked."""
         try:
-            items = [(mine, theirs) for mine, theirs in split_items(args) if mine.get("state") != "absent"]
+            items = split_items(args)
             looked_for = [
                 {
                     "path": mine.get("dest") or default_dest(mine.get("directory"), theirs.get("vendor"), theirs.get("path")),
@@ -95,7 +96,7 @@ class ActionModule(TokenAction):
             {
                 "vendor": theirs.get("vendor"),
                 "secret": theirs.get("path") or theirs.get("vendor"),
-                **_judged(file, from_template=mine.get("format") == "template"),
+                **_kept(mine, _judged(file, from_template=mine.get("format") == "template")),
                 "path": asked["path"],
             }
             for (mine, theirs), asked, file in zip(items, looked_for, files, strict=True)
@@ -110,6 +111,20 @@ class ActionModule(TokenAction):
             failure = reduced(answer, FAILURE)
             raise AnsibleActionFail(failure.get("msg") or "The files could not be read on the host.", result=failure)
         return [{**file, "path": path} for path, file in zip(paths, found, strict=True)]
+
+
+def _kept(mine: dict[str, t.Any], file: dict[str, t.Any]) -> dict[str, t.Any]:
+    """*file*, and whether it is as its item wants it: there or not, and readable by no other user of the host."""
+    absent = mine.get("state") == "absent"
+    readable = bool(int(file["mode"] or "0", 8) & _OTHERS)
+    if absent:
+        file["valid"] = None
+    return {
+        **file,
+        "state": "absent" if absent else "present",
+        "leftover": absent and bool(file["exists"]),
+        "exposed": readable and not absent and not boolean(mine.get("allow_readable") or False),
+    }
 
 
 def _judged(read: dict[str, t.Any], *, from_template: bool) -> dict[str, t.Any]:

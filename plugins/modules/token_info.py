@@ -131,7 +131,11 @@ cache_vault_entry:
   type: str
   returned: with O(cache=vault)
 tokens:
-  description: What is known of the file of each item of O(tokens); as C(file), with C(vendor) and C(secret), the path in Vault.
+  description:
+    - What is known of the file of each item of O(tokens); as C(file), with C(vendor) and C(secret), the path in Vault, and C(state), that of
+      the item.
+    - C(leftover) is whether the file of an item with C(state=absent) is there; C(valid) is null for such an item.
+    - C(exposed) is whether every user of the host can read the file, without C(allow_readable).
   type: list
   elements: dict
   returned: with O(tokens)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import pathlib
 import re
+import stat
 import time
 
 import pytest
@@ -116,7 +117,7 @@ def test_a_file_from_a_template_is_not_taken_for_empty(stage: Stage, ssh_hosts: 
     assert stage.playbook("trackops.api_tokens.provision", *options, inventory=ssh_hosts.inventory()).rc == 0
     status = stage.playbook("trackops.api_tokens.status", *options, inventory=ssh_hosts.inventory())
     assert status.rc == 0, status
-    assert "tokens/tracx      (?) expiry not known" in status.output
+    assert "tokens/tracx  (?) expiry not known" in status.output
     path = ssh_hosts.root("host1") / "tokens" / "tracx"
     run = stage.adhoc("host1", "-m", "trackops.api_tokens.token_info", "-a", f"vendor=tracx file={path}", inventory=ssh_hosts.inventory())
     looked = run.result("token_info")
@@ -124,8 +125,27 @@ def test_a_file_from_a_template_is_not_taken_for_empty(stage: Stage, ssh_hosts: 
     path.write_text("")
     emptied = stage.playbook("trackops.api_tokens.status", *options, inventory=ssh_hosts.inventory())
     assert emptied.rc == 2 and "(!) holds no token" in emptied.output
-    gone = stage.playbook("trackops.api_tokens.status", *options, "-e", "provision_state=absent", inventory=ssh_hosts.inventory())
-    assert gone.rc == 0, gone
+
+
+def test_what_is_left_over_and_what_others_can_read(stage: Stage, ssh_hosts: SshHosts, fleet: list[str]) -> None:
+    folder = ssh_hosts.root("host1") / "tokens"
+    absent = [*fleet, "--limit", "host1", "-e", "provision_state=absent"]
+    left = stage.playbook("trackops.api_tokens.status", *absent, inventory=ssh_hosts.inventory())
+    assert left.rc == 2 and "4 of 4 need attention" in left.output
+    assert re.search(r"host1 +\S+/tokens/tracx +\(!\) left over: it should be absent", left.output), left
+    for file in folder.iterdir():
+        file.unlink()
+    gone = stage.playbook("trackops.api_tokens.status", *absent, inventory=ssh_hosts.inventory())
+    assert gone.rc == 0 and "no tokens" in gone.output, gone
+    assert "Could not match" not in gone.output
+
+    folder = ssh_hosts.root("host2") / "tokens"
+    (folder / "trackunit").chmod(0o644)
+    (folder / "tracktik").chmod(0o640)
+    options = [*fleet, "--limit", "host2"]
+    open_to_all = stage.playbook("trackops.api_tokens.status", *options, inventory=ssh_hosts.inventory())
+    assert re.search(r"tokens/trackunit +\(!\) every user of the host can read it \(mode 0644\)", open_to_all.output), open_to_all
+    assert open_to_all.rc == 2 and "1 of 4 need attention" in open_to_all.output
 
 
 @pytest.fixture
@@ -143,17 +163,21 @@ def fleet(stage: Stage, ssh_hosts: SshHosts, tmp_path: pathlib.Path) -> list[str
 
 def test_status_table_and_exit_code(stage: Stage, ssh_hosts: SshHosts, fleet: list[str]) -> None:
     asked = len(stage.emulator.requests())
-    good = stage.playbook("trackops.api_tokens.status", *fleet, "--limit", "host1", inventory=ssh_hosts.inventory(), env={"VAULT_ADDR": "http://127.0.0.1:9"})
-    assert good.rc == 0, good
-    assert re.search(r"host1\s+\S+/tokens/tracx\s+3\d\d\d s left", good.output)
+    nowhere = {"VAULT_ADDR": "http://127.0.0.1:9"}
+    good = stage.playbook("trackops.api_tokens.status", *fleet, "--limit", "host1", inventory=ssh_hosts.inventory(), env=nowhere)
+    assert good.rc == 0 and "in order: 4 (status_all=true shows them)" in good.output and "tokens/tracx" not in good.output, good
+    everything = stage.playbook("trackops.api_tokens.status", *fleet, "--limit", "host1", "-e", "status_all=true", inventory=ssh_hosts.inventory(), env=nowhere)
+    assert re.search(r"host1\s+\S+/tokens/tracx\s+5\d min left", everything.output), everything
     soon = stage.playbook("trackops.api_tokens.status", *fleet, "--limit", "host1,host2", inventory=ssh_hosts.inventory())
-    assert soon.rc == 0 and re.search(r"host2\s+\S+/tokens/tracx\s+\(soon\) 4\d\d s left", soon.output), soon
+    assert soon.rc == 0 and re.search(r"host2\s+\S+/tokens/tracx\s+\(soon\) [78] min left", soon.output), soon
+    assert "vendor tracx: 0 of 2 need attention, 1 soon" in soon.output
     bad = stage.playbook("trackops.api_tokens.status", *fleet, inventory=ssh_hosts.inventory())
     assert bad.rc == 2 and re.search(r"host3\s+\S+/tokens/tracx\s+\(!\) missing", bad.output), bad
     assert "4 of 12 need attention" in bad.output
     assert re.search(r"4 of 4 need attention: \S+/tokens/trackunit missing; ", bad.output)
     assert {host: counts["failures"] for host, counts in bad.stats.items() if host != "localhost"} == {"host1": 0, "host2": 0, "host3": 1}
-    states = re.findall(r"(host\d) +/\S+ +(\(\S+\))?", bad.output[: bad.output.index("4 of 12")])
+    assert "in order: 7 (status_all=true shows them)" in bad.output
+    states = re.findall(r"(host\d) +/\S+ +(\(\S+\))?", bad.output[: bad.output.index("in order: 7")])
     assert [host for host, _mark in states][:4] == ["host3"] * 4, "what needs attention comes first"
     assert len(stage.emulator.requests()) == asked
 
@@ -183,30 +207,66 @@ def test_status_of_one_odd_file_shows_the_others(stage: Stage, ssh_hosts: SshHos
     (folder / "tracx").write_text("junk")
     (folder / "tracktik").unlink()
     (folder / "tracktik").symlink_to("tracx")
-    run = stage.playbook("trackops.api_tokens.status", *fleet, "--limit", "host1", inventory=ssh_hosts.inventory())
+    run = stage.playbook("trackops.api_tokens.status", *fleet, "--limit", "host1", "-e", "status_all=true", inventory=ssh_hosts.inventory())
     assert run.rc == 2, run
     for file, state in (
-        ("trackunit", r"3\d\d\d s left"), ("tracx", r"\(!\) holds no token"), ("trackmage", r"3\d\d\d s left"),
+        ("trackunit", r"5\d min left"), ("tracx", r"\(!\) holds no token"), ("trackmage", r"5\d min left"),
         ("tracktik", r"\(!\) cannot be read: is a symlink; it is not followed"),
     ):  # fmt: skip
         assert re.search(rf"host1 +\S+/tokens/{file} +{state}", run.output), run
+
+
+def test_status_for_monitoring(stage: Stage, ssh_hosts: SshHosts, fleet: list[str], tmp_path: pathlib.Path) -> None:
+    document, textfile = tmp_path / "status.json", tmp_path / "trackops.prom"
+    lost = tmp_path / "lost.ini"
+    lost.write_text("lost ansible_host=127.0.0.9 ansible_port=9 host_root=/nowhere\n")
+    options = [*fleet, "-e", f"status_json={document}", "-e", f"status_textfile={textfile}"]
+    run = stage.playbook("trackops.api_tokens.status", *options, "-i", str(lost), inventory=ssh_hosts.inventory())
+    assert run.rc != 0
+    report = json.loads(document.read_text())
+    assert (report["total"], report["red"], report["amber"]) == (13, 5, 1)
+    assert {one["name"]: (one["total"], one["red"], one["amber"]) for one in report["vendors"]}["tracx"] == (3, 1, 1)
+    assert [row["colour"] for row in report["tokens"]] == ["red"] * 5 + ["amber"] + ["green"] * 7
+    assert abs(report["seen"] - time.time()) < 600
+    metrics: dict[tuple[str, str], float] = {}
+    for line in textfile.read_text().splitlines():
+        if line.startswith("#"):
+            assert re.fullmatch(r"# (HELP|TYPE) trackops_\w+ .+", line), line
+            continue
+        parsed = re.fullmatch(r'(trackops_\w+)(\{(?:\w+="(?:[^"\\]|\\.)*",?)+\})? (\d+)', line)
+        assert parsed, line
+        metrics[parsed[1], parsed[2] or ""] = float(parsed[3])
+    path = ssh_hosts.root("host2") / "tokens" / "tracx"
+    labels = f'{{host="host2",vendor="tracx",secret="tracx",file="{path}"}}'
+    assert 0 < metrics["trackops_token_expires_timestamp_seconds", labels] - time.time() < 500
+    assert metrics["trackops_token_needs_attention", labels] == 0
+    assert metrics["trackops_token_needs_attention", '{host="lost",vendor="",secret="",file="-"}'] == 1
+    assert metrics["trackops_status_tokens", '{state="red"}'] == 5
+    assert stat.S_IMODE(textfile.stat().st_mode) == 0o644  # node_exporter is another user
 
 
 def test_status_page_in_a_browser(stage: Stage, ssh_hosts: SshHosts, fleet: list[str], tmp_path: pathlib.Path, chromium: Browser) -> None:
     page = tmp_path / "status.html"
     stage.playbook("trackops.api_tokens.status", *fleet, "-e", f"status_html={page}", inventory=ssh_hosts.inventory())
     relative = stage.playbook("trackops.api_tokens.status", *fleet, "-e", "status_html=here.html", inventory=ssh_hosts.inventory())
-    assert relative.rc == 2 and "status_html has to be an absolute path." in relative.output
+    assert relative.rc == 2 and "status_html, status_json and status_textfile have to be absolute paths." in relative.output
     text = page.read_text()
-    assert not re.search(r"(src|href)=|url\(|@import|<script", text), "nothing from elsewhere"
+    assert not re.search(r"(src|href)=|url\(|@import|<script [^>]", text), "nothing from elsewhere"
     assert [secret for secret in stage.emulator.secrets() if len(secret) > 7 and secret in text] == []
     chromium.open(page.as_uri())
     shown = chromium.run(
-        "return Array.from(document.querySelectorAll('tbody tr')).map(r => [r.querySelector('.host').innerText,"
+        "return Array.from(document.querySelectorAll('#tokens tbody tr')).map(r => [r.querySelector('.host').innerText,"
         " r.querySelector('.state').className.replace('state ', ''), getComputedStyle(r.querySelector('.state')).color])"
     )
     assert len(shown) == 12
     assert {(host, colour) for host, colour, _rgb in shown} == {("host1", "green"), ("host2", "green"), ("host2", "amber"), ("host3", "red")}
     assert len({rgb for _host, _colour, rgb in shown}) == 3
+    # The filter is a script, which runs only if its hash in the page's policy is right.
+    visible = "return Array.from(document.querySelectorAll('#tokens tbody tr')).filter(r => r.offsetParent).map(r => r.innerText.split('\\t')[0].trim())"
+    chromium.type("#filter", "TRACX host")
+    assert (chromium.run(visible), chromium.text("#shown")) == (["host3", "host2", "host1"], "3 of 12 shown")
+    chromium.click("#attention")
+    assert (chromium.run(visible), chromium.text("#shown")) == (["host3"], "1 of 12 shown")
+    chromium.open(page.as_uri())
     chromium.resize(360, 740)
     assert chromium.run("return document.documentElement.scrollWidth <= 360")

@@ -1,0 +1,153 @@
+# Copyright (c) 2026, TrackOps founders
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The role schedule: what it writes is what systemd, cron and sh take, and the script does what the role says."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import pathlib
+import shutil
+import stat
+import subprocess
+import typing as t
+
+import pytest
+
+if t.TYPE_CHECKING:
+    from support.ansible import Run
+    from support.stage import Stage
+
+PLAY = """
+- hosts: localhost
+  connection: local
+  gather_facts: false
+  roles:
+    - role: trackops.api_tokens.schedule
+"""
+
+
+class Schedule:
+    """The role with all that it writes below one directory."""
+
+    def __init__(self, stage: Stage, root: pathlib.Path) -> None:
+        self.stage, self.root = stage, root
+        self.units, self.cron, self.script = root / "units", root / "cron.d", root / "libexec" / "trackops-api-tokens"
+        for folder in (self.units, self.cron):
+            folder.mkdir()
+        self.tokens, self.secrets = root / "tokens of ours.json", root / "vault.env"
+        values = {"provision_tokens": [{"vendor": "tracx"}], "provision_directory": str(root / "etc"), "provision_hosts": "localhost"}
+        self.tokens.write_text(json.dumps({**values, **json.loads(stage.extra()[1])}), encoding="utf-8")
+        environment = {name: value for name, value in stage.environment().items() if value is not None}
+        self.secrets.write_text(f"VAULT_TOKEN='{environment.pop('VAULT_TOKEN')}'\n", encoding="utf-8")
+        self.secrets.chmod(0o600)
+        everything = stage.ansible.environment(environment)
+        self.variables: dict[str, t.Any] = {
+            "schedule_inventory": str(stage.ansible.write("hosts.ini", "localhost ansible_connection=local\n")),
+            "schedule_variables": [str(self.tokens)],
+            "schedule_environment": {
+                name: value for name, value in everything.items() if name.startswith(("ANSIBLE_", "VAULT_", "XDG_", "HOME")) and "TOKEN" not in name
+            },
+            "schedule_environment_file": str(self.secrets),
+            "schedule_script_directory": str(root / "libexec"),
+            "schedule_systemd_directory": str(self.units),
+            "schedule_cron_directory": str(self.cron),
+            "schedule_start": False,
+        }
+
+    def apply(self, *arguments: str, **changes: t.Any) -> Run:
+        return self.stage.playbook(PLAY, "-e", json.dumps({**self.variables, **changes}), *arguments)
+
+    def run(self) -> subprocess.CompletedProcess[str]:
+        """As cron does: hardly any environment."""
+        return subprocess.run([self.script], env={"PATH": "/usr/bin:/bin", "HOME": str(self.root)}, capture_output=True, text=True, timeout=300, check=False)
+
+
+@pytest.fixture
+def schedule(openbao_stage: Stage, tmp_path: pathlib.Path) -> Schedule:
+    openbao_stage.store("tracx")
+    root = tmp_path / "controller"
+    root.mkdir()
+    return Schedule(openbao_stage, root)
+
+
+def test_systemd(schedule: Schedule) -> None:
+    checked = schedule.apply("--check", schedule_type="systemd")
+    assert checked.rc == 0, checked
+    assert not schedule.script.exists()
+    first = schedule.apply(schedule_type="systemd")
+    second = schedule.apply(schedule_type="systemd")
+    assert (first.rc, second.rc, second.changed) == (0, 0, 0), second
+    assert stat.S_IMODE(schedule.script.stat().st_mode) == 0o755
+    assert sorted(path.name for path in schedule.units.iterdir()) == ["trackops-api-tokens.service", "trackops-api-tokens.timer"]
+    assert "OnUnitActiveSec=15min" in (schedule.units / "trackops-api-tokens.timer").read_text(encoding="utf-8")
+    analyze = shutil.which("systemd-analyze")
+    if analyze:
+        done = subprocess.run([analyze, "verify", *schedule.units.iterdir()], capture_output=True, text=True, timeout=60, check=False)
+        assert (done.returncode, done.stdout + done.stderr) == (0, "")
+
+    # The same on cron: the units go.
+    changed = schedule.apply(schedule_type="cron", schedule_minutes=20)
+    assert changed.rc == 0, changed
+    assert list(schedule.units.iterdir()) == []
+    (entry,) = schedule.cron.iterdir()
+    assert entry.read_text(encoding="utf-8").splitlines()[-1] == f"*/20 * * * * root {schedule.script}"
+    assert "provision_min_ttl=1320" in schedule.script.read_text(encoding="utf-8")
+
+    gone = schedule.apply(schedule_state="absent")
+    again = schedule.apply(schedule_state="absent")
+    assert (gone.rc, again.rc, again.changed) == (0, 0, 0), gone
+    assert not schedule.script.exists()
+    assert list(schedule.cron.iterdir()) == []
+
+
+def test_what_the_script_does(schedule: Schedule) -> None:
+    assert schedule.apply(schedule_type="cron").rc == 0
+    secret = schedule.secrets.read_text(encoding="utf-8").split("'")[1]
+    assert secret not in schedule.script.read_text(encoding="utf-8")
+    done = schedule.run()
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")  # cron sends no mail
+    token = schedule.root / "etc" / "tracx"
+    assert token.read_text(encoding="utf-8")
+    requests = len(schedule.stage.emulator.requests("tracx"))
+    before = token.stat()
+    assert schedule.run().returncode == 0
+    assert (token.stat().st_mtime_ns, len(schedule.stage.emulator.requests("tracx"))) == (before.st_mtime_ns, requests)
+
+    # The run before still goes on.
+    (lock,) = schedule.stage.ansible.cache.rglob("trackops-api-tokens.lock")
+    with open(lock, "rb") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        waiting = schedule.run()
+    assert (waiting.returncode, waiting.stdout) == (0, "The run before still goes on.\n")
+
+    # A failure: what failed, and the state of all tokens.
+    token.unlink()
+    shutil.rmtree(schedule.stage.ansible.cache)
+    schedule.stage.vault.put("tracx", {"connect_token": "wrong-connect-token-of-nobody"})
+    failed = schedule.run()
+    assert failed.returncode == 2
+    assert "tracx: the vendor refused" in failed.stdout
+    assert "etc/tracx  (!) missing" in failed.stdout
+    assert "1 of 1 need attention" in failed.stdout
+    assert "wrong-connect-token" not in failed.stdout
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"schedule_inventory": "hosts.ini"}, "schedule_inventory has to be given, as an absolute path."),
+        ({"schedule_variables": ["tokens.yml"]}, "schedule_variables have to be absolute paths."),
+        ({"schedule_name": "../x"}, "schedule_name may hold letters, digits, hyphens and underscores only."),
+        ({"schedule_type": "cron", "schedule_minutes": 7}, "schedule_minutes has to be at least 1, and with cron it has to divide 60"),
+        ({"schedule_environment": {"VAULT_TOKEN": "x"}}, "A secret in schedule_environment could be read by every user."),
+        ({"schedule_type": "at"}, "value of schedule_type must be one of: auto, systemd, cron, got: at"),
+    ],
+)
+def test_what_cannot_work(schedule: Schedule, changes: dict[str, t.Any], message: str) -> None:
+    run = schedule.apply(**changes)
+    assert (run.rc, message in " ".join(run.output.split())) == (2, True), run
+    assert not schedule.script.exists()
+    assert os.listdir(schedule.units) == []
