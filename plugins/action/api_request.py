@@ -83,7 +83,7 @@ class ActionModule(TokenAction):
     def _one(self, wanted: dict[str, t.Any], variables: dict[str, t.Any]) -> Resolved:
         resolved = self.resolve_many([wanted], variables)[0]
         if resolved.error:
-            raise AnsibleActionFail(resolved.error)
+            raise AnsibleActionFail(resolved.error, result={"vendor": resolved.vendor, "path": resolved.path})
         return resolved
 
     def _send(self, request: dict[str, t.Any], had: Resolved, variables: dict[str, t.Any]) -> dict[str, t.Any]:

@@ -18,7 +18,7 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
 from ..plugin_utils._base.errors import OptionError, TokenError, VendorError
 from ..plugin_utils._base.model import Request
-from ..plugin_utils._boundary.action import TokenAction, display
+from ..plugin_utils._boundary.action import TokenAction, asked_path, display
 from ..plugin_utils._boundary.real_ports import real_ports
 from ..plugin_utils._consent.browser import has_browser, opened
 from ..plugin_utils._consent.flow import CONSENT_GRANTS, PENDING_SECONDS, Authorizing, Stored
@@ -47,10 +47,11 @@ _OF_CODE = ("authorize_url", "pkce", "redirect_uri", "redirect_response")
 class ActionModule(TokenAction):
     def run(self, tmp: None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
         result: dict[str, t.Any] = super().run(tmp, task_vars)
+        result.update(vendor=self._task.args.get("vendor"), path=asked_path(self._task.args), changed=False)
         try:
             own, item = self._arguments()
             request, values = self._consent_request(own, item, task_vars or {})
-            result.update(vendor=request.vendor.name, path=request.secret.path, changed=False)
+            result.update(vendor=request.vendor.name, path=request.secret.path)
             with self.listener(values) as listener:
                 result.update(self._done(own, Authorizing(request, real_ports(warn=listener.warn, event=listener), device=own["flow"] == "device")))
         except TokenError as exc:

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import time
 import typing as t
+from collections import Counter
 
 from ansible.errors import AnsibleActionFail
 from ansible.module_utils.parsing.convert_bool import boolean
 
 from ..plugin_utils._base.errors import OptionError, TokenError
+from ..plugin_utils._base.output import iso_time
 from ..plugin_utils._boundary.action import TokenAction, display
 from ..plugin_utils._boundary.options import cache_options
 from ..plugin_utils._boundary.real_ports import real_ports
@@ -59,6 +61,7 @@ class ActionModule(TokenAction):
                 "fingerprint": r.token.fingerprint,
                 "source": r.token.source,
                 "expires_at": int(r.token.expires_at),
+                "expires_at_iso": iso_time(r.token.expires_at),
                 "expires_in": max(0, int(r.token.expires_at - r.now)),
             }
             for r in resolved
@@ -105,7 +108,7 @@ class ActionModule(TokenAction):
                 if not stays and boolean(args.get("revoke_logins", True)):
                     login = request or self._request_or_none({**item, "vendor": _ANY_VENDOR}, variables)
                     revoked += revoke_logins(login, store, ports, dry_run=check) if login else []
-        return {"changed": bool(removed or revoked), "removed": removed, "revoked": list(dict.fromkeys(revoked)), "kept": kept}
+        return {"changed": bool(removed or revoked), **_removed(removed), "revoked": list(dict.fromkeys(revoked)), "kept": kept}
 
     def _request_or_none(self, item: Facts, variables: Facts) -> t.Any:
         """The request of *item*, where the options say enough for one: purging must work without Vault too."""
@@ -120,7 +123,11 @@ class ActionModule(TokenAction):
         values = self.option_values("oauth2", _without_names(args), variables)
         store = open_store(cache_options(values), warn=display.warning)
         removed = expired(store, now=time.time(), dry_run=bool(self._task.check_mode))
-        return {"changed": bool(removed), "removed": removed}
+        return {"changed": bool(removed), **_removed(removed)}
+
+
+def _removed(entries: list[Facts]) -> Facts:
+    return {"removed": entries, "removed_by_kind": dict(Counter(entry["kind"] for entry in entries))}
 
 
 def _items(args: Facts) -> list[Facts]:

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 import typing as t
 
@@ -15,7 +16,8 @@ from ansible.module_utils.parsing.convert_bool import boolean
 from ..plugin_utils._base import jwt
 from ..plugin_utils._base.errors import OptionError, TokenError
 from ..plugin_utils._base.model import Request, Token
-from ..plugin_utils._boundary.action import TokenAction, found_interpreter
+from ..plugin_utils._base.output import iso_time, token_type
+from ..plugin_utils._boundary.action import TokenAction, asked_path, found_interpreter
 from ..plugin_utils._boundary.real_ports import real_ports
 from ..plugin_utils._flow.resolver import Resolver
 from ..plugin_utils._hosts.answers import FAILURE, READ, file_results, reduced
@@ -24,6 +26,7 @@ from ..plugin_utils._hosts.files import FILE_OPTIONS, default_dest, split_items
 _READER = "trackops.api_tokens.token_file_read"
 _OF_FILE = ("path", "exists", "fingerprint", "expires_at", "mode", "owner", "group", "error")
 _OTHERS = 0o007
+_MODE = re.compile(r"[0-7]{3,4}\Z")
 _OWN = ("file", "claims", "fetch", "tokens", "directory")
 
 
@@ -61,7 +64,7 @@ class ActionModule(TokenAction):
             request, values = self.request_of(args, variables)
             token = self._token(request, values, fetch=boolean(args.get("fetch", True)))
         except TokenError as exc:
-            return {"failed": True, "msg": exc.message, "vendor": args.get("vendor"), "path": args.get("path"), "valid": False}
+            return {"failed": True, "msg": exc.message, "vendor": args.get("vendor"), "path": asked_path(args), "valid": False}
         return _facts(request, token, with_claims=with_claims)
 
     def _token(self, request: Request, values: dict[str, t.Any], *, fetch: bool) -> Token | None:
@@ -116,7 +119,8 @@ class ActionModule(TokenAction):
 def _kept(mine: dict[str, t.Any], file: dict[str, t.Any]) -> dict[str, t.Any]:
     """*file*, and whether it is as its item wants it: there or not, and readable by no other user of the host."""
     absent = mine.get("state") == "absent"
-    readable = bool(int(file["mode"] or "0", 8) & _OTHERS)
+    mode = str(file["mode"] or "")  # the host's word, which may be anything
+    readable = bool(_MODE.match(mode) and int(mode, 8) & _OTHERS)
     if absent:
         file["valid"] = None
     return {
@@ -135,6 +139,7 @@ def _judged(read: dict[str, t.Any], *, from_template: bool) -> dict[str, t.Any]:
     file = {name: read.get(name) for name in _OF_FILE}
     expires_at, now = file["expires_at"], time.time()
     file["expires_in"] = max(0, int(expires_at - now)) if expires_at else None
+    file["expires_at_iso"] = iso_time(expires_at) if expires_at else None
     if from_template and file["exists"] and not (read.get("empty") or file["error"] or file["fingerprint"]):
         file["valid"] = None
     else:
@@ -148,6 +153,7 @@ def _facts(request: Request, token: Token | None, *, with_claims: bool) -> dict[
         "path": request.secret.path,
         "valid": False,
         "expires_at": None,
+        "expires_at_iso": None,
         "expires_in": None,
         "issued_at": None,
         "scope": None,
@@ -161,11 +167,12 @@ def _facts(request: Request, token: Token | None, *, with_claims: bool) -> dict[
     facts.update(
         valid=token.expires_at > now,
         expires_at=int(token.expires_at),
+        expires_at_iso=iso_time(token.expires_at),
         expires_in=max(0, int(token.expires_at - now)),
         issued_at=int(token.issued_at),
         scope=token.scope,
         source=token.source,
-        token_type=token.token_type,
+        token_type=token_type(token, request.vendor.authorization_scheme),
         fingerprint=token.fingerprint,
     )
     if with_claims:

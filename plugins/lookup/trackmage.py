@@ -59,6 +59,9 @@ seealso:
     description: Reads any secret; the options for Vault are the same.
 notes:
   - Use C(no_log) on tasks that pass a token on to a module, since ansible shows a module's arguments at C(-vvv).
+  - A lookup gets its token in check mode too. Tasks that run for real in check mode need it, and Ansible does not tell lookups of the mode.
+  - The C(environment) of a task or a play does not reach lookups, which run on the controller. Set E(VAULT_ADDR) and so on where
+    C(ansible-playbook) is started, or use variables.
 """
 
 EXAMPLES = r"""

@@ -105,10 +105,18 @@ errors:
   elements: str
   returned: when it failed
 removed:
-  description: Vendor and path of the entries that were removed, or would be.
+  description:
+    - Kind, vendor and path of the entries that were removed, or would be.
+    - Kinds are C(token), C(login) (to Vault), C(consent) (begun, not finished), C(lock) (notes about a lock), C(shared) (in Vault, with
+      O(cache=vault)) and C(damaged).
   type: list
   elements: dict
   returned: with O(state=absent) and O(state=pruned)
+removed_by_kind:
+  description: How many entries of each kind that is.
+  type: dict
+  returned: with O(state=absent) and O(state=pruned)
+  sample: {token: 4, login: 1}
 revoked:
   description: What was revoked, or would be.
   type: list

@@ -114,8 +114,13 @@ source:
   description: V(cache), or V(vendor) if it was got just now.
   type: str
   returned: with O(vendor)
+expires_at_iso:
+  description: The same as ISO 8601, in UTC.
+  type: str
+  returned: with O(vendor)
+  sample: '2026-11-26T01:30:00Z'
 token_type:
-  description: Its type, as the vendor spells it.
+  description: How it is used, as the vendor spells it; C(raw) where the token stands in the header by itself, as with Tracx.
   type: str
   returned: with O(vendor)
 fingerprint:
@@ -162,6 +167,9 @@ file:
     expires_at:
       description: When its token expires, in UNIX seconds (UTC). Null if neither the file nor the token tells.
       type: int
+    expires_at_iso:
+      description: The same as ISO 8601, in UTC.
+      type: str
     expires_in:
       description: Seconds that its token is still valid for.
       type: int

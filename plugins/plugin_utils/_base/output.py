@@ -13,7 +13,7 @@ import typing as t
 if t.TYPE_CHECKING:
     from .model import Token
 
-__all__ = ("OUTPUTS", "authorization", "details", "present")
+__all__ = ("OUTPUTS", "authorization", "details", "iso_time", "present", "token_type")
 
 
 def authorization(token: Token, scheme: str) -> str:
@@ -21,12 +21,24 @@ def authorization(token: Token, scheme: str) -> str:
     return f"{scheme} {token.access_token}" if scheme else token.access_token
 
 
+def token_type(token: Token, scheme: str) -> str:
+    """How the token is used: ``raw`` where it stands in the header without a scheme, whatever RFC 6749 makes of a missing token_type."""
+    return token.token_type if scheme else "raw"
+
+
+def iso_time(moment: float) -> str:
+    """*moment*, in UNIX seconds, as ISO 8601 in UTC with whole seconds."""
+    import time
+
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(moment))
+
+
 def details(token: Token, *, vendor: str, scheme: str, now: float) -> dict[str, t.Any]:
     """All that may be told. ``expires_at`` and ``issued_at`` are whole UNIX seconds (UTC), ``expires_in`` whole seconds from *now*."""
     return {
         "vendor": vendor,
         "access_token": token.access_token,
-        "token_type": token.token_type,
+        "token_type": token_type(token, scheme),
         "authorization": authorization(token, scheme),
         "expires_at": int(token.expires_at),
         "expires_in": max(0, int(token.expires_at - now)),

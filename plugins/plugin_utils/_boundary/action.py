@@ -29,7 +29,7 @@ from .options import request_from, surroundings
 from .preload import COLLECTION, preload
 from .real_ports import real_ports
 
-__all__ = ("Resolved", "TokenAction", "answer_of", "found_interpreter", "option_names")
+__all__ = ("Resolved", "TokenAction", "answer_of", "asked_path", "found_interpreter", "option_names")
 
 display = Display()
 
@@ -38,6 +38,11 @@ def option_names(plugin: str) -> set[str]:
     """The options of a lookup that say which token, with their aliases."""
     options = lookup_loader.get(COLLECTION + plugin).option_definitions
     return {alias for name, about in options.items() for alias in (name, *(about.get("aliases") or ()))} - {"output"}
+
+
+def asked_path(item: t.Mapping[str, t.Any]) -> str:
+    """The path in Vault that *item* means, as far as it tells: a failed result names it too."""
+    return str(item.get("path") or item.get("vendor") or "")
 
 
 @dataclass(frozen=True)
@@ -56,7 +61,7 @@ class Resolved:
 
     @property
     def path(self) -> str:
-        return self.request.secret.path if self.request else str(self.item.get("path") or self.item.get("vendor"))
+        return self.request.secret.path if self.request else asked_path(self.item)
 
     def details(self) -> dict[str, t.Any]:
         """As the lookups' C(output=details); only for an item that has a token."""

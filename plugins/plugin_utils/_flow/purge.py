@@ -47,16 +47,19 @@ def purge(
         if header.get("kind") == "login" or name in keep or not _matches(header, vendor, where):
             continue
         if header.get("kind") != "lock":  # notes about the lock of an entry
-            removed.append({"vendor": header.get("vendor"), "path": header.get("path")})
+            removed.append(_said(header))
         if not dry_run:
             _remove(store, name)
             ports.event(Event("purged", str(header.get("vendor")), str(header.get("path"))))
     if removed and not dry_run:
         store.sweep()  # the pointers to them
     if request is not None and request.cache.kind == "vault" and not dry_run and not keep and remove_shared(request, store, ports):
-        shared: Removed = {"vendor": request.vendor.name, "path": request.where}
-        removed += [] if shared in removed else [shared]
+        removed.append(_said({"kind": "shared", "vendor": request.vendor.name, "path": request.where}))
     return removed
+
+
+def _said(header: t.Mapping[str, t.Any]) -> Removed:
+    return {"kind": header.get("kind") or "damaged", "vendor": header.get("vendor"), "path": header.get("path")}
 
 
 def _matches(header: t.Mapping[str, t.Any], vendor: str | None, where: str | None) -> bool:
@@ -87,7 +90,7 @@ def expired(store: FileStore, *, now: float, dry_run: bool) -> list[Removed]:
         until = header.get("expires_at")
         if isinstance(until, (int, float)) and until > now:
             continue
-        removed.append({name: header.get(name) for name in ("kind", "vendor", "path")})
+        removed.append(_said(header))
         if not dry_run:
             _remove(store, name)
     if not dry_run:

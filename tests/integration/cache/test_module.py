@@ -55,11 +55,11 @@ def test_present_absent_and_their_check_modes(both: Scene) -> None:
     assert result[1]["changed"] and [token["source"] for token in result[1]["tokens"]] == ["vendor"] * 4
     assert not result[2]["changed"] and [token["source"] for token in result[2]["tokens"]] == ["cache"] * 4
     assert not result[3]["changed"] and result[3]["missing"] == []
-    assert result[4]["changed"] and result[4]["removed"] == [{"vendor": "tracx", "path": "secret/fleet/tracx"}]
+    assert result[4]["changed"] and result[4]["removed"] == [{"kind": "token", "vendor": "tracx", "path": "secret/fleet/tracx"}]
     assert not result[5]["changed"], "a path is the whole path, not the end of one"
-    assert result[6]["changed"] and result[6]["removed"] == [{"vendor": "tracx", "path": "secret/fleet/tracx"}]
+    assert result[6]["changed"] and result[6]["removed"] == [{"kind": "token", "vendor": "tracx", "path": "secret/fleet/tracx"}]
     assert [missing["vendor"] for missing in result[7]["missing"]] == ["tracx"]
-    assert result[8]["removed"] == [{"vendor": "trackmage", "path": "secret/fleet/trackmage"}]
+    assert result[8]["removed"] == [{"kind": "token", "vendor": "trackmage", "path": "secret/fleet/trackmage"}]
     assert len(both.asked()) == 4 and both.logins() == 1
     assert len(_files(both)) == 3  # two tokens and the login
     assert [secret for secret in both.emulator.secrets() if len(secret) > 6 and secret in run.output + json.dumps(result)] == []
@@ -70,7 +70,7 @@ def test_absent_revokes_the_vault_login(both: Scene) -> None:
     env = login_env(both.approle())
     run = _run(both, {"tokens": FOUR}, {"state": "absent", "tokens": FOUR, "check": True}, {"state": "absent"}, {"state": "absent"}, env=env)
     assert run.result("task 1")["revoked"] == ["Vault login"]
-    assert len(run.result("task 2")["removed"]) == 4 and run.result("task 2")["revoked"] == ["Vault login"]
+    assert run.result("task 2")["removed_by_kind"] == {"token": 4} and run.result("task 2")["revoked"] == ["Vault login"]
     assert not run.result("task 3")["changed"]
     assert len(both.vault.audit_requests("auth/token/revoke-self")) == 1
     assert _files(both) == []
@@ -118,7 +118,7 @@ def test_pruned(scene: Scene) -> None:
     run = _run(scene, {"state": "pruned", "check": True}, {"state": "pruned"}, {"state": "pruned"}, env=env)
     for number in (0, 1):
         assert [removed["vendor"] for removed in run.result(f"task {number}")["removed"]].count("tracx") == 1
-        assert len(run.result(f"task {number}")["removed"]) == 2
+        assert run.result(f"task {number}")["removed_by_kind"] == {"token": 1, "damaged": 1}
     assert not run.result("task 2")["changed"]
     assert len(_files(scene)) == 5  # three tokens, the login, and what is not ours
     assert Crowd(folder, values={}).files()["not ours"] == b""

@@ -32,7 +32,7 @@ def test_details_have_no_refresh_token():
     assert details == {
         "vendor": "tracx",
         "access_token": "abc",
-        "token_type": "Bearer",
+        "token_type": "raw",  # it stands in the header by itself
         "authorization": "abc",
         "expires_at": int(NOW) + 3600,
         "expires_in": 3600,

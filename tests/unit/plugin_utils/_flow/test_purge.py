@@ -29,7 +29,7 @@ def test_the_shared_entry_goes_from_an_empty_home_too(tmp_path):
     scene = Scene(access("one"))
     Resolver(scene.ports).token(request_for("tracktik", cache=str(tmp_path / "a"), kind="vault"))
     request = request_for("tracktik", cache=str(tmp_path / "b"), kind="vault")
-    assert purged(scene, request) == [{"vendor": "tracktik", "path": "secret/fleet/x"}]
+    assert purged(scene, request) == [{"kind": "shared", "vendor": "tracktik", "path": "secret/fleet/x"}]
     assert scene.vault.entries == {}
     assert purged(scene, request) == []
 
