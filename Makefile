@@ -51,8 +51,11 @@ lint:  ## ruff, mypy --strict, ansible-lint
 sanity:  ## ansible-test sanity, without an ignore file
 	$(call in_env,test) python -m pytest $(PYTEST_ARGS) tests/quality/test_sanity.py
 
-bench:  ## How fast a cache hit is, and 100 hosts
-	$(call in_env,test) python tests/bench/run.py; python tests/bench/hosts.py
+bench:  ## What a cached token costs a play, against peers in the same run; writes the figures of docs/speed.md
+	$(call in_env,test) python tests/bench/run.py --write; python tests/bench/hosts.py
+
+faults:  ## Named faults of everything around a token, made and judged, with both Vaults
+	$(call in_env,test) exec python tests/faults/run.py $(FAULTS_ARGS)
 
 leaks:  ## Planted secrets, looked for in every place that somebody else may read
 	$(call in_env,test) exec python tests/leaks/run.py $(LEAKS_ARGS)

@@ -97,7 +97,11 @@ class Scene:
 
     def echo(self, how: bool | str = True) -> str:
         """All that a careless vendor might repeat: the request as sent, and every credential, raw and URL-encoded or as `how` of ECHOES says."""
-        values = [v for name, _ in self.vendor.credentials.items() for a in self.vendor.accounts(name) for v in a.values() if isinstance(v, str)]
+        said = sent_text(self.call.query, self.call.headers.items(), self.call.body.decode("utf-8", "replace"))
+        accounts = [a for name, _ in self.vendor.credentials.items() for a in self.vendor.accounts(name)]
+        # Of many accounts those that the request is about; of one all that there is.
+        about = [a for a in accounts if len(accounts) <= 2 or any(isinstance(v, str) and v in said for v in a.values())]
+        values = [v for a in about for v in a.values() if isinstance(v, str)]
         sent = [self.call.query, self.call.body.decode("utf-8", "replace"), self.call.headers.get("Authorization", "")]
         if isinstance(how, str):
             return " ".join(ECHOES[how](text) for text in (*sent, *values) if text)

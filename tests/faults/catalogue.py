@@ -1,0 +1,506 @@
+# Copyright (c) 2026, TrackOps founders
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The faults by name. A line here is a fault that is made, judged and told in the table."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import pathlib
+import shutil
+import subprocess
+import typing as t
+
+from support.processes import free_port
+from support.stage import BUILT_IN
+
+from .place import Case, Fault, Place
+from .servers import ANSWERS
+
+VENDORS = (*BUILT_IN, "acme")
+RFC6749 = ("invalid_request", "invalid_client", "invalid_grant", "unauthorized_client", "unsupported_grant_type", "invalid_scope")
+
+
+def new_version(place: Place, case: Case) -> None:
+    place.store(case)
+
+
+def acme_options(place: Place) -> dict[str, t.Any]:
+    return {"vendor": "acme", "token_url": f"{place.stage.emulator.base_url('acme')}/token"}
+
+
+def options_of(vendor: str, place: Place) -> dict[str, t.Any]:
+    return acme_options(place) if vendor == "acme" else {}
+
+
+# -- what a vendor may answer ------------------------------------------------------------------------------------------
+
+
+def vendor_answers(place: Place) -> t.Iterator[Fault]:
+    gave_none, down = "gave no token for", "is not available (HTTP {})"
+    rows: dict[str, tuple[str, dict[str, t.Any], str]] = {
+        **{f"error {code}": ("oauth_error", {"error": code, "echo_secret": True}, f": {code}") for code in RFC6749},
+        "401": ("status", {"code": 401, "echo_secret": True}, "refused the credentials"),
+        "403": ("status", {"code": 403, "echo_secret": True}, "refused the credentials"),
+        "an error with 200": ("error_200", {"echo_secret": True}, "refused the credentials"),
+        "404": ("status", {"code": 404, "body": "nothing here", "content_type": "text/plain"}, "Check base_url, token_url and variant"),
+        "429": ("status", {"code": 429, "echo_secret": True}, "too many requests (HTTP 429)"),
+        **{str(code): ("status", {"code": code, "echo_secret": True}, down.format(code)) for code in (500, 502, 503, 504)},
+        "a web page": ("html", {"echo_secret": True}, "a web page instead of JSON"),
+        "a web page, 503": ("html", {"code": 503, "echo_secret": True}, down.format(503)),
+        "nothing": ("empty", {}, f"{gave_none}|its answer is empty"),
+        "half of its JSON": ("invalid_json", {}, gave_none),
+        "a list": ("literal", {"body": "[1]"}, gave_none),
+        "JSON 100,000 deep": ("deep_json", {}, gave_none),
+        "an answer without a token": ("no_token", {}, f"{gave_none}|has no token in"),
+        "a number as token": ("wrong_token", {"value": 12345}, f"{gave_none}|has no token in"),
+        "a line break in its token": ("wrong_token", {"value": "a\nb: c"}, gave_none),
+        "2 MiB": ("huge", {"mib": 2}, "1 MiB"),
+        "a gzip bomb": ("gzip_bomb", {"mib": 20}, "1 MiB"),
+        "a redirect, 302": ("redirect", {"code": 302}, "redirects to localhost"),
+        "a redirect, 307": ("redirect", {"code": 307}, "redirects to localhost"),
+        "a redirect, 308": ("redirect", {"code": 308}, "redirects to localhost"),
+    }
+    refusals = {*(name for name in rows if name.startswith("error ")), "401", "403", "an error with 200"}
+    for vendor in VENDORS:
+        for name, (fault, options, says) in rows.items():
+            yield Fault(
+                f"{vendor} answers with {name}",
+                "vendor answers",
+                tuple(says.split("|")),
+                vendor,
+                options=options_of(vendor, place),
+                at_vendor=(fault, options),
+                after=new_version if name in refusals else None,
+                small=(vendor, name)
+                in {("trackunit", "error invalid_grant"), ("tracx", "503"), ("trackmage", "a web page"), ("acme", "a line break in its token")},
+            )
+    yield Fault(
+        "trackunit asks to wait", "vendor answers", ("HTTP 429", "It asks to wait 90 s"), at_vendor=("status", {"code": 429, "retry_after": 90}), recovers=False
+    )
+    for times, name in ((1, "once"), (2, "twice")):
+        yield Fault(
+            f"tracktik is down {name}, retried",
+            "vendor answers",
+            vendor="tracktik",
+            broken={"http_retries": 3},
+            at_vendor=("status", {"code": 503, "times": times, "retry_after": 0}),
+            asks=times + 1,
+            asks_after=0,
+        )
+    for code in (400, 401, 500):
+        yield Fault(
+            f"tracktik answers {code}, not retried",
+            "vendor answers",
+            "HTTP 500" if code == 500 else "refused the credentials",
+            "tracktik",
+            broken={"http_retries": 3},
+            at_vendor=("status", {"code": code}),
+            after=None if code == 500 else new_version,
+        )
+
+
+def odd_answers(place: Place) -> t.Iterator[Fault]:
+    """Answers that are odd, and good for a token."""
+    rows: dict[str, tuple[str, dict[str, t.Any]]] = {
+        "a negative lifetime": ("lifetime", {"value": -5}),
+        "a lifetime of 0": ("lifetime", {"value": 0}),
+        "a lifetime as text": ("lifetime", {"value": "3600"}),
+        "a lifetime with a fraction": ("lifetime", {"value": 3599.5}),
+        "a lifetime of 30,000 years": ("lifetime", {"value": 10**12}),
+        "a lifetime of null": ("lifetime", {"value": None}),
+        "numbers as texts": ("numbers_as_strings", {}),
+        "a byte order mark": ("bom", {}),
+        "another token type in capitals": ("token_type", {"value": "BEARER"}),
+        "no Date": ("no_date", {}),
+        "a Date an hour ahead": ("date_skew", {"seconds": 3600}),
+        "a Date an hour behind": ("date_skew", {"seconds": -3600}),
+        "keys that nobody knows": ("merge", {"values": {"x": {"y": [1, None, "z"]}}}),
+    }
+    for vendor in ("trackunit", "tracx", "acme"):
+        for name, (fault, options) in rows.items():
+            if vendor == "tracx" and fault in ("token_type", "lifetime"):
+                continue
+            yield Fault(
+                f"{vendor} answers with {name}",
+                "odd answers",
+                vendor=vendor,
+                options=options_of(vendor, place),
+                at_vendor=(fault, options),
+                asks_after=None if fault == "lifetime" else 0,
+                small=(vendor, name) == ("trackunit", "a lifetime as text"),
+            )
+
+
+# -- the network -------------------------------------------------------------------------------------------------------
+
+
+def network(place: Place, *, mute: str, tls: t.Mapping[str, str]) -> t.Iterator[Fault]:
+    nobody = f"http://127.0.0.1:{free_port()}"
+    missing = str(place.scratch / "missing.pem")
+    ca = tls["ca"]
+    plain = place.stage.emulator.url.removeprefix("http://")
+    rows: dict[str, tuple[dict[str, t.Any], str]] = {
+        "nobody listens": ({"base_url": nobody}, "connection refused"),
+        "no such name": ({"base_url": "https://no-such-host.invalid"}, "cannot be reached"),
+        "a mute server": ({"base_url": mute, "http_timeout": 0.3}, "vendor at 127.0.0.1"),
+        "no TLS where TLS is asked for": ({"base_url": f"https://{plain}/trackunit"}, "TLS with the vendor"),
+        "a certificate of an unknown CA": ({"base_url": tls["good"]}, "TLS with the vendor"),
+        "an expired certificate": ({"base_url": tls["expired"], "http_ca_cert": ca}, "TLS with the vendor"),
+        "a certificate of another host": ({"base_url": tls["other"], "http_ca_cert": ca}, "TLS with the vendor"),
+        "a client certificate is demanded": ({"base_url": tls["client"], "http_ca_cert": ca}, "vendor at"),
+        "a CA file that is not there": ({"base_url": tls["good"], "http_ca_cert": missing}, "http_ca_cert"),
+        "a client certificate that is not there": ({"base_url": tls["good"], "http_ca_cert": ca, "http_client_cert": missing}, "http_client_cert"),
+        "a dead proxy": ({"http_proxy": nobody}, "proxy"),
+        "plain http to another machine": ({"base_url": "http://vendor.example.com"}, "over plain http"),
+    }
+    for name, (broken, says) in rows.items():
+        yield Fault(f"vendor: {name}", "network", says, broken=broken, asks=0, small=name in ("nobody listens", "a certificate of an unknown CA"))
+    yield Fault("vendor: slower than http_timeout", "network", "did not answer", broken={"http_timeout": 0.5}, at_vendor=("slow", {"delay": 3}))
+    yield Fault("vendor: a byte now and then", "network", "vendor", broken={"http_deadline": 1}, at_vendor=("drip", {"delay": 0.3}))
+    for name, fault, options in (("closed", "close", {}), ("reset", "close", {"reset": True}), ("cut", "cut", {}), ("lost after the work", "lose", {})):
+        for vendor in BUILT_IN:
+            yield Fault(
+                f"{vendor}: the connection is {name}", "network", "vendor at", vendor, at_vendor=(fault, options), small=(vendor, name) == ("tracktik", "cut")
+            )
+
+
+# -- Vault -------------------------------------------------------------------------------------------------------------
+
+
+def _put(**fields: t.Any) -> t.Callable[[Place, Case], None]:
+    def put(place: Place, case: Case) -> None:
+        found = {name: value for name, value in {**case.account, **fields}.items() if value is not ...}
+        place.stage.vault.put(case.path, found)
+
+    return put
+
+
+def _deleted(place: Place, case: Case) -> None:
+    place.stage.vault.delete(case.path)
+
+
+def _destroyed(place: Place, case: Case) -> None:
+    place.stage.vault.destroy(case.path, 1)
+
+
+def vault(place: Place, *, mute: str, scripted: str) -> t.Iterator[Fault]:
+    operator = place.stage.vault
+    policy = operator.read_policy("faults/*")
+    role = operator.approle("faults", [policy])
+    used_up = operator.approle("once", [policy], secret_id_num_uses=1)
+    operator.client.auth.approle.login(role_id=used_up.role_id, secret_id=used_up.secret_id)
+    operator.userpass("ada", "the-right-password-of-ada", [policy])
+    keys = operator.jwt("robots", [policy])
+    revoked, no_rights = operator.token(policy), operator.token()
+    operator.server.client(token=revoked).auth.token.revoke_self()
+    operator.kv1("old")
+    approle = {"auth_method": "approle", "role_id": role.role_id}
+    userpass = {"auth_method": "userpass", "username": "ada"}
+    robots = {"auth_method": "jwt", "role_id": "robots"}
+    nobody = f"http://127.0.0.1:{free_port()}"
+
+    secrets: dict[str, tuple[t.Callable[[Place, Case], None], str]] = {
+        "a deleted secret": (_deleted, "is deleted"),
+        "a destroyed secret": (_destroyed, "destroyed"),
+        "a secret without its password": (_put(password=...), "has no field 'password'"),
+        "an empty password": (_put(password=""), "empty field 'password'"),
+        "a password of spaces": (_put(password="   "), "empty field 'password'"),
+        "null as password": (_put(password=None), "field 'password'"),
+        "a list as password": (_put(password=["pw"]), "field 'password'"),
+        "a nested secret": (_put(client_secret={"value": "x"}), "field 'client_secret'"),
+        "true as client_id": (_put(client_id=True), "field 'client_id'"),
+    }
+    for name, (before, says) in secrets.items():
+        yield Fault(f"Vault: {name}", "Vault", says, before=before, after=new_version, asks=0, small=name == "a secret without its password")
+    logins: dict[str, tuple[dict[str, t.Any], str]] = {
+        "a wrong token": ({"token": "hvs.wrong-token-0123456789"}, "token"),
+        "a revoked token": ({"token": revoked}, "token"),
+        "a wrong token, looked at": ({"token": "hvs.wrong-token-0123456789", "token_validate": True}, "does not accept the token"),
+        "a token without rights": ({"token": no_rights}, "denied reading"),
+        "a wrong secret_id": ({**approle, "secret_id": "wrong-secret-id"}, "approle"),
+        "no secret_id": (approle, "approle"),
+        "a secret_id that is used up": ({"auth_method": "approle", "role_id": used_up.role_id, "secret_id": used_up.secret_id}, "approle"),
+        "a wrong role_id": ({"auth_method": "approle", "role_id": "nobody", "secret_id": role.secret_id}, "approle"),
+        "a wrong password": ({**userpass, "password": "wrong-password-of-ada"}, "refused the login by userpass"),
+        "an unknown user": ({**userpass, "username": "eve", "password": "x" * 20}, "userpass"),
+        "no password": (userpass, "needs password"),
+        "no username": ({"auth_method": "userpass", "password": "x" * 20}, "needs username"),
+        "a login method that is not mounted": ({**userpass, "password": "x" * 20, "mount_point": "nowhere"}, "auth/nowhere"),
+        "a JWT for somebody else": ({**robots, "jwt": keys.sign(aud="else")}, "refused the login by jwt"),
+        "an expired JWT": ({**robots, "jwt": keys.sign(exp=1_000_000_000)}, "refused the login by jwt"),
+        "no JWT at all": ({**robots, "jwt": "not-a-jwt"}, "refused the login by jwt"),
+        "a role that there is not": ({"auth_method": "jwt", "role_id": "none", "jwt": keys.sign()}, "jwt"),
+        "ldap where there is none": ({"auth_method": "ldap", "username": "ada", "password": "x" * 20}, "ldap"),
+        "a namespace that there is not": ({"namespace": "no/such/team"}, "Vault"),
+    }
+    for name, (broken, says) in logins.items():
+        yield Fault(f"Vault: {name}", "Vault login", says, broken=broken, asks=0, small=name in ("a wrong token", "a wrong password"))
+    paths: dict[str, tuple[dict[str, t.Any], str]] = {
+        "a secret that there is not": ({"path": "faults/none"}, "has no secret at secret/faults/none"),
+        "a path that is denied": ({"path": "elsewhere/x"}, "denied reading secret/data/elsewhere/x"),
+        "a mount that there is not": ({"engine_mount_point": "nowhere"}, "nowhere"),
+        "KV 2 read as KV 1": ({"engine_version": "1"}, "Vault"),
+        "KV 1 read as KV 2": ({"engine_mount_point": "old"}, "old"),
+        "a version that there is not": ({"secret_version": 99}, "99"),
+        "a field by a name that there is not": ({"credential_fields": {"password": "pw"}}, "'pw'"),
+    }
+    for name, (broken, says) in paths.items():
+        yield Fault(f"Vault: {name}", "Vault", says, broken=broken, asks=0, names_path="path" not in broken, small=name == "a path that is denied")
+    wire: dict[str, tuple[dict[str, t.Any], str]] = {
+        "nobody listens": ({"url": nobody}, "connection refused"),
+        "no such name": ({"url": "https://no-such-vault.invalid:8200"}, "cannot be reached"),
+        "a mute server": ({"url": mute, "timeout": 1, "retries": 0}, "did not answer within"),
+        "no TLS there": ({"url": operator.address.replace("http:", "https:")}, "does not speak TLS"),
+        "a dead proxy": ({"proxies": nobody}, "proxy"),
+        "another web server": ({"url": place.stage.emulator.url}, "Check url"),
+        "no scheme": ({"url": "vault.example.com"}, "url must be the address of Vault"),
+        "a CA file that is not there": ({"url": operator.address.replace("http:", "https:"), "ca_cert": "/nowhere/ca.pem"}, "ca_cert"),
+    }
+    for name, (broken, says) in wire.items():
+        yield Fault(f"Vault: {name}", "network to Vault", says, broken=broken, asks=0, names_path=name != "no scheme", small=name == "nobody listens")
+    for name in (*ANSWERS, "cut", "drip"):
+        quick = {"url": f"{scripted}/{name}", "timeout": 1, "retries": 0}
+        yield Fault(f"Vault answers with {name}", "Vault answers", "Vault", broken=quick, asks=0, small=name in ("503", "garbage"))
+
+
+# -- the cache ---------------------------------------------------------------------------------------------------------
+
+
+def _files(case: Case) -> list[pathlib.Path]:
+    """The entries of a case's cache."""
+    return [path for path in case.cache.iterdir() if path.name != "key" and path.suffix in ("", ".hit")]
+
+
+def _on_entries(change: t.Callable[[pathlib.Path], object]) -> t.Callable[[Place, Case], None]:
+    def changed(_place: Place, case: Case) -> None:
+        found = _files(case)
+        if not found:
+            raise SystemExit(f"{case.fault.name}: there is no entry to damage")
+        for path in found:
+            change(path)
+
+    return changed
+
+
+def _replaced(make: t.Callable[[pathlib.Path], object]) -> t.Callable[[pathlib.Path], None]:
+    def replace(path: pathlib.Path) -> None:
+        path.unlink()
+        make(path)
+
+    return replace
+
+
+def _flipped(path: pathlib.Path) -> None:
+    data = bytearray(path.read_bytes())
+    data[-20] ^= 1
+    path.write_bytes(data)
+
+
+def _folder(make: t.Callable[[pathlib.Path], object]) -> t.Callable[[Place, Case], None]:
+    def made(_place: Place, case: Case) -> None:
+        case.cache.parent.mkdir(parents=True, exist_ok=True)
+        make(case.cache)
+
+    return made
+
+
+def _open_folder(path: pathlib.Path) -> None:
+    path.mkdir()
+    path.chmod(0o777)
+
+
+def _foreign_folder(path: pathlib.Path) -> None:
+    path.mkdir(mode=0o700)
+    os.chown(path, 12345, 12345)
+
+
+def _left_by_killed(path: pathlib.Path) -> None:
+    path.mkdir(mode=0o700)
+    for end in (".lock", ".tmp"):
+        (path / f"{'0' * 32}{end}").touch(0o600)
+
+
+def _sweep(_place: Place, case: Case) -> None:
+    """What `token_cache state=pruned` does; its test is elsewhere."""
+    for end in (".lock", ".tmp"):
+        (case.cache / f"{'0' * 32}{end}").unlink(missing_ok=True)
+
+
+def _remove(_place: Place, case: Case) -> None:
+    subprocess.run(["umount", str(case.cache)], capture_output=True, check=False)
+    if case.cache.is_symlink() or case.cache.is_file():
+        case.cache.unlink()
+    else:
+        shutil.rmtree(case.cache, ignore_errors=True)
+
+
+def _mounted(*options: str, full: bool = False) -> t.Callable[[pathlib.Path], None]:
+    def mount(path: pathlib.Path) -> None:
+        path.mkdir(mode=0o700)
+        subprocess.run(["mount", "-t", "tmpfs", "-o", ",".join(("mode=0700", *options)), "tmpfs", str(path)], check=True)
+        if full:
+            filler = os.open(path / "filler", os.O_WRONLY | os.O_CREAT, 0o600)
+            with contextlib.suppress(OSError):
+                while True:
+                    os.write(filler, b"x" * 4096)
+            os.close(filler)
+
+    return mount
+
+
+def can_mount(scratch: pathlib.Path) -> bool:
+    if os.geteuid() != 0:
+        return False
+    probe = scratch / "probe"
+    probe.mkdir()
+    done = subprocess.run(["mount", "-t", "tmpfs", "tmpfs", str(probe)], capture_output=True, check=False).returncode == 0
+    if done:
+        subprocess.run(["umount", str(probe)], check=False)
+    probe.rmdir()
+    return done
+
+
+def cache(place: Place) -> t.Iterator[Fault]:
+    entries: dict[str, t.Callable[[pathlib.Path], object]] = {
+        "cut in half": lambda path: path.write_bytes(path.read_bytes()[: path.stat().st_size // 2]),
+        "empty": lambda path: path.write_bytes(b""),
+        "garbage": lambda path: path.write_bytes(os.urandom(500)),
+        "without its first line": lambda path: path.write_bytes(path.read_bytes().partition(b"\n")[2]),
+        "with one bit changed": _flipped,
+        "readable by others": lambda path: path.chmod(0o644),
+        "of 20 MiB": lambda path: path.write_bytes(b"x" * (20 * 2**20)),
+        "a symbolic link": _replaced(lambda path: path.symlink_to("/etc/hostname")),
+        "a FIFO": _replaced(lambda path: os.mkfifo(path, 0o600)),
+        "JSON of something else": lambda path: path.write_text(json.dumps({"schema": 99})),
+    }
+    if os.geteuid() == 0:
+        entries["of another user"] = lambda path: os.chown(path, 12345, 12345)
+    for name, change in entries.items():
+        yield Fault(f"cache: an entry {name}", "cache", warm=True, before=_on_entries(change), asks_after=0, small=name == "cut in half")
+    keys: dict[str, t.Callable[[pathlib.Path], object]] = {
+        "gone": os.unlink,
+        "cut": lambda path: path.write_bytes(path.read_bytes()[:7]),
+        "another one": lambda path: path.write_bytes(os.urandom(32)),
+        "readable by others": lambda path: path.chmod(0o644),
+    }
+    for name, change in keys.items():
+        yield Fault(f"cache: the key is {name}", "cache", warm=True, before=lambda _place, case, change=change: change(case.cache / "key"), asks_after=0)  # type: ignore[misc]
+    yield Fault(
+        "cache: left by killed processes",
+        "cache",
+        before=_folder(_left_by_killed),
+        after=_sweep,
+        asks_after=0,
+    )
+    folders: dict[str, tuple[t.Callable[[pathlib.Path], object], str]] = {
+        "a file": (lambda path: path.write_text("a file"), "is not a directory"),
+        "a symbolic link": (lambda path: path.symlink_to("/tmp"), "is a symbolic link"),  # noqa: S108
+        "for everybody to write": (_open_folder, "can be written by others"),
+    }
+    if os.geteuid() == 0:
+        folders["of another user"] = (_foreign_folder, "belongs to another user")
+    for name, (make, says) in folders.items():
+        yield Fault(
+            f"cache: the folder is {name}", "cache", says, before=_folder(make), after=_remove, asks=0, names_path=False, small=name == "a symbolic link"
+        )
+    if can_mount(place.scratch):
+        for name, mount in {"read-only": _mounted("ro"), "full": _mounted("size=64k", full=True)}.items():
+            yield Fault(f"disk: {name}", "disk", before=_folder(mount), after=_remove, warns="cannot be written", small=name == "full")
+
+
+# -- options -----------------------------------------------------------------------------------------------------------
+
+
+def options(place: Place) -> t.Iterator[Fault]:
+    rows: dict[str, tuple[dict[str, t.Any], str]] = {
+        "misspelt": ({"mn_ttl": 5}, "is min_ttl meant?"),
+        "output that there is not": ({"output": "secret"}, "Use one of: token, authorization, headers, details."),
+        "variant that there is not": ({"variant": "v3"}, "Use one of: password, v2."),
+        "engine_version 3": ({"engine_version": "3"}, "Use one of: 2, 1, auto."),
+        "auth_method that there is not": ({"auth_method": "magic"}, "Use one of: token, userpass"),
+        "cache that there is not": ({"cache": "redis"}, "Use one of:"),
+        "min_ttl in words": ({"min_ttl": "soon"}, "min_ttl"),
+        "min_ttl below 0": ({"min_ttl": -1}, "min_ttl"),
+        "max_age in words": ({"max_age": "old"}, "max_age"),
+        "failure_ttl in words": ({"failure_ttl": "abc"}, "failure_ttl"),
+        "failure_ttl below 0": ({"failure_ttl": -1}, "failure_ttl"),
+        "http_timeout 0": ({"http_timeout": 0}, "http_timeout"),
+        "http_retries below 0": ({"http_retries": -2}, "http_retries"),
+        "http_deadline in words": ({"http_deadline": "later"}, "http_deadline"),
+        "secret_version in words": ({"secret_version": "newest"}, "secret_version"),
+        "variant as a list": ({"variant": ["password"]}, "variant"),
+        "credential_fields as text": ({"credential_fields": "{{"}, "credential_fields"),
+        "extra_parameters as a list": ({"extra_parameters": ["a"]}, "extra_parameters"),
+        "a reserved parameter": ({"extra_parameters": {"password": "x"}}, "must not have 'password'"),
+        "a client key without its certificate": ({"http_client_key": "k.pem"}, "http_client_key needs http_client_cert"),
+        "url without a scheme": ({"url": "vault.example.com"}, "url must be the address of Vault"),
+        "timeout below 0": ({"timeout": -3}, "timeout"),
+        "retries in words": ({"retries": "often"}, "retries"),
+        "base_url of ftp": ({"base_url": "ftp://vendor"}, "is not a usable http(s) address"),
+        "a scope that is needed": ({"variant": "v2"}, "scope is needed"),
+        "a path of nothing": ({"path": ""}, "path"),
+    }
+    for name, (broken, says) in rows.items():
+        yield Fault(f"option: {name}", "options", says, broken=broken, asks=0, names_path=False, small=name == "misspelt")
+
+
+# -- refresh tokens and the shared cache -------------------------------------------------------------------------------
+
+
+def renewing(place: Place) -> t.Iterator[Fault]:
+    """A token is old and to be renewed with its refresh token; the vendor gives a new one of those each time."""
+    acme = {**acme_options(place), "grant_type": "password"}
+    old = {"max_age": 1}
+    rows: dict[str, tuple[tuple[str, dict[str, t.Any]], tuple[int, ...]]] = {
+        "refused": (("oauth_error", {"error": "invalid_grant"}), (2,)),
+        "answered with 503": (("status", {"code": 503}), (1, 2)),
+        "answered with 500": (("status", {"code": 500}), (1, 2)),
+        "answered with a web page": (("html", {}), (1, 2)),
+        "lost after the vendor's work": (("lose", {}), (1, 2)),
+        "closed": (("close", {}), (1, 2)),
+        "cut": (("cut", {}), (1, 2)),
+    }
+    for vendor, given in (("acme", acme), ("tracktik", {})):
+        for name, ((fault, settings), asks) in rows.items():
+            yield Fault(
+                f"{vendor}: the refresh is {name}",
+                "refresh tokens",
+                vendor=vendor,
+                options=given,
+                broken=old,
+                at_vendor=(fault, {**settings, "times": 1}),
+                warm=True,
+                asks=asks,
+                asks_after=0,
+                small=(vendor, name) == ("acme", "lost after the vendor's work"),
+            )
+    for name, ((fault, settings), _asks) in rows.items():
+        if name != "refused":
+            yield Fault(
+                f"acme is down: the refresh and the full grant are {name}",
+                "refresh tokens",
+                vendor="acme",
+                options=acme,
+                broken=old,
+                at_vendor=(fault, settings),
+                warm=True,
+                asks=(1, 2),
+                asks_after=0,
+                warns="still valid",
+            )
+
+
+def shared(place: Place) -> t.Iterator[Fault]:
+    """The cache in Vault is not as it should be: a controller goes on alone, with a warning."""
+    common = {"cache": "vault"}
+    rows: dict[str, dict[str, t.Any]] = {
+        "is denied": {"cache_vault_path": "not/ours"},
+        "is at a mount that there is not": {"cache_vault_mount": "nowhere"},
+        "is at KV version 1": {"cache_vault_mount": "old"},
+    }
+    for name, broken in rows.items():
+        yield Fault(f"shared cache: {name}", "shared cache", options=common, broken=broken, warns="cache", asks_after=None, small=name == "is denied")

@@ -1,0 +1,146 @@
+# Copyright (c) 2026, TrackOps founders
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Runs that are killed, ended or interrupted while the vendor works on their request, and hosts that do not take a file."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import pathlib
+import signal
+import typing as t
+
+from support.processes import descendants
+from support.sshd import SshHosts
+
+from .place import Case, Fault, Place
+
+SIGNALS: dict[str, tuple[int, bool]] = {
+    # Whether it reaches the controller and all forks, or only the fork that waits for the vendor.
+    "kill -9 of the run": (signal.SIGKILL, True),
+    "kill -9 of the fork": (signal.SIGKILL, False),
+    "SIGTERM to the run": (signal.SIGTERM, True),
+    "Ctrl-C": (signal.SIGINT, True),
+    "SIGHUP to the run": (signal.SIGHUP, True),
+}
+VENDORS_KILLED = ("tracktik", "trackunit")
+
+
+def signals() -> t.Iterator[Fault]:
+    for vendor in VENDORS_KILLED:
+        for name in SIGNALS:
+            yield Fault(
+                f"{vendor}: {name} in the middle of a request", "signals", vendor=vendor, asks=1, small=(vendor, name) == ("tracktik", "kill -9 of the run")
+            )
+
+
+def interrupt(place: Place, case: Case) -> list[str]:
+    """Start a run, wait until the vendor has its request, and end it; what is wrong with its end."""
+    stage = place.stage
+    number, everywhere = SIGNALS[next(name for name in SIGNALS if name in case.fault.name)]
+    stage.emulator.fail(case.fault.vendor, "slow", times=None, sender=case.client, delay=600)
+    play = json.dumps([{"hosts": "localhost", "gather_facts": False, "tasks": [{"ansible.builtin.debug": {"msg": "{{ " + case.lookup(broken=True) + " }}"}}]}])
+    process = stage.ansible.start_playbook(play + "\n", *stage.extra(), env=stage.environment({"VAULT_TOKEN": place.token}))
+    try:
+        process.wait_ready("the request at the vendor", lambda: place.asked(case, stage.emulator.requests(kind="token")), timeout=120)
+        forks = descendants(process.pid)
+        for pid in [*forks, process.pid] if everywhere else forks[-1:]:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, number)
+        status = process.popen.wait(60)
+    finally:
+        process.stop()
+    return [] if status else ["the run ended with 0"]
+
+
+# -- hosts -------------------------------------------------------------------------------------------------------------
+
+HostFault = tuple[str, dict[str, t.Any], t.Callable[[pathlib.Path], object], str]
+
+
+def _broken_link(root: pathlib.Path) -> None:
+    (root / "link").symlink_to(root / "nowhere")
+
+
+def _directory(root: pathlib.Path) -> None:
+    (root / "token").mkdir()
+
+
+def _file(root: pathlib.Path) -> None:
+    (root / "file").write_text("precious", encoding="utf-8")
+
+
+def _nothing(_root: pathlib.Path) -> None:
+    pass
+
+
+HOSTS: tuple[HostFault, ...] = (
+    ("dest is a directory", {"dest": "{{ host_root }}/token"}, _directory, "is a directory"),
+    ("dest is a symbolic link", {"dest": "{{ host_root }}/link"}, _broken_link, "is a symlink"),
+    ("the directory is a file", {"dest": "{{ host_root }}/file/token"}, _file, "directory"),
+    ("dest is relative", {"dest": "tokens/x"}, _nothing, "absolute"),
+    ("an owner that there is not", {"dest": "{{ host_root }}/token", "owner": "nobody-of-this-name"}, _nothing, "nobody-of-this-name"),
+    ("a group that there is not", {"dest": "{{ host_root }}/token", "group": "nobodies-of-this-name"}, _nothing, "nobodies-of-this-name"),
+    ("a mode that everybody may read", {"dest": "{{ host_root }}/token", "mode": "0644"}, _nothing, "0644"),
+    ("a mode that is none", {"dest": "{{ host_root }}/token", "mode": "rw"}, _nothing, "mode"),
+    ("a format that there is not", {"dest": "{{ host_root }}/token", "format": "xml"}, _nothing, "xml"),
+    ("a template that there is not", {"dest": "{{ host_root }}/token", "format": "template", "template": "none.j2"}, _nothing, "none.j2"),
+    ("a template that fails", {"dest": "{{ host_root }}/token", "format": "template", "template": "broken.j2"}, _nothing, "template"),
+    ("credentials that are wrong", {"dest": "{{ host_root }}/token", "path": "faults/wrong"}, _nothing, "refused the credentials"),
+)
+
+
+def on_hosts(place: Place, *, small: bool, first_host: int = 80) -> list[tuple[Fault, str, list[str]]]:
+    """Each fault on a host of its own, in one run; a sound host beside them gets its file."""
+    stage = place.stage
+    stage.store("trackunit", "faults/hosts")
+    stage.store("trackunit", "faults/wrong", password="not-this-password")
+    stage.ansible.write("templates/broken.j2", "{{ token.access_token | int / 0 }}")
+    chosen = HOSTS[:2] if small else HOSTS
+    found: list[tuple[Fault, str, list[str]]] = []
+    with SshHosts(count=len(chosen) + 1, first=first_host) as hosts:
+        *faulty, sound = hosts.names
+        variables: dict[str, dict[str, t.Any]] = {sound: {"dest": "{{ host_root }}/token"}}
+        for host, (_name, arguments, make, _says) in zip(faulty, chosen, strict=True):
+            make(hosts.root(host))
+            variables[host] = arguments
+        tasks = [
+            {
+                "name": host,
+                "when": f"inventory_hostname == '{host}'",
+                "trackops.api_tokens.token_file": {"vendor": "trackunit", "path": "faults/hosts", **arguments},
+            }
+            for host, arguments in variables.items()
+        ]
+        before = {host: _seen(hosts.root(host)) for host in faulty}
+        play = json.dumps([{"hosts": "fleet", "gather_facts": False, "tasks": tasks}], indent=1)
+        run = stage.playbook(play, "--forks", "4", inventory=hosts.inventory(), env={"VAULT_TOKEN": place.token}, timeout=600)
+        for host, (name, _arguments, _make, says) in zip(faulty, chosen, strict=True):
+            task = next((task for task in run.tasks if task.host == host and task.status != "skipped"), None)
+            message = str(task.result.get("msg", "")) if task else ""
+            complaints = []
+            if task is None or task.status != "failed":
+                complaints.append("it did not fail")
+            elif says not in message:
+                complaints.append(f"not told: {says!r}")
+            if "\n" in message.strip() or "Traceback" in message:
+                complaints.append("more than one line")
+            if _seen(hosts.root(host)) != before[host]:
+                complaints.append("something on the host was changed or left")
+            found.append((Fault(f"host: {name}", "hosts", says), message, complaints))
+        wrong = [] if run.rc == 2 else [f"exit code {run.rc}, not 2"]
+        if not (hosts.root(sound) / "token").is_file():
+            wrong.append("the sound host has no file")
+        found.append((Fault("hosts: a sound one beside them, and the exit code", "hosts"), "", wrong))
+    return found
+
+
+def _seen(root: pathlib.Path) -> dict[str, str]:
+    return {
+        str(path.relative_to(root)): os.readlink(path) if path.is_symlink() else path.read_text(encoding="utf-8") if path.is_file() else "directory"
+        for path in root.rglob("*")
+        if path.relative_to(root).parts[0] != "tmp"
+    }

@@ -1,0 +1,59 @@
+# Copyright (c) 2026, TrackOps founders
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""`make faults`: named faults of Vault, vendors, network, TLS, cache, disk and options, through real `ansible-playbook`.
+
+python tests/faults/run.py                               all, with OpenBao and with HashiCorp Vault
+python tests/faults/run.py --flavour openbao --area cache
+python tests/faults/run.py --only "a web page" --verbose
+"""
+
+from __future__ import annotations
+
+import argparse
+import pathlib
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
+
+from support.vault import FLAVOURS
+
+from faults.bench import Judged, run
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--flavour", action="append", choices=FLAVOURS)
+    parser.add_argument("--area", action="append", default=[])
+    parser.add_argument("--only", default="", help="faults with this in their name")
+    parser.add_argument("--small", action="store_true", help="one of each kind")
+    parser.add_argument("--verbose", action="store_true", help="with what was told")
+    options = parser.parse_args()
+    bad = total = 0
+    for flavour in options.flavour or FLAVOURS:
+        judged = run(flavour=flavour, small=options.small, areas=options.area, only=options.only)
+        print(as_text(judged, title=flavour, verbose=options.verbose), flush=True)
+        bad += len(judged.bad)
+        total += len(judged.verdicts)
+    print(f"{total} faults, {total - bad} as they should be, {bad} not.")
+    return 1 if bad else 0
+
+
+def as_text(judged: Judged, *, title: str = "", verbose: bool = False) -> str:
+    """A line a fault: how often the vendor was asked while it lasted, after it and when all was well, and what is wrong."""
+    lines = [f"{title}: {len(judged.verdicts)} faults in {judged.seconds:.0f} s", "", f"{'':72}{'asked':>9}  verdict"]
+    area = ""
+    for verdict in judged.verdicts:
+        if verdict.fault.area != area:
+            area = verdict.fault.area
+            lines.append(f"{area}")
+        asked = "/".join(map(str, verdict.asked))
+        lines.append(f"  {verdict.fault.name:70}{asked:>9}  {'; '.join(verdict.complaints) or 'ok'}"[:400])
+        if verdict.complaints or verbose:
+            lines.append(f"      {verdict.message[:700]}")
+    return "\n".join([*lines, ""])
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,62 @@
+# Copyright (c) 2026, TrackOps founders
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The bench judges its goals as it says, and writes its figures between the markers of the page and nowhere else."""
+
+from __future__ import annotations
+
+import pathlib
+import xml.etree.ElementTree as ET
+
+import pytest
+from bench.docs import BEGIN, END, as_svg, write_docs
+from bench.results import Table, as_text, compared
+
+
+def table(*, limit: float = 1.3) -> Table:
+    rows = (
+        compared("constant", [0.010, 0.012], [0.010, 0.012], against="constant"),
+        compared("ours, cached & <well>", [0.012, 0.018], [0.010, 0.012], against="constant", limit=limit),
+    )
+    return Table("task", "A task", "2.19.1", rows)
+
+
+def test_the_median_of_the_ratios_is_judged() -> None:
+    row = table().rows[1]
+    assert row.ratio is not None
+    assert (row.ratio.least, row.ratio.median, row.ratio.most) == pytest.approx((1.2, 1.35, 1.5))
+    assert (row.missed, table(limit=1.4).rows[1].missed) == (True, False)
+
+
+def test_the_least_to_the_least() -> None:
+    row = compared("ours", [0.012, 0.018], [0.011, 0.010], against="file", limit=1.2, judged="least to least")
+    assert (row.figure, row.missed) == (pytest.approx(1.2), False)
+
+
+def test_a_missed_goal_is_told() -> None:
+    assert "1.35 of 1.30 (median)  MISSED" in as_text(table())
+
+
+def test_only_what_is_between_the_markers_is_written(tmp_path: pathlib.Path) -> None:
+    page, plot = tmp_path / "speed.md", tmp_path / "speed.svg"
+    page.write_text(f"# Speed\n\nwords\n\n{BEGIN}\nold\n{END}\n\nmore words\n", encoding="utf-8")
+    write_docs([table()], page=page, plot=plot)
+    written = page.read_text(encoding="utf-8")
+    assert written.startswith(f"# Speed\n\nwords\n\n{BEGIN}\n")
+    assert written.endswith(f"{END}\n\nmore words\n")
+    assert "old" not in written
+    assert "| ours, cached & <well> (ms) | 12.00 | 15.00 | 18.00 | 1.20 | 1.35 | 1.50 | constant | 1.30, median 1.35: missed |" in written
+    assert ET.fromstring(plot.read_text(encoding="utf-8")).tag.endswith("svg")  # noqa: S314 (our own text)
+
+
+def test_a_page_without_a_place_for_them(tmp_path: pathlib.Path) -> None:
+    page = tmp_path / "speed.md"
+    page.write_text("# Speed\n", encoding="utf-8")
+    with pytest.raises(SystemExit, match="has no place for the figures"):
+        write_docs([table()], page=page, plot=tmp_path / "speed.svg")
+    assert page.read_text(encoding="utf-8") == "# Speed\n"
+
+
+def test_a_plot_has_a_bar_for_each_row() -> None:
+    assert as_svg([table()], title="A task").count("<rect") == 3
