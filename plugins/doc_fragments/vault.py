@@ -24,12 +24,14 @@ options:
     description:
       - Proxies on the way to Vault.
       - Either one URL for all, or a dictionary (or its JSON text) from scheme to URL.
+      - Read from E(VAULT_PROXY_ADDR) or E(VAULT_HTTP_PROXY) if it is set nowhere else.
       - Unset, the environment's usual proxy variables hold.
     type: raw
   ca_cert:
     description:
       - File with the CA certificates that Vault's certificate is checked against.
-      - Read from E(VAULT_CACERT) if it is set nowhere else.
+      - Read from E(VAULT_CACERT) if it is set nowhere else. After it E(VAULT_CACERT_BYTES) and E(VAULT_CAPATH) hold, as with the C(vault) command.
+      - E(VAULT_TLS_SERVER_NAME) is the name in Vault's certificate, where it is not the one in O(url).
     type: str
     aliases: [cacert]
   validate_certs:
@@ -44,7 +46,8 @@ options:
     type: str
   timeout:
     description:
-      - Seconds to wait for Vault at each request; 30 if unset.
+      - Seconds for each request to Vault, from connecting to the last byte; 30 if unset.
+      - All that one caller asks of Vault has twice as long, and 60 seconds at least.
     type: int
   retries:
     description:
@@ -159,11 +162,13 @@ options:
     default: https://management.azure.com/
   cert_auth_public_key:
     description:
-      - File with the client certificate for O(auth_method=cert), PEM.
+      - File with the client certificate, PEM, for O(auth_method=cert), and for a listener of Vault that wants one with any login.
+      - Read from E(VAULT_CLIENT_CERT) if it is set nowhere else.
     type: path
   cert_auth_private_key:
     description:
       - File with the private key of O(cert_auth_public_key), PEM, without a passphrase.
+      - Read from E(VAULT_CLIENT_KEY) if it is set nowhere else.
     type: path
   engine_mount_point:
     description:

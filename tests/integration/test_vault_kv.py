@@ -146,3 +146,25 @@ def test_namespaces(stage: Stage) -> None:
                 assert "Vault at http://127.0.0.1:" in done[name].error
         with check("the namespace is told"):
             assert "(namespace nobody)" in done["no such namespace"].error
+
+
+def test_the_other_kv_version_under_a_least_policy(stage: Stage) -> None:
+    """Everything is denied then; the policy is right, and the version wrong."""
+    vault = stage.vault
+    vault.kv1()
+    stage.store("tracx", "fleet/tracx")
+    vault.put1("fleet/tracx", stage.credentials("tracx"))
+    token = vault.token(vault.read_policy("fleet/*"), vault.read_policy("fleet/*", mount="kv", version=1))
+    batch = Batch(stage, cache="none")
+    batch.add("2 read as 1", "tracx", "fleet/tracx", engine_version=1)
+    batch.add("1 read as 2", "tracx", "fleet/tracx", engine_mount_point="kv")
+    batch.add("denied", "tracx", "other/tracx")
+    done = batch.run(env={"VAULT_TOKEN": token})
+    with Checks() as check:
+        with check("2 read as 1"):
+            assert "has KV version 2 at secret, but version 1 was asked for. Set engine_version=2." in done["2 read as 1"].error
+        with check("1 read as 2"):
+            assert "has KV version 1 at kv, but version 2 was asked for. Set engine_version=1." in done["1 read as 2"].error
+        with check("denied"):
+            assert "no policy of it" in done["denied"].error
+            assert "read on secret/data/other/tracx" in done["denied"].error

@@ -106,6 +106,7 @@ class FakeVault:
         self.version = version
         self.fault: Exception | None = None
         self.login_fault: Exception | None = None
+        self.at_login: t.Callable[[VaultOptions], None] | None = None  # is called in the middle of each login
         self.kv_fault: Exception | None = None
         self.lease, self.renewable = 3600, False
         self.logins, self.reads, self.renewals, self.lookups, self.clients = 0, 0, 0, 0, 0
@@ -135,6 +136,8 @@ class FakeClient:
             self.token = self._options.token or ""
             return Login(self.token)
         self._vault.logins += 1
+        if self._vault.at_login is not None:
+            self._vault.at_login(self._options)
         if self._vault.login_fault:
             raise self._vault.login_fault
         self.token = f"hvs.login-{self._vault.logins}"

@@ -73,6 +73,8 @@ class VaultServer:
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix=f"trackops-{flavour}-"))
         self.port = free_port()
         self._cluster_port = free_port()
+        # A full server listens here too, for those who have a client certificate of its CA.
+        self._mutual_port, self._mutual_cluster_port = free_port(), free_port()
         self.ca = (client_ca or Ca(self.folder / "pki")) if tls else None
         self._pair: Pair | None = self.ca.server() if self.ca else None
         self._unseal_key: str | None = None
@@ -82,6 +84,11 @@ class VaultServer:
     @property
     def address(self) -> str:
         return f"{'https' if self.tls else 'http'}://127.0.0.1:{self.port}"
+
+    @property
+    def mutual_address(self) -> str:
+        """Where a full server wants a client certificate, whoever logs in."""
+        return f"https://127.0.0.1:{self._mutual_port}"
 
     @property
     def ca_cert(self) -> str | None:
@@ -176,7 +183,14 @@ class VaultServer:
         if self.tls and self._pair:
             (self.folder / "data").mkdir(exist_ok=True)
             listener = {"address": f"127.0.0.1:{self.port}", "tls_cert_file": str(self._pair.cert), "tls_key_file": str(self._pair.key)}
-            config["listener"] = [{"tcp": listener}]
+            mutual = {
+                **listener,
+                "address": f"127.0.0.1:{self._mutual_port}",
+                "cluster_address": f"127.0.0.1:{self._mutual_cluster_port}",
+                "tls_require_and_verify_client_cert": True,
+                "tls_client_ca_file": self.ca_cert,
+            }
+            config["listener"] = [{"tcp": listener}, {"tcp": mutual}]
             config["storage"] = {"raft": {"path": str(self.folder / "data"), "node_id": "one", "performance_multiplier": "1"}}
             config["api_addr"] = self.address
             config["cluster_addr"] = f"https://127.0.0.1:{self._cluster_port}"

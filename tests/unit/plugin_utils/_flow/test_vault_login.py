@@ -6,9 +6,13 @@
 
 from __future__ import annotations
 
+import dataclasses
+import threading
+
 import pytest
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.errors import VaultError
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._cache.file_store import FileStore
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._flow import vault_login
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._flow.vault_login import VaultSession, login_keys
 from support.scripted import Scene, approle, request_for, vault_options
 
@@ -282,3 +286,49 @@ def test_another_caller_has_logged_in_anew_meanwhile(tmp_path):
     VaultSession(request, store, scene.ports).secret()
     slow.secret()
     assert scene.vault.logins == 2
+
+
+# -- one login, however many ask at once ------------------------------------------------------------------------------
+
+
+def test_who_comes_while_another_logs_in_waits_and_uses_that_login(read):
+    """The second caller comes in the middle of the first one's login: it can only wait for the lock, or log in too."""
+    scene = Scene()
+    went_on, waited, others = threading.Event(), [], []
+    ports = dataclasses.replace(scene.ports, sleep=lambda seconds: (waited.append(seconds), went_on.set(), done.wait(0.01)))
+    done = threading.Event()
+
+    def second():
+        read(scene, ports=ports)
+        went_on.set()
+
+    def login(_options):
+        if not others:
+            others.append(threading.Thread(target=second, daemon=True))
+            others[0].start()
+            assert went_on.wait(30)
+
+    scene.vault.at_login = login
+    read(scene)
+    done.set()
+    others[0].join(30)
+    assert scene.vault.logins == 1
+    assert waited
+    assert scene.names().count("vault_login_reused") == 1
+
+
+def test_after_the_wait_for_the_lock_it_looks_again(read, monkeypatch):
+    """Somebody logged in while this one waited for the lock."""
+    scene, patient = Scene(), vault_login.patient_lock
+    before = []
+
+    def slow_lock(*arguments):
+        if not before:
+            before.append(1)
+            read(scene)
+        return patient(*arguments)
+
+    monkeypatch.setattr(vault_login, "patient_lock", slow_lock)
+    read(scene)
+    assert (scene.vault.logins, scene.vault.reads) == (1, 2)
+    assert scene.names().count("vault_login_reused") == 1
