@@ -27,7 +27,7 @@ _READER = "trackops.api_tokens.token_file_read"
 _OF_FILE = ("path", "exists", "fingerprint", "expires_at", "mode", "owner", "group", "error")
 _OTHERS = 0o007
 _MODE = re.compile(r"[0-7]{3,4}\Z")
-_OWN = ("file", "claims", "fetch", "tokens", "directory")
+_OWN = ("file", "claims", "fetch", "tokens", "directory", "explain")
 
 
 class ActionModule(TokenAction):
@@ -59,13 +59,15 @@ class ActionModule(TokenAction):
             self.refuse_strangers([args], _OWN, module="token_info")
 
     def _of_token(self, args: dict[str, t.Any], variables: dict[str, t.Any]) -> dict[str, t.Any]:
-        with_claims = boolean(args.get("claims") or False)
+        with_claims, explain = boolean(args.get("claims") or False), boolean(args.get("explain") or False)
+        told: dict[str, t.Any] = {}
         try:
+            told = {"options": self.explain(args, variables)} if explain else {}
             request, values = self.request_of(args, variables)
-            token = self._token(request, values, fetch=boolean(args.get("fetch", True)))
+            token = self._token(request, values, fetch=boolean(args.get("fetch", not explain)))
         except TokenError as exc:
-            return {"failed": True, "msg": exc.message, "vendor": args.get("vendor"), "path": asked_path(args), "valid": False}
-        return _facts(request, token, with_claims=with_claims)
+            return {"failed": True, "msg": exc.message, "vendor": args.get("vendor"), "path": asked_path(args), "valid": False, **told}
+        return {**_facts(request, token, with_claims=with_claims), **told}
 
     def _token(self, request: Request, values: dict[str, t.Any], *, fetch: bool) -> Token | None:
         with self.listener(values) as listener:

@@ -25,9 +25,18 @@ options:
     description: Path of the vendor's credentials in Vault, below the mount. Not given, the name of the vendor.
     type: str
   fetch:
-    description: Whether to get a token where the cache has no good one. V(false) only looks, and asks neither Vault nor the vendor.
+    description:
+      - Whether to get a token where the cache has no good one. V(false) only looks, and asks neither Vault nor the vendor.
+      - With O(explain) it is V(false), if not given.
     type: bool
     default: true
+  explain:
+    description:
+      - Whether to tell each option with its value and where the value is from, in RV(options). Secrets are masked.
+      - With O(vendor).
+    type: bool
+    default: false
+    version_added: 1.0.0
   claims:
     description: Whether to tell the claims of a token that is a JWT. They are read, not verified.
     type: bool
@@ -64,6 +73,8 @@ attributes:
 EXAMPLES = r"""
 # ansible localhost -m trackops.api_tokens.token_info -a 'vendor=tracx path=fleet/tracx'
 
+# ansible localhost -m trackops.api_tokens.token_info -a 'vendor=tracx explain=true'
+
 - name: Is there an hour left
   trackops.api_tokens.token_info:
     vendor: trackunit
@@ -82,6 +93,14 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+options:
+  description:
+    - Each option with its C(value) and its C(source).
+    - "The source is C(direct) (given with the task), C(variable NAME), C(environment NAME), C(ini FILE), C(file) (a token file of Vault),
+      C(default), or C(default of the vendor)."
+    - C(ignored_facts) names the variables of the option that a fact of the host would set. Facts are not used.
+  type: dict
+  returned: with O(explain)
 vendor:
   description: Name of the vendor.
   type: str

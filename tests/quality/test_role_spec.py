@@ -5,14 +5,43 @@
 
 from __future__ import annotations
 
+import json
+import pathlib
+import subprocess
+import sys
+import typing as t
+
 import yaml
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._hosts.files import FILE_OPTIONS
+from support.collection import source_path
 from support.places import ROOT
-from support.role_spec import SPEC, module_options, text
+
+SPEC = ROOT / "roles" / "provision" / "meta" / "argument_specs.yml"
 
 
-def test_the_specification_is_that_of_the_module():
-    assert SPEC.read_text(encoding="utf-8") == text(), "run: cd tests && python -m support.role_spec"
+def ansible_doc(*arguments: str) -> str:
+    command = [str(pathlib.Path(sys.executable).parent / "ansible-doc"), *arguments]
+    env = {"ANSIBLE_COLLECTIONS_PATH": str(source_path()), "LANG": "C.UTF-8", "HOME": str(source_path()), "PATH": "/usr/bin:/bin"}
+    return subprocess.run(command, env=env, capture_output=True, text=True, check=True).stdout
+
+
+def module_options(name: str) -> dict[str, t.Any]:
+    """The options of one of our modules, with those of its documentation fragments."""
+    options: dict[str, t.Any] = json.loads(ansible_doc("--type", "module", "--json", f"trackops.api_tokens.{name}"))[f"trackops.api_tokens.{name}"]["doc"][
+        "options"
+    ]
+    return options
+
+
+def test_the_role_is_read_on_a_page():
+    shown = ansible_doc("--type", "role", "trackops.api_tokens.provision")
+    assert "provision_tokens" in shown and len(shown.splitlines()) < 90, shown
+
+
+def test_every_variable_that_the_role_reads_is_documented():
+    options = yaml.safe_load(SPEC.read_text(encoding="utf-8"))["argument_specs"]["main"]["options"]
+    tasks = (ROOT / "roles/provision/tasks/main.yml").read_text(encoding="utf-8")
+    assert {name for name in options if f"'{name}'" in tasks} == set(options)
 
 
 def test_defaults_are_those_that_are_documented():

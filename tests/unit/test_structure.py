@@ -26,7 +26,15 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 CORE = ROOT / "plugins" / "plugin_utils"
 PACKAGE = "ansible_collections.trackops.api_tokens.plugins.plugin_utils"
 #: The files that join the core and ansible; all others work without it.
-BOUNDARY = {"_boundary/lookup", "_boundary/action", "_boundary/operator_variables", "_boundary/preload", "_boundary/uncached", "_boundary/vendor_settings"}
+BOUNDARY = {
+    "_boundary/lookup",
+    "_boundary/action",
+    "_boundary/explain",
+    "_boundary/operator_variables",
+    "_boundary/preload",
+    "_boundary/uncached",
+    "_boundary/vendor_settings",
+}
 #: The folders of the core, in layers: each file imports from lower layers and its own folder only.
 LAYERS = (("_base",), ("_cache", "_vault", "_vendors"), ("_vendor",), ("_flow",), ("_hosts", "_consent"), ("_boundary",), ("plugins",))
 MOST_UNITS, MOST_LAYERS = 22, 8

@@ -133,10 +133,23 @@ class TokenAction(ActionBase):  # type: ignore[misc]
 
     def option_values(self, plugin: str, item: t.Mapping[str, t.Any], task_vars: dict[str, t.Any]) -> dict[str, t.Any]:
         """What the lookup *plugin* would have as its options, with those in *item* given directly."""
+        return self._lookup(plugin).resolved_options(task_vars, _direct(plugin, item))
+
+    def explain(self, item: t.Mapping[str, t.Any], task_vars: dict[str, t.Any]) -> dict[str, t.Any]:
+        """Each option of *item* with its value and its source."""
+        from .explain import explained
+
+        plugin = vendor if (vendor := item.get("vendor")) in names() else "oauth2"
+        values = self.option_values(plugin, item, task_vars)
+        try:
+            request = self.request_of(item, task_vars)[0]
+        except TokenError:
+            request = None
+        return explained(self._lookup(plugin), _direct(plugin, item), task_vars, values, request, surroundings=surroundings())
+
+    def _lookup(self, plugin: str) -> TokenLookup:
         lookup: TokenLookup = lookup_loader.get(COLLECTION + plugin, loader=self._loader, templar=self._templar)
-        known = option_names(plugin)
-        direct = {name: value for name, value in item.items() if name in known and value is not None}
-        return lookup.resolved_options(task_vars, direct)
+        return lookup
 
     def run_on_host(self, module: str, arguments: t.Mapping[str, t.Any], variables: dict[str, t.Any]) -> dict[str, t.Any]:
         """What *module* answered on the host. The host may have written it: see :mod:`.._hosts.answers`."""
@@ -144,6 +157,12 @@ class TokenAction(ActionBase):  # type: ignore[misc]
 
     def listener(self, values: t.Mapping[str, t.Any]) -> Listener:
         return Listener(display, audit_log=values.get("audit_log"))
+
+
+def _direct(plugin: str, item: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
+    """What in *item* is an option of the lookup *plugin*."""
+    known = option_names(plugin)
+    return {name: value for name, value in item.items() if name in known and value is not None}
 
 
 def answer_of(run: t.Callable[[], dict[str, t.Any]]) -> dict[str, t.Any]:

@@ -19,7 +19,7 @@ from ansible import constants as C
 
 from .._vendors import built_in, names
 
-__all__ = ("DESCRIBING", "SECTION", "ignored_settings", "with_own_settings")
+__all__ = ("DESCRIBING", "SECTION", "ignored_settings", "own_variables", "settings_of", "with_own_settings")
 
 SECTION = "trackops_api_tokens"
 #: The options of C(oauth2) that describe a vendor.
@@ -75,7 +75,7 @@ def with_own_settings(
     :arg variables: gives the variables of some names, as far as they are set.
     """
     vendor = str(values["vendor"])
-    own = variables([f"trackops_{vendor}_{name}" for name in DESCRIBING]) if _has_settings(vendor) else {}
+    own = variables(own_variables(vendor))
 
     def find() -> dict[str, t.Any]:
         found = _described_by(vendor, definitions, own)
@@ -90,7 +90,17 @@ def _described_by(vendor: str, definitions: Definitions, variables: dict[str, t.
     if not _has_settings(vendor):
         return dict.fromkeys(options)
     own = {name: {**definitions.get(name, {}), "default": None, **_places(f"{vendor}_{name}")} for name in options}
-    return _values(f"settings of {vendor}", own, variables)
+    return _values(settings_of(vendor), own, variables)
+
+
+def own_variables(vendor: str) -> list[str]:
+    """The names of the variables that describe *vendor*."""
+    return [f"trackops_{vendor}_{name}" for name in DESCRIBING] if _has_settings(vendor) else []
+
+
+def settings_of(vendor: str) -> str:
+    """The name under which Ansible knows the settings that are read for *vendor*."""
+    return f"trackops.api_tokens settings of {vendor}"
 
 
 def _has_settings(vendor: str) -> bool:
@@ -100,7 +110,7 @@ def _has_settings(vendor: str) -> bool:
 def ignored_settings(environ: t.Mapping[str, str], variables: t.Container[str]) -> list[str]:
     """A line for each setting that is set for all vendors at once, with the names to use instead."""
     told = []
-    ini = _values("settings of all vendors", {name: {"ini": _places(name)["ini"]} for name in (*_OF_EACH_VENDOR, *_OF_EACH_LOOKUP)}, {})
+    ini = _values("trackops.api_tokens settings of all vendors", {name: {"ini": _places(name)["ini"]} for name in (*_OF_EACH_VENDOR, *_OF_EACH_LOOKUP)}, {})
     for option in (*_OF_EACH_VENDOR, *_OF_EACH_LOOKUP):
         variable, in_environment = f"trackops_{option}", f"TRACKOPS_{option.upper()}"
         for name, shape, is_set in (
@@ -136,9 +146,8 @@ def _places(name: str) -> dict[str, t.Any]:
     }
 
 
-def _values(title: str, definitions: Definitions, variables: dict[str, t.Any]) -> dict[str, t.Any]:
+def _values(name: str, definitions: Definitions, variables: dict[str, t.Any]) -> dict[str, t.Any]:
     """What ansible finds for options that no plugin has, by the rules that it has for all."""
-    name = f"trackops.api_tokens {title}"
     if not C.config.has_configuration_definition("lookup", name):
         C.config.initialize_plugin_configuration_definitions("lookup", name, definitions)
     found: dict[str, t.Any] = C.config.get_plugin_options("lookup", name, variables=variables)

@@ -1,0 +1,63 @@
+# Copyright (c) 2026, TrackOps founders
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: operator_vars
+short_description: Variables as the operator set them, without facts
+version_added: 1.0.0
+author: TrackOps founders (@trackops)
+description:
+  - Gives the values of variables by their names, as P(ansible.builtin.vars#lookup) does, but never a fact.
+  - Ansible lets the facts of a managed host replace variables of the inventory, group_vars and host_vars. A host can send a fact of any
+    name. Use this lookup where a host must not decide a value.
+  - A variable that also is a fact has the value that Ansible finds without the fact, and a warning names the fact. Templates in the value are
+    resolved in the same way. Facts that templates use as C(ansible_facts.NAME) are used.
+  - The role and the playbooks of this collection read their variables with it.
+options:
+  _terms:
+    description:
+      - Names of variables.
+      - One that is not set is left out. Take C(query(…) | first | default(…)) where it need not be set.
+    type: list
+    elements: str
+    required: true
+seealso:
+  - plugin: ansible.builtin.vars
+    plugin_type: lookup
+"""
+
+EXAMPLES = r"""
+- name: Keep the tokens of this host, whatever its facts say
+  trackops.api_tokens.token_file:
+    tokens: "{{ lookup('trackops.api_tokens.operator_vars', 'my_tokens') }}"
+    mode: "{{ query('trackops.api_tokens.operator_vars', 'my_mode') | first | default('0600') }}"
+"""
+
+RETURN = r"""
+_raw:
+  description: The values of the variables that are set, in the order of the names.
+  type: list
+  elements: raw
+"""
+
+import typing as t
+
+from ansible.errors import AnsibleOptionsError
+from ansible.plugins.lookup import LookupBase
+from ansible.utils.display import Display
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._boundary.operator_variables import OperatorVariables
+
+display = Display()
+
+
+class LookupModule(LookupBase):  # type: ignore[misc]
+    def run(self, terms: list[t.Any], variables: t.Any = None, **kwargs: t.Any) -> list[t.Any]:
+        self.set_options(var_options=variables, direct=kwargs)
+        if not all(isinstance(term, str) for term in terms):
+            raise AnsibleOptionsError("operator_vars: the terms have to be names of variables.")
+        operator = OperatorVariables(variables, warn=display.warning)
+        found = operator.find(terms)
+        return [operator.resolve(found[name], self._templar) for name in terms if name in found]
