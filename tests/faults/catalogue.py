@@ -343,7 +343,7 @@ def _mounted(*options: str, full: bool = False) -> t.Callable[[pathlib.Path], No
         path.mkdir(mode=0o700)
         subprocess.run(["mount", "-t", "tmpfs", "-o", ",".join(("mode=0700", *options)), "tmpfs", str(path)], check=True)
         if full:
-            filler = os.open(path / "filler", os.O_WRONLY | os.O_CREAT, 0o600)
+            filler = os.open(path / ("f" * 32), os.O_WRONLY | os.O_CREAT, 0o600)
             with contextlib.suppress(OSError):
                 while True:
                     os.write(filler, b"x" * 4096)
