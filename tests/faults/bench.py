@@ -36,7 +36,7 @@ from .servers import MuteServer, ScriptedVault
 _OURS = re.compile(r"[0-9a-f]{32}(\.hit)?|key")
 _ADVICE = re.compile(
     r"Check |Set |Use |Try |Put |Remove |Begin |Raise |Give |Ask |An operator |a policy|has to|must |is needed|needs |again|"
-    r"is meant\?|the next attempt|there is no|Known:|may "
+    r"is meant\?|the next attempt|there is no|no policy of it|Known:|may "
 )
 
 
@@ -213,8 +213,10 @@ def _verdict(place: Place, case: Case, broken: _Phase, after: _Phase, idle: _Pha
             complain(f"no warning with {fault.warns!r}")
     if fault.asks is not None and counts[0] not in (fault.asks if isinstance(fault.asks, tuple) else (fault.asks,)):
         complain(f"{counts[0]} requests to the vendor, not {fault.asks}")
-    if fault.area == "vendor answers" and (reads := broken.reads.count(f"secret/data/{case.path}")) != 1:
-        complain(f"{reads} reads of the secret, not 1")
+    # Ansible renders a template that failed once more, and after a refusal the secret is read again: it may have been corrected.
+    reads = broken.reads.count(f"secret/data/{case.path}")
+    if fault.area == "vendor answers" and not 1 <= reads <= (2 if "refused the credentials" in verdict.message else 1):
+        complain(f"{reads} reads of the secret")
     complain_all = [secret for secret in leaks if secret in case.secrets]
     if complain_all:
         complain(f"the output has the {complain_all[0].name}")

@@ -47,6 +47,13 @@ IGNORED = ("trackops_base_url", "trackops_token_url", "trackops_scope", "trackop
 _EMPTY_COUNTS_AS_UNSET = ("ANSIBLE_HASHI_VAULT_", "TRACKOPS_", "AWS_", "EC2_")
 
 
+def _our_errors() -> type[Exception]:
+    """Imported where there is an error: a cache hit does without."""
+    from .._base.errors import TokenError
+
+    return TokenError
+
+
 class TokenLookup(LookupBase):  # type: ignore[misc]
     """A lookup that gives tokens; a subclass only says of which vendor."""
 
@@ -64,7 +71,7 @@ class TokenLookup(LookupBase):  # type: ignore[misc]
     def run(self, terms: list[t.Any], variables: t.Any = None, **kwargs: t.Any) -> list[t.Any]:
         try:
             values = self.raw_options(variables, kwargs)
-            return self._cached(terms, values) or self._obtained(terms, values)
+            return self._cached_or_none(terms, values) or self._obtained(terms, values)
         except Exception as exc:
             from .uncached import as_ansible
 
@@ -78,6 +85,12 @@ class TokenLookup(LookupBase):  # type: ignore[misc]
         from .uncached import tokens
 
         return tokens(self.vendor, terms, values)
+
+    def _cached_or_none(self, terms: list[t.Any], values: Values) -> list[t.Any] | None:
+        try:
+            return self._cached(terms, values)
+        except _our_errors():
+            return None  # the long way meets the same error, and tells whose token and which Vault path it is about
 
     def _cached(self, terms: list[t.Any], values: Values) -> list[t.Any] | None:
         """The results, if all tokens are fresh in the cache; else, and in any doubt, None."""
