@@ -120,3 +120,12 @@ def test_check_mode_calls_nobody(stage: Stage) -> None:
     run = stage.playbook(play(stage, "tracx", hosts="localhost"), "--check")
     assert run.rc == 0, run
     assert stage.emulator.requests() == []
+
+
+def test_netrc_of_the_host_does_not_replace_the_token(stage: Stage) -> None:
+    netrc = stage.ansible.home / ".netrc"
+    netrc.write_text("machine 127.0.0.1 login me password of-netrc\n", encoding="utf-8")
+    netrc.chmod(0o600)
+    run = stage.playbook(play(stage, "tracktik", hosts="localhost"))
+    assert run.rc == 0, run
+    assert run.result("Call")["status"] == 200

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import pathlib
 import re
@@ -387,3 +388,36 @@ def test_where_values_come_from(stage: Stage, liar: Liar) -> None:
     told_by_us = json.dumps(run.result("Explain")["options"])
     assert "pass-word" not in told_by_us and stage.token() not in run.output
     assert stage.emulator.requests() == []
+
+
+def test_safe_ways_are_safe(openbao_stage: Stage, liar: Liar) -> None:
+    """What docs/security.md allows, at -vvv and with an eye on the process list."""
+    openbao_stage.store_all()
+    liar.says({})
+    api = f"{openbao_stage.emulator.base_url('tracx')}/api/me"
+    token, headers = "{{ lookup('trackops.api_tokens.tracx') }}", "{{ lookup('trackops.api_tokens.tracx', output='headers') }}"
+    folder = str(liar.folder)
+    tasks: list[dict[str, t.Any]] = [
+        {"trackops.api_tokens.token_file": {"vendor": "tracx", "dest": f"{folder}/token"}},
+        {"trackops.api_tokens.token_info": {"vendor": "tracx", "explain": True}},
+        {"trackops.api_tokens.token_cache": {"vendor": "tracx"}},
+        {"trackops.api_tokens.api_request": {"vendor": "tracx", "url": api}},
+        {"ansible.builtin.uri": {"url": api, "headers": headers}, "no_log": True},
+        {"ansible.builtin.set_fact": {"mine": token}, "no_log": True},
+        {"ansible.builtin.copy": {"content": token, "dest": f"{folder}/copy", "mode": "0600"}, "no_log": True, "diff": False},
+    ]
+    play = json.dumps([{"hosts": "liar", "gather_facts": False, "tasks": tasks}])
+    inventory = liar.inventory(openbao_stage.variables)
+    (openbao_stage.ansible.workdir / "safe.yml").write_text(play, encoding="utf-8")
+    run = openbao_stage.ansible.start(["ansible-playbook", "safe.yml", "-vvv", "--diff"], inventory=inventory, env=openbao_stage.environment())
+    commands: set[bytes] = set()
+    while run.running:
+        for path in pathlib.Path("/proc").glob("[0-9]*/cmdline"):
+            with contextlib.suppress(OSError):
+                commands.add(path.read_bytes())
+    output = run.output()
+    assert "failed=0" in output and "ok=7" in output, output
+    held = {(liar.folder / "token").read_text(encoding="utf-8").strip(), openbao_stage.token()}
+    assert leaked(output, held) == []
+    assert any(b"AnsiballZ" in command for command in commands)
+    assert [secret for secret in held if any(secret.encode() in command for command in commands)] == []

@@ -6,11 +6,12 @@
 from __future__ import annotations
 
 import pathlib
+import re
 import subprocess
 
 import pytest
 from support.bootstrap import environment
-from support.places import TESTS
+from support.places import ROOT, TESTS
 
 
 @pytest.mark.xfail(strict=False, reason="the role's generated argument specification, which is about to go")
@@ -22,3 +23,16 @@ def test_the_site_builds(tmp_path: pathlib.Path) -> None:
     page = (site / "collections/trackops/api_tokens/token_file_module.html").read_text(encoding="utf-8")
     assert "create_directory" in page
     assert "min_ttl" in (site / "docs/hosts.html").read_text(encoding="utf-8")
+
+
+def test_each_promise_of_the_threat_model_has_its_test() -> None:
+    """The tests that docs/security.md names are there."""
+    text = (ROOT / "docs/security.md").read_text(encoding="utf-8")
+    named = re.findall(r"`((?:unit|integration|quality)/[\w/]+\.py)(?:::(\w+))?`", text)
+    assert len(named) > 20
+    missing = [
+        (file, test) for file, test in named if not (TESTS / file).is_file() or (test and f"\ndef {test}(" not in (TESTS / file).read_text(encoding="utf-8"))
+    ]
+    assert missing == []
+    promises = [line for line in text.splitlines() if line.startswith("| ") and line.endswith("` |")]
+    assert len(promises) > 15 and all("`" in line.rsplit(" | ", 1)[-1] for line in promises)

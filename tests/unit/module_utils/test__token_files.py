@@ -414,6 +414,17 @@ def test_who_was_there_first_does_not_keep_the_file(host, dest):
 
 
 @needs_root
+@pytest.mark.parametrize("there", [(12345, 0), (0, 12345)], ids=["owner", "group"])
+def test_only_the_owner_or_only_the_group_differs(host, dest, there):
+    host.write(present(dest))
+    os.chown(dest, *there)
+    assert host.write(present(dest), check=True).one["changed"] is True
+    assert host.write(present(dest)).one["changed"] is True
+    status = dest.stat()
+    assert (status.st_uid, status.st_gid) == (0, 0)
+
+
+@needs_root
 def test_without_the_right_to_a_file_cannot_be_given_away(host, dest):
     dest.write_text(OTHER)
     libc, drop_from_bounding_set, cap_chown = ctypes.CDLL(None), 24, 0
@@ -759,3 +770,23 @@ def as_user(uid: int, function: t.Callable[[], t.Any]) -> t.Any:
         text = answer.read()
     os.waitpid(pid, 0)
     return json.loads(text)
+
+
+def test_a_directory_that_is_exchanged_is_not_entered(tmp_path, monkeypatch):
+    """Between the look at it and the step into it, another user puts a directory of his own in its place."""
+    kept, others, aside = tmp_path / "kept", tmp_path / "others", tmp_path / "aside"
+    kept.mkdir()
+    others.mkdir()
+    lstat = os.lstat
+
+    def look_and_exchange(path: t.Any, **options: t.Any) -> os.stat_result:
+        found = lstat(path, **options)
+        if os.path.basename(os.fsdecode(path)) == "kept":
+            kept.rename(aside)
+            others.rename(kept)
+            aside.rename(others)
+        return found
+
+    monkeypatch.setattr(safe_paths.os, "lstat", look_and_exchange)
+    with pytest.raises(safe_paths.FileError, match=r"/kept is exchanged while it is looked at"):
+        safe_paths.enter(str(kept / "token"))
