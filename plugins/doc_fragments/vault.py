@@ -46,9 +46,10 @@ options:
     type: str
   timeout:
     description:
-      - Seconds for each request to Vault, from connecting to the last byte; 30 if unset.
+      - Seconds for each request to Vault, from connecting to the last byte.
       - All that one caller asks of Vault has twice as long, and 60 seconds at least.
     type: int
+    default: 30
   retries:
     description:
       - How often a request to Vault is repeated after a failure that may pass.

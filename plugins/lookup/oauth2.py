@@ -10,6 +10,7 @@ short_description: API token of any OAuth 2.0 vendor
 version_added: 1.0.0
 author: TrackOps founders (@trackops)
 description:
+  - "Shortest use, with a vendor in C(trackops_vendors): V(lookup('trackops.api_tokens.oauth2', 'fleet/acme', vendor='acme'\\))."
   - Gets an access token of any vendor with an OAuth 2.0 token endpoint (RFC 6749), which the options or an entry of C(trackops_vendors) describe.
   - The secret in Vault has C(client_id) and C(client_secret), and what O(grant_type) needs beside them.
   - The token comes from the cache while it is good, so any number of hosts, forks and runs cost one request.

@@ -10,6 +10,7 @@ short_description: API token of TrackMage
 version_added: 1.0.0
 author: TrackOps founders (@trackops)
 description:
+  - "Shortest use: V(lookup('trackops.api_tokens.trackmage'\\))."
   - Gets an access token of TrackMage with the C(client_id) and C(client_secret) in Vault.
   - O(variant=authorization_code) uses the C(refresh_token) (or, once, C(code) and C(redirect_uri)) that consent in the browser has left in Vault.
   - The token comes from the cache while it is good, so any number of hosts, forks and runs cost one request.
@@ -31,6 +32,7 @@ options:
     vars: [{name: trackops_trackmage_path}]
     default: trackmage
   base_url:
+    default: https://api.trackmage.com
     env: [{name: TRACKOPS_TRACKMAGE_BASE_URL}]
     ini: [{section: trackops_api_tokens, key: trackmage_base_url}]
     vars: [{name: trackops_trackmage_base_url}]
@@ -43,6 +45,7 @@ options:
     ini: [{section: trackops_api_tokens, key: trackmage_scope}]
     vars: [{name: trackops_trackmage_scope}]
   variant:
+    default: client_credentials
     env: [{name: TRACKOPS_TRACKMAGE_VARIANT}]
     ini: [{section: trackops_api_tokens, key: trackmage_variant}]
     vars: [{name: trackops_trackmage_variant}]

@@ -10,6 +10,7 @@ short_description: API token of TrackTik
 version_added: 1.0.0
 author: TrackOps founders (@trackops)
 description:
+  - "Shortest use: V(lookup('trackops.api_tokens.tracktik', base_url='https://eu.staffr.net'\\))."
   - Gets an access token of TrackTik with the C(client_id), C(client_secret), C(username) and C(password) in Vault.
   - O(base_url) is needed, as each customer has a portal of their own.
   - The token comes from the cache while it is good, so any number of hosts, forks and runs cost one request.

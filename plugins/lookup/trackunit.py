@@ -10,6 +10,7 @@ short_description: API token of Trackunit IRIS
 version_added: 1.0.0
 author: TrackOps founders (@trackops)
 description:
+  - "Shortest use: V(lookup('trackops.api_tokens.trackunit'\\))."
   - Gets an access token of Trackunit IRIS with the C(client_id), C(client_secret), C(username) and C(password) in Vault.
   - O(variant=v2) asks for a scoped token of API tokens v2, with C(client_id) and C(client_secret) and O(scope).
   - The token comes from the cache while it is good, so any number of hosts, forks and runs cost one request.
@@ -31,6 +32,7 @@ options:
     vars: [{name: trackops_trackunit_path}]
     default: trackunit
   base_url:
+    default: https://auth.trackunit.com
     env: [{name: TRACKOPS_TRACKUNIT_BASE_URL}]
     ini: [{section: trackops_api_tokens, key: trackunit_base_url}]
     vars: [{name: trackops_trackunit_base_url}]
@@ -43,6 +45,7 @@ options:
     ini: [{section: trackops_api_tokens, key: trackunit_scope}]
     vars: [{name: trackops_trackunit_scope}]
   variant:
+    default: password
     env: [{name: TRACKOPS_TRACKUNIT_VARIANT}]
     ini: [{section: trackops_api_tokens, key: trackunit_variant}]
     vars: [{name: trackops_trackunit_variant}]
@@ -51,8 +54,8 @@ options:
     description:
       - How C(client_id) and C(client_secret) are put into the C(Basic) header of the password grant.
       - V(basic) encodes them first, as RFC 6749 asks, which matters for characters such as C(+), C(%), colon and space. V(basic_raw) does not.
-      - Unset, it is V(basic).
     type: str
+    default: basic
     choices: [basic, basic_raw]
     env: [{name: TRACKOPS_TRACKUNIT_CLIENT_AUTH}]
     vars: [{name: trackops_trackunit_client_auth}]

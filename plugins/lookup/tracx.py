@@ -10,6 +10,7 @@ short_description: Session token of Tracx Connect
 version_added: 1.0.0
 author: TrackOps founders (@trackops)
 description:
+  - "Shortest use: V(lookup('trackops.api_tokens.tracx'\\))."
   - Gets a session token of Tracx Connect with the C(connect_token) in Vault.
   - Tracx takes the bare token in its authorization header. Set O(authorization_scheme=Bearer) for hosts that want it so.
   - The token comes from the cache while it is good, so any number of hosts, forks and runs cost one request.
@@ -31,6 +32,7 @@ options:
     vars: [{name: trackops_tracx_path}]
     default: tracx
   base_url:
+    default: https://api.tracx.events
     env: [{name: TRACKOPS_TRACX_BASE_URL}]
     ini: [{section: trackops_api_tokens, key: tracx_base_url}]
     vars: [{name: trackops_tracx_base_url}]

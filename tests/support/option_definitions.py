@@ -34,7 +34,7 @@ _FOR_PEOPLE = ("description", "version_added", "version_added_collection", "elem
 
 
 def lookups() -> list[str]:
-    return sorted(path.stem for path in (ROOT / "plugins" / "lookup").glob("*.py"))
+    return sorted(path.stem for path in (ROOT / "plugins" / "lookup").glob("*.py") if "class LookupModule(TokenLookup)" in path.read_text(encoding="utf-8"))
 
 
 def documented(python: str = sys.executable) -> dict[str, dict[str, t.Any]]:
