@@ -149,6 +149,9 @@ def reason(exc):
         return str(exc)
     if not isinstance(exc, EnvironmentError) or not exc.strerror:
         return type(exc).__name__
+    if exc.errno == errno.EPERM and os.geteuid() == 0:
+        # Only an attribute of the file system refuses root.
+        return exc.strerror + "; it or its directory may be immutable or append-only (lsattr shows it, chattr changes it)"
     return exc.strerror + (become() if exc.errno in (errno.EACCES, errno.EPERM) else "")
 
 

@@ -304,20 +304,28 @@ def _replace(module, dest, content, wanted, context):
     """Put a new file with *content* in the place of *dest*, in one step."""
     # Not tempfile's: that one makes an absolute path of the working directory, which leads to wherever it leads by then.
     name = _TEMPORARY + to_native(binascii.hexlify(os.urandom(8)))
-    handle = _create(name)
-    try:
-        with os.fdopen(handle, "wb") as stream:
+    with os.fdopen(_create(name), "wb") as stream:
+        try:
             stream.write(content)
             stream.flush()
             _give_to(stream.fileno(), wanted)
             os.fchmod(stream.fileno(), wanted.mode)
             os.fsync(stream.fileno())
-        if context is not None:
-            module.set_context_if_different(name, context, False)
-        os.rename(to_bytes(name), to_bytes(os.path.basename(dest)))
-    except BaseException:
+            if context is not None:
+                module.set_context_if_different(name, context, False)
+            os.rename(to_bytes(name), to_bytes(os.path.basename(dest)))
+        except BaseException:
+            _discard(name, stream)
+            raise
+
+
+def _discard(name, stream):
+    """Remove a file; where nothing can be removed, in an append-only directory, nothing of its content stays."""
+    try:
+        os.ftruncate(stream.fileno(), 0)
         os.unlink(to_bytes(name))
-        raise
+    except EnvironmentError:
+        pass  # what went wrong before is told
 
 
 def _create(name):

@@ -17,6 +17,7 @@ import os
 import pathlib
 import resource
 import stat
+import subprocess
 import sys
 import tempfile
 import types
@@ -478,6 +479,22 @@ def test_a_full_disk_leaves_the_file_as_it_was(host, dest):
     answer = host.write(present(dest, "x" * 70000), preexec=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (60000, 60000)))
     assert answer.result["msg"] == f"{dest}: File too large"
     assert dest.read_text() == OTHER and leftovers(dest.parent) == []
+
+
+@needs_root
+@pytest.mark.parametrize("attribute", ["i", "a"])
+def test_an_immutable_or_append_only_directory_is_told_and_no_token_stays(host, dest, attribute):
+    dest.write_text(OTHER)
+    if subprocess.run(["chattr", "+" + attribute, str(dest.parent)], capture_output=True, check=False).returncode:
+        pytest.skip("not every file system has attributes")
+    try:
+        written = host.write(present(dest, SECRET))
+        left = [path for path in dest.parent.iterdir() if path != dest]
+        assert [path.stat().st_size for path in left] == ([0] if attribute == "a" else [])
+    finally:
+        subprocess.run(["chattr", "-" + attribute, str(dest.parent)], check=True)
+    assert dest.read_text() == OTHER
+    assert "Operation not permitted; it or its directory may be immutable or append-only (lsattr shows it, chattr changes it)" in written.result["msg"]
 
 
 def test_a_full_disk_leaves_no_backup(host, dest):
