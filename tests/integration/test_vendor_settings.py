@@ -63,7 +63,7 @@ def test_each_vendor_has_its_own(openbao_stage: Stage) -> None:
     stage.store_all()
     stage.store("acme", "fleet/acme")
     acme = stage.emulator.base_url("acme")
-    stage.emulator.set("acme", client_auth=("post",))
+    stage.emulator.set("acme", client_auth=("basic", "post"))
     own = {
         "acme": {"base_url": NOWHERE, "token_url": "/token"},
         "other": {"base_url": acme, "token_url": "/token"},

@@ -67,7 +67,7 @@ class Vendor:
     base_url: str = ""  # empty: the user has to give it
     token_url: str = ""  # absolute, or a path below base_url
     grant_type: str = "client_credentials"
-    client_auth: str = "post"
+    client_auth: str = ""  # empty: what the issuer's metadata offer, else basic
     request_method: str = "POST"
     request_format: str = "form"
     request_headers: t.Mapping[str, Value] = field(default_factory=dict)

@@ -100,6 +100,8 @@ def describe_vendor(plugin: str, values: Values) -> Vendor:
         changes["authorization_scheme"] = str(values["authorization_scheme"]).strip()
     changes["parameters"] = {**vendor.parameters, **_parameters(vendor, values)}
     vendor = dataclasses.replace(vendor, **changes)
+    if not vendor.client_auth and not vendor.issuer:
+        vendor = dataclasses.replace(vendor, client_auth="basic")
     return _with_checked_scope(vendor, asked_for=bool(values.get("scope")))
 
 
@@ -113,7 +115,7 @@ def _described(plugin: str, values: Values) -> Vendor:
     if name in own:
         return vendor_from_mapping(name, own[name])
     # A server that does not know PKCE has to ignore its parameters (RFC 6749 3.1).
-    return Vendor(name=name, client_auth="basic", request_headers={"Accept": "application/json"}, pkce=True)
+    return Vendor(name=name, request_headers={"Accept": "application/json"}, pkce=True)
 
 
 def _only_vendor_fields(vendor: Vendor, given: dict[str, t.Any]) -> dict[str, t.Any]:

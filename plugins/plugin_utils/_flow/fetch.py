@@ -15,7 +15,7 @@ import typing as t
 from dataclasses import dataclass, field, replace
 
 from .._base.errors import TokenError, VaultError, VendorError
-from .._base.model import Entry, Failure, Secret, Token
+from .._base.model import Entry, Failure, Request, Secret, Token
 from .._base.ports import Ports
 from .._cache.crypto import canonical
 from .._vendor.discovery import discovered
@@ -24,10 +24,13 @@ from .._vendor.request import Grant, build_request, credentials, grants
 from .._vendor.retry import ask
 from .call import Call
 from .failure_memory import as_error, remembered_refusal
+from .issuer_metadata import IssuerMetadata
 from .refresh_token import store_refresh_token
 from .vault_login import VaultSession
 
 __all__ = ("Fetch", "Outcome", "fetch")
+
+_NOT_THERE = (404, 405, 410)
 
 
 @dataclass(frozen=True)
@@ -64,6 +67,7 @@ class Fetch:
     save: t.Callable[[Entry], None]
     digest_key: bytes = field(repr=False)
     ports: Ports
+    metadata: IssuerMetadata
 
 
 def fetch(work: Fetch, entry: Entry) -> Outcome:
@@ -95,6 +99,10 @@ def _ask_vendor(work: Fetch, entry: Entry, secret: Secret, version: str) -> Outc
     """Try the grants in their order."""
     request = work.call.request
     try:
+        until = work.ports.monotonic() + request.http.deadline
+        # How the client authenticates can be among what the issuer publishes, and decides which fields are needed.
+        vendor = discovered(request, ports=work.ports, until=until, keep=work.metadata, keys=secret.data)
+        request = replace(request, vendor=vendor)
         fields = credentials(request, secret.data)
     except TokenError as exc:
         return Outcome(error=exc, asked_version=version)
@@ -104,7 +112,7 @@ def _ask_vendor(work: Fetch, entry: Entry, secret: Secret, version: str) -> Outc
     for position, grant in enumerate(in_order):
         later_is_repeatable = any(later.repeatable for later in in_order[position + 1 :])
         is_cached = cached is not None and cached.refresh_token is not None and grant.fields.get("refresh_token") == cached.refresh_token
-        sent = _send(work, grant, fields, version, entry if is_cached else None, replaceable=later_is_repeatable)
+        sent = _send(work, request, grant, fields, entry if is_cached else None, version=version, replaceable=later_is_repeatable)
         outcome = replace(sent, spent=outcome.spent or sent.spent)
         if outcome.token is not None:
             token = _store_rotated(work, _with_old_refresh_token(outcome.token, grant), secret)
@@ -118,18 +126,17 @@ def _ask_vendor(work: Fetch, entry: Entry, secret: Secret, version: str) -> Outc
     return outcome
 
 
-def _send(work: Fetch, grant: Grant, fields: dict[str, str], version: str, spending: Entry | None, *, replaceable: bool) -> Outcome:
+def _send(work: Fetch, request: Request, grant: Grant, fields: dict[str, str], spending: Entry | None, *, version: str, replaceable: bool) -> Outcome:
     """Ask with one grant.
 
     :arg spending: the entry whose refresh token this is. The refresh token leaves the cache before it is sent: if this process is
         killed, the next caller must not use it again, because a rotating vendor takes that for theft.
     :arg replaceable: whether a token can be obtained without it. If not, one that may be spent is better than none.
     """
-    request, ports = work.call.request, work.ports
+    vendor, ports = request.vendor, work.ports
     until = ports.monotonic() + request.http.deadline
     taken_out = False
     try:
-        vendor = discovered(request, ports=ports, until=until)
 
         def sign(more: t.Mapping[str, str]) -> str:
             return signed_assertion(vendor, fields, more, now=ports.clock(), transit=work.session.transit_sign)
@@ -144,6 +151,8 @@ def _send(work: Fetch, grant: Grant, fields: dict[str, str], version: str, spend
         again = functools.partial(build_request, vendor, grant, fields, assertion=sign)
         token = ask(request, http_request, grant, ports=ports, until=until, secret_version=version, again=again)
     except TokenError as exc:
+        if isinstance(exc, VendorError) and (not exc.sent or exc.status in _NOT_THERE or exc.code == "invalid_client"):
+            work.metadata.forget()
         # Errors other than the vendor's come before anything is sent.
         spent = isinstance(exc, VendorError) and exc.sent and (replaceable or exc.kind == "refused")
         if taken_out and spending is not None and not spent:

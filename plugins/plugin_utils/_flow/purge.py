@@ -44,7 +44,7 @@ def purge(
     """
     removed = []
     for name, header in store.headers():
-        if header.get("kind") == "login" or name in keep or not _matches(header, vendor, where):
+        if header.get("kind") in ("login", "metadata") or name in keep or not _matches(header, vendor, where):
             continue
         if header.get("kind") != "lock":  # notes about the lock of an entry
             removed.append(_said(header))

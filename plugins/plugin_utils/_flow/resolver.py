@@ -184,11 +184,12 @@ def _obtain(call: Call, slot: TokenSlot, entry: Entry, reason: str) -> Outcome:
     """A new token from Vault and the vendor, and the entry that says what came of it."""
     # From here on hvac and requests are needed; a hit does without them.
     from .fetch import Fetch, fetch
+    from .issuer_metadata import IssuerMetadata
     from .vault_login import VaultSession
 
     request, ports = call.request, call.ports
     session = VaultSession(request, slot.store, ports)
-    work = Fetch(call, reason, session, slot.write, slot.keys.fernet, ports)
+    work = Fetch(call, reason, session, slot.write, slot.keys.fernet, ports, IssuerMetadata(request, slot.store, ports.clock))
     began = ports.monotonic()
     if request.cache.kind == "vault":
         from .shared_fetch import fetch_shared

@@ -60,7 +60,7 @@ def revoke_tokens(request: Request, store: FileStore, ports: Ports, *, revoke_co
             values = _with_stored(values, secret.get(request.secret.fields.get("refresh_token", "refresh_token")))
         if not values:
             return GivenBack()
-        endpoint = _with_endpoint(request, ports)
+        endpoint = _with_endpoint(request, secret, ports)
         if not endpoint.revocation_url:
             return GivenBack()
         check_address(endpoint, endpoint.url(endpoint.revocation_url), allow_http=request.http.allow_http)
@@ -93,14 +93,14 @@ def _with_stored(values: list[tuple[str, str]], stored: t.Any) -> list[tuple[str
     return [("refresh_token", stored), *values]
 
 
-def _with_endpoint(request: Request, ports: Ports) -> Vendor:
+def _with_endpoint(request: Request, keys: t.Container[str], ports: Ports) -> Vendor:
     """The vendor, with the revocation endpoint that its issuer publishes."""
     vendor = request.vendor
-    if vendor.revocation_url:
+    if vendor.revocation_url and (vendor.client_auth or not vendor.issuer):
         return vendor
     asked = replace(request, vendor=replace(vendor, token_url=""))
-    found = discovered(asked, ports=ports, until=ports.monotonic() + request.http.deadline)
-    return replace(vendor, revocation_url=found.revocation_url, token_url=vendor.token_url or found.token_url)
+    found = discovered(asked, ports=ports, until=ports.monotonic() + request.http.deadline, keys=keys)
+    return replace(found, token_url=vendor.token_url or found.token_url)
 
 
 def _revoke(request: Request, vendor: Vendor, fields: dict[str, str], value: str, *, hint: str, session: VaultSession, ports: Ports) -> None:

@@ -17,31 +17,72 @@ from .._base.model import HttpRequest, Request, Vendor
 from .._base.ports import Ports
 from .._base.strict_json import parse_json
 from .address import check_endpoint, host
+from .request import needed_fields
 
-__all__ = ("discovered",)
+__all__ = ("DEFAULT_CLIENT_AUTH", "Metadata", "discovered")
+
+#: RFC 6749 2.3.1: every server has to support it for clients with a secret.
+DEFAULT_CLIENT_AUTH = "basic"
+# The methods of RFC 7591 2 and RFC 8705, in the order in which they are taken where several are offered.
+_METHODS = {
+    "client_secret_basic": "basic",
+    "client_secret_post": "post",
+    "private_key_jwt": "private_key_jwt",
+    "client_secret_jwt": "client_secret_jwt",
+    "tls_client_auth": "tls_client_auth",
+    "self_signed_tls_client_auth": "tls_client_auth",
+    "none": "none",
+}
 
 _ENDPOINTS = (
     ("revocation_url", "revocation_endpoint"),
     ("authorize_url", "authorization_endpoint"),
     ("device_authorization_url", "device_authorization_endpoint"),  # RFC 8628 4
 )
+_USED = (
+    "token_endpoint",
+    "mtls_endpoint_aliases",
+    "code_challenge_methods_supported",
+    "token_endpoint_auth_methods_supported",
+    *(theirs for _ours, theirs in _ENDPOINTS),
+)
 
 
-def discovered(request: Request, *, ports: Ports, until: float) -> Vendor:
-    """The vendor of *request* with the endpoints that its issuer publishes (RFC 8414, OpenID Connect Discovery 1.0).
+class Metadata(t.Protocol):
+    """Where metadata are kept between fetches."""
 
+    def read(self) -> dict[str, t.Any] | None: ...
+
+    def write(self, found: dict[str, t.Any]) -> None: ...
+
+
+def discovered(request: Request, *, ports: Ports, until: float, keep: Metadata | None = None, keys: t.Container[str] = ()) -> Vendor:
+    """The vendor of *request* with the endpoints that its issuer publishes (RFC 8414, OpenID Connect Discovery 1.0), and a way to authenticate.
+
+    :arg keep: where the metadata are looked for first, and put.
+    :arg keys: of the secret, by which one of several ways to authenticate is picked.
     :raises VendorError: no usable metadata at either well-known address.
     """
     vendor = request.vendor
     if vendor.token_url or not vendor.issuer:
-        return vendor
+        return vendor if vendor.client_auth else dataclasses.replace(vendor, client_auth=DEFAULT_CLIENT_AUTH)
+    metadata = keep.read() if keep else None
+    if metadata is None:
+        metadata = _published(request, ports=ports, until=until)
+        if keep:
+            keep.write(metadata)
+    found = _described(vendor, metadata, request, keys)
+    check_endpoint(found, allow_http=request.http.allow_http)
+    return found
+
+
+def _published(request: Request, *, ports: Ports, until: float) -> dict[str, t.Any]:
+    vendor = request.vendor
     for address in _well_known(vendor.issuer):
         ask = HttpRequest("GET", address, {"Accept": "application/json"})
         answer = ports.exchange(ask, request.http, max(0.05, until - ports.monotonic()), vendor.name)
         if answer.status == 200:
-            found = _endpoints(vendor, answer.body)
-            check_endpoint(found, allow_http=request.http.allow_http)
-            return found
+            return _checked(vendor, answer.body)
     raise VendorError(
         f"{vendor.name}: the issuer {host(vendor.issuer)} publishes no OAuth 2.0 metadata. Check issuer, or set token_url.",
         kind="answer",
@@ -56,7 +97,8 @@ def _well_known(issuer: str) -> tuple[str, str]:
     return f"{root}/.well-known/oauth-authorization-server{path}", f"{root}{path}/.well-known/openid-configuration"
 
 
-def _endpoints(vendor: Vendor, body: bytes) -> Vendor:
+def _checked(vendor: Vendor, body: bytes) -> dict[str, t.Any]:
+    """Of the metadata what is used here."""
     try:
         metadata = parse_json(body)
     except ValueError:
@@ -66,11 +108,27 @@ def _endpoints(vendor: Vendor, body: bytes) -> Vendor:
     if str(metadata.get("issuer", "")).rstrip("/") != vendor.issuer.rstrip("/"):
         # RFC 8414 3.3: else one server could pass for another.
         raise VendorError(f"{vendor.name}: the metadata of {host(vendor.issuer)} is for another issuer. Check issuer.")
-    if vendor.client_auth == "tls_client_auth":  # RFC 8705 5
-        aliases = metadata.get("mtls_endpoint_aliases")
-        metadata = {**metadata, **(aliases if isinstance(aliases, dict) else {})}
+    return {name: metadata[name] for name in _USED if name in metadata}
+
+
+def _described(vendor: Vendor, metadata: t.Mapping[str, t.Any], request: Request, keys: t.Container[str]) -> Vendor:
+    client_auth = vendor.client_auth or _picked(vendor, metadata, request, keys)
+    aliases = metadata.get("mtls_endpoint_aliases")
+    if client_auth == "tls_client_auth" and isinstance(aliases, dict):  # RFC 8705 5
+        metadata = {**metadata, **{name: value for name, value in aliases.items() if isinstance(value, str)}}
     more: dict[str, t.Any] = {ours: metadata[theirs] for ours, theirs in _ENDPOINTS if isinstance(metadata.get(theirs), str) and not getattr(vendor, ours)}
     methods = metadata.get("code_challenge_methods_supported")
     if isinstance(methods, list) and "S256" in methods:
         more["pkce"] = True
-    return dataclasses.replace(vendor, token_url=str(metadata["token_endpoint"]), **more)
+    return dataclasses.replace(vendor, token_url=str(metadata["token_endpoint"]), client_auth=client_auth, **more)
+
+
+def _picked(vendor: Vendor, metadata: t.Mapping[str, t.Any], request: Request, keys: t.Container[str]) -> str:
+    """The way to authenticate that the server takes and the secret is good for. RFC 8414 2: without a list it takes Basic."""
+    methods = metadata.get("token_endpoint_auth_methods_supported")
+    taken = [ours for theirs, ours in _METHODS.items() if isinstance(methods, list) and theirs in methods]
+    for client_auth in taken:
+        needed = needed_fields(dataclasses.replace(vendor, client_auth=client_auth))
+        if all(request.secret.fields.get(name, name) in keys for name in needed):
+            return client_auth
+    return taken[0] if taken else DEFAULT_CLIENT_AUTH

@@ -43,6 +43,7 @@ _GRANT_FIELDS = {
     "refresh_token": ("refresh_token",),
 }
 _CLIENT_FIELDS: t.Mapping[str, tuple[str, ...]] = {
+    "": ("client_id", "client_secret"),  # not said, and not discovered yet
     "basic": ("client_id", "client_secret"),
     "basic_raw": ("client_id", "client_secret"),
     "post": ("client_id", "client_secret"),
@@ -274,7 +275,7 @@ def _client_parameters(vendor: Vendor, fields: t.Mapping[str, str], assertion: A
 
 def _authorize(vendor: Vendor, fields: t.Mapping[str, str], headers: dict[str, str], secrets: set[str], assertion: Assertion | None) -> None:
     """Put what authenticates the client in a header there, and among the *secrets*."""
-    if vendor.client_auth in ("basic", "basic_raw"):
+    if vendor.client_auth in ("", "basic", "basic_raw"):
         headers["Authorization"] = _basic(vendor.client_auth, fields["client_id"], fields["client_secret"])
     elif vendor.client_auth == "bearer_jwt" and assertion is not None:
         headers["Authorization"] = "Bearer " + assertion({})
@@ -290,7 +291,7 @@ def _client_certificate(vendor: Vendor, fields: t.Mapping[str, str]) -> str:
 
 
 def _basic(client_auth: str, client_id: str, client_secret: str) -> str:
-    if client_auth == "basic":  # RFC 6749 2.3.1: both are form-encoded first
+    if client_auth != "basic_raw":  # RFC 6749 2.3.1: both are form-encoded first
         client_id, client_secret = quote_plus(client_id), quote_plus(client_secret)
     return "Basic " + base64.b64encode(f"{client_id}:{client_secret}".encode()).decode("ascii")
 

@@ -16,6 +16,7 @@ VENDOR = Vendor(
     name="trackmage",
     base_url="https://api.trackmage.com",
     token_url="/oauth/v2/token",
+    client_auth="post",
     request_method="GET",
     request_format="query",  # the secret is in the URL: nothing here may ever show one
     request_headers={"Accept": "application/json"},

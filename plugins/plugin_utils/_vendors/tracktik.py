@@ -16,6 +16,7 @@ VENDOR = Vendor(
     name="tracktik",
     token_url="/rest/oauth2/access_token",  # one portal a customer, so base_url is the user's to give
     grant_type="password",
+    client_auth="post",
     request_headers={"Accept": "application/json"},
     scope_use="forbidden",  # set on the vendor's client record
 )

@@ -33,6 +33,9 @@ def test_described_by_options(stage: Stage) -> None:
     batch.add("signed", "oauth2", "fleet/signed", client_auth="private_key_jwt")
     batch.add("password", "oauth2", "fleet/acme", grant_type="password", authorization_scheme="Token")
     batch.add("issuer", "oauth2", "fleet/acme", token_url="", issuer=base)
+    batch.add("issuer again", "oauth2", "fleet/acme", token_url="", issuer=base, scope="things:read")
+    batch.control("set", vendor="acme", client_auth=["post"])
+    batch.add("issuer without basic", "oauth2", "fleet/acme", token_url="", issuer=base, http_ca_cert="/etc", force=True)
     batch.add("no term", "oauth2")
     batch.add("no endpoint", "oauth2", "fleet/acme", token_url="")
     batch.add("no key", "oauth2", "fleet/acme", client_auth="private_key_jwt")
@@ -43,8 +46,8 @@ def test_described_by_options(stage: Stage) -> None:
     sent = stage.emulator.requests("acme", kind="token")
     with Checks() as check:
         with check("ways to authenticate"):
-            assert [entry["client_auth"] for entry in sent] == ["basic", "post", "none", "private_key_jwt", "basic", "basic"], done.run
-            assert [entry["grant_type"] for entry in sent] == [*["client_credentials"] * 4, "password", "client_credentials"]
+            assert [entry["client_auth"] for entry in sent] == ["basic", "post", "none", "private_key_jwt", "basic", "basic", "basic", "post"], done.run
+            assert [entry["grant_type"] for entry in sent] == [*["client_credentials"] * 4, "password", *["client_credentials"] * 3]
         with check("basic"):
             assert done["basic"].value.startswith("Bearer ey")
             assert form(sent[0]) == {"grant_type": "client_credentials"}
@@ -60,7 +63,8 @@ def test_described_by_options(stage: Stage) -> None:
             assert done["password"].value["authorization"].startswith("Token ey")
             assert done["password"].value["vendor"] == "acme"
         with check("issuer"):
-            assert done["issuer"].value["source"] == "vendor"
+            assert {done[name].value["source"] for name in ("issuer", "issuer again", "issuer without basic")} == {"vendor"}
+            assert len(stage.emulator.requests("acme", kind="discovery")) == 2  # one for each way to the server
         with check("no term"):
             assert done["no term"].error == "acme: the Vault path of the credentials is needed, for example fleet/acme."
         with check("no endpoint"):

@@ -66,3 +66,33 @@ def test_metadata_that_leads_to_plain_http():
     assert failure(answer(200, {**METADATA, "token_endpoint": "http://login.example/t"}), family=OptionError) == (
         "acme: login.example would get the credentials over plain http. Use https, or set allow_http if you must."
     )
+
+
+@pytest.mark.parametrize(
+    ("methods", "keys", "picked"),
+    [
+        (None, ("client_id", "client_secret"), "basic"),
+        ([], ("client_id", "client_secret"), "basic"),
+        (["client_secret_post", "client_secret_basic"], ("client_id", "client_secret"), "basic"),
+        (["client_secret_post"], ("client_id", "client_secret"), "post"),
+        (["client_secret_basic", "private_key_jwt"], ("client_id", "private_key"), "private_key_jwt"),
+        (["client_secret_basic", "tls_client_auth"], ("client_id", "certificate"), "tls_client_auth"),
+        (["private_key_jwt"], ("client_id", "client_secret"), "private_key_jwt"),
+        (["none"], (), "none"),
+        (["something_new"], (), "basic"),
+        ("client_secret_post", (), "basic"),
+    ],
+)
+def test_the_metadata_pick_how_the_client_authenticates(methods, keys, picked):
+    metadata = {**METADATA, **({"token_endpoint_auth_methods_supported": methods} if methods is not None else {})}
+    request = request_for(Vendor("acme", issuer=ISSUER))
+    assert discovered(request, ports=Scene(answer(200, metadata)).ports, until=NOW + 60, keys=keys).client_auth == picked
+    said = request_for(Vendor("acme", issuer=ISSUER, client_auth="basic_raw"))
+    assert discovered(said, ports=Scene(answer(200, metadata)).ports, until=NOW + 60, keys=keys).client_auth == "basic_raw"
+
+
+def test_endpoints_for_clients_with_certificates():
+    metadata = {**METADATA, "mtls_endpoint_aliases": {"token_endpoint": "https://mtls.example/t", "revocation_endpoint": 5}}
+    with_certificate = found(Scene(answer(200, metadata)), client_auth="tls_client_auth")
+    assert (with_certificate.token_endpoint, with_certificate.revocation_url) == ("https://mtls.example/t", f"{ISSUER}/r")
+    assert found(Scene(answer(200, metadata)), client_auth="basic").token_endpoint == f"{ISSUER}/t"

@@ -167,7 +167,7 @@ def test_a_signed_grant():
 
 
 def test_an_existing_query_is_extended():
-    vendor = Vendor("acme", token_url="https://a.example/t?x=1", request_format="query", request_method="GET")
+    vendor = Vendor("acme", token_url="https://a.example/t?x=1", client_auth="post", request_format="query", request_method="GET")
     assert built(vendor, {"client_id": "i", "client_secret": "s"}).url == ("https://a.example/t?x=1&grant_type=client_credentials&client_id=i&client_secret=s")
 
 

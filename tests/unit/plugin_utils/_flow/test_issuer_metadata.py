@@ -1,0 +1,78 @@
+# Copyright (c) 2026, TrackOps founders
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Metadata of an issuer: asked for once an hour, and again where they lead nowhere."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.errors import VendorError
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.model import Vendor
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._cache.file_store import FileStore
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._flow.issuer_metadata import IssuerMetadata
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._flow.resolver import Resolver
+from support.scripted import NOW, FakeVault, Scene, access, answer, error, request_for
+
+ISSUER = "https://login.example"
+METADATA = {"issuer": ISSUER, "token_endpoint": f"{ISSUER}/t", "token_endpoint_auth_methods_supported": ["client_secret_post"]}
+VENDOR = Vendor("acme", issuer=ISSUER)
+
+
+def asked(scene, tmp_path, **changes):
+    return Resolver(scene.ports).token(dataclasses.replace(request_for(VENDOR, cache=str(tmp_path / "cache"), force=True), **changes))
+
+
+def paths(scene):
+    return [request.url.removeprefix(ISSUER) for request in scene.sent]
+
+
+WELL_KNOWN = "/.well-known/oauth-authorization-server"
+
+
+def test_once_an_hour(tmp_path):
+    scene = Scene(answer(200, METADATA), *[access()] * 4, answer(200, METADATA), access())
+    for later in (1, 1800, 1798, 2):
+        asked(scene, tmp_path)
+        scene.now += later
+        scene.ports = scene.as_run(str(scene.now))
+    asked(scene, tmp_path)
+    assert paths(scene) == [WELL_KNOWN, "/t", "/t", "/t", "/t", WELL_KNOWN, "/t"]
+    assert b"client_secret=s3cr3t" in scene.sent[1].body  # picked by the metadata
+
+
+def test_once_a_fetch_without_a_cache(tmp_path):
+    vault = FakeVault({"client_id": "i", "client_secret": "s", "refresh_token": "r"})
+    scene = Scene(answer(200, METADATA), error("invalid_grant"), vault=vault)
+    request = dataclasses.replace(
+        request_for(dataclasses.replace(VENDOR, grant_type="refresh_token")), cache=dataclasses.replace(request_for().cache, kind="none")
+    )
+    with pytest.raises(VendorError, match="invalid_grant"):
+        Resolver(scene.ports).token(request)
+    assert paths(scene) == [WELL_KNOWN, "/t"]
+
+
+def test_again_where_they_lead_nowhere(tmp_path):
+    scene = Scene(answer(200, METADATA), access(), answer(404), answer(200, {**METADATA, "token_endpoint": f"{ISSUER}/new"}), access())
+    asked(scene, tmp_path)
+    scene.ports = scene.as_run("2")
+    scene.now += 100
+    with pytest.raises(VendorError, match="HTTP 404"):
+        asked(scene, tmp_path)
+    scene.ports = scene.as_run("3")
+    scene.now += 100
+    asked(scene, tmp_path)
+    assert paths(scene) == [WELL_KNOWN, "/t", "/t", WELL_KNOWN, "/new"]
+
+
+def test_not_shared_between_ways_to_the_server(tmp_path):
+    store = FileStore(str(tmp_path / "cache"), warn=lambda text: None)
+    request = request_for(VENDOR, cache=str(tmp_path / "cache"))
+    IssuerMetadata(request, store, lambda: NOW).write(METADATA)
+    assert IssuerMetadata(request, store, lambda: NOW + 3599).read() == METADATA
+    assert IssuerMetadata(request, store, lambda: NOW + 3600).read() is None
+    assert IssuerMetadata(request, store, lambda: NOW - 1).read() is None
+    unchecked = dataclasses.replace(request, http=dataclasses.replace(request.http, validate_certs=False))
+    assert IssuerMetadata(unchecked, store, lambda: NOW).read() is None
