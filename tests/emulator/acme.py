@@ -45,6 +45,7 @@ TARGETS = ("audience", "resource")
 GRANTS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "client_credentials": ((), ("scope", *TARGETS)),
     "password": (("username", "password"), ("scope", *TARGETS)),
+    "account_credentials": (("account_id",), ("scope", *TARGETS)),  # Zoom
     "refresh_token": (("refresh_token",), ("scope", *TARGETS)),
     "authorization_code": (("code", "redirect_uri"), ("code_verifier", *TARGETS)),
     EXCHANGE: (("subject_token", "subject_token_type"), ("actor_token", "actor_token_type", "requested_token_type", "scope", *TARGETS)),
@@ -95,6 +96,8 @@ class Acme(DeviceFlow):
         "expires_field": "expires_in",
         "expires_as": "seconds",  # seconds, unix, iso
         "refresh_field": "refresh_token",  # dotted path, too
+        "bodiless": False,  # no parameters at all: whoever has authenticated gets a token
+        "status": 200,
         "answer_format": "json",  # json, form, text (the bare token), json_string
         "token_type": "Bearer",
         "scopes": None,  # list: others are refused
@@ -238,6 +241,8 @@ class Acme(DeviceFlow):
 
     def public(self, call: Call, parameters: dict[str, str]) -> str | None:
         client_id = parameters.get("client_id", "")
+        if not client_id and parameters.get("grant_type") == JWT_BEARER:  # RFC 7523 2.1: its assertion names it
+            client_id = str(read_assertion(parameters.get("assertion", ""), self.settings["assertion_key"]).get("iss"))
         return client_id if self.account(client_id=client_id) else None
 
     def signed(self, call: Call, parameters: dict[str, str]) -> str | None:
@@ -301,6 +306,12 @@ class Acme(DeviceFlow):
     # the token endpoint
 
     def token(self, call: Call) -> Answer:
+        if self.settings["bodiless"]:
+            if call.body or call.query:
+                raise BadRequest("no parameters are taken here")
+            self.check_demands(call, {})
+            client_id, _way = self.authenticate(call, {})
+            return self.granted(call, grant="client_credentials", client_id=client_id, subject=client_id, scope=None, family=new_family())
         parameters = self.parameters(call)
         grant = parameters.get("grant_type", "")
         call.note(grant_type=grant or None, client_id=parameters.get("client_id"), **{name: parameters[name] for name in TARGETS if name in parameters})
@@ -384,7 +395,9 @@ class Acme(DeviceFlow):
         if self.settings["refresh"] and grant in self.settings["refresh_for"] and rotated:
             refresh_token = self.tokens.add_refresh(client_id=client_id, subject=subject, scope=scope, family=family)
             put(document, tuple(self.settings["refresh_field"].split(".")), refresh_token)
-        return self.formatted(self.token_answer(call, token, document), token, document)
+        answer = self.token_answer(call, token, document)
+        answer.status = self.settings["status"]
+        return self.formatted(answer, token, document)
 
     def formatted(self, answer: Answer, token: Token, document: Json) -> Answer:
         """The answer in the format that is set; what is not JSON has no room for nested values."""

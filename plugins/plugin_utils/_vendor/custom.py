@@ -25,7 +25,7 @@ CHOICES: t.Mapping[str, tuple[str, ...]] = {
     "response_format": ("json", "form", "text"),
     "scope_use": ("optional", "required", "forbidden"),
 }
-GRANT_TYPES = ("client_credentials", "password", "authorization_code", "refresh_token")
+GRANT_TYPES = ("client_credentials", "password", "authorization_code", "refresh_token", "account_credentials")
 # These have an option or a field of their own; a second value would be sent twice.
 _RESERVED = (
     "grant_type",

@@ -268,6 +268,8 @@ def _client_parameters(vendor: Vendor, fields: t.Mapping[str, str], assertion: A
             ("client_assertion_type", JWT_BEARER_ASSERTION),
             ("client_assertion", assertion({})),
         ]
+    if vendor.client_auth == "none" and _signs(vendor, vendor.grant_type):
+        return []  # the assertion names the client
     if vendor.client_auth in ("none", "tls_client_auth") and "client_id" in fields:
         return [("client_id", fields["client_id"])]  # RFC 6749 3.2.1: a public client names itself
     return []

@@ -56,7 +56,10 @@ KNOWN = ", ".join(sorted(set(vars(Vendor(name=""))) - {"name"}))
             "acme: 'client_auth' has to be one of basic, basic_raw, post, none, private_key_jwt, client_secret_jwt, bearer_jwt, tls_client_auth.",
         ),
         ({"request_method": "get"}, "acme: 'request_method' has to be one of POST, GET, PUT."),
-        ({"grant_type": "implicit"}, "acme: grant_type has to be one of client_credentials, password, authorization_code, refresh_token, or a URN."),
+        (
+            {"grant_type": "implicit"},
+            "acme: grant_type has to be one of client_credentials, password, authorization_code, refresh_token, account_credentials, or a URN.",
+        ),
         ({"request_headers": ["a"]}, "acme: request_headers has to be a dictionary."),
         ({"request_headers": {"a": ["b"]}}, "acme: 'a' in request_headers has to be a string, a number or {secret_field: NAME}."),
         ({"parameters": {"a": {"field": "b"}}}, "acme: 'a' in parameters has to be a string, a number or {secret_field: NAME}."),
