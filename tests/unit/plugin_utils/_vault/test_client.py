@@ -348,7 +348,11 @@ HTML = answer(200, text="<html><body>Welcome, body-secret</body></html>", header
             "unavailable",
         ),
         ([said(412, "required index state not present")], "is a replica that is not up to date yet (412). Try again, or set retries.", "unavailable"),
-        ([said(418, "tea")], "failed at reading secret/data/x with status 418 (tea).", "unavailable"),
+        (
+            [said(418, "tea")],
+            "failed at reading secret/data/x with status 418 (tea). Check url (VAULT_ADDR), what stands between here and Vault, and Vault's log.",
+            "unavailable",
+        ),
         (
             [answer(400, text="Client sent an HTTP request to an HTTPS server.\n")],
             "speaks TLS only: begin url with https:// (VAULT_ADDR).",
