@@ -36,7 +36,6 @@ options:
       - With O(vendor).
     type: bool
     default: false
-    version_added: 1.0.0
   claims:
     description: Whether to tell the claims of a token that is a JWT. They are read, not verified.
     type: bool

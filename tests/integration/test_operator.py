@@ -20,6 +20,7 @@ from support.lookups import leaked
 from support.matrix import CORES, Combination, matrix_venv
 from support.places import ROOT
 from support.processes import Unavailable
+from support.sshd import SshHosts
 from support.stage import BUILT_IN, Stage
 from support.vaultsetup import Operator
 
@@ -117,6 +118,21 @@ def test_a_fact_sets_no_option(stage: Stage, liar: Liar, operator: str) -> None:
     assert [run.result(vendor)["msg"] for vendor in BUILT_IN] == ["vendor"] * 4
     nothing_went_astray(stage, run)
     assert {told(run, name) for name in ("ansible_hashi_vault_url", "trackops_tracx_base_url", "trackops_audit_log")} == {1}, run
+
+
+def test_over_ssh_and_only_one_host_lies(openbao_stage: Stage, ssh_hosts: SshHosts) -> None:
+    openbao_stage.store_all()
+    for name in ssh_hosts.names:
+        forge(ssh_hosts.root(name))
+    forge(ssh_hosts.root("host2"), {"ansible_facts": {"trackops_tracx_token_url": openbao_stage.emulator.sink_url}})
+    inventory = ssh_hosts.inventory(more={**FORGED, **openbao_stage.variables})
+    ask = {"name": "Ask", "ansible.builtin.debug": {"msg": "{{ lookup('trackops.api_tokens.tracx', output='details').vendor }}"}}
+    run = run_play(openbao_stage, inventory, {"hosts": "fleet", "gather_facts": True, "tasks": [ask]})
+    assert run.rc == 0, run
+    assert [run.result("Ask", host=name)["msg"] for name in ssh_hosts.names] == ["tracx"] * 3
+    assert told(run, "trackops_tracx_token_url") == 1, run
+    assert len(openbao_stage.emulator.requests("tracx", kind="token")) == 1
+    nothing_went_astray(openbao_stage, run)
 
 
 # Where the operator can set a variable, from below to above, and what is the path then.

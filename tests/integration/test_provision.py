@@ -198,9 +198,9 @@ def test_the_line_for_cron_as_printed(stage, sudo_hosts):
 @pytest.mark.parametrize(
     ("tokens", "message"),
     [
-        ("tracx", "provision_tokens"),
-        ([{"vendor": "tracx", "formatt": "env"}], "provision_tokens.formatt"),
-        ([{"vendor": "tracx", "format": "xml"}], "value of format must be one of: raw, header, env, json, template, got: xml found in provision_tokens"),
+        ("tracx", "tokens: must be a list of dictionaries"),
+        ([{"vendor": "tracx", "formatt": "env"}], "there is no option 'formatt'; is format meant?"),
+        ([{"vendor": "tracx", "format": "xml"}], "value of format must be one of: raw, header, env, json, template, got: xml"),
         ([{"vendor": "nobody"}], "There is no vendor 'nobody'"),
     ],
     ids=str,
