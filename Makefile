@@ -48,6 +48,9 @@ docs:  ## The documentation site, every warning an error: build/docs/index.html
 lint:  ## ruff, mypy --strict, ansible-lint
 	$(call in_env,test) python -m pytest $(PYTEST_ARGS) tests/quality/test_lint.py
 
+format:  ## Format the Python files, and mend what ruff can
+	$(call in_env,fast) ruff format .; exec ruff check --fix .
+
 sanity:  ## ansible-test sanity, without an ignore file
 	$(call in_env,test) python -m pytest $(PYTEST_ARGS) tests/quality/test_sanity.py
 
@@ -65,6 +68,9 @@ readme:  ## The tested versions and the project's address, in all places where t
 
 simulate:  ## A fleet on virtual time, many stories: make simulate SIMULATE_ARGS='--count 1000'
 	$(call in_env,fast) PYTHONPATH="$$(PYTHONPATH=tests python -c 'from support.collection import source_path; print(source_path())'):tests" exec python -m simulation.run $(SIMULATE_ARGS)
+
+release:  ## From the fragments to the changelog, a tag and the file for Galaxy: make release VERSION=1.0.0
+	$(call in_env,test) exec python tests/support/release.py $(VERSION)
 
 lock:  ## Write the lock files: the newest versions in the ranges of tests/requirements/*.in
 	$(call in_env,lock) exec python tests/support/lock.py $(LOCKS)

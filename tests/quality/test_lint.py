@@ -7,14 +7,17 @@ from __future__ import annotations
 
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import sys
 
 import pytest
+from support import actionlint
 from support.bootstrap import environment
 from support.collection import installed, source_path
 from support.places import ROOT
+from support.processes import Unavailable
 
 BIN = pathlib.Path(sys.executable).parent
 CORE = "ansible_collections.trackops.api_tokens.plugins.plugin_utils"
@@ -70,3 +73,17 @@ def test_documentation_of_the_plugins() -> None:
         "--skip-rstcheck",
         str(installed() / "ansible_collections/trackops/api_tokens"),
     )
+
+
+def test_workflows_of_the_forge() -> None:
+    try:
+        program = actionlint.find()
+    except Unavailable as exc:
+        pytest.skip(str(exc))
+    check(program, "-no-color", "-shellcheck=", "-pyflakes=", *map(str, sorted(ROOT.glob(".github/workflows/*.yml"))))
+
+
+def test_workflows_call_targets_that_there_are() -> None:
+    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
+    called = {name for path in (ROOT / ".github" / "workflows").glob("*.yml") for name in re.findall(r"\bmake ([a-z]+)", path.read_text(encoding="utf-8"))}
+    assert called and called <= targets

@@ -57,7 +57,7 @@ def _digest() -> str:
 
 
 def _build(target: pathlib.Path) -> None:
-    go = _go()
+    go = find_go()
     print("\nBuilding HashiCorp Vault from its Go module, once (about 7 minutes when nothing is cached) ...", file=sys.stderr, flush=True)
     with tempfile.TemporaryDirectory(prefix="trackops-vault-build-") as folder:
         for name in ("go.mod", "go.sum"):
@@ -73,7 +73,8 @@ def _build(target: pathlib.Path) -> None:
         target.with_suffix(".new").rename(target)
 
 
-def _go() -> str:
+def find_go() -> str:
+    """Go of this machine, or from PyPI."""
     on_path = shutil.which("go")
     if on_path and _go_version(on_path) >= _GO_NEEDED:
         return on_path

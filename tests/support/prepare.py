@@ -20,7 +20,7 @@ from functools import partial
 if __package__ in (None, ""):
     sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
-from support import bootstrap, hashicorp, matrix, oauth_servers, sshd, targets, vault
+from support import actionlint, bootstrap, hashicorp, matrix, oauth_servers, sshd, targets, vault
 from support.places import in_ci
 from support.processes import Unavailable
 
@@ -34,6 +34,7 @@ def parts() -> dict[str, _Find]:
     return {
         "HashiCorp Vault": hashicorp.find,
         **cores,
+        "actionlint": actionlint.find,
         "django-oauth-toolkit": oauth_servers.django,
         "oidc-provider": oauth_servers.npm_packages,
         "the modules of an old ansible-core": targets.oldest_library,

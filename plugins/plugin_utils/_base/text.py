@@ -35,7 +35,8 @@ _SHORTEST_RUN = 6
 
 def one_line(text: str, *, limit: int = _SHOWN) -> str:
     """*text* without control characters, runs of white space folded, at most *limit* characters."""
-    folded = " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    printable = text if text.isprintable() else "".join(c if c.isprintable() else " " for c in text)
+    folded = " ".join(printable.split())
     return folded if len(folded) <= limit else folded[: limit - 1] + "…"
 
 

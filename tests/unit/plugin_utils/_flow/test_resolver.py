@@ -303,8 +303,8 @@ def test_so_do_runs_while_vault_is_sealed(ask):
 
 
 def test_the_memory_of_an_entry_is_bounded(ask, tmp_path):
-    scene = Scene(*[answer(503)] * 200)
-    for number in range(200):
+    scene = Scene(*[answer(503)] * 80)
+    for number in range(80):
         failing(ask, scene, ports=scene.as_run(f"run-{number}"), http={"retries": 0})
         scene.now += 0.1
     entry = Resolver(scene.ports).known(request_for("tracktik", cache=str(tmp_path / "cache")))
