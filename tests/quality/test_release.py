@@ -40,7 +40,7 @@ def test_a_release(checkout: pathlib.Path) -> None:
     assert "version: 1.0.0\n" in _git(checkout, "show", "1.0.0:galaxy.yml")
     assert "version: 1.1.0-dev0\n" in (checkout / "galaxy.yml").read_text(encoding="utf-8")
     assert "1.0.0:" in (checkout / "changelogs" / "changelog.yaml").read_text(encoding="utf-8")
-    assert "1.0.0" in (checkout / "CHANGELOG.md").read_text(encoding="utf-8")
+    assert r"v1\.0\.0" in (checkout / "CHANGELOG.md").read_text(encoding="utf-8")
     assert not list((checkout / "changelogs" / "fragments").glob("*.yml")), "they are in the changelog now"
     with tarfile.open(checkout / "build" / "trackops-api_tokens-1.0.0.tar.gz") as archive:
         assert "MANIFEST.json" in archive.getnames()
