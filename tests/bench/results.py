@@ -7,6 +7,8 @@
 from __future__ import annotations
 
 import dataclasses
+import json
+import pathlib
 import typing as t
 
 from bench.measure import Spread
@@ -65,6 +67,21 @@ def compared(
     factor = 1000 if unit == "ms" else 1
     cost = Spread.of([value * factor for value in mine])
     return Row(name, unit, cost, Spread.of_ratios(mine, theirs), against, limit, judged, least_ratio=min(mine) / min(theirs))
+
+
+def keep(path: pathlib.Path, tables: t.Sequence[Table]) -> list[Table]:
+    """Put the tables beside those that are kept there, in place of what was measured before of the same; all of them."""
+    kept = [_table(entry) for entry in json.loads(path.read_text(encoding="utf-8"))] if path.exists() else []
+    fresh = {(table.title, table.core) for table in tables}
+    found = [*(table for table in kept if (table.title, table.core) not in fresh), *tables]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps([dataclasses.asdict(table) for table in found], indent=1), encoding="utf-8")
+    return found
+
+
+def _table(entry: dict[str, t.Any]) -> Table:
+    rows = [Row(**{**row, "cost": Spread(**row["cost"]), "ratio": Spread(**row["ratio"]) if row["ratio"] else None}) for row in entry["rows"]]
+    return Table(**{**entry, "rows": tuple(rows)})
 
 
 def as_text(table: Table) -> str:

@@ -11,7 +11,7 @@ import xml.etree.ElementTree as ET
 
 import pytest
 from bench.docs import BEGIN, END, as_svg, write_docs
-from bench.results import Table, as_text, compared
+from bench.results import Table, as_text, compared, keep
 
 
 def table(*, limit: float = 1.3) -> Table:
@@ -36,6 +36,13 @@ def test_the_least_to_the_least() -> None:
 
 def test_a_missed_goal_is_told() -> None:
     assert "1.35 of 1.30 (median)  MISSED" in as_text(table())
+
+
+def test_what_was_measured_alone_joins_the_rest(tmp_path: pathlib.Path) -> None:
+    path = tmp_path / "output" / "bench.json"
+    other = Table("worker", "A worker", "2.19.1", table().rows[:1])
+    assert keep(path, [table(), other]) == [table(), other]
+    assert keep(path, [table(limit=1.4)]) == [other, table(limit=1.4)]
 
 
 def test_only_what_is_between_the_markers_is_written(tmp_path: pathlib.Path) -> None:
