@@ -57,16 +57,6 @@ class VaultError(TokenError):
         super().__init__(message)
         self.kind = kind
 
-    @property
-    def refused(self) -> bool:
-        """Vault said no: to the login, or to the token. Another attempt with the same secret says the same."""
-        return self.kind in ("login_refused", "denied")
-
-    @property
-    def may_pass(self) -> bool:
-        """Vault is down or cannot be reached, as things are now. It may be back for the next attempt."""
-        return self.kind in ("unreachable", "tls", "sealed", "unavailable")
-
 
 class CasMismatch(VaultError):
     """Somebody else wrote this KV entry since it was read."""

@@ -74,6 +74,7 @@ def request_from(plugin: str, path: str | None, values: Values, *, surroundings:
     _check_printable(vendor, "the Vault path", path)
     try:
         vault = VaultOptions.from_mapping(values, environ=surroundings.environ, home=surroundings.home, read_file=surroundings.read_file)
+        cache = cache_options(values)
     except OptionError as exc:
         raise OptionError(f"{vendor.name}: {exc.message}") from None
     return Request(
@@ -82,7 +83,7 @@ def request_from(plugin: str, path: str | None, values: Values, *, surroundings:
         vault=vault,
         freshness=_freshness(vendor, values),
         http=_http(vendor, values),
-        cache=cache_options(values),
+        cache=cache,
     )
 
 
