@@ -266,7 +266,8 @@ options:
     type: raw
   grant_type:
     description:
-      - V(client_credentials), V(password), V(authorization_code), V(refresh_token), V(account_credentials) (Zoom), or the URN of an extension grant (RFC 8693, RFC 7523).
+      - V(client_credentials), V(password), V(authorization_code), V(refresh_token), V(account_credentials) (Zoom), or the URN
+        of an extension grant (RFC 8693, RFC 7523).
       - Unset, it is V(client_credentials), or what the description of O(vendor) says.
     type: str
   client_auth:
