@@ -154,3 +154,18 @@ def test_vault_away_is_tried_once(scene: Scene) -> None:
     (error,) = {answer.error for answer in answers}
     assert one_line(error) and "connection refused" in error and error.startswith("tracx: ")
     assert [answer.events.count("failed") for answer in answers].count(1) == 1
+
+
+def test_two_runs_at_once_keep_their_memory(scene: Scene) -> None:
+    """Two runs of 40 hosts while the vendor is down: each finds it out once, and neither wipes out what the other knows."""
+    scene.stage.store("trackunit", "fleet/trackunit")
+    scene.emulator.fail("trackunit", 503, times=None)
+    hosts = inventory(scene.stage.ansible, 40)
+    play = scene.stage.ansible.write("outage.yml", PLAY)
+    env = {**scene.vault.env(), **login_env(scene.approle()), "TRACKOPS_HTTP_RETRIES": "0"}
+    runs = [scene.stage.ansible.start_playbook(play, "--forks", "5", "-i", str(hosts), *scene.stage.extra(), env=env) for _ in range(2)]
+    for run in runs:
+        run.popen.wait(300)
+        assert run.popen.returncode != 0 and "503" in run.output(), run.output()
+    assert len(scene.asked()) <= 2
+    assert scene.reads("fleet/trackunit") <= 2
