@@ -27,10 +27,11 @@ def write_docs(tables: t.Sequence[Table], *, page: pathlib.Path = PAGE, plot: pa
     _old, end, after = rest.partition(END)
     if not begin or not end:
         raise SystemExit(f"{page} has no place for the figures: {BEGIN} … {END}")
-    page.write_text(f"{before}{BEGIN}\n\n{as_markdown(tables)}\n{END}{after}", encoding="utf-8")
-    for table in (table for table in tables if table.section == "task"):
-        plot.write_text(as_svg([table for table in tables if table.section == "task"], title=table.title), encoding="utf-8")
-        break
+    tasks = [table for table in tables if table.section == "task"]
+    picture = f"![{tasks[0].title}]({plot.name})\n\n" if tasks else ""
+    page.write_text(f"{before}{BEGIN}\n\n{picture}{as_markdown(tables)}\n{END}{after}", encoding="utf-8")
+    if tasks:
+        plot.write_text(as_svg(tasks, title=tasks[0].title), encoding="utf-8")
 
 
 def as_markdown(tables: t.Sequence[Table]) -> str:
