@@ -1,0 +1,101 @@
+# Copyright (c) 2026, TrackOps founders
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The playbook vault_setup on both Vaults, and that the documentation shows the same policies."""
+
+from __future__ import annotations
+
+import pathlib
+import stat
+import typing as t
+
+import hvac
+import jinja2
+import pytest
+from support.lookups import Batch
+
+if t.TYPE_CHECKING:
+    from support.stage import Stage
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+PLAYBOOK = "trackops.api_tokens.vault_setup"
+SHARED = ("-e", "vault_setup_shared_cache=true", "-e", '{"vault_setup_consent_paths": ["fleet/trackmage"]}')
+
+
+def changed(run: t.Any) -> int:
+    assert run.rc == 0, run
+    return int(run.stats["localhost"]["changed"])
+
+
+def test_from_nothing_to_a_token(stage: Stage) -> None:
+    vault = stage.vault
+    vault.client.sys.disable_secrets_engine("secret")
+    operator = {"VAULT_TOKEN": vault.root_token}
+    secret_id_file = stage.ansible.home / "secret-id"
+    options = (*SHARED, "-e", f"vault_setup_secret_id_file={secret_id_file}")
+
+    looked = stage.playbook(PLAYBOOK, "--check", *options, env=operator)
+    assert changed(looked) == 8
+    assert "would be made: KV version 2 at secret" in looked.output
+    assert not secret_id_file.exists()
+    assert "secret/" not in vault.client.sys.list_mounted_secrets_engines()["data"], "check mode changes nothing"
+
+    made = stage.playbook(PLAYBOOK, *options, env=operator)
+    assert changed(made) == 8 + 2
+    assert stat.S_IMODE(secret_id_file.stat().st_mode) == 0o600
+    again = stage.playbook(PLAYBOOK, *options, env=operator)
+    assert changed(again) == 0
+    for secret in (vault.root_token, secret_id_file.read_text(encoding="utf-8")):
+        assert secret not in looked.output + made.output + again.output
+
+    # What it made is enough for a token, with the shared cache, and for nothing else.
+    stage.store("tracx", "fleet/tracx")
+    stage.store("tracx", "other/tracx")
+    role_id = vault.client.auth.approle.read_role_id("api-tokens")["data"]["role_id"]
+    login = {"auth_method": "approle", "role_id": role_id, "secret_id": secret_id_file.read_text(encoding="utf-8")}
+    batch = Batch(stage, cache="vault", cache_vault_mount="api-token-cache", **login)
+    batch.add("token", "tracx", "fleet/tracx")
+    batch.add("other", "tracx", "other/tracx")
+    done = batch.run(env={"VAULT_TOKEN": None})
+    assert done["token"].value
+    assert "denied" in done["other"].error
+    assert vault.client.secrets.kv.v2.read_configuration(mount_point="api-token-cache")["data"]["max_versions"] == 1
+    logged_in = vault.server.client(token="none")
+    logged_in.auth.approle.login(role_id, login["secret_id"])
+    with pytest.raises(hvac.exceptions.Forbidden):
+        logged_in.secrets.kv.v2.create_or_update_secret("fleet/tracx", {"a": "b"})
+
+
+def test_what_somebody_changed_is_put_right(stage: Stage) -> None:
+    operator = {"VAULT_TOKEN": stage.vault.root_token}
+    assert changed(stage.playbook(PLAYBOOK, env=operator)) == 3
+    stage.vault.policy("api-tokens", 'path "*" { capabilities = ["sudo"] }')
+    run = stage.playbook(PLAYBOOK, "-e", "vault_setup_token_ttl=600", env=operator)
+    assert changed(run) == 2
+    assert "sudo" not in stage.vault.client.sys.read_policy("api-tokens")["data"]["rules"]
+
+
+def test_what_it_cannot_do_is_told(stage: Stage) -> None:
+    stage.vault.kv1("old")
+    taken = stage.playbook(PLAYBOOK, "-e", "vault_setup_mount=old", env={"VAULT_TOKEN": stage.vault.root_token})
+    assert taken.rc != 0
+    assert "has something else at sys/mounts/old, not KV version 2 at old. Choose another mount, or remove it." in taken.output
+    denied = stage.playbook(PLAYBOOK)  # with the token of a user
+    assert denied.rc != 0
+    assert "answered with status 403" in denied.output
+    assert "Check VAULT_ADDR, VAULT_CACERT and the policies of the token." in denied.output
+    nothing = stage.playbook(PLAYBOOK, env={"VAULT_ADDR": None})
+    assert nothing.rc != 0
+    assert "Set VAULT_ADDR and VAULT_TOKEN" in nothing.output
+
+
+@pytest.mark.parametrize("name", ["read", "shared_cache", "consent"])
+def test_the_documentation_shows_the_same_policies(name: str) -> None:
+    # Text for Vault, as Ansible renders it.
+    environment = jinja2.Environment(  # noqa: S701
+        loader=jinja2.FileSystemLoader(ROOT / "playbooks" / "templates"), trim_blocks=True, keep_trailing_newline=True
+    )
+    values = {"mount": "secret", "path": "fleet", "cache_mount": "api-token-cache", "cache_path": "trackops/api_tokens", "consent_paths": ["fleet/trackmage"]}
+    text = environment.get_template(f"policy_{name}.hcl.j2").render(values)
+    assert f"```hcl\n{text}```" in (ROOT / "docs" / "vault.md").read_text(encoding="utf-8")
