@@ -35,7 +35,7 @@ def test_password_grant_refresh_and_v2(stage: Stage) -> None:
     offline = {"scope": "api offline_access", "output": "details"}
     batch.add("offline", "trackunit", "fleet/offline", **offline)
     batch.add("refreshed", "trackunit", "fleet/offline", force=True, **offline)
-    batch.add("refreshed again", "trackunit", "fleet/offline", force=True, **offline)
+    batch.add("refreshed again", "trackunit", "fleet/offline", max_age=0, **offline)
     batch.add("v2", "trackunit", "fleet/v2", variant="v2", scope="machines:read sites:read", output="details")
     batch.add("v2 without scope", "trackunit", "fleet/v2", variant="v2")
     batch.add("v2 wrong scope", "trackunit", "fleet/v2", variant="v2", scope="nobody:knows")
