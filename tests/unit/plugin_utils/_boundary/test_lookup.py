@@ -1,0 +1,53 @@
+# Copyright (c) 2026, TrackOps founders
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""When it is plain that a variable is no fact; in any doubt the whole check is made."""
+
+from __future__ import annotations
+
+import types
+
+import pytest
+
+lookup = pytest.importorskip("ansible_collections.trackops.api_tokens.plugins.plugin_utils._boundary.lookup")
+
+NAME = "h1"
+FOUND = {"trackops_min_ttl": 5}
+
+
+def plain(monkeypatch, variables, *, inject=True, cache="memory", facts=None, host=NAME, known=True):
+    worker = types.SimpleNamespace()
+    if known:
+        manager = types.SimpleNamespace(_fact_cache={} if facts is None else {NAME: facts})
+        worker = types.SimpleNamespace(_variable_manager=manager, _host=types.SimpleNamespace(name=host) if host else None)
+    monkeypatch.setattr(lookup.multiprocessing, "current_process", lambda: worker)
+    monkeypatch.setattr(lookup, "C", types.SimpleNamespace(INJECT_FACTS_AS_VARS=inject, CACHE_PLUGIN=cache))
+    return lookup._Variables({**FOUND, **variables})._no_fact_is_among(FOUND)
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({}, True),
+        ({"facts": {"ansible_os": "x"}}, True),
+        ({"facts": {"trackops_min_ttl": 1}}, False),
+        ({"facts": {"trackops_min_ttl": 1}, "inject": False}, True),
+        ({"host": None}, False),
+        ({"host": "another"}, False),
+        ({"known": False}, True),
+        ({"known": False, "cache": "jsonfile"}, False),
+    ],
+)
+def test_facts_of_the_workers_host(monkeypatch, given, expected):
+    assert plain(monkeypatch, {"inventory_hostname": NAME}, **given) is expected
+
+
+@pytest.mark.parametrize("variables", [{"ansible_facts": {"a": 1}}, {"hostvars": {}}])
+def test_outside_of_a_worker_with_facts_about(monkeypatch, variables):
+    assert plain(monkeypatch, variables, known=False) is False
+
+
+def test_a_fact_that_has_the_name_of_the_host_is_not_the_host(monkeypatch):
+    same_text = "".join(["h", "1"])
+    assert plain(monkeypatch, {"inventory_hostname": same_text}) is False
