@@ -14,8 +14,8 @@ import base64
 import hashlib
 import hmac
 import json
+import os
 import typing as t
-import uuid
 
 from .._base.errors import OptionError, VaultError
 from .._base.model import Vendor
@@ -55,7 +55,7 @@ def signed_assertion(vendor: Vendor, fields: t.Mapping[str, str], more: t.Mappin
         "iss": fields["client_id"],
         "sub": fields["client_id"],
         "aud": vendor.assertion_audience or vendor.token_endpoint,
-        "jti": uuid.uuid4().hex,
+        "jti": os.urandom(16).hex(),
         "iat": issued,
         "exp": int(now) + _LIFETIME,
         **more,

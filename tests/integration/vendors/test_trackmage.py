@@ -9,7 +9,7 @@ import typing as t
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 from support.awkward import AWKWARD
-from support.lookups import Batch, Checks
+from support.lookups import Batch, Checks, leaked
 from support.wire import header, json_body, query_string
 
 if t.TYPE_CHECKING:
@@ -116,3 +116,20 @@ def test_awkward_credentials(openbao_stage: Stage) -> None:
         for number, text in enumerate(AWKWARD):
             with check(repr(text)):
                 assert done[f"account {number}"].value["source"] == "vendor"
+
+
+def test_the_log_of_a_malformed_header(openbao_stage: Stage) -> None:
+    """urllib3 logs the whole URL when a header line is none, and TrackMage's URL holds its secret. Ansible's log takes warnings of all loggers."""
+    stage = openbao_stage
+    stage.store("trackmage")
+    log = stage.ansible.workdir / "ansible.log"
+    headers = {"Content-Length": "2", "no header at all": "x"}
+    stage.emulator.fail("trackmage", "status", code=200, body="{}", headers=headers, times=None)
+    batch = Batch(stage)
+    batch.add("malformed", "trackmage")
+    done = batch.run("-vvv", env={"ANSIBLE_LOG_PATH": str(log), "ANSIBLE_LOG_VERBOSITY": "7", "ANSIBLE_DEBUG": "1"})
+    assert "its answer has no token in 'access_token'" in done["malformed"].error
+    text = log.read_text(encoding="utf-8") + done.run.output
+    assert leaked(text, stage.emulator.secrets()) == []
+    assert "client_secret=" not in text
+    assert "Failed to parse headers" not in text
