@@ -36,8 +36,8 @@ from .servers import MuteServer, ScriptedVault
 _OURS = re.compile(r"[0-9a-f]{32}(\.hit)?|key")
 _ADVICE = re.compile(
     r"Check |Set |set token|Undelete |Write it anew|begin url |"
-    r"Use |Try |Put |Remove |Begin |Raise |Give |Ask |An operator |a policy|has to|must |is needed|needs |again|"
-    r"is meant\?|the next attempt|there is no|no policy of it|Known:|may "
+    r"Use |Try |Put |Remove |Begin |Raise |Give |Ask |An operator |a policy|has to|must |is needed|needs |"
+    r"again|is meant\?|the next attempt|there is no|no policy of it|Known:|may "
 )
 
 
