@@ -73,8 +73,9 @@ def main() -> None:
     four = json.dumps([{"vendor": vendor, "dest": f"{{{{ host_root }}}}/{vendor}"} for vendor in BUILT_IN])
     environment = {
         "ANSIBLE_SSH_ARGS": "-C -o ControlMaster=auto -o ControlPersist=3600s",
-        "ANSIBLE_PIPELINING": str(options.pipelining),
         "ANSIBLE_FORKS": str(options.forks),
+        # Unset, it is off for copy, and our modules turn it on for themselves: what users have who set nothing.
+        **({"ANSIBLE_PIPELINING": "True"} if options.pipelining else {}),
     }
     with tempfile.TemporaryDirectory() as scratch, VaultServer() as vault, Emulator() as emulator, _hosts(options.hosts) as hosts:
         ansible = Ansible(pathlib.Path(scratch), collections=installed(), env=environment)

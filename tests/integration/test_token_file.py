@@ -293,3 +293,21 @@ def test_absent_asks_nobody(stage, ssh_hosts):
     assert run.changed == 1 or "host1 | CHANGED" in run.stdout
     assert files(ssh_hosts) == {}
     assert stage.emulator.requests() == [] and stage.vault.audit_requests("secret/") == []
+
+
+def test_no_file_with_the_module_is_on_the_host_unless_it_was_asked_for(stage, ssh_hosts):
+    """The module goes through the connection, where nobody set pipelining: one command on the host, and its arguments are on no disk."""
+    stage.store("tracx")
+    play = """
+    - hosts: host1
+      gather_facts: false
+      tasks:
+        - trackops.api_tokens.token_file: {vendor: tracx, dest: "{{ host_root }}/tracx"}
+    """
+    unset = {"ANSIBLE_PIPELINING": None}
+    silent = stage.playbook(play, "-vvv", inventory=ssh_hosts.inventory(), env=unset)
+    assert silent.rc == 0, silent
+    assert "> PUT " not in silent.output
+    asked = stage.playbook(play, "-vvv", "-e", "ansible_pipelining=false", inventory=ssh_hosts.inventory(), env=unset)
+    assert asked.rc == 0, asked
+    assert "> PUT " in asked.output
