@@ -60,7 +60,6 @@ def _pyenv_root() -> str:
     return os.environ.get("PYENV_ROOT") or os.path.expanduser("~/.pyenv")
 
 
-@pytest.mark.xfail(strict=False, reason="the role's generated argument specification, which is about to go")
 def test_documentation_of_the_plugins() -> None:
     """Strictly: what it refers to is there, and so is what its markup names."""
     docs = environment("docs") / "bin" / "antsibull-docs"

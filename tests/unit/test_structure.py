@@ -222,15 +222,35 @@ def test_a_hit_imports_neither_hvac_nor_requests_and_opens_no_socket(tmp_path):
 
 # Tested through the modules that use them, and without a file of their own so far. It only ever gets shorter.
 WITHOUT_A_TEST_FILE = frozenset(
-    """
-    module_utils/_safe_paths plugin_utils/_base/errors plugin_utils/_base/model plugin_utils/_base/ports plugin_utils/_base/readable
-    plugin_utils/_boundary/action plugin_utils/_boundary/event_file plugin_utils/_boundary/explain plugin_utils/_boundary/listening
-    plugin_utils/_boundary/lookup plugin_utils/_boundary/operator_variables plugin_utils/_boundary/option_values
-    plugin_utils/_boundary/pointer_input plugin_utils/_boundary/preload plugin_utils/_boundary/real_ports plugin_utils/_boundary/summary
-    plugin_utils/_boundary/uncached plugin_utils/_boundary/vendor_settings plugin_utils/_cache/directory plugin_utils/_consent/flow
-    plugin_utils/_flow/call plugin_utils/_flow/fetch plugin_utils/_flow/shared_fetch plugin_utils/_flow/slot plugin_utils/_vault/methods
-    plugin_utils/_vault/refusals plugin_utils/_vault/wording
-    """.split()
+    [
+        "module_utils/_safe_paths",
+        "plugin_utils/_base/errors",
+        "plugin_utils/_base/model",
+        "plugin_utils/_base/ports",
+        "plugin_utils/_base/readable",
+        "plugin_utils/_boundary/action",
+        "plugin_utils/_boundary/event_file",
+        "plugin_utils/_boundary/explain",
+        "plugin_utils/_boundary/listening",
+        "plugin_utils/_boundary/lookup",
+        "plugin_utils/_boundary/operator_variables",
+        "plugin_utils/_boundary/option_values",
+        "plugin_utils/_boundary/pointer_input",
+        "plugin_utils/_boundary/preload",
+        "plugin_utils/_boundary/real_ports",
+        "plugin_utils/_boundary/summary",
+        "plugin_utils/_boundary/uncached",
+        "plugin_utils/_boundary/vendor_settings",
+        "plugin_utils/_cache/directory",
+        "plugin_utils/_consent/flow",
+        "plugin_utils/_flow/call",
+        "plugin_utils/_flow/fetch",
+        "plugin_utils/_flow/shared_fetch",
+        "plugin_utils/_flow/slot",
+        "plugin_utils/_vault/methods",
+        "plugin_utils/_vault/refusals",
+        "plugin_utils/_vault/wording",
+    ]
 )
 
 
