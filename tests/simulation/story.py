@@ -147,12 +147,17 @@ class Story:
             self.world.spawn(None, lambda controller=controller: self._cron(controller, end), after=self.dice.uniform(0, min(60, plan.every)))
         self.world.spawn(None, lambda: self._trouble(end))
         self.world.run(end)
+        # What comes afterwards is no part of the figures.
+        figures = dataclasses.replace(
+            self.figures,
+            vendor_requests=self.vendor.requests,
+            vault_requests=dict(self.vault.requests),
+            crashes=self.world.crashes,
+            seconds=self.world.now - START,
+            shared_bytes=sum(len(content) for content, _version in self.vault.entries.values()),
+        )
         self._peace()
         self._everybody_has_a_token()
-        figures = self.figures
-        figures.vendor_requests, figures.vault_requests = self.vendor.requests, dict(self.vault.requests)
-        figures.crashes, figures.seconds = self.world.crashes, self.world.now - START
-        figures.shared_bytes = sum(len(content) for content, _version in self.vault.entries.values())
         return figures
 
     def _cron(self, controller: Controller, end: float) -> None:
