@@ -18,7 +18,7 @@ from ..plugin_utils._base.output import iso_time
 from ..plugin_utils._boundary.action import TokenAction, display
 from ..plugin_utils._boundary.options import cache_options
 from ..plugin_utils._boundary.real_ports import real_ports
-from ..plugin_utils._flow.purge import expired, purge, revoke_logins, selected
+from ..plugin_utils._flow.purge import expired, is_cached, purge, revoke_logins
 from ..plugin_utils._flow.resolver import open_store
 from ..plugin_utils._flow.revocation import revoke_tokens
 from ..plugin_utils._flow.slot import token_keys
@@ -79,7 +79,7 @@ class ActionModule(TokenAction):
         for item in items:
             request, _values = self.request_of(item, variables)
             store = open_store(request.cache, warn=display.warning)
-            if not selected(store, request):
+            if not is_cached(store, request):
                 missing.append({"vendor": request.vendor.name, "path": request.secret.path})
         return {"changed": bool(missing), "missing": missing}
 

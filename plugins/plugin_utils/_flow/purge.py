@@ -19,12 +19,12 @@ from .._cache.file_store import FileStore
 from .slot import token_keys
 from .vault_login import VaultSession, login_keys
 
-__all__ = ("expired", "purge", "remove_shared", "revoke_logins", "selected")
+__all__ = ("expired", "is_cached", "purge", "remove_shared", "revoke_logins")
 
 Removed = dict[str, t.Any]
 
 
-def selected(store: FileStore, request: Request) -> bool:
+def is_cached(store: FileStore, request: Request) -> bool:
     """Whether the cache holds a token for *request* that has the life it asks for; asks nobody."""
     user_key = store.known_key()
     if user_key is None:
@@ -84,7 +84,7 @@ def remove_shared(request: Request, store: FileStore, ports: Ports) -> bool:
 
 
 def expired(store: FileStore, *, now: float, dry_run: bool) -> list[Removed]:
-    """Remove entries that are over or damaged, and what killed processes left."""
+    """Remove expired and damaged entries, and what killed processes left."""
     removed = []
     for name, header in store.headers():
         until = header.get("expires_at")
@@ -121,6 +121,6 @@ def revoke_logins(request: Request, store: FileStore, ports: Ports, *, dry_run: 
             if exc.kind != "denied":
                 ports.warn(f"The Vault login in the cache could not be revoked; do it again when Vault answers. {exc.message}")
                 return []
-        _remove(store, keys.name)  # denied: it was over already
+        _remove(store, keys.name)  # denied: it had ended already
         ports.event(Event("revoked", request.vendor.name, request.where, reason="Vault login"))
     return ["Vault login"]
