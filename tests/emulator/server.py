@@ -420,7 +420,8 @@ class _Handler(BaseHTTPRequestHandler):
     def certificate_subject(self) -> str | None:
         """The common name of the certificate that the client has shown."""
         found = self.connection.getpeercert() if isinstance(self.connection, ssl.SSLSocket) else None
-        names = [value for part in (found or {}).get("subject", ()) for name, value in part if name == "commonName"]  # type: ignore[union-attr]
+        subject = cast("tuple[tuple[tuple[str, str], ...], ...]", (found or {}).get("subject", ()))
+        names = [value for part in subject for name, value in part if name == "commonName"]
         return str(names[0]) if names else None
 
     do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = do_HEAD = do_OPTIONS = serve

@@ -61,4 +61,4 @@ def main(target: pathlib.Path) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(pathlib.Path(*sys.argv[1:2] or [SITE])))
+    sys.exit(main(pathlib.Path(sys.argv[1]) if len(sys.argv) > 1 else SITE))
