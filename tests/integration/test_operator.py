@@ -135,6 +135,37 @@ def test_over_ssh_and_only_one_host_lies(openbao_stage: Stage, ssh_hosts: SshHos
     nothing_went_astray(openbao_stage, run)
 
 
+def test_within_the_task_that_the_host_answers(stage: Stage, liar: Liar) -> None:
+    """Ansible puts the facts of an answer above all variables of the same task: for the next item, and for what judges the answer."""
+    sink = stage.emulator.sink_url
+    names = {name: sink for name in option_variables() if name.endswith(("_url", "_addr", "_audit_log"))}
+    liar.says({"ansible_facts": {**names, "where": sink, "inventory_hostname": "honest", "ansible_facts": {}, "trackops_http_validate_certs": False}})
+    ask = "lookup('trackops.api_tokens.tracx', cache='none')"
+    by_template = "lookup('trackops.api_tokens.tracktik', cache='none')"
+    long = f"({ask} ~ {by_template}) | length > 0"
+    echo = {"argv": ["echo", f"{{{{ {long} }}}}"]}
+    tasks: list[dict[str, t.Any]] = [
+        {"name": "Loop", "ansible.builtin.command": echo, "loop": [1, 2], "loop_control": {"label": f"{{{{ item }}}} {{{{ {long} }}}}"}},
+        {"name": "Changed", "ansible.builtin.command": echo, "changed_when": long},
+        {"name": "Failed", "ansible.builtin.command": echo, "failed_when": f"not ({long})"},
+        {"name": "Until", "ansible.builtin.command": echo, "register": "answer", "until": f"answer.rc == 0 and {long}", "retries": 1, "delay": 0},
+        {"name": "Delegated", "ansible.builtin.command": echo, "delegate_to": "liar", "delegate_facts": True, "loop": [1, 2]},
+    ]
+    group = {
+        **stage.variables,
+        "where": stage.variables["trackops_tracktik_base_url"],
+        "trackops_tracktik_base_url": "{{ where }}",
+        "trackops_http_validate_certs": True,
+        "trackops_min_ttl": 30,
+    }
+    run = run_play(stage, liar.inventory(group, "honest"), {"tasks": tasks})
+    assert run.rc == 0, run
+    nothing_went_astray(stage, run)
+    assert "is not checked" not in run.output, run
+    assert told(run, "trackops_tracx_token_url") == 1, run
+    assert told(run, "trackops_min_ttl") == 0, run
+
+
 # Where the operator can set a variable, from below to above, and what is the path then.
 SOURCES: dict[str, dict[str, t.Any]] = {
     "group": {},

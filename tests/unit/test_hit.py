@@ -31,6 +31,7 @@ OF_A_HIT = {
     "_boundary.listening",
     "_boundary.lookup",
     "_boundary.pointer_input",
+    "_boundary.trust",
     "_cache",
     "_cache.crypto",
     "_cache.directory",

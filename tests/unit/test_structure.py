@@ -32,6 +32,7 @@ BOUNDARY = {
     "_boundary/explain",
     "_boundary/operator_variables",
     "_boundary/preload",
+    "_boundary/trust",
     "_boundary/uncached",
     "_boundary/vendor_settings",
 }

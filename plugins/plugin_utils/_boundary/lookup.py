@@ -29,6 +29,7 @@ from .._cache.pointer import cached, pointer_keys
 from .._vault.login_input import read_text
 from .listening import anybody_listens
 from .pointer_input import pointer_input
+from .trust import is_plainly_the_operators
 
 if t.TYPE_CHECKING:
     from .._cache.crypto import Keys
@@ -115,10 +116,12 @@ class TokenLookup(LookupBase):  # type: ignore[misc]
 
     def _place(self, term: str | None, values: Values) -> tuple[Directory, Keys] | None:
         """Where the pointer for these values is; found anew where one of the files that decide it was replaced."""
+        # Kept under their identity, so the values are kept too: the identity of others may be the same once these are gone.
         key = ("place", id(values), term)
-        states, place = _known(key, lambda: self._find_place(term, values))
-        if any(file_state(path) != state for path, state in states):
-            _states, place = _FOUND[key] = self._find_place(term, values)
+        known, states, place = _FOUND.get(key) or (None, (), None)
+        if known is not values or any(file_state(path) != state for path, state in states):
+            states, place = self._find_place(term, values)
+            _FOUND[key] = (values, states, place)
         return place
 
     def _find_place(self, term: str | None, values: Values) -> tuple[list[tuple[str, t.Any]], tuple[Directory, Keys] | None]:
@@ -209,8 +212,8 @@ class _Variables:
         found = {name: self._all[name] for name in names if name in self._all}
         return found if not found or self._no_fact_is_among(found) else self._loaded().find(found)
 
-    def _no_fact_is_among(self, names: t.Container[str]) -> bool:
-        """Whether it is plain that no fact of the host has one of these names; in any doubt it is not."""
+    def _no_fact_is_among(self, found: t.Mapping[str, t.Any]) -> bool:
+        """Whether it is plain that none of these values is from the host; in any doubt it is not."""
         if not C.INJECT_FACTS_AS_VARS:
             return True
         worker = multiprocessing.current_process()  # in a play, Ansible's own: it knows what it works on
@@ -222,8 +225,9 @@ class _Variables:
         try:
             facts = manager._fact_cache.get(host.name)
         except KeyError:  # since 2.19, where there are none
-            return True
-        return not facts or not any(name in names for name in facts)
+            facts = None
+        # Within a task Ansible adds what the host answered to the variables alone: for the next item, and for changed_when and until.
+        return not (facts and any(name in found for name in facts)) and all(map(is_plainly_the_operators, found.values()))
 
     def resolve(self, value: t.Any, templar: t.Any) -> t.Any:
         return self._loaded().resolve(value, templar)

@@ -9,6 +9,9 @@
 Ansible merges the facts of a host into its variables, above inventory, group_vars and host_vars. A host can send a fact of any name, with
 any module. So a variable that also is a fact is looked up again, as Ansible would find it if that host had sent no such fact. Templates are
 resolved the same way: a name in them that is a fact only means the fact where no operator can have meant anything else.
+
+Within a task Ansible puts the facts of an answer above everything, in the variables of this task alone: for the next item of a loop, and for
+``changed_when``, ``failed_when`` and ``until``. There a value that no operator's mark is on has to be what Ansible finds anew.
 """
 
 from __future__ import annotations
@@ -21,6 +24,8 @@ import typing as t
 from ansible import constants as C
 from ansible.plugins.loader import cache_loader
 from ansible.vars.hostvars import HostVars
+
+from .trust import is_plainly_the_operators
 
 try:  # which line of which file a value is from; with a fact cache on disk there is no other way to tell
     from ansible._internal._datatag._tags import Origin
@@ -37,6 +42,8 @@ _USUAL_FACTS = re.compile(r"ansible_(?!hashi_vault_)|facter_|ohai_|discovered_in
 _IDENTIFIER = re.compile(r"[^\W\d]\w*")
 # With these a template reaches variables whose names are not in it.
 _ANY_NAME = frozenset(("vars", "varnames", "hostvars", "template"))
+# They answer on the controller: what they set in a task is the operator's.
+_SETTERS = frozenset(f"{prefix}{name}" for prefix in ("", "ansible.builtin.", "ansible.legacy.") for name in ("set_fact", "include_vars"))
 
 
 class OperatorVariables:
@@ -56,23 +63,34 @@ class OperatorVariables:
     def find(self, names: t.Iterable[str]) -> dict[str, t.Any]:
         """Those of *names* that the operator has set, as they are: templates are not resolved."""
         found = {name: self._all[name] for name in names if name in self._all}
-        if found and self._source.injected:
-            for name in [name for name in found if self._source.is_fact(name, found[name])]:
-                self._ignore(name)
-                del found[name]
-                if name in self._without_facts:
-                    found[name] = self._without_facts[name]
+        for name in [name for name in found if self._is_fact(name)]:
+            self._ignore(name)
+            del found[name]
+            if name in self._without_facts:
+                found[name] = self._without_facts[name]
         return found
 
     def resolve(self, value: t.Any, templar: t.Any) -> t.Any:
         """*value* of the operator with its templates resolved, by the operator's variables."""
-        if self._source.injected and self._reaches_facts(value):
+        if (self._source.injected or self._source.answers) and self._reaches_facts(value):
             templar = templar.copy_with_new_env(available_variables=self._for_templates)
         return templar.template(value)
 
     def _ignore(self, name: str) -> None:
         self.ignored.add(name)
         self._warn(f"The fact '{name}' is ignored: facts come from managed hosts, and only the operator sets what trackops.api_tokens does.")
+
+    def _is_fact(self, name: str) -> bool:
+        value = self._all[name]
+        return (self._source.injected and self._source.is_fact(name, value)) or self._is_answered(name)
+
+    def _is_answered(self, name: str) -> bool:
+        """Whether the variable *name* is not what Ansible finds anew, so that it is from an answer to this very task."""
+        value, source = self._all[name], self._source
+        if not source.answers or name in source.set_by_task or is_plainly_the_operators(value):
+            return False
+        own = self._without_facts
+        return name not in own or not (own[name] is value or own[name] == value)
 
     def _reaches_facts(self, value: t.Any) -> bool:
         """Whether a fact may be behind a name in the templates of *value*, or in those of the variables that they use."""
@@ -85,18 +103,27 @@ class OperatorVariables:
             seen.add(name)
             if name in _ANY_NAME or self._source.said(name):
                 return True
+            if name in self._all and not _USUAL_FACTS.match(name) and self._is_answered(name):
+                return True
             if name in self._all:
                 ahead |= _identifiers(self._all[name])
         return False
 
     @functools.cached_property
     def _without_facts(self) -> Variables:
-        return self._source.without_facts()
+        found = _FOUND_ANEW.get(self._source.key) if self._source.answers else None
+        if found is None:
+            found = self._source.without_facts()
+            if self._source.answers:  # the process ends with its task
+                _FOUND_ANEW[self._source.key] = found
+        return found
 
     @functools.cached_property
     def _for_templates(self) -> dict[str, t.Any]:
         """All variables, with the operator's own in the place of facts. What the task adds by itself, as C(item), stays."""
         own = self._without_facts
+        if self._source.answers:
+            return {**own, **{name: self._all[name] for name in self._source.set_by_task if name in self._all}}
         variables = dict(self._all)
         for name in self._source.names():
             if name in variables and self._source.is_fact(name, variables[name]):
@@ -111,14 +138,20 @@ class OperatorVariables:
         return variables
 
 
+_FOUND_ANEW: dict[t.Any, Variables] = {}
+
+
 class _Source:
     """Where variables come from: Ansible's variable manager, and the host and the task that they are for, as far as they are known."""
 
-    def __init__(self, manager: t.Any, host: t.Any, task: t.Any, variables: Variables) -> None:
+    def __init__(self, manager: t.Any, host: t.Any, task: t.Any, variables: Variables, *, worker: bool) -> None:
         self._manager = manager
         self._host = host
         self._task = task
         self._variables = variables
+        #: Whether a host may have answered to the task that is being worked on.
+        self.answers = worker and host is not None and getattr(task, "action", None) not in _SETTERS
+        self.key = (id(manager), getattr(host, "name", None), id(task))
         self._facts = self._find_facts()
         #: Whether any fact is among the variables by its own name.
         self.injected = bool(C.INJECT_FACTS_AS_VARS) and any(self._facts)
@@ -127,14 +160,23 @@ class _Source:
     def of(cls, variables: Variables) -> _Source:
         process = multiprocessing.current_process()  # in a play, Ansible's own: it knows what it works on
         manager, host, task = (getattr(process, name, None) for name in ("_variable_manager", "_host", "_task"))
+        worker = manager is not None and task is not None
         name = variables.get("inventory_hostname")
         if manager is None:
             manager = getattr(variables.get("hostvars"), "_variable_manager", None)
         # The variables need not be those of the worker's host: hostvars leads to those of others.
         if host is None or host.name is not name:
-            host = _host_named(manager, name, worker=host)
-            task = None
-        return cls(manager, host, task, variables)
+            other = _host_named(manager, name, worker=host)
+            # No host has this name: it is what the worker's host answered to the task.
+            host, task = (host, task) if worker and other is None else (other, None)
+        return cls(manager, host, task, variables, worker=worker)
+
+    @functools.cached_property
+    def set_by_task(self) -> frozenset[str]:
+        """The variables that Ansible sets while it works on the task."""
+        control = getattr(self._task, "loop_control", None)
+        names = ("item", "ansible_loop", getattr(control, "loop_var", None), getattr(control, "index_var", None), getattr(self._task, "register", None))
+        return frozenset(name for name in names if isinstance(name, str) and name)
 
     def _find_facts(self) -> list[Variables]:
         """The facts of the host. Where it is not known which it is, those of each."""

@@ -16,7 +16,8 @@ NAME = "h1"
 FOUND = {"trackops_min_ttl": 5}
 
 
-def plain(monkeypatch, variables, *, inject=True, cache="memory", facts=None, host=NAME, known=True):
+def plain(monkeypatch, variables, *, inject=True, cache="memory", facts=None, host=NAME, known=True, marked=True):
+    monkeypatch.setattr(lookup, "is_plainly_the_operators", lambda value: marked)
     worker = types.SimpleNamespace()
     if known:
         manager = types.SimpleNamespace(_fact_cache={} if facts is None else {NAME: facts})
@@ -33,6 +34,8 @@ def plain(monkeypatch, variables, *, inject=True, cache="memory", facts=None, ho
         ({"facts": {"ansible_os": "x"}}, True),
         ({"facts": {"trackops_min_ttl": 1}}, False),
         ({"facts": {"trackops_min_ttl": 1}, "inject": False}, True),
+        ({"marked": False}, False),
+        ({"marked": False, "inject": False}, True),
         ({"host": None}, False),
         ({"host": "another"}, False),
         ({"known": False}, True),
@@ -51,3 +54,12 @@ def test_outside_of_a_worker_with_facts_about(monkeypatch, variables):
 def test_a_fact_that_has_the_name_of_the_host_is_not_the_host(monkeypatch):
     same_text = "".join(["h", "1"])
     assert plain(monkeypatch, {"inventory_hostname": same_text}) is False
+
+
+def test_one_lookups_place_is_never_anothers(monkeypatch):
+    """Option values are kept for a while, and what is made of them longer: the next values may be where the first ones were in memory."""
+    monkeypatch.setattr(lookup, "_FOUND", {})
+    found = lookup.TokenLookup.__new__(lookup.TokenLookup)
+    monkeypatch.setattr(lookup.TokenLookup, "_find_place", lambda self, term, values: ([], values["place"]))
+    for number in range(500):
+        assert found._place(None, {"place": number}) == number

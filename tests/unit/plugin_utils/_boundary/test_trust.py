@@ -1,0 +1,24 @@
+# Copyright (c) 2026, TrackOps founders
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Which values show by themselves that no host has sent them; with the marks of the Ansible at hand."""
+
+from __future__ import annotations
+
+import pytest
+
+trust = pytest.importorskip("ansible_collections.trackops.api_tokens.plugins.plugin_utils._boundary.trust")
+unsafe_proxy = pytest.importorskip("ansible.utils.unsafe_proxy")
+template = pytest.importorskip("ansible.template")
+
+OPERATORS = getattr(template, "trust_as_template", str)
+
+
+def test_a_string_of_the_operator():
+    assert trust.is_plainly_the_operators(OPERATORS("https://vault.example"))
+
+
+@pytest.mark.parametrize("value", [unsafe_proxy.wrap_var("https://evil.example"), True, 5, 1.5, None, [], {"a": OPERATORS("b")}])
+def test_in_any_doubt_it_is_not(value):
+    assert not trust.is_plainly_the_operators(value)
