@@ -174,23 +174,18 @@ class VaultAccess(t.Protocol):
     @property
     def deadline(self) -> float:
         """The seconds that Vault may keep one caller waiting in all."""
-        ...
 
     def address(self) -> t.Mapping[str, str]:
         """Which Vault: its address and namespace."""
-        ...
 
     def network(self) -> t.Mapping[str, t.Any]:
         """How it is reached. A failure with one CA, proxy or patience says nothing of another."""
-        ...
 
     def identity_public(self) -> t.Mapping[str, str]:
         """Who logs in, as far as that is no secret."""
-        ...
 
     def identity_secret(self) -> bytes:
         """The login secret in use; empty where there is none."""
-        ...
 
 
 @dataclass(frozen=True)

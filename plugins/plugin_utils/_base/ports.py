@@ -47,47 +47,36 @@ class Vault(t.Protocol):
 
     def login(self) -> Login:
         """Log in as the options say; the token that this gives is used from now on."""
-        ...
 
     def use_token(self, token: str) -> None:
         """Use *token* (of an earlier login) from now on."""
-        ...
 
     def renew_self(self, increment: int | None = None) -> Login:
         """Renew the token in use, for *increment* seconds where Vault lets it."""
-        ...
 
     def revoke_self(self) -> None:
         """Make the token in use worthless, at once."""
-        ...
 
     def lookup_self(self) -> dict[str, t.Any]:
         """What Vault knows of the token in use."""
-        ...
 
     def read_secret(self, mount: str, path: str, *, engine_version: str = "2", version: int | None = None) -> Secret:
         """The secret at *path* below the KV mount *mount*."""
-        ...
 
     def may_update(self, mount: str, path: str) -> bool:
         """Whether the token's policies let it write a new version of the KV v2 secret; True where Vault does not tell."""
-        ...
 
     def transit_sign(self, mount: str, key: str, data: bytes, algorithm: str) -> bytes:
         """The signature of *data* by a key of the transit engine, in the form of JWS."""
-        ...
 
     def kv2_read(self, mount: str, path: str) -> tuple[dict[str, t.Any], int] | None:
         """An entry of KV version 2 and its version; None where there never was one."""
-        ...
 
     def kv2_write(self, mount: str, path: str, data: t.Mapping[str, t.Any], *, cas: int) -> int:
         """Write the entry if its version is still *cas* (0: there is none yet); its new version. Else :class:`CasMismatch`."""
-        ...
 
     def kv2_delete_metadata(self, mount: str, path: str) -> None:
         """Remove the entry with all its versions; nothing happens when there is none."""
-        ...
 
 
 def this_run() -> str:

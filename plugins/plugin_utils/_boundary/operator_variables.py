@@ -17,6 +17,7 @@ Within a task Ansible puts the facts of an answer above everything, in the varia
 from __future__ import annotations
 
 import functools
+import math
 import multiprocessing
 import re
 import typing as t
@@ -201,7 +202,7 @@ class _Source:
             if name in facts:
                 fact = facts[name]
                 merged = C.DEFAULT_HASH_BEHAVIOUR == "merge" and isinstance(fact, t.Mapping)
-                if merged or value is fact or value == fact or value != value:  # noqa: PLR0124 - NaN
+                if merged or value is fact or value == fact or (isinstance(value, float) and math.isnan(value)):
                     return True
         return False
 

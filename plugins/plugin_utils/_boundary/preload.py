@@ -11,6 +11,8 @@ Ansible loads the action of a task, and the callbacks, before it forks. What is 
 
 from __future__ import annotations
 
+import contextlib
+
 from ansible.plugins.loader import lookup_loader
 
 from .._cache.crypto import derive, open_sealed, seal
@@ -27,6 +29,7 @@ def preload() -> None:
     """Load the lookups, what Ansible knows of their options, and the ciphers of the cache."""
     for plugin in (*names(), "oauth2"):
         lookup_loader.get(COLLECTION + plugin, class_only=True)
-    # The first use of a cipher in a process costs more than all later ones.
-    keys = derive(bytes(32), b"", "nothing")
-    open_sealed(keys, seal(keys, b""))
+    # The first use of a cipher in a process costs more than all later ones. Where cryptography is missing, what needs it tells so.
+    with contextlib.suppress(ImportError):
+        keys = derive(bytes(32), b"", "nothing")
+        open_sealed(keys, seal(keys, b""))

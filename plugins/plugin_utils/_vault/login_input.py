@@ -195,13 +195,13 @@ def _file(path: str, *, read_file: t.Callable[[str], str]) -> str | None:
     except FileNotFoundError:
         return None
     except (OSError, ValueError) as exc:
-        raise _error(f"cannot read {{}}: {_why(exc)}.", path) from None
+        raise _error(f"cannot read {_printable(path)}: {_why(exc)}.") from None
 
 
 def _private_key(path: str, *, read_file: t.Callable[[str], str]) -> str:
     text = _file(path, read_file=read_file)
     if not text:
-        raise _error("cannot read the private key {} (cert_auth_private_key): no such file, or it is empty.", path)
+        raise _error(f"cannot read the private key {_printable(path)} (cert_auth_private_key): no such file, or it is empty.")
     refuse_passphrase(path, text)
     return text
 
@@ -209,7 +209,7 @@ def _private_key(path: str, *, read_file: t.Callable[[str], str]) -> str:
 def refuse_passphrase(path: str, text: str) -> None:
     """OpenSSL would ask for it on the terminal, in the middle of a play."""
     if "ENCRYPTED" in text:
-        raise _error("the private key {} (cert_auth_private_key) has a passphrase. Use a key without one.", path)
+        raise _error(f"the private key {_printable(path)} (cert_auth_private_key) has a passphrase. Use a key without one.")
 
 
 def _expand(path: str, *, home: str | None) -> str:
@@ -220,8 +220,13 @@ def _why(exc: Exception) -> str:
     return (exc.strerror or "failed").lower() if isinstance(exc, OSError) else "it is not text"
 
 
-def _error(sentence: str, path: str) -> Exception:
-    from .._base.errors import OptionError
+def _printable(path: str) -> str:
     from .._base.text import one_line
 
-    return OptionError(sentence.format(one_line(path)))
+    return one_line(path)
+
+
+def _error(sentence: str) -> Exception:
+    from .._base.errors import OptionError
+
+    return OptionError(sentence)

@@ -33,11 +33,9 @@ class Questions(t.Protocol):
 
     def policies(self) -> list[str]:
         """Of the token in use."""
-        ...
 
     def kv_version(self, mount: str, path: str) -> str | None:
         """Of the mount; None where the token may not know."""
-        ...
 
     def is_initialised(self) -> bool: ...
 
