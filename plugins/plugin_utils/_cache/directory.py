@@ -31,8 +31,13 @@ def default_path(environ: t.Mapping[str, str]) -> str:
     """``$XDG_CACHE_HOME/trackops/api_tokens``, with the XDG default for that variable."""
     base = environ.get("XDG_CACHE_HOME") or ""
     if not os.path.isabs(base):
-        base = os.path.join(environ.get("HOME") or os.path.expanduser("~"), ".cache")
+        base = os.path.join(environ.get("HOME") or nobodys_home(), ".cache")
     return os.path.join(base, "trackops", "api_tokens")
+
+
+def nobodys_home() -> str:
+    """The home directory of a user without C(HOME). One that no passwd file knows has none: not ``~`` in the directory at hand."""
+    return os.path.join("/", os.path.expanduser("~"))
 
 
 def own_path(option: str) -> str:
@@ -74,7 +79,10 @@ class Directory:
     def state(self, name: str) -> tuple[int, ...] | None:
         """What differs as soon as another process has replaced that file; None where there is none."""
         self._check()
-        return file_state(os.path.join(self.path, name))
+        try:
+            return _facts(os.lstat(os.path.join(self.path, name)))
+        except OSError:
+            return None
 
     def _bytes(self, name: str) -> bytes | None:
         self._check()
@@ -123,9 +131,13 @@ class Directory:
 
 
 def file_state(path: str) -> tuple[int, ...] | None:
-    """As :meth:`Directory.state`, of any file."""
+    """What changes when another file is at *path*, or at the end of the links there."""
     try:
-        about = os.lstat(path)
+        about = os.stat(path)
     except OSError:
         return None
+    return _facts(about)
+
+
+def _facts(about: os.stat_result) -> tuple[int, ...]:
     return about.st_ino, about.st_dev, about.st_mtime_ns, about.st_ctime_ns, about.st_size, about.st_mode, about.st_uid

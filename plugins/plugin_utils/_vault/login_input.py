@@ -121,7 +121,8 @@ def read_text(path: str) -> str:
 
 def surroundings() -> tuple[t.Mapping[str, str], str | None, t.Callable[[str], str]]:
     """This process's environment, home directory and files."""
-    return os.environ, os.environ.get("HOME") or os.path.expanduser("~"), read_text
+    # A user that no passwd file knows has no home, not ``~`` in the directory at hand.
+    return os.environ, os.environ.get("HOME") or os.path.join("/", os.path.expanduser("~")), read_text
 
 
 def completed(values: t.Mapping[str, t.Any], *, environ: t.Mapping[str, str], home: str | None, read_file: t.Callable[[str], str]) -> dict[str, t.Any]:

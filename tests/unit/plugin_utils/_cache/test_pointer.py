@@ -14,7 +14,7 @@ import pathlib
 import pytest
 import yaml
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.model import Entry, Token
-from ansible_collections.trackops.api_tokens.plugins.plugin_utils._cache import pointer
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._cache import directory, pointer
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._cache.crypto import derive
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._cache.directory import Directory
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._cache.entry import entry_to_dict
@@ -179,3 +179,23 @@ def test_a_pointer_shows_nothing(store):
     assert json.loads(content.partition(b"\n")[0]) == {"schema": 1, "kind": "pointer", "entry": entry.name}
     for secret in (entry.fernet, b"trackunit", b"secret/x", SECRET[0].encode()):
         assert secret not in content
+
+
+def test_what_a_link_leads_to_counts(tmp_path):
+    """A token file may be a link to where an agent writes, and so are the files that Kubernetes mounts."""
+    target, other, link = tmp_path / "target", tmp_path / "other", tmp_path / "link"
+    target.write_text("hvs.one")
+    link.symlink_to(target)
+    states = [directory.file_state(str(link))]
+    target.write_text("hvs.two, and longer")
+    states.append(directory.file_state(str(link)))
+    other.write_text("hvs.three")
+    link.unlink()
+    link.symlink_to(other)
+    states.append(directory.file_state(str(link)))
+    assert len(set(states)) == 3
+
+
+def test_a_user_that_no_passwd_file_knows_keeps_nothing_in_the_directory_at_hand(monkeypatch):
+    monkeypatch.setattr(directory.os.path, "expanduser", lambda path: path)
+    assert directory.default_path({}) == "/~/.cache/trackops/api_tokens"
