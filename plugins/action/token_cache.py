@@ -15,7 +15,7 @@ from ansible.module_utils.parsing.convert_bool import boolean
 
 from ..plugin_utils._base.errors import OptionError, TokenError
 from ..plugin_utils._base.output import iso_time
-from ..plugin_utils._boundary.action import TokenAction, display
+from ..plugin_utils._boundary.action import TokenAction, check_vendor, display
 from ..plugin_utils._boundary.options import cache_options
 from ..plugin_utils._boundary.real_ports import real_ports
 from ..plugin_utils._flow.purge import expired, is_cached, purge, revoke_logins
@@ -85,6 +85,8 @@ class ActionModule(TokenAction):
 
     def _purge(self, args: Facts, variables: Facts) -> Facts:
         wanted = _items(args) or [{name: value for name, value in args.items() if name not in _OWN}]
+        for item in wanted:  # before anything is removed
+            self._refuse_unknown(item, variables)
         removed: list[Facts] = []
         revoked: list[str] = []
         kept: list[Facts] = []
@@ -109,6 +111,16 @@ class ActionModule(TokenAction):
                     login = request or self._request_or_none({**item, "vendor": _ANY_VENDOR}, variables)
                     revoked += revoke_logins(login, store, ports, dry_run=check) if login else []
         return {"changed": bool(removed or revoked), **_removed(removed), "revoked": list(dict.fromkeys(revoked)), "kept": kept}
+
+    def _refuse_unknown(self, item: Facts, variables: Facts) -> None:
+        """A slip of the pen in a vendor's name would look like a purge. One that is described no more may still have entries."""
+        vendor = item.get("vendor")
+        if not vendor:
+            return
+        values = self.option_values("oauth2", _without_names(item), variables)
+        store = open_store(cache_options(values), warn=display.warning)
+        if all(header.get("vendor") != vendor for _name, header in store.headers()):
+            check_vendor(str(vendor), self.option_values("oauth2", item, variables))
 
     def _request_or_none(self, item: Facts, variables: Facts) -> t.Any:
         """The request of *item*, where the options say enough for one: purging must work without Vault too."""

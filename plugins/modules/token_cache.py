@@ -23,6 +23,7 @@ options:
       - V(absent) removes the tokens that O(vendor), O(path) and O(tokens) select, or all, and revokes the Vault login that is kept for them.
         A token whose vendor has a O(revocation_url), or an O(issuer) that names one, is given back first. If that fails, its entry stays,
         with a warning. With O(cache=vault) the tokens of the shared entry are given back, and it is removed too.
+        A vendor that is not known is an error, unless the cache has entries of it.
       - V(pruned) removes what has expired or is damaged.
     type: str
     choices: [present, absent, pruned]
@@ -108,7 +109,8 @@ removed:
   description:
     - Kind, vendor and path of the entries that were removed, or would be.
     - Kinds are C(token), C(login) (to Vault), C(consent) (begun, not finished), C(lock) (notes about a lock), C(shared) (in Vault, with
-      O(cache=vault)) and C(damaged).
+      O(cache=vault)), C(failure) (remembered, without a token) and C(damaged).
+    - A failure that is forgotten is a change too. The next lookup asks again, and does not repeat the error.
   type: list
   elements: dict
   returned: with O(state=absent) and O(state=pruned)

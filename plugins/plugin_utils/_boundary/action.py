@@ -110,9 +110,7 @@ class TokenAction(ActionBase):  # type: ignore[misc]
             raise OptionError(f"'vendor' is needed: {', '.join(names())}, oauth2, or one of trackops_vendors.")
         plugin = vendor if vendor in names() else "oauth2"
         values = self.option_values(plugin, item, task_vars)
-        known = (*names(), "oauth2", *(values.get("vendors") or {}))
-        if vendor not in known and not (values.get("token_url") or values.get("issuer")):
-            raise OptionError(f"There is no vendor '{vendor[:40]}'. Known: {', '.join(known)}. Describe your own in trackops_vendors.")
+        check_vendor(vendor, values)
         path = item.get("path") or values.get("path") or (vendor if plugin == "oauth2" and vendor != "oauth2" else None)
         return request_from(plugin, str(path) if path else None, values, surroundings=surroundings()), values
 
@@ -159,6 +157,16 @@ class TokenAction(ActionBase):  # type: ignore[misc]
 
     def listener(self, values: t.Mapping[str, t.Any]) -> Listener:
         return Listener(display, audit_log=values.get("audit_log"))
+
+
+def check_vendor(vendor: str, values: t.Mapping[str, t.Any]) -> None:
+    """Refuse a vendor that is neither built in nor described by *values*, the options.
+
+    :raises OptionError: with those that there are.
+    """
+    known = (*names(), "oauth2", *(values.get("vendors") or {}))
+    if vendor not in known and not (values.get("token_url") or values.get("issuer")):
+        raise OptionError(f"There is no vendor '{vendor[:40]}'. Known: {', '.join(known)}. Describe your own in trackops_vendors.")
 
 
 def _direct(plugin: str, item: t.Mapping[str, t.Any]) -> dict[str, t.Any]:

@@ -198,6 +198,7 @@ def _url(name: str, value: t.Any) -> str:
         valid = False
     if not valid:
         raise OptionError(f"{name} must be the address of Vault, such as https://vault.example.com:8200 (VAULT_ADDR).")
+    url = parts.scheme + url[len(parts.scheme) :]  # in small letters, which is how everybody looks at it
     # "https://vault:8200/v1" is a common slip, and never what is meant.
     return url.removesuffix("/v1")
 
@@ -229,7 +230,7 @@ def _proxies(name: str, value: t.Any) -> dict[str, str]:
     mapping = _mapping(value)
     if mapping is None:
         return {"http": str(value), "https": str(value)}
-    return {str(scheme): str(proxy) for scheme, proxy in mapping.items() if proxy}
+    return {str(scheme).lower(): str(proxy) for scheme, proxy in mapping.items() if proxy}
 
 
 def _retries(name: str, value: t.Any) -> int | dict[str, t.Any]:

@@ -25,6 +25,8 @@ if t.TYPE_CHECKING:
 
 __all__ = ("Questions", "Refusals")
 
+_NEW_TOKEN = "Get a new one (vault login), and set token (VAULT_TOKEN)."
+
 
 class Questions(t.Protocol):
     """What is asked of Vault to tell one reason from another; each raises :class:`Refusal` or :class:`VaultError`."""
@@ -75,7 +77,7 @@ class Refusals:
         options, said = self._options, self._said(refusal)
         if options.auth_method == "token":
             return VaultError(
-                f"{self._place} does not accept the token{said}. Get a new one (vault login), and set token (VAULT_TOKEN).",
+                f"{self._place} does not accept the token{said}. {_NEW_TOKEN}",
                 "login_refused",
             )
         if refusal.status == 404 or refusal.says("no handler for route") or refusal.says("unsupported path"):
@@ -142,12 +144,21 @@ class Refusals:
         said, tail = self._said(refusal), f" {hint}" if hint else ""
         if refusal.status in (401, 403):
             if refusal.says("invalid token") or refusal.says("bad token"):
-                return VaultError(f"{self._place} does not accept the token{said}: it is wrong, expired or revoked. Denied: {doing} {path}.", "denied")
+                return VaultError(
+                    f"{self._place} does not accept the token{said}: it is wrong, expired or revoked. {self._new_token()} Denied: {doing} {path}.", "denied"
+                )
             return VaultError(f"{self._place} denied {doing} {path}{said}. {self._denied_advice(path, needs)}{tail}", "denied")
         if refusal.status == 404:
             return VaultError(f"{self._place} has nothing at {path} ({doing} it). Check the mount, the path and namespace.{tail}", "missing")
         advice = tail or " Check url (VAULT_ADDR), what stands between here and Vault, and Vault's log."
         return VaultError(f"{self._place} failed at {doing} {path} with status {refusal.status}{said}.{advice}", "unavailable")
+
+    def _new_token(self) -> str:
+        if self._options.auth_method == "token":
+            return _NEW_TOKEN
+        if self._options.auth_method == "none" and not self._questions.has_token():
+            return "Check the agent or proxy that adds it."
+        return "Try again, which logs in anew. If that does not help, check url (VAULT_ADDR) and what stands before Vault."
 
     def _denied_advice(self, path: str, needs: str) -> str:
         """Whose fault it is: the token's, or its policies'. One question more, after a denial only."""

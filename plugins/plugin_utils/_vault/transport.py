@@ -17,6 +17,7 @@ import io
 import time
 import typing as t
 import warnings
+from urllib.parse import urljoin, urlsplit
 
 from .._base.causes import causes
 from .._base.deadline import Late, within
@@ -190,8 +191,11 @@ def session(
         def get_redirect_target(self, resp: requests.Response) -> str | None:
             # A standby sends to the active node; that goes on, as with the vault command. Down to plain http it does not.
             target = super().get_redirect_target(resp)
-            if target and str(resp.url).startswith("https:") and target.startswith("http:"):
-                refuse_redirect(target.partition("?")[0])
+            if target:
+                # As requests will read it: the scheme in any case of letters, or none at all.
+                goal = urlsplit(urljoin(str(resp.url), target))
+                if urlsplit(str(resp.url)).scheme == "https" != goal.scheme:
+                    refuse_redirect(f"{goal.scheme}://{goal.netloc.rpartition('@')[2]}{goal.path}")
             return target
 
         def merge_environment_settings(self, *arguments: t.Any, **keywords: t.Any) -> t.Any:

@@ -135,6 +135,32 @@ def test_a_slip_of_the_pen_purges_nothing(scene: Scene) -> None:
     assert sorted(_files(scene)) == sorted(before)
 
 
+def test_an_unknown_vendor_purges_nothing(scene: Scene) -> None:
+    scene.stage.store("acme", "fleet/acme")
+    env = login_env(scene.approle())
+    own = {"mycloud": {"token_url": scene.emulator.base_url("acme") + "/token", "client_auth": "basic"}}
+    item = {"path": "fleet/acme"}
+    missing = {"vendor": "trackmage", "path": "fleet/missing"}
+    typo = {"state": "absent", "tokens": [{"vendor": "mycloud"}, {"vendor": "trackuint"}]}
+    tasks = [
+        {"name": "warm", "trackops.api_tokens.token_cache": {"vendor": "mycloud", **item}, "vars": {"trackops_vendors": own}},
+        {"name": "missing", "trackops.api_tokens.token_cache": missing, "ignore_errors": True},
+        {"name": "unknown", "trackops.api_tokens.token_cache": typo, "ignore_errors": True},
+        {"name": "described no more", "trackops.api_tokens.token_cache": {"state": "absent", "vendor": "mycloud", "revoke_logins": False}},
+        {"name": "failure", "trackops.api_tokens.token_cache": {"state": "absent", **missing}},
+        {"name": "known", "trackops.api_tokens.token_cache": {"state": "absent", "vendor": "trackunit"}},
+    ]
+    run = scene.stage.playbook(json.dumps([{"hosts": "localhost", "gather_facts": False, "tasks": tasks}], indent=1), env=env)
+    assert run.rc == 0, run
+    told = run.result("unknown")["msg"]
+    assert told == "There is no vendor 'trackuint'. Known: trackmage, tracktik, trackunit, tracx, oauth2. Describe your own in trackops_vendors."
+    assert run.result("described no more")["removed"] == [{"kind": "token", "vendor": "mycloud", "path": "secret/fleet/acme"}]
+    forgotten = run.result("failure")
+    assert forgotten["removed"] == [{"kind": "failure", "vendor": "trackmage", "path": "secret/fleet/missing"}]
+    assert forgotten["changed"] and forgotten["removed_by_kind"] == {"failure": 1}
+    assert not run.result("known")["changed"]
+
+
 def test_a_directory_of_others_is_refused_in_check_mode_too(scene: Scene) -> None:
     stage = scene.stage
     stage.store("tracx")

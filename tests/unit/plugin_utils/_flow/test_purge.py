@@ -7,10 +7,10 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.errors import VaultError
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.errors import VaultError, VendorError
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._flow.purge import purge, revoke_logins
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._flow.resolver import Resolver, open_store
-from support.scripted import Scene, access, approle, request_for
+from support.scripted import Scene, access, approle, error, request_for
 
 
 def test_the_home_directory_in_a_cache_path(tmp_path, monkeypatch):
@@ -55,3 +55,14 @@ def test_failures_of_a_login_go_with_it(tmp_path):
     purged(scene, request)
     assert revoke_logins(request, open_store(request.cache, warn=pytest.fail), scene.ports, dry_run=False) == []
     assert Resolver(scene.ports).token(request).access_token == "one"
+
+
+def test_what_is_remembered_of_a_failure_is_no_token(tmp_path):
+    scene = Scene(error("invalid_client", 401))
+    request = request_for("tracktik", cache=str(tmp_path / "a"))
+    with pytest.raises(VendorError):
+        Resolver(scene.ports).token(request)
+    failed = {"kind": "failure", "vendor": "tracktik", "path": "secret/fleet/x"}
+    assert purged(scene, request, dry_run=True) == [failed]
+    assert purged(scene, request) == [failed]
+    assert purged(scene, request) == []

@@ -243,7 +243,8 @@ NO_TELLING = said(403, "permission denied")
         (
             [said(403, "2 errors occurred:\n\t* permission denied\n\t* invalid token\n\n")],
             ("secret", "x"),
-            "does not accept the token (permission denied; invalid token): it is wrong, expired or revoked. Denied: reading secret/data/x.",
+            "does not accept the token (permission denied; invalid token): it is wrong, expired or revoked. "
+            "Get a new one (vault login), and set token (VAULT_TOKEN). Denied: reading secret/data/x.",
             "denied",
         ),
         (
@@ -736,12 +737,36 @@ def test_a_standby_sends_to_the_active_node(monkeypatch):
     assert wire.sent[1][2]["X-Vault-Token"] == "hvs.user-token"
 
 
-def test_no_redirect_takes_the_token_to_plain_http(monkeypatch):
-    wire = Wire(monkeypatch, answer(307, headers={"Location": "http://active.example:8200/v1/secret/data/x?a=body-secret"}))
-    assert failure(wire.logged_in().read_secret, "secret", "x") == (
-        f"{HERE} redirects from https to http://active.example:8200/v1/secret/data/x:"
+@pytest.mark.parametrize("scheme", ["http", "HTTP", "Http", "ftp"])
+@pytest.mark.parametrize("user", ["", "joe:body-secret@"])
+def test_no_redirect_takes_the_token_to_plain_http(monkeypatch, scheme, user):
+    wire = Wire(monkeypatch, answer(307, headers={"Location": f"{scheme}://{user}active.example:8200/v1/secret/data/x?a=body-secret#body-secret"}))
+    assert failure(wire.logged_in(url=URL.replace("https", "HTTPS")).read_secret, "secret", "x") == (
+        f"{HERE} redirects from https to {scheme.lower()}://active.example:8200/v1/secret/data/x:"
         " the Vault token would cross the network readable. Check url (VAULT_ADDR).",
         "unavailable",
+    )
+
+
+@pytest.mark.parametrize("place", ["/v1/secret/data/y", "//active.example:8200/v1/secret/data/y", "HTTPS://active.example:8200/v1/secret/data/y", "?", "y"])
+def test_a_redirect_that_stays_with_https_is_followed(monkeypatch, place):
+    wire = Wire(monkeypatch, answer(307, headers={"Location": place}), answer(200, KV2))
+    assert wire.logged_in().read_secret("secret", "x").version == 7
+    assert len(wire.sent) == 2
+
+
+@pytest.mark.parametrize(
+    ("values", "advice"),
+    [
+        ({"auth_method": "none", "token": None}, "Check the agent or proxy that adds it."),
+        (APPROLE, "Try again, which logs in anew. If that does not help, check url (VAULT_ADDR) and what stands before Vault."),
+    ],
+)
+def test_a_token_that_nobody_gave_is_not_accepted(monkeypatch, values, advice):
+    client = Wire(monkeypatch, said(403, "bad token")).client(**values)
+    assert failure(client.read_secret, "secret", "x") == (
+        f"{HERE} does not accept the token (bad token): it is wrong, expired or revoked. {advice} Denied: reading secret/data/x.",
+        "denied",
     )
 
 

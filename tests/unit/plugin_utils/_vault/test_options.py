@@ -205,7 +205,7 @@ def test_defaults():
     assert (options.timeout, options.retries, options.retry_action, options.token_validate) == (30, None, "warn", False)
 
 
-@pytest.mark.parametrize("given", ["https://vault:8200", "https://vault:8200/", " https://vault:8200// ", "https://vault:8200/v1/"])
+@pytest.mark.parametrize("given", ["https://vault:8200", "https://vault:8200/", " https://vault:8200// ", "https://vault:8200/v1/", "HTTPS://vault:8200"])
 def test_one_spelling_of_the_address(given):
     assert make({"url": given, "token": "t", "namespace": "team/"})[0].address() == {"url": "https://vault:8200", "namespace": "team"}
 
