@@ -431,7 +431,8 @@ def test_where_values_come_from(stage: Stage, liar: Liar) -> None:
     assert seen["secret_id"] == ("********", "variable ansible_hashi_vault_secret_id")
     assert seen["http_proxy"] == ("http://********@proxy.example:3128/?********", "variable trackops_http_proxy")
     assert seen["extra_parameters"] == ({"a": "********", "b": {"secret_field": "c"}}, "direct")
-    assert seen["base_url"][1] == "default of the vendor"
+    assert seen["base_url"] == ("https://auth.trackunit.com", "default")
+    assert seen["token_url"] == ("/token", "default of the vendor")
     told_by_us = json.dumps(run.result("Explain")["options"])
     assert "pass-word" not in told_by_us and stage.token() not in run.output
     assert stage.emulator.requests() == []
