@@ -126,7 +126,7 @@ class Directory:
         from .._base.errors import CacheError
 
         raise CacheError(
-            f"The token cache {self.path} {problem}, so tokens are not kept there. Remove it, or set cache_path to a directory of your own (mode 0700)."
+            f"The token cache {self.path} {problem}, so tokens are not kept there. Set cache_path to a directory of your own (mode 0700)."
         )
 
 

@@ -127,7 +127,7 @@ def test_an_unsafe_directory_is_refused(store, spoil, problem):
         with pytest.raises(CacheError) as caught:
             work()
         assert caught.value.message == (
-            f"The token cache {store.path} {problem}, so tokens are not kept there. Remove it, or set cache_path to a directory of your own (mode 0700)."
+            f"The token cache {store.path} {problem}, so tokens are not kept there. Set cache_path to a directory of your own (mode 0700)."
         )
 
 
@@ -533,7 +533,7 @@ def test_a_directory_with_files_of_others_is_refused_and_left_alone(tmp_path, mo
         opened(path).known_key()
     assert caught.value.message == (
         f"The token cache {path} holds files that are not the cache's, so tokens are not kept there. "
-        "Remove it, or set cache_path to a directory of your own (mode 0700)."
+        "Set cache_path to a directory of your own (mode 0700)."
     )
     assert (mode(path), os.listdir(path)) == (mode_, ["notes.txt"])
     with pytest.raises(CacheError):  # whoever prunes would take files of others for damaged entries
