@@ -182,8 +182,8 @@ def error_200(scene: Scene, *, error: str = "invalid_grant", description: str = 
     return json_answer(200, {"error": error, "error_description": text}, error=error)
 
 
-def redirect(scene: Scene, *, code: int = 302, to: str | None = None) -> Answer:
-    return Answer(code, b"", [("Location", to or scene.sink)], f"redirect_{code}")
+def redirect(scene: Scene, *, code: int = 302, to: str | None = None, body: str = "", mib: int = 0) -> Answer:
+    return Answer(code, body.encode() + b" " * (mib << 20), [("Location", to or scene.sink)], f"redirect_{code}")
 
 
 def deep_json(scene: Scene, *, depth: int = 100_000) -> Answer:

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import re
 import time
 import typing as t
 import warnings
@@ -41,6 +42,7 @@ _RETRIED_STATUSES = (412, 429, 500, 502, 503, 504)
 _REPEATABLE = frozenset(("GET", "HEAD", "OPTIONS", "TRACE", "LIST"))
 # A socket's own timeout comes first, because it knows whether it was connecting or reading.
 _GRACE = 0.5
+_CERTIFICATE = re.compile(r"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", re.DOTALL)
 _OF_THE_BODY = ("content-encoding", "content-length", "transfer-encoding")
 
 
@@ -231,8 +233,19 @@ def _tls_of(options: VaultOptions) -> dict[str, t.Any]:
 
         context = create_urllib3_context()
         for text in [options.ca_cert_text] if options.ca_cert_text else _texts_in(options.ca_path or ""):
-            context.load_verify_locations(cadata=text)
+            context.load_verify_locations(cadata=_certificates_in(text))
         found["ssl_context"] = context
+    return found
+
+
+def _certificates_in(text: str) -> str:
+    """Bundles have remarks between the certificates, in any language; Python takes no letter beyond ASCII.
+
+    :raises ValueError: there is none.
+    """
+    found = "\n".join(_CERTIFICATE.findall(text))
+    if not found.isascii() or not found:
+        raise ValueError
     return found
 
 
@@ -242,7 +255,7 @@ def _texts_in(folder: str) -> t.Iterator[str]:
 
     for path, _folders, names in os.walk(folder):
         for name in sorted(names):
-            with open(os.path.join(path, name), encoding="ascii") as file:
+            with open(os.path.join(path, name), encoding="ascii", errors="replace") as file:
                 yield file.read()
 
 

@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import re
 from urllib.parse import urlsplit
 
 from .._base.errors import OptionError
@@ -19,6 +20,9 @@ __all__ = (
     "check_endpoint",
     "host",
 )
+
+# What cannot hold a password or a query.
+_SHOWN = re.compile(r"[A-Za-z0-9._:/<> -]{1,80}")
 
 
 def host(url: str) -> str:
@@ -42,6 +46,10 @@ def check_endpoint(vendor: Vendor, *, allow_http: bool) -> None:
     elif not vendor.token_url:
         raise OptionError(f"{vendor.name}: there is no token endpoint. Set token_url or issuer.")
     if "://" not in url:
+        option, given = ("issuer", vendor.issuer) if url == vendor.issuer else ("base_url", vendor.base_url)
+        if given:
+            shown = f" '{given}'" if _SHOWN.fullmatch(given) else ""
+            raise OptionError(f"{vendor.name}: {option}{shown} is not an address: it has to begin with https://. Correct {option}, wherever it is set.")
         raise OptionError(
             f"{vendor.name}: base_url is needed, for example "
             f"{'https://<portal>.staffr.us' if vendor.name == 'tracktik' else 'https://api.example.com'}. "

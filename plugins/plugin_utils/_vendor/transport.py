@@ -61,7 +61,12 @@ def exchange(request: HttpRequest, options: HttpOptions, seconds: float, name: s
 def _send(request: HttpRequest, options: HttpOptions, seconds: float) -> HttpAnswer:
     import requests
 
-    with requests.Session() as session:
+    class Session(requests.Session):
+        def get_redirect_target(self, resp: requests.Response) -> str | None:
+            # Even where requests may not follow, it looks for the next address, and reads the whole body first, whatever its size.
+            return None
+
+    with Session() as session:
         for scheme in ("http://", "https://"):
             session.mount(scheme, quiet_adapter())
         session.auth = _leave_alone  # else requests takes a password from netrc over our header

@@ -21,6 +21,26 @@ from support.scripted import request_for
     [
         ({"token_url": ""}, False, "acme: there is no token endpoint. Set token_url or issuer."),
         ({"token_url": "/t"}, False, "acme: base_url is needed, for example https://api.example.com. Set base_url, or the variable trackops_acme_base_url."),
+        (
+            {"base_url": "a.example", "token_url": "/t"},
+            False,
+            "acme: base_url 'a.example' is not an address: it has to begin with https://. Correct base_url, wherever it is set.",
+        ),
+        (
+            {"base_url": "https:/a.example", "token_url": "/t"},
+            False,
+            "acme: base_url 'https:/a.example' is not an address: it has to begin with https://. Correct base_url, wherever it is set.",
+        ),
+        (
+            {"base_url": "u:p@a.example", "token_url": "/t"},
+            False,
+            "acme: base_url is not an address: it has to begin with https://. Correct base_url, wherever it is set.",
+        ),
+        (
+            {"issuer": "a.example"},
+            False,
+            "acme: issuer 'a.example' is not an address: it has to begin with https://. Correct issuer, wherever it is set.",
+        ),
         ({"token_url": "ftp://a.example/t"}, True, "acme: the token endpoint is not a usable http(s) address. Check base_url and token_url."),
         ({"token_url": "https://"}, True, "acme: the token endpoint is not a usable http(s) address. Check base_url and token_url."),
         ({"token_url": "https://u:p@a.example/"}, True, "acme: the token endpoint is not a usable http(s) address. Check base_url and token_url."),

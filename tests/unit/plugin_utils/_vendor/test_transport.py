@@ -93,6 +93,11 @@ def test_no_redirect_is_followed(emulator, code):
     assert emulator.requests(kind="sink") == []
 
 
+def test_a_redirect_has_the_body_that_web_servers_send(emulator):
+    emulator.fail("trackmage", "redirect", body="<html>moved</html>")
+    assert (asked(emulator.base_url("trackmage")).status, asked(emulator.base_url("trackmage")).status) == (302, 400)
+
+
 def test_netrc_never_replaces_our_header(emulator, tmp_path, monkeypatch):
     netrc = tmp_path / "netrc"
     netrc.write_text("machine 127.0.0.1 login somebody password else\n")
@@ -140,7 +145,7 @@ def test_the_connection_ends(emulator):
         assert facts(error) == ("unavailable", False, True)
 
 
-@pytest.mark.parametrize(("fault", "options"), [("huge", {"mib": 2}), ("gzip_bomb", {"mib": 50})])
+@pytest.mark.parametrize(("fault", "options"), [("huge", {"mib": 2}), ("gzip_bomb", {"mib": 50}), ("redirect", {"mib": 2})])
 def test_too_much(emulator, fault, options):
     emulator.set_credentials("trackmage", client_secret=SECRET)
     emulator.fail("trackmage", fault, **options)
