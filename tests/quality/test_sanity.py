@@ -5,9 +5,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
+import subprocess
+import sys
 
 from support import sanity
+from support.bootstrap import REQUIREMENTS
 from support.places import TESTS
 
 
@@ -15,6 +19,19 @@ def test_sanity() -> None:
     done = sanity.run()
     problems = [line for line in done.stdout.splitlines() if re.match(r"(ERROR|FATAL):", line)]
     assert done.returncode == 0, "\n".join(problems[:60]) or done.stdout[-3000:]
+
+
+def test_its_pip_finds_only_files_of_the_lock() -> None:
+    home = sanity.find_home()
+    locks = [path.read_text(encoding="utf-8") for path in REQUIREMENTS.glob("sanity-*.txt")]
+    wheels = list((home / "wheels").iterdir())
+    assert wheels
+    for wheel in wheels:
+        digest = hashlib.sha256(wheel.read_bytes()).hexdigest()
+        assert any(f"sha256:{digest}" in lock for lock in locks), wheel.name
+    command = [sys.executable, "-m", "pip", "config", "get", "global.no-index"]
+    done = subprocess.run(command, env={"HOME": str(home)}, stdout=subprocess.PIPE, text=True, check=False)
+    assert done.stdout.strip() == "true"
 
 
 def test_no_ignore_file() -> None:

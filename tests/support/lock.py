@@ -15,6 +15,7 @@ from __future__ import annotations
 import hashlib
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import sys
@@ -33,6 +34,7 @@ __all__ = ("header", "locks", "source")
 _OLDEST_PYTHON = "3.10"
 # Used without their dependencies.
 _ALONE = frozenset(("old-modules",))
+_SANITY = "sanity-"  # and the ansible-core
 _FROM_NPM = "npm"
 _NPM = TESTS / "oauth-servers"
 
@@ -40,11 +42,21 @@ _NPM = TESTS / "oauth-servers"
 def locks() -> dict[str, str]:
     """The oldest Python of each lock, by the lock's name; that of npm has none."""
     found = {path.stem: _OLDEST_PYTHON for path in sorted(REQUIREMENTS.glob("*.in")) if path.stem != "core"}
-    return {**found, **{f"core-{core}": f"3.{first}" for core, (first, _last) in CORES.items()}}
+    cores = {f"core-{core}": f"3.{first}" for core, (first, _last) in CORES.items()}
+    return {**found, **cores, **{f"{_SANITY}{core}": f"3.{CORES[core][0]}" for core in _tested_cores()}}
+
+
+def _tested_cores() -> dict[str, str]:
+    """The releases of ansible-core that the tests' own environment has, on one Python or another: by their minor versions."""
+    versions = re.findall(r"^ansible-core==(\S+)", (REQUIREMENTS / "test.txt").read_text(encoding="utf-8"), re.MULTILINE)
+    return {".".join(version.split(".")[:2]): version for version in versions}
 
 
 def source(name: str) -> str:
     """The requirements that a lock is made from, with those of the files that it includes."""
+    if name.startswith(_SANITY):
+        # Its ansible-test has the rest, see _sanity().
+        return f"ansible-core=={_tested_cores()[name.removeprefix(_SANITY)]}\n"
     core = name.removeprefix("core-")
     if core in CORES:
         return f"ansible-core~={core}.0\n" + source("core")
@@ -83,9 +95,20 @@ def _lock(name: str, python: str) -> None:
     env = {key: value for key, value in os.environ.items() if key not in ("UV_FIND_LINKS", "PIP_FIND_LINKS")}
     with tempfile.TemporaryDirectory() as folder:
         wanted, made = pathlib.Path(folder, "requirements.in"), pathlib.Path(folder, "lock.txt")
-        wanted.write_text(source(name), encoding="utf-8")
+        wanted.write_text(_sanity(source(name), uv, folder) if name.startswith(_SANITY) else source(name), encoding="utf-8")
         subprocess.run([str(uv), "pip", "compile", *options, str(wanted), "-o", str(made)], env=env, check=True)
         (REQUIREMENTS / f"{name}.txt").write_text(header(name) + made.read_text(encoding="utf-8"), encoding="utf-8")
+
+
+def _sanity(core: str, uv: pathlib.Path, folder: str) -> str:
+    """What this ansible-core's ansible-test installs for its sanity tests, all with their versions."""
+    unpacked = pathlib.Path(folder, "ansible-core")
+    newest = max(last for _first, last in CORES.values())
+    command = [str(uv), "pip", "install", "--quiet", "--no-deps", "--python-version", f"3.{newest}", "--target", str(unpacked), core.strip()]
+    subprocess.run(command, check=True)
+    texts = [path.read_text(encoding="utf-8") for path in (unpacked / "ansible_test/_data/requirements").glob("sanity.*.txt")]
+    lines = {line.strip() for text in texts for line in text.splitlines() if line.strip() and not line.startswith("#")}
+    return "".join(f"{line}\n" for line in sorted(lines))
 
 
 def _lock_npm() -> None:

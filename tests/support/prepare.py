@@ -20,7 +20,7 @@ from functools import partial
 if __package__ in (None, ""):
     sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
-from support import actionlint, bootstrap, hashicorp, matrix, oauth_servers, sshd, targets, vault
+from support import actionlint, bootstrap, hashicorp, matrix, oauth_servers, sanity, sshd, targets, vault
 from support.places import in_ci
 from support.processes import Unavailable
 
@@ -39,6 +39,7 @@ def parts() -> dict[str, _Find]:
         "oidc-provider": oauth_servers.npm_packages,
         "the modules of an old ansible-core": targets.oldest_library,
         **{f"the environment of make {kind}": partial(bootstrap.environment, kind) for kind in ("fast", "docs")},
+        "what ansible-test sanity installs": sanity.find_home,
         "OpenBao": lambda: vault.binary("openbao"),
         "ssh hosts": lambda: sshd.find_sshd().binary,
         **pythons,

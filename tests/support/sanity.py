@@ -2,15 +2,19 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """
-``ansible-test sanity`` on the collection as it is built, without an ignore file and without anything from outside the package index.
+``ansible-test sanity`` on the collection as it is built, without an ignore file.
 
     python tests/support/sanity.py [--test NAME ...]        (any arguments of ansible-test sanity)
 
-ansible-test's virtual environments stay in the cache folder, so only the first run is slow.
+ansible-test makes a virtual environment for each of its tests, and installs what its own lists name, without hashes. Here its pip has no package index:
+it finds only the files that have been downloaded by the lock file ``tests/requirements/sanity-*.txt``, each checked by its hash.
+The environments stay in the cache folder, so only the first run is slow.
 """
 
 from __future__ import annotations
 
+import hashlib
+import importlib.metadata
 import importlib.util
 import os
 import pathlib
@@ -23,9 +27,11 @@ import tempfile
 if __package__ in (None, ""):
     sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
+from support.bootstrap import MARKER, REQUIREMENTS
 from support.collection import NAME, NAMESPACE, installed
-from support.matrix import find_python
-from support.places import cache_home
+from support.matrix import CORES, find_python
+from support.places import cache_home, locked
+from support.processes import Unavailable
 
 _MINORS = (6, 16)
 # What ansible-test would download from its own site to get pip into a new virtual environment: Python has it already.
@@ -34,8 +40,7 @@ _GET_PIP = "import ensurepip\nensurepip.bootstrap(default_pip=True)\n"
 
 def run(*arguments: str, timeout: float = 1800) -> subprocess.CompletedProcess[str]:
     """Run it; the result's stdout has everything that it printed."""
-    home = cache_home() / "sanity-home"
-    _provide_pip(home)
+    home = find_home()
     # A short path: ansible-test refuses some characters, and its own paths get long.
     with tempfile.TemporaryDirectory(prefix="sanity-") as folder:
         pythons = _link_pythons(pathlib.Path(folder, "bin"))
@@ -43,7 +48,7 @@ def run(*arguments: str, timeout: float = 1800) -> subprocess.CompletedProcess[s
         shutil.copytree(installed() / "ansible_collections" / NAMESPACE / NAME, checkout)
         _commit(checkout)
         return subprocess.run(
-            [str(pathlib.Path(sys.executable).parent / "ansible-test"), "sanity", "--venv", "--color", "no", *arguments],
+            [str(pathlib.Path(sys.executable).parent / "ansible-test"), "sanity", "--color", "no", *arguments],
             cwd=checkout,
             env=_environment(home, pythons),
             stdin=subprocess.DEVNULL,
@@ -53,6 +58,43 @@ def run(*arguments: str, timeout: float = 1800) -> subprocess.CompletedProcess[s
             timeout=timeout,
             check=False,
         )
+
+
+def find_home() -> pathlib.Path:
+    """The HOME of ansible-test: with the files that it may install, and later with its virtual environments."""
+    lock_file = REQUIREMENTS / f"sanity-{_core()}.txt"
+    home = cache_home() / f"sanity-{hashlib.sha256(lock_file.read_bytes()).hexdigest()[:12]}"
+    with locked(home.name):
+        if not (home / MARKER).exists():
+            shutil.rmtree(home, ignore_errors=True)
+            _download(lock_file, home / "wheels")
+            _without_index(home)
+            _provide_pip(home)
+            (home / MARKER).write_text(f"{lock_file.stem}\n", encoding="utf-8")
+    return home
+
+
+def _core() -> str:
+    return ".".join(importlib.metadata.version("ansible-core").split(".")[:2])
+
+
+def _download(lock_file: pathlib.Path, folder: pathlib.Path) -> None:
+    first, last = CORES[_core()]
+    # The import test installs on each Python of a controller.
+    for minor in range(first, last + 1):
+        if find_python(minor, minor):
+            command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:", "--require-hashes"]
+            command += ["--disable-pip-version-check", "--python-version", f"3.{minor}", "--dest", str(folder), "-r", str(lock_file)]
+            done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+            if done.returncode:
+                raise Unavailable(f"the files of {lock_file.name} for Python 3.{minor} cannot be had: {done.stderr.strip()[-300:]}")
+
+
+def _without_index(home: pathlib.Path) -> None:
+    # In a file: ansible-test passes no PIP_* variable on.
+    configuration = home / ".config" / "pip" / "pip.conf"
+    configuration.parent.mkdir(parents=True)
+    configuration.write_text(f"[global]\nno-index = true\nfind-links = {home / 'wheels'}\nonly-binary = :all:\n", encoding="utf-8")
 
 
 def _provide_pip(home: pathlib.Path) -> None:
@@ -86,7 +128,7 @@ def _link_pythons(folder: pathlib.Path) -> pathlib.Path:
 
 
 def _environment(home: pathlib.Path, pythons: pathlib.Path) -> dict[str, str]:
-    env = {name: value for name, value in os.environ.items() if not name.startswith(("ANSIBLE_", "VAULT_"))}
+    env = {name: value for name, value in os.environ.items() if not name.startswith(("ANSIBLE_", "VAULT_", "PIP_", "XDG_"))}
     # Without pyenv's shims: they are there for every version and run for some.
     rest = [folder for folder in env.get("PATH", os.defpath).split(os.pathsep) if not folder.rstrip("/").endswith("/shims")]
     env["PATH"] = os.pathsep.join([str(pathlib.Path(sys.executable).parent), str(pythons), *rest])
