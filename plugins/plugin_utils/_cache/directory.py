@@ -125,9 +125,7 @@ class Directory:
     def _refuse(self, problem: str) -> t.NoReturn:
         from .._base.errors import CacheError
 
-        raise CacheError(
-            f"The token cache {self.path} {problem}, so tokens are not kept there. Set cache_path to a directory of your own (mode 0700)."
-        )
+        raise CacheError(f"The token cache {self.path} {problem}, so tokens are not kept there. Set cache_path to a directory of your own (mode 0700).")
 
 
 def file_state(path: str) -> tuple[int, ...] | None:
