@@ -115,7 +115,7 @@ def test_vendor_out_of_reach(stage: Stage) -> None:
         "mute": "no token for secret/trackmage: the vendor at 127.0.0.1:",
         "no name": "no token for secret/trackmage: the vendor at no-such-host.invalid cannot be reached",
         "no http": "vendor.example.com would get the credentials over plain http. Use https, or set allow_http if you must.",
-        "no URL": "trackmage: base_url is needed",
+        "no URL": "trackmage: base_url 'api.trackmage.com' is not an address: it has to begin with https://",
     }
     with Checks() as check:
         check_all(check, done, expected, start="trackmage: ", secrets=stage.emulator.secrets())
