@@ -13,6 +13,7 @@ import sys
 import typing as t
 
 import pytest
+import yaml
 from emulator import Emulator
 from support.ansible import Ansible, Run
 from support.forged import FORGED, forge
@@ -388,6 +389,80 @@ def test_the_role_and_the_playbooks(stage: Stage, liar: Liar, tmp_path: pathlib.
         assert looked.rc == 0 and "0 of 1 need attention" in looked.output, looked
     assert page.exists() and not evil.exists()
     nothing_went_astray(stage, run)
+
+
+def test_the_role_schedule(stage: Stage, liar: Liar, tmp_path: pathlib.Path) -> None:
+    """The facts come with the answer to a task of the role, or to one before it that was delegated; both on the controller."""
+    root, pwned = tmp_path / "controller", tmp_path / "pwned"
+    for folder in ("cron", "units"):
+        (root / folder).mkdir(parents=True)
+    (tmp_path / "evil.yml").write_text(
+        json.dumps([{"name": "Evil", "ansible.builtin.file": {"path": str(pwned), "state": "touch"}, "delegate_to": "localhost"}])
+    )
+    spec = yaml.safe_load((ROOT / "roles/schedule/meta/argument_specs.yml").read_text(encoding="utf-8"))["argument_specs"]["main"]["options"]
+    ours = yaml.safe_load((ROOT / "roles/schedule/vars/main.yml").read_text(encoding="utf-8"))
+    names = [*spec, *ours, "__schedule_values", "ansible_managed", "ansible_playbook_python", "item", "name", "value"]
+    liar.says({"ansible_facts": {**dict.fromkeys(names, "/evil\nevil=1"), "schedule_state": str(tmp_path / "evil")}})
+    group = {
+        "schedule_inventory": "/etc/hosts of ours", "schedule_script_directory": str(root / "lib"), "schedule_cron_directory": str(root / "cron"),
+        "schedule_systemd_directory": str(root / "units"), "schedule_start": False, "schedule_type": "cron", "schedule_variables": ["/etc/tokens.yml"],
+    }  # fmt: skip
+    role = {"name": "trackops.api_tokens.schedule"}
+    run = run_play(
+        stage,
+        liar.inventory(group, ansible_python_interpreter=str(liar.folder / "python")),
+        {"hosts": "localhost", "connection": "local", "tasks": [{"ansible.builtin.ping": {}, "delegate_to": "liar"}, {"ansible.builtin.include_role": role}]},
+        {"roles": [{"role": "trackops.api_tokens.schedule", "vars": {"schedule_name": "second", "schedule_type": "systemd"}}]},
+    )
+    assert run.rc == 0, run
+    assert (root / "cron/trackops-api-tokens").read_text(encoding="utf-8").splitlines()[1:] == [f"*/15 * * * * root {root}/lib/trackops-api-tokens"]
+    assert "User=root\n" in (root / "units/second.service").read_text(encoding="utf-8")
+    assert "OnUnitActiveSec=15min\n" in (root / "units/second.timer").read_text(encoding="utf-8")
+    written = [path for path in root.rglob("*") if path.is_file()]
+    assert sorted(path.name for path in written) == ["second", "second.service", "second.timer", "trackops-api-tokens", "trackops-api-tokens"]
+    assert [path for path in written if "evil" in path.read_text(encoding="utf-8")] == []
+    assert "set -- -i '/etc/hosts of ours' -e @/etc/tokens.yml\n" in (root / "lib/second").read_text(encoding="utf-8")
+    assert not pwned.exists()
+    assert told(run, "schedule_state") == 1, run
+
+
+def test_the_playbook_vault_setup(stage: Stage, liar: Liar, tmp_path: pathlib.Path) -> None:
+    """The operator's token of Vault goes to no other server, and no policy is wider than what the operator wants."""
+    text = (ROOT / "playbooks/vault_setup.yml").read_text(encoding="utf-8")
+    names = {*re.findall(r"\b(?:vault_setup|_)_[a-z_]+", text), "mount", "path", "consent_paths", "cache_mount", "cache_path"}
+    forged = {**dict.fromkeys(names, "evil"), "vault_setup_url": stage.emulator.sink_url, "vault_setup_secret_id_file": str(tmp_path / "evil")}
+    liar.says({"ansible_facts": {**forged, "vault_setup_consent_paths": ["*"], "vault_setup_path": "*", "vault_setup_token_ttl": 99999999}})
+    plays = [
+        {"hosts": "localhost", "connection": "local", "gather_facts": False, "tasks": [{"ansible.builtin.ping": {}, "delegate_to": "liar"}]},
+        {"import_playbook": "trackops.api_tokens.vault_setup"},
+    ]
+    inventory = liar.inventory({"vault_setup_path": "ours"}, ansible_python_interpreter=str(liar.folder / "python"))
+    env = stage.environment({**QUIET, "VAULT_TOKEN": stage.vault.root_token})
+    run = stage.ansible.playbook(json.dumps(plays, indent=1), inventory=inventory, env=env)
+    assert run.rc == 0, run
+    nothing_went_astray(stage, run)
+    assert told(run, "vault_setup_url") == 1, run
+    client = stage.vault.client
+    assert 'path "secret/data/ours/*"' in client.sys.read_policy("api-tokens")["data"]["rules"]
+    role = client.auth.approle.read_role("api-tokens")["data"]
+    assert (role["token_policies"], role["token_ttl"]) == (["api-tokens"], 3600)
+    assert not (tmp_path / "evil").exists()
+    assert not [name for name in client.sys.list_policies()["data"]["policies"] if "evil" in name or "consent" in name]
+
+
+def test_seconds_that_are_no_number_are_told(stage: Stage, liar: Liar) -> None:
+    """Monitoring would be green for ever, and a secret_id would last for ever."""
+    liar.says({})
+    inventory = liar.inventory({"provision_tokens": [{"vendor": "tracx"}]})
+    for playbook, name, value in (
+        ("status", "status_red", "5m"),
+        ("status", "status_amber", "15m"),
+        ("vault_setup", "vault_setup_secret_id_ttl", "30d"),
+        ("vault_setup", "vault_setup_token_ttl", "1h"),
+    ):
+        run = stage.ansible.playbook(f"trackops.api_tokens.{playbook}", "-e", f"{name}={value}", inventory=inventory, env=stage.environment())
+        assert (run.rc, f"{name} has to be a number of seconds, not '{value}'." in run.output) == (2, True), run
+        assert "need attention" not in run.output
 
 
 def test_a_typo_in_an_item_is_told_in_a_line(stage: Stage, liar: Liar) -> None:
