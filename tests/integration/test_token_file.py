@@ -127,15 +127,20 @@ def test_what_is_wrong_with_a_template_is_told_without_the_token(stage, ssh_host
     assert files(ssh_hosts) == {}
 
 
-def test_no_secret_is_in_any_process_list_while_it_runs(stage, ssh_hosts):
-    run = stage.ansible.start_playbook(PLAY, *stage.extra(), inventory=ssh_hosts.inventory(), env=stage.environment())
+@pytest.mark.parametrize(
+    ("environment", "seen"),
+    [({}, b"sleep 0"), ({"ANSIBLE_PIPELINING": "False"}, b"AnsiballZ_token_file_write")],
+    ids=["through the connection", "as a file"],
+)
+def test_no_secret_is_in_any_process_list_while_it_runs(stage, ssh_hosts, environment, seen):
+    run = stage.ansible.start_playbook(PLAY, *stage.extra(), inventory=ssh_hosts.inventory(), env=stage.environment(environment))
     commands: set[bytes] = set()
     while run.running:
         for path in pathlib.Path("/proc").glob("[0-9]*/cmdline"):
             with contextlib.suppress(OSError):
                 commands.add(path.read_bytes())
     assert len(files(ssh_hosts)) == 12, run.output()
-    assert any(b"AnsiballZ_token_file_write" in command for command in commands)
+    assert any(seen in command for command in commands)
     seen_secrets = {secret for secret in secrets_of(stage) for command in commands if secret.encode() in command}
     assert seen_secrets == set()
 

@@ -135,7 +135,7 @@ class Browser:
     def click(self, selector: str) -> None:
         self._ask("POST", f"element/{self._element(selector)}/click", {})
 
-    def wait_text(self, selector: str, text: str, *, timeout: float = 30) -> str:
+    def wait_text(self, selector: str, text: str, *, timeout: float = 60) -> str:
         """Wait until the element holds that text."""
         return str(wait_for(f"{text!r} in {selector}", lambda: text in self.text(selector) and self.text(selector), timeout=timeout))
 
@@ -147,5 +147,5 @@ class Browser:
         self._ask("POST", "window/rect", {"width": width, "height": height})
 
     def _element(self, selector: str) -> str:
-        found = wait_for(selector, lambda: self._ask("POST", "element", {"using": "css selector", "value": selector}), timeout=15)
+        found = wait_for(selector, lambda: self._ask("POST", "element", {"using": "css selector", "value": selector}), timeout=60)
         return str(found[_ELEMENT])

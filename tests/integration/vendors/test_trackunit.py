@@ -104,7 +104,7 @@ def test_password_grant_refresh_and_v2(stage: Stage) -> None:
 def test_awkward_credentials(openbao_stage: Stage) -> None:
     """RFC 6749 2.3.1: id and secret are form-encoded before base64; or not, where the server wants it so."""
     stage = openbao_stage
-    accounts = [{"client_id": f"id{text}", "client_secret": text, "username": f"user{text}", "password": f"{text}p"} for text in AWKWARD]
+    accounts = [{"client_id": f"id{text}".strip(), "client_secret": text, "username": f"user{text}", "password": f"{text}p"} for text in AWKWARD]
     stage.emulator.set_credentials("trackunit", accounts)
     for number, account in enumerate(accounts):
         stage.vault.put(f"odd/{number}", account)
