@@ -172,6 +172,7 @@ class Bench:
             "ANSIBLE_CACHE_PLUGIN": "jsonfile",
             "ANSIBLE_CACHE_PLUGIN_CONNECTION": str(folder / "facts"),
             "JUNIT_OUTPUT_DIR": str(folder / "junit"),
+            "ANSIBLE_DEPRECATION_WARNINGS": "False",  # of the callback tree, whose files are of interest as long as there are any
             "ANSIBLE_CALLBACK_TREE_DIR": str(folder / "tree"),
             "TRACKOPS_AUDIT_LOG": str(folder / "audit.jsonl"),
             "TRACKOPS_ALLOW_HTTP": "true",
