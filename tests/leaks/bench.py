@@ -192,7 +192,8 @@ class Bench:
         marked = [{"name": "canary", "ansible.builtin.debug": {"msg": canary}}]
         on_hosts = [
             *marked,
-            {"name": "canary on hosts", "ansible.builtin.command": f"/bin/true {canary}", "changed_when": False},
+            # It lives long enough for whoever looks at the processes in turns to see it.
+            {"name": "canary on hosts", "ansible.builtin.command": {"argv": ["/bin/sh", "-c", "sleep 3", canary]}, "changed_when": False},
             {"name": "canary fact", "ansible.builtin.set_fact": {"bird": canary, "cacheable": True}},
         ]
         plays = [

@@ -46,6 +46,9 @@ def _hvac_login(client: t.Any, options: VaultOptions) -> t.Any:
     return getattr(getattr(client.auth, area), name)(use_token=False, **arguments)
 
 
+_LONGEST_LEASE = 10 * 365 * 86400  # seconds
+
+
 def login_of(answer: t.Any) -> Login:
     """The login in Vault's *answer* to a login or a renewal."""
     auth = answer.get("auth") if isinstance(answer, dict) else None
@@ -56,7 +59,8 @@ def login_of(answer: t.Any) -> Login:
         raise VaultError(f"the answer to the login {reason}", "login_refused")
     return Login(
         client_token=str(auth["client_token"]),
-        lease_seconds=int(auth.get("lease_duration") or 0),
+        # No lease is longer than what a float can count; Vault's own are 32 days by default.
+        lease_seconds=min(int(auth.get("lease_duration") or 0), _LONGEST_LEASE),
         renewable=bool(auth.get("renewable")),
         accessor=str(auth.get("accessor") or ""),
     )

@@ -230,3 +230,7 @@ def test_no_azure_identity(monkeypatch):
     assert caught.value.message == (
         "auth_method=azure needs jwt (ANSIBLE_HASHI_VAULT_JWT), or the Python library azure-identity to get one: pip install azure-identity."
     )
+
+
+def test_a_lease_that_no_clock_can_count_is_a_long_one():
+    assert login_of({"auth": {**ANSWER["auth"], "lease_duration": 10**400}}).lease_seconds == 10 * 365 * 86400
