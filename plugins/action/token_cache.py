@@ -22,6 +22,7 @@ from ..plugin_utils._flow.purge import expired, is_cached, purge, revoke_logins
 from ..plugin_utils._flow.resolver import open_store
 from ..plugin_utils._flow.revocation import revoke_tokens
 from ..plugin_utils._flow.slot import token_keys
+from ..plugin_utils._hosts.files import check_common
 
 _STATES = ("present", "absent", "pruned")
 _OWN = ("tokens", "revoke_logins", "revoke_consent")
@@ -150,6 +151,7 @@ def _items(args: Facts) -> list[Facts]:
         return [shared] if shared.get("vendor") else []
     if not isinstance(tokens, list) or not all(isinstance(item, dict) for item in tokens):
         raise OptionError("tokens has to be a list of dictionaries.")
+    check_common(shared, tokens)
     return [{**shared, **item} for item in tokens]
 
 

@@ -38,8 +38,8 @@ def credential_type() -> dict[str, t.Any]:
     return t.cast("dict[str, t.Any]", found)
 
 
-def injected(inputs: dict[str, t.Any], folder: pathlib.Path) -> dict[str, str]:
-    """The environment of a job, as AWX's injector makes it: unset texts are empty, unset booleans false, files are in the job's folder."""
+def injected(inputs: dict[str, t.Any], folder: pathlib.Path) -> tuple[dict[str, str], dict[str, str]]:
+    """The environment and the extra variables of a job, as AWX makes them: unset texts are empty, booleans false, files in the job's folder."""
     kind = credential_type()
     names = {field["id"]: field["type"] for field in kind["inputs"]["fields"]}
     assert inputs.keys() <= names.keys()
@@ -53,17 +53,21 @@ def injected(inputs: dict[str, t.Any], folder: pathlib.Path) -> dict[str, str]:
         path.chmod(0o600)
         files[name.removeprefix("template.")] = str(path)
     values["tower"] = {"filename": files}
-    return {name: templates.from_string(template).render(**values) for name, template in kind["injectors"]["env"].items()}
+    env, variables = (
+        {name: templates.from_string(template).render(**values) for name, template in kind["injectors"][where].items()} for where in ("env", "extra_vars")
+    )
+    return env, variables
 
 
 def job(stage: Stage, inputs: dict[str, t.Any], folder: pathlib.Path) -> subprocess.CompletedProcess[str]:
     (folder / "project").mkdir(parents=True)
     (folder / "env").mkdir()
     (folder / "project" / "play.yml").write_text(PLAY, encoding="utf-8")
-    (folder / "env" / "envvars").write_text(json.dumps(injected(inputs, folder)), encoding="utf-8")
+    environment, variables = injected(inputs, folder)
+    (folder / "env" / "envvars").write_text(json.dumps(environment), encoding="utf-8")
     own = {"HOME": str(folder), "XDG_CACHE_HOME": str(folder / ".cache"), "ANSIBLE_LOCALHOST_WARNING": "False"}
     env = {**stage.ansible.environment(own), **own}
-    command = [str(BIN / "ansible-runner"), "run", str(folder), "-p", "play.yml", "--cmdline", "-e " + json.dumps(json.dumps(stage.variables))]
+    command = [str(BIN / "ansible-runner"), "run", str(folder), "-p", "play.yml", "--cmdline", "-e " + json.dumps(json.dumps({**stage.variables, **variables}))]
     return subprocess.run(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=180, check=False)
 
 
@@ -80,6 +84,13 @@ def test_the_credential_type_as_awx_injects_it(stage: Stage, tmp_path: pathlib.P
     nobody = job(stage, {"url": address, "role_id": approle.role_id, "secret_id": "wrong", "mount": "secret"}, tmp_path / "third")
     assert nobody.returncode != 0
     assert "refused the login by approle" in " ".join(nobody.stdout.split()), nobody.stdout
+
+
+def test_awx_takes_the_names() -> None:
+    """It refuses variables of the environment that may configure Ansible."""
+    injectors = credential_type()["injectors"]
+    assert [name for name in injectors["env"] if name.upper().startswith("ANSIBLE_")] == []
+    assert set(injectors) <= {"file", "env", "extra_vars"}
 
 
 def test_the_docs_show_the_import(tmp_path: pathlib.Path) -> None:

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from .._base.errors import OptionError
 from .._base.text import one_line
 
-__all__ = ("DIRECTORY", "FILE_OPTIONS", "HostFile", "contents_argument", "default_dest", "files_argument", "parse_mode", "plan", "split_items")
+__all__ = ("DIRECTORY", "FILE_OPTIONS", "HostFile", "check_common", "contents_argument", "default_dest", "files_argument", "parse_mode", "plan", "split_items")
 
 Arguments = t.Mapping[str, t.Any]
 
@@ -46,6 +46,8 @@ FILE_OPTIONS: t.Mapping[str, t.Mapping[str, t.Any]] = {
 }
 # These say which one it is: of no use to several.
 _OF_ONE = ("dest", "path")
+# These say where the credentials go, and how: of one vendor, they must not move another's.
+_OF_ONE_VENDOR = ("base_url", "token_url", "issuer", "revocation_url", "scope", "variant", "client_auth")
 _SENT = ("dest", "state", "owner", "group", "mode", "create_directory", "directory_mode", "backup")
 _CONTEXT = ("seuser", "serole", "setype", "selevel")
 
@@ -93,7 +95,15 @@ def split_items(args: Arguments) -> list[tuple[dict[str, t.Any], dict[str, t.Any
         raise OptionError(f"{alone[0]}: is given beside tokens; give it in the items of tokens")
     if not isinstance(items, t.Sequence) or isinstance(items, str) or not all(isinstance(item, t.Mapping) for item in items):
         raise OptionError("tokens: must be a list of dictionaries")
+    check_common(common, items)
     return [_split({**common, **item}) for item in items]
+
+
+def check_common(common: Arguments, items: t.Sequence[Arguments]) -> None:
+    """:raises OptionError: what is said beside the *items* would move the credentials of several vendors."""
+    moved = [key for key in _OF_ONE_VENDOR if common.get(key)]
+    if moved and len({str(item.get("vendor", common.get("vendor"))) for item in items}) > 1:
+        raise OptionError(f"{moved[0]}: is given beside tokens of several vendors, and would hold for all of them; give it in the items of tokens")
 
 
 def _split(options: Arguments) -> tuple[dict[str, t.Any], dict[str, t.Any]]:

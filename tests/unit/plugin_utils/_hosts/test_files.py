@@ -52,6 +52,14 @@ def test_what_says_which_one_is_not_for_several(key):
     assert message == f"{key}: is given beside tokens; give it in the items of tokens"
 
 
+@pytest.mark.parametrize("key", ["base_url", "token_url", "issuer", "revocation_url", "scope", "variant", "client_auth"])
+def test_what_moves_credentials_is_not_for_several_vendors(key):
+    items = [{"vendor": "tracx", "dest": "/a"}, {"vendor": "trackunit", "dest": "/b"}]
+    message = refusal(lambda: split_items({key: "https://portal.example", "tokens": items}))
+    assert message == f"{key}: is given beside tokens of several vendors, and would hold for all of them; give it in the items of tokens"
+    assert len(split_items({key: "https://portal.example", "vendor": "tracx", "tokens": [{"dest": "/a"}, {"dest": "/b"}]})) == 2
+
+
 @pytest.mark.parametrize("tokens", ["tracx", {"vendor": "tracx"}, ["tracx"], 3])
 def test_tokens_is_a_list_of_dictionaries(tokens):
     assert refusal(lambda: split_items({"tokens": tokens})) == "tokens: must be a list of dictionaries"
