@@ -59,8 +59,8 @@ def _make(target: pathlib.Path, kind: str, lock_file: pathlib.Path, python: str)
     say(f"Setting up the {kind} environment in {target} ...")
     shutil.rmtree(target, ignore_errors=True)
     create_venv(target, python=python)
-    # Only what the lock file names, by its hash.
-    wanted = ["--no-deps", "--require-hashes", "-r", str(lock_file)]
+    # Only what the lock file names, by its hash; a source distribution would be built with tools that no lock file names.
+    wanted = ["--no-deps", "--only-binary", ":all:", "--require-hashes", "-r", str(lock_file)]
     if kind == _INSTALLER or not _uv_install(target, wanted):
         pip_install(target, *wanted)
     (target / MARKER).write_text(f"{kind}\n", encoding="utf-8")
