@@ -167,6 +167,43 @@ def test_within_the_task_that_the_host_answers(stage: Stage, liar: Liar) -> None
     assert told(run, "trackops_min_ttl") == 0, run
 
 
+def test_within_the_task_in_the_templates_of_options(stage: Stage, liar: Liar) -> None:
+    """The names in them may look like those of facts, or be those of the loop: then the operator's value is lost, and the lookup fails."""
+    sink, good = stage.emulator.sink_url, stage.variables["trackops_tracx_base_url"]
+    ask = "lookup('trackops.api_tokens.tracx', cache='none') | length > 0"
+    echo = {"argv": ["echo", f"{{{{ {ask} }}}}"]}
+
+    def task(name: str, template: str, **more: t.Any) -> dict[str, t.Any]:
+        return {
+            "name": name,
+            "ansible.builtin.command": echo,
+            "changed_when": ask,
+            "vars": {"trackops_tracx_base_url": template},
+            "ignore_errors": True,
+            **more,
+        }
+
+    stage.ansible.write("inner.yml", json.dumps([task("Inner", "{{ item }}")]))
+    tasks: list[dict[str, t.Any]] = [
+        task("Named like a fact", "{{ ansible_site }}", loop=[1, 2]),
+        task("Named like a fact of facter", "{{ facter_site }}", loop=[1, 2]),
+        task("Item", "{{ item }}", loop=[good, good]),
+        task("Item of something", "{{ item.url }}", loop=[{"url": good}, {"url": good}]),
+        task("Computed item", "{{ item }}", loop="{{ [good_site | upper | lower] * 2 }}"),
+        task("With items", "{{ item }}", with_items=[good, good]),
+        task("Another name", "{{ turn }}", loop=[good, good], loop_control={"loop_var": "turn", "extended": True}),
+        {"name": "Outer", "ansible.builtin.include_tasks": str(stage.ansible.workdir / "inner.yml"), "loop": [good]},
+    ]
+    group = {**stage.variables, "ansible_site": good, "facter_site": good, "good_site": good}
+    liar.says({})
+    run = run_play(stage, liar.inventory(group), {"tasks": tasks})
+    assert run.rc == 0 and "ignored=0" in run.output, run
+    liar.says({"ansible_facts": dict.fromkeys(("ansible_site", "facter_site", "item", "turn", "ansible_loop"), sink)})
+    run = run_play(stage, liar.inventory(group), {"tasks": tasks})
+    assert run.rc == 0 and "changed=" in run.output, run
+    nothing_went_astray(stage, run)
+
+
 # Where the operator can set a variable, from below to above, and what is the path then.
 SOURCES: dict[str, dict[str, t.Any]] = {
     "group": {},

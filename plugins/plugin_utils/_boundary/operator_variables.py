@@ -33,6 +33,13 @@ try:  # which line of which file a value is from; with a fact cache on disk ther
 except ImportError:  # ansible-core before 2.19
     Origin = None
 
+try:  # since 2.21 a task has its items here
+    from ansible._internal._task import TaskContext
+
+    TaskContext._loop_items, TaskContext._loop_extended  # noqa: B018 (in 2.19 and 2.20 it has none)
+except (ImportError, AttributeError):
+    TaskContext = None
+
 __all__ = ("OperatorVariables",)
 
 Variables = t.Mapping[str, t.Any]
@@ -88,10 +95,12 @@ class OperatorVariables:
     def _is_answered(self, name: str) -> bool:
         """Whether the variable *name* is not what Ansible finds anew, so that it is from an answer to this very task."""
         value, source = self._all[name], self._source
-        if not source.answers or name in source.set_by_task or is_plainly_the_operators(value):
+        if not source.answers or is_plainly_the_operators(value):
             return False
         own = self._without_facts
-        return name not in own or not (own[name] is value or own[name] == value)
+        if name in own:
+            return not (own[name] is value or own[name] == value)
+        return not source.is_set_by_task(name, value)
 
     def _reaches_facts(self, value: t.Any) -> bool:
         """Whether a fact may be behind a name in the templates of *value*, or in those of the variables that they use."""
@@ -104,7 +113,7 @@ class OperatorVariables:
             seen.add(name)
             if name in _ANY_NAME or self._source.said(name):
                 return True
-            if name in self._all and not _USUAL_FACTS.match(name) and self._is_answered(name):
+            if name in self._all and self._is_answered(name) and (name in self._without_facts or not _USUAL_FACTS.match(name)):
                 return True
             if name in self._all:
                 ahead |= _identifiers(self._all[name])
@@ -124,7 +133,8 @@ class OperatorVariables:
         """All variables, with the operator's own in the place of facts. What the task adds by itself, as C(item), stays."""
         own = self._without_facts
         if self._source.answers:
-            return {**own, **{name: self._all[name] for name in self._source.set_by_task if name in self._all}}
+            names = [name for name in self._source.set_by_task if name in self._all and name not in own and not self._is_answered(name)]
+            return {**own, **{name: self._all[name] for name in names}}
         variables = dict(self._all)
         for name in self._source.names():
             if name in variables and self._source.is_fact(name, variables[name]):
@@ -178,6 +188,20 @@ class _Source:
         control = getattr(self._task, "loop_control", None)
         names = ("item", "ansible_loop", getattr(control, "loop_var", None), getattr(control, "index_var", None), getattr(self._task, "register", None))
         return frozenset(name for name in names if isinstance(name, str) and name)
+
+    def is_set_by_task(self, name: str, value: t.Any) -> bool:
+        """Whether *value* is what Ansible has set: an answer may have a fact of that name, too."""
+        if name not in self.set_by_task:
+            return False
+        if name == getattr(self._task, "register", None):
+            return True  # the host's words in either case
+        if TaskContext is not None:
+            context = TaskContext.current()
+            of_loop = [*(context._loop_items or ()), context._loop_extended, *range(len(context._loop_items or ()))]
+        else:
+            # The answer to an item is in a copy of these until the item is done; then comes the next item.
+            of_loop = [getattr(multiprocessing.current_process(), "_task_vars", {}).get(name)]
+        return any(value is own or value == own for own in of_loop)
 
     def _find_facts(self) -> list[Variables]:
         """The facts of the host. Where it is not known which it is, those of each."""
