@@ -262,6 +262,8 @@ def test_oidc_consent_in_a_browser(openbao_stage: Stage, oidc: OidcProvider, chr
     url = asking.wait_ready("the address", lambda: re.search(r"^(http\S+response_type=\S+)$", asking.output(), re.MULTILINE), timeout=60)[1]
     assert parse_qs(urlsplit(url).query)["code_challenge_method"] == ["S256"]
     chromium.open(url)
+    chromium.forget()
+    chromium.open(url)
     chromium.type("[name=login]", "ada")
     chromium.type("[name=password]", "anything")
     chromium.click("[type=submit]")
@@ -292,6 +294,8 @@ def test_oidc_consent_on_another_device(openbao_stage: Stage, oidc: OidcProvider
     command = ["ansible-playbook", "trackops.api_tokens.authorize", "-e", json.dumps(given)]
     asking = openbao_stage.ansible.start(command, env=openbao_stage.environment(env))
     filled = asking.wait_ready("the address", lambda: re.search(r"^(http\S+user_code=\S+)$", asking.output(), re.MULTILINE), timeout=60)[1]
+    chromium.open(filled)
+    chromium.forget()
     chromium.open(filled)
     chromium.click("[type=submit][form='op.deviceConfirmForm']")
     chromium.type("[name=login]", "ada")

@@ -121,6 +121,10 @@ class Browser:
     def open(self, url: str) -> None:
         self._ask("POST", "url", {"url": url})
 
+    def forget(self) -> None:
+        """Be somebody else to the site that is open: who logged in there before is not known any more."""
+        self._ask("DELETE", "cookie")
+
     @property
     def url(self) -> str:
         """Where the browser is, as its address bar has it."""

@@ -105,7 +105,7 @@ def test_authorization_code(stage: Stage) -> None:
 
 
 def test_awkward_credentials(openbao_stage: Stage) -> None:
-    accounts = [{"client_id": f"id{text}", "client_secret": text} for text in AWKWARD]
+    accounts = [{"client_id": f"id{text}".strip(), "client_secret": text} for text in AWKWARD]
     openbao_stage.emulator.set_credentials("trackmage", accounts)
     batch = Batch(openbao_stage)
     for number, account in enumerate(accounts):
