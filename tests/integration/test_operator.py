@@ -167,6 +167,27 @@ def test_within_the_task_that_the_host_answers(stage: Stage, liar: Liar) -> None
     assert told(run, "trackops_min_ttl") == 0, run
 
 
+def test_templates_that_lead_to_names_that_are_not_in_them(stage: Stage, liar: Liar) -> None:
+    """Of another host, by a lookup, by a template that is included; and the facts come before the task."""
+    sink, good = stage.emulator.sink_url, stage.variables["trackops_tracx_base_url"]
+    stage.ansible.write("url.j2", "{{ my_url }}")
+    liar.says({"ansible_facts": {"ansible_site": sink, "facter_site": sink, "my_url": sink}})
+    ways = {
+        "Of another host": "{{ hostvars['liar'].ansible_site }}",
+        "Of another host, by a filter": "{{ ['liar'] | map('extract', hostvars, 'facter_site') | first }}",
+        "By a lookup": "{{ lookup('ansible.builtin.vars', 'my_' ~ 'url') }}",
+        "By a lookup with another name": "{{ query('ansible.builtin.vars', 'my_' ~ 'url') | first }}",
+        "Included": "{% include 'url.j2' %}",
+    }
+    ask = {"ansible.builtin.debug": {"msg": "{{ lookup('trackops.api_tokens.tracx', cache='none', output='details').vendor }}"}}
+    tasks = [{"name": name, **ask, "vars": {"trackops_tracx_base_url": template}} for name, template in ways.items()]
+    inventory = liar.inventory({**stage.variables, "my_url": good}, "honest", ansible_site=good, facter_site=good)
+    run = run_play(stage, inventory, {"tasks": [GATHER]}, {"hosts": "all", "tasks": tasks})
+    assert run.rc == 0, run
+    assert {run.result(name, host=host)["msg"] for name in ways for host in ("liar", "honest")} == {"tracx"}
+    nothing_went_astray(stage, run)
+
+
 def test_within_the_task_in_the_templates_of_options(stage: Stage, liar: Liar) -> None:
     """The names in them may look like those of facts, or be those of the loop: then the operator's value is lost, and the lookup fails."""
     sink, good = stage.emulator.sink_url, stage.variables["trackops_tracx_base_url"]

@@ -49,7 +49,8 @@ Variables = t.Mapping[str, t.Any]
 _USUAL_FACTS = re.compile(r"ansible_(?!hashi_vault_)|facter_|ohai_|discovered_interpreter_|module_setup$|gather_subset$")
 _IDENTIFIER = re.compile(r"[^\W\d]\w*")
 # With these a template reaches variables whose names are not in it.
-_ANY_NAME = frozenset(("vars", "varnames", "hostvars", "template"))
+# They lead to variables whose names are not in the template.
+_ANY_NAME = frozenset(("vars", "varnames", "hostvars", "template", "lookup", "query", "q", "include", "import", "extends", "from"))
 # They answer on the controller: what they set in a task is the operator's.
 _SETTERS = frozenset(f"{prefix}{name}" for prefix in ("", "ansible.builtin.", "ansible.legacy.") for name in ("set_fact", "include_vars"))
 
@@ -81,6 +82,9 @@ class OperatorVariables:
     def resolve(self, value: t.Any, templar: t.Any) -> t.Any:
         """*value* of the operator with its templates resolved, by the operator's variables."""
         if (self._source.injected or self._source.answers) and self._reaches_facts(value):
+            if Origin is None:  # before 2.19 the lookups of a copied templar have the variables of the first one
+                with templar.set_temporary_context(available_variables=self._for_templates):
+                    return templar.template(value)
             templar = templar.copy_with_new_env(available_variables=self._for_templates)
         return templar.template(value)
 
@@ -234,13 +238,21 @@ class _Source:
         """The variables as Ansible would find them without facts; empty where it is not known for what."""
         if self._manager is None or self._host is None:
             return {}
-        inventory = self._copy_of_manager(keep=lambda _name: False).get_vars(host=self._host, include_hostvars=False)
+        without_any = self._copy_of_manager(keep=lambda _host, _name: False)
+
+        @functools.cache
+        def inventory_of(name: str) -> Variables:
+            host = self._host if name == self._host.name else self._manager._inventory.get_host(name)
+            found: Variables = without_any.get_vars(host=host, include_hostvars=False) if host else {}
+            return found
+
+        inventory = inventory_of(self._host.name)
         # Which files of variables there are may depend on facts: vars_files: ["{{ ansible_distribution }}.yml"].
-        manager = self._copy_of_manager(keep=lambda name: bool(_USUAL_FACTS.match(name)) and name not in inventory)
+        manager = self._copy_of_manager(keep=lambda host, name: bool(_USUAL_FACTS.match(name)) and name not in inventory_of(host))
         found: Variables = manager.get_vars(play=self._task.get_play() if self._task else None, host=self._host, task=self._task)
         return {name: value for name, value in found.items() if name in inventory or not _USUAL_FACTS.match(name) or not self.is_fact(name, value)}
 
-    def _copy_of_manager(self, *, keep: t.Callable[[str], bool]) -> t.Any:
+    def _copy_of_manager(self, *, keep: t.Callable[[str, str], bool]) -> t.Any:
         manager = object.__new__(type(self._manager))  # to copy it properly would leave out what is not to be pickled
         manager.__dict__.update(self._manager.__dict__)
         cache = manager._fact_cache
@@ -269,12 +281,12 @@ def _set_together(value: t.Any, fact: t.Any) -> bool:
 class _FewFacts:
     """A fact cache for reading, with those facts only that are to be kept."""
 
-    def __init__(self, cache: t.Any, keep: t.Callable[[str], bool]) -> None:
+    def __init__(self, cache: t.Any, keep: t.Callable[[str, str], bool]) -> None:
         self._cache = cache
         self._keep = keep
 
     def get(self, host: str, default: t.Any = None) -> dict[str, t.Any]:
-        return {name: value for name, value in _facts(self._cache, host).items() if self._keep(name)}
+        return {name: value for name, value in _facts(self._cache, host).items() if self._keep(host, name)}
 
 
 def _facts(cache: t.Any, host: str) -> Variables:
@@ -294,7 +306,9 @@ def _host_named(manager: t.Any, name: t.Any, *, worker: t.Any) -> t.Any:
     if host is not None and host.name is name:
         return host
     hosts = ([worker] if worker is not None else []) + list(manager._inventory.get_hosts("all", ignore_limits=True, ignore_restrictions=True))
-    return next((host for host in hosts if _facts(manager._fact_cache, host.name).get("inventory_hostname") == name), None)
+    fitting = [host for host in hosts if _facts(manager._fact_cache, host.name).get("inventory_hostname") == name]
+    # Several hosts may say that this is their name: then it may be any of them.
+    return fitting[0] if len({host.name for host in fitting}) == 1 else None
 
 
 def _identifiers(value: t.Any) -> set[str]:
