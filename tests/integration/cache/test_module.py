@@ -7,10 +7,12 @@
 from __future__ import annotations
 
 import json
+import time
 import typing as t
 
 from support.ansible import Run
 from support.crowd import Crowd
+from support.processes import wait_for
 
 from .conftest import Scene, login_env
 
@@ -109,7 +111,8 @@ def test_pruned(scene: Scene) -> None:
     scene.stage.store_all("fleet/")
     scene.emulator.set("tracx", lifetime=1)
     env = login_env(scene.approle())
-    _run(scene, {"tokens": FOUR}, env=env)
+    fetched = {token["vendor"]: token for token in _run(scene, {"tokens": FOUR}, env=env).result("task 0")["tokens"]}
+    wait_for("the end of tracx's token", lambda: time.time() > fetched["tracx"]["expires_at"] + 1)
     folder = scene.stage.ansible.cache / "trackops" / "api_tokens"
     (folder / ("0" * 32)).write_bytes(b"damaged")
     (folder / ("1" * 32 + ".tmp")).write_bytes(b"half-written")
