@@ -18,6 +18,7 @@ import html
 import json
 import re
 import typing as t
+import zlib
 from dataclasses import dataclass
 from urllib.parse import quote, quote_plus
 
@@ -31,6 +32,8 @@ _MOST_VIEWS = 3000
 _LOOKED_AT = 2048  # characters; a message shows far fewer
 # Of base64 and hex. Shorter runs are found by their form alone, else every word would be decoded to noise.
 _SHORTEST_RUN = 6
+_SHORTEST_BASE32 = 10  # six characters of a secret
+_INFLATED = 1 << 16  # bytes; more of a compressed text is not looked at
 
 
 def one_line(text: str, *, limit: int = _SHOWN) -> str:
@@ -43,8 +46,9 @@ def one_line(text: str, *, limit: int = _SHOWN) -> str:
 def scrub(text: str, secrets: t.Iterable[str], *, limit: int = _SHOWN) -> str:
     """*text* fit to be shown: one line, with each secret replaced by ``***``.
 
-    A secret is found in any letter case, raw or encoded: percent-encoded, base64 (at any offset, as in a Basic header), hex, HTML
-    entities, escapes of JSON, Python and JavaScript, and these on top of each other.
+    A secret is found in any letter case, raw or encoded: percent-encoded, quoted-printable, base64 (at any offset, as in a Basic
+    header), base32, hex, HTML entities, escapes of JSON, Python and JavaScript, UTF-16 or compressed below one of these, and these on
+    top of each other.
     """
     needles = _needles(secrets)
     if not needles.any:
@@ -121,6 +125,7 @@ def _forms(secret: str) -> t.Iterator[str]:
     raw = secret.encode("utf-8", "surrogatepass")
     yield from (quote(raw, safe=""), quote_plus(raw), quote(raw), raw.hex())
     yield from (repr(secret)[1:-1], json.dumps(secret)[1:-1])
+    yield base64.b32encode(raw).decode()[: len(raw) * 8 // 5]
     for offset in range(3):
         # What is before the secret in the same base64 shifts it; the characters that depend on its neighbours are left out.
         encoded = base64.b64encode(b"\0" * offset + raw).decode().rstrip("=")
@@ -240,12 +245,14 @@ codecs.register_error("trackops_latin1", _latin1)
 
 _PERCENT = re.compile(r"(?:%[0-9A-Fa-f]{2})+|%u[0-9A-Fa-f]{4}")
 _PERCENT_OR_PLUS = re.compile(_PERCENT.pattern + r"|\+")
+_QUOTED_PRINTABLE = re.compile(r"(?:=[0-9A-Fa-f]{2}|=\r?\n)+")  # with soft line breaks
 _ENTITY = re.compile(r"&(?:#[0-9]{1,7}|#[xX][0-9A-Fa-f]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});?")
 _ESCAPE = re.compile(
     r"(?:\\[uU][0-9A-Fa-f]{4})+(?![0-9A-Fa-f]{4})|\\U[0-9A-Fa-f]{8}|\\u\{[0-9A-Fa-f]{1,6}\}|(?:\\[xX][0-9A-Fa-f]{2})+|\\[0-7]{3}|\\.", re.DOTALL
 )
 _CONTROLS = {"n": "\n", "r": "\r", "t": "\t", "b": "\b", "f": "\f", "v": "\v", "0": "\0", "a": "\a"}
 _BASE64_RUN = re.compile(rf"[A-Za-z0-9+/_-]{{{_SHORTEST_RUN},}}={{0,2}}")
+_BASE32_RUN = re.compile(rf"[A-Z2-7]{{{_SHORTEST_BASE32},}}|[a-z2-7]{{{_SHORTEST_BASE32},}}")
 _HEX_RUN = re.compile(rf"[0-9A-Fa-f]{{{_SHORTEST_RUN},}}")
 _READABLE = re.compile(rf"[^\x00-\x08\x0e-\x1f\x7f\ufffd]{{{_SHORTEST},}}")
 
@@ -257,6 +264,10 @@ def _percent(match: re.Match[str]) -> str:
     if run[1] in "uU":
         return chr(int(run[2:], 16))
     return _bytes_as_text(bytes.fromhex(run.replace("%", "")))
+
+
+def _quoted_printable(match: re.Match[str]) -> str:
+    return _bytes_as_text(bytes.fromhex(match[0].replace("=", "")))  # which skips white space
 
 
 def _entity(match: re.Match[str]) -> str:
@@ -292,6 +303,7 @@ def _escape(match: re.Match[str]) -> str:
 _IN_PLACE: tuple[t.Callable[[_View], _View], ...] = (
     lambda view: view.replaced(_PERCENT, _percent),
     lambda view: view.replaced(_PERCENT_OR_PLUS, _percent),
+    lambda view: view.replaced(_QUOTED_PRINTABLE, _quoted_printable),
     lambda view: view.replaced(_ENTITY, _entity),
     lambda view: view.replaced(_ESCAPE, _escape),
     lambda view: view.replaced(_ESCAPE, _escape_of_characters),
@@ -299,15 +311,28 @@ _IN_PLACE: tuple[t.Callable[[_View], _View], ...] = (
 
 
 def _runs(view: _View) -> t.Iterator[_View]:
-    """What is readable in each run of base64 or hex, wherever in it the encoding begins."""
-    for pattern, step, decode in ((_BASE64_RUN, 4, _from_base64), (_HEX_RUN, 2, bytes.fromhex)):
+    """What is readable in each run of base64, base32 or hex, wherever in it the encoding begins."""
+    for pattern, step, decode in ((_BASE64_RUN, 4, _from_base64), (_BASE32_RUN, 8, _from_base32), (_HEX_RUN, 2, _from_hex)):
         for match in pattern.finditer(view.text):
             place = (view.spans[match.start()][0], view.spans[match.end() - 1][1])
             for offset in range(step):
-                run = match[0][offset:]
-                plain = _bytes_as_text(decode(run[: len(run) - len(run) % 2] if step == 2 else run))
-                for readable in _READABLE.findall(plain):
-                    yield _View(readable, [place] * len(readable))
+                for plain in _readings(decode(match[0][offset:])):
+                    for readable in _READABLE.findall(plain):
+                        yield _View(readable, [place] * len(readable))
+
+
+def _readings(raw: bytes) -> t.Iterator[str]:
+    """The texts that *raw* may be."""
+    yield _bytes_as_text(raw)
+    if b"\0" in raw:
+        for byte_order in ("utf-16-le", "utf-16-be"):
+            yield raw.decode(byte_order, "replace")
+            yield raw[1:].decode(byte_order, "replace")
+    if raw[:1] in (b"\x1f", b"\x78"):  # gzip, zlib
+        try:
+            yield _bytes_as_text(zlib.decompressobj(zlib.MAX_WBITS | 32).decompress(raw, _INFLATED))
+        except zlib.error:
+            return
 
 
 def _from_base64(run: str) -> bytes:
@@ -315,3 +340,13 @@ def _from_base64(run: str) -> bytes:
     # One character too many holds no whole byte; padding that is missing is added.
     run = run[: len(run) - (1 if len(run) % 4 == 1 else 0)]
     return base64.b64decode(run + "=" * (-len(run) % 4))
+
+
+def _from_base32(run: str) -> bytes:
+    # As with base64: 1, 3 or 6 characters too many hold no whole byte of their own.
+    run = run[: len(run) - (1 if len(run) % 8 in (1, 3, 6) else 0)]
+    return base64.b32decode(run + "=" * (-len(run) % 8), casefold=True)
+
+
+def _from_hex(run: str) -> bytes:
+    return bytes.fromhex(run[: len(run) - len(run) % 2])

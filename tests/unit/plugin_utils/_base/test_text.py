@@ -7,8 +7,12 @@
 from __future__ import annotations
 
 import base64
+import gzip
 import html
 import json
+import quopri
+import re
+import zlib
 from urllib.parse import quote, quote_plus
 
 import pytest
@@ -81,6 +85,14 @@ ENCODINGS = {
     "base64 in the middle": lambda text: base64.b64encode(f"i d:{text}, and more".encode()).decode(),
     "hex": lambda text: text.encode().hex(),
     "HEX": lambda text: text.encode().hex().upper(),
+    "base32": lambda text: base64.b32encode(text.encode()).decode(),
+    "base32, lower case, in the middle": lambda text: base64.b32encode(f"id:{text} more".encode()).decode().rstrip("=").lower(),
+    "quoted-printable": lambda text: "".join(f"={byte:02X}" for byte in text.encode()),
+    "quoted-printable, folded": lambda text: "=\r\n".join(re.findall("=..|.", quopri.encodestring(text.encode()).decode().replace("=\n", ""))),
+    "UTF-16 in base64": lambda text: base64.b64encode(text.encode("utf-16")).decode(),
+    "UTF-16, big end first, in hex": lambda text: text.encode("utf-16-be").hex(),
+    "gzip in base64": lambda text: base64.b64encode(gzip.compress(f"id:{text}".encode())).decode(),
+    "zlib in hex": lambda text: zlib.compress(text.encode()).hex(),
     "HTML": html.escape,
     "HTML, decimal": lambda text: "".join(f"&#{ord(char)};" for char in text),
     "HTML, hex": lambda text: "".join(f"&#X{ord(char):x};" for char in text),
@@ -113,7 +125,7 @@ def test_a_secret_in_any_encoding(encoding, secret):
 _typed = st.text(
     st.characters(min_codepoint=33, max_codepoint=0x24F, blacklist_characters="*…", blacklist_categories=("Cc", "Cf", "Zs")), min_size=6, max_size=24
 )
-_names = st.sampled_from(sorted(set(ENCODINGS) - {"upper case"}))
+_names = st.sampled_from(sorted(set(ENCODINGS) - {"upper case", "quoted-printable, folded"}))
 
 
 @settings(deadline=None)
