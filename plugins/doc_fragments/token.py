@@ -261,7 +261,8 @@ options:
 options:
   vendors:
     description:
-      - Descriptions of vendors of one's own, by their names, for the option O(vendor).
+      - Descriptions of vendors of one's own, by their names, for the option O(vendor). They can say more than options, such as a nested
+        C(request_body).
       - A dictionary, or the path of a YAML file with one.
     type: raw
   grant_type:

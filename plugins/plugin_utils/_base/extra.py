@@ -20,7 +20,7 @@ __all__ = ("is_secret_name", "public")
 
 _LONGEST_TEXT = 2000  # characters
 # In names without case and separators: refreshToken, refresh-token and Refresh_Token are one.
-_SECRET = re.compile(r"token|secret|passw|passphrase|credential|apikey|accesskey|privatekey|assertion|authorization|cookie|jwt|bearer|session")
+_SECRET = re.compile(r"token|secret|passw|passphrase|credential|apikey|accesskey|privatekey|assertion|authorization|cookie|jwt|bearer|session|sid\Z")
 _SECRET_WHOLE = frozenset(("auth", "code", "devicecode", "usercode", "eid", "key", "otp", "pin", "pwd", "sid", "sig", "signature", "ticket"))
 # What is told about a credential is none.
 _ABOUT = re.compile(

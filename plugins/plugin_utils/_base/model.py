@@ -25,6 +25,7 @@ __all__ = (
     "HttpOptions",
     "HttpRequest",
     "Login",
+    "Nested",
     "Renewal",
     "Request",
     "Secret",
@@ -54,6 +55,8 @@ class SecretField:
 
 
 Value = str | SecretField
+#: What JSON can hold, with fields of the secret in it.
+Nested: t.TypeAlias = "bool | int | float | str | SecretField | tuple[Nested, ...] | t.Mapping[str, Nested] | None"
 
 
 @dataclass(frozen=True)
@@ -72,16 +75,21 @@ class Vendor:
     request_format: str = "form"
     request_headers: t.Mapping[str, Value] = field(default_factory=dict)
     parameters: t.Mapping[str, Value | tuple[Value, ...]] = field(default_factory=dict)
+    request_body: t.Mapping[str, Nested] = field(default_factory=dict)  # all that is sent, where that is not OAuth
+    credential_fields: t.Mapping[str, str] = field(default_factory=dict)  # our field -> key in the secret
     scope: str = ""
     scope_use: str = "optional"  # optional, required, forbidden
+    scope_in: str = "both"  # of a signed grant: both, assertion, request
     token_field: str = "access_token"
     refresh_token_field: str = ""  # empty: its usual spellings, at the top or beside the access token
     expires_field: str = "expires_in"
     response_format: str = "json"  # json, form, text
     assertion_audience: str = ""  # of signed proofs; empty: the token endpoint
     assertion_algorithm: str = ""  # empty: what goes with the key
+    assertion_claims: t.Mapping[str, Nested] = field(default_factory=dict)  # over the usual ones; None takes one away
     transit_key: str = ""  # <mount>/<key name> of the key in Vault that signs, instead of one in the secret
     default_lifetime: int = 300
+    passing_errors: tuple[str, ...] = ()  # codes of errors that are no refusal
     authorization_scheme: str = "Bearer"
     use_refresh_token: bool = True  # a refresh token in the answer saves the full grant next time
     authorize_url: str = ""

@@ -17,8 +17,8 @@ from .._base.model import CacheOptions, Freshness, HttpOptions, Request, SecretR
 from .._base.text import one_line
 from .._vault import login_input
 from .._vault.options import VaultOptions
-from .._vendor.custom import parameters, vendor_from_mapping
-from .._vendor.request import needed_fields
+from .._vendor.custom import check_request, parameters, vendor_from_mapping
+from .._vendor.request import OPTIONAL_FIELDS, needed_fields
 from .._vendors import built_in
 
 __all__ = ("Surroundings", "cache_options", "describe_vendor", "request_from", "surroundings")
@@ -102,7 +102,8 @@ def describe_vendor(plugin: str, values: Values) -> Vendor:
     changes["parameters"] = {**vendor.parameters, **_parameters(vendor, values)}
     vendor = dataclasses.replace(vendor, **changes)
     if not vendor.client_auth and not vendor.issuer:
-        vendor = dataclasses.replace(vendor, client_auth="basic")
+        vendor = dataclasses.replace(vendor, client_auth="none" if vendor.request_body else "basic")
+    check_request(vendor)
     return _with_checked_scope(vendor, asked_for=bool(values.get("scope")))
 
 
@@ -162,7 +163,9 @@ def _secret(vendor: Vendor, path: str, values: Values) -> SecretRef:
     fields = values.get("credential_fields") or {}
     if not isinstance(fields, t.Mapping) or not all(isinstance(v, str) and v for v in fields.values()):
         raise OptionError(f"{vendor.name}: credential_fields has to be a dictionary: our field to the key in the secret.")
-    known = {*needed_fields(vendor), "code", "redirect_uri", "code_verifier", "refresh_token", "key_id", "client_id", "subject", "certificate", "private_key"}
+    known = {*needed_fields(vendor), *OPTIONAL_FIELDS}
+    # A description may name fields that only another of its variants has a use for.
+    fields = {**{ours: theirs for ours, theirs in vendor.credential_fields.items() if ours in known}, **fields}
     strangers = sorted(one_line(str(name), limit=40) for name in fields if name not in known)
     if strangers:
         raise OptionError(f"{vendor.name}: credential_fields has no use for '{strangers[0]}'. Fields here: {', '.join(needed_fields(vendor))}.")

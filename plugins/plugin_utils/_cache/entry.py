@@ -19,6 +19,18 @@ __all__ = ("entry_from_dict", "entry_to_dict", "failures_from_list", "login_fact
 
 _LONGEST_MESSAGE = 1000
 _LONGEST_NAME = 256
+# What is done with a token, or with an error; and names for fields of the secret, which are in its facts.
+_NOT_ASKED = (
+    "authorization_scheme",
+    "variants",
+    "authorize_url",
+    "device_authorization_url",
+    "pkce",
+    "revocation_url",
+    "default_lifetime",
+    "credential_fields",
+    "passing_errors",
+)
 
 
 def token_facts(request: Request) -> dict[str, t.Any]:
@@ -28,7 +40,7 @@ def token_facts(request: Request) -> dict[str, t.Any]:
     """
     vendor = request.vendor
     asked = {field.name: getattr(vendor, field.name) for field in dataclasses.fields(vendor)}
-    for irrelevant in ("authorization_scheme", "variants", "authorize_url", "device_authorization_url", "pkce", "revocation_url", "default_lifetime"):
+    for irrelevant in _NOT_ASKED:
         del asked[irrelevant]
     secret = request.secret
     if request.http.client_cert:  # unlike the CA it says who asks (RFC 8705)

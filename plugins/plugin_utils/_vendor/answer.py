@@ -19,7 +19,7 @@ from .._base.strict_json import DuplicateMember
 from .._base.text import finder, one_line, scrub
 from .._base.token_check import LONGEST_LIFETIME, token_problem
 from .address import host
-from .body import at, parse_body, what_it_is
+from .body import at, parse_body, what_it_is, without
 from .moments import clock_difference, read_moment, retry_after
 from .request import Grant, needed_fields
 from .words import error_code, is_failure, words
@@ -39,6 +39,8 @@ _SHARED_SECRET = ("basic", "basic_raw", "post")
 _SIGNED = ("private_key_jwt", "client_secret_jwt", "bearer_jwt")
 _REQUEST_FAULTS = ("invalid_request", "invalid_scope", "unsupported_grant_type", "invalid_target")
 _PASSING = ("temporarily_unavailable", "server_error", "slow_down")
+_CONSENT = ("consent_required", "interaction_required", "login_required")
+_DPOP = ("invalid_dpop_proof", "use_dpop_nonce")  # RFC 9449 5, 8
 _TOKEN_TYPE = re.compile(r"[A-Za-z0-9._:/-]{1,100}\Z")
 _CLOCK_TOLERANCE = 5.0
 _BELIEVED_CLOCK = 86400.0  # seconds; who is a day away has no clock
@@ -136,10 +138,10 @@ def _token_type(said: str, holds_secret: t.Callable[[str], bool]) -> str:
 
 def _extra(vendor: Vendor, body: t.Mapping[str, t.Any], secrets: t.Iterable[str]) -> dict[str, t.Any]:
     """What else the vendor said, without anything that is or holds a credential."""
-    known = set(_KNOWN)
-    for path in (vendor.token_field, vendor.expires_field):
-        known |= {path} if path in body else {path.split(".")[0]}
-    return extra.public(body, without=known, secrets=secrets)
+    rest = body
+    for path in (vendor.token_field, vendor.expires_field, vendor.refresh_token_field):
+        rest = without(rest, path)
+    return extra.public(rest, without=_KNOWN, secrets=secrets)
 
 
 @dataclass(frozen=True)
@@ -223,6 +225,8 @@ class _Reader:
             raise self._rejected(parsed)
         if status == 403 and code is None and retry_after(self.answer, self.received_at) is not None:
             raise self._unavailable(429)  # that is how some tell a rate limit
+        if code is not None and status == 200 and "retry-after" in self.answer.headers:
+            raise self._unavailable(429, self._scrub(code)[:60])  # a rate limit, where all errors have that status
         if code is not None or status in (401, 403):
             raise self._refusal(code, parsed)
         if not 200 <= status < 300:
@@ -277,8 +281,8 @@ class _Reader:
                 status=status,
                 code=shown,
             )
-        if code in _PASSING:
-            return self._unavailable(status, shown)
+        if (code in _PASSING and status != 401) or code in self.request.vendor.passing_errors:  # ServiceNow says server_error with 401
+            return self._unavailable(status, shown, said)
         wait = f"{self.request.cache.failure_ttl:g}"
         doubts = "".join(f" {doubt}" for doubt in self.doubts)
         return VendorError(
@@ -293,6 +297,10 @@ class _Reader:
         vendor = self.request.vendor
         if code == "invalid_grant" and vendor.grant_type == "authorization_code":
             return "The consent is no longer valid: run the playbook trackops.api_tokens.authorize again"
+        if code in _CONSENT:
+            return "A person has to consent to this client at the vendor first"
+        if code in _DPOP:
+            return "The client has to prove its key with each request (DPoP), which is not supported here: turn that off for it at the vendor"
         shared = vendor.client_auth in _SHARED_SECRET and vendor.request_format != "query"
         if code == "invalid_client" and shared:
             return f"Check client_id and client_secret there, and whether the vendor takes client_auth={vendor.client_auth}"
@@ -312,17 +320,17 @@ class _Reader:
         names = [self.request.secret.fields.get(name, name) for name in needed_fields(self.request.vendor)]
         return " and ".join(filter(None, (", ".join(names[:-1]), *names[-1:]))) or "the fields"
 
-    def _unavailable(self, status: int, shown: str = "") -> VendorError:
+    def _unavailable(self, status: int, shown: str = "", said: str = "") -> VendorError:
         wait = retry_after(self.answer, self.received_at)
         later = f" It asks to wait {wait:.0f} s." if wait is not None else ""
         what = "has had too many requests" if status == 429 else "is not available"
         return VendorError(
             f"{self._name}: the vendor at {self._host} {what} ({shown or f'HTTP {self.answer.status}'}), so there is no token for "
-            f"{self._place}. Try again later; the credentials were not refused.{later}",
+            f"{self._place}. Try again later; the credentials were not refused.{later}{said}",
             kind="unavailable",
             status=self.answer.status,
             code=shown or None,
-            retryable=status in (429, 502, 503, 504),
+            retryable=status in (429, 502, 503, 504) or shown in self.request.vendor.passing_errors,
             retry_after=wait,
             sent=status != 429,
         )

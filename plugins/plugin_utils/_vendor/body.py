@@ -16,7 +16,7 @@ from urllib.parse import parse_qsl
 from .._base.model import Vendor
 from .._base.strict_json import DuplicateMember, parse_json
 
-__all__ = ("at", "parse_body", "what_it_is")
+__all__ = ("at", "parse_body", "what_it_is", "without")
 
 _JWT = re.compile(rb"\s*[\w-]+\.[\w-]+\.[\w-]*\s*\Z")
 _FORM = re.compile(rb"\s*[\w.%+-]+=[^&\s]*(?:&[\w.%+-]+=[^&\s]*)*\s*\Z")
@@ -106,3 +106,17 @@ def at(value: t.Any, path: str) -> t.Any:
             if found is not None:
                 return found
     return None
+
+
+def without(value: t.Mapping[str, t.Any], path: str) -> t.Mapping[str, t.Any]:
+    """*value* without what :func:`at` finds at *path*, and without the objects that hold nothing else. In a list, nothing of it stays."""
+    if path in value:
+        return {name: inner for name, inner in value.items() if name != path}
+    parts = path.split(".")
+    for length in range(len(parts) - 1, 0, -1):
+        name, rest = ".".join(parts[:length]), ".".join(parts[length:])
+        inner = value.get(name)
+        if at(inner, rest) is not None:
+            less = without(inner, rest) if isinstance(inner, dict) else {}
+            return {key: (less if key == name else other) for key, other in value.items() if key != name or less}
+    return value

@@ -12,10 +12,12 @@ import dataclasses
 import typing as t
 
 from .._base.errors import OptionError
-from .._base.model import SecretField, Value, Vendor
+from .._base.model import Value, Vendor
 from .proof import ALGORITHMS, transit_key
+from .request import OPTIONAL_FIELDS, needed_fields
+from .template import nested, secret_field
 
-__all__ = ("CHOICES", "parameters", "vendor_from_mapping")
+__all__ = ("CHOICES", "check_request", "parameters", "vendor_from_mapping")
 
 CHOICES: t.Mapping[str, tuple[str, ...]] = {
     "client_auth": ("basic", "basic_raw", "post", "none", "private_key_jwt", "client_secret_jwt", "bearer_jwt", "tls_client_auth"),
@@ -24,6 +26,7 @@ CHOICES: t.Mapping[str, tuple[str, ...]] = {
     "assertion_algorithm": ALGORITHMS,
     "response_format": ("json", "form", "text"),
     "scope_use": ("optional", "required", "forbidden"),
+    "scope_in": ("both", "assertion", "request"),
 }
 GRANT_TYPES = ("client_credentials", "password", "authorization_code", "refresh_token", "account_credentials")
 # These have an option or a field of their own; a second value would be sent twice.
@@ -40,7 +43,10 @@ _RESERVED = (
     "client_assertion",
     "client_assertion_type",
 )
-_PARTS = {"secret_field": "name", "scheme": "scheme"}
+# They would be the same in each proof.
+_MADE_ANEW = ("exp", "iat", "jti", "nbf")
+# These put parameters of their own beside a body.
+_AMONG_PARAMETERS = ("post", "private_key_jwt", "client_secret_jwt")
 _NOT_VARIED = ("name", "variant", "variants")
 _DEFAULTS: dict[str, t.Any] = vars(Vendor(name=""))
 
@@ -65,7 +71,18 @@ def vendor_from_mapping(name: str, given: t.Any) -> Vendor:
             for variant, changes in vendor.variants.items()
         }
         vendor = dataclasses.replace(vendor, variants=checked)
+    _check_names(vendor)
     return vendor
+
+
+def _check_names(vendor: Vendor) -> None:
+    """A name for a field of the secret that no variant has a use for is a slip."""
+    ways = (vendor, *(vendor.as_variant(variant) for variant in vendor.variants))
+    known = {*OPTIONAL_FIELDS, *(name for way in ways for name in needed_fields(way))}
+    for way in ways:
+        stranger = next((name for name in way.credential_fields if name not in known), None)
+        if stranger:
+            raise OptionError(f"{vendor.name}: 'credential_fields' has no use for '{stranger}'. Fields here: {', '.join(sorted(known))}.")
 
 
 def _checked(name: str, key: str, value: t.Any, *, unknown: tuple[str, ...] = ("name",)) -> t.Any:
@@ -74,6 +91,8 @@ def _checked(name: str, key: str, value: t.Any, *, unknown: tuple[str, ...] = ("
         raise OptionError(f"{name}: '{key}' is not known in the description of a vendor. Known: {known}.")
     if key in ("request_headers", "parameters"):
         return parameters(name, key, value)
+    if key in _TABLES:
+        return _TABLES[key](name, value)
     if key == "variants":
         if not isinstance(value, t.Mapping):
             raise OptionError(f"{name}: 'variants' is a dictionary of names, each with its changes.")
@@ -95,6 +114,58 @@ def _checked(name: str, key: str, value: t.Any, *, unknown: tuple[str, ...] = ("
     return value
 
 
+def _body(name: str, given: t.Any) -> t.Any:
+    return nested(name, "request_body", given)
+
+
+def _claims(name: str, given: t.Any) -> t.Any:
+    claims = nested(name, "assertion_claims", given)
+    fixed = next((claim for claim in _MADE_ANEW if claims.get(claim) is not None), None)
+    if fixed:
+        raise OptionError(f"{name}: '{fixed}' in assertion_claims is made anew for each proof. It can only be null, to leave it out.")
+    return claims
+
+
+def _names(name: str, given: t.Any) -> dict[str, str]:
+    if not isinstance(given, t.Mapping) or not all(isinstance(part, str) and part for pair in given.items() for part in pair):
+        raise OptionError(f"{name}: 'credential_fields' has to be a dictionary: our field to the key in the secret.")
+    return {str(ours): str(theirs) for ours, theirs in given.items()}
+
+
+def _codes(name: str, given: t.Any) -> tuple[str, ...]:
+    if not isinstance(given, (list, tuple)) or not all(isinstance(code, (str, int)) and not isinstance(code, bool) and str(code) for code in given):
+        raise OptionError(f"{name}: 'passing_errors' has to be a list of error codes.")
+    return tuple(str(code) for code in given)
+
+
+_TABLES: t.Mapping[str, t.Callable[[str, t.Any], t.Any]] = {
+    "request_body": _body,
+    "assertion_claims": _claims,
+    "credential_fields": _names,
+    "passing_errors": _codes,
+}
+
+
+def check_request(vendor: Vendor) -> None:
+    """What is sent with C(request_body) is nothing but that.
+
+    :raises OptionError: something else would have to be sent, and where it belongs.
+    """
+    if not vendor.request_body:
+        return
+    told = {
+        "issuer": ("issuer", vendor.issuer, "Give token_url"),
+        "grant_type": (f"grant_type={vendor.grant_type}", vendor.grant_type != "client_credentials", "Leave it out"),
+        "client_auth": (f"client_auth={vendor.client_auth}", vendor.client_auth in _AMONG_PARAMETERS, "Put what the client sends into request_body"),
+        "request_format": ("request_format=none", vendor.request_format == "none", "Use json, form or query"),
+        "scope": ("scope", vendor.scope, "Put it into request_body"),
+        "parameters": (f"'{next(iter(vendor.parameters), '')}'", vendor.parameters, "Put it into request_body"),
+    }
+    for what, present, todo in told.values():
+        if present:
+            raise OptionError(f"{vendor.name}: request_body is all that is sent, so {what} does not go with it. {todo}.")
+
+
 def parameters(name: str, option: str, given: t.Any) -> dict[str, Value | tuple[Value, ...]]:
     """Headers or parameters: each a string, a number, C({secret_field: NAME}), or (parameters) a list of these."""
     if not isinstance(given, t.Mapping):
@@ -111,12 +182,11 @@ def parameters(name: str, option: str, given: t.Any) -> dict[str, Value | tuple[
 
 
 def _value(name: str, option: str, key: t.Any, value: t.Any) -> Value:
-    if isinstance(value, SecretField):
-        return value
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, (str, int, float)):
         return str(value)
-    if isinstance(value, t.Mapping) and {"secret_field"} <= set(value) <= {"secret_field", "scheme"} and all(isinstance(part, str) for part in value.values()):
-        return SecretField(**{_PARTS[part]: str(text) for part, text in value.items()})
+    field = secret_field(value)
+    if field is not None:
+        return field
     raise OptionError(f"{name}: '{key}' in {option} has to be a string, a number or {{secret_field: NAME}}.")

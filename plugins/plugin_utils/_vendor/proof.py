@@ -19,6 +19,7 @@ import typing as t
 
 from .._base.errors import OptionError, VaultError
 from .._base.model import Vendor
+from .template import filled
 
 __all__ = ("ALGORITHMS", "Transit", "signed_assertion", "transit_key")
 
@@ -51,7 +52,7 @@ def signed_assertion(vendor: Vendor, fields: t.Mapping[str, str], more: t.Mappin
     :raises VaultError: the secret's key cannot sign, or Vault does not sign.
     """
     issued = int(now) - (_BEFORE if vendor.client_auth == "bearer_jwt" else 0)
-    claims = {
+    usual = {
         "iss": fields["client_id"],
         "sub": fields["client_id"],
         "aud": vendor.assertion_audience or vendor.token_endpoint,
@@ -60,6 +61,7 @@ def signed_assertion(vendor: Vendor, fields: t.Mapping[str, str], more: t.Mappin
         "exp": int(now) + _LIFETIME,
         **more,
     }
+    claims = {name: value for name, value in {**usual, **filled(vendor.assertion_claims, fields)}.items() if value is not None}
     header = {"typ": "JWT", **_key_names(vendor, fields)}
     # A grant's assertion is signed with a key, whatever authenticates the client beside it.
     if vendor.client_auth == "client_secret_jwt" and not more:

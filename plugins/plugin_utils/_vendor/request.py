@@ -17,11 +17,13 @@ from urllib.parse import quote_plus, urlencode
 
 from .._base.errors import VaultError
 from .._base.model import HttpRequest, Request, SecretField, Value, Vendor
+from .template import filled, secret_names
 
 __all__ = (
     "DEVICE_GRANT",
     "JWT_BEARER_ASSERTION",
     "JWT_BEARER_GRANT",
+    "OPTIONAL_FIELDS",
     "Assertion",
     "Grant",
     "build_request",
@@ -57,6 +59,8 @@ _CLIENT_FIELDS: t.Mapping[str, tuple[str, ...]] = {
 _SCOPE_ASKED_BEFORE = ("authorization_code", DEVICE_GRANT)
 # Read when the secret has them, never asked for.
 _OPTIONAL_FIELDS = ("client_id", "code", "redirect_uri", "code_verifier", "refresh_token", "key_id", "subject", "certificate")
+#: Fields for which a secret may have another name whether they are needed or not.
+OPTIONAL_FIELDS = (*_OPTIONAL_FIELDS, "private_key")
 # No white space can be at the ends of these; RFC 6749 A allows it in passwords and secrets.
 _WITHOUT_SPACE = ("client_id", "refresh_token", "code", "code_verifier", "redirect_uri", "key_id", "subject", "connect_token")
 _TOKENS = ("refresh_token", "connect_token")
@@ -79,10 +83,7 @@ class Grant:
 
 def needed_fields(vendor: Vendor) -> tuple[str, ...]:
     """The fields that the secret must have, in the order in which a person would look for them."""
-    values = [*vendor.request_headers.values()]
-    for value in vendor.parameters.values():
-        values.extend(value if isinstance(value, tuple) else (value,))
-    named = [value.name for value in values if isinstance(value, SecretField)]
+    named = [name for values in (vendor.request_headers, vendor.parameters, vendor.request_body, vendor.assertion_claims) for name in secret_names(values)]
     signed = ("client_id", "private_key") if _signs(vendor, vendor.grant_type) else ()
     wanted = (*_CLIENT_FIELDS[vendor.client_auth], *_GRANT_FIELDS.get(vendor.grant_type, ()), *signed, *named)
     return tuple(dict.fromkeys(name for name in wanted if name != "private_key" or not vendor.transit_key))
@@ -188,7 +189,7 @@ def grants(vendor: Vendor, fields: t.Mapping[str, str], *, refresh_token: str | 
     :arg refresh_token: the one that came with the last token, from the cache.
     """
     ways = []
-    if refresh_token and vendor.use_refresh_token:
+    if refresh_token and vendor.use_refresh_token and not vendor.request_body:
         ways.append(_refresh(refresh_token))
     if vendor.grant_type in ("refresh_token", "authorization_code"):
         stored = fields.get("refresh_token")
@@ -213,16 +214,19 @@ def build_request(vendor: Vendor, grant: Grant, fields: t.Mapping[str, str], *, 
     :arg assertion: makes a signed JWT with these claims beside the usual ones: RFC 7523 2.1 (the grant) and 2.2 (the client).
     """
     headers = {name: _value(value, fields) for name, value in vendor.request_headers.items()}
-    parameters: list[tuple[str, str]] = []
+    parameters: list[tuple[str, t.Any]] = []
     proofs = _client_parameters(vendor, fields, assertion)
     if _signs(vendor, grant.grant_type) and assertion is not None:
         # Some servers look for the scope in the assertion, others beside it.
-        claims = {"sub": fields.get("subject", fields["client_id"]), **({"scope": vendor.scope} if vendor.scope else {})}
+        claims = {"sub": fields.get("subject", fields["client_id"]), **({"scope": vendor.scope} if vendor.scope and vendor.scope_in != "request" else {})}
         proofs.append(("assertion", assertion(claims)))
-    if vendor.request_format != "none":
+    if vendor.request_body:
+        parameters.extend(_whole_body(vendor, fields))
+    elif vendor.request_format != "none":
         parameters.append(("grant_type", grant.grant_type))
         parameters.extend(grant.fields.items())
-        if vendor.scope and grant.grant_type not in _SCOPE_ASKED_BEFORE:
+        in_assertion = vendor.scope_in == "assertion" and _signs(vendor, grant.grant_type)
+        if vendor.scope and not in_assertion and grant.grant_type not in _SCOPE_ASKED_BEFORE:
             parameters.append(("scope", vendor.scope))
         parameters.extend(_own_parameters(vendor, fields))
         parameters.extend(proofs)
@@ -245,6 +249,16 @@ def build_request(vendor: Vendor, grant: Grant, fields: t.Mapping[str, str], *, 
         doubts=_doubts(fields),
         repeatable=grant.repeatable,
     )
+
+
+def _whole_body(vendor: Vendor, fields: t.Mapping[str, str]) -> t.Iterator[tuple[str, t.Any]]:
+    """The members of C(request_body): as they are for JSON; elsewhere as text, which for what is no text is its JSON."""
+    for name, value in vendor.request_body.items():
+        inner = filled(value, fields)
+        if vendor.request_format == "json" or isinstance(inner, str):
+            yield name, inner
+        elif inner is not None:
+            yield name, json.dumps(inner, separators=(",", ":"))
 
 
 def _own_parameters(vendor: Vendor, fields: t.Mapping[str, str]) -> t.Iterator[tuple[str, str]]:
@@ -303,9 +317,9 @@ def _as_form(method: str, url: str, headers: dict[str, str], parameters: list[tu
     return HttpRequest(method, url, headers, urlencode(parameters).encode("ascii"), **kw)
 
 
-def _as_json(method: str, url: str, headers: dict[str, str], parameters: list[tuple[str, str]], **kw: t.Any) -> HttpRequest:
+def _as_json(method: str, url: str, headers: dict[str, str], parameters: list[tuple[str, t.Any]], **kw: t.Any) -> HttpRequest:
     headers.setdefault("Content-Type", "application/json")
-    body: dict[str, str | list[str]] = {}
+    body: dict[str, t.Any] = {}
     for name, value in parameters:
         if name in body:  # RFC 8707: resource may be repeated
             earlier = body[name]

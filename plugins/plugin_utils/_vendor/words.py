@@ -22,6 +22,8 @@ _SENTENCES = (
     "usermessage",
     "message",
     "msg",
+    "localized",
+    "defaultmessage",
     "faultstring",
     "detail",
     "details",
@@ -35,6 +37,7 @@ _SENTENCES = (
 # Where there may be such a sentence, or several.
 _PLACES = ("errors", "error", "fault", "messages", "detail", "details", "data", "result", "response", "meta", "status", "errorcauses", "violations")
 _DEEPEST = 5
+_JSON_RPC = range(-32768, -31999)  # its codes (JSON-RPC 2.0, 5.1)
 _MOST = 3  # sentences of a list
 # With a token beside it, these say that there is no error.
 _NO_ERROR = frozenset(("", "0", "false", "none", "null", "nil", "no", "noerror", "ok", "success", "succeeded", "200"))
@@ -76,11 +79,24 @@ def error_code(answer: t.Any) -> str | None:
     error = answer.get("error") if isinstance(answer, dict) else None
     if isinstance(error, dict):
         inner = {_plain(name): value for name, value in error.items()}
+        if inner.get("code") in _JSON_RPC:
+            return _json_rpc(inner)
         named = [inner[name] for name in ("code", "type", "name", "message") if not _harmless(inner.get(name))]
         error = next((value for value in named if not isinstance(value, (dict, list))), "error" if named else None)
     if isinstance(error, list):
         error = "error" if error else None
     return None if _harmless(error) else str(error)
+
+
+def _json_rpc(error: t.Mapping[str, t.Any]) -> str:
+    """What tells one error of a JSON-RPC server from another: it has one C(code) for all of them, and a name of its own beside that."""
+    data, errors = error.get("data"), error.get("errors")
+    first = errors[0] if isinstance(errors, list) and errors else None
+    for place, name in ((data, "type"), (data, "name"), (first, "name")):
+        found = place.get(name) if isinstance(place, dict) else None
+        if isinstance(found, str) and found.strip():
+            return found.strip()
+    return str(error["code"])
 
 
 def _harmless(value: t.Any) -> bool:

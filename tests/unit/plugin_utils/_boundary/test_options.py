@@ -147,6 +147,54 @@ def test_options_that_do_not_fit(plugin, values, message):
     assert refused(plugin, **values) == message
 
 
+BODY = {"token_url": "https://a.example/rpc", "request_body": {"method": "login", "token": {"secret_field": "token"}}}
+
+
+@pytest.mark.parametrize(
+    ("described", "values", "message"),
+    [
+        ({"issuer": "https://i.example"}, {}, "issuer does not go with it. Give token_url."),
+        ({"grant_type": "password"}, {}, "grant_type=password does not go with it. Leave it out."),
+        ({"client_auth": "post"}, {}, "client_auth=post does not go with it. Put what the client sends into request_body."),
+        ({"client_auth": "private_key_jwt"}, {}, "client_auth=private_key_jwt does not go with it. Put what the client sends into request_body."),
+        ({"request_format": "none"}, {}, "request_format=none does not go with it. Use json, form or query."),
+        ({"scope": "a"}, {}, "scope does not go with it. Put it into request_body."),
+        ({}, {"scope": "a"}, "scope does not go with it. Put it into request_body."),
+        ({"parameters": {"b": "c"}}, {}, "'b' does not go with it. Put it into request_body."),
+        ({}, {"audience": "x"}, "'audience' does not go with it. Put it into request_body."),
+    ],
+)
+def test_what_does_not_go_with_a_body(described, values, message):
+    found = refused("oauth2", "p", vendor="acme", vendors={"acme": {**BODY, **described}}, **values)
+    assert found == "acme: request_body is all that is sent, so " + message
+
+
+def test_a_body_needs_no_client():
+    vendor = describe_vendor("oauth2", {"vendor": "acme", "vendors": {"acme": BODY}})
+    assert vendor.client_auth == "none"
+    assert describe_vendor("oauth2", {"vendor": "acme", "vendors": {"acme": {**BODY, "client_auth": "basic"}}}).client_auth == "basic"
+
+
+def test_names_of_fields_in_a_description():
+    described = {
+        "token_url": "https://a.example/t",
+        "credential_fields": {"client_id": "username", "client_secret": "password", "private_key": "pem"},
+        "variants": {"key": {"client_auth": "private_key_jwt"}},
+    }
+    values = {"vendor": "acme", "vendors": {"acme": described}}
+    plain = request_from("oauth2", "p", values, surroundings=AROUND).secret.fields
+    assert (plain["client_id"], plain["client_secret"]) == ("username", "password")
+    over = request_from("oauth2", "p", {**values, "credential_fields": {"client_id": "id"}}, surroundings=AROUND).secret.fields
+    assert (over["client_id"], over["client_secret"]) == ("id", "password")
+    key = request_from("oauth2", "p", {**values, "variant": "key"}, surroundings=AROUND).secret.fields
+    assert (key["private_key"], key["client_id"]) == ("pem", "username")
+    wrong = {**described, "credential_fields": {"clientid": "username"}}
+    assert refused("oauth2", "p", vendor="acme", vendors={"acme": wrong}) == (
+        "acme: 'credential_fields' has no use for 'clientid'. Fields here: certificate, client_id, client_secret, code, code_verifier, key_id, "
+        "private_key, redirect_uri, refresh_token, subject."
+    )
+
+
 def test_variants_and_schemes():
     v2 = describe_vendor("trackunit", {"variant": "v2", "scope": "a b"})
     assert (v2.token_endpoint, v2.scope, v2.client_auth) == ("https://auth.trackunit.com/token/v2", "a b", "post")

@@ -27,13 +27,19 @@ def test_a_description():
             "pkce": True,
             "request_headers": {"X-Key": {"secret_field": "key"}},
             "parameters": {"r": ["a", {"secret_field": "b"}], "n": 1.5, "no": False},
-            "variants": {"eu": {"base_url": "https://eu.example"}},
+            "credential_fields": {"client_id": "client_email"},
+            "assertion_claims": {"sub": None, "box": {"secret_field": "kind"}, "jti": None},
+            "passing_errors": [10, "1003"],
+            "variants": {"eu": {"base_url": "https://eu.example", "request_body": {"a": {"b": 1}}}},
             "variant": "eu",
         },
     )
     assert (vendor.default_lifetime, vendor.pkce, vendor.variant) == (90, True, "eu")
     assert vendor.request_headers == {"X-Key": SecretField("key")}
     assert vendor.parameters == {"r": ("a", SecretField("b")), "n": "1.5", "no": "false"}
+    assert (vendor.credential_fields, vendor.passing_errors) == ({"client_id": "client_email"}, ("10", "1003"))
+    assert vendor.assertion_claims == {"sub": None, "box": SecretField("kind"), "jti": None}
+    assert vendor.as_variant("eu").request_body == {"a": {"b": 1}}
     assert vendor.as_variant("eu").token_endpoint == "https://eu.example/t"
 
 
@@ -64,6 +70,17 @@ KNOWN = ", ".join(sorted(set(vars(Vendor(name=""))) - {"name"}))
         ({"request_headers": {"a": ["b"]}}, "acme: 'a' in request_headers has to be a string, a number or {secret_field: NAME}."),
         ({"parameters": {"a": {"field": "b"}}}, "acme: 'a' in parameters has to be a string, a number or {secret_field: NAME}."),
         ({"parameters": {"client_secret": "b"}}, "acme: parameters must not have 'client_secret': it has an option or a field of the secret of its own."),
+        ({"request_body": "x"}, "acme: request_body has to be a dictionary."),
+        ({"assertion_claims": ["x"]}, "acme: assertion_claims has to be a dictionary."),
+        (
+            {"assertion_claims": {"exp": 5}},
+            "acme: 'exp' in assertion_claims is made anew for each proof. It can only be null, to leave it out.",
+        ),
+        ({"credential_fields": {"client_id": ""}}, "acme: 'credential_fields' has to be a dictionary: our field to the key in the secret."),
+        ({"credential_fields": ["client_id"]}, "acme: 'credential_fields' has to be a dictionary: our field to the key in the secret."),
+        ({"passing_errors": "10"}, "acme: 'passing_errors' has to be a list of error codes."),
+        ({"passing_errors": [True]}, "acme: 'passing_errors' has to be a list of error codes."),
+        ({"scope_in": "header"}, "acme: 'scope_in' has to be one of both, assertion, request."),
         ({"variants": ["a"]}, "acme: 'variants' is a dictionary of names, each with its changes."),
         ({"variants": {"a": "b"}}, "acme: the variant 'a' is not a dictionary."),
         (

@@ -7,12 +7,13 @@
 from __future__ import annotations
 
 import base64
+import dataclasses
 import hashlib
 
 import jwt
 import pytest
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.errors import OptionError, VaultError
-from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.model import Vendor
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.model import SecretField, Vendor
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vendor.custom import vendor_from_mapping
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vendor.proof import signed_assertion
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vendor.request import build_request, credentials, grants, needed_fields
@@ -49,6 +50,15 @@ def test_an_assertion(key, algorithm):
     assert (claims["iss"], claims["sub"], claims["iat"], claims["exp"]) == ("i", "i", NOW, NOW + 60)
     assert jwt.get_unverified_header(signed)["kid"] == "k1"
     assert signed_assertion(VENDOR, fields, {}, now=NOW) != signed  # an identifier of its own each time
+
+
+def test_claims_of_its_own_and_those_that_are_left_out():
+    claims = {"sub": None, "jti": None, "box_sub_type": "enterprise", "aud": {"nested": SecretField("tenant")}}
+    vendor = dataclasses.replace(VENDOR, assertion_claims=claims)
+    assert needed_fields(vendor) == ("client_id", "private_key", "tenant")
+    signed = signed_assertion(vendor, {"client_id": "i", "private_key": pem(RSA), "tenant": "t1"}, {"scope": "a"}, now=NOW)
+    found = jwt.decode(signed, options={"verify_signature": False})
+    assert found == {"iss": "i", "aud": {"nested": "t1"}, "iat": NOW, "exp": NOW + 60, "scope": "a", "box_sub_type": "enterprise"}
 
 
 @pytest.mark.parametrize(

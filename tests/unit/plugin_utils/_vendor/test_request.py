@@ -166,6 +166,44 @@ def test_a_signed_grant():
     assert "signed.jwt.here" in request.secrets
 
 
+RPC = {"method": "Authenticate", "params": {"userName": SecretField("username"), "password": SecretField("password"), "global": True}}
+
+
+def test_a_body_of_its_own_is_all_that_is_sent():
+    vendor = Vendor("acme", token_url="https://a.example/rpc", client_auth="none", request_format="json", request_body=RPC)
+    assert needed_fields(vendor) == ("username", "password")
+    fields = {"username": "u", "password": 'p"w', "client_id": "there by chance"}
+    (way,) = grants(vendor, fields, refresh_token="that of the last answer")
+    request = build_request(vendor, way, fields)
+    assert (request.method, request.headers) == ("POST", {"Content-Type": "application/json"})
+    assert json.loads(request.body) == {"method": "Authenticate", "params": {"userName": "u", "password": 'p"w', "global": True}}
+    assert {"u", 'p"w'} <= set(request.secrets)
+
+
+@pytest.mark.parametrize("request_format", ["form", "query"])
+def test_elsewhere_what_is_no_text_is_sent_as_its_json(request_format):
+    body = {"svc": "token/login", "params": {"token": SecretField("token"), "fl": 1}, "ids": (1, 2), "on": True, "nothing": None}
+    vendor = Vendor("acme", token_url="https://a.example/ajax", client_auth="none", request_format=request_format, request_body=body)
+    request = built(vendor, {"token": 'a&"b'})
+    text = request.body.decode() if request_format == "form" else request.url.partition("?")[2]
+    assert dict(parse_qsl(text, strict_parsing=True)) == {"svc": "token/login", "params": '{"token":"a&\\"b","fl":1}', "ids": "[1,2]", "on": "true"}
+
+
+def test_a_body_beside_a_proof_in_the_header():
+    vendor = Vendor("app", token_url="https://a.example/t", client_auth="bearer_jwt", request_format="json", request_body={"permissions": {"contents": "read"}})
+    request = built(vendor, {"client_id": "i", "private_key": "PEM"}, assertion=lambda claims: "signed")
+    assert (request.headers["Authorization"], json.loads(request.body)) == ("Bearer signed", {"permissions": {"contents": "read"}})
+
+
+@pytest.mark.parametrize(("scope_in", "asserted", "sent"), [("both", "a", "a"), ("assertion", "a", None), ("request", None, "a")])
+def test_where_the_scope_of_a_signed_grant_is(scope_in, asserted, sent):
+    grant = "urn:ietf:params:oauth:grant-type:jwt-bearer"
+    vendor = Vendor("acme", token_url="https://a.example/t", grant_type=grant, client_auth="none", scope="a", scope_in=scope_in)
+    claims = []
+    request = built(vendor, {"client_id": "i", "private_key": "PEM"}, assertion=lambda more: claims.append(more) or "signed")
+    assert (claims[0].get("scope"), form(request).get("scope")) == (asserted, sent)
+
+
 def test_an_existing_query_is_extended():
     vendor = Vendor("acme", token_url="https://a.example/t?x=1", client_auth="post", request_format="query", request_method="GET")
     assert built(vendor, {"client_id": "i", "client_secret": "s"}).url == ("https://a.example/t?x=1&grant_type=client_credentials&client_id=i&client_secret=s")

@@ -154,6 +154,25 @@ def test_a_scope_or_type_that_repeats_a_secret_is_left_out():
     assert read(answer(200, {"access_token": "t0k", "token_type": "x" * 101})).token_type == "Bearer"
 
 
+@pytest.mark.parametrize(
+    ("body", "extra"),
+    [
+        ({"result": {"path": "my3.example", "credentials": {"sessionId": "s3ssion", "database": "fleet"}}}, {"result": {"path": "my3.example"}}),
+        ({"result": {"credentials": {"sessionId": "s3ssion"}}, "jsonrpc": "2.0"}, {"jsonrpc": "2.0"}),
+        ({"result": {"credentials": {"sessionId": "s3ssion", "list": [1]}, "at": 5}}, {"result": {"at": 5}}),
+    ],
+)
+def test_what_is_beside_a_nested_token_is_passed_on(body, extra):
+    got = read(answer(200, body), token_field="result.credentials.sessionId")
+    assert (got.access_token, got.extra) == ("s3ssion", extra)
+    flat = read(answer(200, {"a.b": "tok", "data": {"token": "tok2", "expires": 60, "user": "u"}}), token_field="data.token", expires_field="data.expires")
+    assert (flat.lifetime, flat.extra) == (60, {"a.b": "tok", "data": {"user": "u"}})
+
+
+def test_sessions_under_short_names_are_secret():
+    assert read(access("t", eid="x1", gis_sid="x2", ssid="x3", PHPSESSID="x4", host="h")).extra == {"host": "h"}
+
+
 def test_a_large_answer_has_no_extra():
     assert read(access("t", more="x " * 33_000, note="kept")).extra == {}
 
@@ -282,3 +301,48 @@ def test_numbers_are_their_digits():
 def test_which_of_them_are_only_names():
     _fields, request = sent({"client_id": "the-id", "client_secret": "s3cr3t", "username": "u5er", "password": "the-id"}, grant_type="password")
     assert set(request.identifiers) == {"u5er"}  # a name that is a password too is a secret
+
+
+# -- errors where others have refusals, and the other way round ---------------------------------------------------------
+
+
+def test_an_error_with_a_time_to_come_again_is_a_rate_limit_whatever_its_status():
+    body = {"error": {"code": -32000, "message": "API calls quota exceeded.", "data": {"type": "OverLimitException"}}, "jsonrpc": "2.0"}
+    found = failure(answer(200, body, retry_after="58"))
+    assert found.message == (
+        "acme: the vendor at a.example has had too many requests (OverLimitException), so there is no token for secret/fleet/x (version 7). "
+        "Try again later; the credentials were not refused. It asks to wait 58 s."
+    )
+    assert (found.kind, found.retryable, found.retry_after) == ("unavailable", True, 58)
+    assert failure(answer(200, body)).kind == "refused"
+
+
+def test_codes_that_the_description_calls_passing():
+    found = failure(answer(200, {"error": 10, "reason": "Too many at once"}), passing_errors=("6", "10"))
+    assert found.message == (
+        "acme: the vendor at a.example is not available (10), so there is no token for secret/fleet/x (version 7). "
+        "Try again later; the credentials were not refused. The vendor says: Too many at once"
+    )
+    assert (found.kind, found.retryable) == ("unavailable", True)
+    assert failure(answer(200, {"error": 8}), passing_errors=("6", "10")).kind == "refused"
+
+
+def test_server_error_with_401_is_a_refusal():
+    found = failure(answer(401, {"error": "server_error", "error_description": "access_denied"}))
+    assert (found.kind, found.code) == ("refused", "server_error")
+    assert found.message.endswith("The vendor says: access_denied")
+    assert failure(error("server_error")).kind == "unavailable"
+
+
+@pytest.mark.parametrize(
+    ("code", "advice"),
+    [
+        ("consent_required", "A person has to consent to this client at the vendor first; "),
+        (
+            "invalid_dpop_proof",
+            "The client has to prove its key with each request (DPoP), which is not supported here: turn that off for it at the vendor; ",
+        ),
+    ],
+)
+def test_what_no_change_of_the_secret_mends(code, advice):
+    assert f"secret/fleet/x (version 7): {code}. {advice}" in failure(error(code)).message
