@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import pathlib
+import re
 import subprocess
 import sys
 import textwrap
@@ -114,6 +115,22 @@ def test_a_hit_loads_a_unit_of_its_own(home):
     ]
     assert sum(len(path.read_text(encoding="utf-8").splitlines()) for path in files) <= MOST_LINES
     assert sum(map(code_lines, files)) <= MOST_CODE_LINES
+
+
+def test_a_life_too_short_for_min_ttl_is_told_on_a_hit_too(home):
+    """Whoever comes after the one that obtained the token is told the same; who asks for less loads nothing for that."""
+    report = """
+    from ansible.utils.display import Display
+    told = []
+    Display.warning = lambda self, msg, *more, **options: told.append(msg)
+    look_up(min_ttl=600)
+    before, loaded = list(told), package + "_boundary.uncached" in sys.modules
+    look_up(min_ttl=7200)
+    print(json.dumps([before, loaded, told]))
+    """
+    before, loaded, (told,) = json.loads(run(home, LOOK_UP, report)[-1])
+    assert (before, loaded) == ([], False)
+    assert re.fullmatch(r"trackunit: the token for secret/fleet/x lives for (3599|3600) s only, less than min_ttl \(7200 s\)\.", told)
 
 
 def test_a_hit_makes_no_classes_by_factories(home):

@@ -108,6 +108,10 @@ class TokenLookup(LookupBase):  # type: ignore[misc]
             if hit is None:
                 return None
             hits.append(hit)
+        if any(token.expires_at - token.issued_at < (min_ttl or 0) for token, _found in hits):
+            from .uncached import tell_short_lives
+
+            tell_short_lives(hits, min_ttl=min_ttl or 0)
         if anybody_listens(verbosity=display.verbosity, audit_log=values.get("audit_log")):
             from .uncached import tell_hits
 

@@ -20,6 +20,7 @@ from .._base.output import present
 from .._base.ports import Event
 from .._base.text import one_line
 from .._cache.pointer import Hit, Pointer, pointer_keys, remember
+from .._flow.call import short_life
 from .._flow.resolver import Resolver
 from .._flow.slot import token_keys
 from .._vault.login_input import read_text
@@ -29,12 +30,13 @@ from .options import request_from, surroundings
 from .pointer_input import pointer_input
 from .real_ports import real_ports
 
-__all__ = ("as_ansible", "option_error", "reject_unknown_options", "tell_hits", "tokens", "with_dictionaries")
+__all__ = ("as_ansible", "option_error", "reject_unknown_options", "tell_hits", "tell_short_lives", "tokens", "with_dictionaries")
 
 display = Display()
 
 Values = t.Mapping[str, t.Any]
 Definitions = t.Mapping[str, t.Mapping[str, t.Any]]
+_LONGEST = 2000
 _DICTIONARIES = ("credential_fields", "extra_parameters", "request_headers", "vendors")
 
 
@@ -73,6 +75,14 @@ def tell_hits(hits: list[Hit], values: Values, *, seconds: float) -> None:
         for token, pointer in hits:
             name = fingerprint(token.access_token)
             listener(Event("hit", pointer.vendor, pointer.where, seconds=seconds, expires_at=token.expires_at, fingerprint=name, key=pointer.keys.name))
+
+
+def tell_short_lives(hits: list[Hit], *, min_ttl: float) -> None:
+    """Warn of tokens whose whole life is too short, as whoever obtained them was warned."""
+    for token, pointer in hits:
+        lifetime = token.expires_at - token.issued_at
+        if lifetime < min_ttl:
+            display.warning(one_line(short_life(pointer.vendor, pointer.where, lifetime=lifetime, min_ttl=min_ttl), limit=_LONGEST))
 
 
 def with_dictionaries(plugin: str, values: Values) -> dict[str, t.Any]:

@@ -16,7 +16,7 @@ from .._base.ports import Event, Ports
 from .._cache.freshness import Verdict, judge, still_valid
 from .failure_memory import Asker, asker_of
 
-__all__ = ("Call", "with_place")
+__all__ = ("Call", "short_life", "with_place")
 
 _FORCE = "force"
 _RENEWALS_KEPT_FOR = 86400.0
@@ -88,6 +88,11 @@ def _as_fingerprint(refused: str) -> str:
         return refused
     is_digits = len(refused) == 16 and all(c in "0123456789abcdef" for c in refused)
     return f"sha256:{refused}" if is_digits else fingerprint(refused)
+
+
+def short_life(vendor: str, where: str, *, lifetime: float, min_ttl: float) -> str:
+    """The warning for a token whose whole life is too short for what was asked for."""
+    return f"{vendor}: the token for {where} lives for {int(lifetime)} s only, less than min_ttl ({min_ttl:g} s)."
 
 
 def with_place(exc: TokenError, request: Request) -> str:

@@ -31,6 +31,7 @@ __all__ = (
     "forgotten_at",
     "is_recent",
     "remembered_failure",
+    "remembered_login_refusal",
     "remembered_refusal",
 )
 
@@ -42,6 +43,7 @@ _MOST_FAILURES = 64
 # Failures of Vault that may pass without anybody mending them.
 _PASSING_VAULT = ("unreachable", "tls", "sealed", "unavailable")
 _LOCK = "lock"
+_LOGIN_REFUSED = "vault:login_refused"
 _REFUSED_BY_VAULT = ("denied", "login_refused")
 
 
@@ -93,6 +95,15 @@ def remembered_refusal(failures: t.Iterable[Failure], asker: Asker, *, secret_ve
     for failure in failures:
         age, memory = _age(failure, now), _memory(failure, asker.failure_ttl, same_run=failure.run == asker.run)
         if failure.refused and failure.secret_version == secret_version and age is not None and age < memory:
+            return failure
+    return None
+
+
+def remembered_login_refusal(failures: t.Iterable[Failure], asker: Asker, *, now: float) -> Failure | None:
+    """Vault's refusal of a login with the same credentials: it holds in the run that saw it, and for C(failure_ttl) in others."""
+    for failure in failures:
+        age, memory = _age(failure, now), _memory(failure, asker.failure_ttl, same_run=failure.run == asker.run)
+        if failure.kind == _LOGIN_REFUSED and age is not None and age < memory:
             return failure
     return None
 
@@ -189,7 +200,7 @@ def _memory(failure: Failure, failure_ttl: float, *, same_run: bool) -> float:
     """
     if not failure_ttl:
         return 0.0
-    if failure.refused or failure.kind == "vault:login_refused":
+    if failure.refused or failure.kind == _LOGIN_REFUSED:
         return _LONGEST_RUN if same_run else failure_ttl
     return failure_ttl + min(10 * failure.took, _LONGEST_SLOW_START)
 

@@ -31,6 +31,7 @@ from .vault_login import VaultSession
 __all__ = ("Fetch", "Outcome", "fetch")
 
 _NOT_THERE = (404, 405, 410)
+_SHORTEST_SECRET = 6  # a shorter text of the secret that was not needed is a word like any other
 
 
 @dataclass(frozen=True)
@@ -107,12 +108,13 @@ def _ask_vendor(work: Fetch, entry: Entry, secret: Secret, version: str) -> Outc
     except TokenError as exc:
         return Outcome(error=exc, asked_version=version)
     cached = entry.token if entry.token and entry.token.secret_version == version else None
+    unused = tuple(value for value in secret.data.values() if isinstance(value, str) and len(value) >= _SHORTEST_SECRET)
     in_order = grants(request.vendor, fields, refresh_token=cached.refresh_token if cached else None)
     outcome = Outcome(error=VendorError(f"{request.vendor.name}: there is no way to ask for a token for {request.where}."), asked_version=version)
     for position, grant in enumerate(in_order):
         later_is_repeatable = any(later.repeatable for later in in_order[position + 1 :])
         is_cached = cached is not None and cached.refresh_token is not None and grant.fields.get("refresh_token") == cached.refresh_token
-        sent = _send(work, request, grant, fields, entry if is_cached else None, version=version, replaceable=later_is_repeatable)
+        sent = _send(work, request, grant, fields, entry if is_cached else None, version=version, replaceable=later_is_repeatable, unused=unused)
         outcome = replace(sent, spent=outcome.spent or sent.spent)
         if outcome.token is not None:
             token = _store_rotated(work, _with_old_refresh_token(outcome.token, grant), secret)
@@ -126,11 +128,22 @@ def _ask_vendor(work: Fetch, entry: Entry, secret: Secret, version: str) -> Outc
     return outcome
 
 
-def _send(work: Fetch, request: Request, grant: Grant, fields: dict[str, str], spending: Entry | None, *, version: str, replaceable: bool) -> Outcome:
+def _send(
+    work: Fetch,
+    request: Request,
+    grant: Grant,
+    fields: dict[str, str],
+    spending: Entry | None,
+    *,
+    version: str,
+    replaceable: bool,
+    unused: tuple[str, ...],
+) -> Outcome:
     """Ask with one grant.
 
     :arg spending: the entry whose refresh token this is. The refresh token leaves the cache before it is sent: if this process is
         killed, the next caller must not use it again, because a rotating vendor takes that for theft.
+    :arg unused: as in :func:`read_answer`.
     :arg replaceable: whether a token can be obtained without it. If not, one that may be spent is better than none.
     """
     vendor, ports = request.vendor, work.ports
@@ -149,7 +162,7 @@ def _send(work: Fetch, request: Request, grant: Grant, fields: dict[str, str], s
             taken_out = True
         # A proof is good for one use, so each repetition has a new one.
         again = functools.partial(build_request, vendor, grant, fields, assertion=sign)
-        token = ask(request, http_request, grant, ports=ports, until=until, secret_version=version, again=again)
+        token = ask(request, http_request, grant, ports=ports, until=until, secret_version=version, again=again, unused=unused)
     except TokenError as exc:
         if isinstance(exc, VendorError) and (not exc.sent or exc.status in _NOT_THERE or exc.code == "invalid_client"):
             work.metadata.forget()

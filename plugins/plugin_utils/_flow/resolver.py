@@ -21,7 +21,7 @@ from .._cache.entry import entry_from_dict
 from .._cache.file_store import FileStore
 from .._cache.freshness import Verdict
 from .._vendor.address import check_endpoint
-from .call import Call, with_place
+from .call import Call, short_life, with_place
 from .failure_memory import (
     RememberedError,
     add_failure,
@@ -88,8 +88,8 @@ class Resolver:
 
         :raises TokenError: there is none; the message names the vendor and the Vault path.
         """
-        check_endpoint(request.vendor, allow_http=request.http.allow_http)
         try:
+            check_endpoint(request.vendor, allow_http=request.http.allow_http)
             slot = TokenSlot(request, self.store(request.cache), self._ports)
             return _token(Call.begin(request, self._ports, key=slot.keys.name), slot)
         except TokenError as exc:
@@ -133,8 +133,15 @@ def _token(call: Call, slot: TokenSlot) -> Token:
 
 def _hit(call: Call, entry: Entry, name: str = "hit") -> Token:
     token = t.cast(Token, entry.token)
+    _tell_short_life(call, token)
     call.report(name, token)
     return token
+
+
+def _tell_short_life(call: Call, token: Token) -> None:
+    request = call.request
+    if token.lifetime < request.freshness.min_ttl:
+        call.ports.warn(short_life(request.vendor.name, request.where, lifetime=token.lifetime, min_ttl=request.freshness.min_ttl))
 
 
 def _renew_ahead(call: Call, slot: TokenSlot, entry: Entry) -> Token:
@@ -209,11 +216,7 @@ def _save(call: Call, slot: TokenSlot, outcome: Outcome, *, took: float) -> None
     if outcome.token is not None:
         token = replace(outcome.token, source="cache")
         slot.write(Entry(token, failures_after_success(entry.failures, call.asker), call.renewals(entry)))
-        if token.lifetime < request.freshness.min_ttl:
-            call.ports.warn(
-                f"{request.vendor.name}: the token for {request.where} lives for {int(token.lifetime)} s only, less than "
-                f"min_ttl ({request.freshness.min_ttl:g} s)."
-            )
+        _tell_short_life(call, token)
     elif outcome.repeated is not None:
         slot.write(replace(entry, failures=confirm(entry.failures, outcome.repeated, at=outcome.checked_at)))
     elif isinstance(outcome.error, RememberedError):

@@ -8,7 +8,7 @@
 
 A token that the user gave is used as it is. Any other login gives a client token, which is kept sealed until shortly before its
 lease ends, renewed where Vault lets it be renewed, and dropped when Vault refuses it. A refused login is remembered, so that 500 hosts
-with a wrong password do not lock the account in Vault.
+with a wrong password, or a run each minute, do not lock the account in Vault.
 """
 
 from __future__ import annotations
@@ -23,7 +23,16 @@ from .._base.ports import Event, Ports, Vault
 from .._cache.crypto import Keys, derive
 from .._cache.entry import failures_from_list, login_facts
 from .._cache.file_store import FileStore
-from .failure_memory import RememberedError, add_failure, asker_of, failure_of, failures_after_success, forgotten_at, remembered_failure
+from .failure_memory import (
+    RememberedError,
+    add_failure,
+    asker_of,
+    failure_of,
+    failures_after_success,
+    forgotten_at,
+    remembered_failure,
+    remembered_login_refusal,
+)
 from .patient_lock import patient_lock
 
 __all__ = ("VaultSession", "login_keys")
@@ -204,12 +213,20 @@ class VaultSession:
         try:
             login = client.login()
         except VaultError as exc:
-            if exc.kind == "login_refused" or exc.kind in _OUTAGES:
-                self._remember(exc, took=self._ports.monotonic() - began)
-            raise
+            told = VaultError(exc.message + self._next_attempt(), exc.kind) if exc.kind == "login_refused" else exc
+            if told is not exc or exc.kind in _OUTAGES:
+                self._remember(told, took=self._ports.monotonic() - began)
+            raise told from None
         self._reused = None
         self._report("vault_login", since=began)
         self._keep(_KeptLogin.of(login, now=now))
+
+    def _next_attempt(self) -> str:
+        """When a login is tried again, where that is remembered."""
+        seconds = self._asker.failure_ttl
+        if self._request.cache.kind == "none" or not seconds:
+            return ""
+        return f" Changed credentials are tried at once, the same ones only by a later run, in {seconds:g} s."
 
     # What is remembered in the entry
 
@@ -222,7 +239,7 @@ class VaultSession:
             outage = failure.kind.partition(":")[2] in _OUTAGES
             if outage and remembered_failure([failure], self._asker, now=now):
                 raise RememberedError(failure.message, failure.kind.partition(":")[2])
-            if refusals and not outage and failure.run == self._asker.run and now < forgotten_at(failure, self._asker.failure_ttl):
+            if refusals and remembered_login_refusal([failure], self._asker, now=now):
                 raise RememberedError(failure.message, "login_refused")
 
     def _remember(self, exc: VaultError, *, took: float) -> None:

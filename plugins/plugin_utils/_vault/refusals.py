@@ -170,9 +170,9 @@ class Refusals:
         with contextlib.suppress(Refusal, VaultError):
             policies = self._questions.policies()
         if not policies:
-            return f"The token may be expired, or no policy of it has {needs} on {path}."
+            return f"The token may be expired, or no policy of it has {needs} on {path}. Check both."
         names = scrub(", ".join(policies), self._secrets)
-        return f"The token is valid, but no policy of it ({names}) has {needs} on {path}."
+        return f"The token is valid, but no policy of it ({names}) has {needs} on {path}: put it into one."
 
     def _general(self, refusal: Refusal) -> VaultError | None:
         """The error for what concerns any request: who answers, and in which state it is."""

@@ -64,6 +64,7 @@ def read_answer(
     received_at: float,
     secrets: t.Iterable[str] = (),
     identifiers: t.Iterable[str] = (),
+    unused: t.Iterable[str] = (),
     doubts: t.Iterable[str] = (),
     secret_version: str = "",
     warn: Warn = _silent,
@@ -73,11 +74,12 @@ def read_answer(
     :arg requested_at: when the request was sent; lifetimes count from here.
     :arg received_at: when the answer came; compared with its ``Date`` header.
     :arg secrets: what must not be shown; *identifiers* among them are no secrets, but names.
+    :arg unused: what else is in the secret in Vault. The vendor was not told, but may know it, and repeat it in its words.
     :arg doubts: what may be wrong with the credentials, for a refusal.
     :raises VendorError: a refusal, an outage, or something that is no token.
     """
     secrets = tuple(secrets)
-    reader = _Reader(request, answer, grant, received_at, secrets, secret_version, tuple(doubts))
+    reader = _Reader(request, answer, grant, received_at, (*secrets, *unused), secret_version, tuple(doubts))
     vendor = request.vendor
     body = reader.body()
     access_token = _access_token(body, vendor)

@@ -15,6 +15,7 @@ from urllib.parse import parse_qsl
 
 from .._base.model import Vendor
 from .._base.strict_json import DuplicateMember, parse_json
+from .._vendors import names
 
 __all__ = ("at", "parse_body", "what_it_is", "without")
 
@@ -72,6 +73,11 @@ def what_it_is(vendor: Vendor, body: bytes, content_type: str) -> tuple[str, str
         return "its answer is empty", _ADDRESS
     if start == b"<" or "html" in content_type:
         return _WEB_PAGE.format({"json": "JSON", "form": "a form"}.get(vendor.response_format, "a token")), _ADDRESS
+    what, advice = _other_format(vendor, body, start)
+    return what, _ADDRESS if vendor.name in names() else advice  # the lookups of built-in vendors have no option for a format
+
+
+def _other_format(vendor: Vendor, body: bytes, start: bytes) -> tuple[str, str]:
     if vendor.response_format == "json":
         if start == b'"':
             return "its answer is a JSON string", "Set response_format=text if that is the token"

@@ -32,6 +32,7 @@ def ask(
     until: float,
     secret_version: str,
     again: t.Callable[[], HttpRequest] | None = None,
+    unused: t.Iterable[str] = (),
 ) -> Token:
     """The vendor's token.
 
@@ -40,12 +41,13 @@ def ask(
 
     :arg until: the deadline, on the monotonic clock.
     :arg again: makes the request of a repetition, where a signed proof in it is good for one use only.
+    :arg unused: as in :func:`read_answer`.
     :raises VendorError: the last failure, with ``retry_after`` where the vendor asks for more than the deadline allows.
     """
     attempt = 0
     while True:
         try:
-            return _once(request, http_request, grant, ports=ports, until=until, secret_version=secret_version)
+            return _once(request, http_request, grant, ports=ports, until=until, secret_version=secret_version, unused=unused)
         except VendorError as exc:
             repeatable = exc.retryable and (http_request.repeatable or not exc.sent)
             pause = _pause(attempt, exc.retry_after)

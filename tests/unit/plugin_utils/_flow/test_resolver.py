@@ -14,7 +14,7 @@ from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.errors i
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.model import Entry
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._flow.resolver import Resolver
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._flow.slot import token_keys
-from support.scripted import NOW, FakeVault, Scene, access, answer, approle, error, request_for, token
+from support.scripted import NOW, PASSWORD_FIELDS, FakeVault, Scene, access, answer, approle, error, request_for, token
 
 UNREACHABLE = VaultError("Vault cannot be reached.", "unreachable")
 
@@ -184,7 +184,8 @@ def test_a_short_lifetime_is_told_and_used(ask):
     scene = Scene(access("one", lifetime=30))
     assert ask(scene).access_token == "one"
     assert ask(scene).access_token == "one"
-    assert scene.warnings == ["tracktik: the token for secret/fleet/x lives for 30 s only, less than min_ttl (60 s)."]
+    told = "tracktik: the token for secret/fleet/x lives for 30 s only, less than min_ttl (60 s)."
+    assert scene.warnings == [told, told], "on a hit too; Ansible shows equal warnings once"
 
 
 def test_a_refused_token_is_renewed_once(ask):
@@ -250,6 +251,16 @@ def test_a_refusal_is_remembered_for_the_secrets_version(ask):
     scene.vault.change(password="corrected")
     assert ask(scene).access_token == "good"
     assert b"password=corrected" in scene.sent[-1].body
+
+
+def test_what_else_is_in_the_secret_is_no_more_shown_than_what_was_sent(ask):
+    """A vendor may know the old password that is still kept beside the new one, and repeat it; a short word is not taken for a secret."""
+    scene = Scene(
+        error("invalid_grant", error_description="not zz-old-password-zz, nor eu"),
+        vault=FakeVault({**PASSWORD_FIELDS, "old": "zz-old-password-zz", "region": "eu"}),
+    )
+    message = failing(ask, scene)
+    assert "The vendor says: not ***, nor eu" in message
 
 
 def test_a_wrong_password_is_one_failed_login_for_the_run_however_long_it_takes(ask):
@@ -579,7 +590,9 @@ def test_without_a_cache(ask, tmp_path):
 def test_the_endpoint_is_checked_before_anything_else(ask):
     scene = Scene()
     vendor = dataclasses.replace(request_for("tracktik").vendor, base_url="http://vendor.example")
-    assert failing(ask, scene, vendor, family=OptionError).startswith("tracktik: vendor.example would get the credentials over plain http.")
+    assert failing(ask, scene, vendor, family=OptionError).startswith(
+        "tracktik: no token for secret/fleet/x: vendor.example would get the credentials over plain http."
+    )
     assert scene.vault.clients == 0
 
 

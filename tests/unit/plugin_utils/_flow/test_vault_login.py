@@ -179,11 +179,29 @@ def test_a_refused_login_is_remembered_within_the_run(read):
         assert failing(read, scene) == "login_refused"
     assert scene.vault.logins == 1
     assert failing(read, scene, ports=scene.as_run("run-2")) == "login_refused"
-    assert scene.vault.logins == 2
+    assert scene.vault.logins == 1
     scene.vault.login_fault = None
+    scene.now += 31
+    assert failing(read, scene) == "login_refused", "in the run that saw it, it holds"
     read(scene, ports=scene.as_run("run-3"))
     read(scene)
+    assert scene.vault.logins == 2
+
+
+def test_other_runs_try_a_refused_login_once_each_failure_ttl(read):
+    scene = Scene()
+    scene.vault.login_fault = REFUSED
+    messages = set()
+    for number in range(90):  # a new run each second
+        with pytest.raises(VaultError) as caught:
+            read(scene, ports=scene.as_run(f"run-{number}"))
+        messages.add(caught.value.message)
+        scene.now += 1
     assert scene.vault.logins == 3
+    assert messages == {"Vault: the login was refused. Changed credentials are tried at once, the same ones only by a later run, in 30 s."}
+    scene.vault.login_fault = None
+    assert read(scene, ports=scene.as_run("run-last"), vault=approle(secret_id="corrected")).version == 1
+    assert scene.vault.logins == 4
 
 
 def test_a_wrong_password_is_one_failed_login_for_the_run_however_long_it_takes(read):
@@ -193,7 +211,7 @@ def test_a_wrong_password_is_one_failed_login_for_the_run_however_long_it_takes(
         for run in ("run-1", "run-2"):
             assert failing(read, scene, ports=scene.as_run(run)) == "login_refused"
         scene.now += 600 / 500
-    assert scene.vault.logins == 2
+    assert scene.vault.logins == 2, "run-2 made its attempt when that of run-1 was half a minute ago"
 
 
 @pytest.mark.parametrize("kind", ["sealed", "unreachable", "tls"])

@@ -141,7 +141,9 @@ def test_auto_says_what_was_denied_first(monkeypatch):
     wire = Wire(monkeypatch, denied, denied, answer(200, SELF), denied, answer(200, SELF))
     message, kind = failure(wire.logged_in().read_secret, "kv", "x", engine_version="auto")
     assert kind == "denied"
-    assert message == (f"{HERE} denied reading kv/data/x (permission denied). The token is valid, but no policy of it (default, fleet) has read on kv/data/x.")
+    assert message == (
+        f"{HERE} denied reading kv/data/x (permission denied). The token is valid, but no policy of it (default, fleet) has read on kv/data/x: put it into one."
+    )
 
 
 def test_a_wrapped_read(monkeypatch):
@@ -213,7 +215,7 @@ NO_TELLING = said(403, "permission denied")
             [said(403, "permission denied"), NO_TELLING, answer(200, SELF)],
             ("secret", "secret/x"),
             "denied reading secret/data/secret/x (permission denied). The token is valid, but no policy of it (default, fleet)"
-            " has read on secret/data/secret/x. The path is taken below the mount secret: try 'x'.",
+            " has read on secret/data/secret/x: put it into one. The path is taken below the mount secret: try 'x'.",
             "denied",
         ),
         (
@@ -225,19 +227,21 @@ NO_TELLING = said(403, "permission denied")
         (
             [said(403, "permission denied"), answer(200, {"data": {"options": {"version": "2"}, "type": "kv"}}), answer(200, SELF)],
             ("secret", "x"),
-            "denied reading secret/data/x (permission denied). The token is valid, but no policy of it (default, fleet) has read on secret/data/x.",
+            "denied reading secret/data/x (permission denied)."
+            " The token is valid, but no policy of it (default, fleet) has read on secret/data/x: put it into one.",
             "denied",
         ),
         (
             [said(403, "permission denied"), answer(200, {"data": {"type": "database"}}), answer(200, SELF)],
             ("secret", "x"),
-            "denied reading secret/data/x (permission denied). The token is valid, but no policy of it (default, fleet) has read on secret/data/x.",
+            "denied reading secret/data/x (permission denied)."
+            " The token is valid, but no policy of it (default, fleet) has read on secret/data/x: put it into one.",
             "denied",
         ),
         (
             [said(403, "permission denied"), NO_TELLING, NO_TELLING],
             ("secret", "x"),
-            "denied reading secret/data/x (permission denied). The token may be expired, or no policy of it has read on secret/data/x.",
+            "denied reading secret/data/x (permission denied). The token may be expired, or no policy of it has read on secret/data/x. Check both.",
             "denied",
         ),
         (
@@ -637,14 +641,14 @@ def test_removing(monkeypatch):
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda c: c.kv2_read("secret", "c"), "reading the cache entry at secret/data/c (permission denied). {} read on secret/data/c."),
+        (lambda c: c.kv2_read("secret", "c"), "reading the cache entry at secret/data/c (permission denied). {} read on secret/data/c: put it into one."),
         (
             lambda c: c.kv2_write("secret", "c", {}, cas=0),
-            "writing the cache entry at secret/data/c (permission denied). {} create and update on secret/data/c.",
+            "writing the cache entry at secret/data/c (permission denied). {} create and update on secret/data/c: put it into one.",
         ),
         (
             lambda c: c.kv2_delete_metadata("secret", "c"),
-            "removing the cache entry at secret/metadata/c (permission denied). {} delete on secret/metadata/c.",
+            "removing the cache entry at secret/metadata/c (permission denied). {} delete on secret/metadata/c: put it into one.",
         ),
     ],
 )

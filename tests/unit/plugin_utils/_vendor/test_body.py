@@ -64,6 +64,8 @@ def test_numbers_that_no_float_holds():
 )
 def test_what_it_is(body, what, todo):
     assert what_it_is(Vendor("acme"), body, "") == (what, todo)
+    # The lookup of a built-in vendor has no option for another format.
+    assert what_it_is(Vendor("tracx"), body, "") == (what, "Check base_url and token_url")
 
 
 def test_places():
