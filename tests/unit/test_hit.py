@@ -110,7 +110,8 @@ def test_a_hit_loads_a_unit_of_its_own(home):
     assert first == second == ["the-token"]
     assert set(ours) == OF_A_HIT
     assert set(modules).isdisjoint(set(UNWANTED) - set(json.loads(run(home, LOOK_UP, "print(json.dumps(sorted(sys.modules)))")[-1])))
-    files = [
+    files = [CORE / "__init__.py"]
+    files += [
         path for path in (CORE.joinpath(*name.split(".")) for name in OF_A_HIT) for path in (path.with_suffix(".py"), path / "__init__.py") if path.is_file()
     ]
     assert sum(len(path.read_text(encoding="utf-8").splitlines()) for path in files) <= MOST_LINES
@@ -131,6 +132,35 @@ def test_a_life_too_short_for_min_ttl_is_told_on_a_hit_too(home):
     before, loaded, (told,) = json.loads(run(home, LOOK_UP, report)[-1])
     assert (before, loaded) == ([], False)
     assert re.fullmatch(r"trackunit: the token for secret/fleet/x lives for (3599|3600) s only, less than min_ttl \(7200 s\)\.", told)
+
+
+COMPILED = """
+    compiled = []
+    sys.addaudithook(lambda event, arguments: compiled.append(str(arguments[1])) if event == "compile" else None)
+    found = look_up()
+    folder = os.path.dirname(sys.modules[package + "_boundary.lookup"].__file__)
+    names = {os.path.relpath(name, folder) for name in compiled if name.startswith(os.path.dirname(folder))}
+    print(json.dumps([found, sorted(name for name in names if not name.endswith("__init__.py"))]))
+"""
+
+
+def test_what_one_worker_has_compiled_the_next_ones_need_not(home, tmp_path):
+    """Ansible's loader of collections would compile each module in each worker."""
+    kept = {"PYTHONPYCACHEPREFIX": str(tmp_path / "compiled")}
+    first, second = (json.loads(run(home, LOOK_UP, COMPILED, **kept)[-1]) for _ in range(2))
+    assert first == [["the-token"], sorted(f"{'' if name.startswith('_boundary.') else '../'}{_file(name)}" for name in OF_A_HIT if "." in name)]
+    assert second == [["the-token"], []]
+
+
+def test_where_python_keeps_nothing_it_compiles(home, tmp_path):
+    for _ in range(2):
+        found, compiled = json.loads(run(home, LOOK_UP, COMPILED, PYTHONPYCACHEPREFIX=str(tmp_path / "compiled"), PYTHONDONTWRITEBYTECODE="1")[-1])
+        assert found == ["the-token"]
+        assert "lookup.py" in compiled
+
+
+def _file(name):
+    return name.removeprefix("_boundary.").replace(".", "/") + ".py"
 
 
 def test_a_hit_makes_no_classes_by_factories(home):

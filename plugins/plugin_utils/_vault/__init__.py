@@ -4,7 +4,7 @@
 
 # Private to trackops.api_tokens: not for use from outside, and may change in any release.
 
-"""Vault: what a login is made of (``login_input``, ``options``), the login methods as data (``methods``) and how they log in (``auth``);
+"""Vault: what a login is made of (``login_input``, ``login_files``, ``options``), the login methods as data (``methods``) and how they log in (``auth``);
 one conversation (``client``), how requests are sent (``transport``), and what a refusal means in words (``refusals``, ``wording``).
 
 Importing this package imports neither hvac nor requests; ``client.VaultClient`` does so when it is made.

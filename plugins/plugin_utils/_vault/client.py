@@ -26,7 +26,7 @@ from .._base.model import Login, Secret
 from .._base.readable import unreadable
 from .._base.text import one_line, scrub
 from .auth import authenticate, login_of
-from .login_input import refuse_passphrase
+from .login_files import refuse_passphrase
 from .refusals import Refusals
 from .transport import Patience, Refusal, adapter, integer, retries, session
 from .wording import why_no_answer

@@ -6,7 +6,8 @@
 
 """The options for Vault as they were given, completed by the late environment and by the file that a login method reads.
 
-All that :class:`VaultOptions` is made of, before it is checked. A cache hit needs no more than this, so this file imports nothing.
+All that :class:`VaultOptions` is made of, before it is checked. A cache hit needs no more than this, so this file imports nothing; what
+there is to say of a file is in ``login_files``.
 """
 
 from __future__ import annotations
@@ -25,7 +26,6 @@ __all__ = (
     "completed",
     "login_secret",
     "read_text",
-    "refuse_passphrase",
     "surroundings",
 )
 
@@ -148,7 +148,7 @@ def completed(values: t.Mapping[str, t.Any], *, environ: t.Mapping[str, str], ho
         given["validate_certs"] = False
     home = environ.get("HOME") or home
     if method == "token" and "token" not in given:
-        _late(given, "token", _token_file(given, home=home, read_file=read_file))
+        _late(given, "token", _file(_token_path(given, home=home), read_file=read_file))
     if method == "kubernetes" and "jwt" not in given:
         _late(given, "jwt", _file(KUBERNETES_TOKEN_FILE, read_file=read_file))
     for name in ("cert_auth_public_key", "cert_auth_private_key"):
@@ -185,9 +185,9 @@ def _late(given: dict[str, t.Any], name: str, value: str | None) -> None:
         given[name] = value
 
 
-def _token_file(given: t.Mapping[str, t.Any], *, home: str | None, read_file: t.Callable[[str], str]) -> str | None:
+def _token_path(given: t.Mapping[str, t.Any], *, home: str | None) -> str:
     folder = _expand(str(given.get("token_path") or home or ""), home=home)
-    return _file(posixpath.join(folder, str(given.get("token_file") or ".vault-token")), read_file=read_file)
+    return posixpath.join(folder, str(given.get("token_file") or ".vault-token"))
 
 
 def _file(path: str, *, read_file: t.Callable[[str], str]) -> str | None:
@@ -196,38 +196,16 @@ def _file(path: str, *, read_file: t.Callable[[str], str]) -> str | None:
     except FileNotFoundError:
         return None
     except (OSError, ValueError) as exc:
-        raise _error(f"cannot read {_printable(path)}: {_why(exc)}.") from None
+        from .login_files import unreadable
+
+        raise unreadable(path, exc) from None
 
 
 def _private_key(path: str, *, read_file: t.Callable[[str], str]) -> str:
-    text = _file(path, read_file=read_file)
-    if not text:
-        raise _error(f"cannot read the private key {_printable(path)} (cert_auth_private_key): no such file, or it is empty.")
-    refuse_passphrase(path, text)
-    return text
+    from .login_files import usable_key
 
-
-def refuse_passphrase(path: str, text: str) -> None:
-    """OpenSSL would ask for it on the terminal, in the middle of a play."""
-    if "ENCRYPTED" in text:
-        raise _error(f"the private key {_printable(path)} (cert_auth_private_key) has a passphrase. Use a key without one.")
+    return usable_key(path, _file(path, read_file=read_file))
 
 
 def _expand(path: str, *, home: str | None) -> str:
     return posixpath.join(home, path[2:]) if home and path.startswith("~/") else path
-
-
-def _why(exc: Exception) -> str:
-    return (exc.strerror or "failed").lower() if isinstance(exc, OSError) else "it is not text"
-
-
-def _printable(path: str) -> str:
-    from .._base.text import one_line
-
-    return one_line(path)
-
-
-def _error(sentence: str) -> Exception:
-    from .._base.errors import OptionError
-
-    return OptionError(sentence)

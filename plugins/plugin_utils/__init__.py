@@ -1,0 +1,38 @@
+# Copyright (c) 2026, TrackOps founders
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Private to trackops.api_tokens: not for use from outside, and may change in any release.
+
+"""Modules below this package are loaded as Ansible loads plugins: Python keeps what it has compiled beside the source.
+
+Ansible's loader of collections compiles each module whenever it is imported, and a worker is a fresh fork: compiling would be half of what a
+cached token costs. Where Python may not write beside the source, and nobody has compiled it before, it compiles as that loader does.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import typing as t
+from importlib.util import spec_from_file_location
+
+if t.TYPE_CHECKING:
+    from importlib.machinery import ModuleSpec
+
+__all__ = ()
+
+
+class _Modules:
+    """Finds the modules in the packages of this one, and leaves everything else to the finders behind it."""
+
+    @staticmethod
+    def find_spec(name: str, path: t.Sequence[str] | None = None, target: object = None) -> ModuleSpec | None:
+        package, _dot, module = name.rpartition(".")
+        if not path or package.rpartition(".")[0] != __name__:
+            return None
+        file = os.path.join(path[0], f"{module}.py")
+        return spec_from_file_location(name, file) if os.path.isfile(file) else None
+
+
+sys.meta_path.insert(0, _Modules)

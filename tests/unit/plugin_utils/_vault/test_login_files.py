@@ -1,0 +1,38 @@
+# Copyright (c) 2026, TrackOps founders
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What is said of files that a login method cannot use."""
+
+from __future__ import annotations
+
+import pytest
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.errors import OptionError
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vault.login_files import refuse_passphrase, unreadable, usable_key
+
+
+@pytest.mark.parametrize(
+    ("exc", "why"),
+    [
+        (PermissionError(13, "Permission denied"), "permission denied"),
+        (OSError("no number"), "failed"),
+        (UnicodeDecodeError("utf-8", b"\xff", 0, 1, "invalid"), "it is not text"),
+    ],
+)
+def test_why_a_file_cannot_be_read(exc, why):
+    assert unreadable("/a\n/b", exc).message == f"cannot read /a /b: {why}."
+
+
+@pytest.mark.parametrize("text", [None, ""])
+def test_no_key(text):
+    with pytest.raises(OptionError) as caught:
+        usable_key("/k", text)
+    assert caught.value.message == "cannot read the private key /k (cert_auth_private_key): no such file, or it is empty."
+
+
+def test_a_key_with_a_passphrase():
+    assert usable_key("/k", "-----BEGIN PRIVATE KEY-----") == "-----BEGIN PRIVATE KEY-----"
+    for refuse in (usable_key, refuse_passphrase):
+        with pytest.raises(OptionError) as caught:
+            refuse("/k", "-----BEGIN ENCRYPTED PRIVATE KEY-----")
+        assert caught.value.message == "the private key /k (cert_auth_private_key) has a passphrase. Use a key without one."
