@@ -9,6 +9,7 @@ They are a part of the package `ansible`, which is downloaded once for each ansi
 
 from __future__ import annotations
 
+import hashlib
 import pathlib
 import shutil
 import subprocess
@@ -16,6 +17,7 @@ import sys
 import tempfile
 import zipfile
 
+from .bootstrap import REQUIREMENTS
 from .places import cache_home, locked
 
 _PARTS = (
@@ -29,22 +31,22 @@ _PARTS = (
 
 def community_collections(venv: pathlib.Path) -> pathlib.Path:
     """A folder for ANSIBLE_COLLECTIONS_PATH, for the ansible-core of that environment."""
-    target = cache_home() / f"community-{venv.name}"
+    code = "import ansible.release; print(ansible.release.__version__)"
+    version = subprocess.run([str(venv / "bin" / "python"), "-c", code], capture_output=True, text=True, check=True).stdout
+    core = ".".join(version.split(".")[:2])
+    lock_file = REQUIREMENTS / f"community-{core}.txt"
+    target = cache_home() / f"community-{core}-{hashlib.sha256(lock_file.read_bytes()).hexdigest()[:12]}"
     with locked(target.name):
         if not target.exists():
-            print(f"Getting the collections of other people for {venv.name} ...", file=sys.stderr, flush=True)
-            _unpack(venv, target)
+            print(f"Getting the collections of other people for ansible-core {core} ...", file=sys.stderr, flush=True)
+            _unpack(venv, lock_file, target)
     return target
 
 
-def _unpack(venv: pathlib.Path, target: pathlib.Path) -> None:
-    python = str(venv / "bin" / "python")
-    code = "import ansible.release; print(ansible.release.__version__)"
-    core = subprocess.run([python, "-c", code], capture_output=True, text=True, check=True).stdout.strip()
-    # The package `ansible` counts ansible-core's minor versions: 9 is for 2.16.
-    major = int(core.split(".")[1]) - 7
+def _unpack(venv: pathlib.Path, lock_file: pathlib.Path, target: pathlib.Path) -> None:
     with tempfile.TemporaryDirectory(dir=target.parent) as scratch:
-        command = [python, "-m", "pip", "download", "--quiet", "--no-deps", "--disable-pip-version-check", "--dest", scratch, f"ansible<{major + 1}"]
+        command = [str(venv / "bin" / "python"), "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--dest", scratch]
+        command += ["--no-deps", "--only-binary", ":all:", "--require-hashes", "-r", str(lock_file)]
         subprocess.run(command, check=True, stdout=sys.stderr)
         (wheel,) = pathlib.Path(scratch).glob("ansible-*.whl")
         unpacked = pathlib.Path(scratch) / "unpacked"

@@ -32,9 +32,10 @@ from support.places import TESTS
 __all__ = ("header", "locks", "source")
 
 _OLDEST_PYTHON = "3.10"
-# Used without their dependencies.
-_ALONE = frozenset(("old-modules",))
 _SANITY = "sanity-"  # and the ansible-core
+_COMMUNITY = "community-"  # and the ansible-core
+# Used without their dependencies.
+_ALONE = ("old-modules", _COMMUNITY)
 _FROM_NPM = "npm"
 _NPM = TESTS / "oauth-servers"
 
@@ -43,7 +44,8 @@ def locks() -> dict[str, str]:
     """The oldest Python of each lock, by the lock's name; that of npm has none."""
     found = {path.stem: _OLDEST_PYTHON for path in sorted(REQUIREMENTS.glob("*.in")) if path.stem != "core"}
     cores = {f"core-{core}": f"3.{first}" for core, (first, _last) in CORES.items()}
-    return {**found, **cores, **{f"{_SANITY}{core}": f"3.{CORES[core][0]}" for core in _tested_cores()}}
+    community = {f"{_COMMUNITY}{core}": f"3.{first}" for core, (first, _last) in CORES.items()}
+    return {**found, **cores, **community, **{f"{_SANITY}{core}": f"3.{CORES[core][0]}" for core in _tested_cores()}}
 
 
 def _tested_cores() -> dict[str, str]:
@@ -57,6 +59,9 @@ def source(name: str) -> str:
     if name.startswith(_SANITY):
         # Its ansible-test has the rest, see _sanity().
         return f"ansible-core=={_tested_cores()[name.removeprefix(_SANITY)]}\n"
+    if name.startswith(_COMMUNITY):
+        # The package `ansible` counts ansible-core's minor versions: 9 is for 2.16.
+        return f"ansible~={int(name.removeprefix(_COMMUNITY).split('.')[1]) - 7}.0\n"
     core = name.removeprefix("core-")
     if core in CORES:
         return f"ansible-core~={core}.0\n" + source("core")
@@ -89,7 +94,7 @@ def main(names: t.Sequence[str]) -> int:
 def _lock(name: str, python: str) -> None:
     uv = pathlib.Path(sys.executable).parent / "uv"
     options = ["--universal", "--python-version", python, "--generate-hashes", "--no-annotate", "--no-header", "--no-emit-index-url", "--upgrade", "--quiet"]
-    if name in _ALONE:
+    if name.startswith(_ALONE):
         options.append("--no-deps")
     # The hashes of files that only this machine has must not get in.
     env = {key: value for key, value in os.environ.items() if key not in ("UV_FIND_LINKS", "PIP_FIND_LINKS")}
