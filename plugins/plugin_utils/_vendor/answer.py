@@ -350,6 +350,8 @@ class _Reader:
     def _rejected(self, parsed: t.Any) -> VendorError:
         status = self.answer.status
         hint = "Check base_url, token_url and variant" if status in (404, 405, 410) else "Check the options of this vendor"
+        if status in (400, 422):  # some say no more than that, whatever is wrong
+            hint += f", and {self._suspects(None)} there"
         return VendorError(
             f"{self._name}: the vendor at {self._host} rejected the token request for {self._place} (HTTP {status}). {hint}.{self._said(parsed)}",
             kind="refused" if status < 404 else "answer",

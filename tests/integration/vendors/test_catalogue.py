@@ -1,107 +1,277 @@
 # Copyright (c) 2026, TrackOps founders
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The descriptions of docs/catalogue.md as they are printed, against a server that is set to what the vendors document."""
+"""The descriptions of docs/catalogue.md as they are printed, at servers that do what the vendors' documentation says, under their own addresses."""
 
 from __future__ import annotations
 
+import copy
+import dataclasses
+import json
 import pathlib
 import re
 import typing as t
 
 import yaml
-from support.lookups import Batch, Checks
+from emulator.catalogue import ACCOUNTS, HOSTS, TOKEN, Account, answer
+from support.front import Front
+from support.lookups import Batch, Checks, leaked, one_line
 from support.pki import Ca, rsa_pair
 
 if t.TYPE_CHECKING:
+    import pytest
+    from emulator.base import Answer, Call
     from support.stage import Stage
 
 CATALOGUE = pathlib.Path(__file__).resolve().parents[3] / "docs" / "catalogue.md"
-JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"
-PLAIN: dict[str, t.Any] = {
-    "client_auth": ["post"],
-    "grants": ["client_credentials"],
-    "token_field": "access_token",
-    "expires_field": "expires_in",
-    "expires_as": "seconds",
-    "omit_expires": False,
-    "token_format": "opaque",
-    "required_headers": {},
-    "required_parameters": {},
-    "require_scope": False,
-    "audience": None,
-    "algorithms": None,
-    "bodiless": False,
-    "status": 200,
-    "answer_format": "json",
+#: What is in <…> on the page.
+YOURS = {
+    "installation id": "4711",
+    "tenant": "acme.onmicrosoft.com",
+    "my domain": "acme",
+    "instance": "acme",
+    "org": "acme",
+    "vcenter": "vcenter.acme.example",
+    "account": "2b794097",
+    "subdomain": "acme",
 }
-GITHUB = {"Accept": "application/vnd.github+json", "X-GitHub-Api-Version": "2022-11-28"}
-#: Vendor and variant -> what the server takes and gives, and the options of the lookup.
-SERVERS: dict[str, tuple[dict[str, t.Any], dict[str, t.Any]]] = {
-    "github_app": (
-        {
-            "client_auth": ["bearer_jwt"],
-            "bodiless": True,
-            "token_field": "token",
-            "expires_field": "expires_at",
-            "expires_as": "iso",
-            "required_headers": GITHUB,
-            "status": 201,
-        },
-        {},
+ROWS = ("From", "Secret", "Rights", "Lifetime", "Differs", "Refusal")
+LIFETIMES = {"google": 3599, "servicenow": 1799, "entra": 3599, "box": 4169, "crowdstrike": 1799, "dynatrace": 300, "pagerduty": 2592000}
+#: Where the secret is the key, and not something else.
+WITH_A_KEY = ("github_app", "github_app narrow", "entra certificate", "google", "okta", "docusign", "box jwt")
+#: What a wrong secret is answered with: in the vendor's words, and what to look at.
+REFUSALS = {
+    "github_app": "HTTP 401. Check client_id and private_key there{again} The vendor says: A JSON web token could not be decoded",
+    "github_app narrow": "HTTP 401. Check client_id and private_key there{again} The vendor says: A JSON web token could not be decoded",
+    "entra": (
+        "invalid_client. Check client_id and client_secret there, and whether the vendor takes client_auth=post{again}"
+        " The vendor says: AADSTS7000215: Invalid client secret provided. Trace ID: 6f6c Timestamp: 2026-11-26 04:00:00Z"
     ),
-    "entra": ({"scopes": ["https://graph.microsoft.com/.default"], "require_scope": True}, {}),
-    "entra certificate": ({"client_auth": ["private_key_jwt"], "algorithms": ["PS256"]}, {"variant": "certificate"}),
-    "google": (
-        {"client_auth": ["none"], "grants": [JWT_BEARER], "scopes": ["https://www.googleapis.com/auth/cloud-platform"]},
-        {"credential_fields": {"client_id": "client_email"}},
+    "entra certificate": (
+        "invalid_client. Check client_id and private_key there, and assertion_audience and assertion_algorithm{again} The vendor says: "
+        "AADSTS700027: The certificate used to sign the client assertion is not registered. Trace ID: 6f6c Timestamp: 2026-11-26 04:00:00Z"
     ),
-    "salesforce": ({"omit_expires": True, "scopes": None}, {}),
-    "servicenow": ({"grants": ["password"]}, {}),
-    "okta": ({"client_auth": ["private_key_jwt"], "require_scope": True}, {}),
-    "zoom": ({"client_auth": ["basic"], "grants": ["account_credentials"]}, {}),
-    "docusign": ({"client_auth": ["none"], "grants": [JWT_BEARER], "audience": ["account.docusign.com"]}, {}),
-    "vcenter": (
-        {"client_auth": ["basic_raw"], "bodiless": True, "answer_format": "json_string", "status": 201},
-        {"credential_fields": {"client_id": "vcenter_user", "client_secret": "client_secret"}},
+    "google": "invalid_grant. Check client_email and private_key there{again} The vendor says: Invalid JWT Signature.",
+    "salesforce": (
+        "invalid_client. Check client_id and client_secret there, and whether the vendor takes client_auth=post{again}"
+        " The vendor says: invalid client credentials"
     ),
-    "crowdstrike": ({"status": 201}, {}),
-    "dynatrace": ({"required_parameters": {"resource": "urn:dtaccount:<account>"}, "scopes": ["storage:logs:read"]}, {}),
+    "servicenow": "server_error. Check client_id, client_secret, username and password there{again} The vendor says: access_denied",
+    "servicenow client_credentials": "server_error. Check client_id and client_secret there{again} The vendor says: access_denied",
+    "okta": (
+        "invalid_client. Check client_id and private_key there, and assertion_audience and assertion_algorithm{again}"
+        " The vendor says: The client_assertion signature is invalid."
+    ),
+    "zoom": (
+        "invalid_client. Check client_id and client_secret there, and whether the vendor takes client_auth=basic_raw{again}"
+        " The vendor says: Invalid client_id or client_secret"
+    ),
+    "docusign": "invalid_grant. Check client_id and private_key there{again} The vendor says: no_valid_keys_or_signatures",
+    "box": "invalid_grant. Check client_id, client_secret and enterprise_id there{again} The vendor says: Grant credentials are invalid",
+    "box jwt": "invalid_grant. Check client_id, client_secret, private_key and enterprise_id there{again} The vendor says: Grant credentials are invalid",
+    "vcenter": "HTTP 401. Check username and password there{again} The vendor says: Invalid credentials",
+    "crowdstrike": ("HTTP 403. Check client_id and client_secret there{again} The vendor says: Failed to issue access token - Client authentication failed"),
+    "dynatrace": None,  # below
+    "pagerduty": (
+        "invalid_client. Check client_id and client_secret there, and whether the vendor takes client_auth=post{again}"
+        " The vendor says: Invalid client credentials"
+    ),
+    "geotab": "InvalidUserException. Check database, username and password there{again} The vendor says: Incorrect login credentials",
+    "wialon": "8. Check token there{again}",
 }
+AGAIN = "; the next attempt is made as soon as the secret changes, or in 30 s."
+#: In a documented request, but not needed.
+NOT_NEEDED = {("okta", "client_id"), ("crowdstrike", "token_type_hint")}
 
 
-def descriptions() -> dict[str, t.Any]:
-    (text,) = re.findall(r"```yaml\n(.*?)```", CATALOGUE.read_text(encoding="utf-8"), re.DOTALL)
-    return t.cast("dict[str, t.Any]", yaml.safe_load(text)["trackops_vendors"])
+@dataclasses.dataclass(frozen=True)
+class Entry:
+    """A section of the page."""
+
+    vendor: str
+    description: dict[str, t.Any]
+    rows: dict[str, str]
+
+    def fields(self, variant: str) -> set[str] | None:
+        """The fields of the secret, by its `vault kv put` line; None where they come from a file."""
+        line = self.rows.get(f"Secret of `variant='{variant}'`", self.rows["Secret"])
+        (words,) = re.findall(rf"^`vault kv put secret/fleet/{self.vendor} (.+)`$", line)
+        return None if words.startswith("@") else {word.partition("=")[0] for word in words.split()}
 
 
-def test_catalogue(openbao_stage: Stage, tmp_path: pathlib.Path) -> None:
-    stage, described = openbao_stage, descriptions()
-    assert {name.split()[0] for name in SERVERS} == set(described)
+def entries() -> list[Entry]:
+    found = []
+    for section in CATALOGUE.read_text(encoding="utf-8").split("\n## ")[1:]:
+        text = re.sub(r"<([^>]+)>", lambda match: YOURS[match[1]], re.findall(r"```yaml\n(trackops_vendors:.*?)```", section, re.DOTALL)[0])
+        ((vendor, description),) = yaml.safe_load(text)["trackops_vendors"].items()
+        rows = dict(re.findall(r"^\| (\w[^|]*?) \| (.*) \|$", section, re.MULTILINE))
+        found.append(Entry(vendor, description, rows))
+    return found
+
+
+def ways(entry: Entry) -> t.Iterator[tuple[str, str]]:
+    """Names and variants that can be tried; the demo environment of Docusign differs by its addresses alone."""
+    yield entry.vendor, ""
+    for variant in entry.description.get("variants", {}):
+        if variant != "demo":
+            yield f"{entry.vendor} {variant}", variant
+
+
+def test_each_entry_says_all_there_is_to_say() -> None:
+    found = entries()
+    assert {entry.vendor for entry in found} == set(ACCOUNTS) == {endpoint.vendor for endpoint in HOSTS.values()}
+    assert {name for entry in found for name, _variant in ways(entry)} == set(REFUSALS)
+    text = CATALOGUE.read_text(encoding="utf-8")
+    for entry, heading in zip(found, re.findall(r"^## (.+)$", text, re.MULTILINE), strict=True):
+        assert set(ROWS) <= set(entry.rows), entry.vendor
+        assert re.search(r"\[[^]]+\]\(https://[^)]+\)", entry.rows["From"]), entry.vendor
+        assert f"[{heading}](#{heading.lower().replace(' ', '-')})" in text
+
+
+def secret_of(entry: Entry, variant: str, account: Account, keys: t.Mapping[str, str]) -> dict[str, t.Any]:
+    """The secret as the page's `vault` line has it."""
+    known = {**account.more, "private_key": keys["private"], "certificate": account.certificate}
+    known |= {name: getattr(account, name) for name in ("client_id", "client_secret", "username", "password")}
+    fields = entry.fields(variant)
+    if fields is None:  # a service account's file
+        return {
+            "type": "service_account",
+            "project_id": "fleet-1",
+            "private_key_id": account.more["key_id"],
+            "private_key": keys["private"],
+            "client_email": account.client_id,
+            "client_id": "113791460000000000000",
+            "token_uri": "https://oauth2.googleapis.com/token",
+        }
+    return {name: known[name] for name in fields}
+
+
+def wrong(secret: t.Mapping[str, t.Any], name: str, other_key: str) -> dict[str, t.Any]:
+    """The same secret, with another key, password, client secret or token."""
+    if name in WITH_A_KEY and name != "box jwt":
+        return {**secret, "private_key": other_key}
+    spoilt = next(field for field in ("password", "client_secret", "token") if field in secret)
+    return {**secret, spoilt: "wr0ng-" + secret[spoilt][::-1]}
+
+
+def test_catalogue(openbao_stage: Stage, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    stage, found = openbao_stage, entries()
+    ca = Ca(tmp_path / "pki")
     private, public = rsa_pair()
-    client_id = stage.credentials("acme")["client_id"]
-    stage.store(
-        "acme",
-        "fleet/all",
-        private_key=private,
-        key_id="k1",
-        certificate=Ca(tmp_path).client().cert_pem,
-        subject="somebody",
-        account_id="acc-1",
-        client_email=client_id,
-        vcenter_user=client_id,
-    )
-    stage.emulator.set("acme", public_key=public, assertion_key=public)
-    batch = Batch(stage, token_url=stage.emulator.base_url("acme") + "/token", output="details", cache="none")
-    for name, (server, options) in SERVERS.items():
-        batch.control("set", vendor="acme", **{**PLAIN, "scopes": None, **server})
-        batch.add(name, "oauth2", "fleet/all", vendor=name.split()[0], variables={"trackops_vendors": described}, **options)
-    done = batch.run()
+    keys = {"private": private, "other": rsa_pair()[0]}
+    for account in ACCOUNTS.values():
+        monkeypatch.setattr(account, "public_key", public)
+        monkeypatch.setattr(account, "certificate", ca.client().cert_pem)
+    described = {"trackops_vendors": {entry.vendor: entry.description for entry in found}}
+    servers = Servers()
+    with Front(ca, HOSTS, servers.answer) as front:
+        common = {"http_proxy": front.url, "http_ca_cert": front.ca_cert}
+        batch = Batch(stage, output="details", cache="none", **common)
+        secrets: set[str] = set()
+        for entry in found:
+            for name, variant in ways(entry):
+                secret = secret_of(entry, variant, ACCOUNTS[entry.vendor], keys)
+                place, options = name.replace(" ", "-"), {"vendor": entry.vendor, **({"variant": variant} if variant else {})}
+                for folder, held in (("fleet", secret), ("wrong", wrong(secret, name, keys["other"]))):
+                    stage.vault.put(f"{folder}/{place}", held)
+                    batch.add(f"{folder} {name}", "oauth2", f"{folder}/{place}", variables=described, **options)
+                    secrets |= {str(value) for field, value in held.items() if field in ("client_secret", "password", "private_key", "token")}
+        give_back(batch, described, common)
+        done = batch.run()
+
+    assert front.unknown == []
     with Checks() as check:
-        for name in SERVERS:
-            with check(name):
-                found = done[name].value
-                assert found["vendor"] == name.split()[0]
-                assert found["access_token"].startswith("at-")
-                lifetime = described[name.split()[0]].get("default_lifetime", 3600)
-                assert lifetime - 30 <= found["expires_in"] <= lifetime
+        for entry in found:
+            for name, _variant in ways(entry):
+                with check(name):
+                    check_token(entry, done[f"fleet {name}"].value)
+                    check_refusal(name, entry.vendor, done[f"wrong {name}"].error)
+        with check("nothing secret is told"):
+            assert leaked(done.run.output, secrets) == []
+        with check("a token is given back"):
+            assert not done["give back"].error
+            assert [call.path for host, call in front.calls if host == "api.crowdstrike.com"][-2:] == ["/oauth2/token", "/oauth2/revoke"]
+        with check("the servers are strict"):
+            assert servers.lax == []
+            assert servers.tried == set(ACCOUNTS)
+
+
+def give_back(batch: Batch, described: dict[str, t.Any], common: dict[str, str]) -> None:
+    """CrowdStrike documents how: a token that is in the cache, and is purged."""
+    batch.add("kept", "oauth2", "fleet/crowdstrike", variables=described, vendor="crowdstrike", cache="file")
+    purge = {"vendor": "crowdstrike", "path": "fleet/crowdstrike", "state": "absent", **common}
+    batch.task({"name": "give back", "trackops.api_tokens.token_cache": purge, "vars": described})
+
+
+def check_token(entry: Entry, token: dict[str, t.Any]) -> None:
+    assert token["vendor"] == entry.vendor
+    assert token["access_token"].endswith(TOKEN + entry.vendor)
+    scheme = entry.description.get("authorization_scheme", "Bearer")
+    assert token["authorization"] == f"{scheme} {token['access_token']}".strip()
+    lifetime = entry.description.get("default_lifetime", LIFETIMES.get(entry.vendor, 3600))
+    assert lifetime - 60 <= token["expires_in"] <= lifetime
+    beside = {
+        "salesforce": {"instance_url": "https://acme.my.salesforce.com"},
+        "zoom": {"api_url": "https://api.zoom.us"},
+        "geotab": {"result": {"path": "my23.geotab.com"}},
+        "wialon": {"host": "212.98.173.107"},
+    }
+    expected = beside.get(entry.vendor, {})
+    assert {name: token["extra"].get(name) for name in expected} == expected
+    assert "g1s-session" not in json.dumps(token)
+
+
+def check_refusal(name: str, vendor: str, message: str) -> None:
+    where = f"secret/wrong/{name.replace(' ', '-')} (version 1)"
+    if vendor == "dynatrace":
+        expected = (
+            f"dynatrace: the vendor at sso.dynatrace.com rejected the token request for {where} (HTTP 400). "
+            "Check the options of this vendor, and client_id and client_secret there. The vendor says: Bad Request"
+        )
+    else:
+        expected = f"{vendor}: the vendor refused the credentials at {where}: " + str(REFUSALS[name]).format(again=AGAIN)
+    assert message == expected
+    assert one_line(message)
+
+
+class Servers:
+    """The vendors. What one of them takes, it is asked for again at once without any one of its parts, which it has to refuse."""
+
+    def __init__(self) -> None:
+        self.lax: list[str] = []
+        self.tried: set[str] = set()
+
+    def answer(self, host: str, call: Call) -> Answer:
+        given, vendor = answer(host, call), HOSTS[host].vendor
+        if taken(given):
+            self.tried.add(vendor)
+            self.lax += [f"{vendor} without {part}" for part, less in lessened(call) if (vendor, part) not in NOT_NEEDED and taken(answer(host, less))]
+        return given
+
+
+def taken(given: Answer) -> bool:
+    return given.status < 400 and b'"error": ' not in given.body
+
+
+def lessened(call: Call) -> t.Iterator[tuple[str, Call]]:
+    for header in ("Authorization", "Content-Type", "Accept"):
+        if header in call.headers and (header != "Accept" or "github" in call.headers[header]):
+            less = copy.copy(call)
+            less.headers = copy.copy(call.headers)
+            less.headers._headers = [pair for pair in call.headers.items() if pair[0] != header]  # type: ignore[attr-defined]
+            yield header, less
+    if call.headers.get("Content-Type") == "application/json":
+        document = json.loads(call.body)
+        if "params" in document:
+            for name in document["params"]:
+                yield name, dataclasses.replace(call, body=json.dumps({**document, "params": without(document["params"], name)}).encode())
+    else:
+        pairs = call.body.decode().split("&") if call.body else []
+        for pair in pairs:
+            yield pair.partition("=")[0], dataclasses.replace(call, body="&".join(other for other in pairs if other != pair).encode())
+    yield "its path", dataclasses.replace(call, path=call.path + "x")
+    yield "its method", dataclasses.replace(call, method="PUT")
+
+
+def without(mapping: dict[str, t.Any], name: str) -> dict[str, t.Any]:
+    return {key: value for key, value in mapping.items() if key != name}

@@ -265,7 +265,7 @@ def test_redirects(status):
 @pytest.mark.parametrize(
     ("status", "kind", "hint"),
     [
-        (400, "refused", "Check the options of this vendor"),
+        (400, "refused", "Check the options of this vendor, and client_id, client_secret, username and password there"),
         (404, "answer", "Check base_url, token_url and variant"),
         (405, "answer", "Check base_url, token_url and variant"),
         (415, "answer", "Check the options of this vendor"),
