@@ -65,16 +65,16 @@ class ActionModule(TokenAction):
         variables = task_vars or {}
         request, wanted = _split(self._task.args)
         try:
-            self.refuse_strangers([wanted], (*_OPTIONS_OF_URI, "vault"), module="api_request")
+            self.refuse_unknown_options([wanted], (*_OPTIONS_OF_URI, "vault"), module="api_request")
         except OptionError as exc:
             raise AnsibleActionFail(exc.message) from None
         if self._task.check_mode:
             return {**result, "changed": False, "skipped": True, "msg": "An API is not called in check mode."}
-        had = self._one(wanted, variables)
-        answer = self._send(request, had, variables)
+        first = self._one(wanted, variables)
+        answer = self._send(request, first, variables)
         if answer.get("status") == _REFUSED and _REFUSED not in _expected(request):
-            fresh = self._one({**wanted, "refused": had.details()["access_token"]}, variables)
-            if fresh.details()["access_token"] != had.details()["access_token"]:
+            fresh = self._one({**wanted, "refused": first.details()["access_token"]}, variables)
+            if fresh.details()["access_token"] != first.details()["access_token"]:
                 answer = self._send(request, fresh, variables)
                 answer["token_renewed"] = True
         result.update(answer)
@@ -86,8 +86,8 @@ class ActionModule(TokenAction):
             raise AnsibleActionFail(resolved.error, result={"vendor": resolved.vendor, "path": resolved.path})
         return resolved
 
-    def _send(self, request: dict[str, t.Any], had: Resolved, variables: dict[str, t.Any]) -> dict[str, t.Any]:
-        details = had.details()
+    def _send(self, request: dict[str, t.Any], obtained: Resolved, variables: dict[str, t.Any]) -> dict[str, t.Any]:
+        details = obtained.details()
         task = self._task.copy()
         headers = {**(request.get("headers") or {}), "Authorization": details["authorization"]}
         task.args = {
@@ -156,7 +156,7 @@ def _expected(request: dict[str, t.Any]) -> list[int]:
 
 
 def _without(value: t.Any, secret: str) -> t.Any:
-    """*value* with *secret* blanked out wherever it is: APIs like to tell what they were sent."""
+    """*value* with *secret* blanked out wherever it is: APIs like to echo what they were sent."""
     if isinstance(value, dict):
         return {key: _without(item, secret) for key, item in value.items()}
     if isinstance(value, list):

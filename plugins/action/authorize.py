@@ -67,7 +67,7 @@ class ActionModule(TokenAction):
         if checked.error_messages:
             raise OptionError(checked.error_messages[0])
         item = {name: value for name, value in args.items() if name not in _OWN}
-        self.refuse_strangers([item], _OWN, module="authorize")
+        self.refuse_unknown_options([item], _OWN, module="authorize")
         return checked.validated_parameters, item
 
     def _consent_request(self, own: dict[str, t.Any], item: dict[str, t.Any], task_vars: dict[str, t.Any]) -> tuple[Request, dict[str, t.Any]]:
@@ -230,7 +230,7 @@ def _paste_again(line: str) -> None:
 
 
 def _others(listener: Loopback | None) -> str:
-    """What the person is told of requests that were not the answer: a vendor may have left the state out."""
+    """What the person reads about requests that were not the answer: a vendor may have left the state out."""
     if listener is None or not listener.refused:
         return ""
     return f" Requests that did not carry the state that was asked with: {listener.refused}."

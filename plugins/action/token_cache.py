@@ -42,7 +42,7 @@ class ActionModule(TokenAction):
         try:
             items = args.get("tokens")
             inner = [item for item in items if isinstance(item, dict)] if isinstance(items, list) else []
-            self.refuse_strangers([args, *inner], _OWN, module="token_cache")
+            self.refuse_unknown_options([args, *inner], _OWN, module="token_cache")
             result.update({"present": self._warm, "absent": self._purge, "pruned": self._prune}[state](args, variables))
         except TokenError as exc:
             raise AnsibleActionFail(exc.message) from None
@@ -75,7 +75,7 @@ class ActionModule(TokenAction):
         return facts
 
     def _would_warm(self, items: list[Facts], variables: Facts) -> Facts:
-        """Check mode asks nobody: what is in the cache tells what would be fetched."""
+        """Check mode asks nobody: the cache shows what would be fetched."""
         missing = []
         for item in items:
             request, _values = self.request_of(item, variables)
@@ -144,7 +144,7 @@ def _removed(entries: list[Facts]) -> Facts:
 
 
 def _items(args: Facts) -> list[Facts]:
-    """The items of C(tokens), completed by the options beside it; or the one that the arguments themselves describe."""
+    """The items of C(tokens), completed by the options next to it; or the one that the arguments themselves describe."""
     tokens = args.get("tokens")
     shared = {name: value for name, value in args.items() if name not in _OWN}
     if tokens is None:

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""C(token_file): the tokens are had here, the files are written on the host, all in one module run."""
+"""C(token_file): tokens are obtained here, files are written on the host, all in one module run."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from ..plugin_utils._base.text import one_line
 from ..plugin_utils._boundary.action import Resolved, TokenAction, found_interpreter
 from ..plugin_utils._hosts.answers import FAILURE, WRITTEN, diffs, file_results, reduced
 from ..plugin_utils._hosts.files import FILE_OPTIONS, HostFile, contents_argument, files_argument, plan, split_items
-from ..plugin_utils._hosts.formats import lasting, render, stand_in
+from ..plugin_utils._hosts.formats import lasting, placeholder, render
 
 try:
     from ansible.template import trust_as_template
@@ -52,7 +52,7 @@ class ActionModule(TokenAction):
         try:
             items = split_items(self._task.args)
             token_options = [theirs for _mine, theirs in items]
-            self.refuse_strangers(token_options, FILE_OPTIONS, module="token_file")
+            self.refuse_unknown_options(token_options, FILE_OPTIONS, module="token_file")
             files = plan([(_checked(mine), theirs) for mine, theirs in items])
         except OptionError as exc:
             raise AnsibleActionFail(exc.message) from None
@@ -63,7 +63,7 @@ class ActionModule(TokenAction):
         return result
 
     def _filled(self, files: list[HostFile], token_options: list[dict[str, t.Any]], variables: dict[str, t.Any]) -> tuple[_Ready, dict[str, dict[str, t.Any]]]:
-        """What can be written, with its content; and by its path what cannot, as it is told."""
+        """What can be written, with its content; and by its path what cannot, as it is reported."""
         ready, failed = _Ready([], _Contents()), {}
         wanted = [options for file, options in zip(files, token_options, strict=True) if file.wants_token]
         answers = iter(self.resolve_many(wanted, variables, together=True))
@@ -75,7 +75,7 @@ class ActionModule(TokenAction):
             try:
                 self._fill(ready, file, answer, variables)
             except TokenError as exc:
-                failed[file.dest] = _told(files_argument(file, path=answer.path), exc.message)
+                failed[file.dest] = _not_tried(files_argument(file, path=answer.path), exc.message)
         return ready, failed
 
     def _fill(self, ready: _Ready, file: HostFile, answer: Resolved, variables: dict[str, t.Any]) -> None:
@@ -101,9 +101,9 @@ class ActionModule(TokenAction):
         return text
 
     def _why(self, name: str, variables: dict[str, t.Any]) -> str:
-        """What is wrong with a template. What went wrong may show the token, in any shape: it is told of one without a token."""
+        """What is wrong with a template. The error may show the token, in any shape, so it is reported for a rendering without the token."""
         try:
-            self._from_template(name, {**variables, "token": wrap_var(stand_in(variables["token"]))})
+            self._from_template(name, {**variables, "token": wrap_var(placeholder(variables["token"]))})
         except OptionError as exc:
             return f": {exc.message}"
         except (AnsibleError, OSError, UnicodeError) as exc:
@@ -128,10 +128,10 @@ class ActionModule(TokenAction):
             found: str = self._find_needle("templates", name)
         except AnsibleError:
             # A playbook of a collection is in a directory where nobody puts templates.
-            beside = [path for path in (Path("templates", name), Path(name)) if path.is_file()]
-            if not beside:
+            near = [path for path in (Path("templates", name), Path(name)) if path.is_file()]
+            if not near:
                 raise OptionError("it is not found where Ansible looks for templates, nor in the current directory; give its absolute path") from None
-            found = str(beside[0].absolute())
+            found = str(near[0].absolute())
         return found
 
     def _rendered(self, text: str, search: list[str], variables: dict[str, t.Any]) -> t.Any:
@@ -169,8 +169,8 @@ def _checked(options: dict[str, t.Any]) -> dict[str, t.Any]:
     return parameters
 
 
-def _told(spec: dict[str, t.Any], error: str) -> dict[str, t.Any]:
-    """A file that was not tried, as the module tells of those that it was given."""
+def _not_tried(spec: dict[str, t.Any], error: str) -> dict[str, t.Any]:
+    """A file that was not tried, in the form in which the module reports the others."""
     return {**{key: spec[key] for key in _TOLD}, **_NOTHING_DONE, "error": error}
 
 
@@ -178,8 +178,8 @@ def _report(files: list[HostFile], failed: dict[str, dict[str, t.Any]], written:
     """The task's result: file by file in the order of the task, failed if any file failed."""
     if "files" not in written:  # the module itself could not be run
         return written
-    told = {**failed, **{entry["dest"]: entry for entry in written["files"]}}
-    entries = [told[file.dest] for file in files]
+    by_dest = {**failed, **{entry["dest"]: entry for entry in written["files"]}}
+    entries = [by_dest[file.dest] for file in files]
     report = {**written, "files": entries, "changed": any(entry["changed"] for entry in entries)}
     errors = [entry for entry in entries if entry["error"]]
     if errors:

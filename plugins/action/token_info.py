@@ -35,7 +35,7 @@ class ActionModule(TokenAction):
         result: dict[str, t.Any] = super().run(tmp, task_vars)
         args, variables = self._task.args, task_vars or {}
         try:
-            self._refuse_strangers(args)
+            self._refuse_unknown_options(args)
         except OptionError as exc:
             raise AnsibleActionFail(exc.message) from None
         if args.get("tokens") is not None:
@@ -49,25 +49,25 @@ class ActionModule(TokenAction):
         result.update(found_interpreter(self), changed=False)
         return result
 
-    def _refuse_strangers(self, args: dict[str, t.Any]) -> None:
+    def _refuse_unknown_options(self, args: dict[str, t.Any]) -> None:
         items = args.get("tokens")
         if isinstance(items, list):
             # They are what token_file has: its own options are of no use here, and of no harm.
             own = {name: value for name, value in args.items() if name != "tokens"}
-            self.refuse_strangers([own, *(item for item in items if isinstance(item, dict))], (*_OWN, *FILE_OPTIONS), module="token_info")
+            self.refuse_unknown_options([own, *(item for item in items if isinstance(item, dict))], (*_OWN, *FILE_OPTIONS), module="token_info")
         else:
-            self.refuse_strangers([args], _OWN, module="token_info")
+            self.refuse_unknown_options([args], _OWN, module="token_info")
 
     def _of_token(self, args: dict[str, t.Any], variables: dict[str, t.Any]) -> dict[str, t.Any]:
         with_claims, explain = boolean(args.get("claims") or False), boolean(args.get("explain") or False)
-        told: dict[str, t.Any] = {}
+        explained: dict[str, t.Any] = {}
         try:
-            told = {"options": self.explain(args, variables)} if explain else {}
+            explained = {"options": self.explain(args, variables)} if explain else {}
             request, values = self.request_of(args, variables)
             token = self._token(request, values, fetch=boolean(args.get("fetch", not explain)))
         except TokenError as exc:
-            return {"failed": True, "msg": exc.message, "vendor": args.get("vendor"), "path": asked_path(args), "valid": False, **told}
-        return {**_facts(request, token, with_claims=with_claims), **told}
+            return {"failed": True, "msg": exc.message, "vendor": args.get("vendor"), "path": asked_path(args), "valid": False, **explained}
+        return {**_facts(request, token, with_claims=with_claims), **explained}
 
     def _token(self, request: Request, values: dict[str, t.Any], *, fetch: bool) -> Token | None:
         with self.listener(values) as listener:
@@ -134,7 +134,7 @@ def _kept(mine: dict[str, t.Any], file: dict[str, t.Any]) -> dict[str, t.Any]:
 
 
 def _judged(read: dict[str, t.Any], *, from_template: bool) -> dict[str, t.Any]:
-    """What is told of a file.
+    """What is reported of a file.
 
     :arg from_template: a text in which no token is found may hold one nevertheless.
     """

@@ -39,7 +39,7 @@ class CallbackModule(CallbackBase):
     def __init__(self, *args: t.Any, **kwargs: t.Any) -> None:
         super().__init__(*args, **kwargs)
         preload()  # in the process that the workers are forked from
-        # The forks inherit the variable, and tell what they did by adding lines to the file.
+        # The forks inherit the variable, and report what they did by adding lines to the file.
         descriptor, self._events = tempfile.mkstemp(prefix="trackops-events-")
         os.close(descriptor)
         os.environ[EVENTS_FILE] = self._events

@@ -106,7 +106,7 @@ def _is_trusted(status):
 
 
 def _is_kept(directory):
-    """Whether nobody else can exchange our links in it."""
+    """Whether only we can replace our links in it."""
     return _is_trusted(directory) and bool(directory.st_mode & stat.S_ISVTX or not directory.st_mode & (stat.S_IWGRP | stat.S_IWOTH))
 
 
@@ -144,7 +144,7 @@ def _refuse_other_than_file(status):
 
 
 def reason(exc):
-    """What to tell of *exc*, which another user may have provoked: never more than the system says of it."""
+    """What to report of *exc*, which another user may have provoked: never more than the system says of it."""
     if isinstance(exc, FileError):
         return str(exc)
     if not isinstance(exc, EnvironmentError) or not exc.strerror:

@@ -6,11 +6,11 @@
 
 """Files with secrets, on the host that they are for.
 
-One function, :func:`ensure`, makes one file be there or be gone, and tells what it did. It runs on targets, with Python 2.7 or 3.6
+One function, :func:`ensure`, creates or removes one file, and reports what it did. It runs on targets, with Python 2.7 or 3.6
 and later. What it promises:
 
 * A file is replaced whole or not at all. The new one gets its owner, group, mode and SELinux context while it still has a
-  temporary name and is open to nobody else.
+  temporary name and cannot be opened by anyone else.
 * Neither a symlink at the destination nor one that a stranger put into its path is followed.
 * Nothing that it returns or raises holds what is in the files.
 """
@@ -34,7 +34,7 @@ from ansible.module_utils.common.text.converters import to_bytes, to_native
 from ansible_collections.trackops.api_tokens.plugins.module_utils._safe_paths import FileError, become, enter, name_of, read_file, reason, refuse_large
 
 _TEMPORARY = ".ansible_trackops_"
-# Seconds after which a temporary file can belong to nobody but a run that was killed: writing one takes milliseconds.
+# Seconds after which a temporary file can only belong to a run that was killed: writing one takes milliseconds.
 _FORGOTTEN = 600
 # Numbers of users and groups are below; the highest of 32 bits means "leave it" to chown.
 _NOBODY = 2**32 - 1
@@ -207,7 +207,7 @@ def _foresee(found, wanted):
 
 
 def _wanted(spec, content, tolerant):
-    """Owner and group default to the user that the task runs as, so that nobody keeps a file that was there before.
+    """Owner and group default to the user that the task runs as, so that no previous owner keeps a file.
 
     :arg tolerant: in check mode the user may be one that an earlier task of the same play would have made.
     """
@@ -325,11 +325,11 @@ def _discard(name, stream):
         os.ftruncate(stream.fileno(), 0)
         os.unlink(to_bytes(name))
     except EnvironmentError:
-        pass  # what went wrong before is told
+        pass  # the earlier error is the one to report
 
 
 def _create(name):
-    """A descriptor of a new file, open to nobody else."""
+    """A descriptor of a new file that no other user can open."""
     return os.open(to_bytes(name), os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
 
 
@@ -362,7 +362,7 @@ def _backed_up(spec, result, needed):
     result["backup_file"] = kept
 
 
-# What is told
+# What is reported
 
 
 def _permissions(wanted, spec):

@@ -4,7 +4,7 @@
 
 # Private to trackops.api_tokens: not for use from outside, and may change in any release.
 
-"""What a vendor said beside the token, without what is, holds or looks like a credential. Pure.
+"""What a vendor said besides the token, without anything that is, holds or looks like a credential. Pure.
 
 It goes into results, into JSON files on hosts and into the shared cache, all of which others read.
 """
@@ -22,7 +22,7 @@ _LONGEST_TEXT = 2000  # characters
 # In names without case and separators: refreshToken, refresh-token and Refresh_Token are one.
 _SECRET = re.compile(r"token|secret|passw|passphrase|credential|apikey|accesskey|privatekey|assertion|authorization|cookie|jwt|bearer|session|sid\Z")
 _SECRET_WHOLE = frozenset(("auth", "code", "devicecode", "usercode", "eid", "key", "otp", "pin", "pwd", "sid", "sig", "signature", "ticket"))
-# What is told about a credential is none.
+# Facts about a credential, such as its lifetime, are not the credential.
 _ABOUT = re.compile(
     r"(type|typehint|expires|expiresin|expiresat|expireson|expiry|expiration|lifetime|ttl|issuedat|issuer|url|uri|endpoint|scope|scopes|format|count|state)\Z"
 )
@@ -43,7 +43,7 @@ def is_secret_name(name: str) -> bool:
 
 
 def public(said: t.Mapping[str, t.Any], *, without: t.Container[str], secrets: t.Iterable[str]) -> dict[str, t.Any]:
-    """The members of *said* that may be told, at any depth.
+    """The members of *said* that may be shown, at any depth.
 
     :arg without: names at the top that have a place of their own.
     :arg secrets: credentials that were sent and tokens that came; nothing that holds one of them stays.
@@ -81,7 +81,7 @@ def _cleaned(value: t.Any, holds_secret: t.Callable[[str], bool]) -> t.Any:
 
 
 def _named_so(name: str, value: t.Any) -> bool:
-    # A number under "code" is a status; whether there is a password is none.
+    # A number under "code" is a status; true and false only say whether there is a password.
     return is_secret_name(name) and not isinstance(value, (bool, type(None))) and not (isinstance(value, (int, float)) and name.casefold() == "code")
 
 

@@ -6,7 +6,7 @@
 
 """Read the claims of a JSON Web Token (RFC 7519) without verifying it.
 
-The signature is for the API that gets the token; here the claims only tell when to renew, and what to show.
+The signature is for the API that gets the token; here the claims only say when to renew, and what to show.
 """
 
 from __future__ import annotations

@@ -81,7 +81,7 @@ class Vendor:
     scope_use: str = "optional"  # optional, required, forbidden
     scope_in: str = "both"  # of a signed grant: both, assertion, request
     token_field: str = "access_token"
-    refresh_token_field: str = ""  # empty: its usual spellings, at the top or beside the access token
+    refresh_token_field: str = ""  # empty: its usual spellings, at the top level or next to the access token
     expires_field: str = "expires_in"
     response_format: str = "json"  # json, form, text
     assertion_audience: str = ""  # of signed proofs; empty: the token endpoint
@@ -181,7 +181,7 @@ class VaultAccess(t.Protocol):
 
     @property
     def deadline(self) -> float:
-        """The seconds that Vault may keep one caller waiting in all."""
+        """The seconds that Vault may keep one caller waiting in total."""
 
     def address(self) -> t.Mapping[str, str]:
         """Which Vault: its address and namespace."""
@@ -190,7 +190,7 @@ class VaultAccess(t.Protocol):
         """How it is reached. A failure with one CA, proxy or patience says nothing of another."""
 
     def identity_public(self) -> t.Mapping[str, str]:
-        """Who logs in, as far as that is no secret."""
+        """Who logs in, without anything secret."""
 
     def identity_secret(self) -> bytes:
         """The login secret in use; empty where there is none."""
@@ -280,7 +280,7 @@ class Failure:
     retry_at: float = 0.0
     status: int | None = None
     code: str | None = None
-    confirmed_at: float = 0.0  # when the secret last had the same version still
+    confirmed_at: float = 0.0  # when the secret was last seen to have the same version
     took: float = 0.0  # seconds, of the attempt
 
     @property
@@ -291,7 +291,7 @@ class Failure:
 
 @dataclass(frozen=True)
 class Renewal:
-    """A run has had its one renewal for this ``cause``: C(force), or the fingerprint of a token that the API refused."""
+    """A run has used up its one renewal for this ``cause``: C(force), or the fingerprint of a token that the API refused."""
 
     run: str
     cause: str

@@ -22,7 +22,7 @@ def authorization(token: Token, scheme: str) -> str:
 
 
 def token_type(token: Token, scheme: str) -> str:
-    """How the token is used: ``raw`` where it stands in the header without a scheme, whatever RFC 6749 makes of a missing token_type."""
+    """How the token is used: ``raw`` where the header has no scheme, whatever RFC 6749 says of a missing token_type."""
     return token.token_type if scheme else "raw"
 
 
@@ -34,7 +34,7 @@ def iso_time(moment: float) -> str:
 
 
 def details(token: Token, *, vendor: str, scheme: str, now: float) -> dict[str, t.Any]:
-    """All that may be told. ``expires_at`` and ``issued_at`` are whole UNIX seconds (UTC), ``expires_in`` whole seconds from *now*."""
+    """All that may be shown. ``expires_at`` and ``issued_at`` are whole UNIX seconds (UTC), ``expires_in`` whole seconds from *now*."""
     return {
         "vendor": vendor,
         "access_token": token.access_token,

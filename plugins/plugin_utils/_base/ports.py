@@ -43,7 +43,7 @@ def _nobody(_text: t.Any) -> None:
 
 
 class Vault(t.Protocol):
-    """One conversation with one Vault. Every failure is a :class:`VaultError` or an :class:`OptionError`, told in one line."""
+    """One conversation with one Vault. Every failure is a :class:`VaultError` or an :class:`OptionError` with a message of one line."""
 
     def login(self) -> Login:
         """Log in as the options say; the token that this gives is used from now on."""
@@ -64,7 +64,7 @@ class Vault(t.Protocol):
         """The secret at *path* below the KV mount *mount*."""
 
     def may_update(self, mount: str, path: str) -> bool:
-        """Whether the token's policies let it write a new version of the KV v2 secret; True where Vault does not tell."""
+        """Whether the token's policies let it write a new version of the KV v2 secret; True where Vault does not say."""
 
     def transit_sign(self, mount: str, key: str, data: bytes, algorithm: str) -> bytes:
         """The signature of *data* by a key of the transit engine, in the form of JWS."""

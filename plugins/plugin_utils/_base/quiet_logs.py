@@ -6,7 +6,7 @@
 
 """Keep the logs of HTTP libraries silent about our own requests.
 
-urllib3, requests and http.client tell URLs, headers and bodies to whoever listens: a root handler that another plugin has configured,
+urllib3, requests and http.client log URLs, headers and bodies to anyone who listens: a root handler that another plugin has configured,
 ANSIBLE_LOG_PATH, ``http.client.HTTPConnection.debuglevel``. TrackMage's URL holds its secret. What other code in the same process
 sends is logged as before.
 """

@@ -17,7 +17,7 @@ __all__ = ("unreadable",)
 
 
 def unreadable(files: t.Iterable[tuple[str, str | None]]) -> str:
-    """The first of *files* (name of the option, path) that cannot be read, and why; empty if there is none. A directory can be read."""
+    """The first of *files* (name of the option, path) that cannot be read, and why; empty if all can be read. A directory can be read."""
     for option, path in files:
         if not path or os.path.isdir(path):
             continue

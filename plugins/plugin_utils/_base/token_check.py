@@ -4,7 +4,7 @@
 
 # Private to trackops.api_tokens: not for use from outside, and may change in any release.
 
-"""Whether a token can be used, whoever it comes from: a vendor's answer, an entry of the shared cache, a file. Pure."""
+"""Whether a token can be used, wherever it comes from: a vendor's answer, an entry of the shared cache, a file. Pure."""
 
 from __future__ import annotations
 

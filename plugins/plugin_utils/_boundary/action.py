@@ -42,13 +42,13 @@ def option_names(plugin: str) -> set[str]:
 
 
 def asked_path(item: t.Mapping[str, t.Any]) -> str:
-    """The path in Vault that *item* means, as far as it tells: a failed result names it too."""
+    """The path in Vault that *item* means, if it says one: a failed result names it too."""
     return str(item.get("path") or item.get("vendor") or "")
 
 
 @dataclass(frozen=True)
 class Resolved:
-    """What became of one item: a token, or the one line that says why there is none."""
+    """The result for one item: a token, or the one line that says why there is none."""
 
     item: t.Mapping[str, t.Any] = field(repr=False)
     request: Request | None = None
@@ -114,7 +114,7 @@ class TokenAction(ActionBase):  # type: ignore[misc]
         path = item.get("path") or values.get("path") or (vendor if plugin == "oauth2" and vendor != "oauth2" else None)
         return request_from(plugin, str(path) if path else None, values, surroundings=surroundings()), values
 
-    def refuse_strangers(self, items: t.Iterable[t.Mapping[str, t.Any]], own: t.Iterable[str], *, module: str) -> None:
+    def refuse_unknown_options(self, items: t.Iterable[t.Mapping[str, t.Any]], own: t.Iterable[str], *, module: str) -> None:
         """Ansible does not check what an action is given, and a slip of the pen must not go unnoticed.
 
         :arg own: the module's options that are not options of a lookup.

@@ -127,6 +127,6 @@ def _text(value: t.Any) -> t.Any:
     """Without what an address may have of a secret: user and password, and a query."""
     if value is None or isinstance(value, (bool, int, float)):
         return value
-    # Up to the last @: nobody can tell which of them is the password's.
+    # Up to the last @: any of the others may be part of the password.
     without_login = re.sub(r"(?<![^\s,=])([A-Za-z][\w+.-]*://)?\S*@", rf"\g<1>{MASK}@", str(value))
     return re.sub(r"\?\S*", f"?{MASK}", without_login)

@@ -12,7 +12,7 @@ import os
 
 __all__ = ("EVENTS_FILE", "anybody_listens")
 
-#: The callback ``summary`` sets this variable, so that the forks tell it what they did.
+#: The callback ``summary`` sets this variable, so that the forks report to it what they did.
 EVENTS_FILE = "_TRACKOPS_API_TOKENS_EVENTS"
 
 

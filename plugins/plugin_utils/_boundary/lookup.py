@@ -91,7 +91,7 @@ class TokenLookup(LookupBase):  # type: ignore[misc]
         try:
             return self._cached(terms, values)
         except _our_errors():
-            return None  # the long way meets the same error, and tells whose token and which Vault path it is about
+            return None  # the long way meets the same error, and names the vendor and the Vault path
 
     def _cached(self, terms: list[t.Any], values: Values) -> list[t.Any] | None:
         """The results, if all tokens are fresh in the cache; else, and in any doubt, None."""
@@ -171,7 +171,7 @@ class TokenLookup(LookupBase):  # type: ignore[misc]
             del os.environ[name]
         try:
             self.set_options(var_options=variables, direct=direct)
-        except Exception as exc:  # noqa: BLE001 (told in our words if it is one of Ansible's)
+        except Exception as exc:  # noqa: BLE001 (reworded if it is one of Ansible's)
             from .uncached import option_error
 
             raise option_error(self.vendor, definitions, exc) from None
@@ -181,7 +181,7 @@ class TokenLookup(LookupBase):  # type: ignore[misc]
         return values
 
     def _tell_ignored(self, operator: _Variables) -> None:
-        """Settings that would hold for all vendors are not taken, and that is told."""
+        """Settings that would hold for all vendors are ignored, with a warning."""
         variables = operator.find(IGNORED)
         if bool(variables) or _known(("ignored",), _any_ignored):
             from .vendor_settings import ignored_settings

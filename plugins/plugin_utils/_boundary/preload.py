@@ -29,7 +29,7 @@ def preload() -> None:
     """Load the lookups, what Ansible knows of their options, and the ciphers of the cache."""
     for plugin in (*names(), "oauth2"):
         lookup_loader.get(COLLECTION + plugin, class_only=True)
-    # The first use of a cipher in a process costs more than all later ones. Where cryptography is missing, what needs it tells so.
+    # The first use of a cipher in a process costs more than all later ones. If cryptography is missing, the code that needs it says so.
     with contextlib.suppress(ImportError):
         keys = derive(bytes(32), b"", "nothing")
         open_sealed(keys, seal(keys, b""))

@@ -51,7 +51,7 @@ DESCRIBING = (
 #: Options that once had, or seem to have, one name for all vendors. The second group is given with the lookup only.
 _OF_EACH_VENDOR = ("base_url", "token_url", "scope", "variant", "client_auth")
 _OF_EACH_LOOKUP = ("output", "refused")
-# Others would not be told apart: "a-b" and "A_b" would both be TRACKOPS_A_B_….
+# Others could not be distinguished: "a-b" and "A_b" would both be TRACKOPS_A_B_….
 _NAME = re.compile(r"[a-z][a-z0-9_]*\Z")
 # TRACKOPS_CACHE_PATH and TRACKOPS_CACHE_VAULT_PATH mean something else.
 _TAKEN = ("cache", "cache_vault")
@@ -72,7 +72,7 @@ def with_own_settings(
 
     :arg definitions: the options of C(oauth2), as ansible knows them.
     :arg direct: the options that were given with the lookup.
-    :arg variables: gives the variables of some names, as far as they are set.
+    :arg variables: returns those of the named variables that are set.
     """
     vendor = str(values["vendor"])
     own = variables(own_variables(vendor))
@@ -109,7 +109,7 @@ def _has_settings(vendor: str) -> bool:
 
 def ignored_settings(environ: t.Mapping[str, str], variables: t.Container[str]) -> list[str]:
     """A line for each setting that is set for all vendors at once, with the names to use instead."""
-    told = []
+    warnings = []
     ini = _values("trackops.api_tokens settings of all vendors", {name: {"ini": _places(name)["ini"]} for name in (*_OF_EACH_VENDOR, *_OF_EACH_LOOKUP)}, {})
     for option in (*_OF_EACH_VENDOR, *_OF_EACH_LOOKUP):
         variable, in_environment = f"trackops_{option}", f"TRACKOPS_{option.upper()}"
@@ -119,8 +119,8 @@ def ignored_settings(environ: t.Mapping[str, str], variables: t.Container[str]) 
             (f"{option} in [{SECTION}] of ansible.cfg", "{}_" + option, ini[option] not in (None, "")),
         ):
             if is_set:
-                told.append(f"{name} is ignored: {_instead(option, shape)}")
-    return told
+                warnings.append(f"{name} is ignored: {_instead(option, shape)}")
+    return warnings
 
 
 def _instead(option: str, shape: str) -> str:

@@ -8,7 +8,7 @@
 
 Both are derived (HKDF, RFC 5869) from a random key of this user's and the Vault login secret in use, for one request. Who lacks one
 of the two can neither read an entry nor tell which request it belongs to. A secret that a person may have chosen goes through a slow
-derivation first: the names of the files would else tell quickly whether a guess of it is right.
+derivation first: otherwise the file names would quickly show whether a guess is right.
 
 A cache hit loads this file, so it imports little, and HKDF is written out.
 """
@@ -56,7 +56,7 @@ def _plain(value: t.Any) -> t.Any:
 
 
 def derive(user_key: bytes, login_secret: bytes, facts: t.Any) -> Keys:
-    """The keys of the entry for *facts*, which name everything that tells one token from another.
+    """The keys of the entry for *facts*, which name everything that distinguishes one token from another.
 
     :arg login_secret: the JSON text of a list of strings, the secret itself being the last that is not empty; or other bytes, or none.
     """

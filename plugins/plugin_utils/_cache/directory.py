@@ -4,7 +4,7 @@
 
 # Private to trackops.api_tokens: not for use from outside, and may change in any release.
 
-"""The directory of the file cache, as far as it is read. A cache hit loads this file and nothing that writes.
+"""The directory of the file cache: what reading it takes. A cache hit loads this file and nothing that writes.
 
 A file is a line of JSON that anyone with this user's rights may read (kind, vendor, Vault path, expiry), and a sealed copy of that
 line with the data. Whatever does not open, parse and match is a miss, never an error: it is written again.

@@ -34,7 +34,7 @@ _NOT_ASKED = (
 
 
 def token_facts(request: Request) -> dict[str, t.Any]:
-    """Everything that tells this token from another one, none of it secret: who asks Vault, for what, and how the vendor is asked.
+    """Everything that distinguishes this token from another one, none of it secret: who asks Vault, for what, and how the vendor is asked.
 
     What only says how to reach a server (CA, proxy, timeouts), or what to do with the token (min_ttl, output), is not in it.
     """

@@ -34,7 +34,7 @@ Header = dict[str, t.Any]
 class FileStore(Directory):
     """Sealed JSON objects by their :class:`Keys`.
 
-    :arg warn: told in one line when the directory cannot be written; everything then works without a cache.
+    :arg warn: gets one line when the directory cannot be written; everything then works without a cache.
     :raises CacheError: from any method, when the directory is not safely this user's.
     """
 
@@ -159,7 +159,7 @@ class FileStore(Directory):
         return not self._warned
 
     def _acquire(self, name: str) -> int | None:
-        """Lock the file ``<name>.lock``; a file that its holder removed meanwhile is no lock any more."""
+        """Lock the file ``<name>.lock``; a file that its holder has removed in the meantime is no longer a lock."""
         self._check()
         path = os.path.join(self.path, name + ".lock")
         with self._tolerant():
@@ -181,7 +181,7 @@ class FileStore(Directory):
         return None
 
     def _release(self, name: str, descriptor: int) -> None:
-        # Removed while still held: whoever opened it meanwhile sees that it is gone, and makes a new one.
+        # Removed while still held: a process that opened it in the meantime sees that it is gone, and makes a new one.
         self.remove(name + ".lock")
         os.close(descriptor)
 

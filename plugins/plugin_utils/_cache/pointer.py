@@ -36,7 +36,7 @@ __all__ = ("VERSION", "Hit", "Pointer", "cached", "pointer_keys", "remember")
 VERSION = "1.0.0"
 
 
-# The fields of a token in an entry. Those without which it is none are absent as what no check lets pass.
+# The fields of a token in an entry. A required field that is absent gets a value that no check accepts.
 _ABSENT: dict[str, t.Any] = {
     **dict.fromkeys(("access_token", "token_type", "expires_at", "issued_at", "scope", "refresh_token")),
     "extra": {},
@@ -124,7 +124,7 @@ def _read(directory: Directory, keys: Keys, parse: t.Callable[[t.Any], _T]) -> _
 
 
 def remember(store: FileStore, keys: Keys, pointer: Pointer) -> None:
-    """Leave a pointer, where there is none that says the same."""
+    """Leave a pointer, unless there is one that says the same."""
     if store.read(keys) == pointer.as_dict():
         return
     with store.try_lock(keys.name) as mine:

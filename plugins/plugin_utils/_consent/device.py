@@ -61,7 +61,7 @@ def check_device_endpoint(vendor: Vendor, *, allow_http: bool) -> None:
 def device_request(vendor: Vendor, fields: t.Mapping[str, str], *, assertion: Assertion) -> HttpRequest:
     """The request for a code (RFC 8628 3.1); the client authenticates as at the token endpoint.
 
-    A query that ``device_authorization_url`` has of its own goes into the form, for what a vendor wants beside the standard.
+    A query that ``device_authorization_url`` has of its own goes into the form, for what a vendor wants beyond the standard.
 
     :raises OptionError: the query has a parameter that is sent anyway.
     """

@@ -209,7 +209,7 @@ class Authorizing:
         if vendor.issuer and not (vendor.token_url and getattr(vendor, needed)):
             asked = dataclasses.replace(self.request, vendor=dataclasses.replace(vendor, token_url=""))
             until = self._ports.monotonic() + self.request.http.deadline
-            # Of the ways to authenticate that the issuer takes, the one that the secret is good for.
+            # Of the ways to authenticate that the issuer takes, the one for which the secret has the fields.
             keys = () if vendor.client_auth else self._secret().data.keys()
             found = discovered(asked, ports=self._ports, until=until, keys=keys)
             vendor = dataclasses.replace(found, token_url=vendor.token_url or found.token_url)

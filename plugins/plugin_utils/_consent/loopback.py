@@ -275,7 +275,7 @@ _T = t.TypeVar("_T")
 
 
 def receive(answers: queue.Queue[Answer], finish: t.Callable[[str], _T], *, timeout: float, describe: t.Callable[[_T], str]) -> _T:
-    """What *finish* makes of the one answer.
+    """The result of *finish* for the one answer.
 
     :arg timeout: seconds to wait.
     :arg describe: what the browser shows of the result.

@@ -73,13 +73,13 @@ class Call:
         return (*((_FORCE,) if freshness.force else ()), *((refused,) if refused else ()))
 
     def _freshness(self, entry: Entry) -> Freshness:
-        """What the request asks for, without the renewals that its run has had already."""
+        """What the request asks for, without the renewals that its run has already used up."""
         freshness = self.request.freshness
         if not (freshness.force or freshness.refused):
             return freshness
-        had = {renewal.cause for renewal in entry.renewals if renewal.run == self.ports.run}
-        refused = freshness.refused if freshness.refused and _as_fingerprint(freshness.refused) not in had else None
-        return replace(freshness, force=freshness.force and _FORCE not in had, refused=refused)
+        used_up = {renewal.cause for renewal in entry.renewals if renewal.run == self.ports.run}
+        refused = freshness.refused if freshness.refused and _as_fingerprint(freshness.refused) not in used_up else None
+        return replace(freshness, force=freshness.force and _FORCE not in used_up, refused=refused)
 
 
 def _as_fingerprint(refused: str) -> str:

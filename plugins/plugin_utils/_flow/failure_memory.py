@@ -67,11 +67,11 @@ def remembered_failure(failures: t.Iterable[Failure], asker: Asker, *, now: floa
 
     :arg new: those that are known to have come since it asked, whatever the clocks of other controllers say.
     """
-    told = [failure for failure in failures if (failure in new and _concerns(failure, asker)) or _is_told(failure, asker, now)]
-    return max(told, key=lambda failure: failure.recorded_at, default=None)
+    known = [failure for failure in failures if (failure in new and _concerns(failure, asker)) or _is_passed_on(failure, asker, now)]
+    return max(known, key=lambda failure: failure.recorded_at, default=None)
 
 
-def _is_told(failure: Failure, asker: Asker, now: float) -> bool:
+def _is_passed_on(failure: Failure, asker: Asker, now: float) -> bool:
     age = _age(failure, now)
     if age is None:
         return False
@@ -145,7 +145,7 @@ def failure_of(exc: VendorError | VaultError | LockTimeout, asker: Asker, *, ask
 
 
 def add_failure(failures: t.Iterable[Failure], failure: Failure, *, failure_ttl: float, now: float, most: int = _MOST_FAILURES) -> tuple[Failure, ...]:
-    """*failures* with *failure* in the place of what its run knew; without those that nobody is told any more."""
+    """*failures* with *failure* in the place of what its run knew; without those that no caller is given any more."""
     kept = [
         old
         for old in failures
@@ -165,7 +165,7 @@ def confirm(failures: t.Iterable[Failure], failure: Failure, *, at: float) -> tu
 
 
 def forgotten_at(failure: Failure, failure_ttl: float) -> float:
-    """When no run is told any more."""
+    """From when on no run is given the failure."""
     return max(failure.recorded_at + _memory(failure, failure_ttl, same_run=True), _retry_at(failure))
 
 
@@ -193,7 +193,7 @@ def _retry_at(failure: Failure) -> float:
 
 
 def _memory(failure: Failure, failure_ttl: float, *, same_run: bool) -> float:
-    """For how many seconds the failure is told.
+    """For how many seconds the failure is passed on.
 
     The longer a server keeps its callers waiting, the more rarely a run asks it: else the memory of one token's failure would be over
     by the time that those of the host's other tokens are known.

@@ -4,7 +4,7 @@
 
 # Private to trackops.api_tokens: not for use from outside, and may change in any release.
 
-"""A new token: the credentials from Vault, then the vendor. Everything that came of it is in the outcome."""
+"""A new token: the credentials from Vault, then the vendor. The outcome holds everything that results."""
 
 from __future__ import annotations
 
@@ -36,10 +36,10 @@ _SHORTEST_SECRET = 6  # a shorter text of the secret that was not needed is a wo
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of an attempt: a token, or the error that the caller gets.
+    """The result of an attempt: a token, or the error that the caller gets.
 
     :arg asked_version: of the secret with which the vendor was asked; empty where it was not asked.
-    :arg spent: the refresh token of the entry was sent, and may be worth nothing now.
+    :arg spent: the refresh token of the entry was sent, and may be worthless now.
     :arg repeated: the remembered refusal that ``error`` repeats, because the secret still has the same version.
     :arg checked_at: when that version was read.
     """
@@ -58,7 +58,7 @@ class Fetch:
 
     :arg reason: why there has to be a new token.
     :arg save: writes the entry of the file cache.
-    :arg digest_key: keys the digest that stands for the version of a KV v1 secret, so that it betrays nothing.
+    :arg digest_key: keys the digest that stands for the version of a KV v1 secret, so that it reveals nothing.
     :arg ports: to ask the vendor with.
     """
 
@@ -72,7 +72,7 @@ class Fetch:
 
 
 def fetch(work: Fetch, entry: Entry) -> Outcome:
-    """Read the credentials and ask the vendor; once more where the credentials changed in Vault meanwhile."""
+    """Read the credentials and ask the vendor; once more if the credentials have changed in Vault in the meantime."""
     checked_at = work.ports.clock()
     try:
         secret = work.session.secret()
@@ -160,7 +160,7 @@ def _send(
         if spending is not None and spending.token is not None:
             work.save(replace(spending, token=spending.token.without_refresh_token()))
             taken_out = True
-        # A proof is good for one use, so each repetition has a new one.
+        # A proof may be used once, so each repetition gets a new one.
         again = functools.partial(build_request, vendor, grant, fields, assertion=sign)
         token = ask(request, http_request, grant, ports=ports, until=until, secret_version=version, again=again, unused=unused)
     except TokenError as exc:
@@ -193,7 +193,7 @@ def _store_rotated(work: Fetch, token: Token, secret: Secret) -> Token:
 
 
 def _version(work: Fetch, secret: Secret) -> str:
-    """What tells one state of the secret from the next: KV v2's version; for KV v1 a keyed digest."""
+    """What distinguishes one state of the secret from the next: KV v2's version; for KV v1 a keyed digest."""
     if secret.version is not None:
         return str(secret.version)
     return "v1:" + hmac.new(work.digest_key, canonical(secret.data), hashlib.sha256).hexdigest()[:16]

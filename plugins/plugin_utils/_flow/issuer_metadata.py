@@ -4,7 +4,7 @@
 
 # Private to trackops.api_tokens: not for use from outside, and may change in any release.
 
-"""What an issuer publishes, kept for an hour beside the tokens."""
+"""What an issuer publishes, kept for an hour next to the tokens."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _KEPT_FOR = 3600.0
 
 
 class IssuerMetadata:
-    """The metadata of one request's issuer. A fetch asks for them once at most, whatever comes of it."""
+    """The metadata of one request's issuer. A fetch asks for them once at most, whatever the outcome."""
 
     def __init__(self, request: Request, store: FileStore, clock: t.Callable[[], float]) -> None:
         self._request = request

@@ -101,7 +101,7 @@ def expired(store: FileStore, *, now: float, dry_run: bool) -> list[Removed]:
 def revoke_logins(request: Request, store: FileStore, ports: Ports, *, dry_run: bool) -> list[str]:
     """Revoke the Vault login that is kept for who *request* logs in as; a login of somebody else cannot be read.
 
-    Where Vault does not answer, the login is kept, so that it can be revoked later: without it nobody could.
+    Where Vault does not answer, the login is kept, so that it can be revoked later.
     """
     user_key = store.known_key()
     if user_key is None:
@@ -121,6 +121,6 @@ def revoke_logins(request: Request, store: FileStore, ports: Ports, *, dry_run: 
             if exc.kind != "denied":
                 ports.warn(f"The Vault login in the cache could not be revoked; do it again when Vault answers. {exc.message}")
                 return []
-        _remove(store, keys.name)  # denied: it had ended already
+        _remove(store, keys.name)  # denied: it has already ended
         ports.event(Event("revoked", request.vendor.name, request.where, reason="Vault login"))
     return ["Vault login"]

@@ -20,15 +20,15 @@ if t.TYPE_CHECKING:
 
 __all__ = ("refresh_token_key", "store_refresh_token", "write_refresh_token")
 
-_SPENT = ("code", "code_verifier")  # what the token was bought with is good for nothing afterwards
+_SPENT = ("code", "code_verifier")  # once exchanged for the token, it is worthless
 _ATTEMPTS = 5
 
 
 def store_refresh_token(request: Request, refresh_token: str, secret: Secret, *, session: VaultSession, ports: Ports) -> str | None:
     """Write the *refresh_token* that replaces the one in *secret*, whose other fields stay.
 
-    The vendor has already replaced the old one, so a failure here is told and the new one is kept in the cache entry: the token
-    itself is good. docs/security.md tells what becomes of a process that is killed in between.
+    The vendor has already replaced the old one, so a failure here is a warning and the new one is kept in the cache entry: the token
+    itself is good. docs/security.md says what happens when the process is killed in between.
 
     :returns: the new version of the secret, where one was written.
     """
@@ -41,7 +41,7 @@ def store_refresh_token(request: Request, refresh_token: str, secret: Secret, *,
         ports.warn(f"{request.vendor.name}: the vendor gave a new refresh token, kept in the cache only: {reason}.")
         return None
     try:
-        # Where it is another one by now, somebody gave consent again meanwhile, and theirs is newer.
+        # A different one means that somebody gave consent again in the meantime, and theirs is newer.
         return write_refresh_token(request, refresh_token, secret, session=session, only_if=secret.data.get(key))
     except VaultError as exc:
         ports.warn(

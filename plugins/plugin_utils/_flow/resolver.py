@@ -188,7 +188,7 @@ def _serve_stale(call: Call, entry: Entry, error: TokenError) -> Token:
 
 
 def _obtain(call: Call, slot: TokenSlot, entry: Entry, reason: str) -> Outcome:
-    """A new token from Vault and the vendor, and the entry that says what came of it."""
+    """A new token from Vault and the vendor, and the entry that records the outcome."""
     # From here on hvac and requests are needed; a hit does without them.
     from .fetch import Fetch, fetch
     from .issuer_metadata import IssuerMetadata

@@ -40,8 +40,8 @@ class GivenBack:
 def revoke_tokens(request: Request, store: FileStore, ports: Ports, *, revoke_consent: bool = False, dry_run: bool = False) -> GivenBack:
     """Revoke the tokens that the cache holds for *request*, those of the shared entry too, where the vendor has an endpoint for it.
 
-    :arg revoke_consent: also a refresh token that is the credential in Vault. Whoever gave consent has to give it again then.
-    :arg dry_run: ask nobody, and say what would be revoked as far as this controller's cache tells.
+    :arg revoke_consent: also a refresh token that is the credential in Vault. The person who gave consent then has to give it again.
+    :arg dry_run: ask nobody, and say what would be revoked according to this controller's cache.
     """
     vendor = request.vendor
     if not vendor.revocation_url and not vendor.issuer:

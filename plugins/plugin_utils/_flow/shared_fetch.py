@@ -31,7 +31,7 @@ Attempt = t.Callable[[Entry, Ports], Outcome]
 
 
 def fetch_shared(call: Call, entry: Entry, shared: SharedCache, attempt: Attempt) -> Outcome:
-    """The token that another controller has fetched; where there is none, a new one for all.
+    """The token that another controller has fetched; otherwise a new one for all of them.
 
     :arg entry: what this controller has in its own cache.
     """
@@ -68,7 +68,7 @@ def _usable(call: Call, theirs: Entry, ours: Entry, new_failures: frozenset[Fail
     known = theirs.token is not None and ours.token is not None and theirs.token.access_token == ours.token.access_token
     if theirs.token is not None and (verdict is Verdict.FRESH or (verdict is Verdict.AGING and not known)):
         # The shared entry alone keeps the refresh token, so that no two controllers use it. And it is looked at again after a
-        # while: whoever repairs a wrong entry repairs the tokens of all controllers.
+        # while: repairing a wrong entry repairs the tokens of all controllers.
         return replace(theirs.token.without_refresh_token(), expires_at=min(theirs.token.expires_at, now + _KEPT_FOR))
     failure = remembered_failure(theirs.failures, call.asker, now=now, new=new_failures)
     if failure is not None:
@@ -78,7 +78,7 @@ def _usable(call: Call, theirs: Entry, ours: Entry, new_failures: frozenset[Fail
 
 
 def _fetch_under_lease(call: Call, entry: Entry, shared: SharedCache, lease: Lease, attempt: Attempt) -> Outcome:
-    """Ask the vendor, and give the lease back with what came of it."""
+    """Ask the vendor, and give the lease back with the outcome."""
     theirs = lease.entry
     known = Entry(
         # The shared entry alone knows which refresh token is the newest.

@@ -41,7 +41,7 @@ _OWN_SCHEMA = 1
 def shared_path(request: Request) -> str:
     """Where the entry of *request* is, below the mount: ``<cache_vault_path>/<vendor>/<secret's path>/<16 hex digits>``.
 
-    The digits tell apart what is asked for, not who asks: controllers with logins of their own find the same entry.
+    The digits distinguish what is asked for, not who asks: controllers with logins of their own find the same entry.
     """
     facts = token_facts(request)
     facts["login"] = request.vault.address()["namespace"]
@@ -83,7 +83,7 @@ class SharedCache:
         self._longest_wait = http.deadline + 2 * (self._one_request + _LEASE_SLACK)
 
     def claim(self, look: Look, *, wait: bool = True) -> Token | Lease | None:
-        """What *look* finds in the entry, as soon as it finds something; else the lease, when nobody holds it.
+        """What *look* finds in the entry, as soon as it finds something; otherwise the lease, once nobody holds it.
 
         :arg wait: without it None comes back while somebody holds the lease.
         :raises VaultError: the shared entries cannot be read or written, or the lease is never given back.
@@ -142,7 +142,7 @@ class SharedCache:
         return replace(ports, exchange=exchange, sleep=sleep)
 
     def settle(self, lease: Lease, entry: Entry) -> None:
-        """Write *entry* and give the lease back; whoever took the lease over meanwhile keeps what it has written."""
+        """Write *entry* and give the lease back; a controller that has taken the lease over keeps what it has written."""
         self._write(_flat(self._request, entry), lease.version)
 
     def _keep(self, lease: Lease, seconds: float) -> None:
@@ -167,8 +167,8 @@ class SharedCache:
 
     def _lease_seconds(self, data: t.Mapping[str, t.Any]) -> float:
         """How long the lease in *data* is waited for at most."""
-        longest, told = self._request.http.deadline + self._one_request + _LEASE_SLACK, data.get("lease_seconds")
-        return max(0.0, min(longest, told)) if isinstance(told, (int, float)) else longest
+        longest, stated = self._request.http.deadline + self._one_request + _LEASE_SLACK, data.get("lease_seconds")
+        return max(0.0, min(longest, stated)) if isinstance(stated, (int, float)) else longest
 
     def _read(self) -> tuple[dict[str, t.Any], int]:
         found = self._session.call(lambda client: client.kv2_read(self._mount, self._path))
@@ -230,7 +230,7 @@ def _entry(data: t.Mapping[str, t.Any]) -> Entry:
 
 
 def _nested(data: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
-    """*data* in the shape of the file cache's entries; an entry of another schema is none."""
+    """*data* in the shape of the file cache's entries; an entry of another schema counts as empty."""
     if data.get("schema") != _OWN_SCHEMA:
         return {}
     token = {name: data[name] for name in _TOKEN_FIELDS if name in data}

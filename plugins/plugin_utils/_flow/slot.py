@@ -42,7 +42,7 @@ class TokenSlot:
         if entry.token:
             ends.append(entry.token.expires_at)
         expires_at = int(max(ends, default=self._ports.clock()))
-        # Without a key, the first line is all that can be told of an entry.
+        # Without a key, the first line is all that can be read of an entry.
         kind = "token" if entry.token or entry.renewals else "failure"
         header = {"kind": kind, "vendor": self._request.vendor.name, "path": self._request.where, "expires_at": expires_at}
         self.store.write(self.keys, header, entry_to_dict(entry))

@@ -155,7 +155,7 @@ class VaultSession:
             except VaultError:
                 if not alive:
                     raise
-                # The kept login goes on being used. That a new one cannot be obtained (a secret_id that was good for one login) is
+                # The kept login stays in use. That a new one cannot be obtained (a secret_id that was good for one login) is
                 # not what the user must fix.
                 client.use_token(kept.client_token)
                 raise denied from None
@@ -176,7 +176,7 @@ class VaultSession:
         refused = self._reused
         with self._lock():
             kept = self._kept()
-            # Another caller may have logged in anew while this one was refused.
+            # Another caller may have logged in again while this one was refused.
             if kept is None or (refused and kept.client_token == refused.client_token) or not self._use(kept):
                 self._reused = refused if alive else None
                 self._login()
@@ -202,7 +202,7 @@ class VaultSession:
             try:
                 renewed = _KeptLogin.of(self._client.renew_self(), now=now)
             except VaultError:
-                return  # it is still good for a while; then there is a new login
+                return  # it is still valid for a while; a new login follows
             self._keep(_KeptLogin(renewed.client_token or kept.client_token, now, renewed.expires_at, renewed.renewable))
 
     def _login(self) -> None:
@@ -248,7 +248,7 @@ class VaultSession:
         now, asker = self._ports.clock(), self._asker
         failure = failure_of(exc, asker, asked_version="", took=took, now=now)
         failures = add_failure(self._failures(), failure, failure_ttl=asker.failure_ttl, now=now)
-        # A kept login lives, and may be good for what others ask.
+        # A kept login is alive, and may be allowed what others ask for.
         self._write(self._reused or (self._kept() if exc.kind in _OUTAGES else None), failures)
 
     def _keep(self, login: _KeptLogin) -> None:

@@ -110,7 +110,7 @@ _OF_URI: Fields = {
     "state": _line,
     "secontext": _line,
 }
-# uri puts the headers of the API's answer beside all that: these names mean something to Ansible.
+# uri adds the headers of the API's answer to its result: these names mean something to Ansible.
 _HEADER = re.compile(r"[a-z][a-z0-9_]*\Z")
 _NO_HEADERS = frozenset(
     (
@@ -164,7 +164,7 @@ def file_results(answer: Answer, files: t.Sequence[str], fields: Fields, *, key:
 
 
 def diffs(answer: Answer) -> list[dict[str, t.Any]]:
-    """The differences of files, as C(token_file) tells them: permissions and fingerprints, never a content."""
+    """The differences of files, as C(token_file) reports them: permissions and fingerprints, never content."""
     entries = answer.get("diff")
     return [
         {

@@ -84,7 +84,7 @@ class HostFile:
 def split_items(args: Arguments) -> list[tuple[dict[str, t.Any], dict[str, t.Any]]]:
     """*args* of a task as pairs, one a file: its file options, its token options.
 
-    What the task says beside C(tokens) holds for each of its items that does not say otherwise.
+    What the task says next to C(tokens) holds for each item that does not say otherwise.
     """
     common = {key: value for key, value in args.items() if key != "tokens"}
     items = args.get("tokens")
@@ -195,7 +195,7 @@ def _directory_mode(mode: t.Any, dest: str) -> str:
 def parse_mode(mode: t.Any, *, of: str) -> str:
     """*mode* as four octal digits. Takes ``'0640'``, what YAML makes of an unquoted ``0640``, and ``u=rw,g=r``."""
     number = _mode_number(mode)
-    # 600 without quotes and zero is 01130 to YAML: strange enough to be told from a mode that someone wants.
+    # 600 without quotes and zero is 01130 to YAML: odd enough not to be a mode that anyone wants.
     if number is None or number & ~0o777 or not number & 0o400:
         raise OptionError(f"{of}: {mode!r} is not a mode; give it as '0600' (in quotes) or as u=rw,g=r")
     return f"{number:04o}"

@@ -18,7 +18,7 @@ import typing as t
 
 from .._base.errors import OptionError, VendorError
 
-__all__ = ("FORMATS", "Details", "env_prefix", "lasting", "render", "stand_in")
+__all__ = ("FORMATS", "Details", "env_prefix", "lasting", "placeholder", "render")
 
 # The token's details as the lookups give them: vendor, access_token, token_type, authorization, expires_at …
 Details = t.Mapping[str, t.Any]
@@ -35,12 +35,12 @@ def lasting(details: Details) -> dict[str, t.Any]:
     return {key: value for key, value in details.items() if key not in _NOT_IN_FILES}
 
 
-def stand_in(value: t.Any, name: str = "token") -> t.Any:
+def placeholder(value: t.Any, name: str = "token") -> t.Any:
     """*value* in its shape without what it says, for messages: in the place of each text stands its name."""
     if isinstance(value, t.Mapping):
-        return {key: stand_in(inner, str(key)) for key, inner in value.items()}
+        return {key: placeholder(inner, str(key)) for key, inner in value.items()}
     if isinstance(value, (list, tuple)):
-        return [stand_in(inner, name) for inner in value]
+        return [placeholder(inner, name) for inner in value]
     # No character that means something to a shell: a template may hand it to one.
     return f"the-{name}" if isinstance(value, str) else value
 

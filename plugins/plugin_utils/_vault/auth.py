@@ -6,7 +6,7 @@
 
 """How to log in to Vault: one hvac call for most methods.
 
-hvac, boto3 and azure-identity are imported by nobody before :func:`authenticate`.
+hvac, boto3 and azure-identity are not imported before :func:`authenticate`.
 """
 
 from __future__ import annotations

@@ -51,7 +51,7 @@ def checked_path(name: str, value: str) -> str:
 
 
 class VaultClient:
-    """One conversation with one Vault, which may keep its caller waiting for ``options.deadline`` seconds in all.
+    """One conversation with one Vault, which may keep its caller waiting for ``options.deadline`` seconds in total.
 
     :arg warn: gets what the user should know although it works.
     """
@@ -106,24 +106,24 @@ class VaultClient:
         """Renew the token in use, for *increment* seconds where Vault lets it."""
         path = "auth/token/renew-self"
         seconds = f"{int(increment)}s" if increment else None
-        login = login_of(self._told("renewing the Vault token with", path, "update", lambda: self._hvac.auth.token.renew_self(increment=seconds)))
+        login = login_of(self._worded("renewing the Vault token with", path, "update", lambda: self._hvac.auth.token.renew_self(increment=seconds)))
         self._secrets.append(login.client_token)
         return login
 
     def revoke_self(self) -> None:
         """Make the token in use worthless, at once."""
-        self._told("revoking the Vault token with", "auth/token/revoke-self", "update", self._hvac.auth.token.revoke_self)
+        self._worded("revoking the Vault token with", "auth/token/revoke-self", "update", self._hvac.auth.token.revoke_self)
 
     def lookup_self(self) -> dict[str, t.Any]:
         """What Vault knows of the token in use."""
-        return _data(self._told("looking up the Vault token with", "auth/token/lookup-self", "read", self._hvac.auth.token.lookup_self))
+        return _data(self._worded("looking up the Vault token with", "auth/token/lookup-self", "read", self._hvac.auth.token.lookup_self))
 
     # -- secrets ---------------------------------------------------------------------------------------------------
 
     def read_secret(self, mount: str, path: str, *, engine_version: str = "2", version: int | None = None) -> Secret:
         """The secret at *path* below the KV mount *mount*.
 
-        :arg engine_version: ``1``, ``2`` or ``auto`` (ask Vault, and try where it does not tell).
+        :arg engine_version: ``1``, ``2`` or ``auto`` (ask Vault, and try both where it does not say).
         :arg version: a pinned version of the secret, KV version 2 only.
         """
         mount, path = checked_path("engine_mount_point", mount), checked_path("the path of the secret", path)
@@ -195,7 +195,7 @@ class VaultClient:
         return t.cast("dict[str, t.Any]", self._hvac.sys.unwrap(token=token))
 
     def may_update(self, mount: str, path: str) -> bool:
-        """Whether the token's policies let it write a new version of the KV v2 secret; True where Vault does not tell."""
+        """Whether the token's policies let it write a new version of the KV v2 secret; True where Vault does not say."""
         full = f"{checked_path('engine_mount_point', mount)}/data/{checked_path('the path of the secret', path)}"
         try:
             answer = self._hvac.sys.get_capabilities(paths=[full])
@@ -218,7 +218,7 @@ class VaultClient:
         if algorithm[:2] in ("RS", "PS"):
             body |= {"signature_algorithm": {"RS": "pkcs1v15", "PS": "pss"}[algorithm[:2]], "salt_length": "hash"}
         try:
-            answer = self._request("post", full, json=body)  # hvac has had salt_length for a short time only
+            answer = self._request("post", full, json=body)  # only recent versions of hvac have salt_length
         except Refusal as refusal:
             if refusal.status in (400, 404):
                 said = f" Vault says: {scrub('; '.join(refusal.errors), self._secrets)}" if refusal.errors else ""
@@ -262,7 +262,7 @@ class VaultClient:
         try:
             answer = self._hvac.secrets.kv.v2.create_or_update_secret(path=path, secret=dict(data), cas=int(cas), mount_point=mount)
         except Refusal as refusal:
-            # Any other 400 is no sign that somebody wrote: whoever tried again would do so for ever.
+            # Any other 400 does not mean that somebody wrote: trying again would go on for ever.
             if refusal.status in (400, 412) and refusal.says("check-and-set"):
                 raise CasMismatch(f"{self._place}: {full} was written by somebody else meanwhile.", "cas") from None
             raise self._refusals.any(refusal, "writing the cache entry at", full, needs="create and update") from None
@@ -283,7 +283,7 @@ class VaultClient:
     def _of_cache(self, mount: str, path: str) -> tuple[str, str]:
         return checked_path("cache_vault_mount", mount), checked_path("cache_vault_path", path)
 
-    # -- questions that tell one refusal from another --------------------------------------------------------------
+    # -- questions that distinguish one refusal from another -----------------------------------------------------------
 
     def has_token(self) -> bool:
         return bool(self._hvac.token)
@@ -293,7 +293,7 @@ class VaultClient:
         return [str(name) for name in [*(data.get("policies") or []), *(data.get("identity_policies") or [])]]
 
     def kv_version(self, mount: str, path: str) -> str | None:
-        """What Vault tells the vault command too (hvac has no call for it); None where the token may not know."""
+        """What Vault also tells the vault command (hvac has no call for it); None where the token may not know."""
         if (mount, path) in self._kv_versions:
             return self._kv_versions[mount, path]
         self._kv_versions[mount, path] = found = self._asked_kv_version(mount, path)
@@ -316,7 +316,7 @@ class VaultClient:
 
     # -- one request -----------------------------------------------------------------------------------------------
 
-    def _told(self, doing: str, path: str, needs: str, call: t.Callable[[], t.Any]) -> t.Any:
+    def _worded(self, doing: str, path: str, needs: str, call: t.Callable[[], t.Any]) -> t.Any:
         try:
             return call()
         except Refusal as refusal:

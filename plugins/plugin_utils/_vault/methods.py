@@ -4,7 +4,7 @@
 
 # Private to trackops.api_tokens: not for use from outside, and may change in any release.
 
-"""The ways to log in to Vault, as data: what each needs, what tells two identities apart, and the hvac call that does it.
+"""The ways to log in to Vault, as data: what each needs, what distinguishes two identities, and the hvac call that does it.
 
 Pure: options are looked at, nothing is asked. ``auth`` does the login.
 """
@@ -23,7 +23,7 @@ __all__ = ("METHODS", "Method", "validate")
 class Method:
     """One login method.
 
-    ``identity`` and ``secrets`` name the options that tell two identities apart. ``call`` is the method of ``hvac.Client.auth`` and
+    ``identity`` and ``secrets`` name the options that distinguish two identities. ``call`` is the method of ``hvac.Client.auth`` and
     ``arguments`` are its arguments with the options that fill them; empty where the login is more than one such call.
     ``also`` names options that are needed because of others that are set.
     """

@@ -111,7 +111,7 @@ class VaultOptions:
 
     @property
     def deadline(self) -> float:
-        """The seconds that Vault may keep one caller waiting in all: login, reads, repetitions and redirects."""
+        """The seconds that Vault may keep one caller waiting in total: login, reads, repetitions and redirects."""
         return max(_SHORTEST_DEADLINE, 2 * self.timeout)
 
     def address(self) -> dict[str, str]:
@@ -124,7 +124,7 @@ class VaultOptions:
         return {name: getattr(self, name) for name in (*names, "cert_auth_public_key", "cert_auth_private_key")}
 
     def identity_public(self) -> dict[str, str]:
-        """Who logs in, as far as that is no secret; a different identity always differs here or in its secret."""
+        """Who logs in, without anything secret; a different identity always differs here or in its secret."""
         names = (
             "auth_method",
             "mount_point",

@@ -29,7 +29,7 @@ _NEW_TOKEN = "Get a new one (vault login), and set token (VAULT_TOKEN)."
 
 
 class Questions(t.Protocol):
-    """What is asked of Vault to tell one reason from another; each raises :class:`Refusal` or :class:`VaultError`."""
+    """What is asked of Vault to distinguish one reason from another; each raises :class:`Refusal` or :class:`VaultError`."""
 
     def has_token(self) -> bool: ...
 
@@ -86,7 +86,7 @@ class Refusals:
                 "login_refused",
             )
         advice = LOGIN_ADVICE[options.auth_method]
-        # Vault does not tell a wrong mount from a wrong password to somebody without a token.
+        # To a client without a token, Vault does not distinguish a wrong mount from a wrong password.
         what = f"{', '.join(advice)} and mount_point" if refusal.status == 403 else " and ".join(advice)
         return VaultError(f"{self._place} refused the {self.login_name()}{said}. Check {what}.", "login_refused")
 

@@ -6,7 +6,7 @@
 
 """How requests to Vault are sent: hvac's adapter over a session of requests.
 
-Every wait has an end, an answer has a size, and a repetition is told. What is raised here is :class:`Refusal` for an answer of Vault
+Every wait has an end, an answer has a limit, and a repetition is reported. What is raised here is :class:`Refusal` for an answer of Vault
 and :class:`NoAnswer` for the lack of one; both hold what must not be shown as it is, and are put into words by the client.
 """
 
@@ -82,7 +82,7 @@ class NoAnswer(Exception):
 class Patience:
     """How long Vault may keep one caller waiting, over all requests and pauses of a conversation.
 
-    What the caller does meanwhile, such as asking a vendor, does not count.
+    What the caller does in the meantime, such as asking a vendor, does not count.
     """
 
     def __init__(self, seconds: float, *, monotonic: t.Callable[[], float] = time.monotonic, sleep: t.Callable[[float], None] = time.sleep) -> None:

@@ -19,7 +19,7 @@ from .transport import LARGEST_ANSWER, Refusal
 __all__ = ("LOGIN_ADVICE", "NOT_INITIALISED", "STATES", "path_hint", "unlisted", "why_no_answer")
 
 NOT_INITIALISED = " is not initialised. An operator has to initialise and unseal it first."
-# What an answer says about whoever gave it, whatever was asked: the first that applies.
+# What an answer says about its sender, whatever was asked: the first that applies.
 STATES: tuple[tuple[t.Callable[[Refusal], bool], str, str], ...] = (
     (
         lambda refusal: refusal.says("client sent an http request to an https server"),

@@ -116,12 +116,12 @@ def _access_token(body: t.Any, vendor: Vendor) -> str:
 
 
 def _refresh_token(body: t.Any, vendor: Vendor) -> str:
-    """Where the description has it; else under one of its usual spellings, at the top or beside the access token."""
+    """Where the description has it; otherwise under one of its usual spellings, at the top level or next to the access token."""
     if vendor.refresh_token_field:
         found = at(body, vendor.refresh_token_field)
         return found if isinstance(found, str) else ""
-    beside = at(body, vendor.token_field.rpartition(".")[0]) if "." in vendor.token_field else None
-    for place in (body, beside):
+    siblings = at(body, vendor.token_field.rpartition(".")[0]) if "." in vendor.token_field else None
+    for place in (body, siblings):
         for name, value in place.items() if isinstance(place, dict) else ():
             if re.sub(r"[^a-z]", "", str(name).casefold()) == "refreshtoken" and isinstance(value, str) and value:
                 return value
@@ -171,10 +171,10 @@ class _Expiry:
         until = self._by_our_clock(own) if own is not None else 0.0
         if until > self.requested_at:
             if value is not None:
-                self._told(value, said is not None, "the token itself tells")
+                self._warn_of_lifetime(value, said is not None, "the token itself tells")
             return self._bounded(until)
         if value is not None:
-            self._told(value, said is not None, f"default_lifetime is used, {vendor.default_lifetime} s")
+            self._warn_of_lifetime(value, said is not None, f"default_lifetime is used, {vendor.default_lifetime} s")
         return self.requested_at + vendor.default_lifetime
 
     def _bounded(self, until: float) -> float:
@@ -193,7 +193,7 @@ class _Expiry:
             return moment
         return moment + ahead
 
-    def _told(self, value: t.Any, understood: bool, instead: str) -> None:
+    def _warn_of_lifetime(self, value: t.Any, understood: bool, instead: str) -> None:
         del value  # it may be anything, so it is not shown
         what = "says that it is over already" if understood else "is not understood"
         vendor = self.request.vendor
@@ -205,7 +205,7 @@ class _Expiry:
 
 @dataclass(frozen=True)
 class _Reader:
-    """Turns one answer into its JSON object, or into the one-line error that tells what to do."""
+    """Turns one answer into its JSON object, or into the one-line error that says what to do."""
 
     request: Request
     answer: HttpAnswer
@@ -226,7 +226,7 @@ class _Reader:
         if status in (404, 405, 410):  # whatever its body says, it is not the token endpoint
             raise self._rejected(parsed)
         if status == 403 and code is None and retry_after(self.answer, self.received_at) is not None:
-            raise self._unavailable(429)  # that is how some tell a rate limit
+            raise self._unavailable(429)  # this is how some vendors report a rate limit
         if code is not None and status == 200 and "retry-after" in self.answer.headers:
             raise self._unavailable(429, self._scrub(code)[:60])  # a rate limit, where all errors have that status
         if code is not None or status in (401, 403):

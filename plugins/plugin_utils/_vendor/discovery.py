@@ -124,7 +124,7 @@ def _described(vendor: Vendor, metadata: t.Mapping[str, t.Any], request: Request
 
 
 def _picked(vendor: Vendor, metadata: t.Mapping[str, t.Any], request: Request, keys: t.Container[str]) -> str:
-    """The way to authenticate that the server takes and the secret is good for. RFC 8414 2: without a list it takes Basic."""
+    """The way to authenticate that the server takes and for which the secret has the fields. RFC 8414 2: without a list it takes Basic."""
     methods = metadata.get("token_endpoint_auth_methods_supported")
     taken = [ours for theirs, ours in _METHODS.items() if isinstance(methods, list) and theirs in methods]
     for client_auth in taken:

@@ -193,7 +193,7 @@ def clock_difference(answer: HttpAnswer, now: float) -> float | None:
 
 
 def retry_after(answer: HttpAnswer, now: float) -> float | None:
-    """The seconds that the server asks to wait: ``Retry-After`` (RFC 9110 10.2.3), else when its rate limit begins anew."""
+    """The seconds that the server asks to wait: ``Retry-After`` (RFC 9110 10.2.3), otherwise until its rate limit resets."""
     headers = answer.headers
     asked = _longest(headers.get("retry-after", ""), answer, now)
     if asked is not None:

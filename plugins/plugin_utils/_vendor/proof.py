@@ -63,7 +63,7 @@ def signed_assertion(vendor: Vendor, fields: t.Mapping[str, str], more: t.Mappin
     }
     claims = {name: value for name, value in {**usual, **filled(vendor.assertion_claims, fields)}.items() if value is not None}
     header = {"typ": "JWT", **_key_names(vendor, fields)}
-    # A grant's assertion is signed with a key, whatever authenticates the client beside it.
+    # A grant's assertion is signed with a key, whatever else authenticates the client.
     if vendor.client_auth == "client_secret_jwt" and not more:
         return _with_secret(vendor, fields["client_secret"], header, claims)
     if vendor.transit_key:

@@ -37,9 +37,9 @@ __all__ = (
 DEVICE_GRANT = "urn:ietf:params:oauth:grant-type:device_code"  # RFC 8628 3.4
 JWT_BEARER_GRANT = "urn:ietf:params:oauth:grant-type:jwt-bearer"  # RFC 7523 2.1
 JWT_BEARER_ASSERTION = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"  # RFC 7523 2.2
-#: Signs a JWT that has these claims beside iss, sub, aud, jti, iat and exp.
+#: Signs a JWT that has these claims in addition to iss, sub, aud, jti, iat and exp.
 Assertion = t.Callable[[t.Mapping[str, str]], str]
-# What a grant needs from the secret, beside what authenticates the client (RFC 6749 4.1.3, 4.3.2, 6).
+# What a grant needs from the secret, besides what authenticates the client (RFC 6749 4.1.3, 4.3.2, 6).
 _GRANT_FIELDS = {
     "password": ("username", "password"),
     "refresh_token": ("refresh_token",),
@@ -65,7 +65,7 @@ OPTIONAL_FIELDS = (*_OPTIONAL_FIELDS, "private_key")
 _WITHOUT_SPACE = ("client_id", "refresh_token", "code", "code_verifier", "redirect_uri", "key_id", "subject", "connect_token")
 _TOKENS = ("refresh_token", "connect_token")
 _KEYS = ("private_key", "certificate")
-# Names, not secrets: the vendor may repeat them in what it says beside the token.
+# Names, not secrets: the vendor may repeat them next to the token.
 _IDENTIFIERS = ("client_id", "username", "subject", "key_id", "redirect_uri", "certificate")
 
 
@@ -211,13 +211,13 @@ def _refresh(refresh_token: str) -> Grant:
 def build_request(vendor: Vendor, grant: Grant, fields: t.Mapping[str, str], *, assertion: Assertion | None = None) -> HttpRequest:
     """The HTTP request of one grant.
 
-    :arg assertion: makes a signed JWT with these claims beside the usual ones: RFC 7523 2.1 (the grant) and 2.2 (the client).
+    :arg assertion: makes a signed JWT with these claims in addition to the usual ones: RFC 7523 2.1 (the grant) and 2.2 (the client).
     """
     headers = {name: _value(value, fields) for name, value in vendor.request_headers.items()}
     parameters: list[tuple[str, t.Any]] = []
     proofs = _client_parameters(vendor, fields, assertion)
     if _signs(vendor, grant.grant_type) and assertion is not None:
-        # Some servers look for the scope in the assertion, others beside it.
+        # Some servers look for the scope in the assertion, others next to it.
         claims = {"sub": fields.get("subject", fields["client_id"]), **({"scope": vendor.scope} if vendor.scope and vendor.scope_in != "request" else {})}
         proofs.append(("assertion", assertion(claims)))
     if vendor.request_body:

@@ -40,7 +40,7 @@ def ask(
     where the vendor certainly did not act on it.
 
     :arg until: the deadline, on the monotonic clock.
-    :arg again: makes the request of a repetition, where a signed proof in it is good for one use only.
+    :arg again: builds the request for a repetition, where a signed proof in it may be used only once.
     :arg unused: as in :func:`read_answer`.
     :raises VendorError: the last failure, with ``retry_after`` where the vendor asks for more than the deadline allows.
     """

@@ -148,7 +148,7 @@ def _explained(problem: Exception, request: HttpRequest, options: HttpOptions, s
     if isinstance(problem, r.ProxyError):
         return failed(f"the proxy on the way to the vendor at {where} did not connect. Check http_proxy.", kind="unavailable", retryable=True, sent=False)
     if isinstance(problem, (Late, r.ConnectTimeout, r.ReadTimeout)) or _timed_out(problem):
-        # What was left of the deadline is nobody's setting: the option that the reader can raise is told.
+        # What was left of the deadline is not a setting: the message names the option that the reader can raise.
         within = options.deadline if isinstance(problem, Late) or seconds < options.timeout else options.timeout
         return failed(
             f"the vendor at {where} did not answer within {within:g} s. Check the network, or raise http_timeout and http_deadline.",

@@ -39,7 +39,7 @@ _PLACES = ("errors", "error", "fault", "messages", "detail", "details", "data", 
 _DEEPEST = 5
 _JSON_RPC = range(-32768, -31999)  # its codes (JSON-RPC 2.0, 5.1)
 _MOST = 3  # sentences of a list
-# With a token beside it, these say that there is no error.
+# Together with a token, these say that there is no error.
 _NO_ERROR = frozenset(("", "0", "false", "none", "null", "nil", "no", "noerror", "ok", "success", "succeeded", "200"))
 _OUTCOMES = ("success", "succeeded", "issuccess", "issuccessful", "ok", "successful")
 _FAILED = ("error", "fail", "failed", "failure")
@@ -67,7 +67,7 @@ def words(answer: t.Any, *, depth: int = 0) -> str:
             return value.strip()
     for name in _PLACES:
         value = members.get(name)
-        # A word under "error" is a code, which is told already.
+        # A word under "error" is a code, which is in the message already.
         found_in = words(value, depth=depth + 1) if isinstance(value, (dict, list)) or (isinstance(value, str) and " " in value.strip()) else ""
         if found_in:
             return found_in
@@ -89,7 +89,7 @@ def error_code(answer: t.Any) -> str | None:
 
 
 def _json_rpc(error: t.Mapping[str, t.Any]) -> str:
-    """What tells one error of a JSON-RPC server from another: it has one C(code) for all of them, and a name of its own beside that."""
+    """What distinguishes the errors of a JSON-RPC server: they share one C(code), and each also has a name of its own."""
     data, errors = error.get("data"), error.get("errors")
     first = errors[0] if isinstance(errors, list) and errors else None
     for place, name in ((data, "type"), (data, "name"), (first, "name")):
@@ -104,7 +104,7 @@ def _harmless(value: t.Any) -> bool:
 
 
 def is_failure(answer: t.Any) -> bool:
-    """Whether an *answer* with status 200 says that it is none: ``success: false``, errors without a token."""
+    """Whether an *answer* with status 200 says that it is an error: ``success: false``, errors without a token."""
     if not isinstance(answer, dict):
         return False
     members = {_plain(name): value for name, value in answer.items()}
