@@ -63,6 +63,9 @@ faults:  ## Named faults of everything around a token, made and judged, with bot
 leaks:  ## Planted secrets, looked for in every place that somebody else may read
 	$(call in_env,test) exec python tests/leaks/run.py $(LEAKS_ARGS)
 
+mutants:  ## Small changes of the core that no unit test notices: make mutants MUTANTS_ARGS='_flow/slot _cache'
+	$(call in_env,mutants) exec python tests/mutation/run.py $(MUTANTS_ARGS)
+
 readme:  ## The tested versions and the project's address, in all places where they are told; ADDRESS=https://... sets the latter
 	$(call in_env,fast) exec python tests/support/readme.py $(ADDRESS)
 

@@ -26,7 +26,7 @@ try:
 except ImportError:  # ansible-core before 2.19
     trust_as_template = None
 
-_MODULE = "trackops.api_tokens.token_file_write"
+_MODULE = "trackops.api_tokens.__private.token_file_write"
 _NOTHING_DONE = {"changed": False, "owner": None, "group": None, "mode": None, "backup_file": None, "error": None}
 _TOLD = ("dest", "state", "vendor", "path", "fingerprint", "expires_at")
 

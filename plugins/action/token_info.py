@@ -23,7 +23,7 @@ from ..plugin_utils._flow.resolver import Resolver
 from ..plugin_utils._hosts.answers import FAILURE, READ, file_results, reduced
 from ..plugin_utils._hosts.files import FILE_OPTIONS, default_dest, split_items
 
-_READER = "trackops.api_tokens.token_file_read"
+_READER = "trackops.api_tokens.__private.token_file_read"
 _OF_FILE = ("path", "exists", "fingerprint", "expires_at", "mode", "owner", "group", "error")
 _OTHERS = 0o007
 _MODE = re.compile(r"[0-7]{3,4}\Z")

@@ -141,3 +141,9 @@ def test_what_fails_with_ansible_core(stage: Stage, tmp_path: pathlib.Path) -> N
 def _api(emulator: Emulator) -> str:
     """A protected endpoint of the emulator's Trackunit."""
     return f"{emulator.base_url('trackunit')}/api/units"
+
+
+def test_what_nobody_may_call_is_not_listed(stage: Stage) -> None:
+    """The modules in the folder ``__private``: actions run them on hosts."""
+    listed = stage.ansible.run(["ansible-doc", "--list", "--json", "--type", "module", "trackops.api_tokens"])
+    assert set(json.loads(listed.stdout)) == {f"trackops.api_tokens.{name}" for name in ("api_request", "authorize", "token_cache", "token_file", "token_info")}

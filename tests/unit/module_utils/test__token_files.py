@@ -47,7 +47,7 @@ class Host(Target):
         specs = [{key: value for key, value in file.items() if key != "text"} for file in files]
         contents = {file["dest"]: encoded(file["text"]) for file in files if "text" in file}
         arguments = {"files": specs, "contents": contents, "_ansible_check_mode": check, "_ansible_diff": True, "_ansible_verbosity": 5}
-        return Written(**vars(self.run("token_file_write", arguments, **how)))
+        return Written(**vars(self.run("__private.token_file_write", arguments, **how)))
 
 
 def encoded(text: str) -> str:

@@ -29,7 +29,7 @@ def host(request, tmp_path_factory) -> Target:
 
 
 def seen(host: Target, *paths: t.Any, form: str | None = None, **options: t.Any) -> list[dict[str, t.Any]]:
-    answer = host.run("token_file_read", {"files": [{"path": str(path), **({"format": form} if form else {})} for path in paths], **options})
+    answer = host.run("__private.token_file_read", {"files": [{"path": str(path), **({"format": form} if form else {})} for path in paths], **options})
     assert TOKEN not in answer.everything
     return t.cast("list[dict[str, t.Any]]", answer.result["files"])
 

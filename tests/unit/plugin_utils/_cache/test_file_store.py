@@ -511,6 +511,16 @@ def test_a_link_in_the_place_of_the_new_file_is_not_written_through(store, tmp_p
     assert len(said) == 1
 
 
+def test_a_link_in_the_place_of_a_lock_is_not_followed(store, tmp_path):
+    keys, victim, said = written(store), tmp_path / "victim", []
+    victim.write_text("precious")
+    os.symlink(victim, path_of(store, keys.name + ".lock"))
+    with FileStore(store.path, warn=said.append).try_lock(keys.name) as mine:
+        assert not mine
+    assert victim.read_text() == "precious"
+    assert len(said) == 1
+
+
 def test_a_link_in_the_place_of_an_entry_is_a_miss(store, tmp_path):
     keys = written(store)
     os.rename(path_of(store, keys.name), tmp_path / "moved")

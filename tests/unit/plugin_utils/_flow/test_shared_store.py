@@ -14,7 +14,7 @@ from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.output i
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._flow.failure_memory import asker_of
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._flow.resolver import Resolver
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._flow.shared_store import shared_path
-from support.scripted import NOW, PASSWORD_FIELDS, FakeVault, Scene, access, answer, approle, error, request_for
+from support.scripted import NOW, PASSWORD_FIELDS, FakeClient, FakeVault, Scene, access, answer, approle, error, request_for
 
 
 @pytest.fixture
@@ -389,7 +389,7 @@ def test_the_lease_is_made_longer_before_each_pause(controllers):
     assert seen == [30 + 20 + 5]
 
 
-def test_whoever_lost_the_lease_waits_for_the_new_holder(controllers):
+def test_whoever_lost_the_lease_waits_for_the_new_holder(controllers, monkeypatch):
     def overtaken(_request):
         scene.now += 24
         taken(scene, lease_until=scene.now + 30)
@@ -397,6 +397,9 @@ def test_whoever_lost_the_lease_waits_for_the_new_holder(controllers):
 
     scene = Scene(overtaken)
     sleep = scene.ports.sleep
+    written = []
+    write = FakeClient.kv2_write
+    monkeypatch.setattr(FakeClient, "kv2_write", lambda client, *where, cas, **how: written.append(cas) or write(client, *where, cas=cas, **how))
 
     def sleeping(seconds):
         sleep(seconds)
@@ -406,6 +409,7 @@ def test_whoever_lost_the_lease_waits_for_the_new_holder(controllers):
     scene.ports = dataclasses.replace(scene.ports, sleep=sleeping)
     assert controllers(scene, "b").access_token == "theirs"
     assert len(scene.sent) == 1
+    assert written == [0, 1]  # the lease, and in vain to make it longer: there is nothing to give back
 
 
 def test_a_refresh_token_that_was_spent_in_vain_leaves_the_shared_entry(controllers):

@@ -280,6 +280,16 @@ def test_other_refusals(status, kind, hint):
     assert rejected.kind == kind
 
 
+@pytest.mark.parametrize("status", [404, 405, 410])
+def test_where_no_token_endpoint_is_no_credentials_are_refused(status):
+    """Although an API says there, in OAuth's own form, that something is wrong."""
+    rejected = failure(answer(status, {"error": "invalid_request"}))
+    assert (rejected.kind, rejected.code) == ("answer", None)
+    assert rejected.message.startswith(
+        f"trackunit: the vendor at auth.trackunit.com rejected the token request for secret/fleet/x (version 7) (HTTP {status}). "
+    )
+
+
 def test_an_error_object():
     reply = answer(400, {"error": {"code": "invalid_client", "message": "nobody"}})
     assert failure(reply).code == "invalid_client"

@@ -1,0 +1,130 @@
+# Copyright (c) 2026, TrackOps founders
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""
+Change the core in small ways, one at a time, and see whether its unit tests notice: ``make mutants``.
+
+    make mutants                                       the whole core; hours of CPU
+    make mutants MUTANTS_ARGS='_flow/slot _cache'      the files whose path in plugins/plugin_utils begins so
+    make mutants MUTANTS_ARGS='--write _flow/slot'     write the changes that survive into survivors.yml; then say why
+
+mutmut does the work, in a copy of the checkout. What it can change: the bodies of functions without a decorator. A change that no
+test notices, a survivor, is killed by a new test or stands in ``survivors.yml`` with a reason. The command fails on one that does
+neither, and on a line of that file whose change no longer survives.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+import typing as t
+
+if __package__ in (None, ""):
+    sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+
+from support.places import ROOT, cache_home, locked
+
+from mutation.survivors import Survivor, judge, load, save
+
+#: Where the copy stands in its folder: mutmut takes the name of a module from its path.
+PLACE = "ansible_collections/trackops/api_tokens"
+CORE = "plugins/plugin_utils"
+SURVIVORS = pathlib.Path(__file__).with_name("survivors.yml")
+#: It joins the core and Ansible; data is tested on the wire.
+NOT_MUTATED = ("_boundary/", "_vendors/")
+_NOT_COPIED = (".git", ".ci", ".ansible", ".*_cache", ".hypothesis", "__pycache__", "build", "*.tar.gz")
+#: Exit codes of mutmut's workers: pytest's own, and those of a test that runs without end.
+_SURVIVED, _NO_TESTS = 0, 33
+
+_SETTINGS = """
+[tool.mutmut]
+source_paths = ["{place}/{core}"]
+only_mutate = [{only}]
+also_copy = ["{place}"]
+pytest_add_cli_args = ["-m", "not system", "-p", "no:cacheprovider", "-p", "no:xdist", "-o", "addopts=--import-mode=importlib", "--no-header"]
+pytest_add_cli_args_test_selection = ["{place}/tests/unit/plugin_utils"]
+timeout_multiplier = 5.0
+track_dependencies = false
+use_git_change_detection = false
+"""
+
+
+def chosen(names: t.Sequence[str]) -> list[str]:
+    """The files to change, as paths in the core."""
+    files = sorted(str(path.relative_to(ROOT / CORE)) for path in (ROOT / CORE).rglob("*.py") if path.name != "__init__.py")
+    return [file for file in files if not file.startswith(NOT_MUTATED) and file.startswith(tuple(names) or "")]
+
+
+def prepare(work: pathlib.Path, files: t.Sequence[str]) -> None:
+    """A fresh copy of the checkout, with mutmut's settings beside it."""
+    shutil.rmtree(work, ignore_errors=True)
+    shutil.copytree(ROOT, work / PLACE, ignore=shutil.ignore_patterns(*_NOT_COPIED), symlinks=True)
+    only = ", ".join(f'"{PLACE}/{CORE}/{file}"' for file in files)
+    settings = (ROOT / "pyproject.toml").read_text(encoding="utf-8") + _SETTINGS.format(place=PLACE, core=CORE, only=only)
+    (work / "pyproject.toml").write_text(settings, encoding="utf-8")
+
+
+def survivors(work: pathlib.Path, files: t.Sequence[str]) -> tuple[list[Survivor], int]:
+    """Those that no test noticed, and how many changes were made."""
+    from mutmut.mutation.data import SourceFileMutationData
+    from mutmut.mutation.diff_apply import get_diff_for_mutant
+    from mutmut.utils.file_utils import change_cwd
+    from mutmut.utils.format_utils import orig_function_and_class_names_from_key
+
+    found, made = [], 0
+    with change_cwd(work):
+        for file in files:
+            path = pathlib.Path(PLACE, CORE, file)
+            data = SourceFileMutationData(path=path)
+            data.load()
+            made += len(data.exit_code_by_key)
+            for name, code in data.exit_code_by_key.items():
+                if code in (_SURVIVED, _NO_TESTS):
+                    function, owner = orig_function_and_class_names_from_key(name)
+                    diff = get_diff_for_mutant(name, path=path)
+                    found.append(Survivor.of_diff(file, f"{owner}.{function}" if owner else function, diff))
+    return found, made
+
+
+def main(arguments: t.Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="make mutants", description="Change the core in small ways, and see whether its unit tests notice.")
+    parser.add_argument("--write", action="store_true", help="write the survivors into survivors.yml; their reasons are then to be added")
+    parser.add_argument("--processes", type=int, default=1)
+    parser.add_argument("files", nargs="*", help="how the paths of the files in plugins/plugin_utils begin; none: all")
+    options = parser.parse_args(arguments)
+    files = chosen(options.files)
+    if not files:
+        print(f"No file of the core begins with {' or '.join(options.files)}.", file=sys.stderr)
+        return 2
+    work = cache_home() / "mutants" / hashlib.sha256(str(ROOT).encode()).hexdigest()[:12]
+    with locked(f"mutants-{work.name}"):
+        prepare(work, files)
+        command = [str(pathlib.Path(sys.executable).parent / "mutmut"), "run", "--max-children", str(options.processes)]
+        # Its tests must not be those of this run: nothing of pytest's own environment, and the same examples each time.
+        env = {**os.environ, "HYPOTHESIS_PROFILE": "mutants", "PYTHONDONTWRITEBYTECODE": "1"}
+        with (work / "mutmut.log").open("w+", encoding="utf-8") as log:
+            # It draws its progress for a terminal.
+            status = subprocess.run(command, cwd=work, env=env, stdout=None if sys.stdout.isatty() else log, stderr=subprocess.STDOUT, check=False).returncode
+            if status != 0:
+                log.seek(0)
+                print(f"{log.read()[-3000:]}\nmutmut failed; its folder is {work}.", file=sys.stderr)
+                return status
+        found, made = survivors(work, files)
+    told = load(SURVIVORS)
+    if options.write:
+        reasons = {one: one for one in told}
+        save(SURVIVORS, [*(one for one in told if one.file not in files), *(reasons.get(one, one) for one in found)])
+        told = load(SURVIVORS)
+    wrong = judge(found, told, files)
+    print("\n\n".join(wrong))
+    print(f"{made} changes in {len(files)} files; {len(found)} survive, {len(wrong)} to look at.")
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
