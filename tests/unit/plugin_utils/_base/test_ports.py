@@ -1,0 +1,50 @@
+# Copyright (c) 2026, TrackOps founders
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What a port does when nothing is given, and the name of a run."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import time
+
+import pytest
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base import ports
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.ports import Event, Ports, this_run
+
+
+def test_nobody_has_to_listen():
+    made = Ports(exchange=None, vault=None)
+    made.warn("x")
+    made.event(Event("hit", "tracx", "secret/x"))
+    assert (made.clock, made.monotonic, made.sleep) == (time.time, time.monotonic, time.sleep)
+    assert made.run == this_run()
+
+
+def test_the_name_of_a_run():
+    assert this_run() == this_run()
+    assert len(this_run()) == 16
+
+
+def test_the_forks_of_a_run_have_its_name(monkeypatch):
+    parent = type("Parent", (), {"pid": os.getpid()})
+    mine = this_run()
+    monkeypatch.setattr(multiprocessing, "parent_process", lambda: parent)
+    assert this_run() == mine
+    parent.pid = 1
+    assert this_run() != mine
+
+
+@pytest.mark.parametrize("stat", ["", "12 (a) b"])
+def test_without_the_time_of_birth_it_is_the_process(monkeypatch, tmp_path, stat):
+    mine = this_run()
+    (tmp_path / "stat").write_text(stat)
+    monkeypatch.setattr(ports, "open", lambda *_arguments: (tmp_path / "stat").open("rb"), raising=False)
+    named = this_run()
+    assert named == this_run() != mine
+    monkeypatch.setattr(ports, "open", lambda *_arguments: (tmp_path / "none").open("rb"), raising=False)
+    assert this_run() == named
+    monkeypatch.setattr(os, "getpid", lambda: 999_999)
+    assert this_run() != named

@@ -1,0 +1,37 @@
+# Copyright (c) 2026, TrackOps founders
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Files that cannot be read are named before a library fails on them."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.readable import unreadable
+
+
+def test_all_can_be_read(tmp_path):
+    (tmp_path / "ca.pem").touch()
+    assert unreadable([("ca_cert", str(tmp_path / "ca.pem")), ("capath", str(tmp_path)), ("client_cert", None), ("client_key", "")]) == ""
+
+
+def test_the_first_that_cannot(tmp_path):
+    files = [("ca_cert", str(tmp_path / "a")), ("client_cert", str(tmp_path / "b"))]
+    assert unreadable(files) == f"ca_cert {tmp_path}/a cannot be read (no such file or directory)"
+
+
+def test_no_path():
+    assert unreadable([("ca_cert", "a\0b\nc")]).endswith("cannot be read (not a path)")
+    assert "\n" not in unreadable([("ca_cert", "a\0b\nc")])
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read all")
+def test_what_may_not_be_read(tmp_path):
+    (tmp_path / "key.pem").touch(mode=0o000)
+    assert unreadable([("client_key", str(tmp_path / "key.pem"))]) == f"client_key {tmp_path}/key.pem cannot be read (permission denied)"
+
+
+def test_one_that_fails_while_it_is_read():
+    assert unreadable([("client_key", "/proc/self/mem")]) == "client_key /proc/self/mem cannot be read (input/output error)"

@@ -1,0 +1,86 @@
+# Copyright (c) 2026, TrackOps founders
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Lines are added to files that only this user can have written, and to no others."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+
+import pytest
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._boundary.event_file import UnsafeFile, append_line
+
+
+@pytest.fixture
+def log(tmp_path):
+    return tmp_path / "audit.log"
+
+
+def refused(path):
+    with pytest.raises(UnsafeFile) as caught:
+        append_line(str(path), {"a": 1})
+    return str(caught.value)
+
+
+def test_lines_are_added(log):
+    append_line(str(log), {"a": "ü\n"})
+    append_line(str(log), {"a": 2})
+    assert log.read_bytes().isascii()
+    assert [json.loads(line) for line in log.read_text().splitlines()] == [{"a": "ü\n"}, {"a": 2}]
+    assert stat.S_IMODE(log.stat().st_mode) == 0o600
+
+
+def test_what_others_can_write(log):
+    for mode in (0o620, 0o602):
+        log.touch()
+        log.chmod(mode)
+        assert refused(log) == f"others can write to it (mode {mode:04o}). Run chmod 600 on it."
+    log.chmod(0o644)
+    append_line(str(log), {})
+
+
+def test_what_others_own(log, monkeypatch):
+    log.touch(mode=0o600)
+    monkeypatch.setattr(os, "geteuid", lambda: 4711)
+    if log.stat().st_uid:  # root's file is good for all
+        assert refused(log) == "it belongs to another user. Name a file of your own."
+    else:
+        append_line(str(log), {})
+
+
+def test_a_second_name(log, tmp_path):
+    log.touch(mode=0o600)
+    os.link(log, tmp_path / "other")
+    assert refused(log) == "it has a second name (a hard link). Remove that, or name another file."
+
+
+@pytest.mark.parametrize("content", ["#!/bin/sh\n", " {}", "[]"])
+def test_a_file_of_something_else(log, content):
+    log.write_text(content)
+    log.chmod(0o600)
+    assert refused(log) == "it holds something else than JSON lines. Name a new file."
+    assert log.read_text() == content
+
+
+def test_no_regular_file(log):
+    os.mkfifo(log, 0o600)
+    assert refused(log) == "it is not a regular file. Name another file."
+
+
+def test_a_link_is_not_followed(log, tmp_path):
+    (tmp_path / "precious").write_text("{")
+    log.symlink_to(tmp_path / "precious")
+    with pytest.raises(OSError, match="symbolic links"):
+        append_line(str(log), {})
+    assert (tmp_path / "precious").read_text() == "{"
+
+
+def test_no_file_stays_open(log):
+    before = len(os.listdir("/proc/self/fd"))
+    append_line(str(log), {})
+    log.chmod(0o666)
+    refused(log)
+    assert len(os.listdir("/proc/self/fd")) == before

@@ -1,0 +1,62 @@
+# Copyright (c) 2026, TrackOps founders
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Dictionaries that came as texts or files."""
+
+from __future__ import annotations
+
+import pytest
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.errors import OptionError
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._boundary.option_values import as_mapping
+
+
+def read(path):
+    if path == "/none":
+        raise OSError
+    return {"/vendors.yml": "acme: {token_url: https://x}", "/named.yml": "trackops_vendors: {acme: {}}", "/bad.yml": "[1"}[path]
+
+
+def mapping(value, name="extra_parameters"):
+    return as_mapping(name, value, read_file=read)
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [(None, None), ({"a": 1}, {"a": 1}), ('{"a": 1}', {"a": 1}), ("a: 1", {"a": 1}), ("a: 1\nb: 2", {"a": 1, "b": 2}), ("", None), ("null", None)],
+)
+def test_texts(value, expected):
+    assert mapping(value) == expected
+
+
+def test_files_are_for_vendors_only():
+    assert mapping("/vendors.yml", "vendors") == {"acme": {"token_url": "https://x"}}
+    assert mapping("/named.yml", "vendors") == {"acme": {}}
+    assert mapping('{"acme": {}}', "vendors") == {"acme": {}}
+    assert mapping("acme:\n  scope: x", "vendors") == {"acme": {"scope": "x"}}
+    with pytest.raises(OptionError) as caught:
+        mapping("/vendors.yml")
+    assert caught.value.message == "extra_parameters has to be a dictionary."
+
+
+@pytest.mark.parametrize(
+    ("value", "name", "message"),
+    [
+        ("/none", "vendors", "vendors: the file '/none' cannot be read."),
+        ("/bad.yml", "vendors", "vendors is neither a dictionary nor the JSON or YAML text of one."),
+        ("{", "extra_parameters", "extra_parameters is neither a dictionary nor the JSON or YAML text of one."),
+        ("[" * 5000, "extra_parameters", "extra_parameters is neither a dictionary nor the JSON or YAML text of one."),
+        ("a: 2020-99-99", "extra_parameters", "extra_parameters is neither a dictionary nor the JSON or YAML text of one."),
+        ("[1]", "request_headers", "request_headers has to be a dictionary."),
+    ],
+)
+def test_what_is_none(value, name, message):
+    with pytest.raises(OptionError) as caught:
+        mapping(value, name)
+    assert caught.value.message == message
+
+
+def test_home_is_found(monkeypatch):
+    monkeypatch.setenv("HOME", "")
+    monkeypatch.setenv("HOME", "/")
+    assert mapping("~/vendors.yml", "vendors") == {"acme": {"token_url": "https://x"}}

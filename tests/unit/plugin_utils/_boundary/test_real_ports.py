@@ -1,0 +1,39 @@
+# Copyright (c) 2026, TrackOps founders
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The real effects are loaded when they are used, with what they are given."""
+
+from __future__ import annotations
+
+import pytest
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.model import HttpOptions, HttpRequest
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._boundary.real_ports import real_ports
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vault import client
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vendor import transport
+from support.scripted import vault_options
+
+
+def test_what_is_given_is_used():
+    said = []
+    ports = real_ports(warn=said.append, clock=lambda: 7.0)
+    ports.warn("x")
+    assert (said, ports.clock()) == (["x"], 7.0)
+    with pytest.raises(TypeError):
+        real_ports(no_such_port=1)
+
+
+def test_the_vendor_is_asked(monkeypatch):
+    asked = []
+    monkeypatch.setattr(transport, "exchange", lambda *arguments: asked.append(arguments) or "answer")
+    request, options = HttpRequest("GET", "https://x", {}), HttpOptions()
+    assert real_ports().exchange(request, options, 5.0, "tracx") == "answer"
+    assert asked == [(request, options, 5.0, "tracx")]
+
+
+def test_vault_is_asked(monkeypatch):
+    made = []
+    monkeypatch.setattr(client, "VaultClient", lambda options, **keywords: made.append((options, keywords)) or "client")
+    options, warn = vault_options(), print
+    assert real_ports().vault(options, warn) == "client"
+    assert made == [(options, {"warn": warn})]
