@@ -99,7 +99,7 @@ def test_a_directory_that_is_not_safe(directory, tmp_path, monkeypatch):
     for mode in (0o720, 0o702):
         os.chmod(directory.path, mode)
         assert refused(directory) == f"The token cache {directory.path} can be written by others{ADVICE}"
-    os.chmod(directory.path, 0o750)
+    os.chmod(directory.path, 0o750)  # noqa: S103
     assert directory.read(KEYS) is None
     (tmp_path / "link").symlink_to(directory.path)
     assert refused(Directory(str(tmp_path / "link"))) == f"The token cache {tmp_path}/link is a symbolic link{ADVICE}"
