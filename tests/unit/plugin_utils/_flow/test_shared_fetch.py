@@ -1,0 +1,182 @@
+# Copyright (c) 2026, TrackOps founders
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What a controller takes from the shared entry, and what it leaves there. How the lease goes round is in test_shared_store.py."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.errors import TokenError, VaultError, VendorError
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.model import Entry, Failure
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._cache.file_store import FileStore
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._flow.call import Call
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._flow.fetch import Outcome
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._flow.shared_fetch import fetch_shared
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._flow.shared_store import SharedCache
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._flow.vault_login import VaultSession
+from support.scripted import NOW, Scene, request_for, token
+
+NOTHING = Entry()
+DENIED = VaultError("Vault denied it.", "denied")
+
+
+class World:
+    def __init__(self, folder, scene, **freshness):
+        self.scene, self.asked = scene, []
+        request = request_for("tracktik", kind="vault", **freshness)
+        session = VaultSession(request, FileStore(str(folder / "cache"), warn=pytest.fail), scene.ports)
+        self.shared = SharedCache(request, session, scene.ports)
+        self.call = Call.begin(request, scene.ports, key="k")
+
+    def put(self, entry):
+        lease = self.shared.claim(lambda _entry, _new: None)
+        self.shared.settle(lease, entry)
+
+    def fetch(self, entry=NOTHING, outcome=None):
+        def attempt(known, _ports):
+            self.asked.append(known)
+            return outcome
+
+        return fetch_shared(self.call, entry, self.shared, attempt)
+
+
+@pytest.fixture
+def world(tmp_path):
+    return lambda scene=None, **freshness: World(tmp_path, scene or Scene(), **freshness)
+
+
+def test_the_token_of_another_controller(world):
+    here = world()
+    here.put(Entry(token("theirs", refresh_token="r1")))
+    outcome = here.fetch()
+    assert (outcome.token.access_token, outcome.token.refresh_token, here.asked) == ("theirs", None, [])
+    assert [(event.name, event.reason) for event in here.scene.events if event.name == "shared"] == [("shared", "another controller")]
+
+
+def test_one_that_lives_for_long_is_looked_at_again_after_a_day(world):
+    here = world()
+    here.put(Entry(token("theirs", lifetime=1e7)))
+    assert here.fetch().token.expires_at == NOW + 86400
+
+
+@pytest.mark.parametrize(("mine", "expected"), [(None, "theirs"), ("other", "theirs"), ("theirs", "new")])
+def test_an_aging_token_is_taken_where_it_is_new_here(world, mine, expected):
+    here = world()
+    here.put(Entry(token("theirs", age=3000)))
+    entry = Entry(token(mine, age=3000)) if mine else Entry()
+    assert here.fetch(entry, Outcome(token=token("new"))).token.access_token == expected
+
+
+def test_while_another_one_renews_the_good_token_serves(world):
+    here = world()
+    here.put(Entry(token("mine", age=3000)))
+    ((where, (data, version)),) = here.scene.vault.entries.items()
+    here.scene.vault.entries[where] = ({**data, "lease_until": NOW + 30, "lease_seconds": 30}, version + 1)
+    outcome = here.fetch(Entry(token("mine", age=3000)))
+    assert (outcome.token.access_token, here.scene.slept) == ("mine", [])
+    assert here.scene.events[-1].reason == "another controller is renewing it"
+
+
+def test_an_attempt_knows_what_both_entries_know(world):
+    here = world()
+    mine, theirs = (Failure(text, "answer", NOW - 1000, run=text) for text in ("mine", "theirs"))
+    here.put(Entry(token("theirs", age=3601, refresh_token="r2"), (theirs,)))
+    here.fetch(Entry(token("mine", age=3601, refresh_token="r1"), (mine,)), Outcome(token=token("new", refresh_token="r3")))
+    (known,) = here.asked
+    assert (known.token.access_token, known.token.refresh_token, known.failures) == ("theirs", "r2", (mine, theirs))
+
+
+def test_without_a_shared_token_the_refresh_token_of_this_controller_is_not_used(world):
+    here = world()
+    here.fetch(Entry(token("mine", age=3601, refresh_token="r1")), Outcome(token=token("new")))
+    assert (here.asked[0].token.access_token, here.asked[0].token.refresh_token) == ("mine", None)
+
+
+def test_a_new_token_is_left_with_its_refresh_token(world):
+    here = world()
+    outcome = here.fetch(outcome=Outcome(token=token("new", refresh_token="r1"), asked_version="1"))
+    assert (outcome.token.refresh_token, outcome.asked_version) == (None, "1")
+    assert here.shared.read().token.refresh_token == "r1"
+    assert here.shared.read().failures == ()
+
+
+@pytest.mark.parametrize(("spent", "left"), [(False, "r1"), (True, None)])
+def test_a_failure_is_left_with_what_the_refresh_token_is_worth(world, spent, left):
+    here = world()
+    here.put(Entry(token("theirs", age=3601, refresh_token="r1")))
+    failed = Outcome(error=VendorError("no", "refused"), asked_version="7", spent=spent)
+    assert here.fetch(outcome=failed) is failed
+    entry = here.shared.read()
+    assert entry.token.refresh_token == left
+    assert [(one.message, one.kind, one.secret_version, one.took) for one in entry.failures] == [("no", "refused", "7", 0.0)]
+
+
+def test_what_vault_refuses_to_one_it_may_grant_to_the_next(world):
+    here = world()
+    here.fetch(outcome=Outcome(error=VaultError("sealed", "sealed")))
+    assert here.shared.read().failures == ()
+
+
+def test_a_repeated_refusal_is_confirmed(world):
+    here = world()
+    refusal = Failure("no", "refused", NOW - 1000, secret_version="1", run="run-2")
+    here.put(Entry(None, (refusal,)))
+    here.fetch(outcome=Outcome(error=VendorError("no", "refused"), repeated=refusal, checked_at=NOW))
+    assert here.shared.read().failures == (dataclasses.replace(refusal, confirmed_at=NOW),)
+
+
+def test_few_failures_are_shared(world):
+    here = world()
+    here.put(Entry(None, tuple(Failure("no", "unavailable", NOW - 20 + number, run=f"run-{number}", network="n") for number in range(10, 20))))
+    here.fetch(outcome=Outcome(error=VendorError("no", "unavailable")))
+    assert len(here.shared.read().failures) == 8
+
+
+def test_a_shared_failure_is_told_without_an_attempt(world):
+    here = world()
+    here.put(Entry(None, (Failure("no", "unavailable", NOW - 1, run="run-1", network=here.call.asker.network),)))
+    outcome = here.fetch()
+    assert (type(outcome.error), outcome.error.message, here.asked) == (VendorError, "no", [])
+    assert here.scene.events[-1].name == "remembered"
+
+
+def test_without_the_right_to_share_a_controller_is_alone(world):
+    here = world()
+    here.scene.vault.kv_fault = DENIED
+    entry = Entry(token("mine", age=3601, refresh_token="r1"))
+    assert here.fetch(entry, Outcome(token=token("new"))).token.access_token == "new"
+    assert here.asked == [entry]
+    assert here.scene.warnings == ["Vault denied it. Until then tokens are not shared with other controllers."]
+
+
+def test_any_other_trouble_with_the_shared_entry_is_the_outcome(world):
+    here = world()
+    here.scene.vault.kv_fault = VaultError("Vault is sealed.", "sealed")
+    assert here.fetch().error is here.scene.vault.kv_fault
+    assert (here.asked, here.scene.warnings) == ([], [])
+
+
+def test_a_token_that_cannot_be_shared_is_good(world):
+    here = world()
+
+    def attempt(_known, _ports):
+        here.scene.vault.kv_fault = DENIED
+        return Outcome(token=token("new", refresh_token="r1"))
+
+    outcome = fetch_shared(here.call, Entry(), here.shared, attempt)
+    assert (outcome.token.access_token, outcome.token.refresh_token) == ("new", "r1")
+    assert here.scene.warnings == ["Vault denied it. So this token is not shared with other controllers."]
+
+
+def test_a_failure_that_cannot_be_shared_is_told(world):
+    here = world()
+
+    def attempt(_known, _ports):
+        here.scene.vault.kv_fault = DENIED
+        return Outcome(error=VendorError("no", "refused"))
+
+    assert isinstance(fetch_shared(here.call, Entry(), here.shared, attempt).error, VendorError)
+    assert issubclass(VendorError, TokenError) and here.scene.warnings == []
