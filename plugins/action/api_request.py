@@ -11,7 +11,7 @@ import typing as t
 from ansible.errors import AnsibleActionFail
 
 from ..plugin_utils._base.errors import OptionError
-from ..plugin_utils._boundary.action import Resolved, TokenAction, answer_of, found_interpreter
+from ..plugin_utils._boundary.action import Resolved, TokenAction, answer_of, failed_action, found_interpreter
 from ..plugin_utils._hosts.answers import of_api
 
 _URI = "ansible.builtin.uri"
@@ -63,11 +63,11 @@ class ActionModule(TokenAction):
     def run(self, tmp: None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
         result: dict[str, t.Any] = super().run(tmp, task_vars)
         variables = task_vars or {}
-        request, wanted = _split(self._task.args)
         try:
+            request, wanted = _split(self._task.args)
             self.refuse_unknown_options([wanted], (*_OPTIONS_OF_URI, "vault"), module="api_request")
         except OptionError as exc:
-            raise AnsibleActionFail(exc.message) from None
+            raise failed_action(exc) from None
         if self._task.check_mode:
             return {**result, "changed": False, "skipped": True, "msg": "An API is not called in check mode."}
         first = self._one(wanted, variables)
@@ -83,7 +83,7 @@ class ActionModule(TokenAction):
     def _one(self, wanted: dict[str, t.Any], variables: dict[str, t.Any]) -> Resolved:
         resolved = self.resolve_many([wanted], variables)[0]
         if resolved.error:
-            raise AnsibleActionFail(resolved.error, result={"vendor": resolved.vendor, "path": resolved.path})
+            raise AnsibleActionFail(resolved.error, result={"vendor": resolved.vendor, "path": resolved.path, "error_code": resolved.error_code})
         return resolved
 
     def _send(self, request: dict[str, t.Any], obtained: Resolved, variables: dict[str, t.Any]) -> dict[str, t.Any]:
@@ -133,17 +133,17 @@ def _split(args: dict[str, t.Any]) -> tuple[dict[str, t.Any], dict[str, t.Any]]:
     """The arguments of uri, and those that say which token; C(vault) holds the Vault options, whose names uri has too."""
     clash = next((name for name in _CLASHES if name in args), None)
     if clash:
-        raise AnsibleActionFail(f"api_request does not take '{clash}': the token is the authorization.")
+        raise OptionError(f"api_request does not take '{clash}': the token is the authorization.", fault="option:clash")
     if not args.get("url"):
-        raise AnsibleActionFail("api_request needs 'url', the address of the API to call.")
+        raise OptionError("api_request needs 'url', the address of the API to call.", fault="option:missing")
     headers = args.get("headers") or {}
     if not isinstance(headers, dict):
-        raise AnsibleActionFail("api_request: 'headers' has to be a dictionary.")
+        raise OptionError("api_request: 'headers' has to be a dictionary.")
     if any(str(name).lower() == "authorization" for name in headers):
-        raise AnsibleActionFail("api_request sets the Authorization header itself; leave it out of 'headers'.")
+        raise OptionError("api_request sets the Authorization header itself; leave it out of 'headers'.", fault="option:clash")
     vault = args.get("vault") or {}
     if not isinstance(vault, dict):
-        raise AnsibleActionFail("api_request: 'vault' has to be a dictionary of Vault options.")
+        raise OptionError("api_request: 'vault' has to be a dictionary of Vault options.")
     request = {name: value for name, value in args.items() if name in _OPTIONS_OF_URI}
     wanted = {name: value for name, value in args.items() if name not in _OPTIONS_OF_URI and name != "vault"}
     return request, {**wanted, **vault}

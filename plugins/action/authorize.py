@@ -55,7 +55,7 @@ class ActionModule(TokenAction):
             with self.listener(values) as listener:
                 result.update(self._done(own, Authorizing(request, real_ports(warn=listener.warn, event=listener), device=own["flow"] == "device")))
         except TokenError as exc:
-            result.update(failed=True, msg=exc.message)
+            result.update(failed=True, msg=exc.told, error_code=exc.error_code)
         return result
 
     # Arguments
@@ -103,9 +103,11 @@ class ActionModule(TokenAction):
     def _by_device(self, own: dict[str, t.Any], work: Authorizing) -> dict[str, t.Any]:
         for name in _OF_CODE:
             if own.get(name) not in (None, ""):
-                raise OptionError(f"{work.name}: {name} has no use with flow=device, where no browser comes back to this machine. Leave it out.")
+                raise OptionError(
+                    f"{work.name}: {name} has no use with flow=device, where no browser comes back to this machine. Leave it out.", fault="option:clash"
+                )
         if not own["wait"]:
-            raise OptionError(f"{work.name}: flow=device has no second step, so it has to wait. Leave wait out.")
+            raise OptionError(f"{work.name}: flow=device has no second step, so it has to wait. Leave wait out.", fault="option:clash")
         work.check_access()
         if self._play_context.check_mode:
             return {"changed": True, "msg": f"{work.name}: consent would be asked for, for {work.request.where}."}
@@ -120,9 +122,11 @@ class ActionModule(TokenAction):
 
     def _first_step(self, work: Authorizing, redirect_uri: str) -> dict[str, t.Any]:
         if work.request.cache.kind == "none":
-            raise OptionError(f"{work.name}: with cache=none nothing is kept until the second step. Leave cache out, or wait out.")
+            raise OptionError(f"{work.name}: with cache=none nothing is kept until the second step. Leave cache out, or wait out.", fault="option:clash")
         if urlsplit(redirect_uri).port == 0:
-            raise OptionError(f"{work.name}: without waiting, the port of the redirect address has to be known: set listen_port or redirect_uri.")
+            raise OptionError(
+                f"{work.name}: without waiting, the port of the redirect address has to be known: set listen_port or redirect_uri.", fault="option:missing"
+            )
         url, _consent = work.begin(redirect_uri)
         self._ask(work, url)
         _say(
@@ -144,7 +148,8 @@ class ActionModule(TokenAction):
             if listener is None and terminal is None:
                 raise OptionError(
                     f"{work.name}: the redirect address is not on this machine and there is no terminal to paste it at. "
-                    "Use wait=false, and redirect_response in a second step."
+                    "Use wait=false, and redirect_response in a second step.",
+                    fault="option:clash",
                 )
             url, consent = work.begin(redirect_uri)
 
@@ -171,7 +176,8 @@ class ActionModule(TokenAction):
                 raise VendorError(
                     f"{work.name}: no answer came within {seconds} s.{_others(listener)} Nothing was stored. Start again; or, if you "
                     f"gave consent, within {PENDING_SECONDS / 60:.0f} minutes run this with redirect_response set to the address that the "
-                    "browser ended at."
+                    "browser ended at.",
+                    fault="consent:timeout",
                 ) from None
         return {**self._stored(work, stored), "authorization_url": url}
 

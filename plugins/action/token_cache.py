@@ -10,12 +10,11 @@ import time
 import typing as t
 from collections import Counter
 
-from ansible.errors import AnsibleActionFail
 from ansible.module_utils.parsing.convert_bool import boolean
 
 from ..plugin_utils._base.errors import OptionError, TokenError
 from ..plugin_utils._base.output import iso_time
-from ..plugin_utils._boundary.action import TokenAction, check_vendor, display
+from ..plugin_utils._boundary.action import TokenAction, check_vendor, display, failed_action
 from ..plugin_utils._boundary.options import cache_options
 from ..plugin_utils._boundary.real_ports import real_ports
 from ..plugin_utils._flow.purge import expired, is_cached, purge, revoke_logins
@@ -38,20 +37,20 @@ class ActionModule(TokenAction):
         variables, args = task_vars or {}, dict(self._task.args)
         state = args.pop("state", "present")
         if state not in _STATES:
-            raise AnsibleActionFail(f"state has to be one of {', '.join(_STATES)}.")
+            raise failed_action(OptionError(f"state has to be one of {', '.join(_STATES)}."))
         try:
             items = args.get("tokens")
             inner = [item for item in items if isinstance(item, dict)] if isinstance(items, list) else []
             self.refuse_unknown_options([args, *inner], _OWN, module="token_cache")
             result.update({"present": self._warm, "absent": self._purge, "pruned": self._prune}[state](args, variables))
         except TokenError as exc:
-            raise AnsibleActionFail(exc.message) from None
+            raise failed_action(exc) from None
         return result
 
     def _warm(self, args: Facts, variables: Facts) -> Facts:
         items = _items(args)
         if not items:
-            raise OptionError("token_cache needs 'vendor' or 'tokens' to know what to warm.")
+            raise OptionError("token_cache needs 'vendor' or 'tokens' to know what to warm.", fault="option:missing")
         if self._task.check_mode:
             return self._would_warm(items, variables)
         resolved = self.resolve_many(items, variables)
@@ -71,7 +70,7 @@ class ActionModule(TokenAction):
         errors = [r.error for r in resolved if r.error]
         facts: Facts = {"changed": any(token["source"] == "vendor" for token in tokens), "tokens": tokens}
         if errors:
-            facts.update(failed=True, msg=" ".join(errors), errors=errors)
+            facts.update(failed=True, msg=" ".join(errors), errors=errors, error_code=next(r.error_code for r in resolved if r.error))
         return facts
 
     def _would_warm(self, items: list[Facts], variables: Facts) -> Facts:

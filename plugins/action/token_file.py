@@ -9,14 +9,15 @@ from __future__ import annotations
 import typing as t
 from pathlib import Path
 
-from ansible.errors import AnsibleActionFail, AnsibleError
+from ansible.errors import AnsibleError
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.module_utils.common.text.converters import to_text
 from ansible.utils.unsafe_proxy import wrap_var
 
 from ..plugin_utils._base.errors import OptionError, TokenError
+from ..plugin_utils._base.model import Token
 from ..plugin_utils._base.text import one_line
-from ..plugin_utils._boundary.action import Resolved, TokenAction, found_interpreter
+from ..plugin_utils._boundary.action import Resolved, TokenAction, failed_action, found_interpreter
 from ..plugin_utils._hosts.answers import FAILURE, WRITTEN, diffs, file_results, reduced
 from ..plugin_utils._hosts.files import FILE_OPTIONS, HostFile, contents_argument, files_argument, plan, split_items
 from ..plugin_utils._hosts.formats import lasting, placeholder, render
@@ -27,7 +28,7 @@ except ImportError:  # ansible-core before 2.19
     trust_as_template = None
 
 _MODULE = "trackops.api_tokens.__private.token_file_write"
-_NOTHING_DONE = {"changed": False, "owner": None, "group": None, "mode": None, "backup_file": None, "error": None}
+_NOTHING_DONE = {"changed": False, "owner": None, "group": None, "mode": None, "backup_file": None, "error": None, "error_code": None}
 _TOLD = ("dest", "state", "vendor", "path", "fingerprint", "expires_at")
 
 
@@ -55,7 +56,7 @@ class ActionModule(TokenAction):
             self.refuse_unknown_options(token_options, FILE_OPTIONS, module="token_file")
             files = plan([(_checked(mine), theirs) for mine, theirs in items])
         except OptionError as exc:
-            raise AnsibleActionFail(exc.message) from None
+            raise failed_action(exc) from None
         ready, failed = self._filled(files, token_options, variables)
         result.update(_report(files, failed, self._write(ready, variables)))
         if "tokens" not in self._task.args and "files" in result:
@@ -72,17 +73,17 @@ class ActionModule(TokenAction):
                 ready.files.append(files_argument(file))
                 continue
             answer = next(answers)
+            if answer.token is None:
+                failed[file.dest] = _not_tried(files_argument(file, path=answer.path), answer.error, answer.error_code)
+                continue
             try:
-                self._fill(ready, file, answer, variables)
+                self._fill(ready, file, answer, answer.token, variables)
             except TokenError as exc:
-                failed[file.dest] = _not_tried(files_argument(file, path=answer.path), exc.message)
+                failed[file.dest] = _not_tried(files_argument(file, path=answer.path), exc.told, exc.error_code)
         return ready, failed
 
-    def _fill(self, ready: _Ready, file: HostFile, answer: Resolved, variables: dict[str, t.Any]) -> None:
-        if answer.token is None:
-            raise TokenError(answer.error)
+    def _fill(self, ready: _Ready, file: HostFile, answer: Resolved, token: Token, variables: dict[str, t.Any]) -> None:
         text = self._text(file, answer, variables)
-        token = answer.token
         ready.contents[file.dest] = contents_argument(text)
         ready.files.append(files_argument(file, path=answer.path, fingerprint=token.fingerprint, expires_at=token.expires_at))
 
@@ -95,9 +96,9 @@ class ActionModule(TokenAction):
             text = self._from_template(file.template, {**variables, **facts})
         except Exception:  # noqa: BLE001 - whatever a template raises, the other files are still to be written
             why = self._why(file.template, {**variables, **facts})
-            raise OptionError(f"the template {one_line(file.template, limit=100)} cannot be used{why}") from None
+            raise OptionError(f"the template {one_line(file.template, limit=100)} cannot be used{why}", fault="option:template") from None
         if not text.strip():
-            raise OptionError(f"{file.dest}: the template {file.template} gives an empty file")
+            raise OptionError(f"{file.dest}: the template {file.template} gives an empty file", fault="option:template")
         return text
 
     def _why(self, name: str, variables: dict[str, t.Any]) -> str:
@@ -130,7 +131,9 @@ class ActionModule(TokenAction):
             # A playbook of a collection is in a directory where nobody puts templates.
             near = [path for path in (Path("templates", name), Path(name)) if path.is_file()]
             if not near:
-                raise OptionError("it is not found where Ansible looks for templates, nor in the current directory; give its absolute path") from None
+                raise OptionError(
+                    "it is not found where Ansible looks for templates, nor in the current directory; give its absolute path", fault="option:template"
+                ) from None
             found = str(near[0].absolute())
         return found
 
@@ -152,7 +155,9 @@ class ActionModule(TokenAction):
         own = found_interpreter(self)
         results = file_results(answer, [file["dest"] for file in ready.files], WRITTEN, key="dest")
         if results is None:
-            return {"msg": "The files could not be written on the host.", **reduced(answer, FAILURE), "failed": True, **own}
+            failure = reduced(answer, FAILURE)
+            exc = TokenError(failure.get("msg") or "The files could not be written on the host.", fault="host:module")
+            return {**failure, "msg": exc.told, "error_code": exc.error_code, "failed": True, **own}
         entries = [
             {**{key: file[key] for key in _TOLD}, **_NOTHING_DONE, **{key: value for key, value in result.items() if value is not None}}
             for file, result in zip(ready.files, results, strict=True)
@@ -169,9 +174,9 @@ def _checked(options: dict[str, t.Any]) -> dict[str, t.Any]:
     return parameters
 
 
-def _not_tried(spec: dict[str, t.Any], error: str) -> dict[str, t.Any]:
+def _not_tried(spec: dict[str, t.Any], error: str, code: str) -> dict[str, t.Any]:
     """A file that was not tried, in the form in which the module reports the others."""
-    return {**{key: spec[key] for key in _TOLD}, **_NOTHING_DONE, "error": error}
+    return {**{key: spec[key] for key in _TOLD}, **_NOTHING_DONE, "error": error, "error_code": code}
 
 
 def _report(files: list[HostFile], failed: dict[str, dict[str, t.Any]], written: dict[str, t.Any]) -> dict[str, t.Any]:
@@ -184,7 +189,7 @@ def _report(files: list[HostFile], failed: dict[str, dict[str, t.Any]], written:
     errors = [entry for entry in entries if entry["error"]]
     if errors:
         counted = f"{len(errors)} of {len(files)} token files failed: " if len(files) > 1 else ""
-        report.update(failed=True, msg=counted + " ".join(_sentence(text) for text in _told_once(errors)))
+        report.update(failed=True, msg=counted + " ".join(_told_once(errors)), error_code=errors[0]["error_code"])
     return report
 
 
@@ -193,7 +198,3 @@ def _told_once(failed: list[dict[str, t.Any]]) -> t.Iterator[str]:
     for error in dict.fromkeys(entry["error"] for entry in failed):
         dests = ", ".join(entry["dest"] for entry in failed if entry["error"] == error)
         yield error if error.startswith(f"{dests}: ") else f"{dests}: {error}"
-
-
-def _sentence(text: str) -> str:
-    return text if text.endswith((".", "!", "?")) else text + "."

@@ -10,21 +10,20 @@ import re
 import time
 import typing as t
 
-from ansible.errors import AnsibleActionFail
 from ansible.module_utils.parsing.convert_bool import boolean
 
 from ..plugin_utils._base import jwt
 from ..plugin_utils._base.errors import OptionError, TokenError
 from ..plugin_utils._base.model import Request, Token
 from ..plugin_utils._base.output import iso_time, token_type
-from ..plugin_utils._boundary.action import TokenAction, asked_path, found_interpreter
+from ..plugin_utils._boundary.action import TokenAction, asked_path, failed_action, found_interpreter
 from ..plugin_utils._boundary.real_ports import real_ports
 from ..plugin_utils._flow.resolver import Resolver
 from ..plugin_utils._hosts.answers import FAILURE, READ, file_results, reduced
 from ..plugin_utils._hosts.files import FILE_OPTIONS, default_dest, split_items
 
 _READER = "trackops.api_tokens.__private.token_file_read"
-_OF_FILE = ("path", "exists", "fingerprint", "expires_at", "mode", "owner", "group", "error")
+_OF_FILE = ("path", "exists", "fingerprint", "expires_at", "mode", "owner", "group", "error", "error_code")
 _OTHERS = 0o007
 _MODE = re.compile(r"[0-7]{3,4}\Z")
 _OWN = ("file", "claims", "fetch", "tokens", "directory", "explain")
@@ -37,13 +36,13 @@ class ActionModule(TokenAction):
         try:
             self._refuse_unknown_options(args)
         except OptionError as exc:
-            raise AnsibleActionFail(exc.message) from None
+            raise failed_action(exc) from None
         if args.get("tokens") is not None:
             result.update(self._of_files(args, variables))
         elif args.get("vendor"):
             result.update(self._of_token(args, variables))
         elif not args.get("file"):
-            raise AnsibleActionFail("token_info needs 'vendor', or 'file' or 'tokens' for files on the host.")
+            raise failed_action(OptionError("token_info needs 'vendor', or 'file' or 'tokens' for files on the host.", fault="option:missing"))
         if args.get("file") and not result.get("failed"):
             result.update(self._of_file(args, variables, result.get("fingerprint")))
         result.update(found_interpreter(self), changed=False)
@@ -66,7 +65,15 @@ class ActionModule(TokenAction):
             request, values = self.request_of(args, variables)
             token = self._token(request, values, fetch=boolean(args.get("fetch", not explain)))
         except TokenError as exc:
-            return {"failed": True, "msg": exc.message, "vendor": args.get("vendor"), "path": asked_path(args), "valid": False, **explained}
+            return {
+                "failed": True,
+                "msg": exc.told,
+                "error_code": exc.error_code,
+                "vendor": args.get("vendor"),
+                "path": asked_path(args),
+                "valid": False,
+                **explained,
+            }
         return {**_facts(request, token, with_claims=with_claims), **explained}
 
     def _token(self, request: Request, values: dict[str, t.Any], *, fetch: bool) -> Token | None:
@@ -95,7 +102,7 @@ class ActionModule(TokenAction):
                 for mine, theirs in items
             ]
         except OptionError as exc:
-            raise AnsibleActionFail(exc.message) from None
+            raise failed_action(exc) from None
         files = self._read(looked_for, variables) if looked_for else []
         tokens = [
             {
@@ -114,7 +121,7 @@ class ActionModule(TokenAction):
         found = file_results(answer, paths, READ, key="path")
         if found is None:
             failure = reduced(answer, FAILURE)
-            raise AnsibleActionFail(failure.get("msg") or "The files could not be read on the host.", result=failure)
+            raise failed_action(TokenError(failure.get("msg") or "The files could not be read on the host.", fault="host:module"), **failure)
         return [{**file, "path": path} for path, file in zip(paths, found, strict=True)]
 
 

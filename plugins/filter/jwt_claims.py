@@ -35,16 +35,17 @@ import typing as t
 from ansible.errors import AnsibleFilterError
 
 from ..plugin_utils._base import jwt
+from ..plugin_utils._base.errors import coded
 
 
 def jwt_claims(token: t.Any) -> dict[str, t.Any]:
     """The unverified claims of *token*."""
     if not isinstance(token, str):
-        raise AnsibleFilterError("jwt_claims: the input is not a string.")
+        raise AnsibleFilterError(coded("jwt_claims: the input is not a string.", "option:value"))
     try:
         return jwt.claims(token.removeprefix("Bearer ").strip())
     except ValueError as exc:
-        raise AnsibleFilterError(f"jwt_claims: the input is {exc}.") from None
+        raise AnsibleFilterError(coded(f"jwt_claims: the input is {exc}.", "option:value")) from None
 
 
 class FilterModule:

@@ -48,6 +48,7 @@ import typing as t
 from ansible.errors import AnsibleOptionsError
 from ansible.plugins.lookup import LookupBase
 from ansible.utils.display import Display
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.errors import coded
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._boundary.operator_variables import OperatorVariables
 
 display = Display()
@@ -57,7 +58,7 @@ class LookupModule(LookupBase):  # type: ignore[misc]
     def run(self, terms: list[t.Any], variables: t.Any = None, **kwargs: t.Any) -> list[t.Any]:
         self.set_options(var_options=variables, direct=kwargs)
         if not all(isinstance(term, str) for term in terms):
-            raise AnsibleOptionsError("operator_vars: the terms have to be names of variables.")
+            raise AnsibleOptionsError(coded("operator_vars: the terms have to be names of variables.", "option:value"))
         operator = OperatorVariables(variables, warn=display.warning)
         found = operator.find(terms)
         return [operator.resolve(found[name], self._templar) for name in terms if name in found]

@@ -22,10 +22,15 @@ from ansible.module_utils.common.text.converters import to_bytes, to_native
 
 LARGEST = 16 << 20  # bytes
 _MOST_LINKS = 40  # as Linux has it
+_FAULTS = {errno.EACCES: "denied", errno.EPERM: "denied", errno.EROFS: "denied", errno.ENOENT: "directory", errno.ENOTDIR: "directory", errno.ELOOP: "path"}
 
 
 class FileError(Exception):
-    """Why a file was left as it was."""
+    """Why a file was left as it was. ``fault`` is one word for it, for which the controller has a code."""
+
+    def __init__(self, message, fault="path"):
+        Exception.__init__(self, message)
+        self.fault = fault
 
 
 class _Exchanged(Exception):
@@ -131,7 +136,7 @@ def read_file(name):
 def refuse_large(content):
     """Whose file it is may have made it as large as he likes."""
     if len(content) > LARGEST:
-        raise FileError("is larger than %d MiB, which is no file with a token" % (LARGEST >> 20))
+        raise FileError("is larger than %d MiB, which is no file with a token" % (LARGEST >> 20), "file")
 
 
 def _refuse_other_than_file(status):
@@ -153,6 +158,13 @@ def reason(exc):
         # Only an attribute of the file system refuses root.
         return exc.strerror + "; it or its directory may be immutable or append-only (lsattr shows it, chattr changes it)"
     return exc.strerror + (become() if exc.errno in (errno.EACCES, errno.EPERM) else "")
+
+
+def fault(exc):
+    """What *exc* is about: path, denied, directory, owner, or the file itself."""
+    if isinstance(exc, FileError):
+        return exc.fault
+    return _FAULTS.get(getattr(exc, "errno", None), "file")
 
 
 def become():

@@ -31,7 +31,7 @@ import stat
 import time
 
 from ansible.module_utils.common.text.converters import to_bytes, to_native
-from ansible_collections.trackops.api_tokens.plugins.module_utils._safe_paths import FileError, become, enter, name_of, read_file, reason, refuse_large
+from ansible_collections.trackops.api_tokens.plugins.module_utils._safe_paths import FileError, become, enter, fault, name_of, read_file, reason, refuse_large
 
 _TEMPORARY = ".ansible_trackops_"
 # Seconds after which a temporary file can only belong to a run that was killed: writing one takes milliseconds.
@@ -83,7 +83,7 @@ def ensure(module, spec, content=None, earlier=None):
     :arg earlier: one for all files of a run.
     """
     result = {key: spec[key] for key in ("dest", "state", "vendor", "path", "fingerprint", "expires_at")}
-    result.update(changed=False, error=None, backup_file=None, owner=None, group=None, mode=None)
+    result.update(changed=False, error=None, fault=None, backup_file=None, owner=None, group=None, mode=None)
     earlier = earlier or Earlier()
     try:
         with _failures_raised(module):
@@ -92,7 +92,7 @@ def ensure(module, spec, content=None, earlier=None):
             else:
                 _present(module, spec, content, result, earlier)
     except Exception as exc:  # noqa: BLE001 - whatever it is, the other files are still to be written
-        result["error"] = "%s: %s" % (spec["dest"], reason(exc))
+        result.update(error="%s: %s" % (spec["dest"], reason(exc)), fault=fault(exc))
     return result
 
 
@@ -105,7 +105,7 @@ def _failures_raised(module):
     """AnsibleModule's helpers end the process when they fail; here other files are still to be written."""
 
     def fail(msg="", **_details):
-        raise FileError(to_native(msg))
+        raise FileError(to_native(msg), "file")
 
     ends_the_process = module.fail_json
     module.fail_json = fail
@@ -118,11 +118,11 @@ def _failures_raised(module):
 def _present(module, spec, content, result, earlier):
     dest = spec["dest"]
     if not content:
-        raise FileError("nothing to write; a token file is never emptied")
+        raise FileError("nothing to write; a token file is never emptied", "file")
     refuse_large(content)
     missing = _enter(module, dest, earlier)
     if missing and not spec["create_directory"] and os.path.dirname(dest) not in earlier.directories:
-        raise FileError("the directory %s does not exist; set create_directory, or make it first" % os.path.dirname(dest))
+        raise FileError("the directory %s does not exist; set create_directory, or make it first" % os.path.dirname(dest), "directory")
     found = None if missing else _look(dest)
     wanted = _wanted(spec, content, tolerant=module.check_mode)
     context = _context(module, spec, exists=found is not None)
@@ -198,9 +198,9 @@ def _foresee(found, wanted):
     directory, me = os.stat("."), os.geteuid()
     kept_by_sticky_bit = found is not None and directory.st_mode & stat.S_ISVTX and me not in (0, directory.st_uid, found.uid)
     if not os.access(".", os.W_OK | os.X_OK) or kept_by_sticky_bit:
-        raise FileError("%s may not be written to%s" % (os.getcwd(), become()))
+        raise FileError("%s may not be written to%s" % (os.getcwd(), become()), "denied")
     if wanted is not None and me != 0 and (wanted.uid not in (-1, me) or wanted.gid not in [-1, os.getegid()] + os.getgroups()):
-        raise FileError(_NOT_GIVEN + become())
+        raise FileError(_NOT_GIVEN + become(), "owner")
 
 
 # What is wanted
@@ -227,7 +227,7 @@ def _id_of(name, kind, look_up, default, tolerant):
                 return int(name)
         elif tolerant:
             return -1
-    raise FileError("the %s %s does not exist on this host" % (kind, name))
+    raise FileError("the %s %s does not exist on this host" % (kind, name), "owner")
 
 
 class _Context:
@@ -261,7 +261,7 @@ def _make_directories(module, spec, missing):
         # All the way again, with its checks: others may be at work above.
         left = enter(spec["dest"])
         if len(left) >= len(missing):
-            raise FileError("a directory above it is removed while it is made")
+            raise FileError("a directory above it is removed while it is made", "directory")
         missing = left
 
 
@@ -339,7 +339,7 @@ def _give_to(handle, wanted):
     except EnvironmentError as exc:
         if exc.errno != errno.EPERM:
             raise
-        raise FileError(_NOT_GIVEN + become())
+        raise FileError(_NOT_GIVEN + become(), "owner")
 
 
 @contextlib.contextmanager

@@ -257,4 +257,8 @@ status:
   description: The HTTP status of the answer. All other values are those of M(ansible.builtin.uri).
   type: int
   returned: always
+error_code:
+  description: "The code of the error at the end of C(msg), such as C(TRK-V03): what to do is in the guide I(Errors)."
+  returned: on failure
+  type: str
 """

@@ -193,4 +193,8 @@ authorization_url:
   description: The address for the browser. It has no secret in it.
   returned: when it was made in this run, with O(flow=code)
   type: str
+error_code:
+  description: "The code of the error at the end of C(msg), such as C(TRK-V03): what to do is in the guide I(Errors)."
+  returned: on failure
+  type: str
 """

@@ -129,4 +129,8 @@ kept:
   type: list
   elements: dict
   returned: with O(state=absent)
+error_code:
+  description: "The code of the error at the end of C(msg), such as C(TRK-V03): what to do is in the guide I(Errors)."
+  returned: on failure
+  type: str
 """

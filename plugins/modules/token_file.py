@@ -300,6 +300,9 @@ files:
     error:
       description: Why the file was left as it was. Null where nothing went wrong.
       type: str
+    error_code:
+      description: The code of RV(files[].error).
+      type: str
 dest:
   description: As in RV(files).
   returned: for a task without O(tokens)
@@ -320,4 +323,8 @@ expires_at:
   description: As in RV(files).
   returned: for a task without O(tokens)
   type: int
+error_code:
+  description: "The code of the error at the end of C(msg), such as C(TRK-V03): what to do is in the guide I(Errors)."
+  returned: on failure
+  type: str
 """

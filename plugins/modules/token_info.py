@@ -206,4 +206,11 @@ file:
     error:
       description: Why it could not be looked at. Null where it could, or is not there.
       type: str
+    error_code:
+      description: The code of RV(file.error).
+      type: str
+error_code:
+  description: "The code of the error at the end of C(msg), such as C(TRK-V03): what to do is in the guide I(Errors)."
+  returned: on failure
+  type: str
 """

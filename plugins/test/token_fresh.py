@@ -10,6 +10,7 @@ import typing as t
 from ansible.errors import AnsibleFilterError
 
 from ..plugin_utils._base import jwt
+from ..plugin_utils._base.errors import coded
 
 
 def token_fresh(token: t.Any, seconds: float = 60) -> bool:
@@ -20,12 +21,12 @@ def token_fresh(token: t.Any, seconds: float = 60) -> bool:
     try:
         return float(expires_at) - time.time() >= float(seconds)
     except (TypeError, ValueError):
-        raise AnsibleFilterError("token_fresh: expires_at and the seconds have to be numbers.") from None
+        raise AnsibleFilterError(coded("token_fresh: expires_at and the seconds have to be numbers.", "option:value")) from None
 
 
 def _expiry(token: t.Any) -> float | None:
     if not isinstance(token, str):
-        raise AnsibleFilterError("token_fresh: the input is neither details of a token nor a JWT.")
+        raise AnsibleFilterError(coded("token_fresh: the input is neither details of a token nor a JWT.", "option:value"))
     return jwt.expiry(token.removeprefix("Bearer ").strip())
 
 

@@ -30,6 +30,7 @@ def check_all(check: Checks, done: Outcomes, expected: dict[str, str], *, start:
             assert error, f"it worked: {done[name].task.result}"
             assert text in error, error
             assert one_line(error), error
+            assert done[name].error_code, done[name].task.result
             assert error.startswith(start), error
             assert len(error) < 700, f"a line of {len(error)} characters"
     with check("no traceback, no secret"):
@@ -94,6 +95,9 @@ def test_vendor_refuses_or_fails(openbao_stage: Stage, vendor: str) -> None:
         with check("when to ask again"):
             assert "It asks to wait 90 s." in done["429"].error
             assert "as soon as the secret changes" in done["invalid_client"].error
+        with check("the codes"):
+            codes = {"invalid_client": "L01", "invalid_grant": "L02", "invalid_scope": "L03", "503": "L05", "429": "L06", "redirect": "L10", "html": "L11"}
+            assert {name: done[name].error_code for name in codes} == {name: f"TRK-{code}" for name, code in codes.items()}
 
 
 def test_vendor_out_of_reach(stage: Stage) -> None:

@@ -235,11 +235,14 @@ def test_a_template_beside_the_variables_of_a_playbook(stage, ssh_hosts):
 @pytest.mark.parametrize(
     ("more", "message"),
     [
-        ("token_field: x", "there is no option 'token_field' for trackmage, tracktik, trackunit, tracx; only oauth2 and vendors of your own take it."),
-        ("mode: '0644'", "trackunit: mode 0644 lets every user of the host at the token; use a group, or set allow_readable"),
-        ("min_tttl: 5", "there is no option 'min_tttl'; is min_ttl meant?"),
-        ("path: elsewhere", "path: is given beside tokens; give it in the items of tokens"),
-        ("format: xml", "value of format must be one of: raw, header, env, json, template, got: xml"),
+        (
+            "token_field: x",
+            "there is no option 'token_field' for trackmage, tracktik, trackunit, tracx; only oauth2 and vendors of your own take it. [TRK-O01]",
+        ),
+        ("mode: '0644'", "trackunit: mode 0644 lets every user of the host at the token; use a group, or set allow_readable. [TRK-O12]"),
+        ("min_tttl: 5", "there is no option 'min_tttl'; is min_ttl meant? [TRK-O01]"),
+        ("path: elsewhere", "path: is given beside tokens; give it in the items of tokens. [TRK-O04]"),
+        ("format: xml", "value of format must be one of: raw, header, env, json, template, got: xml. [TRK-O02]"),
     ],
 )
 def test_option_errors_come_before_anything_is_done(stage, ssh_hosts, more, message):

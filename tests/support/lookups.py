@@ -33,6 +33,8 @@ from .stage import Stage
 COLLECTION = "trackops.api_tokens."
 # What Ansible puts before the text of a lookup's error, in the versions that we know.
 _PREFIX = re.compile(r".*?lookup plugin '[^']+'(?: failed:|\. Error was a <[^>]*>, original message:) ?", re.DOTALL)
+# And what our messages end with.
+_CODE = re.compile(r" \[(TRK-[A-Z]\d\d)\]\Z")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,11 +47,20 @@ class Outcome:
 
     @property
     def error(self) -> str:
-        """The lookup's own message, without what Ansible puts before it; empty when it worked."""
+        """The lookup's own message, without what Ansible puts before it and without its code; empty when it worked."""
+        return _CODE.sub("", self._told)
+
+    @property
+    def error_code(self) -> str:
+        """The code at the end of the message; empty where there is none."""
+        found = _CODE.search(self._told)
+        return found[1] if found else ""
+
+    @property
+    def _told(self) -> str:
         if self.task.status not in ("failed", "ignored"):
             return ""
-        text = str(self.task.result.get("msg", ""))
-        return _PREFIX.sub("", text, count=1)
+        return _PREFIX.sub("", str(self.task.result.get("msg", "")), count=1)
 
     @property
     def values(self) -> list[t.Any]:

@@ -89,6 +89,9 @@ files:
     error:
       description: Why it could not be read.
       type: str
+    fault:
+      description: One word for it, for which the action has a code.
+      type: str
 """
 
 import base64
@@ -101,7 +104,7 @@ import re
 import stat
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.trackops.api_tokens.plugins.module_utils._safe_paths import name_of, read_file, reason
+from ansible_collections.trackops.api_tokens.plugins.module_utils._safe_paths import fault, name_of, read_file, reason
 
 _LATEST = 1 << 40  # seconds, far beyond any token's end
 
@@ -220,7 +223,7 @@ def main():
         try:
             found = look(file["path"], file["format"], module.params["claims"])
         except Exception as exc:  # noqa: BLE001 - whoever owns the file may have written anything; the others are still to be looked at
-            found = dict(exists=True, error=reason(exc))
+            found = dict(exists=True, error=reason(exc), fault=fault(exc))
         files.append(dict(found, path=file["path"]))
     module.exit_json(changed=False, files=files)
 

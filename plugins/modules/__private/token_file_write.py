@@ -150,6 +150,9 @@ files:
     error:
       description: Why the file was left as it was.
       type: str
+    fault:
+      description: One word for it, for which the action has a code.
+      type: str
 """
 
 import base64

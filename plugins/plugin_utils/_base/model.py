@@ -282,6 +282,7 @@ class Failure:
     code: str | None = None
     confirmed_at: float = 0.0  # when the secret was last seen to have the same version
     took: float = 0.0  # seconds, of the attempt
+    fault: str = ""  # as in TokenError
 
     @property
     def refused(self) -> bool:

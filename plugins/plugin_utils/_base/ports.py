@@ -36,6 +36,7 @@ class Event:
     expires_at: float | None = None
     fingerprint: str = ""
     key: str = ""
+    error_code: str = ""
 
 
 def _nobody(_text: t.Any) -> None:

@@ -30,7 +30,7 @@ from .options import request_from, surroundings
 from .preload import COLLECTION, preload
 from .real_ports import real_ports
 
-__all__ = ("Resolved", "TokenAction", "answer_of", "asked_path", "found_interpreter", "option_names")
+__all__ = ("Resolved", "TokenAction", "answer_of", "asked_path", "failed_action", "found_interpreter", "option_names")
 
 display = Display()
 
@@ -54,6 +54,7 @@ class Resolved:
     request: Request | None = None
     token: Token | None = None
     error: str = ""
+    error_code: str = ""
     now: float = 0.0
 
     @property
@@ -96,9 +97,10 @@ class TokenAction(ActionBase):  # type: ignore[misc]
                 token = Resolver(ports).token(request)
                 return Resolved(item, request, token, now=ports.clock())
         except TokenError as exc:
-            return Resolved(item, request, error=exc.message)
+            return Resolved(item, request, error=exc.told, error_code=exc.error_code)
         except AnsibleError as exc:  # an option value that ansible itself refuses
-            return Resolved(item, request, error=str(exc))
+            refused = OptionError(str(exc))
+            return Resolved(item, request, error=refused.told, error_code=refused.error_code)
 
     def request_of(self, item: t.Mapping[str, t.Any], task_vars: dict[str, t.Any]) -> tuple[Request, dict[str, t.Any]]:
         """The request that *item* describes, and the values of all options.
@@ -107,7 +109,7 @@ class TokenAction(ActionBase):  # type: ignore[misc]
         """
         vendor = item.get("vendor")
         if not isinstance(vendor, str) or not vendor:
-            raise OptionError(f"'vendor' is needed: {', '.join(names())}, oauth2, or one of trackops_vendors.")
+            raise OptionError(f"'vendor' is needed: {', '.join(names())}, oauth2, or one of trackops_vendors.", fault="option:missing")
         plugin = vendor if vendor in names() else "oauth2"
         values = self.option_values(plugin, item, task_vars)
         check_vendor(vendor, values)
@@ -125,10 +127,12 @@ class TokenAction(ActionBase):  # type: ignore[misc]
         known = {"vendor", "path", *own}.union(*map(option_names, plugins))
         for stranger in sorted({str(name) for item in items for name in item} - known):
             if stranger in option_names("oauth2"):
-                raise OptionError(f"there is no option '{stranger}' for {', '.join(sorted(plugins))}; only oauth2 and vendors of your own take it.")
+                raise OptionError(
+                    f"there is no option '{stranger}' for {', '.join(sorted(plugins))}; only oauth2 and vendors of your own take it.", fault="option:unknown"
+                )
             near = difflib.get_close_matches(stranger, known, n=1)
             hint = f"is {near[0]} meant?" if near else f"ansible-doc trackops.api_tokens.{module} lists them."
-            raise OptionError(f"there is no option '{one_line(stranger, limit=40)}'; {hint}")
+            raise OptionError(f"there is no option '{one_line(stranger, limit=40)}'; {hint}", fault="option:unknown")
 
     def option_values(self, plugin: str, item: t.Mapping[str, t.Any], task_vars: dict[str, t.Any]) -> dict[str, t.Any]:
         """What the lookup *plugin* would have as its options, with those in *item* given directly."""
@@ -159,6 +163,11 @@ class TokenAction(ActionBase):  # type: ignore[misc]
         return Listener(display, audit_log=values.get("audit_log"))
 
 
+def failed_action(exc: TokenError, **facts: t.Any) -> AnsibleActionFail:
+    """*exc* as Ansible's error: its message, and C(error_code) in the result, beside *facts*."""
+    return AnsibleActionFail(exc.told, result={**facts, "error_code": exc.error_code})
+
+
 def check_vendor(vendor: str, values: t.Mapping[str, t.Any]) -> None:
     """Refuse a vendor that is neither built in nor described by *values*, the options.
 
@@ -166,7 +175,7 @@ def check_vendor(vendor: str, values: t.Mapping[str, t.Any]) -> None:
     """
     known = (*names(), "oauth2", *(values.get("vendors") or {}))
     if vendor not in known and not (values.get("token_url") or values.get("issuer")):
-        raise OptionError(f"There is no vendor '{vendor[:40]}'. Known: {', '.join(known)}. Describe your own in trackops_vendors.")
+        raise OptionError(f"There is no vendor '{vendor[:40]}'. Known: {', '.join(known)}. Describe your own in trackops_vendors.", fault="option:vendor")
 
 
 def _direct(plugin: str, item: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
@@ -203,7 +212,7 @@ def answer_of(run: t.Callable[[], dict[str, t.Any]]) -> dict[str, t.Any]:
     except (AttributeError, TypeError, ValueError, LookupError, RecursionError):
         pass
     # Not in the handler: Ansible would show the traceback of what is handled there.
-    raise AnsibleActionFail("Ansible cannot read what the module answered on the host.")
+    raise failed_action(TokenError("Ansible cannot read what the module answered on the host.", fault="host:module"))
 
 
 def found_interpreter(action: t.Any) -> dict[str, t.Any]:

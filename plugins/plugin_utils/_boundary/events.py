@@ -55,7 +55,7 @@ class Shown(t.Protocol):
 class Listener:
     """Passes events on; costs next to nothing where nobody listens.
 
-    :arg audit_log: file for a JSON line an event: time, vendor, path, event, reason, duration, host, user, process.
+    :arg audit_log: file for a JSON line an event: time, vendor, path, event, reason, error_code, duration, host, user, process.
     """
 
     def __init__(self, display: Shown, *, audit_log: str | None) -> None:
@@ -74,6 +74,7 @@ class Listener:
     def __call__(self, event: Event) -> None:
         if self._display.verbosity >= 3:
             why = f" ({event.reason})" if event.reason else ""
+            why += f" [{event.error_code}]" if event.error_code else ""
             what = _WORDS.get(event.name, event.name)
             text = f"trackops.api_tokens: {event.vendor} {event.where}: {what}{why}, {event.seconds * 1000:.0f} ms"
             self._display.vvv(_printable(text))
@@ -116,6 +117,7 @@ def audit_record(event: Event) -> dict[str, t.Any]:
         "vendor": event.vendor,
         "path": event.where,
         "reason": event.reason,
+        "error_code": event.error_code,
         "duration": round(event.seconds, 4),
         "fingerprint": event.fingerprint,
         "expires_at": int(event.expires_at) if event.expires_at is not None else None,

@@ -28,7 +28,7 @@ def as_mapping(name: str, value: t.Any, *, read_file: t.Callable[[str], str]) ->
             text = read_file(os.path.expanduser(text))
         parsed = yaml.safe_load(text)
     except OSError:
-        raise OptionError(f"{name}: the file {text!r} cannot be read.") from None
+        raise OptionError(f"{name}: the file {text!r} cannot be read.", fault="option:file") from None
     except (yaml.YAMLError, ValueError, RecursionError):  # not a date after all, or bytes that are not text
         raise OptionError(f"{name} is neither a dictionary nor the JSON or YAML text of one.") from None
     if parsed is None:

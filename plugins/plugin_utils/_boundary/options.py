@@ -70,13 +70,13 @@ def request_from(plugin: str, path: str | None, values: Values, *, surroundings:
     vendor = describe_vendor(plugin, values)
     path = path if path is not None else values.get("path") or (vendor.name if plugin != "oauth2" else None)
     if not path or not isinstance(path, str) or not path.strip("/ "):
-        raise OptionError(f"{vendor.name}: the Vault path of the credentials is needed, for example fleet/{vendor.name}.")
+        raise OptionError(f"{vendor.name}: the Vault path of the credentials is needed, for example fleet/{vendor.name}.", fault="option:missing")
     _check_printable(vendor, "the Vault path", path)
     try:
         vault = VaultOptions.from_mapping(values, environ=surroundings.environ, home=surroundings.home, read_file=surroundings.read_file)
         cache = cache_options(values)
     except OptionError as exc:
-        raise OptionError(f"{vendor.name}: {exc.message}") from None
+        raise exc.reworded(f"{vendor.name}: {exc.message}") from None
     return Request(
         vendor=vendor,
         secret=_secret(vendor, path.strip("/"), values),
@@ -110,7 +110,7 @@ def describe_vendor(plugin: str, values: Values) -> Vendor:
 def _described(plugin: str, values: Values) -> Vendor:
     own = values.get("vendors") or {}
     if not isinstance(own, t.Mapping):
-        raise OptionError("trackops_vendors has to be a dictionary of vendors by their names.")
+        raise OptionError("trackops_vendors has to be a dictionary of vendors by their names.", fault="option:description")
     if plugin != "oauth2":
         return built_in(plugin)
     name = str(values.get("vendor") or "oauth2")
@@ -146,16 +146,16 @@ def _parameters(vendor: Vendor, values: Values) -> dict[str, t.Any]:
     if resource:
         found["resource"] = tuple(str(r) for r in resource) if isinstance(resource, list) else str(resource)
     if found and vendor.request_format == "none":
-        raise OptionError(f"{vendor.name}: its token request has no parameters, so extra_parameters cannot be sent.")
+        raise OptionError(f"{vendor.name}: its token request has no parameters, so extra_parameters cannot be sent.", fault="option:clash")
     return found
 
 
 def _with_checked_scope(vendor: Vendor, *, asked_for: bool) -> Vendor:
     if vendor.scope_use == "forbidden" and asked_for:
-        raise OptionError(f"{vendor.name}: the vendor takes no scope: it is set at the vendor. Leave scope out.")
+        raise OptionError(f"{vendor.name}: the vendor takes no scope: it is set at the vendor. Leave scope out.", fault="option:clash")
     if vendor.scope_use == "required" and not vendor.scope:
         variant = f" in its variant {vendor.variant}" if vendor.variant else ""
-        raise OptionError(f"{vendor.name}: scope is needed{variant}: the scopes of the key, separated by spaces.")
+        raise OptionError(f"{vendor.name}: scope is needed{variant}: the scopes of the key, separated by spaces.", fault="option:missing")
     return vendor
 
 
@@ -168,7 +168,9 @@ def _secret(vendor: Vendor, path: str, values: Values) -> SecretRef:
     fields = {**{ours: theirs for ours, theirs in vendor.credential_fields.items() if ours in known}, **fields}
     strangers = sorted(one_line(str(name), limit=40) for name in fields if name not in known)
     if strangers:
-        raise OptionError(f"{vendor.name}: credential_fields has no use for '{strangers[0]}'. Fields here: {', '.join(needed_fields(vendor))}.")
+        raise OptionError(
+            f"{vendor.name}: credential_fields has no use for '{strangers[0]}'. Fields here: {', '.join(needed_fields(vendor))}.", fault="option:unknown"
+        )
     mount = str(values.get("engine_mount_point") or "secret").strip("/")
     _check_printable(vendor, "engine_mount_point", mount)
     return SecretRef(
@@ -192,7 +194,7 @@ def _freshness(vendor: Vendor, values: Values) -> Freshness:
 
 def _http(vendor: Vendor, values: Values) -> HttpOptions:
     if values.get("http_client_key") and not values.get("http_client_cert"):
-        raise OptionError(f"{vendor.name}: http_client_key needs http_client_cert.")
+        raise OptionError(f"{vendor.name}: http_client_key needs http_client_cert.", fault="option:clash")
     given: dict[str, t.Any] = {
         name: str(values["http_" + name]) if values.get("http_" + name) else None for name in ("ca_cert", "client_cert", "client_key", "proxy")
     }

@@ -90,14 +90,14 @@ def with_dictionaries(plugin: str, values: Values) -> dict[str, t.Any]:
     try:
         return {**values, **{name: as_mapping(name, values.get(name), read_file=read_text) for name in _DICTIONARIES}}
     except OptionError as exc:
-        raise OptionError(f"{plugin}: {exc.message}") from None
+        raise exc.reworded(f"{plugin}: {exc.message}") from None
 
 
 def as_ansible(exc: Exception) -> AnsibleError | None:
     """One of our errors as one of ansible's; None for any other."""
     if isinstance(exc, OptionError):
-        return AnsibleOptionsError(exc.message)
-    return AnsibleLookupError(exc.message) if isinstance(exc, TokenError) else None
+        return AnsibleOptionsError(exc.told)
+    return AnsibleLookupError(exc.told) if isinstance(exc, TokenError) else None
 
 
 def reject_unknown_options(plugin: str, definitions: Definitions, direct: t.Iterable[str]) -> None:
@@ -110,7 +110,9 @@ def reject_unknown_options(plugin: str, definitions: Definitions, direct: t.Iter
     for name in direct:
         if name not in known:
             near = difflib.get_close_matches(name, known, n=1)
-            raise OptionError(f"{plugin}: there is no option '{one_line(name, limit=40)}'" + (f"; is {near[0]} meant?" if near else "."))
+            raise OptionError(
+                f"{plugin}: there is no option '{one_line(name, limit=40)}'" + (f"; is {near[0]} meant?" if near else "."), fault="option:unknown"
+            )
 
 
 def option_error(plugin: str, definitions: Definitions, exc: Exception) -> Exception:

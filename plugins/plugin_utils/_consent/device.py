@@ -50,12 +50,19 @@ class DeviceCode:
 def check_device_endpoint(vendor: Vendor, *, allow_http: bool) -> None:
     """:raises OptionError: no usable ``device_authorization_url``."""
     if not vendor.device_authorization_url:
-        raise OptionError(f"{vendor.name}: no address is known for the device flow (RFC 8628). Set device_authorization_url or issuer, or use flow=code.")
+        raise OptionError(
+            f"{vendor.name}: no address is known for the device flow (RFC 8628). Set device_authorization_url or issuer, or use flow=code.",
+            fault="option:missing",
+        )
     url = vendor.url(vendor.device_authorization_url)
     if not _usable(url):
-        raise OptionError(f"{vendor.name}: device_authorization_url is not a usable http(s) address. Check base_url and device_authorization_url.")
+        raise OptionError(
+            f"{vendor.name}: device_authorization_url is not a usable http(s) address. Check base_url and device_authorization_url.", fault="option:address"
+        )
     if not _private(url, allow_http=allow_http):
-        raise OptionError(f"{vendor.name}: {host(url)} would get the credentials over plain http. Use https, or set allow_http if you must.")
+        raise OptionError(
+            f"{vendor.name}: {host(url)} would get the credentials over plain http. Use https, or set allow_http if you must.", fault="option:plain_http"
+        )
 
 
 def device_request(vendor: Vendor, fields: t.Mapping[str, str], *, assertion: Assertion) -> HttpRequest:
@@ -73,7 +80,7 @@ def device_request(vendor: Vendor, fields: t.Mapping[str, str], *, assertion: As
     own = parse_qsl(parts.query, keep_blank_values=True)
     twice = sorted({name for name, _value in own} & {name for name, _value in asked})
     if twice:
-        raise OptionError(f"{vendor.name}: the query of device_authorization_url must not have '{twice[0]}': it is added here.")
+        raise OptionError(f"{vendor.name}: the query of device_authorization_url must not have '{twice[0]}': it is added here.", fault="option:clash")
     return client_request(vendor, urlunsplit(parts._replace(query="")), fields, [*own, *asked], assertion=assertion)
 
 
@@ -97,13 +104,18 @@ def read_device_answer(vendor: Vendor, answer: HttpAnswer, *, secrets: t.Iterabl
             f"{vendor.name}: the answer of the vendor at {host(vendor.url(vendor.device_authorization_url))} has no device code (RFC 8628). "
             "Check device_authorization_url.",
             status=answer.status,
+            fault="consent:not_asked",
         )
     complete = _text(body, "verification_uri_complete")
     for address in filter(None, (uri, complete)):
         if not _usable(address) or not _private(address, allow_http=allow_http):
-            raise VendorError(f"{vendor.name}: the vendor names no usable https address for the person. Nothing is shown.", status=answer.status)
+            raise VendorError(
+                f"{vendor.name}: the vendor names no usable https address for the person. Nothing is shown.", status=answer.status, fault="consent:not_asked"
+            )
     if len(user_code) > _LONGEST_CODE or not user_code.isprintable():
-        raise VendorError(f"{vendor.name}: the vendor's code is not one that a person can enter. Nothing is shown.", status=answer.status)
+        raise VendorError(
+            f"{vendor.name}: the vendor's code is not one that a person can enter. Nothing is shown.", status=answer.status, fault="consent:not_asked"
+        )
     return DeviceCode(
         device_code,
         user_code,
@@ -128,13 +140,14 @@ def next_interval(exc: VendorError, interval: float) -> float | None:
 def outcome(vendor: Vendor, exc: VendorError) -> VendorError:
     """*exc*, which ended the wait, in words for the person."""
     known = {
-        "access_denied": "the consent was denied on the other device (access_denied).",
-        "expired_token": "the code expired before it was entered and allowed (expired_token). Start again.",
-        "invalid_grant": "the vendor no longer knows the code (invalid_grant). Start again.",
+        "access_denied": ("the consent was denied on the other device (access_denied).", "consent:denied"),
+        "expired_token": ("the code expired before it was entered and allowed (expired_token). Start again.", "consent:timeout"),
+        "invalid_grant": ("the vendor no longer knows the code (invalid_grant). Start again.", "consent:code"),
     }
     if exc.code not in known:
         return exc
-    return VendorError(f"{vendor.name}: {known[exc.code]}", exc.kind, status=exc.status, code=exc.code)
+    sentence, fault = known[exc.code]
+    return VendorError(f"{vendor.name}: {sentence}", exc.kind, status=exc.status, code=exc.code, fault=fault)
 
 
 def _refused(vendor: Vendor, answer: HttpAnswer, body: t.Mapping[str, t.Any], secrets: tuple[str, ...]) -> VendorError:
@@ -150,6 +163,7 @@ def _refused(vendor: Vendor, answer: HttpAnswer, body: t.Mapping[str, t.Any], se
         kind,
         status=answer.status,
         code=shown,
+        fault="consent:not_asked",
     )
 
 

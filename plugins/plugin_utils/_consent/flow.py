@@ -18,7 +18,7 @@ import functools
 import typing as t
 from dataclasses import dataclass
 
-from .._base.errors import OptionError, VaultError, VendorError
+from .._base.errors import OptionError, VaultError, VendorError, coded
 from .._base.model import Request, Secret, Token, Vendor
 from .._base.ports import Ports
 from .._cache.crypto import Keys, derive
@@ -58,9 +58,11 @@ class Authorizing:
 
     def __init__(self, request: Request, ports: Ports, *, device: bool = False) -> None:
         if request.vendor.grant_type not in CONSENT_GRANTS:
-            raise OptionError(f"{request.vendor.name}: this vendor needs no consent in the browser: its grant is {request.vendor.grant_type}.")
+            raise OptionError(
+                f"{request.vendor.name}: this vendor needs no consent in the browser: its grant is {request.vendor.grant_type}.", fault="option:clash"
+            )
         if request.secret.version is not None:
-            raise OptionError(f"{request.vendor.name}: secret_version pins an older version, so a new refresh token would not be read.")
+            raise OptionError(f"{request.vendor.name}: secret_version pins an older version, so a new refresh token would not be read.", fault="option:clash")
         check_endpoint(request.vendor, allow_http=request.http.allow_http)
         self.request = request
         self._ports = ports
@@ -114,7 +116,7 @@ class Authorizing:
             self._forget(consent)
             token = self._exchange(code, consent, self._fields(secret))
         except VendorError as exc:
-            raise VendorError(f"{exc.message} Nothing was stored.", exc.kind, status=exc.status, code=exc.code) from None
+            raise exc.reworded(f"{exc.message} Nothing was stored.") from None
         return self._stored(token, secret)
 
     def begin_device(self) -> DeviceCode:
@@ -148,11 +150,11 @@ class Authorizing:
                 following = next_interval(exc, interval)
                 if following is None:
                     final = outcome(self._vendor, exc)
-                    raise VendorError(f"{final.message} Nothing was stored.", final.kind, status=final.status, code=final.code) from None
+                    raise final.reworded(f"{final.message} Nothing was stored.") from None
                 interval = following
             else:
                 return self._stored(token, secret)
-        raise VendorError(f"{self.name}: nobody entered the code and allowed within {seconds:.0f} s. Nothing was stored. Start again.")
+        raise VendorError(f"{self.name}: nobody entered the code and allowed within {seconds:.0f} s. Nothing was stored. Start again.", fault="consent:timeout")
 
     def _exchange(self, code: str, consent: Consent, fields: dict[str, str]) -> Token:
         given = {"code": code, "redirect_uri": consent.redirect_uri, "code_verifier": consent.verifier}
@@ -168,6 +170,7 @@ class Authorizing:
                 exc.kind,
                 status=exc.status,
                 code=exc.code,
+                fault="consent:code",
             ) from None
         return self._with_refresh_token(token)
 
@@ -185,7 +188,8 @@ class Authorizing:
         if not token.refresh_token:
             raise VendorError(
                 f"{self.name}: consent was given, but the vendor sent no refresh token, so later tokens could not be obtained. Many vendors "
-                "want a scope such as offline_access, or a setting of the client, for one."
+                "want a scope such as offline_access, or a setting of the client, for one.",
+                fault="consent:no_refresh_token",
             )
         return token
 
@@ -194,14 +198,14 @@ class Authorizing:
         try:
             version = str(write_refresh_token(self.request, refresh_token, secret, session=self._session))
         except VaultError as exc:
-            raise VaultError(f"{exc.message} Consent was given, but is not stored: start again.", kind=exc.kind) from None
+            raise exc.reworded(f"{exc.message} Consent was given, but is not stored: start again.") from None
         # Another person may have given consent this time: the previous token must no longer be served.
         self._resolver.keep(self.request, dataclasses.replace(token, secret_version=version))
         if self.request.cache.kind == "vault":
             try:
                 remove_shared(self.request, self._resolver.store(self.request.cache), self._ports)
             except VaultError as exc:
-                self._ports.warn(f"{exc.message} Other controllers use the previous token until it expires.")
+                self._ports.warn(coded(f"{exc.message} Other controllers use the previous token until it expires.", exc.fault))
         return Stored(self.request.where, version, token.scope)
 
     def _with_endpoints(self, needed: str) -> Vendor:
@@ -219,7 +223,8 @@ class Authorizing:
         secret = self._session.secret()
         if secret.version is None:
             raise OptionError(
-                f"{self.name}: {self.request.secret.mount} is KV version 1, which has no check-and-set. Refresh tokens are stored in KV version 2 only."
+                f"{self.name}: {self.request.secret.mount} is KV version 1, which has no check-and-set. Refresh tokens are stored in KV version 2 only.",
+                fault="option:clash",
             )
         return secret
 
@@ -252,7 +257,8 @@ class Authorizing:
             pass
         raise VendorError(
             f"{self.name}: this answer belongs to no consent that this user began here, with these options and this Vault login, in the last "
-            f"{PENDING_SECONDS / 60:.0f} minutes, or it was used before. Start again."
+            f"{PENDING_SECONDS / 60:.0f} minutes, or it was used before. Start again.",
+            fault="consent:answer",
         )
 
     def _forget(self, consent: Consent) -> None:

@@ -243,7 +243,7 @@ def _bound(host: str, port: int, door: _Door) -> list[_Server]:
             for server in servers:
                 server.server_close()
             if not (attempts and servers):  # else the port was free at the first address only: try another port
-                raise OptionError(_taken(exc)) from None
+                raise OptionError(_taken(exc), fault="consent:port") from None
         else:
             return servers
 
@@ -285,7 +285,7 @@ def receive(answers: queue.Queue[Answer], finish: t.Callable[[str], _T], *, time
     try:
         result = finish(answer.redirected)
     except TokenError as exc:
-        answer.close(good=False, text=exc.message)
+        answer.close(good=False, text=exc.told)
         raise
     answer.close(good=True, text=describe(result))
     return result

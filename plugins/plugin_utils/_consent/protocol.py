@@ -80,7 +80,7 @@ def authorization_url(vendor: Vendor, client_id: str, consent: Consent, *, allow
     own = parse_qsl(parts.query, keep_blank_values=True)
     twice = sorted({name for name, _value in own} & {name for name, _value in asked})
     if twice:
-        raise OptionError(f"{vendor.name}: the query of authorize_url must not have '{twice[0]}': it is added here.")
+        raise OptionError(f"{vendor.name}: the query of authorize_url must not have '{twice[0]}': it is added here.", fault="option:clash")
     return urlunsplit(parts._replace(query=urlencode([*own, *asked])))
 
 
@@ -95,12 +95,14 @@ def sent_to_both(vendor: Vendor) -> list[tuple[str, str]]:
 
 def _check_authorize_url(vendor: Vendor, url: str, *, allow_http: bool) -> None:
     if not vendor.authorize_url:
-        raise OptionError(f"{vendor.name}: no address is known at which the vendor asks for consent. Set authorize_url, or issuer.")
+        raise OptionError(f"{vendor.name}: no address is known at which the vendor asks for consent. Set authorize_url, or issuer.", fault="option:missing")
     parts = urlsplit(url)
     if parts.scheme not in ("https", "http") or not host(url) or "@" in parts.netloc or parts.fragment or not _one_word(url):
-        raise OptionError(f"{vendor.name}: authorize_url is not a usable http(s) address. Check base_url and authorize_url.")
+        raise OptionError(f"{vendor.name}: authorize_url is not a usable http(s) address. Check base_url and authorize_url.", fault="option:address")
     if parts.scheme == "http" and not allow_http and not is_loopback(parts.hostname or ""):
-        raise OptionError(f"{vendor.name}: at {host(url)} you would log in over plain http. Use https, or set allow_http if you must.")
+        raise OptionError(
+            f"{vendor.name}: at {host(url)} you would log in over plain http. Use https, or set allow_http if you must.", fault="option:plain_http"
+        )
 
 
 def _one_word(url: str) -> bool:
@@ -114,9 +116,13 @@ def check_redirect_uri(vendor: Vendor, redirect_uri: str) -> None:
     """
     parts = urlsplit(redirect_uri)
     if not parts.scheme or parts.fragment or not _one_word(redirect_uri):
-        raise OptionError(f"{vendor.name}: redirect_uri has to be a whole address without a fragment, such as http://127.0.0.1:8400/callback.")
+        raise OptionError(
+            f"{vendor.name}: redirect_uri has to be a whole address without a fragment, such as http://127.0.0.1:8400/callback.", fault="option:address"
+        )
     if parts.scheme == "http" and not is_loopback(parts.hostname or ""):
-        raise OptionError(f"{vendor.name}: redirect_uri would carry the code over plain http. Use https, or an address of this machine.")
+        raise OptionError(
+            f"{vendor.name}: redirect_uri would carry the code over plain http. Use https, or an address of this machine.", fault="option:plain_http"
+        )
 
 
 def listening_address(redirect_uri: str) -> tuple[str, int, str] | None:
@@ -161,19 +167,22 @@ def read_redirect(redirected: str, consent: Consent, vendor: Vendor) -> str:
     found = dict(pairs)
     if not is_answer(redirected):
         raise VendorError(
-            f"{name}: this is not where the vendor sent the browser: it has neither a code nor an error. It begins with {_plain(consent.redirect_uri)}."
+            f"{name}: this is not where the vendor sent the browser: it has neither a code nor an error. It begins with {_plain(consent.redirect_uri)}.",
+            fault="consent:answer",
         )
     if len(found) != len(pairs):
-        raise VendorError(f"{name}: the answer names a parameter twice, which no vendor may do. Start again.")
+        raise VendorError(f"{name}: the answer names a parameter twice, which no vendor may do. Start again.", fault="consent:answer")
     if not hmac.compare_digest(found.get("state", "").encode(), consent.state.encode()):
-        raise VendorError(f"{name}: the answer has another state than was asked with, so it belongs to another request or is forged. Start again.")
+        raise VendorError(
+            f"{name}: the answer has another state than was asked with, so it belongs to another request or is forged. Start again.", fault="consent:answer"
+        )
     if vendor.issuer and found.get("iss", vendor.issuer).rstrip("/") != vendor.issuer.rstrip("/"):
-        raise VendorError(f"{name}: the answer is from another issuer (RFC 9207). Start again, and check issuer and authorize_url.")
+        raise VendorError(f"{name}: the answer is from another issuer (RFC 9207). Start again, and check issuer and authorize_url.", fault="consent:answer")
     if found.get("error"):
         raise _denied(name, found, (consent.state, consent.verifier))
     code = found.get("code", "")
     if not code or not code.isprintable():
-        raise VendorError(f"{name}: the vendor sent the browser back without a code. Start again.")
+        raise VendorError(f"{name}: the vendor sent the browser back without a code. Start again.", fault="consent:answer")
     return code
 
 
@@ -182,11 +191,12 @@ def _denied(name: str, found: t.Mapping[str, str], unspoken: tuple[str, ...]) ->
     said = scrub(found.get("error_description", ""), unspoken)
     tail = f" The vendor says: {said}" if said else ""
     if error == "access_denied":
-        return VendorError(f"{name}: the consent was denied in the browser (access_denied).{tail}", "refused", code=error)
+        return VendorError(f"{name}: the consent was denied in the browser (access_denied).{tail}", "refused", code=error, fault="consent:denied")
     return VendorError(
         f"{name}: the vendor did not ask for consent: {error}. Check client_id and redirect_uri at the vendor, and scope.{tail}",
         "refused",
         code=error,
+        fault="consent:not_asked",
     )
 
 

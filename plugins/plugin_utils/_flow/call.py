@@ -53,17 +53,19 @@ class Call:
         kept = [one for one in entry.renewals if 0 <= now - one.at < _RENEWALS_KEPT_FOR and not (one.run == run and one.cause in self._causes())]
         return (*kept, *(Renewal(run, cause, now) for cause in self._causes()))[-_MOST_RENEWALS:]
 
-    def report(self, name: str, token: Token | None = None, *, reason: str = "") -> None:
+    def report(self, name: str, token: Token | None = None, *, reason: str = "", error: TokenError | None = None) -> None:
+        """:arg error: what is the reason, where that is an error."""
         self.ports.event(
             Event(
                 name,
                 self.request.vendor.name,
                 self.request.where,
-                reason=reason,
+                reason=reason or (error.message if error else ""),
                 seconds=self.ports.monotonic() - self.started_monotonic,
                 expires_at=token.expires_at if token else None,
                 fingerprint=token.fingerprint if token else "",
                 key=self.key,
+                error_code=error.error_code if error else "",
             )
         )
 

@@ -126,9 +126,9 @@ class RememberedError(VaultError):
 def failure_of(exc: VendorError | VaultError | LockTimeout, asker: Asker, *, asked_version: str, took: float, now: float) -> Failure:
     """*exc* as it is remembered, after an attempt that took so many seconds with that version of the secret."""
     if isinstance(exc, LockTimeout):
-        return Failure(exc.message, _LOCK, now, run=asker.run, network=asker.network, code=str(exc.holder), took=took)
+        return Failure(exc.message, _LOCK, now, run=asker.run, network=asker.network, code=str(exc.holder), took=took, fault=exc.fault)
     if isinstance(exc, VaultError):
-        return Failure(exc.message, f"vault:{exc.kind}", now, run=asker.run, network=asker.network, took=took)
+        return Failure(exc.message, f"vault:{exc.kind}", now, run=asker.run, network=asker.network, took=took, fault=exc.fault)
     wait = min(exc.retry_after or 0.0, _LONGEST_RETRY_AFTER)
     return Failure(
         exc.message,
@@ -141,6 +141,7 @@ def failure_of(exc: VendorError | VaultError | LockTimeout, asker: Asker, *, ask
         status=exc.status,
         code=exc.code,
         took=took,
+        fault=exc.fault,
     )
 
 
@@ -171,10 +172,10 @@ def forgotten_at(failure: Failure, failure_ttl: float) -> float:
 
 def as_error(failure: Failure) -> TokenError:
     if failure.kind == _LOCK:
-        return CacheError(failure.message)
+        return CacheError(failure.message, fault=failure.fault)
     if failure.kind.startswith("vault:"):
-        return VaultError(failure.message, kind=failure.kind.partition(":")[2])
-    return VendorError(failure.message, failure.kind, status=failure.status, code=failure.code)
+        return VaultError(failure.message, failure.kind.partition(":")[2], fault=failure.fault)
+    return VendorError(failure.message, failure.kind, status=failure.status, code=failure.code, fault=failure.fault)
 
 
 def is_vault_refusal(exc: TokenError) -> bool:

@@ -81,8 +81,9 @@ def fetch(work: Fetch, entry: Entry) -> Outcome:
     version = _version(work, secret)
     refusal = remembered_refusal(entry.failures, work.call.asker, secret_version=version, now=work.ports.clock())
     if refusal is not None:
-        work.call.report("remembered", entry.token, reason=refusal.message)
-        return Outcome(error=as_error(refusal), repeated=refusal, checked_at=checked_at)
+        error = as_error(refusal)
+        work.call.report("remembered", entry.token, error=error)
+        return Outcome(error=error, repeated=refusal, checked_at=checked_at)
     outcome = _ask_vendor(work, entry, secret, version)
     if not (isinstance(outcome.error, VendorError) and outcome.error.kind == "refused"):
         return outcome
@@ -110,7 +111,9 @@ def _ask_vendor(work: Fetch, entry: Entry, secret: Secret, version: str) -> Outc
     cached = entry.token if entry.token and entry.token.secret_version == version else None
     unused = tuple(value for value in secret.data.values() if isinstance(value, str) and len(value) >= _SHORTEST_SECRET)
     in_order = grants(request.vendor, fields, refresh_token=cached.refresh_token if cached else None)
-    outcome = Outcome(error=VendorError(f"{request.vendor.name}: there is no way to ask for a token for {request.where}."), asked_version=version)
+    outcome = Outcome(
+        error=VendorError(f"{request.vendor.name}: there is no way to ask for a token for {request.where}.", fault="vault:field"), asked_version=version
+    )
     for position, grant in enumerate(in_order):
         later_is_repeatable = any(later.repeatable for later in in_order[position + 1 :])
         is_cached = cached is not None and cached.refresh_token is not None and grant.fields.get("refresh_token") == cached.refresh_token
@@ -124,7 +127,7 @@ def _ask_vendor(work: Fetch, entry: Entry, secret: Secret, version: str) -> Outc
         last = position == len(in_order) - 1
         if last or not isinstance(error, VendorError) or not error.sent or not (error.kind == "refused" or later_is_repeatable):
             return outcome
-        work.call.report("failed", reason=f"{grant.grant_type}: {error.message}")
+        work.call.report("failed", reason=f"{grant.grant_type}: {error.message}", error=error)
     return outcome
 
 

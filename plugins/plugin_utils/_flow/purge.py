@@ -11,7 +11,7 @@ from __future__ import annotations
 import time
 import typing as t
 
-from .._base.errors import VaultError
+from .._base.errors import VaultError, coded
 from .._base.model import Request
 from .._base.ports import Event, Ports
 from .._cache.entry import entry_from_dict
@@ -119,7 +119,7 @@ def revoke_logins(request: Request, store: FileStore, ports: Ports, *, dry_run: 
             client.revoke_self()
         except VaultError as exc:
             if exc.kind != "denied":
-                ports.warn(f"The Vault login in the cache could not be revoked; do it again when Vault answers. {exc.message}")
+                ports.warn(coded(f"The Vault login in the cache could not be revoked; do it again when Vault answers. {exc.message}", exc.fault))
                 return []
         _remove(store, keys.name)  # denied: it has already ended
         ports.event(Event("revoked", request.vendor.name, request.where, reason="Vault login"))

@@ -11,7 +11,7 @@ from __future__ import annotations
 import functools
 import typing as t
 
-from .._base.errors import CasMismatch, VaultError
+from .._base.errors import CasMismatch, VaultError, coded
 from .._base.model import Request, Secret, SecretRef
 from .._base.ports import Ports, Vault
 
@@ -45,8 +45,11 @@ def store_refresh_token(request: Request, refresh_token: str, secret: Secret, *,
         return write_refresh_token(request, refresh_token, secret, session=session, only_if=secret.data.get(key))
     except VaultError as exc:
         ports.warn(
-            f"{request.vendor.name}: the vendor's new refresh token could not be stored at {request.where}, so it is kept in the "
-            f"cache of this machine only. Allow 'update' there. {exc.message}"
+            coded(
+                f"{request.vendor.name}: the vendor's new refresh token could not be stored at {request.where}, so it is kept in the "
+                f"cache of this machine only. Allow 'update' there. {exc.message}",
+                exc.fault,
+            )
         )
         return None
 

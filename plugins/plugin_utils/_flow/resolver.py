@@ -12,7 +12,7 @@ import time
 import typing as t
 from dataclasses import replace
 
-from .._base.errors import CacheError, TokenError, VaultError, VendorError
+from .._base.errors import CacheError, TokenError, VaultError, VendorError, coded
 from .._base.model import CacheOptions, Entry, Request, Token
 from .._base.ports import Ports
 from .._cache.crypto import Keys
@@ -162,8 +162,8 @@ def _renew(call: Call, slot: TokenSlot, entry: Entry, reason: str) -> Token:
     """Get a new token; the lock is held. If that fails, the old one may serve."""
     failure = remembered_failure(entry.failures, call.asker, now=call.ports.clock())
     if failure is not None:
-        call.report("remembered", reason=failure.message)
         error: TokenError = as_error(failure)
+        call.report("remembered", error=error)
     else:
         outcome = _obtain(call, slot, entry, reason)
         if outcome.token is not None:
@@ -182,8 +182,8 @@ def _serve_stale(call: Call, entry: Entry, error: TokenError) -> Token:
     token = t.cast(Token, entry.token)
     # The moment, not the seconds left: Ansible shows equal warnings once, however many hosts have them.
     until = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(token.expires_at))
-    call.ports.warn(f"{with_place(error, call.request)} The cached token is used, which is still valid until {until} UTC.")
-    call.report("served_stale", token, reason=error.message)
+    call.ports.warn(coded(f"{with_place(error, call.request)} The cached token is used, which is still valid until {until} UTC.", error.fault))
+    call.report("served_stale", token, error=error)
     return token
 
 
@@ -220,8 +220,8 @@ def _save(call: Call, slot: TokenSlot, outcome: Outcome, *, took: float) -> None
     elif outcome.repeated is not None:
         slot.write(replace(entry, failures=confirm(entry.failures, outcome.repeated, at=outcome.checked_at)))
     elif isinstance(outcome.error, RememberedError):
-        call.report("remembered", reason=outcome.error.message)
+        call.report("remembered", error=outcome.error)
     elif isinstance(outcome.error, (VendorError, VaultError)):
         failure = failure_of(outcome.error, call.asker, asked_version=outcome.asked_version, took=took, now=now)
         slot.write(replace(entry, failures=add_failure(entry.failures, failure, failure_ttl=request.cache.failure_ttl, now=now)))
-        call.report("failed", reason=outcome.error.message)
+        call.report("failed", error=outcome.error)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass, replace
 
-from .._base.errors import TokenError, VendorError
+from .._base.errors import TokenError, VendorError, coded
 from .._base.model import Request, Token, Vendor
 from .._base.ports import Event, Ports
 from .._cache.entry import entry_from_dict
@@ -71,8 +71,11 @@ def revoke_tokens(request: Request, store: FileStore, ports: Ports, *, revoke_co
             ports.event(Event("revoked", vendor.name, request.where, reason=hint))
     except TokenError as exc:
         ports.warn(
-            f"{vendor.name}: the token for {request.where} could not be revoked at the vendor, so it stays in the cache. Do it again "
-            f"when that is mended: {exc.message}"
+            coded(
+                f"{vendor.name}: the token for {request.where} could not be revoked at the vendor, so it stays in the cache. Do it again "
+                f"when that is mended: {exc.message}",
+                exc.fault,
+            )
         )
         return GivenBack(tuple(dict.fromkeys(revoked)), failed=True)
     return GivenBack(tuple(dict.fromkeys(revoked)))
@@ -110,4 +113,4 @@ def _revoke(request: Request, vendor: Vendor, fields: dict[str, str], value: str
     http_request = revocation_request(vendor, fields, value, hint=hint, assertion=sign)
     answer = ports.exchange(http_request, request.http, request.http.deadline, vendor.name)
     if not 200 <= answer.status < 300:
-        raise VendorError(f"its revocation endpoint answered with HTTP {answer.status}.", status=answer.status)
+        raise VendorError(f"its revocation endpoint answered with HTTP {answer.status}.", status=answer.status, fault="vendor:revocation")

@@ -12,7 +12,7 @@ import contextlib
 import typing as t
 from dataclasses import replace
 
-from .._base.errors import TokenError, VaultError, VendorError
+from .._base.errors import TokenError, VaultError, VendorError, coded
 from .._base.model import Entry, Failure, Token
 from .._base.ports import Ports
 from .._cache.freshness import Verdict
@@ -42,7 +42,7 @@ def fetch_shared(call: Call, entry: Entry, shared: SharedCache, attempt: Attempt
         except VaultError as exc:
             if exc.kind != "denied":
                 return Outcome(error=exc)
-            call.ports.warn(f"{exc.message} Until then tokens are not shared with other controllers.")
+            call.ports.warn(coded(f"{exc.message} Until then tokens are not shared with other controllers.", exc.fault))
             return attempt(entry, call.ports)
         except TokenError as exc:
             return Outcome(error=exc)
@@ -72,8 +72,9 @@ def _usable(call: Call, theirs: Entry, ours: Entry, new_failures: frozenset[Fail
         return replace(theirs.token.without_refresh_token(), expires_at=min(theirs.token.expires_at, now + _KEPT_FOR))
     failure = remembered_failure(theirs.failures, call.asker, now=now, new=new_failures)
     if failure is not None:
-        call.report("remembered", reason=failure.message)
-        raise as_error(failure)
+        error = as_error(failure)
+        call.report("remembered", error=error)
+        raise error
     return None
 
 
@@ -93,7 +94,7 @@ def _fetch_under_lease(call: Call, entry: Entry, shared: SharedCache, lease: Lea
         try:
             shared.settle(lease, Entry(outcome.token))
         except VaultError as exc:  # the token itself is good
-            call.ports.warn(f"{exc.message} So this token is not shared with other controllers.")
+            call.ports.warn(coded(f"{exc.message} So this token is not shared with other controllers.", exc.fault))
             return outcome
         return replace(outcome, token=outcome.token.without_refresh_token())
     left = theirs.token.without_refresh_token() if theirs.token and outcome.spent else theirs.token

@@ -213,7 +213,7 @@ class VaultSession:
         try:
             login = client.login()
         except VaultError as exc:
-            told = VaultError(exc.message + self._next_attempt(), exc.kind) if exc.kind == "login_refused" else exc
+            told = exc.reworded(exc.message + self._next_attempt()) if exc.kind == "login_refused" else exc
             if told is not exc or exc.kind in _OUTAGES:
                 self._remember(told, took=self._ports.monotonic() - began)
             raise told from None
@@ -238,9 +238,9 @@ class VaultSession:
         for failure in self._failures():
             outage = failure.kind.partition(":")[2] in _OUTAGES
             if outage and remembered_failure([failure], self._asker, now=now):
-                raise RememberedError(failure.message, failure.kind.partition(":")[2])
+                raise RememberedError(failure.message, failure.kind.partition(":")[2], fault=failure.fault)
             if refusals and remembered_login_refusal([failure], self._asker, now=now):
-                raise RememberedError(failure.message, "login_refused")
+                raise RememberedError(failure.message, "login_refused", fault=failure.fault)
 
     def _remember(self, exc: VaultError, *, took: float) -> None:
         """Add the failure to the entry; the lock is held."""

@@ -15,6 +15,8 @@ from __future__ import annotations
 import re
 import typing as t
 
+from .._base.errors import CODES, coded
+
 __all__ = ("FAILURE", "READ", "WRITTEN", "diffs", "file_results", "of_api", "reduced")
 
 Answer = t.Mapping[str, t.Any]
@@ -62,11 +64,15 @@ def _mapping(value: t.Any) -> dict[str, t.Any] | None:
     return dict(value) if isinstance(value, t.Mapping) else None
 
 
+def _fault(value: t.Any) -> str | None:
+    return value if isinstance(value, str) and f"host:{value}" in CODES else None
+
+
 Fields = t.Mapping[str, t.Callable[[t.Any], t.Any]]
 
 # A module that could not be run, or that did not get to the end.
 FAILURE: Fields = {"msg": _text, "module_stdout": _text, "module_stderr": _text, "exception": _text, "rc": _whole}
-WRITTEN: Fields = {"changed": _flag, "owner": _line, "group": _line, "mode": _line, "backup_file": _line, "error": _line}
+WRITTEN: Fields = {"changed": _flag, "owner": _line, "group": _line, "mode": _line, "backup_file": _line, "error": _line, "fault": _fault}
 READ: Fields = {
     "exists": _flag,
     "empty": _flag,
@@ -77,6 +83,7 @@ READ: Fields = {
     "owner": _line,
     "group": _line,
     "error": _line,
+    "fault": _fault,
 }
 _PERMISSIONS: Fields = {"state": _line, "content": _line, "owner": _line, "group": _line, "mode": _line, "token": _line, "expires_at": _whole}
 # What ansible.builtin.uri documents, and what AnsibleModule adds about a file.
@@ -154,13 +161,18 @@ def reduced(answer: t.Any, fields: Fields) -> dict[str, t.Any]:
 def file_results(answer: Answer, files: t.Sequence[str], fields: Fields, *, key: str) -> list[dict[str, t.Any]] | None:
     """What *answer* says of each of the *files*, by the path in *key*; None where the module could not be run.
 
-    A file that the answer leaves out has an C(error).
+    A file that the answer leaves out has an C(error). What the host says of an error is its own; the code beside it is ours.
     """
     entries = answer.get("files")
     if not isinstance(entries, list):
         return None
     said = {entry[key]: reduced(entry, fields) for entry in entries if isinstance(entry, t.Mapping) and isinstance(entry.get(key), str)}
-    return [said.get(path, {"error": f"{path}: the host did not say what became of it"}) for path in files]
+    return [_with_code(said.get(path, {"error": f"{path}: the host did not say what became of it", "fault": "module"})) for path in files]
+
+
+def _with_code(said: dict[str, t.Any]) -> dict[str, t.Any]:
+    fault = f"host:{said.pop('fault', None) or 'file'}"
+    return {**said, "error": coded(said["error"], fault), "error_code": CODES[fault]} if said.get("error") else said
 
 
 def diffs(answer: Answer) -> list[dict[str, t.Any]]:

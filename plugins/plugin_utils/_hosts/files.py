@@ -92,7 +92,7 @@ def split_items(args: Arguments) -> list[tuple[dict[str, t.Any], dict[str, t.Any
         return [_split(common)]
     alone = [key for key in _OF_ONE if key in common]
     if alone:
-        raise OptionError(f"{alone[0]}: is given beside tokens; give it in the items of tokens")
+        raise OptionError(f"{alone[0]}: is given beside tokens; give it in the items of tokens", fault="option:clash")
     if not isinstance(items, t.Sequence) or isinstance(items, str) or not all(isinstance(item, t.Mapping) for item in items):
         raise OptionError("tokens: must be a list of dictionaries")
     check_common(common, items)
@@ -103,7 +103,9 @@ def check_common(common: Arguments, items: t.Sequence[Arguments]) -> None:
     """:raises OptionError: what is said beside the *items* would move the credentials of several vendors."""
     moved = [key for key in _OF_ONE_VENDOR if common.get(key)]
     if moved and len({str(item.get("vendor", common.get("vendor"))) for item in items}) > 1:
-        raise OptionError(f"{moved[0]}: is given beside tokens of several vendors, and would hold for all of them; give it in the items of tokens")
+        raise OptionError(
+            f"{moved[0]}: is given beside tokens of several vendors, and would hold for all of them; give it in the items of tokens", fault="option:clash"
+        )
 
 
 def _split(options: Arguments) -> tuple[dict[str, t.Any], dict[str, t.Any]]:
@@ -121,7 +123,7 @@ def plan(items: t.Iterable[tuple[Arguments, Arguments]]) -> list[HostFile]:
     seen: set[str] = set()
     for file in files:
         if file.dest in seen:
-            raise OptionError(f"{file.dest}: is the dest of two tokens; each needs a file of its own")
+            raise OptionError(f"{file.dest}: is the dest of two tokens; each needs a file of its own", fault="option:clash")
         seen.add(file.dest)
     return files
 
@@ -130,9 +132,9 @@ def _host_file(options: Arguments, token_options: Arguments) -> HostFile:
     dest = _dest(options, token_options)
     if options["state"] == "present":
         if (options["format"] == "template") != bool(options["template"]):
-            raise OptionError(f"{dest}: format template and the option template belong together; give both or neither")
+            raise OptionError(f"{dest}: format template and the option template belong together; give both or neither", fault="option:clash")
         if not token_options.get("vendor"):
-            raise OptionError(f"{dest}: vendor is missing")
+            raise OptionError(f"{dest}: vendor is missing", fault="option:missing")
     return HostFile(
         dest=dest,
         state=options["state"],
@@ -172,7 +174,7 @@ def _create_directory(asked: bool | None, dest: str) -> bool:
 def default_dest(directory: str | None, vendor: str | None, path: str | None) -> str:
     """C(<directory>/<vendor>), and where the Vault path is not just the vendor's name, C(<directory>/<vendor>-<path>)."""
     if not vendor:
-        raise OptionError("dest is missing; give it, or a vendor")
+        raise OptionError("dest is missing; give it, or a vendor", fault="option:missing")
     slug = re.sub(r"[^A-Za-z0-9_.]+", "-", str(path or "")).strip("-.")
     name = vendor if not slug or slug == vendor else f"{vendor}-{slug}"
     return posixpath.join(directory or DIRECTORY, name)
@@ -181,14 +183,14 @@ def default_dest(directory: str | None, vendor: str | None, path: str | None) ->
 def _mode(options: Arguments, dest: str) -> str:
     mode = parse_mode(options["mode"], of=f"{dest}: mode")
     if int(mode, 8) & _OTHERS and not options["allow_readable"]:
-        raise OptionError(f"{dest}: mode {mode} lets every user of the host at the token; use a group, or set allow_readable")
+        raise OptionError(f"{dest}: mode {mode} lets every user of the host at the token; use a group, or set allow_readable", fault="option:exposed")
     return mode
 
 
 def _directory_mode(mode: t.Any, dest: str) -> str:
     parsed = parse_mode(mode, of=f"{dest}: directory_mode")
     if int(parsed, 8) & 0o002:
-        raise OptionError(f"{dest}: directory_mode {parsed} lets every user replace files in the directory")
+        raise OptionError(f"{dest}: directory_mode {parsed} lets every user replace files in the directory", fault="option:exposed")
     return parsed
 
 

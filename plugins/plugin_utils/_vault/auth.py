@@ -115,14 +115,19 @@ def _aws_credentials(options: VaultOptions) -> dict[str, t.Any]:
     except ImportError:
         raise OptionError(
             "auth_method=aws_iam needs aws_access_key and aws_secret_key (AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY),"
-            " or the Python library boto3 to find them: pip install boto3."
+            " or the Python library boto3 to find them: pip install boto3.",
+            fault="option:library",
         ) from None
     try:
         found = boto3.session.Session(profile_name=options.aws_profile).get_credentials()
     except Exception as exc:  # noqa: BLE001 - botocore's family of exceptions is not importable by name everywhere
-        raise OptionError(f"auth_method=aws_iam: boto3 found no credentials ({type(exc).__name__}). Check aws_profile (AWS_PROFILE).") from None
+        raise OptionError(
+            f"auth_method=aws_iam: boto3 found no credentials ({type(exc).__name__}). Check aws_profile (AWS_PROFILE).", fault="option:missing"
+        ) from None
     if not found:
-        raise OptionError("auth_method=aws_iam: boto3 found no credentials. Give aws_access_key and aws_secret_key, or aws_profile (AWS_PROFILE).")
+        raise OptionError(
+            "auth_method=aws_iam: boto3 found no credentials. Give aws_access_key and aws_secret_key, or aws_profile (AWS_PROFILE).", fault="option:missing"
+        )
     keys = found.get_frozen_credentials()
     credentials = {"access_key": keys.access_key, "secret_key": keys.secret_key}
     return {**credentials, "session_token": keys.token} if keys.token else credentials
@@ -136,7 +141,8 @@ def _azure_token(options: VaultOptions) -> dict[str, t.Any]:
         from azure import identity  # type: ignore[import-not-found,import-untyped,unused-ignore]
     except ImportError:
         raise OptionError(
-            "auth_method=azure needs jwt (ANSIBLE_HASHI_VAULT_JWT), or the Python library azure-identity to get one: pip install azure-identity."
+            "auth_method=azure needs jwt (ANSIBLE_HASHI_VAULT_JWT), or the Python library azure-identity to get one: pip install azure-identity.",
+            fault="option:library",
         ) from None
     try:
         if options.azure_client_id and options.azure_client_secret:

@@ -44,9 +44,11 @@ def checked_path(name: str, value: str) -> str:
     """
     path = value.strip("/")
     if not path:
-        raise OptionError(f"{name} is empty. Give the path of a secret below the mount, such as fleet/trackunit.")
+        raise OptionError(f"{name} is empty. Give the path of a secret below the mount, such as fleet/trackunit.", fault="option:vault_path")
     if any(part in ("", ".", "..") for part in path.split("/")) or not path.isprintable():
-        raise OptionError(f"{name} {one_line(path)!r} has an empty, '.' or '..' part or a control character in it. Give a plain path.")
+        raise OptionError(
+            f"{name} {one_line(path)!r} has an empty, '.' or '..' part or a control character in it. Give a plain path.", fault="option:vault_path"
+        )
     return path
 
 
@@ -85,11 +87,11 @@ class VaultClient:
         except Refusal as refusal:
             raise self._refusals.login(refusal) from None
         except OptionError as exc:
-            raise OptionError(exc.message) from None
+            raise exc.reworded(exc.message) from None
         except VaultError as exc:
             if exc.kind != "login_refused":
                 raise
-            raise VaultError(f"{self._place}, {self._refusals.login_name()}: {exc.message}", exc.kind) from None
+            raise exc.reworded(f"{self._place}, {self._refusals.login_name()}: {exc.message}") from None
         except Exception as exc:  # noqa: BLE001 - hvac checks arguments with exceptions of any family
             raise VaultError(f"{self._place}: the {self._refusals.login_name()} failed ({type(exc).__name__}).", "login_refused") from None
         if login.client_token:
@@ -131,7 +133,7 @@ class VaultClient:
             engine_version = self.kv_version(mount, path) or "auto"
         if engine_version == "1":
             if version is not None:
-                raise OptionError(f"secret_version={version} needs KV version 2, but {mount} is a mount of KV version 1.")
+                raise OptionError(f"secret_version={version} needs KV version 2, but {mount} is a mount of KV version 1.", fault="option:clash")
             return self._read_v1(mount, path)
         if engine_version == "2":
             return self._read_v2(mount, path, version=version)
@@ -330,7 +332,9 @@ class VaultClient:
         try:
             import hvac  # type: ignore[import-untyped,unused-ignore]
         except ImportError:
-            raise VaultError(f"the Python library hvac is missing on this controller ({sys.executable}): pip install hvac.", "option") from None
+            raise VaultError(
+                f"the Python library hvac is missing on this controller ({sys.executable}): pip install hvac.", "option", fault="option:library"
+            ) from None
         options = self._options
         self._check_files()
         try:
@@ -340,7 +344,7 @@ class VaultClient:
         try:
             made = session(options, patience=self._patience, retry=retry, retried=self._retried, refuse_redirect=self._refuse_redirect)
         except (OSError, ValueError):  # an ssl.SSLError is an OSError
-            raise OptionError("no certificates can be read from VAULT_CACERT_BYTES or the folder VAULT_CAPATH. Give PEM texts.") from None
+            raise OptionError("no certificates can be read from VAULT_CACERT_BYTES or the folder VAULT_CAPATH. Give PEM texts.", fault="option:file") from None
         return hvac.Client(
             url=options.url,
             token="",  # None would let hvac take one from the environment
@@ -356,7 +360,7 @@ class VaultClient:
         certificates = (("cert_auth_public_key", options.cert_auth_public_key), ("cert_auth_private_key", options.cert_auth_private_key))
         found = unreadable((("ca_cert", options.ca_cert if options.validate_certs else None), *certificates))
         if found:
-            raise OptionError(f"{found}. Give a file that this user can read (VAULT_CACERT, VAULT_CLIENT_CERT, VAULT_CLIENT_KEY).")
+            raise OptionError(f"{found}. Give a file that this user can read (VAULT_CACERT, VAULT_CLIENT_CERT, VAULT_CLIENT_KEY).", fault="option:file")
         if options.cert_auth_private_key:
             with open(options.cert_auth_private_key, encoding="utf-8", errors="replace") as file:
                 refuse_passphrase(options.cert_auth_private_key, file.read())

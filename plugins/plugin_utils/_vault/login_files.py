@@ -17,7 +17,7 @@ __all__ = ("refuse_passphrase", "unreadable", "usable_key")
 def unreadable(path: str, exc: Exception) -> OptionError:
     """Why a file cannot be read."""
     why = (exc.strerror or "failed").lower() if isinstance(exc, OSError) else "it is not text"
-    return OptionError(f"cannot read {one_line(path)}: {why}.")
+    return OptionError(f"cannot read {one_line(path)}: {why}.", fault="option:file")
 
 
 def usable_key(path: str, text: str | None) -> str:
@@ -26,7 +26,7 @@ def usable_key(path: str, text: str | None) -> str:
     :raises OptionError: there is none, or OpenSSL cannot use it alone.
     """
     if not text:
-        raise OptionError(f"cannot read the private key {one_line(path)} (cert_auth_private_key): no such file, or it is empty.")
+        raise OptionError(f"cannot read the private key {one_line(path)} (cert_auth_private_key): no such file, or it is empty.", fault="option:file")
     refuse_passphrase(path, text)
     return text
 
@@ -34,4 +34,4 @@ def usable_key(path: str, text: str | None) -> str:
 def refuse_passphrase(path: str, text: str) -> None:
     """OpenSSL would ask for it on the terminal, in the middle of a play."""
     if "ENCRYPTED" in text:
-        raise OptionError(f"the private key {one_line(path)} (cert_auth_private_key) has a passphrase. Use a key without one.")
+        raise OptionError(f"the private key {one_line(path)} (cert_auth_private_key) has a passphrase. Use a key without one.", fault="option:file")

@@ -56,7 +56,7 @@ def validate(options: t.Any) -> None:
             continue
         also = _ALSO.get((options.auth_method, name), _ALSO.get(name))
         where = f"ANSIBLE_HASHI_VAULT_{name.upper()}" + (f", {also}" if also else "")
-        raise OptionError(f"auth_method={options.auth_method} needs {name} ({where}).")
+        raise OptionError(f"auth_method={options.auth_method} needs {name} ({where}).", fault="option:missing")
 
 
 def _password_login(method: str) -> Method:

@@ -95,12 +95,14 @@ class VaultOptions:
         if method not in METHODS:
             raise OptionError(f"auth_method={one_line(str(method), limit=40)!r} is not known. Use one of: {', '.join(METHODS)}.")
         if "url" not in given:
-            raise OptionError("no address of Vault is known. Set url (ANSIBLE_HASHI_VAULT_ADDR, or VAULT_ADDR).")
+            raise OptionError("no address of Vault is known. Set url (ANSIBLE_HASHI_VAULT_ADDR, or VAULT_ADDR).", fault="option:missing")
         options = cls(**{name: _converter(name)(name, value) for name, value in given.items() if name in _FIELDS})
         validate(options)
         _check_printed(options)
         if bool(options.cert_auth_public_key) != bool(options.cert_auth_private_key):
-            raise OptionError("cert_auth_public_key and cert_auth_private_key (VAULT_CLIENT_CERT, VAULT_CLIENT_KEY) go together: only one is set.")
+            raise OptionError(
+                "cert_auth_public_key and cert_auth_private_key (VAULT_CLIENT_CERT, VAULT_CLIENT_KEY) go together: only one is set.", fault="option:clash"
+            )
         return options
 
     @property
@@ -197,7 +199,7 @@ def _url(name: str, value: t.Any) -> str:
     except ValueError:
         valid = False
     if not valid:
-        raise OptionError(f"{name} must be the address of Vault, such as https://vault.example.com:8200 (VAULT_ADDR).")
+        raise OptionError(f"{name} must be the address of Vault, such as https://vault.example.com:8200 (VAULT_ADDR).", fault="option:address")
     url = parts.scheme + url[len(parts.scheme) :]  # in small letters, which is how everybody looks at it
     # "https://vault:8200/v1" is a common slip, and never what is meant.
     return url.removesuffix("/v1")

@@ -44,16 +44,20 @@ def check_endpoint(vendor: Vendor, *, allow_http: bool) -> None:
     if vendor.issuer and not vendor.token_url:
         url = vendor.issuer
     elif not vendor.token_url:
-        raise OptionError(f"{vendor.name}: there is no token endpoint. Set token_url or issuer.")
+        raise OptionError(f"{vendor.name}: there is no token endpoint. Set token_url or issuer.", fault="option:missing")
     if "://" not in url:
         option, given = ("issuer", vendor.issuer) if url == vendor.issuer else ("base_url", vendor.base_url)
         if given:
             shown = f" '{given}'" if _SHOWN.fullmatch(given) else ""
-            raise OptionError(f"{vendor.name}: {option}{shown} is not an address: it has to begin with https://. Correct {option}, wherever it is set.")
+            raise OptionError(
+                f"{vendor.name}: {option}{shown} is not an address: it has to begin with https://. Correct {option}, wherever it is set.",
+                fault="option:address",
+            )
         raise OptionError(
             f"{vendor.name}: base_url is needed, for example "
             f"{'https://<portal>.staffr.us' if vendor.name == 'tracktik' else 'https://api.example.com'}. "
-            f"Set base_url, or the variable trackops_{vendor.name}_base_url."
+            f"Set base_url, or the variable trackops_{vendor.name}_base_url.",
+            fault="option:address",
         )
     check_address(vendor, url, allow_http=allow_http)
 
@@ -65,6 +69,8 @@ def check_address(vendor: Vendor, url: str, *, allow_http: bool) -> None:
     """
     name, scheme = host(url), url.split("://", 1)[0].lower()
     if scheme not in ("https", "http") or not name or "@" in urlsplit(url).netloc or any(c.isspace() for c in url):
-        raise OptionError(f"{vendor.name}: the token endpoint is not a usable http(s) address. Check base_url and token_url.")
+        raise OptionError(f"{vendor.name}: the token endpoint is not a usable http(s) address. Check base_url and token_url.", fault="option:address")
     if scheme == "http" and not allow_http and not is_loopback(urlsplit(url).hostname or ""):
-        raise OptionError(f"{vendor.name}: {name} would get the credentials over plain http. Use https, or set allow_http if you must.")
+        raise OptionError(
+            f"{vendor.name}: {name} would get the credentials over plain http. Use https, or set allow_http if you must.", fault="option:plain_http"
+        )

@@ -282,6 +282,7 @@ class _Reader:
                 kind="refused",
                 status=status,
                 code=shown,
+                fault="vendor:request",
             )
         if (code in _PASSING and status != 401) or code in self.request.vendor.passing_errors:  # ServiceNow says server_error with 401
             return self._unavailable(status, shown, said)
@@ -293,6 +294,7 @@ class _Reader:
             kind="refused",
             status=status,
             code=shown,
+            fault="vendor:grant" if code == "invalid_grant" else "vendor:refused",
         )
 
     def _advice(self, code: str | None) -> str:
@@ -335,6 +337,7 @@ class _Reader:
             retryable=status in (429, 502, 503, 504) or shown in self.request.vendor.passing_errors,
             retry_after=wait,
             sent=status != 429,
+            fault="vendor:busy" if status == 429 else "vendor:unavailable",
         )
 
     def _redirected(self) -> VendorError:
@@ -345,6 +348,7 @@ class _Reader:
             "Set base_url or token_url to the right address.",
             kind="answer",
             status=self.answer.status,
+            fault="vendor:redirect",
         )
 
     def _rejected(self, parsed: t.Any) -> VendorError:
@@ -356,6 +360,7 @@ class _Reader:
             f"{self._name}: the vendor at {self._host} rejected the token request for {self._place} (HTTP {status}). {hint}.{self._said(parsed)}",
             kind="refused" if status < 404 else "answer",
             status=status,
+            fault="vendor:rejected",
         )
 
     def unreadable(self, what: str, todo: str = "Check base_url and token_url") -> VendorError:

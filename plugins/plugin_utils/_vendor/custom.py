@@ -57,14 +57,14 @@ def vendor_from_mapping(name: str, given: t.Any) -> Vendor:
     :raises OptionError: naming the key that is wrong.
     """
     if not isinstance(given, t.Mapping):
-        raise OptionError(f"{name}: the description of a vendor is a dictionary. See the guide 'own vendors'.")
+        raise OptionError(f"{name}: the description of a vendor is a dictionary. See the guide 'own vendors'.", fault="option:description")
     values = {str(key): _checked(name, str(key), value) for key, value in given.items()}
     vendor = Vendor(name=name, **values)
     if vendor.transit_key:
         transit_key(vendor)  # or it is told what its form is
     for variant, changes in vendor.variants.items():
         if not isinstance(changes, t.Mapping):
-            raise OptionError(f"{name}: the variant '{variant}' is not a dictionary.")
+            raise OptionError(f"{name}: the variant '{variant}' is not a dictionary.", fault="option:description")
     if vendor.variants:
         checked = {
             str(variant): {str(key): _checked(name, str(key), value, unknown=_NOT_VARIED) for key, value in changes.items()}
@@ -82,33 +82,35 @@ def _check_names(vendor: Vendor) -> None:
     for way in ways:
         stranger = next((name for name in way.credential_fields if name not in known), None)
         if stranger:
-            raise OptionError(f"{vendor.name}: 'credential_fields' has no use for '{stranger}'. Fields here: {', '.join(sorted(known))}.")
+            raise OptionError(
+                f"{vendor.name}: 'credential_fields' has no use for '{stranger}'. Fields here: {', '.join(sorted(known))}.", fault="option:description"
+            )
 
 
 def _checked(name: str, key: str, value: t.Any, *, unknown: tuple[str, ...] = ("name",)) -> t.Any:
     if key in unknown or key not in _DEFAULTS:
         known = ", ".join(sorted(set(_DEFAULTS) - set(unknown)))
-        raise OptionError(f"{name}: '{key}' is not known in the description of a vendor. Known: {known}.")
+        raise OptionError(f"{name}: '{key}' is not known in the description of a vendor. Known: {known}.", fault="option:description")
     if key in ("request_headers", "parameters"):
         return parameters(name, key, value)
     if key in _TABLES:
         return _TABLES[key](name, value)
     if key == "variants":
         if not isinstance(value, t.Mapping):
-            raise OptionError(f"{name}: 'variants' is a dictionary of names, each with its changes.")
+            raise OptionError(f"{name}: 'variants' is a dictionary of names, each with its changes.", fault="option:description")
         return value
     wanted = type(_DEFAULTS[key])
     if wanted is int and isinstance(value, str) and value.isdigit():
         value = int(value)
     if not isinstance(value, wanted) or (wanted is int and isinstance(value, bool)):
         shown = {"bool": "true or false", "int": "a whole number", "str": "a string"}.get(wanted.__name__, "a string")
-        raise OptionError(f"{name}: '{key}' has to be {shown}.")
+        raise OptionError(f"{name}: '{key}' has to be {shown}.", fault="option:description")
     if key == "default_lifetime" and value < 1:
-        raise OptionError(f"{name}: 'default_lifetime' has to be at least 1.")
+        raise OptionError(f"{name}: 'default_lifetime' has to be at least 1.", fault="option:description")
     if key in CHOICES and value not in CHOICES[key] and value != _DEFAULTS[key]:
-        raise OptionError(f"{name}: '{key}' has to be one of {', '.join(CHOICES[key])}.")
+        raise OptionError(f"{name}: '{key}' has to be one of {', '.join(CHOICES[key])}.", fault="option:description")
     if key == "grant_type" and value not in GRANT_TYPES and ":" not in value:
-        raise OptionError(f"{name}: grant_type has to be one of {', '.join(GRANT_TYPES)}, or a URN.")
+        raise OptionError(f"{name}: grant_type has to be one of {', '.join(GRANT_TYPES)}, or a URN.", fault="option:description")
     if wanted is str:
         return str(value)
     return value
@@ -122,19 +124,21 @@ def _claims(name: str, given: t.Any) -> t.Any:
     claims = nested(name, "assertion_claims", given)
     fixed = next((claim for claim in _MADE_ANEW if claims.get(claim) is not None), None)
     if fixed:
-        raise OptionError(f"{name}: '{fixed}' in assertion_claims is made anew for each proof. It can only be null, to leave it out.")
+        raise OptionError(
+            f"{name}: '{fixed}' in assertion_claims is made anew for each proof. It can only be null, to leave it out.", fault="option:description"
+        )
     return claims
 
 
 def _names(name: str, given: t.Any) -> dict[str, str]:
     if not isinstance(given, t.Mapping) or not all(isinstance(part, str) and part for pair in given.items() for part in pair):
-        raise OptionError(f"{name}: 'credential_fields' has to be a dictionary: our field to the key in the secret.")
+        raise OptionError(f"{name}: 'credential_fields' has to be a dictionary: our field to the key in the secret.", fault="option:description")
     return {str(ours): str(theirs) for ours, theirs in given.items()}
 
 
 def _codes(name: str, given: t.Any) -> tuple[str, ...]:
     if not isinstance(given, (list, tuple)) or not all(isinstance(code, (str, int)) and not isinstance(code, bool) and str(code) for code in given):
-        raise OptionError(f"{name}: 'passing_errors' has to be a list of error codes.")
+        raise OptionError(f"{name}: 'passing_errors' has to be a list of error codes.", fault="option:description")
     return tuple(str(code) for code in given)
 
 
@@ -163,17 +167,17 @@ def check_request(vendor: Vendor) -> None:
     }
     for what, present, todo in told.values():
         if present:
-            raise OptionError(f"{vendor.name}: request_body is all that is sent, so {what} does not go with it. {todo}.")
+            raise OptionError(f"{vendor.name}: request_body is all that is sent, so {what} does not go with it. {todo}.", fault="option:description")
 
 
 def parameters(name: str, option: str, given: t.Any) -> dict[str, Value | tuple[Value, ...]]:
     """Headers or parameters: each a string, a number, C({secret_field: NAME}), or (parameters) a list of these."""
     if not isinstance(given, t.Mapping):
-        raise OptionError(f"{name}: {option} has to be a dictionary.")
+        raise OptionError(f"{name}: {option} has to be a dictionary.", fault="option:description")
     found: dict[str, Value | tuple[Value, ...]] = {}
     for key, value in given.items():
         if option != "request_headers" and key in _RESERVED:
-            raise OptionError(f"{name}: {option} must not have '{key}': it has an option or a field of the secret of its own.")
+            raise OptionError(f"{name}: {option} must not have '{key}': it has an option or a field of the secret of its own.", fault="option:description")
         if option != "request_headers" and isinstance(value, (list, tuple)):
             found[str(key)] = tuple(_value(name, option, key, single) for single in value)
         else:
@@ -189,4 +193,4 @@ def _value(name: str, option: str, key: t.Any, value: t.Any) -> Value:
     field = secret_field(value)
     if field is not None:
         return field
-    raise OptionError(f"{name}: '{key}' in {option} has to be a string, a number or {{secret_field: NAME}}.")
+    raise OptionError(f"{name}: '{key}' in {option} has to be a string, a number or {{secret_field: NAME}}.", fault="option:description")

@@ -86,6 +86,7 @@ def _published(request: Request, *, ports: Ports, until: float) -> dict[str, t.A
     raise VendorError(
         f"{vendor.name}: the issuer {host(vendor.issuer)} publishes no OAuth 2.0 metadata. Check issuer, or set token_url.",
         kind="answer",
+        fault="vendor:discovery",
     )
 
 
@@ -104,10 +105,10 @@ def _checked(vendor: Vendor, body: bytes) -> dict[str, t.Any]:
     except ValueError:
         metadata = None
     if not isinstance(metadata, dict) or not isinstance(metadata.get("token_endpoint"), str):
-        raise VendorError(f"{vendor.name}: the metadata of {host(vendor.issuer)} names no token_endpoint. Set token_url.")
+        raise VendorError(f"{vendor.name}: the metadata of {host(vendor.issuer)} names no token_endpoint. Set token_url.", fault="vendor:discovery")
     if str(metadata.get("issuer", "")).rstrip("/") != vendor.issuer.rstrip("/"):
         # RFC 8414 3.3: else one server could pass for another.
-        raise VendorError(f"{vendor.name}: the metadata of {host(vendor.issuer)} is for another issuer. Check issuer.")
+        raise VendorError(f"{vendor.name}: the metadata of {host(vendor.issuer)} is for another issuer. Check issuer.", fault="vendor:discovery")
     return {name: metadata[name] for name in _USED if name in metadata}
 
 

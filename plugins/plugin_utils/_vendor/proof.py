@@ -41,7 +41,7 @@ def transit_key(vendor: Vendor) -> tuple[str, str]:
     """
     mount, _slash, key = vendor.transit_key.strip("/").rpartition("/")
     if not mount or not key:
-        raise OptionError(f"{vendor.name}: transit_key has to be <mount>/<key name>, for example transit/{vendor.name}.")
+        raise OptionError(f"{vendor.name}: transit_key has to be <mount>/<key name>, for example transit/{vendor.name}.", fault="option:value")
     return mount, key
 
 
@@ -105,7 +105,9 @@ def _compact(header: t.Mapping[str, str], claims: t.Mapping[str, t.Any], sign: t
 def _with_secret(vendor: Vendor, secret: str, header: dict[str, str], claims: t.Mapping[str, t.Any]) -> str:
     algorithm = vendor.assertion_algorithm or "HS256"
     if algorithm not in _HMAC:
-        raise OptionError(f"{vendor.name}: client_secret_jwt signs with HS256, HS384 or HS512. Set assertion_algorithm to one of them, or leave it out.")
+        raise OptionError(
+            f"{vendor.name}: client_secret_jwt signs with HS256, HS384 or HS512. Set assertion_algorithm to one of them, or leave it out.", fault="option:clash"
+        )
     return _compact({**header, "alg": algorithm}, claims, lambda data: hmac.digest(secret.encode(), data, _HMAC[algorithm]))
 
 
@@ -113,9 +115,11 @@ def _with_transit(vendor: Vendor, header: dict[str, str], claims: t.Mapping[str,
     algorithm = vendor.assertion_algorithm or "RS256"
     mount, key = transit_key(vendor)
     if algorithm in _HMAC:
-        raise OptionError(f"{vendor.name}: a transit key signs with one of {', '.join(name for name in ALGORITHMS if name not in _HMAC)}.")
+        raise OptionError(
+            f"{vendor.name}: a transit key signs with one of {', '.join(name for name in ALGORITHMS if name not in _HMAC)}.", fault="option:clash"
+        )
     if transit is None:
-        raise OptionError(f"{vendor.name}: transit_key cannot be used here.")
+        raise OptionError(f"{vendor.name}: transit_key cannot be used here.", fault="option:clash")
     return _compact({**header, "alg": algorithm}, claims, lambda data: transit(mount, key, data, algorithm))
 
 
@@ -136,7 +140,10 @@ def _with_key(vendor: Vendor, pem: str, header: dict[str, str], claims: dict[str
         ) from None
     algorithm = vendor.assertion_algorithm or algorithms[0]
     if algorithm not in algorithms:
-        raise OptionError(f"{vendor.name}: assertion_algorithm={algorithm} does not go with the private_key of the secret, which signs with {_or(algorithms)}.")
+        raise OptionError(
+            f"{vendor.name}: assertion_algorithm={algorithm} does not go with the private_key of the secret, which signs with {_or(algorithms)}.",
+            fault="option:clash",
+        )
     return str(jwt.encode(claims, key, algorithm=algorithm, headers=dict(header)))
 
 

@@ -38,7 +38,7 @@ def nested(name: str, option: str, given: t.Any) -> dict[str, Nested]:
     :raises OptionError: naming the place at which there is something else.
     """
     if not isinstance(given, t.Mapping):
-        raise OptionError(f"{name}: {option} has to be a dictionary.")
+        raise OptionError(f"{name}: {option} has to be a dictionary.", fault="option:description")
     return {str(key): _read(value, (str(key),), f"{name}: '{{}}' in {option}") for key, value in given.items()}
 
 
@@ -64,7 +64,7 @@ def _read(given: t.Any, path: tuple[str, ...], where: str) -> Nested:
 
 
 def _wrong(path: tuple[str, ...], where: str, what: str) -> OptionError:
-    return OptionError(f"{where.format(one_line('.'.join(path), limit=60))} {what}.")
+    return OptionError(f"{where.format(one_line('.'.join(path), limit=60))} {what}.", fault="option:description")
 
 
 def secret_names(value: t.Any) -> t.Iterator[str]:

@@ -123,7 +123,7 @@ def _explained(problem: Exception, request: HttpRequest, options: HttpOptions, s
     try:
         import requests.exceptions as r
     except ImportError:
-        return OptionError(f"{name}: the Python library requests is needed. Install it where ansible runs: pip install requests")
+        return OptionError(f"{name}: the Python library requests is needed. Install it where ansible runs: pip install requests", fault="option:library")
 
     def failed(what: str, **facts: t.Any) -> VendorError:
         return VendorError(f"{name}: {what}", **facts)
@@ -144,9 +144,16 @@ def _explained(problem: Exception, request: HttpRequest, options: HttpOptions, s
             f"TLS with the vendor at {where} failed{_tls_reason(problem)}. Check http_ca_cert, {ours}, and the certificate of the vendor.",
             kind="unavailable",
             sent=False,
+            fault="vendor:tls",
         )
     if isinstance(problem, r.ProxyError):
-        return failed(f"the proxy on the way to the vendor at {where} did not connect. Check http_proxy.", kind="unavailable", retryable=True, sent=False)
+        return failed(
+            f"the proxy on the way to the vendor at {where} did not connect. Check http_proxy.",
+            kind="unavailable",
+            retryable=True,
+            sent=False,
+            fault="vendor:unreachable",
+        )
     if isinstance(problem, (Late, r.ConnectTimeout, r.ReadTimeout)) or _timed_out(problem):
         # What was left of the deadline is not a setting: the message names the option that the reader can raise.
         within = options.deadline if isinstance(problem, Late) or seconds < options.timeout else options.timeout
@@ -155,6 +162,7 @@ def _explained(problem: Exception, request: HttpRequest, options: HttpOptions, s
             kind="unavailable",
             retryable=True,
             sent=not isinstance(problem, r.ConnectTimeout),
+            fault="vendor:timeout",
         )
     if isinstance(problem, r.ConnectionError) and not _was_sent(problem):
         return failed(
@@ -162,13 +170,16 @@ def _explained(problem: Exception, request: HttpRequest, options: HttpOptions, s
             kind="unavailable",
             retryable=True,
             sent=False,
+            fault="vendor:unreachable",
         )
     if isinstance(problem, (r.InvalidURL, r.MissingSchema, r.InvalidSchema, r.InvalidProxyURL)):
-        return OptionError(f"{name}: the address of the vendor or of http_proxy cannot be used. Check base_url, token_url and http_proxy.")
+        return OptionError(
+            f"{name}: the address of the vendor or of http_proxy cannot be used. Check base_url, token_url and http_proxy.", fault="option:address"
+        )
     if isinstance(problem, OSError) and not isinstance(problem, r.RequestException):
-        return OptionError(f"{name}: {_file_trouble(options)}")
+        return OptionError(f"{name}: {_file_trouble(options)}", fault="option:file")
     if isinstance(problem, (r.InvalidHeader, UnicodeError)):
-        return VendorError(f"{name}: a credential has characters that no HTTP header may carry. Check the secret.", kind="refused")
+        return VendorError(f"{name}: a credential has characters that no HTTP header may carry. Check the secret.", kind="refused", fault="vault:field")
     return failed(
         f"the answer of the vendor at {where} was cut off. Try again; if it stays so, check base_url and the network.", kind="unavailable", retryable=False
     )

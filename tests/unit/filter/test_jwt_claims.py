@@ -39,4 +39,4 @@ def test_what_is_no_jwt_is_told_without_the_token(token):
 def test_what_is_no_text(value):
     with pytest.raises(AnsibleFilterError) as caught:
         jwt_claims(value)
-    assert str(caught.value) == "jwt_claims: the input is not a string."
+    assert str(caught.value) == "jwt_claims: the input is not a string. [TRK-O02]"

@@ -46,11 +46,11 @@ def test_numbers_as_text():
 def test_what_is_no_number(token, seconds):
     with pytest.raises(AnsibleFilterError) as caught:
         token_fresh(token, seconds)
-    assert str(caught.value) == "token_fresh: expires_at and the seconds have to be numbers."
+    assert str(caught.value) == "token_fresh: expires_at and the seconds have to be numbers. [TRK-O02]"
 
 
 @pytest.mark.parametrize("token", [None, 5, ["x"]])
 def test_what_is_no_token(token):
     with pytest.raises(AnsibleFilterError) as caught:
         token_fresh(token)
-    assert str(caught.value) == "token_fresh: the input is neither details of a token nor a JWT."
+    assert str(caught.value) == "token_fresh: the input is neither details of a token nor a JWT. [TRK-O02]"

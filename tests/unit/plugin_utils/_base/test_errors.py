@@ -2,14 +2,18 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Messages of one printable line, and what an error carries."""
+"""Messages of one printable line, what an error carries, and its code."""
 
 from __future__ import annotations
 
+import ast
+import pathlib
 import pickle
+import re
 
 import pytest
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.errors import (
+    CODES,
     CacheError,
     CasMismatch,
     LockTimeout,
@@ -17,7 +21,13 @@ from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.errors i
     TokenError,
     VaultError,
     VendorError,
+    coded,
 )
+
+ROOT = pathlib.Path(__file__).resolve().parents[4]
+PLUGINS = ROOT / "plugins"
+DEFINITIONS = PLUGINS / "plugin_utils" / "_base" / "errors.py"
+AREAS = {"VaultError": "vault", "CasMismatch": "vault", "LeaseLost": "vault", "VendorError": "vendor", "failed": "vendor"}
 
 
 @pytest.mark.parametrize("family", [OptionError, CacheError, VaultError, VendorError, TokenError])
@@ -44,3 +54,115 @@ def test_what_an_error_carries():
 def test_from_one_process_to_another():
     back = pickle.loads(pickle.dumps(VendorError("v", "refused", status=401)))  # noqa: S301 - our own
     assert (back.message, back.kind, back.status) == ("v", "refused", 401)
+
+
+def sources():
+    return {path: path.read_text(encoding="utf-8") for path in PLUGINS.rglob("*.py") if path != DEFINITIONS}
+
+
+def in_playbooks():
+    """The codes that playbooks and roles name themselves."""
+    files = [path for folder in ("playbooks", "roles") for path in (ROOT / folder).rglob("*") if path.is_file() and path.suffix in (".yml", ".j2")]
+    return set(re.findall(r"TRK-\w+", "".join(path.read_text(encoding="utf-8") for path in files)))
+
+
+def raised():
+    """What the code gives as fault, and as kind where there is no fault; those of hosts are words of the module that writes there."""
+    found = set()
+    for path, text in sources().items():
+        for node in ast.walk(ast.parse(text)):
+            if not isinstance(node, ast.Call):
+                continue
+            called = getattr(node.func, "id", getattr(node.func, "attr", ""))
+            faults = [keyword.value for keyword in node.keywords if keyword.arg == "fault"] + (node.args[1:2] if called in ("coded", "FileError") else [])
+            kinds = [keyword.value for keyword in node.keywords if keyword.arg == "kind"] + node.args[1:2]
+            words = {constant.value for one in faults or kinds for constant in ast.walk(one) if isinstance(constant, ast.Constant)}
+            if called == "FileError":
+                found |= {f"host:{word}" for word in words}
+            elif faults:
+                found |= {word for word in words if isinstance(word, str) and ":" in word}
+            elif called in AREAS:
+                found |= {f"{AREAS[called]}:{word}" for word in words if isinstance(word, str) and word}
+        if path.name == "wording.py":  # a table of kinds and sentences
+            kinds = {"unreachable", "tls", "sealed", "unavailable"}
+            found |= {f"vault:{kind}" for kind in kinds if f'"{kind}"' in text}
+    return found
+
+
+def test_each_code_is_that_of_one_kind():
+    assert len(set(CODES.values())) == len(CODES)
+    assert {code for code in CODES.values() if not re.fullmatch(r"TRK-[OVLCAH]\d\d", code)} == set()
+    letters = {fault.partition(":")[0]: {code[4] for one, code in CODES.items() if one.startswith(fault.partition(":")[0])} for fault in CODES}
+    assert letters == {"option": {"O"}, "vault": {"V"}, "vendor": {"L"}, "cache": {"C"}, "consent": {"A"}, "host": {"H"}}
+
+
+def test_what_is_raised_has_a_code():
+    assert raised() - CODES.keys() - {"vault:option"} == set()
+    assert in_playbooks() - set(CODES.values()) == set()
+
+
+def test_no_code_is_of_nothing():
+    defaults = {kind.default_fault for kind in (TokenError, OptionError, CacheError, LockTimeout, VaultError, VendorError)}
+    hosts = {f"host:{word}" for word in re.findall(r'errno\.\w+: "(\w+)"', (PLUGINS / "module_utils/_safe_paths.py").read_text(encoding="utf-8"))} | {
+        "host:path"
+    }
+    by_playbooks = {fault for fault, code in CODES.items() if code in in_playbooks()}
+    assert CODES.keys() - raised() - defaults - hosts - by_playbooks == set()
+
+
+def test_the_page_has_each_code_once():
+    page = (ROOT / "docs" / "errors.md").read_text(encoding="utf-8")
+    headings = re.findall(r"^### (\S+)$", page, re.MULTILINE)
+    assert sorted(headings) == sorted(CODES.values())
+    assert headings == list(CODES.values()), "in the order of the code"
+    for heading, text in re.findall(r"^### (\S+)\n(.*?)(?=^##|\Z)", page, re.MULTILINE | re.DOTALL):
+        assert "*Cure:* " in text, heading
+
+
+def test_the_code_is_at_the_end_however_long_the_message():
+    told = VaultError("x" * 9000 + "\n\x1b[2J", "sealed").told
+    assert told.endswith("…. [TRK-V03]")
+    assert told.isprintable()
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("Vault is sealed.", "Vault is sealed. [TRK-V03]"),
+        ("/a: is a directory", "/a: is a directory. [TRK-V03]"),
+        ("is min_ttl meant?", "is min_ttl meant? [TRK-V03]"),
+    ],
+)
+def test_a_sentence_and_the_code(text, told):
+    assert coded(text, "vault:sealed") == told
+
+
+def test_other_words_for_the_same_error():
+    first = VendorError("no", "refused", status=401, code="invalid_grant", fault="vendor:grant")
+    second = first.reworded("acme: no. Nothing was stored.")
+    assert (second.message, second.error_code, second.kind, second.status, second.code) == (
+        "acme: no. Nothing was stored.",
+        "TRK-L02",
+        "refused",
+        401,
+        "invalid_grant",
+    )
+    assert (type(second), first.message) == (VendorError, "no")
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (OptionError("no"), "TRK-O02"),
+        (OptionError("no", fault="option:nonsense"), "TRK-O02"),
+        (CacheError("no"), "TRK-C01"),
+        (LockTimeout("no", holder=5), "TRK-C02"),
+        (VaultError("no"), "TRK-V09"),
+        (VaultError("no", "denied"), "TRK-V05"),
+        (VaultError("no", "a kind of tomorrow"), "TRK-V09"),
+        (VendorError("no"), "TRK-L11"),
+        (VendorError("no", "refused"), "TRK-L01"),
+    ],
+)
+def test_each_error_has_a_code(error, code):
+    assert error.error_code == code

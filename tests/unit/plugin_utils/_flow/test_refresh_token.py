@@ -79,7 +79,7 @@ def test_denied_is_told(ask, monkeypatch):
     assert ask(scene).access_token == "one"
     assert scene.warnings == [
         "trackmage: the vendor's new refresh token could not be stored at secret/fleet/x, so it is kept in the cache of this machine "
-        "only. Allow 'update' there. Vault: permission denied."
+        "only. Allow 'update' there. Vault: permission denied. [TRK-V05]"
     ]
 
 

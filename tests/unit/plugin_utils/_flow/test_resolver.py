@@ -123,7 +123,7 @@ def test_a_failed_renewal_serves_the_valid_token(ask):
     assert scene.warnings == [
         "tracktik: the vendor refused the credentials at secret/fleet/x (version 1): invalid_grant. Check username and password there; "
         "the next attempt is made as soon as the secret changes, or in 30 s. "
-        f"The cached token is used, which is still valid until {valid_until(NOW + 3600)} UTC."
+        f"The cached token is used, which is still valid until {valid_until(NOW + 3600)} UTC. [TRK-L02]"
     ]
     assert scene.names()[-2:] == ["failed", "served_stale"]
     # The next one does not even try.
@@ -139,7 +139,8 @@ def test_vault_is_down_at_renewal(ask):
     for _ in range(2):
         assert ask(scene).access_token == "one"
     assert scene.warnings[0] == (
-        f"tracktik: no token for secret/fleet/x: Vault cannot be reached. The cached token is used, which is still valid until {valid_until(NOW + 3600)} UTC."
+        "tracktik: no token for secret/fleet/x: Vault cannot be reached. "
+        f"The cached token is used, which is still valid until {valid_until(NOW + 3600)} UTC. [TRK-V01]"
     )
     scene.now += 51
     scene.vault.fault = None

@@ -100,7 +100,7 @@ def test_a_revocation_that_fails_keeps_the_entry(tmp_path, status):
     assert give_back(scene, request) == GivenBack(("tracktik refresh_token",), failed=True)
     assert scene.warnings == [
         "tracktik: the token for secret/fleet/x could not be revoked at the vendor, so it stays in the cache. Do it again when that is mended: "
-        f"its revocation endpoint answered with HTTP {status}."
+        f"its revocation endpoint answered with HTTP {status}. [TRK-L13]"
     ]
 
 

@@ -180,7 +180,7 @@ def test_whoever_may_not_share_fetches_alone(controllers):
     scene = Scene(access("one"))
     scene.vault.kv_fault = VaultError("Vault: permission denied at secret/trackops.", "denied")
     assert controllers(scene, "a").access_token == "one"
-    assert scene.warnings == ["Vault: permission denied at secret/trackops. Until then tokens are not shared with other controllers."]
+    assert scene.warnings == ["Vault: permission denied at secret/trackops. Until then tokens are not shared with other controllers. [TRK-V05]"]
 
 
 def test_a_token_that_cannot_be_written_back_is_still_one(controllers):
@@ -190,7 +190,7 @@ def test_a_token_that_cannot_be_written_back_is_still_one(controllers):
 
     scene = Scene(breaks)
     assert controllers(scene, "a").access_token == "one"
-    assert scene.warnings == ["Vault is sealed. So this token is not shared with other controllers."]
+    assert scene.warnings == ["Vault is sealed. So this token is not shared with other controllers. [TRK-V03]"]
     assert controllers(scene, "a").access_token == "one"
 
 

@@ -31,7 +31,16 @@ def test_texts_are_printable_and_end():
 
 def test_files_are_those_that_were_asked_for():
     answer = {"files": [{"dest": "/b", "changed": True}, {"dest": "/c"}, {"dest": 5}, "text"]}
-    assert file_results(answer, ["/a", "/b"], WRITTEN, key="dest") == [{"error": "/a: the host did not say what became of it"}, {"changed": True}]
+    assert file_results(answer, ["/a", "/b"], WRITTEN, key="dest") == [
+        {"error": "/a: the host did not say what became of it. [TRK-H06]", "error_code": "TRK-H06"},
+        {"changed": True},
+    ]
+
+
+@pytest.mark.parametrize(("fault", "code"), [("denied", "TRK-H02"), ("module", "TRK-H06"), ("nonsense", "TRK-H05"), (None, "TRK-H05"), (["path"], "TRK-H05")])
+def test_the_host_says_what_is_wrong_and_the_code_is_ours(fault, code):
+    answer = {"files": [{"dest": "/a", "error": "/a: no [TRK-V03]", "error_code": "TRK-V03", "fault": fault}]}
+    assert file_results(answer, ["/a"], WRITTEN, key="dest") == [{"error": f"/a: no [TRK-V03]. [{code}]", "error_code": code}]
 
 
 @pytest.mark.parametrize("answer", [{}, {"files": None}, {"files": {"dest": "/a"}}, {"files": "/a"}])
