@@ -149,7 +149,7 @@ def test_without_the_right_to_share_a_controller_is_alone(world):
     entry = Entry(token("mine", age=3601, refresh_token="r1"))
     assert here.fetch(entry, Outcome(token=token("new"))).token.access_token == "new"
     assert here.asked == [entry]
-    assert here.scene.warnings == ["Vault denied it. Until then tokens are not shared with other controllers."]
+    assert here.scene.warnings == ["Vault denied it. Until then tokens are not shared with other controllers. [TRK-V05]"]
 
 
 def test_any_other_trouble_with_the_shared_entry_is_the_outcome(world):
@@ -168,7 +168,7 @@ def test_a_token_that_cannot_be_shared_is_good(world):
 
     outcome = fetch_shared(here.call, Entry(), here.shared, attempt)
     assert (outcome.token.access_token, outcome.token.refresh_token) == ("new", "r1")
-    assert here.scene.warnings == ["Vault denied it. So this token is not shared with other controllers."]
+    assert here.scene.warnings == ["Vault denied it. So this token is not shared with other controllers. [TRK-V05]"]
 
 
 def test_a_failure_that_cannot_be_shared_is_told(world):
