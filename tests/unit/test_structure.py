@@ -227,15 +227,10 @@ WITHOUT_A_TEST_FILE = frozenset(
         "module_utils/_safe_paths",
         "plugin_utils/_boundary/action",
         "plugin_utils/_boundary/explain",
-        "plugin_utils/_boundary/lookup",
         "plugin_utils/_boundary/operator_variables",
         "plugin_utils/_boundary/preload",
         "plugin_utils/_boundary/uncached",
         "plugin_utils/_boundary/vendor_settings",
-        "plugin_utils/_consent/flow",
-        "plugin_utils/_vault/methods",
-        "plugin_utils/_vault/refusals",
-        "plugin_utils/_vault/wording",
     ]
 )
 

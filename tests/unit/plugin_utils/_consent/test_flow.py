@@ -1,0 +1,201 @@
+# Copyright (c) 2026, TrackOps founders
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""From a consent in the browser to a refresh token in Vault. With another device: test_device.py."""
+
+from __future__ import annotations
+
+import dataclasses
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.errors import OptionError, VaultError, VendorError
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.model import Vendor
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._consent.flow import PENDING_SECONDS, Authorizing
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._flow.resolver import Resolver
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._flow.shared_store import shared_path
+from support.scripted import FakeClient, FakeVault, Scene, access, answer, error, request_for, token
+
+REDIRECT = "http://127.0.0.1:7777/callback"
+VENDOR = Vendor(
+    name="acme",
+    base_url="https://login.example",
+    token_url="/token",
+    authorize_url="/authorize",
+    grant_type="authorization_code",
+    client_auth="basic",
+    pkce=True,
+)
+CLIENT = {"client_id": "the-id", "client_secret": "s3cr3t", "code": "spent"}
+CONSENTED = access("the-token", refresh_token="the-refresh-token", scope="read")
+AGAIN = (
+    "acme: this answer belongs to no consent that this user began here, with these options and this Vault login, in the last 15 minutes, "
+    "or it was used before. Start again."
+)
+
+
+class World:
+    def __init__(self, folder, *script, vendor=VENDOR, data=CLIENT, version=1, **options):
+        self.scene = Scene(*script, vault=FakeVault(data, version=version))
+        self.options = {"cache": str(folder / "cache"), **options}
+        self.request = request_for(vendor, **self.options)
+
+    def work(self, **changes):
+        return Authorizing(dataclasses.replace(self.request, **changes), self.scene.ports)
+
+    def allowed(self, url, **changes):
+        """Where the browser comes back to."""
+        return f"{REDIRECT}?code=the-code&state={parse_qs(urlsplit(url).query)['state'][0]}"
+
+
+@pytest.fixture
+def world(tmp_path):
+    return lambda *script, **more: World(tmp_path, *script, **more)
+
+
+def failing(family, call, *arguments, **keywords):
+    with pytest.raises(family) as caught:
+        call(*arguments, **keywords)
+    return caught.value.message
+
+
+def test_all_goes_well(world):
+    here = world(CONSENTED)
+    url, consent = here.work().begin(REDIRECT)
+    stored = here.work().finish(here.allowed(url), consent)
+    assert (stored.where, stored.version, stored.scope) == ("secret/fleet/x", "2", "read")
+    # What the token was bought with is worth nothing now.
+    assert here.scene.vault.data == {"client_id": "the-id", "client_secret": "s3cr3t", "refresh_token": "the-refresh-token"}
+    sent = parse_qs(here.scene.sent[0].body.decode())
+    assert (sent["grant_type"], sent["code"], sent["redirect_uri"], len(sent["code_verifier"])) == (["authorization_code"], ["the-code"], [REDIRECT], 1)
+    found = Resolver(here.scene.ports).known(here.request).token
+    assert (found.access_token, found.secret_version) == ("the-token", "2")
+
+
+def test_a_later_run_finishes_it_once(world):
+    here = world(CONSENTED)
+    url, _consent = here.work().begin(REDIRECT)
+    here.scene.now += PENDING_SECONDS - 1
+    assert here.work().finish(here.allowed(url)).version == "2"
+    assert failing(VendorError, here.work().finish, here.allowed(url)) == f"{AGAIN} Nothing was stored."
+
+
+def test_not_too_late(world):
+    here = world()
+    url, _consent = here.work().begin(REDIRECT)
+    here.scene.now += PENDING_SECONDS
+    assert failing(VendorError, here.work().finish, here.allowed(url)) == f"{AGAIN} Nothing was stored."
+    assert here.scene.vault.data == CLIENT
+
+
+def test_of_another_request_it_is_none(world):
+    here = world()
+    url, _consent = here.work().begin(REDIRECT)
+    other = dataclasses.replace(here.request.secret, path="fleet/y")
+    assert failing(VendorError, here.work(secret=other).finish, here.allowed(url)) == f"{AGAIN} Nothing was stored."
+
+
+def test_the_code_is_spent_once_although_the_vendor_fails(world):
+    here = world(answer(503))
+    url, _consent = here.work().begin(REDIRECT)
+    assert failing(VendorError, here.work().finish, here.allowed(url)).endswith(" Nothing was stored.")
+    assert failing(VendorError, here.work().finish, here.allowed(url)) == f"{AGAIN} Nothing was stored."
+    assert len(here.scene.sent) == 1  # an answer may have been lost: no second try
+
+
+def test_a_code_that_the_vendor_does_not_take(world):
+    here = world(error("invalid_grant"))
+    url, consent = here.work().begin(REDIRECT)
+    assert failing(VendorError, here.work().finish, here.allowed(url), consent) == (
+        "acme: the vendor refused the authorization code (invalid_grant): it was used before, has expired, or belongs to another client or redirect "
+        "address. Start again. Nothing was stored."
+    )
+    assert here.scene.vault.data == CLIENT
+
+
+def test_a_vendor_that_gives_no_refresh_token(world):
+    here = world(access("the-token"))
+    url, consent = here.work().begin(REDIRECT)
+    assert failing(VendorError, here.work().finish, here.allowed(url), consent) == (
+        "acme: consent was given, but the vendor sent no refresh token, so later tokens could not be obtained. Many vendors want a scope such as "
+        "offline_access, or a setting of the client, for one. Nothing was stored."
+    )
+
+
+def test_another_state(world):
+    here = world()
+    _url, consent = here.work().begin(REDIRECT)
+    assert "Nothing was stored." in failing(VendorError, here.work().finish, f"{REDIRECT}?code=the-code&state=other", consent)
+    assert here.scene.sent == []
+
+
+def test_vault_does_not_store_it(world):
+    here = world(CONSENTED)
+    url, consent = here.work().begin(REDIRECT)
+    here.scene.vault.kv_fault = VaultError("Vault denied it.", "denied")
+    assert failing(VaultError, here.work().finish, here.allowed(url), consent) == "Vault denied it. Consent was given, but is not stored: start again."
+
+
+def test_the_shared_token_of_before_is_removed(world):
+    here = world(CONSENTED, kind="vault")
+    where = f"secret/{shared_path(here.request)}"
+    here.scene.vault.entries = {where: ({}, 1), "secret/other": ({}, 1)}
+    url, consent = here.work().begin(REDIRECT)
+    here.work().finish(here.allowed(url), consent)
+    assert set(here.scene.vault.entries) == {"secret/other"}
+
+
+def test_the_previous_token_is_no_longer_served(world):
+    here = world(CONSENTED)
+    Resolver(here.scene.ports).keep(here.request, token("of somebody else"))
+    url, consent = here.work().begin(REDIRECT)
+    here.work().finish(here.allowed(url), consent)
+    assert Resolver(here.scene.ports).known(here.request).token.access_token == "the-token"
+
+
+@pytest.mark.parametrize("may", [True, False])
+def test_before_a_person_is_asked(world, monkeypatch, may):
+    here = world()
+    monkeypatch.setattr(FakeClient, "may_update", lambda _client, _mount, _path: may, raising=False)
+    if may:
+        here.work().check_access()
+        return
+    assert failing(VaultError, here.work().check_access) == (
+        "acme: this Vault login may read secret/fleet/x, but not write it, and the refresh token is stored there. "
+        "Allow 'create' and 'update' on secret/data/fleet/x."
+    )
+
+
+def test_a_secret_without_a_client(world):
+    assert failing(VaultError, world(data={"client_secret": "s"}).work().begin, REDIRECT).startswith("acme: ")
+    missing = dataclasses.replace(VENDOR, client_auth="none")
+    assert failing(VaultError, world(data={"x": "y"}, vendor=missing).work().begin, REDIRECT) == (
+        "acme: the secret secret/fleet/x has no field 'client_id', which consent needs."
+    )
+
+
+def test_no_check_and_set(world):
+    assert failing(OptionError, world(version=None, secret={"engine_version": "1"}).work().begin, REDIRECT) == (
+        "acme: secret is KV version 1, which has no check-and-set. Refresh tokens are stored in KV version 2 only."
+    )
+
+
+def test_what_has_no_consent(world):
+    assert failing(OptionError, world(vendor="tracx").work) == (
+        "tracx: this vendor needs no consent in the browser: its grant is " + request_for("tracx").vendor.grant_type + "."
+    )
+    assert failing(OptionError, world(secret={"version": 3}).work) == ("acme: secret_version pins an older version, so a new refresh token would not be read.")
+
+
+def test_the_redirect_address_of_the_secret(world):
+    assert world().work().registered_redirect_uri() == ""
+    assert world(data={**CLIENT, "redirect_uri": REDIRECT}).work().registered_redirect_uri() == REDIRECT
+
+
+def test_an_issuer_says_where(world):
+    issuer = "https://login.example"
+    metadata = {"issuer": issuer, "token_endpoint": f"{issuer}/t", "authorization_endpoint": f"{issuer}/a"}
+    vendor = Vendor("acme", issuer=issuer, grant_type="authorization_code", client_auth="basic")
+    here = world(answer(200, metadata), vendor=vendor)
+    assert here.work().begin(REDIRECT)[0].startswith(f"{issuer}/a?")

@@ -1,0 +1,278 @@
+# Copyright (c) 2026, TrackOps founders
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What each refusal of Vault comes to; which request brought it is in test_client.py."""
+
+from __future__ import annotations
+
+import pytest
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.errors import VaultError
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vault.refusals import Refusals
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vault.transport import Refusal
+from support.scripted import approle, vault_options
+
+TOKEN = vault_options()
+
+
+class Vault:
+    """What Vault answers to a question; an exception is what it refuses with."""
+
+    def __init__(self, *, token=True, policies=(), kv_version=None, initialised=True):
+        self.answers = {"has_token": token, "policies": policies, "kv_version": kv_version, "is_initialised": initialised}
+        self.asked = []
+
+    def _answer(self, name, *about):
+        self.asked.append((name, *about))
+        found = self.answers[name]
+        if isinstance(found, Exception):
+            raise found
+        return found
+
+    def has_token(self):
+        return self._answer("has_token")
+
+    def policies(self):
+        return self._answer("policies")
+
+    def kv_version(self, mount, path):
+        return self._answer("kv_version", mount, path)
+
+    def is_initialised(self):
+        return self._answer("is_initialised")
+
+
+def refusal(status, *errors, retry_after=None, **body):
+    return Refusal(status, errors=errors, body={"errors": list(errors), **body}, retry_after=retry_after)
+
+
+def refusals(options=TOKEN, vault=None, secrets=()):
+    return Refusals(options, place="Vault at https://v", secrets=list(secrets), questions=vault or Vault())
+
+
+def told(error):
+    return error.message, error.kind
+
+
+UNKNOWN = refusal(403, "permission denied")
+
+
+# -- any request ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("answer", "text", "kind"),
+    [
+        (refusal(503, "Vault is sealed"), " is sealed. An operator has to unseal it first.", "sealed"),
+        (refusal(501), " is not initialised. An operator has to initialise and unseal it first.", "sealed"),
+        (refusal(429), " refuses more requests: its rate limit is reached (429). Try again later.", "unavailable"),
+        (refusal(429, retry_after=7.4), " refuses more requests for 7 s: its rate limit is reached (429). Try again later.", "unavailable"),
+        (refusal(407), ": the proxy before it wants a login (407). Check proxies.", "unreachable"),
+        (refusal(412), " is a replica that is not up to date yet (412). Try again, or set retries.", "unavailable"),
+        (refusal(500, "a", "a", "b"), " cannot serve now: status 500 (a; b). Try again later, or set retries.", "unavailable"),
+        (refusal(503, "no"), " cannot serve now: status 503 (no). Try again later, or set retries.", "unavailable"),
+        (
+            Refusal(403, errors=("x",), body={"message": "x"}, retry_after=None),
+            ": the answer (status 403) is not Vault's, but of a proxy or another service. Check url (VAULT_ADDR) and proxies.",
+            "unavailable",
+        ),
+        (refusal(404), " has nothing at p (reading it). Check the mount, the path and namespace.", "missing"),
+        (
+            refusal(400, "what?"),
+            " failed at reading p with status 400 (what?). Check url (VAULT_ADDR), what stands between here and Vault, and Vault's log.",
+            "unavailable",
+        ),
+    ],
+)
+def test_any_request(answer, text, kind):
+    assert told(refusals().any(answer, "reading", "p", needs="read")) == (f"Vault at https://v{text}", kind)
+
+
+def test_a_hint_is_at_the_end():
+    for answer in (refusal(404), refusal(400), UNKNOWN):
+        assert refusals().any(answer, "reading", "p", needs="read", hint="Try q.").message.endswith(". Try q.")
+
+
+def test_whether_it_is_initialised_is_asked_for():
+    sealed = refusal(503, "Vault is sealed")
+    assert "is not initialised" in refusals(vault=Vault(initialised=False)).any(sealed, "reading", "p", needs="read").message
+    for trouble in (UNKNOWN, VaultError("x")):
+        assert "is sealed" in refusals(vault=Vault(initialised=trouble)).any(sealed, "reading", "p", needs="read").message
+
+
+@pytest.mark.parametrize("status", [401, 403])
+@pytest.mark.parametrize(
+    ("policies", "advice"),
+    [
+        (["a", "s3cr3t"], "The token is valid, but no policy of it (a, ***) has read on p: put it into one."),
+        ([], "The token may be expired, or no policy of it has read on p. Check both."),
+        (UNKNOWN, "The token may be expired, or no policy of it has read on p. Check both."),
+        (VaultError("x"), "The token may be expired, or no policy of it has read on p. Check both."),
+    ],
+)
+def test_a_denial_says_whose_fault_it_is(status, policies, advice):
+    denied = refusals(vault=Vault(policies=policies), secrets=["s3cr3t"]).any(refusal(status, "permission denied s3cr3t"), "reading", "p", needs="read")
+    assert told(denied) == (f"Vault at https://v denied reading p (permission denied ***). {advice}", "denied")
+
+
+def test_a_denial_of_the_token_itself():
+    vault = Vault(policies=["a"])
+    denied = refusals(vault=vault).any(UNKNOWN, "renewing", "auth/token/renew-self", needs="update")
+    assert denied.message.endswith("The token may be expired or revoked.")
+    assert vault.asked == []
+
+
+@pytest.mark.parametrize("said", ["invalid token", "Bad token"])
+@pytest.mark.parametrize(
+    ("options", "vault", "advice"),
+    [
+        (TOKEN, None, "Get a new one (vault login), and set token (VAULT_TOKEN)."),
+        (approle(), None, "Try again, which logs in anew. If that does not help, check url (VAULT_ADDR) and what stands before Vault."),
+        (vault_options(auth_method="none"), Vault(token=False), "Check the agent or proxy that adds it."),
+        (
+            vault_options(auth_method="none"),
+            Vault(token=True),
+            "Try again, which logs in anew. If that does not help, check url (VAULT_ADDR) and what stands before Vault.",
+        ),
+    ],
+)
+def test_a_token_that_is_none(said, options, vault, advice):
+    denied = refusals(options, vault).any(refusal(403, said), "reading", "p", needs="read")
+    assert told(denied) == (
+        f"Vault at https://v does not accept the token ({said}): it is wrong, expired or revoked. {advice} Denied: reading p.",
+        "denied",
+    )
+
+
+def test_an_agent_has_to_add_a_token():
+    vault = Vault(token=False)
+    denied = refusals(vault_options(auth_method="none"), vault).any(UNKNOWN, "reading", "p", needs="read")
+    assert denied.message.endswith("With auth_method=none an agent or proxy has to add a token, whose policy has read on p.")
+
+
+def test_a_list_of_reasons_is_one_line():
+    listed = refusal(400, "2 errors occurred:\n\t* one\n\t* two\n\n", "", "one; two", "end. ")
+    assert " status 400 (one; two; end)." in refusals().any(listed, "reading", "p", needs="read").message
+
+
+# -- a login -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("values", "name"),
+    [
+        ({"auth_method": "userpass", "username": "joe", "password": "p"}, "login by userpass at auth/userpass as joe"),
+        ({"auth_method": "ldap", "username": "joe", "password": "p", "mount_point": "corp"}, "login by ldap at auth/corp as joe"),
+        ({"auth_method": "jwt", "role_id": "ops", "jwt": "j", "username": "joe"}, "login by jwt at auth/jwt as role ops"),
+        ({"auth_method": "approle", "role_id": "0123456789abcdef", "secret_id": "s"}, "login by approle at auth/approle as role_id 0123456789abcdef"),
+        ({"auth_method": "approle", "role_id": "0123456789abcdefg", "secret_id": "s"}, "login by approle at auth/approle as role_id 01234567…"),
+        ({"auth_method": "approle", "role_id": "0123456789"}, "login by approle at auth/approle"),  # all that the login needs
+        ({"auth_method": "aws_iam"}, "login by aws_iam at auth/aws"),
+        ({}, "check of the token"),
+    ],
+)
+def test_the_name_of_a_login(values, name):
+    assert refusals(vault_options(**values)).login_name() == name
+
+
+@pytest.mark.parametrize("answer", [refusal(404), refusal(400, "no handler for route x"), refusal(400, "unsupported path")])
+def test_no_such_login(answer):
+    assert told(refusals(approle()).login(answer)) == (
+        "Vault at https://v has no such login: login by approle at auth/approle as role_id role. Check mount_point, auth_method and namespace.",
+        "login_refused",
+    )
+
+
+@pytest.mark.parametrize(("status", "advice"), [(400, "role_id and secret_id"), (403, "role_id, secret_id and mount_point")])
+def test_a_login_that_is_refused(status, advice):
+    assert told(refusals(approle()).login(refusal(status, "no"))) == (
+        f"Vault at https://v refused the login by approle at auth/approle as role_id role (no). Check {advice}.",
+        "login_refused",
+    )
+
+
+def test_a_token_that_is_refused_at_its_check():
+    assert told(refusals().login(UNKNOWN)) == (
+        "Vault at https://v does not accept the token (permission denied). Get a new one (vault login), and set token (VAULT_TOKEN).",
+        "login_refused",
+    )
+
+
+def test_a_login_while_vault_is_away():
+    assert refusals(approle()).login(refusal(503, "Vault is sealed")).kind == "sealed"
+
+
+# -- a secret ------------------------------------------------------------------------------------------------------
+
+
+def read(answer, *, engine=2, version=None, vault=None, path="x"):
+    return told(refusals(vault=vault).read(answer, "kv", path, engine=engine, version=version))
+
+
+HAS_1 = ("Vault at https://v has KV version 1 at kv, but version 2 was asked for. Set engine_version=1.", "missing")
+HAS_2 = ("Vault at https://v has KV version 2 at kv, but version 1 was asked for. Set engine_version=2.", "missing")
+
+
+@pytest.mark.parametrize(
+    ("answer", "more", "expected"),
+    [
+        (
+            refusal(404),
+            {},
+            ("Vault at https://v has no secret at kv/x (KV version 2). Check the path, engine_mount_point, engine_version and namespace.", "missing"),
+        ),
+        (
+            refusal(404),
+            {"version": 3},
+            ("Vault at https://v has no secret at kv/x, or not its version 3. Check the path and secret_version.", "missing"),
+        ),
+        (
+            refusal(404),
+            {"path": "data/x"},
+            ("Vault at https://v has no secret at kv/data/x (KV version 2). The path is taken below the mount kv: try 'x'.", "missing"),
+        ),
+        (
+            refusal(404, "no handler for route kv"),
+            {},
+            ("Vault at https://v has nothing mounted at kv. Check engine_mount_point and namespace.", "missing"),
+        ),
+        (refusal(404, "route entry not found"), {}, ("Vault at https://v has nothing mounted at kv. Check engine_mount_point and namespace.", "missing")),
+        (refusal(404), {"vault": Vault(kv_version="1")}, HAS_1),
+        (refusal(404, warnings=["Invalid path for a VERSIONED K/V"]), {"engine": 1}, HAS_2),
+        (refusal(403, "permission denied"), {"vault": Vault(kv_version="1")}, HAS_1),
+        (refusal(403, "permission denied"), {"engine": 1, "vault": Vault(kv_version="2")}, HAS_2),
+    ],
+)
+def test_no_secret(answer, more, expected):
+    assert read(answer, **more) == expected
+
+
+@pytest.mark.parametrize("found", ["2", None, UNKNOWN, VaultError("x")])
+def test_a_denial_on_the_right_engine_is_one(found):
+    message, kind = read(UNKNOWN, vault=Vault(kv_version=found))
+    assert (message.startswith("Vault at https://v denied reading kv/data/x"), kind) == (True, "denied")
+
+
+def test_a_token_that_is_none_says_nothing_of_the_engine():
+    vault = Vault(kv_version="1")
+    assert read(refusal(403, "invalid token"), vault=vault)[0].startswith("Vault at https://v does not accept the token")
+    assert vault.asked == []
+    assert read(refusal(503, "Vault is sealed"), vault=vault)[1] == "sealed"
+
+
+def test_the_path_of_each_engine():
+    assert " denied reading kv/data/x " in read(UNKNOWN)[0]
+    assert " denied reading kv/x " in read(UNKNOWN, engine=1)[0]
+
+
+@pytest.mark.parametrize(
+    ("metadata", "expected"),
+    [
+        ({"version": 3, "destroyed": True}, "version 3 of the secret at kv/x is destroyed. Write it anew, or name another version in secret_version."),
+        ({"version": 3}, "version 3 of the secret at kv/x is deleted. Undelete it, write it anew, or name another version in secret_version."),
+        ({}, "the secret at kv/x is deleted. Undelete it, write it anew, or name another version in secret_version."),
+    ],
+)
+def test_what_was_deleted(metadata, expected):
+    assert read(refusal(404, data={"data": None, "metadata": metadata})) == (f"Vault at https://v: {expected}", "deleted")
+    assert read(refusal(404, data={"metadata": metadata}), engine=1)[1] == "missing"

@@ -1,0 +1,160 @@
+# Copyright (c) 2026, TrackOps founders
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The sentence for each way in which no answer comes; where the exceptions come from is in test_client.py and test_transport.py."""
+
+from __future__ import annotations
+
+import errno
+import socket
+import ssl
+
+import pytest
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.deadline import Late
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.http_body import CutOff, Damaged, TooLarge
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vault.wording import path_hint, unlisted, why_no_answer
+from requests import exceptions as failures
+from urllib3 import exceptions as inner
+
+
+def caused(exc, *causes):
+    """*exc* with a chain of causes."""
+    last = exc
+    for cause in causes:
+        last.__cause__ = cause
+        last = cause
+    return exc
+
+
+def untrusted(text):
+    exc = ssl.SSLCertVerificationError(1, text)
+    exc.verify_message = text
+    return exc
+
+
+def tls(reason):
+    exc = ssl.SSLError(1, reason)
+    exc.reason = reason
+    return exc
+
+
+@pytest.mark.parametrize(
+    ("exc", "kind", "sentence"),
+    [
+        (Late(), "unreachable", "did not answer within 7.5 s. Try again, or raise timeout (ANSIBLE_HASHI_VAULT_TIMEOUT)."),
+        (failures.ReadTimeout(), "unreachable", "did not answer within 7.5 s. Try again, or raise timeout (ANSIBLE_HASHI_VAULT_TIMEOUT)."),
+        (failures.ConnectTimeout(), "unreachable", "cannot be reached: no connection within 7.5 s. Check url (VAULT_ADDR) and the network."),
+        (TooLarge(), "unavailable", "sent more than 4 MiB, which no secret has. Check url (VAULT_ADDR) and what stands before Vault."),
+        (
+            Damaged(),
+            "unavailable",
+            "sent an answer whose compression is broken or not known. Check url (VAULT_ADDR), proxies and what stands before Vault.",
+        ),
+        (CutOff(), "unavailable", "broke off its answer. Try again, or set retries."),
+        (failures.ChunkedEncodingError(), "unavailable", "broke off its answer. Try again, or set retries."),
+        (
+            failures.ProxyError(),
+            "unreachable",
+            "cannot be reached through the proxy. Check proxies (ANSIBLE_HASHI_VAULT_PROXIES, https_proxy).",
+        ),
+        (failures.TooManyRedirects(), "unavailable", "redirects without end. Check url (VAULT_ADDR) and what stands before Vault."),
+        (failures.InvalidURL(), "option", "its address or the proxy's is not a valid URL. Check url (VAULT_ADDR) and proxies."),
+        (failures.InvalidHeader(), "option", "the token or another login value has characters that cannot be sent. Check it for line ends."),
+        (
+            UnicodeEncodeError("latin-1", "x", 0, 1, "no"),
+            "option",
+            "the token or another login value has characters that cannot be sent. Check it for line ends.",
+        ),
+        (OSError(errno.ENOENT, "x"), "tls", "cannot be asked: a certificate or key file cannot be read. Check ca_cert and cert_auth_*."),
+        (failures.RequestException(), "unavailable", "broke off its answer (RequestException). Try again, or set retries."),
+        (ValueError(), "unavailable", "broke off its answer (ValueError). Try again, or set retries."),
+    ],
+)
+def test_why_no_answer_came(exc, kind, sentence):
+    assert why_no_answer(exc, timeout=7.5) == (kind, sentence)
+
+
+@pytest.mark.parametrize(
+    ("cause", "reason"),
+    [
+        (socket.gaierror(-2, "x"), "its host name does not resolve"),
+        (ConnectionRefusedError(errno.ECONNREFUSED, "x"), "connection refused"),
+        (ConnectionResetError(errno.ECONNRESET, "x"), "the connection was reset"),
+        (BrokenPipeError(errno.EPIPE, "x"), "the connection was reset"),
+        (OSError(errno.EHOSTUNREACH, "No route to host"), "no route to host"),
+        (None, "the connection broke"),
+    ],
+)
+def test_the_way_to_vault(cause, reason):
+    exc = caused(failures.ConnectionError(), *([cause] if cause else []))
+    assert why_no_answer(exc, timeout=1) == ("unreachable", f"cannot be reached: {reason}. Check that it runs, and url (VAULT_ADDR).")
+
+
+def test_a_proxy_is_not_taken_for_vault():
+    exc = caused(failures.ConnectionError(), inner.ProxyError("x", ConnectionRefusedError()), ConnectionRefusedError())
+    assert "through the proxy" in why_no_answer(exc, timeout=1)[1]
+
+
+@pytest.mark.parametrize(
+    ("reason", "sentence"),
+    [
+        (
+            "Hostname mismatch, certificate is not valid for 'a'",
+            "has a certificate for another host name (Hostname mismatch, certificate is not valid for 'a'). Use that name in url (VAULT_ADDR).",
+        ),
+        (
+            "certificate has expired",
+            "has a certificate that is out of date (certificate has expired). Have it renewed, or check this machine's clock.",
+        ),
+        (
+            "certificate is not yet valid",
+            "has a certificate that is out of date (certificate is not yet valid). Have it renewed, or check this machine's clock.",
+        ),
+        (
+            "",
+            "has a certificate that is not trusted here (verification failed). Name its CA file in ca_cert (VAULT_CACERT); "
+            "validate_certs=false would turn the check off.",
+        ),
+    ],
+)
+def test_a_certificate_that_is_not_trusted(reason, sentence):
+    assert why_no_answer(caused(failures.SSLError(), untrusted(reason)), timeout=1) == ("tls", sentence)
+
+
+@pytest.mark.parametrize(
+    ("reason", "begins"),
+    [
+        ("WRONG_VERSION_NUMBER", "does not speak TLS"),
+        ("RECORD_LAYER_FAILURE", "does not speak TLS"),
+        ("HTTP_REQUEST", "does not speak TLS"),
+        ("TLSV13_ALERT_CERTIFICATE_REQUIRED", "refused the TLS connection"),
+        ("SSLV3_ALERT_BAD_CERTIFICATE", "refused the TLS connection"),
+        ("SSLV3_ALERT_HANDSHAKE_FAILURE", "refused the TLS connection"),
+        ("KEY_VALUES_MISMATCH", "cannot be asked: cert_auth_private_key does not belong"),
+        ("NO_CERTIFICATE_OR_CRL_FOUND", "cannot be asked: a certificate file has no certificate"),
+        ("NO_START_LINE", "cannot be asked: a certificate file has no certificate"),
+        ("PEM_LIB", "cannot be asked: a certificate file has no certificate"),
+        ("SOMETHING_ELSE", "failed at TLS."),
+        (None, "failed at TLS."),
+    ],
+)
+def test_tls(reason, begins):
+    kind, sentence = why_no_answer(caused(failures.SSLError(), tls(reason)), timeout=1)
+    assert (kind, sentence.startswith(begins)) == ("tls", True)
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [("no", "no"), ("1 error occurred:\n\t* denied\n\n", "denied"), ("2 errors occurred:\n\t* a\n\t* b\n", "a; b"), ("occurred:", "")],
+)
+def test_a_list_of_reasons(said, expected):
+    assert unlisted(said) == expected
+
+
+@pytest.mark.parametrize(
+    ("path", "engine", "better"),
+    [("x", 2, None), ("kv/x", 2, "x"), ("data/x", 2, "x"), ("kv/data/x", 2, "x"), ("data/x", 1, None), ("kv/data/x", 1, "data/x"), ("kvx", 2, None)],
+)
+def test_a_path_that_repeats_the_mount(path, engine, better):
+    assert path_hint("kv", path, engine=engine) == (f"The path is taken below the mount kv: try {better!r}." if better else "")
