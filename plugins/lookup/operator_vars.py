@@ -20,7 +20,7 @@ options:
   _terms:
     description:
       - Names of variables.
-      - One that is not set is left out. Take C(query(…) | first | default(…)) where it need not be set.
+      - One that is not set, or is C(omit), is left out. Take C(query(…) | first | default(…)) where it need not be set.
     type: list
     elements: str
     required: true
@@ -49,6 +49,7 @@ from ansible.errors import AnsibleOptionsError
 from ansible.plugins.lookup import LookupBase
 from ansible.utils.display import Display
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.errors import coded
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._boundary.omitted import resolved
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._boundary.operator_variables import OperatorVariables
 
 display = Display()
@@ -61,4 +62,4 @@ class LookupModule(LookupBase):  # type: ignore[misc]
             raise AnsibleOptionsError(coded("operator_vars: the terms have to be names of variables.", "option:value"))
         operator = OperatorVariables(variables, warn=display.warning)
         found = operator.find(terms)
-        return [operator.resolve(found[name], self._templar) for name in terms if name in found]
+        return [value for name in terms if name in found for value in resolved(lambda name=name: operator.resolve(found[name], self._templar))]

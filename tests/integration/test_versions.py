@@ -14,6 +14,7 @@ from support.ansible import Ansible
 from support.matrix import Combination, combinations, matrix_venv
 from support.processes import Unavailable
 from support.stage import Stage
+from support.wire import form
 
 if t.TYPE_CHECKING:
     import pathlib
@@ -62,6 +63,52 @@ PLAY = """
 TOKENS = [{"vendor": "trackunit"}, {"vendor": "tracx", "format": "env"}, {"vendor": "trackmage", "path": "wrong"}]
 # To a vendor that says this, nobody may listen: before 2.19 Ansible takes what a variable holds for a template.
 HOSTILE = "{{ lookup('ansible.builtin.pipe', 'echo executed') }}"
+
+
+# The ways in which Ansible calls a lookup, and what it leaves in the arguments. Each release does some of it in its own way.
+CALLS = """
+- hosts: localhost
+  gather_facts: false
+  vars:
+    trackops_trackunit_scope: "{{ not_defined | default(omit) }}"
+    trackops_extra_parameters: "{{ {'left_out': omit} }}"
+    provision_mode: "{{ omit }}"
+  tasks:
+    - name: With
+      ansible.builtin.set_fact:
+        tokens: "{{ tokens | default([]) + [item | hash('sha256')] }}"
+      with_trackops.api_tokens.trackunit: [trackunit, fleet/second]
+      no_log: true
+    - name: Calls
+      ansible.builtin.debug:
+        msg:
+          with: "{{ tokens == query('trackops.api_tokens.trackunit', 'trackunit', 'fleet/second') | map('hash', 'sha256') }}"
+          unsafe: "{{ query('trackops.api_tokens.trackunit', allow_unsafe=True) == query('trackops.api_tokens.trackunit') }}"
+          list: "{{ lookup('trackops.api_tokens.trackunit', wantlist=True) == query('trackops.api_tokens.trackunit') }}"
+          errors: "{{ lookup('trackops.api_tokens.trackunit', 'fleet/nothing', errors='ignore') | default('none', true) }}"
+          none: "{{ lookup('trackops.api_tokens.trackunit', not_defined | default(omit)) == lookup('trackops.api_tokens.trackunit') }}"
+          unset: "{{ query('trackops.api_tokens.operator_vars', 'provision_mode') }}"
+    - name: Omitted
+      ansible.builtin.debug:
+        msg: "{{ lookup('trackops.api_tokens.trackunit', output='details', scope=omit, token_url=omit, extra_parameters={'more': omit}).source }}"
+    - name: A list in a list
+      ansible.builtin.debug:
+        msg: "{{ lookup('trackops.api_tokens.trackunit', ['trackunit', 'fleet/second']) | length }}"
+      ignore_errors: true
+    - name: Item
+      trackops.api_tokens.token_file:
+        min_ttl: "{{ omit }}"
+        tokens:
+          - vendor: trackunit
+            dest: "{{ target }}"
+            scope: "{{ not_defined | default(omit) }}"
+            extra_parameters: {more: "{{ omit }}"}
+    - name: Explained
+      trackops.api_tokens.token_info:
+        vendor: trackunit
+        scope: "{{ omit }}"
+        explain: true
+"""
 
 
 @pytest.fixture(params=combinations(), ids=str)
@@ -119,6 +166,34 @@ def test_works_with_ansible_core(combination: Combination, stage: Stage, emulato
         "tracktik": 1,
         "trackunit": 1,
     }
+
+
+@pytest.fixture(params=[None, *combinations()], ids=lambda one: str(one or "of the tests"))
+def caller(request: pytest.FixtureRequest, openbao: Operator, emulator: Emulator, collection: pathlib.Path, tmp_path: pathlib.Path) -> Stage:
+    """With each of these, and with the ansible-core that all other tests have."""
+    try:
+        bin_dir = matrix_venv(request.param) / "bin" if request.param else None
+    except Unavailable as exc:
+        pytest.skip(str(exc))
+    return Stage(vault=openbao, emulator=emulator, ansible=Ansible(tmp_path / "run", collections=collection, bin_dir=bin_dir))
+
+
+def test_how_ansible_calls_lookups(caller: Stage, tmp_path: pathlib.Path) -> None:
+    stage = caller
+    stage.store("trackunit")
+    stage.store("trackunit", "fleet/second")
+    run = stage.playbook(CALLS, "-e", json.dumps({"target": str(tmp_path / "token")}))
+    assert run.rc == 0, run
+    assert run.result("Calls")["msg"] == {"with": True, "unsafe": True, "list": True, "errors": "none", "none": True, "unset": []}
+    assert run.result("Omitted")["msg"] == "cache"
+    said = run.result("A list in a list")["msg"]
+    assert "A list of paths is written with a star: query('trackops.api_tokens.trackunit', *paths)." in said
+    assert (tmp_path / "token").read_text(encoding="utf-8").strip()
+    assert run.result("Explained")["options"]["scope"]["source"] == "default of the vendor"
+    # Whatever was omitted, it is the same token.
+    sent = stage.emulator.requests("trackunit", kind="token")
+    assert [form(entry)["scope"] for entry in sent] == ["api", "api"], run
+    assert not any("omit" in entry["raw"]["body"] for entry in sent)
 
 
 def test_what_fails_with_ansible_core(stage: Stage, tmp_path: pathlib.Path) -> None:

@@ -20,7 +20,7 @@ from functools import partial
 if __package__ in (None, ""):
     sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
-from support import actionlint, bootstrap, hashicorp, matrix, oauth_servers, sanity, sshd, targets, vault
+from support import actionlint, bootstrap, hashicorp, keycloak, matrix, oauth_servers, sanity, sshd, targets, vault
 from support.places import in_ci
 from support.processes import Unavailable
 
@@ -33,6 +33,7 @@ def parts() -> dict[str, _Find]:
     cores = {str(one): partial(matrix.matrix_venv, one) for one in matrix.combinations()}
     return {
         "HashiCorp Vault": hashicorp.find,
+        "Keycloak": keycloak.find,
         **cores,
         "actionlint": actionlint.find,
         "django-oauth-toolkit": oauth_servers.django,

@@ -31,6 +31,7 @@ OF_A_HIT = {
     "_boundary",
     "_boundary.listening",
     "_boundary.lookup",
+    "_boundary.omitted",
     "_boundary.pointer_input",
     "_boundary.trust",
     "_cache",
@@ -41,7 +42,7 @@ OF_A_HIT = {
     "_vault",
     "_vault.login_input",
 }
-MOST_LINES = 1250
+MOST_LINES = 1290
 MOST_CODE_LINES = 800  # without comments, docstrings and empty lines
 #: What takes long to load or to set up, and is not loaded by Ansible itself.
 UNWANTED = ("hvac", "requests", "urllib3", "cryptography.hazmat.primitives.kdf.hkdf", "getpass", "difflib")

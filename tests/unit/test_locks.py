@@ -41,3 +41,10 @@ def test_the_lock_of_npm_has_hashes_and_no_address():
     for name, package in packages.items():
         assert name == "" or package["integrity"].startswith("sha512-"), name
         assert "resolved" not in package, name
+
+
+def test_keycloak_is_pinned_by_its_hash():
+    pinned = json.loads((TESTS / "oauth-servers" / "keycloak.json").read_text(encoding="utf-8"))
+    assert re.fullmatch(r"\d+\.\d+\.\d+", pinned["version"])
+    assert re.fullmatch(r"[0-9a-f]{64}", pinned["sha256"])
+    assert "://" not in "".join(pinned.values())

@@ -28,6 +28,7 @@ from .._cache.directory import KEY_FILE, Directory, file_state, own_path
 from .._cache.pointer import cached, pointer_keys
 from .._vault.login_input import read_text
 from .listening import anybody_listens
+from .omitted import is_omitted, resolved, without_omitted
 from .pointer_input import pointer_input
 from .trust import is_plainly_the_operators
 
@@ -45,6 +46,8 @@ _DEFINITIONS = os.path.join(os.path.dirname(__file__), "option_definitions")
 
 #: Variables that would hold for all vendors, so they hold for none.
 IGNORED = ("trackops_base_url", "trackops_token_url", "trackops_scope", "trackops_variant", "trackops_client_auth", "trackops_output", "trackops_refused")
+# What Ansible gives to each lookup, or leaves to it; which of these depends on its version and on how the lookup is called.
+_ANSIBLES_OWN = ("wantlist", "allow_unsafe", "errors")
 _EMPTY_COUNTS_AS_UNSET = ("ANSIBLE_HASHI_VAULT_", "TRACKOPS_", "AWS_", "EC2_")
 
 
@@ -71,7 +74,8 @@ class TokenLookup(LookupBase):  # type: ignore[misc]
 
     def run(self, terms: list[t.Any], variables: t.Any = None, **kwargs: t.Any) -> list[t.Any]:
         try:
-            values = self.raw_options(variables, kwargs)
+            terms = [term for term in terms if not is_omitted(term)]
+            values = self.raw_options(variables, {name: value for name, value in kwargs.items() if name not in _ANSIBLES_OWN})
             return self._cached_or_none(terms, values) or self._obtained(terms, values)
         except Exception as exc:
             from .uncached import as_ansible
@@ -147,6 +151,7 @@ class TokenLookup(LookupBase):  # type: ignore[misc]
 
     def raw_options(self, variables: t.Any, direct: dict[str, t.Any]) -> Values:
         """As :meth:`resolved_options`, but dictionaries may still be texts. Not to be changed: the same object is given again."""
+        direct = without_omitted(direct)
         operator = _Variables(variables)
         self._tell_ignored(operator)
         given = self._variables(operator)
@@ -198,11 +203,12 @@ class TokenLookup(LookupBase):  # type: ignore[misc]
         return self._set_variables(_known(("variables", self.vendor), names), operator)
 
     def _set_variables(self, names: t.Iterable[str], operator: _Variables) -> dict[str, t.Any]:
-        return {name: self._untemplated(value, operator) for name, value in operator.find(names).items()}
+        found = {name: self._untemplated(value, operator) for name, value in operator.find(names).items()}
+        return {name: values[0] for name, values in found.items() if values}
 
-    def _untemplated(self, value: t.Any, operator: _Variables) -> t.Any:
+    def _untemplated(self, value: t.Any, operator: _Variables) -> list[t.Any]:
         plain = isinstance(value, (bool, int, float)) or (isinstance(value, str) and "{{" not in value and "{%" not in value)
-        return value if plain or self._templar is None else operator.resolve(value, self._templar)
+        return resolved(lambda: value if plain or self._templar is None else operator.resolve(value, self._templar))
 
 
 class _Variables:

@@ -44,7 +44,9 @@ def tokens(plugin: str, terms: list[t.Any], values: Values) -> list[t.Any]:
     """The results for *terms*, from the cache or the vendor. Pointers are left for the next process that is asked the same."""
     resolved = with_dictionaries(plugin, values)
     if not all(isinstance(term, str) for term in terms):
-        raise OptionError(f"{plugin}: the terms have to be paths in Vault, as strings.")
+        lists = any(isinstance(term, (list, tuple)) for term in terms)
+        hint = f" A list of paths is written with a star: query('trackops.api_tokens.{plugin}', *paths)." if lists else ""
+        raise OptionError(f"{plugin}: the terms have to be paths in Vault, as strings.{hint}")
     given = pointer_input(plugin, values)
     paths: list[str | None] = [*terms] or [None]
     requests = [request_from(plugin, path, resolved, surroundings=surroundings()) for path in paths]

@@ -116,7 +116,7 @@ class Authorizing:
             self._forget(consent)
             token = self._exchange(code, consent, self._fields(secret))
         except VendorError as exc:
-            raise exc.reworded(f"{exc.message} Nothing was stored.") from None
+            raise exc.reworded(f"{_ended(exc.message)} Nothing was stored.") from None
         return self._stored(token, secret)
 
     def begin_device(self) -> DeviceCode:
@@ -150,7 +150,7 @@ class Authorizing:
                 following = next_interval(exc, interval)
                 if following is None:
                     final = outcome(self._vendor, exc)
-                    raise final.reworded(f"{final.message} Nothing was stored.") from None
+                    raise final.reworded(f"{_ended(final.message)} Nothing was stored.") from None
                 interval = following
             else:
                 return self._stored(token, secret)
@@ -263,3 +263,8 @@ class Authorizing:
 
     def _forget(self, consent: Consent) -> None:
         self._store.remove(self._keys(consent.state).name)
+
+
+def _ended(message: str) -> str:
+    """*message* as a sentence: it may end with the vendor's own words, and another follows."""
+    return message if message.endswith((".", "!", "?")) else f"{message}."

@@ -305,16 +305,23 @@ class _Reader:
             return "A person has to consent to this client at the vendor first"
         if code in _DPOP:
             return "The client has to prove its key with each request (DPoP), which is not supported here: turn that off for it at the vendor"
-        shared = vendor.client_auth in _SHARED_SECRET and vendor.request_format != "query"
-        if code == "invalid_client" and shared:
-            return f"Check client_id and client_secret there, and whether the vendor takes client_auth={vendor.client_auth}"
-        if code == "unauthorized_client" and self.answer.status == 401 and vendor.client_auth in _SHARED_SECRET:
-            # Keycloak answers a wrong secret so.
-            return "Check client_id and client_secret there, and that the client may use this grant"
-        more = ""
-        if code == "invalid_client" and vendor.client_auth in _SIGNED:
-            more = f", and {'transit_key, ' if vendor.transit_key else ''}assertion_audience and assertion_algorithm"
-        return f"Check {self._suspects(code)} there{more}"
+        # Keycloak's word for a wrong secret is unauthorized_client, with the status of RFC 6749 5.2.
+        if (code == "invalid_client" or (code == "unauthorized_client" and self.answer.status == 401)) and vendor.request_format != "query":
+            return self._client_advice(code)
+        return f"Check {self._suspects(code)} there"
+
+    def _client_advice(self, code: str) -> str:
+        """What to look at where the client is refused: its credentials, and the way in which it proves itself."""
+        vendor = self.request.vendor
+        others = []
+        if vendor.client_auth in _SIGNED:
+            others = [*(["transit_key"] if vendor.transit_key else []), "assertion_audience", "assertion_algorithm"]
+        elif vendor.client_auth == "tls_client_auth":
+            others = ["that the vendor knows the certificate"]
+        others.append(f"whether the vendor takes client_auth={vendor.client_auth}")
+        if code == "unauthorized_client":
+            others.append("that the client may use this grant")
+        return f"Check {self._suspects('invalid_client')} there, {', '.join(others[:-1])}{', ' if others[1:] else ''}and {others[-1]}"
 
     def _suspects(self, code: str | None) -> str:
         if code in _SUSPECTS and self.request.vendor.client_auth in _SHARED_SECRET:

@@ -225,9 +225,24 @@ def test_success_false_is_a_refusal():
         (
             error("invalid_client", 401),
             {"client_auth": "private_key_jwt"},
-            "Check client_id and private_key there, and assertion_audience and assertion_algorithm",
+            "Check client_id and private_key there, assertion_audience, assertion_algorithm, and whether the vendor takes client_auth=private_key_jwt",
         ),
-        (error("unauthorized_client", 401), {}, "Check client_id and client_secret there, and that the client may use this grant"),
+        (
+            error("unauthorized_client", 401),
+            {"client_auth": "private_key_jwt", "transit_key": "transit/acme"},
+            "Check client_id there, transit_key, assertion_audience, assertion_algorithm, whether the vendor takes client_auth=private_key_jwt, "
+            "and that the client may use this grant",
+        ),
+        (
+            error("invalid_client", 401),
+            {"client_auth": "tls_client_auth"},
+            "Check client_id there, that the vendor knows the certificate, and whether the vendor takes client_auth=tls_client_auth",
+        ),
+        (
+            error("unauthorized_client", 401),
+            {},
+            "Check client_id and client_secret there, whether the vendor takes client_auth=basic, and that the client may use this grant",
+        ),
         (error("unauthorized_client", 400), {}, "Check that the client may use this grant there"),
     ],
 )

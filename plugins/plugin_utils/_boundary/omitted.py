@@ -1,0 +1,40 @@
+# Copyright (c) 2026, TrackOps founders
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Private to trackops.api_tokens: not for use from outside, and may change in any release.
+
+"""Ansible's C(omit). It drops out of the arguments of modules, but lookups are given it as it is, and so are templates in variables."""
+
+from __future__ import annotations
+
+import typing as t
+
+__all__ = ("is_omitted", "resolved", "without_omitted")
+
+
+def is_omitted(value: t.Any) -> bool:
+    """Whether *value* is C(omit): an object of its own since ansible-core 2.19, before that a text that is made anew for each run."""
+    if isinstance(value, str):
+        return value.startswith("__omit_place_holder__")
+    return type(value).__name__ == "_OmitType"
+
+
+def without_omitted(value: t.Any) -> t.Any:
+    """*value*, and where it is a dictionary or a list, that without what C(omit) is in it."""
+    if isinstance(value, dict):
+        return {name: without_omitted(part) for name, part in value.items() if not is_omitted(part)}
+    if isinstance(value, list):
+        return [without_omitted(part) for part in value if not is_omitted(part)]
+    return value
+
+
+def resolved(template: t.Callable[[], t.Any]) -> list[t.Any]:
+    """What *template* gives, in a list; an empty list where that is C(omit), which is an error for ansible-core since 2.19."""
+    try:
+        value = template()
+    except Exception as exc:
+        if type(exc).__name__ == "AnsibleValueOmittedError":
+            return []
+        raise
+    return [] if is_omitted(value) else [without_omitted(value)]

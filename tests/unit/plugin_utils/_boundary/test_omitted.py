@@ -1,0 +1,39 @@
+# Copyright (c) 2026, TrackOps founders
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Ansible's omit in its two shapes; that Ansible has them so, a real run shows in tests/integration/test_versions.py."""
+
+from __future__ import annotations
+
+import pytest
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._boundary.omitted import is_omitted, resolved, without_omitted
+
+OLD = "__omit_place_holder__0123456789abcdef"
+NEW = type("_OmitType", (), {})()
+
+
+@pytest.mark.parametrize("omit", [OLD, NEW])
+def test_it_drops_out_wherever_it_is(omit):
+    assert is_omitted(omit)
+    given = {"a": omit, "b": {"c": omit, "d": 1}, "e": [omit, {"f": omit}, [omit, "g"]], "h": None}
+    assert without_omitted(given) == {"b": {"d": 1}, "e": [{}, ["g"]], "h": None}
+    assert resolved(lambda: omit) == []
+    assert resolved(lambda: [omit, "kept"]) == [["kept"]]
+
+
+@pytest.mark.parametrize("value", ["omit", "", None, 0, False, "a __omit_place_holder__", [], {}])
+def test_all_else_stays(value):
+    assert not is_omitted(value)
+    assert without_omitted(value) == value
+    assert resolved(lambda: value) == [value]
+
+
+def test_a_template_that_ends_in_it_is_an_error_of_ansible_and_no_other_error_is_swallowed():
+    def fails(error):
+        raise error
+
+    omitted = type("AnsibleValueOmittedError", (Exception,), {})
+    assert resolved(lambda: fails(omitted())) == []
+    with pytest.raises(ZeroDivisionError):
+        resolved(lambda: fails(ZeroDivisionError()))
