@@ -40,7 +40,7 @@ def as_markdown(tables: t.Sequence[Table]) -> str:
     lines = [f"Measured on {day} on {os.cpu_count()} cores, with {busy:.0f} other processes running (the load of the last quarter of an hour).", ""]
     for table in tables:
         lines += [
-            f"**{table.title}, ansible-core {table.core}**",
+            f"**{table.heading}**",
             "",
             "| | min | median | max | ratio: min | median | max | to | goal |",
             "|---|---|---|---|---|---|---|---|---|",
@@ -51,7 +51,7 @@ def as_markdown(tables: t.Sequence[Table]) -> str:
 
 
 def _row(row: Row) -> str:
-    cells = [f"{row.name} ({row.unit})", *_three(row.cost)]
+    cells = [f"{row.name} ({row.unit})" if row.unit else row.name, *_three(row.cost)]
     cells += [*_three(row.ratio), row.against] if row.ratio is not None else [""] * 4
     judged = "least" if row.judged == "least to least" else "median"
     goal = f"{row.limit:.2f}, {judged} {row.figure:.2f}: {'missed' if row.missed else 'met'}" if row.limit is not None else ""

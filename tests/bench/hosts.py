@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""`make bench`, second part: four tokens onto many hosts with one `token_file` task, beside one `copy` task of one file, in the same runs.
+"""Files on many hosts: four tokens with one `token_file` task, beside one `copy` task of one file, in the same plays.
 
 The hosts are real ssh hosts on loopback addresses of this machine, which therefore does the work of all of them: the ratio counts, not
 the seconds. For root they have a user of their own, whose shell starts nothing that this machine's root may have in its profile. The
@@ -12,26 +12,20 @@ connections stay open for all of a round.
 
 from __future__ import annotations
 
-import argparse
 import itertools
 import json
 import os
-import pathlib
-import statistics
-import sys
-import tempfile
+import typing as t
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
-
-from emulator import Emulator
-from support.ansible import Ansible, Run
-from support.collection import installed
+from support.ansible import Run
 from support.sshd import SshHosts
 from support.stage import BUILT_IN, Stage
-from support.vault import VaultServer
-from support.vaultsetup import Operator
 
-TASKS = {
+from bench.plays import Scene, play
+from bench.results import Table, compared
+from bench.sections import IDLE, Size
+
+_TASKS = {
     "copy": """
     - name: Copy one file
       ansible.builtin.copy:
@@ -45,71 +39,83 @@ TASKS = {
         tokens: FOUR
 """,
 }
-CLOCK = """
+_CLOCK = """
     - name: Clock
       ansible.builtin.debug:
         msg: "{{ now(utc=true).timestamp() }}"
       run_once: true
 """
-HEAD = """
+_HEAD = """
 - hosts: fleet
   gather_facts: false
   tasks:
     - name: Connect
       ansible.builtin.ping:
 """
-# Of the time of `copy`.
-GOAL = 0.5
-CASES = ("new files", "nothing to change")
+_CASES = ("new files", "nothing to change")
+_FORKS = 20
+_GOAL = 0.5  # of the time of `copy`
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--hosts", type=int, default=100)
-    parser.add_argument("--forks", type=int, default=20)
-    parser.add_argument("--rounds", type=int, default=2)
-    parser.add_argument("--pipelining", action="store_true")
-    options = parser.parse_args()
-    four = json.dumps([{"vendor": vendor, "dest": f"{{{{ host_root }}}}/{vendor}"} for vendor in BUILT_IN])
-    environment = {
-        "ANSIBLE_SSH_ARGS": "-C -o ControlMaster=auto -o ControlPersist=3600s",
-        "ANSIBLE_FORKS": str(options.forks),
-        # Unset, it is off for copy, and our modules turn it on for themselves: what users have who set nothing.
-        **({"ANSIBLE_PIPELINING": "True"} if options.pipelining else {}),
-    }
-    with tempfile.TemporaryDirectory() as scratch, VaultServer() as vault, Emulator() as emulator, _hosts(options.hosts) as hosts:
-        ansible = Ansible(pathlib.Path(scratch), collections=installed(), env=environment)
-        stage = Stage(vault=Operator(vault), emulator=emulator, ansible=ansible)
-        stage.store_all()
-        warm_up = json.dumps({"tokens": [{"vendor": vendor} for vendor in BUILT_IN]})
-        _checked(stage.adhoc("localhost", "-m", "trackops.api_tokens.token_cache", "-a", warm_up))
-        print(f"{options.hosts} hosts, {options.forks} forks, pipelining {options.pipelining}: seconds\n")
-        print(f"{'round':8}{'':20}{'copy':>10}{'token_file':>12}{'ratio':>8}", flush=True)
-        ratios: dict[str, list[float]] = {case: [] for case in CASES}
-        for number in range(1, options.rounds + 1):
-            order = sorted(TASKS, reverse=number % 2 == 0)
-            for case, seconds in _round(stage, hosts, order, four).items():
-                ratios[case].append(seconds["token_file"] / seconds["copy"])
-                print(f"{number:<8}{case:20}{seconds['copy']:10.2f}{seconds['token_file']:12.2f}{ratios[case][-1]:8.2f}", flush=True)
-        for case, found in ratios.items():
-            print(f"\n{case}: median ratio {statistics.median(found):.2f} (min {min(found):.2f}, max {max(found):.2f})")
-        print(f"\ntoken requests to vendors in all: {len(emulator.requests(kind='token'))}")
-        if slower := [case for case, found in ratios.items() if statistics.median(found) > GOAL]:
-            raise SystemExit(f"token_file took more than {GOAL} of copy: {', '.join(slower)}")
+def hosts(place: Scene, size: Size) -> t.Iterator[Table]:
+    """`token_file` on ssh hosts, and on many local ones."""
+    stage = Stage(vault=place.vault, emulator=place.emulator, ansible=place.ansible)
+    stage.store_all()
+    warm_up = json.dumps({"tokens": [{"vendor": vendor} for vendor in BUILT_IN]})
+    _checked(stage.adhoc("localhost", "-m", "trackops.api_tokens.token_cache", "-a", warm_up))
+    # First, because the ssh clients that the others leave are counted for whoever is measured when they end.
+    yield _on_local_hosts(place, stage, size)
+    yield _on_ssh_hosts(place, stage, size)
 
 
-def _round(stage: Stage, hosts: SshHosts, order: list[str], four: str) -> dict[str, dict[str, float]]:
+def _on_ssh_hosts(place: Scene, stage: Stage, size: Size) -> Table:
+    spent: dict[str, dict[str, list[float]]] = {case: {name: [] for name in _TASKS} for case in _CASES}
+    with SshHosts(count=size.ssh_hosts, unprivileged=os.geteuid() == 0) as machines:
+        for number in range(size.ssh_rounds):
+            order = sorted(_TASKS, reverse=number % 2 == 1)
+            for case, seconds in _round(stage, machines, order).items():
+                for name, value in seconds.items():
+                    spent[case][name].append(value)
+    rows = [
+        compared(f"{name}, {case}", values, spent[case]["copy"], against="copy", unit="s", limit=_GOAL if name == "token_file" else None)
+        for case in _CASES
+        for name, values in spent[case].items()
+    ]
+    title = f"Files on {size.ssh_hosts} ssh hosts, one task, {_FORKS} forks, by the clock, {size.ssh_rounds} rounds"
+    return Table("hosts", title, place.version, tuple(rows))
+
+
+def _round(stage: Stage, machines: SshHosts, order: list[str]) -> dict[str, dict[str, float]]:
     """The seconds of the two tasks, for each of the cases, in one play."""
-    hosts.clear()
-    steps = "".join(CLOCK + TASKS[name].replace("FOUR", four) for _case in CASES for name in order)
-    run = _checked(stage.playbook(HEAD + steps + CLOCK, inventory=hosts.inventory(), timeout=7200))
+    machines.clear()
+    steps = "".join(_CLOCK + _TASKS[name].replace("FOUR", _four("{{ host_root }}")) for _case in _CASES for name in order)
+    # Pipelining is unset: off for copy, and our modules turn it on for themselves. It is what users have who set nothing.
+    env = {"ANSIBLE_SSH_ARGS": "-C -o ControlMaster=auto -o ControlPersist=3600s", "ANSIBLE_FORKS": str(_FORKS)}
+    run = _checked(stage.playbook(_HEAD + steps + _CLOCK, inventory=machines.inventory(), env=env, timeout=7200))
     clocks = [float(task.result["msg"]) for task in run.find("Clock")]
     spent = iter([after - before for before, after in itertools.pairwise(clocks)])
-    return {case: {name: next(spent) for name in order} for case in CASES}
+    return {case: {name: next(spent) for name in order} for case in _CASES}
 
 
-def _hosts(count: int) -> SshHosts:
-    return SshHosts(count=count, unprivileged=os.geteuid() == 0)
+def _on_local_hosts(place: Scene, stage: Stage, size: Size) -> Table:
+    """The same task on few and on many hosts: each host costs the same."""
+    folder = place.ansible.workdir / "local"
+    task = {"trackops.api_tokens.token_file": {"tokens": json.loads(_four(f"{folder}/{{{{ inventory_hostname }}}}"))}}
+    spent: dict[int, float] = {}
+    for count in size.local_hosts:
+        for number in range(count):
+            (folder / f"host{number:04}").mkdir(parents=True, exist_ok=True)
+        variables = {**stage.variables, **place.variables}
+        env = {**place.env, **{key: value for key, value in stage.environment().items() if value is not None}}
+        without = place.playbook(play(IDLE), hosts=count, forks=_FORKS, env=env, variables=variables).cpu
+        spent[count] = (place.playbook(play(task), hosts=count, forks=_FORKS, env=env, variables=variables).cpu - without) / count
+    few, many = size.local_hosts
+    rows = [compared(f"{count:,} hosts", [value], [spent[few]], against=f"{few} hosts", limit=1.1 if count == many else None) for count, value in spent.items()]
+    return Table("hosts", f"Four tokens on local hosts, one task, {_FORKS} forks, CPU for each host", place.version, tuple(rows))
+
+
+def _four(folder: str) -> str:
+    return json.dumps([{"vendor": vendor, "dest": f"{folder}/{vendor}"} for vendor in BUILT_IN])
 
 
 def _checked(run: Run) -> Run:
@@ -118,5 +124,4 @@ def _checked(run: Run) -> Run:
     return run
 
 
-if __name__ == "__main__":
-    main()
+__all__ = ("hosts",)

@@ -54,7 +54,7 @@ def adopt_orphans() -> None:
 def run_measured(command: t.Sequence[str], *, env: t.Mapping[str, str], cwd: pathlib.Path, timeout: float = 1800) -> Sample:
     """Run it to its end; SystemExit with what it printed where it fails."""
     with tempfile.TemporaryFile() as output:
-        begun, before = time.monotonic(), _children()
+        begun, before = time.monotonic(), cpu_of_children()
         process = subprocess.Popen(command, env=dict(env), cwd=cwd, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT)
         try:
             peak = _wait(process, timeout)
@@ -67,7 +67,7 @@ def run_measured(command: t.Sequence[str], *, env: t.Mapping[str, str], cwd: pat
         text = output.read().decode("utf-8", "replace")
     if process.returncode:
         raise SystemExit(f"$ {' '.join(command)}\n{text[-3000:]}")
-    return Sample(cpu=_children() - before, wall=wall, peak_mib=peak / 1024, output=text)
+    return Sample(cpu=cpu_of_children() - before, wall=wall, peak_mib=peak / 1024, output=text)
 
 
 def _wait(process: subprocess.Popen[bytes], timeout: float) -> float:
@@ -92,6 +92,7 @@ def _wait(process: subprocess.Popen[bytes], timeout: float) -> float:
         peak = max(peak, usage.ru_maxrss)
 
 
-def _children() -> float:
+def cpu_of_children() -> float:
+    """User and system seconds of all processes that this one has waited for, and of those that they waited for."""
     usage = resource.getrusage(resource.RUSAGE_CHILDREN)
     return usage.ru_utime + usage.ru_stime

@@ -26,13 +26,16 @@ class LookupModule(LookupBase):
 
 
 def empty_lookups(collection: pathlib.Path, folder: pathlib.Path) -> pathlib.Path:
-    """A collection `bench.empty` in that folder with a lookup `<vendor>` for each of ours, and `<vendor>_bare`, which asks for no option."""
+    """A collection `bench.empty` in that folder with a lookup `<vendor>` for each of ours, `<vendor>_bare`, which asks for no option, and
+    `nothing`, which has none."""
     plugins = folder / "ansible_collections" / "bench" / "empty" / "plugins" / "lookup"
     plugins.mkdir(parents=True)
     for path in sorted((collection / "ansible_collections/trackops/api_tokens/plugins/lookup").glob("*.py")):
         for name, code in ((path.stem, "self.set_options(var_options=variables, direct=kwargs)"), (f"{path.stem}_bare", "")):
             documentation = _documentation(path).replace(f"name: {path.stem}\n", f"name: {name}\n", 1)
             (plugins / f"{name}.py").write_text(_EMPTY.format(documentation=documentation, set_options=code), encoding="utf-8")
+    nothing = "\nname: nothing\nshort_description: Nothing\ndescription: Nothing.\nauthor: Nobody\n"
+    (plugins / "nothing.py").write_text(_EMPTY.format(documentation=nothing, set_options=""), encoding="utf-8")
     return folder
 
 

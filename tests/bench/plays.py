@@ -63,13 +63,20 @@ class Scene:
     def command(self, name: str) -> str:
         return str(self.ansible.bin_dir / name)
 
-    def playbook(self, plays: t.Any, *, hosts: int, forks: int = 10, env: t.Mapping[str, str] | None = None) -> Sample:
+    @property
+    def definitions(self) -> pathlib.Path:
+        """The folder with what Ansible is told of our lookups' options."""
+        return self.ansible.collections[0] / "ansible_collections/trackops/api_tokens/plugins/plugin_utils/_boundary/option_definitions"
+
+    def playbook(
+        self, plays: t.Any, *, hosts: int, forks: int = 10, env: t.Mapping[str, str] | None = None, variables: t.Mapping[str, t.Any] | None = None
+    ) -> Sample:
         """A play of these hosts, which are this machine."""
         inventory = self.ansible.workdir / f"hosts-{hosts}"
         if not inventory.exists():
             inventory.write_text("".join(f"host{number:04}\n" for number in range(hosts)), encoding="utf-8")
         path = self.ansible.write("play.yml", json.dumps(plays))
-        command = [self.command("ansible-playbook"), "-i", str(inventory), "-f", str(forks), "-e", json.dumps(self.variables), str(path)]
+        command = [self.command("ansible-playbook"), "-i", str(inventory), "-f", str(forks), "-e", json.dumps(variables or self.variables), str(path)]
         return run_measured(command, env={**self.env, **(env or {})}, cwd=self.ansible.workdir)
 
     def in_worker(

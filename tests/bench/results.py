@@ -13,6 +13,8 @@ import typing as t
 
 from bench.measure import Spread
 
+Judged = t.Literal["median", "least to least"]
+
 
 @dataclasses.dataclass(frozen=True)
 class Row:
@@ -24,7 +26,7 @@ class Row:
     ratio: Spread | None = None
     against: str = ""
     limit: float | None = None
-    judged: t.Literal["median", "least to least"] = "median"
+    judged: Judged = "median"
     least_ratio: float = 0
 
     @property
@@ -41,12 +43,16 @@ class Row:
 
 @dataclasses.dataclass(frozen=True)
 class Table:
-    """The rows of one section for one ansible-core."""
+    """The rows of one section for one ansible-core; ``core`` is empty where it plays no part."""
 
     section: str
     title: str
     core: str
     rows: tuple[Row, ...]
+
+    @property
+    def heading(self) -> str:
+        return f"{self.title}, ansible-core {self.core}" if self.core else self.title
 
     @property
     def missed(self) -> list[Row]:
@@ -61,19 +67,22 @@ def compared(
     against: str,
     unit: str = "ms",
     limit: float | None = None,
-    judged: t.Literal["median", "least to least"] = "median",
+    judged: Judged = "least to least",
 ) -> Row:
-    """A row with its ratio to another; values in seconds are told in milliseconds."""
+    """A row with its ratio to another; values in seconds are told in milliseconds.
+
+    Others on the machine only ever add to a cost, so the least of all rounds is nearest to the truth.
+    """
     factor = 1000 if unit == "ms" else 1
     cost = Spread.of([value * factor for value in mine])
     return Row(name, unit, cost, Spread.of_ratios(mine, theirs), against, limit, judged, least_ratio=min(mine) / min(theirs))
 
 
 def keep(path: pathlib.Path, tables: t.Sequence[Table]) -> list[Table]:
-    """Put the tables beside those that are kept there, in place of what was measured before of the same; all of them."""
+    """Put the tables of a section beside those that are kept there, in place of what was measured before of the same; all of them."""
     kept = [_table(entry) for entry in json.loads(path.read_text(encoding="utf-8"))] if path.exists() else []
-    fresh = {(table.title, table.core) for table in tables}
-    found = [*(table for table in kept if (table.title, table.core) not in fresh), *tables]
+    fresh = {(table.section, table.core) for table in tables}
+    found = [*(table for table in kept if (table.section, table.core) not in fresh), *tables]
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps([dataclasses.asdict(table) for table in found], indent=1), encoding="utf-8")
     return found
@@ -86,10 +95,10 @@ def _table(entry: dict[str, t.Any]) -> Table:
 
 def as_text(table: Table) -> str:
     """For a terminal."""
-    lines = [f"{table.title}, ansible-core {table.core}", ""]
+    lines = [table.heading, ""]
     lines.append(f"{'':44}{'min':>9}{'median':>9}{'max':>9}   {'ratio min':>9}{'median':>8}{'max':>8}  {'to':24}goal")
     for row in table.rows:
-        line = f"{row.name + ', ' + row.unit:44}{_three(row.cost, 9, 2)}   "
+        line = f"{row.name + (f', {row.unit}' if row.unit else ''):44}{_three(row.cost, 9, 2)}   "
         if row.ratio is not None:
             line += f" {_three(row.ratio, 8, 2)}  {row.against:24}"
         if row.limit is not None:

@@ -1,0 +1,89 @@
+# Copyright (c) 2026, TrackOps founders
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Many controllers that start at the same moment, with one cache in Vault: what each costs Vault and the vendor, and how long it takes.
+
+They are processes with a cache folder each, and run the core that lookups call; Ansible's own start is not in it. The vendor takes a
+second for a token, so that all the others ask while one fetches. This machine does the work of all of them, of Vault and of the vendor:
+by the clock they wait for its cores, so the CPU time of each is judged.
+"""
+
+from __future__ import annotations
+
+import typing as t
+
+from support.crowd import Answer, Crowd
+
+from bench.measure import cpu_of_children
+from bench.plays import Scene
+from bench.results import Table, compared
+from bench.sections import Size
+
+_DELAY = 1.0
+# As in docs/cache.md.
+_POLICY = """
+path "secret/data/fleet/*" { capabilities = ["read"] }
+path "secret/data/trackops/api_tokens/*" { capabilities = ["create", "read", "update"] }
+"""
+
+
+class _Start(t.NamedTuple):
+    """What came of it when some controllers began to ask at the same moment: CPU seconds, and requests to Vault and to the vendor."""
+
+    answers: list[Answer]
+    cpu: float
+    vault: int
+    asked: int
+
+    @property
+    def slowest(self) -> float:
+        return max(answer.seconds for answer in self.answers)
+
+
+def fleet(place: Scene, size: Size) -> t.Iterator[Table]:
+    """One controller alone, then all of them, each time with nothing in any cache."""
+    place.vault.policy("controller", _POLICY)
+    role = place.vault.approle("bench", ["controller"])
+    place.emulator.set("trackunit", delay=_DELAY)
+    values = {
+        "url": place.vault.address,
+        "base_url": place.emulator.base_url("trackunit"),
+        "auth_method": "approle",
+        "role_id": role.role_id,
+        "secret_id": role.secret_id,
+        "mount_point": role.mount,
+        "cache": "vault",
+    }
+    folder = place.ansible.workdir / "fleet"
+    folder.mkdir()
+    crowd = Crowd(folder / "cache", values=values)
+
+    def start(path: str, callers: int) -> _Start:
+        place.vault.mark()
+        asked, cpu = place.fetched, cpu_of_children()
+        answers = crowd.ask("trackunit", path, callers=callers, homes=folder / path, preload=True)
+        if failed := {answer.error for answer in answers if answer.error}:
+            raise SystemExit(failed.pop())
+        return _Start(answers, cpu_of_children() - cpu, len(place.vault.audit_requests()), place.fetched - asked)
+
+    for path in ("fleet/one", "fleet/all"):
+        place.vault.put(path, place.emulator.credentials["trackunit"])
+    try:
+        one = start("fleet/one", 1)
+        start_alone = start("fleet/one", 1)  # with its token in the cache: what is left is the start of the process
+        all_ = start("fleet/all", size.controllers)
+    finally:
+        place.emulator.set("trackunit", delay=0.0)
+    # The one that fetches has the secret to read, and the entry to write, too.
+    others = size.controllers - 1
+    rows = (
+        compared("vendor requests of all", [float(all_.asked)], [1.0], against="1", unit="", limit=1.0),
+        compared("Vault requests of each other one", [(all_.vault - one.vault) / others], [3.0], against="3", unit="", limit=1.0),
+        compared("CPU of each other one", [(all_.cpu - one.cpu) / others], [one.cpu - start_alone.cpu], against="one alone", limit=2.0),
+        compared("the slowest, by the clock", [all_.slowest], [one.slowest], against="one alone", unit="s"),
+    )
+    yield Table("fleet", f"{size.controllers} controllers at once, a vendor that takes {_DELAY:.0f} s", "", rows)
+
+
+__all__ = ("fleet",)

@@ -1,0 +1,218 @@
+# Copyright (c) 2026, TrackOps founders
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What is measured with one ansible-core, section by section."""
+
+from __future__ import annotations
+
+import dataclasses
+import pathlib
+import typing as t
+
+from bench.plays import OURS, Scene, debug, play
+from bench.results import Row, Table, compared
+
+TOKEN_INFO = {"trackops.api_tokens.token_info": {"vendor": "trackunit"}, "run_once": True}
+SUMMARY = {"ANSIBLE_CALLBACKS_ENABLED": "trackops.api_tokens.summary"}
+IDLE = {"ansible.builtin.meta": "noop"}
+
+
+@dataclasses.dataclass(frozen=True)
+class Size:
+    """How much is measured."""
+
+    forks_rounds: int = 15
+    template_rounds: int = 5
+    calls: int = 400
+    hosts: int = 100
+    rounds: int = 3
+    requests: int = 50  # hosts that ask the vendor's API
+    request_rounds: int = 2
+    play_hosts: int = 500
+    play_rounds: int = 1
+    growth: tuple[int, ...] = (10, 500, 5000)  # hosts
+    forks: tuple[int, ...] = (1, 50)
+    entries: int = 10_000
+    ssh_hosts: int = 100
+    ssh_rounds: int = 2
+    local_hosts: tuple[int, int] = (100, 1000)
+    controllers: int = 64
+
+
+QUICK = Size(7, 3, hosts=20, rounds=2, requests=10, play_hosts=50, growth=(10, 50), entries=1000, ssh_hosts=10, local_hosts=(10, 50), controllers=16)
+
+
+def worker(place: Scene, size: Size) -> t.Iterator[Table]:
+    """The first lookup of a fresh worker, and the next ones in the same template."""
+    given = place.expressions()
+    empty = {"empty lookup": "lookup('bench.empty.trackunit')", "empty, options not read": "lookup('bench.empty.trackunit_bare')"}
+    spent = place.in_worker({**given, **empty}, rounds=size.forks_rounds)
+    base = spent["empty lookup"]
+    rows = [compared(name, values, base, against="empty lookup", limit=1.5 if name == "ours" else None) for name, values in spent.items()]
+    yield Table("worker", f"The first lookup of a worker, CPU, {size.forks_rounds} forks", place.version, tuple(rows))
+
+    loads: dict[str, tuple[list[str], list[str]]] = {
+        "after token_info": (["trackops.api_tokens.token_info"], []),
+        "with the callback summary": ([], ["trackops.api_tokens.summary"]),
+    }
+    rows = []
+    for name, (actions, callbacks) in loads.items():
+        warm = place.in_worker({"file": given["lookup('file')"], "ours": OURS}, rounds=size.forks_rounds, actions=actions, callbacks=callbacks)
+        rows.append(compared(name, warm["ours"], warm["file"], against="lookup('file')"))
+    yield Table("worker", f"The first lookup of a worker whose parent has loaded ours, CPU, {size.forks_rounds} forks", place.version, tuple(rows))
+
+    many = {name: f"{{% for _ in range({size.calls}) %}}{{{{ {given[name]} }}}}{{% endfor %}}" for name in ("lookup('file')", "ours")}
+    once = {f"{name}, once": given[name] for name in many}
+    spent = place.in_worker({**many, **once}, rounds=size.template_rounds)
+    # The least first one is taken off each: its own noise is as large as many of the next ones.
+    each = {name: [(all_ - min(spent[f"{name}, once"])) / (size.calls - 1) for all_ in spent[name]] for name in many}
+    base = each["lookup('file')"]
+    rows = [compared(name, values, base, against="lookup('file')", limit=2.5 if name == "ours" else None) for name, values in each.items()]
+    yield Table("worker", f"The next lookups, {size.calls} in one template, CPU each", place.version, tuple(rows))
+
+
+def options(place: Scene, size: Size) -> t.Iterator[Table]:
+    """What it costs Ansible to know the options of a lookup: parsed from the documentation, or read from the file beside our code."""
+    read = (
+        "import json; from ansible import constants as C; "
+        f"C.config.initialize_plugin_configuration_definitions('lookup', 'bench', json.load(open('{place.definitions / 'trackunit.json'}', encoding='utf-8')))"
+    )
+    bare, parsed = "lookup('bench.empty.nothing')", "lookup('bench.empty.trackunit_bare')"
+    spent = place.in_worker({"nothing": bare, "documented": parsed}, rounds=size.forks_rounds, codes={"read": read})
+    over = [whole - least for whole, least in zip(spent["documented"], spent["nothing"], strict=True)]
+    goal = [0.015] * len(over)
+    rows = (
+        compared("the documentation, parsed", over, goal, against="15 ms"),
+        compared("ours, from its file", spent["read"], goal, against="15 ms", limit=1.0),
+    )
+    yield Table("options", f"What Ansible has to know of the options of a lookup, CPU, {size.forks_rounds} forks", place.version, rows)
+
+
+def task(place: Scene, size: Size) -> t.Iterator[Table]:
+    """One task on many hosts, over the same play without it."""
+    given = place.expressions()
+    cases: dict[str, tuple[dict[str, t.Any], str, dict[str, str]]] = {
+        **{name: (IDLE, expression, {}) for name, expression in given.items()},
+        "ours, after token_info": (TOKEN_INFO, OURS, {}),
+        "ours, with summary": (IDLE, OURS, SUMMARY),
+    }
+    spent: dict[str, list[float]] = {name: [] for name in cases}
+    for _round in range(size.rounds):
+        without: dict[str, float] = {}
+        for name, (first, expression, env) in cases.items():
+            key = repr((first, env))
+            if key not in without:
+                without[key] = place.playbook(play(first), hosts=size.hosts, env=env).cpu
+            spent[name].append((place.playbook(play(first, debug(expression)), hosts=size.hosts, env=env).cpu - without[key]) / size.hosts)
+    base = spent["constant"]
+    limits = {"ours, after token_info": 1.3, "ours, with summary": 1.3}
+    rows = [compared(name, values, base, against="constant", limit=limits.get(name)) for name, values in spent.items()]
+    yield Table("task", f"A task on each of {size.hosts} hosts, 10 forks, CPU for each host, {size.rounds} rounds", place.version, tuple(rows))
+
+
+def whole_play(place: Scene, size: Size) -> t.Iterator[Table]:
+    """Four tasks on many hosts, all in all."""
+    given = place.expressions()
+    cases = {name: play(*[debug(expression)] * 4) for name, expression in given.items()}
+    cases["ours, after token_info"] = play(TOKEN_INFO, *[debug(OURS)] * 4)
+    spent: dict[str, list[float]] = {name: [] for name in cases}
+    for _round in range(size.play_rounds):
+        for name, plays in cases.items():
+            spent[name].append(place.playbook(plays, hosts=size.play_hosts).cpu)
+    goals = (
+        ("ours", "hashi_vault, token", 1 / 3),
+        ("ours", "hashi_vault, userpass", 1 / 4),
+        ("ours, after token_info", "hashi_vault, token", 1 / 5),
+        ("ours, after token_info", "hashi_vault, userpass", 1 / 7),
+    )
+    rows: list[Row] = [compared(name, values, spent["constant"], against="constant", unit="s") for name, values in spent.items()]
+    rows += [compared(mine, spent[mine], spent[theirs], against=theirs, unit="s", limit=round(limit, 2)) for mine, theirs, limit in goals]
+    yield Table("play", f"{size.play_hosts} hosts, four tasks, 10 forks, CPU of the whole play", place.version, tuple(rows))
+
+
+def uri(place: Scene, size: Size) -> t.Iterator[Table]:
+    """A request to the vendor's API from each host: with a token in the text, with our header, with `api_request`."""
+    token = list(place.emulator.vendors["trackunit"].tokens.access)[-1]
+    url = f"{place.emulator.base_url('trackunit')}/api/things"
+
+    def request(headers: t.Any) -> dict[str, t.Any]:
+        return {"ansible.builtin.uri": {"url": url, "headers": headers}, "no_log": True}
+
+    header = "{{ lookup('trackops.api_tokens.trackunit', output='headers') }}"
+    cases: dict[str, tuple[dict[str, t.Any], dict[str, t.Any]]] = {
+        "uri, token in its text": (IDLE, request({"Authorization": f"Bearer {token}"})),
+        "uri, our header": (IDLE, request(header)),
+        "uri, our header, after token_info": (TOKEN_INFO, request(header)),
+        "api_request": (IDLE, {"trackops.api_tokens.api_request": {"vendor": "trackunit", "url": url}}),
+    }
+    spent: dict[str, list[float]] = {name: [] for name in cases}
+    for _round in range(size.request_rounds):
+        without = {repr(first): place.playbook(play(first), hosts=size.requests).cpu for first in (IDLE, TOKEN_INFO)}
+        for name, (first, asking) in cases.items():
+            spent[name].append((place.playbook(play(first, asking), hosts=size.requests).cpu - without[repr(first)]) / size.requests)
+    base = spent["uri, token in its text"]
+    limits = {"uri, our header, after token_info": 1.1, "api_request": 1.1}
+    rows = [compared(name, values, base, against="uri, token in its text", limit=limits.get(name)) for name, values in spent.items()]
+    yield Table("uri", f"A request from each of {size.requests} hosts, CPU for each host, {size.request_rounds} rounds", place.version, tuple(rows))
+
+
+def cold(place: Scene, size: Size) -> t.Iterator[Table]:
+    """A token that is in no cache, over what the import of hvac costs."""
+    lookup = {"ours, no cache": "lookup('trackops.api_tokens.trackunit', cache='none')"}
+    place.vault.mark()
+    asked = place.fetched
+    spent = place.in_worker(lookup, rounds=size.forks_rounds, codes={"import hvac": "import hvac"})
+    vault = [len(place.vault.audit_requests()) / size.forks_rounds]
+    vendor = [(place.fetched - asked) / size.forks_rounds]
+    over = [whole - hvac for whole, hvac in zip(spent["ours, no cache"], spent["import hvac"], strict=True)]
+    rows = (
+        compared("import hvac", spent["import hvac"], spent["import hvac"], against="import hvac"),
+        compared("ours, no cache", spent["ours, no cache"], spent["import hvac"], against="import hvac"),
+        compared("ours, over the import", over, [0.150] * len(over), against="150 ms", limit=1.0),
+        compared("Vault requests", vault, [2.0], against="2", unit="each", limit=1.0),
+        compared("vendor requests", vendor, [1.0], against="1", unit="each", limit=1.0),
+    )
+    yield Table("cold", f"A token that has to be fetched, CPU, {size.forks_rounds} forks", place.version, rows)
+
+
+def growth(place: Scene, size: Size) -> t.Iterator[Table]:
+    """The same lookup with more hosts, more forks, more entries; and its memory."""
+
+    def per_host(hosts: int, forks: int = 10) -> list[float]:
+        # The one play after the other, so that both meet the same machine: what is ours is the difference.
+        without = place.playbook(play(TOKEN_INFO, debug("'constant'")), hosts=hosts, forks=forks).cpu
+        with_ours = place.playbook(play(TOKEN_INFO, debug(OURS)), hosts=hosts, forks=forks).cpu
+        return [without / hosts, with_ours / hosts]
+
+    measured = {f"{hosts:,} hosts, 10 forks": per_host(hosts) for hosts in size.growth}
+    measured |= {f"{size.hosts} hosts, {forks} forks": per_host(size.hosts, forks) for forks in size.forks}
+    rows = [compared(name, [ours], [constant], against="constant, the same play", limit=1.3) for name, (constant, ours) in measured.items()]
+    yield Table("growth", "A play with a cached token, after token_info, CPU for each host", place.version, tuple(rows))
+
+    few = place.in_worker({"few": OURS}, rounds=size.forks_rounds)["few"]
+    crowd(place.ansible.cache / "trackops" / "api_tokens", size.entries)
+    many = place.in_worker({"many": OURS}, rounds=size.forks_rounds)["many"]
+    row = compared(f"{size.entries:,} entries", many, few, against="1 entry", limit=1.1)
+    yield Table("growth", "The first lookup of a worker, by the entries in the cache, CPU", place.version, (row,))
+
+    plain, ours = [], []
+    for _round in range(size.rounds):
+        plain.append(place.playbook(play(debug("'constant'")), hosts=size.hosts).peak_mib)
+        ours.append(place.playbook(play(debug(OURS)), hosts=size.hosts).peak_mib)
+    over = [max(0.0, min(ours) - min(plain))]
+    row = compared("over a play without us", over, [2.0], against="2 MiB", unit="MiB", limit=1.0)
+    yield Table("growth", "The largest process of a play, resident memory", place.version, (row,))
+
+
+def crowd(cache: pathlib.Path, count: int) -> None:
+    """Entries of others, as many as a big fleet has."""
+    found = [path for path in cache.iterdir() if path.name != "key" and not path.name.endswith((".lock", ".tmp"))]
+    for number in range(count):
+        for path in found:
+            copy = cache / f"{number:032x}{path.suffix}"
+            copy.write_bytes(path.read_bytes())
+            copy.chmod(0o600)
+
+
+__all__ = ("IDLE", "QUICK", "TOKEN_INFO", "Size", "cold", "growth", "options", "task", "uri", "whole_play", "worker")
