@@ -48,7 +48,9 @@ ACCOUNTS: dict[str, Account] = {
     "entra": Account("535fb089-9ff3-47b6-9bfb-4f1264799865", "qWg8Q~ofEntra"),
     "google": Account("robot@fleet-1.iam.gserviceaccount.com", more={"key_id": "370ab79b4513eb9bad7c9bd16a95cb76b5b2a56a"}),
     "salesforce": Account("3MVG9lKcPoNINVBIPJ", "1955279925675241571"),
-    "servicenow": Account("be3aeb583ace210011c15b24a43e25d8", "servicenow-secret", "robot.user", "servicenow-password"),
+    "servicenow": Account(
+        "be3aeb583ace210011c15b24a43e25d8", "servicenow-secret", "robot.user", "servicenow-password", more={"refresh_token": "w599voG89897rGVDmd"}
+    ),
     "okta": Account("0oar95zt9zIpYuz6A0h7", more={"key_id": "okta-key-1"}),
     "zoom": Account("zoomclient7", "zoomsecret7", more={"account_id": "gYz8S9w5Q5yrDo"}),
     "docusign": Account("7c2b8d7e-0000-4000-8000-cda8a50dd73f", more={"subject": "464f7988-0000-4000-8000-781ee556ab7a"}),
@@ -196,13 +198,15 @@ def salesforce(call: Call, account: Account) -> Answer:
 
 
 def servicenow(call: Call, account: Account) -> Answer:
-    grant = "password" if b"grant_type=password" in call.body else "client_credentials"
-    sent = _form(call, "grant_type", "client_id", "client_secret", *(("username", "password") if grant == "password" else ()))
+    user = {"username": account.username, "password": account.password}
+    grants: dict[str, dict[str, str]] = {"password": user, "refresh_token": account.more, "client_credentials": {}}
+    grant = next((name for name in grants if f"grant_type={name}".encode() in call.body), "client_credentials")
+    sent = _form(call, "grant_type", "client_id", "client_secret", *grants[grant])
     _is(sent, grant_type=grant)
     _client(account, sent["client_id"], sent["client_secret"])
-    if grant == "password" and (sent["username"], sent["password"]) != (account.username, account.password):
+    if any(sent[name] != value for name, value in grants[grant].items()):
         raise Refuse
-    return _bearer("servicenow", 1799, scope="useraccount", **({"refresh_token": "w599voG89897rGVDmd"} if grant == "password" else {}))
+    return _bearer("servicenow", 1799, scope="useraccount", **(account.more if grant != "client_credentials" else {}))
 
 
 def okta(call: Call, account: Account) -> Answer:

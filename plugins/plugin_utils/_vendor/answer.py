@@ -21,7 +21,7 @@ from .._base.token_check import LONGEST_LIFETIME, token_problem
 from .address import host
 from .body import at, parse_body, what_it_is, without
 from .moments import clock_difference, read_moment, retry_after
-from .request import Grant, needed_fields
+from .request import Grant, needed_fields, signs
 from .words import error_code, is_failure, words
 
 __all__ = ("read_answer",)
@@ -44,6 +44,7 @@ _DPOP = ("invalid_dpop_proof", "use_dpop_nonce")  # RFC 9449 5, 8
 _TOKEN_TYPE = re.compile(r"[A-Za-z0-9._:/-]{1,100}\Z")
 _CLOCK_TOLERANCE = 5.0
 _BELIEVED_CLOCK = 86400.0  # seconds; who is a day away has no clock
+_PROOF_TOLERANCE = 20.0  # seconds; a signed proof is good for a minute
 _LONGEST_TEXT = 10_000  # characters of a scope
 _LARGEST_WITH_EXTRA = 64 << 10  # bytes; what else comes in a larger answer is left out
 _KNOWN = frozenset(("access_token", "refresh_token", "id_token", "token_type", "scope", "expires_in"))
@@ -287,7 +288,7 @@ class _Reader:
         if (code in _PASSING and status != 401) or code in self.request.vendor.passing_errors:  # ServiceNow says server_error with 401
             return self._unavailable(status, shown, said)
         wait = f"{self.request.cache.failure_ttl:g}"
-        doubts = "".join(f" {doubt}" for doubt in self.doubts)
+        doubts = "".join(f" {doubt}" for doubt in (*self.doubts, *self._clock()))
         return VendorError(
             f"{self._name}: the vendor refused the credentials at {self._place}: {shown}. "
             f"{self._advice(code)}; the next attempt is made as soon as the secret changes, or in {wait} s.{doubts}{said}",
@@ -296,6 +297,16 @@ class _Reader:
             code=shown,
             fault="vendor:grant" if code == "invalid_grant" else "vendor:refused",
         )
+
+    def _clock(self) -> t.Iterator[str]:
+        """What is wrong where a good key is refused: vendors say that of a signed proof's times, if at all."""
+        vendor = self.request.vendor
+        ahead = clock_difference(self.answer, self.received_at)
+        if ahead is not None and abs(ahead) > _PROOF_TOLERANCE and (vendor.client_auth in _SIGNED or signs(vendor, self.grant.grant_type)):
+            yield (
+                f"The clock of this machine is {abs(ahead):.0f} s {'ahead of' if ahead > 0 else 'behind'} the vendor's, "
+                "and a signed proof is good for a minute: check that clock."
+            )
 
     def _advice(self, code: str | None) -> str:
         vendor = self.request.vendor

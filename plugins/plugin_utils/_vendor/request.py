@@ -32,6 +32,7 @@ __all__ = (
     "grants",
     "needed_fields",
     "revocation_request",
+    "signs",
 )
 
 DEVICE_GRANT = "urn:ietf:params:oauth:grant-type:device_code"  # RFC 8628 3.4
@@ -84,12 +85,12 @@ class Grant:
 def needed_fields(vendor: Vendor) -> tuple[str, ...]:
     """The fields that the secret must have, in the order in which a person would look for them."""
     named = [name for values in (vendor.request_headers, vendor.parameters, vendor.request_body, vendor.assertion_claims) for name in secret_names(values)]
-    signed = ("client_id", "private_key") if _signs(vendor, vendor.grant_type) else ()
+    signed = ("client_id", "private_key") if signs(vendor, vendor.grant_type) else ()
     wanted = (*_CLIENT_FIELDS[vendor.client_auth], *_GRANT_FIELDS.get(vendor.grant_type, ()), *signed, *named)
     return tuple(dict.fromkeys(name for name in wanted if name != "private_key" or not vendor.transit_key))
 
 
-def _signs(vendor: Vendor, grant_type: str) -> bool:
+def signs(vendor: Vendor, grant_type: str) -> bool:
     """Whether the grant is a JWT of our own making: RFC 7523 2.1, unless the parameters bring an assertion."""
     return grant_type == JWT_BEARER_GRANT and "assertion" not in vendor.parameters
 
@@ -216,7 +217,7 @@ def build_request(vendor: Vendor, grant: Grant, fields: t.Mapping[str, str], *, 
     headers = {name: _value(value, fields) for name, value in vendor.request_headers.items()}
     parameters: list[tuple[str, t.Any]] = []
     proofs = _client_parameters(vendor, fields, assertion)
-    if _signs(vendor, grant.grant_type) and assertion is not None:
+    if signs(vendor, grant.grant_type) and assertion is not None:
         # Some servers look for the scope in the assertion, others next to it.
         claims = {"sub": fields.get("subject", fields["client_id"]), **({"scope": vendor.scope} if vendor.scope and vendor.scope_in != "request" else {})}
         proofs.append(("assertion", assertion(claims)))
@@ -225,7 +226,7 @@ def build_request(vendor: Vendor, grant: Grant, fields: t.Mapping[str, str], *, 
     elif vendor.request_format != "none":
         parameters.append(("grant_type", grant.grant_type))
         parameters.extend(grant.fields.items())
-        in_assertion = vendor.scope_in == "assertion" and _signs(vendor, grant.grant_type)
+        in_assertion = vendor.scope_in == "assertion" and signs(vendor, grant.grant_type)
         if vendor.scope and not in_assertion and grant.grant_type not in _SCOPE_ASKED_BEFORE:
             parameters.append(("scope", vendor.scope))
         parameters.extend(_own_parameters(vendor, fields))
@@ -282,7 +283,7 @@ def _client_parameters(vendor: Vendor, fields: t.Mapping[str, str], assertion: A
             ("client_assertion_type", JWT_BEARER_ASSERTION),
             ("client_assertion", assertion({})),
         ]
-    if vendor.client_auth == "none" and _signs(vendor, vendor.grant_type):
+    if vendor.client_auth == "none" and signs(vendor, vendor.grant_type):
         return []  # the assertion names the client
     if vendor.client_auth in ("none", "tls_client_auth") and "client_id" in fields:
         return [("client_id", fields["client_id"])]  # RFC 6749 3.2.1: a public client names itself

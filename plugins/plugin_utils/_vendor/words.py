@@ -35,7 +35,22 @@ _SENTENCES = (
     "title",
 )
 # Where there may be such a sentence, or several.
-_PLACES = ("errors", "error", "fault", "messages", "detail", "details", "data", "result", "response", "meta", "status", "errorcauses", "violations")
+_PLACES = (
+    "errors",
+    "error",
+    "fault",
+    "messages",
+    "detail",
+    "details",
+    "data",
+    "result",
+    "response",
+    "value",
+    "meta",
+    "status",
+    "errorcauses",
+    "violations",
+)
 _DEEPEST = 5
 _JSON_RPC = range(-32768, -31999)  # its codes (JSON-RPC 2.0, 5.1)
 _MOST = 3  # sentences of a list

@@ -57,6 +57,7 @@ REFUSALS = {
         " The vendor says: invalid client credentials"
     ),
     "servicenow": "server_error. Check client_id, client_secret, username and password there{again} The vendor says: access_denied",
+    "servicenow refresh_token": "server_error. Check client_id, client_secret and refresh_token there{again} The vendor says: access_denied",
     "servicenow client_credentials": "server_error. Check client_id and client_secret there{again} The vendor says: access_denied",
     "okta": (
         "invalid_client. Check client_id and private_key there, and assertion_audience and assertion_algorithm{again}"
@@ -80,6 +81,7 @@ REFUSALS = {
     "wialon": "8. Check token there{again}",
 }
 AGAIN = "; the next attempt is made as soon as the secret changes, or in 30 s."
+SECRET = ("client_secret", "password", "private_key", "token", "refresh_token")
 #: In a documented request, but not needed.
 NOT_NEEDED = {("okta", "client_id"), ("crowdstrike", "token_type_hint")}
 
@@ -175,7 +177,7 @@ def test_catalogue(openbao_stage: Stage, tmp_path: pathlib.Path, monkeypatch: py
                 for folder, held in (("fleet", secret), ("wrong", wrong(secret, name, keys["other"]))):
                     stage.vault.put(f"{folder}/{place}", held)
                     batch.add(f"{folder} {name}", "oauth2", f"{folder}/{place}", variables=described, **options)
-                    secrets |= {str(value) for field, value in held.items() if field in ("client_secret", "password", "private_key", "token")}
+                    secrets |= {str(value) for field, value in held.items() if field in SECRET}
         give_back(batch, described, common)
         done = batch.run()
 

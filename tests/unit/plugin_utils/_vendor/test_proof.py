@@ -9,6 +9,8 @@ from __future__ import annotations
 import base64
 import dataclasses
 import hashlib
+import sys
+import types
 
 import jwt
 import pytest
@@ -79,12 +81,23 @@ def test_a_key_that_cannot_sign(key):
 
 
 def test_pyjwt_is_not_installed(monkeypatch):
-    monkeypatch.setitem(__import__("sys").modules, "jwt", None)
+    monkeypatch.setitem(sys.modules, "jwt", None)
     with pytest.raises(OptionError) as caught:
         signed_assertion(VENDOR, {"client_id": "i", "private_key": ""}, {}, now=NOW)
     assert caught.value.message == (
         "acme: a signature with a private key needs the Python library PyJWT. Install it where ansible runs: pip install PyJWT. "
         "With transit_key, Vault signs and it is not needed."
+    )
+
+
+def test_another_library_is_called_jwt(monkeypatch):
+    """https://github.com/ansible-collections/community.general/issues/10807: `pip install jwt` is something else."""
+    monkeypatch.setitem(sys.modules, "jwt", types.ModuleType("jwt"))
+    with pytest.raises(OptionError) as caught:
+        signed_assertion(VENDOR, {"client_id": "i", "private_key": ""}, {}, now=NOW)
+    assert caught.value.message == (
+        "acme: a signature with a private key needs the Python library PyJWT. Another library named jwt is in its place: uninstall jwt and PyJWT "
+        "where ansible runs, then install PyJWT alone. With transit_key, Vault signs and neither is needed."
     )
 
 
@@ -134,7 +147,7 @@ def test_client_secret_jwt(algorithm, monkeypatch):
 
 
 def test_transit_signs_and_pyjwt_is_not_needed(monkeypatch):
-    monkeypatch.setitem(__import__("sys").modules, "jwt", None)
+    monkeypatch.setitem(sys.modules, "jwt", None)
     asked = []
 
     def transit(mount, key, data, algorithm):

@@ -34,6 +34,7 @@ from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vendor.words 
         {"status": {"code": 5, "message": "Nobody here"}},
         {"error_type": "UNAUTHENTICATED", "messages": [{"id": "a.b", "default_message": "Nobody here", "args": []}]},
         {"messages": [{"id": "a.b", "default_message": "Niemand hier", "localized": "Nobody here", "args": []}]},
+        {"type": "a.b.unauthenticated", "value": {"messages": [{"args": [], "default_message": "Nobody here", "id": "a.b"}]}},
         {"data": {"error": {"message": "Nobody here"}}},
         {"success": False, "result": {"info": 1, "reason": "Nobody here"}},
         [{"errorCode": "x", "message": "Nobody here"}],
