@@ -129,12 +129,14 @@ def _with_key(vendor: Vendor, pem: str, header: dict[str, str], claims: dict[str
     except ImportError:
         raise OptionError(
             f"{vendor.name}: a signature with a private key needs the Python library PyJWT. Install it where ansible runs: pip install PyJWT. "
-            "With transit_key, Vault signs and it is not needed."
+            "With transit_key, Vault signs and it is not needed.",
+            fault="option:library",
         ) from None
     if not hasattr(jwt, "encode"):
         raise OptionError(
             f"{vendor.name}: a signature with a private key needs the Python library PyJWT. Another library named jwt is in its place: "
-            "uninstall jwt and PyJWT where ansible runs, then install PyJWT alone. With transit_key, Vault signs and neither is needed."
+            "uninstall jwt and PyJWT where ansible runs, then install PyJWT alone. With transit_key, Vault signs and neither is needed.",
+            fault="option:library",
         )
     try:
         key, algorithms = _private_key(pem)

@@ -15,7 +15,7 @@ import typing as t
 import yaml
 from emulator.catalogue import ACCOUNTS, HOSTS, TOKEN, Account, answer
 from support.front import Front
-from support.lookups import Batch, Checks, leaked, one_line
+from support.lookups import Batch, Checks, Outcome, leaked, one_line
 from support.pki import Ca, rsa_pair
 
 if t.TYPE_CHECKING:
@@ -187,7 +187,7 @@ def test_catalogue(openbao_stage: Stage, tmp_path: pathlib.Path, monkeypatch: py
             for name, _variant in ways(entry):
                 with check(name):
                     check_token(entry, done[f"fleet {name}"].value)
-                    check_refusal(name, entry.vendor, done[f"wrong {name}"].error)
+                    check_refusal(name, entry.vendor, done[f"wrong {name}"])
         with check("nothing secret is told"):
             assert leaked(done.run.output, secrets) == []
         with check("a token is given back"):
@@ -223,17 +223,19 @@ def check_token(entry: Entry, token: dict[str, t.Any]) -> None:
     assert "g1s-session" not in json.dumps(token)
 
 
-def check_refusal(name: str, vendor: str, message: str) -> None:
+def check_refusal(name: str, vendor: str, outcome: Outcome) -> None:
     where = f"secret/wrong/{name.replace(' ', '-')} (version 1)"
     if vendor == "dynatrace":
+        code = "TRK-L04"
         expected = (
             f"dynatrace: the vendor at sso.dynatrace.com rejected the token request for {where} (HTTP 400). "
             "Check the options of this vendor, and client_id and client_secret there. The vendor says: Bad Request"
         )
     else:
         expected = f"{vendor}: the vendor refused the credentials at {where}: " + str(REFUSALS[name]).format(again=AGAIN)
-    assert message == expected
-    assert one_line(message)
+        code = "TRK-L02" if "invalid_grant" in expected else "TRK-L01"
+    assert (outcome.error, outcome.error_code) == (expected.rstrip(".") + ".", code)
+    assert one_line(outcome.error)
 
 
 class Servers:

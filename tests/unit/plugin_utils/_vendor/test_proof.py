@@ -88,6 +88,7 @@ def test_pyjwt_is_not_installed(monkeypatch):
         "acme: a signature with a private key needs the Python library PyJWT. Install it where ansible runs: pip install PyJWT. "
         "With transit_key, Vault signs and it is not needed."
     )
+    assert caught.value.error_code == "TRK-O13"
 
 
 def test_another_library_is_called_jwt(monkeypatch):
@@ -99,6 +100,7 @@ def test_another_library_is_called_jwt(monkeypatch):
         "acme: a signature with a private key needs the Python library PyJWT. Another library named jwt is in its place: uninstall jwt and PyJWT "
         "where ansible runs, then install PyJWT alone. With transit_key, Vault signs and neither is needed."
     )
+    assert caught.value.error_code == "TRK-O13"
 
 
 def decoded(token, key, algorithm, audience="https://a.example/t"):
