@@ -13,49 +13,9 @@ from ansible.errors import AnsibleActionFail
 from ..plugin_utils._base.errors import OptionError
 from ..plugin_utils._boundary.action import Resolved, TokenAction, answer_of, failed_action, found_interpreter
 from ..plugin_utils._hosts.answers import of_api
+from ..plugin_utils._tasks.api_call import OPTIONS_OF_URI, expected, split, without
 
 _URI = "ansible.builtin.uri"
-# With a token these would replace it, or have no meaning.
-_CLASHES = ("url_username", "user", "url_password", "password", "force_basic_auth", "use_gssapi", "use_netrc")
-_OPTIONS_OF_URI = frozenset(
-    (
-        "attributes",
-        "attr",
-        "body",
-        "body_format",
-        "ca_path",
-        "ciphers",
-        "client_cert",
-        "client_key",
-        "creates",
-        "decompress",
-        "dest",
-        "follow_redirects",
-        "force",
-        "group",
-        "headers",
-        "http_agent",
-        "method",
-        "mode",
-        "owner",
-        "remote_src",
-        "removes",
-        "return_content",
-        "selevel",
-        "serole",
-        "setype",
-        "seuser",
-        "src",
-        "status_code",
-        "timeout",
-        "unix_socket",
-        "unredirected_headers",
-        "unsafe_writes",
-        "url",
-        "use_proxy",
-        "validate_certs",
-    )
-)
 _REFUSED = 401
 
 
@@ -64,15 +24,15 @@ class ActionModule(TokenAction):
         result: dict[str, t.Any] = super().run(tmp, task_vars)
         variables = task_vars or {}
         try:
-            request, wanted = _split(self._task.args)
-            self.refuse_unknown_options([wanted], (*_OPTIONS_OF_URI, "vault"), module="api_request")
+            request, wanted = split(self._task.args)
+            self.refuse_unknown_options([wanted], (*OPTIONS_OF_URI, "vault"), module="api_request")
         except OptionError as exc:
             raise failed_action(exc) from None
         if self._task.check_mode:
             return {**result, "changed": False, "skipped": True, "msg": "An API is not called in check mode."}
         first = self._one(wanted, variables)
         answer = self._send(request, first, variables)
-        if answer.get("status") == _REFUSED and _REFUSED not in _expected(request):
+        if answer.get("status") == _REFUSED and _REFUSED not in expected(request):
             fresh = self._one({**wanted, "refused": first.details()["access_token"]}, variables)
             if fresh.details()["access_token"] != first.details()["access_token"]:
                 answer = self._send(request, fresh, variables)
@@ -109,7 +69,7 @@ class ActionModule(TokenAction):
             shared_loader_obj=self._shared_loader_obj,
         )
         uri._execute_module = _unseen(uri._execute_module, task.args)
-        answer: dict[str, t.Any] = _without(of_api(answer_of(lambda: uri.run(task_vars=variables))), details["access_token"])
+        answer: dict[str, t.Any] = without(of_api(answer_of(lambda: uri.run(task_vars=variables))), details["access_token"])
         return {**answer, **found_interpreter(uri)}
 
 
@@ -127,40 +87,3 @@ def _unseen(execute: t.Callable[..., t.Any], arguments: dict[str, t.Any]) -> t.C
         return execute(module_name=module_name, module_args=_Arguments(arguments if module_args is None else module_args), **options)
 
     return run
-
-
-def _split(args: dict[str, t.Any]) -> tuple[dict[str, t.Any], dict[str, t.Any]]:
-    """The arguments of uri, and those that say which token; C(vault) holds the Vault options, whose names uri has too."""
-    clash = next((name for name in _CLASHES if name in args), None)
-    if clash:
-        raise OptionError(f"api_request does not take '{clash}': the token is the authorization.", fault="option:clash")
-    if not args.get("url"):
-        raise OptionError("api_request needs 'url', the address of the API to call.", fault="option:missing")
-    headers = args.get("headers") or {}
-    if not isinstance(headers, dict):
-        raise OptionError("api_request: 'headers' has to be a dictionary.")
-    if any(str(name).lower() == "authorization" for name in headers):
-        raise OptionError("api_request sets the Authorization header itself; leave it out of 'headers'.", fault="option:clash")
-    vault = args.get("vault") or {}
-    if not isinstance(vault, dict):
-        raise OptionError("api_request: 'vault' has to be a dictionary of Vault options.")
-    request = {name: value for name, value in args.items() if name in _OPTIONS_OF_URI}
-    wanted = {name: value for name, value in args.items() if name not in _OPTIONS_OF_URI and name != "vault"}
-    return request, {**wanted, **vault}
-
-
-def _expected(request: dict[str, t.Any]) -> list[int]:
-    given = request.get("status_code", 200)
-    values = given if isinstance(given, (list, tuple)) else str(given).split(",")
-    return [int(value) for value in values if str(value).strip().isdigit()]
-
-
-def _without(value: t.Any, secret: str) -> t.Any:
-    """*value* with *secret* blanked out wherever it is: APIs like to echo what they were sent."""
-    if isinstance(value, dict):
-        return {key: _without(item, secret) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_without(item, secret) for item in value]
-    if isinstance(value, str):
-        return value.replace(secret, "********")
-    return value

@@ -12,7 +12,7 @@ import queue
 import typing as t
 from contextlib import ExitStack
 from dataclasses import replace
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import urlsplit
 
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
@@ -23,7 +23,7 @@ from ..plugin_utils._boundary.real_ports import real_ports
 from ..plugin_utils._consent.browser import has_browser, opened
 from ..plugin_utils._consent.flow import CONSENT_GRANTS, PENDING_SECONDS, Authorizing, Stored
 from ..plugin_utils._consent.loopback import Answer, Loopback, receive
-from ..plugin_utils._consent.protocol import answers, check_redirect_uri, is_answer, listening_address
+from ..plugin_utils._consent.protocol import answers, check_redirect_uri, is_answer, listening_address, with_port
 from ..plugin_utils._consent.terminal import open_terminal
 from ..plugin_utils._vendors import names
 
@@ -143,7 +143,7 @@ class ActionModule(TokenAction):
             listener = None
             if address is not None:
                 listener = stack.enter_context(Loopback(*address, came))
-                redirect_uri = _with_port(redirect_uri, listener.port)
+                redirect_uri = with_port(redirect_uri, listener.port)
             terminal = open_terminal(_person_pid())
             if listener is None and terminal is None:
                 raise OptionError(
@@ -204,15 +204,6 @@ def _show(text: str) -> None:
 
 def _sentence(work: Authorizing, stored: Stored) -> str:
     return f"{work.name}: the refresh token is stored at {stored.where} (version {stored.version})."
-
-
-def _with_port(redirect_uri: str, port: int) -> str:
-    """RFC 8252 7.3: the vendor has to take any port of a loopback address, as it is known only now."""
-    parts = urlsplit(redirect_uri)
-    if parts.port:
-        return redirect_uri
-    name = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
-    return urlunsplit(parts._replace(netloc=f"{name}:{port}"))
 
 
 def _person_pid() -> int:

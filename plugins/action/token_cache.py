@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import time
 import typing as t
-from collections import Counter
 
 from ansible.module_utils.parsing.convert_bool import boolean
 
@@ -21,10 +20,10 @@ from ..plugin_utils._flow.purge import expired, is_cached, purge, revoke_logins
 from ..plugin_utils._flow.resolver import open_store
 from ..plugin_utils._flow.revocation import revoke_tokens
 from ..plugin_utils._flow.slot import token_keys
-from ..plugin_utils._hosts.files import check_common
+from ..plugin_utils._tasks import cache_items
+from ..plugin_utils._tasks.cache_items import OWN, without_names
 
 _STATES = ("present", "absent", "pruned")
-_OWN = ("tokens", "revoke_logins", "revoke_consent")
 # A login belongs to no vendor; any request that needs no further option finds it.
 _ANY_VENDOR = "tracx"
 
@@ -41,14 +40,14 @@ class ActionModule(TokenAction):
         try:
             items = args.get("tokens")
             inner = [item for item in items if isinstance(item, dict)] if isinstance(items, list) else []
-            self.refuse_unknown_options([args, *inner], _OWN, module="token_cache")
+            self.refuse_unknown_options([args, *inner], OWN, module="token_cache")
             result.update({"present": self._warm, "absent": self._purge, "pruned": self._prune}[state](args, variables))
         except TokenError as exc:
             raise failed_action(exc) from None
         return result
 
     def _warm(self, args: Facts, variables: Facts) -> Facts:
-        items = _items(args)
+        items = cache_items.items(args)
         if not items:
             raise OptionError("token_cache needs 'vendor' or 'tokens' to know what to warm.", fault="option:missing")
         if self._task.check_mode:
@@ -84,14 +83,14 @@ class ActionModule(TokenAction):
         return {"changed": bool(missing), "missing": missing}
 
     def _purge(self, args: Facts, variables: Facts) -> Facts:
-        wanted = _items(args) or [{name: value for name, value in args.items() if name not in _OWN}]
+        wanted = cache_items.items(args) or [{name: value for name, value in args.items() if name not in OWN}]
         for item in wanted:  # before anything is removed
             self._refuse_unknown(item, variables)
         removed: list[Facts] = []
         revoked: list[str] = []
         kept: list[Facts] = []
         for item in wanted:
-            values = self.option_values("oauth2", _without_names(item), variables)
+            values = self.option_values("oauth2", without_names(item), variables)
             store = open_store(cache_options(values), warn=display.warning)
             check = bool(self._task.check_mode)
             with self.listener(values) as listener:
@@ -105,19 +104,19 @@ class ActionModule(TokenAction):
                     if given_back.failed:
                         stays.add(token_keys(request, store.user_key()).name)
                         kept.append({"vendor": request.vendor.name, "path": request.where})
-                found = purge(store, vendor=item.get("vendor"), where=_where(item, values), request=request, ports=ports, dry_run=check, keep=stays)
+                found = purge(store, vendor=item.get("vendor"), where=cache_items.where(item, values), request=request, ports=ports, dry_run=check, keep=stays)
                 removed += [entry for entry in found if entry not in removed]
                 if not stays and boolean(args.get("revoke_logins", True)):
                     login = request or self._request_or_none({**item, "vendor": _ANY_VENDOR}, variables)
                     revoked += revoke_logins(login, store, ports, dry_run=check) if login else []
-        return {"changed": bool(removed or revoked), **_removed(removed), "revoked": list(dict.fromkeys(revoked)), "kept": kept}
+        return {"changed": bool(removed or revoked), **cache_items.removed(removed), "revoked": list(dict.fromkeys(revoked)), "kept": kept}
 
     def _refuse_unknown(self, item: Facts, variables: Facts) -> None:
         """A slip of the pen in a vendor's name would look like a purge. One that is described no more may still have entries."""
         vendor = item.get("vendor")
         if not vendor:
             return
-        values = self.option_values("oauth2", _without_names(item), variables)
+        values = self.option_values("oauth2", without_names(item), variables)
         store = open_store(cache_options(values), warn=display.warning)
         if all(header.get("vendor") != vendor for _name, header in store.headers()):
             check_vendor(str(vendor), self.option_values("oauth2", item, variables))
@@ -132,33 +131,7 @@ class ActionModule(TokenAction):
             return None
 
     def _prune(self, args: Facts, variables: Facts) -> Facts:
-        values = self.option_values("oauth2", _without_names(args), variables)
+        values = self.option_values("oauth2", without_names(args), variables)
         store = open_store(cache_options(values), warn=display.warning)
         removed = expired(store, now=time.time(), dry_run=bool(self._task.check_mode))
-        return {"changed": bool(removed), **_removed(removed)}
-
-
-def _removed(entries: list[Facts]) -> Facts:
-    return {"removed": entries, "removed_by_kind": dict(Counter(entry["kind"] for entry in entries))}
-
-
-def _items(args: Facts) -> list[Facts]:
-    """The items of C(tokens), completed by the options next to it; or the one that the arguments themselves describe."""
-    tokens = args.get("tokens")
-    shared = {name: value for name, value in args.items() if name not in _OWN}
-    if tokens is None:
-        return [shared] if shared.get("vendor") else []
-    if not isinstance(tokens, list) or not all(isinstance(item, dict) for item in tokens):
-        raise OptionError("tokens has to be a list of dictionaries.")
-    check_common(shared, tokens)
-    return [{**shared, **item} for item in tokens]
-
-
-def _where(item: Facts, values: Facts) -> str | None:
-    """The mount and path of *item*, where it has a path."""
-    path = str(item.get("path") or "").strip("/ ")
-    return f"{str(values.get('engine_mount_point') or 'secret').strip('/')}/{path}" if path else None
-
-
-def _without_names(item: Facts) -> Facts:
-    return {name: value for name, value in item.items() if name not in ("vendor", "path", *_OWN)}
+        return {"changed": bool(removed), **cache_items.removed(removed)}

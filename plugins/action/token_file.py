@@ -21,6 +21,7 @@ from ..plugin_utils._boundary.action import Resolved, TokenAction, failed_action
 from ..plugin_utils._hosts.answers import FAILURE, WRITTEN, diffs, file_results, reduced
 from ..plugin_utils._hosts.files import FILE_OPTIONS, HostFile, contents_argument, files_argument, plan, split_items
 from ..plugin_utils._hosts.formats import lasting, placeholder, render
+from ..plugin_utils._tasks.file_report import NOTHING_DONE, TOLD, not_tried, report
 
 try:
     from ansible.template import trust_as_template
@@ -28,8 +29,6 @@ except ImportError:  # ansible-core before 2.19
     trust_as_template = None
 
 _MODULE = "trackops.api_tokens.__private.token_file_write"
-_NOTHING_DONE = {"changed": False, "owner": None, "group": None, "mode": None, "backup_file": None, "error": None, "error_code": None}
-_TOLD = ("dest", "state", "vendor", "path", "fingerprint", "expires_at")
 
 
 class _Contents(dict[str, str]):
@@ -58,9 +57,9 @@ class ActionModule(TokenAction):
         except OptionError as exc:
             raise failed_action(exc) from None
         ready, failed = self._filled(files, token_options, variables)
-        result.update(_report(files, failed, self._write(ready, variables)))
+        result.update(report(files, failed, self._write(ready, variables)))
         if "tokens" not in self._task.args and "files" in result:
-            result.update({key: result["files"][0].get(key) for key in _TOLD})
+            result.update({key: result["files"][0].get(key) for key in TOLD})
         return result
 
     def _filled(self, files: list[HostFile], token_options: list[dict[str, t.Any]], variables: dict[str, t.Any]) -> tuple[_Ready, dict[str, dict[str, t.Any]]]:
@@ -74,12 +73,12 @@ class ActionModule(TokenAction):
                 continue
             answer = next(answers)
             if answer.token is None:
-                failed[file.dest] = _not_tried(files_argument(file, path=answer.path), answer.error, answer.error_code)
+                failed[file.dest] = not_tried(files_argument(file, path=answer.path), answer.error, answer.error_code)
                 continue
             try:
                 self._fill(ready, file, answer, answer.token, variables)
             except TokenError as exc:
-                failed[file.dest] = _not_tried(files_argument(file, path=answer.path), exc.told, exc.error_code)
+                failed[file.dest] = not_tried(files_argument(file, path=answer.path), exc.told, exc.error_code)
         return ready, failed
 
     def _fill(self, ready: _Ready, file: HostFile, answer: Resolved, token: Token, variables: dict[str, t.Any]) -> None:
@@ -159,7 +158,7 @@ class ActionModule(TokenAction):
             exc = TokenError(failure.get("msg") or "The files could not be written on the host.", fault="host:module")
             return {**failure, "msg": exc.told, "error_code": exc.error_code, "failed": True, **own}
         entries = [
-            {**{key: file[key] for key in _TOLD}, **_NOTHING_DONE, **{key: value for key, value in result.items() if value is not None}}
+            {**{key: file[key] for key in TOLD}, **NOTHING_DONE, **{key: value for key, value in result.items() if value is not None}}
             for file, result in zip(ready.files, results, strict=True)
         ]
         return {"files": entries, **({"diff": diffs(answer)} if self._task.diff else {}), **own}
@@ -172,29 +171,3 @@ def _checked(options: dict[str, t.Any]) -> dict[str, t.Any]:
         raise OptionError(f"{options.get('dest') or 'token_file'}: {checked.error_messages[0]}")
     parameters: dict[str, t.Any] = checked.validated_parameters
     return parameters
-
-
-def _not_tried(spec: dict[str, t.Any], error: str, code: str) -> dict[str, t.Any]:
-    """A file that was not tried, in the form in which the module reports the others."""
-    return {**{key: spec[key] for key in _TOLD}, **_NOTHING_DONE, "error": error, "error_code": code}
-
-
-def _report(files: list[HostFile], failed: dict[str, dict[str, t.Any]], written: dict[str, t.Any]) -> dict[str, t.Any]:
-    """The task's result: file by file in the order of the task, failed if any file failed."""
-    if "files" not in written:  # the module itself could not be run
-        return written
-    by_dest = {**failed, **{entry["dest"]: entry for entry in written["files"]}}
-    entries = [by_dest[file.dest] for file in files]
-    report = {**written, "files": entries, "changed": any(entry["changed"] for entry in entries)}
-    errors = [entry for entry in entries if entry["error"]]
-    if errors:
-        counted = f"{len(errors)} of {len(files)} token files failed: " if len(files) > 1 else ""
-        report.update(failed=True, msg=counted + " ".join(_told_once(errors)), error_code=errors[0]["error_code"])
-    return report
-
-
-def _told_once(failed: list[dict[str, t.Any]]) -> t.Iterator[str]:
-    """Each error with the files that it keeps back: several may wait for the same token."""
-    for error in dict.fromkeys(entry["error"] for entry in failed):
-        dests = ", ".join(entry["dest"] for entry in failed if entry["error"] == error)
-        yield error if error.startswith(f"{dests}: ") else f"{dests}: {error}"

@@ -37,6 +37,7 @@ __all__ = (
     "read_redirect",
     "sent_to_both",
     "state_of",
+    "with_port",
 )
 
 _SENT_TO_BOTH = ("audience", "resource")  # RFC 8707 2.1: the only parameters of the token request that belong here too
@@ -211,3 +212,12 @@ def _pairs(redirected: str) -> list[tuple[str, str]]:
 
 def _plain(url: str) -> str:
     return scrub(url.partition("?")[0], ())
+
+
+def with_port(redirect_uri: str, port: int) -> str:
+    """RFC 8252 7.3: the vendor has to take any port of a loopback address, as it is known only now."""
+    parts = urlsplit(redirect_uri)
+    if parts.port:
+        return redirect_uri
+    name = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
+    return urlunsplit(parts._replace(netloc=f"{name}:{port}"))

@@ -129,6 +129,19 @@ def test_where_to_listen(uri: str, address: tuple[str, int, str] | None):
 
 
 @pytest.mark.parametrize(
+    ("uri", "expected"),
+    [
+        ("http://127.0.0.1/callback", "http://127.0.0.1:7/callback"),
+        ("http://127.0.0.1:0/callback?a=b", "http://127.0.0.1:7/callback?a=b"),
+        ("http://[::1]/callback", "http://[::1]:7/callback"),
+        ("http://127.0.0.1:5/callback", "http://127.0.0.1:5/callback"),
+    ],
+)
+def test_the_port_that_is_known_only_now(uri: str, expected: str):
+    assert subject.with_port(uri, 7) == expected
+
+
+@pytest.mark.parametrize(
     "redirected",
     [
         back(code="the-code"),

@@ -1,0 +1,94 @@
+# Copyright (c) 2026, TrackOps founders
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Private to trackops.api_tokens: not for use from outside, and may change in any release.
+
+"""C(api_request): its arguments, divided between C(ansible.builtin.uri) and the token; and an answer without the token. Pure."""
+
+from __future__ import annotations
+
+import typing as t
+
+from .._base.errors import OptionError
+
+__all__ = ("OPTIONS_OF_URI", "expected", "split", "without")
+
+# With a token these would replace it, or have no meaning.
+_CLASHES = ("url_username", "user", "url_password", "password", "force_basic_auth", "use_gssapi", "use_netrc")
+OPTIONS_OF_URI = frozenset(
+    (
+        "attributes",
+        "attr",
+        "body",
+        "body_format",
+        "ca_path",
+        "ciphers",
+        "client_cert",
+        "client_key",
+        "creates",
+        "decompress",
+        "dest",
+        "follow_redirects",
+        "force",
+        "group",
+        "headers",
+        "http_agent",
+        "method",
+        "mode",
+        "owner",
+        "remote_src",
+        "removes",
+        "return_content",
+        "selevel",
+        "serole",
+        "setype",
+        "seuser",
+        "src",
+        "status_code",
+        "timeout",
+        "unix_socket",
+        "unredirected_headers",
+        "unsafe_writes",
+        "url",
+        "use_proxy",
+        "validate_certs",
+    )
+)
+
+
+def split(args: dict[str, t.Any]) -> tuple[dict[str, t.Any], dict[str, t.Any]]:
+    """The arguments of uri, and those that say which token; C(vault) holds the Vault options, whose names uri has too."""
+    clash = next((name for name in _CLASHES if name in args), None)
+    if clash:
+        raise OptionError(f"api_request does not take '{clash}': the token is the authorization.", fault="option:clash")
+    if not args.get("url"):
+        raise OptionError("api_request needs 'url', the address of the API to call.", fault="option:missing")
+    headers = args.get("headers") or {}
+    if not isinstance(headers, dict):
+        raise OptionError("api_request: 'headers' has to be a dictionary.")
+    if any(str(name).lower() == "authorization" for name in headers):
+        raise OptionError("api_request sets the Authorization header itself; leave it out of 'headers'.", fault="option:clash")
+    vault = args.get("vault") or {}
+    if not isinstance(vault, dict):
+        raise OptionError("api_request: 'vault' has to be a dictionary of Vault options.")
+    request = {name: value for name, value in args.items() if name in OPTIONS_OF_URI}
+    wanted = {name: value for name, value in args.items() if name not in OPTIONS_OF_URI and name != "vault"}
+    return request, {**wanted, **vault}
+
+
+def expected(request: dict[str, t.Any]) -> list[int]:
+    given = request.get("status_code", 200)
+    values = given if isinstance(given, (list, tuple)) else str(given).split(",")
+    return [int(value) for value in values if str(value).strip().isdigit()]
+
+
+def without(value: t.Any, secret: str) -> t.Any:
+    """*value* with *secret* blanked out wherever it is: APIs like to echo what they were sent."""
+    if isinstance(value, dict):
+        return {key: without(item, secret) for key, item in value.items()}
+    if isinstance(value, list):
+        return [without(item, secret) for item in value]
+    if isinstance(value, str):
+        return value.replace(secret, "********")
+    return value

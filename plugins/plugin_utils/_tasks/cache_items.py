@@ -1,0 +1,48 @@
+# Copyright (c) 2026, TrackOps founders
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Private to trackops.api_tokens: not for use from outside, and may change in any release.
+
+"""C(token_cache): which tokens its arguments mean, and what is told of removed entries. Pure."""
+
+from __future__ import annotations
+
+import typing as t
+from collections import Counter
+
+from .._base.errors import OptionError
+from .._hosts.files import check_common
+
+__all__ = ("OWN", "items", "removed", "where", "without_names")
+
+#: Its options that are none of a token.
+OWN = ("tokens", "revoke_logins", "revoke_consent")
+
+Facts = dict[str, t.Any]
+
+
+def removed(entries: list[Facts]) -> Facts:
+    return {"removed": entries, "removed_by_kind": dict(Counter(entry["kind"] for entry in entries))}
+
+
+def items(args: Facts) -> list[Facts]:
+    """The items of C(tokens), completed by the options next to it; or the one that the arguments themselves describe."""
+    tokens = args.get("tokens")
+    shared = {name: value for name, value in args.items() if name not in OWN}
+    if tokens is None:
+        return [shared] if shared.get("vendor") else []
+    if not isinstance(tokens, list) or not all(isinstance(item, dict) for item in tokens):
+        raise OptionError("tokens has to be a list of dictionaries.")
+    check_common(shared, tokens)
+    return [{**shared, **item} for item in tokens]
+
+
+def where(item: Facts, values: Facts) -> str | None:
+    """The mount and path of *item*, where it has a path."""
+    path = str(item.get("path") or "").strip("/ ")
+    return f"{str(values.get('engine_mount_point') or 'secret').strip('/')}/{path}" if path else None
+
+
+def without_names(item: Facts) -> Facts:
+    return {name: value for name, value in item.items() if name not in ("vendor", "path", *OWN)}

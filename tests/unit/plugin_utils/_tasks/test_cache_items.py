@@ -1,0 +1,67 @@
+# Copyright (c) 2026, TrackOps founders
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Which tokens the arguments of C(token_cache) mean."""
+
+from __future__ import annotations
+
+import pytest
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.errors import OptionError
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._tasks.cache_items import items, removed, where, without_names
+
+
+@pytest.mark.parametrize(
+    ("args", "expected"),
+    [
+        ({}, []),
+        ({"revoke_logins": True}, []),
+        ({"min_ttl": 5}, []),
+        ({"vendor": "tracx", "path": "a", "revoke_consent": True}, [{"vendor": "tracx", "path": "a"}]),
+        ({"tokens": []}, []),
+        (
+            {"tokens": [{"vendor": "tracx"}, {"vendor": "acme", "min_ttl": 9}], "min_ttl": 5},
+            [{"vendor": "tracx", "min_ttl": 5}, {"vendor": "acme", "min_ttl": 9}],
+        ),
+    ],
+)
+def test_which_tokens(args, expected):
+    assert items(args) == expected
+
+
+@pytest.mark.parametrize("tokens", ["tracx", {"vendor": "tracx"}, ["tracx"], [{"vendor": "tracx"}, None]])
+def test_what_is_no_list_of_tokens(tokens):
+    with pytest.raises(OptionError) as caught:
+        items({"tokens": tokens})
+    assert caught.value.message == "tokens has to be a list of dictionaries."
+
+
+def test_an_address_beside_tokens_of_several_vendors_would_be_that_of_all():
+    args = {"tokens": [{"vendor": "tracx"}, {"vendor": "acme"}], "base_url": "https://one.example"}
+    with pytest.raises(OptionError) as caught:
+        items(args)
+    assert caught.value.message.startswith("base_url: is given beside tokens of several vendors")
+    assert len(items({**args, "tokens": args["tokens"][:1]})) == 1
+
+
+@pytest.mark.parametrize(
+    ("item", "values", "expected"),
+    [
+        ({}, {}, None),
+        ({"path": " / "}, {}, None),
+        ({"path": "/fleet/x/"}, {}, "secret/fleet/x"),
+        ({"path": "fleet/x"}, {"engine_mount_point": "/kv/"}, "kv/fleet/x"),
+    ],
+)
+def test_where_it_is_in_vault(item, values, expected):
+    assert where(item, values) == expected
+
+
+def test_options_that_are_no_names():
+    assert without_names({"vendor": "tracx", "path": "x", "tokens": [], "revoke_logins": 1, "revoke_consent": 1, "cache_path": "/c"}) == {"cache_path": "/c"}
+
+
+def test_what_was_removed_is_counted():
+    entries = [{"kind": "token", "n": 1}, {"kind": "login"}, {"kind": "token", "n": 2}]
+    assert removed(entries) == {"removed": entries, "removed_by_kind": {"token": 2, "login": 1}}
+    assert removed([]) == {"removed": [], "removed_by_kind": {}}

@@ -1,0 +1,58 @@
+# Copyright (c) 2026, TrackOps founders
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The result of C(token_file), file by file."""
+
+from __future__ import annotations
+
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._hosts.files import HostFile
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._tasks.file_report import NOTHING_DONE, TOLD, not_tried, report
+
+
+def file(dest):
+    made = object.__new__(HostFile)
+    object.__setattr__(made, "dest", dest)
+    return made
+
+
+def entry(dest, **more):
+    return {"dest": dest, **NOTHING_DONE, **more}
+
+
+FILES = [file("/a"), file("/b"), file("/c")]
+
+
+def test_in_the_order_of_the_task():
+    told = report(FILES, {"/b": entry("/b", error="no", error_code="x")}, {"files": [entry("/c", changed=True), entry("/a")], "diff": []})
+    assert [one["dest"] for one in told["files"]] == ["/a", "/b", "/c"]
+    assert (told["changed"], told["diff"]) == (True, [])
+
+
+def test_all_went_well():
+    told = report(FILES[:1], {}, {"files": [entry("/a")]})
+    assert told == {"files": [entry("/a")], "changed": False}
+
+
+def test_the_module_could_not_be_run():
+    written = {"failed": True, "msg": "no"}
+    assert report(FILES, {"/b": entry("/b", error="no")}, written) is written
+
+
+def test_one_of_one():
+    told = report(FILES[:1], {}, {"files": [entry("/a", error="it is a directory.", error_code="file:kind")]})
+    assert (told["failed"], told["msg"], told["error_code"]) == (True, "/a: it is a directory.", "file:kind")
+
+
+def test_an_error_that_keeps_several_back_is_told_once():
+    failed = {"/a": entry("/a", error="no token.", error_code="first"), "/c": entry("/c", error="no token.", error_code="second")}
+    told = report(FILES, failed, {"files": [entry("/b", error="/b: it is full.", error_code="third")]})
+    assert told["msg"] == "3 of 3 token files failed: /a, /c: no token. /b: it is full."
+    assert told["error_code"] == "first"
+
+
+def test_a_file_that_was_not_tried_looks_like_the_others():
+    spec = {name: f"the {name}" for name in TOLD}
+    told = not_tried({**spec, "mode": "0600", "contents": "secret"}, "no token.", "code")
+    assert told == {**spec, **NOTHING_DONE, "error": "no token.", "error_code": "code"}
+    assert (told["changed"], told["mode"]) == (False, None)

@@ -1,0 +1,113 @@
+# Copyright (c) 2026, TrackOps founders
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What is told of a token, and of a file with one."""
+
+from __future__ import annotations
+
+import base64
+import dataclasses
+
+import pytest
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._flow.shared_store import shared_path
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._tasks.token_status import facts, judged, kept
+from support.scripted import NOW, request_for, token
+
+READ = {"path": "/t", "exists": True, "fingerprint": "sha256:0", "expires_at": int(NOW) + 60, "mode": "0600", "owner": "root", "group": "root"}
+
+
+def file(*, from_template=False, **changes):
+    return judged({**READ, **changes}, from_template=from_template, now=NOW)
+
+
+@pytest.mark.parametrize(
+    ("changes", "valid"),
+    [
+        ({}, True),
+        ({"expires_at": None}, True),
+        ({"expires_at": int(NOW)}, False),
+        ({"exists": False, "fingerprint": None}, False),
+        ({"fingerprint": None}, False),
+        ({"fingerprint": None, "from_template": True}, None),  # a token may be in it all the same
+        ({"fingerprint": None, "from_template": True, "empty": True}, False),
+        ({"fingerprint": None, "from_template": True, "error": "may not be read"}, False),
+        ({"fingerprint": None, "from_template": True, "exists": False}, False),
+        ({"from_template": True, "expires_at": int(NOW) - 1}, False),
+    ],
+)
+def test_a_file_with_a_good_token(changes, valid):
+    assert file(**changes)["valid"] is valid
+
+
+def test_when_it_expires():
+    assert (file()["expires_in"], file()["expires_at_iso"]) == (60, "2027-01-15T08:01:00Z")
+    assert file(expires_at=1)["expires_in"] == 0
+    assert (file(expires_at=None)["expires_in"], file(expires_at=None)["expires_at_iso"]) == (None, None)
+
+
+def test_a_host_says_only_what_is_asked_for():
+    assert "more" not in file(more="of the host")
+    assert file()["error"] is None
+
+
+def held(mine, *, allow_readable=False, **changes):
+    return kept(mine, file(**changes), allow_readable=allow_readable)
+
+
+@pytest.mark.parametrize(("exists", "leftover"), [(True, True), (False, False)])
+def test_a_file_that_is_to_be_absent(exists, leftover):
+    told = held({"state": "absent"}, exists=exists, mode="0666")
+    assert (told["state"], told["leftover"], told["exposed"], told["valid"]) == ("absent", leftover, False, None)
+
+
+@pytest.mark.parametrize(
+    ("mode", "exposed"),
+    [("0600", False), ("0640", False), ("0604", True), ("0602", True), ("601", True), ("rw-r--r--", False), (None, False), ("07777777", False)],
+)
+def test_a_file_that_others_can_read(mode, exposed):
+    told = held({}, mode=mode)
+    assert (told["state"], told["leftover"], told["exposed"], told["valid"]) == ("present", False, exposed, True)
+    assert not held({}, mode=mode, allow_readable=True)["exposed"]
+
+
+def test_no_token_is_known():
+    told = facts(request_for(), None, with_claims=True, now=NOW)
+    assert (told["vendor"], told["path"], told["valid"]) == ("trackunit", "fleet/x", False)
+    assert {value for name, value in told.items() if name not in ("vendor", "path", "valid")} == {None}
+
+
+def test_a_token():
+    told = facts(request_for(), token("tok", age=10, lifetime=70.5, scope="s", source="cache"), with_claims=False, now=NOW)
+    assert told == {
+        "vendor": "trackunit",
+        "path": "fleet/x",
+        "valid": True,
+        "expires_at": int(NOW) + 60,
+        "expires_at_iso": "2027-01-15T08:01:00Z",
+        "expires_in": 60,
+        "issued_at": int(NOW) - 10,
+        "scope": "s",
+        "source": "cache",
+        "token_type": "Bearer",
+        "fingerprint": token("tok").fingerprint,
+    }
+
+
+def test_one_that_has_expired():
+    told = facts(request_for(), token(lifetime=0), with_claims=False, now=NOW)
+    assert (told["valid"], told["expires_in"]) == (False, 0)
+
+
+def test_claims():
+    jwt = "e30." + base64.urlsafe_b64encode(b'{"sub": "me"}').decode().rstrip("=") + ".c2ln"
+    assert facts(request_for(), token(jwt), with_claims=True, now=NOW)["claims"] == {"sub": "me"}
+    assert facts(request_for(), token("opaque"), with_claims=True, now=NOW)["claims"] is None
+    assert "claims" not in facts(request_for(), token(jwt), with_claims=False, now=NOW)
+
+
+def test_where_it_is_shared():
+    request = request_for(kind="vault")
+    assert facts(request, token(), with_claims=False, now=NOW)["cache_vault_entry"] == f"secret/{shared_path(request)}"
+    other = dataclasses.replace(request.cache, vault_mount="kv")
+    assert facts(dataclasses.replace(request, cache=other), token(), with_claims=False, now=NOW)["cache_vault_entry"].startswith("kv/trackops/api_tokens/")
