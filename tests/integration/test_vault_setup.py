@@ -76,15 +76,50 @@ def test_what_somebody_changed_is_put_right(stage: Stage) -> None:
     assert "sudo" not in stage.vault.client.sys.read_policy("api-tokens")["data"]["rules"]
 
 
+def policies(stage: Stage) -> list[str]:
+    return list(stage.vault.client.auth.approle.read_role("api-tokens")["data"]["token_policies"])
+
+
+def test_what_an_earlier_run_or_somebody_else_has_set_up_stays(stage: Stage) -> None:
+    """With the token of ``vault login``, slashes at the ends of paths, and the paths of consent as a text."""
+    (stage.ansible.home / ".vault-token").write_text(stage.vault.root_token + "\n", encoding="utf-8")
+    operator = {"VAULT_TOKEN": None}
+    slashes = ("-e", "vault_setup_path=/fleet/", "-e", "vault_setup_consent_paths=/fleet/trackmage,fleet/acme/")
+    assert changed(stage.playbook(PLAYBOOK, *slashes, "-e", "vault_setup_shared_cache=true", env=operator)) == 7
+    assert policies(stage) == ["api-tokens", "api-tokens-cache", "api-tokens-consent"]
+    read = stage.vault.client.sys.read_policy
+    assert read("api-tokens")["data"]["rules"] == 'path "secret/data/fleet/*" {\n  capabilities = ["read"]\n}\n'
+    consent = read("api-tokens-consent")["data"]["rules"]
+    assert [line for line in consent.splitlines() if "path" in line] == ['path "secret/data/fleet/trackmage" {', 'path "secret/data/fleet/acme" {']
+
+    stage.vault.client.auth.approle.create_or_update_approle("api-tokens", token_policies=[*policies(stage), "of-others"])
+    again = stage.playbook(PLAYBOOK, "-e", "vault_setup_path=/fleet/", env=operator)
+    assert changed(again) == 0
+    assert policies(stage) == ["api-tokens", "api-tokens-cache", "api-tokens-consent", "of-others"]
+    assert "kept, as they are not of this playbook: the policies of-others" in again.output
+    assert changed(stage.playbook(PLAYBOOK, *slashes, "-e", "vault_setup_shared_cache=false", env=operator)) == 1
+    assert policies(stage) == ["api-tokens", "api-tokens-consent", "of-others"]
+
+
+def test_the_paths_that_lookups_take_when_none_is_given(stage: Stage) -> None:
+    assert changed(stage.playbook(PLAYBOOK, env={"VAULT_TOKEN": stage.vault.root_token})) == 3
+    stage.store("trackunit")
+    role_id = stage.vault.client.auth.approle.read_role_id("api-tokens")["data"]["role_id"]
+    secret_id = stage.vault.client.auth.approle.generate_secret_id("api-tokens")["data"]["secret_id"]
+    batch = Batch(stage, auth_method="approle", role_id=role_id, secret_id=secret_id)
+    batch.add("first", "trackunit")
+    assert batch.run(env={"VAULT_TOKEN": None})["first"].value
+
+
 def test_what_it_cannot_do_is_told(stage: Stage) -> None:
     stage.vault.kv1("old")
     taken = stage.playbook(PLAYBOOK, "-e", "vault_setup_mount=old", env={"VAULT_TOKEN": stage.vault.root_token})
     assert taken.rc != 0
-    assert "has something else at sys/mounts/old, not KV version 2 at old. Choose another mount, or remove it." in taken.output
+    assert "has something else at sys/mounts/old, not KV version 2 at old. Choose another mount, or remove it. [TRK-V11]" in taken.output
     denied = stage.playbook(PLAYBOOK)  # with the token of a user
     assert denied.rc != 0
     assert "answered with status 403" in denied.output
-    assert "Check VAULT_ADDR, VAULT_CACERT and the policies of the token." in denied.output
+    assert "Check VAULT_ADDR, VAULT_CACERT and the policies of the token. [TRK-V05]" in denied.output
     nothing = stage.playbook(PLAYBOOK, env={"VAULT_ADDR": None})
     assert nothing.rc != 0
     assert "Set VAULT_ADDR and VAULT_TOKEN" in nothing.output
@@ -96,6 +131,13 @@ def test_the_documentation_shows_the_same_policies(name: str) -> None:
     environment = jinja2.Environment(  # noqa: S701
         loader=jinja2.FileSystemLoader(ROOT / "playbooks" / "templates"), trim_blocks=True, keep_trailing_newline=True
     )
-    values = {"mount": "secret", "path": "fleet", "cache_mount": "api-token-cache", "cache_path": "trackops/api_tokens", "consent_paths": ["fleet/trackmage"]}
+    values = {
+        "vendors": ["trackmage", "tracx", "tracktik", "trackunit"],
+        "mount": "secret",
+        "path": "fleet",
+        "cache_mount": "api-token-cache",
+        "cache_path": "trackops/api_tokens",
+        "consent_paths": ["fleet/trackmage"],
+    }
     text = environment.get_template(f"policy_{name}.hcl.j2").render(values)
     assert f"```hcl\n{text}```" in (ROOT / "docs" / "vault.md").read_text(encoding="utf-8")

@@ -22,19 +22,24 @@ def as_mapping(name: str, value: t.Any, *, read_file: t.Callable[[str], str]) ->
         return value
     import yaml
 
+    shown, what = ("trackops_vendors", "a dictionary of vendors by their names") if name == "vendors" else (name, "a dictionary")
     try:
         text = str(value)
         if name == "vendors" and "\n" not in text and "{" not in text:
             text = read_file(os.path.expanduser(text))
         parsed = yaml.safe_load(text)
     except OSError:
-        raise OptionError(f"{name}: the file {text!r} cannot be read.", fault="option:file") from None
+        raise OptionError(f"{shown}: the file {text!r} cannot be read.", fault="option:file") from None
     except (yaml.YAMLError, ValueError, RecursionError):  # not a date after all, or bytes that are not text
-        raise OptionError(f"{name} is neither a dictionary nor the JSON or YAML text of one.") from None
+        raise OptionError(f"{shown} is neither a dictionary nor the JSON or YAML text of one.") from None
     if parsed is None:
         return None
     if not isinstance(parsed, dict):
-        raise OptionError(f"{name} has to be a dictionary.")
+        raise OptionError(f"{shown} has to be {what}, not {_kind(parsed)}.", fault="option:description" if name == "vendors" else "option:value")
     if name == "vendors" and set(parsed) == {"trackops_vendors"}:
         parsed = parsed["trackops_vendors"]
     return parsed
+
+
+def _kind(value: t.Any) -> str:
+    return {list: "a list", str: "a text", bool: "a truth value", int: "a number", float: "a number"}.get(type(value), "that")
