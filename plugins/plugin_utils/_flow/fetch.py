@@ -57,7 +57,7 @@ class Fetch:
     """What a fetch works with.
 
     :arg reason: why there has to be a new token.
-    :arg save: writes the entry of the file cache.
+    :arg save: writes the entry of the file cache; False where that cannot be written.
     :arg digest_key: keys the digest that stands for the version of a KV v1 secret, so that it reveals nothing.
     :arg ports: to ask the vendor with.
     """
@@ -65,7 +65,7 @@ class Fetch:
     call: Call
     reason: str
     session: VaultSession
-    save: t.Callable[[Entry], None]
+    save: t.Callable[[Entry], bool]
     digest_key: bytes = field(repr=False)
     ports: Ports
     metadata: IssuerMetadata
@@ -93,7 +93,7 @@ def fetch(work: Fetch, entry: Entry) -> Outcome:
         return outcome  # the vendor's error is the one that the user must fix
     if _version(work, newer) == version:
         return outcome
-    second = _ask_vendor(replace(work, reason="the secret has changed in Vault"), Entry(), newer, _version(work, newer))
+    second = _ask_vendor(replace(work, reason="the secret has changed in Vault"), replace(entry, token=None), newer, _version(work, newer))
     return replace(second, spent=outcome.spent)
 
 
@@ -117,10 +117,12 @@ def _ask_vendor(work: Fetch, entry: Entry, secret: Secret, version: str) -> Outc
     for position, grant in enumerate(in_order):
         later_is_repeatable = any(later.repeatable for later in in_order[position + 1 :])
         is_cached = cached is not None and cached.refresh_token is not None and grant.fields.get("refresh_token") == cached.refresh_token
+        if is_cached and not _take_out(work, entry) and later_is_repeatable:
+            continue  # it stays where the next caller finds it, and would use it again
         sent = _send(work, request, grant, fields, entry if is_cached else None, version=version, replaceable=later_is_repeatable, unused=unused)
         outcome = replace(sent, spent=outcome.spent or sent.spent)
         if outcome.token is not None:
-            token = _store_rotated(work, _with_old_refresh_token(outcome.token, grant), secret)
+            token = _store_rotated(work, entry, _with_old_refresh_token(outcome.token, grant), secret)
             work.call.report("refreshed" if grant.grant_type == "refresh_token" else "fetched", token, reason=work.reason)
             return replace(outcome, token=token)
         error = outcome.error
@@ -129,6 +131,12 @@ def _ask_vendor(work: Fetch, entry: Entry, secret: Secret, version: str) -> Outc
             return outcome
         work.call.report("failed", reason=f"{grant.grant_type}: {error.message}", error=error)
     return outcome
+
+
+def _take_out(work: Fetch, entry: Entry) -> bool:
+    """The refresh token leaves the cache before it is sent: if this process is killed, the next caller must not use it again, because a
+    rotating vendor takes that for theft."""
+    return entry.token is not None and work.save(replace(entry, token=entry.token.without_refresh_token()))
 
 
 def _send(
@@ -144,14 +152,12 @@ def _send(
 ) -> Outcome:
     """Ask with one grant.
 
-    :arg spending: the entry whose refresh token this is. The refresh token leaves the cache before it is sent: if this process is
-        killed, the next caller must not use it again, because a rotating vendor takes that for theft.
+    :arg spending: the entry whose refresh token this is, and from which it was taken.
     :arg unused: as in :func:`read_answer`.
     :arg replaceable: whether a token can be obtained without it. If not, one that may be spent is better than none.
     """
     vendor, ports = request.vendor, work.ports
     until = ports.monotonic() + request.http.deadline
-    taken_out = False
     try:
 
         def sign(more: t.Mapping[str, str]) -> str:
@@ -160,9 +166,6 @@ def _send(
         http_request = build_request(vendor, grant, fields, assertion=sign)
         if not request.http.validate_certs:
             ports.warn(f"{vendor.name}: the vendor's certificate is not checked (http_validate_certs=false): anybody on the way can read the credentials.")
-        if spending is not None and spending.token is not None:
-            work.save(replace(spending, token=spending.token.without_refresh_token()))
-            taken_out = True
         # A proof may be used once, so each repetition gets a new one.
         again = functools.partial(build_request, vendor, grant, fields, assertion=sign)
         token = ask(request, http_request, grant, ports=ports, until=until, secret_version=version, again=again, unused=unused)
@@ -171,10 +174,10 @@ def _send(
             work.metadata.forget()
         # Errors other than the vendor's come before anything is sent.
         spent = isinstance(exc, VendorError) and exc.sent and (replaceable or exc.kind == "refused")
-        if taken_out and spending is not None and not spent:
+        if spending is not None and not spent:
             work.save(spending)
-        return Outcome(error=exc, asked_version=version, spent=taken_out and spent)
-    return Outcome(token=token, asked_version=version, spent=taken_out)
+        return Outcome(error=exc, asked_version=version, spent=spending is not None and spent)
+    return Outcome(token=token, asked_version=version, spent=spending is not None)
 
 
 def _with_old_refresh_token(token: Token, grant: Grant) -> Token:
@@ -184,13 +187,13 @@ def _with_old_refresh_token(token: Token, grant: Grant) -> Token:
     return replace(token, refresh_token=grant.fields["refresh_token"])
 
 
-def _store_rotated(work: Fetch, token: Token, secret: Secret) -> Token:
+def _store_rotated(work: Fetch, entry: Entry, token: Token, secret: Secret) -> Token:
     """Put a new refresh token back into Vault, where the vendor's credentials are nothing but one."""
     request = work.call.request
     if request.vendor.grant_type not in ("authorization_code", "refresh_token") or not token.refresh_token:
         return token
     # Write locally first, so that a crash before the Vault write loses nothing.
-    work.save(Entry(replace(token, source="cache")))
+    work.save(replace(entry, token=replace(token, source="cache")))
     version = store_refresh_token(request, token.refresh_token, secret, session=work.session, ports=work.ports)
     return replace(token, secret_version=version) if version else token
 

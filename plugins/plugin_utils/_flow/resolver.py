@@ -166,10 +166,20 @@ def _renew(call: Call, slot: TokenSlot, entry: Entry, reason: str) -> Token:
         call.report("remembered", error=error)
     else:
         outcome = _obtain(call, slot, entry, reason)
-        if outcome.token is not None:
+        if outcome.token is not None and outcome.token.seconds_left(call.ports.clock()) > 0:
             return outcome.token
-        error = t.cast(TokenError, outcome.error)
+        error = outcome.error or _expired_meanwhile(outcome.token, call.request)
     return _serve_stale(call, entry, error)
+
+
+def _expired_meanwhile(token: Token | None, request: Request) -> TokenError:
+    """The error for a token that lived for less than it took to store it."""
+    lifetime = token.lifetime if token else 0.0
+    return VaultError(
+        f"{request.vendor.name}: the token for {request.where} lives for {lifetime:g} s and has expired before it could be stored, because "
+        "Vault kept it waiting for longer. Try again when Vault answers.",
+        "unreachable",
+    )
 
 
 def _serve_stale(call: Call, entry: Entry, error: TokenError) -> Token:
@@ -203,7 +213,16 @@ def _obtain(call: Call, slot: TokenSlot, entry: Entry, reason: str) -> Outcome:
         from .shared_store import SharedCache
 
         shared = SharedCache(request, session, ports)
-        outcome = fetch_shared(call, entry, shared, lambda known, guarded: fetch(replace(work, ports=guarded), known))
+
+        def keep(known: Entry) -> bool:
+            # The shared entry alone keeps the refresh token, and that has been out of it since the lease was taken.
+            slot.write(replace(known, token=known.token and known.token.without_refresh_token()))
+            return True
+
+        def under_lease(known: Entry, guarded: Ports) -> Outcome:
+            return fetch(replace(work, ports=guarded, save=keep), known)
+
+        outcome = fetch_shared(call, entry, shared, under_lease, alone=lambda known: fetch(work, known))
     else:
         outcome = fetch(work, entry)
     _save(call, slot, outcome, took=ports.monotonic() - began)

@@ -30,10 +30,12 @@ _MOST_FAILURES = 8  # what one controller alone needs to know is in its own entr
 Attempt = t.Callable[[Entry, Ports], Outcome]
 
 
-def fetch_shared(call: Call, entry: Entry, shared: SharedCache, attempt: Attempt) -> Outcome:
+def fetch_shared(call: Call, entry: Entry, shared: SharedCache, attempt: Attempt, *, alone: t.Callable[[Entry], Outcome]) -> Outcome:
     """The token that another controller has fetched; otherwise a new one for all of them.
 
     :arg entry: what this controller has in its own cache.
+    :arg attempt: under the lease.
+    :arg alone: where tokens cannot be shared.
     """
     still_good = call.verdict(entry) is Verdict.AGING
     while True:
@@ -43,7 +45,7 @@ def fetch_shared(call: Call, entry: Entry, shared: SharedCache, attempt: Attempt
             if exc.kind != "denied":
                 return Outcome(error=exc)
             call.ports.warn(coded(f"{exc.message} Until then tokens are not shared with other controllers.", exc.fault))
-            return attempt(entry, call.ports)
+            return alone(entry)
         except TokenError as exc:
             return Outcome(error=exc)
         if isinstance(found, Token):
@@ -85,6 +87,7 @@ def _fetch_under_lease(call: Call, entry: Entry, shared: SharedCache, lease: Lea
         # The shared entry alone knows which refresh token is the newest.
         theirs.token or (entry.token.without_refresh_token() if entry.token else None),
         (*entry.failures, *theirs.failures),
+        entry.renewals,
     )
     began = call.ports.monotonic()
     outcome = attempt(known, shared.guarded(lease))

@@ -35,6 +35,7 @@ __all__ = ("Lease", "LeaseLost", "SharedCache", "shared_path")
 
 _FIRST_NAP, _LONGEST_NAP = 0.3, 3.0  # each look costs Vault a request
 _LEASE_SLACK = 5.0
+_CLOCKS_APART = 600.0  # at most: by a clock that is ahead, a lease ends too early
 _OWN_SCHEMA = 1
 
 
@@ -60,7 +61,7 @@ class LeaseLost(VaultError):
 
 @dataclass
 class Lease:
-    """The right to ask the vendor, until :attr:`until`; ``entry`` is what was there before."""
+    """The right to ask the vendor, until :attr:`until` (on the monotonic clock); ``entry`` is what was there before."""
 
     version: int
     entry: Entry
@@ -79,6 +80,8 @@ class SharedCache:
         # where the credentials can be used only once, a second request must never begin before the first is over.
         http, single_use = request.http, request.vendor.grant_type in ("authorization_code", "refresh_token")
         self._one_request = http.deadline if single_use else min(http.deadline, 2 * http.timeout)
+        # So there its holder is waited for even when the lease is over by this clock, because the holder's clock may be behind.
+        self._tolerance = _CLOCKS_APART if single_use else 0.0
         # For the holder of a lease that is killed, and the next one, which uses all of its deadline.
         self._longest_wait = http.deadline + 2 * (self._one_request + _LEASE_SLACK)
 
@@ -99,11 +102,11 @@ class SharedCache:
             found = look(entry, frozenset(entry.failures) - failures)
             if found is not None:
                 return found
-            left = min(_lease_until(data) - self._ports.clock(), patience - self._ports.monotonic())
+            left = min(_lease_until(data) + self._tolerance - self._ports.clock(), patience - self._ports.monotonic())
             if left <= 0:
                 # The refresh token leaves the shared entry before it is used: a holder that is killed has spent it.
                 held = {"schema": _OWN_SCHEMA, **_without_refresh(data), "lease_holder": uuid.uuid4().hex}
-                lease = Lease(version, entry, self._ports.clock(), held)
+                lease = Lease(version, entry, self._ports.monotonic(), held)
                 if self._extend(lease, self._one_request):
                     return lease
                 left = nap  # somebody else was first
@@ -146,7 +149,7 @@ class SharedCache:
         self._write(_flat(self._request, entry), lease.version)
 
     def _keep(self, lease: Lease, seconds: float) -> None:
-        if lease.until - self._ports.clock() >= seconds:
+        if lease.until - self._ports.monotonic() >= seconds:
             return
         try:
             kept = self._extend(lease, seconds)
@@ -158,8 +161,8 @@ class SharedCache:
     def _extend(self, lease: Lease, seconds: float) -> bool:
         """Hold *lease* from now on for so many seconds and a few more; False where somebody else has written the entry."""
         length = seconds + _LEASE_SLACK
-        until = self._ports.clock() + length
-        written = self._write({**lease.data, "lease_until": until, "lease_seconds": length}, lease.version)
+        until, data = self._ports.monotonic() + length, {**lease.data, "lease_until": self._ports.clock() + length, "lease_seconds": length}
+        written = self._write(data, lease.version)
         if written is None:
             return False
         lease.version, lease.until = written, until

@@ -36,8 +36,8 @@ class TokenSlot:
     def read(self) -> Entry:
         return entry_from_dict(self.store.read(self.keys))
 
-    def write(self, entry: Entry) -> None:
-        """Replace the entry; the caller holds the lock."""
+    def write(self, entry: Entry) -> bool:
+        """Replace the entry; the caller holds the lock. False where nothing can be written."""
         ends = [forgotten_at(failure, self._request.cache.failure_ttl) for failure in entry.failures]
         if entry.token:
             ends.append(entry.token.expires_at)
@@ -45,7 +45,7 @@ class TokenSlot:
         # Without a key, the first line is all that can be read of an entry.
         kind = "token" if entry.token or entry.renewals else "failure"
         header = {"kind": kind, "vendor": self._request.vendor.name, "path": self._request.where, "expires_at": expires_at}
-        self.store.write(self.keys, header, entry_to_dict(entry))
+        return self.store.write(self.keys, header, entry_to_dict(entry))
 
     def lock(self) -> t.ContextManager[None]:
         return patient_lock(self._request, self.store, self.keys, self._ports)

@@ -103,6 +103,7 @@ class VaultSession:
         self._ports = ports
         self._client: Vault | None = None
         self._reused: _KeptLogin | None = None
+        self._made: _KeptLogin | None = None  # by this caller
         self._remembered: VaultError | None = None
         self._keys = login_keys(request, store.user_key())
         self._asker = asker_of(request, run=ports.run, started=ports.clock())
@@ -144,7 +145,7 @@ class VaultSession:
         try:
             return work(client)
         except VaultError as denied:
-            kept = self._reused
+            kept = self._reused or self._ended()
             if denied.kind != "denied" or kept is None:
                 raise
             alive, age = _alive(client), self._ports.clock() - kept.issued_at
@@ -161,6 +162,10 @@ class VaultSession:
                 raise denied from None
             return work(client)
 
+    def _ended(self) -> _KeptLogin | None:
+        """This caller's own login, where its lease was over while it waited for another controller."""
+        return self._made if self._made is not None and not self._made.usable(self._ports.clock()) else None
+
     def _logged_in(self) -> Vault:
         if self._client is None:
             self._client = self._ports.vault(self._request.vault, self._ports.warn)
@@ -173,7 +178,7 @@ class VaultSession:
         return self._client
 
     def _login_again(self, *, alive: bool) -> Vault:
-        refused = self._reused
+        refused = self._reused or self._made
         with self._lock():
             kept = self._kept()
             # Another caller may have logged in again while this one was refused.
@@ -217,9 +222,9 @@ class VaultSession:
             if told is not exc or exc.kind in _OUTAGES:
                 self._remember(told, took=self._ports.monotonic() - began)
             raise told from None
-        self._reused = None
+        self._reused, self._made = None, _KeptLogin.of(login, now=now)
         self._report("vault_login", since=began)
-        self._keep(_KeptLogin.of(login, now=now))
+        self._keep(self._made)
 
     def _next_attempt(self) -> str:
         """When a login is tried again, where that is remembered."""

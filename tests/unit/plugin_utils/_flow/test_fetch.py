@@ -33,7 +33,12 @@ class Work:
         call = Call.begin(request, scene.ports, key="k")
         session = VaultSession(request, store, scene.ports)
         metadata = IssuerMetadata(request, store, scene.ports.clock)
-        self.work = Fetch(call, "why", session, self.saved.append, b"digest-key", scene.ports, metadata)
+        self.can_be_written = True
+        self.work = Fetch(call, "why", session, self._save, b"digest-key", scene.ports, metadata)
+
+    def _save(self, entry):
+        self.saved.append(entry)
+        return self.can_be_written
 
     def __call__(self, entry=WITH_REFRESH):
         return fetch(self.work, entry)
@@ -71,6 +76,22 @@ def test_the_refresh_token_leaves_the_entry_before_it_is_sent(fetching):
     assert saved == [[None]]
     assert (outcome.token.refresh_token, outcome.spent) == ("r2", True)
     assert scene.events[-1].name == "refreshed"
+
+
+def test_a_refresh_token_that_cannot_be_taken_out_is_not_sent_where_there_is_another_way(fetching):
+    """On a full disk the next caller would find it in the cache and use it again, which a rotating vendor takes for theft."""
+    scene = Scene(access("new", refresh_token="r2"))
+    work = fetching(scene)
+    work.can_be_written = False
+    outcome = work()
+    assert (grants(scene), outcome.token.access_token, outcome.spent) == ([b"other"], "new", False)
+
+
+def test_and_sent_where_there_is_none(fetching):
+    scene = Scene(access("new"), vault=FakeVault({"client_id": "i", "client_secret": "s", "refresh_token": "r1"}))
+    work = fetching(scene, SINGLE_USE)
+    work.can_be_written = False
+    assert (work().token.access_token, grants(scene)) == ("new", [b"refresh_token"])
 
 
 def test_no_new_refresh_token_means_that_the_old_one_stays(fetching):

@@ -40,7 +40,7 @@ class World:
             self.asked.append(known)
             return outcome
 
-        return fetch_shared(self.call, entry, self.shared, attempt)
+        return fetch_shared(self.call, entry, self.shared, attempt, alone=lambda known: attempt(known, None))
 
 
 @pytest.fixture
@@ -166,7 +166,7 @@ def test_a_token_that_cannot_be_shared_is_good(world):
         here.scene.vault.kv_fault = DENIED
         return Outcome(token=token("new", refresh_token="r1"))
 
-    outcome = fetch_shared(here.call, Entry(), here.shared, attempt)
+    outcome = fetch_shared(here.call, Entry(), here.shared, attempt, alone=pytest.fail)
     assert (outcome.token.access_token, outcome.token.refresh_token) == ("new", "r1")
     assert here.scene.warnings == ["Vault denied it. So this token is not shared with other controllers. [TRK-V05]"]
 
@@ -178,5 +178,5 @@ def test_a_failure_that_cannot_be_shared_is_told(world):
         here.scene.vault.kv_fault = DENIED
         return Outcome(error=VendorError("no", "refused"))
 
-    assert isinstance(fetch_shared(here.call, Entry(), here.shared, attempt).error, VendorError)
+    assert isinstance(fetch_shared(here.call, Entry(), here.shared, attempt, alone=pytest.fail).error, VendorError)
     assert issubclass(VendorError, TokenError) and here.scene.warnings == []

@@ -10,6 +10,7 @@ import dataclasses
 
 import pytest
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.errors import VaultError, VendorError
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.model import Vendor
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.output import authorization
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._flow.failure_memory import asker_of
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._flow.resolver import Resolver
@@ -445,6 +446,79 @@ def test_no_controller_keeps_a_refresh_token_of_its_own(controllers, tmp_path):
     scene.vault.kv_fault = VaultError("Vault: permission denied.", "denied")
     assert controllers(scene, "a").access_token == "three"
     assert b"grant_type=password" in scene.sent[-1].body
+
+
+def test_nor_does_it_after_an_attempt_that_reached_nobody(controllers, tmp_path):
+    scene = Scene(access("one", refresh_token="r1"), *[VendorError("refused", "unavailable", retryable=True, sent=False)] * 4, access("two"))
+    controllers(scene, "a")
+    scene.now += 3601
+    with pytest.raises(VendorError):
+        controllers(scene, "b")
+    assert entry_of(scene)["refresh_token"] == "r1"
+    scene.vault.kv_fault = VaultError("Vault: permission denied.", "denied")
+    scene.now += 300
+    assert controllers(scene, "b").access_token == "two"
+    assert b"grant_type=password" in scene.sent[-1].body
+
+
+def test_force_is_once_a_run_with_a_refresh_token_too(controllers):
+    scene = Scene(*[access(f"t{n}", refresh_token=f"r{n}") for n in range(3)])
+    controllers(scene, "a")
+    for _host in range(3):
+        scene.now += 1
+        assert controllers(scene, "a", force=True).access_token == "t1"
+    controllers(scene, "a", refused="t1")
+    scene.now += 1
+    assert controllers(scene, "a", force=True).access_token == "t2"
+    assert len(scene.sent) == 3
+
+
+CONSENT = Vendor("acme", base_url="https://acme.example", token_url="/t", grant_type="refresh_token", client_auth="post")
+
+
+@pytest.mark.parametrize(("vendor", "waited"), [(CONSENT, 65), ("tracktik", 0)])
+def test_a_lease_by_a_clock_behind_is_believed_where_a_second_request_would_cost_the_consent(controllers, vendor, waited):
+    vault = FakeVault({**PASSWORD_FIELDS, "refresh_token": "r1"})
+    scene = Scene(access("one", refresh_token="r2"), access("two", refresh_token="r3"), vault=vault)
+    controllers(scene, "a", vendor=vendor)
+    scene.now += 3601
+    taken(scene, lease_until=scene.now - 300)
+    assert controllers(scene, "b", vendor=vendor).access_token == "two"
+    assert waited <= sum(scene.slept) <= waited + 4
+
+
+def test_after_that_long_its_holder_is_dead_by_any_clock(controllers):
+    vault = FakeVault({**PASSWORD_FIELDS, "refresh_token": "r1"})
+    scene = Scene(access("one", refresh_token="r2"), access("two", refresh_token="r3"), vault=vault)
+    controllers(scene, "a", vendor=CONSENT)
+    scene.now += 3601
+    taken(scene, lease_until=scene.now - 601)
+    assert (controllers(scene, "b", vendor=CONSENT).access_token, scene.slept) == ("two", [])
+
+
+def test_a_token_that_expires_while_vault_keeps_it_waiting_is_not_given(controllers):
+    def slow(_client):
+        scene.now += 60
+        return VaultError("Vault did not answer.", "unreachable")
+
+    scene = Scene(access("one", lifetime=45))
+    vault, written = scene.vault, []
+    write = FakeClient.kv2_write
+
+    class Slow(FakeClient):
+        def kv2_write(self, *arguments, **options):
+            written.append(1)
+            if len(written) == 2:
+                raise slow(self)
+            return write(self, *arguments, **options)
+
+    scene.ports = dataclasses.replace(scene.ports, vault=lambda options, warn: Slow(vault, options))
+    with pytest.raises(VaultError) as caught:
+        controllers(scene, "a")
+    assert caught.value.message == (
+        "tracktik: the token for secret/fleet/x lives for 45 s and has expired before it could be stored, because Vault kept it waiting for "
+        "longer. Try again when Vault answers."
+    )
 
 
 def test_what_comes_with_a_shared_token_is_cleaned_as_that_of_an_answer(controllers):

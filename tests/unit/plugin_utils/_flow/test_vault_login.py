@@ -120,6 +120,27 @@ def test_a_clock_that_jumped_back_means_a_new_login(read):
     assert scene.vault.logins == 2
 
 
+def test_a_login_that_ends_while_its_caller_waits_is_replaced(tmp_path):
+    scene = Scene()
+    scene.vault.lease = 60
+    session = VaultSession(request_for(vault=approle()), FileStore(str(tmp_path / "cache"), warn=pytest.fail), scene.ports)
+    session.secret()
+    scene.now += 65  # for another controller, say
+    scene.vault.dead.add("hvs.login-1")
+    session.secret()
+    assert scene.vault.logins == 2
+
+
+def test_one_that_is_denied_before_is_not(tmp_path):
+    scene = Scene()
+    session = VaultSession(request_for(vault=approle()), FileStore(str(tmp_path / "cache"), warn=pytest.fail), scene.ports)
+    session.secret()
+    scene.vault.dead.add("hvs.login-1")
+    with pytest.raises(VaultError):
+        session.secret()
+    assert (scene.vault.logins, scene.vault.lookups) == (1, 0)
+
+
 def test_a_dead_login_is_replaced_once(read):
     scene = Scene()
     read(scene)
