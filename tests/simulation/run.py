@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""``make simulate``: many stories, each from its seed. One that breaks a promise is told, and ends the run."""
+"""``make simulate``: many stories, each from its seed. One that breaks a promise is made short and told, and ends the run."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ import dataclasses
 import sys
 import time
 
-from .story import Figures, Story, plan_of
+from .plan import Plan, fleet_of, plan_of
+from .shrink import broken_by, shrunk
+from .story import Figures, Story
 from .world import Violation
 
 
@@ -19,26 +21,38 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--count", type=int, default=300, help="how many stories")
     parser.add_argument("--first", type=int, default=0, help="the first seed")
+    parser.add_argument("--every-step", type=int, metavar="N", default=0, help="of each story, also those in which it is killed at one of its first N steps")
+    parser.add_argument("--fleet", type=float, metavar="DAYS", default=0.0, help="stories of a large fleet that last so many days, instead of small ones")
+    parser.add_argument("--controllers", type=int, default=1000, help="of a large fleet")
     options = parser.parse_args()
-    total, began = Figures(), time.monotonic()
+    total, stories, began = Figures(), 0, time.monotonic()
     for seed in range(options.first, options.first + options.count):
-        if sys.stderr.isatty():
-            print(f"\rseed {seed}", end="", file=sys.stderr)
-        try:
-            figures = Story(seed, plan_of(seed)).play()
-        except Violation as broken:
-            print(broken)
-            print(f"\nseed {seed} breaks a promise. Again: make simulate SIMULATE_ARGS='--first {seed} --count 1'")
-            return 1
-        for field in ("lookups", "hits", "errors", "vendor_requests", "crashes", "seconds"):
-            setattr(total, field, getattr(total, field) + getattr(figures, field))
-        for name, number in figures.vault_requests.items():
-            total.vault_requests[name] = total.vault_requests.get(name, 0) + number
-        total.longest_call = max(total.longest_call, figures.longest_call)
-    print(f"{options.count} stories, {total.seconds / 86400:.1f} days, no promise broken, in {time.monotonic() - began:.0f} s")
+        plan = fleet_of(seed, controllers=options.controllers, days=options.fleet) if options.fleet else plan_of(seed)
+        for step in range(options.every_step + 1):
+            killed = dataclasses.replace(plan, crash=0.0, crash_at=(step,)) if options.every_step else plan
+            if sys.stderr.isatty():
+                print(f"\rseed {seed}, step {step}", end="", file=sys.stderr)
+            try:
+                total.add(Story(seed, killed).play())
+            except Violation as broken:
+                tell(seed, killed, broken, shorten=not options.fleet)
+                return 1
+            stories += 1
+    print(f"{stories} stories, {total.seconds / 86400:.1f} days, no promise broken, in {time.monotonic() - began:.0f} s, {time.process_time():.0f} s of a core")
     for field, value in dataclasses.asdict(total).items():
         print(f"  {field:16} {value}")
     return 0
+
+
+def tell(seed: int, plan: Plan, broken: Violation, *, shorten: bool) -> None:
+    print(broken)
+    if shorten:
+        seed, plan, broken = shrunk(seed, plan, broken)
+        print(f"\n\nThe same promise is broken by a shorter story:\n\n{broken}")
+    changed = {field.name: getattr(plan, field.name) for field in dataclasses.fields(plan) if getattr(plan, field.name) != field.default}
+    arguments = ", ".join(f"{name}={value!r}" for name, value in changed.items())
+    again = broken_by(seed, plan)
+    print(f"\nFor tests/unit/test_simulation.py{'' if again else ' (but not each time)'}:\n\n    ({seed}, Plan({arguments})),")
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The vendor and Vault of a simulated fleet, with their faults. They know everything, and say when a promise is broken."""
+"""The vendor and Vault of a simulated fleet, with their faults. They tell an observer what they are asked and what comes of it."""
 
 from __future__ import annotations
 
@@ -16,27 +16,41 @@ from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.model im
 
 from .world import World
 
-__all__ = ("Faults", "Issued", "SimulatedVault", "SimulatedVendor", "VaultSession")
+__all__ = ("Faults", "Issued", "Observer", "SimulatedVault", "SimulatedVendor", "VaultSession")
+
+VAULT_PATIENCE = 60.0  # the deadline of a conversation with Vault
 
 
 @dataclasses.dataclass
 class Faults:
-    """What is wrong now; probabilities of each request."""
+    """What is wrong now, with how many causes; probabilities of each request."""
 
-    vendor_away: bool = False  # connections are refused
-    vendor_unavailable: bool = False  # 503
-    rate_limit: float | None = None  # Retry-After
-    vendor_lost: float = 0.0  # the request or its answer is lost
-    vendor_slow: float = 0.0  # the answer takes seconds
-    vault_away: bool = False
-    vault_sealed: bool = False
+    vendor_away: int = 0  # connections are refused
+    vendor_unavailable: int = 0  # 503
+    vendor_garbled: int = 0  # 200 with a page of a proxy
+    rate_limit: float = 0.0  # Retry-After
+    vendor_lost: float = 0.0  # the request or its answer is lost, or comes late
+    vendor_slow: float = 0.0  # the answer comes when nobody waits for it any more
+    vault_away: int = 0
+    vault_sealed: int = 0
     vault_lost: float = 0.0
     vault_failed: float = 0.0  # status 500
-    shared_denied: bool = False
+    login_refused: int = 0
+    secret_denied: int = 0
+    shared_denied: int = 0
 
-    def heal(self) -> None:
-        for field in dataclasses.fields(self):
-            setattr(self, field.name, field.default)
+
+class Observer(t.Protocol):
+    """Who is told."""
+
+    def vendor_attempt(self, who: str, account: str, grant: str) -> None:
+        """Somebody is about to ask the vendor."""
+
+    def vendor_answer(self, who: str, account: str, grant: str, outcome: str, spent: str, *, delivered: bool) -> None:
+        """The vendor has answered: issued, refused, rate limit, unavailable. *spent*: the refresh token that was sent."""
+
+    def vault_answer(self, who: str, what: str, outcome: str) -> None:
+        """Vault has answered, or not: ok, unreachable, sealed, failed, denied, login_refused, lost."""
 
 
 @dataclasses.dataclass
@@ -48,29 +62,40 @@ class Issued:
     issued_at: float
     expires_at: float
     delivered: bool = False
+    revoked: bool = False
 
 
 class SimulatedVendor:
-    """Password grants and rotating refresh tokens; an account has the password that it has now.
+    """Password grants and refresh tokens; an account has the password that it has now.
 
-    :arg observe: is told of each request that arrives: who, what, and what came of it.
+    :arg refresh: ``none``, ``rotating`` (each use gives a new one, and the old one is dead) or ``kept``.
     """
 
-    def __init__(self, world: World, faults: Faults, *, lifetime: float, latency: float, refresh: bool) -> None:
+    def __init__(self, world: World, faults: Faults, observer: Observer, *, lifetime: float, latency: float, refresh: str) -> None:
         self._world = world
         self._faults = faults
+        self._observer = observer
         self.lifetime = lifetime
         self.latency = latency
         self.refresh = refresh
         self.passwords: dict[str, str] = {}
         self.tokens: dict[str, Issued] = {}
+        self.newest: dict[str, str] = {}
         self.refresh_tokens: dict[str, str] = {}
-        self.used: dict[str, float] = {}
+        self.dead: set[str] = set()
         self.requests = 0
-        self.observe: t.Callable[[str, str, str, str], None] = lambda who, account, kind, outcome: None
+        self._serial = 0
+
+    def consent(self, account: str) -> str:
+        """A new refresh token, as a person's consent gives it."""
+        return self._new_refresh_token(account)
 
     def exchange(self, who: str, scope: str, request: HttpRequest, options: HttpOptions, seconds: float, name: str) -> HttpAnswer:
         world, faults = self._world, self._faults
+        form = {key: values[0] for key, values in parse_qs((request.body or b"").decode()).items()}
+        grant = form["grant_type"]
+        account = form["username"] if grant == "password" else self.refresh_tokens[form["refresh_token"]]
+        self._observer.vendor_attempt(who, account, grant)
         patience = min(seconds, options.timeout)
         if faults.vendor_away:
             world.pause(0.001)
@@ -79,41 +104,64 @@ class SimulatedVendor:
         there = self.latency * world.random.uniform(0.3, 0.7)
         world.pause(there)
         lost = world.random.random() < faults.vendor_lost
-        answer = None if lost and world.random.random() < 0.5 else self._answer(who, scope, request, delivered=not lost and not slow)
-        if lost or slow or answer is None:
+        fate = world.random.random() if lost else 1.0
+
+        def answered(*, delivered: bool) -> HttpAnswer:
+            return self._answer(who, scope, account, grant, form, delivered=delivered)
+
+        if lost or slow:
+            if fate < 1 / 3:
+                world.tell(who, "the request to the vendor is lost")
+            elif fate < 2 / 3:  # it lies somewhere, and arrives when nobody waits for it any more
+                world.at(world.now + world.random.uniform(0, 3 * patience), lambda: t.cast(None, answered(delivered=False)))
+            else:
+                answered(delivered=False)
             world.pause(max(0.0, patience - there))
-            world.tell(who, "the vendor's answer is lost")
             raise VendorError(f"{name}: the vendor did not answer within {patience:g} s.", "unavailable", retryable=True, sent=True)
+        answer = answered(delivered=True)
         world.pause(self.latency * world.random.uniform(0.3, 0.7))
         return answer
 
-    def _answer(self, who: str, scope: str, request: HttpRequest, *, delivered: bool) -> HttpAnswer:
+    def _answer(self, who: str, scope: str, account: str, grant: str, form: dict[str, str], *, delivered: bool) -> HttpAnswer:
         world, faults = self._world, self._faults
         self.requests += 1
-        form = {key: values[0] for key, values in parse_qs((request.body or b"").decode()).items()}
-        grant = form["grant_type"]
-        account = form["username"] if grant == "password" else self.refresh_tokens.get(form["refresh_token"], "")
-        if faults.rate_limit is not None:
-            self.observe(who, account, grant, "rate limit")
+        sent = form.get("refresh_token", "")
+
+        def tell(outcome: str, spent: str = "") -> None:
+            self._observer.vendor_answer(who, account, grant, outcome, spent, delivered=delivered)
+
+        if faults.rate_limit:
+            tell("rate limit")
             return _json(429, {}, retry_after=f"{faults.rate_limit:.0f}")
         if faults.vendor_unavailable:
-            self.observe(who, account, grant, "unavailable")
+            tell("unavailable")
             return _json(503, {})
+        if faults.vendor_garbled:
+            tell("garbled")
+            return HttpAnswer(200, {"content-type": "text/html"}, b"<html>")
         if grant == "refresh_token":
-            if form["refresh_token"] in self.used:
-                world.fail(f"{who}: a refresh token was used twice, first at {self.used[form['refresh_token']]:.3f}")
-            self.used[form["refresh_token"]] = world.now
+            if sent in self.dead:
+                tell("refused", sent)
+                return _json(400, {"error": "invalid_grant"})
+            if self.refresh == "rotating":
+                self.dead.add(sent)
         elif form["password"] != self.passwords[account]:
-            self.observe(who, account, grant, "refused" if delivered else "refusal lost")
+            tell("refused")
             return _json(400, {"error": "invalid_grant"})
-        value = f"token-{len(self.tokens)}"
+        self._serial += 1
+        value = f"token-{self._serial}"
         self.tokens[value] = Issued(account, scope, world.now, world.now + self.lifetime, delivered)
-        self.observe(who, account, grant, "issued" if delivered else "issued and lost")
+        self.newest[account] = value
         body: dict[str, t.Any] = {"access_token": value, "token_type": "Bearer", "expires_in": self.lifetime}
-        if self.refresh:
-            body["refresh_token"] = f"refresh-{len(self.refresh_tokens)}"
-            self.refresh_tokens[body["refresh_token"]] = account
+        if self.refresh == "rotating" or (self.refresh == "kept" and not sent):
+            body["refresh_token"] = self._new_refresh_token(account)
+        tell("issued", sent if self.refresh == "rotating" else "")
         return _json(200, body)
+
+    def _new_refresh_token(self, account: str) -> str:
+        value = f"refresh-{len(self.refresh_tokens)}"
+        self.refresh_tokens[value] = account
+        return value
 
 
 def _json(status: int, body: t.Any, **headers: str) -> HttpAnswer:
@@ -121,24 +169,42 @@ def _json(status: int, body: t.Any, **headers: str) -> HttpAnswer:
 
 
 class SimulatedVault:
-    """Secrets, shared entries and logins; one Vault for all."""
+    """Secrets, shared entries and logins; one Vault for all. Secrets and entries are KV version 2, with check-and-set."""
 
-    def __init__(self, world: World, faults: Faults, *, latency: float, lease: float = 3600) -> None:
+    def __init__(self, world: World, faults: Faults, observer: Observer, *, latency: float, lease: float = 3600) -> None:
         self.world = world
         self.faults = faults
+        self.observer = observer
         self.latency = latency
         self.lease = lease
         self.secrets: dict[str, tuple[dict[str, t.Any], int]] = {}
         self.entries: dict[str, tuple[str, int]] = {}
         self.tokens: dict[str, float] = {}
         self.requests: dict[str, int] = {}
-        self.observe: t.Callable[[str, str], None] = lambda who, what: None
+        self.busiest = (0, 0)  # requests in the second with the most of them
+        self.largest = 0  # bytes of an entry
+        self._second = (0, 0)
+        self._logins = 0
 
     def put(self, path: str, data: dict[str, t.Any]) -> None:
         self.secrets[path] = (dict(data), self.secrets.get(path, ({}, 0))[1] + 1)
 
     def client(self, who: str) -> VaultSession:
         return VaultSession(self, who)
+
+    def new_token(self) -> str:
+        self._logins += 1
+        token = f"login-{self._logins}"
+        self.tokens[token] = self.world.now + self.lease
+        if len(self.tokens) > 10_000:
+            self.tokens = {kept: end for kept, end in self.tokens.items() if end > self.world.now}
+        return token
+
+    def count(self, what: str) -> None:
+        self.requests[what] = self.requests.get(what, 0) + 1
+        second = int(self.world.now)
+        self._second = (second, self._second[1] + 1 if self._second[0] == second else 1)
+        self.busiest = max(self.busiest, (self._second[1], second))
 
 
 class VaultSession:
@@ -148,23 +214,28 @@ class VaultSession:
         self._vault = vault
         self._who = who
         self._token = ""
+        self._patience = VAULT_PATIENCE
 
     def login(self) -> Login:
         def act() -> Login:
-            self._token = f"login-{len(self._vault.tokens)}"
-            self._vault.tokens[self._token] = self._vault.world.now + self._vault.lease
-            return Login(self._token, int(self._vault.lease), renewable=True)
+            if self._vault.faults.login_refused:
+                raise VaultError("Vault refused the login.", "login_refused")
+            return Login(self._vault.new_token(), int(self._vault.lease), renewable=True)
 
         self._token = ""
-        return self._request("login", act, needs_token=False)
+        found: Login = self._request("login", act, needs_token=False)
+        self._token = found.client_token
+        return found
 
     def use_token(self, token: str) -> None:
         self._token = token
 
     def renew_self(self, increment: int | None = None) -> Login:
+        token = self._token
+
         def act() -> Login:
-            self._vault.tokens[self._token] = self._vault.world.now + self._vault.lease
-            return Login(self._token, int(self._vault.lease), renewable=True)
+            self._vault.tokens[token] = self._vault.world.now + self._vault.lease
+            return Login(token, int(self._vault.lease), renewable=True)
 
         return self._request("renew", act)
 
@@ -176,6 +247,8 @@ class VaultSession:
 
     def read_secret(self, mount: str, path: str, *, engine_version: str = "2", version: int | None = None) -> Secret:
         def act() -> Secret:
+            if self._vault.faults.secret_denied:
+                raise VaultError("Vault: permission denied at the secret.", "denied")
             data, number = self._vault.secrets[path]
             return Secret(dict(data), number, f"{mount}/{path}")
 
@@ -193,16 +266,23 @@ class VaultSession:
         return self._request("read entry", act)
 
     def kv2_write(self, mount: str, path: str, data: t.Mapping[str, t.Any], *, cas: int) -> int:
-        content = json.dumps(data)
+        vault, content = self._vault, json.dumps(data)
 
-        def act() -> int:
-            self._check_shared()
-            if cas != self._vault.entries.get(path, ("", 0))[1]:
+        def secret() -> int:
+            if cas != vault.secrets[path][1]:
                 raise CasMismatch("written by somebody else", "cas")
-            self._vault.entries[path] = (content, cas + 1)
+            vault.put(path, json.loads(content))
+            return vault.secrets[path][1]
+
+        def entry() -> int:
+            self._check_shared()
+            if cas != vault.entries.get(path, ("", 0))[1]:
+                raise CasMismatch("written by somebody else", "cas")
+            vault.entries[path] = (content, cas + 1)
+            vault.largest = max(vault.largest, len(content))
             return cas + 1
 
-        return self._request("write entry", act)
+        return self._request("write secret", secret) if path in vault.secrets else self._request("write entry", entry)
 
     def kv2_delete_metadata(self, mount: str, path: str) -> None:
         self._request("delete entry", lambda: self._vault.entries.pop(path, None))
@@ -213,28 +293,49 @@ class VaultSession:
 
     def _request(self, what: str, act: t.Callable[[], t.Any], *, needs_token: bool = True) -> t.Any:
         vault, world, faults = self._vault, self._vault.world, self._vault.faults
+
+        def fails(kind: str, text: str, *, told: str = "") -> t.NoReturn:
+            vault.observer.vault_answer(self._who, what, told or kind)
+            raise VaultError(text, kind)
+
         if faults.vault_away:
             world.pause(0.001)
-            vault.observe(self._who, f"{what}: unreachable")
-            raise VaultError("Vault cannot be reached.", "unreachable")
+            fails("unreachable", "Vault cannot be reached.")
         world.pause(vault.latency * world.random.uniform(0.3, 0.7))
-        vault.requests[what] = vault.requests.get(what, 0) + 1
+        vault.count(what)
         if faults.vault_sealed:
-            vault.observe(self._who, f"{what}: sealed")
-            raise VaultError("Vault is sealed.", "sealed")
+            fails("sealed", "Vault is sealed.")
         if world.random.random() < faults.vault_failed:
-            vault.observe(self._who, f"{what}: 500")
-            raise VaultError("Vault failed with status 500.", "unavailable")
+            fails("unavailable", "Vault failed with status 500.", told="failed")
         if needs_token and vault.tokens.get(self._token, 0.0) <= world.now:
-            raise VaultError("Vault: permission denied.", "denied")
-        lost = world.random.random() < faults.vault_lost
-        if lost and world.random.random() < 0.5:
-            found: t.Any = None  # never arrived
-        else:
+            fails("denied", "Vault: permission denied.", told="no token")
+        if world.random.random() < faults.vault_lost:
+            self._lose(what, act)
+        try:
             found = act()
-        if lost:
-            world.pause(3.0)
-            vault.observe(self._who, f"{what}: answer lost")
-            raise VaultError("Vault did not answer.", "unreachable")
+        except VaultError as exc:
+            vault.observer.vault_answer(self._who, what, exc.kind)
+            world.pause(vault.latency * world.random.uniform(0.3, 0.7))
+            raise
+        vault.observer.vault_answer(self._who, what, "ok")
         world.pause(vault.latency * world.random.uniform(0.3, 0.7))
         return found
+
+    def _lose(self, what: str, act: t.Callable[[], t.Any]) -> t.NoReturn:
+        world, fate = self._vault.world, self._vault.world.random.random()
+        patience = min(self._patience, world.random.choice((3.0, 30.0, VAULT_PATIENCE)))
+        self._patience = max(1.0, self._patience - patience)
+
+        def acts() -> None:
+            try:
+                act()
+            except VaultError:
+                return  # nobody waits for it
+
+        if fate < 1 / 3:
+            acts()
+        elif fate < 2 / 3:  # it arrives late: check-and-set is all that keeps it from doing harm
+            world.at(world.now + world.random.uniform(0, 2 * patience), acts)
+        world.pause(patience)
+        self._vault.observer.vault_answer(self._who, what, "lost")
+        raise VaultError("Vault did not answer.", "unreachable")

@@ -7,6 +7,8 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
+import errno
 import json
 import typing as t
 
@@ -17,54 +19,87 @@ from greenlet import getcurrent
 
 from .world import World
 
-__all__ = ("MemoryStore",)
+__all__ = ("Disk", "MemoryStore")
 
 _FILE_OPERATION = 0.001
 
 
-class MemoryStore(FileStore):
-    """Entries by name. Nothing is sealed here: that is what the tests of the file cache are for."""
+@dataclasses.dataclass
+class Disk:
+    """The files of one controller, and who holds which lock. A process that dies gives its locks back; one that is stopped does not."""
 
-    def __init__(self, world: World, name: str, *, interleave: bool) -> None:
-        super().__init__(f"/simulated/{name}", warn=lambda text: None)
+    path: str
+    full: bool = False
+    files: dict[str, tuple[str, str, int]] = dataclasses.field(default_factory=dict)  # header, data, which write it was
+    writes: int = 0
+    held: dict[str, tuple[t.Any, int]] = dataclasses.field(default_factory=dict)
+    waiting: dict[str, list[t.Any]] = dataclasses.field(default_factory=dict)
+
+
+class MemoryStore(FileStore):
+    """One process's view of it. Nothing is sealed here: that is what the tests of the file cache are for.
+
+    :arg interleave: give way before and after each file operation, else at locks alone.
+    """
+
+    def __init__(self, disk: Disk, world: World, *, interleave: bool, warn: t.Callable[[str], None] = lambda text: None) -> None:
+        super().__init__(disk.path, warn=warn)
+        self.disk = disk
         self._world = world
         self._interleave = interleave
-        self._entries: dict[str, str] = {}
-        self._held: dict[str, t.Any] = {}
-        self._waiting: dict[str, list[t.Any]] = {}
 
     def user_key(self) -> bytes:
         return b"k" * 32
 
+    def known_key(self) -> bytes | None:
+        return b"k" * 32
+
     def read(self, keys: Keys) -> dict[str, t.Any] | None:
         self._give_way()
-        found = self._entries.get(keys.name)
-        return json.loads(found) if found is not None else None
+        found = self.disk.files.get(keys.name)
+        return json.loads(found[1]) if found is not None else None
+
+    def state(self, name: str) -> tuple[int, ...] | None:
+        found = self.disk.files.get(name)
+        return None if found is None else (found[2],)
 
     def write(self, keys: Keys, header: dict[str, t.Any], data: dict[str, t.Any]) -> bool:
-        content = json.dumps(data)
+        content = (json.dumps(header), json.dumps(data))
         self._give_way()
-        self._entries[keys.name] = content
-        self._give_way()
-        return True
+        with self._tolerant():
+            if self.disk.full:
+                raise OSError(errno.ENOSPC, "")
+            self.disk.writes += 1
+            self.disk.files[keys.name] = (*content, self.disk.writes)
+            self._give_way()
+            return True
+        return False
 
     def remove(self, name: str) -> None:
-        self._entries.pop(name, None)
+        self._give_way()
+        self.disk.files.pop(name, None)
+        self._give_way()
 
-    def purge(self) -> None:
-        """As C(token_cache state=absent)."""
-        self._entries.clear()
+    def headers(self) -> t.Iterator[tuple[str, dict[str, t.Any]]]:
+        for name in sorted(self.disk.files):
+            if not name.endswith(".hit") and name in self.disk.files:
+                yield name, json.loads(self.disk.files[name][0])
+
+    def sweep(self) -> None:
+        for name in sorted(self.disk.files):
+            if name.endswith(".hit") and name in self.disk.files and json.loads(self.disk.files[name][0]).get("entry") not in self.disk.files:
+                self.remove(name)
 
     def lock_holder(self, name: str) -> int | None:
-        thread = self._held.get(name)
-        return id(thread) % 100_000 if thread is not None else None
+        held = self.disk.held.get(name)
+        return held[1] if held is not None else None
 
     @contextlib.contextmanager
     def try_lock(self, name: str) -> t.Iterator[bool]:
         self._give_way()
-        mine = name not in self._held
-        if mine:
-            self._held[name] = getcurrent()
+        mine = False
+        with self._tolerant():
+            mine = self._take(name)
         try:
             yield mine
         finally:
@@ -73,29 +108,44 @@ class MemoryStore(FileStore):
 
     @contextlib.contextmanager
     def lock(self, name: str, *, timeout: float, monotonic: t.Callable[[], float], sleep: t.Callable[[float], None]) -> t.Iterator[bool]:
-        end = self._world.now + timeout
-        while name in self._held:
-            me = getcurrent()
-            self._waiting.setdefault(name, []).append(me)
-            self._world.wake(me, after=max(0.0, end - self._world.now))  # whichever comes first
-            self._world.park()
-            if me in self._waiting.get(name, ()):
-                self._waiting[name].remove(me)
-            if name in self._held and self._world.now >= end:
+        self._give_way()
+        world, mine, end = self._world, False, self._world.now + timeout
+        while self._lockable():
+            with self._tolerant():
+                mine = self._take(name)
+            if mine or not self._lockable():
+                break
+            if world.now >= end:
                 raise LockTimeout(f"process {self.lock_holder(name)} has held the lock {name} for {timeout:g} s.", holder=self.lock_holder(name))
-        self._held[name] = getcurrent()
+            me = getcurrent()
+            self.disk.waiting.setdefault(name, []).append(me)
+            world.wake(me, after=max(0.0, end - world.now))  # whichever comes first
+            world.park()
+            if me in self.disk.waiting.get(name, ()):
+                self.disk.waiting[name].remove(me)
         try:
-            yield True
+            yield mine
         finally:
-            self._let_go(name)
+            if mine:
+                self._let_go(name)
+
+    def _take(self, name: str) -> bool:
+        if name in self.disk.held:
+            return False
+        if self.disk.full:
+            raise OSError(errno.ENOSPC, "")
+        self.disk.held[name] = (getcurrent(), self._world.pid)
+        return True
 
     def _let_go(self, name: str) -> None:
-        del self._held[name]
-        waiting = self._waiting.pop(name, [])
+        if self.disk.held.pop(name)[0] is not getcurrent():
+            raise RuntimeError(f"{name} is let go by somebody else")
+        waiting = self.disk.waiting.pop(name, [])
         self._world.random.shuffle(waiting)
         for thread in waiting:
             self._world.wake(thread, after=_FILE_OPERATION * self._world.random.random())
 
     def _give_way(self) -> None:
+        self._world.check()
         if self._interleave and self._world.process is not None:
             self._world.pause(_FILE_OPERATION * self._world.random.random())

@@ -21,79 +21,112 @@ _STORY_LINES = 200
 
 
 class Violation(AssertionError):
-    """A promise was broken."""
+    """A promise was broken.
+
+    :arg promise: which one, in one line.
+    """
+
+    def __init__(self, text: str, promise: str) -> None:
+        super().__init__(text)
+        self.promise = promise
 
 
 @dataclasses.dataclass(eq=False)
 class Process:
-    """What dies together: a run of Ansible with its forks, on one controller."""
+    """A run of Ansible with its forks, on one controller. It is stopped and killed as a whole; a fork can be killed alone."""
 
     name: str
     alive: bool = True
     stopped: bool = False
     threads: list[t.Any] = dataclasses.field(default_factory=list)
+    missed: list[t.Any] = dataclasses.field(default_factory=list)  # those whose moment came while it was stopped
 
 
 class World:
     """The clock, and the queue of those who go on at a moment.
 
-    :arg crash: the probability that a process is killed when one of its callers gives way, while :attr:`faults` is set.
+    Each moment at which a caller gives way is a step, and the steps are numbered: before and after each effect there is one.
+
+    :arg crash: the probability that a caller is killed at a step, or its whole process, while :attr:`faults` is set.
+    :arg crash_at: the numbers of the steps at which a process is killed as well.
     """
 
-    def __init__(self, seed: int, *, crash: float = 0.0) -> None:
+    def __init__(self, seed: int, *, crash: float = 0.0, crash_at: t.Container[int] = ()) -> None:
         self.seed = seed
         self.random = random.Random(seed)
-        random.seed(seed)  # the core's own jitter
         self.now = START
         self.crash = crash
+        self.crash_at = crash_at
         self.faults = True
-        self.crashes = 0
-        self.switches = 0
+        self.steps = 0
+        self.crashed_at: list[int] = []
         self.story: list[str] = []
-        self.on_crash: t.Callable[[Process], None] = lambda process: None
-        self._queue: list[tuple[float, int, t.Any, Process | None, int]] = []
+        self.on_kill: t.Callable[[Process, t.Any], None] = lambda process, thread: None
+        self._crash_dice = random.Random(f"crash {seed}")  # of its own, so that a story stays the same when its crashes are told by number
+        self._queue: list[tuple[float, int, t.Callable[[], None]]] = []
         self._number = itertools.count()
         self._hub = getcurrent()
         self._of: dict[t.Any, Process] = {}
+        self._ids: dict[t.Any, int] = {}
         self._turns: dict[t.Any, int] = {}
+        self._killed: set[t.Any] = set()
 
     # -- for who builds a world
 
     def spawn(self, process: Process | None, work: t.Callable[[], None], *, after: float = 0.0) -> None:
         thread = greenlet(work, parent=self._hub)
+        self._ids[thread] = next(self._number)
         if process is not None:
             process.threads.append(thread)
             self._of[thread] = process
-        self._push(self.now + after, thread, process)
+        self._wake_at(self.now + after, thread)
 
-    def run(self, until: float) -> None:
-        """Let everybody go on until that moment."""
-        while self._queue and self._queue[0][0] <= until:
-            moment, _number, thread, process, turn = heapq.heappop(self._queue)
-            if thread is None:
-                self.now = max(self.now, moment)
-                if process is not None and process.alive:
-                    self.kill(process)
-                continue
-            if thread.dead or turn != self._turns.get(thread, 0) or (process is not None and not process.alive):
-                continue
+    def at(self, moment: float, act: t.Callable[[], None]) -> None:
+        """Do *act* then, without a stack: it may not give way."""
+        heapq.heappush(self._queue, (moment, next(self._number), act))
+
+    def run(self, until: float, *, done: t.Callable[[], bool] = lambda: False) -> None:
+        """Let everybody go on until that moment, or until it is *done*."""
+        queue = self._queue
+        while queue and queue[0][0] <= until and not done():
+            moment, _number, act = heapq.heappop(queue)
             self.now = max(self.now, moment)
-            self.switches += 1
-            self._turns[thread] = turn + 1  # whatever else was to wake it comes too late
-            thread.switch()
-            if thread.dead:
-                self._turns.pop(thread, None)
-        self.now = max(self.now, until)
+            act()
+        if not done():
+            self.now = max(self.now, until)
 
-    def kill(self, process: Process) -> None:
-        """As by kill -9; what a server has already begun is done. Called by the hub."""
+    def kill(self, process: Process, thread: t.Any = None) -> None:
+        """As by kill -9, one of its threads alone or all; what a server has already begun is done. Called by the hub."""
+        if not process.alive or (thread is not None and (thread.dead or thread not in process.threads)):
+            return
+        victims = list(process.threads) if thread is None else [thread]
+        self.tell(process.name, "KILLED" if thread is None else "a fork is KILLED")
+        if thread is None:
+            process.alive = False
+        self._killed.update(victims)
+        for victim in victims:
+            self.on_kill(process, victim)
+            if victim and not victim.dead:  # one that has not begun never will
+                victim.throw(GreenletExit)
+            self._bury(victim)
+            process.threads.remove(victim)
+
+    def stop(self, process: Process) -> None:
+        """As by Ctrl-Z."""
+        process.stopped = True
+
+    def resume(self, process: Process) -> None:
+        process.stopped = False
+        missed, process.missed = process.missed, []
+        for act in missed:
+            self.at(self.now, act)
+
+    def forget(self, process: Process) -> None:
+        """It has ended."""
         process.alive = False
-        self.tell(process.name, "KILLED")
-        self.on_crash(process)
         for thread in process.threads:
             self._of.pop(thread, None)
-            if thread and not thread.dead:  # one that has not begun never will
-                thread.throw(GreenletExit)
+        process.threads.clear()
 
     def tell(self, who: str, what: str) -> None:
         self.story.append(f"{self.now - START:12.3f} {who}: {what}")
@@ -102,7 +135,7 @@ class World:
 
     def fail(self, promise: str) -> t.NoReturn:
         lines = "\n".join(self.story[-_STORY_LINES:])
-        raise Violation(f"What happened before:\n{lines}\n\nseed {self.seed}: {promise}")
+        raise Violation(f"What happened before:\n{lines}\n\nseed {self.seed}: {promise}", promise)
 
     # -- for effects
 
@@ -110,30 +143,61 @@ class World:
     def process(self) -> Process | None:
         return self._of.get(getcurrent())
 
+    @property
+    def pid(self) -> int:
+        """The process id of the caller's fork."""
+        return self._ids.get(getcurrent(), 0)
+
+    def check(self) -> None:
+        """Who is dead has no effects, whatever its ``finally`` would still do."""
+        if getcurrent() in self._killed:
+            raise GreenletExit
+
     def pause(self, seconds: float) -> None:
-        """The caller goes on after so many seconds, or never: its process may be killed here."""
-        thread, process = getcurrent(), self.process
+        """The caller goes on after so many seconds, or never: it may be killed here."""
+        self.check()
+        thread = getcurrent()
+        process = self._of.get(thread)
         if thread is self._hub:
             raise RuntimeError("the hub has no time to lose")
-        if process is not None and self.faults and self.crash and self.random.random() < self.crash:
-            self.crashes += 1
-            self._push(self.now + self.random.random() * seconds, None, process)
-        self._push(self.now + seconds, thread, process)
+        if process is not None and self.faults:
+            self.steps += 1
+            if self.steps in self.crash_at or (self.crash and self._crash_dice.random() < self.crash):
+                self.crashed_at.append(self.steps)
+                # Told by the number of the step, so that the same step has the same end.
+                dice = random.Random(f"{self.seed} {self.steps}")
+                victim = thread if dice.random() < 0.3 else None
+                self.at(self.now + dice.choice((0.0, dice.random())) * seconds, lambda: self.kill(process, victim))
+        self._wake_at(self.now + seconds, thread)
         self._hub.switch()
 
     def park(self) -> None:
         """The caller goes on when it is woken."""
+        self.check()
         self._hub.switch()
 
     def wake(self, thread: t.Any, *, after: float = 0.0) -> None:
-        self._push(self.now + after, thread, self._of.get(thread))
+        self._wake_at(self.now + after, thread)
 
-    def _push(self, moment: float, thread: t.Any, process: Process | None) -> None:
-        heapq.heappush(self._queue, (moment, next(self._number), thread, process, self._turns.get(thread, 0)))
+    def _wake_at(self, moment: float, thread: t.Any) -> None:
+        turn = self._turns.get(thread, 0)
 
-    def forget(self, process: Process) -> None:
-        """It has ended."""
-        process.alive = False
-        for thread in process.threads:
-            self._of.pop(thread, None)
-        process.threads.clear()
+        def act() -> None:
+            if thread.dead or thread in self._killed or turn != self._turns.get(thread, 0):
+                return  # something else has woken it before
+            process = self._of.get(thread)
+            if process is not None and process.stopped:
+                process.missed.append(act)
+                return
+            self._turns[thread] = turn + 1
+            thread.switch()
+            if thread.dead:
+                self._bury(thread)
+
+        self.at(moment, act)
+
+    def _bury(self, thread: t.Any) -> None:
+        self._turns.pop(thread, None)
+        self._ids.pop(thread, None)
+        self._of.pop(thread, None)
+        self._killed.discard(thread)
