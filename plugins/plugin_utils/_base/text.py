@@ -7,7 +7,8 @@
 """Text for people: one line, bounded, without secrets.
 
 A server repeats what it was sent in whatever encoding its framework likes, and encodes it again on the way out. So the text is decoded
-step by step, and each step is searched for the secrets; what was found is blanked out where it stands in the original.
+step by step, and each step is searched for the secrets; what was found is blanked out where it stands in the original. All steps
+together may read so many characters and no more: a server that nests encodings costs no time, and is shown as ``***``.
 """
 
 from __future__ import annotations
@@ -15,9 +16,11 @@ from __future__ import annotations
 import base64
 import codecs
 import html
+import itertools
 import json
 import re
 import typing as t
+import unicodedata
 import zlib
 from dataclasses import dataclass
 from urllib.parse import quote, quote_plus
@@ -28,12 +31,15 @@ _SHOWN = 200
 # A secret of one or two characters would blank out half of every message and hide what is wrong.
 _SHORTEST = 3
 _DEEPEST = 3  # encodings of encodings of encodings
-_MOST_VIEWS = 3000
+# Characters, in all decoded forms of one text, or of all texts that one finder is asked about: about half a second.
+_MOST_READ = 400_000
 _LOOKED_AT = 2048  # characters; a message shows far fewer
 # Of base64 and hex. Shorter runs are found by their form alone, else every word would be decoded to noise.
 _SHORTEST_RUN = 6
 _SHORTEST_BASE32 = 10  # six characters of a secret
-_INFLATED = 1 << 16  # bytes; more of a compressed text is not looked at
+_INFLATED = 4096  # bytes; more of a compressed text is not looked at
+_SHORTEST_SPELLED = 6  # letters and digits of a secret that is found with other characters between them
+_SHORTEST_PIECE = 12  # of a secret that was cut off
 
 
 def one_line(text: str, *, limit: int = _SHOWN) -> str:
@@ -46,9 +52,10 @@ def one_line(text: str, *, limit: int = _SHOWN) -> str:
 def scrub(text: str, secrets: t.Iterable[str], *, limit: int = _SHOWN) -> str:
     """*text* fit to be shown: one line, with each secret replaced by ``***``.
 
-    A secret is found in any letter case, raw or encoded: percent-encoded, quoted-printable, base64 (at any offset, as in a Basic
-    header), base32, hex, HTML entities, escapes of JSON, Python and JavaScript, UTF-16 or compressed below one of these, and these on
-    top of each other.
+    A secret is found in any letter case, with other characters between its letters, and encoded: percent-encoded, quoted-printable,
+    base64 (at any offset, as in a Basic header), base32, hex, numbers of bytes or characters, HTML entities, escapes of JSON, Python,
+    JavaScript and CSS, UTF-16 or compressed below one of these, and up to three of these on top of each other. Of a long one, three
+    quarters are enough. It is not found in a cipher, backwards or in a rarer encoding.
     """
     needles = _needles(secrets)
     if not needles.any:
@@ -57,17 +64,25 @@ def scrub(text: str, secrets: t.Iterable[str], *, limit: int = _SHOWN) -> str:
     looked_at = max(_LOOKED_AT, 24 * longest)
     cut = len(text) > looked_at
     text = text[:looked_at]
-    spans = _found(text, needles)
-    if spans is None:  # nested beyond reason, which no honest server does
+    try:
+        spans = _found(text, needles, _Budget(_MOST_READ))
+    except _Exhausted:
         return "***"
     shown = _blanked(text, spans, until=max(0, looked_at - 12 * longest) if cut else len(text))
     return one_line(shown + ("…" if cut else ""), limit=limit)
 
 
 def finder(secrets: t.Iterable[str]) -> t.Callable[[str], bool]:
-    """Tells whether one of the *secrets* is in a text, in a form that :func:`scrub` finds."""
-    needles = _needles(secrets)
-    return lambda text: needles.any and _found(text, needles) != []
+    """Says whether one of the *secrets* is in a text, in a form that :func:`scrub` finds; of texts too many to look at, that it is."""
+    needles, budget = _needles(secrets), _Budget(_MOST_READ)
+
+    def holds_secret(text: str) -> bool:
+        try:
+            return needles.any and bool(_found(text, needles, budget))
+        except _Exhausted:
+            return True
+
+    return holds_secret
 
 
 def _blanked(text: str, spans: list[tuple[int, int]], *, until: int) -> str:
@@ -88,10 +103,12 @@ def _blanked(text: str, spans: list[tuple[int, int]], *, until: int) -> str:
 
 @dataclass(frozen=True)
 class _Needles:
-    """Secrets as they are compared: in one letter case. ``compact`` have no white space, ``folded`` single spaces."""
+    """Secrets as they are compared: in one letter case. ``compact`` have no white space, ``folded`` single spaces, ``spelled`` nothing but
+    letters and digits."""
 
     compact: frozenset[str]
     folded: frozenset[str]
+    spelled: frozenset[str]
 
     @property
     def any(self) -> bool:
@@ -102,10 +119,15 @@ class _Needles:
 
 
 def _needles(secrets: t.Iterable[str]) -> _Needles:
-    compact, folded = set(), set()
+    compact, folded, spelled = set(), set(), set()
     for secret in secrets:
         if len(secret) < _SHORTEST:
             continue
+        letters = "".join(map(_letters, secret))
+        if len(letters) >= _SHORTEST_SPELLED:
+            spelled.add(letters)
+        if (piece := len(letters) * 3 // 4) >= _SHORTEST_PIECE:
+            spelled |= {letters[:piece], letters[-piece:]}
         for form in (secret, *_forms(secret), *_decoded_forms(secret)):
             # Where white space is all that makes it long enough, white space counts.
             short = _plain(form, "")
@@ -113,11 +135,16 @@ def _needles(secrets: t.Iterable[str]) -> _Needles:
                 compact.add(short)
             elif form is secret:
                 folded.add(_plain(form, " "))
-    return _Needles(frozenset(compact - {""}), frozenset(folded - {"", " "}))
+    return _Needles(frozenset(compact - {""}), frozenset(folded - {"", " "}), frozenset(spelled))
 
 
 def _plain(text: str, space: str) -> str:
     return re.sub(r"\s+", space, "".join(c if c.isprintable() else " " for c in text)).casefold()
+
+
+def _letters(char: str) -> str:
+    """The letters and digits in *char*, without accents and width."""
+    return "".join(part for part in unicodedata.normalize("NFKD", char).casefold() if part.isalnum())
 
 
 def _forms(secret: str) -> t.Iterator[str]:
@@ -178,29 +205,45 @@ class _View:
         return _View("".join(parts), spans)
 
 
-def _found(text: str, needles: _Needles) -> list[tuple[int, int]] | None:
-    """The places of the secrets in *text*; None where it is nested too deeply to tell."""
+class _Exhausted(Exception):
+    """There is more to read than anybody would send who means no harm."""
+
+
+class _Budget:
+    def __init__(self, characters: int) -> None:
+        self._left = characters
+
+    def spend(self, text: str) -> None:
+        self._left -= len(text)
+        if self._left < 0:
+            raise _Exhausted
+
+
+def _found(text: str, needles: _Needles, budget: _Budget) -> list[tuple[int, int]]:
+    """The places of the secrets in *text*.
+
+    :raises _Exhausted: with its decoded forms it is longer than *budget*.
+    """
     waiting, seen = [(_View.of(text), 0)], {text}
     found: set[tuple[int, int]] = set()
     while waiting:
         view, depth = waiting.pop()
+        budget.spend(view.text)
         found.update(_matches(view, needles))
         if depth == _DEEPEST:
             continue
-        for inner in (*(decode(view) for decode in _IN_PLACE), *_runs(view)):
+        for inner in itertools.chain((decode(view) for decode in _IN_PLACE), _runs(view, budget)):
             if inner.text not in seen:
                 seen.add(inner.text)
                 waiting.append((inner, depth + 1))
-        if len(seen) > _MOST_VIEWS:
-            return None
     return sorted(found)
 
 
 def _matches(view: _View, needles: _Needles) -> t.Iterator[tuple[int, int]]:
-    for wanted, spaces in ((needles.compact, False), (needles.folded, True)):
+    for wanted, comparable in ((needles.compact, _without_spaces), (needles.folded, _with_spaces), (needles.spelled, _spelled)):
         if not wanted:
             continue
-        plain, places = _comparable(view.text, spaces=spaces)
+        plain, places = _comparable(view.text, comparable)
         for needle in wanted:
             start = plain.find(needle)
             while start >= 0:
@@ -208,20 +251,32 @@ def _matches(view: _View, needles: _Needles) -> t.Iterator[tuple[int, int]]:
                 start = plain.find(needle, start + 1)
 
 
-def _comparable(text: str, *, spaces: bool) -> tuple[str, list[int]]:
+def _comparable(text: str, comparable: t.Callable[[str, list[str]], str]) -> tuple[str, list[int]]:
     """*text* as needles are written, and for each of its characters the position in *text*."""
     parts: list[str] = []
     places: list[int] = []
     for position, char in enumerate(text):
-        if char.isspace() or not char.isprintable():
-            if spaces and (not parts or parts[-1] != " "):
-                parts.append(" ")
-                places.append(position)
-            continue
-        folded = char.casefold()
-        parts.append(folded)
-        places += [position] * len(folded)
+        folded = comparable(char, parts)
+        if folded:
+            parts.append(folded)
+            places += [position] * len(folded)
     return "".join(parts), places
+
+
+def _without_spaces(char: str, _before: list[str]) -> str:
+    return "" if char.isspace() or not char.isprintable() else char.casefold()
+
+
+def _with_spaces(char: str, before: list[str]) -> str:
+    if char.isspace() or not char.isprintable():
+        return "" if before and before[-1] == " " else " "
+    return char.casefold()
+
+
+def _spelled(char: str, _before: list[str]) -> str:
+    if char.isascii():
+        return char.casefold() if char.isalnum() else ""
+    return _letters(char)
 
 
 # -- decoding ----------------------------------------------------------------------------------------------------------
@@ -246,15 +301,39 @@ codecs.register_error("trackops_latin1", _latin1)
 _PERCENT = re.compile(r"(?:%[0-9A-Fa-f]{2})+|%u[0-9A-Fa-f]{4}")
 _PERCENT_OR_PLUS = re.compile(_PERCENT.pattern + r"|\+")
 _QUOTED_PRINTABLE = re.compile(r"(?:=[0-9A-Fa-f]{2}|=\r?\n)+")  # with soft line breaks
-_ENTITY = re.compile(r"&(?:#[0-9]{1,7}|#[xX][0-9A-Fa-f]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});?")
+_ENTITY = re.compile(r"&(?:#0*[0-9]{1,7}|#[xX]0*[0-9A-Fa-f]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});?")
+_TAG = re.compile(r"</?[A-Za-z][^<>]*>")
+_CSS = re.compile(r"\\([0-9A-Fa-f]{1,6})[ ]?")
+# 41:62:43, 0x41 0x62, U+0041, and [65, 98, 67]: three bytes or characters at least.
+_HEX_LIST = re.compile(r"(?:(?:0x|U\+)?[0-9A-Fa-f]{2,6}(?:[ ,:;._-]+)){2,}(?:0x|U\+)?[0-9A-Fa-f]{2,6}", re.IGNORECASE)
+_DECIMAL_LIST = re.compile(r"(?:[0-9]{1,7}[ ,;]+){2,}[0-9]{1,7}")
 _ESCAPE = re.compile(
-    r"(?:\\[uU][0-9A-Fa-f]{4})+(?![0-9A-Fa-f]{4})|\\U[0-9A-Fa-f]{8}|\\u\{[0-9A-Fa-f]{1,6}\}|(?:\\[xX][0-9A-Fa-f]{2})+|\\[0-7]{3}|\\.", re.DOTALL
+    r"(?:\\[uU][0-9A-Fa-f]{4})+(?![0-9A-Fa-f]{4})|\\U[0-9A-Fa-f]{8}|\\[ux]\{0*[0-9A-Fa-f]{1,6}\}|(?:\\[xX][0-9A-Fa-f]{2})+|\\[0-7]{3}|\\.", re.DOTALL
 )
 _CONTROLS = {"n": "\n", "r": "\r", "t": "\t", "b": "\b", "f": "\f", "v": "\v", "0": "\0", "a": "\a"}
 _BASE64_RUN = re.compile(rf"[A-Za-z0-9+/_-]{{{_SHORTEST_RUN},}}={{0,2}}")
 _BASE32_RUN = re.compile(rf"[A-Z2-7]{{{_SHORTEST_BASE32},}}|[a-z2-7]{{{_SHORTEST_BASE32},}}")
 _HEX_RUN = re.compile(rf"[0-9A-Fa-f]{{{_SHORTEST_RUN},}}")
 _READABLE = re.compile(rf"[^\x00-\x08\x0e-\x1f\x7f\ufffd]{{{_SHORTEST},}}")
+
+
+def _css(match: re.Match[str]) -> str:
+    return _characters([int(match[1], 16)])
+
+
+def _hex_list(match: re.Match[str]) -> str:
+    return _characters([int(number, 16) for number in re.findall(r"(?:0x|U\+)?([0-9A-Fa-f]{2,6})", match[0], re.IGNORECASE)])
+
+
+def _decimal_list(match: re.Match[str]) -> str:
+    return _characters([int(number) for number in re.findall("[0-9]+", match[0])])
+
+
+def _characters(numbers: list[int]) -> str:
+    """The text of bytes or, where a number is larger, of characters."""
+    if max(numbers) < 0x100:
+        return _bytes_as_text(bytes(numbers))
+    return "".join(chr(number) if number <= 0x10FFFF else " " for number in numbers)
 
 
 def _percent(match: re.Match[str]) -> str:
@@ -278,7 +357,7 @@ def _entity(match: re.Match[str]) -> str:
 def _escape_of_characters(match: re.Match[str]) -> str:
     """As :func:`_escape`, but ``\\xe9`` is the character and not a byte: Python writes both so."""
     run = match[0]
-    if run[1] in "xX" and len(run) > 3:
+    if run[1] in "xX" and len(run) > 3 and run[2] != "{":
         return bytes.fromhex(re.sub(r"\\[xX]", "", run)).decode("latin-1")
     return _escape(match)
 
@@ -286,9 +365,9 @@ def _escape_of_characters(match: re.Match[str]) -> str:
 def _escape(match: re.Match[str]) -> str:
     run = match[0]
     kind = run[1]
-    if kind in "xX" and len(run) > 3:
+    if kind in "xX" and len(run) > 3 and run[2] != "{":
         return _bytes_as_text(bytes.fromhex(re.sub(r"\\[xX]", "", run)))
-    if kind in "uU" and len(run) > 2:
+    if kind in "uUxX" and len(run) > 2:
         if run[2] == "{" or (kind == "U" and len(run) == 10 and "\\" not in run[1:]):
             number = int(run[2:].strip("{}"), 16)
             return chr(number) if number <= 0x10FFFF else run
@@ -307,16 +386,21 @@ _IN_PLACE: tuple[t.Callable[[_View], _View], ...] = (
     lambda view: view.replaced(_ENTITY, _entity),
     lambda view: view.replaced(_ESCAPE, _escape),
     lambda view: view.replaced(_ESCAPE, _escape_of_characters),
+    lambda view: view.replaced(_TAG, lambda _tag: ""),
+    lambda view: view.replaced(_CSS, _css),
+    lambda view: view.replaced(_HEX_LIST, _hex_list),
+    lambda view: view.replaced(_DECIMAL_LIST, _decimal_list),
 )
 
 
-def _runs(view: _View) -> t.Iterator[_View]:
+def _runs(view: _View, budget: _Budget) -> t.Iterator[_View]:
     """What is readable in each run of base64, base32 or hex, wherever in it the encoding begins."""
     for pattern, step, decode in ((_BASE64_RUN, 4, _from_base64), (_BASE32_RUN, 8, _from_base32), (_HEX_RUN, 2, _from_hex)):
         for match in pattern.finditer(view.text):
             place = (view.spans[match.start()][0], view.spans[match.end() - 1][1])
             for offset in range(step):
                 for plain in _readings(decode(match[0][offset:])):
+                    budget.spend(plain)
                     for readable in _READABLE.findall(plain):
                         yield _View(readable, [place] * len(readable))
 

@@ -16,6 +16,7 @@ import zlib
 from urllib.parse import quote, quote_plus
 
 import pytest
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base import text as text_module
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.text import finder, one_line, scrub
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
@@ -93,6 +94,14 @@ ENCODINGS = {
     "UTF-16, big end first, in hex": lambda text: text.encode("utf-16-be").hex(),
     "gzip in base64": lambda text: base64.b64encode(gzip.compress(f"id:{text}".encode())).decode(),
     "zlib in hex": lambda text: zlib.compress(text.encode()).hex(),
+    "bytes in hex": lambda text: ":".join(f"{byte:02x}" for byte in text.encode()),
+    "numbers in hex": lambda text: " ".join(f"0x{byte:02X}" for byte in text.encode()),
+    "code points": lambda text: " ".join(f"U+{ord(char):04X}" for char in text),
+    "a list of numbers": lambda text: str(list(text.encode())),
+    "CSS": lambda text: "".join(f"\\{ord(char):06x}" for char in text),
+    "JavaScript, zeros": lambda text: "".join(f"\\u{{{ord(char):08x}}}" for char in text),
+    "Perl": lambda text: "".join(f"\\x{{{ord(char):x}}}" for char in text),
+    "HTML, zeros": lambda text: "".join(f"&#{ord(char):010d};" for char in text),
     "HTML": html.escape,
     "HTML, decimal": lambda text: "".join(f"&#{ord(char)};" for char in text),
     "HTML, hex": lambda text: "".join(f"&#X{ord(char):x};" for char in text),
@@ -147,6 +156,52 @@ def test_a_text_without_end_is_cut_before_it_is_searched():
     shown = scrub("x" * 2040 + "s3cr3t and more", ["s3cr3t"], limit=4000)
     assert "s3c" not in shown
     assert shown.endswith("x…")
+
+
+SPELLED = {
+    "dashes": "-".join,
+    "zero width": "\u200b".join,
+    "tags": "<b>".join,
+    "folded": lambda text: "\n  ".join(text[at : at + 5] for at in range(0, len(text), 5)),
+    "concatenated": lambda text: "' + '".join(text[at : at + 5] for at in range(0, len(text), 5)),
+    "quotes doubled": lambda text: text.replace("'", "''"),
+    "full width": lambda text: "".join(chr(ord(char) + 0xFEE0) if "!" <= char <= "~" else char for char in text),
+    "accents": lambda text: "".join(f"{char}\u0301" for char in text),
+    "its end cut off": lambda text: text[:-2] + "...",
+    "its beginning cut off": lambda text: "..." + text[2:],
+}
+
+
+@pytest.mark.parametrize("spelling", SPELLED)
+def test_a_secret_with_something_between_its_letters_or_cut_off(spelling):
+    secret = "S3cr3t'Passw0rd-abcXYZ"
+    shown = SPELLED[spelling](secret)
+    assert finder([secret])(f"It was {shown} that came")
+    left = scrub(f"It was {shown} that came", [secret], limit=4000).removeprefix("It was ").removesuffix(" that came")
+    assert left.count("***") == 1
+    assert sum(char.isalnum() for char in left) <= len(secret) // 4
+
+
+def test_a_short_secret_leaves_the_words_that_it_begins():
+    assert scrub("The operation failed.", ["operations"]) == "The operation failed."
+
+
+def _bombs(count):
+    """Compressed texts that are base64 themselves: each inflates to much more that can be decoded."""
+    return [base64.b64encode(zlib.compress(("QUFB" * 16_000 + f"{number:06d}").encode(), 9)).decode().rstrip("=") for number in range(count)]
+
+
+def test_encodings_that_grow_are_not_read_to_their_end(monkeypatch):
+    read = []
+    spend = text_module._Budget.spend
+    monkeypatch.setattr(text_module._Budget, "spend", lambda budget, text: (read.append(len(text)), spend(budget, text)))
+    scrub(" ".join(_bombs(14)), ["s3cr3t"])
+    assert sum(read) < 2 * text_module._MOST_READ
+    read.clear()
+    holds_secret = finder(["s3cr3t"])
+    # What cannot be looked at is taken to hold one.
+    assert [holds_secret(" ".join(_bombs(14))) for _ in range(30)][-1] is True
+    assert sum(read) < 4 * text_module._MOST_READ
 
 
 def test_nested_beyond_reason_is_not_shown():
