@@ -45,7 +45,7 @@ def test_files_are_for_vendors_only():
         ("/none", "vendors", "trackops_vendors: the file '/none' cannot be read."),
         ("/bad.yml", "vendors", "trackops_vendors is neither a dictionary nor the JSON or YAML text of one."),
         ("{", "extra_parameters", "extra_parameters is neither a dictionary nor the JSON or YAML text of one."),
-        ("[" * 5000, "extra_parameters", "extra_parameters is neither a dictionary nor the JSON or YAML text of one."),
+        ("[" * 1000, "extra_parameters", "extra_parameters is neither a dictionary nor the JSON or YAML text of one."),
         ("a: 2020-99-99", "extra_parameters", "extra_parameters is neither a dictionary nor the JSON or YAML text of one."),
         ("[1]", "request_headers", "request_headers has to be a dictionary, not a list."),
         ([{"name": "acme"}], "vendors", "trackops_vendors has to be a dictionary of vendors by their names, not a list."),

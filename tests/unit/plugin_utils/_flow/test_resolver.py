@@ -267,9 +267,9 @@ def test_what_else_is_in_the_secret_is_no_more_shown_than_what_was_sent(ask):
 def test_a_wrong_password_is_one_failed_login_for_the_run_however_long_it_takes(ask):
     scene = Scene(error("invalid_grant"), access("good"))
     messages = set()
-    for _host in range(500):
+    for _host in range(100):
         messages.add(failing(ask, scene))
-        scene.now += 600 / 500
+        scene.now += 600 / 100
     assert (len(scene.sent), len(messages)) == (1, 1)
     scene.now += 3600
     scene.vault.change(password="corrected")
@@ -315,8 +315,8 @@ def test_so_do_runs_while_vault_is_sealed(ask):
 
 
 def test_the_memory_of_an_entry_is_bounded(ask, tmp_path):
-    scene = Scene(*[answer(503)] * 80)
-    for number in range(80):
+    scene = Scene(*[answer(503)] * 66)
+    for number in range(66):
         failing(ask, scene, ports=scene.as_run(f"run-{number}"), http={"retries": 0})
         scene.now += 0.1
     entry = Resolver(scene.ports).known(request_for("tracktik", cache=str(tmp_path / "cache")))
