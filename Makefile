@@ -14,6 +14,9 @@ PYTEST_ARGS ?=
 
 in_env = @set -eu; venv="$$($(PYTHON) tests/support/bootstrap.py $(1))"; PATH="$$venv/bin:$$PATH"; export PATH;
 
+# What the tests need is there after tests/support/prepare.py: from then on nothing may be fetched.
+offline = PIP_NO_INDEX=1 UV_OFFLINE=1 npm_config_offline=true GOPROXY=off GOTOOLCHAIN=local
+
 # Which lock files to write, by name; nothing named: all.
 LOCKS ?=
 
@@ -28,7 +31,7 @@ demo:  ## Four vendors, a real OpenBao, three ssh hosts: see it work
 	$(call in_env,demo) exec python tests/demo/run.py
 
 test:  ## Everything: unit, integration, molecule, lint, types, sanity
-	$(call in_env,test) python tests/support/prepare.py; python -m pytest -n $(WORKERS) $(PYTEST_ARGS) $(TESTS)
+	$(call in_env,test) python tests/support/prepare.py; $(offline) python -m pytest -n $(WORKERS) $(PYTEST_ARGS) $(TESTS)
 
 fast:  ## The pure core and the structure: no Ansible, no network, no process; for each save
 	$(call in_env,fast) exec python -m pytest -q -m "not system" $(PYTEST_ARGS) $(or $(TESTS),tests/unit)
@@ -37,10 +40,10 @@ unit:  ## All unit tests, with those that start processes
 	$(call in_env,test) python -m pytest $(PYTEST_ARGS) tests/unit
 
 integration:  ## Real ansible-playbook against real servers
-	$(call in_env,test) python tests/support/prepare.py; python -m pytest -n $(WORKERS) $(PYTEST_ARGS) tests/integration
+	$(call in_env,test) python tests/support/prepare.py; $(offline) python -m pytest -n $(WORKERS) $(PYTEST_ARGS) tests/integration
 
 matrix:  ## Every supported ansible-core with every Python that it supports
-	$(call in_env,test) TRACKOPS_MATRIX=all; export TRACKOPS_MATRIX; python tests/support/prepare.py; exec python -m pytest $(PYTEST_ARGS) tests/integration/test_versions.py
+	$(call in_env,test) TRACKOPS_MATRIX=all; export TRACKOPS_MATRIX; python tests/support/prepare.py; exec env $(offline) python -m pytest $(PYTEST_ARGS) tests/integration/test_versions.py
 
 docs:  ## The documentation site, every warning an error: build/docs/index.html
 	$(call in_env,docs) exec python tests/support/docs.py

@@ -6,13 +6,11 @@
 from __future__ import annotations
 
 import pathlib
-import shutil
-import tempfile
 import typing as t
 
 import hvac
 import pytest
-from emulator import Emulator, TlsFiles
+from emulator import Emulator
 from support.ansible import Ansible
 from support.browser import Browser
 from support.browser import find as find_chromium
@@ -115,14 +113,6 @@ def emulator(_emulator: Emulator) -> Emulator:
 
 
 @pytest.fixture
-def emulator_tls(ca: Ca) -> t.Iterator[Emulator]:
-    """The vendor emulator over TLS, with the certificate of ``ca``."""
-    server = ca.server("vendor")
-    with Emulator(TlsFiles(cert=str(server.cert), key=str(server.key)), record_raw=True) as emulator:
-        yield emulator
-
-
-@pytest.fixture
 def ca(tmp_path: pathlib.Path) -> Ca:
     return Ca(tmp_path / "pki")
 
@@ -192,11 +182,3 @@ def chromium() -> t.Iterator[Browser]:
         pytest.skip(str(exc))
     with Browser() as browser:
         yield browser
-
-
-@pytest.fixture
-def short_tmp() -> t.Iterator[pathlib.Path]:
-    """A folder with a short path, for sockets."""
-    folder = pathlib.Path(tempfile.mkdtemp(prefix="t-"))
-    yield folder
-    shutil.rmtree(folder, ignore_errors=True)

@@ -69,7 +69,6 @@ class Authorizing:
         self._resolver = Resolver(ports)
         self._store = self._resolver.store(request.cache)
         self._session = VaultSession(request, self._store, ports)
-        self._until = 0.0
         self._vendor = self._with_endpoints("device_authorization_url" if device else "authorize_url")
 
     @property
