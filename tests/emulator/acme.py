@@ -169,7 +169,7 @@ class Acme(DeviceFlow):
                 "token_endpoint_auth_methods_supported": sorted({AUTH_NAMES[a] for a in self.settings["client_auth"]}),
                 "token_endpoint_auth_signing_alg_values_supported": ["RS256", "PS256", "ES256", "EdDSA"],
                 "scopes_supported": list(self.settings["scopes"] or []),
-                **({"mtls_endpoint_aliases": {"token_endpoint": f"{mtls}/token"}} if mtls else {}),
+                **({"mtls_endpoint_aliases": {"token_endpoint": f"{mtls}/token", "revocation_endpoint": f"{mtls}/revoke"}} if mtls else {}),
             },
         )
 

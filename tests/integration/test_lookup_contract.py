@@ -275,12 +275,14 @@ def test_http_tls(openbao: Operator, emulator: Emulator, ansible: Ansible, tmp_p
         batch.add("proxy for https", "trackmage", http_proxy=emulator.url, **trust, **quick)
         batch.add("proxy for http", "trackmage", base_url=emulator.base_url("trackmage"), http_proxy=emulator.url, **quick)
         batch.add("no such proxy", "trackmage", http_proxy=closed, **trust, **quick)
+        batch.add("SOCKS", "trackmage", http_proxy="socks5h://127.0.0.1:1", **trust, **quick)
         batch.add("plain http at a TLS port", "trackmage", base_url=vendor.base_url("trackmage").replace("https", "http"), **quick)
         batch.add("TLS at a plain port", "trackmage", base_url=emulator.base_url("trackmage").replace("http", "https"), **quick)
         done = batch.run()
         environment = Batch(stage, output="details")
         environment.add("proxy of the environment", "trackmage", **trust, **quick)
-        through = environment.run(env={"https_proxy": emulator.url, "REQUESTS_CA_BUNDLE": str(stranger.cert)})
+        key_log = tmp_path / "keys"
+        through = environment.run(env={"https_proxy": emulator.url, "REQUESTS_CA_BUNDLE": str(stranger.cert), "SSLKEYLOGFILE": str(key_log)})
 
     tunnels = emulator.requests(kind="proxy")
     with Checks() as check:
@@ -305,12 +307,17 @@ def test_http_tls(openbao: Operator, emulator: Emulator, ansible: Ansible, tmp_p
             "key alone": "trackmage: http_client_key needs http_client_cert.",
             "no such key": "http_client_key",
             "no such proxy": "Check http_proxy.",
+            "SOCKS": "trackmage: a SOCKS proxy (http_proxy, or all_proxy in the environment) needs the Python library PySocks. Install it where ansible runs",
             "plain http at a TLS port": "127.0.0.1:",
             "TLS at a plain port": "TLS with the vendor at 127.0.0.1:",
         }.items():
             with check(name):
                 assert text in done[name].error
                 assert done[name].error.startswith("trackmage: ")
+        with check("a log of TLS keys is not kept in silence"):
+            assert "CLIENT" in key_log.read_text(encoding="utf-8")
+            assert "SSLKEYLOGFILE is set" in " ".join(through.run.output.split())
+            assert "SSLKEYLOGFILE" not in done.run.output
         with check("the secret in the URL is nowhere"):
             assert stage.credentials("trackmage")["client_secret"] not in done.run.output + through.run.output
 

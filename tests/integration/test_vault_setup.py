@@ -14,6 +14,7 @@ import hvac
 import jinja2
 import pytest
 from support.lookups import Batch
+from support.processes import closed_port
 
 if t.TYPE_CHECKING:
     from support.stage import Stage
@@ -120,6 +121,12 @@ def test_what_it_cannot_do_is_told(stage: Stage) -> None:
     assert denied.rc != 0
     assert "answered with status 403" in denied.output
     assert "Check VAULT_ADDR, VAULT_CACERT and the policies of the token. [TRK-V05]" in denied.output
+    down = f"http://127.0.0.1:{closed_port()}"
+    silent = stage.playbook(PLAYBOOK, env={"VAULT_ADDR": down, "VAULT_TOKEN": "x"})
+    assert silent.rc != 0
+    said = " ".join(silent.output.split())
+    assert f"KV version 2 at secret: Vault at {down} did not answer (<urlopen error [Errno 111] Connection refused>). Check VAULT_ADDR" in said, said
+    assert "-1" not in said.replace("127.0.0.1", "")
     nothing = stage.playbook(PLAYBOOK, env={"VAULT_ADDR": None})
     assert nothing.rc != 0
     assert "Set VAULT_ADDR and VAULT_TOKEN" in nothing.output

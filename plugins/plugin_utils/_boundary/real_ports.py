@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import os
 import typing as t
 
 from .._base.ports import Ports
@@ -22,7 +23,13 @@ __all__ = ("real_ports",)
 
 def real_ports(**others: t.Any) -> Ports:
     """Ports to the real network; *others* are those of :class:`Ports` that differ from its defaults."""
-    return Ports(**{"exchange": _exchange, "vault": _vault, **others})
+    ports = Ports(**{"exchange": _exchange, "vault": _vault, **others})
+    if os.environ.get("SSLKEYLOGFILE"):  # urllib3 heeds it
+        ports.warn(
+            "SSLKEYLOGFILE is set, so the keys of the TLS connections to Vault and to vendors are written to that file: "
+            "whoever has it, and a recording of the traffic, can read the secrets. Unset it when you are done."
+        )
+    return ports
 
 
 def _exchange(request: HttpRequest, options: HttpOptions, seconds: float, name: str) -> HttpAnswer:

@@ -114,8 +114,8 @@ _ALL_SECRETS = frozenset(name for names in SECRETS.values() for name in names if
 
 
 def read_text(path: str) -> str:
-    """The text of a file; raises OSError."""
-    with open(path, encoding="utf-8") as file:
+    """The text of a file, without the mark that editors of other systems put before it; raises OSError."""
+    with open(path, encoding="utf-8-sig") as file:
         return file.read()
 
 

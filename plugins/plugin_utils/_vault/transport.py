@@ -36,6 +36,7 @@ __all__ = ("LARGEST_ANSWER", "NoAnswer", "Patience", "Refusal", "adapter", "inte
 LARGEST_ANSWER = 4 << 20
 # The longest wait that Vault may ask for with Retry-After; beyond it the error says how long.
 _LONGEST_WAIT = 30.0
+_LONGEST_TOLD = 86400.0
 _RATE_LIMIT_RETRIES = 3
 # 412: a replica that is not up to date yet. 500, 502, 503: maintenance, an election, a proxy without a backend.
 _RETRIED_STATUSES = (412, 429, 500, 502, 503, 504)
@@ -173,7 +174,7 @@ def _answer(response: t.Any) -> dict[str, t.Any]:
 
 def _seconds_of(header: str | None) -> float | None:
     try:
-        return max(0.0, float(header)) if header else None
+        return min(max(0.0, float(header)), _LONGEST_TOLD) if header else None
     except ValueError:
         return None
 

@@ -105,7 +105,6 @@ def _no_answer_table() -> tuple[tuple[tuple[type[BaseException], ...], str, _Sen
     endless = "redirects without end. Check url (VAULT_ADDR) and what stands before Vault."
     proxy = "cannot be reached through the proxy. Check proxies (ANSIBLE_HASHI_VAULT_PROXIES, https_proxy)."
     letters = "the token or another login value has characters that cannot be sent. Check it for line ends."
-    address = "its address or the proxy's is not a valid URL. Check url (VAULT_ADDR) and proxies."
     return (
         ((Late,), "unreachable", late),
         ((TooLarge,), "unavailable", large),
@@ -119,7 +118,7 @@ def _no_answer_table() -> tuple[tuple[tuple[type[BaseException], ...], str, _Sen
         ((inner.NewConnectionError, ConnectionError), "unreachable", _socket_trouble),
         ((failures.ConnectTimeout, inner.ConnectTimeoutError), "unreachable", far),
         ((failures.InvalidHeader, UnicodeError), "option", letters),
-        ((failures.InvalidURL, failures.MissingSchema, failures.InvalidSchema, failures.InvalidProxyURL), "option", address),
+        ((failures.InvalidURL, failures.MissingSchema, failures.InvalidSchema, failures.InvalidProxyURL), "option", _address_trouble),
         ((failures.TooManyRedirects,), "unavailable", endless),
         ((failures.ConnectionError,), "unreachable", _socket_trouble),
         ((inner.ProtocolError, failures.ChunkedEncodingError), "unavailable", _CUT_OFF),
@@ -153,6 +152,15 @@ def _tls_trouble(_cause: BaseException, inside: list[BaseException]) -> str:
     if "NO_CERTIFICATE" in text or "NO_START_LINE" in text or "PEM_LIB" in text:
         return "cannot be asked: a certificate file has no certificate in it. Check ca_cert (VAULT_CACERT, VAULT_CAPATH) and cert_auth_public_key."
     return "failed at TLS. Check url (VAULT_ADDR), ca_cert (VAULT_CACERT) and what stands between here and Vault."
+
+
+def _address_trouble(cause: BaseException, _inside: list[BaseException]) -> str:
+    if "SOCKS" in str(cause):
+        return (
+            "cannot be asked: a SOCKS proxy (proxies, VAULT_PROXY_ADDR, or all_proxy in the environment) needs the Python library PySocks. "
+            "Install it where ansible runs: pip install PySocks"
+        )
+    return "its address or the proxy's is not a valid URL. Check url (VAULT_ADDR) and proxies."
 
 
 def _socket_trouble(_cause: BaseException, inside: list[BaseException]) -> str:

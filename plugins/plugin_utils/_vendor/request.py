@@ -65,6 +65,7 @@ OPTIONAL_FIELDS = (*_OPTIONAL_FIELDS, "private_key")
 # No white space can be at the ends of these; RFC 6749 A allows it in passwords and secrets.
 _WITHOUT_SPACE = ("client_id", "refresh_token", "code", "code_verifier", "redirect_uri", "key_id", "subject", "connect_token")
 _TOKENS = ("refresh_token", "connect_token")
+_MARK = "\ufeff"  # some editors begin each file with it
 _KEYS = ("private_key", "certificate")
 # Names, not secrets: the vendor may repeat them next to the token.
 _IDENTIFIERS = ("client_id", "username", "subject", "key_id", "redirect_uri", "certificate")
@@ -137,7 +138,7 @@ def _field(request: Request, data: t.Mapping[str, t.Any], name: str) -> str:
         else f"has a field '{key}' that is neither a string nor a number"
         if value is None
         else f"has an empty field '{key}'"
-        if not value.strip()
+        if not value.removeprefix(_MARK).strip()
         else f"has a field '{key}' with half a character (a lone surrogate)"
         if not _sendable(value)
         else ""
@@ -161,7 +162,7 @@ def as_text(value: t.Any) -> str | None:
 
 def _tidied(vendor: Vendor, name: str, value: str) -> str:
     """*value* without what people paste along: a line end, and white space or a scheme where it cannot belong to the credential."""
-    value = value.strip("\r\n")
+    value = value.removeprefix(_MARK).strip("\r\n")
     headers = [header for header in vendor.request_headers.values() if isinstance(header, SecretField) and header.name == name]
     if name in _WITHOUT_SPACE or headers:
         value = value.strip()

@@ -172,6 +172,12 @@ def _explained(problem: Exception, request: HttpRequest, options: HttpOptions, s
             sent=False,
             fault="vendor:unreachable",
         )
+    if isinstance(problem, r.InvalidSchema) and "SOCKS" in str(problem):
+        return OptionError(
+            f"{name}: a SOCKS proxy (http_proxy, or all_proxy in the environment) needs the Python library PySocks. "
+            "Install it where ansible runs: pip install PySocks",
+            fault="option:library",
+        )
     if isinstance(problem, (r.InvalidURL, r.MissingSchema, r.InvalidSchema, r.InvalidProxyURL)):
         return OptionError(
             f"{name}: the address of the vendor or of http_proxy cannot be used. Check base_url, token_url and http_proxy.", fault="option:address"

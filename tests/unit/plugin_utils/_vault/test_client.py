@@ -348,6 +348,16 @@ HTML = answer(200, text="<html><body>Welcome, body-secret</body></html>", header
             "unavailable",
         ),
         (
+            [answer(429, {"errors": ["x"]}, headers={"Retry-After": "1e400"})] * 4,
+            "refuses more requests for 86400 s: its rate limit is reached (429). Try again later.",
+            "unavailable",
+        ),
+        (
+            [answer(429, {"errors": ["x"]}, headers={"Retry-After": "nan"})] * 4,
+            "refuses more requests: its rate limit is reached (429). Try again later.",
+            "unavailable",
+        ),
+        (
             [said(500, "local node not active but active cluster node not found")],
             "cannot serve now: status 500 (local node not active but active cluster node not found). Try again later, or set retries.",
             "unavailable",

@@ -11,7 +11,14 @@ import dataclasses
 
 import pytest
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.errors import OptionError
-from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vault.login_input import FIELDS, ONLY_LATE, SECRETS, completed, login_secret
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vault.login_input import (
+    FIELDS,
+    ONLY_LATE,
+    SECRETS,
+    completed,
+    login_secret,
+    read_text,
+)
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vault.methods import METHODS
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vault.options import VaultOptions
 
@@ -71,3 +78,16 @@ def test_all_that_the_options_are_made_of_goes_through_it():
 
 def test_a_method_that_is_not_known():
     assert login_secret({"auth_method": "magic"}) == (None, {})
+
+
+@pytest.mark.parametrize("written", ["hvs.token", "\ufeffhvs.token", "\ufeffhvs.token\r\n", " hvs.token\n"])
+def test_a_token_file_that_another_systems_editor_wrote(tmp_path, written):
+    (tmp_path / ".vault-token").write_text(written, encoding="utf-8", newline="")
+    assert completed({"url": "https://v"}, environ={}, home=str(tmp_path), read_file=read_text)["token"] == "hvs.token"
+
+
+def test_a_token_file_that_is_no_text(tmp_path):
+    (tmp_path / ".vault-token").write_text("hvs.token", encoding="utf-16")
+    with pytest.raises(OptionError) as caught:
+        completed({"url": "https://v"}, environ={}, home=str(tmp_path), read_file=read_text)
+    assert caught.value.message == f"cannot read {tmp_path}/.vault-token: it is not text."

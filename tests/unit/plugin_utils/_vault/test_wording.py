@@ -59,6 +59,12 @@ def tls(reason):
             "cannot be reached through the proxy. Check proxies (ANSIBLE_HASHI_VAULT_PROXIES, https_proxy).",
         ),
         (failures.TooManyRedirects(), "unavailable", "redirects without end. Check url (VAULT_ADDR) and what stands before Vault."),
+        (
+            failures.InvalidSchema("Missing dependencies for SOCKS support."),
+            "option",
+            "cannot be asked: a SOCKS proxy (proxies, VAULT_PROXY_ADDR, or all_proxy in the environment) needs the Python library PySocks. "
+            "Install it where ansible runs: pip install PySocks",
+        ),
         (failures.InvalidURL(), "option", "its address or the proxy's is not a valid URL. Check url (VAULT_ADDR) and proxies."),
         (failures.InvalidHeader(), "option", "the token or another login value has characters that cannot be sent. Check it for line ends."),
         (

@@ -236,6 +236,7 @@ def test_revocation(client_auth, sent, basic):
         ({}, "has no field 'username'"),
         ({"username": ""}, "has an empty field 'username'"),
         ({"username": " \n"}, "has an empty field 'username'"),
+        ({"username": "\ufeff\n"}, "has an empty field 'username'"),
         ({"username": ["a"]}, "has a field 'username' that is neither a string nor a number"),
         ({"username": True}, "has a field 'username' that is neither a string nor a number"),
         ({"username": None}, "has a field 'username' that is neither a string nor a number"),
@@ -250,6 +251,11 @@ def test_a_field_that_cannot_be_used(data, problem):
         f"trackunit: the secret secret/fleet/x {problem}. Put the vendor's username there, or name the right key with credential_fields."
     )
     assert caught.value.kind == "field"
+
+
+def test_what_an_editor_puts_around_a_credential_is_taken_off():
+    found = credentials(request_for("trackunit"), {**PASSWORD_FIELDS, "password": "\ufeffpa ss\r\n"})
+    assert found["password"] == "pa ss"
 
 
 def test_other_keys_and_extra_fields():
