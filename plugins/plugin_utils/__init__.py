@@ -24,15 +24,17 @@ __all__ = ()
 
 
 class _Modules:
-    """Finds the modules in the packages of this one, and leaves everything else to the finders behind it."""
+    """Finds the modules below this package, and leaves everything else to the finders behind it."""
 
     @staticmethod
     def find_spec(name: str, path: t.Sequence[str] | None = None, target: object = None) -> ModuleSpec | None:
-        package, _dot, module = name.rpartition(".")
-        if not path or package.rpartition(".")[0] != __name__:
+        if not path or not name.startswith(f"{__name__}."):
             return None
-        file = os.path.join(path[0], f"{module}.py")
-        return spec_from_file_location(name, file) if os.path.isfile(file) else None
+        place = os.path.join(path[0], name.rpartition(".")[2])
+        if os.path.isfile(f"{place}.py"):
+            return spec_from_file_location(name, f"{place}.py")
+        package = os.path.join(place, "__init__.py")
+        return spec_from_file_location(name, package, submodule_search_locations=[place]) if os.path.isfile(package) else None
 
 
 sys.meta_path.insert(0, _Modules)
