@@ -63,6 +63,9 @@ bench:  ## What a cached token costs a play, against peers in the same run; writ
 faults:  ## Named faults of everything around a token, made and judged, with both Vaults
 	$(call in_env,test) exec python tests/faults/run.py $(FAULTS_ARGS)
 
+load:  ## Load on real servers: 5,000 hosts, 64 controllers, tokens of two seconds; writes the figures of docs/load.md. LOAD_ARGS=--small
+	$(call in_env,test) exec python tests/load/run.py $(if $(LOAD_ARGS),$(LOAD_ARGS),--write)
+
 leaks:  ## Planted secrets, looked for in every place that somebody else may read
 	$(call in_env,test) exec python tests/leaks/run.py $(LEAKS_ARGS)
 

@@ -9,11 +9,9 @@ from __future__ import annotations
 import time
 import typing as t
 
-from ansible.module_utils.parsing.convert_bool import boolean
-
 from ..plugin_utils._base.errors import OptionError, TokenError
 from ..plugin_utils._base.output import iso_time
-from ..plugin_utils._boundary.action import TokenAction, check_vendor, display, failed_action
+from ..plugin_utils._boundary.action import TokenAction, check_vendor, display, failed_action, flag
 from ..plugin_utils._boundary.options import cache_options
 from ..plugin_utils._boundary.real_ports import real_ports
 from ..plugin_utils._flow.purge import expired, is_cached, purge, revoke_logins
@@ -98,7 +96,7 @@ class ActionModule(TokenAction):
                 request = self._request_or_none(item, variables)
                 stays: set[str] = set()
                 if request is not None:
-                    consent = boolean(args.get("revoke_consent", False))
+                    consent = flag(args, "revoke_consent", False)
                     given_back = revoke_tokens(request, store, ports, revoke_consent=consent, dry_run=check)
                     revoked += given_back.revoked
                     if given_back.failed:
@@ -106,7 +104,7 @@ class ActionModule(TokenAction):
                         kept.append({"vendor": request.vendor.name, "path": request.where})
                 found = purge(store, vendor=item.get("vendor"), where=cache_items.where(item, values), request=request, ports=ports, dry_run=check, keep=stays)
                 removed += [entry for entry in found if entry not in removed]
-                if not stays and boolean(args.get("revoke_logins", True)):
+                if not stays and flag(args, "revoke_logins", True):
                     login = request or self._request_or_none({**item, "vendor": _ANY_VENDOR}, variables)
                     revoked += revoke_logins(login, store, ports, dry_run=check) if login else []
         return {"changed": bool(removed or revoked), **cache_items.removed(removed), "revoked": list(dict.fromkeys(revoked)), "kept": kept}

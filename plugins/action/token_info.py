@@ -9,11 +9,9 @@ from __future__ import annotations
 import time
 import typing as t
 
-from ansible.module_utils.parsing.convert_bool import boolean
-
 from ..plugin_utils._base.errors import OptionError, TokenError
 from ..plugin_utils._base.model import Request, Token
-from ..plugin_utils._boundary.action import TokenAction, asked_path, failed_action, found_interpreter
+from ..plugin_utils._boundary.action import TokenAction, asked_path, failed_action, flag, found_interpreter
 from ..plugin_utils._boundary.real_ports import real_ports
 from ..plugin_utils._flow.resolver import Resolver
 from ..plugin_utils._hosts.answers import FAILURE, READ, file_results, reduced
@@ -53,12 +51,12 @@ class ActionModule(TokenAction):
             self.refuse_unknown_options([args], _OWN, module="token_info")
 
     def _of_token(self, args: dict[str, t.Any], variables: dict[str, t.Any]) -> dict[str, t.Any]:
-        with_claims, explain = boolean(args.get("claims") or False), boolean(args.get("explain") or False)
         explained: dict[str, t.Any] = {}
         try:
+            with_claims, explain = flag(args, "claims", False), flag(args, "explain", False)
             explained = {"options": self.explain(args, variables)} if explain else {}
             request, values = self.request_of(args, variables)
-            token = self._token(request, values, fetch=boolean(args.get("fetch", not explain)))
+            token = self._token(request, values, fetch=flag(args, "fetch", not explain))
         except TokenError as exc:
             return {
                 "failed": True,
@@ -77,7 +75,10 @@ class ActionModule(TokenAction):
             return resolver.token(request) if fetch else resolver.known(request).token
 
     def _of_file(self, args: dict[str, t.Any], variables: dict[str, t.Any], expected: str | None) -> dict[str, t.Any]:
-        with_claims = boolean(args.get("claims") or False)
+        try:
+            with_claims = flag(args, "claims", False)
+        except OptionError as exc:
+            raise failed_action(exc) from None
         read = self._read([{"path": args["file"]}], variables, with_claims=with_claims)[0]
         file = judged(read, from_template=True, now=time.time())  # nobody says that it is not
         if with_claims:
@@ -96,6 +97,7 @@ class ActionModule(TokenAction):
                 }
                 for mine, theirs in items
             ]
+            may_be_read = [flag(mine, "allow_readable", False) for mine, _theirs in items]
         except OptionError as exc:
             raise failed_action(exc) from None
         files = self._read(looked_for, variables) if looked_for else []
@@ -104,12 +106,10 @@ class ActionModule(TokenAction):
             {
                 "vendor": theirs.get("vendor"),
                 "secret": theirs.get("path") or theirs.get("vendor"),
-                **kept(
-                    mine, judged(file, from_template=mine.get("format") == "template", now=now), allow_readable=boolean(mine.get("allow_readable") or False)
-                ),
+                **kept(mine, judged(file, from_template=mine.get("format") == "template", now=now), allow_readable=readable),
                 "path": asked["path"],
             }
-            for (mine, theirs), asked, file in zip(items, looked_for, files, strict=True)
+            for (mine, theirs), asked, file, readable in zip(items, looked_for, files, may_be_read, strict=True)
         ]
         return {"tokens": tokens, "valid": all(token["valid"] is not False for token in tokens)}
 

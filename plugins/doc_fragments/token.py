@@ -127,6 +127,7 @@ options:
   cache_path:
     description:
       - Directory of the file cache. Unset, it is C($XDG_CACHE_HOME/trackops/api_tokens) or C(~/.cache/trackops/api_tokens).
+      - A relative path begins in the directory in which Ansible was started. Better is one that does not depend on it.
     type: str
   cache_vault_mount:
     description:

@@ -44,15 +44,18 @@ _raw:
 """
 
 import typing as t
+from difflib import get_close_matches
 
 from ansible.errors import AnsibleOptionsError
 from ansible.plugins.lookup import LookupBase
 from ansible.utils.display import Display
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.errors import coded
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.text import one_line
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._boundary.omitted import resolved
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._boundary.operator_variables import OperatorVariables
 
 display = Display()
+_NEAR = 0.9  # of difflib's ratio: a letter more, less or in another place
 
 
 class LookupModule(LookupBase):  # type: ignore[misc]
@@ -62,4 +65,15 @@ class LookupModule(LookupBase):  # type: ignore[misc]
             raise AnsibleOptionsError(coded("operator_vars: the terms have to be names of variables.", "option:value"))
         operator = OperatorVariables(variables, warn=display.warning)
         found = operator.find(terms)
+        self._tell_near_misses(terms, found, variables or {})
         return [value for name in terms if name in found for value in resolved(lambda name=name: operator.resolve(found[name], self._templar))]
+
+    def _tell_near_misses(self, terms: list[str], found: t.Mapping[str, t.Any], variables: t.Mapping[str, t.Any]) -> None:
+        """A variable that is not set, and another one that is almost called so: that is a slip of the pen."""
+        for name in terms:
+            prefix, underscore, _rest = name.partition("_")
+            if name in found or not prefix or not underscore:
+                continue
+            alike = [other for other in variables if isinstance(other, str) and other.startswith(prefix + "_")]
+            for other in get_close_matches(name, alike, n=1, cutoff=_NEAR) if alike else ():
+                display.warning(f"The variable {one_line(other, limit=80)} is not used; is {name} meant?")

@@ -2,18 +2,20 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Makes the faults, runs real `ansible-playbook` before, while and after they last, and judges what it did.
+"""Makes the faults, runs real `ansible-playbook` before, while and after they last, and has judged what it did.
 
-Many faults in one run: each has its own account, secret and cache folder, so what is counted in the logs of Vault and of the vendor is its own.
+Many faults in one run, each of them a host: it has an account, a secret and a cache folder of its own, so what is counted in the logs of
+Vault and of the vendor is its own. Those that have to fail are in one run and those that have to work in another, so that exit codes tell.
 """
 
 from __future__ import annotations
 
+import collections
 import contextlib
 import dataclasses
+import hashlib
 import json
 import pathlib
-import re
 import tempfile
 import time
 import typing as t
@@ -22,30 +24,30 @@ from emulator import Emulator, TlsFiles
 from leaks.detector import Detector, Secret
 from support.ansible import Ansible, Run
 from support.collection import installed
-from support.lookups import Outcome, one_line
+from support.lookups import Outcome
 from support.pki import Ca
 from support.processes import wait_for
 from support.stage import Stage
-from support.vault import VaultServer
+from support.vault import AuditEntry, VaultServer
 from support.vaultsetup import Operator
 
-from . import catalogue, killed
+from . import catalogue, controllers, fleets, killed
+from .judge import Seen, judge_fault, judge_recovery
 from .place import Case, Fault, Place
-from .servers import MuteServer, ScriptedVault
+from .servers import Brokens, MuteServer, ScriptedVault
 
-_OURS = re.compile(r"[0-9a-f]{32}(\.hit)?|key")
-_ADVICE = re.compile(
-    r"Check |Set |set token|Undelete |Write it anew|begin url |"
-    r"Use |Try |Put |Remove |Begin |Raise |Give |Ask |An operator |a policy|has to|must |is needed|needs |"
-    r"again|is meant\?|the next attempt|there is no|no policy of it|Known:|may "
-)
+_FORKS = "4"
+_FAILED = 2
+_NOTHING = Seen(exit_code=0, failures=0, oks=0)
 
 
 @dataclasses.dataclass
 class Verdict:
     fault: Fault
     message: str = ""
-    asked: tuple[int, int, int] = (0, 0, 0)  # while the fault lasted, after it, and when all was well
+    # While the fault lasted, after it, and when all was well: requests to the vendor, and reads of the secret.
+    asked: tuple[int, int, int] = (0, 0, 0)
+    reads: tuple[int, int, int] = (0, 0, 0)
     complaints: list[str] = dataclasses.field(default_factory=list)
 
 
@@ -62,31 +64,42 @@ class Judged:
 def run(*, flavour: str = "openbao", small: bool = False, areas: t.Collection[str] = (), only: str = "") -> Judged:
     """Make and judge the faults: all, one of each kind, or those of some areas."""
     begun = time.monotonic()
+
+    def wanted(fault: Fault) -> bool:
+        return (not small or fault.small) and (not areas or fault.area in areas) and only in fault.name
+
     with contextlib.ExitStack() as stack:
         scratch = pathlib.Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="trackops-faults-")))
         server = stack.enter_context(VaultServer(flavour))
         emulator = stack.enter_context(Emulator(record_raw=True))
         mute, scripted = stack.enter_context(MuteServer()), stack.enter_context(ScriptedVault())
-        stage = Stage(vault=Operator(server), emulator=emulator, ansible=Ansible(scratch / "run", collections=installed()))
-        place = Place(stage, scratch)
+        ansible = Ansible(scratch / "run", collections=installed(), env={"TMPDIR": str(scratch / "tmp")})
+        (scratch / "tmp").mkdir()
+        place = Place(Stage(vault=Operator(server), emulator=emulator, ansible=ansible), scratch)
         tls = _tls(stack, scratch)
+        brokens = Brokens(stack, flavour) if not small else None
         faults = [
             *catalogue.vendor_answers(place),
             *catalogue.odd_answers(place),
             *catalogue.network(place, mute=mute, tls=tls),
-            *catalogue.vault(place, mute=mute, scripted=scripted),
+            *catalogue.vault(place, mute=mute, scripted=scripted.url),
+            *(catalogue.broken_vaults(brokens) if brokens else ()),
             *catalogue.cache(place),
             *catalogue.options(place),
             *catalogue.renewing(place),
             *catalogue.shared(place),
-            *killed.signals(),
+            *controllers.clocks(),
+            *controllers.controllers(place),
+            *killed.signals(place),
         ]
         for fault in faults:
-            if (not small or fault.small) and (not areas or fault.area in areas) and only in fault.name:
+            if wanted(fault):
                 place.add(fault)
         for case in place.cases:
             stack.callback(catalogue._remove, place, case)
-        verdicts = _judge(place) if place.cases else []
+        in_background = fleets.Fleets(place, stack, wanted)
+        verdicts = _judge(place, scripted) if place.cases else []
+        verdicts += [Verdict(*told) for told in in_background.judged()]
         if not areas or "hosts" in areas:
             verdicts += [Verdict(fault, message, complaints=complaints) for fault, message, complaints in killed.on_hosts(place, small=small)]
         return Judged(verdicts, time.monotonic() - begun)
@@ -109,165 +122,198 @@ def _tls(stack: contextlib.ExitStack, scratch: pathlib.Path) -> dict[str, str]:
     return {**found, "client": demanding.base_url("trackunit")}
 
 
+# -- running -----------------------------------------------------------------------------------------------------------
+
+
 @dataclasses.dataclass
 class _Phase:
-    """One run of all cases: their outcomes, and what was asked meanwhile."""
+    """All cases once: what was seen of each, and the runs in which they were."""
 
-    run: Run
-    outcomes: dict[str, Outcome]
-    requests: list[dict[str, t.Any]]
-    reads: list[str]
+    seen: dict[str, Seen] = dataclasses.field(default_factory=dict)
+    runs: list[Run] = dataclasses.field(default_factory=list)
+    requests: list[dict[str, t.Any]] = dataclasses.field(default_factory=list)
+    audit: list[AuditEntry] = dataclasses.field(default_factory=list)
+
+    def of(self, case: Case) -> Seen:
+        return self.seen.get(case.client, _NOTHING)
 
 
-def _judge(place: Place) -> list[Verdict]:
-    stage, cases = place.stage, place.cases
-    warm = [case for case in cases if case.fault.warm]
-    if warm:
-        first = _phase(place, warm, broken=False)
-        for case in warm:
-            if first.outcomes[case.client].error:
-                raise SystemExit(f"{case.fault.name}: no token before the fault: {first.outcomes[case.client].error}")
+def _phase(place: Place, cases: t.Sequence[Case], *, broken: bool) -> _Phase:
+    stage, phase = place.stage, _Phase()
+    stage.emulator.clear_log()
+    stage.vault.mark()
+    together: dict[tuple[bool, tuple[tuple[str, str | None], ...]], list[Case]] = collections.defaultdict(list)
     for case in cases:
-        if case.fault.before is not None:
-            case.fault.before(place, case)
-        if case.fault.at_vendor is not None:
-            name, settings = case.fault.at_vendor
-            stage.emulator.fail(case.fault.vendor, name, sender=case.client, **{"times": None, **settings})
+        if broken or case.fault.recovers:
+            together[(broken and bool(case.fault.says), tuple(sorted(case.fault.env.items())) if broken else ())].append(case)
+    ran = [(group, _play(place, group, dict(env), broken=broken)) for (_fails, env), group in together.items()]
+    phase.runs = [run for _group, run in ran]
+    phase.requests = stage.emulator.requests(kind="token")
+    phase.audit = stage.vault.audit_requests()
+    reads = collections.Counter(entry.path for entry in phase.audit if entry.operation == "read")
+    good = _good_tokens(place)
+    for group, run_ in ran:
+        for case in group:
+            phase.seen[case.client] = _seen(place, case, run_, phase.requests, reads, good)
+    return phase
+
+
+def _play(place: Place, cases: t.Sequence[Case], env: dict[str, str | None], *, broken: bool) -> Run:
+    """Each case is a host of its own, so that it can fail without the others."""
+    ask = "{% set found = LOOKUP %}{{ found[0].source }} {{ found[0].access_token | hash('sha256') }}"
+    hosts = {case.client: {"ansible_connection": "local", "ask": ask.replace("LOOKUP", case.lookup(broken=broken))} for case in cases}
+    inventory = place.stage.ansible.write("cases.yml", json.dumps({"all": {"hosts": hosts}}))
+    play = json.dumps([{"hosts": "all", "gather_facts": False, "tasks": [{"name": "token", "ansible.builtin.debug": {"msg": "{{ ask }}"}}]}], indent=1)
+    return place.stage.playbook(play, "--forks", _FORKS, inventory=inventory, env={"VAULT_TOKEN": place.token, **env}, timeout=900)
+
+
+def _seen(place: Place, case: Case, run_: Run, requests: list[dict[str, t.Any]], reads: t.Mapping[str, int], good: t.Mapping[str, str]) -> Seen:
+    task = next((task for task in run_.tasks if task.host == case.client), None)
+    stats = run_.stats.get(case.client, {})
+    outcome = Outcome(case.client, task, run_) if task else None
+    source, _space, digest = str(task.result.get("msg", "")).partition(" ") if task and not outcome.error else ("", "", "")  # type: ignore[union-attr]
+    others = any(other["failures"] for host, other in run_.stats.items() if host != case.client)
+    return Seen(
+        # It tells of all cases of the run; whether one that works spoils it can be told where no other has failed.
+        exit_code=0 if others and not stats.get("failures") and run_.rc == _FAILED else run_.rc,
+        failures=stats.get("failures", 0),
+        oks=stats.get("ok", 0),
+        error=outcome.error if outcome else "the task has no result",
+        warnings=tuple(outcome.warnings) if outcome else (),
+        source=source,
+        good=good.get(digest) in (case.client, None if case.fault.vendor != "tracx" else good.get(digest)) and digest in good,
+        asked=place.asked(case, requests),
+        reads=reads.get(f"secret/data/{case.path}", 0),
+        files=_files(case),
+    )
+
+
+def _good_tokens(place: Place) -> dict[str, str]:
+    """Whose token it is, by the digest of each that is good at its vendor."""
+    return {
+        hashlib.sha256(token.value.encode()).hexdigest(): token.client_id
+        for vendor in place.stage.emulator.vendors.values()
+        for token in list(vendor.tokens.access.values())
+        if not token.revoked
+    }
+
+
+def _files(case: Case) -> tuple[str, ...]:
+    if not case.cache.is_dir() or case.cache.is_symlink():
+        return ()
+    return tuple(path.name + ("" if path.is_file() and not path.is_symlink() and not path.stat().st_mode & 0o077 else "!") for path in case.cache.iterdir())
+
+
+# -- judging -----------------------------------------------------------------------------------------------------------
+
+
+def _judge(place: Place, scripted: ScriptedVault) -> list[Verdict]:
+    cases = place.cases
+    _warm_up(place)
+    _begin(place)
+    killed_ones = [case for case in cases if case.fault.area == "signals"]
+    broken = _phase(place, [case for case in cases if case not in killed_ones], broken=True)
+    counted = scripted.counts()
+    told: dict[str, list[str]] = {}
+    for case in killed_ones:
+        told[case.client] = killed.interrupt(place, case)
+        asked = place.asked(case, place.stage.emulator.requests(kind="token"))
+        told[case.client] += [f"{asked} requests to the vendor, not 1"] if asked != 1 else []
+        broken.seen[case.client] = dataclasses.replace(_NOTHING, asked=asked)
+    _end(place)
+    phases = (broken, _phase(place, cases, broken=False), _phase(place, cases, broken=False))
+    verdicts = {}
+    for case in cases:
+        fault, seen, after, idle = case.fault, *(phase.of(case) for phase in phases)
+        complaints = told[case.client] if case.client in told else judge_fault(fault, case.path, seen)
+        complaints += judge_recovery(fault, after, idle) if fault.recovers else []
+        in_turn = (seen, after, idle)
+        verdicts[case.client] = Verdict(fault, seen.message, _three(in_turn, "asked"), _three(in_turn, "reads"), complaints)
+    for case, text in _complaints_beside(place, phases, counted):
+        verdicts[case.client].complaints.append(text)
+    return [*verdicts.values(), _verdict_of_all(place, phases)]
+
+
+def _warm_up(place: Place) -> None:
+    """A token in the cache of those that have one before the fault begins."""
+    warm = [case for case in place.cases if case.fault.warm]
+    first = _phase(place, warm, broken=False)
+    for case in warm:
+        if error := first.of(case).error:
+            raise SystemExit(f"{case.fault.name}: no token before the fault: {error}")
     if warm:
         # So that max_age=1 finds an old token.
         old = time.monotonic() + 1.1
         wait_for("the age of a second", lambda: time.monotonic() > old)
-    broken = _phase(place, [case for case in cases if case.fault.area != "signals"], broken=True)
-    interrupted = {case.client: (killed.interrupt(place, case), place.asked(case, stage.emulator.requests(kind="token"))) for case in _of_signals(cases)}
-    for vendor in stage.emulator.vendors:
-        stage.emulator.heal(vendor)
-    for case in cases:
+
+
+def _begin(place: Place) -> None:
+    for case in place.cases:
+        if case.fault.before is not None:
+            case.fault.before(place, case)
+        if case.fault.at_vendor is not None:
+            name, settings = case.fault.at_vendor
+            place.stage.emulator.fail(case.fault.vendor, name, sender=case.client, **{"times": None, **settings})
+
+
+def _end(place: Place) -> None:
+    for vendor in place.stage.emulator.vendors:
+        place.stage.emulator.heal(vendor)
+    for case in place.cases:
         if case.fault.after is not None:
             case.fault.after(place, case)
-    after = _phase(place, cases, broken=False)
-    idle = _phase(place, cases, broken=False)
-    secrets = [*_secrets(place), *(secret for case in cases for secret in case.secrets)]
-    detector = Detector(secrets)
-    leaks = {secret for phase in (broken, after) for secret in detector.find(phase.run.output.encode())}
-    verdicts = [_verdict(place, case, broken, after, idle, leaks) for case in cases if case.client not in interrupted]
-    return [*verdicts, *(_verdict_of_killed(place, case, *interrupted[case.client], after, idle) for case in _of_signals(cases))]
 
 
-def _of_signals(cases: t.Sequence[Case]) -> list[Case]:
-    return [case for case in cases if case.fault.area == "signals"]
+def _three(in_turn: t.Iterable[Seen], name: str) -> tuple[int, int, int]:
+    one, two, three = (getattr(seen, name) for seen in in_turn)
+    return one, two, three
 
 
-def _verdict_of_killed(place: Place, case: Case, complaints: list[str], asked: int, after: _Phase, idle: _Phase) -> Verdict:
-    verdict = Verdict(case.fault, complaints=complaints, asked=(asked, place.asked(case, after.requests), place.asked(case, idle.requests)))
-    if asked != 1:
-        verdict.complaints.append(f"{asked} requests to the vendor, not 1")
-    _judge_recovery(place, case, after, idle, verdict.complaints.append)
-    _judge_files(case, verdict.complaints.append)
+def _complaints_beside(place: Place, phases: t.Sequence[_Phase], counted: t.Mapping[str, int]) -> t.Iterator[tuple[Case, str]]:
+    """What the log of a server tells of a case: refresh tokens that were sent twice, logins, requests to a Vault from a script; and the secret."""
+    broken = phases[0]
+    logins = collections.Counter(case.fault.login for case in place.cases if case.fault.login)
+    tried = {path: sum(entry.path.startswith(path) for entry in broken.audit) for path in logins}
+    for case in place.cases:
+        fault = case.fault
+        if any(entry.get("reuse") for phase in phases for entry in phase.requests if place.asked(case, [entry])):
+            yield case, "a refresh token was sent twice"
+        if fault.login and tried[fault.login] != logins[fault.login]:
+            yield case, f"{tried[fault.login]} logins at {fault.login} for {logins[fault.login]} faults"
+        if fault.area == "Vault answers":
+            name = fault.name.rpartition(" ")[2]
+            # Where there is no secret, it is asked for the version of the mount too.
+            asked, expected = counted.get(name, 0), 2 if name == "404" else 1
+            if asked != expected:
+                yield case, f"{asked} requests to Vault, not {expected}"
+        if fault.recovers and place.stage.vault.get(case.path) != case.account:
+            yield case, "the secret in Vault is not what it was"
+        detector = Detector([*case.secrets, *case.given()])
+        told = " ".join(seen.message for seen in (phase.of(case) for phase in phases))
+        if hits := detector.find(told.encode()):
+            yield case, f"what is told has the {next(iter(hits)).name}"
+
+
+def _verdict_of_all(place: Place, phases: t.Sequence[_Phase]) -> Verdict:
+    """No traceback and no secret in what the runs print, nor in what they leave behind outside of the caches."""
+    verdict = Verdict(Fault("all of them together: what is printed, and what is left", "runs", reads=0))
+    ansible = place.stage.ansible
+    detector = Detector([*_issued(place), *(secret for case in place.cases for secret in case.secrets), Secret("Vault token", "of the runs", place.token)])
+    for run in (run for phase in phases for run in phase.runs):
+        if "Traceback (most recent call last)" in run.output:
+            verdict.complaints.append("a traceback is printed")
+        verdict.complaints += [
+            f"printed: {secret.kind} {secret.name}: {detector.excerpt(run.output.encode(), secret)}" for secret in detector.find(run.output.encode())
+        ]
+    left = {path.name for path in (place.scratch / "tmp").iterdir()}
+    verdict.complaints += [f"left in TMPDIR: {name}" for name in sorted(left)]
+    for path in (path for folder in (ansible.home, place.scratch / "caches") for path in folder.rglob("*")):
+        if path.is_file() and not path.is_symlink() and path.name != "key" and path.stat().st_size < 2**20:
+            verdict.complaints += [f"{path} has the {secret.kind} {secret.name}" for secret in detector.find(path.read_bytes())]
     return verdict
 
 
-def _secrets(place: Place) -> t.Iterator[Secret]:
+def _issued(place: Place) -> t.Iterator[Secret]:
     for name, vendor in place.stage.emulator.vendors.items():
         for kind, pool in (("access token", vendor.tokens.access), ("refresh token", vendor.tokens.refresh)):
-            # The tasks show the tokens that they got, as `debug` does; what nobody got must not turn up.
-            yield from (Secret(kind, name, value) for value in pool if kind == "refresh token")
-
-
-def _phase(place: Place, cases: t.Sequence[Case], *, broken: bool) -> _Phase:
-    stage = place.stage
-    stage.emulator.clear_log()
-    stage.vault.mark()
-    tasks = [
-        {
-            "name": case.client,
-            "ignore_errors": True,
-            "ansible.builtin.debug": {"msg": {"found": "{{ " + case.lookup(broken=broken) + " | map(attribute='source') | list }}"}},
-        }
-        for case in cases
-        if broken or case.fault.recovers
-    ]
-    # An output that is not `details` has no source: such a case only fails.
-    play = json.dumps([{"hosts": "localhost", "gather_facts": False, "tasks": tasks}], indent=1)
-    run_ = stage.playbook(play, env={"VAULT_TOKEN": place.token}, timeout=900)
-    outcomes = {task.task: Outcome(task.task, task, run_) for task in run_.tasks}
-    reads = [entry.path for entry in stage.vault.audit_requests("secret/data/faults/", operation="read")]
-    return _Phase(run_, outcomes, stage.emulator.requests(kind="token"), reads)
-
-
-def _verdict(place: Place, case: Case, broken: _Phase, after: _Phase, idle: _Phase, leaks: t.Collection[Secret]) -> Verdict:
-    fault, verdict = case.fault, Verdict(case.fault)
-    complain = verdict.complaints.append
-    counts = [place.asked(case, phase.requests) for phase in (broken, after, idle)]
-    verdict.asked = (counts[0], counts[1], counts[2])
-    outcome = broken.outcomes.get(case.client)
-    if outcome is None:
-        complain("the task has no result")
-        return verdict
-    if fault.says:
-        verdict.message = outcome.error
-        _judge_message(case, outcome, complain)
-    else:
-        verdict.message = " ".join(outcome.warnings)
-        if outcome.error:
-            complain(f"it failed: {outcome.error}")
-        elif fault.warns and fault.warns not in verdict.message:
-            complain(f"no warning with {fault.warns!r}")
-    if fault.asks is not None and counts[0] not in (fault.asks if isinstance(fault.asks, tuple) else (fault.asks,)):
-        complain(f"{counts[0]} requests to the vendor, not {fault.asks}")
-    # Ansible renders a template that failed once more, and after a refusal the secret is read again: it may have been corrected.
-    reads = broken.reads.count(f"secret/data/{case.path}")
-    if fault.area == "vendor answers" and not 1 <= reads <= (2 if "refused the credentials" in verdict.message else 1):
-        complain(f"{reads} reads of the secret")
-    complain_all = [secret for secret in leaks if secret in case.secrets]
-    if complain_all:
-        complain(f"the output has the {complain_all[0].name}")
-    if fault.recovers:
-        _judge_recovery(place, case, after, idle, complain)
-    _judge_files(case, complain)
-    return verdict
-
-
-def _judge_message(case: Case, outcome: Outcome, complain: t.Callable[[str], None]) -> None:
-    fault, error = case.fault, outcome.error
-    if not error:
-        complain("it did not fail")
-        return
-    for text in (fault.says,) if isinstance(fault.says, str) else fault.says:
-        if text not in error:
-            complain(f"not told: {text!r}")
-    if not one_line(error):
-        complain("more than one line")
-    if len(error) > 700:
-        complain(f"a line of {len(error)} characters")
-    if not error.startswith(f"{fault.vendor}: "):
-        complain("the vendor is not named first")
-    if fault.names_path and case.path not in error:
-        complain("the Vault path is not named")
-    if not _ADVICE.search(error):
-        complain("no advice")
-
-
-def _judge_recovery(place: Place, case: Case, after: _Phase, idle: _Phase, complain: t.Callable[[str], None]) -> None:
-    fault = case.fault
-    for name, phase in (("after it", after), ("when all is well", idle)):
-        if error := phase.outcomes[case.client].error:
-            complain(f"no token {name}: {error}")
-            return
-    asked = place.asked(case, after.requests)
-    if fault.asks_after is not None and asked != fault.asks_after and not (fault.asks_after == 1 and not fault.says and asked == 0):
-        complain(f"{asked} requests after it, not {fault.asks_after}")
-    if fault.asks_after is not None and place.asked(case, idle.requests):
-        complain("the second run asked again")
-    if fault.asks_after is not None and f"secret/data/{case.path}" in idle.reads:
-        complain("the second run read the secret again")
-
-
-def _judge_files(case: Case, complain: t.Callable[[str], None]) -> None:
-    """Nothing is left but entries and the key, all of them ours alone."""
-    if not case.cache.is_dir() or case.cache.is_symlink() or not case.fault.recovers:
-        return
-    for path in case.cache.iterdir():
-        if not _OURS.fullmatch(path.name):
-            complain(f"{path.name} is left in the cache")
-        elif path.is_symlink() or not path.is_file() or path.stat().st_mode & 0o077:
-            complain("an entry is not ours alone")
+            yield from (Secret(kind, name, value) for value in list(pool))

@@ -12,13 +12,14 @@ import os
 import pathlib
 import shutil
 import subprocess
+import time
 import typing as t
 
-from support.processes import free_port
+from support.processes import free_port, wait_for
 from support.stage import BUILT_IN
 
 from .place import Case, Fault, Place
-from .servers import ANSWERS
+from .servers import ANSWERS, Brokens
 
 VENDORS = (*BUILT_IN, "acme")
 RFC6749 = ("invalid_request", "invalid_client", "invalid_grant", "unauthorized_client", "unsupported_grant_type", "invalid_scope")
@@ -75,6 +76,8 @@ def vendor_answers(place: Place) -> t.Iterator[Fault]:
                 options=options_of(vendor, place),
                 at_vendor=(fault, options),
                 after=new_version if name in refusals else None,
+                # Those of a refusal are read again: they may have changed meanwhile.
+                reads=2 if name in refusals else 1,
                 small=(vendor, name)
                 in {("trackunit", "error invalid_grant"), ("tracx", "503"), ("trackmage", "a web page"), ("acme", "a line break in its token")},
             )
@@ -100,6 +103,7 @@ def vendor_answers(place: Place) -> t.Iterator[Fault]:
             broken={"http_retries": 3},
             at_vendor=("status", {"code": code}),
             after=None if code == 500 else new_version,
+            reads=1 if code == 500 else 2,
         )
 
 
@@ -116,10 +120,11 @@ def odd_answers(place: Place) -> t.Iterator[Fault]:
         "a byte order mark": ("bom", {}),
         "another token type in capitals": ("token_type", {"value": "BEARER"}),
         "no Date": ("no_date", {}),
-        "a Date an hour ahead": ("date_skew", {"seconds": 3600}),
-        "a Date an hour behind": ("date_skew", {"seconds": -3600}),
+        "a Date two hours ahead": ("date_skew", {"seconds": 7200}),
+        "a Date two hours behind": ("date_skew", {"seconds": -7200}),
         "keys that nobody knows": ("merge", {"values": {"x": {"y": [1, None, "z"]}}}),
     }
+    over = ("a negative lifetime", "a lifetime of 0", "a lifetime of 30,000 years")
     for vendor in ("trackunit", "tracx", "acme"):
         for name, (fault, options) in rows.items():
             if vendor == "tracx" and fault in ("token_type", "lifetime"):
@@ -130,7 +135,8 @@ def odd_answers(place: Place) -> t.Iterator[Fault]:
                 vendor=vendor,
                 options=options_of(vendor, place),
                 at_vendor=(fault, options),
-                asks_after=None if fault == "lifetime" else 0,
+                asks_after=0,
+                warns="says that it is over already" if name in over or (vendor, name) == ("tracx", "a Date two hours ahead") else "",
                 small=(vendor, name) == ("trackunit", "a lifetime as text"),
             )
 
@@ -146,25 +152,37 @@ def network(place: Place, *, mute: str, tls: t.Mapping[str, str]) -> t.Iterator[
     rows: dict[str, tuple[dict[str, t.Any], str]] = {
         "nobody listens": ({"base_url": nobody}, "connection refused"),
         "no such name": ({"base_url": "https://no-such-host.invalid"}, "cannot be reached"),
-        "a mute server": ({"base_url": mute, "http_timeout": 0.3}, "vendor at 127.0.0.1"),
-        "no TLS where TLS is asked for": ({"base_url": f"https://{plain}/trackunit"}, "TLS with the vendor"),
-        "a certificate of an unknown CA": ({"base_url": tls["good"]}, "TLS with the vendor"),
-        "an expired certificate": ({"base_url": tls["expired"], "http_ca_cert": ca}, "TLS with the vendor"),
-        "a certificate of another host": ({"base_url": tls["other"], "http_ca_cert": ca}, "TLS with the vendor"),
-        "a client certificate is demanded": ({"base_url": tls["client"], "http_ca_cert": ca}, "vendor at"),
-        "a CA file that is not there": ({"base_url": tls["good"], "http_ca_cert": missing}, "http_ca_cert"),
-        "a client certificate that is not there": ({"base_url": tls["good"], "http_ca_cert": ca, "http_client_cert": missing}, "http_client_cert"),
-        "a dead proxy": ({"http_proxy": nobody}, "proxy"),
+        "a mute server": ({"base_url": mute, "http_timeout": 0.3}, "did not answer within 0.3 s"),
+        "no TLS where TLS is asked for": ({"base_url": f"https://{plain}/trackunit"}, "TLS with the vendor at"),
+        "a certificate of an unknown CA": ({"base_url": tls["good"]}, "issuer certificate"),
+        "an expired certificate": ({"base_url": tls["expired"], "http_ca_cert": ca}, "certificate has expired"),
+        "a certificate of another host": ({"base_url": tls["other"], "http_ca_cert": ca}, "certificate is not valid for"),
+        "a client certificate is demanded": ({"base_url": tls["client"], "http_ca_cert": ca}, "Check http_ca_cert, http_client_cert and http_client_key"),
+        "a CA file that is not there": ({"base_url": tls["good"], "http_ca_cert": missing}, "http_ca_cert {missing} cannot be read"),
+        "a client certificate that is not there": (
+            {"base_url": tls["good"], "http_ca_cert": ca, "http_client_cert": missing},
+            "http_client_cert {missing} cannot be read",
+        ),
+        "a dead proxy": ({"http_proxy": nobody}, "the proxy on the way to the vendor"),
         "plain http to another machine": ({"base_url": "http://vendor.example.com"}, "over plain http"),
     }
     for name, (broken, says) in rows.items():
-        yield Fault(f"vendor: {name}", "network", says, broken=broken, asks=0, small=name in ("nobody listens", "a certificate of an unknown CA"))
-    yield Fault("vendor: slower than http_timeout", "network", "did not answer", broken={"http_timeout": 0.5}, at_vendor=("slow", {"delay": 3}))
-    yield Fault("vendor: a byte now and then", "network", "vendor", broken={"http_deadline": 1}, at_vendor=("drip", {"delay": 0.3}))
+        reads = 0 if name == "plain http to another machine" else 1
+        yield Fault(
+            f"vendor: {name}",
+            "network",
+            says.replace("{missing}", missing),
+            broken=broken,
+            asks=0,
+            reads=reads,
+            small=name in ("nobody listens", "a certificate of an unknown CA"),
+        )
+    yield Fault("vendor: slower than http_timeout", "network", "did not answer within 0.5 s", broken={"http_timeout": 0.5}, at_vendor=("slow", {"delay": 3}))
+    yield Fault("vendor: a byte now and then", "network", "did not answer within 1 s", broken={"http_deadline": 1}, at_vendor=("drip", {"delay": 0.3}))
     for name, fault, options in (("closed", "close", {}), ("reset", "close", {"reset": True}), ("cut", "cut", {}), ("lost after the work", "lose", {})):
         for vendor in BUILT_IN:
             yield Fault(
-                f"{vendor}: the connection is {name}", "network", "vendor at", vendor, at_vendor=(fault, options), small=(vendor, name) == ("tracktik", "cut")
+                f"{vendor}: the connection is {name}", "network", "was cut off", vendor, at_vendor=(fault, options), small=(vendor, name) == ("tracktik", "cut")
             )
 
 
@@ -216,57 +234,114 @@ def vault(place: Place, *, mute: str, scripted: str) -> t.Iterator[Fault]:
     }
     for name, (before, says) in secrets.items():
         yield Fault(f"Vault: {name}", "Vault", says, before=before, after=new_version, asks=0, small=name == "a secret without its password")
+    denied = "The token may be expired, or no policy of it has read on"
+    expired = operator.token(policy, ttl="1s")
+    over = time.monotonic() + 1.1
+    wait_for("the end of a token", lambda: time.monotonic() > over)
     logins: dict[str, tuple[dict[str, t.Any], str]] = {
-        "a wrong token": ({"token": "hvs.wrong-token-0123456789"}, "token"),
-        "a revoked token": ({"token": revoked}, "token"),
+        "a wrong token": ({"token": "hvs.wrong-token-0123456789"}, denied),
+        "a revoked token": ({"token": revoked}, denied),
+        "an expired token": ({"token": expired}, denied),
         "a wrong token, looked at": ({"token": "hvs.wrong-token-0123456789", "token_validate": True}, "does not accept the token"),
         "a token without rights": ({"token": no_rights}, "denied reading"),
-        "a wrong secret_id": ({**approle, "secret_id": "wrong-secret-id"}, "approle"),
-        "no secret_id": (approle, "approle"),
-        "a secret_id that is used up": ({"auth_method": "approle", "role_id": used_up.role_id, "secret_id": used_up.secret_id}, "approle"),
-        "a wrong role_id": ({"auth_method": "approle", "role_id": "nobody", "secret_id": role.secret_id}, "approle"),
-        "a wrong password": ({**userpass, "password": "wrong-password-of-ada"}, "refused the login by userpass"),
-        "an unknown user": ({**userpass, "username": "eve", "password": "x" * 20}, "userpass"),
+        "a wrong secret_id": ({**approle, "secret_id": "wrong-secret-id-0123"}, "refused the login by approle at auth/approle as role_id"),
+        "no secret_id": (approle, "missing secret_id"),
+        "a secret_id that is used up": (
+            {"auth_method": "approle", "role_id": used_up.role_id, "secret_id": used_up.secret_id},
+            "refused the login by approle at auth/approle as role_id",
+        ),
+        "a wrong role_id": (
+            {"auth_method": "approle", "role_id": "nobody", "secret_id": role.secret_id},
+            "refused the login by approle at auth/approle as role_id nobody",
+        ),
+        "a wrong password": ({**userpass, "password": "wrong-password-of-ada"}, "refused the login by userpass at auth/userpass as ada"),
+        "an unknown user": ({**userpass, "username": "eve", "password": "x" * 20}, "refused the login by userpass at auth/userpass as eve"),
         "no password": (userpass, "needs password"),
         "no username": ({"auth_method": "userpass", "password": "x" * 20}, "needs username"),
-        "a login method that is not mounted": ({**userpass, "password": "x" * 20, "mount_point": "nowhere"}, "auth/nowhere"),
+        "a login method that is not mounted": ({**userpass, "password": "x" * 20, "mount_point": "nowhere"}, "login by userpass at auth/nowhere as ada"),
         "a JWT for somebody else": ({**robots, "jwt": keys.sign(aud="else")}, "refused the login by jwt"),
         "an expired JWT": ({**robots, "jwt": keys.sign(exp=1_000_000_000)}, "refused the login by jwt"),
         "no JWT at all": ({**robots, "jwt": "not-a-jwt"}, "refused the login by jwt"),
-        "a role that there is not": ({"auth_method": "jwt", "role_id": "none", "jwt": keys.sign()}, "jwt"),
-        "ldap where there is none": ({"auth_method": "ldap", "username": "ada", "password": "x" * 20}, "ldap"),
+        "a role that there is not": ({"auth_method": "jwt", "role_id": "none", "jwt": keys.sign()}, "refused the login by jwt at auth/jwt as role none"),
+        "ldap where there is none": ({"auth_method": "ldap", "username": "ada", "password": "x" * 20}, "login by ldap at auth/ldap as ada"),
     }
     if operator.flavour == "openbao":  # HashiCorp's free edition has none, and takes no notice
-        logins["a namespace that there is not"] = ({"namespace": "no/such/team"}, "Vault")
+        logins["a namespace that there is not"] = ({"namespace": "no/such/team"}, "(namespace no/such/team)")
     for name, (broken, says) in logins.items():
         named = not says.startswith("needs")  # an option that is missing is missing for any path
-        yield Fault(f"Vault: {name}", "Vault login", says, broken=broken, asks=0, names_path=named, small=name in ("a wrong token", "a wrong password"))
+        login = next((f"auth/{method}/login" for method in ("approle", "jwt", "ldap") if f"by {method}" in says or name == "no secret_id"), "")
+        login = {"a wrong password": "auth/userpass/login/ada", "an unknown user": "auth/userpass/login/eve"}.get(name, login)
+        small, reads = name in ("a wrong token", "a wrong password"), 1 if says.startswith(("denied", "The token may")) else 0
+        yield Fault(f"Vault: {name}", "Vault login", says, broken=broken, asks=0, names_path=named, login=login, reads=reads, small=small)
     paths: dict[str, tuple[dict[str, t.Any], str]] = {
         "a secret that there is not": ({"path": "faults/none"}, "has no secret at secret/faults/none"),
         "a path that is denied": ({"path": "elsewhere/x"}, "denied reading secret/data/elsewhere/x"),
-        "a mount that there is not": ({"engine_mount_point": "nowhere"}, "nowhere"),
-        "KV 2 read as KV 1": ({"engine_version": "1"}, "Vault"),
-        "KV 1 read as KV 2": ({"engine_mount_point": "old"}, "old"),
-        "a version that there is not": ({"secret_version": 99}, "99"),
-        "a field by a name that there is not": ({"credential_fields": {"password": "pw"}}, "'pw'"),
+        "a mount that there is not": ({"engine_mount_point": "nowhere"}, "has nothing mounted at nowhere"),
+        "a mount of others": ({"engine_mount_point": "theirs"}, "denied reading theirs/data/"),
+        "KV 2 read as KV 1": ({"engine_version": "1"}, "has KV version 2 at secret, but version 1 was asked for. Set engine_version=2."),
+        "KV 1 read as KV 2": ({"engine_mount_point": "old"}, "has KV version 1 at old, but version 2 was asked for. Set engine_version=1."),
+        "a version that there is not": ({"secret_version": 99}, "or not its version 99"),
+        "a field by a name that there is not": ({"credential_fields": {"password": "pw"}}, "has no field 'pw'"),
     }
     for name, (broken, says) in paths.items():
-        yield Fault(f"Vault: {name}", "Vault", says, broken=broken, asks=0, names_path="path" not in broken, small=name == "a path that is denied")
+        elsewhere = "path" in broken or "engine_mount_point" in broken or "engine_version" in broken
+        small = name == "a path that is denied"
+        yield Fault(f"Vault: {name}", "Vault", says, broken=broken, asks=0, reads=0 if elsewhere else 1, names_path="path" not in broken, small=small)
     wire: dict[str, tuple[dict[str, t.Any], str]] = {
         "nobody listens": ({"url": nobody}, "connection refused"),
-        "no such name": ({"url": "https://no-such-vault.invalid:8200"}, "cannot be reached"),
-        "a mute server": ({"url": mute, "timeout": 1, "retries": 0}, "did not answer within"),
+        "no such name": ({"url": "https://no-such-vault.invalid:8200"}, "its host name does not resolve"),
+        "a mute server": ({"url": mute, "timeout": 1, "retries": 0}, "did not answer within 1 s"),
         "no TLS there": ({"url": operator.address.replace("http:", "https:")}, "does not speak TLS"),
-        "a dead proxy": ({"proxies": nobody}, "proxy"),
-        "another web server": ({"url": place.stage.emulator.url}, "Check url"),
+        "a dead proxy": ({"proxies": nobody}, "cannot be reached through the proxy"),
+        "another web server": ({"url": place.stage.emulator.url}, "is not Vault's, but of a proxy or another service"),
         "no scheme": ({"url": "vault.example.com"}, "url must be the address of Vault"),
-        "a CA file that is not there": ({"url": operator.address.replace("http:", "https:"), "ca_cert": "/nowhere/ca.pem"}, "ca_cert"),
+        "a CA file that is not there": (
+            {"url": operator.address.replace("http:", "https:"), "ca_cert": "/nowhere/ca.pem"},
+            "ca_cert /nowhere/ca.pem cannot be read",
+        ),
     }
     for name, (broken, says) in wire.items():
-        yield Fault(f"Vault: {name}", "network to Vault", says, broken=broken, asks=0, names_path=name != "no scheme", small=name == "nobody listens")
+        yield Fault(f"Vault: {name}", "network to Vault", says, broken=broken, asks=0, reads=0, names_path=name != "no scheme", small=name == "nobody listens")
+    not_kv2, not_vaults = "is not a secret of KV version 2", "is not Vault's, but of a proxy or another service"
+    answers = {
+        **{status: f"failed at reading secret/data/PATH with status {status} (scripted)" for status in ("400", "405", "472", "473")},
+        **{status: f"cannot serve now: status {status} (scripted)" for status in ("500", "502", "503", "504")},
+        "404": "has no secret at secret/PATH (KV version 2)",
+        "412": "is a replica that is not up to date yet",
+        "429": "its rate limit is reached",
+        **dict.fromkeys(("web-page", "web-page-503", "garbage", "list", "null"), not_vaults),
+        **dict.fromkeys(("empty", "no-data", "data-null", "data-list", "text-as-data"), not_kv2),
+        "huge": "sent more than 4 MiB",
+        "redirect": "redirects to http://127.0.0.1:1, which cannot be reached",
+        "bad-gzip": "whose compression is broken or not known",
+        "cut": "broke off its answer",
+        "drip": "did not answer within 1 s",
+    }
     for name in (*ANSWERS, "cut", "drip"):
         quick = {"url": f"{scripted}/{name}", "timeout": 1, "retries": 0}
-        yield Fault(f"Vault answers with {name}", "Vault answers", "Vault", broken=quick, asks=0, small=name in ("503", "garbage"))
+        says = tuple(answers[name].split("PATH"))
+        yield Fault(f"Vault answers with {name}", "Vault answers", says, broken=quick, asks=0, reads=0, small=name in ("503", "garbage"))
+
+
+def broken_vaults(brokens: Brokens) -> t.Iterator[Fault]:
+    """Real Vaults in a state in which they do not serve, or behind TLS that is not trusted."""
+    tls = brokens.tls
+    rows: dict[str, tuple[dict[str, t.Any], str]] = {
+        "sealed": ({"url": brokens.sealed.address}, "is sealed. An operator has to unseal it first."),
+        "stopped, with open connections": ({"url": brokens.paused.address, "timeout": 1, "retries": 0}, "did not answer within 1 s"),
+        "gone": ({"url": brokens.gone.address}, "cannot be reached: connection refused"),
+        "of a CA that is not known here": ({"url": tls.address}, "has a certificate that is not trusted here"),
+        "by another name than its certificate's": (
+            {"url": tls.address, "ca_cert": tls.ca_cert, "tls_server_name": "vault.example.com"},
+            "has a certificate for another host name",
+        ),
+        "asked without TLS": ({"url": tls.address.replace("https", "http")}, "speaks TLS only: begin url with https://"),
+        "that demands a client certificate": ({"url": tls.mutual_address, "ca_cert": tls.ca_cert}, "it wants a client certificate that it trusts"),
+        "whose CA file is none": ({"url": tls.address, "ca_cert": __file__}, "has no certificate in it"),
+        "that never gave this token": ({"url": tls.address, "ca_cert": tls.ca_cert}, "The token may be expired"),
+    }
+    for name, (broken, says) in rows.items():
+        yield Fault(f"a Vault {name}", "broken Vaults", says, broken=broken, asks=0, reads=0)
 
 
 # -- the cache ---------------------------------------------------------------------------------------------------------
@@ -396,6 +471,7 @@ def cache(place: Place) -> t.Iterator[Fault]:
         "cache",
         before=_folder(_left_by_killed),
         after=_sweep,
+        tidy=False,
         asks_after=0,
     )
     folders: dict[str, tuple[t.Callable[[pathlib.Path], object], str]] = {
@@ -407,11 +483,11 @@ def cache(place: Place) -> t.Iterator[Fault]:
         folders["of another user"] = (_foreign_folder, "belongs to another user")
     for name, (make, says) in folders.items():
         yield Fault(
-            f"cache: the folder is {name}", "cache", says, before=_folder(make), after=_remove, asks=0, names_path=False, small=name == "a symbolic link"
+            f"cache: the folder is {name}", "cache", says, before=_folder(make), after=_remove, asks=0, reads=0, tidy=False, small=name == "a symbolic link"
         )
     if can_mount(place.scratch):
         for name, mount in {"read-only": _mounted("ro"), "full": _mounted("size=64k", full=True)}.items():
-            yield Fault(f"disk: {name}", "disk", before=_folder(mount), after=_remove, warns="cannot be written", small=name == "full")
+            yield Fault(f"disk: {name}", "disk", before=_folder(mount), after=_remove, tidy=False, warns="cannot be written", small=name == "full")
 
 
 # -- options -----------------------------------------------------------------------------------------------------------
@@ -447,7 +523,7 @@ def options(place: Place) -> t.Iterator[Fault]:
         "a path of nothing": ({"path": ""}, "path"),
     }
     for name, (broken, says) in rows.items():
-        yield Fault(f"option: {name}", "options", says, broken=broken, asks=0, names_path=False, small=name == "misspelt")
+        yield Fault(f"option: {name}", "options", says, broken=broken, asks=0, reads=0, names_path=False, small=name == "misspelt")
 
 
 # -- refresh tokens and the shared cache -------------------------------------------------------------------------------
@@ -497,12 +573,13 @@ def renewing(place: Place) -> t.Iterator[Fault]:
 
 
 def shared(place: Place) -> t.Iterator[Fault]:
-    """The cache in Vault is not as it should be: a controller goes on alone, with a warning."""
+    """The cache in Vault is not as it should be. Without the right to it a controller goes on alone, with a warning; a wrong mount is told."""
     common = {"cache": "vault"}
-    rows: dict[str, dict[str, t.Any]] = {
-        "is denied": {"cache_vault_path": "not/ours"},
-        "is at a mount that there is not": {"cache_vault_mount": "nowhere"},
-        "is at KV version 1": {"cache_vault_mount": "old"},
+    alone = "Until then tokens are not shared with other controllers."
+    yield Fault("shared cache: is denied", "shared cache", options=common, broken={"cache_vault_path": "not/ours"}, warns=alone, asks_after=0, small=True)
+    rows: dict[str, tuple[dict[str, t.Any], str]] = {
+        "is at a mount that there is not": ({"cache_vault_mount": "nowhere"}, "has nothing at nowhere/data/trackops/api_tokens/"),
+        "is at KV version 1": ({"cache_vault_mount": "old"}, "old is not a KV engine of version 2. Check cache_vault_mount."),
     }
-    for name, broken in rows.items():
-        yield Fault(f"shared cache: {name}", "shared cache", options=common, broken=broken, warns="cache", asks_after=None, small=name == "is denied")
+    for name, (broken, says) in rows.items():
+        yield Fault(f"shared cache: {name}", "shared cache", says, options=common, broken=broken, asks=0, reads=0)

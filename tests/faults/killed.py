@@ -13,6 +13,7 @@ import pathlib
 import signal
 import typing as t
 
+from leaks.detector import Detector
 from support.processes import descendants
 from support.sshd import SshHosts
 
@@ -29,11 +30,24 @@ SIGNALS: dict[str, tuple[int, bool]] = {
 VENDORS_KILLED = ("tracktik", "trackunit")
 
 
-def signals() -> t.Iterator[Fault]:
+def signals(place: Place) -> t.Iterator[Fault]:
     for vendor in VENDORS_KILLED:
         for name in SIGNALS:
+            small = (vendor, name) == ("tracktik", "kill -9 of the run")
+            yield Fault(f"{vendor}: {name} in the middle of a request", "signals", vendor=vendor, asks=1, small=small)
+    # The refresh token may be spent: it must not be sent again. The old token is still good.
+    acme = {"vendor": "acme", "token_url": f"{place.stage.emulator.base_url('acme')}/token", "grant_type": "password"}
+    for vendor, options in (("tracktik", {}), ("acme", acme)):
+        for name in ("kill -9 of the run", "kill -9 of the fork", "Ctrl-C"):
             yield Fault(
-                f"{vendor}: {name} in the middle of a request", "signals", vendor=vendor, asks=1, small=(vendor, name) == ("tracktik", "kill -9 of the run")
+                f"{vendor}: {name} in the middle of a refresh",
+                "signals",
+                vendor=vendor,
+                options=options,
+                broken={"max_age": 1},
+                warm=True,
+                asks=1,
+                asks_after=0,
             )
 
 
@@ -53,7 +67,11 @@ def interrupt(place: Place, case: Case) -> list[str]:
         status = process.popen.wait(60)
     finally:
         process.stop()
-    return [] if status else ["the run ended with 0"]
+    output, told = process.output(), []
+    if not status:
+        told.append("the run ended with 0")
+    told += [f"printed: {secret.name}" for secret in Detector(case.secrets).find(output.encode())]
+    return [*told, *(["a traceback of ours is printed"] if "trackops" in output.partition("Traceback")[2] else [])]
 
 
 # -- hosts -------------------------------------------------------------------------------------------------------------

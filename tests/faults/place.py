@@ -16,6 +16,8 @@ from leaks.detector import Secret
 from support.stage import Stage
 
 SECRET_FIELDS = ("client_secret", "password", "connect_token")
+GIVEN_SECRETS = ("token", "password", "secret_id", "jwt")
+_LONG = 16  # what the detector looks for
 COLLECTION = "trackops.api_tokens."
 
 
@@ -41,12 +43,20 @@ class Fault:
     after: t.Callable[[Place, Case], object] | None = None
     asks: int | tuple[int, ...] | None = 1
     asks_after: int | None = 1
+    # How often the secret is read while the fault lasts.
+    reads: int = 1
+    # The login at Vault that is tried once.
+    login: str = ""
+    # The environment of the run while it lasts.
+    env: t.Mapping[str, str | None] = dataclasses.field(default_factory=dict)
     warns: str = ""
     # A token is in the cache before the fault begins.
     warm: bool = False
     names_path: bool = True
     # Whether the next run has a token once the fault is over; what a vendor asked to wait for holds for longer.
     recovers: bool = True
+    # Whether the cache folder may be looked at while the fault lasts: else it is the fault, or full of it.
+    tidy: bool = True
     small: bool = False
 
 
@@ -60,6 +70,10 @@ class Case:
     cache: pathlib.Path
     secrets: list[Secret]
     account: dict[str, t.Any]
+
+    def given(self) -> list[Secret]:
+        """The secrets among the options that hold while the fault lasts."""
+        return [Secret("option", name, str(value)) for name, value in self.fault.broken.items() if name in GIVEN_SECRETS and len(str(value)) >= _LONG]
 
     def lookup(self, *, broken: bool) -> str:
         options = {
@@ -86,6 +100,8 @@ class Place:
     def __post_init__(self) -> None:
         rules = 'path "secret/data/faults/*" { capabilities = ["read"] }\n'
         rules += 'path "secret/data/trackops/*" { capabilities = ["create", "read", "update"] }\n'
+        # What there is not, or not in that version, is not denied.
+        rules += 'path "nowhere/*" { capabilities = ["create", "read", "update"] }\npath "old/*" { capabilities = ["create", "read", "update"] }\n'
         self.token = self.stage.vault.token(self.stage.vault.policy("the-faults", rules))
 
     def add(self, fault: Fault) -> Case:

@@ -21,6 +21,8 @@ from support.vault import FLAVOURS
 
 from faults.bench import Judged, run
 
+_NAME = 82
+
 
 def main() -> int:
     parser = argparse.ArgumentParser()
@@ -41,15 +43,16 @@ def main() -> int:
 
 
 def as_text(judged: Judged, *, title: str = "", verbose: bool = False) -> str:
-    """A line a fault: how often the vendor was asked while it lasted, after it and when all was well, and what is wrong."""
-    lines = [f"{title}: {len(judged.verdicts)} faults in {judged.seconds:.0f} s", "", f"{'':72}{'asked':>9}  verdict"]
+    """A line a fault: how often the vendor was asked and the secret read, while it lasted, after it and when all was well; and what is wrong."""
+    head = f"{'':{_NAME}}{'vendor':>8}{'Vault':>8}  verdict"
+    lines = [f"{title}: {len(judged.verdicts)} faults in {judged.seconds:.0f} s", "", head]
     area = ""
     for verdict in judged.verdicts:
         if verdict.fault.area != area:
             area = verdict.fault.area
             lines.append(f"{area}")
-        asked = "/".join(map(str, verdict.asked))
-        lines.append(f"  {verdict.fault.name:70}{asked:>9}  {'; '.join(verdict.complaints) or 'ok'}"[:400])
+        asked, reads = ("/".join(map(str, counts)) for counts in (verdict.asked, verdict.reads))
+        lines.append(f"  {verdict.fault.name:{_NAME - 2}}{asked:>8}{reads:>8}  {'; '.join(verdict.complaints) or 'ok'}"[:600])
         if verdict.complaints or verbose:
             lines.append(f"      {verdict.message[:700]}")
     return "\n".join([*lines, ""])

@@ -6,12 +6,16 @@
 
 from __future__ import annotations
 
+import collections
+import contextlib
 import json
 import socket
 import threading
 import time
 import typing as t
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from support.vault import VaultServer
 
 
 class MuteServer:
@@ -58,12 +62,16 @@ ANSWERS: dict[str, Answer] = {
 
 
 class ScriptedVault:
-    """``with ScriptedVault() as url``: what is asked at ``url/NAME`` is answered with ``ANSWERS[NAME]``; ``drip`` sends a byte a second."""
+    """What is asked at ``url/NAME`` is answered with ``ANSWERS[NAME]``; ``drip`` sends a byte now and then, ``cut`` half of the headers."""
 
     def __init__(self) -> None:
+        asked: collections.Counter[str] = collections.Counter()
+        self._asked = asked
+
         class Handler(BaseHTTPRequestHandler):
             def answer(self) -> None:
                 name = self.path.split("/")[1]
+                asked[name] += 1
                 if name == "drip":
                     self.drip()
                     return
@@ -99,10 +107,29 @@ class ScriptedVault:
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self._server.daemon_threads = True
 
-    def __enter__(self) -> str:
-        threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
+    @property
+    def url(self) -> str:
         return f"http://127.0.0.1:{self._server.server_address[1]}"
+
+    def counts(self) -> dict[str, int]:
+        """How often each was asked."""
+        return dict(self._asked)
+
+    def __enter__(self) -> ScriptedVault:
+        threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
+        return self
 
     def __exit__(self, *_: object) -> None:
         self._server.shutdown()
         self._server.server_close()
+
+
+class Brokens:
+    """Real Vaults that are in no state to serve: sealed, stopped while their connections stay open, gone; and one with TLS."""
+
+    def __init__(self, stack: contextlib.ExitStack, flavour: str) -> None:
+        self.sealed, self.paused, self.gone = (stack.enter_context(VaultServer(flavour)) for _ in range(3))
+        self.tls = stack.enter_context(VaultServer(flavour, tls=True))
+        self.sealed.seal()
+        self.paused.process.pause()
+        self.gone.stop()

@@ -14,6 +14,7 @@ import typing as t
 from dataclasses import dataclass, field, replace
 
 from ansible.errors import AnsibleActionFail, AnsibleError
+from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
 from ansible.plugins.loader import lookup_loader
 from ansible.utils.display import Display
@@ -30,7 +31,7 @@ from .options import request_from, surroundings
 from .preload import COLLECTION, preload
 from .real_ports import real_ports
 
-__all__ = ("Resolved", "TokenAction", "answer_of", "asked_path", "failed_action", "found_interpreter", "option_names")
+__all__ = ("Resolved", "TokenAction", "answer_of", "asked_path", "failed_action", "flag", "found_interpreter", "option_names")
 
 display = Display()
 
@@ -126,13 +127,13 @@ class TokenAction(ActionBase):  # type: ignore[misc]
         plugins = {vendor if (vendor := item.get("vendor")) in names() else "oauth2" for item in items}
         known = {"vendor", "path", *own}.union(*map(option_names, plugins))
         for stranger in sorted({str(name) for item in items for name in item} - known):
+            place = _place(items, stranger)
             if stranger in option_names("oauth2"):
-                raise OptionError(
-                    f"there is no option '{stranger}' for {', '.join(sorted(plugins))}; only oauth2 and vendors of your own take it.", fault="option:unknown"
-                )
+                text = f"{place}there is no option '{stranger}' for {', '.join(sorted(plugins))}; only oauth2 and vendors of your own take it."
+                raise OptionError(text, fault="option:unknown")
             near = difflib.get_close_matches(stranger, known, n=1)
             hint = f"is {near[0]} meant?" if near else f"ansible-doc trackops.api_tokens.{module} lists them."
-            raise OptionError(f"there is no option '{one_line(stranger, limit=40)}'; {hint}", fault="option:unknown")
+            raise OptionError(f"{place}there is no option '{one_line(stranger, limit=40)}'; {hint}", fault="option:unknown")
 
     def option_values(self, plugin: str, item: t.Mapping[str, t.Any], task_vars: dict[str, t.Any]) -> dict[str, t.Any]:
         """What the lookup *plugin* would have as its options, with those in *item* given directly."""
@@ -161,6 +162,30 @@ class TokenAction(ActionBase):  # type: ignore[misc]
 
     def listener(self, values: t.Mapping[str, t.Any]) -> Listener:
         return Listener(display, audit_log=values.get("audit_log"))
+
+
+def flag(arguments: t.Mapping[str, t.Any], name: str, default: bool) -> bool:
+    """An option that is true or false; Ansible does not check what an action is given.
+
+    :raises OptionError: it is neither.
+    """
+    value = arguments.get(name)
+    try:
+        found: bool = default if value is None else boolean(value)
+    except TypeError:
+        raise OptionError(f"{name} cannot be '{one_line(str(value), limit=40)}'. It has to be true or false.") from None
+    return found
+
+
+def _place(items: t.Sequence[t.Mapping[str, t.Any]], option: str) -> str:
+    """Which of many items has that option."""
+    tokens = [item for item in items if item.get("vendor")]
+    at = next((number for number, item in enumerate(tokens, 1) if option in item), None)
+    if len(tokens) < 2 or at is None:
+        return ""
+    item = tokens[at - 1]
+    named = " ".join(one_line(str(item[name]), limit=80) for name in ("vendor", "path", "dest") if item.get(name))
+    return f"item {at} of tokens ({named}): "
 
 
 def failed_action(exc: TokenError, **facts: t.Any) -> AnsibleActionFail:

@@ -179,7 +179,7 @@ class TokenLookup(LookupBase):  # type: ignore[misc]
         except Exception as exc:  # noqa: BLE001 (reworded if it is one of Ansible's)
             from .uncached import option_error
 
-            raise option_error(self.vendor, definitions, exc) from None
+            raise option_error(self.vendor, definitions, exc, direct=direct, variables=variables) from None
         finally:
             os.environ.update(dict.fromkeys(empty, ""))
         values: dict[str, t.Any] = self.get_options()

@@ -8,9 +8,11 @@
 
 from __future__ import annotations
 
+import os
 import re
 import typing as t
 
+from ansible import constants as C
 from ansible.errors import AnsibleError, AnsibleLookupError, AnsibleOptionsError
 from ansible.utils.display import Display
 
@@ -117,12 +119,12 @@ def reject_unknown_options(plugin: str, definitions: Definitions, direct: t.Iter
             )
 
 
-def option_error(plugin: str, definitions: Definitions, exc: Exception) -> Exception:
-    """What ansible says of a value that does not fit its option, with the values that would; any other error as it is."""
+def option_error(plugin: str, definitions: Definitions, exc: Exception, *, direct: Values, variables: Values) -> Exception:
+    """What ansible says of a value that does not fit its option: which one, where it is from, and what would fit; any other error as it is."""
     if not isinstance(exc, AnsibleError):
         return exc
-    said = one_line(re.sub(r" for 'ansible_collections\.[^']*' lookup plugin", "", str(exc)), limit=400).rstrip(".")
-    for name, facts in definitions.items():
-        if facts.get("choices") and f"'{name}'" in said.replace('"', "'"):
-            return OptionError(f"{plugin}: {said}. Use one of: {', '.join(map(str, facts['choices']))}.")
-    return OptionError(f"{plugin}: {said}.")
+    from .wrong_value import Sources, wrong_value
+
+    said = re.sub(r" for 'ansible_collections\.[^']*' lookup plugin", "", str(exc))
+    told = wrong_value(plugin, definitions, Sources(direct, variables, os.environ, C.CONFIG_FILE), said)
+    return OptionError(told or f"{plugin}: {one_line(said, limit=400).rstrip('.')}.")

@@ -149,7 +149,7 @@ class Refusals:
                 )
             return VaultError(f"{self._place} denied {doing} {path}{said}. {self._denied_advice(path, needs)}{tail}", "denied")
         if refusal.status == 404:
-            return VaultError(f"{self._place} has nothing at {path} ({doing} it). Check the mount, the path and namespace.{tail}", "missing")
+            return VaultError(f"{self._place} has nothing at {path} ({doing.removesuffix(' at')}). Check the mount, the path and namespace.{tail}", "missing")
         advice = tail or " Check url (VAULT_ADDR), what stands between here and Vault, and Vault's log."
         return VaultError(f"{self._place} failed at {doing} {path} with status {refusal.status}{said}.{advice}", "unavailable")
 

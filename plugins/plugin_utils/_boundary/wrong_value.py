@@ -1,0 +1,67 @@
+# Copyright (c) 2026, TrackOps founders
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Private to trackops.api_tokens: not for use from outside, and may change in any release.
+
+"""A value that does not fit its option, told with where it is from and what would fit. Pure.
+
+Ansible's own words differ from release to release, and leave out the variable, which is what has to be corrected.
+"""
+
+from __future__ import annotations
+
+import re
+import typing as t
+from dataclasses import dataclass, field
+
+from .._base.text import one_line
+
+__all__ = ("Sources", "wrong_value")
+
+Definitions = t.Mapping[str, t.Mapping[str, t.Any]]
+
+_TYPES = {"float": "a number", "int": "a whole number", "bool": "true or false", "dict": "a dictionary", "list": "a list", "str": "a text"}
+# Of these types no value is a secret that was put into the wrong place.
+_SHOWN = ("float", "int", "bool")
+
+
+@dataclass(frozen=True)
+class Sources:
+    """Where values of options come from, the first that has one.
+
+    :arg config_file: ansible.cfg, which is all that is left where none of the others has one.
+    """
+
+    direct: t.Mapping[str, t.Any] = field(repr=False)
+    variables: t.Mapping[str, t.Any] = field(repr=False)
+    environ: t.Mapping[str, str] = field(repr=False)
+    config_file: str | None = None
+
+    def find(self, name: str, facts: t.Mapping[str, t.Any]) -> tuple[str, t.Any]:
+        """The name under which the value was given, if that is another one than the option's, and the value, if it is known."""
+        for alias in (name, *(facts.get("aliases") or ())):
+            if alias in self.direct:
+                return "", self.direct[alias]
+        for kind, given in (("vars", self.variables), ("env", self.environ)):
+            for entry in reversed(facts.get(kind) or ()):  # Ansible takes the last one that is set
+                if given.get(entry["name"]) is not None:
+                    return entry["name"], given[entry["name"]]
+        return (self.config_file or "") if facts.get("ini") else "", None
+
+
+def wrong_value(plugin: str, definitions: Definitions, sources: Sources, said: str) -> str | None:
+    """The sentence for the option that Ansible's message *said* is about; None where that is not plain."""
+    name = next((name for name in definitions if re.search(rf"\b(?:config|option|setting:?) ['\"]?{name}\b", said, re.IGNORECASE)), None)
+    if name is None:
+        return None
+    facts = definitions[name]
+    source, value = sources.find(name, facts)
+    choices, kind = facts.get("choices"), facts.get("type", "str")
+    shown = isinstance(value, str) and (kind in _SHOWN or choices)
+    what = f"cannot be '{one_line(value, limit=40)}'" if shown else "has a value that does not fit"
+    if choices:
+        fits = f"Use one of: {', '.join(map(str, choices))}."
+    else:
+        fits = f"It has to be {_TYPES.get(kind, kind)}."
+    return f"{plugin}: {name}{f' ({source})' if source else ''} {what}. {fits}"

@@ -1,0 +1,119 @@
+# Copyright (c) 2026, TrackOps founders
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What has to be true of a fault, as rules. Pure: what was seen goes in, complaints come out."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import typing as t
+
+from support.lookups import one_line
+
+if t.TYPE_CHECKING:
+    from .place import Fault
+
+__all__ = ("Seen", "has_advice", "judge_fault", "judge_message", "judge_recovery", "strangers")
+
+_LONGEST = 700
+_OURS = re.compile(r"[0-9a-f]{32}(\.hit)?|key")
+# What a message asks its reader to do stands at the beginning of a sentence or of a part of one; or it says what has to be.
+_VERBS = "ask|begin|check|continue|create|describe|get|give|install|leave|let|name|pip|put|raise|remove|run|see|set|try|undelete|unseal|use|write"
+_TO_DO = re.compile(rf"(?:^|[.;:,)] |\b(?:or|and) )(?:{_VERBS})\b", re.IGNORECASE)
+_HAS_TO_BE = re.compile(r"\b(?:has|have) to\b|\bmust\b|\bis \w+ meant\?|\bis needed\b|\bneeds \w+")
+
+
+@dataclasses.dataclass(frozen=True)
+class Seen:
+    """One case in one run of Ansible."""
+
+    exit_code: int
+    failures: int
+    oks: int
+    error: str = ""
+    warnings: tuple[str, ...] = ()
+    source: str = ""
+    # Whether the token is one that the vendor has given, and takes.
+    good: bool = False
+    asked: int = 0
+    reads: int = 0
+    files: tuple[str, ...] = ()
+
+    @property
+    def message(self) -> str:
+        return self.error or " ".join(self.warnings)
+
+
+def judge_fault(fault: Fault, path: str, seen: Seen) -> list[str]:
+    """While the fault lasts: how it ends, what is told, how often was asked, and what is left."""
+    told = [*_judge_end(seen, fails=bool(fault.says)), *(judge_message(fault, path, seen.error) if fault.says else _judge_warnings(fault, seen))]
+    if fault.asks is not None and seen.asked not in (fault.asks if isinstance(fault.asks, tuple) else (fault.asks,)):
+        told.append(f"{seen.asked} requests to the vendor, not {fault.asks}")
+    if seen.reads != fault.reads:
+        told.append(f"{seen.reads} reads of the secret, not {fault.reads}")
+    return [*told, *(strangers(seen.files) if fault.tidy else ())]
+
+
+def _judge_end(seen: Seen, *, fails: bool) -> list[str]:
+    if fails and (seen.exit_code, seen.failures) != (2, 1):
+        return [f"it did not fail: exit code {seen.exit_code}, {seen.failures} failed tasks"]
+    if not fails and (seen.exit_code, seen.failures, seen.oks) != (0, 0, 1):
+        return [f"it failed, with exit code {seen.exit_code}: {seen.error}"]
+    return [] if fails or seen.good else ["the token is not one that the vendor takes"]
+
+
+def _judge_warnings(fault: Fault, seen: Seen) -> list[str]:
+    told = [] if not fault.warns or any(fault.warns in warning for warning in seen.warnings) else [f"no warning with {fault.warns!r}"]
+    told += [f"a warning that nobody has asked for: {warning}" for warning in seen.warnings if not fault.warns]
+    return told + [f"a warning in more than one line: {warning!r}" for warning in seen.warnings if not one_line(warning)]
+
+
+def judge_message(fault: Fault, path: str, error: str) -> list[str]:
+    """One line, with the vendor first, the Vault path, what is wrong, and what to do."""
+    told = [f"not told: {text!r}" for text in ((fault.says,) if isinstance(fault.says, str) else fault.says) if text not in error]
+    if not one_line(error):
+        told.append("more than one line")
+    if len(error) > _LONGEST:
+        told.append(f"a line of {len(error)} characters")
+    if not error.startswith(f"{fault.vendor}: "):
+        told.append("the vendor is not named first")
+    if fault.names_path and path not in error:
+        told.append("the Vault path is not named")
+    if not has_advice(error):
+        told.append("no advice")
+    return told
+
+
+def has_advice(message: str) -> bool:
+    own, _quote, _theirs = message.partition(" The vendor says: ")
+    return bool(_TO_DO.search(own) or _HAS_TO_BE.search(own))
+
+
+def judge_recovery(fault: Fault, after: Seen, idle: Seen) -> list[str]:
+    """Once the fault is over, the next run has a token, with as many requests as are needed, and the one after it asks nobody."""
+    told = []
+    for when, seen in (("after it", after), ("when all is well", idle)):
+        if seen.error or (seen.exit_code, seen.failures, seen.oks) != (0, 0, 1):
+            return [f"no token {when}: exit code {seen.exit_code}: {seen.error}"]
+        if not seen.good:
+            told.append(f"{when} the token is not one that the vendor takes")
+        told += strangers(seen.files)
+    if fault.asks_after is not None:
+        if after.asked != fault.asks_after:
+            told.append(f"{after.asked} requests after it, not {fault.asks_after}")
+        if after.reads != fault.asks_after:
+            told.append(f"{after.reads} reads of the secret after it, not {fault.asks_after}")
+        if idle.asked or idle.reads or idle.source != "cache":
+            told.append(f"when all is well, {idle.asked} requests and {idle.reads} reads, and a token from: {idle.source}")
+    return told
+
+
+def strangers(files: t.Iterable[str]) -> list[str]:
+    """What is in a cache folder, and is neither an entry nor the key, or not this user's alone (``!`` behind its name)."""
+    return [
+        f"{name.rstrip('!')} in the cache is {'not ours alone' if name.endswith('!') else 'left'}"
+        for name in files
+        if name.endswith("!") or not _OURS.fullmatch(name)
+    ]
