@@ -51,6 +51,7 @@ class Fleets:
     def __init__(self, place: Place, stack: contextlib.ExitStack, wanted: t.Callable[[Fault], bool]) -> None:
         self._told: list[Told] = []
         self._threads: list[threading.Thread] = []
+        self._adding = threading.Lock()
         chosen = [
             (fault, act)
             for fault, act in zip(FLEETS, (_stopped, _lasting, _repeated, _lasting_at_vault, _repeated_at_vault, _at_once), strict=True)
@@ -76,7 +77,8 @@ class Fleets:
         return sorted(self._told, key=lambda told: [fault.name for fault in FLEETS].index(told[0].name))
 
     def _run(self, fault: Fault, act: t.Callable[[Fleets, Case], tuple[list[str], str, tuple[int, int, int]]]) -> None:
-        case = self._place.add(fault)
+        with self._adding:
+            case = self._place.add(fault)
         try:
             complaints, message, counts = act(self, case)
         except Exception as exc:  # noqa: BLE001 (whatever it is, it is told of this fault, and the others go on)

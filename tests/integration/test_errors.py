@@ -307,10 +307,14 @@ def test_options(openbao_stage: Stage) -> None:
         "output": ({"output": "secret"}, "Use one of: token, authorization, headers, details."),
         "variant": ({"variant": "v3"}, "Use one of: password, v2."),
         "engine_version": ({"engine_version": "3"}, "Use one of: 2, 1, auto."),
-        "auth_method": ({"auth_method": "magic"}, "Use one of: token, userpass, ldap, approle,"),
-        "min_ttl": ({"min_ttl": "soon"}, "min_ttl"),
+        "auth_method": ({"auth_method": "magic"}, "trackunit: auth_method cannot be 'magic'. Use one of: token, userpass, ldap, approle,"),
+        "min_ttl": ({"min_ttl": "soon"}, "trackunit: min_ttl cannot be 'soon'. It has to be a number."),
+        "variant as a list": ({"variant": ["password"]}, "trackunit: variant has a value that does not fit. Use one of: password, v2."),
+        "client_auth": ({"client_auth": "magic"}, "Use one of: basic, basic_raw."),
+        "failure_ttl": ({"failure_ttl": "abc"}, "trackunit: failure_ttl cannot be 'abc'. It has to be a number."),
+        "failure_ttl below 0": ({"failure_ttl": -1}, "trackunit: failure_ttl has to be at least 0."),
         "min_ttl below 0": ({"min_ttl": -1}, "trackunit: min_ttl has to be at least 0."),
-        "secret_version": ({"secret_version": "newest"}, "secret_version"),
+        "secret_version": ({"secret_version": "newest"}, "trackunit: secret_version cannot be 'newest'. It has to be a whole number."),
         "http_timeout": ({"http_timeout": 0}, "trackunit: http_timeout has to be at least 0.001."),
         "credential_fields": ({"credential_fields": "{{"}, "credential_fields"),
         "extra_parameters": ({"extra_parameters": ["a"]}, "extra_parameters"),
@@ -329,11 +333,16 @@ def test_options(openbao_stage: Stage) -> None:
     batch.expression("a term that is no path", "query('trackops.api_tokens.trackunit', {'a': 'b'})")
     batch.add("an empty term", "trackunit", "")
     done = batch.run(env={"TRACKOPS_OUTPUT": ""})
+    variable = Batch(stage)
+    variable.add("cache", "trackunit")
+    from_variable = variable.run(env={"TRACKOPS_CACHE": "valt"})
     expected = {name: text for name, (_options, text) in cases.items()}
     expected["a term that is no path"] = "trackunit: the terms have to be paths in Vault, as strings."
     expected["an empty term"] = "trackunit: the Vault path of the credentials is needed, for example fleet/trackunit."
     with Checks() as check:
         check_all(check, done, expected, start="trackunit: ", secrets=["pw-given-by-mistake-not"])
+        with check("the variable is named"):
+            assert from_variable["cache"].error == "trackunit: cache (TRACKOPS_CACHE) cannot be 'valt'. Use one of: file, vault, none."
         with check("a password in a URL is not told"):
             assert "pw-in-the-url" not in done["user in the URL"].error
         with check("nobody was asked"):

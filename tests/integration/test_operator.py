@@ -530,6 +530,22 @@ def test_a_typo_in_an_item_is_told_in_a_line(stage: Stage, liar: Liar) -> None:
     assert len(run.output) < 2000
 
 
+def test_typos_are_told_with_their_place(openbao_stage: Stage, liar: Liar) -> None:
+    """In one of many items, in a variable of the role, in an option of a module, in the name of a file for node_exporter."""
+    stage = openbao_stage
+    liar.says({})
+    items = [{"vendor": "tracx"}, {"vendor": "trackunit", "path": "fleet/it", "mn_ttl": 5}]
+    run = run_play(stage, liar.inventory({"provision_tokens": items, "provision_min_tll": 900}), {"roles": ["trackops.api_tokens.provision"]})
+    assert run.rc == 2 and "item 2 of tokens (trackunit fleet/it): there is no option 'mn_ttl'; is min_ttl meant?" in run.output, run
+    assert "The variable provision_min_tll is not used; is provision_min_ttl meant?" in run.output
+    asked = {"trackops.api_tokens.token_info": {"vendor": "tracx", "fetch": "flase"}}
+    run = run_play(stage, liar.inventory({}), {"tasks": [asked]})
+    assert run.rc == 2 and "fetch cannot be 'flase'. It has to be true or false." in run.output, run
+    textfile = ("-e", "status_textfile=/tmp/tokens.txt")
+    run = stage.ansible.playbook("trackops.api_tokens.status", *textfile, inventory=liar.inventory({"provision_tokens": items[:1]}), env=stage.environment())
+    assert run.rc == 2 and "status_textfile has to end with .prom: node_exporter reads no other file, and '/tmp/tokens.txt' does not." in run.output, run
+
+
 def test_status_says_which_variable_it_needs(stage: Stage, liar: Liar) -> None:
     liar.says({})
     run = stage.ansible.playbook("trackops.api_tokens.status", inventory=liar.inventory({}), env=stage.environment())
