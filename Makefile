@@ -15,7 +15,7 @@ PYTEST_ARGS ?=
 in_env = @set -eu; venv="$$($(PYTHON) tests/support/bootstrap.py $(1))"; PATH="$$venv/bin:$$PATH"; export PATH;
 
 # What the tests need is there after tests/support/prepare.py: from then on nothing may be fetched.
-offline = PIP_NO_INDEX=1 UV_OFFLINE=1 npm_config_offline=true GOPROXY=off GOTOOLCHAIN=local
+offline = PIP_NO_INDEX=1 UV_OFFLINE=1 npm_config_offline=true GOPROXY=off GOTOOLCHAIN=local MAVEN_ARGS=--offline
 
 # Which lock files to write, by name; nothing named: all.
 LOCKS ?=

@@ -5,10 +5,13 @@
 
 from __future__ import annotations
 
+import pathlib
 import typing as t
 
 import hvac
 import pytest
+from support import keycloak
+from support.processes import Unavailable
 
 if t.TYPE_CHECKING:
     from support.ansible import Ansible
@@ -37,6 +40,21 @@ def test_reset_leaves_nothing(vault: Operator) -> None:
     assert "kv/" not in vault.client.sys.list_mounted_secrets_engines()["data"]
     with pytest.raises(hvac.exceptions.InvalidPath):
         vault.get("left")
+
+
+def test_another_keycloak_than_the_pinned_one_is_not_unpacked(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pinned = {"artifact": "org.example:server", "version": "1.2.3", "type": "zip", "sha256": "0" * 64}
+
+    def maven(command: list[str], _problem: str, *, home: pathlib.Path) -> None:
+        assert "-Dartifact=org.example:server:1.2.3:zip" in command
+        archive = home / "m2" / "org" / "example" / "server" / "1.2.3" / "server-1.2.3.zip"
+        archive.parent.mkdir(parents=True)
+        archive.write_bytes(b"something else")
+
+    monkeypatch.setattr(keycloak, "_program", lambda name: name)
+    monkeypatch.setattr(keycloak, "_run", maven)
+    with pytest.raises(Unavailable, match=r"another one than keycloak\.json names: its SHA-256 is [0-9a-f]{64}"):
+        keycloak._download(pinned, tmp_path)
 
 
 def test_full_server_seals_and_comes_back(vault_tls: Operator) -> None:

@@ -90,7 +90,8 @@ def _download(pinned: t.Mapping[str, str], folder: pathlib.Path) -> pathlib.Path
     """The archive, which is what its hash says or is not used."""
     coordinates = ":".join(pinned[name] for name in ("artifact", "version", "type"))
     # A repository of its own: nothing is left in the developer's.
-    command = [_program("mvn"), "-B", "-q", "-C", f"-Dmaven.repo.local={folder / 'm2'}", _DOWNLOAD, f"-Dartifact={coordinates}", "-Dtransitive=false"]
+    options = os.environ.get("MAVEN_ARGS", "").split()  # which Maven itself looks at since 3.9
+    command = [_program("mvn"), *options, "-B", "-q", "-C", f"-Dmaven.repo.local={folder / 'm2'}", _DOWNLOAD, f"-Dartifact={coordinates}", "-Dtransitive=false"]
     _run(command, "Maven could not download Keycloak", home=folder)
     group, name = pinned["artifact"].split(":")
     archive = folder / "m2" / group.replace(".", "/") / name / pinned["version"] / f"{name}-{pinned['version']}.{pinned['type']}"

@@ -6,6 +6,9 @@
 
 from __future__ import annotations
 
+import json
+import time
+
 import pytest
 from support.lookups import one_line
 
@@ -163,6 +166,31 @@ def test_many_hosts_report_the_same_refused_token(scene: Scene) -> None:
     run = scene.stage.playbook(play, "--forks", "20", inventory=inventory(scene.stage.ansible, 100))
     assert run.rc == 0, run
     assert len(scene.asked()) == 2
+
+
+def test_an_api_that_refuses_what_its_vendor_gives_again(scene: Scene) -> None:
+    """Twenty hosts, with fewer forks than hosts: the vendor is asked once more and not for each of them, and force is once a run as well."""
+    scene.stage.store("tracx")
+    body = {"data": {"token": "same-token-0123456789", "expires_at": int(time.time()) + 3600}}
+    scene.emulator.fail("tracx", "literal", body=json.dumps(body), times=None)
+    play = """
+        - hosts: all
+          gather_facts: false
+          tasks:
+            - ansible.builtin.set_fact: {old: "{{ lookup('trackops.api_tokens.tracx') }}"}
+              run_once: true
+            - ansible.builtin.assert:
+                that: lookup('trackops.api_tokens.tracx', %s) == old
+                quiet: true
+    """
+    hosts = inventory(scene.stage.ansible, 20)
+    run = scene.stage.playbook(play % "refused=old", "--forks", "5", inventory=hosts)
+    assert run.rc == 0, run
+    assert len(scene.asked()) == 2
+    scene.forget()
+    run = scene.stage.playbook(play % "force=true", "--forks", "5", inventory=hosts)
+    assert run.rc == 0, run
+    assert len(scene.asked()) == 1
 
 
 def test_forced_by_many_at_once(scene: Scene) -> None:

@@ -154,3 +154,23 @@ def test_what_is_said_where_it_fails(openbao_stage: Stage, cache: str) -> None:
             assert result["removed_by_kind"] == {"token": 1, **({"shared": 1} if cache == "vault" else {})}
         with check("nothing left"):
             assert run.result("nothing left")["changed"] is False
+
+
+def test_what_other_controllers_hold(openbao_stage: Stage) -> None:
+    """From an empty home only the shared entry knows the tokens; a person's refresh token in Vault is given back when that is asked for."""
+    stage = openbao_stage
+    base = stage.emulator.base_url("acme")
+    stage.store("acme", "fleet/acme")
+    item = {"vendor": "oauth2", "path": "fleet/acme", "grant_type": "password", "issuer": base, "cache": "vault"}
+    empty = {"cache_path": str(stage.ansible.workdir / "empty")}
+    run = run_tasks(
+        stage,
+        [{"name": "warm", **item}, {"name": "purge", **PURGE, **item, **empty}, {"name": "again", **PURGE, **item, **empty}],
+        env={"VAULT_TOKEN": stage.vault.root_token},
+    )
+    result = run.result("purge")
+    assert (result["changed"], result["revoked"]) == (True, ["oauth2 refresh_token", "oauth2 access_token"]), run
+    assert result["removed"] == [{"kind": "shared", "vendor": "oauth2", "path": "secret/fleet/acme"}]
+    assert run.result("again")["changed"] is False
+    sent = stage.emulator.requests("acme", kind="revoke")
+    assert [(form(entry)["token_type_hint"], entry["revoked"]) for entry in sent] == [("refresh_token", True), ("access_token", True)]
