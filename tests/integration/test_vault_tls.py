@@ -14,16 +14,17 @@ from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.errors i
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vault.client import VaultClient
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vault.login_input import read_text
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vault.options import VaultOptions
+from support.ansible import Ansible
 from support.lookups import Batch, Checks
+from support.matrix import Combination, combinations, matrix_venv
 from support.pki import Ca
-from support.processes import closed_port
+from support.processes import Unavailable, closed_port
 from support.stage import Stage
 
 if t.TYPE_CHECKING:
     import pathlib
 
     from emulator import Emulator
-    from support.ansible import Ansible
     from support.vaultsetup import Operator
 
 
@@ -74,6 +75,35 @@ def test_environment_of_the_vault_command(vault_tls: Operator, tmp_path: pathlib
             assert "a certificate for another host name" in read(VAULT_CACERT=ca, VAULT_TLS_SERVER_NAME="vault.internal")
         with check("VAULT_PROXY_ADDR"):
             assert "cannot be reached through the proxy" in read(VAULT_CACERT=ca, VAULT_PROXY_ADDR=f"http://127.0.0.1:{closed_port()}")
+
+
+@pytest.mark.parametrize("flavour", ["openbao"])
+@pytest.mark.parametrize("core", combinations(), ids=str)
+def test_the_same_in_a_play(core: Combination, vault_tls: Operator, emulator: Emulator, collection: pathlib.Path, tmp_path: pathlib.Path) -> None:
+    """With the oldest and the newest ansible-core; the lookup gets them from where ansible-playbook was started."""
+    try:
+        ansible = Ansible(tmp_path / "run", collections=collection, bin_dir=matrix_venv(core) / "bin")
+    except Unavailable as exc:
+        pytest.skip(str(exc))
+    stage = Stage(vault=vault_tls, emulator=emulator, ansible=ansible)
+    stage.store("tracx")
+    ca = str(vault_tls.server.ca_cert)
+    folder = tmp_path / "authorities"
+    folder.mkdir()
+    (folder / "ours.pem").write_text(read_text(ca), encoding="ascii")
+    ways: dict[str, dict[str, str | None]] = {
+        "folder": {"VAULT_CACERT": None, "VAULT_CAPATH": str(folder)},
+        "text, another name": {"VAULT_CACERT": None, "VAULT_CACERT_BYTES": read_text(ca), "VAULT_TLS_SERVER_NAME": "vault.internal"},
+        "file, name, proxy": {"VAULT_CACERT": ca, "VAULT_TLS_SERVER_NAME": "localhost", "VAULT_PROXY_ADDR": emulator.url},
+    }
+    found = {}
+    for name, env in ways.items():
+        batch = Batch(stage, cache="none", output="details")
+        batch.add("token", "tracx")
+        found[name] = batch.run(env=env)["token"]
+    assert found["folder"].value["source"] == found["file, name, proxy"].value["source"] == "vendor"
+    assert "has a certificate for another host name" in found["text, another name"].error
+    assert {entry["path"] for entry in emulator.requests(kind="proxy")} == {f"127.0.0.1:{vault_tls.server.port}"}
 
 
 def test_a_listener_that_wants_a_client_certificate(vault_tls: Operator, emulator: Emulator, ansible: Ansible) -> None:
