@@ -14,12 +14,14 @@ from dataclasses import dataclass, replace
 from .._base.errors import TokenError, VendorError, coded
 from .._base.model import Request, Token, Vendor
 from .._base.ports import Event, Ports
+from .._base.strict_json import parse_json
 from .._cache.entry import entry_from_dict
 from .._cache.file_store import FileStore
 from .._vendor.address import check_address
 from .._vendor.discovery import discovered
 from .._vendor.proof import signed_assertion
 from .._vendor.request import credentials, revocation_request
+from .._vendor.words import error_code
 from .shared_store import SharedCache
 from .slot import token_keys
 from .vault_login import VaultSession
@@ -27,6 +29,8 @@ from .vault_login import VaultSession
 __all__ = ("GivenBack", "revoke_tokens")
 
 _CREDENTIAL_GRANTS = ("authorization_code", "refresh_token")  # the refresh token in Vault is what the vendor's credentials are
+_NOT_TAKEN = "unsupported_token_type"  # RFC 7009 2.2.1: many servers take no access tokens, which are JWTs that no server is asked about
+_GONE = "invalid_token"  # expired, or given back before: RFC 7009 2.2 wants 200 for it, Google has this
 
 
 @dataclass(frozen=True)
@@ -48,6 +52,7 @@ def revoke_tokens(request: Request, store: FileStore, ports: Ports, *, revoke_co
         return GivenBack()
     session = VaultSession(request, store, ports)
     revoked: list[str] = []
+    left: list[str] = []
     try:
         user_key = store.known_key()
         own = entry_from_dict(store.read(token_keys(request, user_key))).token if user_key else None
@@ -64,11 +69,13 @@ def revoke_tokens(request: Request, store: FileStore, ports: Ports, *, revoke_co
         if not endpoint.revocation_url:
             return GivenBack()
         check_address(endpoint, endpoint.url(endpoint.revocation_url), allow_http=request.http.allow_http)
-        fields = credentials(replace(request, vendor=endpoint), secret)
+        fields = credentials(replace(request, vendor=endpoint), secret, consent=True)  # which may have ended
         for hint, value in values:
-            _revoke(request, endpoint, fields, value, hint=hint, session=session, ports=ports)
-            revoked.append(f"{vendor.name} {hint}")
-            ports.event(Event("revoked", vendor.name, request.where, reason=hint))
+            if _revoke(request, endpoint, fields, value, hint=hint, session=session, ports=ports):
+                revoked.append(f"{vendor.name} {hint}")
+                ports.event(Event("revoked", vendor.name, request.where, reason=hint))
+            else:
+                left.append(hint.replace("_", " "))
     except TokenError as exc:
         ports.warn(
             coded(
@@ -78,6 +85,14 @@ def revoke_tokens(request: Request, store: FileStore, ports: Ports, *, revoke_co
             )
         )
         return GivenBack(tuple(dict.fromkeys(revoked)), failed=True)
+    for kind in dict.fromkeys(left):
+        ports.warn(
+            coded(
+                f"{vendor.name}: the vendor takes no {kind} back ({_NOT_TAKEN}). That of {request.where} is out of the cache, and stays valid "
+                "until it expires.",
+                "vendor:revocation",
+            )
+        )
     return GivenBack(tuple(dict.fromkeys(revoked)))
 
 
@@ -106,11 +121,24 @@ def _with_endpoint(request: Request, keys: t.Container[str], ports: Ports) -> Ve
     return replace(found, token_url=vendor.token_url or found.token_url)
 
 
-def _revoke(request: Request, vendor: Vendor, fields: dict[str, str], value: str, *, hint: str, session: VaultSession, ports: Ports) -> None:
+def _revoke(request: Request, vendor: Vendor, fields: dict[str, str], value: str, *, hint: str, session: VaultSession, ports: Ports) -> bool:
+    """Whether *value* is revoked now; not so where the vendor takes none of its kind back."""
+
     def sign(more: t.Mapping[str, str]) -> str:
         return signed_assertion(vendor, fields, more, now=ports.clock(), transit=session.transit_sign)
 
     http_request = revocation_request(vendor, fields, value, hint=hint, assertion=sign)
     answer = ports.exchange(http_request, request.http, request.http.deadline, vendor.name)
-    if not 200 <= answer.status < 300:
+    code = _code(answer.body) if answer.status == 400 else None
+    if code == _NOT_TAKEN:
+        return False
+    if not 200 <= answer.status < 300 and code != _GONE:
         raise VendorError(f"its revocation endpoint answered with HTTP {answer.status}.", status=answer.status, fault="vendor:revocation")
+    return True
+
+
+def _code(body: bytes) -> str | None:
+    try:
+        return error_code(parse_json(body))
+    except ValueError:
+        return None

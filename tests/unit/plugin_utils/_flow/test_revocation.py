@@ -17,7 +17,7 @@ from ansible_collections.trackops.api_tokens.plugins.plugin_utils._flow.revocati
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vendors import built_in
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from support.scripted import FakeVault, Scene, access, answer, request_for
+from support.scripted import FakeVault, Scene, access, answer, error, request_for
 
 ISSUER = "https://login.example"
 METADATA = {"issuer": ISSUER, "token_endpoint": f"{ISSUER}/token", "revocation_endpoint": f"{ISSUER}/revoke"}
@@ -104,6 +104,30 @@ def test_a_revocation_that_fails_keeps_the_entry(tmp_path, status):
     ]
 
 
+def test_a_vendor_that_takes_no_access_tokens_back(tmp_path):
+    request = request_of(tmp_path, revocation_url=f"{ISSUER}/revoke")
+    scene = cached(Scene(access("one", refresh_token="r1"), answer(200), error("unsupported_token_type")), request)
+    assert give_back(scene, request) == GivenBack(("tracktik refresh_token",))
+    assert scene.warnings == [
+        "tracktik: the vendor takes no access token back (unsupported_token_type). That of secret/fleet/x is out of the cache, and stays valid until it "
+        "expires. [TRK-L13]"
+    ]
+
+
+def test_a_token_that_is_none_any_more_is_given_back(tmp_path):
+    request = request_of(tmp_path, revocation_url=f"{ISSUER}/revoke")
+    scene = cached(Scene(access("one"), error("invalid_token")), request)
+    assert give_back(scene, request) == GivenBack(("tracktik access_token",))
+    assert scene.warnings == []
+
+
+@pytest.mark.parametrize("reply", [error("invalid_request"), answer(400, b"<html>"), answer(401, {"error": "unsupported_token_type"})])
+def test_other_refusals_keep_the_entry(tmp_path, reply):
+    request = request_of(tmp_path, revocation_url=f"{ISSUER}/revoke")
+    scene = cached(Scene(access("one"), reply), request)
+    assert give_back(scene, request) == GivenBack(failed=True)
+
+
 def test_the_tokens_of_the_shared_entry_from_an_empty_home(tmp_path):
     request = request_of(tmp_path / "a", kind="vault", revocation_url=f"{ISSUER}/revoke")
     scene = cached(Scene(access("one", refresh_token="r1"), answer(200), answer(200)), request)
@@ -121,6 +145,14 @@ def test_consent_is_not_ended_by_a_purge(tmp_path):
     given_back = give_back(scene, request, revoke_consent=True)
     assert given_back == GivenBack(("trackmage refresh_token", "trackmage access_token"))
     assert revoked(scene) == ["one", "r-vault", "one"]
+
+
+def test_an_access_token_is_given_back_after_its_consent_has_ended(tmp_path):
+    vendor = dataclasses.replace(built_in("trackmage").as_variant("authorization_code"), revocation_url=f"{ISSUER}/revoke")
+    request = request_of(tmp_path, vendor)
+    scene = cached(Scene(access("one"), answer(200), vault=FakeVault(CONSENT)), request)
+    scene.vault.data = {name: value for name, value in CONSENT.items() if name != "refresh_token"}
+    assert give_back(scene, request) == GivenBack(("trackmage access_token",))
 
 
 def test_nothing_is_asked_where_there_is_nothing(tmp_path):
