@@ -31,7 +31,7 @@ def as_mapping(name: str, value: t.Any, *, read_file: t.Callable[[str], str]) ->
     except OSError:
         raise OptionError(f"{shown}: the file {text!r} cannot be read.", fault="option:file") from None
     except (yaml.YAMLError, ValueError, RecursionError):  # not a date after all, or bytes that are not text
-        raise OptionError(f"{shown} is neither a dictionary nor the JSON or YAML text of one.") from None
+        raise OptionError(f"{shown} has to be a dictionary, or the JSON or YAML text of one.") from None
     if parsed is None:
         return None
     if not isinstance(parsed, dict):

@@ -331,9 +331,10 @@ class VaultClient:
     def _connect(self) -> t.Any:
         try:
             import hvac  # type: ignore[import-untyped,unused-ignore]
-        except ImportError:
+        except ImportError as exc:
+            missing = (exc.name or "hvac").partition(".")[0]  # it may be one that hvac needs
             raise VaultError(
-                f"the Python library hvac is missing on this controller ({sys.executable}): pip install hvac.", "option", fault="option:library"
+                f"the Python library {missing} is missing on this controller ({sys.executable}): pip install {missing}.", "option", fault="option:library"
             ) from None
         options = self._options
         self._check_files()

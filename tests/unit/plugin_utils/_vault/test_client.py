@@ -729,17 +729,18 @@ def test_options_that_show_at_the_connection(monkeypatch, values, message):
     assert failure(Wire(monkeypatch).client, **values) == (message, "option")
 
 
-def test_no_hvac(monkeypatch):
+@pytest.mark.parametrize(("missing", "named"), [(None, "hvac"), ("hvac", "hvac"), ("requests.adapters", "requests")])
+def test_no_hvac_or_not_all_that_it_needs(monkeypatch, missing, named):
     real = builtins.__import__
 
     def without(name, *arguments, **keywords):
         if name.partition(".")[0] == "hvac":
-            raise ImportError(name)
+            raise ImportError(name, name=missing)
         return real(name, *arguments, **keywords)
 
     monkeypatch.setattr(builtins, "__import__", without)
     assert failure(Wire(monkeypatch).client) == (
-        f"the Python library hvac is missing on this controller ({sys.executable}): pip install hvac.",
+        f"the Python library {named} is missing on this controller ({sys.executable}): pip install {named}.",
         "option",
     )
 
