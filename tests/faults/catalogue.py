@@ -79,7 +79,17 @@ def vendor_answers(place: Place) -> t.Iterator[Fault]:
                 # Those of a refusal are read again: they may have changed meanwhile.
                 reads=2 if name in refusals else 1,
                 small=(vendor, name)
-                in {("trackunit", "error invalid_grant"), ("tracx", "503"), ("trackmage", "a web page"), ("acme", "a line break in its token")},
+                in {
+                    ("trackunit", "error invalid_grant"),
+                    ("tracx", "503"),
+                    ("trackmage", "a web page"),
+                    ("acme", "a line break in its token"),
+                    ("tracktik", "401"),
+                    ("trackmage", "404"),
+                    ("tracx", "nothing"),
+                    ("acme", "a redirect, 307"),
+                    ("trackunit", "a gzip bomb"),
+                },
             )
     yield Fault(
         "trackunit asks to wait", "vendor answers", ("HTTP 429", "It asks to wait 90 s"), at_vendor=("status", {"code": 429, "retry_after": 90}), recovers=False
@@ -138,7 +148,7 @@ def odd_answers(place: Place) -> t.Iterator[Fault]:
                 # What falls back to five minutes may be over by then.
                 asks_after=None if (vendor, name) == ("tracx", "a Date two hours ahead") else 0,
                 warns="says that it is over already" if name in over or (vendor, name) == ("tracx", "a Date two hours ahead") else "",
-                small=(vendor, name) == ("trackunit", "a lifetime as text"),
+                small=(vendor, name) in {("trackunit", "a lifetime as text"), ("tracx", "no Date"), ("acme", "a byte order mark")},
             )
 
 
@@ -234,7 +244,9 @@ def vault(place: Place, *, mute: str, scripted: str) -> t.Iterator[Fault]:
         "true as client_id": (_put(client_id=True), "field 'client_id'"),
     }
     for name, (before, says) in secrets.items():
-        yield Fault(f"Vault: {name}", "Vault", says, before=before, after=new_version, asks=0, small=name == "a secret without its password")
+        yield Fault(
+            f"Vault: {name}", "Vault", says, before=before, after=new_version, asks=0, small=name in ("a secret without its password", "a deleted secret")
+        )
     denied = "The token may be expired, or no policy of it has read on"
     expired = operator.token(policy, ttl="1s")
     over = time.monotonic() + 1.1
@@ -286,7 +298,7 @@ def vault(place: Place, *, mute: str, scripted: str) -> t.Iterator[Fault]:
     }
     for name, (broken, says) in paths.items():
         elsewhere = "path" in broken or "engine_mount_point" in broken or "engine_version" in broken
-        small = name == "a path that is denied"
+        small = name in ("a path that is denied", "KV 2 read as KV 1")
         yield Fault(f"Vault: {name}", "Vault", says, broken=broken, asks=0, reads=0 if elsewhere else 1, names_path="path" not in broken, small=small)
     wire: dict[str, tuple[dict[str, t.Any], str]] = {
         "nobody listens": ({"url": nobody}, "connection refused"),
@@ -302,7 +314,16 @@ def vault(place: Place, *, mute: str, scripted: str) -> t.Iterator[Fault]:
         ),
     }
     for name, (broken, says) in wire.items():
-        yield Fault(f"Vault: {name}", "network to Vault", says, broken=broken, asks=0, reads=0, names_path=name != "no scheme", small=name == "nobody listens")
+        yield Fault(
+            f"Vault: {name}",
+            "network to Vault",
+            says,
+            broken=broken,
+            asks=0,
+            reads=0,
+            names_path=name != "no scheme",
+            small=name in ("nobody listens", "a mute server"),
+        )
     not_kv2, not_vaults = "is not a secret of KV version 2", "is not Vault's, but of a proxy or another service"
     answers = {
         **{status: f"failed at reading secret/data/PATH with status {status} (scripted)" for status in ("400", "405", "472", "473")},
@@ -321,7 +342,7 @@ def vault(place: Place, *, mute: str, scripted: str) -> t.Iterator[Fault]:
     for name in (*ANSWERS, "cut", "drip"):
         quick = {"url": f"{scripted}/{name}", "timeout": 1, "retries": 0}
         says = tuple(answers[name].split("PATH"))
-        yield Fault(f"Vault answers with {name}", "Vault answers", says, broken=quick, asks=0, reads=0, small=name in ("503", "garbage"))
+        yield Fault(f"Vault answers with {name}", "Vault answers", says, broken=quick, asks=0, reads=0, small=name in ("503", "garbage", "412", "cut"))
 
 
 def broken_vaults(brokens: Brokens) -> t.Iterator[Fault]:
@@ -411,6 +432,8 @@ def _sweep(_place: Place, case: Case) -> None:
 
 def _remove(_place: Place, case: Case) -> None:
     subprocess.run(["umount", str(case.cache)], capture_output=True, check=False)
+    if shutil.which("chattr") and case.cache.is_dir():
+        subprocess.run(["chattr", "-i", "-a", str(case.cache)], capture_output=True, check=False)
     if case.cache.is_symlink() or case.cache.is_file():
         case.cache.unlink()
     else:
@@ -429,6 +452,26 @@ def _mounted(*options: str, full: bool = False) -> t.Callable[[pathlib.Path], No
             os.close(filler)
 
     return mount
+
+
+def _attributed(attribute: str) -> t.Callable[[pathlib.Path], None]:
+    """An attribute of the file system, which refuses even root."""
+
+    def set_it(path: pathlib.Path) -> None:
+        path.mkdir(mode=0o700)
+        subprocess.run(["chattr", f"+{attribute}", str(path)], check=True)
+
+    return set_it
+
+
+def has_attributes(scratch: pathlib.Path) -> bool:
+    if os.geteuid() != 0 or shutil.which("chattr") is None:
+        return False
+    probe = scratch / "probe"
+    probe.mkdir()
+    done = [subprocess.run(["chattr", change, str(probe)], capture_output=True, check=False).returncode == 0 for change in ("+i", "-i", "+a", "-a")]
+    probe.rmdir()
+    return all(done)
 
 
 def can_mount(scratch: pathlib.Path) -> bool:
@@ -487,6 +530,10 @@ def cache(place: Place) -> t.Iterator[Fault]:
         yield Fault(
             f"cache: the folder is {name}", "cache", says, before=_folder(make), after=_remove, asks=0, reads=0, tidy=False, small=name == "a symbolic link"
         )
+    if has_attributes(place.scratch):
+        for name, attribute in {"immutable (chattr +i)": "i", "append-only (chattr +a)": "a"}.items():
+            warns = "it is immutable or append-only, lsattr shows it, chattr changes it"
+            yield Fault(f"disk: {name}", "disk", before=_folder(_attributed(attribute)), after=_remove, tidy=False, warns=warns)
     if can_mount(place.scratch):
         for name, mount in {"read-only": _mounted("ro"), "full": _mounted("size=64k", full=True)}.items():
             yield Fault(f"disk: {name}", "disk", before=_folder(mount), after=_remove, tidy=False, warns="cannot be written", small=name == "full")
@@ -525,7 +572,16 @@ def options(place: Place) -> t.Iterator[Fault]:
         "a path of nothing": ({"path": ""}, "path"),
     }
     for name, (broken, says) in rows.items():
-        yield Fault(f"option: {name}", "options", says, broken=broken, asks=0, reads=0, names_path=False, small=name == "misspelt")
+        yield Fault(
+            f"option: {name}",
+            "options",
+            says,
+            broken=broken,
+            asks=0,
+            reads=0,
+            names_path=False,
+            small=name in ("misspelt", "variant as a list", "failure_ttl below 0"),
+        )
 
 
 # -- refresh tokens and the shared cache -------------------------------------------------------------------------------
@@ -556,7 +612,7 @@ def renewing(place: Place) -> t.Iterator[Fault]:
                 warm=True,
                 asks=asks,
                 asks_after=0,
-                small=(vendor, name) == ("acme", "lost after the vendor's work"),
+                small=(vendor, name) in {("acme", "lost after the vendor's work"), ("tracktik", "refused")},
             )
     for name, ((fault, settings), _asks) in rows.items():
         if name != "refused":

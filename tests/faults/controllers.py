@@ -76,4 +76,11 @@ def controllers(place: Place) -> t.Iterator[Fault]:
     }
     for name, (env, says, more) in rows.items():
         given = {"asks": 0 if says else 1, **({"asks_after": 0} if not says else {}), **more}
-        yield Fault(f"controller: {name}", "controller", says, env=env, small=name in ("TRACKOPS_CACHE=valt", "hvac is not installed"), **given)
+        yield Fault(
+            f"controller: {name}",
+            "controller",
+            says,
+            env=env,
+            small=name in ("TRACKOPS_CACHE=valt", "hvac is not installed", "a .netrc for the vendor's host"),
+            **given,
+        )

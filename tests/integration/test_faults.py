@@ -12,5 +12,7 @@ from faults.run import as_text
 
 def test_one_fault_of_each_kind() -> None:
     judged = run(small=True)
-    assert len(judged.verdicts) >= 20
+    assert len(judged.verdicts) >= 40
+    areas = {verdict.fault.area for verdict in judged.verdicts}
+    assert {"clock", "controller", "fleets", "hosts", "network to Vault", "options", "refresh tokens", "shared cache", "signals", "vendor answers"} <= areas
     assert judged.bad == [], as_text(judged)
