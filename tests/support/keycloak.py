@@ -117,7 +117,7 @@ def _run(command: list[str], problem: str, *, home: pathlib.Path) -> None:
 class Keycloak:
     """A running Keycloak with the realm C(fleet): its defaults, but that refresh tokens rotate, and that it takes http."""
 
-    patience: t.ClassVar[float] = 300  # on a busy machine
+    patience: t.ClassVar[float] = 900  # on a busy machine
 
     def __init__(self, folder: pathlib.Path, realm: t.Mapping[str, t.Any]) -> None:
         self.folder = folder
