@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import itertools
 import os
 import pathlib
 import shutil
@@ -47,7 +48,7 @@ source_paths = ["{place}/{core}"]
 only_mutate = [{only}]
 also_copy = ["{place}"]
 pytest_add_cli_args = ["-m", "not system", "-p", "no:cacheprovider", "-p", "no:xdist", "-o", "addopts=--import-mode=importlib", "--no-header"]
-pytest_add_cli_args_test_selection = ["{place}/tests/unit/plugin_utils"]
+pytest_add_cli_args_test_selection = ["{place}/tests/unit/plugin_utils/{folder}"]
 timeout_multiplier = 5.0
 track_dependencies = false
 use_git_change_detection = false
@@ -60,12 +61,17 @@ def chosen(names: t.Sequence[str]) -> list[str]:
     return [file for file in files if not file.startswith(NOT_MUTATED) and file.startswith(tuple(names) or "")]
 
 
-def prepare(work: pathlib.Path, files: t.Sequence[str]) -> None:
+def by_folder(files: t.Sequence[str]) -> dict[str, list[str]]:
+    """The tests that have to notice a change are those of the file's own folder, whichever other files are chosen."""
+    return {folder: list(group) for folder, group in itertools.groupby(files, lambda file: file.partition("/")[0])}
+
+
+def prepare(work: pathlib.Path, folder: str, files: t.Sequence[str]) -> None:
     """A fresh copy of the checkout, with mutmut's settings beside it."""
     shutil.rmtree(work, ignore_errors=True)
     shutil.copytree(ROOT, work / PLACE, ignore=shutil.ignore_patterns(*_NOT_COPIED), symlinks=True)
     only = ", ".join(f'"{PLACE}/{CORE}/{file}"' for file in files)
-    settings = (ROOT / "pyproject.toml").read_text(encoding="utf-8") + _SETTINGS.format(place=PLACE, core=CORE, only=only)
+    settings = (ROOT / "pyproject.toml").read_text(encoding="utf-8") + _SETTINGS.format(place=PLACE, core=CORE, folder=folder, only=only)
     (work / "pyproject.toml").write_text(settings, encoding="utf-8")
 
 
@@ -91,6 +97,19 @@ def survivors(work: pathlib.Path, files: t.Sequence[str]) -> tuple[list[Survivor
     return found, made
 
 
+def run_mutmut(work: pathlib.Path, *, processes: int) -> int:
+    command = [str(pathlib.Path(sys.executable).parent / "mutmut"), "run", "--max-children", str(processes)]
+    # The same examples of hypothesis each time.
+    env = {**os.environ, "HYPOTHESIS_PROFILE": "mutants", "PYTHONDONTWRITEBYTECODE": "1"}
+    with (work / "mutmut.log").open("w+", encoding="utf-8") as log:
+        # It draws its progress for a terminal.
+        status = subprocess.run(command, cwd=work, env=env, stdout=None if sys.stdout.isatty() else log, stderr=subprocess.STDOUT, check=False).returncode
+        if status != 0:
+            log.seek(0)
+            print(f"{log.read()[-3000:]}\nmutmut failed; its folder is {work}.", file=sys.stderr)
+    return status
+
+
 def main(arguments: t.Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="make mutants", description="Change the core in small ways, and see whether its unit tests notice.")
     parser.add_argument("--write", action="store_true", help="write the survivors into survivors.yml; their reasons are then to be added")
@@ -102,19 +121,17 @@ def main(arguments: t.Sequence[str] | None = None) -> int:
         print(f"No file of the core begins with {' or '.join(options.files)}.", file=sys.stderr)
         return 2
     work = cache_home() / "mutants" / hashlib.sha256(str(ROOT).encode()).hexdigest()[:12]
+    found: list[Survivor] = []
+    made = 0
     with locked(f"mutants-{work.name}"):
-        prepare(work, files)
-        command = [str(pathlib.Path(sys.executable).parent / "mutmut"), "run", "--max-children", str(options.processes)]
-        # Its tests must not be those of this run: nothing of pytest's own environment, and the same examples each time.
-        env = {**os.environ, "HYPOTHESIS_PROFILE": "mutants", "PYTHONDONTWRITEBYTECODE": "1"}
-        with (work / "mutmut.log").open("w+", encoding="utf-8") as log:
-            # It draws its progress for a terminal.
-            status = subprocess.run(command, cwd=work, env=env, stdout=None if sys.stdout.isatty() else log, stderr=subprocess.STDOUT, check=False).returncode
+        for folder, theirs in by_folder(files).items():
+            prepare(work, folder, theirs)
+            status = run_mutmut(work, processes=options.processes)
             if status != 0:
-                log.seek(0)
-                print(f"{log.read()[-3000:]}\nmutmut failed; its folder is {work}.", file=sys.stderr)
                 return status
-        found, made = survivors(work, files)
+            survive, number = survivors(work, theirs)
+            found += survive
+            made += number
     told = load(SURVIVORS)
     if options.write:
         reasons = {one: one for one in told}

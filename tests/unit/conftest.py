@@ -22,7 +22,12 @@ WITH_ANSIBLE = (
     "module_utils/",
     "modules/",
     "plugin_utils/_boundary/test_action.py",
+    "plugin_utils/_boundary/test_explain.py",
     "plugin_utils/_boundary/test_lookup.py",
+    "plugin_utils/_boundary/test_operator_variables.py",
+    "plugin_utils/_boundary/test_preload.py",
+    "plugin_utils/_boundary/test_uncached.py",
+    "plugin_utils/_boundary/test_vendor_settings.py",
     "test/",
 )
 collect_ignore = [] if importlib.util.find_spec("ansible") else [path.rstrip("/") for path in WITH_ANSIBLE]

@@ -98,3 +98,13 @@ _seconds = st.floats(0, 1e6)
 def test_what_is_fresh_is_valid(age, lifetime, min_ttl, max_age):
     good = verdict(age, lifetime=lifetime, min_ttl=min_ttl, max_age=max_age) is not UNUSABLE
     assert good is still_valid(token(age=age, lifetime=lifetime), Freshness(), now=NOW)
+
+
+def test_a_token_of_the_very_moment_was_fetched_since():
+    assert verdict(0, started=NOW, force=True) is FRESH
+    assert verdict(1, started=NOW, force=True) is UNUSABLE
+
+
+def test_the_last_fifth_of_less_than_a_second():
+    assert verdict(0.35, lifetime=0.5, min_ttl=0) is FRESH
+    assert verdict(0.45, lifetime=0.5, min_ttl=0) is AGING

@@ -101,6 +101,16 @@ def test_what_is_told():
     assert (second.reason, second.expires_at, second.fingerprint, second.key) == ("", None, "", "the-key")
 
 
+def test_what_is_told_of_an_error():
+    scene = Scene()
+    begun, exc = call(scene), VendorError("no", "refused")
+    begun.report("failed", error=exc)
+    begun.report("served_stale", reason="why", error=exc)
+    begun.report("hit")
+    assert [(event.reason, event.error_code) for event in scene.events] == [("no", exc.error_code), ("why", exc.error_code), ("", "")]
+    assert exc.error_code
+
+
 @pytest.mark.parametrize(
     ("refused", "expected"),
     [
@@ -109,6 +119,7 @@ def test_what_is_told():
         ("0123456789abcdeg", fingerprint("0123456789abcdeg")),
         ("0123456789abcde", fingerprint("0123456789abcde")),
         ("0123456789ABCDEF", fingerprint("0123456789ABCDEF")),
+        ("XXXXXXXXXXXXXXXX", fingerprint("XXXXXXXXXXXXXXXX")),
     ],
 )
 def test_the_names_of_a_refused_token(refused, expected):

@@ -1,0 +1,108 @@
+# Copyright (c) 2026, TrackOps founders
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What the actions share, as far as it needs no play."""
+
+from __future__ import annotations
+
+import types
+
+import pytest
+from ansible.errors import AnsibleActionFail
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.errors import OptionError, VendorError
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._boundary import action as subject
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._boundary.action import (
+    Resolved,
+    answer_of,
+    asked_path,
+    check_vendor,
+    failed_action,
+    found_interpreter,
+)
+from support.scripted import NOW, request_for, token
+
+
+def test_what_is_told_of_an_item():
+    bare = Resolved({"vendor": "tracx"}, error="no")
+    assert (bare.vendor, bare.path) == ("tracx", "tracx")
+    assert Resolved({"vendor": "tracx", "path": "fleet/y"}).path == "fleet/y"
+    made = Resolved({"vendor": "x"}, request_for(), token("t0k3n"), now=NOW)
+    assert (made.vendor, made.path) == ("trackunit", "fleet/x")
+    assert (made.details()["access_token"], made.details()["authorization"], made.details()["expires_in"]) == ("t0k3n", "Bearer t0k3n", 3600)
+    assert "t0k3n" not in repr(made)
+    with pytest.raises(ValueError, match="there is no token"):
+        bare.details()
+
+
+def test_the_path_that_an_item_means():
+    assert (asked_path({"path": "a", "vendor": "b"}), asked_path({"vendor": "b"}), asked_path({})) == ("a", "b", "")
+
+
+@pytest.mark.parametrize(
+    ("vendor", "values"), [("tracx", {}), ("oauth2", {}), ("mine", {"vendors": {"mine": {}}}), ("x", {"token_url": "u"}), ("x", {"issuer": "i"})]
+)
+def test_vendors_that_there_are(vendor, values):
+    check_vendor(vendor, values)
+
+
+def test_a_vendor_that_there_is_not():
+    with pytest.raises(OptionError) as caught:
+        check_vendor("tracks" * 20, {"vendors": {"mine": {}}})
+    assert caught.value.message.startswith(f"There is no vendor '{('tracks' * 20)[:40]}'. Known: ")
+    assert caught.value.message.endswith("oauth2, mine. Describe your own in trackops_vendors.")
+
+
+@pytest.mark.parametrize("trouble", [AttributeError, TypeError, ValueError, KeyError, IndexError, RecursionError])
+def test_an_answer_that_ansible_trips_over(trouble):
+    def run():
+        raise trouble("of the host")
+
+    with pytest.raises(AnsibleActionFail) as caught:
+        answer_of(run)
+    assert "Ansible cannot read what the module answered on the host." in str(caught.value)
+    assert caught.value.__context__ is None  # else Ansible shows its traceback
+
+
+def test_other_errors_are_ansibles_own():
+    def run():
+        raise AnsibleActionFail("unreachable")
+
+    with pytest.raises(AnsibleActionFail, match="unreachable"):
+        answer_of(run)
+    assert answer_of(lambda: {"rc": 0}) == {"rc": 0}
+
+
+def test_one_of_our_errors_has_its_code_in_the_result():
+    failed = failed_action(VendorError("no", "refused"), path="x")
+    assert failed.result["path"] == "x"
+    assert failed.result["error_code"] == VendorError("no", "refused").error_code
+
+
+def test_the_interpreter_is_looked_for_once():
+    found = types.SimpleNamespace(_discovered_interpreter_key="discovered_interpreter_python", _discovered_interpreter="/usr/bin/python3")
+    assert found_interpreter(found) == {"ansible_facts": {"discovered_interpreter_python": "/usr/bin/python3"}}
+    assert found_interpreter(types.SimpleNamespace(_discovered_interpreter_key=None)) == {}
+
+
+class Connection:
+    def __init__(self, origin, become=None):
+        self.become, self.origin, self.set = become, origin, []
+
+    def get_option_and_origin(self, name, hostvars):
+        if self.origin is None:
+            raise KeyError(name)
+        return False, self.origin
+
+    def set_option(self, name, value):
+        self.set.append((name, value))
+
+
+@pytest.mark.parametrize(
+    ("origin", "become", "piped"), [("default", None, True), ("default", "sudo", False), ("env: ANSIBLE_PIPELINING", None, False), (None, None, False)]
+)
+def test_pipelining_where_nothing_was_said_about_it(origin, become, piped):
+    connection = Connection(origin, become)
+    with subject._pipelined(connection, {}):
+        assert connection.set == ([("pipelining", True)] if piped else [])
+    assert connection.set == ([("pipelining", True), ("pipelining", False)] if piped else [])

@@ -1,0 +1,35 @@
+# Copyright (c) 2026, TrackOps founders
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What is there before Ansible forks its workers."""
+
+from __future__ import annotations
+
+import sys
+
+from ansible.plugins.loader import lookup_loader
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._boundary import preload as subject
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vendors import names
+
+
+def test_each_lookup_is_loaded(monkeypatch):
+    loaded = []
+    monkeypatch.setattr(lookup_loader, "get", lambda name, **how: loaded.append((name, how)))
+    subject.preload()
+    assert loaded == [(f"trackops.api_tokens.{name}", {"class_only": True}) for name in (*names(), "oauth2")]
+
+
+def test_no_cryptography_is_no_trouble_yet(monkeypatch):
+    def missing(*_arguments):
+        raise ImportError
+
+    monkeypatch.setattr(lookup_loader, "get", lambda name, **how: None)
+    monkeypatch.setattr(subject, "seal", missing)
+    subject.preload()
+
+
+def test_what_a_lookup_turns_to_is_loaded():
+    package = subject.__name__.rpartition(".")[0]
+    for name in ("uncached", "operator_variables", "vendor_settings", "event_file"):
+        assert f"{package}.{name}" in sys.modules

@@ -1,0 +1,68 @@
+# Copyright (c) 2026, TrackOps founders
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What a lookup says when something is wrong, and the texts and files of its dictionaries."""
+
+from __future__ import annotations
+
+import pytest
+from ansible.errors import AnsibleLookupError, AnsibleOptionsError
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.errors import OptionError, VaultError
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._boundary import uncached
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._cache.crypto import derive
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._cache.pointer import Pointer
+from support.scripted import token
+
+DEFINITIONS = {"min_ttl": {"type": "int"}, "url": {"aliases": ["vault_addr"]}}
+
+
+def test_our_errors_are_ansibles():
+    assert type(uncached.as_ansible(OptionError("no"))) is AnsibleOptionsError
+    assert type(uncached.as_ansible(VaultError("no"))) is AnsibleLookupError
+    assert uncached.as_ansible(KeyError("no")) is None
+    assert str(uncached.as_ansible(VaultError("no", "sealed"))).startswith("no")
+
+
+@pytest.mark.parametrize(("name", "end"), [("min_tll", "'min_tll'; is min_ttl meant?"), ("vault_adr", "'vault_adr'; is vault_addr meant?"), ("xyz", "'xyz'.")])
+def test_an_option_that_there_is_not(name, end):
+    with pytest.raises(OptionError) as caught:
+        uncached.reject_unknown_options("tracx", DEFINITIONS, {"min_ttl": 1, name: 1})
+    assert caught.value.message == f"tracx: there is no option {end}"
+
+
+def test_options_that_there_are():
+    uncached.reject_unknown_options("tracx", DEFINITIONS, {"min_ttl": 1, "url": 1, "vault_addr": 1})
+
+
+def test_dictionaries():
+    values = {"extra_parameters": '{"a": 1}', "vendors": None, "scope": "{x}"}
+    assert uncached.with_dictionaries("tracx", values) == {
+        "extra_parameters": {"a": 1},
+        "vendors": None,
+        "credential_fields": None,
+        "request_headers": None,
+        "scope": "{x}",
+    }
+    with pytest.raises(OptionError) as caught:
+        uncached.with_dictionaries("tracx", {"request_headers": "["})
+    assert caught.value.message.startswith("tracx: request_headers ")
+
+
+def test_any_other_error_of_an_option_is_as_it_is():
+    exc = KeyError("x")
+    assert uncached.option_error("tracx", DEFINITIONS, exc, direct={}, variables={}) is exc
+
+
+def test_a_life_that_is_too_short(monkeypatch):
+    said = []
+    monkeypatch.setattr(uncached.display, "warning", said.append)
+    pointer = Pointer(derive(bytes(32), b"", "x"), vendor="tracx", where="secret/x", scheme="Bearer")
+    uncached.tell_short_lives([(token(lifetime=30), pointer), (token(lifetime=60), pointer)], min_ttl=60)
+    assert said == ["tracx: the token for secret/x lives for 30 s only, less than min_ttl (60 s)."]
+
+
+def test_a_term_that_is_no_path():
+    with pytest.raises(OptionError) as caught:
+        uncached.tokens("tracx", [1], {"output": "token"})
+    assert caught.value.message == "tracx: the terms have to be paths in Vault, as strings."
