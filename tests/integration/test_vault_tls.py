@@ -10,7 +10,7 @@ import functools
 import typing as t
 
 import pytest
-from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.errors import VaultError
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.errors import TokenError
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vault.client import VaultClient
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vault.login_input import read_text
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vault.options import VaultOptions
@@ -36,7 +36,7 @@ def reads(operator: Operator, **environ: str) -> str:
     try:
         client.login()
         return str(client.read_secret("secret", "x").data["username"])
-    except VaultError as exc:
+    except TokenError as exc:
         return exc.message
 
 
@@ -74,6 +74,8 @@ def test_environment_of_the_vault_command(vault_tls: Operator, tmp_path: pathlib
             assert read(VAULT_CACERT=ca, VAULT_TLS_SERVER_NAME="localhost") == "ada"
             assert "a certificate for another host name" in read(VAULT_CACERT=ca, VAULT_TLS_SERVER_NAME="vault.internal")
         with check("VAULT_PROXY_ADDR"):
+            socks = read(VAULT_CACERT=ca, VAULT_PROXY_ADDR="socks5://127.0.0.1:1")
+            assert socks.endswith("all_proxy in the environment) needs the Python library PySocks. Install it where ansible runs: pip install PySocks")
             assert "cannot be reached through the proxy" in read(VAULT_CACERT=ca, VAULT_PROXY_ADDR=f"http://127.0.0.1:{closed_port()}")
 
 

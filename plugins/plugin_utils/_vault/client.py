@@ -36,6 +36,9 @@ if t.TYPE_CHECKING:
 
 __all__ = ("VaultClient", "checked_path")
 
+# What keeps Vault from being asked, and is not Vault's.
+_OPTIONS = {"option": "option:value", "library": "option:library"}
+
 
 def checked_path(name: str, value: str) -> str:
     """*value* without slashes at its ends.
@@ -390,10 +393,10 @@ class VaultClient:
         exhausted = self._patience.left <= 0
         kind, text = why_no_answer(exc, timeout=self._options.deadline if exhausted else self._options.timeout)
         asked, configured = urlsplit(url), urlsplit(self._options.url)
-        if url and (asked.hostname, asked.port) != (configured.hostname, configured.port) and kind != "option":
+        if url and (asked.hostname, asked.port) != (configured.hostname, configured.port) and kind not in _OPTIONS:
             reason = text.partition(". ")[0].rstrip(".")
             text = f"redirects to {asked.scheme}://{asked.netloc.rpartition('@')[2]}, which {reason}. Check that node, and api_addr in Vault's configuration."
-        return OptionError(f"{self._place}: {text}") if kind == "option" else VaultError(f"{self._place} {text}", kind)
+        return OptionError(f"{self._place}: {text}", fault=_OPTIONS[kind]) if kind in _OPTIONS else VaultError(f"{self._place} {text}", kind)
 
 
 def _data(answer: t.Mapping[str, t.Any]) -> dict[str, t.Any]:

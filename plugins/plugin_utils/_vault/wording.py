@@ -81,6 +81,8 @@ def path_hint(mount: str, path: str, *, engine: int) -> str:
 def why_no_answer(exc: Exception, *, timeout: float) -> tuple[str, str]:
     """Kind of error and the sentence for it: the first kind of cause that is found in *exc*."""
     inside = causes(exc)
+    if any(type(cause).__name__ == "InvalidSchema" and "SOCKS" in str(cause) for cause in inside):
+        return "library", _NO_SOCKS
     for wanted, kind, sentence in _no_answer_table():
         for cause in inside:
             if isinstance(cause, wanted):
@@ -89,6 +91,10 @@ def why_no_answer(exc: Exception, *, timeout: float) -> tuple[str, str]:
     return "unavailable", _broken_off(exc, inside)
 
 
+_NO_SOCKS = (
+    "a SOCKS proxy (proxies, VAULT_PROXY_ADDR, or all_proxy in the environment) needs the Python library PySocks. "
+    "Install it where ansible runs: pip install PySocks"
+)
 _Sentence: t.TypeAlias = "str | t.Callable[[BaseException, list[BaseException]], str]"
 
 
@@ -104,6 +110,7 @@ def _no_answer_table() -> tuple[tuple[tuple[type[BaseException], ...], str, _Sen
     damaged = "sent an answer whose compression is broken or not known. Check url (VAULT_ADDR), proxies and what stands before Vault."
     endless = "redirects without end. Check url (VAULT_ADDR) and what stands before Vault."
     proxy = "cannot be reached through the proxy. Check proxies (ANSIBLE_HASHI_VAULT_PROXIES, https_proxy)."
+    address = "its address or the proxy's is not a valid URL. Check url (VAULT_ADDR) and proxies."
     letters = "the token or another login value has characters that cannot be sent. Check it for line ends."
     return (
         ((Late,), "unreachable", late),
@@ -118,7 +125,7 @@ def _no_answer_table() -> tuple[tuple[tuple[type[BaseException], ...], str, _Sen
         ((inner.NewConnectionError, ConnectionError), "unreachable", _socket_trouble),
         ((failures.ConnectTimeout, inner.ConnectTimeoutError), "unreachable", far),
         ((failures.InvalidHeader, UnicodeError), "option", letters),
-        ((failures.InvalidURL, failures.MissingSchema, failures.InvalidSchema, failures.InvalidProxyURL), "option", _address_trouble),
+        ((failures.InvalidURL, failures.MissingSchema, failures.InvalidSchema, failures.InvalidProxyURL), "option", address),
         ((failures.TooManyRedirects,), "unavailable", endless),
         ((failures.ConnectionError,), "unreachable", _socket_trouble),
         ((inner.ProtocolError, failures.ChunkedEncodingError), "unavailable", _CUT_OFF),
@@ -152,15 +159,6 @@ def _tls_trouble(_cause: BaseException, inside: list[BaseException]) -> str:
     if "NO_CERTIFICATE" in text or "NO_START_LINE" in text or "PEM_LIB" in text:
         return "cannot be asked: a certificate file has no certificate in it. Check ca_cert (VAULT_CACERT, VAULT_CAPATH) and cert_auth_public_key."
     return "failed at TLS. Check url (VAULT_ADDR), ca_cert (VAULT_CACERT) and what stands between here and Vault."
-
-
-def _address_trouble(cause: BaseException, _inside: list[BaseException]) -> str:
-    if "SOCKS" in str(cause):
-        return (
-            "cannot be asked: a SOCKS proxy (proxies, VAULT_PROXY_ADDR, or all_proxy in the environment) needs the Python library PySocks. "
-            "Install it where ansible runs: pip install PySocks"
-        )
-    return "its address or the proxy's is not a valid URL. Check url (VAULT_ADDR) and proxies."
 
 
 def _socket_trouble(_cause: BaseException, inside: list[BaseException]) -> str:

@@ -61,8 +61,8 @@ def tls(reason):
         (failures.TooManyRedirects(), "unavailable", "redirects without end. Check url (VAULT_ADDR) and what stands before Vault."),
         (
             failures.InvalidSchema("Missing dependencies for SOCKS support."),
-            "option",
-            "cannot be asked: a SOCKS proxy (proxies, VAULT_PROXY_ADDR, or all_proxy in the environment) needs the Python library PySocks. "
+            "library",
+            "a SOCKS proxy (proxies, VAULT_PROXY_ADDR, or all_proxy in the environment) needs the Python library PySocks. "
             "Install it where ansible runs: pip install PySocks",
         ),
         (failures.InvalidURL(), "option", "its address or the proxy's is not a valid URL. Check url (VAULT_ADDR) and proxies."),
