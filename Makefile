@@ -81,7 +81,7 @@ simulate:  ## A fleet on virtual time, many stories: make simulate SIMULATE_ARGS
 release:  ## From the fragments to the changelog, a tag and the file for Galaxy: make release VERSION=1.0.0
 	$(call in_env,test) exec python tests/support/release.py $(VERSION)
 
-scale:  ## What a large fleet costs, by simulation, into docs/scale.md: make scale SCALE_ARGS='--controllers 1000 --days 7'
+scale:  ## What a large fleet costs, by simulation, into docs/scale.md: make scale SCALE_ARGS='--controllers 1000 --hosts 100000 --hours 24'
 	$(call in_env,fast) PYTHONPATH="$$(PYTHONPATH=tests python -c 'from support.collection import source_path; print(source_path())'):tests" exec python -m simulation.scale $(SCALE_ARGS)
 
 lock:  ## Write the lock files: the newest versions in the ranges of tests/requirements/*.in

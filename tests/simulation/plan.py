@@ -10,7 +10,7 @@ import dataclasses
 import random
 import typing as t
 
-__all__ = ("KINDS", "Incident", "Plan", "fleet_of", "plan_of")
+__all__ = ("KINDS", "Incident", "Plan", "fleet_of", "incidents_of", "plan_of")
 
 #: What can go wrong, and which figures go with it. ``incidents.py`` does it.
 KINDS: t.Mapping[str, tuple[float, ...]] = {
@@ -68,6 +68,8 @@ class Plan:
     consent: bool = False  # the vendor's credentials are nothing but a refresh token that rotates
     hours: float = 2.0
     every: float = 300.0  # seconds between the runs of a controller
+    jitter: float = 0.2  # the part of that by which they differ
+    spread: float = 60.0  # seconds over which the first runs are spread
     tasks: int = 2
     between_tasks: float = 20.0
     min_ttl: float = 60.0
@@ -81,6 +83,7 @@ class Plan:
     interleave: bool = True  # callers give way between file operations
     vendor_latency: float = 0.3
     vault_latency: float = 0.02
+    token_size: int = 0  # characters at least
 
 
 def plan_of(seed: int) -> Plan:
@@ -142,3 +145,7 @@ def fleet_of(seed: int, *, controllers: int, days: float) -> Plan:
         incidents=incidents(dice, int(6 * days), seconds=seconds, whom=controllers),
         interleave=False,
     )
+
+
+def incidents_of(seed: int, number: int, *, seconds: float, whom: int) -> tuple[Incident, ...]:
+    return incidents(random.Random(f"incidents {seed}"), number, seconds=seconds, whom=whom)

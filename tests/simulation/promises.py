@@ -86,6 +86,7 @@ class Promises:
         self.longest_call = 0.0
         self.on_consent_lost: t.Callable[[str], None] = lambda path: None
         self.skews: dict[str, float] = {}
+        self._difference: float | None = None
         self._jumped = 0.0
         self._excused: set[Key] = set()
         self._latest: dict[Key, float] = {}  # when the newest token came
@@ -188,6 +189,7 @@ class Promises:
 
     def clock_jumped(self, controller: str, seconds: float) -> None:
         self.skews[controller] += seconds
+        self._difference = None
         self._purged.clear()
         self._jumped += abs(seconds)
         for asked in self.asked.values():
@@ -386,7 +388,9 @@ class Promises:
 
     def _apart(self) -> float:
         """By how much the clocks of those who share tokens differ."""
-        return max(self.skews.values()) - min(self.skews.values()) if self._plan.shared and len(self.skews) > 1 else 0.0
+        if self._difference is None:
+            self._difference = max(self.skews.values()) - min(self.skews.values()) if self._plan.shared else 0.0
+        return self._difference
 
     def _fail(self, promise: str) -> t.NoReturn:
         self._world.fail(promise)

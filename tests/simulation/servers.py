@@ -78,6 +78,7 @@ class SimulatedVendor:
         self.lifetime = lifetime
         self.latency = latency
         self.refresh = refresh
+        self.token_size = 0
         self.passwords: dict[str, str] = {}
         self.tokens: dict[str, Issued] = {}
         self.newest: dict[str, str] = {}
@@ -149,7 +150,7 @@ class SimulatedVendor:
             tell("refused")
             return _json(400, {"error": "invalid_grant"})
         self._serial += 1
-        value = f"token-{self._serial}"
+        value = f"token-{self._serial}".ljust(self.token_size, "-")
         self.tokens[value] = Issued(account, scope, world.now, world.now + self.lifetime, delivered)
         self.newest[account] = value
         body: dict[str, t.Any] = {"access_token": value, "token_type": "Bearer", "expires_in": self.lifetime}
@@ -185,6 +186,7 @@ class SimulatedVault:
         self.largest = 0  # bytes of an entry
         self._second = (0, 0)
         self._logins = 0
+        self.versions: dict[str, int] = {}  # that were written of each entry
 
     def put(self, path: str, data: dict[str, t.Any]) -> None:
         self.secrets[path] = (dict(data), self.secrets.get(path, ({}, 0))[1] + 1)
@@ -280,6 +282,7 @@ class VaultSession:
                 raise CasMismatch("written by somebody else", "cas")
             vault.entries[path] = (content, cas + 1)
             vault.largest = max(vault.largest, len(content))
+            vault.versions[path] = vault.versions.get(path, 0) + 1
             return cas + 1
 
         return self._request("write secret", secret) if path in vault.secrets else self._request("write entry", entry)

@@ -18,6 +18,7 @@ __all__ = ("broken_by", "shrunk")
 
 _SEEDS = 3  # another order of the same things is tried too: with fewer dice thrown, each story is another one
 _MOST_STORIES = 400
+_EARLY = 30.0  # seconds
 
 
 def broken_by(seed: int, plan: Plan) -> Violation | None:
@@ -69,6 +70,10 @@ def _shorter(plan: Plan) -> t.Iterator[Plan]:
         for size in sorted({len(found), len(found) // 2, 1} - {0}, reverse=True):
             for at in range(0, len(found), size):
                 yield dataclasses.replace(plan, **{parts: found[:at] + found[at + size :]})
+    if plan.incidents and plan.incidents[0].at > _EARLY:
+        earlier = plan.incidents[0].at / 2
+        moved = tuple(dataclasses.replace(incident, at=incident.at - earlier) for incident in plan.incidents)
+        yield dataclasses.replace(plan, incidents=moved, hours=max(0.05, plan.hours - earlier / 3600))
     if plan.hours > 0.05:
         yield dataclasses.replace(plan, hours=round(plan.hours / 2, 4))
         yield dataclasses.replace(plan, hours=round(plan.hours * 0.9, 4))

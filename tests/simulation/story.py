@@ -7,8 +7,10 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import random
 import typing as t
+import uuid
 
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.errors import TokenError
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.model import Request, Vendor
@@ -59,6 +61,7 @@ class Figures:
     seconds: float = 0.0
     busiest_second: int = 0
     shared_bytes: int = 0
+    versions: int = 0  # of one entry in Vault, were all of them kept
     cache_files: int = 0
     cache_bytes: int = 0
     longest_call: float = 0.0
@@ -74,7 +77,18 @@ class Figures:
                 setattr(self, field.name, max(mine, theirs) if field.name in _MOST else mine + theirs)
 
 
-_MOST = ("busiest_second", "shared_bytes", "cache_files", "cache_bytes", "longest_call")
+def _secret_id(controller: Controller) -> str:
+    """As Vault makes them: what looks like a person's choice would be stretched, which takes longer than all else."""
+    return str(uuid.UUID(int=random.Random(controller.name).getrandbits(128)))
+
+
+def _bytes_of(controller: Controller) -> int:
+    """The size of its files as they are on a disk, sealed."""
+    sizes = [(len(header), len(header) + len(data) + 4) for header, data, _write in controller.disk.files.values()]
+    return sum(line + 2 + 4 * math.ceil((57 + 16 * (plain // 16 + 1)) / 3) for line, plain in sizes)
+
+
+_MOST = ("busiest_second", "versions", "shared_bytes", "cache_files", "cache_bytes", "longest_call")
 
 
 class Story:
@@ -87,6 +101,7 @@ class Story:
         self.promises = Promises(self.world, plan, self.faults)
         self.vendor = SimulatedVendor(self.world, self.faults, self.promises, lifetime=plan.lifetime, latency=plan.vendor_latency, refresh=plan.refresh)
         self.vault = SimulatedVault(self.world, self.faults, self.promises, latency=plan.vault_latency, lease=plan.lease)
+        self.vendor.token_size = plan.token_size
         self.promises.vendor, self.promises.vault = self.vendor, self.vault
         self.world.on_kill = self.promises.killed
         self.promises.on_consent_lost = self._consent_again
@@ -113,7 +128,7 @@ class Story:
         random.seed(self.world.seed)  # the core's own jitter
         pointers._READ.clear()  # another story has other files in the same places
         for controller in self.controllers:
-            self.world.spawn(None, lambda controller=controller: self._cron(controller, end), after=self.dice.uniform(0, min(60, plan.every)))
+            self.world.spawn(None, lambda controller=controller: self._cron(controller, end), after=self.dice.uniform(0, min(plan.spread, plan.every)))
         for incident in plan.incidents:
             self.world.at(START + incident.at, lambda incident=incident: self._happens(incident))
         self.world.run(end)
@@ -128,7 +143,8 @@ class Story:
             busiest_second=self.vault.busiest[0],
             shared_bytes=self.vault.largest,
             cache_files=max(len(controller.disk.files) for controller in self.controllers),
-            cache_bytes=max(sum(len(text) for text, data, _write in controller.disk.files.values()) for controller in self.controllers),
+            cache_bytes=max(map(_bytes_of, self.controllers)),
+            versions=max(self.vault.versions.values(), default=0),
             longest_call=self.promises.longest_call,
         )
         self._peace()
@@ -138,7 +154,7 @@ class Story:
     def _cron(self, controller: Controller, end: float) -> None:
         while self.world.now < end:
             self.start_run(controller)
-            self.world.pause(self.plan.every * self.dice.uniform(0.8, 1.2))
+            self.world.pause(self.plan.every * self.dice.uniform(1 - self.plan.jitter, 1 + self.plan.jitter))
 
     def start_run(self, controller: Controller, *, results: list[t.Any] | None = None) -> Process:
         controller.runs += 1
@@ -231,7 +247,7 @@ class Story:
                 CONSENT if plan.consent else "tracktik",
                 path,
                 kind="vault" if plan.shared else "file",
-                vault=approle(secret_id=f"00000000-0000-4000-8000-{controller.name.removeprefix('c').zfill(12)}"),
+                vault=approle(secret_id=_secret_id(controller)),
                 failure_ttl=FAILURE_TTL,
                 min_ttl=plan.min_ttl,
                 max_age=plan.max_age,
@@ -242,7 +258,7 @@ class Story:
     def _pointer_keys(self, controller: Controller, path: str) -> t.Any:
         key = (controller.name, path)
         if key not in self._pointers:
-            self._pointers[key] = pointers.pointer_keys(b"k" * 32, [controller.name], [path])
+            self._pointers[key] = pointers.pointer_keys(b"k" * 32, [_secret_id(controller)], [path])
         return self._pointers[key]
 
     def store_of(self, controller: Controller, who: str = "") -> MemoryStore:

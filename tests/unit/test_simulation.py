@@ -14,6 +14,7 @@ from ansible_collections.trackops.api_tokens.plugins.plugin_utils._cache.entry i
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._flow import call, fetch, resolver, shared_store
 from simulation.plan import KINDS, Incident, Plan, plan_of
 from simulation.promises import Promises
+from simulation.scale import plans, row
 from simulation.shrink import shrunk
 from simulation.store import MemoryStore
 from simulation.story import Story
@@ -105,6 +106,13 @@ def test_a_calm_fleet_asks_as_lifetimes_need(shared):
     assert scopes * 6 <= figures.vendor_requests <= scopes * (figures.seconds / 480 + 1)
     assert figures.errors == 0
     assert figures.lookups > 500
+
+
+def test_what_a_fleet_costs_is_a_row_for_each_kind_of_fleet():
+    found = plans(2, 10, 0.6)
+    rows = [row(name, Story(1, plan).play()) for name, plan in found.items()]
+    assert [line.count("|") for line in rows] == [14] * 5
+    assert rows[0].startswith("| 2 controllers with 10 hosts, `file` | ")
 
 
 # -- whether a broken promise is noticed
