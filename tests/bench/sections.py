@@ -189,16 +189,20 @@ def cold(place: Scene, size: Size) -> t.Iterator[Table]:
 def growth(place: Scene, size: Size) -> t.Iterator[Table]:
     """The same lookup with more hosts, more forks, more entries; and its memory."""
 
-    def each(hosts: int, forks: int = 10) -> list[float]:
+    def each(expression: str, hosts: int, forks: int = 10) -> list[float]:
         without = place.playbook(play(TOKEN_INFO), hosts=hosts, forks=forks).cpu
-        return [(place.playbook(play(TOKEN_INFO, debug(OURS)), hosts=hosts, forks=forks).cpu - without) / hosts]
+        return [(place.playbook(play(TOKEN_INFO, debug(expression)), hosts=hosts, forks=forks).cpu - without) / hosts]
 
     middle = f"{size.hosts} hosts, 10 forks"
-    base = each(size.hosts)
+    base = each(OURS, size.hosts)
     rows = [compared(middle, base, base, against=middle)]
-    # A play on few hosts says little of each.
-    rows += [compared(f"{hosts:,} hosts, 10 forks", each(hosts), base, against=middle, limit=1.25 if hosts > size.hosts else None) for hosts in size.growth]
-    rows += [compared(f"{size.hosts} hosts, {forks} forks", each(size.hosts, forks), base, against=middle, limit=1.25) for forks in size.forks]
+    for hosts in size.growth:
+        # A play on few hosts says little of each.
+        rows.append(compared(f"{hosts:,} hosts, 10 forks", each(OURS, hosts), base, against=middle, limit=1.25 if hosts > size.hosts else None))
+    for forks in size.forks:
+        # The fewer forks, the longer the controller waits, which costs it CPU time whatever the task is.
+        constant = each("'constant'", size.hosts, forks)
+        rows.append(compared(f"{size.hosts} hosts, {forks} forks", each(OURS, size.hosts, forks), constant, against="constant", limit=WARM))
     yield Table("growth", "A task with a cached token, after token_info, CPU for each host", place.version, tuple(rows))
 
     few = place.in_worker({"few": OURS}, rounds=size.forks_rounds)["few"]
