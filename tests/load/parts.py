@@ -34,8 +34,7 @@ if t.TYPE_CHECKING:
 
 __all__ = ("PARTS", "Part", "Scene", "Size", "scene")
 
-LIFETIME = 2.0
-MIN_TTL = 0.2
+_MIN_TTL = 0.1  # of a lifetime: what has to be left
 _LAST_FIFTH = 0.8  # of a lifetime: before that nobody renews
 _GROWTH = 4096  # KiB: what an interpreter takes and gives back
 
@@ -48,6 +47,7 @@ class Size:
     seconds: int = 180
     tokens: int = 10
     callers: int = 4
+    lifetime: int = 2
 
 
 @dataclasses.dataclass
@@ -142,9 +142,9 @@ def controllers(place: Scene, size: Size) -> t.Iterator[Part]:
 
 
 def renewals(place: Scene, size: Size) -> t.Iterator[Part]:
-    """Tokens that live for two seconds, asked for without a pause by several processes; one of the vendors gives rotating refresh tokens."""
+    """Tokens that live for seconds, asked for without a pause by several processes; one of the vendors gives rotating refresh tokens."""
     for vendor in ("trackunit", "tracktik"):
-        place.stage.emulator.set(vendor, lifetime=int(LIFETIME))
+        place.stage.emulator.set(vendor, lifetime=size.lifetime)
         for number in range(size.tokens):
             place.stage.store(vendor, f"fleet/renewed/{vendor}-{number}")
     for kind in ("file", "vault"):
@@ -159,7 +159,7 @@ def _renewed(place: Scene, size: Size, kind: str) -> Part:
     caches = [place.folder / f"renewed-{kind}-{caller if kind == 'vault' else 0}" for caller in range(size.callers)]
     processes = [_start(place, size, kind, cache) for cache in caches]
     told = [json.loads(_finished(process)) for process in processes]
-    part = Part(f"tokens of {LIFETIME:g} s for {size.seconds} s, cache: {kind}, {size.callers} processes, {2 * size.tokens} tokens")
+    part = Part(f"tokens of {size.lifetime} s for {size.seconds} s, cache: {kind}, {size.callers} processes, {2 * size.tokens} tokens")
     given: dict[str, dict[str, t.Any]] = {}
     for answer in told:
         for digest, facts in answer["given"].items():
@@ -169,16 +169,23 @@ def _renewed(place: Scene, size: Size, kind: str) -> Part:
     part.figures["lookups"] = f"{sum(answer['asked'] for answer in told):,}"
     part.expect("errors", sum(len(answer["errors"]) for answer in told), 0)
     part.expect("requests to vendors, less the tokens that they gave", len(requests) - len(given), 0)
-    part.expect("renewed before the last fifth of a lifetime", _too_early(given), 0)
+    part.expect("renewed before the last fifth of a lifetime", _too_early(given, size.lifetime * _LAST_FIFTH), 0)
     part.expect("refresh tokens sent twice", sum(bool(entry.get("reuse")) for entry in requests), 0)
     part.expect("expired tokens given", sum(answer["expired"] for answer in told) + _expired_at_vendor(place, given), 0)
     part.figures["renewals"] = f"{len(given) - 2 * size.tokens:,}"
-    part.figures["a lifetime used, of 2 s (mean)"] = f"{_mean_step(given):.2f}"
-    part.at_most("memory gained by a process, KiB", max(answer["rss"][-1] - answer["rss"][1] for answer in told), _GROWTH)
-    part.at_most("files gained in a cache", max(max(answer["files"][1:]) - answer["files"][0] for answer in told), 3)  # a lock, a file being written
+    if len(given) <= 2 * size.tokens:
+        part.wrong.append("nothing was renewed")
+    part.figures[f"seconds of a lifetime used, of {size.lifetime} (mean)"] = f"{_mean_step(given):.2f}"
+    part.at_most("memory gained by a process, KiB", max(answer["rss"][-1] - _in_the_middle(answer["rss"]) for answer in told), _GROWTH)
+    part.at_most("files gained in a cache", max(max(answer["files"]) - _in_the_middle(answer["files"]) for answer in told), 3)  # a lock, a file being written
     part.figures["requests to Vault"] = f"{len(place.stage.vault.audit_requests()):,}"
     part.wrong += sorted({error for answer in told for error in answer["errors"]})[:3]
     return part
+
+
+def _in_the_middle(samples: t.Sequence[int]) -> int:
+    """By then all is loaded and all entries are there."""
+    return samples[len(samples) // 2]
 
 
 def _start(place: Scene, size: Size, kind: str, cache: pathlib.Path) -> subprocess.Popen[str]:
@@ -187,7 +194,7 @@ def _start(place: Scene, size: Size, kind: str, cache: pathlib.Path) -> subproce
         (
             vendor,
             f"fleet/renewed/{vendor}-{number}",
-            place.values(base_url=place.stage.emulator.base_url(vendor), cache=kind, cache_path=str(cache), min_ttl=MIN_TTL),
+            place.values(base_url=place.stage.emulator.base_url(vendor), cache=kind, cache_path=str(cache), min_ttl=size.lifetime * _MIN_TTL),
         )
         for vendor in ("trackunit", "tracktik")
         for number in range(size.tokens)
@@ -217,8 +224,8 @@ def _steps(given: t.Mapping[str, t.Mapping[str, t.Any]]) -> t.Iterator[float]:
         yield from (later - earlier for earlier, later in itertools.pairwise(moments))
 
 
-def _too_early(given: t.Mapping[str, t.Mapping[str, t.Any]]) -> int:
-    return sum(step < LIFETIME * _LAST_FIFTH for step in _steps(given))
+def _too_early(given: t.Mapping[str, t.Mapping[str, t.Any]], least: float) -> int:
+    return sum(step < least for step in _steps(given))
 
 
 def _mean_step(given: t.Mapping[str, t.Mapping[str, t.Any]]) -> float:
