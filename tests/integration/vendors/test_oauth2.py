@@ -68,7 +68,7 @@ def test_described_by_options(stage: Stage) -> None:
         with check("no term"):
             assert done["no term"].error == "acme: the Vault path of the credentials is needed, for example fleet/acme."
         with check("no endpoint"):
-            assert done["no endpoint"].error == "acme: there is no token endpoint. Set token_url or issuer."
+            assert done["no endpoint"].error == "acme: no token for secret/fleet/acme: there is no token endpoint. Set token_url or issuer."
         with check("no key"):
             assert done["no key"].error.startswith("acme: the secret secret/fleet/acme has no field 'private_key'.")
         with check("plain http"):

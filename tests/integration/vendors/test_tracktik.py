@@ -66,7 +66,9 @@ def test_password_and_refresh(stage: Stage) -> None:
         with check("base_url"):
             assert done["base_url"].value["source"] == "vendor"
         with check("no portal"):
-            assert done["no portal"].error.startswith("tracktik: base_url is needed, for example https://<portal>.staffr.us."), done["no portal"].error
+            assert done["no portal"].error.startswith("tracktik: no token for secret/tracktik: base_url is needed, for example https://<portal>.staffr.us."), (
+                done["no portal"].error
+            )
         with check("scope"):
             assert done["scope"].error == "tracktik: the vendor takes no scope: it is set at the vendor. Leave scope out."
 
