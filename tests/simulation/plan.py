@@ -86,8 +86,11 @@ class Plan:
     token_size: int = 0  # characters at least
 
 
-def plan_of(seed: int) -> Plan:
-    """A small story with everything in it."""
+def plan_of(seed: int, *, kinds: t.Sequence[str] = tuple(KINDS)) -> Plan:
+    """A small story with everything in it.
+
+    :arg kinds: what goes wrong, where that is to be one of a few.
+    """
     dice = random.Random(f"plan {seed}")
     shared = dice.random() < 0.6
     consent = dice.random() < 0.15
@@ -111,16 +114,16 @@ def plan_of(seed: int) -> Plan:
         together=dice.random() < 0.2,
         skew=dice.choice((0.0, 0.0, _MOST_SKEW, _MINUTES)),
         crash=dice.choice((0.0, 0.0, 0.0, 0.002, 0.01)),
-        incidents=incidents(dice, dice.choice((0, 2, 5, 10)), seconds=seconds, whom=10),
+        incidents=incidents(dice, dice.choice((0, 2, 5, 10)), seconds=seconds, whom=10, kinds=kinds),
         single=dice.random() < 0.3,
     )
 
 
-def incidents(dice: random.Random, number: int, *, seconds: float, whom: int) -> tuple[Incident, ...]:
+def incidents(dice: random.Random, number: int, *, seconds: float, whom: int, kinds: t.Sequence[str] = tuple(KINDS)) -> tuple[Incident, ...]:
     """So many of any kind, some at the same time."""
     found = []
     for _number in range(number):
-        kind = dice.choice(list(KINDS))
+        kind = dice.choice(kinds)
         at, lasts = round(dice.uniform(0.0, seconds), 1), dice.choice(_STOPPED if kind == "stopped" else _LASTS)
         found.append(Incident(at, kind, lasts, dice.randrange(whom), dice.choice(KINDS[kind] or (0.0,))))
     return tuple(sorted(found, key=lambda incident: incident.at))

@@ -11,7 +11,7 @@ import dataclasses
 import sys
 import time
 
-from .plan import Plan, fleet_of, plan_of
+from .plan import KINDS, Plan, fleet_of, plan_of
 from .shrink import broken_by, shrunk
 from .story import Figures, Story
 from .world import Violation
@@ -24,10 +24,11 @@ def main() -> int:
     parser.add_argument("--every-step", type=int, metavar="N", default=0, help="of each story, also those in which it is killed at one of its first N steps")
     parser.add_argument("--fleet", type=float, metavar="DAYS", default=0.0, help="stories of a large fleet that last so many days, instead of small ones")
     parser.add_argument("--controllers", type=int, default=1000, help="of a large fleet")
+    parser.add_argument("--kinds", nargs="+", choices=KINDS, default=list(KINDS), metavar="KIND", help=f"what goes wrong in small stories: {', '.join(KINDS)}")
     options = parser.parse_args()
     total, stories, began = Figures(), 0, time.monotonic()
     for seed in range(options.first, options.first + options.count):
-        plan = fleet_of(seed, controllers=options.controllers, days=options.fleet) if options.fleet else plan_of(seed)
+        plan = fleet_of(seed, controllers=options.controllers, days=options.fleet) if options.fleet else plan_of(seed, kinds=options.kinds)
         for step in range(options.every_step + 1):
             killed = dataclasses.replace(plan, crash=0.0, crash_at=(step,)) if options.every_step else plan
             if sys.stderr.isatty():
