@@ -34,7 +34,7 @@ test:  ## Everything: unit, integration, molecule, lint, types, sanity
 	$(call in_env,test) python tests/support/prepare.py; $(offline) python -m pytest -n $(WORKERS) $(PYTEST_ARGS) $(TESTS)
 
 fast:  ## The pure core and the structure: no Ansible, no network, no process; for each save
-	$(call in_env,fast) exec python -m pytest -q -m "not system" $(PYTEST_ARGS) $(or $(TESTS),tests/unit)
+	$(call in_env,fast) exec python -m pytest -q -m "not system and not thorough" $(PYTEST_ARGS) $(or $(TESTS),tests/unit)
 
 unit:  ## All unit tests, with those that start processes
 	$(call in_env,test) python -m pytest $(PYTEST_ARGS) tests/unit

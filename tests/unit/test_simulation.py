@@ -74,6 +74,7 @@ def test_nor_by_what_broke_one_before(seed, plan):
     Story(seed, plan).play()
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("kind", KINDS)
 def test_each_thing_that_can_go_wrong_happens_and_ends(kind):
     whats = tuple(Incident(600.0 + 900 * n, kind, 60.0, n, much) for n, much in enumerate(KINDS[kind] or (0.0,)))
@@ -82,6 +83,7 @@ def test_each_thing_that_can_go_wrong_happens_and_ends(kind):
         assert figures.incidents[kind] == len(whats)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("shared", [False, True])
 def test_a_process_is_killed_at_each_step_of_a_first_lookup(shared):
     """Those of the real ports too: before and after each file operation, each request to Vault and each to the vendor."""
@@ -108,6 +110,7 @@ def test_a_calm_fleet_asks_as_lifetimes_need(shared):
     assert figures.lookups > 500
 
 
+@pytest.mark.thorough
 def test_what_a_fleet_costs_is_a_row_for_each_kind_of_fleet():
     found = plans(2, 10, 0.6)
     rows = [row(name, Story(1, plan).play()) for name, plan in found.items()]
@@ -182,6 +185,7 @@ def test_who_waits_for_ever_is_noticed(monkeypatch):
     assert "wait for ever" in promise
 
 
+@pytest.mark.thorough
 def test_a_broken_story_is_made_short(monkeypatch):
     monkeypatch.setattr(Promises, "_judge_error", lambda self, asked, error: self._fail(f"{asked.who}: {error.message}"))
     plan = Plan(

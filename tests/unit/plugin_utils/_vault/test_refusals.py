@@ -76,7 +76,7 @@ UNKNOWN = refusal(403, "permission denied")
             ": the answer (status 403) is not Vault's, but of a proxy or another service. Check url (VAULT_ADDR) and proxies.",
             "unavailable",
         ),
-        (refusal(404), " has nothing at p (reading it). Check the mount, the path and namespace.", "missing"),
+        (refusal(404), " has nothing at p (reading). Check the mount, the path and namespace.", "missing"),
         (
             refusal(400, "what?"),
             " failed at reading p with status 400 (what?). Check url (VAULT_ADDR), what stands between here and Vault, and Vault's log.",
