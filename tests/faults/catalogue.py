@@ -22,6 +22,11 @@ from .place import Case, Fault, Place
 from .servers import ANSWERS, Brokens
 
 VENDORS = (*BUILT_IN, "acme")
+# OpenBao does not tell whether it knows the token.
+UNKNOWN_TOKEN = {
+    "openbao": "The token may be expired, or no policy of it has read on",
+    "hashicorp": "does not accept the token (permission denied; invalid token): it is wrong, expired or revoked",
+}
 RFC6749 = ("invalid_request", "invalid_client", "invalid_grant", "unauthorized_client", "unsupported_grant_type", "invalid_scope")
 
 
@@ -247,7 +252,7 @@ def vault(place: Place, *, mute: str, scripted: str) -> t.Iterator[Fault]:
         yield Fault(
             f"Vault: {name}", "Vault", says, before=before, after=new_version, asks=0, small=name in ("a secret without its password", "a deleted secret")
         )
-    denied = "The token may be expired, or no policy of it has read on"
+    denied = UNKNOWN_TOKEN[operator.flavour]
     expired = operator.token(policy, ttl="1s")
     over = time.monotonic() + 1.1
     wait_for("the end of a token", lambda: time.monotonic() > over)
@@ -284,7 +289,7 @@ def vault(place: Place, *, mute: str, scripted: str) -> t.Iterator[Fault]:
         named = not says.startswith("needs")  # an option that is missing is missing for any path
         login = next((f"auth/{method}/login" for method in ("approle", "jwt", "ldap") if f"by {method}" in says or name == "no secret_id"), "")
         login = {"a wrong password": "auth/userpass/login/ada", "an unknown user": "auth/userpass/login/eve"}.get(name, login)
-        small, reads = name in ("a wrong token", "a wrong password"), 1 if says.startswith(("denied", "The token may")) else 0
+        small, reads = name in ("a wrong token", "a wrong password"), 1 if says == denied or says.startswith("denied") else 0
         yield Fault(f"Vault: {name}", "Vault login", says, broken=broken, asks=0, names_path=named, login=login, reads=reads, small=small)
     paths: dict[str, tuple[dict[str, t.Any], str]] = {
         "a secret that there is not": ({"path": "faults/none"}, "has no secret at secret/faults/none"),
@@ -360,7 +365,7 @@ def broken_vaults(brokens: Brokens) -> t.Iterator[Fault]:
         "asked without TLS": ({"url": tls.address.replace("https", "http")}, "speaks TLS only: begin url with https://"),
         "that demands a client certificate": ({"url": tls.mutual_address, "ca_cert": tls.ca_cert}, "it wants a client certificate that it trusts"),
         "whose CA file is none": ({"url": tls.address, "ca_cert": __file__}, "has no certificate in it"),
-        "that never gave this token": ({"url": tls.address, "ca_cert": tls.ca_cert}, "The token may be expired"),
+        "that never gave this token": ({"url": tls.address, "ca_cert": tls.ca_cert}, UNKNOWN_TOKEN[tls.flavour]),
     }
     for name, (broken, says) in rows.items():
         env = {"VAULT_TLS_SERVER_NAME": "vault.example.com"} if "another name" in name else {}

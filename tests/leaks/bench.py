@@ -14,9 +14,7 @@ import pathlib
 import re
 import secrets as random
 import shutil
-import signal
 import socket
-import subprocess
 import sys
 import threading
 import typing as t
@@ -24,7 +22,7 @@ import typing as t
 import requests
 from support.ansible import Run
 from support.places import TESTS
-from support.processes import wait_for
+from support.processes import Process, wait_for
 
 from .detector import Detector, Secret
 from .echoing import EchoingVault
@@ -82,9 +80,9 @@ class Watch:
         self._stack = contextlib.ExitStack()
 
     def __enter__(self) -> Watch:
-        process = subprocess.Popen([sys.executable, "-m", "leaks.watch", str(self.processes)], cwd=TESTS)
-        self._stack.callback(process.wait)
-        self._stack.callback(process.send_signal, signal.SIGTERM)
+        # It ends with us, however we end.
+        process = Process([sys.executable, "-m", "leaks.watch", str(self.processes)], log=self.processes.with_suffix(".log"), cwd=TESTS)
+        self._stack.callback(process.stop, grace=60)
         wait_for("the list of processes", self.processes.exists)
         self.log = self._stack.enter_context(_system_log())
         return self
