@@ -37,4 +37,8 @@ class _Modules:
         return spec_from_file_location(name, package, submodule_search_locations=[place]) if os.path.isfile(package) else None
 
 
-sys.meta_path.insert(0, _Modules)
+# Just before Ansible's own finder, so that others before that one stay before this one. Python's own, where there is no Ansible, keeps what it
+# compiles by itself.
+_ansibles = [number for number, finder in enumerate(sys.meta_path) if type(finder).__name__ == "_AnsibleCollectionFinder"]
+if _ansibles:
+    sys.meta_path.insert(_ansibles[0], _Modules)

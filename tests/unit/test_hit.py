@@ -155,6 +155,22 @@ def test_what_one_worker_has_compiled_the_next_ones_need_not(home, tmp_path):
     assert second == [["the-token"], OF_ANSIBLE]
 
 
+def test_other_finders_stay_first(home):
+    """ansible-test refuses a change of the first one, for example."""
+    report = """
+    class First:
+        @staticmethod
+        def find_spec(name, path=None, target=None):
+            return None
+
+    sys.meta_path.insert(0, First)
+    found = look_up()
+    names = [getattr(finder, "__name__", type(finder).__name__) for finder in sys.meta_path]
+    print(json.dumps([found, names[:3]]))
+    """
+    assert json.loads(run(home, LOOK_UP, report)[-1]) == [["the-token"], ["First", "_Modules", "_AnsibleCollectionFinder"]]
+
+
 def test_where_python_keeps_nothing_it_compiles(home, tmp_path):
     for _ in range(2):
         found, compiled = json.loads(run(home, LOOK_UP, COMPILED, PYTHONPYCACHEPREFIX=str(tmp_path / "compiled"), PYTHONDONTWRITEBYTECODE="1")[-1])
