@@ -10,7 +10,7 @@ import dataclasses
 
 import pytest
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.errors import TokenError, VaultError, VendorError
-from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.model import Entry, Failure
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.model import Entry, Failure, Renewal
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._cache.file_store import FileStore
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._flow.call import Call
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._flow.fetch import Outcome
@@ -48,12 +48,25 @@ def world(tmp_path):
     return lambda scene=None, **freshness: World(tmp_path, scene or Scene(), **freshness)
 
 
+def told(here):
+    event = here.scene.events[-1]
+    return event.name, event.reason, event.fingerprint
+
+
+def test_a_run_that_has_had_its_forced_renewal_takes_what_is_shared(world):
+    here = world(force=True)
+    here.put(Entry(token("theirs", age=10)))
+    renewed = Entry(renewals=(Renewal("run-1", "force", NOW - 5),))
+    assert here.fetch(renewed).token.access_token == "theirs"
+    assert here.fetch(Entry(), Outcome(token=token("new"))).token.access_token == "new"
+
+
 def test_the_token_of_another_controller(world):
     here = world()
     here.put(Entry(token("theirs", refresh_token="r1")))
     outcome = here.fetch()
     assert (outcome.token.access_token, outcome.token.refresh_token, here.asked) == ("theirs", None, [])
-    assert [(event.name, event.reason) for event in here.scene.events if event.name == "shared"] == [("shared", "another controller")]
+    assert told(here) == ("shared", "another controller", token("theirs").fingerprint)
 
 
 def test_one_that_lives_for_long_is_looked_at_again_after_a_day(world):
@@ -77,7 +90,7 @@ def test_while_another_one_renews_the_good_token_serves(world):
     here.scene.vault.entries[where] = ({**data, "lease_until": NOW + 30, "lease_seconds": 30}, version + 1)
     outcome = here.fetch(Entry(token("mine", age=3000)))
     assert (outcome.token.access_token, here.scene.slept) == ("mine", [])
-    assert here.scene.events[-1].reason == "another controller is renewing it"
+    assert told(here) == ("shared", "another controller is renewing it", token("mine").fingerprint)
 
 
 def test_an_attempt_knows_what_both_entries_know(world):
@@ -140,7 +153,8 @@ def test_a_shared_failure_is_told_without_an_attempt(world):
     here.put(Entry(None, (Failure("no", "unavailable", NOW - 1, run="run-1", network=here.call.asker.network),)))
     outcome = here.fetch()
     assert (type(outcome.error), outcome.error.message, here.asked) == (VendorError, "no", [])
-    assert here.scene.events[-1].name == "remembered"
+    assert told(here) == ("remembered", "no", "")
+    assert here.scene.events[-1].error_code == outcome.error.error_code != ""
 
 
 def test_without_the_right_to_share_a_controller_is_alone(world):
