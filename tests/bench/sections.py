@@ -190,8 +190,10 @@ def growth(place: Scene, size: Size) -> t.Iterator[Table]:
     """The same lookup with more hosts, more forks, more entries; and its memory."""
 
     def each(expression: str, hosts: int, forks: int = 10) -> list[float]:
-        without = place.playbook(play(TOKEN_INFO), hosts=hosts, forks=forks).cpu
-        return [(place.playbook(play(TOKEN_INFO, debug(expression)), hosts=hosts, forks=forks).cpu - without) / hosts]
+        # The largest plays are their own average.
+        rounds = range(size.rounds if hosts <= size.hosts else 1)
+        without = min(place.playbook(play(TOKEN_INFO), hosts=hosts, forks=forks).cpu for _round in rounds)
+        return [(min(place.playbook(play(TOKEN_INFO, debug(expression)), hosts=hosts, forks=forks).cpu for _round in rounds) - without) / hosts]
 
     middle = f"{size.hosts} hosts, 10 forks"
     base = each(OURS, size.hosts)
@@ -208,7 +210,7 @@ def growth(place: Scene, size: Size) -> t.Iterator[Table]:
     few = place.in_worker({"few": OURS}, rounds=size.forks_rounds)["few"]
     crowd(place.ansible.cache / "trackops" / "api_tokens", size.entries)
     many = place.in_worker({"many": OURS}, rounds=size.forks_rounds)["many"]
-    row = compared(f"{size.entries:,} entries", many, few, against="1 entry", limit=1.1)
+    row = compared(f"{size.entries:,} entries", many, few, against="1 entry", limit=1.2)
     yield Table("growth", "The first lookup of a worker, by the entries in the cache, CPU", place.version, (row,))
 
     plays = {"over a play without us": play(debug(OURS)), "over it, after token_info": play(TOKEN_INFO, debug(OURS))}
