@@ -38,6 +38,7 @@ NOT_RUN = {
     "ansible-galaxy collection install": "Galaxy; tests/quality/test_artifact.py installs the built file",
     "ansible-playbook trackops.api_tokens.authorize": "a person and a browser: tests/integration/test_authorize.py",
     "umask 077": "belongs to the playbook authorize",
+    "python3 -m compileall": "Python's own, on a folder of all users",
     "bao agent": "runs until it is ended: tests/integration/cache/test_cache_vault.py, test_an_agent_renders_the_same_token",
     "awx import": "AWX; tests/integration/test_awx.py reads the file and injects as AWX does",
     "vault {": "the configuration of that agent",

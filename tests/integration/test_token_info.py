@@ -60,7 +60,7 @@ def test_only_looking_asks_nobody(stage: Stage) -> None:
     ("arguments", "message"),
     [
         ("path=x", "token_info needs 'vendor', or 'file' or 'tokens' for files on the host."),
-        ("vendor=trackunti", "There is no vendor 'trackunti'. Known: trackmage, tracktik, trackunit, tracx, oauth2."),
+        ("vendor=trackunti", "There is no vendor 'trackunti'; is trackunit meant? Known: trackmage, tracktik, trackunit, tracx, oauth2."),
         ("vendor=tracx min_tll=5", "there is no option 'min_tll'; is min_ttl meant?"),
         ("vendor=tracx path=fleet/none", "has no secret at secret/fleet/none"),
     ],

@@ -9,8 +9,35 @@ import pathlib
 import re
 import subprocess
 
+import pytest
 from support.bootstrap import environment
+from support.browser import Browser
+from support.browser import find as find_chromium
 from support.places import ROOT, TESTS
+from support.processes import Unavailable
+
+_STANDS_OUT = """
+    const width = document.documentElement.clientWidth;
+    const scrolls = (element) => {
+        for (let above = element.parentElement; above && above !== document.body; above = above.parentElement)
+            if (["auto", "scroll"].includes(getComputedStyle(above).overflowX)) return true;
+        return false;
+    };
+    // Text as it is drawn: a heading may be as wide as the page, and its words wider.
+    const drawn = (element) => {
+        const texts = [...element.childNodes].filter((node) => node.nodeType === Node.TEXT_NODE && node.data.trim());
+        const ends = texts.map((node) => {
+            const range = document.createRange();
+            range.selectNodeContents(node);
+            return range.getBoundingClientRect().right;
+        });
+        return Math.max(element.getBoundingClientRect().right, ...ends);
+    };
+    return [...document.querySelectorAll(".rst-content *")]
+        .filter((element) => element.getClientRects().length && drawn(element) > width + 1 && !scrolls(element))
+        .slice(0, 5)
+        .map((element) => `${element.tagName} ${Math.round(drawn(element))} ${element.textContent.trim().slice(0, 60)}`);
+"""
 
 
 def test_the_site_builds(tmp_path: pathlib.Path) -> None:
@@ -21,6 +48,27 @@ def test_the_site_builds(tmp_path: pathlib.Path) -> None:
     page = (site / "collections/trackops/api_tokens/token_file_module.html").read_text(encoding="utf-8")
     assert "create_directory" in page
     assert "min_ttl" in (site / "docs/hosts.html").read_text(encoding="utf-8")
+    try:
+        find_chromium()
+    except Unavailable as exc:
+        pytest.skip(f"the pages are not looked at: {exc}")
+    assert _too_wide(site) == {}
+
+
+def _too_wide(site: pathlib.Path) -> dict[str, list[str]]:
+    """What stands out of a page, on the screen of a phone and on a large one, and is in nothing that can be scrolled."""
+    pages = sorted(page.relative_to(site).as_posix() for page in site.rglob("*.html"))
+    assert len(pages) > 40
+    found = {}
+    with Browser() as browser:
+        for width in (360, 1200):
+            browser.screen(width, 900)
+            for page in pages:
+                browser.open(f"file://{site}/{page}")
+                out = browser.run(_STANDS_OUT)
+                if out:
+                    found[f"{page} at {width}"] = out
+    return found
 
 
 def test_each_promise_of_the_threat_model_has_its_test() -> None:

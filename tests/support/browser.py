@@ -150,6 +150,11 @@ class Browser:
     def resize(self, width: int, height: int) -> None:
         self._ask("POST", "window/rect", {"width": width, "height": height})
 
+    def screen(self, width: int, height: int) -> None:
+        """Have a screen of that size, also that of a phone, which no window is as narrow as."""
+        metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 500}
+        self._ask("POST", "goog/cdp/execute", {"cmd": "Emulation.setDeviceMetricsOverride", "params": metrics})
+
     def _element(self, selector: str) -> str:
         found = wait_for(selector, lambda: self._ask("POST", "element", {"using": "css selector", "value": selector}), timeout=60)
         return str(found[_ELEMENT])

@@ -24,7 +24,7 @@ from .._base.model import Request, Token
 from .._base.output import details
 from .._base.text import one_line
 from .._flow.resolver import Resolver
-from .._vendors import names
+from .._vendors import names, nearest
 from .events import Listener
 from .lookup import TokenLookup
 from .options import request_from, surroundings
@@ -200,7 +200,10 @@ def check_vendor(vendor: str, values: t.Mapping[str, t.Any]) -> None:
     """
     known = (*names(), "oauth2", *(values.get("vendors") or {}))
     if vendor not in known and not (values.get("token_url") or values.get("issuer")):
-        raise OptionError(f"There is no vendor '{vendor[:40]}'. Known: {', '.join(known)}. Describe your own in trackops_vendors.", fault="option:vendor")
+        raise OptionError(
+            f"There is no vendor '{vendor[:40]}'{nearest(vendor, known)} Known: {', '.join(known)}. Describe your own in trackops_vendors.",
+            fault="option:vendor",
+        )
 
 
 def _direct(plugin: str, item: t.Mapping[str, t.Any]) -> dict[str, t.Any]:

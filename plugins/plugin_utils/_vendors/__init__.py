@@ -11,11 +11,12 @@ from __future__ import annotations
 import importlib
 import os
 import re
+import typing as t
 
 from .._base.errors import OptionError
 from .._base.model import Vendor
 
-__all__ = ("built_in", "names")
+__all__ = ("built_in", "names", "nearest")
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*\Z")
 
@@ -37,7 +38,17 @@ def built_in(name: str) -> Vendor:
         module = importlib.import_module("." + name, __name__)
     except ImportError:
         raise OptionError(
-            f"There is no vendor '{name[:40]}'. Built in: {', '.join(names())}; describe your own in trackops_vendors, or use vendor=oauth2."
+            f"There is no vendor '{name[:40]}'{nearest(name, names())} Built in: {', '.join(names())}; describe your own in trackops_vendors, or use "
+            "vendor=oauth2.",
+            fault="option:vendor",
         ) from None
     vendor: Vendor = module.VENDOR
     return vendor
+
+
+def nearest(name: str, known: t.Iterable[str]) -> str:
+    """What to ask somebody who wrote *name* and may have meant another: a question, or a full stop."""
+    import difflib
+
+    near = difflib.get_close_matches(name, known, n=1)
+    return f"; is {near[0]} meant?" if near else "."

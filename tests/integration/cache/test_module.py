@@ -156,7 +156,8 @@ def test_an_unknown_vendor_purges_nothing(scene: Scene) -> None:
     run = scene.stage.playbook(json.dumps([{"hosts": "localhost", "gather_facts": False, "tasks": tasks}], indent=1), env=env)
     assert run.rc == 0, run
     told = run.result("unknown")["msg"]
-    assert told == "There is no vendor 'trackuint'. Known: trackmage, tracktik, trackunit, tracx, oauth2. Describe your own in trackops_vendors. [TRK-O05]"
+    known = "Known: trackmage, tracktik, trackunit, tracx, oauth2. Describe your own in trackops_vendors. [TRK-O05]"
+    assert told == f"There is no vendor 'trackuint'; is trackunit meant? {known}"
     assert run.result("described no more")["removed"] == [{"kind": "token", "vendor": "mycloud", "path": "secret/fleet/acme"}]
     forgotten = run.result("failure")
     assert forgotten["removed"] == [{"kind": "failure", "vendor": "trackmage", "path": "secret/fleet/missing"}]
