@@ -160,10 +160,6 @@ options:
     env: [{name: TRACKOPS_SECRET_VERSION}]
     vars: [{name: trackops_secret_version}]
     ini: [{section: trackops_api_tokens, key: secret_version}]
-  credential_fields:
-    env: [{name: TRACKOPS_CREDENTIAL_FIELDS}]
-    vars: [{name: trackops_credential_fields}]
-    ini: [{section: trackops_api_tokens, key: credential_fields}]
   min_ttl:
     env: [{name: TRACKOPS_MIN_TTL}]
     vars: [{name: trackops_min_ttl}]
@@ -180,10 +176,6 @@ options:
     env: [{name: TRACKOPS_AUTHORIZATION_SCHEME}]
     vars: [{name: trackops_authorization_scheme}]
     ini: [{section: trackops_api_tokens, key: authorization_scheme}]
-  extra_parameters:
-    env: [{name: TRACKOPS_EXTRA_PARAMETERS}]
-    vars: [{name: trackops_extra_parameters}]
-    ini: [{section: trackops_api_tokens, key: extra_parameters}]
   http_ca_cert:
     env: [{name: TRACKOPS_HTTP_CA_CERT}]
     vars: [{name: trackops_http_ca_cert}]
@@ -192,14 +184,6 @@ options:
     env: [{name: TRACKOPS_HTTP_VALIDATE_CERTS}]
     vars: [{name: trackops_http_validate_certs}]
     ini: [{section: trackops_api_tokens, key: http_validate_certs}]
-  http_client_cert:
-    env: [{name: TRACKOPS_HTTP_CLIENT_CERT}]
-    vars: [{name: trackops_http_client_cert}]
-    ini: [{section: trackops_api_tokens, key: http_client_cert}]
-  http_client_key:
-    env: [{name: TRACKOPS_HTTP_CLIENT_KEY}]
-    vars: [{name: trackops_http_client_key}]
-    ini: [{section: trackops_api_tokens, key: http_client_key}]
   http_proxy:
     env: [{name: TRACKOPS_HTTP_PROXY}]
     vars: [{name: trackops_http_proxy}]

@@ -52,6 +52,22 @@ options:
     env: [{name: TRACKOPS_OAUTH2_CLIENT_AUTH}]
     ini: [{section: trackops_api_tokens, key: oauth2_client_auth}]
     vars: [{name: trackops_oauth2_client_auth}]
+  extra_parameters:
+    env: [{name: TRACKOPS_OAUTH2_EXTRA_PARAMETERS}]
+    ini: [{section: trackops_api_tokens, key: oauth2_extra_parameters}]
+    vars: [{name: trackops_oauth2_extra_parameters}]
+  credential_fields:
+    env: [{name: TRACKOPS_OAUTH2_CREDENTIAL_FIELDS}]
+    ini: [{section: trackops_api_tokens, key: oauth2_credential_fields}]
+    vars: [{name: trackops_oauth2_credential_fields}]
+  http_client_cert:
+    env: [{name: TRACKOPS_OAUTH2_HTTP_CLIENT_CERT}]
+    ini: [{section: trackops_api_tokens, key: oauth2_http_client_cert}]
+    vars: [{name: trackops_oauth2_http_client_cert}]
+  http_client_key:
+    env: [{name: TRACKOPS_OAUTH2_HTTP_CLIENT_KEY}]
+    ini: [{section: trackops_api_tokens, key: oauth2_http_client_key}]
+    vars: [{name: trackops_oauth2_http_client_key}]
 extends_documentation_fragment:
   - trackops.api_tokens.vault
   - trackops.api_tokens.vault.plugins

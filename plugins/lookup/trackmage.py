@@ -50,6 +50,22 @@ options:
     ini: [{section: trackops_api_tokens, key: trackmage_variant}]
     vars: [{name: trackops_trackmage_variant}]
     choices: [client_credentials, authorization_code]
+  extra_parameters:
+    env: [{name: TRACKOPS_TRACKMAGE_EXTRA_PARAMETERS}]
+    ini: [{section: trackops_api_tokens, key: trackmage_extra_parameters}]
+    vars: [{name: trackops_trackmage_extra_parameters}]
+  credential_fields:
+    env: [{name: TRACKOPS_TRACKMAGE_CREDENTIAL_FIELDS}]
+    ini: [{section: trackops_api_tokens, key: trackmage_credential_fields}]
+    vars: [{name: trackops_trackmage_credential_fields}]
+  http_client_cert:
+    env: [{name: TRACKOPS_TRACKMAGE_HTTP_CLIENT_CERT}]
+    ini: [{section: trackops_api_tokens, key: trackmage_http_client_cert}]
+    vars: [{name: trackops_trackmage_http_client_cert}]
+  http_client_key:
+    env: [{name: TRACKOPS_TRACKMAGE_HTTP_CLIENT_KEY}]
+    ini: [{section: trackops_api_tokens, key: trackmage_http_client_key}]
+    vars: [{name: trackops_trackmage_http_client_key}]
 extends_documentation_fragment:
   - trackops.api_tokens.vault
   - trackops.api_tokens.vault.plugins

@@ -43,6 +43,22 @@ options:
     env: [{name: TRACKOPS_TRACKTIK_SCOPE}]
     ini: [{section: trackops_api_tokens, key: tracktik_scope}]
     vars: [{name: trackops_tracktik_scope}]
+  extra_parameters:
+    env: [{name: TRACKOPS_TRACKTIK_EXTRA_PARAMETERS}]
+    ini: [{section: trackops_api_tokens, key: tracktik_extra_parameters}]
+    vars: [{name: trackops_tracktik_extra_parameters}]
+  credential_fields:
+    env: [{name: TRACKOPS_TRACKTIK_CREDENTIAL_FIELDS}]
+    ini: [{section: trackops_api_tokens, key: tracktik_credential_fields}]
+    vars: [{name: trackops_tracktik_credential_fields}]
+  http_client_cert:
+    env: [{name: TRACKOPS_TRACKTIK_HTTP_CLIENT_CERT}]
+    ini: [{section: trackops_api_tokens, key: tracktik_http_client_cert}]
+    vars: [{name: trackops_tracktik_http_client_cert}]
+  http_client_key:
+    env: [{name: TRACKOPS_TRACKTIK_HTTP_CLIENT_KEY}]
+    ini: [{section: trackops_api_tokens, key: tracktik_http_client_key}]
+    vars: [{name: trackops_tracktik_http_client_key}]
 extends_documentation_fragment:
   - trackops.api_tokens.vault
   - trackops.api_tokens.vault.plugins

@@ -60,6 +60,22 @@ options:
     env: [{name: TRACKOPS_TRACKUNIT_CLIENT_AUTH}]
     vars: [{name: trackops_trackunit_client_auth}]
     ini: [{section: trackops_api_tokens, key: trackunit_client_auth}]
+  extra_parameters:
+    env: [{name: TRACKOPS_TRACKUNIT_EXTRA_PARAMETERS}]
+    ini: [{section: trackops_api_tokens, key: trackunit_extra_parameters}]
+    vars: [{name: trackops_trackunit_extra_parameters}]
+  credential_fields:
+    env: [{name: TRACKOPS_TRACKUNIT_CREDENTIAL_FIELDS}]
+    ini: [{section: trackops_api_tokens, key: trackunit_credential_fields}]
+    vars: [{name: trackops_trackunit_credential_fields}]
+  http_client_cert:
+    env: [{name: TRACKOPS_TRACKUNIT_HTTP_CLIENT_CERT}]
+    ini: [{section: trackops_api_tokens, key: trackunit_http_client_cert}]
+    vars: [{name: trackops_trackunit_http_client_cert}]
+  http_client_key:
+    env: [{name: TRACKOPS_TRACKUNIT_HTTP_CLIENT_KEY}]
+    ini: [{section: trackops_api_tokens, key: trackunit_http_client_key}]
+    vars: [{name: trackops_trackunit_http_client_key}]
 extends_documentation_fragment:
   - trackops.api_tokens.vault
   - trackops.api_tokens.vault.plugins

@@ -44,6 +44,22 @@ options:
     env: [{name: TRACKOPS_TRACX_SCOPE}]
     ini: [{section: trackops_api_tokens, key: tracx_scope}]
     vars: [{name: trackops_tracx_scope}]
+  extra_parameters:
+    env: [{name: TRACKOPS_TRACX_EXTRA_PARAMETERS}]
+    ini: [{section: trackops_api_tokens, key: tracx_extra_parameters}]
+    vars: [{name: trackops_tracx_extra_parameters}]
+  credential_fields:
+    env: [{name: TRACKOPS_TRACX_CREDENTIAL_FIELDS}]
+    ini: [{section: trackops_api_tokens, key: tracx_credential_fields}]
+    vars: [{name: trackops_tracx_credential_fields}]
+  http_client_cert:
+    env: [{name: TRACKOPS_TRACX_HTTP_CLIENT_CERT}]
+    ini: [{section: trackops_api_tokens, key: tracx_http_client_cert}]
+    vars: [{name: trackops_tracx_http_client_cert}]
+  http_client_key:
+    env: [{name: TRACKOPS_TRACX_HTTP_CLIENT_KEY}]
+    ini: [{section: trackops_api_tokens, key: tracx_http_client_key}]
+    vars: [{name: trackops_tracx_http_client_key}]
 extends_documentation_fragment:
   - trackops.api_tokens.vault
   - trackops.api_tokens.vault.plugins

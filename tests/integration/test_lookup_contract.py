@@ -177,7 +177,7 @@ def test_credential_fields(stage: Stage) -> None:
     fields = {"client_id": "id", "client_secret": "key", "username": "user.name", "password": "pass word"}
     batch = Batch(stage, output="details")
     batch.add("direct", "trackunit", "fleet/renamed", credential_fields=fields)
-    batch.add("variable", "trackunit", "fleet/renamed", variables={"trackops_credential_fields": fields})
+    batch.add("variable", "trackunit", "fleet/renamed", variables={"trackops_trackunit_credential_fields": fields})
     batch.add("text", "trackunit", "fleet/renamed", credential_fields="{client_id: id, client_secret: key, username: user.name, password: pass word}")
     batch.add("missing", "trackunit", "fleet/renamed", credential_fields={**fields, "password": "passwd"})
     batch.add("list", "trackunit", "fleet/renamed", credential_fields={**fields, "password": "tags"})

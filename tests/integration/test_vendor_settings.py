@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import json
 import typing as t
 
 import pytest
@@ -21,6 +22,10 @@ WORDS = {
     "scope": "of-another",
     "variant": "of-another",
     "client_auth": "basic_raw",
+    "extra_parameters": '{"api_key": "of-another"}',
+    "credential_fields": '{"client_id": "of-another"}',
+    "http_client_cert": "/of/another.pem",
+    "http_client_key": "/of/another.key",
     "output": "details",
     "refused": "sha256:0",
 }
@@ -55,7 +60,9 @@ def test_what_is_set_for_all_vendors_moves_none_and_is_told_once(openbao_stage: 
             assert own in said
             assert said.count(" is ignored: ") == len(WORDS)
         with check("no other way"):
-            assert len(stage.emulator.requests(kind="token")) == 4
+            requests = stage.emulator.requests(kind="token")
+            assert len(requests) == 4
+            assert "of-another" not in json.dumps(requests)
 
 
 def test_each_vendor_has_its_own(openbao_stage: Stage) -> None:

@@ -71,7 +71,7 @@ CALLS = """
   gather_facts: false
   vars:
     trackops_trackunit_scope: "{{ not_defined | default(omit) }}"
-    trackops_extra_parameters: "{{ {'left_out': omit} }}"
+    trackops_trackunit_extra_parameters: "{{ {'left_out': omit} }}"
     provision_mode: "{{ omit }}"
   tasks:
     - name: With

@@ -45,7 +45,19 @@ Values = t.Mapping[str, t.Any]
 _DEFINITIONS = os.path.join(os.path.dirname(__file__), "option_definitions")
 
 #: Variables that would hold for all vendors, so they hold for none.
-IGNORED = ("trackops_base_url", "trackops_token_url", "trackops_scope", "trackops_variant", "trackops_client_auth", "trackops_output", "trackops_refused")
+IGNORED = (
+    "trackops_base_url",
+    "trackops_token_url",
+    "trackops_scope",
+    "trackops_variant",
+    "trackops_client_auth",
+    "trackops_extra_parameters",
+    "trackops_credential_fields",
+    "trackops_http_client_cert",
+    "trackops_http_client_key",
+    "trackops_output",
+    "trackops_refused",
+)
 # What Ansible gives to each lookup, or leaves to it; which of these depends on its version and on how the lookup is called.
 _ANSIBLES_OWN = ("wantlist", "allow_unsafe", "errors")
 _EMPTY_COUNTS_AS_UNSET = ("ANSIBLE_HASHI_VAULT_", "TRACKOPS_", "AWS_", "EC2_")

@@ -6,7 +6,7 @@
 
 """Settings that belong to one vendor: a setting for one must never send the credentials of another somewhere else.
 
-So what says where a vendor is and how it is asked has no name for all vendors at once. The lookups of the built-in vendors have
+So what says where a vendor is, how it is asked and what it is sent has no name for all vendors at once. The lookups of the built-in vendors have
 their own names in their documentation. A vendor of the user's own has names made from its name, which no documentation can list.
 """
 
@@ -47,9 +47,23 @@ DESCRIBING = (
     "issuer",
     "revocation_url",
     "device_authorization_url",
+    "extra_parameters",
+    "credential_fields",
+    "http_client_cert",
+    "http_client_key",
 )
 #: Options that once had, or seem to have, one name for all vendors. The second group is given with the lookup only.
-_OF_EACH_VENDOR = ("base_url", "token_url", "scope", "variant", "client_auth")
+_OF_EACH_VENDOR = (
+    "base_url",
+    "token_url",
+    "scope",
+    "variant",
+    "client_auth",
+    "extra_parameters",
+    "credential_fields",
+    "http_client_cert",
+    "http_client_key",
+)
 _OF_EACH_LOOKUP = ("output", "refused")
 # Others could not be distinguished: "a-b" and "A_b" would both be TRACKOPS_A_B_….
 _NAME = re.compile(r"[a-z][a-z0-9_]*\Z")

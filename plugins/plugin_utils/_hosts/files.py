@@ -17,7 +17,19 @@ from dataclasses import dataclass
 from .._base.errors import OptionError
 from .._base.text import one_line
 
-__all__ = ("DIRECTORY", "FILE_OPTIONS", "HostFile", "check_common", "contents_argument", "default_dest", "files_argument", "parse_mode", "plan", "split_items")
+__all__ = (
+    "DIRECTORY",
+    "FILE_OPTIONS",
+    "OF_ONE_VENDOR",
+    "HostFile",
+    "check_common",
+    "contents_argument",
+    "default_dest",
+    "files_argument",
+    "parse_mode",
+    "plan",
+    "split_items",
+)
 
 Arguments = t.Mapping[str, t.Any]
 
@@ -44,10 +56,32 @@ FILE_OPTIONS: t.Mapping[str, t.Mapping[str, t.Any]] = {
     "setype": {"type": "str"},
     "selevel": {"type": "str"},
 }
-# These say which one it is: of no use to several.
+# These say which one it is: of several, one vendor would get the credentials of another.
 _OF_ONE = ("dest", "path")
-# These say where the credentials go, and how: of one vendor, they must not move another's.
-_OF_ONE_VENDOR = ("base_url", "token_url", "issuer", "revocation_url", "scope", "variant", "client_auth")
+#: These say where the credentials go, how, and what goes with them: of one vendor, they must not move another's, nor be sent to it.
+OF_ONE_VENDOR = (
+    "base_url",
+    "token_url",
+    "issuer",
+    "revocation_url",
+    "device_authorization_url",
+    "scope",
+    "audience",
+    "resource",
+    "variant",
+    "grant_type",
+    "client_auth",
+    "assertion_audience",
+    "assertion_algorithm",
+    "transit_key",
+    "request_method",
+    "request_format",
+    "request_headers",
+    "extra_parameters",
+    "credential_fields",
+    "http_client_cert",
+    "http_client_key",
+)
 _SENT = ("dest", "state", "owner", "group", "mode", "create_directory", "directory_mode", "backup")
 _CONTEXT = ("seuser", "serole", "setype", "selevel")
 
@@ -90,9 +124,6 @@ def split_items(args: Arguments) -> list[tuple[dict[str, t.Any], dict[str, t.Any
     items = args.get("tokens")
     if items is None:
         return [_split(common)]
-    alone = [key for key in _OF_ONE if key in common]
-    if alone:
-        raise OptionError(f"{alone[0]}: is given beside tokens; give it in the items of tokens", fault="option:clash")
     if not isinstance(items, t.Sequence) or isinstance(items, str) or not all(isinstance(item, t.Mapping) for item in items):
         raise OptionError("tokens: must be a list of dictionaries")
     check_common(common, items)
@@ -101,7 +132,10 @@ def split_items(args: Arguments) -> list[tuple[dict[str, t.Any], dict[str, t.Any
 
 def check_common(common: Arguments, items: t.Sequence[Arguments]) -> None:
     """:raises OptionError: what is said beside the *items* would move the credentials of several vendors."""
-    moved = [key for key in _OF_ONE_VENDOR if common.get(key)]
+    alone = [key for key in _OF_ONE if common.get(key)]
+    if alone:
+        raise OptionError(f"{alone[0]}: is given beside tokens; give it in the items of tokens", fault="option:clash")
+    moved = [key for key in OF_ONE_VENDOR if common.get(key)]
     if moved and len({str(item.get("vendor", common.get("vendor"))) for item in items}) > 1:
         raise OptionError(
             f"{moved[0]}: is given beside tokens of several vendors, and would hold for all of them; give it in the items of tokens", fault="option:clash"

@@ -44,6 +44,12 @@ def test_an_address_beside_tokens_of_several_vendors_would_be_that_of_all():
     assert len(items({**args, "tokens": args["tokens"][:1]})) == 1
 
 
+def test_one_path_beside_several_tokens_would_send_the_credentials_of_one_to_the_others():
+    with pytest.raises(OptionError) as caught:
+        items({"path": "fleet/trackunit", "tokens": [{"vendor": "trackunit"}, {"vendor": "tracktik"}]})
+    assert caught.value.message == "path: is given beside tokens; give it in the items of tokens"
+
+
 @pytest.mark.parametrize(
     ("item", "values", "expected"),
     [
