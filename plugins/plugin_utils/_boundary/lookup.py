@@ -45,19 +45,8 @@ Values = t.Mapping[str, t.Any]
 _DEFINITIONS = os.path.join(os.path.dirname(__file__), "option_definitions")
 
 #: Variables that would hold for all vendors, so they hold for none.
-IGNORED = (
-    "trackops_base_url",
-    "trackops_token_url",
-    "trackops_scope",
-    "trackops_variant",
-    "trackops_client_auth",
-    "trackops_extra_parameters",
-    "trackops_credential_fields",
-    "trackops_http_client_cert",
-    "trackops_http_client_key",
-    "trackops_output",
-    "trackops_refused",
-)
+_OF_NO_VENDOR = "base_url token_url scope variant client_auth extra_parameters credential_fields http_client_cert http_client_key output refused"
+IGNORED = tuple(f"trackops_{option}" for option in _OF_NO_VENDOR.split())
 # What Ansible gives to each lookup, or leaves to it; which of these depends on its version and on how the lookup is called.
 _ANSIBLES_OWN = ("wantlist", "allow_unsafe", "errors")
 _EMPTY_COUNTS_AS_UNSET = ("ANSIBLE_HASHI_VAULT_", "TRACKOPS_", "AWS_", "EC2_")
