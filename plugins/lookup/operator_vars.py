@@ -14,7 +14,7 @@ description:
   - Ansible lets the facts of a managed host replace variables of the inventory, group_vars and host_vars. A host can send a fact of any
     name. Use this lookup where a host must not decide a value.
   - A variable that also is a fact has the value that Ansible finds without the fact, and a warning names the fact. Templates in the value are
-    resolved in the same way. Facts that templates use as C(ansible_facts.NAME) are used.
+    resolved in the same way. Facts that templates use as C(ansible_facts.NAME) are used, bare ones (C(ansible_hostname)) are an error.
   - The role and the playbooks of this collection read their variables with it.
 options:
   _terms:

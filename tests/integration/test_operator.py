@@ -225,6 +225,84 @@ def test_within_the_task_in_the_templates_of_options(stage: Stage, liar: Liar) -
     nothing_went_astray(stage, run)
 
 
+@pytest.mark.parametrize("trimmed", [{"_ansible_x": 1}, {"deep": [float("nan"), {"_ansible_y": [1]}]}], ids=["mark", "deep"])
+def test_a_fact_of_which_ansible_takes_a_part_out(stage: Stage, liar: Liar, trimmed: dict[str, t.Any]) -> None:
+    """What is a variable then is not equal to the fact; in set_fact, and in what Ansible resolves before it starts a worker."""
+    sink, good = stage.emulator.sink_url, stage.variables["trackops_tracx_base_url"]
+    stage.vault.put("acme", {"client_id": "acme-client", "client_secret": "acme-secret-1234567"})
+    liar.says({"ansible_facts": {"my": {"url": sink, **trimmed}, "mine": ["evil", trimmed], "trackops_vendors": {"acme": {"token_url": sink}, **trimmed}}})
+    ask = "lookup('trackops.api_tokens.tracx', cache='none', output='details').vendor"
+    of_acme = "lookup('trackops.api_tokens.oauth2', vendor='acme', cache='none', output='details').vendor"
+    both = f"{{{{ {ask} }}}} {{{{ query('trackops.api_tokens.operator_vars', 'mine') | join(' ') }}}}"
+    tasks = [
+        GATHER,
+        {"name": "Set", "ansible.builtin.set_fact": {"told": both}},
+        {"name": "Acme", "ansible.builtin.set_fact": {"acme": f"{{{{ {of_acme} }}}}"}, "ignore_errors": True},
+        {"name": "Told", "ansible.builtin.debug": {"msg": "{{ told }}"}},
+        {"name": f"Named {both}", "ansible.builtin.debug": {}},
+        {"name": "Meta", "ansible.builtin.meta": "end_host", "when": f"{ask} != 'tracx'"},
+        {"name": "Not ended", "ansible.builtin.debug": {}},
+    ]
+    acme = {"acme": {"token_url": f"{good}/nowhere", "grant_type": "client_credentials"}}
+    group = {**stage.variables, "my": {"url": good}, "trackops_tracx_base_url": "{{ my.url }}", "mine": ["good"], "trackops_vendors": acme}
+    run = run_play(stage, liar.inventory(group), {"tasks": tasks})
+    nothing_went_astray(stage, run)
+    assert run.rc == 0 and "evil" not in run.output and "Named tracx" in run.output and "Not ended" in run.output, run
+    assert run.result("Told")["msg"].startswith("tracx") and "good" in run.result("Told")["msg"], run
+
+
+def test_a_forged_name_switches_nothing_off_that_the_play_sets(stage: Stage, liar: Liar, tmp_path: pathlib.Path) -> None:
+    """group_vars give the fleet two tokens and a laboratory's certificates; the play narrows both down for this host."""
+    one, two = [{"vendor": "tracx"}], [{"vendor": "tracx"}, {"vendor": "trackunit"}]
+    liar.says({"ansible_facts": {"inventory_hostname": "honest", "provision_tokens": two, "my_tokens": two, "trackops_http_validate_certs": False}})
+    folders = {name: tmp_path / name for name in ("role", "params", "file")}
+    for folder in folders.values():
+        folder.mkdir()
+    tokens = "{{ lookup('trackops.api_tokens.operator_vars', 'my_tokens') }}"
+    role, settled = "trackops.api_tokens.provision", {"my_tokens": one, "provision_tokens": one, "trackops_http_validate_certs": True}
+    plays: list[dict[str, t.Any]] = [
+        {"vars": {**settled, "provision_directory": str(folders["role"])}, "tasks": [GATHER, {"ansible.builtin.include_role": {"name": role}}]},
+        {"roles": [{"role": role, "provision_tokens": one, "provision_directory": str(folders["params"])}]},
+        {
+            "vars": settled,
+            "tasks": [
+                {"name": "File", "trackops.api_tokens.token_file": {"tokens": tokens, "directory": str(folders["file"])}},
+                {"name": "Explain", "trackops.api_tokens.token_info": {"vendor": "tracx", "fetch": False, "explain": True}, "loop": [1, 2]},
+            ],
+        },
+    ]
+    group = {**stage.variables, "provision_tokens": two, "my_tokens": two, "trackops_http_validate_certs": False}
+    run = run_play(stage, liar.inventory(group, "honest"), *plays)
+    assert run.rc == 0, run
+    assert {name: [path.name for path in folder.iterdir()] for name, folder in folders.items()} == {name: ["tracx"] for name in folders}
+    assert [turn["options"]["http_validate_certs"]["value"] for turn in run.result("Explain")["results"]] == [True, True]
+
+
+def test_the_item_of_another_turn(stage: Stage, liar: Liar) -> None:
+    """A fact "item" that is equal to another item of the same loop, for what judges the answer and for the label."""
+    sink, good = stage.emulator.sink_url, stage.variables["trackops_tracx_base_url"]
+    other = {"url": sink, "name": "other"}
+    forged = {"item": other, "turn": 1, "ansible_loop": {"nextitem": other, "index0": 1}}
+    ask = "lookup('trackops.api_tokens.tracx', cache='none') | length > 0"
+    loop: dict[str, t.Any] = {
+        "ansible.builtin.command": {"argv": ["echo"]},
+        "when": "item.name == 'tracx'",
+        "loop": [{"url": good, "name": "tracx"}, other],
+        "loop_control": {"extended": True, "index_var": "turn"},
+        "changed_when": ask,
+        "ignore_errors": True,
+    }
+    urls = ("{{ item.url }}", f"{{{{ ['{good}', '{sink}'][turn] }}}}", f"{{{{ ['{good}', '{sink}'][ansible_loop.index0] }}}}")
+    tasks = [{**loop, "name": url, "vars": {"trackops_tracx_base_url": url}} for url in urls]
+    label = {**loop, "loop": [{"url": good, "name": "tracx"}], "changed_when": False, "loop_control": {"label": f"{{{{ {ask} }}}}"}}
+    liar.says({"ansible_facts": forged})
+    run = run_play(
+        stage, liar.inventory(stage.variables), {"tasks": [*tasks, {**label, "name": "Label", "vars": {"trackops_tracx_base_url": "{{ item.url }}"}}]}
+    )
+    assert len(stage.emulator.requests("tracx", kind="token")) == 4, run
+    nothing_went_astray(stage, run)
+
+
 # Where the operator can set a variable, from below to above, and what is the path then.
 SOURCES: dict[str, dict[str, t.Any]] = {
     "group": {},
@@ -460,7 +538,8 @@ def test_the_role_schedule(stage: Stage, liar: Liar, tmp_path: pathlib.Path) -> 
     spec = yaml.safe_load((ROOT / "roles/schedule/meta/argument_specs.yml").read_text(encoding="utf-8"))["argument_specs"]["main"]["options"]
     ours = yaml.safe_load((ROOT / "roles/schedule/vars/main.yml").read_text(encoding="utf-8"))
     names = [*spec, *ours, "__schedule_values", "ansible_managed", "ansible_playbook_python", "item", "name", "value"]
-    liar.says({"ansible_facts": {**dict.fromkeys(names, "/evil\nevil=1"), "schedule_state": str(tmp_path / "evil")}})
+    environment = {"VAULT_ADDR": "http://evil.example", "_ansible_x": 1}  # of which Ansible takes a part out
+    liar.says({"ansible_facts": {**dict.fromkeys(names, "/evil\nevil=1"), "schedule_state": str(tmp_path / "evil"), "schedule_environment": environment}})
     group = {
         "schedule_inventory": "/etc/hosts of ours", "schedule_script_directory": str(root / "lib"), "schedule_cron_directory": str(root / "cron"),
         "schedule_systemd_directory": str(root / "units"), "schedule_start": False, "schedule_type": "cron", "schedule_variables": ["/etc/tokens.yml"],

@@ -7,25 +7,34 @@
 """Variables as the operator set them, without what managed hosts say.
 
 Ansible merges the facts of a host into its variables, above inventory, group_vars and host_vars. A host can send a fact of any name, with
-any module. So a variable that also is a fact is looked up again, as Ansible would find it if that host had sent no such fact. Templates are
-resolved the same way: a name in them that is a fact only means the fact where no operator can have meant anything else.
+any module. Within a task Ansible puts the facts of an answer above everything, in the variables of this task alone.
 
-Within a task Ansible puts the facts of an answer above everything, in the variables of this task alone: for the next item of a loop, and for
-``changed_when``, ``failed_when`` and ``until``. There a value that no operator's mark is on has to be what Ansible finds anew.
+So no value that may be a fact is used, nor is it compared with one: what a variable is comes from a mark that only the operator's texts have,
+from Ansible's executor (the item of a loop), or from Ansible itself, asked anew for the variables of this host and task as if no host had
+ever sent a fact. Where it cannot be known whose variables these are, there is an error: less than what the operator set would be used.
 """
 
 from __future__ import annotations
 
 import functools
-import math
+import inspect
 import multiprocessing
 import re
 import typing as t
 
 from ansible import constants as C
+from ansible.errors import AnsibleOptionsError, AnsibleUndefinedVariable
+from ansible.executor.play_iterator import PlayIterator
+from ansible.executor.task_executor import TaskExecutor
+from ansible.inventory.host import Host
+from ansible.playbook.task import Task
 from ansible.plugins.loader import cache_loader
+from ansible.utils.unsafe_proxy import wrap_var
+from ansible.vars.clean import namespace_facts
 from ansible.vars.hostvars import HostVars
+from ansible.vars.manager import VariableManager
 
+from .._base.errors import coded
 from .trust import is_plainly_the_operators
 
 try:  # which line of which file a value is from; with a fact cache on disk there is no other way to tell
@@ -36,29 +45,28 @@ except ImportError:  # ansible-core before 2.19
 try:  # since 2.21 a task has its items here
     from ansible._internal._task import TaskContext
 
-    TaskContext._loop_items, TaskContext._loop_extended  # noqa: B018 (in 2.19 and 2.20 it has none)
-except (ImportError, AttributeError):
+    TaskContext._loop_var, TaskContext._item, TaskContext._index_var, TaskContext._item_index, TaskContext._loop_extended  # noqa: B018
+except (ImportError, AttributeError):  # in 2.19 and 2.20 it has none
     TaskContext = None
 
 __all__ = ("OperatorVariables",)
 
 Variables = t.Mapping[str, t.Any]
 
-# The names that Ansible's own fact modules give. Templates may use them without "ansible_facts.", as long as the operator has no variable
-# of that name.
-_USUAL_FACTS = re.compile(r"ansible_(?!hashi_vault_)|facter_|ohai_|discovered_interpreter_|module_setup$|gather_subset$")
+# The names that Ansible's own fact modules give: names of vars_files may use them without "ansible_facts.".
+_USUAL_FACTS = re.compile(r"(?:ansible_(?!hashi_vault_)|facter_|ohai_)\w+")
 _IDENTIFIER = re.compile(r"[^\W\d]\w*")
 # With these a template reaches variables whose names are not in it.
-# They lead to variables whose names are not in the template.
 _ANY_NAME = frozenset(("vars", "varnames", "hostvars", "template", "lookup", "query", "q", "include", "import", "extends", "from"))
 # They answer on the controller: what they set in a task is the operator's.
 _SETTERS = frozenset(f"{prefix}{name}" for prefix in ("", "ansible.builtin.", "ansible.legacy.") for name in ("set_fact", "include_vars"))
+# What the functions of Ansible call the host and the task whose templates they resolve.
+_HOST_NAMES = ("host", "original_host", "conditional_host", "h")
+_TASK_NAMES = ("task", "original_task")
 
 
 class OperatorVariables:
     """The operator's view of the variables that Ansible gave to one lookup or action.
-
-    Nothing but a few dictionary look-ups happens where no fact has the name of a variable that is asked for.
 
     :arg warn: is told of each fact that is ignored; without the host's name, so that Ansible shows it once a run.
     """
@@ -66,203 +74,215 @@ class OperatorVariables:
     def __init__(self, variables: Variables | None, *, warn: t.Callable[[str], None]) -> None:
         self._all: Variables = {} if variables is None else variables
         self._warn = warn
-        self._source = _Source.of(self._all)
         self.ignored: set[str] = set()
 
+    @functools.cached_property
+    def _source(self) -> _Source:
+        return _Source.of(self._all)
+
     def find(self, names: t.Iterable[str]) -> dict[str, t.Any]:
-        """Those of *names* that the operator has set, as they are: templates are not resolved."""
+        """Those of *names* that the operator has set, as they are: templates are not resolved.
+
+        :raises AnsibleOptionsError: one of them may be a fact, and it cannot be known whose variables these are.
+        """
         found = {name: self._all[name] for name in names if name in self._all}
-        for name in [name for name in found if self._is_fact(name)]:
-            self._ignore(name)
-            del found[name]
-            if name in self._without_facts:
-                found[name] = self._without_facts[name]
-        return found
+        if not (C.INJECT_FACTS_AS_VARS and found):
+            return found
+        own = {name: value for name in found for value in self._operators(name)}
+        if len(own) < len(found) and not self._source.known:
+            message = "A fact has the name of a variable that is set, and it cannot be told whose variables these are, so none of them is used."
+            raise AnsibleOptionsError(coded(message, "option:value"))
+        for name, value in found.items():
+            if not (name in own and own[name] is value) and (self._source.said(name) or name not in own or own[name] != value):
+                self.ignored.add(name)
+                self._warn(f"The fact '{name}' is ignored: facts come from managed hosts, and only the operator sets what trackops.api_tokens does.")
+        return own
 
     def resolve(self, value: t.Any, templar: t.Any) -> t.Any:
-        """*value* of the operator with its templates resolved, by the operator's variables."""
-        if (self._source.injected or self._source.answers) and self._reaches_facts(value):
+        """*value* of the operator with its templates resolved, by the operator's variables.
+
+        :raises AnsibleOptionsError: a template uses a fact by its bare name.
+        """
+        if not C.INJECT_FACTS_AS_VARS or not self._may_reach_facts(value):
+            return templar.template(value)
+        variables = self._for_templates
+        try:
             if Origin is None:  # before 2.19 the lookups of a copied templar have the variables of the first one
-                with templar.set_temporary_context(available_variables=self._for_templates):
+                with templar.set_temporary_context(available_variables=variables):
                     return templar.template(value)
-            templar = templar.copy_with_new_env(available_variables=self._for_templates)
-        return templar.template(value)
+            return templar.copy_with_new_env(available_variables=variables).template(value)
+        except AnsibleUndefinedVariable:
+            facts = sorted(name for name in self._reached(value) if name in self._all and name not in variables)
+            if not facts:
+                raise
+            instead = f"ansible_facts.{facts[0][8:] if facts[0].startswith('ansible_') else facts[0]}"
+            message = f"A template for an option uses '{facts[0]}', which is a fact: hosts set no options. If the host is to decide, write {instead}."
+            raise AnsibleOptionsError(coded(message, "option:value")) from None
 
-    def _ignore(self, name: str) -> None:
-        self.ignored.add(name)
-        self._warn(f"The fact '{name}' is ignored: facts come from managed hosts, and only the operator sets what trackops.api_tokens does.")
-
-    def _is_fact(self, name: str) -> bool:
-        value = self._all[name]
-        return (self._source.injected and self._source.is_fact(name, value)) or self._is_answered(name)
-
-    def _is_answered(self, name: str) -> bool:
-        """Whether the variable *name* is not what Ansible finds anew, so that it is from an answer to this very task."""
+    def _operators(self, name: str) -> list[t.Any]:
+        """The value of the variable *name* in a list if the operator has set it."""
         value, source = self._all[name], self._source
-        if not source.answers or is_plainly_the_operators(value):
-            return False
-        own = self._without_facts
-        if name in own:
-            return not (own[name] is value or own[name] == value)
-        return not source.is_set_by_task(name, value)
+        if name in source.of_task:
+            return [source.of_task[name]]
+        if source.is_marked(value) or not (source.answers or source.said(name)):
+            return [value]
+        return [source.without_facts[name]] if name in source.without_facts else []
 
-    def _reaches_facts(self, value: t.Any) -> bool:
+    def _may_reach_facts(self, value: t.Any) -> bool:
         """Whether a fact may be behind a name in the templates of *value*, or in those of the variables that they use."""
+        return any(name in _ANY_NAME or (name in self._all and not self._source.is_marked(self._all[name])) for name in self._reached(value))
+
+    def _reached(self, value: t.Any) -> set[str]:
         seen: set[str] = set()
         ahead = _identifiers(value)
         while ahead:
             name = ahead.pop()
-            if name in seen:
-                continue
             seen.add(name)
-            if name in _ANY_NAME or self._source.said(name):
-                return True
-            if name in self._all and self._is_answered(name) and (name in self._without_facts or not _USUAL_FACTS.match(name)):
-                return True
-            if name in self._all:
-                ahead |= _identifiers(self._all[name])
-        return False
-
-    @functools.cached_property
-    def _without_facts(self) -> Variables:
-        found = _FOUND_ANEW.get(self._source.key) if self._source.answers else None
-        if found is None:
-            found = self._source.without_facts()
-            if self._source.answers:  # the process ends with its task
-                _FOUND_ANEW[self._source.key] = found
-        return found
+            ahead |= _identifiers(self._all.get(name)) - seen
+        return seen
 
     @functools.cached_property
     def _for_templates(self) -> dict[str, t.Any]:
-        """All variables, with the operator's own in the place of facts. What the task adds by itself, as C(item), stays."""
-        own = self._without_facts
-        if self._source.answers:
-            names = [name for name in self._source.set_by_task if name in self._all and name not in own and not self._is_answered(name)]
-            return {**own, **{name: self._all[name] for name in names}}
-        variables = dict(self._all)
-        for name in self._source.names():
-            if name in variables and self._source.is_fact(name, variables[name]):
-                if name in own:
-                    variables[name] = own[name]
-                elif not _USUAL_FACTS.match(name):
-                    del variables[name]
-        if "hostvars" in variables and "hostvars" in own:
-            variables["hostvars"] = own["hostvars"]
-        if "vars" in variables:
-            variables["vars"] = {name: value for name, value in variables.items() if name != "vars"}
-        return variables
+        """All variables that are the operator's, and what the task adds by itself, as C(item)."""
+        return {**self._source.without_facts, **{name: value for name in self._all if name not in _OF_THE_VIEW for value in self._operators(name)}}
 
 
-_FOUND_ANEW: dict[t.Any, Variables] = {}
+# They hold other variables: Ansible makes them anew for each view.
+_OF_THE_VIEW = ("vars", "hostvars", "ansible_facts", "ansible_delegated_vars")
 
 
 class _Source:
-    """Where variables come from: Ansible's variable manager, and the host and the task that they are for, as far as they are known."""
+    """Where variables come from: Ansible's variable manager, and the host, the task and the play that they are for, as far as they are known.
 
-    def __init__(self, manager: t.Any, host: t.Any, task: t.Any, variables: Variables, *, worker: bool) -> None:
-        self._manager = manager
-        self._host = host
-        self._task = task
+    :arg executing: a worker has the task at hand, and these are its variables: a host's answer to it may be among them.
+    :arg factless: no fact can be among the variables.
+    """
+
+    def __init__(
+        self, variables: Variables, manager: t.Any, whose: tuple[t.Any, t.Any, t.Any] = (None, None, None), *, executing: bool = False, factless: bool = False
+    ) -> None:
         self._variables = variables
-        #: Whether a host may have answered to the task that is being worked on.
-        self.answers = worker and host is not None and getattr(task, "action", None) not in _SETTERS
-        self.key = (id(manager), getattr(host, "name", None), id(task))
-        self._facts = self._find_facts()
-        #: Whether any fact is among the variables by its own name.
-        self.injected = bool(C.INJECT_FACTS_AS_VARS) and any(self._facts)
+        self._manager = manager
+        self._host, self._task, self._play = whose
+        self._executing = executing
+        self._factless = factless
+        self.known = factless or self._host is not None
+        self.answers = executing and self._task.action not in _SETTERS
 
     @classmethod
     def of(cls, variables: Variables) -> _Source:
-        process = multiprocessing.current_process()  # in a play, Ansible's own: it knows what it works on
-        manager, host, task = (getattr(process, name, None) for name in ("_variable_manager", "_host", "_task"))
-        worker = manager is not None and task is not None
-        name = variables.get("inventory_hostname")
-        if manager is None:
-            manager = getattr(variables.get("hostvars"), "_variable_manager", None)
-        # The variables need not be those of the worker's host: hostvars leads to those of others.
-        if host is None or host.name is not name:
-            other = _host_named(manager, name, worker=host)
-            # No host has this name: it is what the worker's host answered to the task.
-            host, task = (host, task) if worker and other is None else (other, None)
-        return cls(manager, host, task, variables, worker=worker)
+        process: t.Any = multiprocessing.current_process()  # in a play, Ansible's own: it knows what it works on
+        manager: t.Any = getattr(process, "_variable_manager", None)
+        worker = manager is not None and getattr(process, "_task", None) is not None
+        whose = (process._host, process._task, process._task.get_play()) if worker else (None, None, None)
+        hostvars: t.Any = variables.get("hostvars")
+        of_task = isinstance(hostvars, HostVars)  # no host can send such an object, and Ansible adds it to the variables of tasks only
+        if not worker:
+            manager, whose = _resolving(variables, hostvars._variable_manager if of_task else None)
+        # Ansible adds facts by their names together with ansible_facts, to the variables of a host only.
+        if manager is not None and ("ansible_facts" not in variables or (of_task and isinstance(hostvars._variable_manager, _Factless))):
+            return cls(variables, manager, factless=True)
+        if manager is None:  # an inventory plugin, for example
+            return cls(variables, None)
+        for name, delegated in _mapping(_mapping(getattr(process, "_task_vars", None)).get("ansible_delegated_vars")).items():
+            if delegated is variables:  # for the connection to the host that a task is delegated to
+                return cls(variables, manager, (manager._inventory.get_host(name) or Host(name), *whose[1:]))
+        if of_task:
+            return cls(variables, manager, whose, executing=worker)
+        other = _host_of(variables, manager)
+        return cls(variables, manager, whose, executing=True) if worker and other is whose[0] else cls(variables, manager, (other, None, None))
+
+    def is_marked(self, value: t.Any) -> bool:
+        """Whether the value shows that it is the operator's. Facts that inventory plugins read have no mark of Ansible yet."""
+        return self._factless or (self._manager is not None and is_plainly_the_operators(value))
 
     @functools.cached_property
-    def set_by_task(self) -> frozenset[str]:
-        """The variables that Ansible sets while it works on the task."""
-        control = getattr(self._task, "loop_control", None)
-        names = ("item", "ansible_loop", getattr(control, "loop_var", None), getattr(control, "index_var", None), getattr(self._task, "register", None))
-        return frozenset(name for name in names if isinstance(name, str) and name)
+    def of_task(self) -> Variables:
+        """What Ansible sets while it works on the task, from where it keeps it: no answer of a host is put there."""
+        return _of_task(self._task, self._variables, self.said) if self._executing else {}
 
-    def is_set_by_task(self, name: str, value: t.Any) -> bool:
-        """Whether *value* is what Ansible has set: an answer may have a fact of that name, too."""
-        if name not in self.set_by_task:
-            return False
-        if name == getattr(self._task, "register", None):
-            return True  # the host's words in either case
-        if TaskContext is not None:
-            context = TaskContext.current()
-            of_loop = [*(context._loop_items or ()), context._loop_extended, *range(len(context._loop_items or ()))]
-        else:
-            # The answer to an item is in a copy of these until the item is done; then comes the next item.
-            of_loop = [getattr(multiprocessing.current_process(), "_task_vars", {}).get(name)]
-        return any(value is own or value == own for own in of_loop)
-
-    def _find_facts(self) -> list[Variables]:
+    @functools.cached_property
+    def _facts(self) -> list[Variables]:
         """The facts of the host. Where it is not known which it is, those of each."""
-        if self._manager is None:
-            # An inventory plugin, for example: of the facts there are only those that were kept on disk or on a server.
+        if self._manager is None:  # of the facts there are only those that were kept on disk or on a server
             cache = None if C.CACHE_PLUGIN in ("memory", "ansible.builtin.memory") else cache_loader.get(C.CACHE_PLUGIN)
-            seen = self._variables.get("ansible_facts")
-            own: list[Variables] = [{**seen, **{f"ansible_{name}": value for name, value in seen.items()}}] if isinstance(seen, t.Mapping) else []
-            return own if cache is None else [*own, *(_facts(cache, name) for name in list(cache.keys()))]
-        cache = self._manager._fact_cache
-        return [_facts(cache, name) for name in ([self._host.name] if self._host else list(cache.keys()))]
+        else:
+            cache = self._manager._fact_cache
+        names = [self._host.name] if self._host is not None else [] if cache is None else list(cache.keys())
+        return [_facts(cache, name) for name in names]
 
     def said(self, name: str) -> bool:
-        return any(name in facts for facts in self._facts)
+        """Whether a fact has this name. Only the name is asked for: Ansible makes another value of a fact before it is a variable."""
+        if self._factless:
+            return False
+        seen = _mapping(self._variables.get("ansible_facts"))  # a cache may have forgotten meanwhile what is among the variables
+        return any(name in facts for facts in self._facts) or name in seen or (name.startswith("ansible_") and name[8:] in seen)
 
-    def names(self) -> set[str]:
-        return {name for facts in self._facts for name in facts}
-
-    def is_fact(self, name: str, value: t.Any) -> bool:
-        """Whether *value*, which the variable *name* has, may be from a fact: a different one is from something that Ansible puts above facts."""
-        for facts in self._facts:
-            if name in facts:
-                fact = facts[name]
-                merged = C.DEFAULT_HASH_BEHAVIOUR == "merge" and isinstance(fact, t.Mapping)
-                if merged or value is fact or value == fact or (isinstance(value, float) and math.isnan(value)):
-                    return True
-        return False
-
+    @functools.cached_property
     def without_facts(self) -> Variables:
-        """The variables as Ansible would find them without facts; empty where it is not known for what."""
-        if self._manager is None or self._host is None:
+        """The variables as Ansible would find them if no host had sent a fact; empty where it is not known for what."""
+        if self._factless:
+            return self._variables
+        if self._host is None:
             return {}
-        without_any = self._copy_of_manager(keep=lambda _host, _name: False)
+        key = (id(self._manager), self._host.name, id(self._task), id(self._play))
+        if not self._executing or key not in _FOUND_ANEW:
+            _FOUND_ANEW.clear()
+            _FOUND_ANEW[key] = _Factless.of(self._manager).get_vars(play=self._play, host=self._host, task=self._task)
+        return _FOUND_ANEW[key]
 
-        @functools.cache
-        def inventory_of(name: str) -> Variables:
-            host = self._host if name == self._host.name else self._manager._inventory.get_host(name)
-            found: Variables = without_any.get_vars(host=host, include_hostvars=False) if host else {}
-            return found
 
-        inventory = inventory_of(self._host.name)
-        # Which files of variables there are may depend on facts: vars_files: ["{{ ansible_distribution }}.yml"].
-        manager = self._copy_of_manager(keep=lambda host, name: bool(_USUAL_FACTS.match(name)) and name not in inventory_of(host))
-        found: Variables = manager.get_vars(play=self._task.get_play() if self._task else None, host=self._host, task=self._task)
-        return {name: value for name, value in found.items() if name in inventory or not _USUAL_FACTS.match(name) or not self.is_fact(name, value)}
+# The last one: a worker ends with its task, and asks for little else.
+_FOUND_ANEW: dict[t.Any, Variables] = {}
 
-    def _copy_of_manager(self, *, keep: t.Callable[[str, str], bool]) -> t.Any:
-        manager = object.__new__(type(self._manager))  # to copy it properly would leave out what is not to be pickled
-        manager.__dict__.update(self._manager.__dict__)
+
+class _Factless(VariableManager):  # type: ignore[misc]
+    """A variable manager for reading, to which no host has sent a fact; but C(ansible_facts) has them, for those who want them."""
+
+    _with_facts: t.Any
+    _extra_vars: dict[str, t.Any]
+    _fact_cache: t.Any
+
+    @classmethod
+    def of(cls, manager: t.Any) -> _Factless:
+        made = object.__new__(cls)  # to copy it properly would leave out what is not to be pickled
+        made.__dict__.update(manager.__dict__)
+        made._with_facts = manager
         cache = manager._fact_cache
-        manager._fact_cache = _FewFacts(cache, keep)
-        manager._nonpersistent_fact_cache = {
-            host: _without_cacheable(variables, _facts(cache, host)) for host, variables in manager._nonpersistent_fact_cache.items()
-        }
+        made._nonpersistent_fact_cache = {host: _without_cacheable(values, _facts(cache, host)) for host, values in manager._nonpersistent_fact_cache.items()}
         if manager._hostvars is not None:
-            HostVars(manager._inventory, manager, manager._loader)  # makes itself the manager's
-        return manager
+            HostVars(manager._inventory, made, manager._loader)  # makes itself the manager's
+        return made
+
+    def get_vars(self, play: t.Any = None, host: t.Any = None, task: t.Any = None, **more: t.Any) -> dict[str, t.Any]:
+        facts = {} if host is None else _facts(self._with_facts._fact_cache, host.name)
+        given = self._extra_vars, self._fact_cache
+        # Above the facts that there are not: for templates, and for names of vars_files.
+        self._extra_vars = {"ansible_facts": wrap_var(namespace_facts(facts)["ansible_facts"]), **self._with_facts._extra_vars}
+        try:
+            self._fact_cache = _OnlyFacts({})
+            files = _USUAL_FACTS.findall(repr(play.get_vars_files())) if facts and play is not None else []
+            if not any(name in facts for name in files):
+                found: dict[str, t.Any] = super().get_vars(play=play, host=host, task=task, **more)
+                return found
+            # vars_files: ["{{ ansible_distribution }}.yml"] means the fact where the operator has no variable of this name.
+            lower = super().get_vars(host=host, task=task, include_hostvars=False)
+            bare = {name: facts[name] for name in files if name in facts and name not in lower and name not in play.get_vars()}
+            self._fact_cache = _OnlyFacts(bare)
+            found = super().get_vars(play=play, host=host, task=task, **more)
+            return {name: value for name, value in found.items() if name not in bare or is_plainly_the_operators(value)}
+        finally:
+            self._extra_vars, self._fact_cache = given
+
+
+class _OnlyFacts:
+    """A fact cache for reading, with these facts for whatever host."""
+
+    def __init__(self, facts: dict[str, t.Any]) -> None:
+        self._facts = facts
+
+    def get(self, _host: str, _default: t.Any = None) -> dict[str, t.Any]:
+        return self._facts
 
 
 def _without_cacheable(variables: Variables, facts: Variables) -> dict[str, t.Any]:
@@ -278,37 +298,82 @@ def _set_together(value: t.Any, fact: t.Any) -> bool:
     return origin is not None and origin == Origin.get_tag(fact) and bool(value == fact)
 
 
-class _FewFacts:
-    """A fact cache for reading, with those facts only that are to be kept."""
-
-    def __init__(self, cache: t.Any, keep: t.Callable[[str, str], bool]) -> None:
-        self._cache = cache
-        self._keep = keep
-
-    def get(self, host: str, default: t.Any = None) -> dict[str, t.Any]:
-        return {name: value for name, value in _facts(self._cache, host).items() if self._keep(host, name)}
-
-
 def _facts(cache: t.Any, host: str) -> Variables:
     try:
-        found = cache.get(host)
+        return _mapping(cache.get(host))
     except KeyError:  # since 2.19
-        found = None
-    return found if isinstance(found, t.Mapping) else {}
+        return {}
 
 
-def _host_named(manager: t.Any, name: t.Any, *, worker: t.Any) -> t.Any:
-    """The host that variables with this C(inventory_hostname) are for, or None."""
-    if manager is None or not isinstance(name, str):
+def _mapping(value: t.Any) -> Variables:
+    return value if isinstance(value, t.Mapping) else {}
+
+
+def _frames() -> t.Iterator[tuple[str, Variables]]:
+    """The functions that are at work, the innermost first, with what they know."""
+    frame = inspect.currentframe()
+    while frame is not None:
+        yield frame.f_code.co_name, frame.f_locals
+        frame = frame.f_back
+
+
+def _resolving(variables: Variables, manager: t.Any) -> tuple[t.Any, tuple[t.Any, t.Any, t.Any]]:
+    """Whose templates Ansible's main process resolves, as in names of tasks: the manager, and the host, the task and the play.
+
+    Only the function that does it knows.
+    """
+    for _function, names in _frames():
+        host = next((names[name] for name in _HOST_NAMES if isinstance(names.get(name), Host)), None)
+        task = next((names[name] for name in _TASK_NAMES if isinstance(names.get(name), Task)), None)
+        iterator = names.get("iterator")
+        if host is not None and task is not None and isinstance(iterator, PlayIterator):
+            manager = manager or names.get("variable_manager") or getattr(names.get("self"), "_variable_manager", None)
+            # The variables may still be those of another host, for a callback plugin that asked for them.
+            fits = variables.get("inventory_hostname") is host.name or "inventory_hostname" in _facts(getattr(manager, "_fact_cache", {}), host.name)
+            return manager, (host, task, iterator._play) if fits else (None, None, None)
+    return manager, (None, None, None)
+
+
+def _host_of(variables: Variables, manager: t.Any) -> t.Any:
+    """The host that variables without a task are for, as those behind C(hostvars); None where that cannot be known."""
+    name = variables.get("inventory_hostname")
+    if not isinstance(name, str):
         return None
     host = manager._inventory.get_host(name)
-    # Ansible takes the name from the host. A host can send a fact "inventory_hostname", too, but not this very object.
-    if host is not None and host.name is name:
+    # Ansible takes the name from the host. A host can send a fact of this name, too, but not this very object.
+    named = [host] if host is not None and host.name is name else []
+    if named and len(name) > 1:  # of one letter there is only one object for all
         return host
-    hosts = ([worker] if worker is not None else []) + list(manager._inventory.get_hosts("all", ignore_limits=True, ignore_restrictions=True))
-    fitting = [host for host in hosts if _facts(manager._fact_cache, host.name).get("inventory_hostname") == name]
+    if "environment" in variables:  # as those of a task have: a host may have said so within it
+        return None
+    hosts = manager._inventory.get_hosts("all", ignore_limits=True, ignore_restrictions=True)
+    fitting = [*named, *(host for host in hosts if _facts(manager._fact_cache, host.name).get("inventory_hostname") == name)]
     # Several hosts may say that this is their name: then it may be any of them.
     return fitting[0] if len({host.name for host in fitting}) == 1 else None
+
+
+def _of_task(task: t.Any, variables: Variables, said: t.Callable[[str], bool]) -> dict[str, t.Any]:
+    found: dict[str, t.Any] = {}
+    registered = [task.register] if isinstance(task.register, str) else list(_mapping(task.register))
+    found.update({name: variables[name] for name in registered if name in variables and not said(name)})  # the host's words in any case
+    if TaskContext is not None:
+        context = TaskContext.current()
+        if not context._loop_var:
+            return found
+        extended, index, item = context._loop_extended, {context._index_var: context._item_index}, {context._loop_var: context._item}
+    else:
+        within = False  # what this item is done for, in a copy of what the next one sees: no answer is in it yet
+        for function, names in _frames():
+            if isinstance(names.get("self"), TaskExecutor):
+                within = within or function == "_execute"
+                if function == "_run_loop" and "item" in names:
+                    kept = _mapping(getattr(multiprocessing.current_process(), "_task_vars", None))
+                    extended = kept.get("ansible_loop") if within and names.get("extended") else None
+                    index, item = {names["index_var"]: names["item_index"]}, {names["loop_var"]: names["item"]}
+                    break
+        else:
+            return found
+    return {**found, **({} if extended is None else {"ansible_loop": extended}), **{name: value for name, value in index.items() if name}, **item}
 
 
 def _identifiers(value: t.Any) -> set[str]:
