@@ -124,13 +124,17 @@ class OperatorVariables:
         value, source = self._all[name], self._source
         if name in source.of_task:
             return [source.of_task[name]]
-        if source.is_marked(value) or not (source.answers or source.said(name)):
+        # A cacheable set_fact has the operator's mark, too.
+        if not source.said(name) and (source.is_marked(value) or not source.answers):
             return [value]
         return [source.without_facts[name]] if name in source.without_facts else []
 
     def _may_reach_facts(self, value: t.Any) -> bool:
         """Whether a fact may be behind a name in the templates of *value*, or in those of the variables that they use."""
-        return any(name in _ANY_NAME or (name in self._all and not self._source.is_marked(self._all[name])) for name in self._reached(value))
+        return any(
+            name in _ANY_NAME or (name in self._all and (self._source.said(name) or not self._source.is_marked(self._all[name])))
+            for name in self._reached(value)
+        )
 
     def _reached(self, value: t.Any) -> set[str]:
         seen: set[str] = set()
