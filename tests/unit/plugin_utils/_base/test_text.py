@@ -92,7 +92,7 @@ ENCODINGS = {
     "quoted-printable, folded": lambda text: "=\r\n".join(re.findall("=..|.", quopri.encodestring(text.encode()).decode().replace("=\n", ""))),
     "UTF-16 in base64": lambda text: base64.b64encode(text.encode("utf-16")).decode(),
     "UTF-16, big end first, in hex": lambda text: text.encode("utf-16-be").hex(),
-    "gzip in base64": lambda text: base64.b64encode(gzip.compress(f"id:{text}".encode())).decode(),
+    "gzip in base64": lambda text: base64.b64encode(gzip.compress(f"id:{text}".encode(), mtime=0)).decode(),
     "zlib in hex": lambda text: zlib.compress(text.encode()).hex(),
     "bytes in hex": lambda text: ":".join(f"{byte:02x}" for byte in text.encode()),
     "numbers in hex": lambda text: " ".join(f"0x{byte:02X}" for byte in text.encode()),
