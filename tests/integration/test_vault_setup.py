@@ -13,11 +13,16 @@ import typing as t
 import hvac
 import jinja2
 import pytest
+from emulator import Emulator, TlsFiles
+from support.ansible import Ansible
 from support.lookups import Batch
-from support.processes import closed_port
+from support.matrix import combinations, matrix_venv
+from support.processes import Unavailable, closed_port
+from support.stage import Stage
 
 if t.TYPE_CHECKING:
-    from support.stage import Stage
+    from support.pki import Ca
+    from support.vaultsetup import Operator
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 PLAYBOOK = "trackops.api_tokens.vault_setup"
@@ -130,6 +135,51 @@ def test_what_it_cannot_do_is_told(stage: Stage) -> None:
     nothing = stage.playbook(PLAYBOOK, env={"VAULT_ADDR": None})
     assert nothing.rc != 0
     assert "Set VAULT_ADDR and VAULT_TOKEN" in nothing.output
+
+
+@pytest.fixture(params=combinations(), ids=str)
+def old_and_new(request: pytest.FixtureRequest, openbao: Operator, emulator: Emulator, collection: pathlib.Path, tmp_path: pathlib.Path) -> Stage:
+    """With the oldest and the newest ansible-core."""
+    try:
+        venv = matrix_venv(request.param)
+    except Unavailable as exc:
+        pytest.skip(str(exc))
+    return Stage(vault=openbao, emulator=emulator, ansible=Ansible(tmp_path / "run", collections=collection, bin_dir=venv / "bin"))
+
+
+@pytest.mark.parametrize("answered", [0, 2], ids=["a read", "a change"])
+def test_a_redirect_gets_no_token(old_and_new: Stage, ca: Ca, answered: int) -> None:
+    """From https to plain http: at once, or after the AppRole and the mount were not found."""
+    sink = old_and_new.emulator
+    target = sink.sink_url.removesuffix("/_sink/token")
+    pair = ca.server()
+    with Emulator(TlsFiles(pair.cert, pair.key)) as standby:
+        if answered:
+            standby.fail("trackunit", 404, times=answered, kind="api")
+        standby.fail("trackunit", "redirect", times=None, code=307, to=sink.sink_url, kind="api")
+        address = f"{standby.base_url('trackunit')}/api"
+        run = old_and_new.playbook(PLAYBOOK, env={"VAULT_ADDR": address, "VAULT_CACERT": str(ca.cert), "VAULT_TOKEN": old_and_new.vault.root_token})
+        asked = [(entry["method"], entry["status"]) for entry in standby.requests(kind="api")]
+    assert run.rc != 0
+    said = " ".join(run.output.split())
+    assert f"KV version 2 at secret: Vault at {address} redirects to {target}, and the token is not sent there. Set VAULT_ADDR" in said, said
+    assert asked == ([("GET", 404), ("GET", 404), ("POST", 307)] if answered else [("GET", 307), ("GET", 307)])
+    assert sink.requests(kind="sink") == []
+
+
+def test_the_operators_token_is_in_no_output(old_and_new: Stage) -> None:
+    operator: dict[str, str | None] = {"VAULT_TOKEN": old_and_new.vault.root_token}
+    secret_id_file = old_and_new.ansible.home / "secret-id"
+    options = ("-e", f"vault_setup_secret_id_file={secret_id_file}", "-vvvvv")
+    debug = old_and_new.playbook(PLAYBOOK, *options, env={**operator, "ANSIBLE_DEBUG": "1"})
+    assert debug.rc != 0
+    assert "done with _execute_module" not in debug.output
+    assert "With ANSIBLE_DEBUG Ansible prints the token of the operator. Unset it; -vvv shows no token. [TRK-O04]" in debug.output
+    verbose = old_and_new.playbook(PLAYBOOK, *options, env=operator)
+    assert changed(verbose) > 0
+    assert "EXEC" in verbose.output
+    secrets = (old_and_new.vault.root_token, secret_id_file.read_text(encoding="utf-8"))
+    assert [secret for secret in secrets if secret in debug.output + verbose.output] == []
 
 
 @pytest.mark.parametrize("name", ["read", "shared_cache", "consent"])
