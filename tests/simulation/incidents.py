@@ -22,6 +22,7 @@ __all__ = ("begin",)
 #: Begins an incident; gives what ends it.
 Begin = t.Callable[["Story", Incident], t.Callable[[], None]]
 _SNAPSHOT = 60.0
+_LOOKS_EACH = 0.05
 
 
 def begin(story: Story, incident: Incident) -> t.Callable[[], None]:
@@ -193,16 +194,28 @@ def _clock_jumps(story: Story, incident: Incident) -> t.Callable[[], None]:
 
 
 def _stopped(story: Story, incident: Incident) -> t.Callable[[], None]:
-    process = _whom(story, incident).latest
-    if process is None or not process.alive or process.stopped:
-        return _nothing
-    story.world.stop(process)
-    story.promises.stopped(process)
+    """The run that holds a lock, as soon as one does; others wait for it."""
+    controller, world = _whom(story, incident), story.world
+    stopped: list[Process] = []
+    over: list[bool] = []
+
+    def look() -> None:
+        holders = [process for thread, _pid in controller.disk.held.values() if (process := world.process_of(thread)) is not None and process.alive]
+        if holders:
+            stopped.append(holders[0])
+            world.tell(holders[0].name, "STOPPED")
+            world.stop(holders[0])
+            story.promises.stopped(holders[0])
+        elif not over:
+            world.at(world.now + _LOOKS_EACH, look)
 
     def end() -> None:
-        story.world.tell(process.name, "goes on")
-        story.world.resume(process)
+        over.append(True)
+        for process in stopped:
+            world.tell(process.name, "goes on")
+            world.resume(process)
 
+    look()
     return end
 
 

@@ -12,6 +12,7 @@
 - what Vault denies is not served from elsewhere;
 - what was purged does not come back;
 - an error has a cause;
+- where controllers share tokens, nobody asks the vendor whose lease another has taken over;
 - nobody waits for ever, and no run twice for the same holder of a lock.
 
 A promise is bent by what nobody can know: who is killed or stopped on the way, an answer that is lost, a cache that was purged or cannot be
@@ -63,6 +64,8 @@ class Asked:
     store: t.Any
     attempts: int = 0
     disturbed: bool = False
+    stopped: bool = False
+    alone: bool = False  # Vault has not answered, or not let it share
     outcome: str = ""  # the vendor's last
     vault: str = ""  # Vault's last
     outage: bool = False  # Vault's last answer was none
@@ -100,6 +103,7 @@ class Promises:
         self._retry: dict[Key, float] = {}
         self._outages: dict[str, float] = {}  # run
         self._login_refused: set[str] = set()  # run
+        self._login_refused_at = 0.0
         self._waited: dict[tuple[str, str], float] = {}  # run, path
         self._purged: dict[Key, tuple[float, float]] = {}  # when that ended, and began
 
@@ -112,8 +116,8 @@ class Promises:
         """It has a token, or an error."""
         del self.asked[asked.who]
         took, failed = self._world.now - asked.began, isinstance(result, TokenError)
-        self.longest_call = max(self.longest_call, took)
-        if took > LONGEST_CALL:
+        self.longest_call = max(self.longest_call, 0.0 if asked.stopped else took)
+        if took > LONGEST_CALL and not asked.stopped:
             self._fail(f"{asked.who} waited for {took:.0f} s")
         if len(self._failed) > _MANY:
             self._failed = {known: at for known, at in self._failed.items() if at > self._world.now - FAILURE_TTL}
@@ -157,6 +161,9 @@ class Promises:
         needed = min_ttl if lifetime > min_ttl else lifetime / 2
         if asked.events[-1:] and asked.events[-1] in ("hit", "shared") and not asked.disturbed and left + _SLACK < needed:
             self._fail(f"{asked.who}: got {value} from the cache, which lives for {left:.3f} s, less than the {needed:g} s asked for")
+        age, oldest = clock - token.issued_at, asked.freshness.max_age
+        if oldest is not None and age > oldest + _SLACK and not {"served_stale", "shared"} & {*asked.events} and not asked.disturbed:
+            self._fail(f"{asked.who}: got {value}, which is {age:.3f} s old, more than the {oldest:g} s asked for")
         purged, before = self._purged.get((asked.controller, asked.path), (math.inf, 0.0))
         if asked.began > purged and issued.issued_at < before:
             self._fail(f"{asked.who}: got {value}, which was purged {now - purged:.3f} s ago")
@@ -185,6 +192,7 @@ class Promises:
     def stopped(self, process: Process) -> None:
         for asked in self.asked.values():
             if asked.thread in process.threads:
+                asked.stopped = True
                 self._disturb(asked)
 
     def clock_jumped(self, controller: str, seconds: float) -> None:
@@ -211,6 +219,7 @@ class Promises:
         self._forget_all(controller)
 
     def shared_purged(self) -> None:
+        self.vault.writers.clear()
         if self._plan.shared:
             self._excuse_all("")
             self._refused_by.clear()
@@ -232,10 +241,10 @@ class Promises:
         self._failed.clear()
 
     def wait_for(self) -> float:
-        """Until when a Retry-After keeps everybody waiting, or a failure of which a clock says that it comes only now."""
+        """Until when a Retry-After keeps everybody waiting, a refused login, or a failure of which a clock says that it comes only now."""
         wrong = self._apart() + self._jumped
         ahead = self.troubled_until + FAILURE_TTL + min(wrong, _CLOCK_SLACK) + _SLACK if wrong else 0.0
-        return max(ahead, max(self._retry.values(), default=0.0) + wrong + _SLACK)
+        return max(ahead, self._login_refused_at + FAILURE_TTL + wrong + _SLACK, max(self._retry.values(), default=0.0) + wrong + _SLACK)
 
     def _disturb(self, asked: Asked) -> None:
         """What it has learned may be lost."""
@@ -271,6 +280,7 @@ class Promises:
         if not self._plan.shared:
             self._refused_by = {known: at for known, at in self._refused_by.items() if known[0] != controller}
         self._refused = {known for known in self._refused if not known[0].startswith(controller + "-")}
+        self._renewed = {known for known in self._renewed if not known[0].startswith(controller + "-")}
 
     # -- the vendor
 
@@ -285,6 +295,10 @@ class Promises:
         retry = self._retry.get((self._scope(asked.controller), account), 0.0)
         if now < retry - wrong and not asked.store._warned:
             self._fail(f"{who}: asked for {account} although the vendor wants to be left alone for another {retry - now:.3f} s")
+        holder = self.vault.writers.get(account, who)
+        believed = self._plan.consent or wrong < _SLACK  # by a clock that is ahead, a lease is over too early
+        if self._plan.shared and believed and holder != who and not asked.alone and not asked.store._warned:
+            self._fail(f"{who}: asked for {account} although {holder} has taken the lease over")
         asked.attempts += 1
 
     def vendor_answer(self, who: str, account: str, grant: str, outcome: str, spent: str, *, delivered: bool) -> None:
@@ -376,9 +390,11 @@ class Promises:
             if asked.run in self._login_refused and not asked.store._warned:
                 self._fail(f"{who}: logged in to Vault although it has refused that in the same run")
             self._login_refused.add(asked.run)
+            self._login_refused_at = now
         elif what == "login" and outcome == "ok":
             self._login_refused = {run for run in self._login_refused if not run.startswith(asked.controller + "-")}
         if outcome not in ("ok", "cas"):
+            asked.alone = True
             self._disturb(asked)
 
     # -- who shares what

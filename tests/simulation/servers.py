@@ -187,6 +187,7 @@ class SimulatedVault:
         self._second = (0, 0)
         self._logins = 0
         self.versions: dict[str, int] = {}  # that were written of each entry
+        self.writers: dict[str, str] = {}  # who has written it last, by the path of the secret
 
     def put(self, path: str, data: dict[str, t.Any]) -> None:
         self.secrets[path] = (dict(data), self.secrets.get(path, ({}, 0))[1] + 1)
@@ -283,6 +284,7 @@ class VaultSession:
             vault.entries[path] = (content, cas + 1)
             vault.largest = max(vault.largest, len(content))
             vault.versions[path] = vault.versions.get(path, 0) + 1
+            vault.writers["/".join(path.split("/")[-3:-1])] = self._who
             return cas + 1
 
         return self._request("write secret", secret) if path in vault.secrets else self._request("write entry", entry)

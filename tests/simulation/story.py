@@ -127,6 +127,7 @@ class Story:
         plan, end = self.plan, START + self.plan.hours * 3600
         random.seed(self.world.seed)  # the core's own jitter
         pointers._READ.clear()  # another story has other files in the same places
+        pointers._MANY = 1_000_000  # here the processes of all controllers are one
         for controller in self.controllers:
             self.world.spawn(None, lambda controller=controller: self._cron(controller, end), after=self.dice.uniform(0, min(plan.spread, plan.every)))
         for incident in plan.incidents:
@@ -160,21 +161,19 @@ class Story:
         controller.runs += 1
         process = Process(f"{controller.name}-run{controller.runs}")
         controller.latest = process
-        hosts = list(range(self.plan.hosts))
+        hosts = [list(range(self.plan.hosts)) for _task in range(self.plan.tasks)]
         left = [self.plan.forks]
 
         def worker(fork: int) -> None:
-            for _task in range(self.plan.tasks):
-                while hosts:
-                    host = hosts.pop()
+            for waiting in hosts:
+                while waiting:
+                    host = waiting.pop()
                     for path in self.paths:
                         result = self._lookup(controller, process, f"{process.name}/f{fork}h{host}", path)
                         if results is not None:
                             results.append(result)
                 if self.plan.between_tasks:
                     self.world.pause(self.plan.between_tasks)
-                if not hosts:
-                    hosts.extend(range(self.plan.hosts))
             left[0] -= 1
             if not left[0]:
                 self.world.forget(process)

@@ -137,6 +137,9 @@ class World:
         lines = "\n".join(self.story[-_STORY_LINES:])
         raise Violation(f"What happened before:\n{lines}\n\nseed {self.seed}: {promise}", promise)
 
+    def process_of(self, thread: t.Any) -> Process | None:
+        return self._of.get(thread)
+
     # -- for effects
 
     @property
