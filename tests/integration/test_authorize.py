@@ -184,7 +184,7 @@ def test_denied_in_a_browser(there: Stage, chromium: Browser) -> None:
     chromium.click("#deny")
     shown = chromium.wait_text("#outcome", "denied")
     status, output = asking.ended()
-    assert shown == "trackmage: the consent was denied in the browser (access_denied). The vendor says: The user denied the request" + NOTHING
+    assert shown == "trackmage: the consent was denied in the browser (access_denied). The vendor says: The user denied the request." + NOTHING + " [TRK-A01]"
     assert status == 2
     assert shown in output
     assert "refresh_token" not in there.vault.get(PATH)

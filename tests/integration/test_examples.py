@@ -123,10 +123,14 @@ def inventory(stage: Stage) -> pathlib.Path:
         **stage.variables,
         "trackops_vendors": {"acme": {"token_url": stage.emulator.base_url("acme") + "/token", "variants": {"user": {"grant_type": "password"}}}},
         "url": stage.emulator.base_url("acme") + "/token",
+        "provision_directory": "{{ inventory_dir }}/etc/api-tokens",
     }
     # localhost is no member of "all" here, as it is in nobody's inventory.
     content = {"all": {"vars": variables, "children": {name: {"hosts": {"web1": host}} for name in ("web", "integration")}}}
     return stage.ansible.write("inventory", json.dumps(content))
+
+
+DEFAULT_DIRECTORY = pathlib.Path("/etc/api-tokens")
 
 
 def passed(stage: Stage, plays: list[dict[str, t.Any]]) -> list[Task]:
@@ -161,12 +165,19 @@ def test_playbooks_tasks_and_variables(stage: Stage) -> None:
             others.append(str(example))
             _check_other(content, stage)
         else:
-            plays += made
+            own = {"trackops.api_tokens.token_file": {"directory": "{{ inventory_dir }}/etc/api-tokens"}}
+            plays += [{**play, "module_defaults": {**own, **play.get("module_defaults", {})}} if "hosts" in play else play for play in made]
+    of_the_machine = _listed(DEFAULT_DIRECTORY)
     done = passed(stage, plays)
+    assert _listed(DEFAULT_DIRECTORY) == of_the_machine
     assert len(plays) > 20 and len(others) < 5, others
     assert len(done) > len(plays)
     told = [task.task for task in done if task.status == "failed"]
     assert told == []
+
+
+def _listed(folder: pathlib.Path) -> list[tuple[str, float]]:
+    return sorted((path.name, path.stat().st_mtime) for path in folder.iterdir()) if folder.exists() else []
 
 
 def _plays(content: t.Any, *, name: str) -> list[dict[str, t.Any]] | None:

@@ -19,8 +19,8 @@ def test_no_promise_is_broken_under_load(tmp_path: pathlib.Path) -> None:
     parts = run(SMALL, list(PARTS))
     assert [part.wrong for part in parts] == [[]] * 6, "\n".join(map(as_text, parts))
     page = tmp_path / "load.md"
-    page.write_text("# Load\n\n<!-- figures: written by make load -->\nold\n<!-- end of the figures -->\nafter\n", encoding="utf-8")
+    page.write_text("# Load\n\n<!-- figures: written by make load -->\nformer figures\n<!-- end of the figures -->\nafter\n", encoding="utf-8")
     write(parts, page=page)
     text = page.read_text(encoding="utf-8")
-    assert text.startswith("# Load\n") and text.endswith("<!-- end of the figures -->\nafter\n") and "old" not in text
+    assert text.startswith("# Load\n") and text.endswith("<!-- end of the figures -->\nafter\n") and "former" not in text
     assert "| requests to vendors | 4 |" in text

@@ -27,7 +27,7 @@ PLAY = """
       run_once: true
       ignore_errors: true
 """
-LINE = {"time", "event", "vendor", "path", "reason", "duration", "fingerprint", "expires_at", "host", "user", "process"}
+LINE = {"time", "event", "vendor", "path", "reason", "duration", "fingerprint", "expires_at", "error_code", "host", "user", "process"}
 
 
 def test_summary_audit_log_and_verbosity(scene: Scene) -> None:
