@@ -200,13 +200,15 @@ def _stopped(story: Story, incident: Incident) -> t.Callable[[], None]:
     over: list[bool] = []
 
     def look() -> None:
+        if over:
+            return
         holders = [process for thread, _pid in controller.disk.held.values() if (process := world.process_of(thread)) is not None and process.alive]
         if holders:
             stopped.append(holders[0])
             world.tell(holders[0].name, "STOPPED")
             world.stop(holders[0])
             story.promises.stopped(holders[0])
-        elif not over:
+        else:
             world.at(world.now + _LOOKS_EACH, look)
 
     def end() -> None:

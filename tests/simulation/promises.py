@@ -104,7 +104,7 @@ class Promises:
         self._outages: dict[str, float] = {}  # run
         self._login_refused: set[str] = set()  # run
         self._login_refused_at = 0.0
-        self._waited: dict[tuple[str, str], float] = {}  # run, path
+        self._waited: dict[tuple[str, str], float] = {}  # run, and whom it has waited for
         self._purged: dict[Key, tuple[float, float]] = {}  # when that ended, and began
 
     # -- lookups
@@ -121,15 +121,15 @@ class Promises:
             self._fail(f"{asked.who} waited for {took:.0f} s")
         if len(self._failed) > _MANY:
             self._failed = {known: at for known, at in self._failed.items() if at > self._world.now - FAILURE_TTL}
-        if asked.attempts and (failed or "served_stale" in asked.events) and asked.outcome != "refused" and not asked.store._warned:
+        if asked.attempts and (failed or "served_stale" in asked.events) and asked.outcome not in ("refused", "issued") and not asked.store._warned:
             self._failed[asked.run, asked.path] = self._world.now
         elif not failed and asked.events[-1:] != ["hit"]:
             self._forget(asked.controller, asked.path)
         if failed and "has held the lock" in result.message and took > _LONG:
-            waited = self._waited.get((asked.run, asked.path))
+            waited = self._waited.get((asked.run, result.message))
             if waited is not None and asked.began > waited and asked.began - waited < FAILURE_TTL - 1 and not asked.disturbed:
                 self._fail(f"{asked.who}: waited for {took:.0f} s for a lock, {asked.began - waited:.3f} s after its run had done so")
-            self._waited[asked.run, asked.path] = self._world.now
+            self._waited[asked.run, result.message] = self._world.now
         if failed and asked.outage and not asked.store._warned:
             self._outages[asked.run] = self._world.now
         if failed:

@@ -176,8 +176,8 @@ def _expired_meanwhile(token: Token | None, request: Request) -> TokenError:
     """The error for a token that lived for less than it took to store it."""
     lifetime = token.lifetime if token else 0.0
     return VaultError(
-        f"{request.vendor.name}: the token for {request.where} lives for {lifetime:g} s and has expired before it could be stored, because "
-        "Vault kept it waiting for longer. Try again when Vault answers.",
+        f"{request.vendor.name}: the token for {request.where} lives for {lifetime:g} s and has expired before it could be used, because "
+        "Vault or this machine kept it waiting for longer. Try again.",
         "unreachable",
     )
 

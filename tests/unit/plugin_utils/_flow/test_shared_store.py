@@ -516,8 +516,8 @@ def test_a_token_that_expires_while_vault_keeps_it_waiting_is_not_given(controll
     with pytest.raises(VaultError) as caught:
         controllers(scene, "a")
     assert caught.value.message == (
-        "tracktik: the token for secret/fleet/x lives for 45 s and has expired before it could be stored, because Vault kept it waiting for "
-        "longer. Try again when Vault answers."
+        "tracktik: the token for secret/fleet/x lives for 45 s and has expired before it could be used, because Vault or this machine "
+        "kept it waiting for longer. Try again."
     )
 
 
