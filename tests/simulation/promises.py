@@ -187,6 +187,8 @@ class Promises:
         self.troubled_until = self._world.now
         for asked in [asked for asked in self.asked.values() if asked.thread is thread]:
             self._disturb(asked)
+            self._login_refused.discard(asked.run)
+            self._refused = {known for known in self._refused if known[:2] != (asked.run, asked.path)}
             del self.asked[asked.who]
 
     def stopped(self, process: Process) -> None:

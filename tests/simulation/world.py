@@ -203,4 +203,3 @@ class World:
         self._turns.pop(thread, None)
         self._ids.pop(thread, None)
         self._of.pop(thread, None)
-        self._killed.discard(thread)
