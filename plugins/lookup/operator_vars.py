@@ -51,7 +51,7 @@ from ansible.plugins.lookup import LookupBase
 from ansible.utils.display import Display
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.errors import coded
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.text import one_line
-from ansible_collections.trackops.api_tokens.plugins.plugin_utils._boundary.omitted import resolved
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._boundary.omitted import is_replaced, resolved
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._boundary.operator_variables import OperatorVariables
 
 display = Display()
@@ -63,6 +63,9 @@ class LookupModule(LookupBase):  # type: ignore[misc]
         self.set_options(var_options=variables, direct=kwargs)
         if not all(isinstance(term, str) for term in terms):
             raise AnsibleOptionsError(coded("operator_vars: the terms have to be names of variables.", "option:value"))
+        if is_replaced(variables):
+            message = "A variable or a fact named 'omit' hides Ansible's own, so what default(omit) left out would be its value."
+            raise AnsibleOptionsError(coded(message, "option:value"))
         operator = OperatorVariables(variables, warn=display.warning)
         found = operator.find(terms)
         self._tell_near_misses(terms, found, variables or {})

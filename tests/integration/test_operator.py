@@ -278,6 +278,28 @@ def test_a_forged_name_switches_nothing_off_that_the_play_sets(stage: Stage, lia
     assert [turn["options"]["http_validate_certs"]["value"] for turn in run.result("Explain")["results"]] == [True, True]
 
 
+def test_a_fact_that_hides_omit(stage: Stage, liar: Liar, tmp_path: pathlib.Path) -> None:
+    """Since ansible-core 2.19 C(omit) is no variable, so that a fact of this name would be what C(default(omit)) gives."""
+    sink = stage.emulator.sink_url
+    unset = "{{ query('trackops.api_tokens.operator_vars', 'site_url') | first | default(omit) }}"
+    unset_too = "{{ lookup('trackops.api_tokens.tracx', cache='none', token_url=site_url | default(omit)) | length }}"
+    tasks = [
+        GATHER,
+        {"name": "A file", "trackops.api_tokens.token_file": {"vendor": "tracx", "base_url": unset, "dest": str(tmp_path / "tracx")}},
+        {
+            "name": "Another",
+            "trackops.api_tokens.token_file": {"vendor": "tracx", "base_url": "{{ site_url | default(omit) }}", "dest": str(tmp_path / "tracx")},
+        },
+        {"name": "A lookup", "ansible.builtin.debug": {"msg": unset_too}},
+    ]
+    liar.says({"ansible_facts": {"omit": sink}})
+    run = run_play(stage, liar.inventory(stage.variables), {"tasks": [{**task, "ignore_errors": True} for task in tasks]})
+    nothing_went_astray(stage, run)
+    told = run.result("Another").get("msg", "")
+    # Before 2.19 Ansible puts its own over it.
+    assert "named 'omit' hides Ansible's own" in told or len(stage.emulator.requests("tracx", kind="token")) > 0, run
+
+
 def test_the_item_of_another_turn(stage: Stage, liar: Liar) -> None:
     """A fact "item" that is equal to another item of the same loop, for what judges the answer and for the label."""
     sink, good = stage.emulator.sink_url, stage.variables["trackops_tracx_base_url"]

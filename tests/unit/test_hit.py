@@ -42,7 +42,7 @@ OF_A_HIT = {
     "_vault",
     "_vault.login_input",
 }
-MOST_LINES = 1300
+MOST_LINES = 1310
 MOST_CODE_LINES = 800  # without comments, docstrings and empty lines
 #: What takes long to load or to set up, and is not loaded by Ansible itself.
 UNWANTED = ("hvac", "requests", "urllib3", "cryptography.hazmat.primitives.kdf.hkdf", "getpass", "difflib")

@@ -28,7 +28,7 @@ from .._cache.directory import KEY_FILE, Directory, file_state, own_path
 from .._cache.pointer import cached, pointer_keys
 from .._vault.login_input import read_text
 from .listening import anybody_listens
-from .omitted import is_omitted, resolved, without_omitted
+from .omitted import is_omitted, is_replaced, resolved, without_omitted
 from .pointer_input import pointer_input
 from .trust import is_plainly_the_operators
 
@@ -152,6 +152,10 @@ class TokenLookup(LookupBase):  # type: ignore[misc]
 
     def raw_options(self, variables: t.Any, direct: dict[str, t.Any]) -> Values:
         """As :meth:`resolved_options`, but dictionaries may still be texts. Not to be changed: the same object is given again."""
+        if is_replaced(variables):
+            from .uncached import omit_error
+
+            raise omit_error()
         direct = without_omitted(direct)
         operator = _Variables(variables)
         self._tell_ignored(operator)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import typing as t
 
-__all__ = ("is_omitted", "resolved", "without_omitted")
+__all__ = ("is_omitted", "is_replaced", "resolved", "without_omitted")
 
 
 def is_omitted(value: t.Any) -> bool:
@@ -18,6 +18,11 @@ def is_omitted(value: t.Any) -> bool:
     if isinstance(value, str):
         return value.startswith("__omit_place_holder__")
     return type(value).__name__ == "_OmitType"
+
+
+def is_replaced(variables: t.Mapping[str, t.Any] | None) -> bool:
+    """Whether a variable hides C(omit), as a fact can since ansible-core 2.19: then each C(default(omit)) gives what a host says."""
+    return variables is not None and "omit" in variables and not is_omitted(variables["omit"])
 
 
 def without_omitted(value: t.Any) -> t.Any:

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.trackops.api_tokens.plugins.plugin_utils._boundary.omitted import is_omitted, resolved, without_omitted
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._boundary.omitted import is_omitted, is_replaced, resolved, without_omitted
 
 OLD = "__omit_place_holder__0123456789abcdef"
 NEW = type("_OmitType", (), {})()
@@ -37,3 +37,11 @@ def test_a_template_that_ends_in_it_is_an_error_of_ansible_and_no_other_error_is
     assert resolved(lambda: fails(omitted())) == []
     with pytest.raises(ZeroDivisionError):
         resolved(lambda: fails(ZeroDivisionError()))
+
+
+def test_a_variable_may_hide_it():
+    assert is_replaced({"omit": "a host's word"})
+    assert is_replaced({"omit": None})
+    assert not is_replaced({"omit": OLD})
+    assert not is_replaced({})
+    assert not is_replaced(None)
