@@ -531,7 +531,7 @@ def test_the_role_and_the_playbooks(stage: Stage, liar: Liar, tmp_path: pathlib.
         "provision_group": "nobody-at-all", "provision_mode": "0666", "provision_allow_readable": True, "provision_backup": "evil",
         "provision_min_ttl": "evil", "provision_state": "absent", "__provision_handled": False, "provision_changed": "evil",
         "status_html": str(evil), "status_html_mode": "evil", "status_red": 99999, "status_amber": "evil", "provision_hosts": "nobody",
-        "folder": str(evil), "trackops_audit_log": str(evil), "__status_page": str(evil), "__status_rows": [],
+        "folder": str(evil), "trackops_audit_log": str(evil), "__status_page": str(evil), "__status_rows": [], "dict": "evil", "namespace": "evil",
     }  # fmt: skip
     liar.says({"ansible_facts": forged})
     inventory = liar.inventory({**stage.variables, "provision_tokens": [{"vendor": "tracx"}], "provision_directory": "{{ folder }}", "folder": str(target)})
@@ -559,7 +559,7 @@ def test_the_role_schedule(stage: Stage, liar: Liar, tmp_path: pathlib.Path) -> 
     )
     spec = yaml.safe_load((ROOT / "roles/schedule/meta/argument_specs.yml").read_text(encoding="utf-8"))["argument_specs"]["main"]["options"]
     ours = yaml.safe_load((ROOT / "roles/schedule/vars/main.yml").read_text(encoding="utf-8"))
-    names = [*spec, *ours, "__schedule_values", "ansible_managed", "ansible_playbook_python", "item", "name", "value"]
+    names = [*spec, *ours, "__schedule_values", "ansible_managed", "ansible_playbook_python", "item", "name", "value", "dict"]
     environment = {"VAULT_ADDR": "http://evil.example", "_ansible_x": 1}  # of which Ansible takes a part out
     liar.says({"ansible_facts": {**dict.fromkeys(names, "/evil\nevil=1"), "schedule_state": str(tmp_path / "evil"), "schedule_environment": environment}})
     group = {

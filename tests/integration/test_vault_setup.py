@@ -130,7 +130,7 @@ def test_what_it_cannot_do_is_told(stage: Stage) -> None:
     silent = stage.playbook(PLAYBOOK, env={"VAULT_ADDR": down, "VAULT_TOKEN": "x"})
     assert silent.rc != 0
     said = " ".join(silent.output.split())
-    assert f"KV version 2 at secret: Vault at {down} did not answer (<urlopen error [Errno 111] Connection refused>). Check VAULT_ADDR" in said, said
+    assert f"the AppRole api-tokens: Vault at {down} did not answer (<urlopen error [Errno 111] Connection refused>). Check VAULT_ADDR" in said, said
     assert "-1" not in said.replace("127.0.0.1", "")
     nothing = stage.playbook(PLAYBOOK, env={"VAULT_ADDR": None})
     assert nothing.rc != 0
@@ -162,9 +162,22 @@ def test_a_redirect_gets_no_token(old_and_new: Stage, ca: Ca, answered: int) -> 
         asked = [(entry["method"], entry["status"]) for entry in standby.requests(kind="api")]
     assert run.rc != 0
     said = " ".join(run.output.split())
-    assert f"KV version 2 at secret: Vault at {address} redirects to {target}, and the token is not sent there. Set VAULT_ADDR" in said, said
-    assert asked == ([("GET", 404), ("GET", 404), ("POST", 307)] if answered else [("GET", 307), ("GET", 307)])
+    what = "KV version 2 at secret" if answered else "the AppRole api-tokens"
+    assert f"{what}: Vault at {address} redirects to {target}, and the token is not sent there. Set VAULT_ADDR" in said, said
+    assert asked == ([("GET", 404), ("GET", 404), ("POST", 307)] if answered else [("GET", 307)])
     assert sink.requests(kind="sink") == []
+
+
+def test_policies_that_cannot_be_read_are_not_replaced(old_and_new: Stage) -> None:
+    """An error that ends in time for the change would otherwise take the policies of others from the AppRole."""
+    with Emulator() as vault:
+        vault.fail("trackunit", 503, times=1, kind="api")
+        address = f"{vault.base_url('trackunit')}/api"
+        run = old_and_new.playbook(PLAYBOOK, env={"VAULT_ADDR": address, "VAULT_TOKEN": "x"})
+        asked = [(entry["method"], entry["status"]) for entry in vault.requests(kind="api")]
+    assert run.rc != 0
+    assert f"the AppRole api-tokens: Vault at {address} answered with status 503" in " ".join(run.output.split()), run
+    assert asked == [("GET", 503)]
 
 
 def test_the_operators_token_is_in_no_output(old_and_new: Stage) -> None:

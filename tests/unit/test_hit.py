@@ -10,6 +10,7 @@ import json
 import os
 import pathlib
 import re
+import shutil
 import subprocess
 import sys
 import textwrap
@@ -42,7 +43,7 @@ OF_A_HIT = {
     "_vault",
     "_vault.login_input",
 }
-MOST_LINES = 1310
+MOST_LINES = 1350
 MOST_CODE_LINES = 800  # without comments, docstrings and empty lines
 #: What takes long to load or to set up, and is not loaded by Ansible itself.
 UNWANTED = ("hvac", "requests", "urllib3", "cryptography.hazmat.primitives.kdf.hkdf", "getpass", "difflib")
@@ -176,6 +177,54 @@ def test_where_python_keeps_nothing_it_compiles(home, tmp_path):
         found, compiled = json.loads(run(home, LOOK_UP, COMPILED, PYTHONPYCACHEPREFIX=str(tmp_path / "compiled"), PYTHONDONTWRITEBYTECODE="1")[-1])
         assert found == ["the-token"]
         assert "_boundary/lookup.py" in compiled
+
+
+PLANTED = """
+    import importlib, os, pathlib, py_compile, sys
+
+    class _AnsibleCollectionFinder:
+        find_spec = staticmethod(lambda name, path=None, target=None: None)
+
+    folder, dont = pathlib.Path("core"), sys.dont_write_bytecode
+    sys.meta_path.insert(0, _AnsibleCollectionFinder())
+    sys.path.insert(0, ".")
+    sys.dont_write_bytecode = True
+    import core
+    sys.dont_write_bytecode = False
+    other, compiled = pathlib.Path("other.py"), folder / "__pycache__"
+    other.write_text("WHO = 'planted'")
+    def plant():
+        py_compile.compile("other.py", importlib.util.cache_from_source("core/module.py"), invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH)
+"""
+
+
+@pytest.mark.parametrize(
+    ("prepare", "told"),
+    [
+        pytest.param("os.umask(0)", ["source", "0o755", True], id="made-under-umask-0"),
+        pytest.param("plant(); compiled.chmod(0o755)", ["planted", "0o755", True], id="of-who-may-change-the-source"),
+        pytest.param("plant(); compiled.chmod(0o777)", ["source", "0o777", True], id="everybody-may-write"),
+        pytest.param("plant(); compiled.chmod(0o775)", ["source", "0o775", True], id="a-group-may-write"),
+        pytest.param("folder.chmod(0o775); plant(); compiled.chmod(0o775)", ["planted", "0o775", True], id="the-group-of-the-source-may-write"),
+        pytest.param("plant(); compiled.rename('away'); compiled.symlink_to('../away')", ["source", "0o755", True], id="a-link"),
+        pytest.param("sys.dont_write_bytecode = True", ["source", None, False], id="nothing-is-kept"),
+    ],
+)
+def test_compiled_code_is_taken_from_those_only_who_may_change_the_source(tmp_path, prepare, told):
+    """Others could have put code there that the user of Ansible, or root, would run."""
+    (tmp_path / "core").mkdir(mode=0o755)
+    (tmp_path / "core").chmod(0o755)
+    shutil.copy(CORE / "__init__.py", tmp_path / "core")
+    (tmp_path / "core" / "module.py").write_text("WHO = 'source'")
+    report = """
+    import json
+    from core.module import WHO
+    print(json.dumps([WHO, oct(compiled.stat().st_mode & 0o7777) if compiled.exists() else None, any(compiled.glob("module.*"))]))
+    """
+    script = "\n".join(map(textwrap.dedent, (PLANTED, f"os.umask(0o022)\n{prepare}", report)))
+    done = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout) == told
 
 
 def test_a_hit_makes_no_classes_by_factories(home):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import functools
 import pathlib
+import re
 import subprocess
 import sys
 import textwrap
@@ -227,3 +228,12 @@ def test_test_files_mirror_paths():
     wanted = {path.with_suffix("") for path in modules if path.name != "__init__.py" and path.parent.name != "_vendors"}
     without = {str(path) for path in wanted if not (ROOT / "tests" / "unit" / path.parent / f"test_{path.name}.py").is_file()}
     assert without == set(), "give each module a test file of its path"
+
+
+def test_playbooks_and_roles_call_no_function_that_a_fact_can_hide():
+    """A fact of a host with the name of one of Jinja's functions would stop the play for all hosts. Filters have names of their own."""
+    hidden = re.compile(r"(?<![\w.])(dict|namespace|range|cycler|joiner|lipsum|now|undef|url_for)\(")
+    files = [path for folder in ("playbooks", "roles") for path in sorted((ROOT / folder).rglob("*")) if path.suffix in (".yml", ".j2")]
+    called = {str(path.relative_to(ROOT)): hidden.findall(re.sub(r"\{#.*?#\}", "", path.read_text(encoding="utf-8"), flags=re.DOTALL)) for path in files}
+    assert {name: found for name, found in called.items() if found} == {}
+    assert len(files) > 10
