@@ -15,138 +15,102 @@ class ModuleDocFragment:
     DOCUMENTATION = r"""
 options:
   engine_version:
-    description:
-      - Version of the KV secrets engine. V(auto) asks Vault.
+    description: Version of the KV engine. V(auto) asks Vault.
     type: str
     default: '2'
     choices: ['2', '1', auto]
   secret_version:
-    description:
-      - Version of the secret to read, in KV version 2. Unset, it is the newest.
+    description: Version of the secret, in KV version 2. Unset, the newest.
     type: int
   credential_fields:
-    description:
-      - "Which key of the secret holds which of our fields, where the names differ, for example C({client_id: id, client_secret: key})."
-      - A dictionary, or its JSON or YAML text.
+    description: "Keys of the secret that have other names, such as C({client_id: id})."
     type: raw
   min_ttl:
-    description:
-      - Seconds that the token has to be valid for at least. One with less left is renewed first.
+    description: Seconds that the token is valid for at least. It is renewed before.
     type: float
     default: 60
   max_age:
-    description:
-      - Renew a token that is older than so many seconds, even if it is valid for longer.
+    description: Renew a token that is older than so many seconds.
     type: float
   force:
-    description:
-      - Do not use a token that was in the cache before; get a new one.
-      - Hosts that force at the same time share one new token.
+    description: Get a new token. All hosts of a run that force share one.
     type: bool
     default: false
   refused:
-    description:
-      - A token, or the fingerprint of one, that the vendor's API has refused although it should be valid.
-      - If that is still the one in the cache it is renewed once, however many hosts report it.
+    description: A token that the vendor's API refused, or its fingerprint. It is renewed once.
     type: str
   authorization_scheme:
-    description:
-      - What comes before the token in an authorization header. Empty for the bare token.
-      - Unset, it is what the vendor asks for.
+    description: Word before the token in a header. Unset, as the vendor wants.
     type: str
   base_url:
-    description:
-      - Address of the vendor, below which its token endpoint is.
+    description: Address of the vendor, below which its token endpoint is.
     type: str
   token_url:
-    description:
-      - Address of the token endpoint, where it is not at its usual place below O(base_url).
+    description: Token endpoint, an address or a path below O(base_url).
     type: str
   scope:
-    description:
-      - Scopes to ask for, separated by spaces.
+    description: Scopes to ask for, separated by spaces.
     type: str
   variant:
-    description:
-      - Which of the vendor's ways to ask for a token.
+    description: Which of the vendor's ways to ask for a token.
     type: str
   extra_parameters:
-    description:
-      - Further parameters of the token request.
-      - "A dictionary, or its JSON or YAML text. A value C({secret_field: NAME}) is taken from that field of the secret."
+    description: "Further parameters of the token request. C({secret_field: NAME}) is taken from the secret."
     type: raw
   http_ca_cert:
-    description:
-      - File or directory with the CA certificates that the vendor's certificate is checked against.
+    description: File or folder with CA certificates for the vendor.
     type: str
   http_validate_certs:
-    description:
-      - Whether the vendor's certificate is checked. Without that, whoever is on the way can read the credentials.
+    description: Whether the vendor's certificate is checked. If not, others on the way can read the credentials.
     type: bool
     default: true
   http_client_cert:
-    description:
-      - File with a client certificate (PEM) for the vendor.
+    description: File with a client certificate (PEM).
     type: str
   http_client_key:
-    description:
-      - File with the key of O(http_client_cert), where it is not in the same file.
+    description: Key file of O(http_client_cert), if it is another one.
     type: str
   http_proxy:
-    description:
-      - URL of the proxy on the way to the vendor. Unset, the environment's usual proxy variables hold.
+    description: URL of the proxy to the vendor, or else as the environment says.
     type: str
   http_timeout:
-    description:
-      - Seconds to wait for a connection, and for the next bytes of an answer.
+    description: Seconds for a connection, and for the next bytes.
     type: float
     default: 10
   http_retries:
-    description:
-      - "How often a request is repeated that failed for a reason that may pass: refused connection, timeout, 429, 502, 503, 504."
+    description: Repetitions of what failed for a passing reason.
     type: int
     default: 3
   http_deadline:
-    description:
-      - Seconds that getting a token from the vendor may take in all, with its repetitions.
+    description: Seconds for a token in all, with repetitions.
     type: float
     default: 60
   allow_http:
-    description:
-      - Send credentials over plain http to other machines too. To this machine itself it is always allowed.
+    description: Send credentials over plain http to other machines.
     type: bool
     default: false
   cache:
-    description:
-      - Where tokens are kept.
-      - V(file) is a private, encrypted cache of this user. V(vault) shares tokens between controllers through Vault's KV version 2, with
-        the file cache in front. V(none) asks the vendor each time.
+    description: V(file) is of this user, V(vault) for many controllers, V(none) asks the vendor each time.
     type: str
     default: file
     choices: [file, vault, none]
   cache_path:
-    description:
-      - Directory of the file cache. Unset, it is C($XDG_CACHE_HOME/trackops/api_tokens) or C(~/.cache/trackops/api_tokens).
-      - A relative path begins in the directory in which Ansible was started. Better is one that does not depend on it.
+    description: Folder of the file cache. Unset, C(~/.cache/trackops/api_tokens).
     type: str
   cache_vault_mount:
-    description:
-      - Mount of the KV version 2 engine that holds the shared cache, with O(cache=vault).
+    description: Mount (KV version 2) of the shared cache.
     type: str
     default: secret
   cache_vault_path:
-    description:
-      - Path below O(cache_vault_mount) under which the shared cache keeps its entries.
+    description: Path of the shared cache in its mount.
     type: str
     default: trackops/api_tokens
   failure_ttl:
-    description:
-      - Seconds for which a refusal is remembered. The vendor is asked again earlier only if the secret in Vault changes.
+    description: Seconds for which a refusal is remembered.
     type: float
     default: 30
   audit_log:
-    description:
-      - File to which a line of JSON is added for everything that happens to a token. It never holds a secret.
+    description: File for a line of JSON on each event. It never holds a secret.
     type: str
 """
 
@@ -230,13 +194,39 @@ options:
     ini: [{section: trackops_api_tokens, key: audit_log}]
 """
 
+    MODULE = r"""
+notes:
+  - What says how to get a token (options for Vault, the vendor, the cache) can be set by variables, in the environment and in C(ansible.cfg) too.
+    C(ansible-doc -t lookup trackops.api_tokens.oauth2) lists their names. C(docs/options.md) has the options by groups, and says more of each.
+seealso:
+  - name: The options by groups
+    description: All that there is to say of each one.
+    link: https://github.com/trackops/api_tokens/blob/main/docs/options.md
+options: {}
+"""
+
     LOOKUP = r"""
+requirements:
+  - hvac and requests (Python libraries, on the controller)
+notes:
+  - Use C(no_log) on tasks that pass a token on to a module, since Ansible shows a module's arguments at C(-vvv).
+  - A lookup gets its token in check mode too. Tasks that run for real in check mode need it, and Ansible does not tell lookups of the mode.
+  - The C(environment) of a task or a play does not reach lookups. Set E(VAULT_ADDR) and so on where C(ansible-playbook) is started, or use
+    variables.
+seealso:
+  - name: The options by groups
+    description: All that there is to say of each one.
+    link: https://github.com/trackops/api_tokens/blob/main/docs/options.md
+  - plugin: community.hashi_vault.vault_kv2_get
+    plugin_type: lookup
+    description: Reads any secret; the options for Vault are the same.
 options:
+  _terms:
+    description: Paths of the credentials in Vault, below the mount. One token is returned for each. Without one, O(path) is used.
+    type: list
+    elements: str
   output:
-    description:
-      - What to return.
-      - V(token) is the bare token, V(authorization) the value of an authorization header, V(headers) a dictionary with that header for
-        M(ansible.builtin.uri), V(details) a dictionary with all that is known.
+    description: V(token) is bare, V(authorization) a header's value, V(headers) a dictionary for M(ansible.builtin.uri), V(details) all that is known.
     type: str
     default: token
     choices: [token, authorization, headers, details]
@@ -245,112 +235,71 @@ options:
     OAUTH2 = r"""
 options:
   vendors:
-    description:
-      - Descriptions of vendors of one's own, by their names, for the option O(vendor). They can say more than options, such as a nested
-        C(request_body).
-      - A dictionary, or the path of a YAML file with one.
+    description: Descriptions of vendors by their names, for O(vendor), or the path of a YAML file with them.
     type: raw
   grant_type:
-    description:
-      - V(client_credentials), V(password), V(authorization_code), V(refresh_token), V(account_credentials) (Zoom), or the URN
-        of an extension grant (RFC 8693, RFC 7523).
-      - Unset, it is V(client_credentials), or what the description of O(vendor) says.
+    description: V(client_credentials) (if unset), V(password), another name or a URN.
     type: str
   client_auth:
-    description:
-      - How the client authenticates (RFC 6749 2.3).
-      - V(basic) encodes id and secret as the RFC asks, V(basic_raw) does not, V(post) sends them as parameters, V(none) sends only
-        C(client_id) if the secret has one.
-      - V(private_key_jwt) signs with the field C(private_key) of the secret (RFC 7523) and needs PyJWT, or with O(transit_key) and needs nothing.
-        V(bearer_jwt) sends such a JWT as the Bearer of the token request. V(client_secret_jwt) signs with C(client_secret).
-      - V(tls_client_auth) shows a client certificate (RFC 8705), that of O(http_client_cert), or else C(certificate) and C(private_key) of the
-        secret, which are not written to disk.
-      - Unset, it is what the metadata of O(issuer) offer, else V(basic), or what the description of O(vendor) says.
+    description: How the client authenticates. Unset, as O(issuer) offers, else V(basic).
     type: str
     choices: [basic, basic_raw, post, none, private_key_jwt, client_secret_jwt, bearer_jwt, tls_client_auth]
   request_method:
-    description:
-      - HTTP method of the token request. Unset, it is V(POST).
+    description: HTTP method of the token request. Unset, V(POST).
     type: str
     choices: [POST, GET, PUT]
   request_format:
-    description:
-      - How the parameters are sent. V(none) sends none, for vendors that only want a header.
-      - Unset, it is V(form).
+    description: How the parameters are sent. Unset, V(form).
     type: str
     choices: [form, json, query, none]
   response_format:
-    description:
-      - What the answer is. V(json) is an object or a list, V(form) is C(access_token=…&expires=…), V(text) is the bare token, or a JSON string
-        with nothing but the token. An error in JSON is read whatever this says.
-      - Unset, it is V(json).
+    description: What the answer is. Unset, V(json).
     type: str
     choices: [json, form, text]
     version_added: 1.0.0
   request_headers:
-    description:
-      - "Further headers of the token request. A value C({secret_field: NAME}) is taken from that field of the secret; with C(scheme: Token) beside
-        C(secret_field) it is C(Token …)."
+    description: "Further headers of the token request. C({secret_field: NAME}) is taken from the secret."
     type: raw
   token_field:
-    description:
-      - Where the token is in the answer, as a dotted path such as V(data.token) or V(0.token). A key that has a dot in it is named as it is.
-      - Unset, it is V(access_token).
+    description: Where the token is in the answer, as V(data.token). Unset, V(access_token).
     type: str
   refresh_token_field:
-    description:
-      - Where a refresh token is in the answer, as a dotted path. Unset, its usual spellings (C(refresh_token), C(refreshToken) …) are found at the
-        top of the answer and beside the token.
+    description: Where a refresh token is. Unset, under its usual names.
     type: str
     version_added: 1.0.0
   expires_field:
-    description:
-      - Where the lifetime or the expiry is in the answer, as a dotted path. A lifetime is a number of seconds, or V(1h), V(PT1H), V(01:00:00)
-        and the like; an expiry is in UNIX seconds or milliseconds, or a date in ISO 8601, RFC 1123 or a usual national form.
-      - Unset, it is V(expires_in).
+    description: Where the lifetime or expiry is in the answer. Unset, V(expires_in).
     type: str
   default_lifetime:
-    description:
-      - Seconds that a token is taken to live if neither the answer nor the token itself tells, or if it says 0 or less. Unset, it is 300.
+    description: Seconds that a token lives if nothing tells. Unset, 300.
     type: int
   assertion_audience:
-    description:
-      - The audience (C(aud)) of a signed proof. Unset, it is the address of the token endpoint; some servers want their issuer.
+    description: Audience of a signed proof. Unset, the token endpoint.
     type: str
     version_added: 1.0.0
   assertion_algorithm:
-    description:
-      - How a proof is signed. Unset, it is what goes with the key; V(RS256) for RSA keys and for O(transit_key), V(HS256) for
-        O(client_auth=client_secret_jwt).
+    description: How a proof is signed. Unset, as goes with the key.
     type: str
     choices: [RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, ES512, EdDSA, HS256, HS384, HS512]
     version_added: 1.0.0
   transit_key:
-    description:
-      - The key of Vault's transit engine that signs the proof, as C(<mount>/<key name>), instead of C(private_key) in the secret. It never leaves Vault.
-      - The Vault token needs C(update) on C(<mount>/sign/<key name>).
+    description: Key of Vault's transit engine that signs the proof, C(<mount>/<name>).
     type: str
     version_added: 1.0.0
   audience:
-    description:
-      - The audience to ask a token for.
+    description: Audience to ask a token for.
     type: str
   resource:
-    description:
-      - The resource, or a list of them, to ask a token for (RFC 8707).
+    description: Resource to ask a token for, or a list of them.
     type: raw
   issuer:
-    description:
-      - The issuer whose published metadata (RFC 8414, OpenID Connect Discovery) names the token endpoint, instead of O(token_url).
+    description: Issuer whose metadata name the endpoints, instead of O(token_url).
     type: str
   revocation_url:
-    description:
-      - Address at which tokens are given back (RFC 7009) when the cache is purged.
+    description: Where tokens are given back (RFC 7009).
     type: str
   device_authorization_url:
-    description:
-      - Address at which the module M(trackops.api_tokens.authorize) asks for a code with C(flow=device) (RFC 8628), or its path below
-        O(base_url). Unset, what O(issuer) publishes.
+    description: Where C(flow=device) asks for a code (RFC 8628).
     type: str
     version_added: 1.0.0
 """

@@ -16,170 +16,117 @@ class ModuleDocFragment:
     DOCUMENTATION = r"""
 options:
   url:
-    description:
-      - Address of Vault, with its scheme and port.
-      - Read from E(VAULT_ADDR) if it is set nowhere else. Required, one way or the other.
+    description: Address of Vault with its scheme and port, or else E(VAULT_ADDR).
     type: str
   proxies:
-    description:
-      - Proxies on the way to Vault.
-      - Either one URL for all, or a dictionary (or its JSON text) from scheme to URL.
-      - Read from E(VAULT_PROXY_ADDR) or E(VAULT_HTTP_PROXY) if it is set nowhere else.
-      - Unset, the environment's usual proxy variables hold.
+    description: Proxy on the way to Vault, a URL or a dictionary by scheme; or else E(VAULT_PROXY_ADDR), E(VAULT_HTTP_PROXY).
     type: raw
   ca_cert:
-    description:
-      - File with the CA certificates that Vault's certificate is checked against.
-      - Read from E(VAULT_CACERT) if it is set nowhere else. After it E(VAULT_CACERT_BYTES) and E(VAULT_CAPATH) hold, as with the C(vault) command.
-      - E(VAULT_TLS_SERVER_NAME) is the name in Vault's certificate, where it is not the one in O(url).
+    description: File with CA certificates for Vault, or else E(VAULT_CACERT).
     type: str
     aliases: [cacert]
   validate_certs:
-    description:
-      - Whether Vault's certificate is checked.
-      - Unset, it is the opposite of E(VAULT_SKIP_VERIFY), and V(true) without that.
+    description: Whether Vault's certificate is checked; or else the opposite of E(VAULT_SKIP_VERIFY), else V(true).
     type: bool
   namespace:
-    description:
-      - Namespace in Vault Enterprise or OpenBao.
-      - Read from E(VAULT_NAMESPACE) if it is set nowhere else.
+    description: Namespace in Vault Enterprise or OpenBao, or else E(VAULT_NAMESPACE).
     type: str
   timeout:
-    description:
-      - Seconds for each request to Vault, from connecting to the last byte.
-      - All that one caller asks of Vault has twice as long, and 60 seconds at least.
+    description: Seconds for each request to Vault.
     type: int
     default: 30
   retries:
-    description:
-      - How often a request to Vault is repeated after a failure that may pass.
-      - Either a number, or a dictionary of arguments for C(urllib3.util.Retry).
-      - Unset, only reads are repeated, and only when Vault's rate limit asks to come again.
-      - A login is never repeated once Vault may have seen it.
+    description: Repetitions of a request to Vault, a number or a dictionary for C(urllib3.util.Retry).
     type: raw
   retry_action:
-    description:
-      - What to do at each repetition.
+    description: What to do at each repetition.
     type: str
     choices: [ignore, warn]
     default: warn
   auth_method:
-    description:
-      - How to log in to Vault.
-      - "With V(none) nothing is sent: a Vault Agent or proxy adds the token."
-      - V(kubernetes) takes O(role_id), and O(jwt) or else the pod's service account token.
+    description: How to log in to Vault. With V(none), a Vault Agent or proxy adds the token.
     type: str
     choices: [token, userpass, ldap, approle, aws_iam, azure, jwt, cert, gcp, kubernetes, none]
     default: token
   mount_point:
-    description:
-      - Where the login method is mounted in Vault, below C(auth/); its usual place if unset.
-      - For V(approle) read from E(VAULT_APPROLE_PATH) if it is set nowhere else.
+    description: Where the login method is mounted, below C(auth/); for V(approle) or else E(VAULT_APPROLE_PATH).
     type: str
   token:
-    description:
-      - The Vault token for O(auth_method=token).
-      - Read from E(VAULT_TOKEN), then from the token file, if it is set nowhere else.
+    description: The Vault token, or else E(VAULT_TOKEN), or else the token file.
     type: str
   token_path:
-    description:
-      - Folder of the token file; the home folder (E(HOME)) if unset.
+    description: Folder of the token file, or else E(HOME).
     type: str
   token_file:
-    description:
-      - Name of the token file in O(token_path).
+    description: Name of the token file in O(token_path).
     type: str
     default: .vault-token
   token_validate:
-    description:
-      - Whether the given token is looked up in Vault before it is used.
+    description: Whether O(token) is looked up in Vault before it is used.
     type: bool
     default: false
   username:
-    description:
-      - User for O(auth_method=userpass) and O(auth_method=ldap).
+    description: User for V(userpass) and V(ldap).
     type: str
   password:
-    description:
-      - Password of O(username).
+    description: Password of O(username).
     type: str
   role_id:
-    description:
-      - Role to log in as, for V(approle), V(aws_iam), V(azure), V(cert), V(gcp), V(jwt) and V(kubernetes).
-      - For V(approle) read from E(VAULT_APPROLE_ROLE_ID) if it is set nowhere else.
+    description: Role to log in as; for V(approle) or else E(VAULT_APPROLE_ROLE_ID).
     type: str
   secret_id:
-    description:
-      - Secret ID of the AppRole, where it needs one.
-      - Read from E(VAULT_APPROLE_SECRET_ID) if it is set nowhere else.
+    description: Secret ID of the AppRole, or else E(VAULT_APPROLE_SECRET_ID).
     type: str
   jwt:
-    description:
-      - Signed JSON web token, for V(jwt), V(gcp), V(azure) and V(kubernetes).
+    description: Signed JWT for V(jwt), V(gcp), V(azure), V(kubernetes).
     type: str
   aws_profile:
-    description:
-      - Profile from which boto3 takes the keys for O(auth_method=aws_iam).
+    description: Profile from which boto3 takes keys.
     type: str
     aliases: [boto_profile]
   aws_access_key:
-    description:
-      - Access key for O(auth_method=aws_iam). Without keys, boto3 looks for some.
+    description: Access key for V(aws_iam). Unset, boto3 looks for one.
     type: str
     aliases: [aws_access_key_id]
   aws_secret_key:
-    description:
-      - Secret key that belongs to O(aws_access_key).
+    description: Secret key of O(aws_access_key).
     type: str
     aliases: [aws_secret_access_key]
   aws_security_token:
-    description:
-      - Session token, if O(aws_access_key) is a temporary one.
+    description: Session token of O(aws_access_key).
     type: str
   region:
-    description:
-      - AWS region for which the login is signed.
+    description: AWS region for which the login is signed.
     type: str
   aws_iam_server_id:
-    description:
-      - Value that Vault expects in the header C(X-Vault-AWS-IAM-Server-ID), if it expects one.
+    description: Value of C(X-Vault-AWS-IAM-Server-ID).
     type: str
   azure_tenant_id:
-    description:
-      - Tenant of the service principal for O(auth_method=azure).
+    description: Tenant of the service principal.
     type: str
   azure_client_id:
-    description:
-      - Client ID of the service principal or of the managed identity for O(auth_method=azure).
+    description: Client ID of the service principal or of the managed identity.
     type: str
   azure_client_secret:
-    description:
-      - Secret of the service principal. Without it, the managed identity of the machine is used.
+    description: Secret of the service principal. Unset, the managed identity logs in.
     type: str
   azure_resource:
-    description:
-      - Resource for which the Azure token is made out, as in the configuration of the login method in Vault.
+    description: Resource for which the Azure token is made out.
     type: str
     default: https://management.azure.com/
   cert_auth_public_key:
-    description:
-      - File with the client certificate, PEM, for O(auth_method=cert), and for a listener of Vault that wants one with any login.
-      - Read from E(VAULT_CLIENT_CERT) if it is set nowhere else.
+    description: File with the client certificate, PEM, or else E(VAULT_CLIENT_CERT).
     type: path
   cert_auth_private_key:
-    description:
-      - File with the private key of O(cert_auth_public_key), PEM, without a passphrase.
-      - Read from E(VAULT_CLIENT_KEY) if it is set nowhere else.
+    description: Key file of O(cert_auth_public_key), or else E(VAULT_CLIENT_KEY).
     type: path
   engine_mount_point:
-    description:
-      - Where the KV engine with the secret is mounted.
+    description: Where the KV engine is mounted.
     type: str
     aliases: [secret_mount_path]
     default: secret
   wrap_ttl:
-    description:
-      - Read the secret response-wrapped, with a wrapping token of this lifetime (such as V(30s)).
+    description: Read the secret response-wrapped, with this lifetime (V(30s)).
     type: str
 """
 

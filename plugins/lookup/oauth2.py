@@ -14,19 +14,26 @@ description:
   - Gets an access token of any vendor with an OAuth 2.0 token endpoint (RFC 6749), which the options or an entry of C(trackops_vendors) describe.
   - The secret in Vault has C(client_id) and C(client_secret), and what O(grant_type) needs beside them.
   - The token comes from the cache while it is good, so any number of hosts, forks and runs cost one request.
-requirements:
-  - hvac and requests (Python libraries, on the controller)
+  - The options by groups; C(docs/options.md) says more of each, and C(ansible-doc -t lookup -s trackops.api_tokens.oauth2) has one a line.
+  - B(Needed) - O(_terms), O(vendor), O(url), O(auth_method), O(token).
+  - B(Which token) - O(vendors), O(issuer), O(base_url), O(token_url), O(variant), O(grant_type), O(client_auth), O(scope), O(audience),
+    O(resource), O(extra_parameters), O(credential_fields), O(secret_version), O(wrap_ttl), O(engine_mount_point), O(engine_version).
+  - B(Request and answer) - O(request_method), O(request_format), O(request_headers), O(response_format), O(token_field),
+    O(refresh_token_field), O(expires_field), O(default_lifetime), O(device_authorization_url), O(revocation_url).
+  - B(Signed proofs) - O(assertion_audience), O(assertion_algorithm), O(transit_key).
+  - B(Vault login) - O(namespace), O(mount_point), O(token_path), O(token_file), O(token_validate), O(username), O(password), O(role_id),
+    O(secret_id), O(jwt), O(cert_auth_public_key), O(cert_auth_private_key), O(aws_profile), O(aws_access_key), O(aws_secret_key),
+    O(aws_security_token), O(region), O(aws_iam_server_id), O(azure_tenant_id), O(azure_client_id), O(azure_client_secret), O(azure_resource).
+  - B(Cache and freshness) - O(min_ttl), O(max_age), O(force), O(refused), O(cache), O(cache_path), O(cache_vault_mount), O(cache_vault_path).
+  - B(Network) - O(ca_cert), O(validate_certs), O(proxies), O(timeout), O(retries), O(retry_action), O(http_ca_cert), O(http_validate_certs),
+    O(http_client_cert), O(http_client_key), O(http_proxy), O(http_timeout), O(allow_http).
+  - B(Failures) - O(http_retries), O(http_deadline), O(failure_ttl).
+  - B(Output) - O(output), O(authorization_scheme), O(audit_log).
 options:
   _terms:
-    description:
-      - Paths of the credentials in Vault, below the mount of the KV engine. One token is returned for each, in order.
-      - At least one is needed.
-    type: list
-    elements: str
+    description: Paths of the credentials in Vault, below the mount. One token is returned for each. At least one is needed.
   vendor:
-    description:
-      - Name of the vendor, for messages and for the cache.
-      - If it is in O(vendors), its description there applies, and options change it.
+    description: Name of the vendor, for messages, the cache, and its description in O(vendors).
     type: str
     default: oauth2
     env: [{name: TRACKOPS_VENDOR}]
@@ -76,15 +83,6 @@ extends_documentation_fragment:
   - trackops.api_tokens.token.lookup
   - trackops.api_tokens.token.oauth2
   - trackops.api_tokens.token.oauth2_plugins
-seealso:
-  - plugin: community.hashi_vault.vault_kv2_get
-    plugin_type: lookup
-    description: Reads any secret; the options for Vault are the same.
-notes:
-  - Use C(no_log) on tasks that pass a token on to a module, since ansible shows a module's arguments at C(-vvv).
-  - A lookup gets its token in check mode too. Tasks that run for real in check mode need it, and Ansible does not tell lookups of the mode.
-  - The C(environment) of a task or a play does not reach lookups, which run on the controller. Set E(VAULT_ADDR) and so on where
-    C(ansible-playbook) is started, or use variables.
 """
 
 EXAMPLES = r"""

@@ -14,18 +14,21 @@ description:
   - Gets an access token of TrackTik with the C(client_id), C(client_secret), C(username) and C(password) in Vault.
   - O(base_url) is needed, as each customer has a portal of their own.
   - The token comes from the cache while it is good, so any number of hosts, forks and runs cost one request.
-requirements:
-  - hvac and requests (Python libraries, on the controller)
+  - The options by groups; C(docs/options.md) says more of each, and C(ansible-doc -t lookup -s trackops.api_tokens.tracktik) has one a line.
+  - B(Needed) - O(_terms), O(path), O(url), O(auth_method), O(token).
+  - B(Which token) - O(base_url), O(token_url), O(variant), O(scope), O(extra_parameters), O(credential_fields), O(secret_version),
+    O(wrap_ttl), O(engine_mount_point), O(engine_version).
+  - B(Vault login) - O(namespace), O(mount_point), O(token_path), O(token_file), O(token_validate), O(username), O(password), O(role_id),
+    O(secret_id), O(jwt), O(cert_auth_public_key), O(cert_auth_private_key), O(aws_profile), O(aws_access_key), O(aws_secret_key),
+    O(aws_security_token), O(region), O(aws_iam_server_id), O(azure_tenant_id), O(azure_client_id), O(azure_client_secret), O(azure_resource).
+  - B(Cache and freshness) - O(min_ttl), O(max_age), O(force), O(refused), O(cache), O(cache_path), O(cache_vault_mount), O(cache_vault_path).
+  - B(Network) - O(ca_cert), O(validate_certs), O(proxies), O(timeout), O(retries), O(retry_action), O(http_ca_cert), O(http_validate_certs),
+    O(http_client_cert), O(http_client_key), O(http_proxy), O(http_timeout), O(allow_http).
+  - B(Failures) - O(http_retries), O(http_deadline), O(failure_ttl).
+  - B(Output) - O(output), O(authorization_scheme), O(audit_log).
 options:
-  _terms:
-    description:
-      - Paths of the credentials in Vault, below the mount of the KV engine. One token is returned for each, in order.
-      - Without one, O(path) is used.
-    type: list
-    elements: str
   path:
-    description:
-      - Path of the credentials in Vault when no term is given.
+    description: Path of the credentials when no term is given.
     type: str
     env: [{name: TRACKOPS_TRACKTIK_PATH}]
     ini: [{section: trackops_api_tokens, key: tracktik_path}]
@@ -65,15 +68,6 @@ extends_documentation_fragment:
   - trackops.api_tokens.token
   - trackops.api_tokens.token.plugins
   - trackops.api_tokens.token.lookup
-seealso:
-  - plugin: community.hashi_vault.vault_kv2_get
-    plugin_type: lookup
-    description: Reads any secret; the options for Vault are the same.
-notes:
-  - Use C(no_log) on tasks that pass a token on to a module, since ansible shows a module's arguments at C(-vvv).
-  - A lookup gets its token in check mode too. Tasks that run for real in check mode need it, and Ansible does not tell lookups of the mode.
-  - The C(environment) of a task or a play does not reach lookups, which run on the controller. Set E(VAULT_ADDR) and so on where
-    C(ansible-playbook) is started, or use variables.
 """
 
 EXAMPLES = r"""

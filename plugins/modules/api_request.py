@@ -210,6 +210,7 @@ options:
     type: bool
 extends_documentation_fragment:
   - trackops.api_tokens.token
+  - trackops.api_tokens.token.module
   - trackops.api_tokens.token.oauth2
 attributes:
   action:

@@ -31,6 +31,7 @@ requirements:
   - hvac and requests (Python libraries, on the controller)
 extends_documentation_fragment:
   - trackops.api_tokens.token
+  - trackops.api_tokens.token.module
   - trackops.api_tokens.token.oauth2
   - trackops.api_tokens.vault
 options:

@@ -52,6 +52,7 @@ options:
 extends_documentation_fragment:
   - trackops.api_tokens.vault
   - trackops.api_tokens.token
+  - trackops.api_tokens.token.module
   - trackops.api_tokens.token.oauth2
 attributes:
   action:

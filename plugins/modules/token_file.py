@@ -29,6 +29,7 @@ notes:
   - Neither the output nor the diff nor the system log of the host has a token in it. The diff shows fingerprints and when the new token expires.
 extends_documentation_fragment:
   - trackops.api_tokens.token
+  - trackops.api_tokens.token.module
   - trackops.api_tokens.token.oauth2
   - trackops.api_tokens.vault
 options:

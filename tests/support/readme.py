@@ -28,6 +28,7 @@ __all__ = ("address", "rendered")
 
 _BRANCH = "main"
 _LINKS = "docs/docsite/links.yml"
+_OPTIONS = "plugins/doc_fragments/token.py"
 _FIELD = re.compile(r"^(repository|documentation|homepage|issues): .*$", re.MULTILINE)
 _TABLE = re.compile(r"(<!-- tested: written by `make readme` -->\n).*?(<!-- /tested -->)", re.DOTALL)
 
@@ -51,6 +52,7 @@ def rendered(where: str, *, before: str | None = None) -> dict[str, str]:
     return {
         "README.md": _TABLE.sub(lambda found: found[1] + tested() + found[2], readme),
         "galaxy.yml": _FIELD.sub(lambda found: f"{found[1]}: {fields[found[1]]}", _text("galaxy.yml")),
+        _OPTIONS: _text(_OPTIONS).replace(old, pages),
         _LINKS: re.sub(r"(url: ).*/issues", lambda found: found[1] + fields["issues"], links),
     }
 

@@ -13,7 +13,7 @@ from support.places import ROOT
 from support.readme import address, rendered
 
 
-@pytest.mark.parametrize("name", ["README.md", "galaxy.yml", "docs/docsite/links.yml"])
+@pytest.mark.parametrize("name", ["README.md", "galaxy.yml", "docs/docsite/links.yml", "plugins/doc_fragments/token.py"])
 def test_they_are_as_written_by_make_readme(name):
     assert (ROOT / name).read_text(encoding="utf-8") == rendered(address())[name], "make readme"
 
@@ -24,6 +24,7 @@ def test_another_address_goes_everywhere():
         assert address() not in text, name
     assert "](https://forge.example/me/tokens/blob/main/docs/vault.md)" in found["README.md"]
     assert "issues: https://forge.example/me/tokens/issues" in found["galaxy.yml"]
+    assert "link: https://forge.example/me/tokens/blob/main/docs/options.md" in found["plugins/doc_fragments/token.py"]
     assert "repository: me/tokens\n" in found["docs/docsite/links.yml"]
 
 

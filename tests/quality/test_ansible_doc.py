@@ -1,0 +1,111 @@
+# Copyright (c) 2026, TrackOps founders
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""
+What ansible-doc prints is read: options in groups, one line for each, and no page longer than it has to be.
+
+ansible-doc sorts options by name and knows no groups, so the description of a lookup has them. Of a page, all but the texts is given: where an
+option can be set, its default, its type, an empty line.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+import pathlib
+import re
+import subprocess
+import sys
+import typing as t
+
+import pytest
+from support.collection import source_path
+from support.option_definitions import lookups
+from support.places import ROOT
+
+PREFIX = "trackops.api_tokens."
+MODULES = sorted(path.stem for path in (ROOT / "plugins" / "modules").glob("*.py"))
+#: Lines of a page on a terminal of 80 columns.
+LONGEST = {"lookup": 850, "oauth2": 1090, "module": 640, "token_file": 790}
+#: Lines of texts for each option, on the average.
+TEXTS = 1.7
+_GIVEN = re.compile(r" {8}(set_via|default|type|choices|aliases|elements|required|added in)\b")
+
+
+def ansible_doc(*arguments: str) -> str:
+    program = str(pathlib.Path(sys.executable).parent / "ansible-doc")
+    env = {"ANSIBLE_COLLECTIONS_PATH": str(source_path()), "HOME": str(source_path()), "PATH": os.environ["PATH"], "LANG": "C.UTF-8"}
+    env.update(COLUMNS="80", ANSIBLE_NOCOLOR="1")
+    return subprocess.run([program, *arguments], env=env, capture_output=True, text=True, check=True).stdout
+
+
+@functools.cache
+def documented() -> dict[str, dict[str, t.Any]]:
+    """What the documentation of each lookup says."""
+    found = json.loads(ansible_doc("-t", "lookup", "-j", *(PREFIX + name for name in lookups())))
+    return {name.removeprefix(PREFIX): about["doc"] for name, about in found.items()}
+
+
+def groups(lookup: str) -> dict[str, list[str]]:
+    """The groups of its page, each with its options."""
+    paragraphs = [re.fullmatch(r"B\(([\w ]+)\) - (O\(\w+\)(?:, O\(\w+\))*)\.", text) for text in documented()[lookup]["description"]]
+    return {found[1]: re.findall(r"O\((\w+)\)", found[2]) for found in paragraphs if found}
+
+
+def guide() -> dict[str, list[str]]:
+    """The groups of docs/options.md, each with its options."""
+    sections = re.split(r"^## ", (ROOT / "docs" / "options.md").read_text(encoding="utf-8"), flags=re.MULTILINE)[1:]
+    rows = {section.split("\n", 1)[0]: re.findall(r"^\| (`\w+`(?:, `\w+`)*) \|", section, re.MULTILINE) for section in sections}
+    return {name: re.findall(r"\w+", " ".join(cells)) for name, cells in rows.items()}
+
+
+@pytest.mark.parametrize("lookup", lookups())
+def test_each_option_is_in_one_group(lookup: str) -> None:
+    assert sorted(option for options in groups(lookup).values() for option in options) == sorted(documented()[lookup]["options"])
+
+
+def test_the_guide_has_the_groups_of_the_pages() -> None:
+    pages: dict[str, set[str]] = {}
+    for lookup in lookups():
+        for name, options in groups(lookup).items():
+            pages.setdefault(name, set()).update(options)
+    assert {name: sorted(options) for name, options in guide().items()} == {name: sorted(options) for name, options in pages.items()}
+
+
+@pytest.mark.parametrize("lookup", lookups())
+def test_pages_of_lookups_are_no_longer_than_they_have_to_be(lookup: str) -> None:
+    lines = ansible_doc("-t", "lookup", PREFIX + lookup).splitlines()
+    length, texts, count = len(lines), _lines_of_texts(lines), len(documented()[lookup]["options"])
+    assert length <= LONGEST.get(lookup, LONGEST["lookup"])
+    assert texts <= TEXTS * count
+
+
+def _lines_of_texts(lines: list[str]) -> int:
+    """Lines in which options are described."""
+    start = next(number for number, line in enumerate(lines) if line.startswith("OPTIONS"))
+    end = next(number for number, line in enumerate(lines) if number > start and re.match(r"[A-Z]", line))
+    found, given = 0, False
+    for line in lines[start + 1 : end]:
+        # Where it can be set is given line by line, down to the next empty one.
+        given = bool(line) and (given or _GIVEN.match(line) is not None)
+        found += bool(line) and not given
+    return found
+
+
+def test_lines_of_texts_are_counted() -> None:
+    option = ["-  url  Address of", "        Vault.", "        set_via:", "          env:", "          - name: X", "        type: str", ""]
+    assert _lines_of_texts(["OPTIONS (= is mandatory):", "", *option, "-  a  B.", "", "NOTES:", "    * C."]) == 3
+
+
+@pytest.mark.parametrize("lookup", lookups())
+def test_the_short_page_has_an_option_a_line(lookup: str) -> None:
+    lines = [line for line in ansible_doc("-t", "lookup", "-s", PREFIX + lookup).splitlines() if line.startswith("# ")]
+    assert [line.split("(")[0].removeprefix("# ") for line in lines] == sorted(documented()[lookup]["options"])
+    assert [line for line in lines if len(line) > 165 or "['" in line] == []
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_pages_of_modules_are_no_longer_than_they_have_to_be(module: str) -> None:
+    length = len(ansible_doc(PREFIX + module).splitlines())
+    assert length <= LONGEST.get(module, LONGEST["module"])
