@@ -176,7 +176,9 @@ class Authorizing:
     def _ask(self, grant: Grant, fields: dict[str, str], *, retries: int | None = None) -> Token:
         build = functools.partial(build_request, self._vendor, grant, fields, assertion=self._assertion(fields))
         http = self.request.http if retries is None else dataclasses.replace(self.request.http, retries=retries)
-        request = dataclasses.replace(self.request, vendor=self._vendor, http=http)
+        # A person asked: what is refused is remembered for nobody.
+        cache = dataclasses.replace(self.request.cache, failure_ttl=0)
+        request = dataclasses.replace(self.request, vendor=self._vendor, http=http, cache=cache)
         until = self._ports.monotonic() + http.deadline
         return ask(request, build(), grant, ports=self._ports, until=until, secret_version="", again=build)
 

@@ -287,11 +287,12 @@ class _Reader:
             )
         if (code in _PASSING and status != 401) or code in self.request.vendor.passing_errors:  # ServiceNow says server_error with 401
             return self._unavailable(status, shown, said)
-        wait = f"{self.request.cache.failure_ttl:g}"
+        wait = self.request.cache.failure_ttl
+        # Where a refusal is not remembered, the next attempt is whenever somebody asks.
+        again = f"; the next attempt is made as soon as the secret changes, or in {wait:g} s" if wait else ""
         doubts = "".join(f" {doubt}" for doubt in (*self.doubts, *self._clock()))
         return VendorError(
-            f"{self._name}: the vendor refused the credentials at {self._place}: {shown}. "
-            f"{self._advice(code)}; the next attempt is made as soon as the secret changes, or in {wait} s.{doubts}{said}",
+            f"{self._name}: the vendor refused the credentials at {self._place}: {shown}. {self._advice(code)}{again}.{doubts}{said}",
             kind="refused",
             status=status,
             code=shown,

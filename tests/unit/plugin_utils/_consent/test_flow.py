@@ -114,6 +114,16 @@ def test_a_code_that_the_vendor_does_not_take(world):
     assert here.scene.vault.data == CLIENT
 
 
+def test_a_refused_client_is_told_of_no_next_attempt(world):
+    """A person started this, and nothing is remembered: the next attempt is the next start."""
+    here = world(error("invalid_client", 401))
+    url, consent = here.work().begin(REDIRECT)
+    assert failing(VendorError, here.work().finish, here.allowed(url), consent) == (
+        "acme: the vendor refused the credentials at secret/fleet/x: invalid_client. Check client_id and client_secret there, and whether the vendor "
+        "takes client_auth=basic. Nothing was stored."
+    )
+
+
 def test_a_vendor_that_gives_no_refresh_token(world):
     here = world(access("the-token"))
     url, consent = here.work().begin(REDIRECT)

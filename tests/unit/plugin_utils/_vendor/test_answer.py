@@ -26,8 +26,8 @@ from support.scripted import NOW, access, answer, error, request_for
 # -- good answers --------------------------------------------------------------------------------------------------
 
 
-def read(reply, vendor="trackunit", *, grant=None, version="7", secrets=("s3cr3t", "p4ssw0rd"), received_at=NOW + 1, fields=None):
-    request = request_for(vendor, secret={"fields": fields or {}})
+def read(reply, vendor="trackunit", *, grant=None, version="7", secrets=("s3cr3t", "p4ssw0rd"), received_at=NOW + 1, fields=None, **options):
+    request = request_for(vendor, secret={"fields": fields or {}}, **options)
     grant = grant or Grant(request.vendor.grant_type, {})
     return read_answer(request, reply, grant=grant, requested_at=NOW, received_at=received_at, secrets=secrets, secret_version=version)
 
@@ -145,6 +145,11 @@ def test_rfc_6749_codes(code, status, message):
     assert (refused.kind, refused.status, refused.code, refused.retryable) == ("refused", status, code, False)
     # Some vendors say so with status 200.
     assert failure(error(code, 200)).message == f"trackunit: {message}"
+
+
+def test_a_refusal_that_is_not_remembered_names_no_next_attempt():
+    told = failure(error("invalid_grant", 400), failure_ttl=0).message
+    assert told == f"trackunit: the vendor refused the credentials {AT}: invalid_grant. Check username and password there."
 
 
 def test_the_vendors_words_are_shown_scrubbed():
