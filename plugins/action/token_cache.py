@@ -64,10 +64,11 @@ class ActionModule(TokenAction):
             for r in resolved
             if r.token
         ]
-        errors = [r.error for r in resolved if r.error]
+        failures = [{"vendor": r.vendor, "path": r.path, "error": r.error, "error_code": r.error_code} for r in resolved if r.error]
         facts: Facts = {"changed": any(token["source"] == "vendor" for token in tokens), "tokens": tokens}
-        if errors:
-            facts.update(failed=True, msg=" ".join(errors), errors=errors, error_code=next(r.error_code for r in resolved if r.error))
+        if failures:
+            errors = [failure["error"] for failure in failures]
+            facts.update(failed=True, msg=" ".join(errors), errors=errors, failures=failures, error_code=failures[0]["error_code"])
         return facts
 
     def _would_warm(self, items: list[Facts], variables: Facts) -> Facts:

@@ -21,7 +21,7 @@ from ..plugin_utils._boundary.action import Resolved, TokenAction, failed_action
 from ..plugin_utils._hosts.answers import FAILURE, WRITTEN, diffs, file_results, reduced
 from ..plugin_utils._hosts.files import FILE_OPTIONS, HostFile, contents_argument, files_argument, plan, split_items
 from ..plugin_utils._hosts.formats import lasting, placeholder, render
-from ..plugin_utils._tasks.file_report import NOTHING_DONE, TOLD, not_tried, report
+from ..plugin_utils._tasks.file_report import NOTHING_DONE, OF_ONE, TOLD, not_tried, report
 
 try:
     from ansible.template import trust_as_template
@@ -59,7 +59,7 @@ class ActionModule(TokenAction):
         ready, failed = self._filled(files, token_options, variables)
         result.update(report(files, failed, self._write(ready, variables)))
         if "tokens" not in self._task.args and "files" in result:
-            result.update({key: result["files"][0].get(key) for key in TOLD})
+            result.update({key: result["files"][0].get(key) for key in OF_ONE})
         return result
 
     def _filled(self, files: list[HostFile], token_options: list[dict[str, t.Any]], variables: dict[str, t.Any]) -> tuple[_Ready, dict[str, dict[str, t.Any]]]:

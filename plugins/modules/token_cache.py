@@ -106,6 +106,11 @@ errors:
   type: list
   elements: str
   returned: when it failed
+failures:
+  description: Of each token that could not be got, C(vendor), C(path), C(error) and C(error_code).
+  type: list
+  elements: dict
+  returned: when it failed
 removed:
   description:
     - Kind, vendor and path of the entries that were removed, or would be.

@@ -283,6 +283,10 @@ files:
       description: When the token expires, in seconds since 1970 (UTC).
       type: int
       sample: 1799999999
+    expires_at_iso:
+      description: The same as ISO 8601, in UTC.
+      type: str
+      sample: '2027-01-15T07:59:59Z'
     owner:
       description: Owner of the file. Null where it failed or is absent.
       type: str
@@ -324,6 +328,10 @@ expires_at:
   description: As in RV(files).
   returned: for a task without O(tokens)
   type: int
+expires_at_iso:
+  description: As in RV(files).
+  returned: for a task without O(tokens)
+  type: str
 error_code:
   description: "The code of the error at the end of C(msg), such as C(TRK-V03): what to do is in the guide I(Errors)."
   returned: on failure

@@ -37,6 +37,29 @@ DETAILS = {
 OUTPUTS = ("token", "authorization", "headers", "details")
 
 
+def test_what_a_lookup_does_not_know_of_its_task(openbao_stage: Stage) -> None:
+    """Check mode, and the task's environment, which is for what runs on the host: both as the pages of the lookups say. So for modules."""
+    stage = openbao_stage
+    stage.store("tracx")
+    play = f"""
+    - hosts: localhost
+      gather_facts: false
+      environment: {{VAULT_ADDR: 'http://127.0.0.1:{closed_port()}', TRACKOPS_TRACX_BASE_URL: 'http://127.0.0.1:{closed_port()}', VAULT_TOKEN: wrong}}
+      tasks:
+        - name: Lookup
+          ansible.builtin.set_fact:
+            found: "{{{{ lookup('trackops.api_tokens.tracx', output='details') }}}}"
+        - name: Module
+          trackops.api_tokens.token_info: {{vendor: tracx}}
+    """
+    run = stage.playbook(play, "--check")
+    assert run.rc == 0, run
+    details = run.result("Lookup")["ansible_facts"]["found"]
+    assert (details["source"], details["token_type"]) == ("vendor", "raw")  # fetched in check mode
+    assert (run.result("Module")["source"], run.result("Module")["token_type"]) == ("cache", "raw")
+    assert len(stage.emulator.requests("tracx", kind="token")) == 1
+
+
 def test_terms_and_outputs(stage: Stage) -> None:
     stage.store_all()
     stage.store("trackunit", "fleet/deep/trackunit")

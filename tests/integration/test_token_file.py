@@ -16,6 +16,7 @@ import threading
 import typing as t
 
 import pytest
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.output import iso_time
 from support.processes import Unavailable
 from support.sshd import SshHosts
 from support.stage import BUILT_IN, Stage
@@ -271,6 +272,7 @@ def test_template_gets_the_token_and_the_hosts_variables(stage, ssh_hosts):
     result = run.result("token_file", host="host2")
     [head, key, until] = (ssh_hosts.root("host2") / "app.ini").read_text().splitlines()
     assert head == "[host2]" and until == f"until={result['expires_at']} tracx tracx"
+    assert result["expires_at_iso"] == result["files"][0]["expires_at_iso"] == iso_time(result["expires_at"])
     assert key.removeprefix("key=") in stage.emulator.secrets()
     assert stage.playbook(play, inventory=ssh_hosts.inventory()).changed == 0
 

@@ -10,12 +10,15 @@ from __future__ import annotations
 
 import typing as t
 
+from .._base.output import iso_time
 from .._hosts.files import HostFile
 
-__all__ = ("NOTHING_DONE", "TOLD", "not_tried", "report")
+__all__ = ("NOTHING_DONE", "OF_ONE", "TOLD", "not_tried", "report")
 
 NOTHING_DONE = {"changed": False, "owner": None, "group": None, "mode": None, "backup_file": None, "error": None, "error_code": None}
 TOLD = ("dest", "state", "vendor", "path", "fingerprint", "expires_at")
+#: What stands in the result itself, where the task has one file.
+OF_ONE = (*TOLD, "expires_at_iso")
 
 
 def not_tried(spec: dict[str, t.Any], error: str, code: str) -> dict[str, t.Any]:
@@ -28,13 +31,18 @@ def report(files: list[HostFile], failed: dict[str, dict[str, t.Any]], written: 
     if "files" not in written:  # the module itself could not be run
         return written
     by_dest = {**failed, **{entry["dest"]: entry for entry in written["files"]}}
-    entries = [by_dest[file.dest] for file in files]
+    entries = [_dated(by_dest[file.dest]) for file in files]
     result = {**written, "files": entries, "changed": any(entry["changed"] for entry in entries)}
     errors = [entry for entry in entries if entry["error"]]
     if errors:
         counted = f"{len(errors)} of {len(files)} token files failed: " if len(files) > 1 else ""
         result.update(failed=True, msg=counted + " ".join(_told_once(errors)), error_code=errors[0]["error_code"])
     return result
+
+
+def _dated(entry: dict[str, t.Any]) -> dict[str, t.Any]:
+    expires_at = entry.get("expires_at")
+    return {**entry, "expires_at_iso": iso_time(expires_at) if expires_at else None}
 
 
 def _told_once(failed: list[dict[str, t.Any]]) -> t.Iterator[str]:

@@ -155,6 +155,9 @@ def test_an_unknown_vendor_purges_nothing(scene: Scene) -> None:
     ]
     run = scene.stage.playbook(json.dumps([{"hosts": "localhost", "gather_facts": False, "tasks": tasks}], indent=1), env=env)
     assert run.rc == 0, run
+    (failed,) = run.result("missing")["failures"]
+    assert (failed["vendor"], failed["path"], failed["error_code"]) == ("trackmage", "fleet/missing", "TRK-V06")
+    assert failed["error"] == run.result("missing")["errors"][0]
     told = run.result("unknown")["msg"]
     known = "Known: trackmage, tracktik, trackunit, tracx, oauth2. Describe your own in trackops_vendors. [TRK-O05]"
     assert told == f"There is no vendor 'trackuint'; is trackunit meant? {known}"

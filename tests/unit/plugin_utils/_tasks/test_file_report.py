@@ -31,7 +31,12 @@ def test_in_the_order_of_the_task():
 
 def test_all_went_well():
     told = report(FILES[:1], {}, {"files": [entry("/a")]})
-    assert told == {"files": [entry("/a")], "changed": False}
+    assert told == {"files": [entry("/a", expires_at_iso=None)], "changed": False}
+
+
+def test_expiry_is_told_as_people_write_it_too():
+    (told,) = report(FILES[:1], {}, {"files": [entry("/a", expires_at=1_800_000_060)]})["files"]
+    assert (told["expires_at"], told["expires_at_iso"]) == (1_800_000_060, "2027-01-15T08:01:00Z")
 
 
 def test_the_module_could_not_be_run():
