@@ -1,0 +1,89 @@
+# Copyright (c) 2026, TrackOps founders
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What the documents name is there: files, folders, make targets, Python modules to run, pages that they lead to."""
+
+from __future__ import annotations
+
+import functools
+import pathlib
+import re
+
+import pytest
+from support.places import ROOT
+
+DOCUMENTS = sorted(
+    path.relative_to(ROOT).as_posix()
+    for pattern in ("*.md", "docs/**/*.md", "docs/**/*.rst", "tests/README.md", "roles/*/README.md", "extensions/**/*.md")
+    for path in ROOT.glob(pattern)
+)
+#: Where a path may begin.
+BEGINNINGS = ("", "tests/", "tests/unit/", "plugins/", "plugins/plugin_utils/")
+#: Files that somebody makes: the release, and who adds a vendor.
+MADE = ("changelogs/changelog.yaml", "parcelo")
+_CODE = re.compile(r"^(`{3,})[^\n]*\n(.*?)^\1|(`+)([^`\n]+)\3", re.DOTALL | re.MULTILINE)
+_FOLDERS = r"(?:plugins|docs|tests|roles|playbooks|extensions|changelogs|meta|unit|integration|quality|support|emulator|_[a-z]+)"
+_PATH = re.compile(rf"(?<![\w./<>-])({_FOLDERS}/[\w./*-]*|\w+\.py)(?![\w/<])")
+
+
+def codes(document: str) -> list[str]:
+    """What stands in the document as code."""
+    text = (ROOT / document).read_text(encoding="utf-8")
+    return [found[2] or found[4] for found in _CODE.finditer(text)]
+
+
+@functools.cache
+def python_files() -> frozenset[str]:
+    return frozenset(path.name for folder in ("plugins", "tests", "docs") for path in (ROOT / folder).rglob("*.py"))
+
+
+def is_there(path: str) -> bool:
+    if any(made in path for made in MADE):
+        return True
+    if "/" not in path:
+        return path in python_files()
+    # Sphinx and `make mutants` take names without their ending.
+    return any(next(ROOT.glob(f"{beginning}{path.rstrip('/')}{ending}"), None) for beginning in BEGINNINGS for ending in ("", ".py", ".md"))
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_paths(document):
+    named = [path.rstrip(".") for code in codes(document) for path in _PATH.findall(code)]
+    assert [path for path in named if not is_there(path)] == []
+
+
+def test_paths_are_looked_for():
+    """Where a file is named, and where something else only looks like one."""
+    named = [path for code in codes("CONTRIBUTING.md") for path in _PATH.findall(code)]
+    assert {"plugins/plugin_utils/_base/model.py", "_base/errors.py", "tests/unit/test_structure.py", "plugins/modules/__private/"} <= set(named)
+    assert (is_there("oauth.py"), is_there("_vendor/oauth.py"), is_there("unit/lookup"), is_there("slot.py")) == (False, False, False, True)
+    assert _PATH.findall("path secret/docs/x, https://x.example/docs/y, /etc/roles/x") == []
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_make_targets_and_python_modules(document):
+    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
+    for code in codes(document):
+        called = set(re.findall(r"(?:^|\n|; |&& )make ([a-z]+)", code))
+        assert called <= targets
+        for module in re.findall(r"python -m\s+([\w.]+)", code):
+            file = ROOT / "tests" / module.replace(".", "/")
+            assert module == "venv" or file.with_suffix(".py").is_file() or (file / "__main__.py").is_file(), module
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_links(document):
+    text = _CODE.sub("", (ROOT / document).read_text(encoding="utf-8"))
+    pages = [link.split("#")[0] for link in re.findall(r"\]\(([^)\s]+)\)", text) if "://" not in link]
+    assert [page for page in pages if page and not ((ROOT / document).parent / page).exists()] == []
+
+
+def test_modules_that_examples_import():
+    """The examples of CONTRIBUTING.md are files in `plugins/plugin_utils/_vendors/` and in `tests/`."""
+    text = "\n".join(codes("CONTRIBUTING.md"))
+    ours = re.findall(r"^ *from \.\.([\w.]+) import", text, re.MULTILINE)
+    of_tests = re.findall(r"^ *from (support[\w.]*) import", text, re.MULTILINE)
+    assert ours and of_tests
+    files = [ROOT / "plugins" / "plugin_utils" / name.replace(".", "/") for name in ours] + [ROOT / "tests" / name.replace(".", "/") for name in of_tests]
+    assert [str(file) for file in files if not pathlib.Path(f"{file}.py").is_file()] == []
