@@ -18,6 +18,17 @@ requirements:
   - Enabled in the configuration, C(callbacks_enabled = trackops.api_tokens.summary), or with C(ANSIBLE_CALLBACKS_ENABLED).
 """
 
+EXAMPLES = r"""
+# In ansible.cfg, for every run:
+#
+#   [defaults]
+#   callbacks_enabled = trackops.api_tokens.summary
+#
+# For one run:
+#
+#   ANSIBLE_CALLBACKS_ENABLED=trackops.api_tokens.summary ansible-playbook site.yml
+"""
+
 import contextlib
 import os
 import tempfile

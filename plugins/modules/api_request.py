@@ -15,6 +15,7 @@ version_added: 1.0.0
 author:
   - TrackOps founders (@trackops)
 description:
+  - "Shortest use: O(vendor=tracx), and O(url) of the API."
   - Does what M(ansible.builtin.uri) does, from the host or with C(delegate_to) from the controller, with the vendor's token in the
     authorization header.
   - When the API answers 401, the token is renewed and the call made once more. Any number of hosts that are refused the same token cause

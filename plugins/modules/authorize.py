@@ -13,6 +13,7 @@ version_added: 1.0.0
 author:
   - TrackOps founders (@trackops)
 description:
+  - "Shortest use: C(ansible-playbook trackops.api_tokens.authorize -e vendor=trackmage)."
   - For vendors whose tokens need the consent of a person once (RFC 6749, authorization code), such as TrackMage with
     O(variant=authorization_code).
   - Shows the address at which the vendor asks, and opens it in a browser where there is one. Waits at a loopback address (RFC 8252) for the

@@ -15,6 +15,7 @@ version_added: 1.0.0
 author:
   - TrackOps founders (@trackops)
 description:
+  - "Shortest use: C(ansible localhost -m trackops.api_tokens.token_cache -a vendor=tracx)."
   - Works on the cache of the user that runs ansible, on the controller.
 options:
   state:

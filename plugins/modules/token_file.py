@@ -15,6 +15,7 @@ version_added: 1.0.0
 author:
   - TrackOps founders (@trackops)
 description:
+  - "Shortest use: C(ansible web -m trackops.api_tokens.token_file -a vendor=tracx --become), which puts a token into C(/etc/api-tokens/tracx)."
   - Makes one file or many hold a valid API token of a vendor, with the permissions that you say.
   - The controller gets the tokens, from its cache where that holds good ones. The host needs no access to Vault or to the vendor.
   - However many tokens a task has, the host is worked on in one go.

@@ -15,6 +15,7 @@ version_added: 1.0.0
 author:
   - TrackOps founders (@trackops)
 description:
+  - "Shortest use: C(ansible localhost -m trackops.api_tokens.token_info -a vendor=tracx)."
   - Tells of a vendor's token when it expires, its scope, where it came from and its fingerprint. Never the token.
   - Runs on the controller. With O(file) it also looks at a file on the host, of which the same is told.
 options:

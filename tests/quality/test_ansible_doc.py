@@ -20,6 +20,7 @@ import sys
 import typing as t
 
 import pytest
+import yaml
 from support.collection import source_path
 from support.option_definitions import lookups
 from support.places import ROOT
@@ -27,7 +28,7 @@ from support.places import ROOT
 PREFIX = "trackops.api_tokens."
 MODULES = sorted(path.stem for path in (ROOT / "plugins" / "modules").glob("*.py"))
 #: Lines of a page on a terminal of 80 columns.
-LONGEST = {"lookup": 850, "oauth2": 1090, "module": 640, "token_file": 790}
+LONGEST = {"lookup": 850, "oauth2": 1090, "module": 640, "token_file": 800}
 #: Lines of texts for each option, on the average.
 TEXTS = 1.7
 _GIVEN = re.compile(r" {8}(set_via|default|type|choices|aliases|elements|required|added in)\b")
@@ -44,7 +45,7 @@ def ansible_doc(*arguments: str) -> str:
 def documented() -> dict[str, dict[str, t.Any]]:
     """What the documentation of each lookup says."""
     found = json.loads(ansible_doc("-t", "lookup", "-j", *(PREFIX + name for name in lookups())))
-    return {name.removeprefix(PREFIX): about["doc"] for name, about in found.items()}
+    return {name.removeprefix(PREFIX): {**about["doc"], "examples": about["examples"]} for name, about in found.items()}
 
 
 def groups(lookup: str) -> dict[str, list[str]]:
@@ -109,3 +110,25 @@ def test_the_short_page_has_an_option_a_line(lookup: str) -> None:
 def test_pages_of_modules_are_no_longer_than_they_have_to_be(module: str) -> None:
     length = len(ansible_doc(PREFIX + module).splitlines())
     assert length <= LONGEST.get(module, LONGEST["module"])
+
+
+def test_shortest_use_and_examples_stand_on_each_page() -> None:
+    pages = {("lookup", name): about for name, about in documented().items()}
+    others = {"module": MODULES, "callback": ["summary"], "filter": ["jwt_claims"], "test": ["token_fresh"], "lookup": ["operator_vars"]}
+    for kind, names in others.items():
+        found = json.loads(ansible_doc("-t", kind, "-j", *(PREFIX + name for name in names)))
+        pages.update({(kind, name.removeprefix(PREFIX)): {**about["doc"], "examples": about["examples"]} for name, about in found.items()})
+    without = [
+        name for name in MODULES + lookups() if not pages["lookup" if name in lookups() else "module", name]["description"][0].startswith("Shortest use")
+    ]
+    assert without == []
+    assert [name for name, about in pages.items() if not about["examples"]] == []
+
+
+@pytest.mark.parametrize("role", ["provision", "schedule"])
+def test_a_role_shows_an_example(role: str) -> None:
+    shown = ansible_doc("-t", "role", PREFIX + role)
+    (play,) = yaml.safe_load(shown.split("EXAMPLES:")[1])
+    assert play["roles"][0]["role"] == PREFIX + role
+    options = yaml.safe_load((ROOT / "roles" / role / "meta" / "argument_specs.yml").read_text(encoding="utf-8"))["argument_specs"]["main"]["options"]
+    assert set(play["roles"][0]["vars"]) <= set(options)

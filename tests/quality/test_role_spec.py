@@ -35,7 +35,7 @@ def module_options(name: str) -> dict[str, t.Any]:
 
 def test_the_role_is_read_on_a_page():
     shown = ansible_doc("--type", "role", "trackops.api_tokens.provision")
-    assert "provision_tokens" in shown and len(shown.splitlines()) < 90, shown
+    assert "provision_tokens" in shown and len(shown.splitlines()) < 95, shown
 
 
 def test_every_variable_that_the_role_reads_is_documented():
