@@ -49,9 +49,9 @@ from difflib import get_close_matches
 from ansible.errors import AnsibleOptionsError
 from ansible.plugins.lookup import LookupBase
 from ansible.utils.display import Display
-from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.errors import coded
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.errors import OptionError
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.text import one_line
-from ansible_collections.trackops.api_tokens.plugins.plugin_utils._boundary.omitted import is_replaced, resolved
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._boundary.omitted import refuse_replaced, resolved
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._boundary.operator_variables import OperatorVariables
 
 display = Display()
@@ -61,11 +61,12 @@ _NEAR = 0.9  # of difflib's ratio: a letter more, less or in another place
 class LookupModule(LookupBase):  # type: ignore[misc]
     def run(self, terms: list[t.Any], variables: t.Any = None, **kwargs: t.Any) -> list[t.Any]:
         self.set_options(var_options=variables, direct=kwargs)
-        if not all(isinstance(term, str) for term in terms):
-            raise AnsibleOptionsError(coded("operator_vars: the terms have to be names of variables.", "option:value"))
-        if is_replaced(variables):
-            message = "A variable or a fact named 'omit' hides Ansible's own, so what default(omit) left out would be its value."
-            raise AnsibleOptionsError(coded(message, "option:value"))
+        try:
+            if not all(isinstance(term, str) for term in terms):
+                raise OptionError("operator_vars: the terms have to be names of variables.")
+            refuse_replaced(variables)
+        except OptionError as exc:
+            raise AnsibleOptionsError(exc.told) from None
         operator = OperatorVariables(variables, warn=display.warning)
         found = operator.find(terms)
         self._tell_near_misses(terms, found, variables or {})

@@ -124,7 +124,8 @@ class TokenAction(ActionBase):  # type: ignore[misc]
         :raises OptionError: naming the option that none of the vendors at hand has, and the nearest that there is.
         """
         items = list(items)
-        plugins = {vendor if (vendor := item.get("vendor")) in names() else "oauth2" for item in items}
+        # What is said beside the items has a vendor only if it is theirs too.
+        plugins = {vendor if vendor in names() else "oauth2" for item in items if (vendor := item.get("vendor"))} or {"oauth2"}
         known = {"vendor", "path", *own}.union(*map(option_names, plugins))
         for stranger in sorted({str(name) for item in items for name in item} - known):
             place = _place(items, stranger)

@@ -16,9 +16,10 @@ from ansible import constants as C
 from .._base.errors import TokenError
 from .._base.model import Request
 from .._vault.login_input import LATE_ENVIRONMENT, completed
+from .._vendor.options import DESCRIBING
 from .operator_variables import OperatorVariables
 from .options import Surroundings
-from .vendor_settings import DESCRIBING, own_variables, settings_of
+from .vendor_settings import own_names, settings_of
 
 __all__ = ("explained",)
 
@@ -76,13 +77,13 @@ def _worded(origin: str, environ: t.Mapping[str, str]) -> str:
 
 def _add_settings_of(vendor: str, lookup: t.Any, operator: OperatorVariables, direct: Values, found: Explained) -> None:
     """A vendor of the user's own has settings with its own name."""
-    names = own_variables(vendor)
-    own = lookup._set_variables(names, operator)
-    for option in DESCRIBING if names else ():
+    variables = {option: f"trackops_{name}" for option, name in own_names(vendor, lookup.option_definitions).items()}
+    own = lookup._set_variables(variables.values(), operator)
+    for option in DESCRIBING:
         if option in found and direct.get(option) is None:
-            found[option]["source"] = _origin(option, settings_of(vendor), own, {}, {})
-            if f"trackops_{vendor}_{option}" in operator.ignored:
-                found[option]["ignored_facts"] = [f"trackops_{vendor}_{option}"]
+            found[option]["source"] = _origin(option, settings_of(vendor), own, {}, {}) if option in variables else "default"
+            if variables.get(option) in operator.ignored:
+                found[option]["ignored_facts"] = [variables[option]]
 
 
 def _add_late(found: Explained, values: Values, surroundings: Surroundings) -> None:

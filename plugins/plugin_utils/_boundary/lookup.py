@@ -28,7 +28,7 @@ from .._cache.directory import KEY_FILE, Directory, file_state, own_path
 from .._cache.pointer import cached, pointer_keys
 from .._vault.login_input import read_text
 from .listening import anybody_listens
-from .omitted import is_omitted, is_replaced, resolved, without_omitted
+from .omitted import is_omitted, refuse_replaced, resolved, without_omitted
 from .pointer_input import pointer_input
 from .trust import is_plainly_the_operators
 
@@ -36,7 +36,7 @@ if t.TYPE_CHECKING:
     from .._cache.crypto import Keys
     from .operator_variables import OperatorVariables
 
-__all__ = ("IGNORED", "TokenLookup")
+__all__ = ("TokenLookup",)
 
 display = Display()
 
@@ -44,9 +44,8 @@ Values = t.Mapping[str, t.Any]
 
 _DEFINITIONS = os.path.join(os.path.dirname(__file__), "option_definitions")
 
-#: Variables that would hold for all vendors, so they hold for none.
-_OF_NO_VENDOR = "base_url token_url scope variant client_auth extra_parameters credential_fields http_client_cert http_client_key output refused"
-IGNORED = tuple(f"trackops_{option}" for option in _OF_NO_VENDOR.split())
+# Given with a lookup only: what one lookup is asked for is not for all.
+_OF_ONE_LOOKUP = ("output", "refused")
 # What Ansible gives to each lookup, or leaves to it; which of these depends on its version and on how the lookup is called.
 _ANSIBLES_OWN = ("wantlist", "allow_unsafe", "errors")
 _EMPTY_COUNTS_AS_UNSET = ("ANSIBLE_HASHI_VAULT_", "TRACKOPS_", "AWS_", "EC2_")
@@ -152,10 +151,7 @@ class TokenLookup(LookupBase):  # type: ignore[misc]
 
     def raw_options(self, variables: t.Any, direct: dict[str, t.Any]) -> Values:
         """As :meth:`resolved_options`, but dictionaries may still be texts. Not to be changed: the same object is given again."""
-        if is_replaced(variables):
-            from .uncached import omit_error
-
-            raise omit_error()
+        refuse_replaced(variables)
         direct = without_omitted(direct)
         operator = _Variables(variables)
         self._tell_ignored(operator)
@@ -192,20 +188,22 @@ class TokenLookup(LookupBase):  # type: ignore[misc]
 
     def _tell_ignored(self, operator: _Variables) -> None:
         """Settings that would hold for all vendors are ignored, with a warning."""
-        variables = operator.find(IGNORED)
-        if bool(variables) or _known(("ignored",), _any_ignored):
+        own = f"trackops_{self.vendor}_"
+        options = [*(name.removeprefix(own) for name in self._variable_names() if name.startswith(own)), *_OF_ONE_LOOKUP]
+        variables = operator.find(f"trackops_{option}" for option in options)
+        if bool(variables) or _known(("ignored", self.vendor), lambda: _any_set(options)):
             from .vendor_settings import ignored_settings
 
-            for line in ignored_settings(os.environ, variables):
+            for line in ignored_settings(os.environ, variables, options):
                 display.warning(line)
+
+    def _variable_names(self) -> list[str]:
+        """Of the variables that options are read from."""
+        return _known(("variables", self.vendor), lambda: [entry["name"] for about in self.option_definitions.values() for entry in about.get("vars") or ()])
 
     def _variables(self, operator: _Variables) -> dict[str, t.Any]:
         """Those that options are read from; ansible checks their types, so templates have to be resolved before."""
-
-        def names() -> list[str]:
-            return [entry["name"] for definition in self.option_definitions.values() for entry in definition.get("vars") or ()]
-
-        return self._set_variables(_known(("variables", self.vendor), names), operator)
+        return self._set_variables(self._variable_names(), operator)
 
     def _set_variables(self, names: t.Iterable[str], operator: _Variables) -> dict[str, t.Any]:
         found = {name: self._untemplated(value, operator) for name, value in operator.find(names).items()}
@@ -259,9 +257,9 @@ def _is_seconds(value: t.Any) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value < float("inf")
 
 
-def _any_ignored() -> bool:
+def _any_set(options: t.Iterable[str]) -> bool:
     """Whether the environment or ansible.cfg may have a setting for all vendors."""
-    if any(os.environ.get(name.upper()) for name in IGNORED):
+    if any(os.environ.get(f"TRACKOPS_{option.upper()}") for option in options):
         return True
     try:
         return bool(C.CONFIG_FILE) and "[trackops_api_tokens]" in read_text(C.CONFIG_FILE)

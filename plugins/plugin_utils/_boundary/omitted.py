@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import typing as t
 
-__all__ = ("is_omitted", "is_replaced", "resolved", "without_omitted")
+__all__ = ("is_omitted", "refuse_replaced", "resolved", "without_omitted")
 
 
 def is_omitted(value: t.Any) -> bool:
@@ -20,9 +20,17 @@ def is_omitted(value: t.Any) -> bool:
     return type(value).__name__ == "_OmitType"
 
 
-def is_replaced(variables: t.Mapping[str, t.Any] | None) -> bool:
-    """Whether a variable hides C(omit), as a fact can since ansible-core 2.19: then each C(default(omit)) gives what a host says."""
-    return variables is not None and "omit" in variables and not is_omitted(variables["omit"])
+def refuse_replaced(variables: t.Mapping[str, t.Any] | None) -> None:
+    """
+    :raises OptionError: a variable hides C(omit), as a fact can since ansible-core 2.19: each C(default(omit)) would give what a host says.
+    """
+    if variables is None or "omit" not in variables or is_omitted(variables["omit"]):
+        return
+    from .._base.errors import OptionError  # a cache hit does without
+
+    raise OptionError(
+        "A variable or a fact named 'omit' hides Ansible's own, so what default(omit) left out would be its value. Nothing is done for this host."
+    )
 
 
 def without_omitted(value: t.Any) -> t.Any:

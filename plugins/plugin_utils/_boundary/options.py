@@ -18,6 +18,7 @@ from .._base.text import one_line
 from .._vault import login_input
 from .._vault.options import VaultOptions
 from .._vendor.custom import check_request, parameters, vendor_from_mapping
+from .._vendor.options import DESCRIBING
 from .._vendor.request import OPTIONAL_FIELDS, needed_fields
 from .._vendors import built_in
 
@@ -25,26 +26,11 @@ __all__ = ("Surroundings", "cache_options", "describe_vendor", "request_from", "
 
 Values = t.Mapping[str, t.Any]
 
-# The options of oauth2 that say how the vendor is asked; each is a field of Vendor.
-_VENDOR_OPTIONS = (
-    "grant_type",
-    "client_auth",
-    "request_method",
-    "request_format",
-    "request_headers",
-    "response_format",
-    "token_field",
-    "refresh_token_field",
-    "expires_field",
-    "assertion_audience",
-    "assertion_algorithm",
-    "transit_key",
-    "default_lifetime",
-    "issuer",
-    "revocation_url",
-    "device_authorization_url",
-)
+# Fields of Vendor that options change in a way of their own.
 _OVERRIDES = ("base_url", "token_url", "scope")
+_WORKED_IN = (*_OVERRIDES, "variant", "credential_fields")
+# The options of oauth2 that are fields of Vendor just as they are.
+_FIELDS = tuple(field.name for field in dataclasses.fields(Vendor) if field.name in DESCRIBING and field.name not in _WORKED_IN)
 
 
 class Surroundings(t.NamedTuple):
@@ -92,7 +78,7 @@ def describe_vendor(plugin: str, values: Values) -> Vendor:
     vendor = _variant(_described(plugin, values), values.get("variant"))
     changes: dict[str, t.Any] = {name: str(values[name]) for name in _OVERRIDES if values.get(name)}
     if plugin == "oauth2":
-        given = {name: values[name] for name in _VENDOR_OPTIONS if values.get(name) not in (None, "")}
+        given = {name: values[name] for name in _FIELDS if values.get(name) not in (None, "")}
         changes.update(_only_vendor_fields(vendor, given))
     elif values.get("client_auth") and vendor.client_auth in ("basic", "basic_raw"):
         # Trackunit: servers differ in whether they want RFC 6749 2.3.1; its variant v2 has no Basic header and does not mind.

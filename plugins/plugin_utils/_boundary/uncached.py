@@ -119,12 +119,6 @@ def reject_unknown_options(plugin: str, definitions: Definitions, direct: t.Iter
             )
 
 
-def omit_error() -> Exception:
-    return OptionError(
-        "A variable or a fact named 'omit' hides Ansible's own, so what default(omit) left out would be its value. Nothing is done for this host."
-    )
-
-
 def option_error(plugin: str, definitions: Definitions, exc: Exception, *, direct: Values, variables: Values) -> Exception:
     """What ansible says of a value that does not fit its option: which one, where it is from, and what would fit; any other error as it is."""
     if not isinstance(exc, AnsibleError):

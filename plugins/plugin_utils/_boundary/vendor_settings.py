@@ -12,63 +12,21 @@ their own names in their documentation. A vendor of the user's own has names mad
 
 from __future__ import annotations
 
+import pathlib
 import re
 import typing as t
 
 from ansible import constants as C
 
-from .._vendors import built_in, names
+from .._vendor.options import DESCRIBING
+from .._vendors import names
 
-__all__ = ("DESCRIBING", "SECTION", "ignored_settings", "own_variables", "settings_of", "with_own_settings")
+__all__ = ("SECTION", "ignored_settings", "own_names", "settings_of", "with_own_settings")
 
 SECTION = "trackops_api_tokens"
-#: The options of C(oauth2) that describe a vendor.
-DESCRIBING = (
-    "path",
-    "base_url",
-    "token_url",
-    "scope",
-    "variant",
-    "client_auth",
-    "grant_type",
-    "request_method",
-    "request_format",
-    "response_format",
-    "request_headers",
-    "token_field",
-    "refresh_token_field",
-    "expires_field",
-    "default_lifetime",
-    "assertion_audience",
-    "assertion_algorithm",
-    "transit_key",
-    "audience",
-    "resource",
-    "issuer",
-    "revocation_url",
-    "device_authorization_url",
-    "extra_parameters",
-    "credential_fields",
-    "http_client_cert",
-    "http_client_key",
-)
-#: Options that once had, or seem to have, one name for all vendors. The second group is given with the lookup only.
-_OF_EACH_VENDOR = (
-    "base_url",
-    "token_url",
-    "scope",
-    "variant",
-    "client_auth",
-    "extra_parameters",
-    "credential_fields",
-    "http_client_cert",
-    "http_client_key",
-)
-_OF_EACH_LOOKUP = ("output", "refused")
+_DEFINITIONS = pathlib.Path(__file__).with_name("option_definitions")
 # Others could not be distinguished: "a-b" and "A_b" would both be TRACKOPS_A_B_….
 _NAME = re.compile(r"[a-z][a-z0-9_]*\Z")
-# TRACKOPS_CACHE_PATH and TRACKOPS_CACHE_VAULT_PATH mean something else.
-_TAKEN = ("cache", "cache_vault")
 
 Definitions = t.Mapping[str, t.Mapping[str, t.Any]]
 
@@ -89,27 +47,31 @@ def with_own_settings(
     :arg variables: returns those of the named variables that are set.
     """
     vendor = str(values["vendor"])
-    own = variables(own_variables(vendor))
+    named = own_names(vendor, definitions)
+    own = variables([f"trackops_{name}" for name in named.values()])
 
     def find() -> dict[str, t.Any]:
-        found = _described_by(vendor, definitions, own)
+        places = {option: {**definitions.get(option, {}), "default": None, **_places(name)} for option, name in named.items()}
+        found = {**dict.fromkeys(DESCRIBING), **_values(settings_of(vendor), places, own)}
         return {**values, **{name: value for name, value in found.items() if direct.get(name) is None}}
 
     return vendor, own, find
 
 
-def _described_by(vendor: str, definitions: Definitions, variables: dict[str, t.Any]) -> dict[str, t.Any]:
-    """The values of the options that describe *vendor*, from the settings that have its name; None where it has no such setting."""
-    options = [name for name in DESCRIBING if name in definitions or name == "path"]
-    if not _has_settings(vendor):
-        return dict.fromkeys(options)
-    own = {name: {**definitions.get(name, {}), "default": None, **_places(f"{vendor}_{name}")} for name in options}
-    return _values(settings_of(vendor), own, variables)
+def own_names(vendor: str, definitions: t.Container[str]) -> dict[str, str]:
+    """For each option that describes *vendor*, the name of its setting.
 
-
-def own_variables(vendor: str) -> list[str]:
-    """The names of the variables that describe *vendor*."""
-    return [f"trackops_{vendor}_{name}" for name in DESCRIBING] if _has_settings(vendor) else []
+    A name has one meaning, that of the longest option in it: C(cache_path) is no path of a vendor C(cache), and C(x_assertion_audience) is
+    C(assertion_audience) of C(x), not C(audience) of C(x_assertion).
+    """
+    if not _NAME.match(vendor):
+        return {}
+    named = {option: f"{vendor}_{option}" for option in DESCRIBING}
+    return {
+        option: name
+        for option, name in named.items()
+        if name not in definitions and not any(name.endswith(f"_{longer}") for longer in DESCRIBING if longer.endswith(f"_{option}"))
+    }
 
 
 def settings_of(vendor: str) -> str:
@@ -117,15 +79,11 @@ def settings_of(vendor: str) -> str:
     return f"trackops.api_tokens settings of {vendor}"
 
 
-def _has_settings(vendor: str) -> bool:
-    return bool(_NAME.match(vendor)) and vendor not in _TAKEN
-
-
-def ignored_settings(environ: t.Mapping[str, str], variables: t.Container[str]) -> list[str]:
-    """A line for each setting that is set for all vendors at once, with the names to use instead."""
+def ignored_settings(environ: t.Mapping[str, str], variables: t.Container[str], options: t.Sequence[str]) -> list[str]:
+    """A line for each of *options* that is set for all vendors at once, with the names to use instead."""
     warnings = []
-    ini = _values("trackops.api_tokens settings of all vendors", {name: {"ini": _places(name)["ini"]} for name in (*_OF_EACH_VENDOR, *_OF_EACH_LOOKUP)}, {})
-    for option in (*_OF_EACH_VENDOR, *_OF_EACH_LOOKUP):
+    ini = _values(f"trackops.api_tokens settings of all vendors: {options}", {name: {"ini": _places(name)["ini"]} for name in options}, {})
+    for option in options:
         variable, in_environment = f"trackops_{option}", f"TRACKOPS_{option.upper()}"
         for name, shape, is_set in (
             (variable, "trackops_{}_" + option, variable in variables),
@@ -138,11 +96,11 @@ def ignored_settings(environ: t.Mapping[str, str], variables: t.Container[str]) 
 
 
 def _instead(option: str, shape: str) -> str:
-    if option in _OF_EACH_LOOKUP:
-        return f"give {option} with the lookup itself."
     # The text does not depend on the vendor at hand, so that ansible shows it once in a run.
-    having = [name for name in names() if option != "client_auth" or built_in(name).client_auth in ("basic", "basic_raw")]
-    own = ", ".join(_cased(shape, vendor) for vendor in (*having, "oauth2"))
+    having = [name for name in (*names(), "oauth2") if f'"trackops_{name}_{option}"' in (_DEFINITIONS / f"{name}.json").read_text(encoding="utf-8")]
+    if not having:
+        return f"give {option} with the lookup itself."
+    own = ", ".join(_cased(shape, vendor) for vendor in having)
     return (
         f"a setting for all vendors could send the credentials of one to another. Use the vendor's own name for it: {own}, or that of one in trackops_vendors."
     )

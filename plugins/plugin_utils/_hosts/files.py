@@ -16,11 +16,11 @@ from dataclasses import dataclass
 
 from .._base.errors import OptionError
 from .._base.text import one_line
+from .._vendor.options import STEERING
 
 __all__ = (
     "DIRECTORY",
     "FILE_OPTIONS",
-    "OF_ONE_VENDOR",
     "HostFile",
     "check_common",
     "contents_argument",
@@ -58,30 +58,6 @@ FILE_OPTIONS: t.Mapping[str, t.Mapping[str, t.Any]] = {
 }
 # These say which one it is: of several, one vendor would get the credentials of another.
 _OF_ONE = ("dest", "path")
-#: These say where the credentials go, how, and what goes with them: of one vendor, they must not move another's, nor be sent to it.
-OF_ONE_VENDOR = (
-    "base_url",
-    "token_url",
-    "issuer",
-    "revocation_url",
-    "device_authorization_url",
-    "scope",
-    "audience",
-    "resource",
-    "variant",
-    "grant_type",
-    "client_auth",
-    "assertion_audience",
-    "assertion_algorithm",
-    "transit_key",
-    "request_method",
-    "request_format",
-    "request_headers",
-    "extra_parameters",
-    "credential_fields",
-    "http_client_cert",
-    "http_client_key",
-)
 _SENT = ("dest", "state", "owner", "group", "mode", "create_directory", "directory_mode", "backup")
 _CONTEXT = ("seuser", "serole", "setype", "selevel")
 
@@ -135,7 +111,7 @@ def check_common(common: Arguments, items: t.Sequence[Arguments]) -> None:
     alone = [key for key in _OF_ONE if common.get(key)]
     if alone:
         raise OptionError(f"{alone[0]}: is given beside tokens; give it in the items of tokens", fault="option:clash")
-    moved = [key for key in OF_ONE_VENDOR if common.get(key)]
+    moved = [key for key in STEERING if common.get(key)]
     if moved and len({str(item.get("vendor", common.get("vendor"))) for item in items}) > 1:
         raise OptionError(
             f"{moved[0]}: is given beside tokens of several vendors, and would hold for all of them; give it in the items of tokens", fault="option:clash"

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import functools
 import types
 
 import pytest
@@ -14,6 +15,7 @@ from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.errors i
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._boundary import action as subject
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._boundary.action import (
     Resolved,
+    TokenAction,
     answer_of,
     asked_path,
     check_vendor,
@@ -51,6 +53,25 @@ def test_a_vendor_that_there_is_not():
         check_vendor("tracks" * 20, {"vendors": {"mine": {}}})
     assert caught.value.message.startswith(f"There is no vendor '{('tracks' * 20)[:40]}'. Known: ")
     assert caught.value.message.endswith("oauth2, mine. Describe your own in trackops_vendors.")
+
+
+@pytest.mark.parametrize("option", ["vendors", "issuer"])
+@pytest.mark.parametrize(
+    "items",
+    [
+        [{"vendor": "tracx"}],
+        [{}, {"vendor": "tracx"}],  # tokens, and what is said beside them
+        [{"vendor": "tracx"}, {"path": "fleet/tracx"}],
+    ],
+)
+def test_what_describes_vendors_of_ones_own_is_of_no_use_to_built_in_ones(monkeypatch, option, items):
+    monkeypatch.setattr(subject, "option_names", lambda plugin: {"scope", *(("vendors", "issuer") if plugin == "oauth2" else ())})
+    refuse = functools.partial(TokenAction.refuse_unknown_options, None, own=(), module="token_info")
+    with pytest.raises(OptionError) as caught:
+        refuse([{option: "x", **items[0]}, *items[1:]])
+    assert caught.value.message == f"there is no option '{option}' for tracx; only oauth2 and vendors of your own take it."
+    for own in ([{"vendor": "mine"}], [{}, {"vendor": "mine"}], [{}, {"vendor": "tracx"}, {"vendor": "mine"}], [{}]):
+        refuse([{option: "x", **own[0]}, *own[1:]])
 
 
 @pytest.mark.parametrize("trouble", [AttributeError, TypeError, ValueError, KeyError, IndexError, RecursionError])

@@ -7,7 +7,8 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.trackops.api_tokens.plugins.plugin_utils._boundary.omitted import is_omitted, is_replaced, resolved, without_omitted
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.errors import OptionError
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._boundary.omitted import is_omitted, refuse_replaced, resolved, without_omitted
 
 OLD = "__omit_place_holder__0123456789abcdef"
 NEW = type("_OmitType", (), {})()
@@ -39,9 +40,13 @@ def test_a_template_that_ends_in_it_is_an_error_of_ansible_and_no_other_error_is
         resolved(lambda: fails(ZeroDivisionError()))
 
 
-def test_a_variable_may_hide_it():
-    assert is_replaced({"omit": "a host's word"})
-    assert is_replaced({"omit": None})
-    assert not is_replaced({"omit": OLD})
-    assert not is_replaced({})
-    assert not is_replaced(None)
+@pytest.mark.parametrize("value", ["a host's word", None])
+def test_a_variable_may_hide_it(value):
+    with pytest.raises(OptionError, match="A variable or a fact named 'omit' hides Ansible's own") as caught:
+        refuse_replaced({"omit": value})
+    assert "a host's word" not in caught.value.told
+
+
+@pytest.mark.parametrize("variables", [{"omit": OLD}, {"omit": NEW}, {}, None])
+def test_ansibles_own_hides_nothing(variables):
+    refuse_replaced(variables)

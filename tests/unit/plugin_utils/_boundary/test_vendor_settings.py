@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._boundary.vendor_settings import (
-    DESCRIBING,
     ignored_settings,
-    own_variables,
+    own_names,
     settings_of,
     with_own_settings,
 )
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vendor.options import DESCRIBING
 
 VALUES = {"vendor": "acme", "base_url": "https://of-oauth2.example", "scope": None, "min_ttl": 60}
-DEFINITIONS = {name: {"type": "str"} for name in DESCRIBING if name != "path"}
+DEFINITIONS = {name: {"type": "str"} for name in (*DESCRIBING, "cache_path", "cache_vault_path") if name != "path"}
 
 
 def found(values=VALUES, direct=(), **variables):
@@ -33,13 +33,40 @@ def found(values=VALUES, direct=(), **variables):
 
 
 def test_its_own_name_for_each_setting():
-    assert own_variables("acme") == [f"trackops_acme_{name}" for name in DESCRIBING]
+    assert own_names("acme", DEFINITIONS) == {name: f"acme_{name}" for name in DESCRIBING}
     assert settings_of("acme") != settings_of("other")
 
 
-@pytest.mark.parametrize("vendor", ["A", "a-b", "9a", "cache", "cache_vault", "", "a\n"])
-def test_a_name_that_could_be_taken_for_another(vendor):
-    assert own_variables(vendor) == []
+@pytest.mark.parametrize("vendor", ["A", "a-b", "9a", "", "a\n"])
+def test_a_name_that_no_variable_can_have(vendor):
+    assert own_names(vendor, DEFINITIONS) == {}
+
+
+@pytest.mark.parametrize(
+    ("vendor", "option", "meaning"),
+    [
+        ("cache", "path", "cache_path"),
+        ("cache_vault", "path", "cache_vault_path"),
+        ("assertion", "audience", "assertion_audience"),
+        ("refresh", "token_field", "refresh_token_field"),
+        ("x_assertion", "audience", "assertion_audience of x"),
+        ("x_refresh", "token_field", "refresh_token_field of x"),
+    ],
+)
+def test_a_name_that_means_something_else(vendor, option, meaning):
+    named = own_names(vendor, DEFINITIONS)
+    assert set(DESCRIBING) - set(named) == {option}
+    other, _of, owner = meaning.partition(" of ")
+    assert (own_names(owner, DEFINITIONS)[other] if owner else other) == f"{vendor}_{option}"
+
+
+def test_no_two_settings_have_one_name():
+    """With the vendors that could be mistaken for each other: one with a name that ends as an option begins, and one without that end."""
+    starts = {option[:at] for option in DESCRIBING for at, letter in enumerate(option) if letter == "_"}
+    vendors = {"x", *starts, *(f"x_{start}" for start in starts), *(f"x_{start}_{other}" for start in starts for other in starts)}
+    names = [name for vendor in vendors for name in own_names(vendor, DEFINITIONS).values()]
+    assert len(names) == len(set(names)) > len(vendors)
+    assert not set(names) & set(DEFINITIONS)
 
 
 def test_variables_and_environment_of_this_vendor(monkeypatch):
@@ -59,11 +86,24 @@ def test_what_is_given_with_the_lookup_stays():
     assert values["base_url"] == "https://direct.example"
 
 
+def test_what_belongs_to_one_of_two_vendors_does_not_reach_the_other(monkeypatch):
+    monkeypatch.setenv("TRACKOPS_X_ASSERTION_AUDIENCE", "https://x.example")
+    assert found({**VALUES, "vendor": "x"})["assertion_audience"] == "https://x.example"
+    assert found({**VALUES, "vendor": "x_assertion"})["audience"] is None
+
+
+OPTIONS = ("scope", "client_auth", "path", "output")
+
+
 def test_settings_for_all_vendors_are_ignored_and_told():
-    assert ignored_settings({}, ()) == []
-    assert ignored_settings({"TRACKOPS_SCOPE": ""}, ()) == []
-    (line,) = ignored_settings({"TRACKOPS_SCOPE": "read"}, ())
+    assert ignored_settings({}, (), OPTIONS) == []
+    assert ignored_settings({"TRACKOPS_SCOPE": "", "TRACKOPS_ISSUER": "of oauth2"}, (), OPTIONS) == []
+    (line,) = ignored_settings({"TRACKOPS_SCOPE": "read"}, (), OPTIONS)
     assert line.startswith("TRACKOPS_SCOPE is ignored: a setting for all vendors could send the credentials of one to another.")
     assert "TRACKOPS_TRACX_SCOPE" in line and "TRACKOPS_OAUTH2_SCOPE" in line
-    (line,) = ignored_settings({}, ("trackops_output",))
+    (line,) = ignored_settings({"TRACKOPS_CLIENT_AUTH": "basic"}, (), OPTIONS)
+    assert "own name for it: TRACKOPS_TRACKUNIT_CLIENT_AUTH, TRACKOPS_OAUTH2_CLIENT_AUTH, or that of" in line
+    (line,) = ignored_settings({}, ("trackops_path",), OPTIONS)
+    assert "own name for it: trackops_trackmage_path, trackops_tracktik_path, trackops_trackunit_path, trackops_tracx_path, or that of" in line
+    (line,) = ignored_settings({}, ("trackops_output",), ["output"])
     assert line == "trackops_output is ignored: give output with the lookup itself."

@@ -4,13 +4,10 @@
 
 from __future__ import annotations
 
-import json
-
 import pytest
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.errors import OptionError
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._hosts.files import (
     FILE_OPTIONS,
-    OF_ONE_VENDOR,
     contents_argument,
     default_dest,
     files_argument,
@@ -18,8 +15,7 @@ from ansible_collections.trackops.api_tokens.plugins.plugin_utils._hosts.files i
     plan,
     split_items,
 )
-from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vault.login_input import FIELDS
-from support.places import ROOT
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vendor.options import STEERING
 
 
 def checked(**options):
@@ -57,35 +53,7 @@ def test_what_says_which_one_is_not_for_several(key):
     assert message == f"{key}: is given beside tokens; give it in the items of tokens"
 
 
-# Of no vendor in particular: what is asked for, how the network is reached, where tokens are kept.
-OF_ALL = (
-    *(
-        "_terms",
-        "vendors",
-        "output",
-        "min_ttl",
-        "max_age",
-        "force",
-        "refused",
-        "secret_version",
-        "engine_version",
-        "engine_mount_point",
-        "token_path",
-        "token_file",
-    ),
-    *("authorization_scheme", "default_lifetime", "response_format", "token_field", "refresh_token_field", "expires_field"),
-    *("http_ca_cert", "http_validate_certs", "http_proxy", "http_timeout", "http_retries", "http_deadline", "allow_http"),
-    *("cache", "cache_path", "cache_vault_mount", "cache_vault_path", "failure_ttl", "audit_log"),
-)
-
-
-def test_each_option_is_known_to_move_credentials_or_not_to():
-    """A new option has to be put into one of the two lists."""
-    documented = set(json.loads((ROOT / "plugins/plugin_utils/_boundary/option_definitions/oauth2.json").read_text(encoding="utf-8")))
-    assert sorted(documented - set(FIELDS) - {"vendor", "path"}) == sorted({*OF_ALL, *OF_ONE_VENDOR})
-
-
-@pytest.mark.parametrize("key", OF_ONE_VENDOR)
+@pytest.mark.parametrize("key", [option for option in STEERING if option != "path"])
 def test_what_moves_credentials_is_not_for_several_vendors(key):
     items = [{"vendor": "tracx", "dest": "/a"}, {"vendor": "trackunit", "dest": "/b"}]
     message = refusal(lambda: split_items({key: "https://portal.example", "tokens": items}))

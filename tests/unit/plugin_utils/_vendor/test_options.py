@@ -1,0 +1,52 @@
+# Copyright (c) 2026, TrackOps founders
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vault.login_input import FIELDS
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vendor.options import DESCRIBING, STEERING
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vendors import names
+from support.places import ROOT
+
+# Of no vendor in particular: what is asked for, how the network is reached, where tokens are kept.
+OF_ALL = (
+    *(
+        "_terms",
+        "vendors",
+        "output",
+        "min_ttl",
+        "max_age",
+        "force",
+        "refused",
+        "secret_version",
+        "engine_version",
+        "engine_mount_point",
+        "token_path",
+        "token_file",
+    ),
+    *("authorization_scheme", "default_lifetime", "response_format", "token_field", "refresh_token_field", "expires_field"),
+    *("http_ca_cert", "http_validate_certs", "http_proxy", "http_timeout", "http_retries", "http_deadline", "allow_http"),
+    *("cache", "cache_path", "cache_vault_mount", "cache_vault_path", "failure_ttl", "audit_log"),
+)
+
+
+def documented(lookup):
+    return json.loads((ROOT / f"plugins/plugin_utils/_boundary/option_definitions/{lookup}.json").read_text(encoding="utf-8"))
+
+
+def test_each_option_is_known_to_move_credentials_or_not_to():
+    """A new option has to be put into one of the two lists."""
+    assert sorted(documented("oauth2").keys() - {*FIELDS, "vendor"}) == sorted({*OF_ALL, *STEERING} - {"path"})
+
+
+@pytest.mark.parametrize("lookup", [*names(), "oauth2"])
+def test_what_has_a_name_for_each_vendor_describes_it_and_has_no_other_name(lookup):
+    for option, about in documented(lookup).items():
+        variables = [entry["name"] for entry in about.get("vars") or ()]
+        assert (variables == [f"trackops_{lookup}_{option}"]) == any(f"_{lookup}_" in name for name in variables), option
+        assert option in DESCRIBING or not any(f"_{lookup}_" in name for name in variables), option
+        assert option not in STEERING or lookup == "oauth2" or variables in ([], [f"trackops_{lookup}_{option}"]), option
