@@ -205,6 +205,17 @@ seealso:
 options: {}
 """
 
+    ON_CONTROLLER = r"""
+attributes:
+  action:
+    support: full
+    description: Has a corresponding action plugin that does its work on the controller.
+  diff_mode:
+    support: none
+    description: There is nothing to show that is not secret.
+options: {}
+"""
+
     LOOKUP = r"""
 requirements:
   - hvac and requests (Python libraries, on the controller)

@@ -55,16 +55,11 @@ extends_documentation_fragment:
   - trackops.api_tokens.token
   - trackops.api_tokens.token.module
   - trackops.api_tokens.token.oauth2
+  - trackops.api_tokens.token.on_controller
 attributes:
-  action:
-    support: full
-    description: Has a corresponding action plugin that does its work on the controller.
   check_mode:
     support: full
     description: Tells what would be got or removed, and asks nobody.
-  diff_mode:
-    support: none
-    description: There is nothing to show that is not secret.
 """
 
 EXAMPLES = r"""
