@@ -110,7 +110,7 @@ def _tls(stack: contextlib.ExitStack, scratch: pathlib.Path) -> dict[str, str]:
     ca = Ca(scratch / "pki")
     pairs = {
         "good": ca.server("good"),
-        "expired": ca.server("expired", days=-1),
+        "expired": ca.server("expired", expired=True),
         "other": ca.server("other", hosts=("vendor.example.com",)),
     }
     found = {"ca": str(ca.cert)}

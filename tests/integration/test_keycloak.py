@@ -38,6 +38,8 @@ PATH = "fleet/keycloak"
 # It tells of a token to those only that the token is for, so each of them is for the client that asks.
 FOR_US = {"included.client.audience": "by secret", "access.token.claim": "true", "introspection.token.claim": "true"}
 AUDIENCE = {"name": "audience", "protocol": "openid-connect", "protocolMapper": "oidc-audience-mapper", "config": FOR_US}
+# The rest of the name is another one in each run.
+DISTINGUISHED = {"x509.subjectdn": ".*CN=automation.*", "x509.allow.regex.pattern.comparison": "true"}
 MACHINE = {"serviceAccountsEnabled": True, "standardFlowEnabled": False}
 
 
@@ -64,7 +66,7 @@ def keycloak(key: tuple[str, str]) -> t.Iterator[Keycloak]:
             {"clientId": "by secret", "secret": AWKWARD, **MACHINE},
             {"clientId": "signed", "clientAuthenticatorType": "client-jwt", "attributes": keys_of(key[1]), **MACHINE},
             {"clientId": "secret-signed", "secret": LONG, "clientAuthenticatorType": "client-secret-jwt", **MACHINE},
-            {"clientId": "certificate", "clientAuthenticatorType": "client-x509", "attributes": {"x509.subjectdn": "CN=automation"}, **MACHINE},
+            {"clientId": "certificate", "clientAuthenticatorType": "client-x509", "attributes": DISTINGUISHED, **MACHINE},
             {"clientId": "trusted", "secret": AWKWARD, "directAccessGrantsEnabled": True, "standardFlowEnabled": False},
             {"clientId": "web", "secret": AWKWARD, "redirectUris": ["http://127.0.0.1/callback"], "consentRequired": True},
             {

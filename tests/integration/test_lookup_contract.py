@@ -264,12 +264,12 @@ def test_http_patience(openbao_stage: Stage) -> None:
 
 def test_http_tls(openbao: Operator, emulator: Emulator, ansible: Ansible, tmp_path: pathlib.Path) -> None:
     """CA file, client certificate, proxy."""
-    ca, stranger = Ca(tmp_path / "pki"), Ca(tmp_path / "other", name="another CA")
+    ca, stranger = Ca(tmp_path / "pki"), Ca(tmp_path / "other")
     server, client = ca.server("vendor"), ca.client()
     both = tmp_path / "both.pem"
     both.write_text(client.cert_pem + client.key_pem, encoding="utf-8")
     elsewhere = ca.server("elsewhere", hosts=("vendor.example.com",))
-    expired = ca.server("expired", days=-1)
+    expired = ca.server("expired", expired=True)
     closed = f"http://127.0.0.1:{closed_port()}"
     with (
         Emulator(TlsFiles(server.cert, server.key), record_raw=True) as vendor,

@@ -46,7 +46,7 @@ def test_environment_of_the_vault_command(vault_tls: Operator, tmp_path: pathlib
     vault_tls.put("x", {"username": "ada"})
     ca = str(vault_tls.server.ca_cert)
     text = read_text(ca)
-    other = read_text(str(Ca(tmp_path / "other", name="somebody else").cert))
+    other = read_text(str(Ca(tmp_path / "other").cert))
     remark = "# F\u0151tan\xfas\xedtv\xe1ny\n"  # as bundles of systems have them
     folder = tmp_path / "authorities"
     (folder / "deeper").mkdir(parents=True)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import dataclasses
 import hashlib
+import ssl
 import sys
 import types
 
@@ -23,7 +24,6 @@ from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vendor.retry 
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed25519, padding, rsa
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, NoEncryption, PrivateFormat
-from support.pki import Ca
 from support.scripted import NOW, Scene, access, answer, request_for
 
 
@@ -176,9 +176,9 @@ def test_bearer_jwt():
     assert signed in request.secrets
 
 
-def test_thumbprints_of_a_certificate(tmp_path):
-    certificate = Ca(tmp_path).client().cert_pem
-    der = base64.b64decode("".join(certificate.split("-----")[2].split()))
+def test_thumbprints_of_a_certificate():
+    der = bytes(range(256))
+    certificate = ssl.DER_cert_to_PEM_cert(der)
     fields = {"client_id": "i", "private_key": pem(RSA), "certificate": "Bag Attributes\n" + certificate}
     header = jwt.get_unverified_header(signed_assertion(VENDOR, fields, {}, now=NOW))
     for name, digest in (("x5t", hashlib.sha1), ("x5t#S256", hashlib.sha256)):
