@@ -26,7 +26,7 @@ from support.ansible import Ansible, Run
 from support.collection import installed
 from support.lookups import Outcome
 from support.pki import Ca
-from support.processes import wait_for
+from support.processes import MuteServer, wait_for
 from support.stage import Stage
 from support.vault import AuditEntry, VaultServer
 from support.vaultsetup import Operator
@@ -34,7 +34,7 @@ from support.vaultsetup import Operator
 from . import catalogue, controllers, fleets, killed
 from .judge import Seen, judge_fault, judge_recovery
 from .place import Case, Fault, Place
-from .servers import Brokens, MuteServer, ScriptedVault
+from .servers import Brokens, ScriptedVault
 
 _FORKS = "4"
 _FAILED = 2

@@ -2,43 +2,19 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Servers that are not what they should be: mute ones, and a Vault that answers from a script."""
+"""Vaults that are not what they should be: one that answers from a script, and real ones that are in no state to serve."""
 
 from __future__ import annotations
 
 import collections
 import contextlib
 import json
-import socket
 import threading
 import time
 import typing as t
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from support.vault import VaultServer
-
-
-class MuteServer:
-    """Takes connections and says nothing."""
-
-    def __enter__(self) -> str:
-        self.socket = socket.create_server(("127.0.0.1", 0))
-        self.held: list[socket.socket] = []
-        threading.Thread(target=self._take, daemon=True).start()
-        return f"http://127.0.0.1:{self.socket.getsockname()[1]}"
-
-    def _take(self) -> None:
-        try:
-            while True:
-                self.held.append(self.socket.accept()[0])
-        except OSError:
-            return
-
-    def __exit__(self, *_: object) -> None:
-        self.socket.close()
-        for connection in self.held:
-            connection.close()
-
 
 Answer = tuple[int, dict[str, str], bytes]
 JSON = {"Content-Type": "application/json"}

@@ -141,6 +141,15 @@ def openbao_stage(openbao: Operator, emulator: Emulator, ansible: Ansible) -> St
     return Stage(vault=openbao, emulator=emulator, ansible=ansible)
 
 
+@pytest.fixture
+def settled_stage(openbao_stage: Stage, monkeypatch: pytest.MonkeyPatch) -> Stage:
+    """All credentials are there, and all runs have one identity in Vault, which the cache is bound to."""
+    openbao_stage.store_all()
+    token = openbao_stage.token()
+    monkeypatch.setattr(openbao_stage, "token", lambda: token)
+    return openbao_stage
+
+
 @pytest.fixture(scope="session")
 def _ssh_hosts() -> t.Iterator[SshHosts]:
     try:

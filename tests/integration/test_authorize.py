@@ -128,15 +128,19 @@ def there(openbao_stage: Stage) -> Stage:
 # With a browser
 
 
+def log_in(chromium: Browser, user: t.Mapping[str, str]) -> None:
+    chromium.type("#username", user["username"])
+    chromium.type("#password", user["password"])
+    chromium.click("#submit")
+
+
 def test_consent_in_a_browser_and_the_tokens_after_it(stage: Stage, chromium: Browser) -> None:
     stage.store("trackmage", PATH, note="kept")
     user = stage.credentials("trackmage_user")
     env = writing(stage)
     asking = Asking(stage, env=env)
     chromium.open(asking.url)
-    chromium.type("#username", user["username"])
-    chromium.type("#password", user["password"])
-    chromium.click("#submit")
+    log_in(chromium, user)
     chromium.click("#allow")
     shown = chromium.wait_text("#outcome", "stored")
     status, output = asking.ended()
@@ -175,12 +179,9 @@ def test_consent_in_a_browser_and_the_tokens_after_it(stage: Stage, chromium: Br
 
 
 def test_denied_in_a_browser(there: Stage, chromium: Browser) -> None:
-    user = there.credentials("trackmage_user")
     asking = Asking(there)
     chromium.open(asking.url)
-    chromium.type("#username", user["username"])
-    chromium.type("#password", user["password"])
-    chromium.click("#submit")
+    log_in(chromium, there.credentials("trackmage_user"))
     chromium.click("#deny")
     shown = chromium.wait_text("#outcome", "denied")
     status, output = asking.ended()
@@ -226,10 +227,7 @@ def test_the_page_for_the_browser_leads_to_the_vendor(there: Stage, chromium: Br
     asking = Asking(there, env={"BROWSER": f"{script} %s"})
     opened = there.ansible.workdir / "opened"
     chromium.open(str(wait_for("the browser", lambda: opened.exists() and opened.read_text(encoding="utf-8").strip())))
-    user = there.credentials("trackmage_user")
-    chromium.type("#username", user["username"])
-    chromium.type("#password", user["password"])
-    chromium.click("#submit")
+    log_in(chromium, there.credentials("trackmage_user"))
     chromium.click("#allow")
     chromium.wait_text("#outcome", "stored")
     assert asking.ended()[0] == 0

@@ -5,13 +5,11 @@
 
 from __future__ import annotations
 
-import socket
-import threading
 import typing as t
 
 import pytest
 from support.lookups import Batch, Checks, Outcomes, forms, leaked, one_line
-from support.processes import closed_port
+from support.processes import MuteServer, closed_port
 from support.stage import BUILT_IN, Stage
 
 if t.TYPE_CHECKING:
@@ -131,28 +129,6 @@ def test_vendor_out_of_reach(stage: Stage) -> None:
                     "Check base_url and token_url, the network and http_proxy."
                 )
                 assert done[f"{vendor} no TLS"].error.startswith(f"{place}TLS with the vendor at 127.0.0.1:")
-
-
-class MuteServer:
-    """Takes connections and says nothing."""
-
-    def __enter__(self) -> str:
-        self.socket = socket.create_server(("127.0.0.1", 0))
-        self.held: list[socket.socket] = []
-        threading.Thread(target=self._take, daemon=True).start()
-        return f"http://127.0.0.1:{self.socket.getsockname()[1]}"
-
-    def _take(self) -> None:
-        try:
-            while True:
-                self.held.append(self.socket.accept()[0])
-        except OSError:
-            return
-
-    def __exit__(self, *_: object) -> None:
-        self.socket.close()
-        for connection in self.held:
-            connection.close()
 
 
 def test_vault_refuses(stage: Stage) -> None:

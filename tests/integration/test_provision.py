@@ -43,11 +43,8 @@ TWO = [{"vendor": "tracx"}, {"vendor": "trackunit"}]
 
 
 @pytest.fixture
-def stage(openbao_stage: Stage, monkeypatch: pytest.MonkeyPatch) -> Stage:
-    openbao_stage.store_all()
-    token = openbao_stage.token()
-    monkeypatch.setattr(openbao_stage, "token", lambda: token)
-    return openbao_stage
+def stage(settled_stage: Stage) -> Stage:
+    return settled_stage
 
 
 def play(tokens: object = TWO, **options: object) -> str:

@@ -34,12 +34,8 @@ PLAY = f"""
 
 
 @pytest.fixture
-def stage(openbao_stage: Stage, monkeypatch: pytest.MonkeyPatch) -> Stage:
-    openbao_stage.store_all()
-    # One identity in Vault for all runs of a test: the cache is bound to it.
-    token = openbao_stage.token()
-    monkeypatch.setattr(openbao_stage, "token", lambda: token)
-    return openbao_stage
+def stage(settled_stage: Stage) -> Stage:
+    return settled_stage
 
 
 def files(hosts: SshHosts) -> dict[str, pathlib.Path]:

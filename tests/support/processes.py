@@ -1,7 +1,7 @@
 # Copyright (c) 2026, TrackOps founders
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Processes that end with the test run, however it ends; free ports; waiting. Standard library only."""
+"""Processes that end with the test run, however it ends; free ports, and a mute one; waiting. Standard library only."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 import typing as t
 
@@ -193,3 +194,25 @@ _LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
 def _die_with_parent() -> None:
     if _LIBC is not None:
         _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+class MuteServer:
+    """Takes connections and says nothing."""
+
+    def __enter__(self) -> str:
+        self.socket = socket.create_server(("127.0.0.1", 0))
+        self.held: list[socket.socket] = []
+        threading.Thread(target=self._take, daemon=True).start()
+        return f"http://127.0.0.1:{self.socket.getsockname()[1]}"
+
+    def _take(self) -> None:
+        try:
+            while True:
+                self.held.append(self.socket.accept()[0])
+        except OSError:
+            return
+
+    def __exit__(self, *_: object) -> None:
+        self.socket.close()
+        for connection in self.held:
+            connection.close()

@@ -29,6 +29,7 @@ from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vault.options
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vendors import built_in
 
 __all__ = (
+    "CONSENT_VENDOR",
     "NOW",
     "PASSWORD_FIELDS",
     "FakeVault",
@@ -42,6 +43,16 @@ __all__ = (
 )
 
 NOW = 1_800_000_000.0
+#: A vendor that wants the consent of a person.
+CONSENT_VENDOR = Vendor(
+    name="acme",
+    base_url="https://login.example.com",
+    token_url="/token",
+    authorize_url="/authorize",
+    device_authorization_url="/device",
+    grant_type="authorization_code",
+    client_auth="basic",
+)
 PASSWORD_FIELDS = {"client_id": "the-id", "client_secret": "s3cr3t", "username": "user", "password": "p4ssw0rd"}
 
 

@@ -16,11 +16,12 @@ import yaml
 from emulator.catalogue import ACCOUNTS, HOSTS, TOKEN, Account, answer
 from support.front import Front
 from support.lookups import Batch, Checks, Outcome, leaked, one_line
-from support.pki import Ca, rsa_pair
+from support.pki import rsa_pair
 
 if t.TYPE_CHECKING:
     import pytest
     from emulator.base import Answer, Call
+    from support.pki import Ca
     from support.stage import Stage
 
 CATALOGUE = pathlib.Path(__file__).resolve().parents[3] / "docs" / "catalogue.md"
@@ -144,9 +145,8 @@ def wrong(secret: t.Mapping[str, t.Any], name: str, other_key: str) -> dict[str,
     return {**secret, spoilt: "wr0ng-" + secret[spoilt][::-1]}
 
 
-def test_catalogue(openbao_stage: Stage, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_catalogue(openbao_stage: Stage, ca: Ca, monkeypatch: pytest.MonkeyPatch) -> None:
     stage, found = openbao_stage, entries()
-    ca = Ca(tmp_path / "pki")
     private, public = rsa_pair()
     keys = {"private": private, "other": rsa_pair()[0]}
     for account in ACCOUNTS.values():

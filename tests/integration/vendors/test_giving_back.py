@@ -6,17 +6,17 @@
 from __future__ import annotations
 
 import json
-import pathlib
 import typing as t
 
 import pytest
-from emulator import Emulator, TlsFiles
 from support.lookups import Checks, leaked
-from support.pki import Ca, rsa_pair
+from support.pki import rsa_pair
 from support.wire import form, header
 
 if t.TYPE_CHECKING:
+    from emulator import Emulator
     from support.ansible import Run
+    from support.pki import Ca
     from support.stage import Stage
 
 ASSERTION = {"client_id", "client_assertion", "client_assertion_type"}
@@ -48,15 +48,6 @@ def run_tasks(stage: Stage, tasks: t.Iterable[dict[str, t.Any]], **options: t.An
     run = stage.playbook(json.dumps([{"hosts": "localhost", "gather_facts": False, "tasks": play}], indent=1), **options)
     assert run.rc == 0, run
     return run
-
-
-@pytest.fixture
-def over_tls(tmp_path: pathlib.Path) -> t.Iterator[tuple[Emulator, Ca]]:
-    ca = Ca(tmp_path / "pki")
-    server = ca.server()
-    with Emulator(TlsFiles(server.cert, server.key, ca.cert, client_optional=True), record_raw=True) as running:
-        running.set("acme", client_auth=("tls_client_auth",), tls_subject="automation")
-        yield running, ca
 
 
 def test_every_proof_of_a_client(openbao_stage: Stage, over_tls: tuple[Emulator, Ca]) -> None:

@@ -5,27 +5,26 @@
 
 from __future__ import annotations
 
-import pathlib
 import typing as t
 
-import pytest
-from emulator import Emulator, TlsFiles
 from support.lookups import Batch, Checks, leaked
-from support.pki import Ca, rsa_pair
+from support.pki import rsa_pair
 
 if t.TYPE_CHECKING:
+    from emulator import Emulator
+    from support.pki import Ca
     from support.stage import Stage
 
 SIGNED = {"client_auth": "private_key_jwt"}
 
 
-def test_signatures(openbao_stage: Stage, tmp_path: pathlib.Path) -> None:
+def test_signatures(openbao_stage: Stage, ca: Ca) -> None:
     stage = openbao_stage
     private, public = rsa_pair()
     base = stage.emulator.base_url("acme")
     secret = "a-client-secret-of-some-length-9f3b"
     stage.emulator.set_credentials("acme", client_secret=secret)
-    stage.store("acme", "fleet/acme", private_key=private, key_id="k1", certificate=Ca(tmp_path).client().cert_pem)
+    stage.store("acme", "fleet/acme", private_key=private, key_id="k1", certificate=ca.client().cert_pem)
     stage.store("acme", "fleet/one-line", private_key=private.strip().replace("\n", "\\n"))
     stage.emulator.set("acme", public_key=public, client_auth=("private_key_jwt",))
     batch = Batch(stage, vendor="acme", token_url=base + "/token", cache="none", output="details")
@@ -128,15 +127,6 @@ def _pem(public: str) -> str:
 
     key = Ed25519PublicKey.from_public_bytes(base64.b64decode(public))
     return key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
-
-
-@pytest.fixture
-def over_tls(tmp_path: pathlib.Path) -> t.Iterator[tuple[Emulator, Ca]]:
-    ca = Ca(tmp_path / "pki")
-    server = ca.server()
-    with Emulator(TlsFiles(server.cert, server.key, ca.cert, client_optional=True), record_raw=True) as running:
-        running.set("acme", client_auth=("tls_client_auth",), tls_subject="automation")
-        yield running, ca
 
 
 def test_certificates(openbao_stage: Stage, over_tls: tuple[Emulator, Ca]) -> None:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import typing as t
 
-from support.awkward import AWKWARD
 from support.lookups import Batch, Checks
 from support.wire import form, header
 
@@ -101,15 +100,7 @@ def test_lifetime_and_rate_limit(openbao_stage: Stage) -> None:
             assert [entry["grant_type"] for entry in stage.emulator.requests("tracktik", kind="token")[-2:]] == ["refresh_token", "password"]
 
 
-def test_awkward_credentials(openbao_stage: Stage) -> None:
-    accounts = [{"client_id": f"id{text}".strip(), "client_secret": text, "username": f"user{text}", "password": f"{text}p"} for text in AWKWARD]
-    openbao_stage.emulator.set_credentials("tracktik", accounts)
-    batch = Batch(openbao_stage)
-    for number, account in enumerate(accounts):
-        openbao_stage.vault.put(f"odd/{number}", account)
-        batch.add(f"account {number}", "tracktik", f"odd/{number}", output="details")
-    done = batch.run()
-    with Checks() as check:
-        for number, text in enumerate(AWKWARD):
-            with check(repr(text)):
-                assert done[f"account {number}"].value["source"] == "vendor"
+def test_awkward_credentials(takes_awkward_credentials: t.Callable[..., None]) -> None:
+    takes_awkward_credentials(
+        "tracktik", lambda text: {"client_id": f"id{text}".strip(), "client_secret": text, "username": f"user{text}", "password": f"{text}p"}
+    )

@@ -8,7 +8,6 @@ from __future__ import annotations
 import base64
 import typing as t
 
-from support.awkward import AWKWARD
 from support.lookups import Batch, Checks
 from support.wire import form, header
 
@@ -101,21 +100,11 @@ def test_password_grant_refresh_and_v2(stage: Stage) -> None:
             assert "invalid_scope" in done["wrong scope"].error
 
 
-def test_awkward_credentials(openbao_stage: Stage) -> None:
+def test_awkward_credentials(takes_awkward_credentials: t.Callable[..., None]) -> None:
     """RFC 6749 2.3.1: id and secret are form-encoded before base64; or not, where the server wants it so."""
-    stage = openbao_stage
-    accounts = [{"client_id": f"id{text}".strip(), "client_secret": text, "username": f"user{text}", "password": f"{text}p"} for text in AWKWARD]
-    stage.emulator.set_credentials("trackunit", accounts)
-    for number, account in enumerate(accounts):
-        stage.vault.put(f"odd/{number}", account)
-    batch = Batch(stage)
-    for number in range(len(accounts)):
-        batch.add(f"account {number}", "trackunit", f"odd/{number}", output="details")
-    done = batch.run()
-    with Checks() as check:
-        for number, text in enumerate(AWKWARD):
-            with check(repr(text)):
-                assert done[f"account {number}"].value["source"] == "vendor"
+    takes_awkward_credentials(
+        "trackunit", lambda text: {"client_id": f"id{text}".strip(), "client_secret": text, "username": f"user{text}", "password": f"{text}p"}
+    )
 
 
 def test_basic_as_it_is(openbao_stage: Stage) -> None:

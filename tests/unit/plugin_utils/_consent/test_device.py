@@ -14,17 +14,9 @@ from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.errors i
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.model import Vendor
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._consent import device as subject
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._consent.flow import Authorizing
-from support.scripted import FakeVault, Scene, access, answer, error, request_for
+from support.scripted import CONSENT_VENDOR, FakeVault, Scene, access, answer, error, request_for
 
-VENDOR = Vendor(
-    name="acme",
-    base_url="https://login.example.com",
-    token_url="/token",
-    device_authorization_url="/device",
-    grant_type="authorization_code",
-    client_auth="basic",
-    scope="read offline_access",
-)
+VENDOR = dataclasses.replace(CONSENT_VENDOR, scope="read offline_access")
 GIVEN = {
     "device_code": "the-device-code",
     "user_code": "WDJB-MJHT",

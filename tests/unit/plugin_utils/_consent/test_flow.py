@@ -15,18 +15,10 @@ from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.model im
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._consent.flow import PENDING_SECONDS, Authorizing
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._flow.resolver import Resolver
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._flow.shared_store import shared_path
-from support.scripted import FakeClient, FakeVault, Scene, access, answer, error, request_for, token
+from support.scripted import CONSENT_VENDOR, FakeClient, FakeVault, Scene, access, answer, error, request_for, token
 
 REDIRECT = "http://127.0.0.1:7777/callback"
-VENDOR = Vendor(
-    name="acme",
-    base_url="https://login.example",
-    token_url="/token",
-    authorize_url="/authorize",
-    grant_type="authorization_code",
-    client_auth="basic",
-    pkce=True,
-)
+VENDOR = dataclasses.replace(CONSENT_VENDOR, pkce=True)
 CLIENT = {"client_id": "the-id", "client_secret": "s3cr3t", "code": "spent"}
 CONSENTED = access("the-token", refresh_token="the-refresh-token", scope="read")
 AGAIN = (
@@ -204,7 +196,7 @@ def test_the_redirect_address_of_the_secret(world):
 
 
 def test_an_issuer_says_where(world):
-    issuer = "https://login.example"
+    issuer = "https://login.example.com"
     metadata = {"issuer": issuer, "token_endpoint": f"{issuer}/t", "authorization_endpoint": f"{issuer}/a"}
     vendor = Vendor("acme", issuer=issuer, grant_type="authorization_code", client_auth="basic")
     here = world(answer(200, metadata), vendor=vendor)

@@ -18,6 +18,10 @@ from support.scripted import NOW, answer, request_for
 
 ACME = Vendor("acme", base_url="https://a.example", token_url="/t", client_auth="post")
 PLACE = "secret/fleet/x (version 7)"
+NOT_ACCEPTED = (
+    f"the vendor did not accept the request with the credentials at {PLACE}: {{}}. Check the options of this vendor "
+    "(scope, variant, token_url, extra_parameters). The vendor says: {}"
+)
 AGAIN = "; the next attempt is made as soon as the secret changes, or in 30 s."
 
 
@@ -63,15 +67,13 @@ def at(seconds):
         pytest.param(
             answer(400, {"error": "invalid_request", "error_description": "Invalid scope"}),
             {},
-            f"the vendor did not accept the request with the credentials at {PLACE}: invalid_request. Check the options of this vendor "
-            "(scope, variant, token_url, extra_parameters). The vendor says: Invalid scope",
+            NOT_ACCEPTED.format("invalid_request", "Invalid scope"),
             id="PagerDuty/terraform-provider-pagerduty#936",
         ),
         pytest.param(
             answer(400, {"reason": "unsupported grant type", "error": "unsupported_grant_type"}),
             {},
-            f"the vendor did not accept the request with the credentials at {PLACE}: unsupported_grant_type. Check the options of this vendor "
-            "(scope, variant, token_url, extra_parameters). The vendor says: unsupported grant type",
+            NOT_ACCEPTED.format("unsupported_grant_type", "unsupported grant type"),
             id="zoom/server-to-server-oauth-token#3",
         ),
         pytest.param(
