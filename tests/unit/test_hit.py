@@ -44,7 +44,7 @@ OF_A_HIT = {
     "_vault.login_input",
 }
 MOST_LINES = 1350
-MOST_CODE_LINES = 800  # without comments, docstrings and empty lines
+MOST_CODE_LINES = 815  # without comments, docstrings and empty lines
 #: What takes long to load or to set up, and is not loaded by Ansible itself.
 UNWANTED = ("hvac", "requests", "urllib3", "cryptography.hazmat.primitives.kdf.hkdf", "getpass", "difflib")
 

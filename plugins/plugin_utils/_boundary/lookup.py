@@ -189,7 +189,7 @@ class TokenLookup(LookupBase):  # type: ignore[misc]
     def _tell_ignored(self, operator: _Variables) -> None:
         """Settings that would hold for all vendors are ignored, with a warning."""
         own = f"trackops_{self.vendor}_"
-        options = [*(name.removeprefix(own) for name in self._variable_names() if name.startswith(own)), *_OF_ONE_LOOKUP]
+        options = [*(name[len(own) :] for name in self._variable_names() if name.startswith(own)), *_OF_ONE_LOOKUP]
         variables = operator.find(f"trackops_{option}" for option in options)
         if bool(variables) or _known(("ignored", self.vendor), lambda: _any_set(options)):
             from .vendor_settings import ignored_settings

@@ -21,16 +21,11 @@ def is_omitted(value: t.Any) -> bool:
 
 
 def refuse_replaced(variables: t.Mapping[str, t.Any] | None) -> None:
-    """
-    :raises OptionError: a variable hides C(omit), as a fact can since ansible-core 2.19: each C(default(omit)) would give what a host says.
-    """
-    if variables is None or "omit" not in variables or is_omitted(variables["omit"]):
-        return
-    from .._base.errors import OptionError  # a cache hit does without
+    """:raises OptionError: a variable hides C(omit), as a fact can since ansible-core 2.19: C(default(omit)) would give what a host says."""
+    if variables is not None and "omit" in variables and not is_omitted(variables["omit"]):
+        from .._base.errors import OptionError
 
-    raise OptionError(
-        "A variable or a fact named 'omit' hides Ansible's own, so what default(omit) left out would be its value. Nothing is done for this host."
-    )
+        raise OptionError("A variable or a fact named 'omit' hides Ansible's own: default(omit) would give its value. Nothing is done for this host.")
 
 
 def without_omitted(value: t.Any) -> t.Any:
