@@ -26,7 +26,7 @@ options:
     description: "Keys of the secret that have other names, such as C({client_id: id})."
     type: raw
   min_ttl:
-    description: Seconds that the token is valid for at least. It is renewed before.
+    description: Seconds that the token must be valid for. With less it is renewed.
     type: float
     default: 60
   max_age:
@@ -40,7 +40,7 @@ options:
     description: A token that the vendor's API refused, or its fingerprint. It is renewed once.
     type: str
   authorization_scheme:
-    description: Word before the token in a header. Unset, as the vendor wants.
+    description: Word before the token in a header. Unset, what the vendor wants.
     type: str
   base_url:
     description: Address of the vendor, below which its token endpoint is.
@@ -71,18 +71,18 @@ options:
     description: Key file of O(http_client_cert), if it is another one.
     type: str
   http_proxy:
-    description: URL of the proxy to the vendor, or else as the environment says.
+    description: URL of the proxy to the vendor. Unset, the environment's.
     type: str
   http_timeout:
-    description: Seconds for a connection, and for the next bytes.
+    description: Seconds to wait for a connection, and for more of an answer.
     type: float
     default: 10
   http_retries:
-    description: Repetitions of what failed for a passing reason.
+    description: How often to repeat what failed for a passing reason.
     type: int
     default: 3
   http_deadline:
-    description: Seconds for a token in all, with repetitions.
+    description: Seconds to get a token, repetitions included.
     type: float
     default: 60
   allow_http:
@@ -90,7 +90,7 @@ options:
     type: bool
     default: false
   cache:
-    description: V(file) is of this user, V(vault) for many controllers, V(none) asks the vendor each time.
+    description: V(file) keeps tokens for this user, V(vault) shares them between controllers, V(none) keeps none.
     type: str
     default: file
     choices: [file, vault, none]
@@ -249,10 +249,10 @@ options:
     description: Descriptions of vendors by their names, for O(vendor), or the path of a YAML file with them.
     type: raw
   grant_type:
-    description: V(client_credentials) (if unset), V(password), another name or a URN.
+    description: V(client_credentials) if unset. V(password), others, or a URN.
     type: str
   client_auth:
-    description: How the client authenticates. Unset, as O(issuer) offers, else V(basic).
+    description: How the client authenticates. Unset, what O(issuer) offers, else V(basic).
     type: str
     choices: [basic, basic_raw, post, none, private_key_jwt, client_secret_jwt, bearer_jwt, tls_client_auth]
   request_method:
@@ -272,7 +272,7 @@ options:
     description: "Further headers of the token request. C({secret_field: NAME}) is taken from the secret."
     type: raw
   token_field:
-    description: Where the token is in the answer, as V(data.token). Unset, V(access_token).
+    description: Where the token is in the answer, such as V(data.token). Unset, V(access_token).
     type: str
   refresh_token_field:
     description: Where a refresh token is. Unset, under its usual names.
@@ -289,7 +289,7 @@ options:
     type: str
     version_added: 1.0.0
   assertion_algorithm:
-    description: How a proof is signed. Unset, as goes with the key.
+    description: How a proof is signed. Unset, what fits the key.
     type: str
     choices: [RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, ES512, EdDSA, HS256, HS384, HS512]
     version_added: 1.0.0

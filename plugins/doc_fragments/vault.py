@@ -36,7 +36,7 @@ options:
     type: int
     default: 30
   retries:
-    description: Repetitions of a request to Vault, a number or a dictionary for C(urllib3.util.Retry).
+    description: How often to repeat a request to Vault, or a dictionary for C(urllib3.util.Retry).
     type: raw
   retry_action:
     description: What to do at each repetition.

@@ -43,6 +43,7 @@ options:
     ini: [{section: trackops_api_tokens, key: tracktik_token_url}]
     vars: [{name: trackops_tracktik_token_url}]
   scope:
+    description: This vendor takes none; the record of the client there has them.
     env: [{name: TRACKOPS_TRACKTIK_SCOPE}]
     ini: [{section: trackops_api_tokens, key: tracktik_scope}]
     vars: [{name: trackops_tracktik_scope}]

@@ -44,6 +44,7 @@ options:
     ini: [{section: trackops_api_tokens, key: trackunit_token_url}]
     vars: [{name: trackops_trackunit_token_url}]
   scope:
+    description: Scopes to ask for, separated by spaces. Unset, V(api). O(variant=v2) needs some.
     env: [{name: TRACKOPS_TRACKUNIT_SCOPE}]
     ini: [{section: trackops_api_tokens, key: trackunit_scope}]
     vars: [{name: trackops_trackunit_scope}]

@@ -44,6 +44,7 @@ options:
     ini: [{section: trackops_api_tokens, key: tracx_token_url}]
     vars: [{name: trackops_tracx_token_url}]
   scope:
+    description: This vendor takes none; the connect token has its permissions.
     env: [{name: TRACKOPS_TRACX_SCOPE}]
     ini: [{section: trackops_api_tokens, key: tracx_scope}]
     vars: [{name: trackops_tracx_scope}]

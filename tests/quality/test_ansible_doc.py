@@ -21,6 +21,7 @@ import typing as t
 
 import pytest
 import yaml
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vendors import built_in, names
 from support.collection import source_path
 from support.option_definitions import lookups
 from support.places import ROOT
@@ -115,14 +116,21 @@ def test_pages_of_modules_are_no_longer_than_they_have_to_be(module: str) -> Non
 def test_shortest_use_and_examples_stand_on_each_page() -> None:
     pages = {("lookup", name): about for name, about in documented().items()}
     others = {"module": MODULES, "callback": ["summary"], "filter": ["jwt_claims"], "test": ["token_fresh"], "lookup": ["operator_vars"]}
-    for kind, names in others.items():
-        found = json.loads(ansible_doc("-t", kind, "-j", *(PREFIX + name for name in names)))
+    for kind, plugins in others.items():
+        found = json.loads(ansible_doc("-t", kind, "-j", *(PREFIX + name for name in plugins)))
         pages.update({(kind, name.removeprefix(PREFIX)): {**about["doc"], "examples": about["examples"]} for name, about in found.items()})
     without = [
         name for name in MODULES + lookups() if not pages["lookup" if name in lookups() else "module", name]["description"][0].startswith("Shortest use")
     ]
     assert without == []
     assert [name for name, about in pages.items() if not about["examples"]] == []
+
+
+@pytest.mark.parametrize("name", names())
+def test_what_a_vendor_does_with_scopes_is_said(name: str) -> None:
+    vendor, said = built_in(name), documented()[name]["options"]["scope"]["description"]
+    assert ("takes none" in said) == (vendor.scope_use == "forbidden")
+    assert all(f"V({scope})" in said for scope in vendor.scope.split())
 
 
 @pytest.mark.parametrize("role", ["provision", "schedule"])
