@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import pathlib
 import pickle
 import re
@@ -66,6 +67,7 @@ def in_playbooks():
     return set(re.findall(r"TRK-\w+", "".join(path.read_text(encoding="utf-8") for path in files)))
 
 
+@functools.cache
 def raised():
     """What the code gives as fault, and as kind where there is no fault; those of hosts are words of the module that writes there."""
     found = set()

@@ -125,10 +125,11 @@ def _units(text):
 @pytest.mark.parametrize("secret", [SECRET, "pl4in", "P/w+\"<&>'=", "\U0001f600 smiling ünïcode", "a1/", "x" * 300])
 def test_a_secret_in_any_encoding(encoding, secret):
     shown = ENCODINGS[encoding](secret)
-    assert finder([secret])(f"It was {shown} that came")
-    assert scrub(f"It was {shown} that came", [secret]).startswith("It was ")
-    assert shown not in scrub(f"It was {shown} that came", [secret])
-    assert not finder([secret])("It was another one that came")
+    holds_secret, scrubbed = finder([secret]), scrub(f"It was {shown} that came", [secret])
+    assert holds_secret(f"It was {shown} that came")
+    assert scrubbed.startswith("It was ")
+    assert shown not in scrubbed
+    assert not holds_secret("It was another one that came")
 
 
 _typed = st.text(

@@ -27,7 +27,9 @@ from ansible_collections.trackops.api_tokens.plugins.plugin_utils._cache.directo
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._cache.file_store import FileStore
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from support.scripted import VAULT_TOKEN
 
+LOGIN = json.dumps([VAULT_TOKEN]).encode()
 FORK = multiprocessing.get_context("fork")
 HEADER = {"kind": "token", "expires_at": 5}
 NOBODY = 65534
@@ -43,7 +45,7 @@ def opened(path):
     return FileStore(str(path), warn=pytest.fail)
 
 
-def keys_of(store, facts="facts", login=b"login"):
+def keys_of(store, facts="facts", login=LOGIN):
     return derive(store.user_key(), login, facts)
 
 
@@ -131,7 +133,7 @@ def test_an_unsafe_directory_is_refused(store, spoil, problem):
         )
 
 
-KEYS = derive(b"u" * 32, b"login", "facts")
+KEYS = derive(b"u" * 32, LOGIN, "facts")
 
 
 @contextlib.contextmanager

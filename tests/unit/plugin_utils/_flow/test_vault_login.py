@@ -14,7 +14,7 @@ from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.errors i
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._cache.file_store import FileStore
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._flow import vault_login
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._flow.vault_login import VaultSession, login_keys
-from support.scripted import Scene, approle, request_for, vault_options
+from support.scripted import VAULT_TOKEN, Scene, approle, request_for, vault_options
 
 REFUSED = VaultError("Vault: the login was refused.", "login_refused")
 
@@ -64,7 +64,7 @@ def test_the_users_own_token_is_never_kept(read, tmp_path):
     assert (scene.vault.logins, scene.vault.clients) == (0, 2)
     store = FileStore(str(tmp_path / "cache"), warn=print)
     assert store.read(login_keys(request_for(), store.user_key())) is None
-    scene.vault.dead.add("hvs.user")
+    scene.vault.dead.add(VAULT_TOKEN)
     assert failing(read, scene, vault=vault_options()) == "denied"
     assert scene.vault.lookups == 0
 

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import functools
 import pathlib
 
 import pytest
@@ -423,10 +424,12 @@ def test_whatever_is_given_is_taken_or_refused_in_a_line(values):
 # -- the documentation says the same -------------------------------------------------------------------------------
 
 
+@functools.cache
 def documented():
     return yaml.safe_load(ModuleDocFragment.DOCUMENTATION)["options"]
 
 
+@functools.cache
 def overlay():
     return yaml.safe_load(ModuleDocFragment.PLUGINS)["options"]
 

@@ -21,7 +21,7 @@ from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vendor.custom
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vendor.proof import signed_assertion
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vendor.request import build_request, credentials, grants, needed_fields
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vendor.retry import ask
-from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed25519, padding, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa, x25519
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, NoEncryption, PrivateFormat
 from support.scripted import NOW, Scene, access, answer, request_for
@@ -68,7 +68,7 @@ def test_claims_of_its_own_and_those_that_are_left_out():
     [
         "pl4nted",
         pem(RSA, BestAvailableEncryption(b"x")),
-        pem(dsa.generate_private_key(2048)),
+        pem(x25519.X25519PrivateKey.generate()),
         "-----BEGIN PRIVATE KEY-----",
         pem(ec.generate_private_key(ec.SECP256R1())).replace("M", "N", 1),
     ],
