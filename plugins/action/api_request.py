@@ -11,7 +11,7 @@ import typing as t
 from ansible.errors import AnsibleActionFail
 
 from ..plugin_utils._base.errors import OptionError
-from ..plugin_utils._boundary.action import Resolved, TokenAction, answer_of, failed_action, found_interpreter
+from ..plugin_utils._boundary.action import Resolved, TokenAction, Unseen, answer_of, failed_action, found_interpreter
 from ..plugin_utils._hosts.answers import of_api
 from ..plugin_utils._tasks.api_call import OPTIONS_OF_URI, expected, split, without
 
@@ -73,17 +73,10 @@ class ActionModule(TokenAction):
         return {**answer, **found_interpreter(uri)}
 
 
-class _Arguments(dict[str, t.Any]):
-    """The arguments of a module, one of which is the token. With ANSIBLE_DEBUG, Ansible prints them."""
-
-    def __repr__(self) -> str:
-        return "…"
-
-
 def _unseen(execute: t.Callable[..., t.Any], arguments: dict[str, t.Any]) -> t.Callable[..., t.Any]:
     """Ansible's way to run a module, with arguments that no log shows; *arguments* are those of the task."""
 
     def run(module_name: t.Any = None, module_args: t.Any = None, **options: t.Any) -> t.Any:
-        return execute(module_name=module_name, module_args=_Arguments(arguments if module_args is None else module_args), **options)
+        return execute(module_name=module_name, module_args=Unseen(arguments if module_args is None else module_args), **options)
 
     return run

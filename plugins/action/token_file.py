@@ -17,7 +17,7 @@ from ansible.utils.unsafe_proxy import wrap_var
 from ..plugin_utils._base.errors import OptionError, TokenError
 from ..plugin_utils._base.model import Token
 from ..plugin_utils._base.text import one_line
-from ..plugin_utils._boundary.action import Resolved, TokenAction, failed_action, found_interpreter
+from ..plugin_utils._boundary.action import Resolved, TokenAction, Unseen, failed_action, found_interpreter
 from ..plugin_utils._hosts.answers import FAILURE, WRITTEN, diffs, file_results, reduced
 from ..plugin_utils._hosts.files import FILE_OPTIONS, HostFile, contents_argument, files_argument, plan, split_items
 from ..plugin_utils._hosts.formats import lasting, placeholder, render
@@ -31,18 +31,11 @@ except ImportError:  # ansible-core before 2.19
 _MODULE = "trackops.api_tokens.__private.token_file_write"
 
 
-class _Contents(dict[str, str]):
-    """What goes into the files, by their paths. With ANSIBLE_DEBUG, Ansible prints the arguments of modules."""
-
-    def __repr__(self) -> str:
-        return "…"
-
-
 class _Ready(t.NamedTuple):
     """The arguments of the module that writes."""
 
     files: list[dict[str, t.Any]]
-    contents: _Contents
+    contents: Unseen  # by the paths of the files
 
 
 class ActionModule(TokenAction):
@@ -64,7 +57,7 @@ class ActionModule(TokenAction):
 
     def _filled(self, files: list[HostFile], token_options: list[dict[str, t.Any]], variables: dict[str, t.Any]) -> tuple[_Ready, dict[str, dict[str, t.Any]]]:
         """What can be written, with its content; and by its path what cannot, as it is reported."""
-        ready, failed = _Ready([], _Contents()), {}
+        ready, failed = _Ready([], Unseen()), {}
         wanted = [options for file, options in zip(files, token_options, strict=True) if file.wants_token]
         answers = iter(self.resolve_many(wanted, variables, together=True))
         for file in files:

@@ -203,7 +203,6 @@ class Login:
     client_token: str = field(repr=False)
     lease_seconds: int = 0
     renewable: bool = False
-    accessor: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True)

@@ -31,7 +31,7 @@ from .options import request_from, surroundings
 from .preload import COLLECTION, preload
 from .real_ports import real_ports
 
-__all__ = ("Resolved", "TokenAction", "answer_of", "asked_path", "failed_action", "flag", "found_interpreter", "option_names")
+__all__ = ("Resolved", "TokenAction", "Unseen", "answer_of", "asked_path", "failed_action", "flag", "found_interpreter", "option_names")
 
 display = Display()
 
@@ -74,6 +74,13 @@ class Resolved:
         return details(self.token, vendor=self.request.vendor.name, scheme=scheme, now=self.now)
 
 
+class Unseen(dict[str, t.Any]):
+    """Arguments of a module that hold a token. With ANSIBLE_DEBUG, Ansible prints them."""
+
+    def __repr__(self) -> str:
+        return "…"
+
+
 class TokenAction(ActionBase):  # type: ignore[misc]
     """An action that needs tokens. Items and task arguments take the options of the vendor's lookup."""
 
@@ -111,7 +118,7 @@ class TokenAction(ActionBase):  # type: ignore[misc]
         vendor = item.get("vendor")
         if not isinstance(vendor, str) or not vendor:
             raise OptionError(f"'vendor' is needed: {', '.join(names())}, oauth2, or one of trackops_vendors.", fault="option:missing")
-        plugin = vendor if vendor in names() else "oauth2"
+        plugin = _plugin(vendor)
         values = self.option_values(plugin, item, task_vars)
         check_vendor(vendor, values)
         path = item.get("path") or values.get("path") or (vendor if plugin == "oauth2" and vendor != "oauth2" else None)
@@ -125,7 +132,7 @@ class TokenAction(ActionBase):  # type: ignore[misc]
         """
         items = list(items)
         # What is said beside the items has a vendor only if it is theirs too.
-        plugins = {vendor if vendor in names() else "oauth2" for item in items if (vendor := item.get("vendor"))} or {"oauth2"}
+        plugins = {_plugin(item["vendor"]) for item in items if item.get("vendor")} or {"oauth2"}
         known = {"vendor", "path", *own}.union(*map(option_names, plugins))
         for stranger in sorted({str(name) for item in items for name in item} - known):
             place = _place(items, stranger)
@@ -144,7 +151,7 @@ class TokenAction(ActionBase):  # type: ignore[misc]
         """Each option of *item* with its value and its source."""
         from .explain import explained
 
-        plugin = vendor if (vendor := item.get("vendor")) in names() else "oauth2"
+        plugin = _plugin(item.get("vendor"))
         values = self.option_values(plugin, item, task_vars)
         try:
             request = self.request_of(item, task_vars)[0]
@@ -205,6 +212,11 @@ def check_vendor(vendor: str, values: t.Mapping[str, t.Any]) -> None:
             f"There is no vendor '{vendor[:40]}'{nearest(vendor, known)} Known: {', '.join(known)}. Describe your own in trackops_vendors.",
             fault="option:vendor",
         )
+
+
+def _plugin(vendor: t.Any) -> str:
+    """The lookup for *vendor*: its own, or that for vendors of the user's own."""
+    return vendor if vendor in names() else "oauth2"
 
 
 def _direct(plugin: str, item: t.Mapping[str, t.Any]) -> dict[str, t.Any]:

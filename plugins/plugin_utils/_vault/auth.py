@@ -62,7 +62,6 @@ def login_of(answer: t.Any) -> Login:
         # No lease is longer than what a float can count; Vault's own are 32 days by default.
         lease_seconds=min(int(auth.get("lease_duration") or 0), _LONGEST_LEASE),
         renewable=bool(auth.get("renewable")),
-        accessor=str(auth.get("accessor") or ""),
     )
 
 
@@ -82,7 +81,6 @@ def _use_token(client: t.Any, options: VaultOptions) -> Login:
         client_token=token,
         lease_seconds=int(data.get("ttl") or 0),
         renewable=bool(data.get("renewable")),
-        accessor=str(data.get("accessor") or ""),
     )
 
 

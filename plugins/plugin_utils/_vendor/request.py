@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from urllib.parse import quote_plus, urlencode
 
 from .._base.errors import VaultError
-from .._base.model import HttpRequest, Request, SecretField, Value, Vendor
+from .._base.model import HttpRequest, Request, SecretField, Vendor
 from .template import filled, secret_names
 
 __all__ = (
@@ -215,7 +215,7 @@ def build_request(vendor: Vendor, grant: Grant, fields: t.Mapping[str, str], *, 
 
     :arg assertion: makes a signed JWT with these claims in addition to the usual ones: RFC 7523 2.1 (the grant) and 2.2 (the client).
     """
-    headers = {name: _value(value, fields) for name, value in vendor.request_headers.items()}
+    headers = {name: filled(value, fields) for name, value in vendor.request_headers.items()}
     parameters: list[tuple[str, t.Any]] = []
     proofs = _client_parameters(vendor, fields, assertion)
     if signs(vendor, grant.grant_type) and assertion is not None:
@@ -266,13 +266,7 @@ def _whole_body(vendor: Vendor, fields: t.Mapping[str, str]) -> t.Iterator[tuple
 def _own_parameters(vendor: Vendor, fields: t.Mapping[str, str]) -> t.Iterator[tuple[str, str]]:
     for name, value in vendor.parameters.items():
         for single in value if isinstance(value, tuple) else (value,):
-            yield name, _value(single, fields)
-
-
-def _value(value: Value, fields: t.Mapping[str, str]) -> str:
-    if not isinstance(value, SecretField):
-        return value
-    return f"{value.scheme} {fields[value.name]}" if value.scheme else fields[value.name]
+            yield name, filled(single, fields)
 
 
 def _client_parameters(vendor: Vendor, fields: t.Mapping[str, str], assertion: Assertion | None) -> list[tuple[str, str]]:

@@ -32,7 +32,7 @@ SECRET = "s3cr3t-t0k3n"
     [
         Freshness(refused=SECRET),
         HttpOptions(proxy=f"http://u:{SECRET}@proxy"),
-        Login(SECRET, accessor=SECRET),
+        Login(SECRET),
         Secret({"password": SECRET}, 1, "secret/x"),
         Token(SECRET, "Bearer", 2.0, 1.0, extra={"id": SECRET}, refresh_token=SECRET),
         HttpRequest("GET", f"https://x/?{SECRET}", {"A": SECRET}, SECRET.encode(), secrets=(SECRET,), identifiers=(SECRET,), client_certificate=SECRET),

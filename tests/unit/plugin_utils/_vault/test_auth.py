@@ -14,7 +14,7 @@ from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vault.auth im
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vault.options import VaultOptions
 
 ANSWER = {"auth": {"client_token": "hvs.new", "lease_duration": 600, "renewable": True, "accessor": "acc"}}
-LOGIN = Login(client_token="hvs.new", lease_seconds=600, renewable=True, accessor="acc")
+LOGIN = Login(client_token="hvs.new", lease_seconds=600, renewable=True)
 
 
 class Recorder:
@@ -90,7 +90,7 @@ def test_a_token_is_looked_up_on_request():
     data = {"data": {"ttl": 60, "renewable": True, "accessor": "acc"}}
     result, client = login({"token": "t", "token_validate": True}, answer=data)
     assert client.calls == [("auth.token.lookup_self", {})]
-    assert result == Login(client_token="t", lease_seconds=60, renewable=True, accessor="acc")
+    assert result == Login(client_token="t", lease_seconds=60, renewable=True)
 
 
 def test_no_login_sends_nothing():
