@@ -33,15 +33,15 @@ class ActionModule(TokenAction):
         first = self._one(wanted, variables)
         answer = self._send(request, first, variables)
         if answer.get("status") == _REFUSED and _REFUSED not in expected(request):
-            fresh = self._one({**wanted, "refused": first.details()["access_token"]}, variables)
+            fresh = self._one({**wanted, "refused": first.details()["access_token"]}, variables, by_host=True)
             if fresh.details()["access_token"] != first.details()["access_token"]:
                 answer = self._send(request, fresh, variables)
                 answer["token_renewed"] = True
         result.update(answer)
         return result
 
-    def _one(self, wanted: dict[str, t.Any], variables: dict[str, t.Any]) -> Resolved:
-        resolved = self.resolve_many([wanted], variables)[0]
+    def _one(self, wanted: dict[str, t.Any], variables: dict[str, t.Any], **freshness: bool) -> Resolved:
+        resolved = self.resolve_many([wanted], variables, **freshness)[0]
         if resolved.error:
             raise AnsibleActionFail(resolved.error, result={"vendor": resolved.vendor, "path": resolved.path, "error_code": resolved.error_code})
         return resolved

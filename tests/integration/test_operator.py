@@ -501,6 +501,16 @@ def test_headers_of_an_api_are_no_orders_to_ansible(stage: Stage, liar: Liar) ->
     assert {"location", "unreachable", "skipped", "ansible_facts"} & set(answer) == set()
 
 
+def test_a_host_has_the_token_renewed_once_whatever_it_says(stage: Stage, liar: Liar) -> None:
+    """Each renewal gives another token, whose refusal would be a new reason."""
+    liar.says({"status": 401, "failed": True}, module="uri")
+    api = {"vendor": "trackunit", "url": f"{stage.emulator.base_url('trackunit')}/api/me"}
+    task = {"name": "Call", "trackops.api_tokens.api_request": api, "loop": [*range(6)], "ignore_errors": True}
+    run = run_play(stage, liar.inventory(stage.variables), {"tasks": [task]})
+    assert len(run.result("Call")["results"]) == 6, run
+    assert len(stage.emulator.requests("trackunit", kind="token")) == 2
+
+
 def test_no_token_in_debug_output(stage: Stage, liar: Liar) -> None:
     """ANSIBLE_DEBUG prints the arguments of modules; nobody finds the token there."""
     liar.says({})

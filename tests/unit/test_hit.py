@@ -43,8 +43,8 @@ OF_A_HIT = {
     "_vault",
     "_vault.login_input",
 }
-MOST_LINES = 1350
-MOST_CODE_LINES = 815  # without comments, docstrings and empty lines
+MOST_LINES = 1360
+MOST_CODE_LINES = 830  # without comments, docstrings and empty lines
 #: What takes long to load or to set up, and is not loaded by Ansible itself.
 UNWANTED = ("hvac", "requests", "urllib3", "cryptography.hazmat.primitives.kdf.hkdf", "getpass", "difflib")
 

@@ -136,6 +136,7 @@ class Freshness:
 
     ``together``: in the last fifth of a lifetime all callers wait for the new token, where else they go on with the one that is
     still good. So the hosts of one run get the same, and the next run finds nothing to change.
+    ``by_host``: that the token was refused is the word of a managed host, which can be a lie at each call: it is believed less often.
     """
 
     min_ttl: float = 60
@@ -143,6 +144,7 @@ class Freshness:
     force: bool = False
     refused: str | None = field(default=None, repr=False)
     together: bool = False
+    by_host: bool = False
 
     def refuses(self, access_token: str) -> bool:
         """Whether the API has refused this very token: *refused* is the token itself or its fingerprint."""
@@ -245,6 +247,7 @@ class Token:
     extra: t.Mapping[str, t.Any] = field(default_factory=dict, repr=False)
     refresh_token: str | None = field(default=None, repr=False)
     secret_version: str = ""
+    refresh_token_mac: str = ""
     source: str = "vendor"
 
     @property
@@ -259,7 +262,7 @@ class Token:
         return self.expires_at - now
 
     def without_refresh_token(self) -> Token:
-        return replace(self, refresh_token=None)
+        return replace(self, refresh_token=None, refresh_token_mac="")
 
 
 @dataclass(frozen=True)
@@ -291,7 +294,7 @@ class Failure:
 
 @dataclass(frozen=True)
 class Renewal:
-    """A run has used up its one renewal for this ``cause``: C(force), or the fingerprint of a token that the API refused."""
+    """A run has used up its one renewal for this ``cause``: C(force), C(host), or the fingerprint of a token that the API refused."""
 
     run: str
     cause: str

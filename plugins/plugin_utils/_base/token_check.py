@@ -41,6 +41,7 @@ def token_problem(token: Token) -> str:
         ("scope", token.scope, _LARGEST_SCOPE, None),
         ("refresh token", token.refresh_token, _LARGEST_TOKEN, None),
         ("version of the secret", token.secret_version, _LARGEST_NAME, ""),
+        ("MAC", token.refresh_token_mac, _LARGEST_NAME, ""),
     ):
         if text != without and not is_line(text, longest):
             return f"its {name} is no line of text"
@@ -54,6 +55,6 @@ def is_line(value: t.Any, longest: int) -> bool:
     return isinstance(value, str) and 0 < len(value) <= longest and value.isprintable()
 
 
-def is_moment(value: t.Any) -> bool:
+def is_moment(value: t.Any) -> t.TypeGuard[float]:
     # Bounded, because JSON has NaN, infinity and whole numbers that no float holds.
     return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value < 1e12

@@ -88,18 +88,18 @@ class TokenAction(ActionBase):  # type: ignore[misc]
     _supports_check_mode = True
     _supports_async = False
 
-    def resolve_many(self, items: t.Sequence[t.Mapping[str, t.Any]], task_vars: dict[str, t.Any], *, together: bool = False) -> list[Resolved]:
+    def resolve_many(self, items: t.Sequence[t.Mapping[str, t.Any]], task_vars: dict[str, t.Any], **freshness: t.Any) -> list[Resolved]:
         """The tokens of *items* (vendor, path and any option of its lookup), each with its own error where there is none.
 
-        :arg together: as in :class:`Freshness`.
+        :arg freshness: ``together`` and ``by_host``, as in :class:`Freshness`.
         """
-        return [self._resolved(item, task_vars, together=together) for item in items]
+        return [self._resolved(item, task_vars, freshness) for item in items]
 
-    def _resolved(self, item: t.Mapping[str, t.Any], task_vars: dict[str, t.Any], *, together: bool) -> Resolved:
+    def _resolved(self, item: t.Mapping[str, t.Any], task_vars: dict[str, t.Any], freshness: dict[str, t.Any]) -> Resolved:
         request = None
         try:
             request, values = self.request_of(item, task_vars)
-            request = replace(request, freshness=replace(request.freshness, together=together))
+            request = replace(request, freshness=replace(request.freshness, **freshness))
             with self.listener(values) as listener:
                 ports = real_ports(warn=listener.warn, event=listener)
                 token = Resolver(ports).token(request)

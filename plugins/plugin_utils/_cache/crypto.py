@@ -21,7 +21,7 @@ import hmac
 import json
 import typing as t
 
-__all__ = ("Keys", "canonical", "derive", "open_sealed", "seal")
+__all__ = ("Keys", "canonical", "derive", "open_sealed", "seal", "stretched")
 
 _PURPOSE = b"trackops.api_tokens cache, schema 2"
 _SIZE = 48
@@ -60,7 +60,7 @@ def derive(user_key: bytes, login_secret: bytes, facts: t.Any) -> Keys:
 
     :arg login_secret: the JSON text of a list of strings, the secret itself being the last that is not empty; or other bytes, or none.
     """
-    material = user_key + _stretched(user_key, login_secret)
+    material = user_key + stretched(user_key, login_secret)
     key = hmac.digest(_PURPOSE, material, "sha256")
     okm, block, info = b"", b"", canonical(facts)
     while len(okm) < _SIZE:
@@ -69,7 +69,8 @@ def derive(user_key: bytes, login_secret: bytes, facts: t.Any) -> Keys:
     return Keys(okm[:16].hex(), base64.urlsafe_b64encode(okm[16:_SIZE]))
 
 
-def _stretched(user_key: bytes, login_secret: bytes) -> bytes:
+def stretched(user_key: bytes, login_secret: bytes) -> bytes:
+    """A key of 32 bytes from *login_secret*, slowly unless that cannot be guessed anyway; *user_key* is the salt."""
     known = (user_key, login_secret)
     if known not in _STRETCHED:
         if not login_secret or _is_random(login_secret):

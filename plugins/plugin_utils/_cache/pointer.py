@@ -41,6 +41,7 @@ _ABSENT: dict[str, t.Any] = {
     **dict.fromkeys(("access_token", "token_type", "expires_at", "issued_at", "scope", "refresh_token")),
     "extra": {},
     "secret_version": "",
+    "refresh_token_mac": "",
 }
 _FIELDS = frozenset(_ABSENT)
 

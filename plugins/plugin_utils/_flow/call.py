@@ -19,6 +19,8 @@ from .failure_memory import Asker, asker_of
 __all__ = ("Call", "short_life", "with_place")
 
 _FORCE = "force"
+_HOST = "host"
+_HOST_BELIEVED_AFTER = 300.0  # seconds; otherwise one host could have the token of all renewed at each call
 _RENEWALS_KEPT_FOR = 86400.0
 _MOST_RENEWALS = 64
 
@@ -72,7 +74,11 @@ class Call:
     def _causes(self) -> tuple[str, ...]:
         freshness = self.request.freshness
         refused = _as_fingerprint(freshness.refused) if freshness.refused else None
-        return (*((_FORCE,) if freshness.force else ()), *((refused,) if refused else ()))
+        host = _HOST if freshness.refused and freshness.by_host else None
+        return tuple(filter(None, (_FORCE if freshness.force else None, refused, host)))
+
+    def _lately(self, renewal: Renewal) -> bool:
+        return renewal.run == self.ports.run and 0 <= self.ports.clock() - renewal.at < _HOST_BELIEVED_AFTER
 
     def _freshness(self, entry: Entry) -> Freshness:
         """What the request asks for, without the renewals that its run has already used up."""
@@ -81,6 +87,8 @@ class Call:
             return freshness
         used_up = {renewal.cause for renewal in entry.renewals if renewal.run == self.ports.run}
         refused = freshness.refused if freshness.refused and _as_fingerprint(freshness.refused) not in used_up else None
+        if freshness.by_host and any(self._lately(renewal) for renewal in entry.renewals if renewal.cause == _HOST):
+            refused = None
         return replace(freshness, force=freshness.force and _FORCE not in used_up, refused=refused)
 
 

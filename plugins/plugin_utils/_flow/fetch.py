@@ -25,7 +25,7 @@ from .._vendor.retry import ask
 from .call import Call
 from .failure_memory import as_error, remembered_refusal
 from .issuer_metadata import IssuerMetadata
-from .refresh_token import store_refresh_token
+from .refresh_token import refresh_token_key, store_refresh_token
 from .vault_login import VaultSession
 
 __all__ = ("Fetch", "Outcome", "fetch")
@@ -60,6 +60,7 @@ class Fetch:
     :arg save: writes the entry of the file cache; False where that cannot be written.
     :arg digest_key: keys the digest that stands for the version of a KV v1 secret, so that it reveals nothing.
     :arg ports: to ask the vendor with.
+    :arg mac: of a refresh token, with the secret's data; None where nobody else could have put one into the entry.
     """
 
     call: Call
@@ -69,6 +70,7 @@ class Fetch:
     digest_key: bytes = field(repr=False)
     ports: Ports
     metadata: IssuerMetadata
+    mac: t.Callable[[t.Mapping[str, t.Any], str], str] | None = None
 
 
 def fetch(work: Fetch, entry: Entry) -> Outcome:
@@ -109,6 +111,8 @@ def _ask_vendor(work: Fetch, entry: Entry, secret: Secret, version: str) -> Outc
     except TokenError as exc:
         return Outcome(error=exc, asked_version=version)
     cached = entry.token if entry.token and entry.token.secret_version == version else None
+    if cached is not None and not _known_to_us(work, cached, secret):
+        entry, cached = replace(entry, token=cached.without_refresh_token()), cached.without_refresh_token()
     unused = tuple(value for value in secret.data.values() if isinstance(value, str) and len(value) >= _SHORTEST_SECRET)
     in_order = grants(request.vendor, fields, refresh_token=cached.refresh_token if cached else None)
     outcome = Outcome(
@@ -122,7 +126,7 @@ def _ask_vendor(work: Fetch, entry: Entry, secret: Secret, version: str) -> Outc
         sent = _send(work, request, grant, fields, entry if is_cached else None, version=version, replaceable=later_is_repeatable, unused=unused)
         outcome = replace(sent, spent=outcome.spent or sent.spent)
         if outcome.token is not None:
-            token = _store_rotated(work, entry, _with_old_refresh_token(outcome.token, grant), secret)
+            token = _signed(work, _store_rotated(work, entry, _with_old_refresh_token(outcome.token, grant), secret), secret, version)
             work.call.report("refreshed" if grant.grant_type == "refresh_token" else "fetched", token, reason=work.reason)
             return replace(outcome, token=token)
         error = outcome.error
@@ -131,6 +135,31 @@ def _ask_vendor(work: Fetch, entry: Entry, secret: Secret, version: str) -> Outc
             return outcome
         work.call.report("failed", reason=f"{grant.grant_type}: {error.message}", error=error)
     return outcome
+
+
+def _known_to_us(work: Fetch, cached: Token, secret: Secret) -> bool:
+    """Whether the refresh token of an entry is the one in the secret, or comes from somebody who knows the secret.
+
+    It is sent first, and what it leads to may be stored among the credentials, where it would stay after the entry was repaired.
+    """
+    refresh_token = cached.refresh_token
+    if work.mac is None or not refresh_token or refresh_token == secret.data.get(refresh_token_key(work.call.request)):
+        return True
+    if hmac.compare_digest(cached.refresh_token_mac.encode(), work.mac(secret.data, refresh_token).encode()):
+        return True
+    where = work.call.request.where
+    work.ports.warn(
+        f"{work.call.request.vendor.name}: the refresh token in the shared entry comes from somebody who does not know {where}, and is not used. "
+        "See who writes to cache_vault_path."
+    )
+    return False
+
+
+def _signed(work: Fetch, token: Token, secret: Secret, version: str) -> Token:
+    """*token* as it may be shared. What was stored in the secret, which then has another version, needs no MAC."""
+    if work.mac is None or not token.refresh_token or token.secret_version != version:
+        return token
+    return replace(token, refresh_token_mac=work.mac(secret.data, token.refresh_token))
 
 
 def _take_out(work: Fetch, entry: Entry) -> bool:

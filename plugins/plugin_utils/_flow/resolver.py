@@ -220,7 +220,7 @@ def _obtain(call: Call, slot: TokenSlot, entry: Entry, reason: str) -> Outcome:
             return True
 
         def under_lease(known: Entry, guarded: Ports) -> Outcome:
-            return fetch(replace(work, ports=guarded, save=keep), known)
+            return fetch(replace(work, ports=guarded, save=keep, mac=shared.mac), known)
 
         outcome = fetch_shared(call, entry, shared, under_lease, alone=lambda known: fetch(work, known))
     else:

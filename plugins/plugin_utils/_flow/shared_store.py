@@ -10,12 +10,17 @@ Vault's policies guard these entries, so the fields are readable for any Vault c
 They are documented in docs/cache.md and stay as they are:
 
 ``access_token, token_type, authorization, expires_at, issued_at, scope, extra, vendor, path`` and, for the collection itself,
-``schema, refresh_token, secret_version, failures, lease_holder, lease_until, lease_seconds``.
+``schema, refresh_token, refresh_token_mac, secret_version, failures, lease_holder, lease_until, lease_seconds``.
+
+Who may write here need not be allowed to read the credentials, so an entry is believed no more than a vendor is: it is checked as an answer
+is, and a refresh token in it, which could end up among the credentials, counts only with the MAC of somebody who knows them.
 """
 
 from __future__ import annotations
 
 import hashlib
+import hmac
+import json
 import random
 import re
 import typing as t
@@ -27,16 +32,21 @@ from .._base.extra import public
 from .._base.model import Entry, Failure, HttpAnswer, HttpOptions, HttpRequest, Request, Token
 from .._base.output import authorization
 from .._base.ports import Ports
-from .._cache.crypto import canonical
+from .._base.strict_json import parse_json
+from .._base.text import finder
+from .._base.token_check import is_moment
+from .._cache.crypto import canonical, stretched
 from .._cache.entry import entry_from_dict, entry_to_dict, token_facts
 from .vault_login import VaultSession
 
 __all__ = ("Lease", "LeaseLost", "SharedCache", "shared_path")
 
-_FIRST_NAP, _LONGEST_NAP = 0.3, 3.0  # each look costs Vault a request
+# Each look costs Vault a request, and most vendors answer within a second.
+_FIRST_NAP, _LONGEST_NAP = 1.25, 3.0
 _LEASE_SLACK = 5.0
 _CLOCKS_APART = 600.0  # at most: by a clock that is ahead, a lease ends too early
 _OWN_SCHEMA = 1
+_LARGEST_EXTRA = 64 << 10  # bytes
 
 
 def shared_path(request: Request) -> str:
@@ -105,7 +115,8 @@ class SharedCache:
             left = min(_lease_until(data) + self._tolerance - self._ports.clock(), patience - self._ports.monotonic())
             if left <= 0:
                 # The refresh token leaves the shared entry before it is used: a holder that is killed has spent it.
-                held = {"schema": _OWN_SCHEMA, **_without_refresh(data), "lease_holder": uuid.uuid4().hex}
+                kept = replace(entry, token=entry.token and entry.token.without_refresh_token())
+                held = {**_flat(self._request, kept), "lease_holder": uuid.uuid4().hex}
                 lease = Lease(version, entry, self._ports.monotonic(), held)
                 if self._extend(lease, self._one_request):
                     return lease
@@ -126,6 +137,11 @@ class SharedCache:
     def read(self) -> Entry:
         """What is shared now."""
         return _entry(self._read()[0])
+
+    def mac(self, secret: t.Mapping[str, t.Any], refresh_token: str) -> str:
+        """What shows that who shared *refresh_token* at this place knows the *secret*. Derived slowly, as a person may have chosen that."""
+        key = stretched(b"", canonical(secret))
+        return hmac.new(key, canonical([self._path, refresh_token]), hashlib.sha256).hexdigest()
 
     def guarded(self, lease: Lease) -> Ports:
         """Ports to ask the vendor with, that keep *lease* for as long as that takes, retries and pauses included.
@@ -171,7 +187,7 @@ class SharedCache:
     def _lease_seconds(self, data: t.Mapping[str, t.Any]) -> float:
         """How long the lease in *data* is waited for at most."""
         longest, stated = self._request.http.deadline + self._one_request + _LEASE_SLACK, data.get("lease_seconds")
-        return max(0.0, min(longest, stated)) if isinstance(stated, (int, float)) else longest
+        return min(longest, stated) if is_moment(stated) else longest
 
     def _read(self) -> tuple[dict[str, t.Any], int]:
         found = self._session.call(lambda client: client.kv2_read(self._mount, self._path))
@@ -186,11 +202,7 @@ class SharedCache:
 
 def _lease_until(data: t.Mapping[str, t.Any]) -> float:
     until = data.get("lease_until")
-    return float(until) if isinstance(until, (int, float)) else 0.0
-
-
-def _without_refresh(data: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
-    return {name: value for name, value in data.items() if name != "refresh_token"}
+    return float(until) if is_moment(until) else 0.0
 
 
 _TOKEN_FIELDS = (
@@ -201,6 +213,7 @@ _TOKEN_FIELDS = (
     "scope",
     "extra",
     "refresh_token",
+    "refresh_token_mac",
     "secret_version",
 )
 
@@ -225,11 +238,30 @@ def _flat(request: Request, entry: Entry) -> dict[str, t.Any]:
 def _entry(data: t.Mapping[str, t.Any]) -> Entry:
     """The entry in *data*, checked as a vendor's answer is."""
     entry = entry_from_dict(_nested(data))
+    # What Vault refuses to one controller is not shared with the others.
+    failures = tuple(failure for failure in entry.failures if not failure.kind.startswith("vault:"))
     token = entry.token
     if token is None:
-        return entry
+        return replace(entry, failures=failures)
     secrets = [secret for secret in (token.access_token, token.refresh_token) if secret]
-    return replace(entry, token=replace(token, extra=public(token.extra, without=(), secrets=secrets)))
+    holds_secret = finder(secrets)
+    checked = replace(
+        token,
+        token_type="Bearer" if holds_secret(token.token_type) else token.token_type,
+        scope=None if token.scope and holds_secret(token.scope) else token.scope,
+        extra=public(_small(token.extra), without=(), secrets=secrets),
+    )
+    return replace(entry, token=checked, failures=failures)
+
+
+def _small(extra: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
+    """*extra*, unless it is larger or deeper than a vendor's answer may be."""
+    try:
+        text = json.dumps(extra).encode("ascii")
+        found: dict[str, t.Any] = parse_json(text) if len(text) <= _LARGEST_EXTRA else {}
+    except (ValueError, RecursionError):
+        return {}
+    return found
 
 
 def _nested(data: t.Mapping[str, t.Any]) -> dict[str, t.Any]:

@@ -378,9 +378,11 @@ class VaultClient:
         elif not options.validate_certs and options.url.startswith("https:"):
             self._warn(f"{self._place}: its certificate is not checked (validate_certs=false): anybody on the way can read the secrets.")
 
-    def _refuse_redirect(self, target: str) -> t.NoReturn:
+    def _refuse_redirect(self, scheme: str, target: str) -> t.NoReturn:
+        start = "https" if scheme == "https" else "an address of this machine"
         raise VaultError(
-            f"{self._place} redirects from https to {one_line(target)}: the Vault token would cross the network readable. Check url (VAULT_ADDR).",
+            f"{self._place} redirects from {start} to {one_line(scrub(target, self._secrets))}: "
+            "the Vault token would cross the network readable. Check url (VAULT_ADDR).",
             "unavailable",
         )
 
@@ -395,7 +397,8 @@ class VaultClient:
         asked, configured = urlsplit(url), urlsplit(self._options.url)
         if url and (asked.hostname, asked.port) != (configured.hostname, configured.port) and kind not in _OPTIONS:
             reason = text.partition(". ")[0].rstrip(".")
-            text = f"redirects to {asked.scheme}://{asked.netloc.rpartition('@')[2]}, which {reason}. Check that node, and api_addr in Vault's configuration."
+            place = scrub(f"{asked.scheme}://{asked.netloc.rpartition('@')[2]}", self._secrets)
+            text = f"redirects to {place}, which {reason}. Check that node, and api_addr in Vault's configuration."
         return OptionError(f"{self._place}: {text}", fault=_OPTIONS[kind]) if kind in _OPTIONS else VaultError(f"{self._place} {text}", kind)
 
 

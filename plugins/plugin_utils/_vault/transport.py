@@ -23,6 +23,7 @@ from urllib.parse import urljoin, urlsplit
 from .._base.causes import causes
 from .._base.deadline import Late, within
 from .._base.http_body import CutOff, Damaged, TooLarge, read_body
+from .._base.loopback import is_loopback
 from .._base.quiet_logs import adapter_class, quiet
 from .._base.strict_json import WrittenNumber
 from .auth import login_of
@@ -185,20 +186,25 @@ def session(
     patience: Patience,
     retry: t.Any,
     retried: t.Callable[[str], None],
-    refuse_redirect: t.Callable[[str], t.NoReturn],
+    refuse_redirect: t.Callable[[str, str], t.NoReturn],
 ) -> t.Any:
-    """The session of requests for one conversation."""
+    """The session of requests for one conversation.
+
+    :arg refuse_redirect: gets the scheme that was asked with, and the target.
+    """
     import requests
 
     class Session(requests.Session):
         def get_redirect_target(self, resp: requests.Response) -> str | None:
-            # A standby sends to the active node; that goes on, as with the vault command. Down to plain http it does not.
+            # A standby sends to the active node; that goes on, as with the vault command. Down to plain http it does not, nor from an
+            # agent or a tunnel on this machine out into the network.
             target = super().get_redirect_target(resp)
             if target:
                 # As requests will read it: the scheme in any case of letters, or none at all.
-                goal = urlsplit(urljoin(str(resp.url), target))
-                if urlsplit(str(resp.url)).scheme == "https" != goal.scheme:
-                    refuse_redirect(f"{goal.scheme}://{goal.netloc.rpartition('@')[2]}{goal.path}")
+                start, goal = urlsplit(str(resp.url)), urlsplit(urljoin(str(resp.url), target))
+                leaves = is_loopback(start.hostname or "") and not is_loopback(goal.hostname or "")
+                if goal.scheme != "https" and (start.scheme == "https" or leaves):
+                    refuse_redirect(start.scheme, f"{goal.scheme}://{goal.netloc.rpartition('@')[2]}{goal.path}")
             return target
 
         def merge_environment_settings(self, *arguments: t.Any, **keywords: t.Any) -> t.Any:

@@ -112,7 +112,7 @@ def test_a_killed_holder_is_waited_for_until_its_lease_ends(controllers):
     assert ends <= scene.now < ends + 1
 
 
-@pytest.mark.parametrize("until", [NOW + 1e9, 1e300])
+@pytest.mark.parametrize("until", [NOW + 1e9, 9e11])
 def test_a_lease_by_a_wrong_clock_is_not_waited_for_for_ever(controllers, until):
     scene = Scene(access("one"), access("two"))
     controllers(scene, "a")
@@ -241,6 +241,96 @@ def test_an_entry_is_checked_as_an_answer_is(controllers, changes):
     planted(scene, **changes)
     assert controllers(scene, "b").access_token == "two"
     assert (entry_of(scene)["access_token"], len(scene.sent)) == ("two", 2)
+
+
+def deep(levels):
+    return {"a": deep(levels - 1)} if levels else "x"
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"scope": "the-token"},
+        {"scope": "a dGhlLXRva2Vu b"},
+        {"token_type": "the-token"},
+        {"extra": deep(65)},
+        {"extra": deep(480)},
+        {"extra": {f"k{number}": "v" * 1900 for number in range(40)}},
+        {"extra": {"x": float("inf")}},
+    ],
+)
+def test_what_comes_with_a_token_is_checked_as_an_answer_is(controllers, changes):
+    scene = Scene(access("the-token"))
+    controllers(scene, "a")
+    planted(scene, **changes)
+    got = controllers(scene, "b")
+    assert (got.access_token, got.token_type, got.scope, got.extra) == ("the-token", "Bearer", None, {})
+
+
+@pytest.mark.parametrize("until", [10**400, 1e308, float("inf"), float("nan"), True, -1, "x", [], {}])
+def test_a_lease_that_is_no_moment_is_none(controllers, until):
+    scene = Scene(access("one"), access("two"))
+    controllers(scene, "a")
+    scene.now += 3700
+    planted(scene, lease_until=until)
+    assert controllers(scene, "b").access_token == "two"
+    assert entry_of(scene)["lease_until"] == 0
+
+
+@pytest.mark.parametrize("seconds", [10**400, float("inf"), float("nan"), True, -1, "x", [], {}])
+def test_a_lease_of_no_length_is_waited_for_as_ours_would_be(controllers, seconds):
+    scene = Scene(access("one"), access("two"))
+    controllers(scene, "a")
+    started = scene.now = scene.now + 3700
+    planted(scene, lease_until=scene.now + 1e6, lease_seconds=seconds)
+    assert controllers(scene, "b").access_token == "two"
+    assert scene.now - started < 120
+
+
+def test_what_vault_refused_to_others_is_not_taken_from_an_entry(controllers):
+    """It would make this controller ask the vendor alone, beside the lease."""
+    scene = Scene(access("one"), access("two"))
+    controllers(scene, "a")
+    scene.now += 3700
+    failure = {"message": "planted", "kind": "vault:denied", "recorded_at": scene.now, "run": scene.as_run("b").run}
+    planted(scene, failures=[failure])
+    assert controllers(scene, "b").access_token == "two"
+    assert (entry_of(scene)["access_token"], scene.warnings) == ("two", [])
+
+
+ACME = Vendor("acme", grant_type="refresh_token", token_url="https://acme.example/token", default_lifetime=3600, client_auth="basic")
+OF_THE_OPERATOR = {"client_id": "id", "client_secret": "s3cr3tsecret", "refresh_token": "the-operators"}
+
+
+@pytest.mark.parametrize("rotates", [{}, {"refresh_token": "the-operators-next"}], ids=["kept", "rotated"])
+def test_a_planted_refresh_token_is_neither_used_nor_stored(controllers, rotates):
+    """Who may write only the shared entry gets nothing into the credentials: there it would stay after the entry was repaired."""
+    scene = Scene(access("one"), access("two", **rotates), vault=FakeVault(dict(OF_THE_OPERATOR)))
+    controllers(scene, "a", vendor=ACME)
+    for number, mac in enumerate(({}, {"refresh_token_mac": "0" * 64})):
+        scene.now += 3700
+        planted(scene, access_token=f"x{number}", issued_at=scene.now - 7200, expires_at=scene.now - 1, refresh_token="the-attackers", **mac)
+        scene.script.append(access("three"))
+        controllers(scene, "b", vendor=ACME)
+    assert ["the-attackers" in str(sent.body) for sent in scene.sent] == [False] * len(scene.sent)
+    assert scene.vault.data == {**OF_THE_OPERATOR, **rotates}
+    assert len(scene.warnings) == 2
+    assert scene.warnings[0].startswith("acme: the refresh token in the shared entry comes from somebody who does not know secret/fleet/x, and is not used.")
+
+
+def test_a_refresh_token_of_another_entry_is_not_taken(controllers):
+    """Its MAC is for its own place."""
+    scene = Scene(access("one", refresh_token="r1"), access("two", refresh_token="r2"), access("three"))
+    controllers(scene, "a")
+    ((where, _first),) = scene.vault.entries.items()
+    controllers(scene, "a", vendor="trackmage")
+    entries = scene.vault.entries
+    (other,) = [name for name in entries if name != where]
+    copied = {name: entries[where][0][name] for name in ("refresh_token", "refresh_token_mac")}
+    entries[other] = ({**entries[other][0], **copied}, entries[other][1])
+    scene.now += 3700
+    assert controllers(scene, "b", vendor="trackmage").access_token == "three"
+    assert "r1" not in str(scene.sent[-1].body)
 
 
 def test_the_header_in_an_entry_is_not_believed(controllers):

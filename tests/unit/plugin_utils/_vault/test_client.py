@@ -763,6 +763,24 @@ def test_no_redirect_takes_the_token_to_plain_http(monkeypatch, scheme, user):
     )
 
 
+@pytest.mark.parametrize("start", ["http://127.0.0.1:8100", "http://localhost:8100", "http://[::1]:8100"])
+def test_no_redirect_takes_the_token_from_this_machine_into_the_network(monkeypatch, start):
+    """An agent or a tunnel listens here with plain http, and nobody was told of plain http beyond it."""
+    away = answer(307, headers={"Location": "http://hvs.user-token.active.example:8200/v1/secret/data/x"})
+    message, kind = failure(Wire(monkeypatch, away).logged_in(url=start).read_secret, "secret", "x")
+    assert "redirects from an address of this machine to http://***.active.example:8200/v1/secret/data/x: the Vault token would cross" in message
+    assert kind == "unavailable"
+    for place in ("http://127.0.0.1:8200/v1/secret/data/x", "https://active.example:8200/v1/secret/data/x"):
+        wire = Wire(monkeypatch, answer(307, headers={"Location": place}), answer(200, KV2))
+        assert wire.logged_in(url=start).read_secret("secret", "x").version == 7
+
+
+def test_a_cluster_of_plain_http_stays_one(monkeypatch):
+    """Of which the user was warned."""
+    wire = Wire(monkeypatch, answer(307, headers={"Location": "http://active.example:8200/v1/secret/data/x"}), answer(200, KV2))
+    assert wire.logged_in(url="http://standby.example:8200").read_secret("secret", "x").version == 7
+
+
 @pytest.mark.parametrize("place", ["/v1/secret/data/y", "//active.example:8200/v1/secret/data/y", "HTTPS://active.example:8200/v1/secret/data/y", "?", "y"])
 def test_a_redirect_that_stays_with_https_is_followed(monkeypatch, place):
     wire = Wire(monkeypatch, answer(307, headers={"Location": place}), answer(200, KV2))
