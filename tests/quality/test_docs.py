@@ -15,6 +15,7 @@ from support.browser import Browser
 from support.browser import find as find_chromium
 from support.places import ROOT, TESTS
 from support.processes import Unavailable
+from support.readme import pages
 
 _STANDS_OUT = """
     const width = document.documentElement.clientWidth;
@@ -48,6 +49,8 @@ def test_the_site_builds(tmp_path: pathlib.Path) -> None:
     page = (site / "collections/trackops/api_tokens/token_file_module.html").read_text(encoding="utf-8")
     assert "create_directory" in page
     assert "min_ttl" in (site / "docs/hosts.html").read_text(encoding="utf-8")
+    lookup = (site / "collections/trackops/api_tokens/tracx_lookup.html").read_text(encoding="utf-8")
+    assert 'href="../../../docs/options.html"' in lookup and f"{pages()}docs/" not in lookup, "a guide of this site"
     try:
         find_chromium()
     except Unavailable as exc:

@@ -23,6 +23,7 @@ if __package__ in (None, ""):
 
 from support.collection import NAME, NAMESPACE, installed
 from support.places import ROOT
+from support.readme import pages
 
 SITE = ROOT / "build" / "docs"
 _BIN = pathlib.Path(sys.executable).parent
@@ -44,7 +45,8 @@ def build(target: pathlib.Path) -> None:
         collection = f"{NAMESPACE}.{NAME}"
         _run(env, "antsibull-docs", "collection", "--use-current", "--fail-on-error", "--no-indexes", "--dest-dir", str(source), collection)
         shutil.rmtree(target, ignore_errors=True)
-        _run(env, "sphinx-build", "--fail-on-warning", "--keep-going", "-q", "-b", "html", "-d", str(pathlib.Path(folder, "trees")), str(source), str(target))
+        options = ["--fail-on-warning", "--keep-going", "-q", "-b", "html", "-d", str(pathlib.Path(folder, "trees")), "-D", f"trackops_pages={pages()}"]
+        _run(env, "sphinx-build", *options, str(source), str(target))
 
 
 def _run(env: dict[str, str], program: str, *arguments: str) -> None:

@@ -24,7 +24,7 @@ if __package__ in (None, ""):
 from support.matrix import CORES
 from support.places import ROOT, TESTS
 
-__all__ = ("address", "rendered")
+__all__ = ("address", "pages", "rendered")
 
 _BRANCH = "main"
 _LINKS = "docs/docsite/links.yml"
@@ -41,18 +41,23 @@ def address() -> str:
     return found[1].rstrip("/")
 
 
+def pages(where: str | None = None) -> str:
+    """What the address of a file begins with, in the project at *where*."""
+    return f"{where or address()}/blob/{_BRANCH}/"
+
+
 def rendered(where: str, *, before: str | None = None) -> dict[str, str]:
     """The files that tell the address, as they are to be; *before* is the address that they have now."""
-    pages, old = f"{where}/blob/{_BRANCH}/", f"{before or where}/blob/{_BRANCH}/"
-    fields = {"repository": where, "documentation": pages + "README.md", "homepage": where, "issues": f"{where}/issues"}
-    readme = _text("README.md").replace(old, pages)
-    readme = re.sub(r"\]\((?!https?://|#)([^)]+)\)", lambda found: f"]({pages}{found[1]})", readme)
+    new, old = pages(where), pages(before or where)
+    fields = {"repository": where, "documentation": new + "README.md", "homepage": where, "issues": f"{where}/issues"}
+    readme = _text("README.md").replace(old, new)
+    readme = re.sub(r"\]\((?!https?://|#)([^)]+)\)", lambda found: f"]({new}{found[1]})", readme)
     readme = readme.replace(f"{before or where}/issues", fields["issues"])
     links = re.sub(r"(repository: ).*", lambda found: found[1] + where.split("/", 3)[3], _text(_LINKS))
     return {
         "README.md": _TABLE.sub(lambda found: found[1] + tested() + found[2], readme),
         "galaxy.yml": _FIELD.sub(lambda found: f"{found[1]}: {fields[found[1]]}", _text("galaxy.yml")),
-        _OPTIONS: _text(_OPTIONS).replace(old, pages),
+        _OPTIONS: _text(_OPTIONS).replace(old, new),
         _LINKS: re.sub(r"(url: ).*/issues", lambda found: found[1] + fields["issues"], links),
     }
 

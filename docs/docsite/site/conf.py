@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import typing as t
 
+from docutils import nodes
+
 if t.TYPE_CHECKING:
-    from docutils import nodes
     from sphinx.application import Sphinx
 
 project = "trackops.api_tokens"
@@ -37,5 +38,16 @@ def _of_others(_app: Sphinx, _environment: object, node: t.Any, shown: nodes.Nod
     return shown if of_others or target in _ANSIBLES else None
 
 
+def _to_pages_here(app: Sphinx, document: nodes.document, name: str) -> None:
+    """The plugins lead to guides at the project's address, which is where they are for readers of ansible-doc. Here they are on this site."""
+    for reference in document.findall(nodes.reference):
+        page, hash_, anchor = str(reference.get("refuri", "")).partition("#")
+        target = page.removeprefix(app.config.trackops_pages).removesuffix(".md")
+        if target != page and target in app.env.found_docs:
+            reference["refuri"] = app.builder.get_relative_uri(name, target) + hash_ + anchor
+
+
 def setup(app: Sphinx) -> None:
+    app.add_config_value("trackops_pages", "", "html", str)  # where the project's files are, by galaxy.yml
     app.connect("missing-reference", _of_others)
+    app.connect("doctree-resolved", _to_pages_here)
