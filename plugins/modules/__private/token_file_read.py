@@ -54,44 +54,10 @@ EXAMPLES = r"""
 
 RETURN = r"""
 files:
-  description: What is known of each file, in the order of O(files).
+  description: What is known of each file, in the order of O(files), for what M(trackops.api_tokens.token_info) returns.
+  returned: always
   type: list
   elements: dict
-  returned: always
-  contains:
-    path:
-      description: The file.
-      type: str
-    exists:
-      description: Whether it is there.
-      type: bool
-    empty:
-      description: Whether nothing is in it.
-      type: bool
-    fingerprint:
-      description: Fingerprint of the token in it.
-      type: str
-    expires_at:
-      description: When the token expires (UNIX seconds, UTC), as far as the file or the token itself tells.
-      type: int
-    claims:
-      description: The unverified claims of the token, with O(claims). Null where it is no JWT.
-      type: dict
-    mode:
-      description: Permissions.
-      type: str
-    owner:
-      description: Owner.
-      type: str
-    group:
-      description: Group.
-      type: str
-    error:
-      description: Why it could not be read.
-      type: str
-    fault:
-      description: One word for it, for which the action has a code.
-      type: str
 """
 
 import base64

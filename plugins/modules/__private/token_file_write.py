@@ -109,50 +109,10 @@ EXAMPLES = r"""
 
 RETURN = r"""
 files:
-  description: What was done with each file, in the order of O(files).
+  description: What was done with each file, in the order of O(files), for what M(trackops.api_tokens.token_file) returns.
   returned: always
   type: list
   elements: dict
-  contains:
-    dest:
-      description: Path of the file.
-      type: str
-    changed:
-      description: Whether its content or permissions changed.
-      type: bool
-    state:
-      description: V(present) or V(absent).
-      type: str
-    vendor:
-      description: As given.
-      type: str
-    path:
-      description: As given.
-      type: str
-    fingerprint:
-      description: As given.
-      type: str
-    expires_at:
-      description: As given.
-      type: int
-    owner:
-      description: Owner of the file.
-      type: str
-    group:
-      description: Group of the file.
-      type: str
-    mode:
-      description: Permissions of the file.
-      type: str
-    backup_file:
-      description: Where the file that was there is kept.
-      type: str
-    error:
-      description: Why the file was left as it was.
-      type: str
-    fault:
-      description: One word for it, for which the action has a code.
-      type: str
 """
 
 import base64
