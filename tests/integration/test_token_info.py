@@ -62,6 +62,10 @@ def test_only_looking_asks_nobody(stage: Stage) -> None:
         ("path=x", "token_info needs 'vendor', or 'file' or 'tokens' for files on the host."),
         ("vendor=trackunti", "There is no vendor 'trackunti'; is trackunit meant? Known: trackmage, tracktik, trackunit, tracx, oauth2."),
         ("vendor=tracx min_tll=5", "there is no option 'min_tll'; is min_ttl meant?"),
+        (
+            '{"tokens": [{"vendor": "tracx"}], "vendors": {"mine": {"token_url": "https://v.example/t"}}}',
+            "there is no option 'vendors' for tracx; only oauth2 and vendors of your own take it.",
+        ),
         ("vendor=tracx path=fleet/none", "has no secret at secret/fleet/none"),
     ],
 )

@@ -210,7 +210,8 @@ class FakeClient:
 class Scene:
     """A clock that moves by itself when someone sleeps, a vendor that answers from a list, and what was heard of both.
 
-    An item of ``script`` is an answer, an exception, or a function of the request that gives one of these.
+    An item of ``script`` is an answer, an exception, or a function of the request that gives one of these. ``while_asleep`` is what others
+    do meanwhile: it is told how often someone has slept.
     """
 
     def __init__(self, *script: t.Any, vault: FakeVault | None = None, run: str = "run-1") -> None:
@@ -218,6 +219,7 @@ class Scene:
         self.vault = vault or FakeVault()
         self.now = NOW
         self.slept: list[float] = []
+        self.while_asleep: t.Callable[[int], object] = lambda times: None
         self.sent: list[HttpRequest] = []
         self.warnings: list[str] = []
         self.events: list[Event] = []
@@ -242,6 +244,7 @@ class Scene:
     def _sleep(self, seconds: float) -> None:
         self.slept.append(seconds)
         self.now += seconds
+        self.while_asleep(len(self.slept))
 
     def _exchange(self, request: HttpRequest, options: HttpOptions, seconds: float, name: str) -> HttpAnswer:
         self.sent.append(request)

@@ -128,14 +128,7 @@ def test_what_the_holder_finds_is_taken_over(controllers):
     controllers(scene, "a")
     scene.now += 3700
     taken(scene, lease_until=scene.now + 30)
-    sleep = scene.ports.sleep
-
-    def sleeping(seconds):
-        sleep(seconds)
-        if len(scene.slept) == 3:
-            taken(scene, access_token="theirs", issued_at=scene.now, expires_at=scene.now + 3600, lease_until=0)
-
-    scene.ports = dataclasses.replace(scene.ports, sleep=sleeping)
+    scene.while_asleep = lambda times: times == 3 and taken(scene, access_token="theirs", issued_at=scene.now, expires_at=scene.now + 3600, lease_until=0)
     assert controllers(scene, "b").access_token == "theirs"
     assert len(scene.sent) == 1
 
@@ -391,13 +384,7 @@ def test_a_lease_that_is_written_again_and_again_is_not_waited_for_without_end(c
     scene = Scene(access("one"))
     controllers(scene, "a")
     scene.now += 3700
-    sleep = scene.ports.sleep
-
-    def sleeping(seconds):
-        sleep(seconds)
-        taken(scene, lease_until=scene.now + 60)
-
-    scene.ports = dataclasses.replace(scene.ports, sleep=sleeping)
+    scene.while_asleep = lambda _times: taken(scene, lease_until=scene.now + 60)
     taken(scene, lease_until=scene.now + 60)
     started = scene.now
     with pytest.raises(VaultError) as caught:
@@ -419,15 +406,9 @@ def test_whoever_waits_hears_of_a_failure_whatever_the_clock_of_the_holder_says(
     controllers(scene, "a")
     scene.now += 3700
     taken(scene, lease_until=scene.now + 30)
-    sleep = scene.ports.sleep
-
-    def sleeping(seconds):
-        sleep(seconds)
-        if len(scene.slept) == 2:
-            network = asker_of(request_for("tracktik", vault=approle()), run="", started=0).network
-            planted(scene, failures=[{**FAILURE, "recorded_at": NOW, "network": network, "message": "the holder's"}])
-
-    scene.ports = dataclasses.replace(scene.ports, sleep=sleeping)
+    network = asker_of(request_for("tracktik", vault=approle()), run="", started=0).network
+    failure = {**FAILURE, "recorded_at": NOW, "network": network, "message": "the holder's"}
+    scene.while_asleep = lambda times: times == 2 and planted(scene, failures=[failure])
     with pytest.raises(VendorError, match="the holder's"):
         controllers(scene, "b")
 
@@ -487,17 +468,12 @@ def test_whoever_lost_the_lease_waits_for_the_new_holder(controllers, monkeypatc
         return answer(503)
 
     scene = Scene(overtaken)
-    sleep = scene.ports.sleep
     written = []
     write = FakeClient.kv2_write
     monkeypatch.setattr(FakeClient, "kv2_write", lambda client, *where, cas, **how: written.append(cas) or write(client, *where, cas=cas, **how))
 
-    def sleeping(seconds):
-        sleep(seconds)
-        if len(scene.slept) == 4:
-            taken(scene, access_token="theirs", token_type="Bearer", issued_at=scene.now, expires_at=scene.now + 3600, lease_until=0)
-
-    scene.ports = dataclasses.replace(scene.ports, sleep=sleeping)
+    theirs = {"access_token": "theirs", "token_type": "Bearer", "lease_until": 0}
+    scene.while_asleep = lambda times: times == 4 and taken(scene, issued_at=scene.now, expires_at=scene.now + 3600, **theirs)
     assert controllers(scene, "b").access_token == "theirs"
     assert len(scene.sent) == 1
     assert written == [0, 1]  # the lease, and in vain to make it longer: there is nothing to give back
