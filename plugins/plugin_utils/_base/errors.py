@@ -15,7 +15,7 @@ from __future__ import annotations
 import copy
 import typing as t
 
-__all__ = ("CODES", "CacheError", "CasMismatch", "LockTimeout", "OptionError", "TokenError", "VaultError", "VendorError", "coded")
+__all__ = ("CODES", "CacheError", "CasMismatch", "LockTimeout", "OptionError", "TokenError", "VaultError", "VendorError", "coded", "sentence")
 
 _LONGEST = 4000
 _E = t.TypeVar("_E", bound="TokenError")
@@ -84,9 +84,14 @@ CODES: t.Mapping[str, str] = {
 }
 
 
+def sentence(text: str) -> str:
+    """*text*, ended: it may be a vendor's own words, and something follows."""
+    return text if text.endswith((".", "!", "?")) else f"{text}."
+
+
 def coded(text: str, fault: str) -> str:
     """*text* as it is shown to a user: a sentence, with the code of what went wrong behind it."""
-    return f"{text if text.endswith(('.', '!', '?')) else text + '.'} [{CODES[fault]}]"
+    return f"{sentence(text)} [{CODES[fault]}]"
 
 
 class TokenError(Exception):

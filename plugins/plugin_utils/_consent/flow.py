@@ -18,7 +18,7 @@ import functools
 import typing as t
 from dataclasses import dataclass
 
-from .._base.errors import OptionError, VaultError, VendorError, coded
+from .._base.errors import OptionError, VaultError, VendorError, coded, sentence
 from .._base.model import Request, Secret, Token, Vendor
 from .._base.ports import Ports
 from .._cache.crypto import Keys, derive
@@ -115,7 +115,7 @@ class Authorizing:
             self._forget(consent)
             token = self._exchange(code, consent, self._fields(secret))
         except VendorError as exc:
-            raise exc.reworded(f"{_ended(exc.message)} Nothing was stored.") from None
+            raise exc.reworded(f"{sentence(exc.message)} Nothing was stored.") from None
         return self._stored(token, secret)
 
     def begin_device(self) -> DeviceCode:
@@ -149,7 +149,7 @@ class Authorizing:
                 following = next_interval(exc, interval)
                 if following is None:
                     final = outcome(self._vendor, exc)
-                    raise final.reworded(f"{_ended(final.message)} Nothing was stored.") from None
+                    raise final.reworded(f"{sentence(final.message)} Nothing was stored.") from None
                 interval = following
             else:
                 return self._stored(token, secret)
@@ -264,8 +264,3 @@ class Authorizing:
 
     def _forget(self, consent: Consent) -> None:
         self._store.remove(self._keys(consent.state).name)
-
-
-def _ended(message: str) -> str:
-    """*message* as a sentence: it may end with the vendor's own words, and another follows."""
-    return message if message.endswith((".", "!", "?")) else f"{message}."

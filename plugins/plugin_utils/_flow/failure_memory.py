@@ -22,6 +22,7 @@ from .._cache.crypto import canonical
 
 __all__ = (
     "Asker",
+    "RememberedError",
     "add_failure",
     "as_error",
     "asker_of",
@@ -30,6 +31,7 @@ __all__ = (
     "failures_after_success",
     "forgotten_at",
     "is_recent",
+    "is_vault_refusal",
     "remembered_failure",
     "remembered_login_refusal",
     "remembered_refusal",
@@ -92,18 +94,18 @@ def _concerns(failure: Failure, asker: Asker) -> bool:
 
 def remembered_refusal(failures: t.Iterable[Failure], asker: Asker, *, secret_version: str, now: float) -> Failure | None:
     """The vendor's refusal of this version of the secret: it holds in the run that saw it, and for C(failure_ttl) in others."""
-    for failure in failures:
-        age, memory = _age(failure, now), _memory(failure, asker.failure_ttl, same_run=failure.run == asker.run)
-        if failure.refused and failure.secret_version == secret_version and age is not None and age < memory:
-            return failure
-    return None
+    return _held(failures, asker, lambda failure: failure.refused and failure.secret_version == secret_version, now=now)
 
 
 def remembered_login_refusal(failures: t.Iterable[Failure], asker: Asker, *, now: float) -> Failure | None:
     """Vault's refusal of a login with the same credentials: it holds in the run that saw it, and for C(failure_ttl) in others."""
-    for failure in failures:
+    return _held(failures, asker, lambda failure: failure.kind == _LOGIN_REFUSED, now=now)
+
+
+def _held(failures: t.Iterable[Failure], asker: Asker, wanted: t.Callable[[Failure], bool], *, now: float) -> Failure | None:
+    for failure in filter(wanted, failures):
         age, memory = _age(failure, now), _memory(failure, asker.failure_ttl, same_run=failure.run == asker.run)
-        if failure.kind == _LOGIN_REFUSED and age is not None and age < memory:
+        if age is not None and age < memory:
             return failure
     return None
 

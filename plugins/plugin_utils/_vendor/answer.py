@@ -172,10 +172,10 @@ class _Expiry:
         until = self._by_our_clock(own) if own is not None else 0.0
         if until > self.requested_at:
             if value is not None:
-                self._warn_of_lifetime(value, said is not None, "the token itself tells")
+                self._warn_of_lifetime("the token itself tells", understood=said is not None)
             return self._bounded(until)
         if value is not None:
-            self._warn_of_lifetime(value, said is not None, f"default_lifetime is used, {vendor.default_lifetime} s")
+            self._warn_of_lifetime(f"default_lifetime is used, {vendor.default_lifetime} s", understood=said is not None)
         return self.requested_at + vendor.default_lifetime
 
     def _bounded(self, until: float) -> float:
@@ -194,8 +194,8 @@ class _Expiry:
             return moment
         return moment + ahead
 
-    def _warn_of_lifetime(self, value: t.Any, understood: bool, instead: str) -> None:
-        del value  # it may be anything, so it is not shown
+    def _warn_of_lifetime(self, instead: str, *, understood: bool) -> None:
+        """What the answer says is not shown: it may be anything."""
         what = "says that it is over already" if understood else "is not understood"
         vendor = self.request.vendor
         self.warn(
