@@ -34,13 +34,13 @@ def takes_awkward_credentials(openbao_stage: Stage) -> t.Callable[[str, t.Callab
         accounts = {text: account(text) for text in AWKWARD}
         openbao_stage.emulator.set_credentials(vendor, list(accounts.values()))
         batch = Batch(openbao_stage)
-        for number, (text, fields) in enumerate(accounts.items()):
+        for number, fields in enumerate(accounts.values()):
             openbao_stage.vault.put(f"odd/{number}", fields)
-            batch.add(text, vendor, f"odd/{number}", output="details")
+            batch.add(f"account {number}", vendor, f"odd/{number}", output="details")
         done = batch.run()
         with Checks() as checks:
-            for text in accounts:
+            for number, text in enumerate(accounts):
                 with checks(repr(text)):
-                    assert done[text].value["source"] == "vendor"
+                    assert done[f"account {number}"].value["source"] == "vendor"
 
     return check
