@@ -45,7 +45,7 @@ Values = t.Mapping[str, t.Any]
 _DEFINITIONS = os.path.join(os.path.dirname(__file__), "option_definitions")
 
 # Given with a lookup only: what one lookup is asked for is not for all.
-_OF_ONE_LOOKUP = ("output", "refused")
+_OF_ONE_LOOKUP = ("trackops_output", "trackops_refused")
 # What Ansible gives to each lookup, or leaves to it; which of these depends on its version and on how the lookup is called.
 _ANSIBLES_OWN = ("wantlist", "allow_unsafe", "errors")
 _EMPTY_COUNTS_AS_UNSET = ("ANSIBLE_HASHI_VAULT_", "TRACKOPS_", "AWS_", "EC2_")
@@ -189,12 +189,12 @@ class TokenLookup(LookupBase):  # type: ignore[misc]
     def _tell_ignored(self, operator: _Variables) -> None:
         """Settings that would hold for all vendors are ignored, with a warning."""
         own = f"trackops_{self.vendor}_"
-        options = [*(name[len(own) :] for name in self._variable_names() if name.startswith(own)), *_OF_ONE_LOOKUP]
-        variables = operator.find(f"trackops_{option}" for option in options)
-        if bool(variables) or _known(("ignored", self.vendor), lambda: _any_set(options)):
+        names = _known(("for all", self.vendor), lambda: [*("trackops_" + n[len(own) :] for n in self._variable_names() if n.startswith(own)), *_OF_ONE_LOOKUP])
+        variables = operator.find(names)
+        if bool(variables) or _known(("ignored", self.vendor), lambda: _any_set(names)):
             from .vendor_settings import ignored_settings
 
-            for line in ignored_settings(os.environ, variables, options):
+            for line in ignored_settings(os.environ, variables, [name.removeprefix("trackops_") for name in names]):
                 display.warning(line)
 
     def _variable_names(self) -> list[str]:
@@ -257,9 +257,9 @@ def _is_seconds(value: t.Any) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value < float("inf")
 
 
-def _any_set(options: t.Iterable[str]) -> bool:
+def _any_set(names: t.Iterable[str]) -> bool:
     """Whether the environment or ansible.cfg may have a setting for all vendors."""
-    if any(os.environ.get(f"TRACKOPS_{option.upper()}") for option in options):
+    if any(os.environ.get(name.upper()) for name in names):
         return True
     try:
         return bool(C.CONFIG_FILE) and "[trackops_api_tokens]" in read_text(C.CONFIG_FILE)
