@@ -13,7 +13,7 @@ from ansible.errors import AnsibleActionFail
 from ..plugin_utils._base.errors import OptionError
 from ..plugin_utils._boundary.action import Resolved, TokenAction, Unseen, answer_of, failed_action, found_interpreter
 from ..plugin_utils._hosts.answers import of_api
-from ..plugin_utils._tasks.api_call import OPTIONS_OF_URI, expected, split, without
+from ..plugin_utils._tasks.api_call import OPTIONS_OF_URI, check_address, expected, split, without
 
 _URI = "ansible.builtin.uri"
 _REFUSED = 401
@@ -31,6 +31,10 @@ class ActionModule(TokenAction):
         if self._task.check_mode:
             return {**result, "changed": False, "skipped": True, "msg": "An API is not called in check mode."}
         first = self._one(wanted, variables)
+        try:
+            check_address(request["url"], allow_http=first.request is not None and first.request.http.allow_http)
+        except OptionError as exc:
+            raise failed_action(exc) from None
         answer = self._send(request, first, variables)
         if answer.get("status") == _REFUSED and _REFUSED not in expected(request):
             fresh = self._one({**wanted, "refused": first.details()["access_token"]}, variables, by_host=True)

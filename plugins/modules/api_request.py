@@ -38,6 +38,7 @@ options:
     description:
       - Address of the API to call.
       - As in M(ansible.builtin.uri).
+      - Plain http to another machine is refused, unless O(trackops.api_tokens.oauth2#lookup:allow_http) is set, because the token could be read on the way.
     type: str
     required: true
   method:

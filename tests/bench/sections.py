@@ -195,12 +195,11 @@ def growth(place: Scene, size: Size) -> t.Iterator[Table]:
         without = min(place.playbook(play(TOKEN_INFO), hosts=hosts, forks=forks).cpu for _round in rounds)
         return [(min(place.playbook(play(TOKEN_INFO, debug(expression)), hosts=hosts, forks=forks).cpu for _round in rounds) - without) / hosts]
 
-    middle = f"{size.hosts} hosts, 10 forks"
-    base = each(OURS, size.hosts)
-    rows = [compared(middle, base, base, against=middle)]
-    for hosts in size.growth:
-        # A play on few hosts says little of each.
-        rows.append(compared(f"{hosts:,} hosts, 10 forks", each(OURS, hosts), base, against=middle, limit=1.25 if hosts > size.hosts else None))
+    rows = []
+    for hosts in (size.hosts, *size.growth):
+        # Ansible's own work for a host grows with their number, and a play on few hosts says little of each.
+        constant = each("'constant'", hosts)
+        rows.append(compared(f"{hosts:,} hosts, 10 forks", each(OURS, hosts), constant, against="constant", limit=WARM if hosts > size.hosts else None))
     for forks in size.forks:
         # The fewer forks, the longer the controller waits, which costs it CPU time whatever the task is.
         constant = each("'constant'", size.hosts, forks)

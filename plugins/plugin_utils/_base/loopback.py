@@ -4,11 +4,13 @@
 
 # Private to trackops.api_tokens: not for use from outside, and may change in any release.
 
-"""Which addresses are this machine's own."""
+"""Which addresses are this machine's own, and are asked without a proxy that is not meant for them."""
 
 from __future__ import annotations
 
-__all__ = ("is_loopback",)
+import typing as t
+
+__all__ = ("is_loopback", "proxies_to")
 
 
 def is_loopback(name: str) -> bool:
@@ -21,3 +23,11 @@ def is_loopback(name: str) -> bool:
         return ipaddress.ip_address(name).is_loopback
     except ValueError:
         return False
+
+
+def proxies_to(name: str | None, *, given: t.Mapping[str, str], found: t.Mapping[str, str]) -> dict[str, str]:
+    """The proxies on the way to the host *name*: those that were *given*, or all that were *found*, the environment's among them.
+
+    What is for this machine stays on it, as with curl's and Vault's own rules for loopback addresses: it may be plain http.
+    """
+    return dict(given if is_loopback(name or "") else found)

@@ -10,10 +10,12 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import typing as t
 
-__all__ = ("DuplicateMember", "WrittenNumber", "finite", "parse_json")
+__all__ = ("DuplicateMember", "WrittenNumber", "finite", "parse_json", "shallow")
 
+_PART = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{}]|[^"\[\]{}]+', re.DOTALL)
 _DEEPEST_JSON = 64  # what is read here is written again elsewhere, further down the stack
 
 
@@ -63,3 +65,16 @@ def parse_json(body: bytes) -> t.Any:
 def _deeper(value: t.Any, *, than: int) -> bool:
     inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
     return than == 0 or any(_deeper(single, than=than - 1) for single in inner)
+
+
+def shallow(text: str) -> str:
+    """The JSON *text* with null in place of everything that is nested too deeply; text that is no JSON may become other text."""
+    depth, kept = 0, []
+    for part in _PART.findall(text):
+        depth += part in ("[", "{")
+        if depth <= _DEEPEST_JSON:
+            kept.append(part)
+        elif depth == _DEEPEST_JSON + 1 and part in ("[", "{"):
+            kept.append("null")
+        depth -= part in ("]", "}")
+    return "".join(kept)

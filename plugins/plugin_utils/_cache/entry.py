@@ -107,7 +107,7 @@ def _failure_from(data: t.Any) -> Failure | None:
         failure = Failure(**data)
     except TypeError:
         return None
-    texts = _are_names(failure.kind, failure.secret_version, failure.run, failure.network, failure.code or "", failure.fault)
+    texts = _are_names(failure.kind, failure.secret_version, failure.run, failure.network, "" if failure.code is None else failure.code, failure.fault)
     moments = all(map(is_moment, (failure.recorded_at, failure.retry_at, failure.confirmed_at, failure.took)))
     status = failure.status is None or (isinstance(failure.status, int) and not isinstance(failure.status, bool) and 100 <= failure.status < 600)
     if not (texts and moments and status and isinstance(failure.message, str)):

@@ -9,10 +9,13 @@
 from __future__ import annotations
 
 import typing as t
+from urllib.parse import urlsplit
 
 from .._base.errors import OptionError
+from .._base.loopback import is_loopback
+from .._base.text import one_line
 
-__all__ = ("OPTIONS_OF_URI", "expected", "split", "without")
+__all__ = ("OPTIONS_OF_URI", "check_address", "expected", "split", "without")
 
 # With a token these would replace it, or have no meaning.
 _CLASHES = ("url_username", "user", "url_password", "password", "force_basic_auth", "use_gssapi", "use_netrc")
@@ -75,6 +78,16 @@ def split(args: dict[str, t.Any]) -> tuple[dict[str, t.Any], dict[str, t.Any]]:
     request = {name: value for name, value in args.items() if name in OPTIONS_OF_URI}
     wanted = {name: value for name, value in args.items() if name not in OPTIONS_OF_URI and name != "vault"}
     return request, {**wanted, **vault}
+
+
+def check_address(url: t.Any, *, allow_http: bool) -> None:
+    """:raises OptionError: the token would cross a network readable, as a vendor's credentials may not either."""
+    parts = urlsplit(str(url).strip())
+    name = parts.hostname or ""
+    if parts.scheme.lower() == "http" and not allow_http and not is_loopback(name):
+        raise OptionError(
+            f"api_request: {one_line(name, limit=100)} would get the token over plain http. Use https, or set allow_http.", fault="option:plain_http"
+        )
 
 
 def expected(request: dict[str, t.Any]) -> list[int]:

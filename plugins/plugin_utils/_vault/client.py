@@ -371,7 +371,7 @@ class VaultClient:
 
     def _warn_of_open_ways(self) -> None:
         options = self._options
-        if options.url.startswith("http:") and not is_loopback(urlsplit(options.url).hostname or ""):
+        if options.url.startswith("http:") and (options.proxies or not is_loopback(urlsplit(options.url).hostname or "")):
             self._warn(
                 f"{self._place} is asked over plain http: anybody on the way can read the Vault token and the secrets. Begin url with https:// (VAULT_ADDR)."
             )

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import json
 import re
 import time
 import typing as t
@@ -23,9 +24,9 @@ from urllib.parse import urljoin, urlsplit
 from .._base.causes import causes
 from .._base.deadline import Late, within
 from .._base.http_body import CutOff, Damaged, TooLarge, read_body
-from .._base.loopback import is_loopback
+from .._base.loopback import is_loopback, proxies_to
 from .._base.quiet_logs import adapter_class, quiet
-from .._base.strict_json import WrittenNumber
+from .._base.strict_json import WrittenNumber, shallow
 from .auth import login_of
 
 if t.TYPE_CHECKING:
@@ -158,10 +159,7 @@ def adapter(failed: t.Callable[[Exception, str], Exception]) -> t.Any:
 
 
 def _answer(response: t.Any) -> dict[str, t.Any]:
-    try:
-        body = response.json(parse_float=WrittenNumber) if response.content else {}
-    except (ValueError, RecursionError):
-        body = None
+    body = _parsed(response)
     if 200 <= response.status_code < 300 and isinstance(body, dict):
         return body
     errors = body.get("errors") if isinstance(body, dict) else None
@@ -171,6 +169,17 @@ def _answer(response: t.Any) -> dict[str, t.Any]:
     elif not response.content:
         body = None
     raise Refusal(response.status_code, errors=texts, body=body, retry_after=_seconds_of(response.headers.get("Retry-After")))
+
+
+def _parsed(response: t.Any) -> t.Any:
+    try:
+        return response.json(parse_float=WrittenNumber) if response.content else {}
+    except ValueError:
+        return None
+    except RecursionError:  # OpenBao keeps what Python cannot read: one entry of the shared cache must not stop all lookups
+        with contextlib.suppress(ValueError):
+            return json.loads(shallow(response.text), parse_float=WrittenNumber)
+        return None
 
 
 def _seconds_of(header: str | None) -> float | None:
@@ -207,8 +216,9 @@ def session(
                     refuse_redirect(start.scheme, f"{goal.scheme}://{goal.netloc.rpartition('@')[2]}{goal.path}")
             return target
 
-        def merge_environment_settings(self, *arguments: t.Any, **keywords: t.Any) -> t.Any:
-            settings = super().merge_environment_settings(*arguments, **keywords)
+        def merge_environment_settings(self, url: t.Any, *arguments: t.Any, **keywords: t.Any) -> t.Any:
+            settings = super().merge_environment_settings(url, *arguments, **keywords)
+            settings["proxies"] = proxies_to(urlsplit(str(url)).hostname, given=self.proxies, found=settings["proxies"])
             if "ssl_context" in tls:
                 settings["verify"] = True  # certificates of our own, to which REQUESTS_CA_BUNDLE adds nothing
             return settings

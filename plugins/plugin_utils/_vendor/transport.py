@@ -16,11 +16,13 @@ import contextlib
 import typing as t
 import warnings
 from dataclasses import replace
+from urllib.parse import urlsplit
 
 from .._base.causes import causes
 from .._base.deadline import Late, within
 from .._base.errors import OptionError, VendorError
 from .._base.http_body import Damaged, TooLarge, read_body
+from .._base.loopback import proxies_to
 from .._base.model import HttpAnswer, HttpOptions, HttpRequest
 from .._base.pem_file import pem_file
 from .._base.quiet_logs import quiet, quiet_adapter
@@ -84,7 +86,7 @@ def _send(request: HttpRequest, options: HttpOptions, seconds: float) -> HttpAns
             allow_redirects=False,
             cert=certificate,
             verify=settings["verify"],
-            proxies=settings["proxies"],
+            proxies=proxies_to(urlsplit(request.url).hostname, given=session.proxies, found=settings["proxies"]),
             stream=True,
         ) as response:
             return HttpAnswer(response.status_code, _lower(response), read_body(response, largest=LARGEST_ANSWER))

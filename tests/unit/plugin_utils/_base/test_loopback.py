@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.loopback import is_loopback
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.loopback import is_loopback, proxies_to
 
 
 @pytest.mark.parametrize("name", ["localhost", "127.0.0.1", "127.255.255.254", "::1"])
@@ -18,3 +18,12 @@ def test_loopback(name):
 @pytest.mark.parametrize("name", ["127.0.0.1.evil.example", "localhost.evil.example", "128.0.0.1", "127.1", "", "1127.0.0.1", "::2"])
 def test_not_loopback(name):
     assert not is_loopback(name)
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"), [("127.0.0.1", {}), ("localhost", {}), ("vault.example", {"http": "http://found"}), (None, {"http": "http://found"})]
+)
+def test_what_is_for_this_machine_stays_on_it(name, expected):
+    """A proxy of the environment would carry plain http over the network."""
+    assert proxies_to(name, given={}, found={"http": "http://found"}) == expected
+    assert proxies_to(name, given={"http": "http://given"}, found={"http": "http://given"}) == {"http": "http://given"}

@@ -11,7 +11,7 @@ import json
 import math
 
 import pytest
-from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.model import Entry, Failure, Renewal, SecretField, SecretRef
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.model import Entry, Failure, Renewal, SecretField, SecretRef, Token
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._cache.crypto import canonical
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._cache.entry import entry_from_dict, entry_to_dict, login_facts, token_facts
 from hypothesis import given
@@ -168,3 +168,29 @@ def test_any_json_is_an_entry(data):
         assert math.isfinite(entry.token.seconds_left(NOW))
     for failure in entry.failures:
         assert failure.refused in (True, False)
+
+
+ODD = (None, True, 0, -1, 10**400, math.nan, math.inf, "", "x\ny", "\x1b[31m", [], [1], {}, {"a": 1}, "x" * 300_000)
+
+
+@pytest.mark.parametrize("value", ODD, ids=lambda value: repr(value)[:12])
+@pytest.mark.parametrize(
+    ("part", "name"),
+    [(part, field.name) for part, kind in (("token", Token), ("failures", Failure), ("renewals", Renewal)) for field in dataclasses.fields(kind)],
+)
+def test_a_part_of_any_shape_is_sound_or_not_there(part, name, value):
+    """Sound: of the types that it says, so that it can be compared, counted with and shown."""
+    shape = json.loads(json.dumps(entry_to_dict(FULL)))
+    (shape["token"] if part == "token" else shape[part][0])[name] = value
+    entry = entry_from_dict(shape)
+    hash((entry.failures, entry.renewals))
+    parts = (entry.token, *entry.failures, *entry.renewals)
+    texts = ("access_token", "token_type", "secret_version", "message", "kind", "run", "network", "fault", "cause")
+    for one in filter(None, parts):
+        for field in dataclasses.fields(one):
+            found = getattr(one, field.name)
+            if field.name in texts:
+                assert isinstance(found, str) and found.isprintable()
+            elif field.name.endswith("_at") or field.name in ("at", "took"):
+                assert isinstance(found, (int, float)) and math.isfinite(found)
+    assert entry_from_dict(json.loads(json.dumps(entry_to_dict(entry)))) == entry

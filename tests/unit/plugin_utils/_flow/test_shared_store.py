@@ -291,6 +291,15 @@ def test_what_vault_refused_to_others_is_not_taken_from_an_entry(controllers):
     assert (entry_of(scene)["access_token"], scene.warnings) == ("two", [])
 
 
+@pytest.mark.parametrize("code", [[], {}, 0, False, [1], "x\n"])
+def test_a_failure_of_the_wrong_shape_is_none(controllers, code):
+    scene = Scene(access("one"), access("two"))
+    controllers(scene, "a")
+    scene.now += 3700
+    planted(scene, failures=[{"message": "m", "kind": "unavailable", "recorded_at": scene.now, "code": code}])
+    assert controllers(scene, "b").access_token == "two"
+
+
 ACME = Vendor("acme", grant_type="refresh_token", token_url="https://acme.example/token", default_lifetime=3600, client_auth="basic")
 OF_THE_OPERATOR = {"client_id": "id", "client_secret": "s3cr3tsecret", "refresh_token": "the-operators"}
 

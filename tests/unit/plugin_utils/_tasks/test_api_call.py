@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.errors import OptionError
-from ansible_collections.trackops.api_tokens.plugins.plugin_utils._tasks.api_call import OPTIONS_OF_URI, expected, split, without
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._tasks.api_call import OPTIONS_OF_URI, check_address, expected, split, without
 
 URL = "https://api.example/shipments"
 
@@ -43,6 +43,20 @@ def test_what_it_does_not_take(args, message):
     with pytest.raises(OptionError) as caught:
         split(args)
     assert caught.value.message == message
+
+
+@pytest.mark.parametrize("url", ["http://api.example/x?key=s3cret", "HTTP://joe:s3cret@api.example", " http://127.0.0.1.evil.example"])
+def test_no_token_goes_over_plain_http_to_another_machine(url):
+    with pytest.raises(OptionError) as caught:
+        check_address(url, allow_http=False)
+    assert caught.value.message.endswith("would get the token over plain http. Use https, or set allow_http.")
+    assert "s3cret" not in caught.value.message
+    check_address(url, allow_http=True)
+
+
+@pytest.mark.parametrize("url", [URL, "http://127.0.0.1:8080/x", "http://localhost", "http://[::1]/"])
+def test_what_is_not_readable_on_the_way(url):
+    check_address(url, allow_http=False)
 
 
 def test_no_option_says_both():

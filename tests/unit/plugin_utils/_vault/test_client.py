@@ -775,6 +775,23 @@ def test_no_redirect_takes_the_token_from_this_machine_into_the_network(monkeypa
         assert wire.logged_in(url=start).read_secret("secret", "x").version == 7
 
 
+@pytest.mark.parametrize(("url", "proxies"), [("http://127.0.0.1:8200", {}), ("http://vault.example:8200", {"http": "http://proxy.example"})])
+def test_no_proxy_of_the_environment_carries_what_is_for_this_machine(monkeypatch, url, proxies):
+    monkeypatch.setenv("http_proxy", "http://proxy.example")
+    monkeypatch.delenv("no_proxy", raising=False)
+    wire = Wire(monkeypatch, answer(200, KV2))
+    assert wire.logged_in(url=url).read_secret("secret", "x").version == 7
+    assert {name: proxy for name, proxy in wire.keywords[0]["proxies"].items() if name == "http"} == proxies
+
+
+def test_an_entry_that_is_nested_too_deeply_can_be_read_and_replaced(monkeypatch):
+    """OpenBao keeps it, and Python's reader gives up."""
+    deep = '{"a": ' * 5000 + "1" + "}" * 5000
+    text = f'{{"data": {{"data": {{"extra": {deep}, "schema": 1}}, "metadata": {{"version": 7}}}}}}'
+    found, version = Wire(monkeypatch, answer(200, text=text)).logged_in().kv2_read("secret", "x")
+    assert (found["schema"], version) == (1, 7)
+
+
 def test_a_cluster_of_plain_http_stays_one(monkeypatch):
     """Of which the user was warned."""
     wire = Wire(monkeypatch, answer(307, headers={"Location": "http://active.example:8200/v1/secret/data/x"}), answer(200, KV2))
@@ -938,6 +955,12 @@ def test_plain_http_to_another_machine_is_told(monkeypatch, url, warned):
     wire.client(url=url)
     text = f"Vault at {url} is asked over plain http: anybody on the way can read the Vault token and the secrets. Begin url with https:// (VAULT_ADDR)."
     assert wire.warnings == ([text] if warned else [])
+
+
+def test_plain_http_through_a_proxy_is_told(monkeypatch):
+    wire = Wire(monkeypatch)
+    wire.client(url="http://127.0.0.1:8200", proxies={"http": "http://proxy.example"})
+    assert "is asked over plain http" in wire.warnings[0]
 
 
 # -- secrets in what Vault says ------------------------------------------------------------------------------------

@@ -217,6 +217,15 @@ def test_a_name_server_that_does_not_answer_is_not_waited_for(monkeypatch):
         release.set()
 
 
+@pytest.mark.parametrize("variable", ["http_proxy", "HTTP_PROXY", "all_proxy"])
+def test_no_proxy_of_the_environment_carries_what_is_for_this_machine(emulator, monkeypatch, variable):
+    """It would get the credentials over plain http, which is refused elsewhere."""
+    monkeypatch.setenv(variable, emulator.sink_url)
+    port = closed_port()
+    assert f"127.0.0.1:{port} cannot be reached (connection refused)" in failure(f"http://127.0.0.1:{port}").message
+    assert emulator.requests(kind="sink") == []
+
+
 def test_a_proxy_that_is_not_there():
     port = closed_port()
     error = failure("https://vendor.invalid", proxy=f"http://user:{ENCODED}@127.0.0.1:{port}")
