@@ -6,14 +6,19 @@
 
 from __future__ import annotations
 
+import http.server
+import json
 import pathlib
+import socket
 import stat
+import threading
 import typing as t
 
 import hvac
 import jinja2
 import pytest
 from emulator import Emulator, TlsFiles
+from emulator.faults import ECHOES
 from support.ansible import Ansible
 from support.lookups import Batch
 from support.matrix import combinations, matrix_venv
@@ -102,7 +107,9 @@ def test_what_an_earlier_run_or_somebody_else_has_set_up_stays(stage: Stage) -> 
     again = stage.playbook(PLAYBOOK, "-e", "vault_setup_path=/fleet/", env=operator)
     assert changed(again) == 0
     assert policies(stage) == ["api-tokens", "api-tokens-cache", "api-tokens-consent", "of-others"]
-    assert "kept, as they are not of this playbook: the policies of-others" in again.output
+    assert "kept, as they are not of this playbook: 1 of its policies; vault read auth/approle/role/api-tokens shows them" in again.output
+    role_id = stage.vault.client.auth.approle.read_role_id("api-tokens")["data"]["role_id"]
+    assert f"role_id: {role_id} (ANSIBLE_HASHI_VAULT_ROLE_ID)" in again.output
     assert changed(stage.playbook(PLAYBOOK, *slashes, "-e", "vault_setup_shared_cache=false", env=operator)) == 1
     assert policies(stage) == ["api-tokens", "api-tokens-consent", "of-others"]
 
@@ -130,7 +137,7 @@ def test_what_it_cannot_do_is_told(stage: Stage) -> None:
     silent = stage.playbook(PLAYBOOK, env={"VAULT_ADDR": down, "VAULT_TOKEN": "x"})
     assert silent.rc != 0
     said = " ".join(silent.output.split())
-    assert f"the AppRole api-tokens: Vault at {down} did not answer (<urlopen error [Errno 111] Connection refused>). Check VAULT_ADDR" in said, said
+    assert f"the AppRole api-tokens: Vault at {down} did not answer (connection refused). Check VAULT_ADDR" in said, said
     assert "-1" not in said.replace("127.0.0.1", "")
     nothing = stage.playbook(PLAYBOOK, env={"VAULT_ADDR": None})
     assert nothing.rc != 0
@@ -151,7 +158,6 @@ def old_and_new(request: pytest.FixtureRequest, openbao: Operator, emulator: Emu
 def test_a_redirect_gets_no_token(old_and_new: Stage, ca: Ca, answered: int) -> None:
     """From https to plain http: at once, or after the AppRole and the mount were not found."""
     sink = old_and_new.emulator
-    target = sink.sink_url.removesuffix("/_sink/token")
     pair = ca.server()
     with Emulator(TlsFiles(pair.cert, pair.key)) as standby:
         if answered:
@@ -163,7 +169,7 @@ def test_a_redirect_gets_no_token(old_and_new: Stage, ca: Ca, answered: int) -> 
     assert run.rc != 0
     said = " ".join(run.output.split())
     what = "KV version 2 at secret" if answered else "the AppRole api-tokens"
-    assert f"{what}: Vault at {address} redirects to {target}, and the token is not sent there. Set VAULT_ADDR" in said, said
+    assert f"{what}: Vault at {address} redirects to another address, and the token is not sent there. Set VAULT_ADDR" in said, said
     assert asked == ([("GET", 404), ("GET", 404), ("POST", 307)] if answered else [("GET", 307)])
     assert sink.requests(kind="sink") == []
 
@@ -193,6 +199,123 @@ def test_the_operators_token_is_in_no_output(old_and_new: Stage) -> None:
     assert "EXEC" in verbose.output
     secrets = (old_and_new.vault.root_token, secret_id_file.read_text(encoding="utf-8"))
     assert [secret for secret in secrets if secret in debug.output + verbose.output] == []
+
+
+TOKEN = "hvs.CAESIJ0123456789abcdefghijklmnopqrstuvw"
+EVERY_SPELLING = " ".join(spell(TOKEN) for spell in ECHOES.values())
+
+
+class Repeating:
+    """What answers in Vault's place: *answer* gives, for a method and a path, the first line, further headers and the body."""
+
+    def __init__(self, answer: t.Callable[[str, str], tuple[str, str, t.Any]], *, host: str = "127.0.0.1") -> None:
+        self.tokens: list[str | None] = []
+        repeating = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def answer(self) -> None:
+                self.rfile.read(int(self.headers.get("Content-Length") or 0))
+                repeating.tokens.append(self.headers.get("X-Vault-Token"))
+                line, headers, body = answer(self.command, self.path)
+                content = json.dumps(body).encode()
+                head = f"{line}\r\nContent-Type: application/json\r\nContent-Length: {len(content)}\r\n{headers}\r\n"
+                self.wfile.write(head.encode() + content)
+
+            do_GET = do_POST = answer
+
+            def log_message(self, *_: t.Any) -> None:
+                pass
+
+        self._server = http.server.ThreadingHTTPServer((host, 0), Handler)
+        self.port = self._server.server_address[1]
+
+    def __enter__(self) -> Repeating:
+        threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+
+def _refused(_method: str, _path: str) -> tuple[str, str, t.Any]:
+    return f"HTTP/1.0 403 No {TOKEN}", f"X-Sent: {TOKEN}\r\n", {"errors": ["permission denied", EVERY_SPELLING]}
+
+
+def _redirected(_method: str, _path: str) -> tuple[str, str, t.Any]:
+    return "HTTP/1.0 307 Elsewhere", f"Location: http://{TOKEN}/{EVERY_SPELLING.replace(' ', '/')}\r\n", {}
+
+
+def _garbled(_method: str, _path: str) -> tuple[str, str, t.Any]:
+    return EVERY_SPELLING, "", {}
+
+
+def _nothing_there(method: str, path: str) -> tuple[str, str, t.Any]:
+    """So that it is made."""
+    if method == "GET" and not path.endswith("/role-id"):
+        return "HTTP/1.0 404 Not Found", "", {"errors": []}
+    return "HTTP/1.0 200 OK", "", {"data": {"role_id": TOKEN}}
+
+
+def _a_role_of_others(method: str, path: str) -> tuple[str, str, t.Any]:
+    if method == "GET" and path.endswith("/role/api-tokens"):
+        return "HTTP/1.0 200 OK", "", {"data": {"token_policies": [TOKEN, EVERY_SPELLING]}}
+    return _nothing_there(method, path)
+
+
+def _refused_change(method: str, path: str) -> tuple[str, str, t.Any]:
+    return _nothing_there(method, path) if method == "GET" else ("HTTP/1.0 400 No", "", {"errors": [EVERY_SPELLING, "path is already in use at x/"]})
+
+
+def _not_vault(_method: str, _path: str) -> tuple[str, str, t.Any]:
+    return "HTTP/1.0 200 OK", "", [EVERY_SPELLING]
+
+
+@pytest.mark.parametrize(
+    ("answer", "told"),
+    [
+        (_refused, "the AppRole api-tokens: Vault at {} answered with status 403 (permission denied). Check VAULT_ADDR, VAULT_CACERT and"),
+        (_redirected, "the AppRole api-tokens: Vault at {} redirects to another address, and the token is not sent there."),
+        (_garbled, "the AppRole api-tokens: Vault at {} did not answer. Check VAULT_ADDR"),
+        (_a_role_of_others, "kept, as they are not of this playbook: 2 of its policies; vault read auth/approle/role/api-tokens shows them"),
+        (_refused_change, "KV version 2 at secret: Vault at {} refused it with status 400 (path is already in use). Check VAULT_ADDR"),
+        (_not_vault, "the AppRole api-tokens: what answers at {} is not Vault, but a proxy or another service."),
+    ],
+)
+def test_an_answer_that_repeats_the_token_is_not_shown(old_and_new: Stage, answer: t.Any, told: str) -> None:
+    """Neither on the screen with the most -v, nor in the log, nor to callbacks; and what is known of it is."""
+    log = old_and_new.ansible.workdir / "log"
+    with Repeating(answer) as vault:
+        address = f"127.0.0.1:{vault.port}"
+        env = {"VAULT_ADDR": f"http://operator:hush-hush@{address}/", "VAULT_TOKEN": TOKEN, "ANSIBLE_LOG_PATH": str(log)}
+        run = old_and_new.playbook(PLAYBOOK, "-vvvvv", env={**env, "ANSIBLE_DISPLAY_TRACEBACK": "always"})
+    shown = "\n".join((run.output, log.read_text(encoding="utf-8"), json.dumps([task.result for task in run.tasks])))
+    assert [how for how, spell in ECHOES.items() if spell(TOKEN) in shown] == []
+    assert "hush-hush" not in shown
+    assert told.format(f"http://{address}") in " ".join(run.output.split()), run
+    assert set(vault.tokens) == {TOKEN}
+
+
+def test_ways_on_which_others_can_read_are_told(old_and_new: Stage, ca: Ca) -> None:
+    """As the lookups do: plain http to another machine, and a certificate that is not checked. To this machine no proxy is asked."""
+    with Repeating(_nothing_there, host="") as vault, Repeating(_nothing_there) as proxy:
+        told = []
+        environment = {"VAULT_TOKEN": TOKEN, "http_proxy": f"http://127.0.0.1:{proxy.port}"}
+        for host in (socket.gethostname(), "localhost", "127.0.0.1"):
+            address = f"http://{host}:{vault.port}"
+            there = {} if host != socket.gethostname() else {"no_proxy": host}
+            run = old_and_new.playbook(PLAYBOOK, "--check", env={**environment, **there, "VAULT_ADDR": address})
+            assert run.rc == 0, run
+            told.append(f"WARNING: Vault at {address} is asked over plain http: anybody on the way can read the token" in " ".join(run.output.split()))
+        assert told == [True, False, False]
+        assert proxy.tokens == []
+    pair = ca.server()
+    with Emulator(TlsFiles(pair.cert, pair.key)) as standby:
+        standby.fail("trackunit", 503, times=None, kind="api")
+        address = f"{standby.base_url('trackunit')}/api"
+        run = old_and_new.playbook(PLAYBOOK, env={"VAULT_ADDR": address, "VAULT_SKIP_VERIFY": "1", "VAULT_TOKEN": TOKEN})
+    assert f"WARNING: Vault at {address}: its certificate is not checked (VAULT_SKIP_VERIFY)" in " ".join(run.output.split())
+    assert "answered with status 503" in run.output
 
 
 @pytest.mark.parametrize("name", ["read", "shared_cache", "consent"])
