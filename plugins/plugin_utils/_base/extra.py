@@ -19,6 +19,7 @@ from .text import finder
 __all__ = ("is_secret_name", "public")
 
 _LONGEST_TEXT = 2000  # characters
+_MOST_SECRETS = 64
 # In names without case and separators: refreshToken, refresh-token and Refresh_Token are one.
 _SECRET = re.compile(r"token|secret|passw|passphrase|credential|apikey|accesskey|privatekey|assertion|authorization|cookie|jwt|bearer|session|sid\Z")
 _SECRET_WHOLE = frozenset(("auth", "code", "devicecode", "usercode", "eid", "key", "otp", "pin", "pwd", "sid", "sig", "signature", "ticket"))
@@ -46,12 +47,14 @@ def public(said: t.Mapping[str, t.Any], *, without: t.Container[str], secrets: t
     """The members of *said* that may be shown, at any depth.
 
     :arg without: names at the top that have a place of their own.
-    :arg secrets: credentials that were sent and tokens that came; nothing that holds one of them stays.
+    :arg secrets: credentials that were sent and tokens that came; nothing that holds one of them stays, and nothing at all where they are too many to look for.
     """
     rest = {name: value for name, value in said.items() if name not in without}
     # A token that is left out for its name is left out where it is repeated, too.
     named = [text for text in _named_secret(rest) if len(text) >= 6]
     hidden = frozenset((*secrets, *named)) - {""}
+    if len(hidden) > _MOST_SECRETS:
+        return {}  # each is looked for in each text
     holds_secret = finder(hidden)
     found: dict[str, t.Any] = _cleaned(rest, lambda text: text in hidden or holds_secret(text))
     return found

@@ -247,8 +247,8 @@ class Token:
     extra: t.Mapping[str, t.Any] = field(default_factory=dict, repr=False)
     refresh_token: str | None = field(default=None, repr=False)
     secret_version: str = ""
-    refresh_token_mac: str = ""
     source: str = "vendor"
+    refresh_token_mac: str = ""
 
     @property
     def lifetime(self) -> float:

@@ -23,6 +23,8 @@ _SCALES = ((1e11, 1.0), (1e14, 1e3), (1e17, 1e6), (1e20, 1e9))  # seconds, milli
 _ENDLESS = 1e10  # seconds, of a lifetime that no float holds
 _DAY = 86400.0
 _LONGEST_WAIT = _DAY
+# Characters. No moment is longer, and what is read of a longer text would cost more than its length.
+_LONGEST_TEXT, _LONGEST_HEADER = 100, 1000
 
 _NUMBER = re.compile(r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d{1,3})?\Z")
 _GROUPED = re.compile(r"\d{1,3}(?:[,_' ]\d{3})+\Z")
@@ -58,7 +60,7 @@ def read_moment(value: t.Any) -> Moment | None:
     if isinstance(value, (int, float)):
         return _number(value)
     if isinstance(value, str):
-        return _text(value.strip().strip("\"'"))
+        return _text(value.strip().strip("\"'")) if len(value) <= _LONGEST_TEXT else None
     if isinstance(value, list):
         return read_moment(value[0]) if len(value) == 1 else None
     if isinstance(value, dict):
@@ -207,7 +209,8 @@ def retry_after(answer: HttpAnswer, now: float) -> float | None:
 
 def _longest(value: str, answer: HttpAnswer, now: float) -> float | None:
     """A proxy may add a second one to that of the server."""
-    waits = [_wait(piece, answer, now) for piece in re.findall(r"[A-Za-z]{3,9},\s[^,]+|[^,]+", value)]
+    pieces = re.findall(r"[A-Za-z]{3,9},\s[^,]+|[^,]+", value) if len(value) <= _LONGEST_HEADER else []
+    waits = [_wait(piece, answer, now) for piece in pieces]
     return max((wait for wait in waits if wait is not None), default=None)
 
 

@@ -78,3 +78,10 @@ def test_a_number_that_is_a_credential():
 def test_names_with_a_place_of_their_own_and_half_characters():
     said = public({"scope": "x", "note\udc00": "half \ud800 here"}, without=("scope",), secrets=())
     assert json.loads(json.dumps(said, ensure_ascii=False).encode()) == {"note\ufffd": "half \ufffd here"}
+
+
+def test_more_secrets_than_can_be_looked_for_leave_nothing():
+    """Each would be looked for in each text: minutes, for an answer of 60 kB."""
+    few, many = ([f"secret-{number:06}" for number in range(count)] for count in (60, 3000))
+    assert public({"token": few, "list": ["a", "secret-000001"]}, without=(), secrets=["s3cret"]) == {"list": ["a"]}
+    assert public({"token": many, "list": ["a", *many]}, without=(), secrets=["s3cret"]) == {}

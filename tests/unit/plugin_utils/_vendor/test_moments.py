@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import math
 from email.utils import formatdate
 
 import pytest
@@ -189,3 +190,21 @@ def test_a_moment_is_by_the_clock_of_the_server_where_that_can_be_believed():
 )
 def test_rate_limits(status, headers, seconds):
     assert waits(status, **headers) == seconds
+
+
+@pytest.mark.parametrize("shape", ["{}!", "{}", "P{}!", "{}:00:00!", "1.{}!", "{} s", "/Date({})/", "{} days, 01:00:00", "{}.01:00:00"])
+@pytest.mark.parametrize("digits", [200, 5000, 900_000])
+def test_what_is_too_long_for_a_moment_is_not_read(shape, digits):
+    """It would take hours, or be a number that no float holds."""
+    text = shape.format("9" * digits)
+    assert read_moment(text) is None
+    assert read_moment({"seconds": text}) is None
+    for name in ("retry-after", "x-ratelimit-reset"):
+        assert retry_after(HttpAnswer(429, {name: text.replace(",", "")}, b""), NOW) is None
+
+
+@pytest.mark.parametrize("shape", ["{}!", "{}", "P{}!", "{}:00:00!", "/Date({})/", "{} days, 01:00:00", "{}.01:00:00", "{}ms"])
+def test_a_number_is_no_exception(shape):
+    for digits in (1, 20, 60, 80):
+        said = read_moment(shape.format("9" * digits))
+        assert said is None or math.isfinite(said.seconds)
