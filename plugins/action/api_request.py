@@ -35,11 +35,12 @@ class ActionModule(TokenAction):
             check_address(request["url"], allow_http=first.request is not None and first.request.http.allow_http)
         except OptionError as exc:
             raise failed_action(exc) from None
-        answer = self._send(request, first, variables)
+        answer = self._send(request, (first,), variables)
         if answer.get("status") == _REFUSED and _REFUSED not in expected(request):
             fresh = self._one({**wanted, "refused": first.details()["access_token"]}, variables, by_host=True)
             if fresh.details()["access_token"] != first.details()["access_token"]:
-                answer = self._send(request, fresh, variables)
+                # An API that refuses a token may nevertheless know it, and repeat it.
+                answer = self._send(request, (fresh, first), variables)
                 answer["token_renewed"] = True
         result.update(answer)
         return result
@@ -50,8 +51,9 @@ class ActionModule(TokenAction):
             raise AnsibleActionFail(resolved.error, result={"vendor": resolved.vendor, "path": resolved.path, "error_code": resolved.error_code})
         return resolved
 
-    def _send(self, request: dict[str, t.Any], obtained: Resolved, variables: dict[str, t.Any]) -> dict[str, t.Any]:
-        details = obtained.details()
+    def _send(self, request: dict[str, t.Any], obtained: t.Sequence[Resolved], variables: dict[str, t.Any]) -> dict[str, t.Any]:
+        """The API's answer to the first token that was *obtained*, without any of them."""
+        details = obtained[0].details()
         task = self._task.copy()
         headers = {**(request.get("headers") or {}), "Authorization": details["authorization"]}
         task.args = {
@@ -73,8 +75,8 @@ class ActionModule(TokenAction):
             shared_loader_obj=self._shared_loader_obj,
         )
         uri._execute_module = _unseen(uri._execute_module, task.args)
-        answer: dict[str, t.Any] = without(of_api(answer_of(lambda: uri.run(task_vars=variables))), details["access_token"])
-        return {**answer, **found_interpreter(uri)}
+        clean = without(one.details()["access_token"] for one in obtained)
+        return {**answer_of(lambda: of_api(uri.run(task_vars=variables), clean)), **found_interpreter(uri)}
 
 
 def _unseen(execute: t.Callable[..., t.Any], arguments: dict[str, t.Any]) -> t.Callable[..., t.Any]:

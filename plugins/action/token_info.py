@@ -16,7 +16,7 @@ from ..plugin_utils._boundary.real_ports import real_ports
 from ..plugin_utils._flow.resolver import Resolver
 from ..plugin_utils._hosts.answers import FAILURE, READ, file_results, reduced
 from ..plugin_utils._hosts.files import FILE_OPTIONS, default_dest, split_items
-from ..plugin_utils._tasks.token_status import facts, judged, kept
+from ..plugin_utils._tasks.token_status import facts, judged, kept, told
 
 _READER = "trackops.api_tokens.__private.token_file_read"
 _OWN = ("file", "claims", "fetch", "tokens", "directory", "explain")
@@ -82,7 +82,7 @@ class ActionModule(TokenAction):
         read = self._read([{"path": args["file"]}], variables, with_claims=with_claims)[0]
         file = judged(read, from_template=True, now=time.time())  # nobody says that it is not
         if with_claims:
-            file["claims"] = read.get("claims")
+            file["claims"] = told(read["claims"]) if read.get("claims") is not None else None
         file["current"] = (file["fingerprint"] == expected) if expected and file["valid"] is not None else None
         return {"file": file} if args.get("vendor") else {"file": file, "valid": file["valid"]}
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 
 import pytest
+from emulator.faults import ECHOES
 from support.stage import Stage
 
 
@@ -129,3 +130,33 @@ def test_netrc_of_the_host_does_not_replace_the_token(stage: Stage) -> None:
     run = stage.playbook(play(stage, "tracktik", hosts="localhost"))
     assert run.rc == 0, run
     assert run.result("Call")["status"] == 200
+
+
+@pytest.mark.parametrize("how", ["raw", "url", "json_php", "html", "base64", "hex", "upper"])
+def test_an_api_that_repeats_the_token_in_its_spelling(stage: Stage, how: str) -> None:
+    stage.emulator.set("trackunit", token_format="opaque")
+    stage.emulator.fail("trackunit", 400, echo_secret=how, times=None, kind="api")
+    run = stage.playbook(play(stage, "trackunit", hosts="localhost"), "-vvvvv")
+    assert run.rc != 0
+    (token,) = [secret for secret in stage.emulator.secrets() if secret.startswith("at-")]
+    spelled = ECHOES[how](token)
+    text = ECHOES[how](f"Bearer {token}")
+    assert run.result("Call")["status"] == 400
+    assert "********" in run.result("Call")["content"]
+    assert [form for form in (token, spelled, text, text[8:]) if form in run.output] == []
+
+
+def test_a_token_that_was_refused_is_not_repeated_with_the_answer_to_the_next(stage: Stage) -> None:
+    assert stage.playbook(play(stage, "trackunit", hosts="localhost")).rc == 0
+    (first,) = [secret for secret in tokens(stage) if secret.count(".") == 2]
+    stage.emulator.revoke("trackunit")
+    body = json.dumps({"old": first, first: ["is", first.encode().hex()], "n": 1.50})
+    stage.emulator.fail("trackunit", "literal", skip=1, body=body, headers={"X-Old": first}, times=None, kind="api")
+    run = stage.playbook(play(stage, "trackunit", hosts="localhost"), "-vvvvv")
+    assert run.rc == 0, run
+    answer = run.result("Call")
+    assert answer["token_renewed"] is True
+    assert answer["json"] == {"old": "********", "********": ["is", "********"], "n": 1.5}
+    assert json.loads(answer["content"]) == answer["json"]
+    assert answer["x_old"] == "********"
+    assert [form for form in (first, first.encode().hex()) if form in run.output] == []

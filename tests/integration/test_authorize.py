@@ -579,6 +579,31 @@ def test_device_options_that_cannot_work(there: Stage, arguments: dict[str, t.An
     assert (run.rc, text in said(run)) == (2, True), run
 
 
+@pytest.mark.parametrize("field", ["user_code", "verification_uri", "verification_uri_complete"])
+def test_a_device_code_with_a_credential_in_it_is_shown_to_nobody(there: Stage, field: str) -> None:
+    there.store("acme", "fleet/acme")
+    secret = there.credentials("acme")["client_secret"]
+    value = secret if field == "user_code" else f"https://evil.example/?c={secret}"
+    there.emulator.fail("acme", "merge", values={field: value}, kind="device")
+    given = {"vendor": "oauth2", "path": "fleet/acme", "flow": "device", "trackops_issuer": there.emulator.base_url("acme")}
+    run = there.playbook(PLAYBOOK, "-e", json.dumps(given), "-vvv", env=writing(there))
+    assert run.rc == 2, run
+    assert "oauth2: the vendor's code or its address has a credential in it. Nothing is shown." in said(run)
+    assert secret not in run.output
+
+
+@pytest.mark.parametrize("field", ["token_endpoint", "authorization_endpoint"])
+def test_an_issuer_that_names_an_address_with_a_credential_in_it(there: Stage, field: str) -> None:
+    there.store("acme", "fleet/acme")
+    secret = there.credentials("acme")["client_secret"]
+    there.emulator.fail("acme", "merge", values={field: f"https://login.example/{secret}"}, kind="discovery")
+    given = {"vendor": "oauth2", "path": "fleet/acme", "wait": False, "listen_port": 8400, "trackops_issuer": there.emulator.base_url("acme")}
+    run = there.playbook(PLAYBOOK, "-e", json.dumps(given), "-vvv", env=writing(there))
+    assert run.rc == 2, run
+    assert "name an address that has a credential in it. Nobody is sent there." in said(run)
+    assert secret not in run.output
+
+
 def test_device_flow_in_check_mode_asks_nobody(there: Stage) -> None:
     there.store("acme", "fleet/acme")
     given = {"vendor": "oauth2", "path": "fleet/acme", "flow": "device", "trackops_issuer": there.emulator.base_url("acme")}

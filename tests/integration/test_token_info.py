@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import pathlib
 import re
@@ -47,6 +48,18 @@ def test_what_is_known(stage: Stage) -> None:
     assert known["claims"]["exp"] == pytest.approx(known["expires_at"], abs=3)
     assert info(stage, "vendor=trackunit")[1]["source"] == "cache"
     assert [secret for secret in stage.emulator.secrets() if len(secret) > 7 and secret in run.output] == []
+
+
+def test_a_vendor_that_puts_credentials_into_scope_and_claims(stage: Stage) -> None:
+    stage.store("trackunit", note="Pr0duction-Passw0rd")
+    password = stage.credentials("trackunit")["password"]
+    claims = {"sub": "me", "exp": int(time.time()) + 600, "password": password, "again": f"it is {password}", "url": "https://x.example/?token=abc"}
+    token = "e30." + base64.urlsafe_b64encode(json.dumps(claims).encode()).decode().rstrip("=") + ".c2ln"
+    stage.emulator.set("trackunit", extra_answer={"access_token": token, "scope": "api Pr0duction-Passw0rd"})
+    run, known = info(stage, "vendor=trackunit claims=true", "-vvv")
+    assert run.rc == 0, run
+    assert (known["scope"], known["claims"]) == (None, {"sub": "me", "exp": claims["exp"]})
+    assert [secret for secret in (password, "Pr0duction", token) if secret in run.output] == []
 
 
 def test_only_looking_asks_nobody(stage: Stage) -> None:

@@ -25,7 +25,7 @@ _SECRET = re.compile(r"token|secret|passw|passphrase|credential|apikey|accesskey
 _SECRET_WHOLE = frozenset(("auth", "code", "devicecode", "usercode", "eid", "key", "otp", "pin", "pwd", "sid", "sig", "signature", "ticket"))
 # Facts about a credential, such as its lifetime, are not the credential.
 _ABOUT = re.compile(
-    r"(type|typehint|expires|expiresin|expiresat|expireson|expiry|expiration|lifetime|ttl|issuedat|issuer|url|uri|endpoint|scope|scopes|format|count|state)\Z"
+    r"(type|typehint|expires|expiresin|expiresat|expireson|expiry|expiration|lifetime|ttl|issuedat|issuer|url|uri|endpoint|scope|scopes|format|count|state|use|version)\Z"
 )
 _LOOKS_SECRET = re.compile(
     r"eyJ[\w-]{4,}\.[\w-]{4,}\.[\w-]*"  # a JWT, alone or in a text

@@ -9,12 +9,15 @@
 A server repeats what it was sent in whatever encoding its framework likes, and encodes it again on the way out. So the text is decoded
 step by step, and each step is searched for the secrets; what was found is blanked out where it stands in the original. All steps
 together may read so many characters and no more: a server that nests encodings costs no time, and is shown as ``***``.
+
+What a person wants to have as it is, such as the answer of an API, is blanked out in place, whatever its size (:class:`Blanker`).
 """
 
 from __future__ import annotations
 
 import base64
 import codecs
+import functools
 import html
 import itertools
 import json
@@ -25,7 +28,10 @@ import zlib
 from dataclasses import dataclass
 from urllib.parse import quote, quote_plus
 
-__all__ = ("finder", "one_line", "scrub")
+__all__ = ("BLANK", "Blanker", "finder", "one_line", "scrub")
+
+#: In the place of a secret in what is not cut or folded; Ansible's own.
+BLANK = "********"
 
 _SHOWN = 200
 # A secret of one or two characters would blank out half of every message and hide what is wrong.
@@ -33,13 +39,20 @@ _SHORTEST = 3
 _DEEPEST = 3  # encodings of encodings of encodings
 # Characters, in all decoded forms of one text, or of all texts that one finder is asked about: about half a second.
 _MOST_READ = 400_000
+_MOST_BLANKED = 1_000_000  # characters in all decoded forms of what a Blanker is asked about: about half a second, too
 _LOOKED_AT = 2048  # characters; a message shows far fewer
 # Of base64 and hex. Shorter runs are found by their form alone, else every word would be decoded to noise.
 _SHORTEST_RUN = 6
 _SHORTEST_BASE32 = 10  # six characters of a secret
+_COMPRESSED = (b"\x1f", b"\x78")  # the first byte of gzip and zlib
+_SMALLEST_COMPRESSED = 12  # bytes
+_SHORTEST_COMPRESSED = 16  # characters, in base64
 _INFLATED = 4096  # bytes; more of a compressed text is not looked at
 _SHORTEST_SPELLED = 6  # letters and digits of a secret that is found with other characters between them
 _SHORTEST_PIECE = 12  # of a secret that was cut off
+_OF_A_COMPONENT = "!~*'()"  # what JavaScript's encodeURIComponent leaves
+_SHORTEST_SPELLING = 6  # of a secret in one of its usual spellings, in texts of any size
+_WINDOW = 16_384  # characters of a long text that are decoded together
 
 
 def one_line(text: str, *, limit: int = _SHOWN) -> str:
@@ -85,14 +98,67 @@ def finder(secrets: t.Iterable[str]) -> t.Callable[[str], bool]:
     return holds_secret
 
 
-def _blanked(text: str, spans: list[tuple[int, int]], *, until: int) -> str:
+class Blanker:
+    """Blanks the *secrets* out of texts, and leaves all else in them as it is.
+
+    As they are and in the usual spellings of a server, secrets go from all of a text, however long. In all that :func:`scrub` finds besides,
+    they go as far as the budget of this object lasts: some ten thousand characters of JSON, more of a plain text. What comes after them is
+    kept as it is: it is what a person asked for.
+    """
+
+    def __init__(self, secrets: t.Iterable[str]) -> None:
+        self._secrets = sorted({secret for secret in secrets if secret}, key=len, reverse=True)
+        self._usual = sorted({spelling for secret in self._secrets for spelling in _usual_spellings(secret)}, key=len, reverse=True)
+        self._needles = _needles(self._secrets)
+        self._budget = _Budget(_MOST_BLANKED)
+        longest = max((len(secret) for secret in self._secrets), default=0)
+        self._overlap = 12 * longest
+        self._shortest_usual = min((*map(len, self._secrets), *map(len, self._usual)), default=0)
+        self._shortest = min(self._needles.shortest, _SHORTEST_COMPRESSED)
+
+    def __call__(self, text: str) -> str:
+        text = self._without_usual(text)
+        spans = self._decoded(text)
+        return _blanked(text, spans, until=len(text), blank=BLANK) if spans else text
+
+    def _without_usual(self, text: str) -> str:
+        """*text* without the secrets as they are and in their usual spellings."""
+        if len(text) < self._shortest_usual:
+            return text
+        for secret in self._secrets:
+            if secret in text:
+                text = text.replace(secret, BLANK)
+        raw = text.encode("utf-8", "surrogatepass")
+        lower = raw.lower()  # of bytes, so of ASCII alone: nothing moves
+        spans = [place for spelling in self._usual for place in _places(lower, spelling)]
+        if not spans:
+            return text
+        blanked = _blanked(raw.decode("latin-1"), spans, until=len(raw), blank=BLANK)
+        return blanked.encode("latin-1").decode("utf-8", "surrogatepass")
+
+    def _decoded(self, text: str) -> list[tuple[int, int]]:
+        """The places of the secrets in all that can be decoded, as far as the budget lasts."""
+        found: list[tuple[int, int]] = []
+        if not self._needles.any or len(text) < self._shortest:
+            return found
+        step = max(_WINDOW, self._overlap)
+        for start in range(0, len(text), step):
+            try:
+                places = _found(text[start : start + step + self._overlap], self._needles, self._budget)
+            except _Exhausted:
+                break
+            found += ((start + begin, start + end) for begin, end in places)
+        return found
+
+
+def _blanked(text: str, spans: list[tuple[int, int]], *, until: int, blank: str = "***") -> str:
     parts: list[str] = []
     position = 0
     for start, end in sorted(spans):
         if start >= until:
             break
         if start >= position:
-            parts += (text[position:start], "***")
+            parts += (text[position:start], blank)
         position = max(position, end)
     parts.append(text[position:until])
     return "".join(parts)
@@ -110,9 +176,14 @@ class _Needles:
     folded: frozenset[str]
     spelled: frozenset[str]
 
-    @property
+    @functools.cached_property
     def any(self) -> bool:
         return bool(self.compact or self.folded)
+
+    @functools.cached_property
+    def shortest(self) -> int:
+        """Characters. In less there is none of them, however it is encoded."""
+        return min(map(len, self.all() | self.spelled), default=0)
 
     def all(self) -> frozenset[str]:
         return self.compact | self.folded
@@ -161,6 +232,34 @@ def _forms(secret: str) -> t.Iterator[str]:
             yield from (inner, inner.replace("+", "-").replace("/", "_"))
 
 
+def _usual_spellings(secret: str) -> t.Iterator[bytes]:
+    """How servers write a secret that they repeat, in ASCII letters of one case, to be looked for without decoding anything."""
+    if len(secret) < _SHORTEST_SPELLING:
+        return
+    written = json.dumps(secret)[1:-1]
+    in_a_page = html.escape(secret)
+    forms = (
+        secret,
+        *_forms(secret),
+        quote(quote(secret, safe="", errors="surrogatepass"), safe=""),
+        quote(secret, safe=_OF_A_COMPONENT, errors="surrogatepass"),
+        written.replace("/", r"\/"),
+        "".join(f"\\u{ord(char):04x}" for char in secret),
+        in_a_page,
+        in_a_page.replace("&#x27;", "&#39;").replace("&quot;", "&#34;").replace("+", "&#43;"),
+        in_a_page.replace("/", "&#x2f;").replace("=", "&#x3d;").replace("&quot;", "&#34;"),
+    )
+    for form in forms:
+        yield form.encode("utf-8", "surrogatepass").lower()
+
+
+def _places(text: bytes, wanted: bytes) -> t.Iterator[tuple[int, int]]:
+    start = text.find(wanted)
+    while start >= 0:
+        yield start, start + len(wanted)
+        start = text.find(wanted, start + len(wanted))
+
+
 def _decoded_forms(secret: str) -> t.Iterator[str]:
     """A secret may look encoded itself, and be decoded with the text around it."""
     waiting, seen = [(secret, 0)], {secret}
@@ -177,32 +276,60 @@ def _decoded_forms(secret: str) -> t.Iterator[str]:
 # -- where it is looked for --------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
+class _Each(t.Sequence[tuple[int, int]]):
+    """The places of the characters of a text that is not decoded: made where they are asked for, which is nearly never."""
+
+    def __init__(self, length: int) -> None:
+        self._positions = range(length)
+
+    def __len__(self) -> int:
+        return len(self._positions)
+
+    @t.overload
+    def __getitem__(self, wanted: int) -> tuple[int, int]: ...
+
+    @t.overload
+    def __getitem__(self, wanted: slice) -> list[tuple[int, int]]: ...
+
+    def __getitem__(self, wanted: int | slice) -> tuple[int, int] | list[tuple[int, int]]:
+        if isinstance(wanted, slice):
+            return [(position, position + 1) for position in self._positions[wanted]]
+        position = self._positions[wanted]
+        return position, position + 1
+
+
 class _View:
     """The text after some decoding; ``spans`` are the places in the original from which each character comes."""
 
-    text: str
-    spans: t.Sequence[tuple[int, int]]
+    def __init__(self, text: str, places: t.Callable[[], t.Sequence[tuple[int, int]]]) -> None:
+        self.text = text
+        self._places = places
+
+    @functools.cached_property
+    def spans(self) -> t.Sequence[tuple[int, int]]:
+        return self._places()  # of most texts nobody asks
 
     @classmethod
     def of(cls, text: str) -> _View:
-        return cls(text, [(position, position + 1) for position in range(len(text))])
+        return cls(text, lambda: _Each(len(text)))
 
     def replaced(self, pattern: re.Pattern[str], decode: t.Callable[[re.Match[str]], str]) -> _View:
-        parts: list[str] = []
+        plain = pattern.sub(decode, self.text)
+        return self if plain == self.text else _View(plain, lambda: self._moved(pattern, decode))
+
+    def run(self, match: re.Match[str], text: str) -> _View:
+        """*text*, which is all that a *match* here decodes to."""
+        return _View(text, lambda: [(self.spans[match.start()][0], self.spans[match.end() - 1][1])] * len(text))
+
+    def _moved(self, pattern: re.Pattern[str], decode: t.Callable[[re.Match[str]], str]) -> list[tuple[int, int]]:
         spans: list[tuple[int, int]] = []
         position = 0
         for match in pattern.finditer(self.text):
-            plain = decode(match)
-            parts += (self.text[position : match.start()], plain)
             spans += self.spans[position : match.start()]
-            spans += [(self.spans[match.start()][0], self.spans[match.end() - 1][1])] * len(plain)
+            spans += [(self.spans[match.start()][0], self.spans[match.end() - 1][1])] * len(decode(match))
             position = match.end()
-        if not position:
-            return self
-        parts.append(self.text[position:])
         spans += self.spans[position:]
-        return _View("".join(parts), spans)
+        return spans
 
 
 class _Exhausted(Exception):
@@ -232,7 +359,7 @@ def _found(text: str, needles: _Needles, budget: _Budget) -> list[tuple[int, int
         found.update(_matches(view, needles))
         if depth == _DEEPEST:
             continue
-        for inner in itertools.chain((decode(view) for decode in _IN_PLACE), _runs(view, budget)):
+        for inner in itertools.chain((decode(view) for decode in _IN_PLACE), _runs(view, budget, needles.shortest)):
             if inner.text not in seen:
                 seen.add(inner.text)
                 waiting.append((inner, depth + 1))
@@ -240,9 +367,15 @@ def _found(text: str, needles: _Needles, budget: _Budget) -> list[tuple[int, int
 
 
 def _matches(view: _View, needles: _Needles) -> t.Iterator[tuple[int, int]]:
-    for wanted, comparable in ((needles.compact, _without_spaces), (needles.folded, _with_spaces), (needles.spelled, _spelled)):
+    for wanted, comparable, compared in (
+        (needles.compact, _without_spaces, _all_without_spaces),
+        (needles.folded, _with_spaces, None),
+        (needles.spelled, _spelled, _all_spelled),
+    ):
         if not wanted:
             continue
+        if compared is not None and (whole := compared(view.text)) is not None and not any(needle in whole for needle in wanted):
+            continue  # most often; only where one is found, it matters where
         plain, places = _comparable(view.text, comparable)
         for needle in wanted:
             start = plain.find(needle)
@@ -273,6 +406,19 @@ def _with_spaces(char: str, before: list[str]) -> str:
     return char.casefold()
 
 
+def _all_without_spaces(text: str) -> str | None:
+    """What :func:`_without_spaces` makes of a whole *text*, quicker; None where it has to be done one by one."""
+    if text.isascii():
+        return _INVISIBLE.sub("", text).lower()
+    compact = "".join(text.split())
+    return compact.casefold() if compact.isprintable() else None
+
+
+def _all_spelled(text: str) -> str:
+    """What :func:`_spelled` makes of a whole *text*."""
+    return _NO_LETTER.sub("", (text if text.isascii() else unicodedata.normalize("NFKD", text)).casefold())
+
+
 def _spelled(char: str, _before: list[str]) -> str:
     if char.isascii():
         return char.casefold() if char.isalnum() else ""
@@ -298,6 +444,8 @@ def _latin1(problem: UnicodeError) -> tuple[str | bytes, int]:
 
 codecs.register_error("trackops_latin1", _latin1)
 
+_INVISIBLE = re.compile(r"[\x00-\x20\x7f]+")  # in ASCII
+_NO_LETTER = re.compile(r"[\W_]+")
 _PERCENT = re.compile(r"(?:%[0-9A-Fa-f]{2})+|%u[0-9A-Fa-f]{4}")
 _PERCENT_OR_PLUS = re.compile(_PERCENT.pattern + r"|\+")
 _QUOTED_PRINTABLE = re.compile(r"(?:=[0-9A-Fa-f]{2}|=\r?\n)+")  # with soft line breaks
@@ -393,16 +541,24 @@ _IN_PLACE: tuple[t.Callable[[_View], _View], ...] = (
 )
 
 
-def _runs(view: _View, budget: _Budget) -> t.Iterator[_View]:
-    """What is readable in each run of base64, base32 or hex, wherever in it the encoding begins."""
-    for pattern, step, decode in ((_BASE64_RUN, 4, _from_base64), (_BASE32_RUN, 8, _from_base32), (_HEX_RUN, 2, _from_hex)):
+def _runs(view: _View, budget: _Budget, shortest: int) -> t.Iterator[_View]:
+    """What is readable in each run of base64, base32 or hex, wherever in it the encoding begins.
+
+    :arg shortest: characters that are looked for. What decodes to fewer is passed by, as most words are.
+    """
+    for pattern, step, bits, decode in ((_BASE64_RUN, 4, 6, _from_base64), (_BASE32_RUN, 8, 5, _from_base32), (_HEX_RUN, 2, 4, _from_hex)):
         for match in pattern.finditer(view.text):
-            place = (view.spans[match.start()][0], view.spans[match.end() - 1][1])
+            if (match.end() - match.start()) * bits // 8 < min(shortest, _SMALLEST_COMPRESSED):
+                continue
             for offset in range(step):
-                for plain in _readings(decode(match[0][offset:])):
+                raw = decode(match[0][offset:])
+                if len(raw) < shortest and raw[:1] not in _COMPRESSED:
+                    continue
+                for plain in _readings(raw):
                     budget.spend(plain)
                     for readable in _READABLE.findall(plain):
-                        yield _View(readable, [place] * len(readable))
+                        if len(readable) >= shortest:
+                            yield view.run(match, readable)
 
 
 def _readings(raw: bytes) -> t.Iterator[str]:
@@ -412,7 +568,7 @@ def _readings(raw: bytes) -> t.Iterator[str]:
         for byte_order in ("utf-16-le", "utf-16-be"):
             yield raw.decode(byte_order, "replace")
             yield raw[1:].decode(byte_order, "replace")
-    if raw[:1] in (b"\x1f", b"\x78"):  # gzip, zlib
+    if raw[:1] in _COMPRESSED:
         try:
             yield _bytes_as_text(zlib.decompressobj(zlib.MAX_WBITS | 32).decompress(raw, _INFLATED))
         except zlib.error:

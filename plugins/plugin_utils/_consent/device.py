@@ -20,9 +20,9 @@ from .._base.errors import OptionError, VendorError
 from .._base.loopback import is_loopback
 from .._base.model import HttpAnswer, HttpRequest, Vendor
 from .._base.strict_json import parse_json
-from .._base.text import scrub
 from .._vendor.address import host
 from .._vendor.request import DEVICE_GRANT, Assertion, Grant, client_request
+from .._vendor.unspoken import Unspoken
 from .protocol import sent_to_both
 
 __all__ = ("DeviceCode", "check_device_endpoint", "device_grant", "device_request", "next_interval", "outcome", "read_device_answer")
@@ -89,14 +89,14 @@ def device_grant(code: DeviceCode) -> Grant:
     return Grant(DEVICE_GRANT, {"device_code": code.device_code}, repeatable=False)
 
 
-def read_device_answer(vendor: Vendor, answer: HttpAnswer, *, secrets: t.Iterable[str], allow_http: bool) -> DeviceCode:
+def read_device_answer(vendor: Vendor, answer: HttpAnswer, *, unspoken: Unspoken, allow_http: bool) -> DeviceCode:
     """The code in the vendor's *answer* (RFC 8628 3.2).
 
-    :raises VendorError: it gave none, or an address that no person should be sent to.
+    :raises VendorError: it gave none, or an address that no person should be sent to, or something that no screen should show.
     """
     body = _body(answer)
     if not 200 <= answer.status < 300 or "error" in body:
-        raise _refused(vendor, answer, body, tuple(secrets))
+        raise _refused(vendor, answer, body, unspoken)
     uri = _text(body, "verification_uri") or _text(body, "verification_url")  # the name of drafts, which some still use
     device_code, user_code = _text(body, "device_code"), _text(body, "user_code")
     if not (device_code and user_code and uri):
@@ -115,6 +115,10 @@ def read_device_answer(vendor: Vendor, answer: HttpAnswer, *, secrets: t.Iterabl
     if len(user_code) > _LONGEST_CODE or not user_code.isprintable():
         raise VendorError(
             f"{vendor.name}: the vendor's code is not one that a person can enter. Nothing is shown.", status=answer.status, fault="consent:not_asked"
+        )
+    if unspoken.is_in(user_code, uri, complete):
+        raise VendorError(
+            f"{vendor.name}: the vendor's code or its address has a credential in it. Nothing is shown.", status=answer.status, fault="consent:not_asked"
         )
     return DeviceCode(
         device_code,
@@ -150,11 +154,11 @@ def outcome(vendor: Vendor, exc: VendorError) -> VendorError:
     return VendorError(f"{vendor.name}: {sentence}", exc.kind, status=exc.status, code=exc.code, fault=fault)
 
 
-def _refused(vendor: Vendor, answer: HttpAnswer, body: t.Mapping[str, t.Any], secrets: tuple[str, ...]) -> VendorError:
+def _refused(vendor: Vendor, answer: HttpAnswer, body: t.Mapping[str, t.Any], unspoken: Unspoken) -> VendorError:
     code = _text(body, "error")
-    shown = scrub(code, secrets, limit=60) if code else f"HTTP {answer.status}"
+    shown = unspoken.shown(code, limit=60) if code else f"HTTP {answer.status}"
     said = _text(body, "error_description")
-    tail = f" The vendor says: {scrub(said, secrets)}" if said else ""
+    tail = f" The vendor says: {unspoken.shown(said)}" if said else ""
     where = host(vendor.url(vendor.device_authorization_url))
     kind = "unavailable" if answer.status >= 500 or answer.status == 429 else "refused"
     return VendorError(

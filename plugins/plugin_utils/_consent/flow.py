@@ -32,6 +32,7 @@ from .._vendor.discovery import discovered
 from .._vendor.proof import signed_assertion
 from .._vendor.request import Assertion, Grant, build_request, credentials
 from .._vendor.retry import ask
+from .._vendor.unspoken import Unspoken, unspoken_in_secret
 from .device import DeviceCode, check_device_endpoint, device_grant, device_request, next_interval, outcome, read_device_answer
 from .protocol import Consent, authorization_url, begin, check_redirect_uri, read_redirect, state_of
 
@@ -110,10 +111,10 @@ class Authorizing:
         """
         try:
             consent = consent or self._begun(redirected)
-            code = read_redirect(redirected, consent, self._vendor)
+            code = read_redirect(redirected, consent, self._vendor, lambda: self._unspoken(self._secret()))
             secret = self._secret()
             self._forget(consent)
-            token = self._exchange(code, consent, self._fields(secret))
+            token = self._exchange(code, consent, secret)
         except VendorError as exc:
             raise exc.reworded(f"{sentence(exc.message)} Nothing was stored.") from None
         return self._stored(token, secret)
@@ -126,10 +127,13 @@ class Authorizing:
         """
         vendor, allow_http = self._vendor, self.request.http.allow_http
         check_device_endpoint(vendor, allow_http=allow_http)
-        fields = self._fields(self._secret())
+        secret = self._secret()
+        fields = self._fields(secret)
         http_request = device_request(vendor, fields, assertion=self._assertion(fields))
         answer = self._ports.exchange(http_request, self.request.http, self.request.http.deadline, self.name)
-        return read_device_answer(vendor, answer, secrets=http_request.secrets, allow_http=allow_http)
+        # What was sent is more than the secret has: a proof that was signed for this request.
+        unspoken = self._unspoken(secret).also(*(set(http_request.secrets) - set(fields.values())))
+        return read_device_answer(vendor, answer, unspoken=unspoken, allow_http=allow_http)
 
     def wait_for_device(self, code: DeviceCode, *, seconds: float) -> Stored:
         """Ask for the outcome as often as the vendor allows (RFC 8628 3.4, 3.5), and store the refresh token.
@@ -139,12 +143,11 @@ class Authorizing:
         :raises VaultError: Vault did not store the refresh token.
         """
         secret = self._secret()
-        fields = self._fields(secret)
         until, interval = self._ports.monotonic() + seconds, code.interval
         while self._ports.monotonic() + interval < until:
             self._ports.sleep(interval)
             try:
-                token = self._with_refresh_token(self._ask(device_grant(code), fields, retries=0))
+                token = self._with_refresh_token(self._ask(device_grant(code), secret, retries=0))
             except VendorError as exc:
                 following = next_interval(exc, interval)
                 if following is None:
@@ -155,11 +158,11 @@ class Authorizing:
                 return self._stored(token, secret)
         raise VendorError(f"{self.name}: nobody entered the code and allowed within {seconds:.0f} s. Nothing was stored. Start again.", fault="consent:timeout")
 
-    def _exchange(self, code: str, consent: Consent, fields: dict[str, str]) -> Token:
+    def _exchange(self, code: str, consent: Consent, secret: Secret) -> Token:
         given = {"code": code, "redirect_uri": consent.redirect_uri, "code_verifier": consent.verifier}
         grant = Grant("authorization_code", {name: value for name, value in given.items() if value}, repeatable=False)
         try:
-            token = self._ask(grant, fields)
+            token = self._ask(grant, secret)
         except VendorError as exc:
             if exc.code != "invalid_grant":
                 raise
@@ -173,14 +176,19 @@ class Authorizing:
             ) from None
         return self._with_refresh_token(token)
 
-    def _ask(self, grant: Grant, fields: dict[str, str], *, retries: int | None = None) -> Token:
+    def _ask(self, grant: Grant, secret: Secret, *, retries: int | None = None) -> Token:
+        fields = self._fields(secret)
         build = functools.partial(build_request, self._vendor, grant, fields, assertion=self._assertion(fields))
         http = self.request.http if retries is None else dataclasses.replace(self.request.http, retries=retries)
         # A person asked: what is refused is remembered for nobody.
         cache = dataclasses.replace(self.request.cache, failure_ttl=0)
         request = dataclasses.replace(self.request, vendor=self._vendor, http=http, cache=cache)
         until = self._ports.monotonic() + http.deadline
-        return ask(request, build(), grant, ports=self._ports, until=until, secret_version="", again=build)
+        unused = self._unspoken(secret).everything
+        return ask(request, build(), grant, ports=self._ports, until=until, secret_version="", again=build, unused=unused)
+
+    def _unspoken(self, secret: Secret) -> Unspoken:
+        return unspoken_in_secret(dataclasses.replace(self.request, vendor=self._vendor), secret.data)
 
     def _assertion(self, fields: dict[str, str]) -> Assertion:
         return lambda more: signed_assertion(self._vendor, fields, more, now=self._ports.clock(), transit=self._session.transit_sign)
@@ -215,8 +223,7 @@ class Authorizing:
             asked = dataclasses.replace(self.request, vendor=dataclasses.replace(vendor, token_url=""))
             until = self._ports.monotonic() + self.request.http.deadline
             # Of the ways to authenticate that the issuer takes, the one for which the secret has the fields.
-            keys = () if vendor.client_auth else self._secret().data.keys()
-            found = discovered(asked, ports=self._ports, until=until, keys=keys)
+            found = discovered(asked, ports=self._ports, until=until, keys=self._secret().data)
             vendor = dataclasses.replace(found, token_url=vendor.token_url or found.token_url)
         return vendor
 

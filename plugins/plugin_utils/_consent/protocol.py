@@ -22,8 +22,9 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 from .._base.errors import OptionError, VendorError
 from .._base.loopback import is_loopback
 from .._base.model import Vendor
-from .._base.text import scrub
+from .._base.text import one_line
 from .._vendor.address import host
+from .._vendor.unspoken import Unspoken
 
 __all__ = (
     "Consent",
@@ -158,9 +159,10 @@ def answers(redirected: str, consent: Consent) -> bool:
     return is_answer(redirected) and len(states) == 1 and hmac.compare_digest(states[0].encode(), consent.state.encode())
 
 
-def read_redirect(redirected: str, consent: Consent, vendor: Vendor) -> str:
+def read_redirect(redirected: str, consent: Consent, vendor: Vendor, unspoken: t.Callable[[], Unspoken] = Unspoken) -> str:
     """The authorization code in the address (or its query alone) that the browser was sent back to.
 
+    :arg unspoken: the credentials, which the vendor's words are not to hold; asked for where there are such words.
     :raises VendorError: another state, a denied consent, or no answer at all.
     """
     name = vendor.name
@@ -180,16 +182,16 @@ def read_redirect(redirected: str, consent: Consent, vendor: Vendor) -> str:
     if vendor.issuer and found.get("iss", vendor.issuer).rstrip("/") != vendor.issuer.rstrip("/"):
         raise VendorError(f"{name}: the answer is from another issuer (RFC 9207). Start again, and check issuer and authorize_url.", fault="consent:answer")
     if found.get("error"):
-        raise _denied(name, found, (consent.state, consent.verifier))
+        raise _denied(name, found, unspoken().also(consent.state, consent.verifier))
     code = found.get("code", "")
     if not code or not code.isprintable():
         raise VendorError(f"{name}: the vendor sent the browser back without a code. Start again.", fault="consent:answer")
     return code
 
 
-def _denied(name: str, found: t.Mapping[str, str], unspoken: tuple[str, ...]) -> VendorError:
-    error = scrub(found["error"], unspoken, limit=60)
-    said = scrub(found.get("error_description", ""), unspoken)
+def _denied(name: str, found: t.Mapping[str, str], unspoken: Unspoken) -> VendorError:
+    error = unspoken.shown(found["error"], limit=60)
+    said = unspoken.shown(found.get("error_description", ""))
     tail = f" The vendor says: {said}" if said else ""
     if error == "access_denied":
         return VendorError(f"{name}: the consent was denied in the browser (access_denied).{tail}", "refused", code=error, fault="consent:denied")
@@ -211,7 +213,7 @@ def _pairs(redirected: str) -> list[tuple[str, str]]:
 
 
 def _plain(url: str) -> str:
-    return scrub(url.partition("?")[0], ())
+    return one_line(url.partition("?")[0])
 
 
 def with_port(redirect_uri: str, port: int) -> str:

@@ -117,6 +117,7 @@ _OF_URI: Fields = {
     "state": _line,
     "secontext": _line,
 }
+_LARGE = ("content", "json")
 # uri adds the headers of the API's answer to its result: these names mean something to Ansible.
 _HEADER = re.compile(r"[a-z][a-z0-9_]*\Z")
 _NO_HEADERS = frozenset(
@@ -189,11 +190,22 @@ def diffs(answer: Answer) -> list[dict[str, t.Any]]:
     ]
 
 
-def of_api(answer: Answer) -> dict[str, t.Any]:
-    """What C(ansible.builtin.uri) answered: what it documents, and the headers of the API."""
+def of_api(answer: Answer, clean: t.Callable[[t.Any], t.Any] = _anything) -> dict[str, t.Any]:
+    """What C(ansible.builtin.uri) answered: what it documents, and the headers of the API.
+
+    :arg clean: takes secrets out of a value, before any of it is cut off. A header whose name it changes is left out.
+    """
     headers = {
-        name: value
+        name: clean(value)
         for name, value in answer.items()
-        if isinstance(name, str) and isinstance(value, str) and name not in _NO_HEADERS and not name.startswith("ansible_") and _HEADER.match(name)
+        if isinstance(name, str)
+        and isinstance(value, str)
+        and name not in _NO_HEADERS
+        and name not in _OF_URI
+        and not name.startswith("ansible_")
+        and _HEADER.match(name)
+        and clean(name) == name
     }
-    return {**{name: value for name, value in headers.items() if name not in _OF_URI}, **reduced(answer, _OF_URI)}
+    # What is large comes last: there is an end to what can be looked at.
+    names = sorted(set(_OF_URI) & set(answer), key=lambda name: (name in _LARGE, name))
+    return {**headers, **reduced({name: clean(answer[name]) for name in names}, _OF_URI)}

@@ -8,17 +8,21 @@
 
 from __future__ import annotations
 
+import itertools
+import json
 import typing as t
 from urllib.parse import urlsplit
 
 from .._base.errors import OptionError
 from .._base.loopback import is_loopback
-from .._base.text import one_line
+from .._base.text import BLANK, Blanker, one_line
 
 __all__ = ("OPTIONS_OF_URI", "check_address", "expected", "split", "without")
 
 # With a token these would replace it, or have no meaning.
 _CLASHES = ("url_username", "user", "url_password", "password", "force_basic_auth", "use_gssapi", "use_netrc")
+_FEWEST_PIECES = 3
+_LONGEST_PIECE = 4  # characters
 OPTIONS_OF_URI = frozenset(
     (
         "attributes",
@@ -96,12 +100,71 @@ def expected(request: dict[str, t.Any]) -> list[int]:
     return [int(value) for value in values if str(value).strip().isdigit()]
 
 
-def without(value: t.Any, secret: str) -> t.Any:
-    """*value* with *secret* blanked out wherever it is: APIs like to echo what they were sent."""
-    if isinstance(value, dict):
-        return {key: without(item, secret) for key, item in value.items()}
-    if isinstance(value, list):
-        return [without(item, secret) for item in value]
-    if isinstance(value, str):
-        return value.replace(secret, "********")
-    return value
+def without(secrets: t.Iterable[str]) -> t.Callable[[t.Any], t.Any]:
+    """Blanks the *secrets* out of a value, wherever in it they are: APIs like to echo what they were sent.
+
+    Names of members are looked at as well as values. A text that is JSON stays JSON. See :class:`Blanker` for how far into an answer.
+    """
+    return _Without(secrets).value
+
+
+class _Without:
+    def __init__(self, secrets: t.Iterable[str]) -> None:
+        secrets = tuple(secrets)
+        self._blank = Blanker(secrets)
+        self._numbers = any(secret.isdigit() for secret in secrets)
+
+    def value(self, value: t.Any) -> t.Any:
+        if isinstance(value, dict):
+            return self._object(value)
+        if isinstance(value, list):
+            return self._list(value)
+        if isinstance(value, str):
+            return self._text(value)
+        if self._numbers and isinstance(value, (int, float)) and not isinstance(value, bool):
+            shown = str(value)
+            return value if self._blank(shown) == shown else BLANK
+        return value
+
+    def _object(self, value: dict[t.Any, t.Any]) -> dict[t.Any, t.Any]:
+        found: dict[t.Any, t.Any] = {}
+        for name, inner in value.items():
+            shown = name
+            if isinstance(name, str) and (blanked := self._blank(name)) != name:
+                shown = next(free for free in _numbered(blanked) if free not in value and free not in found)
+            found[shown] = self.value(inner)
+        return found
+
+    def _list(self, value: list[t.Any]) -> list[t.Any]:
+        found = [self.value(inner) for inner in value]
+        if found == value and len(value) >= _FEWEST_PIECES and all(_is_piece(inner) for inner in value):
+            # Each byte or character by itself, as the Buffer of Node has them.
+            whole = ",".join(map(str, value))
+            return found if self._blank(whole) == whole else [BLANK]
+        return found
+
+    def _text(self, text: str) -> str:
+        blanked = self._blank(text)
+        if blanked == text or text.lstrip()[:1] not in tuple('{["') or _json(blanked) is not None:
+            return blanked
+        parsed = _json(text)
+        if parsed is None:
+            return blanked
+        # What was blanked out was more than the inside of a string: a number, or half an escape.
+        return json.dumps(self.value(parsed[0]), ensure_ascii=text.isascii())
+
+
+def _is_piece(value: t.Any) -> bool:
+    return (isinstance(value, int) and not isinstance(value, bool)) or (isinstance(value, str) and len(value) <= _LONGEST_PIECE)
+
+
+def _numbered(name: str) -> t.Iterator[str]:
+    yield name
+    yield from (f"{name} ({number})" for number in itertools.count(2))
+
+
+def _json(text: str) -> tuple[t.Any] | None:
+    try:
+        return (json.loads(text),)
+    except (ValueError, RecursionError):
+        return None

@@ -11,11 +11,11 @@ from __future__ import annotations
 import re
 import typing as t
 
-from .._base import jwt
+from .._base import extra, jwt
 from .._base.model import Request, Token
 from .._base.output import iso_time, token_type
 
-__all__ = ("facts", "judged", "kept")
+__all__ = ("facts", "judged", "kept", "told")
 
 _OF_FILE = ("path", "exists", "fingerprint", "expires_at", "mode", "owner", "group", "error", "error_code")
 _OTHERS = 0o007
@@ -53,6 +53,11 @@ def judged(read: dict[str, t.Any], *, from_template: bool, now: float) -> dict[s
     return file
 
 
+def told(claims: t.Mapping[str, t.Any], *secrets: str) -> dict[str, t.Any]:
+    """The *claims* of a token that are no credential themselves, by their names and by what they look like. A vendor may write anything there."""
+    return extra.public(claims, without=(), secrets=secrets)
+
+
 def facts(request: Request, token: Token | None, *, with_claims: bool, now: float) -> dict[str, t.Any]:
     known: dict[str, t.Any] = {
         "vendor": request.vendor.name,
@@ -82,7 +87,7 @@ def facts(request: Request, token: Token | None, *, with_claims: bool, now: floa
     )
     if with_claims:
         try:
-            known["claims"] = jwt.claims(token.access_token)
+            known["claims"] = told(jwt.claims(token.access_token), token.access_token, token.refresh_token or "")
         except ValueError:
             known["claims"] = None  # an opaque token has none
     if request.cache.kind == "vault":

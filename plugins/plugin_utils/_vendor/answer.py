@@ -16,12 +16,13 @@ from .._base import extra, jwt
 from .._base.errors import VendorError
 from .._base.model import HttpAnswer, Request, Token, Vendor
 from .._base.strict_json import DuplicateMember
-from .._base.text import finder, one_line, scrub
+from .._base.text import one_line
 from .._base.token_check import LONGEST_LIFETIME, token_problem
 from .address import host
 from .body import at, parse_body, what_it_is, without
 from .moments import clock_difference, read_moment, retry_after
 from .request import Grant, needed_fields, signs
+from .unspoken import Unspoken, unspoken_in_answer
 from .words import error_code, is_failure, words
 
 __all__ = ("read_answer",)
@@ -75,20 +76,20 @@ def read_answer(
     :arg requested_at: when the request was sent; lifetimes count from here.
     :arg received_at: when the answer came; compared with its ``Date`` header.
     :arg secrets: what must not be shown; *identifiers* among them are no secrets, but names.
-    :arg unused: what else is in the secret in Vault. The vendor was not told, but may know it, and repeat it in its words.
+    :arg unused: what else is in the secret in Vault. The vendor was not told, but may know it, and repeat it.
     :arg doubts: what may be wrong with the credentials, for a refusal.
     :raises VendorError: a refusal, an outage, or something that is no token.
     """
-    secrets = tuple(secrets)
-    reader = _Reader(request, answer, grant, received_at, (*secrets, *unused), secret_version, tuple(doubts))
-    vendor = request.vendor
+    vendor, secrets, identifiers, unused = request.vendor, tuple(secrets), tuple(identifiers), tuple(unused)
+    unspoken = unspoken_in_answer(vendor, secrets, identifiers=identifiers, unused=unused)
+    reader = _Reader(request, answer, grant, received_at, unspoken, secret_version, tuple(doubts))
     body = reader.body()
     access_token = _access_token(body, vendor)
     if not access_token:
         raise reader.unreadable(f"its answer has no token in '{vendor.token_field}'")
     refresh_token = _refresh_token(body, vendor)
-    hidden = {*secrets, access_token, refresh_token} - {*identifiers, ""}
-    holds_secret = finder(hidden)
+    unspoken = unspoken_in_answer(vendor, secrets, identifiers=identifiers, unused=unused, came=(access_token, refresh_token))
+    holds_secret = unspoken.finder()
     top = body if isinstance(body, dict) else {}
     scope = _text(top.get("scope"))
     expires_at = _Expiry(request, answer, body, requested_at, received_at, warn).of(access_token)
@@ -98,7 +99,7 @@ def read_answer(
         expires_at=expires_at,
         issued_at=requested_at,
         scope=None if not scope or holds_secret(scope) else scope,
-        extra=_extra(vendor, top, hidden) if len(answer.body) <= _LARGEST_WITH_EXTRA else {},
+        extra=_extra(vendor, top, unspoken.credentials) if len(answer.body) <= _LARGEST_WITH_EXTRA else {},
         refresh_token=refresh_token or None,
         secret_version=secret_version,
     )
@@ -212,7 +213,7 @@ class _Reader:
     answer: HttpAnswer
     grant: Grant
     received_at: float
-    secrets: tuple[str, ...] = field(repr=False)
+    unspoken: Unspoken
     secret_version: str
     doubts: tuple[str, ...] = ()
 
@@ -229,7 +230,7 @@ class _Reader:
         if status == 403 and code is None and retry_after(self.answer, self.received_at) is not None:
             raise self._unavailable(429)  # this is how some vendors report a rate limit
         if code is not None and status == 200 and "retry-after" in self.answer.headers:
-            raise self._unavailable(429, self._scrub(code)[:60])  # a rate limit, where all errors have that status
+            raise self._unavailable(429, self.unspoken.shown(code)[:60])  # a rate limit, where all errors have that status
         if code is not None or status in (401, 403):
             raise self._refusal(code, parsed)
         if not 200 <= status < 300:
@@ -253,10 +254,7 @@ class _Reader:
         said = words(parsed)
         if not said and parsed is None and self.answer.headers.get("content-type", "").startswith("text/plain"):
             said = self.answer.body[:4096].decode("utf-8", "replace").strip()
-        return f" The vendor says: {self._scrub(said)}" if said else ""
-
-    def _scrub(self, text: str) -> str:
-        return scrub(text, self.secrets)
+        return f" The vendor says: {self.unspoken.shown(said)}" if said else ""
 
     @property
     def _name(self) -> str:
@@ -273,7 +271,7 @@ class _Reader:
 
     def _refusal(self, code: str | None, parsed: t.Any) -> VendorError:
         status = self.answer.status
-        shown = self._scrub(code)[:60] if code else f"HTTP {status}"
+        shown = self.unspoken.shown(code)[:60] if code else f"HTTP {status}"
         said = self._said(parsed)
         if code in _REQUEST_FAULTS:
             what = "the scope" if code == "invalid_scope" else "the options of this vendor"
@@ -362,7 +360,7 @@ class _Reader:
     def _redirected(self) -> VendorError:
         target = host(self.answer.headers.get("location", "")) or "elsewhere"
         return VendorError(
-            f"{self._name}: the vendor at {self._host} redirects to {scrub(target, self.secrets, limit=80)} "
+            f"{self._name}: the vendor at {self._host} redirects to {self.unspoken.shown(target, limit=80)} "
             f"(HTTP {self.answer.status}); the credentials at {self._place} are not sent on. "
             "Set base_url or token_url to the right address.",
             kind="answer",

@@ -18,6 +18,7 @@ from .._base.ports import Ports
 from .._base.strict_json import parse_json
 from .address import check_endpoint, host
 from .request import needed_fields
+from .unspoken import unspoken_in_secret
 
 __all__ = ("DEFAULT_CLIENT_AUTH", "Metadata", "discovered")
 
@@ -60,18 +61,26 @@ def discovered(request: Request, *, ports: Ports, until: float, keep: Metadata |
     """The vendor of *request* with the endpoints that its issuer publishes (RFC 8414, OpenID Connect Discovery 1.0), and a way to authenticate.
 
     :arg keep: where the metadata are looked for first, and put.
-    :arg keys: of the secret, by which one of several ways to authenticate is picked.
+    :arg keys: of the secret, by which one of several ways to authenticate is picked. Where it is the secret itself, no credential of it may be
+        in an address that the issuer names: messages name its host, and a browser is sent there.
     :raises VendorError: no usable metadata at either well-known address.
     """
     vendor = request.vendor
     if vendor.token_url or not vendor.issuer:
         return vendor if vendor.client_auth else dataclasses.replace(vendor, client_auth=DEFAULT_CLIENT_AUTH)
-    metadata = keep.read() if keep else None
-    if metadata is None:
-        metadata = _published(request, ports=ports, until=until)
-        if keep:
-            keep.write(metadata)
-    found = _described(vendor, metadata, request, keys)
+    kept = keep.read() if keep else None
+    metadata = _published(request, ports=ports, until=until) if kept is None else kept
+    more = _described(vendor, metadata, request, keys)
+    if isinstance(keys, t.Mapping) and unspoken_in_secret(request, keys).is_in(*(value for value in more.values() if isinstance(value, str))):
+        raise VendorError(
+            f"{vendor.name}: the metadata of {host(vendor.issuer)} name an address that has a credential in it. Nobody is sent there. "
+            "Check issuer, or set token_url.",
+            kind="answer",
+            fault="vendor:discovery",
+        )
+    if keep and kept is None:
+        keep.write(metadata)
+    found = dataclasses.replace(vendor, **more)
     check_endpoint(found, allow_http=request.http.allow_http)
     return found
 
@@ -112,7 +121,8 @@ def _checked(vendor: Vendor, body: bytes) -> dict[str, t.Any]:
     return {name: metadata[name] for name in _USED if name in metadata}
 
 
-def _described(vendor: Vendor, metadata: t.Mapping[str, t.Any], request: Request, keys: t.Container[str]) -> Vendor:
+def _described(vendor: Vendor, metadata: t.Mapping[str, t.Any], request: Request, keys: t.Container[str]) -> dict[str, t.Any]:
+    """What is new of the vendor."""
     client_auth = vendor.client_auth or _picked(vendor, metadata, request, keys)
     aliases = metadata.get("mtls_endpoint_aliases")
     if client_auth == "tls_client_auth" and isinstance(aliases, dict):  # RFC 8705 5
@@ -121,7 +131,7 @@ def _described(vendor: Vendor, metadata: t.Mapping[str, t.Any], request: Request
     methods = metadata.get("code_challenge_methods_supported")
     if isinstance(methods, list) and "S256" in methods:
         more["pkce"] = True
-    return dataclasses.replace(vendor, token_url=str(metadata["token_endpoint"]), client_auth=client_auth, **more)
+    return {"token_url": str(metadata["token_endpoint"]), "client_auth": client_auth, **more}
 
 
 def _picked(vendor: Vendor, metadata: t.Mapping[str, t.Any], request: Request, keys: t.Container[str]) -> str:

@@ -21,11 +21,13 @@ from .template import filled, secret_names
 
 __all__ = (
     "DEVICE_GRANT",
+    "IDENTIFIERS",
     "JWT_BEARER_ASSERTION",
     "JWT_BEARER_GRANT",
     "OPTIONAL_FIELDS",
     "Assertion",
     "Grant",
+    "as_text",
     "build_request",
     "client_request",
     "credentials",
@@ -67,8 +69,8 @@ _WITHOUT_SPACE = ("client_id", "refresh_token", "code", "code_verifier", "redire
 _TOKENS = ("refresh_token", "connect_token")
 _MARK = "\ufeff"  # some editors begin each file with it
 _KEYS = ("private_key", "certificate")
-# Names, not secrets: the vendor may repeat them next to the token.
-_IDENTIFIERS = ("client_id", "username", "subject", "key_id", "redirect_uri", "certificate")
+#: Names, not secrets: the vendor may repeat them next to the token.
+IDENTIFIERS = ("client_id", "username", "subject", "key_id", "redirect_uri", "certificate")
 
 
 @dataclass(frozen=True)
@@ -239,7 +241,7 @@ def build_request(vendor: Vendor, grant: Grant, fields: t.Mapping[str, str], *, 
         # A GET is for the grant that the vendor documents so; a refresh goes as RFC 6749 6 has it.
         method, request_format = "POST", "form"
     encode = _ENCODERS[request_format]
-    identifiers = {fields[name] for name in _IDENTIFIERS if name in fields} - {value for name, value in fields.items() if name not in _IDENTIFIERS}
+    identifiers = {fields[name] for name in IDENTIFIERS if name in fields} - {value for name, value in fields.items() if name not in IDENTIFIERS}
     return encode(
         method,
         vendor.token_endpoint,

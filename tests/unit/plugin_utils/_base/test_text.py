@@ -17,7 +17,7 @@ from urllib.parse import quote, quote_plus
 
 import pytest
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base import text as text_module
-from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.text import finder, one_line, scrub
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.text import BLANK, Blanker, finder, one_line, scrub
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
@@ -210,3 +210,63 @@ def test_nested_beyond_reason_is_not_shown():
     for _ in range(40):
         text = quote(text) + base64.b64encode(text.encode()).decode()[:400]
     assert "s3cr3t" not in scrub(text, ["s3cr3t"])
+
+
+TOKEN = "ya29/Abc+def==~x'y\"z_0123456789"
+
+
+@pytest.mark.parametrize("encoding", ENCODINGS)
+@pytest.mark.parametrize("secret", [TOKEN, "P/w+\"<&>'=", "x" * 300])
+def test_a_blanked_text_is_otherwise_as_it_was(encoding, secret):
+    shown = ENCODINGS[encoding](secret)
+    before, after = "It  was\r\n\t[\u202e", f"] {'that ' * 100}came  \x00"
+    blanked = Blanker([secret])(f"{before}{shown}{after}")
+    assert blanked.startswith(before) and blanked.endswith(after)
+    left = blanked[len(before) : -len(after)]
+    assert BLANK in left
+    # Of base64 and the like, what has no byte of the secret alone stays.
+    assert len(left.replace(BLANK, "")) <= (21 if "middle" in encoding else 7)
+    assert not finder([secret])(blanked)
+
+
+def test_nothing_to_blank_leaves_the_very_text():
+    text = json.dumps([{"name": f"Straße {number} Kelvin \u212a", "at": f"a%20b&amp;{number}"} for number in range(50)], ensure_ascii=False)
+    assert Blanker([TOKEN])(text) is text
+    assert Blanker([])(text) is text
+    assert Blanker([""])(text) is text
+    assert Blanker(["ab"])("ab abc") == f"{BLANK} {BLANK}c"
+
+
+# What servers make of a token that they repeat: these go wherever in an answer they stand.
+USUAL = ("as it is", "upper case", "percent", "percent, plus", "base64", "base64, for URLs", "base64 after 1",
+         "base64 in a Basic pair", "hex", "HEX", "HTML", "JSON", "JSON of PHP", "JSON, all escaped", "repr")  # fmt: skip
+
+
+@pytest.mark.parametrize("encoding", USUAL)
+def test_usual_spellings_go_from_a_text_of_any_size(encoding):
+    shown = ENCODINGS[encoding](TOKEN)
+    padding = "Zürich, 4.2; " * 400_000
+    blanked = Blanker([TOKEN])(f"{padding}|{shown}|{padding}")
+    left = blanked[len(padding) : -len(padding)]
+    assert (blanked[: len(padding)], blanked[-len(padding) :]) == (padding, padding)
+    assert BLANK in left and len(left.replace(BLANK, "")) <= 9
+
+
+def test_other_spellings_go_as_far_as_the_budget_lasts_and_the_rest_is_kept(monkeypatch):
+    read = []
+    spend = text_module._Budget.spend
+    monkeypatch.setattr(text_module._Budget, "spend", lambda budget, text: (read.append(len(text)), spend(budget, text)))
+    spelled = "-".join(TOKEN)
+    padding = "x = 1 & y\\n " * 400_000
+    blanker = Blanker([TOKEN])
+    blanked = blanker(f"{spelled} {padding} {spelled} {TOKEN}")
+    assert blanked == f"{BLANK} {padding} {spelled} {BLANK}"
+    assert blanker(f"{padding}{spelled}{TOKEN}") == f"{padding}{spelled}{BLANK}"
+    assert sum(read) < 2 * text_module._MOST_BLANKED
+
+
+@pytest.mark.parametrize("offset", [-40, -1, 0, 1, 40])
+def test_a_secret_where_two_windows_meet(offset):
+    spelled = "-".join(TOKEN)
+    before = "." * (text_module._WINDOW + offset - len(spelled) // 2)
+    assert Blanker([TOKEN])(f"{before}{spelled}{'.' * 20_000}") == f"{before}{BLANK}{'.' * 20_000}"

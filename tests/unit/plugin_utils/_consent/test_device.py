@@ -14,6 +14,7 @@ from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.errors i
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.model import Vendor
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._consent import device as subject
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._consent.flow import Authorizing
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vendor.unspoken import Unspoken
 from support.scripted import CONSENT_VENDOR, FakeVault, Scene, access, answer, error, request_for
 
 VENDOR = dataclasses.replace(CONSENT_VENDOR, scope="read offline_access")
@@ -140,7 +141,7 @@ def given(**changes: t.Any) -> dict[str, t.Any]:
 
 
 def read(body: t.Any, status: int = 200, *, allow_http: bool = False) -> subject.DeviceCode:
-    return subject.read_device_answer(VENDOR, answer(status, body), secrets=("s3cr3t",), allow_http=allow_http)
+    return subject.read_device_answer(VENDOR, answer(status, body), unspoken=Unspoken().also("s3cr3t"), allow_http=allow_http)
 
 
 def test_what_the_vendor_leaves_out_or_says_otherwise():
@@ -239,3 +240,32 @@ def test_the_answer_may_be_anything():
     for body in (b"\xff", b"null", json.dumps("x").encode(), b"{" * 200):
         with pytest.raises(VendorError, match=r"has no device code"):
             read(body)
+
+
+SPOKEN = "acme: the vendor's code or its address has a credential in it. Nothing is shown."
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"user_code": "S3CR3T"},
+        {"user_code": "s-3-c-r-3-t"},
+        {"user_code": "733363723374"},
+        {"user_code": "Pr0duction-Passw0rd"},
+        {"user_code": "dGhlLWlkOnMzY3IzdA=="},  # of the header that was sent
+        {"verification_uri": "https://login.example.com/d?c=s3cr%33t"},
+        {"verification_uri": "https://s3cr3t.evil.example/"},
+        {"verification_uri_complete": "https://login.example.com/d?user_code=s3cr3t"},
+    ],
+)
+def test_a_code_or_an_address_with_a_credential_in_it_is_shown_to_nobody(tmp_path, said):
+    scene = Scene(answer(200, {**GIVEN, **said}), vault=FakeVault({**CLIENT, "note": "Pr0duction-Passw0rd"}))
+    with pytest.raises(VendorError) as caught:
+        work(scene, tmp_path).begin_device()
+    assert (caught.value.message, caught.value.fault) == (SPOKEN, "consent:not_asked")
+
+
+def test_the_name_of_the_client_may_be_in_the_address(tmp_path):
+    complete = "https://login.example.com/d?client_id=the-id&user_code=WDJB-MJHT"
+    scene = Scene(answer(200, given(verification_uri_complete=complete)), vault=FakeVault(CLIENT))
+    assert work(scene, tmp_path).begin_device().verification_uri_complete == complete

@@ -201,3 +201,30 @@ def test_an_issuer_says_where(world):
     vendor = Vendor("acme", issuer=issuer, grant_type="authorization_code", client_auth="basic")
     here = world(answer(200, metadata), vendor=vendor)
     assert here.work().begin(REDIRECT)[0].startswith(f"{issuer}/a?")
+
+
+LYING = {"issuer": "https://login.example", "token_endpoint": "https://login.example/t"}
+
+
+def test_no_browser_is_sent_to_an_address_with_a_credential_in_it(world):
+    metadata = {**LYING, "authorization_endpoint": "https://login.example/a?hint=s3cr3t"}
+    here = world(answer(200, metadata), vendor=Vendor("acme", issuer="https://login.example", grant_type="authorization_code", client_auth="post"))
+    assert failing(VendorError, here.work) == (
+        "acme: the metadata of login.example name an address that has a credential in it. Nobody is sent there. Check issuer, or set token_url."
+    )
+
+
+def test_what_the_vendor_says_in_the_browser_is_shown_without_credentials(world):
+    here = world(data={**CLIENT, "note": "Pr0duction-Passw0rd"})
+    url, consent = here.work().begin(REDIRECT)
+    state = parse_qs(urlsplit(url).query)["state"][0]
+    message = failing(VendorError, here.work().finish, f"{REDIRECT}?error=s3cr3t&error_description=Pr0duction%2DPassw0rd%20no&state={state}", consent)
+    assert message == (
+        "acme: the vendor did not ask for consent: ***. Check client_id and redirect_uri at the vendor, and scope. The vendor says: *** no. Nothing was stored."
+    )
+
+
+def test_a_scope_with_a_field_of_the_secret_that_was_not_sent_is_not_told(world):
+    here = world(access("the-token", refresh_token="r", scope="read Pr0duction-Passw0rd"), data={**CLIENT, "note": "Pr0duction-Passw0rd"})
+    url, consent = here.work().begin(REDIRECT)
+    assert here.work().finish(here.allowed(url), consent).scope is None

@@ -63,3 +63,18 @@ def test_of_an_api_what_uri_documents_and_its_headers():
     assert of_api(answer) == {
         "status": 200, "json": {"ansible_facts": {}}, "content": "{}", "cookies": {"a": "b"}, "content_type": "text/plain", "x_mine": "1",
     }  # fmt: skip
+
+
+def test_of_an_api_the_token_is_taken_out_before_anything_is_cut_off():
+    def clean(value):
+        return str(value).replace("t0k3n", "*") if isinstance(value, str) else value
+
+    answer = {"msg": "x" * 3998 + "t0k3n", "x_t0k3n": "1", "x_echo": "t0k3n", "status": 200, "content": "t0k3n", "cookies": {"a": "b"}}
+    assert of_api(answer, clean) == {"msg": "x" * 3998 + "*", "x_echo": "*", "status": 200, "content": "*", "cookies": {"a": "b"}}
+
+
+def test_of_an_api_what_is_large_is_looked_at_last():
+    seen = []
+    of_api({"content": "c", "json": "j", "msg": "m", "url": "u", "x_mine": "h"}, lambda value: seen.append(value) or value)
+    assert seen[-2:] == ["c", "j"]
+    assert set(seen[:-2]) == {"m", "u", "h", "x_mine"}

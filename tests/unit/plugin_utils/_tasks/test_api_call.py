@@ -6,6 +6,11 @@
 
 from __future__ import annotations
 
+import base64
+import html
+import json
+from urllib.parse import quote
+
 import pytest
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.errors import OptionError
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._tasks.api_call import OPTIONS_OF_URI, check_address, expected, split, without
@@ -70,5 +75,91 @@ def test_which_answers_are_good(given, codes):
     assert expected(given) == codes
 
 
+TOKEN = "ya29/Abc+def==~x'y\"z_0123456789"
+SPELLINGS = {
+    "as it is": TOKEN,
+    "JSON": json.dumps(TOKEN)[1:-1],
+    "JSON of PHP": json.dumps(TOKEN)[1:-1].replace("/", "\\/"),
+    "JSON, all escaped": "".join(f"\\u{ord(char):04x}" for char in TOKEN),
+    "percent": quote(TOKEN, safe=""),
+    "percent, twice": quote(quote(TOKEN, safe=""), safe=""),
+    "base64": base64.b64encode(TOKEN.encode()).decode(),
+    "base64 in a pair": base64.b64encode(f"x:{TOKEN}".encode()).decode(),
+    "hex": TOKEN.encode().hex(),
+    "HTML": html.escape(TOKEN),
+    "upper case": TOKEN.upper(),
+    "folded": f"{TOKEN[:16]}\n{TOKEN[16:]}",
+    "spelled out": "-".join(TOKEN),
+}
+
+
 def test_the_token_is_blanked_out_wherever_it_is():
-    assert without({"a": ["x t0k3n y", {"b": "t0k3n"}], "n": 1, "none": None}, "t0k3n") == {"a": ["x ******** y", {"b": "********"}], "n": 1, "none": None}
+    clean = without(["t0k3n-value"])
+    assert clean({"a": ["x t0k3n-value y", {"b": "t0k3n-value"}], "n": 1, "none": None, "yes": True}) == {
+        "a": ["x ******** y", {"b": "********"}], "n": 1, "none": None, "yes": True
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("spelling", SPELLINGS)
+def test_the_token_is_blanked_out_however_it_is_spelled(spelling):
+    shown, clean = SPELLINGS[spelling], without([TOKEN])
+    for value in (shown, f"you sent {shown}, did you not", [shown], {"a": {"b": [shown]}}, {shown: 1}, {"a": [{f"x {shown}": None}]}):
+        cleaned = clean(value)
+        assert "****" in repr(cleaned) and shown not in texts(cleaned)
+        assert len(json.dumps(cleaned)) < len(json.dumps(value))
+
+
+def texts(value):
+    if isinstance(value, dict):
+        return "\n".join([*map(texts, value), *map(texts, value.values())])
+    return "\n".join(map(texts, value)) if isinstance(value, list) else str(value)
+
+
+def test_members_with_the_token_as_their_name_all_stay():
+    given = {"t0k3n-value": 1, "T0K3N-VALUE": 2, "********": 3, "a t0k3n-value": 4}
+    assert without(["t0k3n-value"])(given) == {"******** (2)": 1, "******** (3)": 2, "********": 3, "a ********": 4}
+
+
+def test_more_tokens_than_one():
+    assert without(["t0k3n-value", "another-one"])({"old": "t0k3n-value", "new": "another%2Done", "x": "third"}) == {
+        "old": "********", "new": "********", "x": "third"
+    }  # fmt: skip
+
+
+BUFFER = list(TOKEN.encode())  # as Node writes one
+
+
+@pytest.mark.parametrize(
+    ("content", "cleaned"),
+    [
+        (json.dumps({"you": TOKEN, "n": [1, 2.50], "s": "\u00fc"}), '{"you": "********", "n": [1, 2.5], "s": "\\u00fc"}'),
+        (f'{{"you":"{TOKEN[:4]}\\/{json.dumps(TOKEN)[6:-1]}" , "n":2.50 }}', '{"you":"********" , "n":2.50 }'),
+        (json.dumps({"type": "Buffer", "data": BUFFER}), '{"type": "Buffer", "data": ["********"]}'),
+        (json.dumps({"a": [1, 2, 3], "data": list(TOKEN)}), '{"a": [1, 2, 3], "data": ["********"]}'),
+        (json.dumps(f"Bearer {TOKEN}"), '"Bearer ********"'),
+    ],
+)
+def test_what_is_json_stays_json(content, cleaned):
+    assert without([TOKEN])(content) == cleaned
+    assert json.loads(cleaned) == without([TOKEN])(json.loads(content))
+
+
+def test_json_that_blanking_would_break_is_written_anew():
+    # A number has no quotes, and the n of an escape looks like the first letter of the token.
+    assert without(["4815162342"])('{"token":4815162342,"x":  1}') == '{"token": "********", "x": 1}'
+    assert without(["nice-token-1"])('{"x":"\\nice-token-1","y":  "nice-token-1"}') == '{"x": "\\nice-token-1", "y": "********"}'
+    # What was no JSON need not become it.
+    assert without(["4815162342"])('{"token":4815162342,') == '{"token":********,'
+
+
+def test_numbers_are_left_alone_unless_the_token_is_one():
+    assert without([TOKEN])({"a": 4815162342, "b": [65, 98, 99]}) == {"a": 4815162342, "b": [65, 98, 99]}
+    assert without(["4815162342"])({"a": 4815162342, "b": True, "c": 48}) == {"a": "********", "b": True, "c": 48}
+
+
+def test_an_answer_of_some_mebibytes_is_kept_and_the_token_goes_from_all_of_it():
+    rows = [{"id": number, "name": f"Wörth {number}", "href": f"https://api.example/units/{number}?x=1"} for number in range(40_000)]
+    given = {"json": {"rows": rows, "last": TOKEN, TOKEN: "name"}, "content": json.dumps({"rows": rows, "last": quote(TOKEN, safe="")})}
+    cleaned = without([TOKEN])(given)
+    assert cleaned["json"] == {"rows": rows, "last": "********", "********": "name"}
+    assert json.loads(cleaned["content"]) == {"rows": rows, "last": "********"}

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import dataclasses
+import json
 
 import pytest
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._flow.shared_store import shared_path
@@ -111,3 +112,21 @@ def test_where_it_is_shared():
     assert facts(request, token(), with_claims=False, now=NOW)["cache_vault_entry"] == f"secret/{shared_path(request)}"
     other = dataclasses.replace(request.cache, vault_mount="kv")
     assert facts(dataclasses.replace(request, cache=other), token(), with_claims=False, now=NOW)["cache_vault_entry"].startswith("kv/trackops/api_tokens/")
+
+
+def test_claims_that_are_credentials_are_not_told():
+    claims = {
+        "sub": "me", "exp": 5, "aud": ["a", "b"], "realm_access": {"roles": ["r"]}, "token_use": "access", "token_version": 2, "auth_time": 3,
+        "client_secret": "s3cr3t-client", "refresh_token": "rt-abcdefgh", "again": "it is s3cr3t-client", "in hex": b"rt-abcdefgh".hex(),
+        "nested": {"password": "x", "of": "y"}, "address": "https://x.example/?password=abc", "jwt": "eyJhbGciOiJub25lIn0.e30.x", "s3cr3t-client": 1,
+    }  # fmt: skip
+    jwt = "e30." + base64.urlsafe_b64encode(json.dumps(claims).encode()).decode().rstrip("=") + ".c2ln"
+    assert facts(request_for(), token(jwt, refresh_token="the-refresh-token"), with_claims=True, now=NOW)["claims"] == {
+        "sub": "me", "exp": 5, "aud": ["a", "b"], "realm_access": {"roles": ["r"]}, "token_use": "access", "token_version": 2, "auth_time": 3,
+        "nested": {"of": "y"},
+    }  # fmt: skip
+
+
+def test_a_claim_that_repeats_the_refresh_token_is_not_told():
+    jwt = "e30." + base64.urlsafe_b64encode(b'{"sub": "me", "x": "the-refresh-token"}').decode().rstrip("=") + ".c2ln"
+    assert facts(request_for(), token(jwt, refresh_token="the-refresh-token"), with_claims=True, now=NOW)["claims"] == {"sub": "me"}

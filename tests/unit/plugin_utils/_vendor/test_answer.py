@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import base64
+import dataclasses
 import json
 import math
 import string
@@ -400,3 +401,38 @@ def check_token(got):
 def test_the_repr_hides_what_is_secret():
     shown = repr(read(access("t0ken", refresh_token="r3fresh", user="u5er")))
     assert not any(secret in shown for secret in ("t0ken", "r3fresh", "u5er"))
+
+
+def kept(reply, unused, **vendor):
+    request = request_for(dataclasses.replace(built_in("trackunit"), **vendor))
+    found = read_answer(
+        request,
+        reply,
+        grant=Grant("password", {}),
+        requested_at=NOW,
+        received_at=NOW,
+        secrets=("s3cr3t-client", "bob.smith"),
+        identifiers=("bob.smith",),
+        unused=unused,
+    )
+    return found.scope, dict(found.extra), found.token_type
+
+
+@pytest.mark.parametrize("said", ["Pr0duction-Passw0rd!", "pr0duction-passw0rd!", quote("Pr0duction-Passw0rd!"), "UHIwZHVjdGlvbi1QYXNzdzByZCE="])
+def test_what_was_not_sent_of_the_secret_is_not_kept_either(said):
+    unused = ("s3cr3t-client", "Pr0duction-Passw0rd!")
+    assert kept(access("t", scope=f"read {said}", remark=said, nested={"a": [said, "b"], said: 1}), unused) == (None, {"nested": {"a": ["b"]}}, "Bearer")
+
+
+def test_a_token_type_that_was_not_sent_is_not_kept():
+    assert kept(access("t", token_type="Passw0rd-of-Production"), ("Passw0rd-of-Production",))[2] == "Bearer"
+
+
+def test_names_and_what_the_options_say_too_are_kept():
+    unused = ("bob.smith\n", "machines", "https://acme.my.example", "https://api.example/v2")
+    reply = access("t", scope="read machines", user="bob.smith", instance_url="https://acme.my.example", audience="https://api.example/v2")
+    assert kept(reply, unused, scope="read machines", parameters={"audience": "https://api.example/v2"}) == (
+        "read machines",
+        {"user": "bob.smith", "instance_url": "https://acme.my.example", "audience": "https://api.example/v2"},
+        "Bearer",
+    )

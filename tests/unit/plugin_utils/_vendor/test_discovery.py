@@ -96,3 +96,55 @@ def test_endpoints_for_clients_with_certificates():
     with_certificate = found(Scene(answer(200, metadata)), client_auth="tls_client_auth")
     assert (with_certificate.token_endpoint, with_certificate.revocation_url) == ("https://mtls.example/t", f"{ISSUER}/r")
     assert found(Scene(answer(200, metadata)), client_auth="basic").token_endpoint == f"{ISSUER}/t"
+
+
+SECRET = {"client_id": "the-client", "client_secret": "s3cr3t-client-secret", "note": "Pr0duction-Passw0rd", "region": "europe", "env": "oauth2"}
+SPOKEN = "acme: the metadata of login.example name an address that has a credential in it. Nobody is sent there. Check issuer, or set token_url."
+
+
+class Kept:
+    def __init__(self, metadata=None):
+        self.metadata = metadata
+
+    def read(self):
+        return self.metadata
+
+    def write(self, found):
+        self.metadata = found
+
+
+@pytest.mark.parametrize("field", ["token_endpoint", "authorization_endpoint", "revocation_endpoint", "device_authorization_endpoint"])
+@pytest.mark.parametrize(
+    "address",
+    [
+        "https://s3cr3t-client-secret.evil.example/t",
+        "https://S3CR3T.client.SECRET.evil.example/t",
+        f"https://{b's3cr3t-client-secret'.hex()}.evil.example/t",
+        "https://login.example/t?hint=s3cr3t-client%2Dsecret",
+        "https://pr0duction-passw0rd.evil.example/t",
+        "http://s3cr3t-client-secret.evil.example/t",
+    ],
+)
+def test_an_address_with_a_credential_in_it_is_refused_and_not_named(field, address):
+    kept, request = Kept(), request_for(Vendor("acme", issuer=ISSUER))
+    with pytest.raises(VendorError) as caught:
+        discovered(request, ports=Scene(answer(200, {**METADATA, field: address})).ports, until=NOW + 60, keep=kept, keys=SECRET)
+    assert (caught.value.message, caught.value.fault, kept.metadata) == (SPOKEN, "vendor:discovery", None)
+    with pytest.raises(VendorError) as caught:  # the secret may be newer than what is kept
+        discovered(request, ports=Scene().ports, until=NOW + 60, keep=Kept({**METADATA, field: address}), keys=SECRET)
+    assert caught.value.message == SPOKEN
+
+
+def test_an_alias_with_a_credential_in_it_is_refused_too():
+    metadata = {**METADATA, "mtls_endpoint_aliases": {"token_endpoint": "https://s3cr3t-client-secret.evil.example/t"}}
+    request = request_for(Vendor("acme", issuer=ISSUER, client_auth="tls_client_auth"))
+    with pytest.raises(VendorError) as caught:
+        discovered(request, ports=Scene(answer(200, metadata)).ports, until=NOW + 60, keys=SECRET)
+    assert caught.value.message == SPOKEN
+
+
+def test_names_and_words_of_the_secret_may_be_in_an_address():
+    metadata = {**METADATA, "token_endpoint": "https://the-client.europe.login.example/oauth2/t"}
+    request = request_for(Vendor("acme", issuer=ISSUER))
+    found = discovered(request, ports=Scene(answer(200, metadata)).ports, until=NOW + 60, keys=SECRET)
+    assert found.token_endpoint == metadata["token_endpoint"]
