@@ -20,7 +20,8 @@ description:
     authorization header.
   - When the API answers 401, the token is renewed and the call made once more. Any number of hosts that are refused the same token cause
     one renewal.
-  - The token is in no output, diff or log, nor is it sent to where the API redirects.
+  - The token is in no output, diff or log, nor is it sent to where the API redirects. Where the API repeats it, in a value, a name or a header,
+    C(********) is in its place, also for its usual spellings (percent, HTML, JSON, hex, base64). A text that is JSON stays JSON.
 options:
   vendor:
     description: Whose API, V(trackmage), V(tracx), V(tracktik), V(trackunit), V(oauth2), or one of C(trackops_vendors).

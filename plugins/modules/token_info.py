@@ -38,7 +38,9 @@ options:
     type: bool
     default: false
   claims:
-    description: Whether to tell the claims of a token that is a JWT. They are read, not verified.
+    description:
+      - Whether to tell the claims of a token that is a JWT. They are read, not verified.
+      - What by its name or its look is a token or a credential is left out.
     type: bool
     default: false
   file:

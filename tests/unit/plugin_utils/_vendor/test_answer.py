@@ -35,13 +35,11 @@ def read(reply, vendor="trackunit", *, grant=None, version="7", secrets=("s3cr3t
 
 def test_an_answer():
     reply = access("abc", token_type="bearer", scope="user", refresh_token="r", id_token="never", user_id="u", user_email="e@x")
-    assert read(reply, "trackmage") == Token("abc", "bearer", NOW + 3600, NOW, "user", {"user_id": "u", "user_email": "e@x"}, "r", "7", "vendor")
+    assert read(reply, "trackmage") == Token("abc", "bearer", NOW + 3600, NOW, "user", {"user_id": "u", "user_email": "e@x"}, "r", "7")
 
 
 def test_a_nested_answer():
-    assert read(answer(200, {"data": {"token": "abc", "expires_at": NOW + 600}}), "tracx") == Token(
-        "abc", "Bearer", NOW + 600, NOW, None, {}, None, "7", "vendor"
-    )
+    assert read(answer(200, {"data": {"token": "abc", "expires_at": NOW + 600}}), "tracx") == Token("abc", "Bearer", NOW + 600, NOW, None, {}, None, "7")
 
 
 def jwt_with(**claims):
