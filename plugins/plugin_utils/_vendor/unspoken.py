@@ -24,6 +24,7 @@ from .request import IDENTIFIERS, OPTIONAL_FIELDS, as_text, needed_fields
 __all__ = ("Unspoken", "unspoken_in_answer", "unspoken_in_secret")
 
 _SHORTEST = 6  # characters; a shorter text of a secret is a word like any other
+_LONGEST = 10_000  # characters; nothing that is kept of an answer is longer, and a file in a secret takes long to look for
 _NO_CREDENTIAL = re.compile(r"https?://[^\s/?#@]+/?\Z", re.IGNORECASE)  # the address of a server, and no more
 
 
@@ -65,7 +66,7 @@ def unspoken_in_secret(request: Request, data: t.Mapping[str, t.Any]) -> Unspoke
         is_known = not is_name and (name in known or is_secret_name(key))
         if is_known or len(text) >= _SHORTEST:
             everything.add(text)
-        if (is_known or (not is_name and _is_random(text))) and len(text) >= _SHORTEST and not _in_the_clear(vendor, text):
+        if (is_known or (not is_name and _is_random(text))) and _SHORTEST <= len(text) <= _LONGEST and not _in_the_clear(vendor, text):
             credentials.add(text)
     return Unspoken(frozenset(everything - {""}), frozenset(credentials))
 
@@ -78,7 +79,7 @@ def unspoken_in_answer(vendor: Vendor, sent: t.Iterable[str], *, identifiers: t.
     :arg came: the tokens of the answer, which have a place of their own.
     """
     sent, names = frozenset(sent), {name.strip() for name in identifiers}
-    rest = {text for text in unused if text.strip() not in names and text not in sent and not _in_the_clear(vendor, text)}
+    rest = {text for text in unused if len(text) <= _LONGEST and text.strip() not in names and text not in sent and not _in_the_clear(vendor, text)}
     return Unspoken(frozenset({*sent, *unused}), frozenset({text for text in {*sent, *came} if text.strip() not in names} | rest) - {""})
 
 

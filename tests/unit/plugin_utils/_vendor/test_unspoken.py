@@ -34,6 +34,7 @@ VENDOR = Vendor("acme", base_url="https://acme.example", token_url="/t", client_
         ("region", "europe", "everything"),
         ("client_secret", "read machines", "everything"),  # the options say it
         ("client_secret", "https://Acme1.my.example/", "everything"),
+        ("client_secret", "Ab1" * 4000, "everything"),  # no address is so long
         ("region", "eu-1", ""),
         ("on", True, ""),
         ("list", ["s3cr3t-value"], ""),
@@ -48,8 +49,10 @@ def test_what_of_a_secret_is_a_credential(key, value, where):
 
 
 def test_messages_lose_more_than_what_is_kept():
-    found = unspoken_in_answer(VENDOR, ("s3cr3t-value", "the-client"), identifiers=("the-client",), unused=("machines", "a note of mine"), came=("t0k3n", ""))
-    assert found.everything == {"s3cr3t-value", "the-client", "machines", "a note of mine"}
+    found = unspoken_in_answer(
+        VENDOR, ("s3cr3t-value", "the-client"), identifiers=("the-client",), unused=("machines", "a note of mine", "x" * 10_001), came=("t0k3n", "")
+    )
+    assert found.everything == {"s3cr3t-value", "the-client", "machines", "a note of mine", "x" * 10_001}
     assert found.credentials == {"s3cr3t-value", "a note of mine", "t0k3n"}
     assert found.shown("the-client has s3cr3t%2Dvalue") == "*** has ***"
     assert [found.is_in("the-client"), found.is_in("x", "s3cr3t.value")] == [False, True]
