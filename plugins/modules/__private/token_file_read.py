@@ -65,12 +65,13 @@ import errno
 import grp
 import hashlib
 import json
+import os
 import pwd
 import re
 import stat
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.trackops.api_tokens.plugins.module_utils._safe_paths import fault, name_of, read_file, reason
+from ansible_collections.trackops.api_tokens.plugins.module_utils._safe_paths import FileError, enter, fault, name_of, read_file, reason
 
 _LATEST = 1 << 40  # seconds, far beyond any token's end
 
@@ -141,11 +142,13 @@ def whole_seconds(value):
 
 
 def look(path, expected, with_claims):
-    """What is known of the file; a symlink is not followed."""
+    """What is known of the file; a symlink is not followed, nor one of another user on the way to it."""
+    if not path.startswith("/"):
+        raise FileError("has to be an absolute path")
     try:
-        read = read_file(path)
+        read = None if enter(path) else read_file(os.path.basename(path))
     except EnvironmentError as exc:
-        if exc.errno == errno.ENOTDIR:
+        if exc.errno == errno.ENOENT:
             return dict(exists=False)
         raise
     if read is None:

@@ -16,6 +16,7 @@ from ansible_collections.trackops.api_tokens.plugins.plugin_utils._hosts.formats
 from support.processes import Unavailable
 from support.targets import PYTHONS, Target
 
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to give files to others")
 TOKEN = "opaque.t0k3n+/="
 DETAILS = {"vendor": "tracx", "access_token": TOKEN, "authorization": f"Bearer {TOKEN}", "expires_at": 1799999999.5}
 
@@ -108,13 +109,27 @@ def test_what_is_no_file(host, tmp_path):
     link.symlink_to(secret)
     os.mkfifo(pipe)
     folder.mkdir()
-    files = seen(host, link, pipe, folder, tmp_path / "none", secret / "below")
+    files = seen(host, link, pipe, folder, tmp_path / "none", secret / "below", "token")
     assert [file.get("error") for file in files] == [
         "is a symlink; it is not followed. Remove it, or give the path of the file itself", "is not a regular file",
-        "is a directory; give the path of a file", None, None,
+        "is a directory; give the path of a file", None, f"{secret} is not a directory", "has to be an absolute path",
     ]  # fmt: skip
-    assert [file["exists"] for file in files] == [True, True, True, False, False]
+    assert [file["exists"] for file in files] == [True, True, True, False, True, True]
     assert all("fingerprint" not in file for file in files)
+
+
+@needs_root
+def test_a_strangers_symlink_in_the_path_is_not_followed(host, tmp_path):
+    """Root would tell of a file that its owner may not read."""
+    (tmp_path / "kept").mkdir()
+    (tmp_path / "kept" / "token").write_text(TOKEN)
+    link = tmp_path / "link"
+    link.symlink_to("kept")
+    assert seen(host, link / "token")[0]["fingerprint"] == fingerprint(TOKEN)
+    os.lchown(link, 12345, 12345)
+    [file] = seen(host, link / "token", claims=True)
+    assert file["error"] == f"{link} is a symlink that belongs to another user, or can be replaced by one; it is not followed"
+    assert "fingerprint" not in file
 
 
 def test_an_empty_file(host, tmp_path):
