@@ -271,6 +271,45 @@ def _not_vault(_method: str, _path: str) -> tuple[str, str, t.Any]:
     return "HTTP/1.0 200 OK", "", [EVERY_SPELLING]
 
 
+WIDER = 'fleet" { capabilities = ["read"] }\npath "*" { capabilities = ["sudo"] }\npath "x'
+
+
+def test_values_that_would_widen_a_policy_or_leave_a_url_are_told(old_and_new: Stage) -> None:
+    """In one run each, before Vault is asked anything: a survey in front of the playbook would hand the operator's token to whoever fills it in."""
+    with Repeating(_nothing_there) as vault:
+        env = {"VAULT_ADDR": f"http://127.0.0.1:{vault.port}", "VAULT_TOKEN": TOKEN}
+        plays = [
+            {"import_playbook": PLAYBOOK, "vars": {"vault_setup_shared_cache": True, name: value}}
+            for name, value in (
+                ("vault_setup_name", "../../../auth/token/create-orphan"),
+                ("vault_setup_approle_mount", "approle?x=y"),
+                ("vault_setup_mount", "secret/../sys"),
+                ("vault_setup_path", WIDER),
+                ("vault_setup_path", "+/*"),
+                ("vault_setup_path", "{{ '{{identity.entity.id}}' }}"),
+                ("vault_setup_consent_paths", "*"),
+                ("vault_setup_consent_paths", ["fleet/trackmage", "fleet/.."]),
+                ("vault_setup_cache_mount", "cache%2f..%2fsys"),
+                ("vault_setup_cache_path", "../../secret/data"),
+                ("vault_setup_cache_path", "a\u0000b"),
+            )
+        ]
+        told = [told_by(old_and_new, play, env) for play in plays]
+        assert vault.tokens == []
+    mount = "may hold letters, digits and the characters . _ - @ : = ~ / only, and no part of it may be a dot or two. [TRK-O02]"
+    path = mount.replace("digits and", "digits, spaces and")
+    name = "may hold letters, digits and the characters . _ - only, and has to begin and end with a letter or digit. [TRK-O02]"
+    kinds = {"vault_setup_name": name, "vault_setup_approle_mount": mount, "vault_setup_mount": mount, "vault_setup_cache_mount": mount}
+    expected = [next(variable for variable in play["vars"] if variable != "vault_setup_shared_cache") for play in plays]
+    assert told == [f"{variable} {kinds.get(variable, path)}" for variable in expected]
+
+
+def told_by(stage: Stage, play: t.Any, env: t.Mapping[str, str | None]) -> str:
+    run = stage.playbook(json.dumps([play], indent=1), env=env)
+    assert run.rc == 2, run
+    return str(run.result("Check the values")["msg"])
+
+
 @pytest.mark.parametrize(
     ("answer", "told"),
     [
