@@ -24,6 +24,7 @@ from .shared_store import Lease, LeaseLost, SharedCache
 __all__ = ("fetch_shared",)
 
 _KEPT_FOR = 86400.0
+_MOST_LEASES = 3  # one can be lost to a pause of this process; who takes them all is no controller
 _MOST_FAILURES = 8  # what one controller alone needs to know is in its own entry
 
 #: Ask the vendor with these ports, and with what is known of the token.
@@ -38,7 +39,7 @@ def fetch_shared(call: Call, entry: Entry, shared: SharedCache, attempt: Attempt
     :arg alone: where tokens cannot be shared.
     """
     still_good = call.verdict(entry) is Verdict.AGING
-    while True:
+    for _attempt in range(_MOST_LEASES):
         try:
             found = shared.claim(lambda theirs, new: _usable(call, theirs, entry, new), wait=not still_good)
         except VaultError as exc:
@@ -57,6 +58,8 @@ def fetch_shared(call: Call, entry: Entry, shared: SharedCache, attempt: Attempt
         outcome = _fetch_under_lease(call, entry, shared, found, attempt)
         if not isinstance(outcome.error, LeaseLost):  # the new holder of the lease is waited for
             return outcome
+    text = f"{call.request.vendor.name}: others took over the shared entry for {call.request.where} again and again. See who writes there, or remove the entry."
+    return Outcome(error=VaultError(text, "unavailable"))
 
 
 def _usable(call: Call, theirs: Entry, ours: Entry, new_failures: frozenset[Failure]) -> Token | None:

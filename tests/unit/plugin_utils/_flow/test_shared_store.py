@@ -470,6 +470,28 @@ def test_the_lease_is_made_longer_before_each_pause(controllers):
     assert seen == [30 + 20 + 5]
 
 
+@pytest.mark.parametrize("status", [429, 503])
+def test_a_lease_that_is_taken_again_and_again_is_given_up(controllers, status):
+    """By somebody who is no controller, while the vendor is busy: each new lease would be another request without a pause."""
+    scene = Scene(access("one"), *[answer(status, retry_after="15")] * 100)
+    controllers(scene, "a")
+    scene.now += 3700
+    exchange = scene.ports.exchange
+
+    def taking(*arguments):
+        answered = exchange(*arguments)
+        planted(scene, access_token="")
+        return answered
+
+    scene.ports = dataclasses.replace(scene.ports, exchange=taking)
+    with pytest.raises(VaultError) as caught:
+        controllers(scene, "b")
+    assert caught.value.message == (
+        "tracktik: others took over the shared entry for secret/fleet/x again and again. See who writes there, or remove the entry."
+    )
+    assert len(scene.sent) == 4
+
+
 def test_whoever_lost_the_lease_waits_for_the_new_holder(controllers, monkeypatch):
     def overtaken(_request):
         scene.now += 24
