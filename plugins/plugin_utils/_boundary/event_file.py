@@ -13,6 +13,8 @@ import os
 import stat
 import typing as t
 
+from .entered import BentPath, entered
+
 __all__ = ("UnsafeFile", "append_line")
 
 # O_NONBLOCK: opening somebody else's FIFO would wait for a reader without end.
@@ -27,11 +29,16 @@ class UnsafeFile(Exception):
 def append_line(path: str, record: t.Mapping[str, t.Any]) -> None:
     """Add *record* in one write, so that the lines of many processes stay whole. The file is created with mode 0600.
 
-    :raises UnsafeFile: others can write to the file or own it, or it is no file of JSON lines.
+    :raises UnsafeFile: others can write to the file, own it or decide which one it is, or it is no file of JSON lines.
     :raises OSError: the system refuses.
     """
     line = json.dumps(record, ensure_ascii=True) + "\n"
-    descriptor = os.open(path, _FLAGS, 0o600)
+    folder, name = os.path.split(path)
+    try:
+        with entered(folder) as place:
+            descriptor = os.open(name or ".", _FLAGS, 0o600, dir_fd=place)
+    except BentPath as exc:
+        raise UnsafeFile(f"{exc}. Name a file whose path others cannot change.") from None
     try:
         _check(descriptor)
         os.write(descriptor, line.encode("ascii"))

@@ -53,6 +53,11 @@ class Directory:
 
     def __init__(self, path: str) -> None:
         self.path = path
+        self._descriptor = -1
+
+    def __del__(self, close: t.Callable[[int], None] = os.close) -> None:
+        if self._descriptor >= 0:
+            close(self._descriptor)
 
     def known_key(self) -> bytes | None:
         """This user's random key, where there is one."""
@@ -78,16 +83,14 @@ class Directory:
 
     def state(self, name: str) -> tuple[int, ...] | None:
         """What differs as soon as another process has replaced that file; None where there is none."""
-        self._check()
         try:
-            return _facts(os.lstat(os.path.join(self.path, name)))
+            return _facts(os.stat(name, dir_fd=self._place(), follow_symlinks=False))
         except OSError:
             return None
 
     def _bytes(self, name: str) -> bytes | None:
-        self._check()
         try:
-            descriptor = os.open(os.path.join(self.path, name), os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
+            descriptor = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK, dir_fd=self._place())
         except OSError:
             return None
         try:
@@ -102,12 +105,16 @@ class Directory:
         finally:
             os.close(descriptor)
 
-    def _check(self) -> None:
-        """Refuse a directory in which someone else could plant or read entries; a missing one is fine."""
-        try:
-            about = os.lstat(self.path)
-        except OSError:
-            return
+    def _place(self) -> int:
+        """A descriptor of the directory, entered once: where others may write above it, its path can lead elsewhere a moment later."""
+        if self._descriptor < 0:
+            self._check(os.lstat(self.path))
+            self._descriptor = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        self._check(os.fstat(self._descriptor))
+        return self._descriptor
+
+    def _check(self, about: os.stat_result) -> None:
+        """Refuse a directory in which someone else could plant or read entries."""
         problem = (
             "is a symbolic link"
             if stat.S_ISLNK(about.st_mode)

@@ -47,7 +47,6 @@ class FileStore(Directory):
     def user_key(self) -> bytes:
         """This user's random key; made when first needed, and only kept in memory where it cannot be written."""
         if self._user_key is None:
-            self._check()
             self._user_key = self.known_key() or self._make_key()
         return self._user_key
 
@@ -59,12 +58,22 @@ class FileStore(Directory):
         return key
 
     def _check_own(self) -> None:
-        try:
-            names = os.listdir(self.path)
-        except OSError:
-            return
-        if not all(map(_OURS.match, names)):
+        if not all(map(_OURS.match, self._names())):
             self._refuse("holds files that are not the cache's")
+
+    def _names(self) -> list[str]:
+        """All that is in the directory; nothing where there is none."""
+        try:
+            # A descriptor of its own: how far one is read is common to all processes that have inherited it.
+            descriptor = os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=self._place())
+        except OSError:
+            return []
+        try:
+            return sorted(os.listdir(descriptor))
+        except OSError:
+            return []
+        finally:
+            os.close(descriptor)
 
     def write(self, keys: Keys, header: Header, data: dict[str, t.Any]) -> bool:
         """Replace the entry at once; the caller holds its lock. False where the directory cannot be written."""
@@ -74,32 +83,27 @@ class FileStore(Directory):
 
     def remove(self, name: str) -> None:
         with self._tolerant(), contextlib.suppress(FileNotFoundError):
-            os.unlink(os.path.join(self.path, name))
+            os.unlink(name, dir_fd=self._place())
 
     def headers(self) -> t.Iterator[tuple[str, Header]]:
         """The names and open lines of all entries; an unreadable one has an empty line."""
         self.known_key()
-        try:
-            names = sorted(os.listdir(self.path))
-        except OSError:
-            return
-        for name in names:
+        for name in self._names():
             if _ENTRY.match(name):
                 yield name, self._header(name)
 
     def sweep(self) -> None:
         """Remove what killed processes left (locks that nobody holds, half-written files), and pointers to entries that are gone."""
-        self._check()
-        with contextlib.suppress(OSError):
-            there = set(os.listdir(self.path))
-            for name in sorted(there):
-                stem, dot, suffix = name.rpartition(".")
-                if dot and suffix in ("lock", "tmp") and _OURS.match(name):
-                    with self.try_lock(stem) as mine:
-                        if mine and suffix == "tmp":
-                            self.remove(name)
-                elif _POINTER.match(name) and self._header(name).get("entry") not in there:
-                    self.remove(name)
+        names = self._names()
+        there = set(names)
+        for name in names:
+            stem, dot, suffix = name.rpartition(".")
+            if dot and suffix in ("lock", "tmp") and _OURS.match(name):
+                with self.try_lock(stem) as mine:
+                    if mine and suffix == "tmp":
+                        self.remove(name)
+            elif _POINTER.match(name) and str(self._header(name).get("entry")) not in there:
+                self.remove(name)
 
     def _header(self, name: str) -> Header:
         """The open line of a file."""
@@ -160,14 +164,14 @@ class FileStore(Directory):
 
     def _acquire(self, name: str) -> int | None:
         """Lock the file ``<name>.lock``; a file that its holder has removed in the meantime is no longer a lock."""
-        self._check()
-        path = os.path.join(self.path, name + ".lock")
+        file = name + ".lock"
         with self._tolerant():
+            place = self._place()
             while True:
-                descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+                descriptor = os.open(file, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600, dir_fd=place)
                 try:
                     fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    if _same_file(descriptor, path):
+                    if _same_file(descriptor, file, place):
                         with contextlib.suppress(OSError):  # who holds it is only for people
                             os.pwrite(descriptor, b"%-10d\n" % os.getpid(), 0)
                         return descriptor
@@ -187,19 +191,21 @@ class FileStore(Directory):
 
     def _replace(self, name: str, content: bytes) -> bool:
         """Write a file whole or not at all. Its lock is held, so the temporary name is ours."""
-        self._check()
-        path = os.path.join(self.path, name)
-        temporary = path + ".tmp"
+        temporary = name + ".tmp"
         with self._tolerant():
-            if os.lstat(self.path).st_mode & 0o077:
-                os.chmod(self.path, 0o700)
+            place = self._place()
+            if os.fstat(place).st_mode & 0o077:
+                os.fchmod(place, 0o700)
             flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
-            with open(os.open(temporary, flags, 0o600), "wb") as file:
-                os.fchmod(file.fileno(), 0o600)
-                file.write(content)
-            os.replace(temporary, path)
+            try:
+                with open(os.open(temporary, flags, 0o600, dir_fd=place), "wb") as file:
+                    os.fchmod(file.fileno(), 0o600)
+                    file.write(content)
+                os.replace(temporary, name, src_dir_fd=place, dst_dir_fd=place)
+            except OSError:
+                _discard(temporary, place)
+                raise
             return True
-        _discard(temporary)
         return False
 
     def _make_key(self) -> bytes:
@@ -216,13 +222,13 @@ class FileStore(Directory):
     def _make_directory(self) -> None:
         """Make the directory; one that is there is taken only if nothing in it is somebody else's."""
         with self._tolerant():
-            os.makedirs(os.path.dirname(self.path), mode=0o700, exist_ok=True)
-            with contextlib.suppress(FileExistsError):
-                os.mkdir(self.path, 0o700)
-            self._check()
+            umask = os.umask(0o077)  # a mode would be for the last one only, and others could exchange it in those above
+            try:
+                os.makedirs(self.path, exist_ok=True)
+            finally:
+                os.umask(umask)
             self._check_own()
-            os.chmod(self.path, 0o700)
-        self._check()
+            os.fchmod(self._place(), 0o700)
 
     @contextlib.contextmanager
     def _tolerant(self) -> t.Iterator[None]:
@@ -249,13 +255,13 @@ def _process(pid: int) -> tuple[str, bool]:
     return f" ({shown})", rest.split()[:1] in ([b"T"], [b"t"])
 
 
-def _discard(path: str) -> None:
+def _discard(name: str, place: int) -> None:
     """Remove a file; where nothing can be removed, in an append-only directory, nothing of its content stays."""
-    try:
-        os.unlink(path)
-    except OSError:
-        with contextlib.suppress(OSError):
-            os.truncate(path, 0)
+    with contextlib.suppress(OSError):
+        try:
+            os.unlink(name, dir_fd=place)
+        except OSError:
+            os.close(os.open(name, os.O_WRONLY | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=place))
 
 
 def _why(exc: OSError) -> str:
@@ -264,8 +270,8 @@ def _why(exc: OSError) -> str:
     return f"{reason}: it is immutable or append-only, lsattr shows it, chattr changes it" if exc.errno == errno.EPERM else reason
 
 
-def _same_file(descriptor: int, path: str) -> bool:
+def _same_file(descriptor: int, name: str, place: int) -> bool:
     try:
-        return os.path.samestat(os.fstat(descriptor), os.stat(path, follow_symlinks=False))
+        return os.path.samestat(os.fstat(descriptor), os.stat(name, dir_fd=place, follow_symlinks=False))
     except FileNotFoundError:
         return False

@@ -78,6 +78,30 @@ def test_a_link_is_not_followed(log, tmp_path):
     assert (tmp_path / "precious").read_text() == "{"
 
 
+def test_a_directory_that_others_exchange_is_not_written_to(tmp_path):
+    """For a link to one in which a file of ours has the same name."""
+    if os.geteuid() != 0:
+        pytest.skip("only root can give a link away")
+    (tmp_path / "ours").mkdir()
+    (tmp_path / "ours" / "audit.log").write_text('{"mine": 1}\n')
+    (tmp_path / "logs").symlink_to(tmp_path / "ours")
+    append_line(str(tmp_path / "logs" / "audit.log"), {})
+    os.chown(tmp_path / "logs", 65534, 65534, follow_symlinks=False)
+    told = "the link logs on its path belongs to another user, or can be replaced by one. Name a file whose path others cannot change."
+    assert refused(tmp_path / "logs" / "audit.log") == told
+    assert (tmp_path / "ours" / "audit.log").read_text() == '{"mine": 1}\n{}\n'
+
+
+def test_a_relative_path_and_one_with_a_slash_at_its_end(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    append_line("audit.log", {})
+    (tmp_path / "logs").mkdir()
+    append_line("logs/../logs/audit.log", {})
+    assert (tmp_path / "audit.log").read_text() == (tmp_path / "logs" / "audit.log").read_text() == "{}\n"
+    with pytest.raises(IsADirectoryError):
+        append_line("logs/", {})
+
+
 def test_no_file_stays_open(log):
     before = len(os.listdir("/proc/self/fd"))
     append_line(str(log), {})

@@ -89,7 +89,6 @@ def test_default_path(environ, path):
 @pytest.mark.parametrize("mask", [0, 0o022, 0o077, 0o277, 0o777])
 def test_private_whatever_the_umask(tmp_path, mask):
     store = opened(tmp_path / "deep" / "er" / "cache")
-    os.makedirs(tmp_path / "deep" / "er")
     before = os.umask(mask)
     try:
         keys = written(store)
@@ -97,7 +96,8 @@ def test_private_whatever_the_umask(tmp_path, mask):
             assert mode(path_of(store, keys.name + ".lock")) & 0o077 == 0
     finally:
         os.umask(before)
-    assert mode(store.path) == 0o700
+    # Whoever could write to one above could exchange the cache.
+    assert [mode(path) for path in (tmp_path / "deep", tmp_path / "deep" / "er", store.path)] == [0o700] * 3
     assert {mode(path_of(store, name)) for name in os.listdir(store.path)} == {0o600}
     assert sorted(os.listdir(store.path)) == sorted(["key", keys.name])
 
@@ -191,7 +191,7 @@ def test_a_full_disk_leaves_the_old_entry(store, monkeypatch):
     keys = written(store, a=1)
     warnings: list[str] = []
     full = FileStore(store.path, warn=warnings.append)
-    monkeypatch.setattr(os, "replace", lambda *_: (_ for _ in ()).throw(OSError(28, "No space left on device")))
+    monkeypatch.setattr(os, "replace", lambda *_, **_places: (_ for _ in ()).throw(OSError(28, "No space left on device")))
     assert full.write(keys, HEADER, {"a": 2}) is False
     assert full.read(keys) == {"a": 1}
     assert sorted(os.listdir(store.path)) == sorted(["key", keys.name])
@@ -206,7 +206,7 @@ def test_nothing_secret_stays_where_nothing_can_be_removed(store, monkeypatch):
     warnings: list[str] = []
     locked = FileStore(store.path, warn=warnings.append)
 
-    def refused(*_arguments):
+    def refused(*_arguments, **_places):
         raise PermissionError(errno.EPERM, "Operation not permitted")
 
     monkeypatch.setattr(os, "replace", refused)
@@ -497,7 +497,7 @@ def test_an_entry_of_another_user_is_a_miss(store, monkeypatch):
 
     def foreign(descriptor):
         found = about(descriptor)
-        return os.stat_result((*found[:4], found.st_uid + 1, *found[5:10]))
+        return os.stat_result((*found[:4], found.st_uid + 1, *found[5:10])) if stat.S_ISREG(found.st_mode) else found
 
     assert store.read(keys) == {"a": 1}
     monkeypatch.setattr(os, "fstat", foreign)
@@ -528,6 +528,65 @@ def test_a_link_in_the_place_of_an_entry_is_a_miss(store, tmp_path):
     os.rename(path_of(store, keys.name), tmp_path / "moved")
     os.symlink(tmp_path / "moved", path_of(store, keys.name))
     assert store.read(keys) is None
+
+
+def _lock(store, keys):
+    with store.try_lock(keys.name):
+        pass
+
+
+@pytest.mark.parametrize(
+    "work",
+    [
+        lambda store, keys: store.write(keys, HEADER, {"a": 2}),
+        _lock,
+        lambda store, keys: store.remove(keys.name),
+        lambda store, keys: store.sweep(),
+    ],
+    ids=["write", "lock", "remove", "sweep"],
+)
+@pytest.mark.parametrize("known", [True, False], ids=["entered before", "not entered before"])
+def test_a_directory_that_is_exchanged_between_check_and_use_is_not_used(store, tmp_path, monkeypatch, work, known):
+    """Who may write above it puts a link to another directory of ours into its place."""
+    keys, victim = written(store), tmp_path / "victim"
+    victim.mkdir()
+    for name in (keys.name, "a" * 32 + ".tmp", "b" * 32 + ".hit"):
+        (victim / name).write_text("precious")
+    before = sorted(os.listdir(victim))
+    looked_at = os.lstat
+    once = iter([True])
+
+    def exchange(path):
+        if path == store.path and next(once, False):
+            os.rename(store.path, tmp_path / "aside")
+            os.symlink(victim, store.path)
+
+    def look(path, **options):
+        found = looked_at(path, **options)
+        exchange(path)
+        return found
+
+    other = FileStore(store.path, warn=lambda _text: None)
+    if known:
+        assert other.read(keys) == {"a": 1}
+    monkeypatch.setattr(os, "lstat", look)
+    if known:
+        exchange(store.path)
+    work(other, keys)
+    assert os.path.islink(store.path) or not known
+    assert sorted(os.listdir(victim)) == before
+    assert {(victim / name).read_text() for name in before} == {"precious"}
+
+
+def test_no_descriptor_stays_open(store):
+    before = len(os.listdir("/proc/self/fd"))
+    other = opened(store.path)
+    keys = written(other)
+    with held(other, keys.name):
+        list(other.headers())
+    other.sweep()
+    del other
+    assert len(os.listdir("/proc/self/fd")) == before
 
 
 # -- a directory of its own --------------------------------------------------------------------------------------------

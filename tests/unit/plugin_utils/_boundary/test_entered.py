@@ -1,0 +1,114 @@
+# Copyright (c) 2026, TrackOps founders
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A directory is entered by a path that nobody else can bend."""
+
+from __future__ import annotations
+
+import errno
+import os
+
+import pytest
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._boundary.entered import BentPath, entered
+
+NOBODY = 65534
+
+
+def leads_to(path):
+    with entered(str(path)) as place:
+        return os.fstat(place).st_ino
+
+
+@pytest.fixture
+def inner(tmp_path):
+    (tmp_path / "outer" / "inner").mkdir(parents=True)
+    return tmp_path / "outer" / "inner"
+
+
+def test_directories_and_links_of_ours(tmp_path, inner):
+    (tmp_path / "absolute").symlink_to(inner)
+    (tmp_path / "relative").symlink_to("outer/../outer/./inner/")
+    (tmp_path / "chain").symlink_to("relative")
+    for path in (inner, tmp_path / "absolute", tmp_path / "relative", tmp_path / "chain", f"{tmp_path}//outer/./inner/"):
+        assert leads_to(path) == inner.stat().st_ino
+    assert leads_to("/") == os.stat("/").st_ino
+
+
+def test_from_the_directory_at_hand(inner, monkeypatch):
+    monkeypatch.chdir(inner.parent)
+    assert leads_to("inner") == leads_to("../outer/inner") == inner.stat().st_ino
+    assert leads_to("") == inner.parent.stat().st_ino
+
+
+def test_what_is_not_there(tmp_path, inner):
+    with pytest.raises(FileNotFoundError):
+        leads_to(inner / "gone")
+    (tmp_path / "file").touch()
+    with pytest.raises(NotADirectoryError):
+        leads_to(tmp_path / "file" / "x")
+    (tmp_path / "round").symlink_to("round")
+    with pytest.raises(OSError, match="symbolic links") as caught:
+        leads_to(tmp_path / "round")
+    assert caught.value.errno == errno.ELOOP
+
+
+@pytest.mark.parametrize(("mode", "taken"), [(0o755, True), (0o1777, True), (0o777, False), (0o775, False)])
+def test_a_link_of_ours_where_others_could_put_another(tmp_path, inner, mode, taken):
+    (tmp_path / "link").symlink_to(inner)
+    tmp_path.chmod(mode)
+    if taken:
+        assert leads_to(tmp_path / "link") == inner.stat().st_ino
+    else:
+        with pytest.raises(BentPath, match=r"^the link link on its path belongs to another user, or can be replaced by one$"):
+            leads_to(tmp_path / "link")
+    assert leads_to(inner) == inner.stat().st_ino, "a directory is what it is"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a link away")
+def test_links_of_others_and_in_directories_of_others(tmp_path, inner):
+    (tmp_path / "theirs").symlink_to(inner)
+    os.chown(tmp_path / "theirs", NOBODY, NOBODY, follow_symlinks=False)
+    (inner.parent / "ours").symlink_to(inner)
+    os.chown(inner.parent, NOBODY, NOBODY)
+    for path in (tmp_path / "theirs", inner.parent / "ours", tmp_path / "theirs" / ".." / "inner"):
+        with pytest.raises(BentPath):
+            leads_to(path)
+    assert leads_to(inner) == inner.stat().st_ino
+
+
+def test_a_directory_that_becomes_a_link_while_it_is_entered(tmp_path, inner, monkeypatch):
+    seen = os.stat
+
+    def look(name, **options):
+        found = seen(name, **options)
+        if name == "inner":
+            inner.rename(tmp_path / "aside")
+            inner.symlink_to(tmp_path)
+        return found
+
+    monkeypatch.setattr(os, "stat", look)
+    with pytest.raises(OSError, match=r"Not a directory|symbolic links"), entered(str(inner)):
+        pass
+
+
+@pytest.mark.skipif(os.geteuid() != 0 or not hasattr(os, "O_PATH"), reason="root may list everything")
+def test_a_directory_that_may_not_be_listed(tmp_path, inner):
+    inner.parent.chmod(0o711)
+    above = [path for path in inner.parents if path.stat().st_mode & 0o001 == 0]
+    for path in above:
+        path.chmod(0o711)
+    os.seteuid(NOBODY)
+    try:
+        assert leads_to(inner) == inner.stat().st_ino
+    finally:
+        os.seteuid(0)
+
+
+def test_no_descriptor_stays_open(tmp_path, inner):
+    (tmp_path / "round").symlink_to("round")
+    before = len(os.listdir("/proc/self/fd"))
+    leads_to(inner)
+    with pytest.raises(OSError, match="symbolic links"):
+        leads_to(tmp_path / "round")
+    assert len(os.listdir("/proc/self/fd")) == before
