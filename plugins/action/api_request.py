@@ -6,17 +6,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import typing as t
 
 from ansible.errors import AnsibleActionFail
 
 from ..plugin_utils._base.errors import OptionError
-from ..plugin_utils._boundary.action import Resolved, TokenAction, Unseen, answer_of, failed_action, found_interpreter
+from ..plugin_utils._boundary.action import Resolved, TokenAction, Unseen, answer_of, display, failed_action, found_interpreter
 from ..plugin_utils._hosts.answers import of_api
 from ..plugin_utils._tasks.api_call import OPTIONS_OF_URI, check_address, expected, split, without
 
 _URI = "ansible.builtin.uri"
 _REFUSED = 401
+_VERBOSE = 3
 
 
 class ActionModule(TokenAction):
@@ -76,7 +78,22 @@ class ActionModule(TokenAction):
         )
         uri._execute_module = _unseen(uri._execute_module, task.args)
         clean = without(one.details()["access_token"] for one in obtained)
-        return {**answer_of(lambda: of_api(uri.run(task_vars=variables), clean)), **found_interpreter(uri)}
+        with _unprinted(self._connection):
+            return {**answer_of(lambda: of_api(uri.run(task_vars=variables), clean)), **found_interpreter(uri)}
+
+
+@contextlib.contextmanager
+def _unprinted(connection: t.Any) -> t.Iterator[None]:
+    """From C(-vvv) on, ssh prints what a module wrote, before any token is taken out of it but for those that stand there as they are."""
+    context = getattr(connection, "_play_context", None)
+    if context is None or display.verbosity < _VERBOSE:
+        yield
+        return
+    before, context.no_log = context.no_log, True
+    try:
+        yield
+    finally:
+        context.no_log = before
 
 
 def _unseen(execute: t.Callable[..., t.Any], arguments: dict[str, t.Any]) -> t.Callable[..., t.Any]:

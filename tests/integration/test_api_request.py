@@ -146,6 +146,16 @@ def test_an_api_that_repeats_the_token_in_its_spelling(stage: Stage, how: str) -
     assert [form for form in (token, spelled, text, text[8:]) if form in run.output] == []
 
 
+def test_what_ssh_prints_of_an_answer_has_no_token_either(stage: Stage, ssh_hosts) -> None:
+    stage.emulator.set("trackunit", token_format="opaque")
+    stage.emulator.fail("trackunit", 400, echo_secret="hex", times=None, kind="api")
+    run = stage.playbook(play(stage, "trackunit"), "-vvvvv", inventory=ssh_hosts.inventory())
+    assert run.rc != 0
+    (token,) = [secret for secret in stage.emulator.secrets() if secret.startswith("at-")]
+    assert "scripted 400" in run.output
+    assert [form for form in (token, token.encode().hex()) if form in run.output] == []
+
+
 def test_a_token_that_was_refused_is_not_repeated_with_the_answer_to_the_next(stage: Stage) -> None:
     assert stage.playbook(play(stage, "trackunit", hosts="localhost")).rc == 0
     (first,) = [secret for secret in tokens(stage) if secret.count(".") == 2]
