@@ -12,7 +12,6 @@ import queue
 import typing as t
 from contextlib import ExitStack
 from dataclasses import replace
-from urllib.parse import urlsplit
 
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
@@ -25,6 +24,7 @@ from ..plugin_utils._consent.flow import CONSENT_GRANTS, PENDING_SECONDS, Author
 from ..plugin_utils._consent.loopback import Answer, Loopback, receive
 from ..plugin_utils._consent.protocol import answers, check_redirect_uri, is_answer, listening_address, with_port
 from ..plugin_utils._consent.terminal import open_terminal
+from ..plugin_utils._vendor.address import split_address
 from ..plugin_utils._vendors import names
 
 _OWN: dict[str, dict[str, t.Any]] = {
@@ -123,7 +123,7 @@ class ActionModule(TokenAction):
     def _first_step(self, work: Authorizing, redirect_uri: str) -> dict[str, t.Any]:
         if work.request.cache.kind == "none":
             raise OptionError(f"{work.name}: with cache=none nothing is kept until the second step. Leave cache out, or wait out.", fault="option:clash")
-        if urlsplit(redirect_uri).port == 0:
+        if split_address(redirect_uri).port == 0:
             raise OptionError(
                 f"{work.name}: without waiting, the port of the redirect address has to be known: set listen_port or redirect_uri.", fault="option:missing"
             )
@@ -157,7 +157,7 @@ class ActionModule(TokenAction):
                 return answers(redirected, consent)
 
             if listener is not None:
-                listener.listen(urlsplit(redirect_uri).netloc, fits)
+                listener.listen(split_address(redirect_uri).netloc, fits)
             self._ask(work, url)
             if own["open_browser"] and has_browser(os.environ, os.uname().sysname):
                 _open_browser(url, stack)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import typing as t
 
-__all__ = ("is_loopback", "proxies_to")
+__all__ = ("is_loopback", "leads_here", "proxies_to")
 
 
 def is_loopback(name: str) -> bool:
@@ -23,6 +23,28 @@ def is_loopback(name: str) -> bool:
         return ipaddress.ip_address(name).is_loopback
     except ValueError:
         return False
+
+
+def leads_here(name: str) -> bool:
+    """Whether the host *name* (no port) is this machine in any spelling that a resolver takes for it.
+
+    For what somebody else names; :func:`is_loopback` is for what the user allows, and knows the usual spellings only.
+    """
+    import ipaddress
+    import socket
+
+    plain = name.rstrip(".").lower().partition("%")[0]
+    if plain == "localhost" or plain.endswith(".localhost"):  # RFC 6761 6.3
+        return True
+    try:
+        address = ipaddress.ip_address(plain)
+    except ValueError:
+        try:
+            address = ipaddress.ip_address(socket.inet_aton(plain))  # 127.1, 0x7f000001, 2130706433
+        except OSError:
+            return False
+    address = getattr(address, "ipv4_mapped", None) or address
+    return address.is_loopback or address.is_unspecified
 
 
 def proxies_to(name: str | None, *, given: t.Mapping[str, str], found: t.Mapping[str, str]) -> dict[str, str]:

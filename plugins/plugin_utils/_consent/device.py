@@ -14,13 +14,13 @@ from __future__ import annotations
 import math
 import typing as t
 from dataclasses import dataclass, field
-from urllib.parse import parse_qsl, urlsplit, urlunsplit
+from urllib.parse import parse_qsl, urlunsplit
 
 from .._base.errors import OptionError, VendorError
 from .._base.loopback import is_loopback
 from .._base.model import HttpAnswer, HttpRequest, Vendor
 from .._base.strict_json import parse_json
-from .._vendor.address import host
+from .._vendor.address import host, split_address
 from .._vendor.request import DEVICE_GRANT, Assertion, Grant, client_request
 from .._vendor.unspoken import Unspoken
 from .protocol import sent_to_both
@@ -72,7 +72,7 @@ def device_request(vendor: Vendor, fields: t.Mapping[str, str], *, assertion: As
 
     :raises OptionError: the query has a parameter that is sent anyway.
     """
-    parts = urlsplit(vendor.url(vendor.device_authorization_url))
+    parts = split_address(vendor.url(vendor.device_authorization_url))
     asked = [("client_id", fields["client_id"])]
     if vendor.scope:
         asked.append(("scope", vendor.scope))
@@ -198,10 +198,10 @@ def _seconds(value: t.Any) -> float | None:
 def _usable(url: str) -> bool:
     if not host(url) or " " in url or not url.isprintable():
         return False
-    parts = urlsplit(url)
+    parts = split_address(url)
     return parts.scheme in ("https", "http") and "@" not in parts.netloc
 
 
 def _private(url: str, *, allow_http: bool) -> bool:
-    parts = urlsplit(url)
+    parts = split_address(url)
     return parts.scheme == "https" or allow_http or is_loopback(parts.hostname or "")

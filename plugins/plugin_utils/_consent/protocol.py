@@ -17,13 +17,13 @@ import hmac
 import secrets
 import typing as t
 from dataclasses import dataclass, field
-from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+from urllib.parse import parse_qsl, urlencode, urlunsplit
 
 from .._base.errors import OptionError, VendorError
 from .._base.loopback import is_loopback
 from .._base.model import Vendor
 from .._base.text import one_line
-from .._vendor.address import host
+from .._vendor.address import host, split_address
 from .._vendor.unspoken import Unspoken
 
 __all__ = (
@@ -72,7 +72,7 @@ def authorization_url(vendor: Vendor, client_id: str, consent: Consent, *, allow
     """
     url = vendor.url(vendor.authorize_url)
     _check_authorize_url(vendor, url, allow_http=allow_http)
-    parts = urlsplit(url)
+    parts = split_address(url)
     asked = [("response_type", "code"), ("client_id", client_id), ("redirect_uri", consent.redirect_uri), ("state", consent.state)]
     if vendor.scope:
         asked.append(("scope", vendor.scope))
@@ -98,7 +98,7 @@ def sent_to_both(vendor: Vendor) -> list[tuple[str, str]]:
 def _check_authorize_url(vendor: Vendor, url: str, *, allow_http: bool) -> None:
     if not vendor.authorize_url:
         raise OptionError(f"{vendor.name}: no address is known at which the vendor asks for consent. Set authorize_url, or issuer.", fault="option:missing")
-    parts = urlsplit(url)
+    parts = split_address(url)
     if parts.scheme not in ("https", "http") or not host(url) or "@" in parts.netloc or parts.fragment or not _one_word(url):
         raise OptionError(f"{vendor.name}: authorize_url is not a usable http(s) address. Check base_url and authorize_url.", fault="option:address")
     if parts.scheme == "http" and not allow_http and not is_loopback(parts.hostname or ""):
@@ -116,7 +116,7 @@ def check_redirect_uri(vendor: Vendor, redirect_uri: str) -> None:
 
     :raises OptionError: with what to do.
     """
-    parts = urlsplit(redirect_uri)
+    parts = split_address(redirect_uri)
     if not parts.scheme or parts.fragment or not _one_word(redirect_uri):
         raise OptionError(
             f"{vendor.name}: redirect_uri has to be a whole address without a fragment, such as http://127.0.0.1:8400/callback.", fault="option:address"
@@ -132,15 +132,11 @@ def listening_address(redirect_uri: str) -> tuple[str, int, str] | None:
 
     The host C(localhost) stands for both loopback addresses: which one a browser takes is not known (RFC 8252 8.3).
     """
-    parts = urlsplit(redirect_uri)
+    parts = split_address(redirect_uri)
     name = parts.hostname or ""
     if parts.scheme != "http" or not is_loopback(name):
         return None
-    try:
-        port = parts.port or 0
-    except ValueError:
-        return None
-    return name, port, parts.path or "/"
+    return name, parts.port or 0, parts.path or "/"
 
 
 def is_answer(redirected: str) -> bool:
@@ -206,7 +202,7 @@ def _denied(name: str, found: t.Mapping[str, str], unspoken: Unspoken) -> Vendor
 def _pairs(redirected: str) -> list[tuple[str, str]]:
     text = redirected.strip().strip("<>\"'")
     try:
-        query = urlsplit(text).query if "?" in text or "://" in text else text
+        query = split_address(text).query if "?" in text or "://" in text else text
         return parse_qsl(query, keep_blank_values=True, max_num_fields=50)
     except ValueError:
         return []
@@ -218,7 +214,7 @@ def _plain(url: str) -> str:
 
 def with_port(redirect_uri: str, port: int) -> str:
     """RFC 8252 7.3: the vendor has to take any port of a loopback address, as it is known only now."""
-    parts = urlsplit(redirect_uri)
+    parts = split_address(redirect_uri)
     if parts.port:
         return redirect_uri
     name = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname

@@ -11,11 +11,11 @@ from __future__ import annotations
 import itertools
 import json
 import typing as t
-from urllib.parse import urlsplit
 
 from .._base.errors import OptionError
 from .._base.loopback import is_loopback
 from .._base.text import BLANK, Blanker, one_line
+from .._vendor.address import split_address
 
 __all__ = ("OPTIONS_OF_URI", "check_address", "expected", "split", "without")
 
@@ -86,8 +86,10 @@ def split(args: dict[str, t.Any]) -> tuple[dict[str, t.Any], dict[str, t.Any]]:
 
 def check_address(url: t.Any, *, allow_http: bool) -> None:
     """:raises OptionError: the token would cross a network readable, as a vendor's credentials may not either."""
-    parts = urlsplit(str(url).strip())
+    parts = split_address(str(url).strip())
     name = parts.hostname or ""
+    if not parts.scheme:  # the host's Python may read something else in it
+        raise OptionError("api_request: url is not an address that can be asked. It has to begin with https:// and a host.", fault="option:address")
     if parts.scheme.lower() == "http" and not allow_http and not is_loopback(name):
         raise OptionError(
             f"api_request: {one_line(name, limit=100)} would get the token over plain http. Use https, or set allow_http.", fault="option:plain_http"

@@ -9,7 +9,7 @@
 from __future__ import annotations
 
 import re
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from .._base.errors import OptionError
 from .._base.loopback import is_loopback
@@ -19,19 +19,31 @@ __all__ = (
     "check_address",
     "check_endpoint",
     "host",
+    "split_address",
 )
 
 # What cannot hold a password or a query.
 _SHOWN = re.compile(r"[A-Za-z0-9._:/<> -]{1,80}")
+_NO_ADDRESS = urlsplit("")
+
+
+def split_address(url: str) -> SplitResult:
+    """The parts of *url*, all empty where Python can read none in it (``https://[::1``) or its port is no number of a port.
+
+    What a vendor or a user wrote is taken apart by this alone: who then looks for a scheme and a host has one error for all that is no address.
+    """
+    try:
+        parts = urlsplit(url)
+        _ = parts.port  # is read only when it is asked for
+    except ValueError:
+        return _NO_ADDRESS
+    return parts
 
 
 def host(url: str) -> str:
     """``host:port`` of *url*, the part of it that is safe to show; TrackMage's query holds its secret."""
-    try:
-        parts = urlsplit(url)
-        name, port = parts.hostname or "", parts.port
-    except ValueError:
-        return ""
+    parts = split_address(url)
+    name, port = parts.hostname or "", parts.port
     return f"{name}:{port}" if port else name
 
 
@@ -68,9 +80,9 @@ def check_address(vendor: Vendor, url: str, *, allow_http: bool) -> None:
     :raises OptionError: with the option to set.
     """
     name, scheme = host(url), url.split("://", 1)[0].lower()
-    if scheme not in ("https", "http") or not name or "@" in urlsplit(url).netloc or any(c.isspace() for c in url):
+    if scheme not in ("https", "http") or not name or "@" in split_address(url).netloc or any(c.isspace() for c in url):
         raise OptionError(f"{vendor.name}: the token endpoint is not a usable http(s) address. Check base_url and token_url.", fault="option:address")
-    if scheme == "http" and not allow_http and not is_loopback(urlsplit(url).hostname or ""):
+    if scheme == "http" and not allow_http and not is_loopback(split_address(url).hostname or ""):
         raise OptionError(
             f"{vendor.name}: {name} would get the credentials over plain http. Use https, or set allow_http if you must.", fault="option:plain_http"
         )

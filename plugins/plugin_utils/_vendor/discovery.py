@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import dataclasses
 import typing as t
-from urllib.parse import urlsplit
 
 from .._base.errors import VendorError
+from .._base.loopback import leads_here
 from .._base.model import HttpRequest, Request, Vendor
 from .._base.ports import Ports
 from .._base.strict_json import parse_json
-from .address import check_endpoint, host
+from .address import check_endpoint, host, split_address
 from .request import needed_fields
 from .unspoken import unspoken_in_secret
 
@@ -40,6 +40,7 @@ _ENDPOINTS = (
     ("authorize_url", "authorization_endpoint"),
     ("device_authorization_url", "device_authorization_endpoint"),  # RFC 8628 4
 )
+_ADDRESSES = ("token_url", *(ours for ours, _theirs in _ENDPOINTS))
 _USED = (
     "token_endpoint",
     "mtls_endpoint_aliases",
@@ -63,7 +64,7 @@ def discovered(request: Request, *, ports: Ports, until: float, keep: Metadata |
     :arg keep: where the metadata are looked for first, and put.
     :arg keys: of the secret, by which one of several ways to authenticate is picked. Where it is the secret itself, no credential of it may be
         in an address that the issuer names: messages name its host, and a browser is sent there.
-    :raises VendorError: no usable metadata at either well-known address.
+    :raises VendorError: no usable metadata at either well-known address, or they name what no issuer elsewhere may.
     """
     vendor = request.vendor
     if vendor.token_url or not vendor.issuer:
@@ -74,6 +75,14 @@ def discovered(request: Request, *, ports: Ports, until: float, keep: Metadata |
     if isinstance(keys, t.Mapping) and unspoken_in_secret(request, keys).is_in(*(value for value in more.values() if isinstance(value, str))):
         raise VendorError(
             f"{vendor.name}: the metadata of {host(vendor.issuer)} name an address that has a credential in it. Nobody is sent there. "
+            "Check issuer, or set token_url.",
+            kind="answer",
+            fault="vendor:discovery",
+        )
+    if not _here(vendor.issuer) and any(_here(vendor.url(more[name])) for name in _ADDRESSES if name in more):
+        # Else it could have the credentials posted to any service of this machine, which trusts what comes from here.
+        raise VendorError(
+            f"{vendor.name}: the metadata of {host(vendor.issuer)} name an address of this machine, which only an issuer on this machine may. "
             "Check issuer, or set token_url.",
             kind="answer",
             fault="vendor:discovery",
@@ -99,8 +108,12 @@ def _published(request: Request, *, ports: Ports, until: float) -> dict[str, t.A
     )
 
 
+def _here(url: str) -> bool:
+    return leads_here(split_address(url).hostname or "")
+
+
 def _well_known(issuer: str) -> tuple[str, str]:
-    parts = urlsplit(issuer)
+    parts = split_address(issuer)
     path = parts.path.rstrip("/")
     root = f"{parts.scheme}://{parts.netloc}"
     # RFC 8414 3.1 puts the well-known part before the issuer's path, OpenID after it.

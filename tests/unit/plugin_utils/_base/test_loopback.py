@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.loopback import is_loopback, proxies_to
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.loopback import is_loopback, leads_here, proxies_to
 
 
 @pytest.mark.parametrize("name", ["localhost", "127.0.0.1", "127.255.255.254", "::1"])
@@ -18,6 +18,22 @@ def test_loopback(name):
 @pytest.mark.parametrize("name", ["127.0.0.1.evil.example", "localhost.evil.example", "128.0.0.1", "127.1", "", "1127.0.0.1", "::2"])
 def test_not_loopback(name):
     assert not is_loopback(name)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("localhost", "localhost.", "LOCALHOST", "vault.localhost", "127.0.0.1", "127.9.9.9", "::1", "0:0:0:0:0:0:0:1", "127.1", "127.0.1"),
+        *("2130706433", "0x7f000001", "0x7f.1", "0177.0.0.1", "::ffff:127.0.0.1", "::ffff:7f00:1", "::1%lo", "0.0.0.0", "0", "::"),
+    ],
+)
+def test_all_spellings_of_this_machine(name):
+    assert leads_here(name)
+
+
+@pytest.mark.parametrize("name", ["", "login.example", "localhost.example", "notlocalhost", "128.1", "10.0.0.1", "::2", "::ffff:10.0.0.1", "127.0.0.1.example"])
+def test_what_leads_elsewhere(name):
+    assert not leads_here(name)
 
 
 @pytest.mark.parametrize(

@@ -86,6 +86,8 @@ def test_the_query_of_authorize_url_stays():
         ("https://user@example.com/", "acme: authorize_url is not a usable http(s) address. Check base_url and authorize_url."),
         ("https://example.com/#here", "acme: authorize_url is not a usable http(s) address. Check base_url and authorize_url."),
         ("https://example.com/\x1b[31m", "acme: authorize_url is not a usable http(s) address. Check base_url and authorize_url."),
+        ("https://[::1", "acme: authorize_url is not a usable http(s) address. Check base_url and authorize_url."),
+        ("https://[::1]:99999/", "acme: authorize_url is not a usable http(s) address. Check base_url and authorize_url."),
         ("https://exa mple.com/", "acme: authorize_url is not a usable http(s) address. Check base_url and authorize_url."),
     ],
 )
@@ -106,7 +108,10 @@ def test_redirect_addresses_that_are_fine(uri: str):
     subject.check_redirect_uri(VENDOR, uri)
 
 
-@pytest.mark.parametrize("uri", ["/callback", "", "https://a.example/#x", "http://a.example/", "http://127.0.0.1.example.com/", "http://a b"])
+@pytest.mark.parametrize(
+    "uri",
+    ["/callback", "", "https://a.example/#x", "http://a.example/", "http://127.0.0.1.example.com/", "http://a b", "http://[::1", "http://127.0.0.1:99999/"],
+)
 def test_redirect_addresses_that_are_refused(uri: str):
     with pytest.raises(OptionError, match=r"^acme: redirect_uri "):
         subject.check_redirect_uri(VENDOR, uri)
@@ -122,6 +127,7 @@ def test_redirect_addresses_that_are_refused(uri: str):
         ("https://127.0.0.1/callback", None),
         ("http://example.com/callback", None),
         ("http://127.0.0.1:99999/callback", None),
+        ("http://[::1", None),
         ("com.example:/cb", None),
     ],
 )

@@ -59,6 +59,13 @@ def test_no_token_goes_over_plain_http_to_another_machine(url):
     check_address(url, allow_http=True)
 
 
+@pytest.mark.parametrize("url", ["http://[::1", "http://[evil.example/", "http://evil.example:99999/", "evil.example/x"])
+def test_what_is_no_address_is_not_left_to_the_host(url):
+    with pytest.raises(OptionError) as caught:
+        check_address(url, allow_http=True)
+    assert caught.value.message == "api_request: url is not an address that can be asked. It has to begin with https:// and a host."
+
+
 @pytest.mark.parametrize("url", [URL, "http://127.0.0.1:8080/x", "http://localhost", "http://[::1]/"])
 def test_what_is_not_readable_on_the_way(url):
     check_address(url, allow_http=False)

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import pytest
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.errors import OptionError
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.model import SecretRef, Vendor
-from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vendor.address import check_endpoint, host
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vendor.address import check_endpoint, host, split_address
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vendors import built_in
 from support.scripted import request_for
 
@@ -45,6 +45,7 @@ from support.scripted import request_for
         ({"token_url": "https://"}, True, "acme: the token endpoint is not a usable http(s) address. Check base_url and token_url."),
         ({"token_url": "https://u:p@a.example/"}, True, "acme: the token endpoint is not a usable http(s) address. Check base_url and token_url."),
         ({"token_url": "https://a.example/a b"}, True, "acme: the token endpoint is not a usable http(s) address. Check base_url and token_url."),
+        ({"token_url": "https://[::1/t"}, True, "acme: the token endpoint is not a usable http(s) address. Check base_url and token_url."),
         ({"token_url": "https://a.example:port/"}, True, "acme: the token endpoint is not a usable http(s) address. Check base_url and token_url."),
         ({"token_url": "http://a.example/t"}, False, "acme: a.example would get the credentials over plain http. Use https, or set allow_http if you must."),
         ({"issuer": "http://a.example/"}, False, "acme: a.example would get the credentials over plain http. Use https, or set allow_http if you must."),
@@ -54,6 +55,21 @@ def test_endpoints_that_get_no_credentials(changes, allow_http, message):
     with pytest.raises(OptionError) as caught:
         check_endpoint(Vendor("acme", **changes), allow_http=allow_http)
     assert caught.value.message == message
+
+
+@pytest.mark.parametrize(
+    "url", ["https://[::1", "https://[login]/", "https://a.example:port/", "https://a.example:99999/", "https://a.example:-1/", "https://a\u2100.example/"]
+)
+def test_what_python_cannot_read_has_no_parts(url):
+    with pytest.raises(ValueError, match=r".+"):
+        _ = urlsplit(url).port
+    assert "".join(split_address(url)) == "" == host(url)
+    assert split_address(url).port is None
+
+
+def test_parts_are_those_of_python():
+    url = "https://u:p@A.example:8443/b;c?d=e#f"
+    assert (split_address(url), split_address(url).port) == (urlsplit(url), 8443)
 
 
 def test_tracktik_tells_what_a_portal_looks_like():

@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.errors import OptionError, VendorError
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.model import Vendor
@@ -66,6 +68,30 @@ def test_metadata_that_leads_to_plain_http():
     assert failure(answer(200, {**METADATA, "token_endpoint": "http://login.example/t"}), family=OptionError) == (
         "acme: login.example would get the credentials over plain http. Use https, or set allow_http if you must."
     )
+
+
+HERE = "acme: the metadata of login.example name an address of this machine, which only an issuer on this machine may. Check issuer, or set token_url."
+
+
+@pytest.mark.parametrize("field", ["token_endpoint", "authorization_endpoint", "revocation_endpoint", "device_authorization_endpoint"])
+@pytest.mark.parametrize("address", ["http://127.0.0.1:8200/v1/sys/step-down?x=1", "https://localhost./t", "http://[::ffff:127.0.0.1]/t", "http://127.1/t"])
+def test_an_issuer_elsewhere_names_nothing_on_this_machine(field, address):
+    kept = Kept()
+    for allow_http in (False, True):
+        request = request_for(Vendor("acme", issuer=ISSUER))
+        request = dataclasses.replace(request, http=dataclasses.replace(request.http, allow_http=allow_http))
+        for scene, keep in ((Scene(answer(200, {**METADATA, field: address})), kept), (Scene(), Kept({**METADATA, field: address}))):
+            with pytest.raises(VendorError) as caught:
+                discovered(request, ports=scene.ports, until=NOW + 60, keep=keep)
+            assert (caught.value.message, caught.value.fault, kept.metadata) == (HERE, "vendor:discovery", None)
+
+
+def test_an_issuer_on_this_machine_names_what_it_likes():
+    here = "http://127.0.0.1:8080/realm"
+    metadata = {"issuer": here, "token_endpoint": "http://localhost:8080/t", "authorization_endpoint": "https://login.example/a"}
+    assert found(Scene(answer(200, metadata)), issuer=here).token_endpoint == "http://localhost:8080/t"
+    # What the user says is not the issuer's.
+    assert found(Scene(answer(200, METADATA)), revocation_url="http://127.0.0.1/r").revocation_url == "http://127.0.0.1/r"
 
 
 @pytest.mark.parametrize(
