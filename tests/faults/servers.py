@@ -61,7 +61,8 @@ class ScriptedVault:
                     self.send_header(header, value)
                 self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
-                self.wfile.write(body)
+                with contextlib.suppress(ConnectionError):  # who has read enough of a huge answer goes away
+                    self.wfile.write(body)
 
             def drip(self) -> None:
                 self.send_response(200)
