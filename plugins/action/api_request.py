@@ -67,6 +67,8 @@ class ActionModule(TokenAction):
             # Without a user name uri does nothing with a password, except to keep its value out of all that it returns and logs.
             "url_password": details["access_token"],
         }
+        # The host's system log gets str(headers), which spells quotes and backslashes otherwise than the value that is kept out of it.
+        task.no_log = task.no_log or details["access_token"] not in str(headers)
         uri = self._shared_loader_obj.action_loader.get(
             _URI,
             task=task,

@@ -308,7 +308,7 @@ class Vendor:
         "revoke_family": False,  # on reuse of a refresh token, everything that grew from the same grant dies
         "basic_decoding": "rfc6749",
         "api_scheme": "Bearer",  # Bearer, raw, any
-        "token_format": "jwt",  # or opaque
+        "token_format": "jwt",  # or opaque, or quoted: with quotes and a backslash in it
         "delay": 0.0,  # seconds before a token answer
         "api_delay": 0.0,
         "skew": 0.0,  # the vendor's clock, against ours
@@ -420,7 +420,8 @@ class Vendor:
     def new_token(self, *, client_id: str, scope: str | None, lifetime: float, family: str, claims: Mapping[str, Any] | None = None) -> Token:
         now = self.now()
         facts = {"iat": int(now), "exp": int(now + lifetime), "jti": secrets.token_hex(16), **(claims or {})}
-        value = jwt(facts) if self.settings["token_format"] == "jwt" else f"at-{secrets.token_urlsafe(32)}"
+        prefix = {"jwt": None, "opaque": "at-", "quoted": "at-\\'\""}[self.settings["token_format"]]
+        value = jwt(facts) if prefix is None else prefix + secrets.token_urlsafe(32)
         token = Token(value, client_id, scope, now + lifetime, family)
         self.tokens.access[value] = token
         return token

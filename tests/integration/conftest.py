@@ -5,7 +5,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import pathlib
+import socket
+import threading
 import typing as t
 
 import hvac
@@ -191,3 +195,38 @@ def chromium() -> t.Iterator[Browser]:
         pytest.skip(str(exc))
     with Browser() as browser:
         yield browser
+
+
+def _listened_to(path: pathlib.Path) -> bool:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as client:
+        return client.connect_ex(str(path)) == 0
+
+
+@pytest.fixture
+def syslog() -> t.Iterator[list[bytes]]:
+    """What programs of this machine write to the system log, as long as a test listens to it."""
+    path = pathlib.Path("/dev/log")
+    if os.geteuid() == 0 and path.is_socket() and not _listened_to(path):
+        path.unlink()  # of a run that was killed
+    if os.geteuid() != 0 or path.exists():
+        pytest.skip("needs root, and a machine on which nobody else is at /dev/log")
+    heard: list[bytes] = []
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listener:
+        listener.bind(str(path))
+        try:
+            path.chmod(0o666)
+            listener.settimeout(0.2)
+            over = threading.Event()
+
+            def listen() -> None:
+                while not over.is_set():
+                    with contextlib.suppress(TimeoutError):
+                        heard.append(listener.recv(1 << 20))
+
+            thread = threading.Thread(target=listen)
+            thread.start()
+            yield heard
+            over.set()
+            thread.join()
+        finally:
+            path.unlink()

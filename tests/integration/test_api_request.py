@@ -87,6 +87,19 @@ def test_nobody_sees_a_token(stage: Stage, ssh_hosts) -> None:
     assert [secret for secret in tokens(stage) if secret in run.output] == []
 
 
+@pytest.mark.parametrize("form", ["jwt", "opaque", "quoted"])
+def test_no_token_is_in_the_system_log_of_the_host(stage: Stage, syslog: list[bytes], form: str) -> None:
+    stage.emulator.set("trackunit", token_format=form)
+    run = stage.playbook(play(stage, "trackunit", hosts="localhost", more="        headers: {X-Mine: kept}"))
+    assert run.rc == 0, run
+    assert [entry["status"] for entry in stage.emulator.requests("trackunit", kind="api")] == [200]
+    # Spelled as Python spells a text with quotes, the end is as it is.
+    assert [secret for secret in tokens(stage) for line in syslog if secret[-40:].encode() in line] == []
+    # A token that Ansible finds in its log takes nothing else out of it.
+    address = f"{stage.emulator.base_url('trackunit')}/api/me".encode()
+    assert any(address in line for line in syslog) is (form != "quoted"), syslog
+
+
 def test_a_redirect_gets_no_token(stage: Stage) -> None:
     stage.emulator.fail("trackunit", "redirect", code=302, to=stage.emulator.sink_url, kind="api")
     stage.playbook(play(stage, "trackunit", hosts="localhost", more="        status_code: [200, 204, 404]"))

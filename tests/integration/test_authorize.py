@@ -57,17 +57,19 @@ trackops_vendors:
 """
 
 
+def _shown(output: str) -> str:
+    """The address for the browser; empty where there is none yet."""
+    found = re.search(r"^(https?://\S+response_type=\S+)$", output, re.MULTILINE)
+    return found[1] if found else ""
+
+
 class Asking:
     """The playbook in the background, waiting for the browser."""
 
     def __init__(self, stage: Stage, *arguments: str, vendor: str = "trackmage", path: str = PATH, env: dict[str, str | None] | None = None) -> None:
         command = [PLAYBOOK, *stage.extra(), "-e", f"vendor={vendor}", "-e", f"path={path}", *arguments]
         self.process = stage.ansible.start(["ansible-playbook", *command], env=stage.environment({**writing(stage), **(env or {})}))
-        self.url = str(self.process.wait_ready("the address", self._shown, timeout=60))
-
-    def _shown(self) -> str:
-        found = re.search(r"^(https?://\S+response_type=\S+)$", self.process.output(), re.MULTILINE)
-        return found[1] if found else ""
+        self.url = str(self.process.wait_ready("the address", lambda: _shown(self.process.output()), timeout=60))
 
     @property
     def query(self) -> dict[str, str]:
@@ -393,7 +395,7 @@ def test_two_steps_without_waiting(there: Stage) -> None:
     env = writing(there)
     first = there.playbook(PLAYBOOK, *common, "-e", "wait=false", env=env)
     assert first.rc == 0, first
-    back = there.emulator.consent(first.result("authorize")["authorization_url"])
+    back = there.emulator.consent(_shown(first.stderr))
     forged = there.playbook(PLAYBOOK, *common, "-e", f"redirect_response={back}x", env=env)
     assert "trackmage: this answer belongs to no consent that this user began here" in said(forged)
     second = there.playbook(PLAYBOOK, *common, "-e", f"redirect_response={back}", env=env)
@@ -405,6 +407,32 @@ def test_two_steps_without_waiting(there: Stage) -> None:
     assert len(there.emulator.requests("trackmage", kind="token")) == 1
     stored = b"".join(path.read_bytes() for path in there.ansible.cache.rglob("*") if path.is_file())
     assert parse_qs(urlsplit(back).query)["state"][0].encode() not in stored
+
+
+FIRST_STEP = """
+- hosts: localhost
+  gather_facts: false
+  tasks:
+    - name: Ask
+      trackops.api_tokens.authorize: {vendor: trackmage, path: fleet/trackmage, redirect_uri: "http://127.0.0.1:8400/callback", wait: false}
+      register: asked
+      no_log: %s
+    - name: Send it
+      ansible.builtin.copy: {content: "{{ asked.authorization_url | default('nothing') }}", dest: "{{ lookup('env', 'HOME') }}/letter", mode: '0600'}
+      no_log: true
+"""
+
+
+@pytest.mark.parametrize("no_log", [False, True])
+def test_a_state_that_is_still_awaited_is_in_no_log_and_no_result(there: Stage, no_log: bool) -> None:
+    log, letter = there.ansible.workdir / "log", there.ansible.home / "letter"
+    run = there.playbook(FIRST_STEP % str(no_log).lower(), "-vv", env={**writing(there), "ANSIBLE_LOG_PATH": str(log)})
+    assert run.rc == 0, run
+    url = _shown(run.stderr)
+    state = parse_qs(urlsplit(url).query)["state"][0]
+    assert "Ask" in log.read_text(encoding="utf-8")
+    assert state not in log.read_text(encoding="utf-8") + run.stdout
+    assert letter.read_text(encoding="utf-8") == (url if no_log else "nothing")
 
 
 def test_pasted_at_the_terminal(there: Stage) -> None:

@@ -8,12 +8,8 @@ from __future__ import annotations
 import base64
 import contextlib
 import json
-import os
 import pathlib
-import socket
 import stat
-import threading
-import typing as t
 
 import pytest
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.output import iso_time
@@ -140,41 +136,6 @@ def test_no_secret_is_in_any_process_list_while_it_runs(stage, ssh_hosts, enviro
     assert any(seen in command for command in commands)
     seen_secrets = {secret for secret in secrets_of(stage) for command in commands if secret.encode() in command}
     assert seen_secrets == set()
-
-
-def listened_to(path: pathlib.Path) -> bool:
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as client:
-        return client.connect_ex(str(path)) == 0
-
-
-@pytest.fixture
-def syslog() -> t.Iterator[list[bytes]]:
-    """What programs of this machine write to the system log, as long as a test listens to it."""
-    path = pathlib.Path("/dev/log")
-    if os.geteuid() == 0 and path.is_socket() and not listened_to(path):
-        path.unlink()  # of a run that was killed
-    if os.geteuid() != 0 or path.exists():
-        pytest.skip("needs root, and a machine on which nobody else is at /dev/log")
-    heard: list[bytes] = []
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listener:
-        listener.bind(str(path))
-        try:
-            path.chmod(0o666)
-            listener.settimeout(0.2)
-            over = threading.Event()
-
-            def listen() -> None:
-                while not over.is_set():
-                    with contextlib.suppress(TimeoutError):
-                        heard.append(listener.recv(1 << 20))
-
-            thread = threading.Thread(target=listen)
-            thread.start()
-            yield heard
-            over.set()
-            thread.join()
-        finally:
-            path.unlink()
 
 
 def test_no_secret_is_in_the_system_log_of_the_hosts(stage, ssh_hosts, syslog):

@@ -82,6 +82,14 @@ def test_workflows_of_the_forge() -> None:
     check(program, "-no-color", "-shellcheck=", "-pyflakes=", *map(str, sorted(ROOT.glob(".github/workflows/*.yml"))))
 
 
+def test_workflows_name_what_others_publish_by_its_commit() -> None:
+    text = "".join(path.read_text(encoding="utf-8") for path in ROOT.glob(".github/workflows/*.yml"))
+    used = re.findall(r"uses:.*", text)
+    assert used and [use for use in used if not re.fullmatch(r"uses: [\w/-]+@[0-9a-f]{40}  # v\d+\.\d+\.\d+", use)] == []
+    cloned = re.findall(r"git clone .*--branch v[\d.]+ \S+ (\S+)\n +test \"\$\(git -C (\S+) rev-parse HEAD\)\" = [0-9a-f]{40} ", text)
+    assert len(cloned) == text.count("git clone") and all(into == checked for into, checked in cloned)
+
+
 def test_workflows_call_targets_that_there_are() -> None:
     targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
     called = {name for path in (ROOT / ".github" / "workflows").glob("*.yml") for name in re.findall(r"run: make ([a-z]+)", path.read_text(encoding="utf-8"))}
