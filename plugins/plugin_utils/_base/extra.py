@@ -21,18 +21,40 @@ __all__ = ("is_secret_name", "public")
 _LONGEST_TEXT = 2000  # characters
 _MOST_SECRETS = 64
 # In names without case and separators: refreshToken, refresh-token and Refresh_Token are one.
-_SECRET = re.compile(r"token|secret|passw|passphrase|credential|apikey|accesskey|privatekey|assertion|authorization|cookie|jwt|bearer|session|sid\Z")
-_SECRET_WHOLE = frozenset(("auth", "code", "devicecode", "usercode", "eid", "key", "otp", "pin", "pwd", "sid", "sig", "signature", "ticket"))
+_SECRET = re.compile(
+    r"token|secret|passw|passphrase|passcode|passkey|credential|apikey|accesskey|privatekey|assertion|authorization|cookie|jwt|bearer|session"
+    r"|samlresponse|basicauth|authheader|authvalue|connectionstring|connstring|phpsessid|mnemonic"
+    r"|(?<!by)(?<!com)(?<!sur)pass\Z|pwd\Z|sid\Z|otp\Z|jwks?\Z|dsn\Z|sig\Z|signature\Z|pfx\Z|keystore\Z|csrf\Z|xsrf\Z"
+    # Keys open something, but for those that only name or order something.
+    r"|(?<!public)(?<!primary)(?<!foreign)(?<!natural)(?<!sort)(?<!partition)(?<!idempotency)(?<!translation)(?<!message)(?<!project)(?<!issue)"
+    r"(?<!hot)(?<!tur)(?<!mon)(?<!don)(?<!jer)(?<!whis)keys?\Z"
+    # Codes of countries, currencies, postal areas, errors and states are none.
+    r"|(?:access|activation|auth|backup|confirmation|device|invitation|invite|login|mfa|2fa|onetime|pairing|pin|recovery|reset|security|sms|unlock|user"
+    r"|verification)codes?\Z"
+    r"|(?:access|card|device|login|sim|user)pin\Z|(?:auth|cas|granting|login|service)ticket\Z"
+)
+_SECRET_WHOLE = frozenset(("auth", "code", "eid", "otp", "p12", "pin", "pincode", "pkcs12", "saml", "sas", "sess", "tgt", "ticket"))
+# An address that lets in whoever has it, or that has a password in it by custom.
+_SECRET_ADDRESS = re.compile(
+    r"(?:activation|(?<!as)signed|broker|confirm|confirmation|database|db|invitation|invite|magic|mongo|mongodb|postgres|redis|reset|sas|signin|unlock|unsubscribe"
+    r"|verification|webhook)(?:address|link|uri|url)s?\Z"
+)
 # Facts about a credential, such as its lifetime, are not the credential.
 _ABOUT = re.compile(
     r"(type|typehint|expires|expiresin|expiresat|expireson|expiry|expiration|lifetime|ttl|issuedat|issuer|url|uri|endpoint|scope|scopes|format|count|state|use|version)\Z"
 )
 _LOOKS_SECRET = re.compile(
     r"eyJ[\w-]{4,}\.[\w-]{4,}\.[\w-]*"  # a JWT, alone or in a text
-    r"|-----BEGIN [A-Z ]*PRIVATE KEY"
-    r"|^\s*(?:bearer|basic)\s+\S{6,}"
+    r"|-----BEGIN [A-Z ]*PRIVATE KEY|AGE-SECRET-KEY-1"
+    r"|\b[a-z][a-z0-9+.-]{0,20}://[^\s/?#@:]*:[^\s/?#@]+@"  # the password of an address
+    r"|^\s*(?:bearer|basic)\s+\S{6,}|\bauthorization[\"']?\s*[:=]\s*[\"']?\S{4,}"
+    # Within a text, what no word looks like: "bearer authentication" is none.
+    r"|\b(?:bearer|basic)\s+(?=[^\s0-9=_+/]*[0-9=_+/]|(?-i:[^\sa-z]*[a-z][^\sA-Z]*[A-Z])|\S{20})\S{6,}"
     r"|[?&#;](?:\w*token|code|key|\w*secret|sig|signature|password)=[^&\s]"
-    r"|\b(?:gh[pousr]_|github_pat_|glpat-|xox[abeoprs]-|ya29\.|hv[sbr]\.|sk_live_)\w",
+    r"|(?:^|[?&#;,\s\"'])\w*(?:key|password|passwd|pwd|secret|token)=[^&;\s]{4,}"  # of a connection string
+    r"|\b(?:gh[pousr]_|github_pat_|glpat-|xox[abeoprs]-|xapp-|ya29\.|hv[sbr]\.|[sr]k_(?:live|test)_|whsec_|pypi-|dop_v1_|shpat_)\w"
+    r"|\b(?:npm_\w{20}|sk-[\w-]{12}|AIza[\w-]{20}|hf_[a-z]{12})|\bhooks\.slack\.com/\S"
+    r"|(?-i:\b(?:AKIA|ASIA)[0-9A-Z]{16}\b|\bSG\.[\w-]{6,}\.[\w-]{6,}|\bs\.[A-Za-z0-9]{24}\b)",
     re.IGNORECASE,
 )
 
@@ -40,7 +62,9 @@ _LOOKS_SECRET = re.compile(
 def is_secret_name(name: str) -> bool:
     """Whether what has this *name* is a credential."""
     plain = re.sub(r"[^a-z0-9]", "", name.casefold())
-    return plain in _SECRET_WHOLE or (bool(_SECRET.search(plain)) and not _ABOUT.search(plain))
+    if plain in _SECRET_WHOLE or _SECRET_ADDRESS.search(plain):
+        return True
+    return bool(_SECRET.search(plain)) and not _ABOUT.search(plain)
 
 
 def public(said: t.Mapping[str, t.Any], *, without: t.Container[str], secrets: t.Iterable[str]) -> dict[str, t.Any]:
