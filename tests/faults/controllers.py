@@ -50,7 +50,8 @@ def controllers(place: Place) -> t.Iterator[Fault]:
     rows: dict[str, tuple[dict[str, str | None], str | tuple[str, ...], dict[str, t.Any]]] = {
         "hvac is not installed": ({"PYTHONPATH": _SITE, "FAULTS_WITHOUT": "hvac"}, ("hvac", "pip install"), {"reads": 0}),
         "requests is not installed": ({"PYTHONPATH": _SITE, "FAULTS_WITHOUT": "requests"}, ("requests", "pip install"), {"reads": 0}),
-        "a dead proxy in the environment": ({"http_proxy": nobody, "HTTP_PROXY": nobody, "no_proxy": ""}, "proxy", {"reads": 0}),
+        # All servers of these faults are on this machine, to which a proxy of the environment is no way.
+        "a dead proxy in the environment": ({"http_proxy": nobody, "HTTP_PROXY": nobody, "no_proxy": ""}, "", {"asks": 1}),
         "TRACKOPS_CACHE=valt": ({"TRACKOPS_CACHE": "valt"}, ("TRACKOPS_CACHE", "Use one of: file, vault, none."), {"reads": 0, "names_path": False}),
         "TRACKOPS_MIN_TTL=soon": ({"TRACKOPS_MIN_TTL": "soon"}, "TRACKOPS_MIN_TTL", {"reads": 0, "names_path": False}),
         "TRACKOPS_HTTP_RETRIES=-1 is overruled": ({"TRACKOPS_HTTP_RETRIES": "-1"}, "", {"asks": 1}),

@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 import typing as t
+from urllib.parse import urlsplit
 
 __all__ = ("is_loopback", "leads_here", "proxies_to")
 
@@ -47,9 +48,13 @@ def leads_here(name: str) -> bool:
     return address.is_loopback or address.is_unspecified
 
 
-def proxies_to(name: str | None, *, given: t.Mapping[str, str], found: t.Mapping[str, str]) -> dict[str, str]:
-    """The proxies on the way to the host *name*: those that were *given*, or all that were *found*, the environment's among them.
+def proxies_to(url: str, *, given: t.Mapping[str, str], found: t.Mapping[str, str]) -> dict[str, str]:
+    """The proxies on the way to *url*: those that were *given*, or all that were *found*, the environment's among them.
 
-    What is for this machine stays on it, as with curl's and Vault's own rules for loopback addresses: it may be plain http.
+    Plain http is let through to this machine because nobody is on the way there: a proxy elsewhere would be.
     """
-    return dict(given if is_loopback(name or "") else found)
+    try:
+        parts = urlsplit(url)
+    except ValueError:  # requests says what is wrong with it
+        return dict(found)
+    return dict(given if parts.scheme == "http" and is_loopback(parts.hostname or "") else found)

@@ -218,7 +218,7 @@ def session(
 
         def merge_environment_settings(self, url: t.Any, *arguments: t.Any, **keywords: t.Any) -> t.Any:
             settings = super().merge_environment_settings(url, *arguments, **keywords)
-            settings["proxies"] = proxies_to(urlsplit(str(url)).hostname, given=self.proxies, found=settings["proxies"])
+            settings["proxies"] = proxies_to(str(url), given=self.proxies, found=settings["proxies"])
             if "ssl_context" in tls:
                 settings["verify"] = True  # certificates of our own, to which REQUESTS_CA_BUNDLE adds nothing
             return settings

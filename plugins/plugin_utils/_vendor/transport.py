@@ -26,7 +26,7 @@ from .._base.model import HttpAnswer, HttpOptions, HttpRequest
 from .._base.pem_file import pem_file
 from .._base.quiet_logs import quiet, quiet_adapter
 from .._base.readable import unreadable
-from .address import host, split_address
+from .address import host
 
 if t.TYPE_CHECKING:
     import requests
@@ -85,7 +85,7 @@ def _send(request: HttpRequest, options: HttpOptions, seconds: float) -> HttpAns
             allow_redirects=False,
             cert=certificate,
             verify=settings["verify"],
-            proxies=proxies_to(split_address(request.url).hostname, given=session.proxies, found=settings["proxies"]),
+            proxies=proxies_to(request.url, given=session.proxies, found=settings["proxies"]),
             stream=True,
         ) as response:
             return HttpAnswer(response.status_code, _lower(response), read_body(response, largest=LARGEST_ANSWER))

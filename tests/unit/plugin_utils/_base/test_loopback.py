@@ -37,9 +37,17 @@ def test_what_leads_elsewhere(name):
 
 
 @pytest.mark.parametrize(
-    ("name", "expected"), [("127.0.0.1", {}), ("localhost", {}), ("vault.example", {"http": "http://found"}), (None, {"http": "http://found"})]
+    ("url", "found"),
+    [
+        ("http://127.0.0.1:8200/v1", False),
+        ("HTTP://localhost", False),
+        ("http://[::1]:8200", False),
+        ("https://127.0.0.1:8200", True),
+        ("http://vault.example", True),
+        ("http://[::1", True),
+    ],
 )
-def test_what_is_for_this_machine_stays_on_it(name, expected):
-    """A proxy of the environment would carry plain http over the network."""
-    assert proxies_to(name, given={}, found={"http": "http://found"}) == expected
-    assert proxies_to(name, given={"http": "http://given"}, found={"http": "http://given"}) == {"http": "http://given"}
+def test_plain_http_for_this_machine_stays_on_it(url, found):
+    """A proxy of the environment would carry it over the network."""
+    assert proxies_to(url, given={}, found={"http": "http://found"}) == ({"http": "http://found"} if found else {})
+    assert proxies_to(url, given={"http": "http://given"}, found={"http": "http://given"}) == {"http": "http://given"}
