@@ -17,7 +17,7 @@ if t.TYPE_CHECKING:
 
 def test_no_promise_is_broken_under_load(tmp_path: pathlib.Path) -> None:
     parts = run(SMALL, list(PARTS))
-    assert [part.wrong for part in parts] == [[]] * 6, "\n".join(map(as_text, parts))
+    assert [part.wrong for part in parts] == [[]] * 7, "\n".join(map(as_text, parts))
     page = tmp_path / "load.md"
     page.write_text("# Load\n\n<!-- figures: written by make load -->\nformer figures\n<!-- end of the figures -->\nafter\n", encoding="utf-8")
     write(parts, page=page)

@@ -118,6 +118,16 @@ class Browser:
     def _ask(self, method: str, path: str, body: dict[str, t.Any] | None = None) -> t.Any:
         return self._send(method, f"{self._base}/{path}", body)
 
+    def _of(self, method: str, selector: str, what: str, body: dict[str, t.Any] | None = None) -> t.Any:
+        """Where the page with the element is replaced by another one meanwhile, that one's."""
+        for left in range(5, -1, -1):
+            try:
+                return self._ask(method, f"element/{self._element(selector)}/{what}", body)
+            except StartError as exc:
+                if not left or "stale element" not in str(exc):
+                    raise
+        return None
+
     def open(self, url: str) -> None:
         self._ask("POST", "url", {"url": url})
 
@@ -131,13 +141,13 @@ class Browser:
         return str(self._ask("GET", "url"))
 
     def text(self, selector: str = "body") -> str:
-        return str(self._ask("GET", f"element/{self._element(selector)}/text"))
+        return str(self._of("GET", selector, "text"))
 
     def type(self, selector: str, text: str) -> None:
-        self._ask("POST", f"element/{self._element(selector)}/value", {"text": text})
+        self._of("POST", selector, "value", {"text": text})
 
     def click(self, selector: str) -> None:
-        self._ask("POST", f"element/{self._element(selector)}/click", {})
+        self._of("POST", selector, "click", {})
 
     def wait_text(self, selector: str, text: str, *, timeout: float = 60) -> str:
         """Wait until the element holds that text."""

@@ -35,6 +35,7 @@ FIELDS = {
     "path",
     "schema",
     "refresh_token",
+    "refresh_token_mac",
     "secret_version",
     "failures",
     "lease_holder",
