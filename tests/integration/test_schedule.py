@@ -143,6 +143,25 @@ def test_what_the_script_does(schedule: Schedule) -> None:
         ({"schedule_name": "../x"}, "schedule_name may hold letters, digits, hyphens and underscores only."),
         ({"schedule_type": "cron", "schedule_minutes": 7}, "schedule_minutes has to be at least 1, and with cron it has to divide 60"),
         ({"schedule_environment": {"VAULT_TOKEN": "x"}}, "A secret in schedule_environment could be read by every user."),
+        *(
+            ({"schedule_environment": {name: value}}, "A secret in schedule_environment could be read by every user.")
+            for name, value in (
+                *(("ANSIBLE_HASHI_VAULT_JWT", "ey"), ("ANSIBLE_HASHI_VAULT_PASSWORD", "x"), ("ACME_PASS", "x"), ("acme_Api_Key", "x"), ("DATABASE_URL", "x")),
+                *(("PIN", 4711), ("HTTPS_PROXY", "http://me:hunter2@proxy.example:3128"), ("NOTE", "hvs.CAESI")),
+            )
+        ),
+        *(
+            ({option: given}, "A secret in schedule_options or schedule_status_options could be read by every user.")
+            for option, given in (
+                *(
+                    ("schedule_options", ["-e", "vault_token=x"]),
+                    ("schedule_options", ["-eacme_pass=x"]),
+                    ("schedule_options", ["--extra-vars=ansible_password=x"]),
+                ),
+                *(("schedule_options", ["-e", '{"a": {"client_secret" : "x"}}']), ("schedule_options", ["-e", "{ansible_become_pass: x}"])),
+                *(("schedule_status_options", ["-e", "a=b trackops_vault_jwt=x"]), ("schedule_status_options", ["-e", "status_url=https://u:p@a.example/"])),
+            )
+        ),
         ({"schedule_type": "at"}, "schedule_type has to be auto, systemd or cron, not 'at'."),
         ({"schedule_state": "gone"}, "schedule_state has to be present or absent, not 'gone'."),
         ({"schedule_name": "x\n"}, "schedule_name may hold letters, digits, hyphens and underscores only."),
@@ -164,3 +183,24 @@ def test_what_cannot_work(schedule: Schedule, changes: dict[str, t.Any], message
     assert (run.rc, message in " ".join(run.output.split())) == (2, True), run
     assert not schedule.script.exists()
     assert os.listdir(schedule.units) == []
+
+
+def test_names_of_files_and_fields_are_no_secrets(schedule: Schedule) -> None:
+    environment: dict[str, object] = {
+        **schedule.variables["schedule_environment"],
+        **dict.fromkeys(("VAULT_TOKEN_FILE", "ANSIBLE_VAULT_PASSWORD_FILE", "VAULT_CLIENT_KEY", "ANSIBLE_HASHI_VAULT_TOKEN_PATH"), "/etc/vault/it"),
+        "ANSIBLE_HASHI_VAULT_CERT_AUTH_PRIVATE_KEY": "/etc/vault/key.pem",
+        "PASSWORD_STORE_DIR": "/srv/pass",
+        "ANSIBLE_HOST_KEY_CHECKING": False,
+        "ANSIBLE_ASK_PASS": False,
+        "TRACKOPS_TOKEN_URL": "https://a.example/t",
+        "HTTPS_PROXY": "http://proxy.example:3128",
+        "VAULT_ROLE_ID": "x",
+    }
+    options = [
+        *("--private-key=/root/.ssh/id", "--vault-password-file=/etc/x", "--vault-id=prod@/etc/pass", "--become", "-e", "@/srv/tokens.yml"),
+        *("-e", "token_field=jwt min_ttl=5", "-e", '{"provision_tokens": [{"vendor": "tracx", "token_url": "https://a.example:8443/t"}]}'),
+    ]
+    run = schedule.apply(schedule_environment=environment, schedule_options=options, schedule_status_options=["-e", "status_html=/srv/www/tokens.html"])
+    assert run.rc == 0, run
+    assert "export VAULT_CLIENT_KEY=/etc/vault/it\n" in schedule.script.read_text(encoding="utf-8")

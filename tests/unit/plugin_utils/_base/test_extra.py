@@ -8,10 +8,14 @@ from __future__ import annotations
 
 import base64
 import json
+import pathlib
 
 import pytest
+import yaml
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base import extra
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.extra import is_secret_name, public
 
+ROOT = pathlib.Path(__file__).resolve().parents[4]
 SECRET = "cl1ent+s3cret/"
 JWT = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJ4In0.c2ln"
 
@@ -132,3 +136,12 @@ def test_more_secrets_than_can_be_looked_for_leave_nothing():
     few, many = ([f"secret-{number:06}" for number in range(count)] for count in (60, 3000))
     assert public({"token": few, "list": ["a", "secret-000001"]}, without=(), secrets=["s3cret"]) == {"list": ["a"]}
     assert public({"token": many, "list": ["a", *many]}, without=(), secrets=["s3cret"]) == {}
+
+
+def test_the_role_schedule_takes_the_same_names_for_secrets():
+    """A role cannot call what is private to the plugins."""
+    ours = yaml.safe_load((ROOT / "roles/schedule/vars/main.yml").read_text(encoding="utf-8"))
+    assert "|".join(ours["__schedule_secret_names"]) == extra._SECRET.pattern
+    assert set(ours["__schedule_secret_whole"]) == extra._SECRET_WHOLE
+    assert ours["__schedule_secret_addresses"] == extra._SECRET_ADDRESS.pattern
+    assert ours["__schedule_about_secrets"] == extra._ABOUT.pattern
