@@ -14,7 +14,7 @@ from ansible.errors import AnsibleActionFail
 from ..plugin_utils._base.errors import OptionError
 from ..plugin_utils._boundary.action import Resolved, TokenAction, Unseen, answer_of, display, failed_action, found_interpreter
 from ..plugin_utils._hosts.answers import of_api
-from ..plugin_utils._tasks.api_call import OPTIONS_OF_URI, check_address, expected, split, without
+from ..plugin_utils._tasks.api_call import OPTIONS_OF_URI, address_options, expected, split, without
 
 _URI = "ansible.builtin.uri"
 _REFUSED = 401
@@ -34,7 +34,7 @@ class ActionModule(TokenAction):
             return {**result, "changed": False, "skipped": True, "msg": "An API is not called in check mode."}
         first = self._one(wanted, variables)
         try:
-            check_address(request["url"], allow_http=first.request is not None and first.request.http.allow_http)
+            request = {**request, **address_options(request["url"], allow_http=first.request is not None and first.request.http.allow_http)}
         except OptionError as exc:
             raise failed_action(exc) from None
         answer = self._send(request, (first,), variables)

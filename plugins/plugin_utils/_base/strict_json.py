@@ -15,7 +15,7 @@ import typing as t
 
 __all__ = ("DuplicateMember", "WrittenNumber", "finite", "parse_json", "shallow")
 
-_PART = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{}]|[^"\[\]{}]+', re.DOTALL)
+_PART = re.compile(r'"(?:[^"\\]|\\.)*(?:"|\\?\Z)|[\[\]{}]|[^"\[\]{}]+', re.DOTALL)
 _DEEPEST_JSON = 64  # what is read here is written again elsewhere, further down the stack
 
 

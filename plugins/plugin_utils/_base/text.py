@@ -449,14 +449,14 @@ _NO_LETTER = re.compile(r"[\W_]+")
 _PERCENT = re.compile(r"(?:%[0-9A-Fa-f]{2})+|%u[0-9A-Fa-f]{4}")
 _PERCENT_OR_PLUS = re.compile(_PERCENT.pattern + r"|\+")
 _QUOTED_PRINTABLE = re.compile(r"(?:=[0-9A-Fa-f]{2}|=\r?\n)+")  # with soft line breaks
-_ENTITY = re.compile(r"&(?:#0*[0-9]{1,7}|#[xX]0*[0-9A-Fa-f]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});?")
+_ENTITY = re.compile(r"&(?:#0{0,32}[0-9]{1,7}|#[xX]0{0,32}[0-9A-Fa-f]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});?")
 _TAG = re.compile(r"</?[A-Za-z][^<>]*>")
 _CSS = re.compile(r"\\([0-9A-Fa-f]{1,6})[ ]?")
 # 41:62:43, 0x41 0x62, U+0041, and [65, 98, 67]: three bytes or characters at least.
 _HEX_LIST = re.compile(r"(?:(?:0x|U\+)?[0-9A-Fa-f]{2,6}(?:[ ,:;._-]+)){2,}(?:0x|U\+)?[0-9A-Fa-f]{2,6}", re.IGNORECASE)
 _DECIMAL_LIST = re.compile(r"(?:[0-9]{1,7}[ ,;]+){2,}[0-9]{1,7}")
 _ESCAPE = re.compile(
-    r"(?:\\[uU][0-9A-Fa-f]{4})+(?![0-9A-Fa-f]{4})|\\U[0-9A-Fa-f]{8}|\\[ux]\{0*[0-9A-Fa-f]{1,6}\}|(?:\\[xX][0-9A-Fa-f]{2})+|\\[0-7]{3}|\\.", re.DOTALL
+    r"(?:\\[uU][0-9A-Fa-f]{4})+(?![0-9A-Fa-f]{4})|\\U[0-9A-Fa-f]{8}|\\[ux]\{0{0,32}[0-9A-Fa-f]{1,6}\}|(?:\\[xX][0-9A-Fa-f]{2})+|\\[0-7]{3}|\\.", re.DOTALL
 )
 _CONTROLS = {"n": "\n", "r": "\r", "t": "\t", "b": "\b", "f": "\f", "v": "\v", "0": "\0", "a": "\a"}
 _BASE64_RUN = re.compile(rf"[A-Za-z0-9+/_-]{{{_SHORTEST_RUN},}}={{0,2}}")

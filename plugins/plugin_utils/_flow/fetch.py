@@ -57,7 +57,8 @@ class Fetch:
     """What a fetch works with.
 
     :arg reason: why there has to be a new token.
-    :arg save: writes the entry of the file cache; False where that cannot be written.
+    :arg save: writes the entry that this fetch began with, without its refresh token or with it again; False where that cannot be written.
+    :arg keep: writes an entry with a token that the vendor has just given.
     :arg digest_key: keys the digest that stands for the version of a KV v1 secret, so that it reveals nothing.
     :arg ports: to ask the vendor with.
     :arg mac: of a refresh token, with the secret's data; None where nobody else could have put one into the entry.
@@ -67,6 +68,7 @@ class Fetch:
     reason: str
     session: VaultSession
     save: t.Callable[[Entry], bool]
+    keep: t.Callable[[Entry], bool]
     digest_key: bytes = field(repr=False)
     ports: Ports
     metadata: IssuerMetadata
@@ -222,7 +224,7 @@ def _store_rotated(work: Fetch, entry: Entry, token: Token, secret: Secret) -> T
     if request.vendor.grant_type not in ("authorization_code", "refresh_token") or not token.refresh_token:
         return token
     # Write locally first, so that a crash before the Vault write loses nothing.
-    work.save(replace(entry, token=replace(token, source="cache")))
+    work.keep(replace(entry, token=replace(token, source="cache")))
     version = store_refresh_token(request, token.refresh_token, secret, session=work.session, ports=work.ports)
     return replace(token, secret_version=version) if version else token
 

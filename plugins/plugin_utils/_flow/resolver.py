@@ -206,7 +206,7 @@ def _obtain(call: Call, slot: TokenSlot, entry: Entry, reason: str) -> Outcome:
 
     request, ports = call.request, call.ports
     session = VaultSession(request, slot.store, ports)
-    work = Fetch(call, reason, session, slot.write, slot.keys.fernet, ports, IssuerMetadata(request, slot.store, ports.clock))
+    work = Fetch(call, reason, session, slot.write, slot.write, slot.keys.fernet, ports, IssuerMetadata(request, slot.store, ports.clock))
     began = ports.monotonic()
     if request.cache.kind == "vault":
         from .shared_fetch import fetch_shared
@@ -215,18 +215,22 @@ def _obtain(call: Call, slot: TokenSlot, entry: Entry, reason: str) -> Outcome:
         shared = SharedCache(request, session, ports)
 
         def keep(known: Entry) -> bool:
-            # The shared entry alone keeps the refresh token, and that has been out of it since the lease was taken.
-            slot.write(replace(known, token=known.token and known.token.without_refresh_token()))
-            return True
+            # Of the shared entry nothing but what the vendor has just given; and the shared entry alone keeps the refresh token.
+            return slot.write(replace(entry, token=known.token and known.token.without_refresh_token()))
 
         def under_lease(known: Entry, guarded: Ports) -> Outcome:
-            return fetch(replace(work, ports=guarded, save=keep, mac=shared.mac), known)
+            return fetch(replace(work, ports=guarded, save=_taken_out_by_the_lease, keep=keep, mac=shared.mac), known)
 
         outcome = fetch_shared(call, entry, shared, under_lease, alone=lambda known: fetch(work, known))
     else:
         outcome = fetch(work, entry)
     _save(call, slot, outcome, took=ports.monotonic() - began)
     return outcome
+
+
+def _taken_out_by_the_lease(_known: Entry) -> bool:
+    """The refresh token of a shared entry has been out of it since the lease was taken, and was never in this controller's own."""
+    return True
 
 
 def _save(call: Call, slot: TokenSlot, outcome: Outcome, *, took: float) -> None:

@@ -17,7 +17,7 @@ from .._base.loopback import is_loopback
 from .._base.text import BLANK, Blanker, one_line
 from .._vendor.address import split_address
 
-__all__ = ("OPTIONS_OF_URI", "check_address", "expected", "split", "without")
+__all__ = ("OPTIONS_OF_URI", "address_options", "expected", "split", "without")
 
 # With a token these would replace it, or have no meaning.
 _CLASHES = ("url_username", "user", "url_password", "password", "force_basic_auth", "use_gssapi", "use_netrc")
@@ -84,16 +84,24 @@ def split(args: dict[str, t.Any]) -> tuple[dict[str, t.Any], dict[str, t.Any]]:
     return request, {**wanted, **vault}
 
 
-def check_address(url: t.Any, *, allow_http: bool) -> None:
-    """:raises OptionError: the token would cross a network readable, as a vendor's credentials may not either."""
+def address_options(url: t.Any, *, allow_http: bool) -> dict[str, bool]:
+    """What uri has to be told for this address: no proxy gets what is for this machine, as plain http is let through to it.
+
+    :raises OptionError: the token would cross a network readable, as a vendor's credentials may not either.
+    """
     parts = split_address(str(url).strip())
     name = parts.hostname or ""
     if not parts.scheme:  # the host's Python may read something else in it
         raise OptionError("api_request: url is not an address that can be asked. It has to begin with https:// and a host.", fault="option:address")
-    if parts.scheme.lower() == "http" and not allow_http and not is_loopback(name):
+    if parts.scheme.lower() != "http":
+        return {}
+    if is_loopback(name):
+        return {"use_proxy": False}
+    if not allow_http:
         raise OptionError(
             f"api_request: {one_line(name, limit=100)} would get the token over plain http. Use https, or set allow_http.", fault="option:plain_http"
         )
+    return {}
 
 
 def expected(request: dict[str, t.Any]) -> list[int]:
@@ -130,10 +138,14 @@ class _Without:
 
     def _object(self, value: dict[t.Any, t.Any]) -> dict[t.Any, t.Any]:
         found: dict[t.Any, t.Any] = {}
+        following: dict[str, t.Iterator[int]] = {}
         for name, inner in value.items():
             shown = name
             if isinstance(name, str) and (blanked := self._blank(name)) != name:
-                shown = next(free for free in _numbered(blanked) if free not in value and free not in found)
+                numbers = following.setdefault(blanked, itertools.count(2))
+                shown = blanked
+                while shown in value or shown in found:
+                    shown = f"{blanked} ({next(numbers)})"
             found[shown] = self.value(inner)
         return found
 
@@ -158,11 +170,6 @@ class _Without:
 
 def _is_piece(value: t.Any) -> bool:
     return (isinstance(value, int) and not isinstance(value, bool)) or (isinstance(value, str) and len(value) <= _LONGEST_PIECE)
-
-
-def _numbered(name: str) -> t.Iterator[str]:
-    yield name
-    yield from (f"{name} ({number})" for number in itertools.count(2))
 
 
 def _json(text: str) -> tuple[t.Any] | None:

@@ -59,10 +59,14 @@ def login_of(answer: t.Any) -> Login:
         raise VaultError(f"the answer to the login {reason}", "login_refused")
     return Login(
         client_token=str(auth["client_token"]),
-        # No lease is longer than what a float can count; Vault's own are 32 days by default.
-        lease_seconds=min(int(auth.get("lease_duration") or 0), _LONGEST_LEASE),
+        lease_seconds=_seconds(auth.get("lease_duration")),
         renewable=bool(auth.get("renewable")),
     )
+
+
+def _seconds(said: t.Any) -> int:
+    # No lease is longer than what a float can count; Vault's own are 32 days by default.
+    return max(0, min(said, _LONGEST_LEASE)) if isinstance(said, int) else 0
 
 
 def _filled(options: VaultOptions, arguments: t.Mapping[str, str]) -> dict[str, t.Any]:
@@ -76,10 +80,10 @@ def _use_token(client: t.Any, options: VaultOptions) -> Login:
     token = client.token = options.token or ""
     if not options.token_validate:
         return Login(client_token=token)
-    data = client.auth.token.lookup_self()["data"]
+    data = client.auth.token.lookup_self().get("data") or {}
     return Login(
         client_token=token,
-        lease_seconds=int(data.get("ttl") or 0),
+        lease_seconds=_seconds(data.get("ttl")),
         renewable=bool(data.get("renewable")),
     )
 

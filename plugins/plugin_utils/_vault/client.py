@@ -193,10 +193,10 @@ class VaultClient:
             return t.cast("dict[str, t.Any]", plain())
         # hvac's reads of KV cannot ask for a wrapped answer.
         wrapped = self._request("get", full, params=params, wrap_ttl=self._options.wrap_ttl)
-        token = (wrapped.get("wrap_info") or {}).get("token")
+        token = str(_inner(wrapped, "wrap_info").get("token") or "")
         if not token:
             return wrapped
-        self._secrets.append(str(token))
+        self._secrets.append(token)
         return t.cast("dict[str, t.Any]", self._hvac.sys.unwrap(token=token))
 
     def may_update(self, mount: str, path: str) -> bool:
@@ -254,8 +254,8 @@ class VaultClient:
             if refusal.status != 404:
                 raise self._refusals.any(refusal, "reading the cache entry at", f"{mount}/data/{path}", needs="read") from None
             outer = refusal.data
-        version = integer((outer.get("metadata") or {}).get("version"))
-        return None if version is None else (dict(outer.get("data") or {}), version)
+        version = integer(_inner(outer, "metadata").get("version"))
+        return None if version is None else (_inner(outer, "data"), version)
 
     def kv2_write(self, mount: str, path: str, data: t.Mapping[str, t.Any], *, cas: int) -> int:
         """Write the entry if its version is still *cas* (0: there is none yet); its new version.
@@ -295,7 +295,8 @@ class VaultClient:
 
     def policies(self) -> list[str]:
         data = _data(self._hvac.auth.token.lookup_self())
-        return [str(name) for name in [*(data.get("policies") or []), *(data.get("identity_policies") or [])]]
+        found = [data.get(name) for name in ("policies", "identity_policies")]
+        return [str(name) for names in found if isinstance(names, list) for name in names]
 
     def kv_version(self, mount: str, path: str) -> str | None:
         """What Vault also tells the vault command (hvac has no call for it); None where the token may not know."""
@@ -314,7 +315,7 @@ class VaultClient:
         about = _data(answer)
         if about.get("type") not in ("kv", "generic", None):
             return None
-        return "2" if str((about.get("options") or {}).get("version")) == "2" else "1"
+        return "2" if str(_inner(about, "options").get("version")) == "2" else "1"
 
     def is_initialised(self) -> bool:
         return self._hvac.sys.read_seal_status().get("initialized") is not False
@@ -403,5 +404,10 @@ class VaultClient:
 
 
 def _data(answer: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
-    data = answer.get("data")
-    return data if isinstance(data, dict) else {}
+    return _inner(answer, "data")
+
+
+def _inner(outer: t.Mapping[str, t.Any], name: str) -> dict[str, t.Any]:
+    """The object *name* in *outer*, whatever there is in its place."""
+    found = outer.get(name)
+    return found if isinstance(found, dict) else {}

@@ -160,6 +160,8 @@ def adapter(failed: t.Callable[[Exception, str], Exception]) -> t.Any:
 
 def _answer(response: t.Any) -> dict[str, t.Any]:
     body = _parsed(response)
+    if isinstance(body, dict) and not _is_envelope(body):
+        body = None
     if 200 <= response.status_code < 300 and isinstance(body, dict):
         return body
     errors = body.get("errors") if isinstance(body, dict) else None
@@ -169,6 +171,13 @@ def _answer(response: t.Any) -> dict[str, t.Any]:
     elif not response.content:
         body = None
     raise Refusal(response.status_code, errors=texts, body=body, retry_after=_seconds_of(response.headers.get("Retry-After")))
+
+
+def _is_envelope(body: dict[str, t.Any]) -> bool:
+    """Whether what Vault has in each answer is of its type, where it is there."""
+    return all(isinstance(body.get(name), (dict, type(None))) for name in ("auth", "data", "wrap_info")) and all(
+        isinstance(body.get(name), (list, type(None))) for name in ("errors", "warnings")
+    )
 
 
 def _parsed(response: t.Any) -> t.Any:
@@ -222,6 +231,11 @@ def session(
             if "ssl_context" in tls:
                 settings["verify"] = True  # certificates of our own, to which REQUESTS_CA_BUNDLE adds nothing
             return settings
+
+        def rebuild_proxies(self, prepared_request: t.Any, proxies: t.Any) -> t.Any:
+            # For the next address of a redirect, for which requests reads the environment anew.
+            found = t.cast(t.Any, super()).rebuild_proxies(prepared_request, proxies)
+            return proxies_to(str(prepared_request.url), given=self.proxies, found=found)
 
     tls = _tls_of(options)
     made = Session()

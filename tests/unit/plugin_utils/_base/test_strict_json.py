@@ -29,6 +29,13 @@ def test_what_is_not_deep_stays_as_it_is(value, indent):
     assert shallow(text) == text
 
 
+def test_a_text_without_an_end_is_read_once():
+    """Else its cost would be the square of its length."""
+    text = "[" * 3000 + '"' + '\\"' * 1_000_000
+    assert shallow(text).endswith("null")
+    assert shallow('["a\\') == '["a\\'
+
+
 def test_what_is_deep_is_cut_off():
     deep = '[{"a\\"]": ' * 100_000 + "1" + "}]" * 100_000
     found = json.loads(shallow(f'{{"data": {deep}, "version": 3}}'))

@@ -270,3 +270,10 @@ def test_a_secret_where_two_windows_meet(offset):
     spelled = "-".join(TOKEN)
     before = "." * (text_module._WINDOW + offset - len(spelled) // 2)
     assert Blanker([TOKEN])(f"{before}{spelled}{'.' * 20_000}") == f"{before}{BLANK}{'.' * 20_000}"
+
+
+@pytest.mark.parametrize("entity", ["&#" + "0" * 4400 + "65;", "&#x" + "0" * 4400 + "41;", "\\u{" + "0" * 9000 + "41}", "&#" + "9" * 9000 + ";"])
+def test_a_character_with_more_zeros_than_python_reads_is_a_text(entity):
+    for text in (entity, f"A{entity}B", f"{entity}s3cret-t0ken"):
+        assert "s3cret-t0ken" not in scrub(text, ["s3cret-t0ken"])
+        assert finder(["s3cret-t0ken" * 30])(text) is False

@@ -34,7 +34,7 @@ class Work:
         session = VaultSession(request, store, scene.ports)
         metadata = IssuerMetadata(request, store, scene.ports.clock)
         self.can_be_written = True
-        self.work = Fetch(call, "why", session, self._save, b"digest-key", scene.ports, metadata)
+        self.work = Fetch(call, "why", session, self._save, self._save, b"digest-key", scene.ports, metadata)
 
     def _save(self, entry):
         self.saved.append(entry)

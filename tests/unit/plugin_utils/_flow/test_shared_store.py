@@ -320,6 +320,23 @@ def test_a_planted_refresh_token_is_neither_used_nor_stored(controllers, rotates
     assert scene.warnings[0].startswith("acme: the refresh token in the shared entry comes from somebody who does not know secret/fleet/x, and is not used.")
 
 
+@pytest.mark.parametrize("status", [429, 503])
+@pytest.mark.parametrize(("changes", "options"), [({"issued_at": NOW + 4000}, {}), ({}, {"force": True}), ({}, {"max_age": 0.5})])
+def test_a_planted_token_stays_in_no_controllers_own_cache(controllers, status, changes, options):
+    """Its refresh token is the honest one, and the vendor fails when that is used."""
+    scene = Scene(access("one", refresh_token="r1"), *[answer(status)] * 8)
+    controllers(scene, "a")
+    scene.now += 10
+    planted(scene, **{"access_token": "evil", "issued_at": NOW, "expires_at": NOW + 9 * 365 * 86400, **changes})
+    with pytest.raises(VendorError):
+        controllers(scene, "b", **options)
+    scene.vault.entries.clear()
+    scene.script[:] = [access("good"), access("good"), access("good")]
+    for later in (4100, 90_000):
+        scene.now += later
+        assert controllers(scene, "b").access_token == "good"
+
+
 def test_a_refresh_token_of_another_entry_is_not_taken(controllers):
     """Its MAC is for its own place."""
     scene = Scene(access("one", refresh_token="r1"), access("two", refresh_token="r2"), access("three"))

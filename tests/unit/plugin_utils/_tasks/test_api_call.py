@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 import pytest
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.errors import OptionError
-from ansible_collections.trackops.api_tokens.plugins.plugin_utils._tasks.api_call import OPTIONS_OF_URI, check_address, expected, split, without
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._tasks.api_call import OPTIONS_OF_URI, address_options, expected, split, without
 
 URL = "https://api.example/shipments"
 
@@ -53,22 +53,23 @@ def test_what_it_does_not_take(args, message):
 @pytest.mark.parametrize("url", ["http://api.example/x?key=s3cret", "HTTP://joe:s3cret@api.example", " http://127.0.0.1.evil.example"])
 def test_no_token_goes_over_plain_http_to_another_machine(url):
     with pytest.raises(OptionError) as caught:
-        check_address(url, allow_http=False)
+        address_options(url, allow_http=False)
     assert caught.value.message.endswith("would get the token over plain http. Use https, or set allow_http.")
     assert "s3cret" not in caught.value.message
-    check_address(url, allow_http=True)
+    assert address_options(url, allow_http=True) == {}
 
 
 @pytest.mark.parametrize("url", ["http://[::1", "http://[evil.example/", "http://evil.example:99999/", "evil.example/x"])
 def test_what_is_no_address_is_not_left_to_the_host(url):
     with pytest.raises(OptionError) as caught:
-        check_address(url, allow_http=True)
+        address_options(url, allow_http=True)
     assert caught.value.message == "api_request: url is not an address that can be asked. It has to begin with https:// and a host."
 
 
 @pytest.mark.parametrize("url", [URL, "http://127.0.0.1:8080/x", "http://localhost", "http://[::1]/"])
 def test_what_is_not_readable_on_the_way(url):
-    check_address(url, allow_http=False)
+    """To this machine not even through a proxy."""
+    assert address_options(url, allow_http=False) == ({"use_proxy": False} if url.startswith("http:") else {})
 
 
 def test_no_option_says_both():
@@ -170,3 +171,11 @@ def test_an_answer_of_some_mebibytes_is_kept_and_the_token_goes_from_all_of_it()
     cleaned = without([TOKEN])(given)
     assert cleaned["json"] == {"rows": rows, "last": "********", "********": "name"}
     assert json.loads(cleaned["content"]) == {"rows": rows, "last": "********"}
+
+
+def test_many_names_with_the_token_are_numbered():
+    """Looking for each free number from the start would cost the square of their count."""
+    spelled = {"".join(c.upper() if bits >> place & 1 else c for place, c in enumerate("t0k3n-of-mine")): bits for bits in range(8192)}
+    found = without(["t0k3n-of-mine"])({**spelled, "******** (3)": "mine"})
+    assert found["******** (3)"] == "mine"
+    assert sorted(value for value in found.values() if value != "mine") == sorted(spelled.values())

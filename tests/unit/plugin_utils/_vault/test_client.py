@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import builtins
+import contextlib
 import io
 import json
 import ssl
@@ -782,6 +783,52 @@ def test_no_proxy_of_the_environment_carries_what_is_for_this_machine(monkeypatc
     wire = Wire(monkeypatch, answer(200, KV2))
     assert wire.logged_in(url=url).read_secret("secret", "x").version == 7
     assert {name: proxy for name, proxy in wire.keywords[0]["proxies"].items() if name == "http"} == proxies
+
+
+def test_no_proxy_of_the_environment_carries_what_a_redirect_asks_of_this_machine(monkeypatch):
+    """requests reads the environment anew for it."""
+    monkeypatch.setenv("http_proxy", "http://proxy.example")
+    monkeypatch.delenv("no_proxy", raising=False)
+    wire = Wire(monkeypatch, answer(307, headers={"Location": "/v1/secret/data/y"}), answer(200, KV2))
+    assert wire.logged_in(url="http://127.0.0.1:8200").read_secret("secret", "x").version == 7
+    assert ["http" in keywords["proxies"] for keywords in wire.keywords] == [False, False]
+
+
+ODD = (0, 1.5, True, "text", [], [1], {"a": 1}, 10**400)
+
+
+@pytest.mark.parametrize("odd", ODD, ids=lambda odd: repr(odd)[:8])
+@pytest.mark.parametrize(
+    "place",
+    ["auth", "auth.client_token", "auth.lease_duration", "auth.renewable", "data", "data.data", "data.metadata", "data.metadata.version", "data.options",
+     "data.policies", "data.ttl", "wrap_info", "wrap_info.token", "errors", "warnings"],
+)  # fmt: skip
+def test_an_answer_of_any_shape_is_an_answer_or_an_error_of_ours(monkeypatch, place, odd):
+    """Whoever answers in Vault's place."""
+    body = {
+        "auth": {"client_token": "hvs.other", "lease_duration": 60, "renewable": True},
+        "data": {"data": {"a": "b"}, "metadata": {"version": 7}, "options": {"version": "2"}, "policies": ["x"], "type": "kv", "ttl": 60},
+    }
+    *outer, last = place.split(".")
+    inner = body
+    for name in outer:
+        inner = inner.setdefault(name, {})
+    inner[last] = odd
+    for status in (200, 400, 403, 404):
+        for call in (
+            lambda client: client.read_secret("secret", "x"),
+            lambda client: client.read_secret("secret", "x", engine_version="auto"),
+            lambda client: client.kv2_read("secret", "x"),
+            lambda client: client.kv2_write("secret", "x", {}, cas=1),
+            lambda client: client.renew_self(60),
+            lambda client: client.login(),
+            lambda client: client.may_update("secret", "x"),
+            lambda client: client.transit_sign("transit", "key", b"x", "RS256"),
+        ):
+            client = Wire(monkeypatch, *[answer(status, body) for _ in range(9)]).client(**APPROLE, wrap_ttl="60s" if place.startswith("wrap") else None)
+            client.use_token("hvs.user-token")
+            with contextlib.suppress(VaultError):
+                call(client)
 
 
 def test_an_entry_that_is_nested_too_deeply_can_be_read_and_replaced(monkeypatch):
