@@ -43,6 +43,7 @@ _MOST_BLANKED = 1_000_000  # characters in all decoded forms of what a Blanker i
 _LOOKED_AT = 2048  # characters; a message shows far fewer
 # Of base64 and hex. Shorter runs are found by their form alone, else every word would be decoded to noise.
 _SHORTEST_RUN = 6
+_SHORTEST_LINE = 32  # of base64, base32 or hex in lines: no word is as long
 _SHORTEST_BASE32 = 10  # six characters of a secret
 _COMPRESSED = (b"\x1f", b"\x78")  # the first byte of gzip and zlib
 _SMALLEST_COMPRESSED = 12  # bytes
@@ -456,12 +457,26 @@ _CSS = re.compile(r"\\([0-9A-Fa-f]{1,6})[ ]?")
 _HEX_LIST = re.compile(r"(?:(?:0x|U\+)?[0-9A-Fa-f]{2,6}(?:[ ,:;._-]+)){2,}(?:0x|U\+)?[0-9A-Fa-f]{2,6}", re.IGNORECASE)
 _DECIMAL_LIST = re.compile(r"(?:[0-9]{1,7}[ ,;]+){2,}[0-9]{1,7}")
 _ESCAPE = re.compile(
-    r"(?:\\[uU][0-9A-Fa-f]{4})+(?![0-9A-Fa-f]{4})|\\U[0-9A-Fa-f]{8}|\\[ux]\{0{0,32}[0-9A-Fa-f]{1,6}\}|(?:\\[xX][0-9A-Fa-f]{2})+|\\[0-7]{3}|\\.", re.DOTALL
+    r"(?:\\[uU][0-9A-Fa-f]{4})+(?![0-9A-Fa-f]{4})|\\U[0-9A-Fa-f]{8}|\\[ux]\{0{0,32}[0-9A-Fa-f]{1,6}\}|(?:\\[xX][0-9A-Fa-f]{2})+|(?:\\[0-7]{3})+|\\.", re.DOTALL
 )
 _CONTROLS = {"n": "\n", "r": "\r", "t": "\t", "b": "\b", "f": "\f", "v": "\v", "0": "\0", "a": "\a"}
 _BASE64_RUN = re.compile(rf"[A-Za-z0-9+/_-]{{{_SHORTEST_RUN},}}={{0,2}}")
 _BASE32_RUN = re.compile(rf"[A-Z2-7]{{{_SHORTEST_BASE32},}}|[a-z2-7]{{{_SHORTEST_BASE32},}}")
 _HEX_RUN = re.compile(rf"[0-9A-Fa-f]{{{_SHORTEST_RUN},}}")
+
+
+def _in_lines(alphabet: str) -> str:
+    """Runs of *alphabet* that are broken into lines (MIME: 76 characters, PEM: 64), also where white space was folded since.
+
+    It begins where a run does, so that a long one is walked through once.
+    """
+    return rf"(?<![{alphabet}])[{alphabet}]{{{_SHORTEST_LINE},}}(?:(?<=[{alphabet}]{{{_SHORTEST_LINE}}})\s{{1,8}}[{alphabet}]+)+"
+
+
+_BASE64_LINES = re.compile(_in_lines("A-Za-z0-9+/_-") + "={0,2}")
+_BASE32_LINES = re.compile(_in_lines("A-Z2-7") + "|" + _in_lines("a-z2-7"))
+_HEX_LINES = re.compile(_in_lines("0-9A-Fa-f"))
+_SPACE = re.compile(r"\s+")
 _READABLE = re.compile(rf"[^\x00-\x08\x0e-\x1f\x7f\ufffd]{{{_SHORTEST},}}")
 
 
@@ -503,11 +518,17 @@ def _entity(match: re.Match[str]) -> str:
 
 
 def _escape_of_characters(match: re.Match[str]) -> str:
-    """As :func:`_escape`, but ``\\xe9`` is the character and not a byte: Python writes both so."""
+    """As :func:`_escape`, but ``\\xe9`` and ``\\351`` are the character and not a byte: Python writes both so."""
     run = match[0]
+    if run[1].isdigit() and len(run) > 3:
+        return "".join(map(chr, _octal(run)))
     if run[1] in "xX" and len(run) > 3 and run[2] != "{":
         return bytes.fromhex(re.sub(r"\\[xX]", "", run)).decode("latin-1")
     return _escape(match)
+
+
+def _octal(run: str) -> list[int]:
+    return [int(digits, 8) for digits in run.split("\\")[1:]]
 
 
 def _escape(match: re.Match[str]) -> str:
@@ -521,8 +542,8 @@ def _escape(match: re.Match[str]) -> str:
             return chr(number) if number <= 0x10FFFF else run
         units = bytes.fromhex(re.sub(r"\\[uU]", "", run))
         return units.decode("utf-16-be", "surrogatepass")
-    if len(run) == 4 and run[1:].isdigit():
-        return chr(int(run[1:], 8))
+    if run[1].isdigit() and len(run) > 3:
+        return _characters(_octal(run))
     return _CONTROLS.get(kind, kind)
 
 
@@ -546,12 +567,13 @@ def _runs(view: _View, budget: _Budget, shortest: int) -> t.Iterator[_View]:
 
     :arg shortest: characters that are looked for. What decodes to fewer is passed by, as most words are.
     """
-    for pattern, step, bits, decode in ((_BASE64_RUN, 4, 6, _from_base64), (_BASE32_RUN, 8, 5, _from_base32), (_HEX_RUN, 2, 4, _from_hex)):
+    for pattern, step, bits, decode in _RUNS:
         for match in pattern.finditer(view.text):
             if (match.end() - match.start()) * bits // 8 < min(shortest, _SMALLEST_COMPRESSED):
                 continue
+            run = _SPACE.sub("", match[0])
             for offset in range(step):
-                raw = decode(match[0][offset:])
+                raw = decode(run[offset:])
                 if len(raw) < shortest and raw[:1] not in _COMPRESSED:
                     continue
                 for plain in _readings(raw):
@@ -590,3 +612,14 @@ def _from_base32(run: str) -> bytes:
 
 def _from_hex(run: str) -> bytes:
     return bytes.fromhex(run[: len(run) - len(run) % 2])
+
+
+# A line of a run may be one by itself, too.
+_RUNS: tuple[tuple[re.Pattern[str], int, int, t.Callable[[str], bytes]], ...] = (
+    (_BASE64_RUN, 4, 6, _from_base64),
+    (_BASE64_LINES, 4, 6, _from_base64),
+    (_BASE32_RUN, 8, 5, _from_base32),
+    (_BASE32_LINES, 8, 5, _from_base32),
+    (_HEX_RUN, 2, 4, _from_hex),
+    (_HEX_LINES, 2, 4, _from_hex),
+)

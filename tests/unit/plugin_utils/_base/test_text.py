@@ -98,6 +98,8 @@ ENCODINGS = {
     "numbers in hex": lambda text: " ".join(f"0x{byte:02X}" for byte in text.encode()),
     "code points": lambda text: " ".join(f"U+{ord(char):04X}" for char in text),
     "a list of numbers": lambda text: str(list(text.encode())),
+    "octal": lambda text: "".join(f"\\{byte:03o}" for byte in text.encode()),
+    "octal, of what is no ASCII": lambda text: "".join(chr(byte) if 32 <= byte < 127 else f"\\{byte:03o}" for byte in text.replace("\\", r"\\").encode()),
     "CSS": lambda text: "".join(f"\\{ord(char):06x}" for char in text),
     "JavaScript, zeros": lambda text: "".join(f"\\u{{{ord(char):08x}}}" for char in text),
     "Perl": lambda text: "".join(f"\\x{{{ord(char):x}}}" for char in text),
@@ -150,6 +152,36 @@ def test_a_secret_in_two_encodings(secret, first, second, before, after):
     shown = ENCODINGS[second](ENCODINGS[first](secret))
     assert finder([secret])(before + shown + after)
     assert shown not in scrub(before + shown + after, [secret], limit=4000)
+
+
+def _in_lines(text, width, end="\n"):
+    return end.join(text[at : at + width] for at in range(0, len(text), width))
+
+
+LINES = {
+    "MIME": lambda text: base64.encodebytes(b"The answer to the request that was sent to them: " + text.encode()).decode(),
+    "MIME, CRLF": lambda text: _in_lines(base64.b64encode(b"y " * 35 + text.encode() + b" and more").decode(), 76, "\r\n"),
+    "PEM": lambda text: _in_lines(base64.urlsafe_b64encode(b"z " * 22 + text.encode()).decode(), 64),
+    "YAML": lambda text: _in_lines(base64.b64encode(b"0 " * 25 + text.encode()).decode(), 76, "\n    "),
+    "folded since": lambda text: _in_lines(base64.b64encode(b"id=9; " * 8 + text.encode()).decode(), 76, " "),
+    "base32": lambda text: _in_lines(base64.b32encode(b"x " * 20 + text.encode()).decode(), 76),
+    "hex": lambda text: _in_lines((b"x " * 12 + text.encode()).hex(), 60),
+    "compressed": lambda text: base64.encodebytes(gzip.compress(bytes(range(200)) + text.encode(), mtime=0)).decode(),
+}
+
+
+@pytest.mark.parametrize("lines", LINES)
+def test_a_secret_encoded_below_an_encoding_in_lines(lines):
+    secret = "P/w+\"<&>'=täil"
+    for name, encoding in ENCODINGS.items():
+        shown = LINES[lines](encoding(secret))
+        assert len(shown.split()) > 1, name
+        assert finder([secret])(f"It was '{shown}' that came"), name
+        assert finder([secret])(f"It was {json.dumps(shown)} that came"), name  # three deep
+    shown = LINES[lines](json.dumps(secret))
+    scrubbed = scrub(f"It was '{shown}' that came", [secret], limit=4000)
+    assert "***" in scrubbed and scrubbed.startswith("It was '") and shown.split()[-1] not in scrubbed
+    assert not finder([secret])(f"It was '{LINES[lines](json.dumps('another one'))}' that came")
 
 
 def test_a_text_without_end_is_cut_before_it_is_searched():
