@@ -133,8 +133,7 @@ class ActionModule(TokenAction):
             f"Then run this again within {PENDING_SECONDS / 60:.0f} minutes with redirect_response set to the address that the browser ended "
             "at, even if the browser shows no page there."
         )
-        # The state in it is awaited until the second step. Without no_log, logs and callbacks would have it.
-        return {"changed": False, **({"authorization_url": url} if self._task.no_log else {})}
+        return {"changed": False, "authorization_url": url}
 
     def _wait(self, own: dict[str, t.Any], work: Authorizing, redirect_uri: str) -> dict[str, t.Any]:
         came: queue.Queue[Answer] = queue.Queue()

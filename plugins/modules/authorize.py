@@ -81,7 +81,7 @@ options:
   wait:
     description:
       - Whether to wait for the answer. Without, this only shows the address, and O(redirect_response) in a second run goes on from there.
-      - The address is shown on the screen. A task that is to send it to somebody has C(no_log=true) and takes it from RV(authorization_url).
+      - The address is shown on the screen, and is in RV(authorization_url) for a task that sends it to somebody.
     type: bool
     default: true
   wait_timeout:
@@ -195,8 +195,9 @@ scope:
 authorization_url:
   description:
     - The address for the browser. No credential is in it, but the C(state) of this consent, by which its answer is known.
-    - So with O(wait=false) it is shown on the screen, in no log, and it is here only if the task has C(no_log=true).
-  returned: when a refresh token was stored with O(flow=code), and with O(wait=false) if the task has C(no_log=true)
+    - With O(wait=false) that is still awaited. Give the task C(no_log=true) where others read the log at C(-v), or results in callbacks; the screen has
+      the address anyway.
+  returned: when it was made in this run, with O(flow=code)
   type: str
 error_code:
   description: "The code of the error at the end of C(msg), such as C(TRK-V03): what to do is in the guide I(Errors)."
