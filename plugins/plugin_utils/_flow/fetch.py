@@ -25,7 +25,7 @@ from .._vendor.retry import ask
 from .call import Call
 from .failure_memory import as_error, remembered_refusal
 from .issuer_metadata import IssuerMetadata
-from .refresh_token import refresh_token_key, store_refresh_token
+from .refresh_token import Mac, is_vouched_for, store_refresh_token
 from .vault_login import VaultSession
 
 __all__ = ("Fetch", "Outcome", "fetch")
@@ -72,7 +72,7 @@ class Fetch:
     digest_key: bytes = field(repr=False)
     ports: Ports
     metadata: IssuerMetadata
-    mac: t.Callable[[t.Mapping[str, t.Any], str], str] | None = None
+    mac: Mac | None = None
 
 
 def fetch(work: Fetch, entry: Entry) -> Outcome:
@@ -144,10 +144,7 @@ def _known_to_us(work: Fetch, cached: Token, secret: Secret) -> bool:
 
     It is sent first, and what it leads to may be stored among the credentials, where it would stay after the entry was repaired.
     """
-    refresh_token = cached.refresh_token
-    if work.mac is None or not refresh_token or refresh_token == secret.data.get(refresh_token_key(work.call.request)):
-        return True
-    if hmac.compare_digest(cached.refresh_token_mac.encode(), work.mac(secret.data, refresh_token).encode()):
+    if work.mac is None or is_vouched_for(cached, work.call.request, secret.data, work.mac):
         return True
     where = work.call.request.where
     work.ports.warn(

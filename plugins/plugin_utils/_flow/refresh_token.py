@@ -9,16 +9,20 @@
 from __future__ import annotations
 
 import functools
+import hmac
 import typing as t
 
 from .._base.errors import CasMismatch, VaultError, coded
-from .._base.model import Request, Secret, SecretRef
+from .._base.model import Request, Secret, SecretRef, Token
 from .._base.ports import Ports, Vault
 
 if t.TYPE_CHECKING:
     from .vault_login import VaultSession
 
-__all__ = ("refresh_token_key", "store_refresh_token", "write_refresh_token")
+__all__ = ("Mac", "is_vouched_for", "refresh_token_key", "store_refresh_token", "write_refresh_token")
+
+#: Of a refresh token, with the data of the secret as its key.
+Mac = t.Callable[[t.Mapping[str, t.Any], str], str]
 
 _SPENT = ("code", "code_verifier")  # once exchanged for the token, it is worthless
 _ATTEMPTS = 5
@@ -57,6 +61,14 @@ def store_refresh_token(request: Request, refresh_token: str, secret: Secret, *,
 def refresh_token_key(request: Request) -> str:
     """The key of the secret that holds the refresh token."""
     return request.secret.fields.get("refresh_token", "refresh_token")
+
+
+def is_vouched_for(token: Token, request: Request, secret: t.Mapping[str, t.Any], mac: Mac) -> bool:
+    """Whether the refresh token of a shared entry is the one in the *secret*, or was put there by somebody who knows that. True for none at all."""
+    refresh_token = token.refresh_token
+    if not refresh_token or refresh_token == secret.get(refresh_token_key(request)):
+        return True
+    return hmac.compare_digest(token.refresh_token_mac.encode(), mac(secret, refresh_token).encode())
 
 
 _ANY = object()

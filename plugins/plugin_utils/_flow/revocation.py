@@ -22,6 +22,7 @@ from .._vendor.discovery import discovered
 from .._vendor.proof import signed_assertion
 from .._vendor.request import credentials, revocation_request
 from .._vendor.words import error_code
+from .refresh_token import is_vouched_for
 from .shared_store import SharedCache
 from .slot import token_keys
 from .vault_login import VaultSession
@@ -56,11 +57,15 @@ def revoke_tokens(request: Request, store: FileStore, ports: Ports, *, revoke_co
     try:
         user_key = store.known_key()
         own = entry_from_dict(store.read(token_keys(request, user_key))).token if user_key else None
-        shared = SharedCache(request, session, ports).read().token if request.cache.kind == "vault" and not dry_run else None
+        cache = SharedCache(request, session, ports) if request.cache.kind == "vault" and not dry_run else None
+        shared = cache.read().token if cache else None
         values = _values([token for token in (own, shared) if token], vendor, revoke_consent=revoke_consent)
         if dry_run:
             return GivenBack(tuple(f"{vendor.name} {hint}" for hint, _value in values))
         secret = session.secret().data if values or revoke_consent else {}
+        if cache and shared and not is_vouched_for(shared, request, secret, cache.mac):
+            shared = shared.without_refresh_token()
+            values = _values([token for token in (own, shared) if token], vendor, revoke_consent=revoke_consent)
         if revoke_consent and vendor.grant_type in _CREDENTIAL_GRANTS:
             values = _with_stored(values, secret.get(request.secret.fields.get("refresh_token", "refresh_token")))
         if not values:
@@ -70,12 +75,19 @@ def revoke_tokens(request: Request, store: FileStore, ports: Ports, *, revoke_co
             return GivenBack()
         check_address(endpoint, endpoint.url(endpoint.revocation_url), allow_http=request.http.allow_http)
         fields = credentials(replace(request, vendor=endpoint), secret, consent=True)  # which may have ended
+        failed: dict[str, VendorError] = {}
         for hint, value in values:
-            if _revoke(request, endpoint, fields, value, hint=hint, session=session, ports=ports):
+            try:
+                taken = _revoke(request, endpoint, fields, value, hint=hint, session=session, ports=ports)
+            except VendorError as exc:
+                failed[value] = exc
+                continue
+            if taken:
                 revoked.append(f"{vendor.name} {hint}")
                 ports.event(Event("revoked", vendor.name, request.where, reason=hint))
             else:
                 left.append(hint.replace("_", " "))
+        _raise_or_tell(failed, own, request, ports)
     except TokenError as exc:
         ports.warn(
             coded(
@@ -94,6 +106,21 @@ def revoke_tokens(request: Request, store: FileStore, ports: Ports, *, revoke_co
             )
         )
     return GivenBack(tuple(dict.fromkeys(revoked)))
+
+
+def _raise_or_tell(failed: t.Mapping[str, VendorError], own: Token | None, request: Request, ports: Ports) -> None:
+    """What somebody else has put into the shared entry keeps neither our own token from being revoked, nor the entries in the caches."""
+    ours = {own.access_token, own.refresh_token} if own else set()
+    for value, error in failed.items():
+        if value in ours or not ours:
+            raise error
+        ports.warn(
+            coded(
+                f"{request.vendor.name}: the shared entry for {request.where} has a token that this controller does not know, and it could not be "
+                f"revoked: {error.message} See who writes to cache_vault_path.",
+                error.fault,
+            )
+        )
 
 
 def _values(tokens: list[Token], vendor: Vendor, *, revoke_consent: bool) -> list[tuple[str, str]]:

@@ -55,6 +55,36 @@ def test_both_tokens_over_https(tmp_path):
     assert [event.reason for event in scene.events if event.name == "revoked"] == ["refresh_token", "access_token"]
 
 
+def planted(scene, **changes):
+    ((where, (data, version)),) = scene.vault.entries.items()
+    scene.vault.entries[where] = ({**data, **changes}, version + 1)
+
+
+@pytest.mark.parametrize("status", [400, 413, 500])
+def test_what_somebody_put_into_the_shared_entry_keeps_nothing_from_being_revoked(tmp_path, status):
+    request = request_of(tmp_path, kind="vault", revocation_url=f"{ISSUER}/revoke")
+    scene = cached(Scene(access("one", refresh_token="r1")), request)
+    planted(scene, access_token="evil", refresh_token="x" * 1000)
+    scene.script[:] = [lambda sent: answer(status, {"error": "invalid_request"}) if b"=evil" in sent.body else answer(200)] * 9
+    assert give_back(scene, request) == GivenBack(("tracktik access_token",))
+    assert revoked(scene) == ["one", "evil"]
+    assert "the shared entry for secret/fleet/x has a token that this controller does not know" in scene.warnings[-1]
+
+
+def test_the_refresh_token_of_the_shared_entry_is_revoked(tmp_path):
+    request = request_of(tmp_path, kind="vault", revocation_url=f"{ISSUER}/revoke")
+    scene = cached(Scene(access("one", refresh_token="r1"), answer(200), answer(200)), request)
+    assert give_back(scene, request).revoked == ("tracktik refresh_token", "tracktik access_token")
+    assert revoked(scene) == ["r1", "one"]
+
+
+@pytest.mark.parametrize("status", [400, 500])
+def test_of_several_tokens_each_is_tried(tmp_path, status):
+    request = request_of(tmp_path, revocation_url=f"{ISSUER}/revoke")
+    scene = cached(Scene(access("one", refresh_token="r1"), answer(status, {"error": "x"}), answer(200)), request)
+    assert give_back(scene, request) == GivenBack(("tracktik access_token",), failed=True)
+
+
 def test_no_credentials_go_to_a_revocation_endpoint_over_plain_http(tmp_path):
     request = request_of(tmp_path, revocation_url="http://login.example/revoke")
     scene = cached(Scene(access("one"), answer(200)), request)
