@@ -282,6 +282,8 @@ def test_values_that_would_widen_a_policy_or_leave_a_url_are_told(old_and_new: S
             {"import_playbook": PLAYBOOK, "vars": {"vault_setup_shared_cache": True, name: value}}
             for name, value in (
                 ("vault_setup_name", "../../../auth/token/create-orphan"),
+                ("vault_setup_name", "default"),  # the policy of every token
+                ("vault_setup_name", "Fleet"),  # Vault would make it fleet
                 ("vault_setup_approle_mount", "approle?x=y"),
                 ("vault_setup_mount", "secret/../sys"),
                 ("vault_setup_path", WIDER),
@@ -298,8 +300,8 @@ def test_values_that_would_widen_a_policy_or_leave_a_url_are_told(old_and_new: S
         assert vault.tokens == []
     mount = "may hold letters, digits and the characters . _ - @ : = ~ / only, and no part of it may be a dot or two. [TRK-O02]"
     path = mount.replace("digits and", "digits, spaces and")
-    name = "may hold letters, digits and the characters . _ - only, and has to begin and end with a letter or digit. [TRK-O02]"
-    kinds = {"vault_setup_name": name, "vault_setup_approle_mount": mount, "vault_setup_mount": mount, "vault_setup_cache_mount": mount}
+    name = "may hold small letters, digits and the characters . _ - only, has to begin and end with a letter or digit, and is neither default nor root."
+    kinds = {"vault_setup_name": f"{name} [TRK-O02]", "vault_setup_approle_mount": mount, "vault_setup_mount": mount, "vault_setup_cache_mount": mount}
     expected = [next(variable for variable in play["vars"] if variable != "vault_setup_shared_cache") for play in plays]
     assert told == [f"{variable} {kinds.get(variable, path)}" for variable in expected]
 
