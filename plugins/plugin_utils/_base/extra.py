@@ -71,8 +71,16 @@ def public(said: t.Mapping[str, t.Any], *, without: t.Container[str], secrets: t
     """The members of *said* that may be shown, at any depth.
 
     :arg without: names at the top that have a place of their own.
-    :arg secrets: credentials that were sent and tokens that came; nothing that holds one of them stays, and nothing at all where they are too many to look for.
+    :arg secrets: credentials that were sent and tokens that came; nothing that holds one of them stays, and nothing at all where they are too many to look for,
+        or *said* is nested too deeply to be looked through.
     """
+    try:
+        return _public(said, without, secrets)
+    except RecursionError:
+        return {}
+
+
+def _public(said: t.Mapping[str, t.Any], without: t.Container[str], secrets: t.Iterable[str]) -> dict[str, t.Any]:
     rest = {name: value for name, value in said.items() if name not in without}
     # A token that is left out for its name is left out where it is repeated, too.
     named = [text for text in _named_secret(rest) if len(text) >= 6]

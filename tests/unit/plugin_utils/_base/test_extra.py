@@ -145,3 +145,10 @@ def test_the_role_schedule_takes_the_same_names_for_secrets():
     assert set(ours["__schedule_secret_whole"]) == extra._SECRET_WHOLE
     assert ours["__schedule_secret_addresses"] == extra._SECRET_ADDRESS.pattern
     assert ours["__schedule_about_secrets"] == extra._ABOUT.pattern
+
+
+def test_what_is_nested_too_deeply_is_left_out():
+    deep = "x"
+    for _ in range(3000):
+        deep = {"a": [deep]}
+    assert public({"deep": deep, "a": 1}, without=(), secrets=["s3cret"]) == {}
