@@ -41,8 +41,8 @@ from .vault_login import VaultSession
 
 __all__ = ("Lease", "LeaseLost", "SharedCache", "shared_path")
 
-# Each look costs Vault a request, and most vendors answer within a second.
-_FIRST_NAP, _LONGEST_NAP = 1.25, 3.0
+# Each look costs Vault a request, and most vendors answer within a second; then there are two looks.
+_FIRST_NAP, _LONGEST_NAP = 1.7, 3.0
 _LEASE_SLACK = 5.0
 _CLOCKS_APART = 600.0  # at most: by a clock that is ahead, a lease ends too early
 _OWN_SCHEMA = 1
