@@ -6,8 +6,7 @@
 
 from __future__ import annotations
 
-import json
-import typing as t
+import contextlib
 
 from .conftest import Scene, inventory, login_env
 
@@ -102,7 +101,6 @@ def test_fifty_cold_callers(both: Scene) -> None:
     assert len({answer.token for answer in answers}) == 1
     assert len(both.asked()) == 1
     assert (both.logins(), both.reads("trackmage")) == (1, 1)
-    assert max(answer.seconds for answer in answers) < 5
     counted = [event for answer in answers for event in answer.events]
     assert counted.count("fetched") == 1 and counted.count("shared") + counted.count("hit") == 49
 
@@ -121,9 +119,19 @@ def test_a_hit_imports_and_asks_nothing(scene: Scene) -> None:
 def test_different_tokens_do_not_wait_for_each_other(scene: Scene) -> None:
     for number in range(4):
         scene.stage.store("tracx", f"fleet/{number}")
-    scene.emulator.set("tracx", delay=1.0)
-    crowd = scene.crowd("tracx")
-    running = [crowd.start("tracx", f"fleet/{number}", callers=5) for number in range(4)]
-    answers: list[t.Any] = [answer for each in running for answer in each.answers()]
+    crowd = scene.crowd("tracx", http_timeout=300)
+    scene.emulator.set("tracx", delay=300)
+    with contextlib.ExitStack() as all_of_them:
+        for number in range(4):
+            all_of_them.enter_context(crowd.start("tracx", f"fleet/{number}", callers=5))
+        # All four are asked for while the vendor still thinks about the first.
+        scene.wait_asked("tracx", 4)
+        assert [entry["status"] for entry in scene.asked()] == [None] * 4
+    # Nobody waits for these answers any more.
+    scene.emulator.stop()
+    scene.emulator.start()
+    scene.emulator.set("tracx", delay=0)
+    scene.forget()
+    answers = [answer for number in range(4) for answer in crowd.ask("tracx", f"fleet/{number}", callers=5)]
+    assert len({answer.token for answer in answers}) == 4 and not any(answer.error for answer in answers)
     assert len(scene.asked()) == 4
-    assert max(answer.seconds for answer in answers) < 3.5, json.dumps([answer.seconds for answer in answers])
