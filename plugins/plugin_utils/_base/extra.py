@@ -36,12 +36,13 @@ _SECRET = re.compile(
 _SECRET_WHOLE = frozenset(("auth", "code", "eid", "otp", "p12", "pin", "pincode", "pkcs12", "saml", "sas", "sess", "tgt", "ticket"))
 # An address that lets in whoever has it, or that has a password in it by custom.
 _SECRET_ADDRESS = re.compile(
-    r"(?:activation|(?<!as)signed|broker|confirm|confirmation|database|db|invitation|invite|magic|mongo|mongodb|postgres|redis|reset|sas|signin|unlock|unsubscribe"
-    r"|verification|webhook)(?:address|link|uri|url)s?\Z"
+    r"(?:activation|(?<!as)signed|broker|confirm|confirmation|database|db|invitation|invite|magic|mongo|mongodb|postgres|redis|reset|sas|signin|unlock"
+    r"|unsubscribe|verification|webhook)(?:address|link|uri|url)s?\Z"
 )
 # Facts about a credential, such as its lifetime, are not the credential.
 _ABOUT = re.compile(
-    r"(type|typehint|expires|expiresin|expiresat|expireson|expiry|expiration|lifetime|ttl|issuedat|issuer|url|uri|endpoint|scope|scopes|format|count|state|use|version)\Z"
+    r"(type|typehint|expires|expiresin|expiresat|expireson|expiry|expiration|lifetime|ttl|issuedat|issuer|url|uri|endpoint|scope|scopes|format|count"
+    r"|state|use|version)\Z"
 )
 _LOOKS_SECRET = re.compile(
     r"eyJ[\w-]{4,}\.[\w-]{4,}\.[\w-]*"  # a JWT, alone or in a text

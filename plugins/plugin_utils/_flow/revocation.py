@@ -63,9 +63,8 @@ def revoke_tokens(request: Request, store: FileStore, ports: Ports, *, revoke_co
         if dry_run:
             return GivenBack(tuple(f"{vendor.name} {hint}" for hint, _value in values))
         secret = session.secret().data if values or revoke_consent else {}
-        if cache and shared and not is_vouched_for(shared, request, secret, cache.mac):
-            shared = shared.without_refresh_token()
-            values = _values([token for token in (own, shared) if token], vendor, revoke_consent=revoke_consent)
+        shared = _vouched_for(shared, cache, request, secret)
+        values = _values([token for token in (own, shared) if token], vendor, revoke_consent=revoke_consent)
         if revoke_consent and vendor.grant_type in _CREDENTIAL_GRANTS:
             values = _with_stored(values, secret.get(request.secret.fields.get("refresh_token", "refresh_token")))
         if not values:
@@ -75,19 +74,20 @@ def revoke_tokens(request: Request, store: FileStore, ports: Ports, *, revoke_co
             return GivenBack()
         check_address(endpoint, endpoint.url(endpoint.revocation_url), allow_http=request.http.allow_http)
         fields = credentials(replace(request, vendor=endpoint), secret, consent=True)  # which may have ended
-        failed: dict[str, VendorError] = {}
+        ours = _ours(own, shared)
         for hint, value in values:
             try:
                 taken = _revoke(request, endpoint, fields, value, hint=hint, session=session, ports=ports)
             except VendorError as exc:
-                failed[value] = exc
+                if value in ours:
+                    raise
+                ports.warn(_unknown(request, exc))
                 continue
             if taken:
                 revoked.append(f"{vendor.name} {hint}")
                 ports.event(Event("revoked", vendor.name, request.where, reason=hint))
             else:
                 left.append(hint.replace("_", " "))
-        _raise_or_tell(failed, own, request, ports)
     except TokenError as exc:
         ports.warn(
             coded(
@@ -108,19 +108,28 @@ def revoke_tokens(request: Request, store: FileStore, ports: Ports, *, revoke_co
     return GivenBack(tuple(dict.fromkeys(revoked)))
 
 
-def _raise_or_tell(failed: t.Mapping[str, VendorError], own: Token | None, request: Request, ports: Ports) -> None:
-    """What somebody else has put into the shared entry keeps neither our own token from being revoked, nor the entries in the caches."""
-    ours = {own.access_token, own.refresh_token} if own else set()
-    for value, error in failed.items():
-        if value in ours or not ours:
-            raise error
-        ports.warn(
-            coded(
-                f"{request.vendor.name}: the shared entry for {request.where} has a token that this controller does not know, and it could not be "
-                f"revoked: {error.message} See who writes to cache_vault_path.",
-                error.fault,
-            )
-        )
+def _vouched_for(token: Token | None, cache: SharedCache | None, request: Request, secret: t.Mapping[str, t.Any]) -> Token | None:
+    """The *token* of the shared entry, without a refresh token that somebody else may have put there."""
+    if token is None or cache is None or is_vouched_for(token, request, secret, cache.mac):
+        return token
+    return token.without_refresh_token()
+
+
+def _ours(own: Token | None, shared: Token | None) -> set[str | None]:
+    """The tokens whose entries stay where they cannot be revoked: not those that only somebody who writes to the shared cache knows of.
+
+    :arg shared: with a refresh token only if somebody who knows the credentials vouches for it.
+    """
+    tokens = [own] if own else [shared] if shared else []
+    return {*(token.access_token for token in tokens), *(token.refresh_token for token in (own, shared) if token)}
+
+
+def _unknown(request: Request, error: VendorError) -> str:
+    return coded(
+        f"{request.vendor.name}: the shared entry for {request.where} has a token that this controller does not know, and it could not be revoked: "
+        f"{error.message} See who writes to cache_vault_path.",
+        error.fault,
+    )
 
 
 def _values(tokens: list[Token], vendor: Vendor, *, revoke_consent: bool) -> list[tuple[str, str]]:

@@ -34,7 +34,8 @@ def split_address(url: str) -> SplitResult:
     """
     try:
         parts = urlsplit(url)
-        _ = parts.port  # is read only when it is asked for
+        if parts.port is None:  # to ask for it is what reads it, and raises
+            return parts
     except ValueError:
         return _NO_ADDRESS
     return parts
