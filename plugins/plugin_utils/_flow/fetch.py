@@ -20,12 +20,12 @@ from .._base.ports import Ports
 from .._cache.crypto import canonical
 from .._vendor.discovery import discovered
 from .._vendor.proof import signed_assertion
-from .._vendor.request import Grant, build_request, credentials, grants
+from .._vendor.request import Grant, as_text, build_request, credentials, grants
 from .._vendor.retry import ask
 from .call import Call
 from .failure_memory import as_error, remembered_refusal
 from .issuer_metadata import IssuerMetadata
-from .refresh_token import Mac, is_vouched_for, store_refresh_token
+from .refresh_token import Mac, store_refresh_token, vouched_for
 from .vault_login import VaultSession
 
 __all__ = ("Fetch", "Outcome", "fetch")
@@ -97,7 +97,7 @@ def fetch(work: Fetch, entry: Entry) -> Outcome:
         return outcome  # the vendor's error is the one that the user must fix
     if _version(work, newer) == version:
         return outcome
-    second = _ask_vendor(replace(work, reason="the secret has changed in Vault"), replace(entry, token=None), newer, _version(work, newer))
+    second = _ask_vendor(replace(work, reason="the secret has changed in Vault"), entry, newer, _version(work, newer))
     return replace(second, spent=outcome.spent)
 
 
@@ -113,13 +113,11 @@ def _ask_vendor(work: Fetch, entry: Entry, secret: Secret, version: str) -> Outc
     except TokenError as exc:
         return Outcome(error=exc, asked_version=version)
     cached = entry.token if entry.token and entry.token.secret_version == version else None
-    if cached is not None and not _known_to_us(work, cached, secret):
-        entry, cached = replace(entry, token=cached.without_refresh_token()), cached.without_refresh_token()
-    unused = tuple(value for value in secret.data.values() if isinstance(value, str) and len(value) >= _SHORTEST_SECRET)
+    if cached is not None:
+        cached = _with_trusted_refresh_token(work, cached, secret)
+    unused = tuple(text for text in map(as_text, secret.data.values()) if text is not None and len(text) >= _SHORTEST_SECRET)
     in_order = grants(request.vendor, fields, refresh_token=cached.refresh_token if cached else None)
-    outcome = Outcome(
-        error=VendorError(f"{request.vendor.name}: there is no way to ask for a token for {request.where}.", fault="vault:field"), asked_version=version
-    )
+    outcome = Outcome()  # there is at least one grant: credentials() has seen to it
     for position, grant in enumerate(in_order):
         later_is_repeatable = any(later.repeatable for later in in_order[position + 1 :])
         is_cached = cached is not None and cached.refresh_token is not None and grant.fields.get("refresh_token") == cached.refresh_token
@@ -139,19 +137,19 @@ def _ask_vendor(work: Fetch, entry: Entry, secret: Secret, version: str) -> Outc
     return outcome
 
 
-def _known_to_us(work: Fetch, cached: Token, secret: Secret) -> bool:
-    """Whether the refresh token of an entry is the one in the secret, or comes from somebody who knows the secret.
+def _with_trusted_refresh_token(work: Fetch, cached: Token, secret: Secret) -> Token:
+    """*cached*, without a refresh token that somebody else may have put into the entry.
 
     It is sent first, and what it leads to may be stored among the credentials, where it would stay after the entry was repaired.
     """
-    if work.mac is None or is_vouched_for(cached, work.call.request, secret.data, work.mac):
-        return True
-    where = work.call.request.where
-    work.ports.warn(
-        f"{work.call.request.vendor.name}: the refresh token in the shared entry comes from somebody who does not know {where}, and is not used. "
-        "See who writes to cache_vault_path."
-    )
-    return False
+    request = work.call.request
+    trusted = vouched_for(cached, request, secret.data, work.mac)
+    if trusted is not cached:
+        work.ports.warn(
+            f"{request.vendor.name}: the refresh token in the shared entry comes from somebody who does not know {request.where}, and is not used. "
+            "See who writes to cache_vault_path."
+        )
+    return trusted
 
 
 def _signed(work: Fetch, token: Token, secret: Secret, version: str) -> Token:

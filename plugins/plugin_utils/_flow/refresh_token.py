@@ -19,7 +19,7 @@ from .._base.ports import Ports, Vault
 if t.TYPE_CHECKING:
     from .vault_login import VaultSession
 
-__all__ = ("Mac", "is_vouched_for", "refresh_token_key", "store_refresh_token", "write_refresh_token")
+__all__ = ("Mac", "refresh_token_key", "store_refresh_token", "vouched_for", "write_refresh_token")
 
 #: Of a refresh token, with the data of the secret as its key.
 Mac = t.Callable[[t.Mapping[str, t.Any], str], str]
@@ -63,12 +63,17 @@ def refresh_token_key(request: Request) -> str:
     return request.secret.fields.get("refresh_token", "refresh_token")
 
 
-def is_vouched_for(token: Token, request: Request, secret: t.Mapping[str, t.Any], mac: Mac) -> bool:
-    """Whether the refresh token of a shared entry is the one in the *secret*, or was put there by somebody who knows that. True for none at all."""
+def vouched_for(token: Token, request: Request, secret: t.Mapping[str, t.Any], mac: Mac | None) -> Token:
+    """The *token* of an entry, its refresh token only if that is the one in the *secret*, or was put there by somebody who knows that.
+
+    :arg mac: None where nobody else can write the entry.
+    """
     refresh_token = token.refresh_token
-    if not refresh_token or refresh_token == secret.get(refresh_token_key(request)):
-        return True
-    return hmac.compare_digest(token.refresh_token_mac.encode(), mac(secret, refresh_token).encode())
+    if mac is None or not refresh_token or refresh_token == secret.get(refresh_token_key(request)):
+        return token
+    if hmac.compare_digest(token.refresh_token_mac.encode(), mac(secret, refresh_token).encode()):
+        return token
+    return token.without_refresh_token()
 
 
 _ANY = object()

@@ -22,7 +22,7 @@ from .._vendor.discovery import discovered
 from .._vendor.proof import signed_assertion
 from .._vendor.request import credentials, revocation_request
 from .._vendor.words import error_code
-from .refresh_token import is_vouched_for
+from .refresh_token import vouched_for
 from .shared_store import SharedCache
 from .slot import token_keys
 from .vault_login import VaultSession
@@ -63,7 +63,7 @@ def revoke_tokens(request: Request, store: FileStore, ports: Ports, *, revoke_co
         if dry_run:
             return GivenBack(tuple(f"{vendor.name} {hint}" for hint, _value in values))
         secret = session.secret().data if values or revoke_consent else {}
-        shared = _vouched_for(shared, cache, request, secret)
+        shared = vouched_for(shared, request, secret, cache.mac) if shared and cache else None
         values = _values([token for token in (own, shared) if token], vendor, revoke_consent=revoke_consent)
         if revoke_consent and vendor.grant_type in _CREDENTIAL_GRANTS:
             values = _with_stored(values, secret.get(request.secret.fields.get("refresh_token", "refresh_token")))
@@ -106,13 +106,6 @@ def revoke_tokens(request: Request, store: FileStore, ports: Ports, *, revoke_co
             )
         )
     return GivenBack(tuple(dict.fromkeys(revoked)))
-
-
-def _vouched_for(token: Token | None, cache: SharedCache | None, request: Request, secret: t.Mapping[str, t.Any]) -> Token | None:
-    """The *token* of the shared entry, without a refresh token that somebody else may have put there."""
-    if token is None or cache is None or is_vouched_for(token, request, secret, cache.mac):
-        return token
-    return token.without_refresh_token()
 
 
 def _ours(own: Token | None, shared: Token | None) -> set[str | None]:

@@ -192,9 +192,9 @@ def grants(vendor: Vendor, fields: t.Mapping[str, str], *, refresh_token: str | 
 
     :arg refresh_token: the one that came with the last token, from the cache.
     """
-    ways = []
-    if refresh_token and vendor.use_refresh_token and not vendor.request_body:
-        ways.append(_refresh(refresh_token))
+    if not vendor.use_refresh_token or vendor.request_body:
+        refresh_token = None
+    ways = [_refresh(refresh_token)] if refresh_token else []
     if vendor.grant_type in ("refresh_token", "authorization_code"):
         stored = fields.get("refresh_token")
         if stored and stored != refresh_token:

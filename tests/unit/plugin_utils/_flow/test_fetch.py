@@ -7,16 +7,19 @@
 from __future__ import annotations
 
 import dataclasses
+import re
+from urllib.parse import parse_qsl
 
 import pytest
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.errors import VaultError, VendorError
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.jwt import claims
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.model import Entry, Failure, Vendor
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._cache.file_store import FileStore
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._flow.call import Call
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._flow.fetch import Fetch, fetch
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._flow.issuer_metadata import IssuerMetadata
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._flow.vault_login import VaultSession
-from support.scripted import NOW, FakeVault, Scene, access, answer, error, request_for, token
+from support.scripted import NOW, FakeClient, FakeVault, Scene, access, answer, error, request_for, token
 
 WITH_REFRESH = Entry(token("old", age=3000, refresh_token="r1", secret_version="1"))
 SINGLE_USE = Vendor("acme", base_url="https://acme.example", token_url="/t", grant_type="refresh_token", client_auth="post")
@@ -61,6 +64,7 @@ def test_a_first_token(fetching):
     assert (outcome.error, outcome.asked_version, outcome.spent, outcome.repeated) == (None, "1", False, None)
     assert work.saved == []
     assert [(event.name, event.reason) for event in scene.events] == [("vault_secret_read", "token"), ("fetched", "why")]
+    assert scene.events[-1].fingerprint == token("new").fingerprint
 
 
 def test_the_refresh_token_leaves_the_entry_before_it_is_sent(fetching):
@@ -76,6 +80,7 @@ def test_the_refresh_token_leaves_the_entry_before_it_is_sent(fetching):
     assert saved == [[None]]
     assert (outcome.token.refresh_token, outcome.spent) == ("r2", True)
     assert scene.events[-1].name == "refreshed"
+    assert scene.vault.version == 1  # it is no credential that belongs into Vault
 
 
 def test_a_refresh_token_that_cannot_be_taken_out_is_not_sent_where_there_is_another_way(fetching):
@@ -128,7 +133,9 @@ def test_the_last_grants_failure_is_told(fetching):
     scene = Scene(error("invalid_grant"), error("invalid_client", 401))
     outcome = fetching(scene)()
     assert (outcome.error.code, outcome.asked_version, outcome.spent) == ("invalid_client", "1", True)
-    assert [event.name for event in scene.events].count("failed") == 1  # the first; the caller tells the last
+    (first,) = [event for event in scene.events if event.name == "failed"]  # the caller tells the last
+    assert first.reason.startswith("refresh_token: tracktik: the vendor refused")
+    assert first.error_code == "TRK-L02"
 
 
 def test_vault_has_the_last_word(fetching):
@@ -140,8 +147,11 @@ def test_vault_has_the_last_word(fetching):
 
 def test_a_remembered_refusal_is_repeated_without_a_request(fetching):
     refusal = Failure("no", "refused", NOW - 1, secret_version="1", run="run-1")
-    outcome = fetching(Scene())(Entry(None, (refusal,)))
+    scene = Scene()
+    outcome = fetching(scene)(Entry(token("old"), (refusal,)))
     assert (outcome.repeated, outcome.checked_at, outcome.error.message, outcome.error.kind) == (refusal, NOW, "no", "refused")
+    event = scene.events[-1]
+    assert (event.name, event.fingerprint, event.error_code) == ("remembered", token("old").fingerprint, outcome.error.error_code)
     scene = Scene(access("new"))
     assert fetching(scene)(Entry(None, (dataclasses.replace(refusal, secret_version="0"),))).token.access_token == "new"
 
@@ -161,6 +171,13 @@ def test_credentials_that_changed_meanwhile_are_tried_once(fetching):
     # The entry's refresh token is of the old credentials.
     assert (grants(scene), outcome.spent, outcome.asked_version) == ([b"refresh_token", b"other", b"other"], True, "2")
     assert scene.events[-1].reason == "the secret has changed in Vault"
+
+
+def test_so_are_those_without_versions(fetching):
+    scene = Scene(vault=FakeVault(version=None))
+    scene.script = [changed_meanwhile(scene, error("invalid_client", 401)), access("new")]
+    outcome = fetching(scene, secret={"engine_version": "1"})(Entry())
+    assert outcome.token.secret_version == outcome.asked_version != ""
 
 
 def test_only_after_a_refusal(fetching):
@@ -193,14 +210,23 @@ def test_what_is_missing_in_the_secret(fetching):
     assert (type(outcome.error), outcome.error.kind, outcome.asked_version) == (VaultError, "field", "1")
 
 
-def test_a_refresh_token_that_is_the_credential_goes_back_into_vault(fetching):
+@pytest.mark.parametrize("grant_type", ["refresh_token", "authorization_code"])
+def test_a_refresh_token_that_is_the_credential_goes_back_into_vault(fetching, grant_type):
     vault = FakeVault({"client_id": "the-id", "client_secret": "s3cr3t", "refresh_token": "r1"})
     scene = Scene(access("new", refresh_token="r2"), vault=vault)
-    work = fetching(scene, SINGLE_USE)
+    work = fetching(scene, dataclasses.replace(SINGLE_USE, grant_type=grant_type))
     outcome = work(Entry())
     assert (vault.data["refresh_token"], outcome.token.secret_version) == ("r2", "2")
     # Before that on this disk: a crash in between loses nothing.
     assert [(entry.token.refresh_token, entry.token.source) for entry in work.saved] == [("r2", "cache")]
+
+
+def test_or_stays_where_vault_would_not_tell_of_a_change_in_between(fetching):
+    vault = FakeVault({"client_id": "the-id", "client_secret": "s3cr3t", "refresh_token": "r1"}, version=None)
+    scene = Scene(access("new", refresh_token="r2"), vault=vault)
+    outcome = fetching(scene, SINGLE_USE, secret={"engine_version": "1"})(Entry())
+    assert (vault.data["refresh_token"], outcome.token.refresh_token, outcome.token.secret_version) == ("r1", "r2", outcome.asked_version)
+    assert scene.warnings == ["acme: the vendor gave a new refresh token, kept in the cache only: KV v1 has no check-and-set."]
 
 
 def test_the_digest_of_a_secret_without_versions_is_keyed(fetching):
@@ -210,5 +236,127 @@ def test_the_digest_of_a_secret_without_versions_is_keyed(fetching):
         work.work = dataclasses.replace(work.work, digest_key=key)
         return work(Entry()).asked_version
 
+    assert re.fullmatch(r"v1:[0-9a-f]{16}", version(b"a"))
     assert version(b"a") == version(b"a")
     assert len({version(b"a"), version(b"b"), version(b"a", more="x")}) == 3
+
+
+@pytest.mark.parametrize("changes", [{"use_refresh_token": False}, {"request_body": {"token": "{{ refresh_token }}"}}])
+def test_a_refresh_token_that_is_the_credential_is_used_each_time(fetching, changes):
+    """Where the one in the entry is not to be used, the same one in the secret still is."""
+    scene = Scene(access("new"), vault=FakeVault({"client_id": "i", "client_secret": "s", "refresh_token": "r1"}))
+    assert fetching(scene, dataclasses.replace(SINGLE_USE, **changes))().token.access_token == "new"
+
+
+def test_what_is_not_certainly_refused_is_put_back_where_there_is_no_other_way(fetching):
+    vault = FakeVault({"client_id": "i", "client_secret": "s", "refresh_token": "r1"})
+    for reply, spent, saved in ((error("invalid_grant"), True, [None]), (answer(503), False, [None, "r1"])):
+        work = fetching(Scene(reply, vault=vault), SINGLE_USE, http={"retries": 0})
+        assert work().spent is spent
+        assert [entry.token.refresh_token for entry in work.saved] == saved
+
+
+def mac(secret, refresh_token):
+    return f"{refresh_token} by who knows {secret['client_id']}"
+
+
+def test_a_refresh_token_that_is_shared_is_vouched_for(fetching):
+    def shared(reply, entry, **vendor):
+        vault = FakeVault({**FakeVault().data, "refresh_token": "r0"})
+        work = fetching(Scene(reply, vault=vault), **vendor)
+        work.work = dataclasses.replace(work.work, mac=mac)
+        return work(entry).token
+
+    assert shared(access("new", refresh_token="r2"), Entry()).refresh_token_mac == "r2 by who knows the-id"
+    assert shared(access("new"), Entry()).refresh_token_mac == ""
+    # Stored among the credentials: who reads them can compare.
+    stored = shared(access("new", refresh_token="r2"), Entry(), vendor=SINGLE_USE)
+    assert (stored.secret_version, stored.refresh_token_mac) == ("2", "")
+
+
+@pytest.mark.parametrize(("theirs", "sent"), [("r1 by who knows the-id", b"refresh_token"), ("r1 by who knows nothing", b"other")])
+def test_one_that_nobody_vouches_for_is_not_used(fetching, theirs, sent):
+    scene = Scene(access("new"))
+    work = fetching(scene)
+    work.work = dataclasses.replace(work.work, mac=mac)
+    outcome = work(Entry(dataclasses.replace(WITH_REFRESH.token, refresh_token_mac=theirs)))
+    assert (grants(scene), outcome.token.access_token, len(work.saved)) == ([sent], "new", int(sent == b"refresh_token"))
+    told = (
+        "tracktik: the refresh token in the shared entry comes from somebody who does not know secret/fleet/x, and is not used. "
+        "See who writes to cache_vault_path."
+    )
+    assert scene.warnings == ([] if sent == b"refresh_token" else [told])
+
+
+def test_what_else_is_in_the_secret_is_kept_out_of_what_the_vendor_says(fetching):
+    """A text of six characters, or a number of as many digits; a shorter one is a word like any other."""
+    more = {"note": "sixsix", "short": "five5", "number": 123456, "year": 2027, "flag": True, "none": None}
+    said = {"a": "sixsix", "b": "five5", "c": 123456, "d": 2027, "e": True}
+    scene = Scene(access("new", **said), vault=FakeVault({**FakeVault().data, **more}))
+    assert fetching(scene)(Entry()).token.extra == {"b": "five5", "d": 2027, "e": True}
+
+
+ISSUER = "https://login.example"
+METADATA = {"issuer": ISSUER, "token_endpoint": f"{ISSUER}/t"}
+
+
+def test_how_the_client_authenticates_is_picked_by_the_fields_of_the_secret(fetching):
+    metadata = {**METADATA, "token_endpoint_auth_methods_supported": ["client_secret_basic", "none"]}
+    scene = Scene(answer(200, metadata), access("new"), vault=FakeVault({"client_id": "the-id"}))
+    assert fetching(scene, Vendor("acme", issuer=ISSUER))(Entry()).token.access_token == "new"
+    assert scene.sent[1].body == b"grant_type=client_credentials&client_id=the-id"
+
+
+def test_each_request_has_the_deadline(fetching):
+    scene, given = Scene(answer(200, METADATA), access("new")), []
+    exchange = scene.ports.exchange
+
+    def timed(request, options, seconds, name):
+        given.append(seconds)
+        return exchange(request, options, seconds, name)
+
+    scene.ports = dataclasses.replace(scene.ports, exchange=timed)
+    fetching(scene, Vendor("acme", issuer=ISSUER), http={"deadline": 40})(Entry())
+    assert given == [40, 40]
+
+
+@pytest.mark.parametrize(
+    ("reply", "kept"),
+    [
+        (error("invalid_grant"), True),
+        (answer(503), True),
+        (error("invalid_client", 401), False),
+        (answer(404), False),
+        (answer(405), False),
+        (answer(410), False),
+        (VendorError("x", "unavailable", sent=False), False),
+    ],
+)
+def test_metadata_that_may_lead_nowhere_are_asked_for_again(fetching, reply, kept):
+    work = fetching(Scene(answer(200, METADATA), reply), Vendor("acme", issuer=ISSUER), http={"retries": 0})
+    assert work(Entry()).token is None
+    assert (work.work.metadata.read() is not None) is kept
+
+
+def test_each_repetition_has_a_proof_of_its_own(fetching):
+    """A server takes the identifier of a proof once."""
+    scene = Scene(answer(503), access("new"))
+    vendor = Vendor("acme", base_url="https://acme.example", token_url="/t", client_auth="client_secret_jwt")
+    assert fetching(scene, vendor)(Entry()).token.access_token == "new"
+    first, second = (dict(parse_qsl(request.body.decode()))["client_assertion"] for request in scene.sent)
+    assert claims(first)["jti"] != claims(second)["jti"]
+
+
+def test_a_proof_can_be_signed_in_vault(fetching, monkeypatch):
+    asked = []
+
+    def signing(_client, mount, key, data, algorithm):
+        asked.append((mount, key, algorithm))
+        return b"signature of " + data[:2]
+
+    monkeypatch.setattr(FakeClient, "transit_sign", signing, raising=False)
+    scene = Scene(access("new"), vault=FakeVault({"client_id": "the-id"}))
+    vendor = Vendor("acme", base_url="https://acme.example", token_url="/t", client_auth="private_key_jwt", transit_key="transit/acme")
+    assert fetching(scene, vendor)(Entry()).token.access_token == "new"
+    assert asked == [("transit", "acme", "RS256")]
+    assert scene.sent[0].body.endswith(b".c2lnbmF0dXJlIG9mIGV5")
