@@ -58,7 +58,7 @@ def size_of(core: str, *, quick: bool) -> Size:
     """The largest plays are for one ansible-core: the other has the same ratios with fewer hosts."""
     if quick:
         return QUICK
-    return Size() if core != OLDEST else dataclasses.replace(Size(), play_hosts=150, peer_hosts=50, growth=(10,))
+    return Size() if core != OLDEST else dataclasses.replace(Size(), play_hosts=150, growth=(10,))
 
 
 def measured(place: Scene, name: str, size: Size) -> list[Table]:

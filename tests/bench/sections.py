@@ -16,6 +16,7 @@ from bench.results import Row, Table, compared
 TOKEN_INFO = {"trackops.api_tokens.token_info": {"vendor": "trackunit"}, "run_once": True}
 SUMMARY = {"ANSIBLE_CALLBACKS_ENABLED": "trackops.api_tokens.summary"}
 IDLE = {"ansible.builtin.meta": "noop"}
+PEERS = ("hashi_vault, token", "hashi_vault, userpass")
 WARM = 1.3  # of the constant task, where the parent has loaded what lookups need
 
 
@@ -28,10 +29,10 @@ class Size:
     calls: int = 400
     hosts: int = 100
     rounds: int = 2
+    task_rounds: int = 6  # without the peers: a goal of 1.3 is closer than what others on the machine add to a single play
     requests: int = 40  # hosts that ask the vendor's API
     request_rounds: int = 2
     play_hosts: int = 500
-    peer_hosts: int = 100
     growth: tuple[int, ...] = (10, 5000)  # hosts
     forks: tuple[int, ...] = (1, 50)
     entries: int = 10_000
@@ -41,7 +42,7 @@ class Size:
     controllers: int = 64
 
 
-QUICK = Size(7, 3, hosts=20, requests=10, play_hosts=30, peer_hosts=10, growth=(10, 50), entries=1000, ssh_hosts=10, local_hosts=(10, 50), controllers=16)
+QUICK = Size(7, 3, hosts=20, task_rounds=2, requests=10, play_hosts=30, growth=(10, 50), entries=1000, ssh_hosts=10, local_hosts=(10, 50), controllers=16)
 
 
 def worker(place: Scene, size: Size) -> t.Iterator[Table]:
@@ -98,46 +99,42 @@ def task(place: Scene, size: Size) -> t.Iterator[Table]:
         "ours, after token_info": (TOKEN_INFO, OURS, {}),
         "ours, with summary": (IDLE, OURS, SUMMARY),
     }
-    spent: dict[str, list[float]] = {name: [] for name in cases}
-    for _round in range(size.rounds):
-        without: dict[str, float] = {}
+    whole: dict[str, list[float]] = {name: [] for name in cases}
+    without: dict[str, float] = {}
+    for turn in range(size.task_rounds):
         for name, (first, expression, env) in cases.items():
-            key = repr((first, env))
-            if key not in without:
-                without[key] = place.playbook(play(first), hosts=size.hosts, env=env).cpu
-            spent[name].append((place.playbook(play(first, debug(expression)), hosts=size.hosts, env=env).cpu - without[key]) / size.hosts)
+            if turn >= size.rounds and name in PEERS:
+                continue
+            alone = place.playbook(play(first), hosts=size.hosts, env=env).cpu
+            without[repr((first, env))] = min(alone, without.get(repr((first, env)), alone))
+            whole[name].append(place.playbook(play(first, debug(expression)), hosts=size.hosts, env=env).cpu)
+    spent = {name: [(cpu - without[repr((first, env))]) / size.hosts for cpu in whole[name]] for name, (first, _expression, env) in cases.items()}
     base = spent["constant"]
     limits = {"ours, after token_info": WARM, "ours, with summary": WARM}
     rows = [compared(name, values, base, against="constant", limit=limits.get(name)) for name, values in spent.items()]
-    yield Table("task", f"A task on each of {size.hosts} hosts, 10 forks, CPU for each host, {size.rounds} rounds", place.version, tuple(rows))
+    yield Table("task", f"A task on each of {size.hosts} hosts, 10 forks, CPU for each host, {size.task_rounds} rounds", place.version, tuple(rows))
 
 
 def whole_play(place: Scene, size: Size) -> t.Iterator[Table]:
-    """Four tasks on many hosts. The peers, which need the most time, run on fewer: what is told is the CPU for each host."""
-    given = place.expressions()
-    many, fewer = size.play_hosts, size.peer_hosts
-    cases: dict[str, tuple[int, dict[str, t.Any], str]] = {
-        "constant": (many, IDLE, given["constant"]),
-        "ours": (many, IDLE, OURS),
-        "ours, after token_info": (many, TOKEN_INFO, OURS),
-        **{name: (fewer, IDLE, given[name]) for name in ("hashi_vault, token", "hashi_vault, userpass")},
-    }
+    """Four tasks on many hosts, all over what a play of no task costs."""
+    given, hosts = place.expressions(), size.play_hosts
+    cases: dict[str, tuple[dict[str, t.Any], str]] = {name: (IDLE, given[name]) for name in ("constant", "ours", *PEERS)}
+    cases["ours, after token_info"] = (TOKEN_INFO, OURS)
     start = min(place.playbook(play(IDLE), hosts=1).cpu for _round in range(size.rounds))
-    spent = {name: [(place.playbook(play(first, *[debug(text)] * 4), hosts=hosts).cpu - start) / hosts] for name, (hosts, first, text) in cases.items()}
+    spent = {name: [(place.playbook(play(first, *[debug(text)] * 4), hosts=hosts).cpu - start) / hosts] for name, (first, text) in cases.items()}
     goals = {
         ("ours", "hashi_vault, token"): 1 / 3,
         ("ours", "hashi_vault, userpass"): 1 / 4,
         ("ours, after token_info", "hashi_vault, token"): 1 / 5,
         ("ours, after token_info", "hashi_vault, userpass"): 1 / 7,
     }
-    peers = ("hashi_vault, token", "hashi_vault, userpass")
     rows: list[Row] = [compared(name, values, spent["constant"], against="constant") for name, values in spent.items()]
-    rows += [compared("constant", spent["constant"], spent[peer], against=peer) for peer in peers]
+    rows += [compared("constant", spent["constant"], spent[peer], against=peer) for peer in PEERS]
     for (mine, peer), goal in goals.items():
         # No play is below its tasks without a lookup. Where ansible-core leaves no more room, the goal is the one for a task.
         floor = WARM * spent["constant"][0] / spent[peer][0] if mine != "ours" else 0.0
         rows.append(compared(mine, spent[mine], spent[peer], against=peer, limit=round(max(goal, floor), 2)))
-    title = f"Four tasks on each of {many} hosts (hashi_vault: {fewer}), 10 forks, CPU of the whole play for each host"
+    title = f"Four tasks on each of {hosts} hosts, 10 forks, CPU of the whole play for each host"
     yield Table("play", title, place.version, tuple(rows))
 
 
