@@ -17,6 +17,7 @@ import yaml
 from emulator import Emulator
 from support.ansible import Ansible, Run
 from support.forged import FORGED, forge
+from support.hosts import interpreter
 from support.lookups import leaked
 from support.matrix import CORES, Combination, matrix_venv
 from support.places import ROOT
@@ -58,7 +59,7 @@ class Liar:
 
     def inventory(self, group: t.Mapping[str, t.Any], *others: str, **own: t.Any) -> pathlib.Path:
         """Of the liar, with the operator's variables in group_vars and host_vars, and of honest hosts."""
-        honest = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable}
+        honest = {"ansible_connection": "local", "ansible_python_interpreter": interpreter(self.folder, sys.executable)}
         hosts = {"liar": {**self.variables, **own}, **dict.fromkeys(others, honest)}
         path = self.folder / "inventory.yml"
         path.write_text(json.dumps({"all": {"hosts": hosts, "vars": dict(group)}}), encoding="utf-8")

@@ -20,6 +20,7 @@ import pytest
 from emulator import Emulator, TlsFiles
 from emulator.faults import ECHOES
 from support.ansible import Ansible
+from support.hosts import interpreter
 from support.lookups import Batch
 from support.matrix import combinations, matrix_venv
 from support.processes import Unavailable, closed_port
@@ -32,6 +33,17 @@ if t.TYPE_CHECKING:
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 PLAYBOOK = "trackops.api_tokens.vault_setup"
 SHARED = ("-e", "vault_setup_shared_cache=true", "-e", '{"vault_setup_consent_paths": ["fleet/trackmage"]}')
+
+
+@pytest.fixture
+def stage(stage: Stage) -> Stage:
+    return with_one_host(stage)
+
+
+def with_one_host(stage: Stage) -> Stage:
+    """All plays are for this machine, so the Python of hosts can be the same for all."""
+    stage.more["ansible_python_interpreter"] = interpreter(stage.ansible.workdir, str(stage.ansible.bin_dir / "python"))
+    return stage
 
 
 def changed(run: t.Any) -> int:
@@ -151,7 +163,7 @@ def old_and_new(request: pytest.FixtureRequest, openbao: Operator, emulator: Emu
         venv = matrix_venv(request.param)
     except Unavailable as exc:
         pytest.skip(str(exc))
-    return Stage(vault=openbao, emulator=emulator, ansible=Ansible(tmp_path / "run", collections=collection, bin_dir=venv / "bin"))
+    return with_one_host(Stage(vault=openbao, emulator=emulator, ansible=Ansible(tmp_path / "run", collections=collection, bin_dir=venv / "bin")))
 
 
 @pytest.mark.parametrize("answered", [0, 2], ids=["a read", "a change"])

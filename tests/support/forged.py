@@ -16,10 +16,12 @@ import pathlib
 import sys
 import typing as t
 
+from .hosts import interpreter
+
 # Where a host has its Python is the inventory's; what that program does is the host's.
 FORGED = {"ansible_python_interpreter": "{{ host_root }}/python"}
 
-_PYTHON = """#!{python}
+_PYTHON = """#!{own}
 import json, os, subprocess, sys
 
 done = subprocess.run([{python!r}, *sys.argv[1:]], stdout=subprocess.PIPE)
@@ -41,5 +43,6 @@ sys.exit(done.returncode)
 def forge(root: pathlib.Path, answer: t.Mapping[str, t.Any] | None = None, *, module: str = "") -> None:
     """Let the host with this root add *answer* to what its modules (or only *module*) answer; without one it is honest."""
     path = root / "python"
-    path.write_text(_PYTHON.format(python=sys.executable, only=module, forged=json.dumps(dict(answer or {}))), encoding="utf-8")
+    text = _PYTHON.format(own=sys.executable, python=interpreter(root, sys.executable), only=module, forged=json.dumps(dict(answer or {})))
+    path.write_text(text, encoding="utf-8")
     path.chmod(0o755)

@@ -31,6 +31,7 @@ import sys
 import tempfile
 import typing as t
 
+from .hosts import interpreter
 from .places import cache_home, locked
 from .processes import Process, StartError, Unavailable, find_binary, free_port, port_open, wait_for
 
@@ -140,7 +141,7 @@ class SshHosts:
             "ansible_ssh_private_key_file": str(self.folder / "client_key"),
             "ansible_ssh_common_args": common,
             "ansible_ssh_executable": _ssh(),
-            "ansible_python_interpreter": _target_python(),
+            "ansible_python_interpreter": interpreter(self.folder, _target_python()),
             # Not below the runs' HOME: a socket path has 107 characters at most.
             "ansible_control_path_dir": str(self.folder / "cp"),
             # One host's temporary files must not be another's.

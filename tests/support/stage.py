@@ -35,6 +35,8 @@ class Stage:
     vault: Operator
     emulator: Emulator
     ansible: Ansible
+    # Further extra variables of every run.
+    more: dict[str, t.Any] = dataclasses.field(default_factory=dict)
 
     def store(self, vendor: str, path: str | None = None, *, mount: str = "secret", **changed: t.Any) -> int:
         """Put the emulator's credentials of a vendor into Vault (at the vendor's name), with changes; gives the version."""
@@ -72,7 +74,7 @@ class Stage:
         return self.ansible.adhoc(*arguments, *self.extra(), env=self.environment(env), **options)
 
     def extra(self) -> tuple[str, str]:
-        return "-e", json.dumps(self.variables)
+        return "-e", json.dumps({**self.variables, **self.more})
 
     def environment(self, env: t.Mapping[str, str | None] | None = None) -> dict[str, str | None]:
         own: dict[str, str | None] = {}
