@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import pathlib
 import re
@@ -21,7 +20,7 @@ from support.hosts import interpreter
 from support.lookups import leaked
 from support.matrix import CORES, Combination, matrix_venv
 from support.places import ROOT
-from support.processes import Unavailable
+from support.processes import Unavailable, command_lines
 from support.sshd import SshHosts
 from support.stage import BUILT_IN, Stage
 from support.vaultsetup import Operator
@@ -721,9 +720,7 @@ def test_safe_ways_are_safe(openbao_stage: Stage, liar: Liar) -> None:
     run = openbao_stage.ansible.start(["ansible-playbook", "safe.yml", "-vvv", "--diff"], inventory=inventory, env=openbao_stage.environment())
     commands: set[bytes] = set()
     while run.running:
-        for path in pathlib.Path("/proc").glob("[0-9]*/cmdline"):
-            with contextlib.suppress(OSError):
-                commands.add(path.read_bytes())
+        commands |= command_lines(run.pid)
     output = run.output()
     assert "failed=0" in output and "ok=7" in output, output
     held = {(liar.folder / "token").read_text(encoding="utf-8").strip(), openbao_stage.token()}

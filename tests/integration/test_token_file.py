@@ -13,7 +13,7 @@ import stat
 
 import pytest
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.output import iso_time
-from support.processes import Unavailable
+from support.processes import Unavailable, command_lines
 from support.sshd import SshHosts
 from support.stage import BUILT_IN, Stage
 
@@ -125,13 +125,19 @@ def test_what_is_wrong_with_a_template_is_told_without_the_token(stage, ssh_host
     [({}, b"sleep 0"), ({"ANSIBLE_PIPELINING": "False"}, b"AnsiballZ_token_file_write")],
     ids=["through the connection", "as a file"],
 )
-def test_no_secret_is_in_any_process_list_while_it_runs(stage, ssh_hosts, environment, seen):
-    run = stage.ansible.start_playbook(PLAY, *stage.extra(), inventory=ssh_hosts.inventory(), env=stage.environment(environment))
+def test_no_secret_is_in_any_process_list_while_it_runs(stage, ssh_hosts, tmp_path, environment, seen):
+    # The hosts' Python waits until the command that starts it has been seen.
+    gate, python = tmp_path / "gate", tmp_path / "python"
+    gate.touch()
+    python.write_text(f'#!/bin/sh\nwhile [ -e {gate} ]; do sleep 0.05; done\nexec {ssh_hosts.variables()["ansible_python_interpreter"]} "$@"\n')
+    python.chmod(0o755)
+    inventory = ssh_hosts.inventory(more={"ansible_python_interpreter": str(python)})
+    run = stage.ansible.start_playbook(PLAY, *stage.extra(), inventory=inventory, env=stage.environment(environment))
     commands: set[bytes] = set()
     while run.running:
-        for path in pathlib.Path("/proc").glob("[0-9]*/cmdline"):
-            with contextlib.suppress(OSError):
-                commands.add(path.read_bytes())
+        commands |= command_lines(run.pid, *ssh_hosts.pids)
+        if any(seen in command for command in commands):
+            gate.unlink(missing_ok=True)
     assert len(files(ssh_hosts)) == 12, run.output()
     assert any(seen in command for command in commands)
     seen_secrets = {secret for secret in secrets_of(stage) for command in commands if secret.encode() in command}

@@ -17,6 +17,7 @@ import typing as t
 import hvac
 import jinja2
 import pytest
+import yaml
 from emulator import Emulator, TlsFiles
 from emulator.faults import ECHOES
 from support.ansible import Ansible
@@ -51,31 +52,50 @@ def changed(run: t.Any) -> int:
     return int(run.stats["localhost"]["changed"])
 
 
+def policies(stage: Stage) -> list[str]:
+    return list(stage.vault.client.auth.approle.read_role("api-tokens")["data"]["token_policies"])
+
+
 def test_from_nothing_to_a_token(stage: Stage) -> None:
     vault = stage.vault
     vault.client.sys.disable_secrets_engine("secret")
     operator = {"VAULT_TOKEN": vault.root_token}
     secret_id_file = stage.ansible.home / "secret-id"
-    options = (*SHARED, "-e", f"vault_setup_secret_id_file={secret_id_file}")
+    keep = ("-e", f"vault_setup_secret_id_file={secret_id_file}")
 
-    looked = stage.playbook(PLAYBOOK, "--check", *options, env=operator)
+    looked = stage.playbook(PLAYBOOK, "--check", *SHARED, *keep, env=operator)
     assert changed(looked) == 8
     assert "would be made: KV version 2 at secret" in looked.output
     assert not secret_id_file.exists()
     assert "secret/" not in vault.client.sys.list_mounted_secrets_engines()["data"], "check mode changes nothing"
 
-    made = stage.playbook(PLAYBOOK, *options, env=operator)
+    # With slashes at the ends of paths, and the paths of consent as a text.
+    slashes = ("-e", "vault_setup_path=/fleet/", "-e", "vault_setup_consent_paths=/fleet/trackmage,fleet/acme/")
+    made = stage.playbook(PLAYBOOK, *slashes, "-e", "vault_setup_shared_cache=true", *keep, env=operator)
     assert changed(made) == 8 + 2
     assert stat.S_IMODE(secret_id_file.stat().st_mode) == 0o600
-    again = stage.playbook(PLAYBOOK, *options, env=operator)
+    assert policies(stage) == ["api-tokens", "api-tokens-cache", "api-tokens-consent"]
+    read = vault.client.sys.read_policy
+    assert read("api-tokens")["data"]["rules"] == 'path "secret/data/fleet/*" {\n  capabilities = ["read"]\n}\n'
+    consent = read("api-tokens-consent")["data"]["rules"]
+    assert [line for line in consent.splitlines() if "path" in line] == ['path "secret/data/fleet/trackmage" {', 'path "secret/data/fleet/acme" {']
+
+    # What that run or somebody else has set up stays; with the token of ``vault login``.
+    (stage.ansible.home / ".vault-token").write_text(vault.root_token + "\n", encoding="utf-8")
+    login_token = {"VAULT_TOKEN": None}
+    vault.client.auth.approle.create_or_update_approle("api-tokens", token_policies=[*policies(stage), "of-others"])
+    again = stage.playbook(PLAYBOOK, "-e", "vault_setup_path=/fleet/", *keep, env=login_token)
     assert changed(again) == 0
+    assert policies(stage) == ["api-tokens", "api-tokens-cache", "api-tokens-consent", "of-others"]
+    assert "kept, as they are not of this playbook: 1 of its policies; vault read auth/approle/role/api-tokens shows them" in again.output
+    role_id = vault.client.auth.approle.read_role_id("api-tokens")["data"]["role_id"]
+    assert f"role_id: {role_id} (ANSIBLE_HASHI_VAULT_ROLE_ID)" in again.output
     for secret in (vault.root_token, secret_id_file.read_text(encoding="utf-8")):
         assert secret not in looked.output + made.output + again.output
 
     # What it made is enough for a token, with the shared cache, and for nothing else.
     stage.store("tracx", "fleet/tracx")
     stage.store("tracx", "other/tracx")
-    role_id = vault.client.auth.approle.read_role_id("api-tokens")["data"]["role_id"]
     login = {"auth_method": "approle", "role_id": role_id, "secret_id": secret_id_file.read_text(encoding="utf-8")}
     batch = Batch(stage, cache="vault", cache_vault_mount="api-token-cache", **login)
     batch.add("token", "tracx", "fleet/tracx")
@@ -89,51 +109,28 @@ def test_from_nothing_to_a_token(stage: Stage) -> None:
     with pytest.raises(hvac.exceptions.Forbidden):
         logged_in.secrets.kv.v2.create_or_update_secret("fleet/tracx", {"a": "b"})
 
+    # The shared cache no more; the same paths of consent, as a list.
+    listed = ("-e", "vault_setup_path=/fleet/", "-e", '{"vault_setup_consent_paths": ["fleet/trackmage", "fleet/acme"]}')
+    assert changed(stage.playbook(PLAYBOOK, *listed, "-e", "vault_setup_shared_cache=false", env=login_token)) == 1
+    assert policies(stage) == ["api-tokens", "api-tokens-consent", "of-others"]
+    assert read("api-tokens-consent")["data"]["rules"] == consent
 
-def test_what_somebody_changed_is_put_right(stage: Stage) -> None:
+
+def test_the_paths_that_lookups_take_when_none_is_given_and_what_somebody_changed(stage: Stage) -> None:
+    """The former are what the policy allows, the latter is put right."""
     operator = {"VAULT_TOKEN": stage.vault.root_token}
     assert changed(stage.playbook(PLAYBOOK, env=operator)) == 3
-    stage.vault.policy("api-tokens", 'path "*" { capabilities = ["sudo"] }')
-    run = stage.playbook(PLAYBOOK, "-e", "vault_setup_token_ttl=600", env=operator)
-    assert changed(run) == 2
-    assert "sudo" not in stage.vault.client.sys.read_policy("api-tokens")["data"]["rules"]
-
-
-def policies(stage: Stage) -> list[str]:
-    return list(stage.vault.client.auth.approle.read_role("api-tokens")["data"]["token_policies"])
-
-
-def test_what_an_earlier_run_or_somebody_else_has_set_up_stays(stage: Stage) -> None:
-    """With the token of ``vault login``, slashes at the ends of paths, and the paths of consent as a text."""
-    (stage.ansible.home / ".vault-token").write_text(stage.vault.root_token + "\n", encoding="utf-8")
-    operator = {"VAULT_TOKEN": None}
-    slashes = ("-e", "vault_setup_path=/fleet/", "-e", "vault_setup_consent_paths=/fleet/trackmage,fleet/acme/")
-    assert changed(stage.playbook(PLAYBOOK, *slashes, "-e", "vault_setup_shared_cache=true", env=operator)) == 7
-    assert policies(stage) == ["api-tokens", "api-tokens-cache", "api-tokens-consent"]
-    read = stage.vault.client.sys.read_policy
-    assert read("api-tokens")["data"]["rules"] == 'path "secret/data/fleet/*" {\n  capabilities = ["read"]\n}\n'
-    consent = read("api-tokens-consent")["data"]["rules"]
-    assert [line for line in consent.splitlines() if "path" in line] == ['path "secret/data/fleet/trackmage" {', 'path "secret/data/fleet/acme" {']
-
-    stage.vault.client.auth.approle.create_or_update_approle("api-tokens", token_policies=[*policies(stage), "of-others"])
-    again = stage.playbook(PLAYBOOK, "-e", "vault_setup_path=/fleet/", env=operator)
-    assert changed(again) == 0
-    assert policies(stage) == ["api-tokens", "api-tokens-cache", "api-tokens-consent", "of-others"]
-    assert "kept, as they are not of this playbook: 1 of its policies; vault read auth/approle/role/api-tokens shows them" in again.output
-    role_id = stage.vault.client.auth.approle.read_role_id("api-tokens")["data"]["role_id"]
-    assert f"role_id: {role_id} (ANSIBLE_HASHI_VAULT_ROLE_ID)" in again.output
-    assert changed(stage.playbook(PLAYBOOK, *slashes, "-e", "vault_setup_shared_cache=false", env=operator)) == 1
-    assert policies(stage) == ["api-tokens", "api-tokens-consent", "of-others"]
-
-
-def test_the_paths_that_lookups_take_when_none_is_given(stage: Stage) -> None:
-    assert changed(stage.playbook(PLAYBOOK, env={"VAULT_TOKEN": stage.vault.root_token})) == 3
     stage.store("trackunit")
     role_id = stage.vault.client.auth.approle.read_role_id("api-tokens")["data"]["role_id"]
     secret_id = stage.vault.client.auth.approle.generate_secret_id("api-tokens")["data"]["secret_id"]
     batch = Batch(stage, auth_method="approle", role_id=role_id, secret_id=secret_id)
     batch.add("first", "trackunit")
     assert batch.run(env={"VAULT_TOKEN": None})["first"].value
+
+    stage.vault.policy("api-tokens", 'path "*" { capabilities = ["sudo"] }')
+    run = stage.playbook(PLAYBOOK, "-e", "vault_setup_token_ttl=600", env=operator)
+    assert changed(run) == 2
+    assert "sudo" not in stage.vault.client.sys.read_policy("api-tokens")["data"]["rules"]
 
 
 def test_what_it_cannot_do_is_told(stage: Stage) -> None:
@@ -145,13 +142,17 @@ def test_what_it_cannot_do_is_told(stage: Stage) -> None:
     assert denied.rc != 0
     assert "answered with status 403" in denied.output
     assert "Check VAULT_ADDR, VAULT_CACERT and the policies of the token. [TRK-V05]" in denied.output
+
+
+def test_without_vault(openbao_stage: Stage) -> None:
+    """It does not answer, or nobody said where it is."""
     down = f"http://127.0.0.1:{closed_port()}"
-    silent = stage.playbook(PLAYBOOK, env={"VAULT_ADDR": down, "VAULT_TOKEN": "x"})
+    silent = openbao_stage.playbook(PLAYBOOK, env={"VAULT_ADDR": down, "VAULT_TOKEN": "x"})
     assert silent.rc != 0
     said = " ".join(silent.output.split())
     assert f"the AppRole api-tokens: Vault at {down} did not answer (connection refused). Check VAULT_ADDR" in said, said
     assert "-1" not in said.replace("127.0.0.1", "")
-    nothing = stage.playbook(PLAYBOOK, env={"VAULT_ADDR": None})
+    nothing = openbao_stage.playbook(PLAYBOOK, env={"VAULT_ADDR": None})
     assert nothing.rc != 0
     assert "Set VAULT_ADDR and VAULT_TOKEN" in nothing.output
 
@@ -286,42 +287,46 @@ def _not_vault(_method: str, _path: str) -> tuple[str, str, t.Any]:
 WIDER = 'fleet" { capabilities = ["read"] }\npath "*" { capabilities = ["sudo"] }\npath "x'
 
 
+WIDER_VALUES = (
+    ("vault_setup_name", "../../../auth/token/create-orphan"),
+    ("vault_setup_name", "default"),  # the policy of every token
+    ("vault_setup_name", "Fleet"),  # Vault would make it fleet
+    ("vault_setup_approle_mount", "approle?x=y"),
+    ("vault_setup_mount", "secret/../sys"),
+    ("vault_setup_path", WIDER),
+    ("vault_setup_path", "+/*"),
+    ("vault_setup_path", "{{ '{{identity.entity.id}}' }}"),
+    ("vault_setup_consent_paths", "*"),
+    ("vault_setup_consent_paths", ["fleet/trackmage", "fleet/.."]),
+    ("vault_setup_cache_mount", "cache%2f..%2fsys"),
+    ("vault_setup_cache_path", "../../secret/data"),
+    ("vault_setup_cache_path", "a\u0000b"),
+)
+
+
 def test_values_that_would_widen_a_policy_or_leave_a_url_are_told(old_and_new: Stage) -> None:
-    """In one run each, before Vault is asked anything: a survey in front of the playbook would hand the operator's token to whoever fills it in."""
-    with Repeating(_nothing_there) as vault:
-        env = {"VAULT_ADDR": f"http://127.0.0.1:{vault.port}", "VAULT_TOKEN": TOKEN}
-        plays = [
-            {"import_playbook": PLAYBOOK, "vars": {"vault_setup_shared_cache": True, name: value}}
-            for name, value in (
-                ("vault_setup_name", "../../../auth/token/create-orphan"),
-                ("vault_setup_name", "default"),  # the policy of every token
-                ("vault_setup_name", "Fleet"),  # Vault would make it fleet
-                ("vault_setup_approle_mount", "approle?x=y"),
-                ("vault_setup_mount", "secret/../sys"),
-                ("vault_setup_path", WIDER),
-                ("vault_setup_path", "+/*"),
-                ("vault_setup_path", "{{ '{{identity.entity.id}}' }}"),
-                ("vault_setup_consent_paths", "*"),
-                ("vault_setup_consent_paths", ["fleet/trackmage", "fleet/.."]),
-                ("vault_setup_cache_mount", "cache%2f..%2fsys"),
-                ("vault_setup_cache_path", "../../secret/data"),
-                ("vault_setup_cache_path", "a\u0000b"),
-            )
-        ]
-        told = [told_by(old_and_new, play, env) for play in plays]
-        assert vault.tokens == []
+    """Before Vault is asked anything: a survey in front of the playbook would hand the operator's token to whoever fills it in.
+
+    The playbook ends at the first value; so one run is of the playbook, and one of its task that judges them, for each value.
+    """
     mount = "may hold letters, digits and the characters . _ - @ : = ~ / only, and no part of it may be a dot or two. [TRK-O02]"
     path = mount.replace("digits and", "digits, spaces and")
     name = "may hold small letters, digits and the characters . _ - only, has to begin and end with a letter or digit, and is neither default nor root."
     kinds = {"vault_setup_name": f"{name} [TRK-O02]", "vault_setup_approle_mount": mount, "vault_setup_mount": mount, "vault_setup_cache_mount": mount}
-    expected = [next(variable for variable in play["vars"] if variable != "vault_setup_shared_cache") for play in plays]
-    assert told == [f"{variable} {kinds.get(variable, path)}" for variable in expected]
-
-
-def told_by(stage: Stage, play: t.Any, env: t.Mapping[str, str | None]) -> str:
-    run = stage.playbook(json.dumps([play], indent=1), env=env)
-    assert run.rc == 2, run
-    return str(run.result("Check the values")["msg"])
+    expected = [f"{variable} {kinds.get(variable, path)}" for variable, _value in WIDER_VALUES]
+    [written] = yaml.safe_load((ROOT / "playbooks" / "vault_setup.yml").read_text(encoding="utf-8"))
+    [check] = [task for task in written["tasks"] if task["name"] == "Check the values"]
+    tasks = [{**check, "vars": {"vault_setup_shared_cache": True, variable: value}, "ignore_errors": True} for variable, value in WIDER_VALUES]
+    judged = {"hosts": "localhost", "connection": "local", "gather_facts": False, "vars": written["vars"], "tasks": tasks}
+    with Repeating(_nothing_there) as vault:
+        env = {"VAULT_ADDR": f"http://127.0.0.1:{vault.port}", "VAULT_TOKEN": TOKEN}
+        run = old_and_new.playbook(json.dumps([judged], indent=1), env=env)
+        assert [task.result["msg"] for task in run.find("Check the values")] == expected, run
+        variable, value = WIDER_VALUES[0]
+        whole = {"import_playbook": PLAYBOOK, "vars": {"vault_setup_shared_cache": True, variable: value}}
+        run = old_and_new.playbook(json.dumps([whole], indent=1), env=env)
+        assert (run.rc, run.result("Check the values")["msg"]) == (2, expected[0]), run
+        assert vault.tokens == []
 
 
 @pytest.mark.parametrize(
@@ -351,14 +356,14 @@ def test_an_answer_that_repeats_the_token_is_not_shown(old_and_new: Stage, answe
 
 def test_ways_on_which_others_can_read_are_told(old_and_new: Stage, ca: Ca) -> None:
     """As the lookups do: plain http to another machine, and a certificate that is not checked. To this machine no proxy is asked."""
-    with Repeating(_nothing_there, host="") as vault, Repeating(_nothing_there) as proxy:
+    with Repeating(_refused, host="") as vault, Repeating(_nothing_there) as proxy:
         told = []
         environment = {"VAULT_TOKEN": TOKEN, "http_proxy": f"http://127.0.0.1:{proxy.port}"}
         for host in (socket.gethostname(), "localhost", "127.0.0.1"):
             address = f"http://{host}:{vault.port}"
             there = {} if host != socket.gethostname() else {"no_proxy": host}
-            run = old_and_new.playbook(PLAYBOOK, "--check", env={**environment, **there, "VAULT_ADDR": address})
-            assert run.rc == 0, run
+            run = old_and_new.playbook(PLAYBOOK, env={**environment, **there, "VAULT_ADDR": address})
+            assert "answered with status 403" in run.output, run
             told.append(f"WARNING: Vault at {address} is asked over plain http: anybody on the way can read the token" in " ".join(run.output.split()))
         assert told == [True, False, False]
         assert proxy.tokens == []

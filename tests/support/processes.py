@@ -100,6 +100,15 @@ def descendants(pid: int) -> list[int]:
     return found
 
 
+def command_lines(*pids: int) -> set[bytes]:
+    """Of these processes and of all that they started, as everybody on this machine can read them now: other tests' are not among them."""
+    found: set[bytes] = set()
+    for member in {*pids, *(below for pid in pids for below in descendants(pid))}:
+        with contextlib.suppress(OSError):
+            found.add(pathlib.Path(f"/proc/{member}/cmdline").read_bytes())
+    return found
+
+
 class Process:
     """A server in its own session, its output in a file; it is ended at exit, and by the kernel if we are killed."""
 

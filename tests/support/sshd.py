@@ -127,6 +127,11 @@ class SshHosts:
         """The hosts' ``/etc``, as it is while they run."""
         return pathlib.Path(f"/proc/{self._processes[0].pid}/root/etc") if self.own_etc else pathlib.Path("/etc")
 
+    @property
+    def pids(self) -> list[int]:
+        """Of the servers, which start all that runs on the hosts."""
+        return [process.pid for process in self._processes]
+
     def log(self) -> str:
         """What sshd says: connections and commands."""
         return "".join(process.output() for process in self._processes)
