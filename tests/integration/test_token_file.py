@@ -10,6 +10,7 @@ import contextlib
 import json
 import pathlib
 import stat
+import time
 
 import pytest
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.output import iso_time
@@ -136,6 +137,7 @@ def test_no_secret_is_in_any_process_list_while_it_runs(stage, ssh_hosts, tmp_pa
     commands: set[bytes] = set()
     while run.running:
         commands |= command_lines(run.pid, *ssh_hosts.pids)
+        time.sleep(0.02)  # to look without a pause would slow down what is looked at
         if any(seen in command for command in commands):
             gate.unlink(missing_ok=True)
     assert len(files(ssh_hosts)) == 12, run.output()
