@@ -45,6 +45,7 @@ class Task:
     host: str
     status: str
     result: dict[str, t.Any]
+    ended: float  # seconds since 1970
 
 
 @dataclasses.dataclass(frozen=True, repr=False)

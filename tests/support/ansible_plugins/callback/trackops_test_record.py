@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 import typing as t
 
 from ansible.parsing.ajson import AnsibleJSONEncoder
@@ -55,7 +56,8 @@ class CallbackModule(CallbackBase):
         data = self._data(result)
         if task.no_log or data.get("_ansible_no_log"):
             data = {"censored": True, "changed": data.get("changed", False)}
-        self._line({"task": task.get_name(), "action": task.action, "host": host.get_name(), "status": status, "result": data})
+        told = {"task": task.get_name(), "action": task.action, "host": host.get_name(), "status": status, "result": data}
+        self._line({**told, "ended": time.time()})
 
     def _line(self, data: dict[str, t.Any]) -> None:
         with open(os.environ["TRACKOPS_TEST_RECORD"], "a", encoding="utf-8") as record:
