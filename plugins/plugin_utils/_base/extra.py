@@ -16,8 +16,10 @@ import typing as t
 
 from .text import finder
 
-__all__ = ("is_secret_name", "public")
+__all__ = ("LARGEST", "is_secret_name", "public")
 
+#: Bytes of JSON; what else is said in more than that is not looked through, and left out.
+LARGEST = 64 << 10
 _LONGEST_TEXT = 2000  # characters
 _MOST_SECRETS = 64
 # In names without case and separators: refreshToken, refresh-token and Refresh_Token are one.

@@ -59,7 +59,7 @@ def fetch_shared(call: Call, entry: Entry, shared: SharedCache, attempt: Attempt
         if not isinstance(outcome.error, LeaseLost):  # the new holder of the lease is waited for
             return outcome
     text = f"{call.request.vendor.name}: others took over the shared entry for {call.request.where} again and again. See who writes there, or remove the entry."
-    return Outcome(error=VaultError(text, "unavailable"))
+    return Outcome(error=VaultError(text))
 
 
 def _usable(call: Call, theirs: Entry, ours: Entry, new_failures: frozenset[Failure]) -> Token | None:
@@ -90,7 +90,6 @@ def _fetch_under_lease(call: Call, entry: Entry, shared: SharedCache, lease: Lea
         # The shared entry alone knows which refresh token is the newest.
         theirs.token or (entry.token.without_refresh_token() if entry.token else None),
         (*entry.failures, *theirs.failures),
-        entry.renewals,
     )
     began = call.ports.monotonic()
     outcome = attempt(known, shared.guarded(lease))

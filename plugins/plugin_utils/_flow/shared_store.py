@@ -28,7 +28,7 @@ import uuid
 from dataclasses import dataclass, field, replace
 
 from .._base.errors import CasMismatch, VaultError
-from .._base.extra import public
+from .._base.extra import LARGEST, public
 from .._base.model import Entry, Failure, HttpAnswer, HttpOptions, HttpRequest, Request, Token
 from .._base.output import authorization
 from .._base.ports import Ports
@@ -42,11 +42,10 @@ from .vault_login import VaultSession
 __all__ = ("Lease", "LeaseLost", "SharedCache", "shared_path")
 
 # Each look costs Vault a request, and most vendors answer within a second; then there are two looks.
-_FIRST_NAP, _LONGEST_NAP = 1.7, 3.0
+_FIRST_NAP, _LATER_NAP = 1.7, 3.0
 _LEASE_SLACK = 5.0
 _CLOCKS_APART = 600.0  # at most: by a clock that is ahead, a lease ends too early
 _OWN_SCHEMA = 1
-_LARGEST_EXTRA = 64 << 10  # bytes
 
 
 def shared_path(request: Request) -> str:
@@ -75,8 +74,8 @@ class Lease:
 
     version: int
     entry: Entry
-    until: float
     data: dict[str, t.Any] = field(repr=False)
+    until: float = 0.0
 
 
 class SharedCache:
@@ -95,10 +94,10 @@ class SharedCache:
         # For the holder of a lease that is killed, and the next one, which uses all of its deadline.
         self._longest_wait = http.deadline + 2 * (self._one_request + _LEASE_SLACK)
 
-    def claim(self, look: Look, *, wait: bool = True) -> Token | Lease | None:
+    def claim(self, look: Look, *, wait: bool) -> Token | Lease | None:
         """What *look* finds in the entry, as soon as it finds something; otherwise the lease, once nobody holds it.
 
-        :arg wait: without it None comes back while somebody holds the lease.
+        :arg wait: if False, None comes back while somebody holds the lease.
         :raises VaultError: the shared entries cannot be read or written, or the lease is never given back.
         """
         began, nap, seen, patience = self._ports.monotonic(), _FIRST_NAP, -1, 0.0
@@ -117,7 +116,7 @@ class SharedCache:
                 # The refresh token leaves the shared entry before it is used: a holder that is killed has spent it.
                 kept = replace(entry, token=entry.token and entry.token.without_refresh_token())
                 held = {**_flat(self._request, kept), "lease_holder": uuid.uuid4().hex}
-                lease = Lease(version, entry, self._ports.monotonic(), held)
+                lease = Lease(version, entry, held)
                 if self._extend(lease, self._one_request):
                     return lease
                 left = nap  # somebody else was first
@@ -127,12 +126,11 @@ class SharedCache:
             if waited >= self._longest_wait:
                 raise VaultError(
                     f"{self._request.vendor.name}: others have held the shared entry {self._mount}/{self._path} for {waited:.0f} s, longer than a "
-                    "request to the vendor takes. See who writes there, or remove the entry.",
-                    "unavailable",
+                    "request to the vendor takes. See who writes there, or remove the entry."
                 )
             # Jitter, so that those who wait for the same token do not come back together. No longer than the lease.
             self._ports.sleep(min(nap, left) * random.uniform(1.0, 1.25))  # noqa: S311 - no secret
-            nap = min(nap * 2, _LONGEST_NAP)
+            nap = _LATER_NAP
 
     def read(self) -> Entry:
         """What is shared now."""
@@ -257,8 +255,8 @@ def _entry(data: t.Mapping[str, t.Any]) -> Entry:
 def _small(extra: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
     """*extra*, unless it is larger or deeper than a vendor's answer may be."""
     try:
-        text = json.dumps(extra).encode("ascii")
-        found: dict[str, t.Any] = parse_json(text) if len(text) <= _LARGEST_EXTRA else {}
+        text = json.dumps(extra).encode()
+        found: dict[str, t.Any] = parse_json(text) if len(text) <= LARGEST else {}
     except (ValueError, RecursionError):
         return {}
     return found
@@ -269,4 +267,4 @@ def _nested(data: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
     if data.get("schema") != _OWN_SCHEMA:
         return {}
     token = {name: data[name] for name in _TOKEN_FIELDS if name in data}
-    return {"token": token if "access_token" in token else None, "failures": data.get("failures")}
+    return {"token": token, "failures": data.get("failures")}

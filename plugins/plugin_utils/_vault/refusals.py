@@ -151,7 +151,7 @@ class Refusals:
         if refusal.status == 404:
             return VaultError(f"{self._place} has nothing at {path} ({doing.removesuffix(' at')}). Check the mount, the path and namespace.{tail}", "missing")
         advice = tail or " Check url (VAULT_ADDR), what stands between here and Vault, and Vault's log."
-        return VaultError(f"{self._place} failed at {doing} {path} with status {refusal.status}{said}.{advice}", "unavailable")
+        return VaultError(f"{self._place} failed at {doing} {path} with status {refusal.status}{said}.{advice}")
 
     def _new_token(self) -> str:
         if self._options.auth_method == "token":

@@ -47,7 +47,6 @@ _CLOCK_TOLERANCE = 5.0
 _BELIEVED_CLOCK = 86400.0  # seconds; who is a day away has no clock
 _PROOF_TOLERANCE = 20.0  # seconds; a signed proof is good for a minute
 _LONGEST_TEXT = 10_000  # characters of a scope
-_LARGEST_WITH_EXTRA = 64 << 10  # bytes; what else comes in a larger answer is left out
 _KNOWN = frozenset(("access_token", "refresh_token", "id_token", "token_type", "scope", "expires_in"))
 
 Warn = t.Callable[[str], None]
@@ -99,7 +98,7 @@ def read_answer(
         expires_at=expires_at,
         issued_at=requested_at,
         scope=None if not scope or holds_secret(scope) else scope,
-        extra=_extra(vendor, top, unspoken.credentials) if len(answer.body) <= _LARGEST_WITH_EXTRA else {},
+        extra=_extra(vendor, top, unspoken.credentials) if len(answer.body) <= extra.LARGEST else {},
         refresh_token=refresh_token or None,
         secret_version=secret_version,
     )

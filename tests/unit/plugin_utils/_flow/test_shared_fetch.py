@@ -32,7 +32,7 @@ class World:
         self.call = Call.begin(request, scene.ports, key="k")
 
     def put(self, entry):
-        lease = self.shared.claim(lambda _entry, _new: None)
+        lease = self.shared.claim(lambda _entry, _new: None, wait=False)
         self.shared.settle(lease, entry)
 
     def fetch(self, entry=NOTHING, outcome=None):

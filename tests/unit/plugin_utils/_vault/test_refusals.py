@@ -76,6 +76,12 @@ UNKNOWN = refusal(403, "permission denied")
             ": the answer (status 403) is not Vault's, but of a proxy or another service. Check url (VAULT_ADDR) and proxies.",
             "unavailable",
         ),
+        (
+            refusal(400),
+            " failed at reading p with status 400. Check url (VAULT_ADDR), what stands between here and Vault, and Vault's log.",
+            "unavailable",
+        ),
+        (refusal(500, "no X"), " cannot serve now: status 500 (no X). Try again later, or set retries.", "unavailable"),
         (refusal(404), " has nothing at p (reading). Check the mount, the path and namespace.", "missing"),
         (
             refusal(400, "what?"),
@@ -95,7 +101,8 @@ def test_a_hint_is_at_the_end():
 
 def test_whether_it_is_initialised_is_asked_for():
     sealed = refusal(503, "Vault is sealed")
-    assert "is not initialised" in refusals(vault=Vault(initialised=False)).any(sealed, "reading", "p", needs="read").message
+    fresh = refusals(vault=Vault(initialised=False)).any(sealed, "reading", "p", needs="read")
+    assert told(fresh) == ("Vault at https://v is not initialised. An operator has to initialise and unseal it first.", "sealed")
     for trouble in (UNKNOWN, VaultError("x")):
         assert "is sealed" in refusals(vault=Vault(initialised=trouble)).any(sealed, "reading", "p", needs="read").message
 
@@ -261,8 +268,26 @@ def test_a_token_that_is_none_says_nothing_of_the_engine():
 
 
 def test_the_path_of_each_engine():
-    assert " denied reading kv/data/x " in read(UNKNOWN)[0]
-    assert " denied reading kv/x " in read(UNKNOWN, engine=1)[0]
+    advice = "The token may be expired, or no policy of it has read on"
+    assert read(UNKNOWN)[0] == f"Vault at https://v denied reading kv/data/x (permission denied). {advice} kv/data/x. Check both."
+    assert read(UNKNOWN, engine=1)[0] == f"Vault at https://v denied reading kv/x (permission denied). {advice} kv/x. Check both."
+    hint = "The path is taken below the mount kv: try 'x'."
+    assert (
+        read(UNKNOWN, path="data/x")[0] == f"Vault at https://v denied reading kv/data/data/x (permission denied). {advice} kv/data/data/x. Check both. {hint}"
+    )
+
+
+@pytest.mark.parametrize("answer", [UNKNOWN, refusal(404)])
+def test_the_engine_is_asked_for_where_the_secret_is(answer):
+    vault = Vault(kv_version="2")
+    assert "version 1 was asked" not in read(answer, vault=vault)[0]
+    assert vault.asked[0] == ("kv_version", "kv", "x")
+
+
+def test_the_end_of_what_was_done():
+    assert refusals().any(refusal(404), "looking at", "p", needs="read").message == (
+        "Vault at https://v has nothing at p (looking). Check the mount, the path and namespace."
+    )
 
 
 @pytest.mark.parametrize(
