@@ -67,7 +67,7 @@ def read_answer(
     identifiers: t.Iterable[str] = (),
     unused: t.Iterable[str] = (),
     doubts: t.Iterable[str] = (),
-    secret_version: str = "",
+    secret_version: str,
     warn: Warn = _silent,
 ) -> Token:
     """The token in the vendor's *answer*.
@@ -121,7 +121,7 @@ def _refresh_token(body: t.Any, vendor: Vendor) -> str:
     if vendor.refresh_token_field:
         found = at(body, vendor.refresh_token_field)
         return found if isinstance(found, str) else ""
-    siblings = at(body, vendor.token_field.rpartition(".")[0]) if "." in vendor.token_field else None
+    siblings = at(body, vendor.token_field.rpartition(".")[0])
     for place in (body, siblings):
         for name, value in place.items() if isinstance(place, dict) else ():
             if re.sub(r"[^a-z]", "", str(name).casefold()) == "refreshtoken" and isinstance(value, str) and value:
@@ -220,7 +220,7 @@ class _Reader:
         parsed = self._parsed()
         code = error_code(parsed)
         status = self.answer.status
-        if status in (429, 502, 503, 504) or status >= 500:
+        if status == 429 or status >= 500:
             raise self._unavailable(status)
         if 300 <= status < 400:
             raise self._redirected()
@@ -232,7 +232,7 @@ class _Reader:
             raise self._unavailable(429, self.unspoken.shown(code)[:60])  # a rate limit, where all errors have that status
         if code is not None or status in (401, 403):
             raise self._refusal(code, parsed)
-        if not 200 <= status < 300:
+        if status < 200 or status >= 400:
             raise self._rejected(parsed)
         if is_failure(parsed) and not _access_token(parsed, self.request.vendor):
             raise self._refusal(None, parsed)
@@ -252,7 +252,7 @@ class _Reader:
         """The vendor's own words, scrubbed."""
         said = words(parsed)
         if not said and parsed is None and self.answer.headers.get("content-type", "").startswith("text/plain"):
-            said = self.answer.body[:4096].decode("utf-8", "replace").strip()
+            said = self.answer.body[:4096].decode(errors="replace").strip()
         return f" The vendor says: {self.unspoken.shown(said)}" if said else ""
 
     @property
@@ -362,7 +362,6 @@ class _Reader:
             f"{self._name}: the vendor at {self._host} redirects to {self.unspoken.shown(target, limit=80)} "
             f"(HTTP {self.answer.status}); the credentials at {self._place} are not sent on. "
             "Set base_url or token_url to the right address.",
-            kind="answer",
             status=self.answer.status,
             fault="vendor:redirect",
         )
@@ -382,6 +381,5 @@ class _Reader:
     def unreadable(self, what: str, todo: str = "Check base_url and token_url") -> VendorError:
         return VendorError(
             f"{self._name}: the vendor at {self._host} gave no token for {self._place}: {what} (HTTP {self.answer.status}). {todo}.",
-            kind="answer",
             status=self.answer.status,
         )

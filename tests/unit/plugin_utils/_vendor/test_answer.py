@@ -16,7 +16,7 @@ from urllib.parse import quote, quote_plus
 
 import pytest
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.errors import VendorError
-from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.model import HttpAnswer, Token
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.model import HttpAnswer, Token, Vendor
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vendor.answer import read_answer
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vendor.request import Grant
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vendors import built_in, names
@@ -27,10 +27,10 @@ from support.scripted import NOW, access, answer, error, request_for
 # -- good answers --------------------------------------------------------------------------------------------------
 
 
-def read(reply, vendor="trackunit", *, grant=None, version="7", secrets=("s3cr3t", "p4ssw0rd"), received_at=NOW + 1, fields=None, **options):
+def read(reply, vendor="trackunit", *, grant=None, version="7", secrets=("s3cr3t", "p4ssw0rd"), received_at=NOW + 1, fields=None, doubts=(), **options):
     request = request_for(vendor, secret={"fields": fields or {}}, **options)
     grant = grant or Grant(request.vendor.grant_type, {})
-    return read_answer(request, reply, grant=grant, requested_at=NOW, received_at=received_at, secrets=secrets, secret_version=version)
+    return read_answer(request, reply, grant=grant, requested_at=NOW, received_at=received_at, secrets=secrets, secret_version=version, doubts=doubts)
 
 
 def test_an_answer():
@@ -55,6 +55,7 @@ def jwt_with(**claims):
         ("abc", -5, 300),
         ("abc", 0, 300),
         ("abc", NOW + 60, 60),
+        ("abc", NOW, 300),
         ("abc", str(int(NOW) + 60), 60),
         ("abc", (NOW + 60) * 1000, 60),
         ("abc", NOW - 60, 300),
@@ -75,6 +76,7 @@ def jwt_with(**claims):
         (jwt_with(exp=NOW + 900), 1200, 1200),
         (jwt_with(exp="x"), None, 300),
         (jwt_with(exp=NOW - 900), None, 300),
+        (jwt_with(exp=NOW), None, 300),
         (jwt_with(exp=NOW + 900), 0, 900),
     ],
 )
@@ -89,6 +91,12 @@ def test_an_absolute_expiry_is_by_the_vendors_clock(skew, lifetime):
     assert abs(read(reply, "tracx", received_at=NOW).lifetime - lifetime) <= 4
 
 
+@pytest.mark.parametrize(("skew", "lifetime"), [(5, 605), (6, 600), (-5, 595), (-6, 600), (86400, 600), (86401, 87001)])
+def test_clocks_that_nearly_agree_or_are_a_day_apart_are_not_compared(skew, lifetime):
+    reply = answer(200, {"data": {"token": "t", "expires_at": NOW + 600 + skew}}, date=formatdate(NOW + skew, usegmt=True))
+    assert read(reply, "tracx", received_at=NOW).lifetime == lifetime
+
+
 def test_a_wrong_date_header_does_not_shift_a_lifetime():
     assert read(answer(200, {"access_token": "t", "expires_in": 60}, date="Thu, 01 Jan 1970 00:00:00 GMT")).lifetime == 60
 
@@ -97,6 +105,28 @@ def test_forgiven():
     assert read(answer(200, b'\xef\xbb\xbf{"access_token": "t"}')).access_token == "t"
     assert read(answer(200, b'{"access_token": "t", "note": "\xfc"}')).extra == {"note": "ü"}
     assert read(answer(201, {"access_token": "t", "error": None, "scope": ["a", "b"]})).scope == "a b"
+    assert read(answer(200, {"access_token": "t", "scope": "s " * 4999 + "s"})).scope == "s " * 4999 + "s"
+
+
+def test_what_else_is_said_in_a_large_answer_is_left_out():
+    start, end = b'{"access_token": "t", "note": "n", "p": "', b'"}'
+    for size, extra in ((64 << 10, {"note": "n"}), ((64 << 10) + 1, {})):
+        assert read(answer(200, start + b"-" * (size - len(start) - len(end)) + end)).extra == extra
+
+
+ACME = Vendor("acme", base_url="https://a.example", token_url="/t", client_auth="basic")
+
+
+@pytest.mark.parametrize(
+    ("vendor", "body", "found"),
+    [
+        ({"refresh_token_field": "again"}, {"again": "r"}, "r"),
+        ({"refresh_token_field": "again"}, {"again": 5, "refresh_token": "r"}, None),
+        ({"token_field": "a.b.token"}, {"a": {"b": {"token": "t", "refresh_token": "r"}, "refresh_token": "no"}}, "r"),
+    ],
+)
+def test_where_a_refresh_token_is(vendor, body, found):
+    assert read(answer(200, {"access_token": "t", **body}), dataclasses.replace(ACME, **vendor)).refresh_token == found
 
 
 # -- bad answers ---------------------------------------------------------------------------------------------------
@@ -144,6 +174,67 @@ def test_rfc_6749_codes(code, status, message):
     assert (refused.kind, refused.status, refused.code, refused.retryable) == ("refused", status, code, False)
     # Some vendors say so with status 200.
     assert failure(error(code, 200)).message == f"trackunit: {message}"
+
+
+@pytest.mark.parametrize(
+    ("reply", "fault", "code"),
+    [
+        (error("invalid_grant"), "vendor:grant", "invalid_grant"),
+        (error("invalid_client", 401), "vendor:refused", "invalid_client"),
+        (error("x" * 100), "vendor:refused", "x" * 60),
+        (answer(403), "vendor:refused", "HTTP 403"),
+        (error("invalid_scope"), "vendor:request", "invalid_scope"),
+        (error("temporarily_unavailable"), "vendor:unavailable", "temporarily_unavailable"),
+        (error("x" * 100, 200, retry_after="7"), "vendor:refused", "x" * 60),
+        (answer(200, {"error": "x" * 100}, retry_after="7"), "vendor:busy", "x" * 60),
+        (answer(429), "vendor:busy", None),
+        (answer(503), "vendor:unavailable", None),
+        (answer(300), "vendor:redirect", None),
+        (answer(399), "vendor:redirect", None),
+        (answer(400), "vendor:rejected", None),
+        (answer(199), "vendor:rejected", None),
+        (answer(200), "vendor:answer", None),
+    ],
+)
+def test_what_went_wrong(reply, fault, code):
+    told = failure(reply)
+    assert (told.fault, told.status, told.code) == (fault, reply.status, code)
+
+
+def test_a_plain_text_is_shown():
+    reply = answer(400, b" nein \xff", content_type="text/plain; charset=utf-8")
+    assert failure(reply).message.endswith(" The vendor says: nein \ufffd")
+    assert "nein" not in failure(answer(400, b"nein")).message
+
+
+@pytest.mark.parametrize("ahead", [20, 21, -21])
+def test_where_a_good_key_is_refused_the_clock_may_be_wrong(ahead):
+    reply = dataclasses.replace(error("invalid_client", 401), headers={"date": formatdate(NOW + 1 - ahead, usegmt=True)})
+    told = {
+        21: " The clock of this machine is 21 s ahead of the vendor's, and a signed proof is good for a minute: check that clock.",
+        -21: " The clock of this machine is 21 s behind the vendor's, and a signed proof is good for a minute: check that clock.",
+    }
+    jwt_bearer = "urn:ietf:params:oauth:grant-type:jwt-bearer"
+    for vendor in ({"client_auth": "private_key_jwt"}, {"client_auth": "none", "grant_type": jwt_bearer}):
+        assert failure(reply, dataclasses.replace(ACME, **vendor)).message.endswith(f" in 30 s.{told.get(ahead, '')}")
+    assert failure(reply, ACME).message.endswith(" in 30 s.")
+
+
+def test_doubts_are_told_one_after_the_other():
+    reply = dataclasses.replace(error("invalid_client", 401), headers={"date": formatdate(NOW - 20, usegmt=True)})
+    told = failure(reply, dataclasses.replace(ACME, client_auth="private_key_jwt"), doubts=["One.", "Two."]).message
+    assert " in 30 s. One. Two. The clock of this machine is 21 s" in told
+
+
+@pytest.mark.parametrize(
+    ("vendor", "advice"),
+    [
+        ({"request_format": "query", "request_method": "GET", "client_auth": "post"}, "Check client_id and client_secret there;"),
+        ({"client_auth": "none"}, "Check the fields there, and whether the vendor takes client_auth=none;"),
+    ],
+)
+def test_which_fields_may_be_wrong(vendor, advice):
+    assert f" {advice} " in failure(error("invalid_client", 401), dataclasses.replace(ACME, **vendor)).message
 
 
 def test_a_refusal_that_is_not_remembered_names_no_next_attempt():
@@ -201,6 +292,7 @@ def test_a_consent_that_is_gone(grant_type):
         (503, {"retry_after": formatdate(NOW + 121, usegmt=True), "date": formatdate(NOW + 61, usegmt=True)}, "is not available (HTTP 503)", 60, True),
         (503, {"retry_after": "later"}, "is not available (HTTP 503)", None, True),
         (502, {}, "is not available (HTTP 502)", None, True),
+        (504, {}, "is not available (HTTP 504)", None, True),
         (500, {}, "is not available (HTTP 500)", None, False),
         (599, {}, "is not available (HTTP 599)", None, False),
     ],
@@ -259,6 +351,7 @@ def test_redirects(status):
         ("/login", "elsewhere"),
         ("https://s3cr3t.evil.example/", "***.evil.example"),
         ("https://[", "elsewhere"),
+        (f"https://{'a' * 100}.example/", "a" * 79 + "…"),
     ):
         assert failure(answer(status, location=location)).message == (
             f"trackunit: the vendor at auth.trackunit.com redirects to {where} (HTTP {status}); the credentials {AT} are not "
@@ -272,6 +365,8 @@ def test_redirects(status):
         (400, "refused", "Check the options of this vendor, and client_id, client_secret, username and password there"),
         (404, "answer", "Check base_url, token_url and variant"),
         (405, "answer", "Check base_url, token_url and variant"),
+        (410, "answer", "Check base_url, token_url and variant"),
+        (422, "answer", "Check the options of this vendor, and client_id, client_secret, username and password there"),
         (415, "answer", "Check the options of this vendor"),
     ],
 )
@@ -412,6 +507,7 @@ def kept(reply, unused, **vendor):
         secrets=("s3cr3t-client", "bob.smith"),
         identifiers=("bob.smith",),
         unused=unused,
+        secret_version="7",
     )
     return found.scope, dict(found.extra), found.token_type
 
