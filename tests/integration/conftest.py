@@ -20,6 +20,7 @@ from support.browser import Browser
 from support.browser import find as find_chromium
 from support.collection import installed
 from support.pki import Ca
+from support.places import locked
 from support.processes import StartError, Unavailable
 from support.sshd import SshHosts
 from support.stage import Stage
@@ -204,7 +205,12 @@ def _listened_to(path: pathlib.Path) -> bool:
 
 @pytest.fixture
 def syslog() -> t.Iterator[list[bytes]]:
-    """What programs of this machine write to the system log, as long as a test listens to it."""
+    """What programs of this machine write to the system log, as long as a test listens to it: one test at a time, on the whole machine."""
+    with locked("syslog"):
+        yield from _syslog()
+
+
+def _syslog() -> t.Iterator[list[bytes]]:
     path = pathlib.Path("/dev/log")
     if os.geteuid() == 0 and path.is_socket() and not _listened_to(path):
         path.unlink()  # of a run that was killed
