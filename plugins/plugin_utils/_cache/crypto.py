@@ -48,7 +48,7 @@ class Keys:
 
 def canonical(facts: t.Any) -> bytes:
     """*facts* as bytes that are the same for equal facts, whatever the order of their keys."""
-    return json.dumps(facts, sort_keys=True, separators=(",", ":"), default=_plain).encode("ascii")
+    return json.dumps(facts, sort_keys=True, separators=(",", ":"), default=_plain).encode()
 
 
 def _plain(value: t.Any) -> t.Any:

@@ -34,6 +34,7 @@ def test_the_same_facts_in_any_order():
     assert both(derive(USER, b"login", dict(reversed(FACTS.items())))) == both(KEYS)
     assert re.fullmatch("[0-9a-f]{32}", KEYS.name)
     assert canonical({"b": 1, "a": ("ü",)}) == b'{"a":["\\u00fc"],"b":1}'
+    assert canonical(types.MappingProxyType({"a": 1})) == b'{"a":1}'
 
 
 @pytest.mark.parametrize(
@@ -141,6 +142,38 @@ def test_a_secret_that_can_be_guessed_is_stretched_once_for_all_that_is_derived(
 def test_a_secret_that_was_drawn_at_random_costs_nothing(slow, secret):
     derive(USER, as_parts(*secret), "facts")
     assert slow == []
+
+
+DIGITS = "0123456789"
+
+
+@pytest.mark.parametrize(
+    ("random", "guessed"),
+    [
+        ("hvs.0123456789abcdefghijklmn", "hvs.0123456789abcdefghijklm"),  # 24 characters
+        ("hvs.0123456789abcdefghijklmn-_", "hvs.0123456789abcdefghijklmn$"),
+        ("hvs.0123456789abcdefghijklmn", "hvt.0123456789abcdefghijklmn"),
+        ("01234567-0123-4567-0123-456701234567", "01234560-0123-4560-1234-560123456012"),  # nine that differ
+        ("6F1C5F1A-6A1E-4A4E-9F4E-0D7B3C1F2E11", "6F1C5F1A-6A1E-4A4E-9F4E-0D7B3C1F2E1X"),
+        ("6f1c5f1a-6a1e-4a4e-9f4e-0d7b3c1f2e11", "6f1c5f1a-6a1e-4a4e-9f4e0-d7b3c1f2e11"),
+        (f"aB.cD.{DIGITS * 4}", f"aB.cD.{(DIGITS * 4)[1:]}"),
+        (f"aB.cD.{DIGITS * 4}", f"aB.c+.{DIGITS * 4}"),
+        (f"aB.cD.{DIGITS * 4}", f"aB.cD.{DIGITS * 4}.x"),
+        ("-----BEGIN PRIVATE KEY-----".ljust(151, "x"), "-----BEGIN PRIVATE KEY-----".ljust(150, "x")),
+        ("-----BEGIN PRIVATE KEY-----".ljust(151, "x"), "-----begin PRIVATE KEY-----".ljust(151, "x")),
+        ("-----BEGIN EC PRIVATE KEY-----".ljust(151, "x"), "-----BEGIN CERTIFICATE-----".ljust(151, "x")),
+    ],
+)
+def test_what_looks_random_and_what_nearly_does(slow, random, guessed):
+    derive(USER, as_parts(random), "facts")
+    assert slow == []
+    derive(USER, as_parts(guessed), "facts")
+    assert len(slow) == 1
+
+
+def test_a_secret_of_another_shape_may_be_guessed(slow):
+    derive(USER, b"login", "facts")
+    assert len(slow) == 1
 
 
 def test_no_login_secret_is_nothing_to_guess(slow):

@@ -11,6 +11,7 @@ import os
 
 import pytest
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.errors import CacheError
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._cache import directory as module
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._cache.crypto import derive, seal
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._cache.directory import KEY_FILE, Directory, default_path, file_state, nobodys_home, own_path
 
@@ -75,6 +76,22 @@ def test_a_file_beyond_reason_is_a_miss(directory):
     path = put(directory)
     os.truncate(path, 5 << 20)
     assert directory.read(KEYS) is None
+
+
+def test_the_largest_file(directory, monkeypatch):
+    size = os.stat(put(directory)).st_size
+    monkeypatch.setattr(module, "_LARGEST", size)
+    assert directory.read(KEYS) == {"a": 1}
+    monkeypatch.setattr(module, "_LARGEST", size - 1)
+    assert directory.read(KEYS) is None
+
+
+def test_a_link_is_not_followed(directory):
+    path = put(directory)
+    os.rename(path, path + "-elsewhere")
+    os.symlink(path + "-elsewhere", path)
+    assert directory.read(KEYS) is None
+    assert directory.state(KEYS.name) != file_state(path)
 
 
 def test_a_fifo_is_not_waited_for(directory):

@@ -81,6 +81,16 @@ def test_the_same_token(other):
     assert canonical(token_facts(other)) == canonical(token_facts(request_for("trackunit")))
 
 
+def test_the_facts_stay_as_they_are():
+    """Entries of earlier releases are found by them."""
+    request = dataclasses.replace(secret(mount="X/kv/"), http=request_for(http={"client_cert": "/pki/b.pem"}).http)
+    facts = token_facts(request)
+    vendor = facts.pop("vendor")
+    assert facts == {"kind": "token", "login": login_facts(request), "secret": ["X/kv", "fleet/x", "2", None, {}]}
+    assert vendor["client_cert"] == "/pki/b.pem"
+    assert vendor["token_url"] == request.vendor.token_endpoint != request.vendor.token_url
+
+
 def test_facts_hold_no_secret():
     request = changed(vault=approle(secret_id="s3cret-id"))
     assert b"s3cret-id" not in canonical(token_facts(request))

@@ -87,6 +87,20 @@ def test_only_what_is_fresh(store, asked, fresh):
     assert bool(hit(store, keys, **asked)) is fresh
 
 
+def test_what_was_read_is_read_once(store, monkeypatch):
+    _entry, keys = put(store)
+    reads = []
+    monkeypatch.setattr(pointer, "_READ", {})
+    monkeypatch.setattr(Directory, "read", lambda self, keys, read=Directory.read: reads.append(keys.name) or read(self, keys))
+    assert (hit(store, keys), hit(store, keys), len(reads)) == ("cached", "cached", 2)
+    # Of few entries: a process that goes through many does not keep them all.
+    monkeypatch.setattr(pointer, "_MANY", 3)
+    pointer._READ["other"] = None
+    assert (hit(store, keys), len(reads), len(pointer._READ)) == ("cached", 2, 3)
+    os.utime(os.path.join(store.path, keys.name))
+    assert (hit(store, keys), len(reads), len(pointer._READ)) == ("cached", 4, 2)
+
+
 def test_what_another_process_wrote_since_is_seen(store):
     _entry, keys = put(store, "first")
     assert hit(store, keys) == "first"
@@ -120,7 +134,7 @@ def test_an_entry_is_checked_as_everywhere(store, changed):
 
 @pytest.mark.parametrize(
     "broken",
-    [{}, {"name": 5}, {"name": "0" * 32, "fernet": "short"}],
+    [{}, {"name": 5}, {"name": "0" * 32, "fernet": "short"}, {"name": "0" * 32, "fernet": "é" * 44}],
 )
 def test_a_pointer_of_another_shape_is_a_miss(store, broken):
     entry, keys = put(store)
