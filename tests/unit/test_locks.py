@@ -6,8 +6,10 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import re
+import sys
 
 import pytest
 from support.bootstrap import REQUIREMENTS
@@ -48,3 +50,42 @@ def test_keycloak_is_pinned_by_its_hash():
     assert re.fullmatch(r"\d+\.\d+\.\d+", pinned["version"])
     assert re.fullmatch(r"[0-9a-f]{64}", pinned["sha256"])
     assert "://" not in "".join(pinned.values())
+
+
+def test_the_demo_imports_nothing_that_its_environment_has_not():
+    """It shares code with the tests, which have more; that it runs nowhere else is otherwise seen only by who tries it first."""
+    distributions = {"yaml": "ansible-core"}  # which brings it
+    required = {re.match(r"[\w-]+", line).group() for line in (REQUIREMENTS / "demo.in").read_text(encoding="utf-8").splitlines() if line[:1].isalpha()}
+    imported = imports_of([*(TESTS / "demo").glob("*.py"), *(TESTS / "emulator").glob("*.py")])
+    assert {"hvac", "trustme"} <= set(imported), "this test follows the imports"
+    missing = {name: where for name, where in imported.items() if distributions.get(name, name) not in required}
+    assert not missing
+
+
+def imports_of(paths):
+    """What is imported from outside by *paths* and the files of ours that they import, also within functions: a file by each name."""
+    waiting, seen, found = list(paths), set(), {}
+    while waiting:
+        path = waiting.pop()
+        if path in seen:
+            continue
+        seen.add(path)
+        for name in _names_in(path):
+            places = [base.joinpath(*name.split(".")) for base in (TESTS, TESTS / "demo")]
+            files = [file for place in places for file in (place.with_suffix(".py"), place / "__init__.py") if file.exists()]
+            waiting += files
+            top = name.split(".")[0]
+            if not files and top not in sys.stdlib_module_names and not (TESTS / top).is_dir():
+                found[top] = path.relative_to(TESTS).as_posix()
+    return found
+
+
+def _names_in(path):
+    package = path.relative_to(TESTS).parts[:-1]
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = ".".join([*package[: len(package) - node.level + 1], *([node.module] if node.module else [])]) if node.level else node.module
+            yield base
+            yield from (f"{base}.{alias.name}" for alias in node.names if node.level or base.split(".")[0] in ("support", "emulator"))
