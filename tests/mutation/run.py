@@ -47,7 +47,9 @@ _SETTINGS = """
 source_paths = ["{place}/{core}"]
 only_mutate = [{only}]
 also_copy = ["{place}"]
-pytest_add_cli_args = ["-m", "not system", "-p", "no:cacheprovider", "-p", "no:xdist", "-o", "addopts=--import-mode=importlib", "--no-header"]
+pytest_add_cli_args = [
+    "-m", "not system", "-p", "no:cacheprovider", "-p", "no:xdist", "-p", "no:unraisableexception", "-o", "addopts=--import-mode=importlib", "--no-header",
+]
 pytest_add_cli_args_test_selection = ["{place}/tests/unit/plugin_utils/{folder}"]
 timeout_multiplier = 5.0
 track_dependencies = false

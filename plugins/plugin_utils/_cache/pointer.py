@@ -27,7 +27,6 @@ from .directory import Directory
 from .freshness import Verdict, judge
 
 if t.TYPE_CHECKING:
-    from .._base.model import Token
     from .file_store import FileStore
 
 __all__ = ("VERSION", "Hit", "Pointer", "cached", "pointer_keys", "remember")
@@ -58,13 +57,13 @@ class Pointer:
         self.scheme = scheme
 
     def as_dict(self) -> dict[str, str]:
-        return {"name": self.keys.name, "fernet": self.keys.fernet.decode("ascii"), "vendor": self.vendor, "where": self.where, "scheme": self.scheme}
+        return {"name": self.keys.name, "fernet": self.keys.fernet.decode(), "vendor": self.vendor, "where": self.where, "scheme": self.scheme}
 
     @classmethod
     def read(cls, data: t.Any) -> Pointer | None:
         if not isinstance(data, dict) or not all(isinstance(data.get(name), str) for name in ("name", "fernet", "vendor", "where", "scheme")):
             return None
-        keys = Keys(data["name"], data["fernet"].encode("ascii", "replace"))
+        keys = Keys(data["name"], data["fernet"].encode(errors="replace"))
         return cls(keys, vendor=data["vendor"], where=data["where"], scheme=data["scheme"])
 
 
@@ -89,9 +88,9 @@ def pointer_keys(user_key: bytes, login_secret: list[str], given: t.Any) -> Keys
 def cached(directory: Directory, keys: Keys, *, min_ttl: float, max_age: float | None, now: float) -> Hit | None:
     """The token of the entry that the pointer names, if it is fresh."""
     pointer = _read(directory, keys, Pointer.read)
-    token = _read(directory, pointer.keys, _token) if pointer else None
-    if pointer is None or token is None:
+    if pointer is None:
         return None
+    token = _read(directory, pointer.keys, _token)
     wanted: t.Any = types.SimpleNamespace(min_ttl=min_ttl, max_age=max_age, force=False, refused=None, together=False)
     return (token, pointer) if judge(token, wanted, now=now, started=now) is Verdict.FRESH else None
 
@@ -100,8 +99,8 @@ def _token(entry: t.Any) -> t.Any:
     data = entry.get("token") if entry else None
     if not isinstance(data, dict) or not _FIELDS.issuperset(data):
         return None
-    token = types.SimpleNamespace(**{**_ABSENT, **data, "source": "cache"})
-    return None if token_problem(t.cast("Token", token)) else token
+    token: t.Any = types.SimpleNamespace(**{**_ABSENT, **data, "source": "cache"})
+    return None if token_problem(token) else token
 
 
 # What was read before in this process, with the state in which the file was: a file that was replaced since is read again.

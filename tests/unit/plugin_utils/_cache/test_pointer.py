@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
 import os
 import pathlib
@@ -159,6 +160,15 @@ def test_all_that_was_given_counts():
     assert len({keys.name for keys in (base, *others)}) == 9
     assert pointer_keys(key, SECRET, GIVEN).fernet == base.fernet
     assert base.name.endswith(".hit")
+
+
+def test_where_a_pointer_is():
+    """As by earlier releases, in whatever order the options were given."""
+    key, facts = b"u" * 32, {"kind": "pointer", "given": hashlib.sha256(json.dumps([VERSION, [{"a": 1, "b": 2}]]).encode()).hexdigest()}
+    for login, secret in ((SECRET, json.dumps(SECRET).encode()), ([], b""), (["", ""], b"")):
+        expected = derive(key, secret, facts)
+        found = pointer_keys(key, login, [{"b": 2, "a": 1}])
+        assert (found.name, found.fernet) == (expected.name + ".hit", expected.fernet)
 
 
 @pytest.mark.parametrize("odd", [object(), float("nan"), {1, 2}, b"bytes", {("a",): 1}])
