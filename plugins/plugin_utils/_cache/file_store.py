@@ -78,8 +78,8 @@ class FileStore(Directory):
     def write(self, keys: Keys, header: Header, data: dict[str, t.Any]) -> bool:
         """Replace the entry at once; the caller holds its lock. False where the directory cannot be written."""
         header = {"schema": SCHEMA, **header}
-        sealed = seal(keys, json.dumps([header, data]).encode("ascii"))
-        return self._replace(keys.name, json.dumps(header).encode("ascii") + b"\n" + sealed + b"\n")
+        sealed = seal(keys, json.dumps([header, data]).encode())
+        return self._replace(keys.name, json.dumps(header).encode() + b"\n" + sealed + b"\n")
 
     def remove(self, name: str) -> None:
         with self._tolerant(), contextlib.suppress(FileNotFoundError):
@@ -251,7 +251,7 @@ def _process(pid: int) -> tuple[str, bool]:
             name, _parenthesis, rest = file.read().partition(b"(")[2].rpartition(b")")
     except OSError:
         return "", False
-    shown = "".join(c if c.isprintable() else "?" for c in name.decode("utf-8", "replace"))
+    shown = "".join(c if c.isprintable() else "?" for c in name.decode(errors="replace"))
     return f" ({shown})", rest.split()[:1] in ([b"T"], [b"t"])
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import fcntl
+import io
 import json
 import multiprocessing
 import os
@@ -21,8 +22,9 @@ import tempfile
 import time
 
 import pytest
-from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.errors import CacheError
-from ansible_collections.trackops.api_tokens.plugins.plugin_utils._cache.crypto import derive, seal
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.errors import CacheError, LockTimeout
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._cache import file_store as module
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._cache.crypto import Keys, derive, seal
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._cache.directory import default_path
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._cache.file_store import FileStore
 from hypothesis import HealthCheck, given, settings
@@ -317,6 +319,13 @@ def test_foreign_things_in_its_place_are_misses(store, plant):
     assert dict(store.headers()) == {keys.name: {}}
 
 
+def test_an_open_line_of_another_shape_is_empty(store):
+    keys = keys_of(store)
+    with open(os.open(path_of(store, keys.name), os.O_CREAT | os.O_WRONLY, 0o600), "wb") as file:
+        file.write(b"[1]\n")
+    assert dict(store.headers()) == {keys.name: {}}
+
+
 def test_an_entry_that_others_could_have_read_is_a_miss(store):
     keys = written(store)
     os.chmod(path_of(store, keys.name), 0o640)
@@ -398,6 +407,73 @@ def test_one_holder(store):
     assert os.listdir(store.path) == ["key"]
 
 
+def given_up(store, name):
+    """What is told to who waits for a lock in vain."""
+    with pytest.raises(LockTimeout) as caught, held(opened(store.path), name, timeout=0, sleep=pytest.fail):
+        pass
+    return caught.value.message.replace(path_of(store, name), "LOCK"), caught.value.holder
+
+
+RUNS, STOPPED = "See what it waits for, or end it.", f"It is stopped: continue it (kill -CONT {os.getpid()}) or end it."
+
+
+@pytest.mark.parametrize(
+    ("about", "program", "advice"),
+    [
+        (b"7 (ansible) S 1 2", " (ansible)", RUNS),
+        (b"7 (ansible) T 1 2", " (ansible)", STOPPED),
+        (b"7 (ansible) t 1 2", " (ansible)", STOPPED),
+        (b"7 (a (b) T \x1b\xff) S 1 2", " (a (b) T ?\ufffd)", RUNS),
+        (None, "", RUNS),
+    ],
+)
+def test_who_holds_a_lock(store, monkeypatch, about, program, advice):
+    def opening(path, mode):
+        if path != f"/proc/{os.getpid()}/stat":
+            return open(path, mode)
+        if about is None:
+            raise FileNotFoundError(path)
+        return io.BytesIO(about)
+
+    name = keys_of(store).name
+    monkeypatch.setattr(module, "open", opening, raising=False)
+    with held(store, name):
+        assert given_up(store, name) == (f"process {os.getpid()}{program} has held the lock LOCK.lock for 0 s. {advice}", os.getpid())
+
+
+@pytest.mark.parametrize("spoil", [lambda path: os.truncate(path, 0), lambda path: os.chmod(path, 0o640)])
+def test_a_lock_does_not_always_say_who_holds_it(store, spoil):
+    name = keys_of(store).name
+    with held(store, name):
+        spoil(path_of(store, name + ".lock"))
+        assert given_up(store, name) == ("another process has held the lock LOCK.lock for 0 s. See which one (fuser LOCK.lock), and end it.", None)
+
+
+def test_a_lock_on_a_full_disk_is_one(store, monkeypatch):
+    def full(*_arguments):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    name = keys_of(store).name
+    monkeypatch.setattr(os, "pwrite", full)
+    with held(store, name) as mine:
+        assert mine is True
+
+
+def test_a_file_system_without_locks(store, monkeypatch):
+    def refused(*_arguments):
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    name, warnings = keys_of(store).name, []
+    before = len(os.listdir("/proc/self/fd"))
+    monkeypatch.setattr(fcntl, "flock", refused)
+    other = FileStore(store.path, warn=warnings.append)
+    with other.try_lock(name) as mine:
+        assert mine is False
+    del other
+    assert len(os.listdir("/proc/self/fd")) == before
+    assert ["(No locks available)" in warning for warning in warnings] == [True]
+
+
 def _hold_and_wait(path, name, pipe):
     with held(FileStore(path, warn=print), name):
         pipe.send("held")
@@ -443,16 +519,28 @@ def test_the_lock_file_is_removed_while_many_wait_for_it(store):
 
 def test_sweep_removes_what_killed_processes_left(store):
     keys = written(store)
-    for name in ("a" * 32 + ".lock", "b" * 32 + ".tmp", "notes.txt"):
+    notes = ["notes.lock", "notes.tmp", "notes.txt"]
+    for name in ("a" * 32 + ".lock", "a" * 32 + ".hit.lock", "b" * 32 + ".tmp", *notes):
         with open(path_of(store, name), "w"):
             pass
     with held(opened(store.path), "c" * 32):
         with open(path_of(store, "c" * 32 + ".tmp"), "w"):
             pass
         store.sweep()
-        assert sorted(os.listdir(store.path)) == sorted(["c" * 32 + ".lock", "c" * 32 + ".tmp", "key", "notes.txt", keys.name])
+        assert sorted(os.listdir(store.path)) == sorted(["c" * 32 + ".lock", "c" * 32 + ".tmp", "key", *notes, keys.name])
     store.sweep()
-    assert sorted(os.listdir(store.path)) == sorted(["key", "notes.txt", keys.name])
+    assert sorted(os.listdir(store.path)) == sorted(["key", *notes, keys.name])
+
+
+def test_sweep_removes_pointers_to_entries_that_are_gone(store):
+    keys = written(store)
+    good, gone, junk = (name * 32 + ".hit" for name in "abc")
+    store.write(Keys(good, keys.fernet), {"entry": keys.name}, {})
+    store.write(Keys(gone, keys.fernet), {"entry": "d" * 32}, {})
+    with open(path_of(store, junk), "w"):
+        pass
+    store.sweep()
+    assert sorted(os.listdir(store.path)) == sorted(["key", good, keys.name])
 
 
 # -- guards that stand behind others -----------------------------------------------------------------------------------
@@ -511,6 +599,19 @@ def test_a_link_in_the_place_of_the_new_file_is_not_written_through(store, tmp_p
     assert not FileStore(store.path, warn=said.append).write(keys, HEADER, {"a": 2})
     assert victim.read_text() == "precious"
     assert len(said) == 1
+
+
+def test_nor_emptied_where_nothing_can_be_removed(store, tmp_path, monkeypatch):
+    keys, victim = written(store), tmp_path / "victim"
+    victim.write_text("precious")
+    os.symlink(victim, path_of(store, keys.name + ".tmp"))
+
+    def refused(*_arguments, **_places):
+        raise PermissionError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(os, "unlink", refused)
+    assert not FileStore(store.path, warn=lambda _text: None).write(keys, HEADER, {"a": 2})
+    assert victim.read_text() == "precious"
 
 
 def test_a_link_in_the_place_of_a_lock_is_not_followed(store, tmp_path):
