@@ -25,7 +25,7 @@ PLAY = """
     - role: trackops.api_tokens.provision
       tags: [tokens]
       vars:
-        provision_directory: "{{{{ host_root }}}}/etc"
+        provision_directory: "{{{{ host_root }}}}/{folder}"
         provision_tokens: {tokens}
   handlers:
     - name: Restart tracx
@@ -47,8 +47,8 @@ def stage(settled_stage: Stage) -> Stage:
     return settled_stage
 
 
-def play(tokens: object = TWO, **options: object) -> str:
-    return PLAY.format(tokens=json.dumps(tokens), play="\n  ".join(f"{key}: {json.dumps(value)}" for key, value in options.items()))
+def play(tokens: object = TWO, *, folder: str = "etc", **options: object) -> str:
+    return PLAY.format(tokens=json.dumps(tokens), folder=folder, play="\n  ".join(f"{key}: {json.dumps(value)}" for key, value in options.items()))
 
 
 def names(hosts: SshHosts) -> set[str]:
@@ -103,17 +103,29 @@ def test_services_know_of_their_tokens_although_another_failed(stage, ssh_hosts)
     assert "is a symlink; it is not followed" in run.output
 
 
-@pytest.mark.parametrize(
-    "options",
-    [{"strategy": "free"}, {"serial": 1}, {"serial": [1, "100%"]}, {"order": "reverse_sorted", "throttle": 1}, {"force_handlers": True}],
-    ids=str,
-)
-def test_ways_to_run_a_play(stage, ssh_hosts, options):
-    for expected in (3, 0):
-        run = stage.playbook(play(**options), inventory=ssh_hosts.inventory())
+WAYS: dict[str, dict[str, object]] = {
+    "free": {"strategy": "free"},
+    "one-by-one": {"serial": 1},
+    "one-and-the-rest": {"serial": [1, "100%"]},
+    "throttled": {"order": "reverse_sorted", "throttle": 1},
+    "handlers": {"force_handlers": True},
+}
+
+
+def test_ways_to_run_a_play(stage, ssh_hosts):
+    """Each with tokens and a folder of its own, so that none finds what another has left."""
+    plays = ""
+    for way, options in WAYS.items():
+        tokens = [{"vendor": vendor, "path": f"{way}/{vendor}"} for vendor in ("tracx", "trackunit")]
+        for token in tokens:
+            stage.store(token["vendor"], token["path"])
+        plays += play(tokens, folder=way, **options)
+    for expected in (3 * len(WAYS), 0):
+        run = stage.playbook(plays, inventory=ssh_hosts.inventory())
         assert (run.rc, run.changed) == (0, expected), run
-    assert len(names(ssh_hosts)) == 6
-    assert len(stage.emulator.requests(kind="token")) == 2
+    written = {(host, way): len(list(ssh_hosts.root(host).glob(f"{way}/*"))) for host in ssh_hosts.names for way in WAYS}
+    assert written == dict.fromkeys(written, 2)
+    assert len(stage.emulator.requests(kind="token")) == 2 * len(WAYS)
 
 
 def test_limit_and_check(stage, ssh_hosts):
