@@ -293,7 +293,7 @@ def test_a_squatter_on_one_of_the_addresses_of_localhost_is_told(there: Stage) -
 
 
 def test_another_state(there: Stage) -> None:
-    asking = Asking(there, "-e", "wait_timeout=2")
+    asking = Asking(there, "-e", "wait_timeout=6")
     back = there.emulator.consent(asking.url)
     status, page = ask_and_return(back.replace(f"state={asking.query['state']}", "state=forged"))
     text = "This is not the answer that the playbook waits for: it does not carry the state that was asked with."

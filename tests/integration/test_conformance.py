@@ -131,7 +131,7 @@ def test_django_client_credentials(openbao_stage: Stage, django: DjangoOAuth, cl
     found = details(look_up(openbao_stage, token_url=django.token_url, client_auth=client_auth, scope="read"))
     assert (found["token_type"], found["scope"], found["expires_in"] > 35000) == ("Bearer", "read", True)
     facts = knows(django, "/o/introspect/", found["access_token"], "machine")
-    assert (facts["active"], facts["client_id"], abs(facts["exp"] - found["expires_at"]) < 30) == (True, "machine", True)
+    assert (facts["active"], facts["client_id"], abs(facts["exp"] - found["expires_at"]) < 300) == (True, "machine", True)
 
 
 def test_django_password_and_the_refresh_token_after_it(openbao_stage: Stage, django: DjangoOAuth) -> None:
