@@ -175,6 +175,7 @@ class Ansible:
             variables.update(
                 TRACKOPS_TEST_RECORD=str(record),
                 ANSIBLE_CALLBACK_PLUGINS=str(_PLUGINS / "callback"),
+                ANSIBLE_LOOKUP_PLUGINS=str(_PLUGINS / "lookup"),
                 ANSIBLE_LOAD_CALLBACK_PLUGINS="True",
                 ANSIBLE_CALLBACKS_ENABLED="trackops_test_record",
             )

@@ -105,9 +105,7 @@ class Batch:
 
     def control(self, operation: str, /, **arguments: t.Any) -> None:
         """Tell the emulator something between two cases: ``control("set", vendor="acme", lifetime=5)``, ``control("fail", …)``."""
-        url = f"{self.stage.emulator.url}/_control/{operation}"
-        name = f"control {len(self._tasks)}"
-        self._tasks.append({"name": name, "ansible.builtin.uri": {"url": url, "method": "POST", "body_format": "json", "body": arguments}})
+        self._tasks.append(control(self.stage, operation, arguments, name=f"control {len(self._tasks)}"))
 
     def task(self, task: dict[str, t.Any]) -> None:
         self._tasks.append({"ignore_errors": True, **task})
@@ -127,6 +125,12 @@ class Batch:
         if missing:
             raise AssertionError(f"no result of {missing[0]!r}:\n{run}")
         return done
+
+
+def control(stage: Stage, operation: str, arguments: t.Mapping[str, t.Any], *, name: str) -> dict[str, t.Any]:
+    """A task that tells the emulator something."""
+    tell = f"{{{{ lookup('trackops_test_control', '{stage.emulator.url}/_control/{operation}', control_document) }}}}"
+    return {"name": name, "ansible.builtin.debug": {"msg": tell}, "vars": {"control_document": json.dumps(arguments)}}
 
 
 def query(plugin: str, /, *paths: str, **options: t.Any) -> str:

@@ -9,7 +9,7 @@ import json
 import typing as t
 
 import pytest
-from support.lookups import Checks, leaked
+from support.lookups import Checks, control, leaked
 from support.pki import rsa_pair
 from support.wire import form, header
 
@@ -40,8 +40,7 @@ def run_tasks(stage: Stage, tasks: t.Iterable[dict[str, t.Any]], **options: t.An
     for number, task in enumerate(tasks):
         if "emulator" in task:
             operation, arguments = task["emulator"]
-            body = {"url": f"{stage.emulator.url}/_control/{operation}", "method": "POST", "body_format": "json", "body": arguments}
-            play.append({"name": f"control {number}", "ansible.builtin.uri": body})
+            play.append(control(stage, operation, arguments, name=f"control {number}"))
         else:
             name = task.pop("name")
             play.append({"name": name, "trackops.api_tokens.token_cache": task})
