@@ -7,7 +7,8 @@
 # The first Python on PATH that is new enough; a pyenv shim may be there and still not run.
 PYTHON ?= $(shell for p in python3 /usr/bin/python3 python3.13 python3.12 python3.14 python3.11 python3.10; do \
 	"$$p" -c 'import sys; sys.exit(sys.version_info < (3, 10))' >/dev/null 2>&1 && { echo "$$p"; exit; }; done; echo python3)
-WORKERS ?= 2
+# One more than the cores that CI has: a sixth of the time tests wait for servers, leases and timeouts.
+WORKERS ?= 3
 # Nothing named: all of pyproject.toml's testpaths, the slow ones first.
 TESTS ?=
 PYTEST_ARGS ?=
