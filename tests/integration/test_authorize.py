@@ -351,7 +351,7 @@ def test_a_login_that_may_not_write_is_told_before_anybody_is_asked(there: Stage
     assert run.rc == 2
     assert (
         f"trackmage: this Vault login may read secret/{PATH}, but not write it, and the refresh token is stored there. "
-        f"Allow 'create' and 'update' on secret/data/{PATH}." in said(run)
+        f"Allow 'update' on secret/data/{PATH}." in said(run)
     )
 
 

@@ -66,8 +66,8 @@ def test_engines_and_mounts(stage: Stage) -> None:
             "version of v1": "secret_version=1 needs KV version 2, but kv is a mount of KV version 1.",
             "no such mount": "nowhere",
             "no such secret": "has no secret at secret/fleet/nothing (KV version 2). Check the path, engine_mount_point,",
-            "mount in the path": "The path is taken below the mount secret: try 'tracx'.",
-            "data in the path": "The path is taken below the mount secret: try 'tracx'.",
+            "mount in the path": "Try 'tracx': the mount is not part of path.",
+            "data in the path": "Try 'tracx': data/ is not part of path.",
             "out of the mount": "Give a plain path.",
         }.items():
             with check(name):

@@ -86,7 +86,7 @@ class Authorizing:
         if not self._session.call(lambda client: client.may_update(ref.mount, ref.path)):
             raise VaultError(
                 f"{self.name}: this Vault login may read {ref.where}, but not write it, and the refresh token is stored there. "
-                f"Allow 'create' and 'update' on {ref.mount}/data/{ref.path}.",
+                f"Allow 'update' on {ref.mount}/data/{ref.path}.",
                 kind="denied",
             )
 

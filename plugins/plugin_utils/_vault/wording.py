@@ -70,12 +70,15 @@ def unlisted(reason: str) -> str:
 
 def path_hint(mount: str, path: str, *, engine: int) -> str:
     """Advice when *path* repeats what is put before it anyway."""
-    rest = path
+    rest, repeated = path, []
     if rest.startswith(mount + "/"):
         rest = rest[len(mount) + 1 :]
+        repeated.append("the mount")
     if engine == 2 and rest.startswith("data/"):
         rest = rest[len("data/") :]
-    return "" if rest == path else f"The path is taken below the mount {mount}: try {rest!r}."
+        repeated.append("data/")
+    verb = "are" if len(repeated) > 1 else "is"
+    return f"Try {rest!r}: {' and '.join(repeated)} {verb} not part of path." if repeated else ""
 
 
 def why_no_answer(exc: Exception, *, timeout: float) -> tuple[str, str]:

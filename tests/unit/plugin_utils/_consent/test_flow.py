@@ -165,7 +165,7 @@ def test_before_a_person_is_asked(world, monkeypatch, may):
         return
     assert failing(VaultError, here.work().check_access) == (
         "acme: this Vault login may read secret/fleet/x, but not write it, and the refresh token is stored there. "
-        "Allow 'create' and 'update' on secret/data/fleet/x."
+        "Allow 'update' on secret/data/fleet/x."
     )
 
 

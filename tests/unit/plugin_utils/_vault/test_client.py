@@ -143,7 +143,7 @@ def test_auto_says_what_was_denied_first(monkeypatch):
     message, kind = failure(wire.logged_in().read_secret, "kv", "x", engine_version="auto")
     assert kind == "denied"
     assert message == (
-        f"{HERE} denied reading kv/data/x (permission denied). The token is valid, but no policy of it (default, fleet) has read on kv/data/x: put it into one."
+        f"{HERE} denied reading kv/data/x (permission denied). The token is valid, but no policy of it (default, fleet) has read on kv/data/x: put it into one, or correct engine_mount_point (now: kv)."
     )
 
 
@@ -191,13 +191,13 @@ NO_TELLING = said(403, "permission denied")
         (
             [said(404), NO_TELLING],
             ("secret", "secret/data/fleet/x"),
-            "has no secret at secret/secret/data/fleet/x (KV version 2). The path is taken below the mount secret: try 'fleet/x'.",
+            "has no secret at secret/secret/data/fleet/x (KV version 2). Try 'fleet/x': the mount and data/ are not part of path.",
             "missing",
         ),
         (
             [said(404), NO_TELLING],
             ("secret", "data/x"),
-            "has no secret at secret/data/x (KV version 2). The path is taken below the mount secret: try 'x'.",
+            "has no secret at secret/data/x (KV version 2). Try 'x': data/ is not part of path.",
             "missing",
         ),
         (
@@ -213,10 +213,9 @@ NO_TELLING = said(403, "permission denied")
             "missing",
         ),
         (
-            [said(403, "permission denied"), NO_TELLING, answer(200, SELF)],
+            [said(403, "permission denied"), NO_TELLING],
             ("secret", "secret/x"),
-            "denied reading secret/data/secret/x (permission denied). The token is valid, but no policy of it (default, fleet)"
-            " has read on secret/data/secret/x: put it into one. The path is taken below the mount secret: try 'x'.",
+            "denied reading secret/data/secret/x (permission denied). Try 'x': the mount is not part of path.",
             "denied",
         ),
         (
@@ -229,20 +228,20 @@ NO_TELLING = said(403, "permission denied")
             [said(403, "permission denied"), answer(200, {"data": {"options": {"version": "2"}, "type": "kv"}}), answer(200, SELF)],
             ("secret", "x"),
             "denied reading secret/data/x (permission denied)."
-            " The token is valid, but no policy of it (default, fleet) has read on secret/data/x: put it into one.",
+            " The token is valid, but no policy of it (default, fleet) has read on secret/data/x: put it into one, or correct engine_mount_point (now: secret).",
             "denied",
         ),
         (
             [said(403, "permission denied"), answer(200, {"data": {"type": "database"}}), answer(200, SELF)],
             ("secret", "x"),
             "denied reading secret/data/x (permission denied)."
-            " The token is valid, but no policy of it (default, fleet) has read on secret/data/x: put it into one.",
+            " The token is valid, but no policy of it (default, fleet) has read on secret/data/x: put it into one, or correct engine_mount_point (now: secret).",
             "denied",
         ),
         (
             [said(403, "permission denied"), NO_TELLING, NO_TELLING],
             ("secret", "x"),
-            "denied reading secret/data/x (permission denied). The token may be expired, or no policy of it has read on secret/data/x. Check both.",
+            "denied reading secret/data/x (permission denied). The token may be expired, or no policy of it has read on secret/data/x. Check both, and engine_mount_point (now: secret).",
             "denied",
         ),
         (

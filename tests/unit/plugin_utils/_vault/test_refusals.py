@@ -149,6 +149,8 @@ def test_a_token_that_is_none(said, options, vault, advice):
         f"Vault at https://v does not accept the token ({said}): it is wrong, expired or revoked. {advice} Denied: reading p.",
         "denied",
     )
+    # To the user it is the login that does not work; a denial of its policies is another one.
+    assert (denied.error_code, refusals(options, vault).any(UNKNOWN, "reading", "p", needs="read").error_code) == ("TRK-V04", "TRK-V05")
 
 
 def test_an_agent_has_to_add_a_token():
@@ -236,7 +238,7 @@ HAS_2 = ("Vault at https://v has KV version 2 at kv, but version 1 was asked for
         (
             refusal(404),
             {"path": "data/x"},
-            ("Vault at https://v has no secret at kv/data/x (KV version 2). The path is taken below the mount kv: try 'x'.", "missing"),
+            ("Vault at https://v has no secret at kv/data/x (KV version 2). Try 'x': data/ is not part of path.", "missing"),
         ),
         (
             refusal(404, "no handler for route kv"),
@@ -269,11 +271,22 @@ def test_a_token_that_is_none_says_nothing_of_the_engine():
 
 def test_the_path_of_each_engine():
     advice = "The token may be expired, or no policy of it has read on"
-    assert read(UNKNOWN)[0] == f"Vault at https://v denied reading kv/data/x (permission denied). {advice} kv/data/x. Check both."
-    assert read(UNKNOWN, engine=1)[0] == f"Vault at https://v denied reading kv/x (permission denied). {advice} kv/x. Check both."
-    hint = "The path is taken below the mount kv: try 'x'."
-    assert (
-        read(UNKNOWN, path="data/x")[0] == f"Vault at https://v denied reading kv/data/data/x (permission denied). {advice} kv/data/data/x. Check both. {hint}"
+    assert read(UNKNOWN)[0] == f"Vault at https://v denied reading kv/data/x (permission denied). {advice} kv/data/x. Check both, and engine_mount_point (now: kv)."
+    assert read(UNKNOWN, engine=1)[0] == f"Vault at https://v denied reading kv/x (permission denied). {advice} kv/x. Check both, and engine_mount_point (now: kv)."
+
+
+def test_a_path_that_repeats_the_mount_needs_no_policy():
+    vault = Vault(policies=["fleet"])
+    assert read(UNKNOWN, path="kv/data/x", vault=vault) == (
+        "Vault at https://v denied reading kv/data/kv/data/x (permission denied). Try 'x': the mount and data/ are not part of path.",
+        "denied",
+    )
+    assert ("policies",) not in vault.asked
+
+
+def test_a_mount_that_is_not_there_is_denied_too():
+    assert read(UNKNOWN, vault=Vault(policies=["fleet"]))[0].endswith(
+        "no policy of it (fleet) has read on kv/data/x: put it into one, or correct engine_mount_point (now: kv)."
     )
 
 
