@@ -116,7 +116,7 @@ def test_a_directory_that_is_not_safe(directory, tmp_path, monkeypatch):
     for mode in (0o720, 0o702):
         os.chmod(directory.path, mode)
         assert refused(directory) == f"The token cache {directory.path} can be written by others{ADVICE}"
-    os.chmod(directory.path, 0o750)  # noqa: S103
+    os.chmod(directory.path, 0o755)  # noqa: S103
     assert directory.read(KEYS) is None
     (tmp_path / "link").symlink_to(directory.path)
     assert refused(Directory(str(tmp_path / "link"))) == f"The token cache {tmp_path}/link is a symbolic link{ADVICE}"
@@ -125,6 +125,22 @@ def test_a_directory_that_is_not_safe(directory, tmp_path, monkeypatch):
     mine = os.geteuid()
     monkeypatch.setattr(os, "geteuid", lambda: mine + 1)
     assert refused(directory) == f"The token cache {directory.path} belongs to another user{ADVICE}"
+
+
+@pytest.mark.parametrize("plant", [lambda path, aside: os.symlink(aside, path), lambda path, aside: os.link(os.path.join(aside, "file"), path)])
+def test_what_takes_its_place_between_two_looks_is_not_entered(directory, tmp_path, monkeypatch, plant):
+    put(directory)
+    put(directory, name="file")
+    look = os.lstat
+
+    def looking(path):
+        found = look(path)
+        os.rename(directory.path, tmp_path / "aside")
+        plant(directory.path, tmp_path / "aside")
+        return found
+
+    monkeypatch.setattr(os, "lstat", looking)
+    assert directory.read(KEYS) is None
 
 
 def test_a_missing_directory_is_empty(tmp_path):
@@ -163,6 +179,6 @@ def test_where_the_option_says(monkeypatch):
 
 
 def test_without_a_home(monkeypatch):
-    monkeypatch.setattr(os.path, "expanduser", lambda _path: "~")
+    monkeypatch.setattr(os.path, "expanduser", lambda path: path)
     assert nobodys_home() == "/~"
     assert default_path({}) == "/~/.cache/trackops/api_tokens"
