@@ -52,7 +52,7 @@ def vendor_answers(place: Place) -> t.Iterator[Fault]:
         "401": ("status", {"code": 401, "echo_secret": True}, "refused the credentials"),
         "403": ("status", {"code": 403, "echo_secret": True}, "refused the credentials"),
         "an error with 200": ("error_200", {"echo_secret": True}, "refused the credentials"),
-        "404": ("status", {"code": 404, "body": "nothing here", "content_type": "text/plain"}, "Check base_url, token_url and variant"),
+        "404": ("status", {"code": 404, "body": "nothing here", "content_type": "text/plain"}, "(HTTP 404). Check base_url"),
         "429": ("status", {"code": 429, "echo_secret": True}, "too many requests (HTTP 429)"),
         **{str(code): ("status", {"code": code, "echo_secret": True}, down.format(code)) for code in (500, 502, 503, 504)},
         "a web page": ("html", {"echo_secret": True}, "a web page instead of JSON"),

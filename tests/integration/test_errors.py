@@ -48,7 +48,7 @@ def test_vendor_refuses_or_fails(openbao_stage: Stage, vendor: str) -> None:
     cases["another code"] = ("oauth_error", {"error": "made_up", "code": 400, "echo_secret": True}, f"at {where} (version 1): made_up. Check ")
     for status in (401, 403):
         cases[str(status)] = ("status", {"code": status, "echo_secret": True}, f"refused the credentials at {where} (version 1): ")
-    cases["404"] = ("status", {"code": 404, "body": "nothing here", "content_type": "text/plain"}, "Check base_url, token_url and variant")
+    cases["404"] = ("status", {"code": 404, "body": "nothing here", "content_type": "text/plain"}, "(HTTP 404). Check base_url")
     cases["429"] = ("status", {"code": 429, "echo_secret": True, "retry_after": 90}, "too many requests (HTTP 429)")
     for status in (500, 502, 503, 504):
         text = f"is not available (HTTP {status}), so there is no token for {where} (version 1)."

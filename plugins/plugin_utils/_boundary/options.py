@@ -17,6 +17,7 @@ from .._base.model import CacheOptions, Freshness, HttpOptions, Request, SecretR
 from .._base.text import one_line
 from .._vault import login_input
 from .._vault.options import VaultOptions
+from .._vendor.address import refuse_placeholders
 from .._vendor.custom import check_request, parameters, vendor_from_mapping
 from .._vendor.options import DESCRIBING
 from .._vendor.request import OPTIONAL_FIELDS, needed_fields
@@ -90,6 +91,7 @@ def describe_vendor(plugin: str, values: Values) -> Vendor:
     if not vendor.client_auth and not vendor.issuer:
         vendor = dataclasses.replace(vendor, client_auth="none" if vendor.request_body else "basic")
     check_request(vendor)
+    refuse_placeholders(vendor)
     return _with_checked_scope(vendor, asked_for=bool(values.get("scope")))
 
 

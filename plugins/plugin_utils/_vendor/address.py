@@ -16,14 +16,18 @@ from .._base.loopback import is_loopback
 from .._base.model import Vendor
 
 __all__ = (
+    "address_of",
     "check_address",
     "check_endpoint",
     "host",
+    "refuse_placeholders",
     "split_address",
 )
 
 # What cannot hold a password or a query.
 _SHOWN = re.compile(r"[A-Za-z0-9._:/<> -]{1,80}")
+_PLACEHOLDER = re.compile(r"<[A-Za-z][\w .-]{0,30}>")
+_ADDRESSES = ("base_url", "token_url", "issuer", "authorize_url", "device_authorization_url", "revocation_url", "assertion_audience", "scope")
 _NO_ADDRESS = urlsplit("")
 
 
@@ -46,6 +50,25 @@ def host(url: str) -> str:
     parts = split_address(url)
     name, port = parts.hostname or "", parts.port
     return f"{name}:{port}" if port else name
+
+
+def address_of(url: str) -> str:
+    """As :func:`host`, with the path. What was sent may be in that too: see :mod:`.unspoken`."""
+    return host(url) + split_address(url).path
+
+
+def refuse_placeholders(vendor: Vendor) -> None:
+    """An example that was copied, and not filled in. No address may have these characters (RFC 3986 2), nor a resource (RFC 8707 2).
+
+    :raises OptionError: naming the option, and what has to be replaced in it.
+    """
+    resource = vendor.parameters.get("resource")
+    resources = resource if isinstance(resource, tuple) else (resource,)
+    given = [*((name, getattr(vendor, name)) for name in _ADDRESSES), *(("resource", single) for single in resources if isinstance(single, str))]
+    for name, value in given:
+        found = _PLACEHOLDER.search(value)
+        if found:
+            raise OptionError(f"{vendor.name}: {name} still has {found[0]} in it. Put your own there.", fault="option:address")
 
 
 def check_endpoint(vendor: Vendor, *, allow_http: bool) -> None:

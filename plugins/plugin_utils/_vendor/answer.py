@@ -18,8 +18,9 @@ from .._base.model import HttpAnswer, Request, Token, Vendor
 from .._base.strict_json import DuplicateMember
 from .._base.text import one_line
 from .._base.token_check import LONGEST_LIFETIME, token_problem
-from .address import host
-from .body import at, parse_body, what_it_is, without
+from .._vendors import names
+from .address import address_of, host
+from .body import ADDRESS, at, fields_of, parse_body, what_it_is, without
 from .moments import clock_difference, read_moment, retry_after
 from .request import Grant, needed_fields, signs
 from .unspoken import Unspoken, unspoken_in_answer
@@ -85,7 +86,7 @@ def read_answer(
     body = reader.body()
     access_token = _access_token(body, vendor)
     if not access_token:
-        raise reader.unreadable(f"its answer has no token in '{vendor.token_field}'")
+        raise reader.tokenless(body)
     refresh_token = _refresh_token(body, vendor)
     unspoken = unspoken_in_answer(vendor, secrets, identifiers=identifiers, unused=unused, came=(access_token, refresh_token))
     holds_secret = unspoken.finder()
@@ -368,17 +369,26 @@ class _Reader:
 
     def _rejected(self, parsed: t.Any) -> VendorError:
         status = self.answer.status
-        hint = "Check base_url, token_url and variant" if status in (404, 405, 410) else "Check the options of this vendor"
+        where, hint = self._host, "Check the options of this vendor"
+        if status in (404, 405, 410):  # of an address it is the path that is wrong
+            where = self.unspoken.shown(address_of(self.request.vendor.token_endpoint))
+            hint = "Check base_url, token_url and variant" if self.request.vendor.variants else ADDRESS
         if status in (400, 422):  # some say no more than that, whatever is wrong
             hint += f", and {self._suspects(None)} there"
         return VendorError(
-            f"{self._name}: the vendor at {self._host} rejected the token request for {self._place} (HTTP {status}). {hint}.{self._said(parsed)}",
+            f"{self._name}: the vendor at {where} rejected the token request for {self._place} (HTTP {status}). {hint}.{self._said(parsed)}",
             kind="refused" if status < 404 else "answer",
             status=status,
             fault="vendor:rejected",
         )
 
-    def unreadable(self, what: str, todo: str = "Check base_url and token_url") -> VendorError:
+    def tokenless(self, body: t.Any) -> VendorError:
+        """The error for a *body* that can be read and has no token where it is looked for."""
+        vendor, fields = self.request.vendor, self.unspoken.fields(fields_of(body))
+        check = ADDRESS if vendor.name in names() else "Check token_field"
+        return self.unreadable(f"its answer has no token in '{vendor.token_field}'", f"{check}; the answer has: {fields}" if fields else check)
+
+    def unreadable(self, what: str, todo: str = ADDRESS) -> VendorError:
         return VendorError(
             f"{self._name}: the vendor at {self._host} gave no token for {self._place}: {what} (HTTP {self.answer.status}). {todo}.",
             status=self.answer.status,

@@ -17,12 +17,13 @@ from .._base.model import Vendor
 from .._base.strict_json import DuplicateMember, parse_json
 from .._vendors import names
 
-__all__ = ("at", "parse_body", "what_it_is", "without")
+__all__ = ("ADDRESS", "at", "fields_of", "parse_body", "what_it_is", "without")
 
 _JWT = re.compile(rb"\s*[\w-]+\.[\w-]+\.[\w-]*\s*\Z")
 _FORM = re.compile(rb"\s*[\w.%+-]+=[^&\s]*(?:&[\w.%+-]+=[^&\s]*)*\s*\Z")
 _WEB_PAGE = "it answered with a web page instead of {}"
-_ADDRESS = "Check base_url and token_url"
+#: What to do where it is doubtful who answered.
+ADDRESS = "Check base_url and token_url"
 
 
 def parse_body(vendor: Vendor, body: bytes) -> t.Any:
@@ -70,11 +71,11 @@ def what_it_is(vendor: Vendor, body: bytes, content_type: str) -> tuple[str, str
     """What a *body* is that gave no object, and what to do about it."""
     start = body.lstrip()[:1]
     if not start:
-        return "its answer is empty", _ADDRESS
+        return "its answer is empty", ADDRESS
     if start == b"<" or "html" in content_type:
-        return _WEB_PAGE.format({"json": "JSON", "form": "a form"}.get(vendor.response_format, "a token")), _ADDRESS
+        return _WEB_PAGE.format({"json": "JSON", "form": "a form"}.get(vendor.response_format, "a token")), ADDRESS
     what, advice = _other_format(vendor, body, start)
-    return what, _ADDRESS if vendor.name in names() else advice  # the lookups of built-in vendors have no option for a format
+    return what, ADDRESS if vendor.name in names() else advice  # the lookups of built-in vendors have no option for a format
 
 
 def _other_format(vendor: Vendor, body: bytes, start: bytes) -> tuple[str, str]:
@@ -87,7 +88,7 @@ def _other_format(vendor: Vendor, body: bytes, start: bytes) -> tuple[str, str]:
             return "its answer is form-encoded", "Set response_format=form"
         if start == b"[":
             return "its answer is not a JSON object", f"Name the place in the list with token_field, such as 0.{vendor.token_field}"
-        return "its answer is not a JSON object", _ADDRESS
+        return "its answer is not a JSON object", ADDRESS
     return f"its answer cannot be read as response_format={vendor.response_format}", "Check response_format, base_url and token_url"
 
 
@@ -112,6 +113,14 @@ def at(value: t.Any, path: str) -> t.Any:
             if found is not None:
                 return found
     return None
+
+
+def fields_of(value: t.Any) -> list[str]:
+    """The names of the members of *value*, and of the objects in it as dotted paths: what :func:`at` may be asked for."""
+    found = []
+    for name, inner in value.items() if isinstance(value, dict) else ():
+        found += [f"{name}.{deeper}" for deeper in inner] if isinstance(inner, dict) and inner else [str(name)]
+    return found
 
 
 def without(value: t.Mapping[str, t.Any], path: str) -> t.Mapping[str, t.Any]:

@@ -25,6 +25,9 @@ __all__ = ("Unspoken", "unspoken_in_answer", "unspoken_in_secret")
 
 _SHORTEST = 6  # characters; a shorter text of a secret is a word like any other
 _LONGEST = 10_000  # characters; nothing that is kept of an answer is longer, and a file in a secret takes long to look for
+_FIELD = re.compile(r"[A-Za-z]+(?:[._-][A-Za-z]+)*\Z")
+_LONGEST_FIELD = 40  # characters
+_MOST_FIELDS = 12
 _NO_CREDENTIAL = re.compile(r"https?://[^\s/?#@]+/?\Z", re.IGNORECASE)  # the address of a server, and no more
 
 
@@ -40,6 +43,13 @@ class Unspoken:
     def shown(self, text: str, *, limit: int = 200) -> str:
         """The vendor's *text* for a message."""
         return scrub(text, self.everything, limit=limit)
+
+    def fields(self, names: t.Iterable[str]) -> str:
+        """The *names* of fields in the vendor's answer, for a message; those that are no plain words may be values, and are only counted."""
+        found = sorted(set(names))
+        plain = [name for name in found if len(name) <= _LONGEST_FIELD and _FIELD.match(name) and self.shown(name) == name][:_MOST_FIELDS]
+        rest = len(found) - len(plain)
+        return ", ".join([*plain, *([f"{rest} more" if plain else f"{rest} without a plain name"] if rest else [])])
 
     def also(self, *secrets: str) -> Unspoken:
         return Unspoken(self.everything.union(secrets), self.credentials.union(secrets))

@@ -164,8 +164,7 @@ def test_before_a_person_is_asked(world, monkeypatch, may):
         here.work().check_access()
         return
     assert failing(VaultError, here.work().check_access) == (
-        "acme: this Vault login may read secret/fleet/x, but not write it, and the refresh token is stored there. "
-        "Allow 'update' on secret/data/fleet/x."
+        "acme: this Vault login may read secret/fleet/x, but not write it, and the refresh token is stored there. Allow 'update' on secret/data/fleet/x."
     )
 
 

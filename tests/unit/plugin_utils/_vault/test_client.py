@@ -143,7 +143,8 @@ def test_auto_says_what_was_denied_first(monkeypatch):
     message, kind = failure(wire.logged_in().read_secret, "kv", "x", engine_version="auto")
     assert kind == "denied"
     assert message == (
-        f"{HERE} denied reading kv/data/x (permission denied). The token is valid, but no policy of it (default, fleet) has read on kv/data/x: put it into one, or correct engine_mount_point (now: kv)."
+        f"{HERE} denied reading kv/data/x (permission denied). The token is valid, but no policy of it (default, fleet) has read on kv/data/x: put it into one,"
+        " or correct engine_mount_point (now: kv)."
     )
 
 
@@ -228,20 +229,23 @@ NO_TELLING = said(403, "permission denied")
             [said(403, "permission denied"), answer(200, {"data": {"options": {"version": "2"}, "type": "kv"}}), answer(200, SELF)],
             ("secret", "x"),
             "denied reading secret/data/x (permission denied)."
-            " The token is valid, but no policy of it (default, fleet) has read on secret/data/x: put it into one, or correct engine_mount_point (now: secret).",
+            " The token is valid, but no policy of it (default, fleet) has read on secret/data/x: put it into one,"
+            " or correct engine_mount_point (now: secret).",
             "denied",
         ),
         (
             [said(403, "permission denied"), answer(200, {"data": {"type": "database"}}), answer(200, SELF)],
             ("secret", "x"),
             "denied reading secret/data/x (permission denied)."
-            " The token is valid, but no policy of it (default, fleet) has read on secret/data/x: put it into one, or correct engine_mount_point (now: secret).",
+            " The token is valid, but no policy of it (default, fleet) has read on secret/data/x: put it into one,"
+            " or correct engine_mount_point (now: secret).",
             "denied",
         ),
         (
             [said(403, "permission denied"), NO_TELLING, NO_TELLING],
             ("secret", "x"),
-            "denied reading secret/data/x (permission denied). The token may be expired, or no policy of it has read on secret/data/x. Check both, and engine_mount_point (now: secret).",
+            "denied reading secret/data/x (permission denied). The token may be expired, or no policy of it has read on secret/data/x."
+            " Check both, and engine_mount_point (now: secret).",
             "denied",
         ),
         (

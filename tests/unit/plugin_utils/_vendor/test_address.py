@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import pytest
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.errors import OptionError
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.model import SecretRef, Vendor
-from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vendor.address import check_endpoint, host, split_address
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vendor.address import check_endpoint, host, refuse_placeholders, split_address
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vendors import built_in
 from support.scripted import request_for
 
@@ -106,6 +106,27 @@ def test_endpoints_that_may(url):
 )
 def test_host(url, shown):
     assert host(url) == shown
+
+
+@pytest.mark.parametrize(
+    ("changes", "option", "found"),
+    [
+        ({"token_url": "https://login.example/<tenant>/token"}, "token_url", "<tenant>"),
+        ({"base_url": "https://<my domain>.my.example"}, "base_url", "<my domain>"),
+        ({"issuer": "https://<org>.example"}, "issuer", "<org>"),
+        ({"scope": "us.<subdomain> read"}, "scope", "<subdomain>"),
+        ({"parameters": {"resource": ("urn:a", "urn:<account>")}}, "resource", "<account>"),
+        ({"parameters": {"resource": "urn:<account>"}}, "resource", "<account>"),
+    ],
+)
+def test_an_example_that_was_not_filled_in(changes, option, found):
+    with pytest.raises(OptionError) as caught:
+        refuse_placeholders(Vendor("acme", **changes))
+    assert caught.value.told == f"acme: {option} still has {found} in it. Put your own there. [TRK-O08]"
+
+
+def test_what_is_no_placeholder():
+    refuse_placeholders(Vendor("acme", token_url="https://a.example/t", scope="a>b c<d <1>", parameters={"resource": "urn:a", "note": "<b>"}))
 
 
 def test_relative_and_absolute_addresses():

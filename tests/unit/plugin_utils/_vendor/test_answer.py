@@ -328,9 +328,6 @@ def test_temporarily_unavailable():
         (answer(200, b'{"access_token":' + b"[" * 100_000), "its answer is not a JSON object"),
         (answer(200, b'{"x":' + b"[" * 64 + b"]" * 64 + b"}"), "its answer is not a JSON object"),
         (answer(200, b'{"access_token": "a", "access_token": "b"}'), "its answer names a field twice"),
-        (answer(200, {"token_type": "Bearer"}), "its answer has no token in 'access_token'"),
-        (answer(200, {"access_token": 5}), "its answer has no token in 'access_token'"),
-        (answer(200, {"access_token": ""}), "its answer has no token in 'access_token'"),
         (answer(200, {"access_token": "a\r\nX: y"}), "its token has characters that no HTTP header may carry"),
         (answer(200, {"access_token": "a\n"}), "its token has characters that no HTTP header may carry"),
         (answer(200, {"access_token": "tökén"}), "its token has characters that no HTTP header may carry"),
@@ -342,6 +339,25 @@ def test_no_token_in_it(reply, what):
         f"trackunit: the vendor at auth.trackunit.com gave no token for secret/fleet/x (version 7): {what} (HTTP {reply.status}). Check base_url and token_url."
     )
     assert (broken.kind, broken.retryable) == ("answer", False)
+
+
+@pytest.mark.parametrize(
+    ("body", "has"),
+    [
+        ({}, ""),
+        ({"token_type": "Bearer", "access_token": 5}, "; the answer has: access_token, token_type"),
+        ({"data": {"accessToken": "t", "user": {"id": 1}}, "meta": {}}, "; the answer has: data.accessToken, data.user, meta"),
+        # What can be a value is not shown, wherever it is.
+        ({"p4ssw0rd": "client_secret", "ok": 1}, "; the answer has: ok, 1 more"),
+        ({"s3cr3t": 1, "p4ssw0rd": 2}, "; the answer has: 2 without a plain name"),
+        ({"tokens": {"eyJhbGciOi.J9": 1, "a b": 2, "x" * 41: 3}}, "; the answer has: 3 without a plain name"),
+        ({chr(ord("a") + number): number for number in range(20)}, "; the answer has: a, b, c, d, e, f, g, h, i, j, k, l, 8 more"),
+    ],
+)
+def test_the_fields_of_an_answer_without_a_token(body, has):
+    for vendor, check in (("trackunit", "Check base_url and token_url"), (ACME, "Check token_field")):
+        broken = failure(answer(200, body), vendor)
+        assert broken.message.endswith(f" gave no token for secret/fleet/x (version 7): its answer has no token in 'access_token' (HTTP 200). {check}{has}.")
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
@@ -371,9 +387,10 @@ def test_redirects(status):
     ],
 )
 def test_other_refusals(status, kind, hint):
+    path = "/token" if "variant" in hint else ""
     rejected = failure(answer(status, {"hydra:description": "no s3cr3t"}))
     assert rejected.message == (
-        f"trackunit: the vendor at auth.trackunit.com rejected the token request for secret/fleet/x (version 7) (HTTP {status}). "
+        f"trackunit: the vendor at auth.trackunit.com{path} rejected the token request for secret/fleet/x (version 7) (HTTP {status}). "
         f"{hint}. The vendor says: no ***"
     )
     assert rejected.kind == kind
@@ -385,7 +402,14 @@ def test_where_no_token_endpoint_is_no_credentials_are_refused(status):
     rejected = failure(answer(status, {"error": "invalid_request"}))
     assert (rejected.kind, rejected.code) == ("answer", None)
     assert rejected.message.startswith(
-        f"trackunit: the vendor at auth.trackunit.com rejected the token request for secret/fleet/x (version 7) (HTTP {status}). "
+        f"trackunit: the vendor at auth.trackunit.com/token rejected the token request for secret/fleet/x (version 7) (HTTP {status}). "
+    )
+
+
+def test_the_address_without_a_token_endpoint_has_its_path_and_no_secret():
+    vendor = dataclasses.replace(ACME, token_url="https://acme.example/s3cr3t/tokn?key=k")
+    assert failure(answer(404), vendor).message == (
+        "acme: the vendor at acme.example/***/tokn rejected the token request for secret/fleet/x (version 7) (HTTP 404). Check base_url and token_url."
     )
 
 
