@@ -157,9 +157,13 @@ def add_failure(failures: t.Iterable[Failure], failure: Failure, *, failure_ttl:
     return (*sorted(kept, key=lambda old: old.recorded_at), failure)[-most:]
 
 
-def failures_after_success(failures: t.Iterable[Failure], asker: Asker) -> tuple[Failure, ...]:
-    """What is still worth knowing once *asker* has a token: only what others found who reach the servers in another way."""
-    return tuple(failure for failure in failures if not failure.refused and failure.network != asker.network)
+def failures_after_success(failures: t.Iterable[Failure], asker: Asker, *, asked: bool = True) -> tuple[Failure, ...]:
+    """What is still worth knowing once *asker* has a token: what others found who reach the servers in another way.
+
+    :arg asked: it has the token from the server itself. Another controller's token says nothing of the credentials that were refused here,
+        and whoever writes where controllers share could make each run ask with them again and again.
+    """
+    return tuple(failure for failure in failures if (not asked if failure.refused else failure.network != asker.network))
 
 
 def confirm(failures: t.Iterable[Failure], failure: Failure, *, at: float) -> tuple[Failure, ...]:

@@ -16,6 +16,7 @@ from .._base.model import Request
 from .._base.ports import Event, Ports
 from .._cache.entry import entry_from_dict
 from .._cache.file_store import FileStore
+from .._vault.refusals import NotTaken
 from .slot import token_keys
 from .vault_login import VaultSession, login_keys
 
@@ -77,7 +78,10 @@ def remove_shared(request: Request, store: FileStore, ports: Ports) -> bool:
 
     path, mount = shared_path(request), request.cache.vault_mount
     session = VaultSession(request, store, ports)
-    there = session.call(lambda client: client.kv2_read(mount, path)) is not None
+    try:
+        there = session.call(lambda client: client.kv2_read(mount, path)) is not None
+    except NotTaken:  # it is there, and larger than anything of ours
+        there = True
     if there:
         session.call(lambda client: client.kv2_delete_metadata(mount, path))
     return there

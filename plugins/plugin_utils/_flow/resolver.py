@@ -238,7 +238,7 @@ def _save(call: Call, slot: TokenSlot, outcome: Outcome, *, took: float) -> None
     entry = slot.read()
     if outcome.token is not None:
         token = replace(outcome.token, source="cache")
-        slot.write(Entry(token, failures_after_success(entry.failures, call.asker), call.renewals(entry)))
+        slot.write(Entry(token, failures_after_success(entry.failures, call.asker, asked=bool(outcome.asked_version)), call.renewals(entry)))
         _tell_short_life(call, token)
     elif outcome.repeated is not None:
         slot.write(replace(entry, failures=confirm(entry.failures, outcome.repeated, at=outcome.checked_at)))

@@ -16,16 +16,16 @@ from .._base.errors import TokenError, VaultError, VendorError, coded
 from .._base.model import Entry, Failure, Token
 from .._base.ports import Ports
 from .._cache.freshness import Verdict
+from .._vault.refusals import NotTaken
 from .call import Call
 from .failure_memory import add_failure, as_error, confirm, failure_of, remembered_failure
 from .fetch import Outcome
-from .shared_store import Lease, LeaseLost, SharedCache
+from .shared_store import MOST_FAILURES, Lease, LeaseLost, SharedCache, shareable
 
 __all__ = ("fetch_shared",)
 
 _KEPT_FOR = 86400.0
 _MOST_LEASES = 3  # one can be lost to a pause of this process; who takes them all is no controller
-_MOST_FAILURES = 8  # what one controller alone needs to know is in its own entry
 
 #: Ask the vendor with these ports, and with what is known of the token.
 Attempt = t.Callable[[Entry, Ports], Outcome]
@@ -43,7 +43,7 @@ def fetch_shared(call: Call, entry: Entry, shared: SharedCache, attempt: Attempt
         try:
             found = shared.claim(lambda theirs, new: _usable(call, theirs, entry, new), wait=not still_good)
         except VaultError as exc:
-            if exc.kind != "denied":
+            if exc.kind != "denied" and not (isinstance(exc, NotTaken) and shared.may_do_without):
                 return Outcome(error=exc)
             call.ports.warn(coded(f"{exc.message} Until then tokens are not shared with other controllers.", exc.fault))
             return alone(entry)
@@ -116,4 +116,4 @@ def _shared_failures(call: Call, failures: tuple[Failure, ...], outcome: Outcome
     if not isinstance(outcome.error, VendorError):
         return failures  # what Vault refuses to this controller it may grant to the next
     failure = failure_of(outcome.error, call.asker, asked_version=outcome.asked_version, took=took, now=now)
-    return add_failure(failures, failure, failure_ttl=failure_ttl, now=now, most=_MOST_FAILURES)
+    return add_failure(failures, shareable(failure), failure_ttl=failure_ttl, now=now, most=MOST_FAILURES)

@@ -27,7 +27,7 @@ import typing as t
 import uuid
 from dataclasses import dataclass, field, replace
 
-from .._base.errors import CasMismatch, VaultError
+from .._base.errors import CasMismatch, VaultError, coded
 from .._base.extra import LARGEST, public
 from .._base.model import Entry, Failure, HttpAnswer, HttpOptions, HttpRequest, Request, Token
 from .._base.output import authorization
@@ -37,15 +37,17 @@ from .._base.text import finder
 from .._base.token_check import is_moment
 from .._cache.crypto import canonical, stretched
 from .._cache.entry import entry_from_dict, entry_to_dict, token_facts
+from .._vault.refusals import NotTaken
 from .vault_login import VaultSession
 
-__all__ = ("Lease", "LeaseLost", "SharedCache", "shared_path")
+__all__ = ("MOST_FAILURES", "Lease", "LeaseLost", "SharedCache", "shareable", "shared_path")
 
 # Each look costs Vault a request, and most vendors answer within a second; then there are two looks.
 _FIRST_NAP, _LATER_NAP = 1.7, 3.0
 _LEASE_SLACK = 5.0
 _CLOCKS_APART = 600.0  # at most: by a clock that is ahead, a lease ends too early
 _OWN_SCHEMA = 1
+MOST_FAILURES = 8  # what one controller alone needs to know is in its own entry
 
 
 def shared_path(request: Request) -> str:
@@ -88,6 +90,8 @@ class SharedCache:
         # Short, so that nobody waits long for a holder that was killed, and made longer before each request to the vendor. But
         # where the credentials can be used only once, a second request must never begin before the first is over.
         http, single_use = request.http, request.vendor.grant_type in ("authorization_code", "refresh_token")
+        #: Whether two controllers may ask the vendor at once, if need be.
+        self.may_do_without = not single_use
         self._one_request = http.deadline if single_use else min(http.deadline, 2 * http.timeout)
         # So there its holder is waited for even when the lease is over by this clock, because the holder's clock may be behind.
         self._tolerance = _CLOCKS_APART if single_use else 0.0
@@ -113,11 +117,8 @@ class SharedCache:
                 return found
             left = min(_lease_until(data) + self._tolerance - self._ports.clock(), patience - self._ports.monotonic())
             if left <= 0:
-                # The refresh token leaves the shared entry before it is used: a holder that is killed has spent it.
-                kept = replace(entry, token=entry.token and entry.token.without_refresh_token())
-                held = {**_flat(self._request, kept), "lease_holder": uuid.uuid4().hex}
-                lease = Lease(version, entry, held)
-                if self._extend(lease, self._one_request):
+                lease = self._take(entry, version)
+                if lease is not None:
                     return lease
                 left = nap  # somebody else was first
             if not wait:
@@ -132,9 +133,27 @@ class SharedCache:
             self._ports.sleep(min(nap, left) * random.uniform(1.0, 1.25))  # noqa: S311 - no secret
             nap = _LATER_NAP
 
+    def _take(self, entry: Entry, version: int) -> Lease | None:
+        """The lease, with what the entry holds; None where somebody else has written it."""
+        # The refresh token leaves the shared entry before it is used: a holder that is killed has spent it.
+        kept = replace(entry, token=entry.token and entry.token.without_refresh_token())
+        try:
+            return self._leased(entry, kept, version)
+        except NotTaken:
+            # Vault may not take what somebody has written there, because it has grown: it must not keep the token from all for ever.
+            return self._leased(entry, Entry(), version)
+
+    def _leased(self, entry: Entry, kept: Entry, version: int) -> Lease | None:
+        lease = Lease(version, entry, {**_flat(self._request, kept), "lease_holder": uuid.uuid4().hex})
+        return lease if self._extend(lease, self._one_request) else None
+
     def read(self) -> Entry:
-        """What is shared now."""
-        return _entry(self._read()[0])
+        """What is shared now; nothing, with a warning, where Vault cannot give it."""
+        try:
+            return _entry(self._read()[0])
+        except NotTaken as exc:
+            self._ports.warn(coded(f"{exc.message} So what the shared entry {self._mount}/{self._path} holds is not known.", exc.fault))
+            return Entry()
 
     def mac(self, secret: t.Mapping[str, t.Any], refresh_token: str) -> str:
         """What shows that who shared *refresh_token* at this place knows the *secret*. Derived slowly, as a person may have chosen that."""
@@ -233,11 +252,19 @@ def _flat(request: Request, entry: Entry) -> dict[str, t.Any]:
     }
 
 
+def shareable(failure: Failure) -> Failure:
+    """*failure* without the run of a refusal: there it holds for as long as the run lasts, and the run keeps that itself.
+
+    Who may write here could else keep a run from its token.
+    """
+    return replace(failure, run="") if failure.refused else failure
+
+
 def _entry(data: t.Mapping[str, t.Any]) -> Entry:
     """The entry in *data*, checked as a vendor's answer is."""
     entry = entry_from_dict(_nested(data))
     # What Vault refuses to one controller is not shared with the others.
-    failures = tuple(failure for failure in entry.failures if not failure.kind.startswith("vault:"))
+    failures = tuple(shareable(failure) for failure in entry.failures if not failure.kind.startswith("vault:"))[-MOST_FAILURES:]
     token = entry.token
     if token is None:
         return replace(entry, failures=failures)

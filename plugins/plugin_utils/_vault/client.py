@@ -20,14 +20,16 @@ import time
 import typing as t
 from urllib.parse import quote, urlsplit
 
+from .._base.causes import causes
 from .._base.errors import CasMismatch, OptionError, VaultError
+from .._base.http_body import TooLarge
 from .._base.loopback import is_loopback
 from .._base.model import Login, Secret
 from .._base.readable import unreadable
 from .._base.text import one_line, scrub
 from .auth import authenticate, login_of
 from .login_files import refuse_passphrase
-from .refusals import Refusals
+from .refusals import NotTaken, Refusals
 from .transport import Patience, Refusal, adapter, integer, retries, session
 from .wording import why_no_answer
 
@@ -400,7 +402,10 @@ class VaultClient:
             reason = text.partition(". ")[0].rstrip(".")
             place = scrub(f"{asked.scheme}://{asked.netloc.rpartition('@')[2]}", self._secrets)
             text = f"redirects to {place}, which {reason}. Check that node, and api_addr in Vault's configuration."
-        return OptionError(f"{self._place}: {text}", fault=_OPTIONS[kind]) if kind in _OPTIONS else VaultError(f"{self._place} {text}", kind)
+        if kind in _OPTIONS:
+            return OptionError(f"{self._place}: {text}", fault=_OPTIONS[kind])
+        too_large = any(isinstance(cause, TooLarge) for cause in causes(exc))
+        return (NotTaken if too_large else VaultError)(f"{self._place} {text}", kind)
 
 
 def _data(answer: t.Mapping[str, t.Any]) -> dict[str, t.Any]:

@@ -23,9 +23,13 @@ from .wording import LOGIN_ADVICE, NOT_INITIALISED, STATES, path_hint, unlisted
 if t.TYPE_CHECKING:
     from .options import VaultOptions
 
-__all__ = ("Questions", "Refusals")
+__all__ = ("NotTaken", "Questions", "Refusals")
 
 _NEW_TOKEN = "Get a new one (vault login), and set token (VAULT_TOKEN)."
+
+
+class NotTaken(VaultError):
+    """Vault answers, is in no state that passes, and does not do it: it may be what is written or read that is wrong."""
 
 
 class Questions(t.Protocol):
@@ -157,7 +161,7 @@ class Refusals:
         if refusal.status == 404:
             return VaultError(f"{self._place} has nothing at {path} ({doing.removesuffix(' at')}). Check the mount, the path and namespace.{tail}", "missing")
         advice = tail or " Check url (VAULT_ADDR), what stands between here and Vault, and Vault's log."
-        return VaultError(f"{self._place} failed at {doing} {path} with status {refusal.status}{said}.{advice}")
+        return NotTaken(f"{self._place} failed at {doing} {path} with status {refusal.status}{said}.{advice}")
 
     def _new_token(self) -> str:
         if self._options.auth_method == "token":

@@ -10,7 +10,8 @@ import pytest
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.errors import VaultError, VendorError
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._flow.purge import purge, revoke_logins
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._flow.resolver import Resolver, open_store
-from support.scripted import Scene, access, approle, error, request_for
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vault.refusals import NotTaken
+from support.scripted import FakeClient, Scene, access, approle, error, request_for
 
 
 def test_the_home_directory_in_a_cache_path(tmp_path, monkeypatch):
@@ -32,6 +33,18 @@ def test_the_shared_entry_goes_from_an_empty_home_too(tmp_path):
     assert purged(scene, request) == [{"kind": "shared", "vendor": "tracktik", "path": "secret/fleet/x"}]
     assert scene.vault.entries == {}
     assert purged(scene, request) == []
+
+
+def test_a_shared_entry_that_is_too_large_to_be_read_goes_too(tmp_path, monkeypatch):
+    def too_large(self, mount, path):
+        raise NotTaken("Vault sent more than 4 MiB.")
+
+    scene = Scene(access("one"))
+    request = request_for("tracktik", cache=str(tmp_path / "a"), kind="vault")
+    Resolver(scene.ports).token(request)
+    monkeypatch.setattr(FakeClient, "kv2_read", too_large)
+    assert purged(scene, request)[-1]["kind"] == "shared"
+    assert scene.vault.entries == {}
 
 
 def test_what_has_to_stay_stays(tmp_path):

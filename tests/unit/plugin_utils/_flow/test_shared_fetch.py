@@ -135,10 +135,10 @@ def test_what_vault_refuses_to_one_it_may_grant_to_the_next(world):
 
 def test_a_repeated_refusal_is_confirmed(world):
     here = world()
-    refusal = Failure("no", "refused", NOW - 1000, secret_version="1", run="run-2")
-    here.put(Entry(None, (refusal,)))
+    here.put(Entry(None, (Failure("no", "refused", NOW - 1000, secret_version="1", run="run-2"),)))
+    (refusal,) = here.shared.read().failures
     here.fetch(outcome=Outcome(error=VendorError("no", "refused"), repeated=refusal, checked_at=NOW))
-    assert here.shared.read().failures == (dataclasses.replace(refusal, confirmed_at=NOW),)
+    assert here.shared.read().failures == (dataclasses.replace(refusal, confirmed_at=NOW, run=""),)
 
 
 def test_few_failures_are_shared(world):

@@ -18,8 +18,9 @@ from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.output i
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._cache.file_store import FileStore
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._flow.failure_memory import asker_of
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._flow.resolver import Resolver
-from ansible_collections.trackops.api_tokens.plugins.plugin_utils._flow.shared_store import LeaseLost, SharedCache, shared_path
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._flow.shared_store import MOST_FAILURES, LeaseLost, SharedCache, shared_path
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._flow.vault_login import VaultSession
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vault.refusals import NotTaken
 from support.scripted import NOW, PASSWORD_FIELDS, FakeClient, FakeVault, Scene, access, answer, approle, error, request_for
 
 
@@ -751,3 +752,93 @@ def test_paths():
     assert shared_path(one) == shared_path(request_for("tracktik", "fleet/eu west+1", vault=approle(secret_id="b")))
     assert shared_path(one) != shared_path(request_for("tracktik", "fleet/eu west 1", vault=approle()))
     assert shared_path(one) != shared_path(request_for("tracktik", "fleet/eu west+1", vault=approle(namespace="team")))
+
+
+MANY = [{"message": "", "kind": "", "recorded_at": 0.0}] * 400
+
+
+def test_an_entry_that_vault_takes_no_more_is_begun_anew(controllers, monkeypatch):
+    """Vault and OpenBao limit what a request may hold, and the lease is written with what the entry holds."""
+    scene = Scene(access("one"), access("two"))
+    controllers(scene, "a")
+    planted(scene, expires_at=NOW - 1, issued_at=NOW - 3600, failures=MANY, extra={"more": ["x"] * 978})
+    write = FakeClient.kv2_write
+
+    def strict(self, mount, path, data, *, cas):
+        if json.dumps(data).count('"') > 300:
+            raise NotTaken("Vault failed at writing the cache entry with status 400.")
+        return write(self, mount, path, data, cas=cas)
+
+    monkeypatch.setattr(FakeClient, "kv2_write", strict)
+    assert controllers(scene, "b").access_token == "two"
+    assert controllers(scene, "c").access_token == "two"
+    assert not scene.warnings
+
+
+def test_no_more_failures_are_carried_on_than_controllers_share(controllers):
+    scene = Scene(access("one"), answer(503))
+    controllers(scene, "a")
+    planted(scene, expires_at=NOW - 1, issued_at=NOW - 3600, failures=MANY)
+    with pytest.raises(VendorError):
+        controllers(scene, "b", http={"retries": 0})
+    assert len(entry_of(scene)["failures"]) <= MOST_FAILURES
+
+
+def test_where_vault_cannot_give_or_take_an_entry_a_controller_goes_on_alone(controllers, monkeypatch):
+    def too_large(self, mount, path):
+        raise NotTaken("Vault sent more than 4 MiB.")
+
+    monkeypatch.setattr(FakeClient, "kv2_read", too_large)
+    scene = Scene(access("one"))
+    assert controllers(scene, "a").access_token == "one"
+    assert scene.warnings == ["Vault sent more than 4 MiB. Until then tokens are not shared with other controllers. [TRK-V09]"]
+
+
+def test_credentials_for_one_use_are_used_by_nobody_alone(controllers, monkeypatch):
+    """Two controllers that send the same refresh token lose the consent."""
+
+    def too_large(self, mount, path):
+        raise NotTaken("Vault sent more than 4 MiB.")
+
+    monkeypatch.setattr(FakeClient, "kv2_read", too_large)
+    vendor = Vendor(name="acme", token_url="https://login.acme.example/token", grant_type="refresh_token", client_auth="post")
+    scene = Scene(access("one"), vault=FakeVault({"client_id": "the-id", "refresh_token": "rt-0"}))
+    with pytest.raises(VaultError, match="more than 4 MiB"):
+        controllers(scene, "a", vendor=vendor)
+    assert not scene.sent
+
+
+def test_another_controllers_token_makes_no_run_forget_that_its_credentials_are_refused(controllers):
+    """Whoever may write the shared entries alone could make it ask until the account is locked."""
+    scene = Scene(*[error("invalid_grant", 401)] * 9, vault=FakeVault(dict(PASSWORD_FIELDS)))
+    token = {
+        "access_token": "planted",
+        "token_type": "Bearer",
+        "scope": None,
+        "extra": {},
+        "refresh_token": None,
+        "refresh_token_mac": "",
+        "secret_version": "1",
+    }
+    for turn in range(6):
+        scene.now += 40
+        if turn % 2:
+            planted(scene, **token, failures=[], issued_at=scene.now, expires_at=scene.now + 10)
+            assert controllers(scene, "a").access_token == "planted"
+        else:
+            with pytest.raises(VendorError):
+                controllers(scene, "a")
+            planted(scene, failures=[])
+    assert len(scene.sent) == 1
+
+
+def test_a_shared_refusal_holds_for_no_run_longer_than_for_others(controllers):
+    """The run that was refused keeps that itself; with its name, which the entry told, anybody could keep it from its token for a day."""
+    scene = Scene(error("invalid_grant"), access("one"))
+    with pytest.raises(VendorError):
+        controllers(scene, "a")
+    (failure,) = entry_of(scene)["failures"]
+    assert failure["run"] == ""
+    planted(scene, failures=[{**failure, "run": "b", "recorded_at": scene.now}])
+    scene.now += 3600
+    assert controllers(scene, "b").access_token == "one"
