@@ -256,6 +256,14 @@ def test_what_is_not_certainly_refused_is_put_back_where_there_is_no_other_way(f
         assert [entry.token.refresh_token for entry in work.saved] == saved
 
 
+@pytest.mark.parametrize(("reply", "sent"), [(error("invalid_grant"), [b"r1", b"r2"]), (answer(503), [b"r1"])])
+def test_the_one_in_the_secret_is_tried_where_that_of_the_entry_is_refused(fetching, reply, sent):
+    """Where the vendor is away, nothing is known of the first: a second is not spent."""
+    scene = Scene(reply, access("new"), vault=FakeVault({"client_id": "i", "client_secret": "s", "refresh_token": "r2"}))
+    fetching(scene, SINGLE_USE, http={"retries": 0})()
+    assert [request.body.partition(b"refresh_token=")[2][:2] for request in scene.sent] == sent
+
+
 def mac(secret, refresh_token):
     return f"{refresh_token} by who knows {secret['client_id']}"
 
@@ -300,11 +308,12 @@ ISSUER = "https://login.example"
 METADATA = {"issuer": ISSUER, "token_endpoint": f"{ISSUER}/t"}
 
 
-def test_how_the_client_authenticates_is_picked_by_the_fields_of_the_secret(fetching):
+@pytest.mark.parametrize(("secret", "body"), [({"client_id": "the-id"}, b"&client_id=the-id"), ({"client_id": "the-id", "client_secret": "s3cr3t"}, b"")])
+def test_how_the_client_authenticates_is_picked_by_the_fields_of_the_secret(fetching, secret, body):
     metadata = {**METADATA, "token_endpoint_auth_methods_supported": ["client_secret_basic", "none"]}
-    scene = Scene(answer(200, metadata), access("new"), vault=FakeVault({"client_id": "the-id"}))
+    scene = Scene(answer(200, metadata), access("new"), vault=FakeVault(secret))
     assert fetching(scene, Vendor("acme", issuer=ISSUER))(Entry()).token.access_token == "new"
-    assert scene.sent[1].body == b"grant_type=client_credentials&client_id=the-id"
+    assert scene.sent[1].body == b"grant_type=client_credentials" + body
 
 
 def test_each_request_has_the_deadline(fetching):
