@@ -9,9 +9,12 @@ import fcntl
 import json
 import os
 import pathlib
+import re
 import shutil
+import signal
 import stat
 import subprocess
+import time
 import typing as t
 
 import pytest
@@ -123,7 +126,13 @@ def test_what_the_script_does(schedule: Schedule) -> None:
     with open(lock, "rb") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
         waiting = schedule.run()
-    assert (waiting.returncode, waiting.stdout) == (0, "The run before still goes on.\n")
+    assert (waiting.returncode, re.fullmatch(r"The run of [0-9-]{10} [0-9:]{8} still goes on\.\n", waiting.stdout) is not None) == (0, True), waiting
+    # One that should have been ended long ago is no good news.
+    with open(lock, "rb") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        os.utime(lock, times=(time.time(), time.time() - 3661))
+        waiting = schedule.run()
+    assert (waiting.returncode, "has not ended, although schedule_timeout is 1800 s." in waiting.stdout, f"fuser {lock}" in waiting.stdout) == (1, True, True)
 
     # A failure: what failed, and the state of all tokens.
     token.unlink()
@@ -135,6 +144,40 @@ def test_what_the_script_does(schedule: Schedule) -> None:
     assert "etc/tracx  (!) missing" in failed.stdout
     assert "1 of 1 need attention" in failed.stdout
     assert "wrong-connect-token" not in failed.stdout
+    assert [path.name for path in lock.parent.glob("trackops-api-tokens.*")] == [lock.name]
+
+
+HANGS = """#!/bin/sh
+echo "$1"
+if [ "$1" = trackops.api_tokens.provision ]; then
+    # What is left behind, with the same output, must not keep the script.
+    setsid sleep 3600 &
+    echo $! > "$HOME/left"
+    exec sleep 3600
+fi
+"""
+
+
+def test_a_run_that_hangs(schedule: Schedule) -> None:
+    """It is ended, the status follows, and the next run is not kept from its work."""
+    hanging = schedule.root / "hanging"
+    hanging.write_text(HANGS, encoding="utf-8")
+    hanging.chmod(0o755)
+    home = {"HOME": str(schedule.root), "XDG_CACHE_HOME": str(schedule.root / "cache")}
+    applied = schedule.apply(schedule_type="systemd", schedule_timeout=1, schedule_ansible_playbook=str(hanging), schedule_environment=home)
+    assert applied.rc == 0, applied
+    service = (schedule.units / "trackops-api-tokens.service").read_text(encoding="utf-8")
+    # The script's own limits come first: 1 and 30 seconds for the run, and for the status.
+    assert "TimeoutStartSec=122\n" in service
+    for _again in range(2):
+        ended = schedule.run()
+        os.kill(int((schedule.root / "left").read_text(encoding="utf-8")), signal.SIGKILL)
+        assert ended.returncode == 124
+        assert ended.stdout.splitlines() == [
+            "trackops.api_tokens.provision",
+            "The run had not ended after 1 s (schedule_timeout), and was ended. See above what it waited for.",
+            "trackops.api_tokens.status",
+        ]
 
 
 WRONG: tuple[tuple[dict[str, t.Any], str], ...] = (
@@ -175,6 +218,8 @@ WRONG: tuple[tuple[dict[str, t.Any], str], ...] = (
     ({"schedule_variables": "/etc/a"}, "schedule_variables, schedule_options and schedule_status_options have to be lists."),
     ({"schedule_minutes": "15m"}, "schedule_minutes has to be at least 1"),
     ({"schedule_min_ttl": "5m"}, "schedule_min_ttl has to be a number of seconds, not '5m'."),
+    ({"schedule_timeout": "30m"}, "schedule_timeout has to be a number of seconds, at least 1, not '30m'."),
+    ({"schedule_timeout": 0}, "schedule_timeout has to be a number of seconds, at least 1, not '0'."),
     ({"schedule_environment": {"A;id": "x"}}, "schedule_environment has to be a dictionary of environment variables"),
 )
 
