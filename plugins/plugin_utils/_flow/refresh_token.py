@@ -91,7 +91,7 @@ def write_refresh_token(request: Request, refresh_token: str, secret: Secret, *,
     for _attempt in range(_ATTEMPTS):
         version = secret.version
         if version is None:
-            raise VaultError(f"{request.vendor.name}: KV v1 at {ref.mount} has no check-and-set.", kind="unavailable")
+            raise VaultError(f"{request.vendor.name}: KV v1 at {ref.mount} has no check-and-set.")
         data = {**{name: value for name, value in secret.data.items() if name not in spent}, key: refresh_token}
         write = functools.partial(_write, ref=ref, data=data, cas=version)
         try:

@@ -10,9 +10,11 @@ import dataclasses
 
 import pytest
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.errors import CasMismatch, VaultError, VendorError
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.model import Secret
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._flow.refresh_token import refresh_token_key, vouched_for, write_refresh_token
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._flow.resolver import Resolver
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vendors import built_in
-from support.scripted import FakeClient, FakeVault, Scene, access, answer, error, request_for
+from support.scripted import FakeClient, FakeVault, Scene, access, answer, error, request_for, token
 
 CODE = {"client_id": "i", "client_secret": "s", "code": "c0de", "redirect_uri": "http://127.0.0.1:8/", "owner": "me"}
 
@@ -135,3 +137,90 @@ def test_others_who_keep_writing_the_secret(ask):
     assert ask(scene).access_token == "one"
     assert len(attempts) == 5
     assert "others keep writing secret/fleet/x. Try again." in scene.warnings[0]
+
+
+# -- one function after the other --------------------------------------------------------------------------------------
+
+
+def mac(secret, refresh_token):
+    return f"{refresh_token} by {secret['client_id']}"
+
+
+@pytest.mark.parametrize(
+    ("refresh_token", "its_mac", "key", "trusted"),
+    [
+        ("r1", "", "refresh_token", True),  # the one in the secret
+        ("r1", "", "rt", False),
+        ("r2", "", "refresh_token", False),
+        ("r2", "r2 by i", "refresh_token", True),
+        ("r2", "r2 by \N{MICRO SIGN}", "refresh_token", False),
+        (None, "", "refresh_token", True),
+    ],
+)
+def test_whose_refresh_token_is_taken(refresh_token, its_mac, key, trusted):
+    request = request_for("trackmage", secret={"fields": {} if key == "refresh_token" else {"refresh_token": key}})
+    assert refresh_token_key(request) == key
+    theirs = token(refresh_token=refresh_token, refresh_token_mac=its_mac)
+    secret = {"client_id": "i", "refresh_token": "r1"}
+    expected = theirs if trusted else dataclasses.replace(theirs, refresh_token=None, refresh_token_mac="")
+    assert vouched_for(theirs, request, secret, mac) == expected
+    assert vouched_for(theirs, request, secret, None) is theirs
+
+
+class Session:
+    """A Vault whose secret is written by others before each write of ours."""
+
+    def __init__(self, *theirs):
+        self.theirs, self.written = list(theirs), []
+
+    def secret(self):
+        return self.theirs.pop(0)
+
+    def call(self, work):
+        return work(self)
+
+    def kv2_write(self, mount, path, data, *, cas):
+        self.written.append((mount, path, data, cas))
+        if self.theirs:
+            raise CasMismatch("cas", "cas")
+        return cas + 1
+
+
+OLD = Secret({"refresh_token": "r1", "code": "c", "code_verifier": "v", "owner": "me"}, 7, "secret/x")
+NEWER = Secret({"refresh_token": "r1", "owner": "you"}, 9, "secret/x")
+
+
+def test_whatever_is_there_is_replaced_where_nothing_is_said_of_it():
+    theirs = Secret({"refresh_token": "other"}, 9, "secret/x")
+    session = Session(theirs)
+    assert write_refresh_token(request_for("trackmage"), "r2", OLD, session=session) == "10"
+    assert session.written == [
+        ("secret", "fleet/x", {"refresh_token": "r2", "owner": "me"}, 7),
+        ("secret", "fleet/x", {"refresh_token": "r2"}, 9),
+    ]
+
+
+def test_only_one_that_is_there_still_is_replaced_where_it_is_said():
+    request = request_for("trackmage", secret={"fields": {"code": "owner"}})
+    session = Session(NEWER)
+    assert write_refresh_token(request, "r2", OLD, session=session, only_if="r1") == "10"
+    assert session.written[0][2] == {"refresh_token": "r2", "code": "c"}
+    session = Session(Secret({"refresh_token": "theirs"}, 9, "secret/x"))
+    assert write_refresh_token(request, "r2", OLD, session=session, only_if="r1") is None
+    assert len(session.written) == 1
+
+
+def test_others_who_write_again_and_again():
+    session = Session(*[NEWER] * 6)
+    with pytest.raises(VaultError) as caught:
+        write_refresh_token(request_for("trackmage"), "r2", OLD, session=session)
+    assert (caught.value.message, caught.value.kind) == ("trackmage: others keep writing secret/fleet/x. Try again.", "cas")
+    assert len(session.written) == 5
+
+
+def test_without_versions_nothing_is_written():
+    session = Session()
+    with pytest.raises(VaultError) as caught:
+        write_refresh_token(request_for("trackmage"), "r2", dataclasses.replace(OLD, version=None), session=session)
+    assert (caught.value.message, caught.value.kind) == ("trackmage: KV v1 at secret has no check-and-set.", "unavailable")
+    assert session.written == []
