@@ -11,8 +11,8 @@ import typing as t
 
 from ..plugin_utils._base.errors import OptionError, TokenError
 from ..plugin_utils._base.output import iso_time
-from ..plugin_utils._boundary.action import TokenAction, check_vendor, display, failed_action, flag
-from ..plugin_utils._boundary.options import cache_options
+from ..plugin_utils._boundary.action import TokenAction, display, failed_action, flag
+from ..plugin_utils._boundary.options import cache_options, check_vendor
 from ..plugin_utils._boundary.real_ports import real_ports
 from ..plugin_utils._flow.purge import expired, is_cached, purge, revoke_logins
 from ..plugin_utils._flow.resolver import open_store

@@ -9,7 +9,6 @@
 from __future__ import annotations
 
 import contextlib
-import difflib
 import typing as t
 from dataclasses import dataclass, field, replace
 
@@ -24,10 +23,11 @@ from .._base.model import Request, Token
 from .._base.output import details
 from .._base.text import one_line
 from .._flow.resolver import Resolver
-from .._vendors import names, nearest
+from .._vendors import names
 from .events import Listener
 from .lookup import TokenLookup
-from .options import request_from, surroundings
+from .meant import nearest_option, refuse_mount_of_no_login
+from .options import check_vendor, request_from, surroundings
 from .preload import COLLECTION, preload
 from .real_ports import real_ports
 
@@ -121,6 +121,7 @@ class TokenAction(ActionBase):  # type: ignore[misc]
         plugin = _plugin(vendor)
         values = self.option_values(plugin, item, task_vars)
         check_vendor(vendor, values)
+        refuse_mount_of_no_login(vendor, item, values)
         path = item.get("path") or values.get("path") or (vendor if plugin == "oauth2" and vendor != "oauth2" else None)
         return request_from(plugin, str(path) if path else None, values, surroundings=surroundings()), values
 
@@ -139,8 +140,8 @@ class TokenAction(ActionBase):  # type: ignore[misc]
             if stranger in option_names("oauth2"):
                 text = f"{place}there is no option '{stranger}' for {', '.join(sorted(plugins))}; only oauth2 and vendors of your own take it."
                 raise OptionError(text, fault="option:unknown")
-            near = difflib.get_close_matches(stranger, known, n=1)
-            hint = f"is {near[0]} meant?" if near else f"ansible-doc trackops.api_tokens.{module} lists them."
+            near = nearest_option(stranger, known)
+            hint = f"is {near} meant?" if near else f"ansible-doc trackops.api_tokens.{module} lists them."
             raise OptionError(f"{place}there is no option '{one_line(stranger, limit=40)}'; {hint}", fault="option:unknown")
 
     def option_values(self, plugin: str, item: t.Mapping[str, t.Any], task_vars: dict[str, t.Any]) -> dict[str, t.Any]:
@@ -199,19 +200,6 @@ def _place(items: t.Sequence[t.Mapping[str, t.Any]], option: str) -> str:
 def failed_action(exc: TokenError, **facts: t.Any) -> AnsibleActionFail:
     """*exc* as Ansible's error: its message, and C(error_code) in the result, beside *facts*."""
     return AnsibleActionFail(exc.told, result={**facts, "error_code": exc.error_code})
-
-
-def check_vendor(vendor: str, values: t.Mapping[str, t.Any]) -> None:
-    """Refuse a vendor that is neither built in nor described by *values*, the options.
-
-    :raises OptionError: with those that there are.
-    """
-    known = (*names(), "oauth2", *(values.get("vendors") or {}))
-    if vendor not in known and not (values.get("token_url") or values.get("issuer")):
-        raise OptionError(
-            f"There is no vendor '{vendor[:40]}'{nearest(vendor, known)} Known: {', '.join(known)}. Describe your own in trackops_vendors.",
-            fault="option:vendor",
-        )
 
 
 def _plugin(vendor: t.Any) -> str:

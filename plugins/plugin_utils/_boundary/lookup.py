@@ -76,7 +76,7 @@ class TokenLookup(LookupBase):  # type: ignore[misc]
         try:
             terms = [term for term in terms if not is_omitted(term)]
             values = self.raw_options(variables, {name: value for name, value in kwargs.items() if name not in _ANSIBLES_OWN})
-            return self._cached_or_none(terms, values) or self._obtained(terms, values)
+            return self._cached_or_none(terms, values) or self._obtained(terms, values, kwargs)
         except Exception as exc:
             from .uncached import as_ansible
 
@@ -86,10 +86,10 @@ class TokenLookup(LookupBase):  # type: ignore[misc]
             # "from exc" would print the texts of its causes too, with whatever they hold.
             raise failed from None
 
-    def _obtained(self, terms: list[t.Any], values: Values) -> list[t.Any]:
+    def _obtained(self, terms: list[t.Any], values: Values, direct: Values) -> list[t.Any]:
         from .uncached import tokens
 
-        return tokens(self.vendor, terms, values)
+        return tokens(self.vendor, terms, values, direct)
 
     def _cached_or_none(self, terms: list[t.Any], values: Values) -> list[t.Any] | None:
         try:

@@ -21,9 +21,9 @@ from .._vendor.address import refuse_placeholders
 from .._vendor.custom import check_request, parameters, vendor_from_mapping
 from .._vendor.options import DESCRIBING
 from .._vendor.request import OPTIONAL_FIELDS, needed_fields
-from .._vendors import built_in
+from .._vendors import built_in, names, nearest
 
-__all__ = ("Surroundings", "cache_options", "describe_vendor", "request_from", "surroundings")
+__all__ = ("Surroundings", "cache_options", "check_vendor", "describe_vendor", "request_from", "surroundings")
 
 Values = t.Mapping[str, t.Any]
 
@@ -72,6 +72,19 @@ def request_from(plugin: str, path: str | None, values: Values, *, surroundings:
         http=_http(vendor, values),
         cache=cache,
     )
+
+
+def check_vendor(vendor: str, values: Values) -> None:
+    """Refuse a vendor that is neither built in nor described by *values*, the options.
+
+    :raises OptionError: with those that there are.
+    """
+    known = (*names(), "oauth2", *(values.get("vendors") or {}))
+    if vendor not in known and not (values.get("token_url") or values.get("issuer")):
+        raise OptionError(
+            f"There is no vendor '{vendor[:40]}'{nearest(vendor, known)} Known: {', '.join(known)}. Describe your own in trackops_vendors.",
+            fault="option:vendor",
+        )
 
 
 def describe_vendor(plugin: str, values: Values) -> Vendor:

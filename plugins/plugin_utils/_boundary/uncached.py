@@ -27,8 +27,10 @@ from .._flow.resolver import Resolver
 from .._flow.slot import token_keys
 from .._vault.login_input import read_text
 from .events import Listener
+from .meant import nearest_option, refuse_mount_of_no_login
+from .omitted import without_omitted
 from .option_values import as_mapping
-from .options import request_from, surroundings
+from .options import check_vendor, request_from, surroundings
 from .pointer_input import pointer_input
 from .real_ports import real_ports
 
@@ -42,13 +44,20 @@ _LONGEST = 2000
 _DICTIONARIES = ("credential_fields", "extra_parameters", "request_headers", "vendors")
 
 
-def tokens(plugin: str, terms: list[t.Any], values: Values) -> list[t.Any]:
-    """The results for *terms*, from the cache or the vendor. Pointers are left for the next process that is asked the same."""
+def tokens(plugin: str, terms: list[t.Any], values: Values, direct: Values) -> list[t.Any]:
+    """The results for *terms*, from the cache or the vendor. Pointers are left for the next process that is asked the same.
+
+    :arg direct: the options that were given with the lookup.
+    """
     resolved = with_dictionaries(plugin, values)
     if not all(isinstance(term, str) for term in terms):
         lists = any(isinstance(term, (list, tuple)) for term in terms)
         hint = f" A list of paths is written with a star: query('trackops.api_tokens.{plugin}', *paths)." if lists else ""
         raise OptionError(f"{plugin}: the terms have to be paths in Vault, as strings.{hint}")
+    vendor = str(resolved.get("vendor") or plugin)
+    if plugin == "oauth2":
+        check_vendor(vendor, resolved)
+    refuse_mount_of_no_login(vendor, without_omitted(dict(direct)), resolved)
     given = pointer_input(plugin, values)
     paths: list[str | None] = [*terms] or [None]
     requests = [request_from(plugin, path, resolved, surroundings=surroundings()) for path in paths]
@@ -108,15 +117,11 @@ def reject_unknown_options(plugin: str, definitions: Definitions, direct: t.Iter
     """
     :raises OptionError: naming the option that the lookup does not have, and the nearest that it has.
     """
-    import difflib
-
     known = {name for option, facts in definitions.items() for name in (option, *(facts.get("aliases") or ()))}
     for name in direct:
         if name not in known:
-            near = difflib.get_close_matches(name, known, n=1)
-            raise OptionError(
-                f"{plugin}: there is no option '{one_line(name, limit=40)}'" + (f"; is {near[0]} meant?" if near else "."), fault="option:unknown"
-            )
+            near = nearest_option(name, known)
+            raise OptionError(f"{plugin}: there is no option '{one_line(name, limit=40)}'" + (f"; is {near} meant?" if near else "."), fault="option:unknown")
 
 
 def option_error(plugin: str, definitions: Definitions, exc: Exception, *, direct: Values, variables: Values) -> Exception:

@@ -45,6 +45,10 @@ _ALSO = {
 }
 
 
+# What nobody sets who logs in with a token, and the method that it is mostly for.
+_TELLING = {"secret_id": "approle", "password": "userpass", "jwt": "jwt", "role_id": "approle"}
+
+
 def validate(options: t.Any) -> None:
     """Whether *options* have what their login method needs.
 
@@ -56,7 +60,13 @@ def validate(options: t.Any) -> None:
             continue
         also = _ALSO.get((options.auth_method, name), _ALSO.get(name))
         where = f"ANSIBLE_HASHI_VAULT_{name.upper()}" + (f", {also}" if also else "")
-        raise OptionError(f"auth_method={options.auth_method} needs {name} ({where}).", fault="option:missing")
+        raise OptionError(f"auth_method={options.auth_method} needs {name} ({where}).{_other_method(options)}", fault="option:missing")
+
+
+def _other_method(options: t.Any) -> str:
+    """A question where what is given is for another method than the default."""
+    other = next((method for name, method in _TELLING.items() if getattr(options, name)), "") if options.auth_method == "token" else ""
+    return f" Is auth_method={other} meant?" if other else ""
 
 
 def _password_login(method: str) -> Method:

@@ -18,7 +18,6 @@ from ansible_collections.trackops.api_tokens.plugins.plugin_utils._boundary.acti
     TokenAction,
     answer_of,
     asked_path,
-    check_vendor,
     failed_action,
     found_interpreter,
 )
@@ -39,20 +38,6 @@ def test_what_is_told_of_an_item():
 
 def test_the_path_that_an_item_means():
     assert (asked_path({"path": "a", "vendor": "b"}), asked_path({"vendor": "b"}), asked_path({})) == ("a", "b", "")
-
-
-@pytest.mark.parametrize(
-    ("vendor", "values"), [("tracx", {}), ("oauth2", {}), ("mine", {"vendors": {"mine": {}}}), ("x", {"token_url": "u"}), ("x", {"issuer": "i"})]
-)
-def test_vendors_that_there_are(vendor, values):
-    check_vendor(vendor, values)
-
-
-def test_a_vendor_that_there_is_not():
-    with pytest.raises(OptionError) as caught:
-        check_vendor("tracks" * 20, {"vendors": {"mine": {}}})
-    assert caught.value.message.startswith(f"There is no vendor '{('tracks' * 20)[:40]}'. Known: ")
-    assert caught.value.message.endswith("oauth2, mine. Describe your own in trackops_vendors.")
 
 
 @pytest.mark.parametrize("option", ["vendors", "issuer"])

@@ -9,7 +9,7 @@ from __future__ import annotations
 import pytest
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.errors import OptionError
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.model import CacheOptions, Freshness, HttpOptions, SecretRef
-from ansible_collections.trackops.api_tokens.plugins.plugin_utils._boundary.options import Surroundings, describe_vendor, request_from
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._boundary.options import Surroundings, check_vendor, describe_vendor, request_from
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -24,6 +24,21 @@ def refused(plugin="trackunit", path=None, **values):
     with pytest.raises(OptionError) as caught:
         made(plugin, path, **values)
     return caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("vendor", "values"), [("tracx", {}), ("oauth2", {}), ("mine", {"vendors": {"mine": {}}}), ("x", {"token_url": "u"}), ("x", {"issuer": "i"})]
+)
+def test_vendors_that_there_are(vendor, values):
+    check_vendor(vendor, values)
+
+
+@pytest.mark.parametrize(("name", "said"), [("myne", "'myne'; is mine meant?"), ("tracks" * 20, f"'{('tracks' * 20)[:40]}'.")])
+def test_a_vendor_that_there_is_not(name, said):
+    with pytest.raises(OptionError) as caught:
+        check_vendor(name, {"vendors": {"mine": {}}})
+    assert caught.value.message.startswith(f"There is no vendor {said} Known: ")
+    assert caught.value.told.endswith("oauth2, mine. Describe your own in trackops_vendors. [TRK-O05]")
 
 
 def test_zero_options():

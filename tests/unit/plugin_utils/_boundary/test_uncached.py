@@ -62,7 +62,20 @@ def test_a_life_that_is_too_short(monkeypatch):
     assert said == ["tracx: the token for secret/x lives for 30 s only, less than min_ttl (60 s)."]
 
 
+@pytest.mark.parametrize(
+    ("plugin", "values", "direct", "told"),
+    [
+        ("oauth2", {"vendor": "myne", "vendors": {"mine": {}}}, {}, "There is no vendor 'myne'; is mine meant? Known: "),
+        ("tracx", {"auth_method": "token"}, {"mount_point": "kv"}, "tracx: mount_point is the login's and has no use with auth_method=token; is "),
+    ],
+)
+def test_what_is_told_before_anything_is_asked_for(plugin, values, direct, told):
+    with pytest.raises(OptionError) as caught:
+        uncached.tokens(plugin, ["fleet/x"], {"output": "token", **values}, direct)
+    assert caught.value.message.startswith(told)
+
+
 def test_a_term_that_is_no_path():
     with pytest.raises(OptionError) as caught:
-        uncached.tokens("tracx", [1], {"output": "token"})
+        uncached.tokens("tracx", [1], {"output": "token"}, {})
     assert caught.value.message == "tracx: the terms have to be paths in Vault, as strings."

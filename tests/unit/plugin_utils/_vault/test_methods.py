@@ -52,6 +52,20 @@ def test_what_it_needs(method):
         assert missing(auth_method=method, **rest).startswith(f"auth_method={method} needs {name} (ANSIBLE_HASHI_VAULT_{name.upper()}")
 
 
+@pytest.mark.parametrize(
+    ("values", "meant"),
+    [
+        ({"role_id": "r", "secret_id": "s"}, "approle"),
+        ({"username": "u", "password": "p"}, "userpass"),
+        ({"role_id": "r", "jwt": "j"}, "jwt"),
+        ({"url": "u"}, ""),
+    ],
+)
+def test_what_is_there_for_another_login_is_asked_about(values, meant):
+    assert missing(auth_method="token", **values).endswith(f"(token_path, token_file)). Is auth_method={meant} meant?" if meant else "token_file)).")
+    assert "meant" not in missing(auth_method="ldap", **{**values, "password": "p", "username": ""})
+
+
 @pytest.mark.parametrize("method", METHODS)
 def test_hvac_has_its_call_with_these_arguments(method):
     called = METHODS[method]

@@ -1,0 +1,50 @@
+# Copyright (c) 2026, TrackOps founders
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Private to trackops.api_tokens: not for use from outside, and may change in any release.
+
+"""Options that somebody gave and that have no use: which one may be meant. Pure."""
+
+from __future__ import annotations
+
+import difflib
+import typing as t
+
+from .._base.errors import OptionError
+
+__all__ = ("nearest_option", "refuse_mount_of_no_login")
+
+# What people call these, and what looks more like another option.
+_CALLED: t.Mapping[str, str] = {
+    "kv_mount": "engine_mount_point",
+    "mount": "engine_mount_point",
+    "mount_path": "engine_mount_point",
+    "mountpoint": "engine_mount_point",
+    "secret": "path",
+    "secret_path": "path",
+}
+_WITHOUT_LOGIN = ("token", "none")
+
+
+def nearest_option(name: str, known: t.Iterable[str]) -> str:
+    """The option of *known* that *name* may mean; empty if there is none like it."""
+    known = set(known)
+    called = _CALLED.get(name.casefold())
+    if called in known:
+        return str(called)
+    return next(iter(difflib.get_close_matches(name, known, n=1)), "")
+
+
+def refuse_mount_of_no_login(vendor: str, direct: t.Mapping[str, t.Any], values: t.Mapping[str, t.Any]) -> None:
+    """C(mount_point) is taken for that of the secrets, which another collection calls so, and would silently not be used.
+
+    :arg direct: the options of the task or lookup. What is set for all of them may be there for those that log in.
+    :raises OptionError: it is among them, and there is no login.
+    """
+    method = str(values.get("auth_method") or "token")
+    if direct.get("mount_point") not in (None, "") and method in _WITHOUT_LOGIN:
+        raise OptionError(
+            f"{vendor}: mount_point is the login's and has no use with auth_method={method}; is engine_mount_point meant?",
+            fault="option:clash",
+        )

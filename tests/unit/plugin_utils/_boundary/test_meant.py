@@ -1,0 +1,51 @@
+# Copyright (c) 2026, TrackOps founders
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What may be meant by an option that has no use."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.errors import OptionError
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._boundary.meant import nearest_option, refuse_mount_of_no_login
+from support.option_definitions import file_of
+
+OPTIONS = {*json.loads(file_of("trackunit").read_text(encoding="utf-8")), "path"}
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("mountpoint", "engine_mount_point"),
+        ("Mount", "engine_mount_point"),
+        ("secret", "path"),
+        ("mount_pont", "mount_point"),
+        ("min_tll", "min_ttl"),
+        ("xyz", ""),
+    ],
+)
+def test_the_nearest_option(name, meant):
+    assert nearest_option(name, OPTIONS) == meant
+
+
+def test_only_an_option_that_there_is():
+    assert nearest_option("mountpoint", ["min_ttl"]) == ""
+    assert nearest_option("mountpoint", iter(["mount_point"])) == "mount_point"
+
+
+@pytest.mark.parametrize(("values", "method"), [({}, "token"), ({"auth_method": "token"}, "token"), ({"auth_method": "none"}, "none")])
+def test_a_mount_of_no_login(values, method):
+    with pytest.raises(OptionError) as caught:
+        refuse_mount_of_no_login("tracx", {"mount_point": "kv"}, {**values, "mount_point": "kv"})
+    assert caught.value.told == f"tracx: mount_point is the login's and has no use with auth_method={method}; is engine_mount_point meant? [TRK-O04]"
+
+
+@pytest.mark.parametrize(
+    ("direct", "method"),
+    [({}, "token"), ({"mount_point": ""}, "token"), ({"mount_point": None}, "none"), ({"mount_point": "ci"}, "approle")],
+)
+def test_a_mount_that_is_none_of_the_task_or_of_a_login(direct, method):
+    refuse_mount_of_no_login("tracx", direct, {"mount_point": "set for all", "auth_method": method})
