@@ -122,6 +122,20 @@ def test_what_was_left_out_for_its_name_is_left_out_elsewhere_too():
     assert public(said, without=(), secrets=()) == {"other": "kept"}
 
 
+def test_so_is_what_is_below_such_a_name_but_for_words():
+    said = {"secret": {"a": ["nested-value"], "b": {"c": "sixsix"}, "d": "five5"}, "other": "the nested-value", "six": "sixsix", "five": "five5"}
+    assert public(said, without=(), secrets=()) == {"five": "five5"}
+
+
+def test_whether_there_is_one_may_be_told():
+    said = {"password": True, "token": None, "CODE": 200, "Code": 4.5, "code": "4711", "pin": 4711, "key": 0.5}
+    assert public(said, without=(), secrets=["True", "None", ""]) == {"password": True, "token": None, "CODE": 200, "Code": 4.5}
+
+
+def test_a_long_text_is_left_out():
+    assert public({"a": "-" * 2000, "b": "-" * 2001}, without=(), secrets=()) == {"a": "-" * 2000}
+
+
 def test_a_number_that_is_a_credential():
     assert public({"echo": 12345678, "pin": 4711, "count": 4}, without=(), secrets=["12345678"]) == {"count": 4}
 
@@ -133,7 +147,7 @@ def test_names_with_a_place_of_their_own_and_half_characters():
 
 def test_more_secrets_than_can_be_looked_for_leave_nothing():
     """Each would be looked for in each text: minutes, for an answer of 60 kB."""
-    few, many = ([f"secret-{number:06}" for number in range(count)] for count in (60, 3000))
+    few, many = ([f"secret-{number:06}" for number in range(count)] for count in (63, 64))
     assert public({"token": few, "list": ["a", "secret-000001"]}, without=(), secrets=["s3cret"]) == {"list": ["a"]}
     assert public({"token": many, "list": ["a", *many]}, without=(), secrets=["s3cret"]) == {}
 

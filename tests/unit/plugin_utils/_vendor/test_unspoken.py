@@ -35,6 +35,16 @@ VENDOR = Vendor("acme", base_url="https://acme.example", token_url="/t", client_
         ("client_secret", "read machines", "everything"),  # the options say it
         ("client_secret", "https://Acme1.my.example/", "everything"),
         ("client_secret", "Ab1" * 4000, "everything"),  # no address is so long
+        ("region", "eu-10", ""),
+        ("client_secret", "sixsix", "credentials"),
+        ("client_secret", "five5", "everything"),
+        ("client_secret", " sixsix\n", "credentials"),
+        ("note", "Ab1" * 3333 + "x", "credentials"),
+        ("note", "Ab1" * 3333 + "xy", "everything"),
+        ("note", "https://Acme1.example/Path2", "everything"),  # an address is no credential by its looks
+        ("note", "PR0DUCTION", "everything"),
+        ("note", "pr0duction", "everything"),
+        ("note", "Production", "everything"),
         ("region", "eu-1", ""),
         ("on", True, ""),
         ("list", ["s3cr3t-value"], ""),
