@@ -59,7 +59,7 @@ class Fetch:
     :arg reason: why there has to be a new token.
     :arg save: writes the entry that this fetch began with, without its refresh token or with it again; False where that cannot be written.
     :arg keep: writes an entry with a token that the vendor has just given.
-    :arg digest_key: keys the digest that stands for the version of a KV v1 secret, so that it reveals nothing.
+    :arg digest_key: keys the digest that stands for the version of a KV v1 secret, so that it reveals nothing; where tokens are shared, ``mac`` does.
     :arg ports: to ask the vendor with.
     :arg mac: of a refresh token, with the secret's data; None where nobody else could have put one into the entry.
     """
@@ -225,7 +225,9 @@ def _store_rotated(work: Fetch, entry: Entry, token: Token, secret: Secret) -> T
 
 
 def _version(work: Fetch, secret: Secret) -> str:
-    """What distinguishes one state of the secret from the next: KV v2's version; for KV v1 a keyed digest."""
+    """What distinguishes one state of the secret from the next: KV v2's version; for KV v1 a keyed digest, the same for all who share tokens."""
     if secret.version is not None:
         return str(secret.version)
+    if work.mac is not None:
+        return "v1:" + work.mac(secret.data, "")[:16]
     return "v1:" + hmac.new(work.digest_key, canonical(secret.data), hashlib.sha256).hexdigest()[:16]

@@ -32,6 +32,8 @@ __all__ = ("GivenBack", "revoke_tokens")
 _CREDENTIAL_GRANTS = ("authorization_code", "refresh_token")  # the refresh token in Vault is what the vendor's credentials are
 _NOT_TAKEN = "unsupported_token_type"  # RFC 7009 2.2.1: many servers take no access tokens, which are JWTs that no server is asked about
 _GONE = "invalid_token"  # expired, or given back before: RFC 7009 2.2 wants 200 for it, Google has this
+_LATER = (408, 425, 429)
+_OF_THE_CLIENT = (401, 403, 404, 405, 410)  # who asks, or where
 
 
 @dataclass(frozen=True)
@@ -74,20 +76,23 @@ def revoke_tokens(request: Request, store: FileStore, ports: Ports, *, revoke_co
             return GivenBack()
         check_address(endpoint, endpoint.url(endpoint.revocation_url), allow_http=request.http.allow_http)
         fields = credentials(replace(request, vendor=endpoint), secret, consent=True)  # which may have ended
-        ours = _ours(own, shared)
+        ours = own or shared
+        failures: list[tuple[VendorError, bool]] = []
         for hint, value in values:
             try:
                 taken = _revoke(request, endpoint, fields, value, hint=hint, session=session, ports=ports)
             except VendorError as exc:
-                if value in ours:
+                # Refresh tokens are the secret's or this controller's own, or vouched for; an access token that is shared can be anybody's.
+                if cache is None or hint == "refresh_token":
                     raise
-                ports.warn(_unknown(request, exc))
+                failures.append((exc, ours is not None and value == ours.access_token))
                 continue
             if taken:
                 revoked.append(f"{vendor.name} {hint}")
                 ports.event(Event("revoked", vendor.name, request.where, reason=hint))
             else:
                 left.append(hint.replace("_", " "))
+        _judge(failures, request, ports, others_taken=bool(revoked or left))
     except TokenError as exc:
         ports.warn(
             coded(
@@ -108,18 +113,30 @@ def revoke_tokens(request: Request, store: FileStore, ports: Ports, *, revoke_co
     return GivenBack(tuple(dict.fromkeys(revoked)))
 
 
-def _ours(own: Token | None, shared: Token | None) -> set[str | None]:
-    """The tokens whose entries stay where they cannot be revoked: not those that only somebody who writes to the shared cache knows of.
+def _judge(failures: list[tuple[VendorError, bool]], request: Request, ports: Ports, *, others_taken: bool) -> None:
+    """Tell of the access tokens that could not be revoked; the second of each pair says whether this controller uses it.
 
-    :arg shared: with a refresh token only if somebody who knows the credentials vouches for it.
+    :raises VendorError: one that is used, and that may be revoked later.
     """
-    tokens = [own] if own else [shared] if shared else []
-    return {*(token.access_token for token in tokens), *(token.refresh_token for token in (own, shared) if token)}
+    for error, used in failures:
+        if used and not _of_the_token(error, others_taken=others_taken):
+            raise error
+        ports.warn(_unknown(request, error, used=used))
 
 
-def _unknown(request: Request, error: VendorError) -> str:
+def _of_the_token(error: VendorError, *, others_taken: bool) -> bool:
+    """Whether *error* is about the token, which would be refused again and again: somebody who writes to the shared cache may have put it there.
+
+    :arg others_taken: the endpoint has taken other tokens of this client.
+    """
+    status = error.status or 0
+    return 400 <= status < 500 and status not in _LATER and (others_taken or status not in _OF_THE_CLIENT)
+
+
+def _unknown(request: Request, error: VendorError, *, used: bool) -> str:
+    which = "this controller does not know" if not used else "may not be the vendor's"
     return coded(
-        f"{request.vendor.name}: the shared entry for {request.where} has a token that this controller does not know, and it could not be revoked: "
+        f"{request.vendor.name}: the shared entry for {request.where} has, or had, a token that {which}, and it could not be revoked: "
         f"{error.message} See who writes to cache_vault_path.",
         error.fault,
     )

@@ -68,7 +68,48 @@ def test_what_somebody_put_into_the_shared_entry_keeps_nothing_from_being_revoke
     scene.script[:] = [lambda sent: answer(status, {"error": "invalid_request"}) if b"=evil" in sent.body else answer(200)] * 9
     assert give_back(scene, request) == GivenBack(("tracktik access_token",))
     assert revoked(scene) == ["one", "evil"]
-    assert "the shared entry for secret/fleet/x has a token that this controller does not know" in scene.warnings[-1]
+    assert "the shared entry for secret/fleet/x has, or had, a token that this controller does not know" in scene.warnings[-1]
+
+
+def refusing(status, token):
+    return lambda sent: answer(status, {"error": "invalid_request"}) if f"token={token}&".encode() in sent.body else answer(200)
+
+
+@pytest.mark.parametrize(
+    ("status", "failed"), [(400, False), (403, False), (404, False), (413, False), (408, True), (425, True), (429, True), (500, True), (300, True)]
+)
+@pytest.mark.parametrize("home", ["that took it over", "that is empty"])
+def test_a_planted_token_that_was_taken_over_keeps_none_of_the_others(tmp_path, status, failed, home):
+    """Refused for what it is, it would keep the entries for ever; what may be over soon is tried again, once the others were sent."""
+    request = request_of(tmp_path, kind="vault", revocation_url=f"{ISSUER}/revoke")
+    scene = cached(Scene(access("one", refresh_token="r1")), request)
+    planted(scene, access_token="evil")
+    theirs = dataclasses.replace(request, cache=dataclasses.replace(request.cache, path=str(tmp_path / "theirs")))
+    if home == "that took it over":
+        assert Resolver(scene.ports).token(theirs).access_token == "evil"
+        planted(scene, access_token="two")
+    scene.script[:] = [refusing(status, "evil")] * 9
+    revoked_now = ("tracktik refresh_token", "tracktik access_token")[: 2 if home == "that took it over" else 1]
+    assert give_back(scene, theirs) == GivenBack(revoked_now, failed=failed)
+    assert revoked(scene) == ["r1", "evil", *(["two"] if home == "that took it over" else [])]
+    expected = "could not be revoked at the vendor, so it stays in the cache" if failed else "has, or had, a token that may not be the vendor's"
+    assert [expected in warning for warning in scene.warnings] == [True]
+
+
+@pytest.mark.parametrize(("status", "failed"), [(400, False), (422, False), *((status, True) for status in (401, 403, 404, 405, 410, 429, 503))])
+def test_what_may_be_wrong_with_the_client_keeps_the_entry_where_nothing_was_taken(tmp_path, status, failed):
+    request = request_of(tmp_path, kind="vault", revocation_url=f"{ISSUER}/revoke")
+    scene = cached(Scene(access("one"), answer(status)), request)
+    assert give_back(scene, request) == GivenBack(failed=failed)
+
+
+@pytest.mark.parametrize("kind", ["file", "vault"])
+def test_consent_that_could_not_be_ended_is_not_said_to_be(tmp_path, kind):
+    vendor = dataclasses.replace(built_in("trackmage").as_variant("authorization_code"), revocation_url=f"{ISSUER}/revoke")
+    request = request_of(tmp_path, vendor, kind=kind)
+    scene = cached(Scene(access("one"), answer(400), answer(200), vault=FakeVault(CONSENT)), request)
+    assert give_back(scene, request, revoke_consent=True) == GivenBack(failed=True)
+    assert revoked(scene) == ["r-vault"]
 
 
 def test_the_refresh_token_of_the_shared_entry_is_revoked(tmp_path):

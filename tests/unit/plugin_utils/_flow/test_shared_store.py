@@ -7,6 +7,8 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
+import hmac
 import json
 import re
 
@@ -15,6 +17,7 @@ from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.errors i
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.extra import LARGEST
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.model import SecretRef, Vendor
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.output import authorization
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._cache.crypto import canonical
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._cache.file_store import FileStore
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._flow.failure_memory import asker_of
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._flow.resolver import Resolver
@@ -149,6 +152,43 @@ def test_a_refusal_is_shared(controllers):
     assert (len(scene.sent), len(messages)) == (1, 1)
     scene.vault.change(password="n3w")
     assert controllers(scene, "c").access_token == "good"
+
+
+@pytest.mark.parametrize("version", [1, None], ids=["KV v2", "KV v1"])
+def test_what_one_was_refused_no_other_sends_until_the_secret_changes(controllers, version):
+    """Each reads the secret with its own login, and sees that it is the one that was refused."""
+    scene = Scene(*[error("invalid_grant", 401)] * 9, vault=FakeVault(dict(PASSWORD_FIELDS), version=version))
+    for name in "abcd":
+        with pytest.raises(VendorError):
+            controllers(scene, name)
+        scene.now += 1
+    assert len(scene.sent) == 1
+    scene.vault.data["password"], scene.vault.version = "an0ther", version and 2
+    scene.script[:] = [access("one")]
+    assert controllers(scene, "e").access_token == "one"
+
+
+def test_a_refresh_token_is_shared_where_the_secret_has_no_versions(controllers):
+    scene = Scene(access("one", refresh_token="r1"), access("two"), vault=FakeVault(dict(PASSWORD_FIELDS), version=None))
+    controllers(scene, "a")
+    scene.now += 4000
+    assert controllers(scene, "b").access_token == "two"
+    assert b"refresh_token=r1" in scene.sent[1].body
+
+
+def test_a_shared_digest_of_a_secret_tells_neither_the_secret_nor_where_else_it_is(controllers, tmp_path):
+    """Slowly derived, as a person may have chosen it; and another one at each place."""
+    scene = Scene(access("one"), access("two"), vault=FakeVault(dict(PASSWORD_FIELDS), version=None))
+    controllers(scene, "a")
+    controllers(scene, "a", path="fleet/y")
+    shared = [data["secret_version"] for data, _version in scene.vault.entries.values()]
+    expected = []
+    for path in ("fleet/x", "fleet/y"):
+        place = shared_path(request_for("tracktik", cache=str(tmp_path), kind="vault", path=path))
+        key = hashlib.pbkdf2_hmac("sha256", canonical(PASSWORD_FIELDS), b"trackops.api_tokens cache, schema 2", 20_500)
+        expected.append("v1:" + hmac.new(key, canonical([place, ""]), hashlib.sha256).hexdigest()[:16])
+    assert shared == expected
+    assert len({*shared}) == 2
 
 
 def test_retry_after_is_shared(controllers):
