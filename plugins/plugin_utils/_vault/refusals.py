@@ -75,7 +75,7 @@ class Refusals:
         return f"login by {options.auth_method} at auth/{mount}{who}"
 
     def login(self, refusal: Refusal) -> VaultError:
-        general = self._general(refusal)
+        general = self._general(refusal, or_retries="")  # a login is not repeated, whatever is set
         if general is not None:
             return general
         options, said = self._options, self._said(refusal)
@@ -186,7 +186,7 @@ class Refusals:
         correct = f", or correct engine_mount_point (now: {mount})" if mount else ""
         return f"The token is valid, but no policy of it ({names}) has {needs} on {path}: put it into one{correct}."
 
-    def _general(self, refusal: Refusal) -> VaultError | None:
+    def _general(self, refusal: Refusal, *, or_retries: str = ", or set retries") -> VaultError | None:
         """The error for what concerns any request: who answers, and in which state it is."""
         if refusal.status == 503 and refusal.says("sealed"):
             return self._sealed()
@@ -194,7 +194,7 @@ class Refusals:
             if applies(refusal):
                 wait = f" for {refusal.retry_after:.0f} s" if refusal.retry_after else ""
                 said = self._said(refusal)
-                return VaultError(self._place + text.format(status=refusal.status, said=said, wait=wait), kind)
+                return VaultError(self._place + text.format(status=refusal.status, said=said, wait=wait, or_retries=or_retries), kind)
         return None
 
     def _sealed(self) -> VaultError:

@@ -39,9 +39,12 @@ LARGEST_ANSWER = 4 << 20
 # The longest wait that Vault may ask for with Retry-After; beyond it the error says how long.
 _LONGEST_WAIT = 30.0
 _LONGEST_TOLD = 86400.0
-_RATE_LIMIT_RETRIES = 3
-# 412: a replica that is not up to date yet. 500, 502, 503: maintenance, an election, a proxy without a backend.
-_RETRIED_STATUSES = (412, 429, 500, 502, 503, 504)
+# 412: a replica that is not up to date yet. 472, 473: a standby. 500, 502, 503: maintenance, an election, a proxy without a backend.
+_RETRIED_STATUSES = (412, 429, 472, 473, 500, 502, 503, 504)
+# Where no retries are set: what passes by itself takes a second or two, and would else fail all hosts of a run. 504 took long already.
+_OWN_RETRIES, _OWN_STATUSES, _OWN_BACKOFF = 3, (412, 429, 472, 473, 500, 502, 503), 0.5
+# Of a request that Vault has not looked at.
+_NOT_ACTIVE = b"local node not active"
 _REPEATABLE = frozenset(("GET", "HEAD", "OPTIONS", "TRACE", "LIST"))
 # A socket's own timeout comes first, because it knows whether it was connecting or reading.
 _GRACE = 0.5
@@ -116,9 +119,8 @@ def retries(options: VaultOptions) -> t.Any:
 
     settings: dict[str, t.Any] = {"raise_on_status": False, "respect_retry_after_header": True}
     if options.retries is None:
-        # Off, but for the rate limit: Vault has not looked at such a request, and says when to come again.
-        settings.update(total=None, connect=0, read=0, other=0, status=_RATE_LIMIT_RETRIES, status_forcelist=(429,))
-        settings.update(allowed_methods=_REPEATABLE, backoff_factor=0.3)
+        settings.update(total=None, connect=0, read=0, other=0, status=_OWN_RETRIES, status_forcelist=_OWN_STATUSES)
+        settings.update(allowed_methods=_REPEATABLE, backoff_factor=_OWN_BACKOFF)
     elif isinstance(options.retries, int):
         settings.update(total=options.retries, status_forcelist=_RETRIED_STATUSES)
         settings.update(allowed_methods=_REPEATABLE, backoff_factor=0.3)
@@ -367,14 +369,17 @@ def _next(retry: t.Any, request: t.Any, response: t.Any, trouble: Exception | No
     from urllib3.exceptions import ConnectTimeoutError, HTTPError, InvalidHeader, MaxRetryError, ReadTimeoutError
 
     end = None, 0.0
-    method, limited = str(request.method).upper(), False
+    method, unseen = str(request.method).upper(), False
     error = None
     if response is not None:
         asked = bool(response.headers.get("Retry-After"))
-        # Vault's rate limit answers before the request is looked at: whatever it was, it is not spent.
-        limited = response.status_code == 429 and asked and retry.status != 0 and retry.total != 0
-        if not limited and not retry.is_retry(method, response.status_code, asked):
+        # Vault's rate limit and a node without an active one answer before the request is looked at: whatever it was, it is not spent.
+        unseen = (response.status_code == 429 and asked) or (response.status_code >= 500 and _NOT_ACTIVE in response.content)
+        unseen = unseen and retry.status != 0 and retry.total != 0
+        if not unseen and not retry.is_retry(method, response.status_code, asked):
             return end
+        if retry.total is None and b"sealed" in response.content:
+            return end  # it lasts until somebody unseals it
     else:
         inner = [cause for cause in causes(trouble or Late()) if isinstance(cause, HTTPError) and not isinstance(cause, MaxRetryError)]
         if isinstance(trouble, (Late, CutOff)):
@@ -383,7 +388,7 @@ def _next(retry: t.Any, request: t.Any, response: t.Any, trouble: Exception | No
             return end
         error = getattr(inner[0], "original_error", inner[0])
     is_login = method == "POST" and "/auth/" in str(request.url)
-    if is_login and not limited and not isinstance(error, ConnectTimeoutError):
+    if is_login and not unseen and not isinstance(error, ConnectTimeoutError):
         return end
     raw = None if response is None else response.raw
     try:

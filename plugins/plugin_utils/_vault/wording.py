@@ -36,7 +36,7 @@ STATES: tuple[tuple[t.Callable[[Refusal], bool], str, str], ...] = (
     (
         lambda refusal: refusal.status == 412,
         "unavailable",
-        " is a replica that is not up to date yet (412). Try again, or set retries.",
+        " is a replica that is not up to date yet (412). Try again{or_retries}.",
     ),
     (
         lambda refusal: not refusal.from_vault,
@@ -46,7 +46,7 @@ STATES: tuple[tuple[t.Callable[[Refusal], bool], str, str], ...] = (
     (
         lambda refusal: refusal.status in (500, 502, 503, 504),
         "unavailable",
-        " cannot serve now: status {status}{said}. Try again later, or set retries.",
+        " cannot serve now: status {status}{said}. Try again later{or_retries}.",
     ),
 )
 _CUT_OFF = "broke off its answer. Try again, or set retries."
