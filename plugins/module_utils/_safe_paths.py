@@ -22,6 +22,7 @@ from ansible.module_utils.common.text.converters import to_bytes, to_native
 
 LARGEST = 16 << 20  # bytes
 _MOST_LINKS = 40  # as Linux has it
+_NO_PERMISSIONS = "its file system keeps no permissions (CIFS, FUSE, FAT)"
 _FAULTS = {errno.EACCES: "denied", errno.EPERM: "denied", errno.EROFS: "denied", errno.ENOENT: "directory", errno.ENOTDIR: "directory", errno.ELOOP: "path"}
 
 
@@ -155,9 +156,13 @@ def reason(exc):
     if not isinstance(exc, EnvironmentError) or not exc.strerror:
         return type(exc).__name__
     if exc.errno == errno.EPERM and os.geteuid() == 0:
-        # Only an attribute of the file system refuses root.
-        return exc.strerror + "; it or its directory may be immutable or append-only (lsattr shows it, chattr changes it)"
-    return exc.strerror + (become() if exc.errno in (errno.EACCES, errno.EPERM) else "")
+        # Only the file system refuses root.
+        return exc.strerror + "; it or its directory may be immutable or append-only (lsattr shows it, chattr changes it), or " + _NO_PERMISSIONS
+    if exc.errno == errno.EBUSY:
+        return exc.strerror + "; it is a mount point of its own: mount its directory, in which it can be replaced"
+    if exc.errno == errno.EPERM:
+        return exc.strerror + become() + ", or " + _NO_PERMISSIONS
+    return exc.strerror + (become() if exc.errno == errno.EACCES else "")
 
 
 def fault(exc):

@@ -266,8 +266,10 @@ def _discard(name: str, place: int) -> None:
 
 def _why(exc: OSError) -> str:
     reason = os.strerror(exc.errno or 0)
-    # The directory is this user's own: only an attribute of the file system refuses its owner.
-    return f"{reason}: it is immutable or append-only, lsattr shows it, chattr changes it" if exc.errno == errno.EPERM else reason
+    if exc.errno != errno.EPERM:
+        return reason
+    # The directory is this user's own: only the file system refuses its owner.
+    return f"{reason}: it is immutable or append-only, lsattr shows it, chattr changes it; or its file system keeps no permissions (CIFS, FUSE, FAT)"
 
 
 def _same_file(descriptor: int, name: str, place: int) -> bool:

@@ -18,7 +18,7 @@ from .._base.errors import VaultError
 from .._base.text import scrub
 from .methods import METHODS
 from .transport import Refusal, integer
-from .wording import LOGIN_ADVICE, NOT_INITIALISED, STATES, path_hint, unlisted
+from .wording import LOCKS_USERS, LOGIN_ADVICE, NOT_INITIALISED, STATES, path_hint, unlisted
 
 if t.TYPE_CHECKING:
     from .options import VaultOptions
@@ -92,7 +92,10 @@ class Refusals:
         advice = LOGIN_ADVICE[options.auth_method]
         # To a client without a token, Vault does not distinguish a wrong mount from a wrong password.
         what = f"{', '.join(advice)} and mount_point" if refusal.status == 403 else " and ".join(advice)
-        return VaultError(f"{self._place} refused the {self.login_name()}{said}. Check {what}.", "login_refused")
+        # Vault 1.13: after some wrong passwords a user is locked, and gets this answer for the right one too. A wrong password has another status.
+        may_be_locked = options.auth_method in LOCKS_USERS and refusal.status == 403 and refusal.says("permission denied")
+        locked = ", and whether Vault has locked this user (sys/locked-users)" if may_be_locked else ""
+        return VaultError(f"{self._place} refused the {self.login_name()}{said}. Check {what}{locked}.", "login_refused")
 
     def read(self, refusal: Refusal, mount: str, path: str, *, engine: int, version: int | None) -> VaultError:
         """The error for a secret that was not given."""
@@ -181,10 +184,10 @@ class Refusals:
             policies = self._questions.policies()
         if not policies:
             both = f"both, and engine_mount_point (now: {mount})" if mount else "both"
-            return f"The token may be expired, or no policy of it has {needs} on {path}. Check {both}."
+            return f"The token may be expired, or no policy of it has {needs} on {path}, or one denies it. Check {both}."
         names = scrub(", ".join(policies), self._secrets)
-        correct = f", or correct engine_mount_point (now: {mount})" if mount else ""
-        return f"The token is valid, but no policy of it ({names}) has {needs} on {path}: put it into one{correct}."
+        correct = f", or engine_mount_point (now: {mount})" if mount else ""
+        return f"The token is valid, but none of its policies ({names}) has {needs} on {path}, or one of them denies it. Correct the policies{correct}."
 
     def _general(self, refusal: Refusal, *, or_retries: str = ", or set retries") -> VaultError | None:
         """The error for what concerns any request: who answers, and in which state it is."""

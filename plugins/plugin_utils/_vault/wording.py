@@ -16,7 +16,7 @@ from .._base.http_body import CutOff, Damaged, TooLarge
 from .._base.text import scrub
 from .transport import LARGEST_ANSWER, Refusal
 
-__all__ = ("LOGIN_ADVICE", "NOT_INITIALISED", "STATES", "path_hint", "unlisted", "why_no_answer")
+__all__ = ("LOCKS_USERS", "LOGIN_ADVICE", "NOT_INITIALISED", "STATES", "path_hint", "unlisted", "why_no_answer")
 
 NOT_INITIALISED = " is not initialised. An operator has to initialise and unseal it first."
 # What an answer says about its sender, whatever was asked: the first that applies.
@@ -61,6 +61,8 @@ LOGIN_ADVICE: t.Mapping[str, tuple[str, ...]] = {
     "aws_iam": ("role_id", "the AWS credentials"),
     "cert": ("cert_auth_public_key", "role_id"),
 }
+#: The methods whose users Vault locks after wrong passwords.
+LOCKS_USERS = ("userpass", "ldap", "approle")
 
 
 def unlisted(reason: str) -> str:

@@ -105,9 +105,19 @@ def test_a_file_beyond_reason(here):
         (
             OSError(errno.EPERM, "Operation not permitted"),
             0,
-            "Operation not permitted; it or its directory may be immutable or append-only (lsattr shows it, chattr changes it)",
+            "Operation not permitted; it or its directory may be immutable or append-only (lsattr shows it, chattr changes it)"
+            ", or its file system keeps no permissions (CIFS, FUSE, FAT)",
         ),
-        (OSError(errno.EPERM, "Operation not permitted"), 7, "Operation not permitted; run the task with become, or as a user who may"),
+        (
+            OSError(errno.EPERM, "Operation not permitted"),
+            7,
+            "Operation not permitted; run the task with become, or as a user who may, or its file system keeps no permissions (CIFS, FUSE, FAT)",
+        ),
+        (
+            OSError(errno.EBUSY, "Device or resource busy"),
+            0,
+            "Device or resource busy; it is a mount point of its own: mount its directory, in which it can be replaced",
+        ),
         (ValueError("the secret"), 0, "ValueError"),
         (OSError("the secret"), 0, "OSError"),
     ],

@@ -200,7 +200,9 @@ def test_a_full_disk_leaves_the_old_entry(store, monkeypatch):
     assert warnings[0].startswith(f"The token cache {store.path} cannot be written (No space left on device)")
 
 
-LOCKED = "Operation not permitted: it is immutable or append-only, lsattr shows it, chattr changes it"
+LOCKED = (
+    "Operation not permitted: it is immutable or append-only, lsattr shows it, chattr changes it; or its file system keeps no permissions (CIFS, FUSE, FAT)"
+)
 
 
 def test_nothing_secret_stays_where_nothing_can_be_removed(store, monkeypatch):

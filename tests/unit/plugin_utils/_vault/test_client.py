@@ -143,8 +143,9 @@ def test_auto_says_what_was_denied_first(monkeypatch):
     message, kind = failure(wire.logged_in().read_secret, "kv", "x", engine_version="auto")
     assert kind == "denied"
     assert message == (
-        f"{HERE} denied reading kv/data/x (permission denied). The token is valid, but no policy of it (default, fleet) has read on kv/data/x: put it into one,"
-        " or correct engine_mount_point (now: kv)."
+        f"{HERE} denied reading kv/data/x (permission denied). The token is valid, but none of its policies (default, fleet) has read on kv/data/x,"
+        " or one of them denies it. Correct the policies,"
+        " or engine_mount_point (now: kv)."
     )
 
 
@@ -229,22 +230,22 @@ NO_TELLING = said(403, "permission denied")
             [said(403, "permission denied"), answer(200, {"data": {"options": {"version": "2"}, "type": "kv"}}), answer(200, SELF)],
             ("secret", "x"),
             "denied reading secret/data/x (permission denied)."
-            " The token is valid, but no policy of it (default, fleet) has read on secret/data/x: put it into one,"
-            " or correct engine_mount_point (now: secret).",
+            " The token is valid, but none of its policies (default, fleet) has read on secret/data/x, or one of them denies it. Correct the policies,"
+            " or engine_mount_point (now: secret).",
             "denied",
         ),
         (
             [said(403, "permission denied"), answer(200, {"data": {"type": "database"}}), answer(200, SELF)],
             ("secret", "x"),
             "denied reading secret/data/x (permission denied)."
-            " The token is valid, but no policy of it (default, fleet) has read on secret/data/x: put it into one,"
-            " or correct engine_mount_point (now: secret).",
+            " The token is valid, but none of its policies (default, fleet) has read on secret/data/x, or one of them denies it. Correct the policies,"
+            " or engine_mount_point (now: secret).",
             "denied",
         ),
         (
             [said(403, "permission denied"), NO_TELLING, NO_TELLING],
             ("secret", "x"),
-            "denied reading secret/data/x (permission denied). The token may be expired, or no policy of it has read on secret/data/x."
+            "denied reading secret/data/x (permission denied). The token may be expired, or no policy of it has read on secret/data/x, or one denies it."
             " Check both, and engine_mount_point (now: secret).",
             "denied",
         ),
@@ -550,7 +551,8 @@ def test_a_token_that_hvac_found_by_itself_is_not_sent(monkeypatch, tmp_path):
         (
             {"auth_method": "ldap", "username": "joe", "password": "body-secret"},
             said(403, "permission denied"),
-            "refused the login by ldap at auth/ldap as joe (permission denied). Check username, password and mount_point.",
+            "refused the login by ldap at auth/ldap as joe (permission denied). Check username, password and mount_point"
+            ", and whether Vault has locked this user (sys/locked-users).",
         ),
         (
             {"auth_method": "jwt", "role_id": "ci", "jwt": "body-secret"},
@@ -657,21 +659,24 @@ def test_removing(monkeypatch):
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda c: c.kv2_read("secret", "c"), "reading the cache entry at secret/data/c (permission denied). {} read on secret/data/c: put it into one."),
+        (
+            lambda c: c.kv2_read("secret", "c"),
+            "reading the cache entry at secret/data/c (permission denied). {} read on secret/data/c",
+        ),
         (
             lambda c: c.kv2_write("secret", "c", {}, cas=0),
-            "writing the cache entry at secret/data/c (permission denied). {} create and update on secret/data/c: put it into one.",
+            "writing the cache entry at secret/data/c (permission denied). {} create and update on secret/data/c",
         ),
         (
             lambda c: c.kv2_delete_metadata("secret", "c"),
-            "removing the cache entry at secret/metadata/c (permission denied). {} delete on secret/metadata/c: put it into one.",
+            "removing the cache entry at secret/metadata/c (permission denied). {} delete on secret/metadata/c",
         ),
     ],
 )
 def test_the_shared_cache_is_denied(monkeypatch, call, message):
     wire = Wire(monkeypatch, said(403, "permission denied"), answer(200, SELF))
-    advice = "The token is valid, but no policy of it (default, fleet) has"
-    assert failure(call, wire.logged_in()) == (f"{HERE} denied {message.format(advice)}", "denied")
+    advice = "The token is valid, but none of its policies (default, fleet) has"
+    assert failure(call, wire.logged_in()) == (f"{HERE} denied {message.format(advice)}, or one of them denies it. Correct the policies.", "denied")
 
 
 # -- the connection ------------------------------------------------------------------------------------------------

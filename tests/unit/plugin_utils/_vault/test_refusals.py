@@ -111,10 +111,10 @@ def test_whether_it_is_initialised_is_asked_for():
 @pytest.mark.parametrize(
     ("policies", "advice"),
     [
-        (["a", "s3cr3t"], "The token is valid, but no policy of it (a, ***) has read on p: put it into one."),
-        ([], "The token may be expired, or no policy of it has read on p. Check both."),
-        (UNKNOWN, "The token may be expired, or no policy of it has read on p. Check both."),
-        (VaultError("x"), "The token may be expired, or no policy of it has read on p. Check both."),
+        (["a", "s3cr3t"], "The token is valid, but none of its policies (a, ***) has read on p, or one of them denies it. Correct the policies."),
+        ([], "The token may be expired, or no policy of it has read on p, or one denies it. Check both."),
+        (UNKNOWN, "The token may be expired, or no policy of it has read on p, or one denies it. Check both."),
+        (VaultError("x"), "The token may be expired, or no policy of it has read on p, or one denies it. Check both."),
     ],
 )
 def test_a_denial_says_whose_fault_it_is(status, policies, advice):
@@ -272,7 +272,7 @@ def test_a_token_that_is_none_says_nothing_of_the_engine():
 def test_the_path_of_each_engine():
     for engine, full in ((2, "kv/data/x"), (1, "kv/x")):
         assert read(UNKNOWN, engine=engine)[0] == (
-            f"Vault at https://v denied reading {full} (permission denied). The token may be expired, or no policy of it has read on {full}."
+            f"Vault at https://v denied reading {full} (permission denied). The token may be expired, or no policy of it has read on {full}, or one denies it."
             " Check both, and engine_mount_point (now: kv)."
         )
 
@@ -288,7 +288,7 @@ def test_a_path_that_repeats_the_mount_needs_no_policy():
 
 def test_a_mount_that_is_not_there_is_denied_too():
     assert read(UNKNOWN, vault=Vault(policies=["fleet"]))[0].endswith(
-        "no policy of it (fleet) has read on kv/data/x: put it into one, or correct engine_mount_point (now: kv)."
+        "none of its policies (fleet) has read on kv/data/x, or one of them denies it. Correct the policies, or engine_mount_point (now: kv)."
     )
 
 
