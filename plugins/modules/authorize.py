@@ -23,7 +23,8 @@ description:
     PKCE (RFC 7636) where the vendor takes it.
   - With O(flow=device) no browser of this machine takes part. The code is shown, and the vendor is asked for the outcome as often as it allows.
   - When anything goes wrong, nothing is stored, and an earlier refresh token stays.
-  - The playbook C(trackops.api_tokens.authorize) is this module with its options as extra variables.
+  - The playbook C(trackops.api_tokens.authorize) is this module, with extra variables for its own options and for O(base_url), O(token_url), O(issuer),
+    O(scope), O(variant), O(client_auth) and O(device_authorization_url); other options have their variables as with the lookups.
 notes:
   - The secret has to be in KV version 2, and the Vault login needs the capabilities C(read) and C(update) for it.
   - Vendors compare the redirect address with the one that is registered there. Give it as O(redirect_uri), or put it in the field

@@ -483,8 +483,8 @@ def test_own_vendor_with_pkce(there: Stage) -> None:
 def test_oauth2_by_its_issuer_alone(there: Stage) -> None:
     there.store("acme", "fleet/acme")
     issuer = there.emulator.base_url("acme")
-    variables = json.dumps({"trackops_issuer": issuer, "trackops_oauth2_scope": "read write"})
-    asking = Asking(there, "-e", variables, vendor="oauth2", path="fleet/acme")
+    variables = json.dumps({"issuer": issuer, "scope": "read write"})
+    asking = Asking(there, "-e", variables, vendor="acme", path="fleet/acme")
     assert (asking.query["scope"], asking.query["code_challenge_method"]) == ("read write", "S256")
     assert ask_and_return(there.emulator.consent(asking.url))[0] == 200
     assert asking.ended()[0] == 0

@@ -87,3 +87,20 @@ def test_modules_that_examples_import():
     assert ours and of_tests
     files = [ROOT / "plugins" / "plugin_utils" / name.replace(".", "/") for name in ours] + [ROOT / "tests" / name.replace(".", "/") for name in of_tests]
     assert [str(file) for file in files if not pathlib.Path(f"{file}.py").is_file()] == []
+
+
+def variables_of_authorize():
+    """Those that the playbook takes by the name of their option."""
+    return set(re.findall(r"operator_vars', '(\w+)'", (ROOT / "playbooks" / "authorize.yml").read_text(encoding="utf-8")))
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_variables_given_to_the_playbook_authorize_are_read_by_it(document):
+    commands = [line for code in codes(document) for line in code.splitlines() if line.startswith("ansible-playbook trackops.api_tokens.authorize")]
+    given = {name for line in commands for name in re.findall(r" -e '?(\w+)=", line)}
+    assert {name for name in given if not name.startswith("trackops_")} <= variables_of_authorize()
+
+
+def test_the_variables_of_the_playbook_authorize_are_listed():
+    (listed,) = re.findall(r"takes by the name of their option: (.*?)\. Every", (ROOT / "docs" / "consent.md").read_text(encoding="utf-8"), re.DOTALL)
+    assert set(re.findall(r"`(\w+)`", listed)) == variables_of_authorize()

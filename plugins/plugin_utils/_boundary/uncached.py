@@ -54,10 +54,10 @@ def tokens(plugin: str, terms: list[t.Any], values: Values, direct: Values) -> l
         lists = any(isinstance(term, (list, tuple)) for term in terms)
         hint = f" A list of paths is written with a star: query('trackops.api_tokens.{plugin}', *paths)." if lists else ""
         raise OptionError(f"{plugin}: the terms have to be paths in Vault, as strings.{hint}")
-    vendor = str(resolved.get("vendor") or plugin)
+    asked = str(resolved.get("vendor") or plugin)
     if plugin == "oauth2":
-        check_vendor(vendor, resolved)
-    refuse_mount_of_no_login(vendor, without_omitted(dict(direct)), resolved)
+        check_vendor(asked, resolved)
+    refuse_mount_of_no_login(asked, without_omitted(dict(direct)), resolved)
     given = pointer_input(plugin, values)
     paths: list[str | None] = [*terms] or [None]
     requests = [request_from(plugin, path, resolved, surroundings=surroundings()) for path in paths]
