@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import pathlib
 import re
 
@@ -104,3 +105,34 @@ def test_variables_given_to_the_playbook_authorize_are_read_by_it(document):
 def test_the_variables_of_the_playbook_authorize_are_listed():
     (listed,) = re.findall(r"takes by the name of their option: (.*?)\. Every", (ROOT / "docs" / "consent.md").read_text(encoding="utf-8"), re.DOTALL)
     assert set(re.findall(r"`(\w+)`", listed)) == variables_of_authorize()
+
+
+#: What users copy: a play's facts of the controller hold the environment of the run, and with it the login to Vault.
+EXAMPLES = sorted(
+    path.relative_to(ROOT).as_posix()
+    for pattern in ("*.md", "docs/**/*.md", "docs/**/*.rst", "roles/**/*.md", "roles/**/*.yml", "playbooks/**/*.yml", "plugins/**/*.py", "extensions/**/*.yml")
+    for path in ROOT.glob(pattern)
+)
+
+
+def plays_on_the_controller(text: str) -> list[str]:
+    """What stands in each play on localhost beside or below its ``hosts``."""
+    lines, plays = text.splitlines(), []
+    for number, line in enumerate(lines):
+        found = re.match(r"( *)(- )?hosts: localhost\b", line)
+        if found:
+            inner = " " * (len(found[1]) + len(found[2] or ""))
+            play = itertools.takewhile(lambda below, inner=inner: not below.strip() or below.startswith(inner), lines[number + 1 :])
+            plays.append("\n".join(below.removeprefix(inner) for below in play))
+    return plays
+
+
+def test_examples_on_the_controller_gather_no_facts():
+    found = {(name, number): play for name in EXAMPLES for number, play in enumerate(plays_on_the_controller((ROOT / name).read_text(encoding="utf-8")))}
+    assert {"README.md", "docs/hosts.md", "roles/schedule/README.md", "roles/schedule/meta/argument_specs.yml"} <= {name for name, _number in found}
+    assert [place for place, play in found.items() if not re.search(r"^gather_facts: false$", play, re.MULTILINE)] == []
+
+
+def test_what_belongs_to_a_play_on_the_controller():
+    text = "  - name: a\n    hosts: localhost\n    gather_facts: false\n    tasks:\n      - x:\n  - hosts: localhost\n    roles: [a]\n\n- hosts: all\n"
+    assert plays_on_the_controller(text) == ["gather_facts: false\ntasks:\n  - x:", "roles: [a]\n"]
