@@ -87,6 +87,7 @@ class ActionModule(TokenAction):
             self._refuse_unknown(item, variables)
         removed: list[Facts] = []
         revoked: list[str] = []
+        not_revoked: list[str] = []
         kept: list[Facts] = []
         for item in wanted:
             values = self.option_values("oauth2", without_names(item), variables)
@@ -100,15 +101,19 @@ class ActionModule(TokenAction):
                     consent = flag(args, "revoke_consent", False)
                     given_back = revoke_tokens(request, store, ports, revoke_consent=consent, dry_run=check)
                     revoked += given_back.revoked
+                    not_revoked += given_back.not_revoked
                     if given_back.failed:
                         stays.add(token_keys(request, store.user_key()).name)
                         kept.append({"vendor": request.vendor.name, "path": request.where})
                 found = purge(store, vendor=item.get("vendor"), where=cache_items.where(item, values), request=request, ports=ports, dry_run=check, keep=stays)
                 removed += [entry for entry in found if entry not in removed]
+                if not found and not stays:
+                    cache_items.tell_nothing(item, values, warn=display.warning)
                 if not stays and flag(args, "revoke_logins", True):
                     login = request or self._request_or_none({**item, "vendor": _ANY_VENDOR}, variables)
                     revoked += revoke_logins(login, store, ports, dry_run=check) if login else []
-        return {"changed": bool(removed or revoked), **cache_items.removed(removed), "revoked": list(dict.fromkeys(revoked)), "kept": kept}
+        given = {"revoked": list(dict.fromkeys(revoked)), "not_revoked": list(dict.fromkeys(not_revoked))}
+        return {"changed": bool(removed or revoked), **cache_items.removed(removed), **given, "kept": kept}
 
     def _refuse_unknown(self, item: Facts, variables: Facts) -> None:
         """A slip of the pen in a vendor's name would look like a purge. One that is described no more may still have entries."""

@@ -15,7 +15,7 @@ from ..plugin_utils._boundary.action import TokenAction, asked_path, failed_acti
 from ..plugin_utils._boundary.real_ports import real_ports
 from ..plugin_utils._flow.resolver import Resolver
 from ..plugin_utils._hosts.answers import FAILURE, READ, file_results, reduced
-from ..plugin_utils._hosts.files import FILE_OPTIONS, default_dest, split_items
+from ..plugin_utils._hosts.files import FILE_OPTIONS, checked_path, default_dest, split_items
 from ..plugin_utils._tasks.token_status import facts, judged, kept, told
 
 _READER = "trackops.api_tokens.__private.token_file_read"
@@ -77,6 +77,7 @@ class ActionModule(TokenAction):
     def _of_file(self, args: dict[str, t.Any], variables: dict[str, t.Any], expected: str | None) -> dict[str, t.Any]:
         try:
             with_claims = flag(args, "claims", False)
+            checked_path(str(args["file"]), option="file")
         except OptionError as exc:
             raise failed_action(exc) from None
         read = self._read([{"path": args["file"]}], variables, with_claims=with_claims)[0]

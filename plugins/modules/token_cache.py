@@ -24,7 +24,7 @@ options:
       - V(absent) removes the tokens that O(vendor), O(path) and O(tokens) select, or all, and revokes the Vault login that is kept for them.
         A token whose vendor has a O(revocation_url), or an O(issuer) that names one, is given back first. If that fails, its entry stays,
         with a warning. With O(cache=vault) the tokens of the shared entry are given back, and it is removed too.
-        A vendor that is not known is an error, unless the cache has entries of it.
+        A vendor that is not known is an error, unless the cache has entries of it. Where a O(path) is given and nothing is there, there is a warning.
       - V(pruned) removes what has expired or is damaged.
     type: str
     choices: [present, absent, pruned]
@@ -123,6 +123,14 @@ removed_by_kind:
   sample: {token: 4, login: 1}
 revoked:
   description: What was revoked, or would be.
+  type: list
+  elements: str
+  returned: with O(state=absent)
+not_revoked:
+  description:
+    - What was to be given back and was not, so that it stays valid until it expires, such as C(acme access_token).
+    - Of what is in RV(kept) too, the entry is still in the cache, and the same task tries again. Of the rest the vendor takes none back.
+    - Tokens of a vendor without a O(revocation_url) are not among them. Nobody can give them back.
   type: list
   elements: str
   returned: with O(state=absent)

@@ -74,6 +74,7 @@ def test_only_looking_asks_nobody(stage: Stage) -> None:
     [
         ("path=x", "token_info needs 'vendor', or 'file' or 'tokens' for files on the host."),
         ("vendor=trackunti", "There is no vendor 'trackunti'; is trackunit meant? Known: trackmage, tracktik, trackunit, tracx, oauth2."),
+        ("file=tok/x", "tok/x: file must be an absolute path"),
         ("vendor=tracx min_tll=5", "there is no option 'min_tll'; is min_ttl meant?"),
         (
             '{"tokens": [{"vendor": "tracx"}], "vendors": {"mine": {"token_url": "https://v.example/t"}}}',

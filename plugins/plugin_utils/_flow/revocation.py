@@ -38,10 +38,11 @@ _OF_THE_CLIENT = (401, 403, 404, 405, 410)  # who asks, or where
 
 @dataclass(frozen=True)
 class GivenBack:
-    """What was revoked, as names for people; and whether something could not be, so that its entry has to stay."""
+    """What was revoked and what was not, as names for people; and whether the latter may be revoked later, so that its entry has to stay."""
 
     revoked: tuple[str, ...] = ()
     failed: bool = False
+    not_revoked: tuple[str, ...] = ()
 
 
 def revoke_tokens(request: Request, store: FileStore, ports: Ports, *, revoke_consent: bool = False, dry_run: bool = False) -> GivenBack:
@@ -56,6 +57,8 @@ def revoke_tokens(request: Request, store: FileStore, ports: Ports, *, revoke_co
     session = VaultSession(request, store, ports)
     revoked: list[str] = []
     left: list[str] = []
+    values: list[tuple[str, str]] = []
+    taken: set[str] = set()
     try:
         user_key = store.known_key()
         own = entry_from_dict(store.read(token_keys(request, user_key))).token if user_key else None
@@ -80,14 +83,15 @@ def revoke_tokens(request: Request, store: FileStore, ports: Ports, *, revoke_co
         failures: list[tuple[VendorError, bool]] = []
         for hint, value in values:
             try:
-                taken = _revoke(request, endpoint, fields, value, hint=hint, session=session, ports=ports)
+                is_revoked = _revoke(request, endpoint, fields, value, hint=hint, session=session, ports=ports)
             except VendorError as exc:
                 # Refresh tokens are the secret's or this controller's own, or vouched for; an access token that is shared can be anybody's.
                 if cache is None or hint == "refresh_token":
                     raise
                 failures.append((exc, ours is not None and value == ours.access_token))
                 continue
-            if taken:
+            if is_revoked:
+                taken.add(value)
                 revoked.append(f"{vendor.name} {hint}")
                 ports.event(Event("revoked", vendor.name, request.where, reason=hint))
             else:
@@ -101,7 +105,7 @@ def revoke_tokens(request: Request, store: FileStore, ports: Ports, *, revoke_co
                 exc.fault,
             )
         )
-        return GivenBack(tuple(dict.fromkeys(revoked)), failed=True)
+        return GivenBack(tuple(dict.fromkeys(revoked)), failed=True, not_revoked=_others(values, taken, vendor))
     for kind in dict.fromkeys(left):
         ports.warn(
             coded(
@@ -110,7 +114,11 @@ def revoke_tokens(request: Request, store: FileStore, ports: Ports, *, revoke_co
                 "vendor:revocation",
             )
         )
-    return GivenBack(tuple(dict.fromkeys(revoked)))
+    return GivenBack(tuple(dict.fromkeys(revoked)), not_revoked=_others(values, taken, vendor))
+
+
+def _others(values: list[tuple[str, str]], taken: set[str], vendor: Vendor) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(f"{vendor.name} {hint}" for hint, value in values if value not in taken))
 
 
 def _judge(failures: list[tuple[VendorError, bool]], request: Request, ports: Ports, *, others_taken: bool) -> None:

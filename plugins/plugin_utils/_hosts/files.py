@@ -164,16 +164,23 @@ def _host_file(options: Arguments, token_options: Arguments) -> HostFile:
 
 
 def _dest(options: Arguments, token_options: Arguments) -> str:
-    dest = options["dest"] or default_dest(options["directory"], token_options.get("vendor"), token_options.get("path"))
-    if not posixpath.isabs(dest):
-        raise OptionError(f"{dest}: dest must be an absolute path")
-    if dest.endswith("/"):
-        raise OptionError(f"{dest}: dest must be the path of a file, not of a directory")
-    if any(ord(character) < 32 for character in dest):
-        raise OptionError(f"{one_line(dest)}: dest holds control characters")
-    path = posixpath.normpath("/" + dest.lstrip("/"))  # POSIX leaves open what a second slash at the beginning means
+    return checked_path(options["dest"] or default_dest(options["directory"], token_options.get("vendor"), token_options.get("path")), option="dest")
+
+
+def checked_path(given: str, *, option: str) -> str:
+    """The path of a file on a host, in its plain form.
+
+    :raises OptionError: it is none, or which file is meant depends on where the module runs.
+    """
+    if not posixpath.isabs(given):
+        raise OptionError(f"{one_line(given)}: {option} must be an absolute path")
+    if given.endswith("/"):
+        raise OptionError(f"{one_line(given)}: {option} must be the path of a file, not of a directory")
+    if any(ord(character) < 32 for character in given):
+        raise OptionError(f"{one_line(given)}: {option} holds control characters")
+    path = posixpath.normpath("/" + given.lstrip("/"))  # POSIX leaves open what a second slash at the beginning means
     if path == "/":
-        raise OptionError(f"{dest}: dest must be the path of a file, not of a directory")
+        raise OptionError(f"{given}: {option} must be the path of a file, not of a directory")
     return path
 
 

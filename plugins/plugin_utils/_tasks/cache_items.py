@@ -12,9 +12,10 @@ import typing as t
 from collections import Counter
 
 from .._base.errors import OptionError
+from .._base.text import one_line
 from .._hosts.files import check_common
 
-__all__ = ("OWN", "items", "removed", "where", "without_names")
+__all__ = ("OWN", "items", "removed", "tell_nothing", "where", "without_names")
 
 #: Its options that are none of a token.
 OWN = ("tokens", "revoke_logins", "revoke_consent")
@@ -42,6 +43,14 @@ def where(item: Facts, values: Facts) -> str | None:
     """The mount and path of *item*, where it has a path."""
     path = str(item.get("path") or "").strip("/ ")
     return f"{str(values.get('engine_mount_point') or 'secret').strip('/')}/{path}" if path else None
+
+
+def tell_nothing(item: Facts, values: Facts, *, warn: t.Callable[[str], None]) -> None:
+    """What was to be removed and is not there: a path with a slip of the pen looks like a purge. Without a path, all that there is was meant."""
+    place = where(item, values)
+    if place:
+        vendor = f"{one_line(str(item['vendor']), limit=40)} at " if item.get("vendor") else ""
+        warn(f"There is nothing in the cache for {vendor}{one_line(place, limit=200)}.")
 
 
 def without_names(item: Facts) -> Facts:

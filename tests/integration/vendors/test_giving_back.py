@@ -137,13 +137,16 @@ def test_what_is_said_where_it_fails(openbao_stage: Stage, cache: str) -> None:
         with check("half of it"):
             result = run.result("half of it")
             assert (result["changed"], result["revoked"], result["removed"]) == (True, ["oauth2 refresh_token"], [])
+            assert result["not_revoked"] == ["oauth2 access_token"]
             assert result["kept"] == [{"vendor": "oauth2", "path": "secret/fleet/acme"}]
         with check("at last"):
             result = run.result("at last")
             assert (result["revoked"], result["kept"]) == (["oauth2 refresh_token", "oauth2 access_token"], [])
             assert result["removed_by_kind"] == {"token": 1, **({"shared": 1} if cache == "vault" else {})}
         with check("nothing left"):
-            assert run.result("nothing left")["changed"] is False
+            result = run.result("nothing left")
+            assert (result["changed"], result["not_revoked"]) == (False, [])
+            assert result["warnings"] == ["There is nothing in the cache for oauth2 at secret/fleet/acme."]
 
 
 def test_what_other_controllers_hold(openbao_stage: Stage) -> None:

@@ -66,7 +66,7 @@ def test_what_somebody_put_into_the_shared_entry_keeps_nothing_from_being_revoke
     scene = cached(Scene(access("one", refresh_token="r1")), request)
     planted(scene, access_token="evil", refresh_token="x" * 1000)
     scene.script[:] = [lambda sent: answer(status, {"error": "invalid_request"}) if b"=evil" in sent.body else answer(200)] * 9
-    assert give_back(scene, request) == GivenBack(("tracktik access_token",))
+    assert give_back(scene, request) == GivenBack(("tracktik access_token",), not_revoked=("tracktik access_token",))
     assert revoked(scene) == ["one", "evil"]
     assert "the shared entry for secret/fleet/x has, or had, a token that this controller does not know" in scene.warnings[-1]
 
@@ -90,7 +90,7 @@ def test_a_planted_token_that_was_taken_over_keeps_none_of_the_others(tmp_path, 
         planted(scene, access_token="two")
     scene.script[:] = [refusing(status, "evil")] * 9
     revoked_now = ("tracktik refresh_token", "tracktik access_token")[: 2 if home == "that took it over" else 1]
-    assert give_back(scene, theirs) == GivenBack(revoked_now, failed=failed)
+    assert give_back(scene, theirs) == GivenBack(revoked_now, failed=failed, not_revoked=("tracktik access_token",))
     assert revoked(scene) == ["r1", "evil", *(["two"] if home == "that took it over" else [])]
     expected = "could not be revoked at the vendor, so it stays in the cache" if failed else "has, or had, a token that may not be the vendor's"
     assert [expected in warning for warning in scene.warnings] == [True]
@@ -100,7 +100,7 @@ def test_a_planted_token_that_was_taken_over_keeps_none_of_the_others(tmp_path, 
 def test_what_may_be_wrong_with_the_client_keeps_the_entry_where_nothing_was_taken(tmp_path, status, failed):
     request = request_of(tmp_path, kind="vault", revocation_url=f"{ISSUER}/revoke")
     scene = cached(Scene(access("one"), answer(status)), request)
-    assert give_back(scene, request) == GivenBack(failed=failed)
+    assert give_back(scene, request) == GivenBack(failed=failed, not_revoked=("tracktik access_token",))
 
 
 @pytest.mark.parametrize("kind", ["file", "vault"])
@@ -108,7 +108,7 @@ def test_consent_that_could_not_be_ended_is_not_said_to_be(tmp_path, kind):
     vendor = dataclasses.replace(built_in("trackmage").as_variant("authorization_code"), revocation_url=f"{ISSUER}/revoke")
     request = request_of(tmp_path, vendor, kind=kind)
     scene = cached(Scene(access("one"), answer(400), answer(200), vault=FakeVault(CONSENT)), request)
-    assert give_back(scene, request, revoke_consent=True) == GivenBack(failed=True)
+    assert give_back(scene, request, revoke_consent=True) == GivenBack(failed=True, not_revoked=("trackmage refresh_token", "trackmage access_token"))
     assert revoked(scene) == ["r-vault"]
 
 
@@ -123,14 +123,14 @@ def test_the_refresh_token_of_the_shared_entry_is_revoked(tmp_path):
 def test_the_first_that_cannot_be_revoked_ends_it(tmp_path, kind):
     request = request_of(tmp_path, kind=kind, revocation_url=f"{ISSUER}/revoke")
     scene = cached(Scene(access("one", refresh_token="r1"), answer(500), answer(200)), request)
-    assert give_back(scene, request) == GivenBack(failed=True)
+    assert give_back(scene, request) == GivenBack(failed=True, not_revoked=("tracktik refresh_token", "tracktik access_token"))
     assert revoked(scene) == ["r1"]
 
 
 def test_no_credentials_go_to_a_revocation_endpoint_over_plain_http(tmp_path):
     request = request_of(tmp_path, revocation_url="http://login.example/revoke")
     scene = cached(Scene(access("one"), answer(200)), request)
-    assert give_back(scene, request) == GivenBack(failed=True)
+    assert give_back(scene, request) == GivenBack(failed=True, not_revoked=("tracktik access_token",))
     assert "login.example would get the credentials over plain http" in scene.warnings[0]
     allowed = dataclasses.replace(request, http=dataclasses.replace(request.http, allow_http=True))
     assert give_back(scene, allowed) == GivenBack(("tracktik access_token",))
@@ -169,7 +169,7 @@ def test_private_key_jwt_proves_the_client(tmp_path):
 def test_a_revocation_that_fails_keeps_the_entry(tmp_path, status):
     request = request_of(tmp_path, revocation_url=f"{ISSUER}/revoke")
     scene = cached(Scene(access("one", refresh_token="r1"), answer(200), answer(status)), request)
-    assert give_back(scene, request) == GivenBack(("tracktik refresh_token",), failed=True)
+    assert give_back(scene, request) == GivenBack(("tracktik refresh_token",), failed=True, not_revoked=("tracktik access_token",))
     assert scene.warnings == [
         "tracktik: the token for secret/fleet/x could not be revoked at the vendor, so it stays in the cache. Do it again when that is mended: "
         f"its revocation endpoint answered with HTTP {status}. [TRK-L13]"
@@ -179,7 +179,7 @@ def test_a_revocation_that_fails_keeps_the_entry(tmp_path, status):
 def test_a_vendor_that_takes_no_access_tokens_back(tmp_path):
     request = request_of(tmp_path, revocation_url=f"{ISSUER}/revoke")
     scene = cached(Scene(access("one", refresh_token="r1"), answer(200), error("unsupported_token_type")), request)
-    assert give_back(scene, request) == GivenBack(("tracktik refresh_token",))
+    assert give_back(scene, request) == GivenBack(("tracktik refresh_token",), not_revoked=("tracktik access_token",))
     assert scene.warnings == [
         "tracktik: the vendor takes no access token back (unsupported_token_type). That of secret/fleet/x is out of the cache, and stays valid until it "
         "expires. [TRK-L13]"
@@ -197,7 +197,7 @@ def test_a_token_that_is_none_any_more_is_given_back(tmp_path):
 def test_other_refusals_keep_the_entry(tmp_path, reply):
     request = request_of(tmp_path, revocation_url=f"{ISSUER}/revoke")
     scene = cached(Scene(access("one"), reply), request)
-    assert give_back(scene, request) == GivenBack(failed=True)
+    assert give_back(scene, request) == GivenBack(failed=True, not_revoked=("tracktik access_token",))
 
 
 def test_the_tokens_of_the_shared_entry_from_an_empty_home(tmp_path):

@@ -8,6 +8,7 @@ import pytest
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.errors import OptionError
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._hosts.files import (
     FILE_OPTIONS,
+    checked_path,
     contents_argument,
     default_dest,
     files_argument,
@@ -170,3 +171,15 @@ def test_arguments_of_the_module_on_the_host():
 
 def test_contents_are_text_that_no_escape_can_change():
     assert contents_argument("Authorization: ü\n") == "base64:QXV0aG9yaXphdGlvbjogw7wK"
+
+
+@pytest.mark.parametrize("given", ["tok/x", "~/x", "", "/a/", "/", "/a\nb"])
+def test_a_path_is_named_with_its_option(given):
+    with pytest.raises(OptionError) as caught:
+        checked_path(given, option="file")
+    assert caught.value.told.startswith(f"{given.replace(chr(10), ' ')}: file ")
+    assert caught.value.error_code == "TRK-O02"
+
+
+def test_a_path_in_its_plain_form():
+    assert checked_path("//a/./b//c", option="file") == "/a/b/c"

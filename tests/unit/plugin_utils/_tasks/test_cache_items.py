@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.errors import OptionError
-from ansible_collections.trackops.api_tokens.plugins.plugin_utils._tasks.cache_items import items, removed, where, without_names
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._tasks.cache_items import items, removed, tell_nothing, where, without_names
 
 
 @pytest.mark.parametrize(
@@ -71,3 +71,17 @@ def test_what_was_removed_is_counted():
     entries = [{"kind": "token", "n": 1}, {"kind": "login"}, {"kind": "token", "n": 2}]
     assert removed(entries) == {"removed": entries, "removed_by_kind": {"token": 2, "login": 1}}
     assert removed([]) == {"removed": [], "removed_by_kind": {}}
+
+
+@pytest.mark.parametrize(
+    ("item", "expected"),
+    [
+        ({"vendor": "tracx"}, []),
+        ({"vendor": "tracx", "path": "/fleet/tracs"}, ["There is nothing in the cache for tracx at kv/fleet/tracs."]),
+        ({"path": "fleet/a\nb"}, ["There is nothing in the cache for kv/fleet/a b."]),
+    ],
+)
+def test_nothing_there_at_a_path(item, expected):
+    said = []
+    tell_nothing(item, {"engine_mount_point": "kv"}, warn=said.append)
+    assert said == expected
