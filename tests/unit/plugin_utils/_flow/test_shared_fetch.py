@@ -145,7 +145,8 @@ def test_few_failures_are_shared(world):
     here = world()
     here.put(Entry(None, tuple(Failure("no", "unavailable", NOW - 20 + number, run=f"run-{number}", network="n") for number in range(10, 20))))
     here.fetch(outcome=Outcome(error=VendorError("no", "unavailable")))
-    assert len(here.shared.read().failures) == 8
+    ((data, _version),) = here.scene.vault.entries.values()
+    assert len(data["failures"]) == len(here.shared.read().failures) == 8
 
 
 def test_a_shared_failure_is_told_without_an_attempt(world):
