@@ -6,10 +6,14 @@
 from __future__ import annotations
 
 import base64
+import ctypes
 import json
+import os
 import pathlib
 import re
 import stat
+import struct
+import tempfile
 import time
 
 import pytest
@@ -266,6 +270,49 @@ def test_status_for_monitoring_and_in_a_browser(
     assert metrics["trackops_status_tokens", '{state="red"}'] == 5
     assert stat.S_IMODE(textfile.stat().st_mode) == 0o644  # node_exporter is another user
     check_page(stage, page, request.getfixturevalue("chromium"))
+
+
+class Watched:
+    """The names that the kernel has seen come into a directory, by being made or moved there."""
+
+    MADE, MOVED = 0x100, 0x80
+
+    def __init__(self, folder: pathlib.Path) -> None:
+        libc = ctypes.CDLL(None, use_errno=True)
+        self._descriptor = libc.inotify_init1(os.O_NONBLOCK)
+        assert libc.inotify_add_watch(self._descriptor, os.fsencode(folder), self.MADE | self.MOVED) >= 0
+
+    def names(self) -> list[tuple[int, str]]:
+        """So far; once only."""
+        raw, found = os.read(self._descriptor, 1 << 20), []
+        os.close(self._descriptor)
+        while raw:
+            _watch, mask, _cookie, length = struct.unpack_from("iIII", raw)
+            found.append((mask, os.fsdecode(raw[16 : 16 + length].rstrip(b"\0"))))
+            raw = raw[16 + length :]
+        return found
+
+
+def test_node_exporter_never_sees_half_a_file(stage: Stage, tmp_path: pathlib.Path) -> None:
+    """Not even where Ansible's temporary files are on another file system, from which nothing can be moved in one step."""
+    textfile = tmp_path / "collector" / "trackops.prom"
+    textfile.parent.mkdir()
+    values = {"provision_tokens": [{"vendor": "tracx"}], "provision_directory": str(tmp_path / "tokens"), "status_textfile": str(textfile)}
+    inventory = stage.ansible.write("hosts.ini", "localhost ansible_connection=local\n")
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as elsewhere:
+        assert os.stat(elsewhere).st_dev != os.stat(tmp_path).st_dev
+        python = str(stage.ansible.bin_dir / "python")
+        options = ("-e", json.dumps({**values, "ansible_remote_tmp": elsewhere, "ansible_python_interpreter": python}))
+        watched = Watched(textfile.parent)
+        checked = stage.playbook("trackops.api_tokens.status", *options, "--check", inventory=inventory)
+        assert (checked.rc, os.listdir(textfile.parent)) == (2, []), checked
+        for _again in range(2):
+            run = stage.playbook("trackops.api_tokens.status", *options, inventory=inventory)
+            assert (run.rc, run.changed) == (2, 1), run
+    seen = watched.names()
+    assert [(mask, name) for mask, name in seen if name.endswith(".prom")] == [(Watched.MOVED, "trackops.prom")] * 2, seen
+    assert any(mask == Watched.MADE for mask, _name in seen), "Ansible copied it from the other file system"
+    assert (os.listdir(textfile.parent), stat.S_IMODE(textfile.stat().st_mode)) == (["trackops.prom"], 0o644)
 
 
 def test_status_into_a_path_that_would_start_in_the_collection(stage: Stage, ssh_hosts: SshHosts, wanted: list[str]) -> None:
