@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import functools
 import itertools
+import json
 import pathlib
 import re
 
 import pytest
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vault.login_input import FIELDS, LATE_ENVIRONMENT
+from support.option_definitions import file_of
 from support.places import ROOT
 
 DOCUMENTS = sorted(
@@ -136,3 +139,34 @@ def test_examples_on_the_controller_gather_no_facts():
 def test_what_belongs_to_a_play_on_the_controller():
     text = "  - name: a\n    hosts: localhost\n    gather_facts: false\n    tasks:\n      - x:\n  - hosts: localhost\n    roles: [a]\n\n- hosts: all\n"
     assert plays_on_the_controller(text) == ["gather_facts: false\ntasks:\n  - x:", "roles: [a]\n"]
+
+
+ABOUT_MESSAGES = [name for name in DOCUMENTS if re.search(r"^## (?:Errors|Messages)$", (ROOT / name).read_text(encoding="utf-8"), re.MULTILINE)]
+
+
+@pytest.mark.parametrize("document", ["README.md", *ABOUT_MESSAGES])
+def test_whoever_reads_of_messages_is_led_to_their_codes(document):
+    assert re.search(r"\]\((?:\.\./|https://\S+/docs/)?errors\.md\)", (ROOT / document).read_text(encoding="utf-8"))
+
+
+def options_of_vault():
+    """For each row of the table in docs/vault.md: its option, and the names in its cells."""
+    text = (ROOT / "docs" / "vault.md").read_text(encoding="utf-8").split("| Option | Environment | Late | Variable | ini |")[1].split("\n\n")[0]
+    for row in text.splitlines()[2:]:
+        option, environment, late, variable, ini = row.strip("| ").split(" |") if row.count("|") == 6 else pytest.fail(row)
+        yield re.findall(r"`(\w+)`", option)[0], [re.findall(r"`(\w+)`", cell) for cell in (option, environment, late, variable)], ini.strip()
+
+
+def test_the_table_of_vaults_options_is_their_documentation():
+    definitions = json.loads(file_of("trackunit").read_text(encoding="utf-8"))
+    of_vault = {*FIELDS, "ca_cert", "token_path", "token_file", "engine_mount_point", "engine_version", "secret_version"}
+    sections = {"hashi_vault_collection": "yes", "trackops_api_tokens": "ours"}
+    found = {option: cells for option, *cells in options_of_vault()}
+    assert found.keys() == of_vault
+    for option, (names, ini) in found.items():
+        about = definitions[option]
+        assert (option, set(names[0]) - {str(about.get("default"))}) == (option, {option, *(about.get("aliases") or ())}), names[0]
+        assert (option, names[1]) == (option, [entry["name"] for entry in about.get("env") or ()])
+        assert (option, set(names[3])) == (option, {entry["name"] for entry in about.get("vars") or ()})
+        assert (option, ini) == (option, sections[about["ini"][0]["section"]] if about.get("ini") else "\N{EN DASH}")
+        assert set(LATE_ENVIRONMENT.get(option, ())) <= set(names[2])
