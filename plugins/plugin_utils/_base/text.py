@@ -25,6 +25,7 @@ import re
 import typing as t
 import unicodedata
 import zlib
+from collections import deque
 from dataclasses import dataclass
 from urllib.parse import quote, quote_plus
 
@@ -39,7 +40,7 @@ _SHORTEST = 3
 _DEEPEST = 3  # encodings of encodings of encodings
 # Characters, in all decoded forms of one text, or of all texts that one finder is asked about: about half a second.
 _MOST_READ = 400_000
-_MOST_BLANKED = 1_000_000  # characters in all decoded forms of what a Blanker is asked about: about half a second, too
+_MOST_BLANKED = 800_000  # characters in all decoded forms of what a Blanker is asked about: below a second, whatever they are
 _LOOKED_AT = 2048  # characters; a message shows far fewer
 # Of base64 and hex. Shorter runs are found by their form alone, else every word would be decoded to noise.
 _SHORTEST_RUN = 6
@@ -79,7 +80,7 @@ def scrub(text: str, secrets: t.Iterable[str], *, limit: int = _SHOWN) -> str:
     cut = len(text) > looked_at
     text = text[:looked_at]
     try:
-        spans = _found(text, needles, _Budget(_MOST_READ))
+        spans = _places_of(_found(text, needles, _Budget(_MOST_READ)))
     except _Exhausted:
         return "***"
     shown = _blanked(text, spans, until=max(0, looked_at - 12 * longest) if cut else len(text))
@@ -92,7 +93,7 @@ def finder(secrets: t.Iterable[str]) -> t.Callable[[str], bool]:
 
     def holds_secret(text: str) -> bool:
         try:
-            return needles.any and bool(_found(text, needles, budget))
+            return needles.any and any(True for _match in _found(text, needles, budget))
         except _Exhausted:
             return True
 
@@ -144,11 +145,12 @@ class Blanker:
             return found
         step = max(_WINDOW, self._overlap)
         for start in range(0, len(text), step):
+            matches: list[_Match] = []
             try:
-                places = _found(text[start : start + step + self._overlap], self._needles, self._budget)
+                matches.extend(_found(text[start : start + step + self._overlap], self._needles, self._budget))
             except _Exhausted:
-                break
-            found += ((start + begin, start + end) for begin, end in places)
+                return found
+            found += ((start + begin, start + end) for begin, end in _places_of(matches))
         return found
 
 
@@ -171,11 +173,12 @@ def _blanked(text: str, spans: list[tuple[int, int]], *, until: int, blank: str 
 @dataclass(frozen=True)
 class _Needles:
     """Secrets as they are compared: in one letter case. ``compact`` have no white space, ``folded`` single spaces, ``spelled`` nothing but
-    letters and digits."""
+    letters and digits. ``widest`` is what one character becomes at most: a sharp s is two."""
 
     compact: frozenset[str]
     folded: frozenset[str]
     spelled: frozenset[str]
+    widest: int = 1
 
     @functools.cached_property
     def any(self) -> bool:
@@ -184,17 +187,19 @@ class _Needles:
     @functools.cached_property
     def shortest(self) -> int:
         """Characters. In less there is none of them, however it is encoded."""
-        return min(map(len, self.all() | self.spelled), default=0)
+        return -(-min(map(len, self.all() | self.spelled), default=0) // self.widest)
 
     def all(self) -> frozenset[str]:
         return self.compact | self.folded
 
 
 def _needles(secrets: t.Iterable[str]) -> _Needles:
-    compact, folded, spelled = set(), set(), set()
+    compact, folded, spelled, widest = set(), set(), set(), 1
     for secret in secrets:
         if len(secret) < _SHORTEST:
             continue
+        if not secret.isascii():
+            widest = max(widest, *(max(len(char.casefold()), len(_letters(char))) for char in secret))
         letters = "".join(map(_letters, secret))
         if len(letters) >= _SHORTEST_SPELLED:
             spelled.add(letters)
@@ -207,7 +212,7 @@ def _needles(secrets: t.Iterable[str]) -> _Needles:
                 compact.add(short)
             elif form is secret:
                 folded.add(_plain(form, " "))
-    return _Needles(frozenset(compact - {""}), frozenset(folded - {"", " "}), frozenset(spelled))
+    return _Needles(frozenset(compact - {""}), frozenset(folded - {"", " "}), frozenset(spelled), widest)
 
 
 def _plain(text: str, space: str) -> str:
@@ -267,7 +272,7 @@ def _decoded_forms(secret: str) -> t.Iterator[str]:
     while waiting:
         text, depth = waiting.pop()
         for decode in _IN_PLACE:
-            plain = decode(_View.of(text)).text
+            plain = decode(_View(text)).text
             if plain not in seen and len(plain) >= _SHORTEST and depth < _DEEPEST:
                 seen.add(plain)
                 waiting.append((plain, depth + 1))
@@ -277,60 +282,66 @@ def _decoded_forms(secret: str) -> t.Iterator[str]:
 # -- where it is looked for --------------------------------------------------------------------------------------------
 
 
-class _Each(t.Sequence[tuple[int, int]]):
-    """The places of the characters of a text that is not decoded: made where they are asked for, which is nearly never."""
-
-    def __init__(self, length: int) -> None:
-        self._positions = range(length)
-
-    def __len__(self) -> int:
-        return len(self._positions)
-
-    @t.overload
-    def __getitem__(self, wanted: int) -> tuple[int, int]: ...
-
-    @t.overload
-    def __getitem__(self, wanted: slice) -> list[tuple[int, int]]: ...
-
-    def __getitem__(self, wanted: int | slice) -> tuple[int, int] | list[tuple[int, int]]:
-        if isinstance(wanted, slice):
-            return [(position, position + 1) for position in self._positions[wanted]]
-        position = self._positions[wanted]
-        return position, position + 1
+_Span: t.TypeAlias = "tuple[int, int]"
+_Match: t.TypeAlias = "tuple[_View, _Span]"
 
 
 class _View:
-    """The text after some decoding; ``spans`` are the places in the original from which each character comes."""
+    """A text, or what some decoding makes of one; ``origins`` say where in other views it comes from: the same text may come from many."""
 
-    def __init__(self, text: str, places: t.Callable[[], t.Sequence[tuple[int, int]]]) -> None:
+    def __init__(self, text: str, *origins: _Origin) -> None:
         self.text = text
-        self._places = places
-
-    @functools.cached_property
-    def spans(self) -> t.Sequence[tuple[int, int]]:
-        return self._places()  # of most texts nobody asks
-
-    @classmethod
-    def of(cls, text: str) -> _View:
-        return cls(text, lambda: _Each(len(text)))
+        self.origins = list(origins)
 
     def replaced(self, pattern: re.Pattern[str], decode: t.Callable[[re.Match[str]], str]) -> _View:
         plain = pattern.sub(decode, self.text)
-        return self if plain == self.text else _View(plain, lambda: self._moved(pattern, decode))
+        return self if plain == self.text else _View(plain, _Replaced(self, pattern, decode))
 
-    def run(self, match: re.Match[str], text: str) -> _View:
-        """*text*, which is all that a *match* here decodes to."""
-        return _View(text, lambda: [(self.spans[match.start()][0], self.spans[match.end() - 1][1])] * len(text))
 
-    def _moved(self, pattern: re.Pattern[str], decode: t.Callable[[re.Match[str]], str]) -> list[tuple[int, int]]:
-        spans: list[tuple[int, int]] = []
+class _Origin(t.Protocol):
+    """Where a view comes from."""
+
+    @property
+    def view(self) -> _View: ...
+
+    def places(self, span: _Span) -> t.Iterable[_Span]:
+        """Where in that view what is at *span* stands."""
+
+
+class _Replaced:
+    """All of a view, with what matches replaced."""
+
+    def __init__(self, view: _View, pattern: re.Pattern[str], decode: t.Callable[[re.Match[str]], str]) -> None:
+        self.view = view
+        self._pattern = pattern
+        self._decode = decode
+
+    def places(self, span: _Span) -> t.Iterable[_Span]:
+        begin, end = span
+        return ((self._before[begin][0], self._before[end - 1][1]),)
+
+    @functools.cached_property
+    def _before(self) -> list[_Span]:
+        """The place of each character before it was decoded: of most texts nobody asks."""
+        spans: list[_Span] = []
         position = 0
-        for match in pattern.finditer(self.text):
-            spans += self.spans[position : match.start()]
-            spans += [(self.spans[match.start()][0], self.spans[match.end() - 1][1])] * len(decode(match))
+        for match in self._pattern.finditer(self.view.text):
+            spans += ((place, place + 1) for place in range(position, match.start()))
+            spans += [match.span()] * len(self._decode(match))
             position = match.end()
-        spans += self.spans[position:]
+        spans += ((place, place + 1) for place in range(position, len(self.view.text)))
         return spans
+
+
+class _Run:
+    """What a run is decoded to, at each place where it stands."""
+
+    def __init__(self, view: _View, places: list[_Span]) -> None:
+        self.view = view
+        self._places = places
+
+    def places(self, span: _Span) -> t.Iterable[_Span]:
+        return self._places
 
 
 class _Exhausted(Exception):
@@ -347,27 +358,49 @@ class _Budget:
             raise _Exhausted
 
 
-def _found(text: str, needles: _Needles, budget: _Budget) -> list[tuple[int, int]]:
-    """The places of the secrets in *text*.
+def _found(text: str, needles: _Needles, budget: _Budget) -> t.Iterator[_Match]:
+    """The secrets in *text* and in its decoded forms: those first that took fewest steps, so that nothing before them hides them.
 
     :raises _Exhausted: with its decoded forms it is longer than *budget*.
     """
-    waiting, seen = [(_View.of(text), 0)], {text}
-    found: set[tuple[int, int]] = set()
+    first = _View(text)
+    waiting, seen = deque([(first, 0)]), {text: first}
     while waiting:
-        view, depth = waiting.pop()
+        view, depth = waiting.popleft()
         budget.spend(view.text)
-        found.update(_matches(view, needles))
+        for span in _matches(view.text, needles):
+            yield view, span
         if depth == _DEEPEST:
             continue
         for inner in itertools.chain((decode(view) for decode in _IN_PLACE), _runs(view, budget, needles.shortest)):
-            if inner.text not in seen:
-                seen.add(inner.text)
-                waiting.append((inner, depth + 1))
+            known = seen.setdefault(inner.text, inner)
+            if known is inner:
+                if inner is not view:
+                    waiting.append((inner, depth + 1))
+            elif known.origins:
+                last, (new,) = known.origins[-1], inner.origins
+                if last is not new and not (last.view is view and isinstance(new, _Replaced)):
+                    known.origins.append(new)
+
+
+def _places_of(matches: t.Iterable[_Match]) -> list[_Span]:
+    """Where in the original the *matches* stand, each wherever what it was found in comes from."""
+    waiting = list(dict.fromkeys(matches))
+    seen, found = set(waiting), set()
+    while waiting:
+        view, span = waiting.pop()
+        if not view.origins:
+            found.add(span)
+        for origin in view.origins:
+            for place in origin.places(span):
+                before = (origin.view, place)
+                if before not in seen:
+                    seen.add(before)
+                    waiting.append(before)
     return sorted(found)
 
 
-def _matches(view: _View, needles: _Needles) -> t.Iterator[tuple[int, int]]:
+def _matches(text: str, needles: _Needles) -> t.Iterator[_Span]:
     for wanted, comparable, compared in (
         (needles.compact, _without_spaces, _all_without_spaces),
         (needles.folded, _with_spaces, None),
@@ -375,13 +408,15 @@ def _matches(view: _View, needles: _Needles) -> t.Iterator[tuple[int, int]]:
     ):
         if not wanted:
             continue
-        if compared is not None and (whole := compared(view.text)) is not None and not any(needle in whole for needle in wanted):
-            continue  # most often; only where one is found, it matters where
-        plain, places = _comparable(view.text, comparable)
+        if compared is not None:
+            whole = compared(text)
+            if not any(needle in whole for needle in wanted):
+                continue  # most often; only where one is found, it matters where
+        plain, places = _comparable(text, comparable)
         for needle in wanted:
             start = plain.find(needle)
             while start >= 0:
-                yield view.spans[places[start]][0], view.spans[places[start + len(needle) - 1]][1]
+                yield places[start], places[start + len(needle) - 1] + 1
                 start = plain.find(needle, start + 1)
 
 
@@ -407,12 +442,12 @@ def _with_spaces(char: str, before: list[str]) -> str:
     return char.casefold()
 
 
-def _all_without_spaces(text: str) -> str | None:
-    """What :func:`_without_spaces` makes of a whole *text*, quicker; None where it has to be done one by one."""
+def _all_without_spaces(text: str) -> str:
+    """What :func:`_without_spaces` makes of a whole *text*, quicker."""
     if text.isascii():
         return _INVISIBLE.sub("", text).lower()
     compact = "".join(text.split())
-    return compact.casefold() if compact.isprintable() else None
+    return (compact if compact.isprintable() else "".join(filter(str.isprintable, compact))).casefold()
 
 
 def _all_spelled(text: str) -> str:
@@ -568,10 +603,12 @@ def _runs(view: _View, budget: _Budget, shortest: int) -> t.Iterator[_View]:
     :arg shortest: characters that are looked for. What decodes to fewer is passed by, as most words are.
     """
     for pattern, step, bits, decode in _RUNS:
+        places: dict[str, list[_Span]] = {}
         for match in pattern.finditer(view.text):
-            if (match.end() - match.start()) * bits // 8 < min(shortest, _SMALLEST_COMPRESSED):
-                continue
-            run = _SPACE.sub("", match[0])
+            if (match.end() - match.start()) * bits // 8 >= min(shortest, _SMALLEST_COMPRESSED):
+                places.setdefault(_SPACE.sub("", match[0]), []).append(match.span())
+        for run, spans in places.items():
+            origin = _Run(view, spans)
             for offset in range(step):
                 raw = decode(run[offset:])
                 if len(raw) < shortest and raw[:1] not in _COMPRESSED:
@@ -580,13 +617,13 @@ def _runs(view: _View, budget: _Budget, shortest: int) -> t.Iterator[_View]:
                     budget.spend(plain)
                     for readable in _READABLE.findall(plain):
                         if len(readable) >= shortest:
-                            yield view.run(match, readable)
+                            yield _View(readable, origin)
 
 
 def _readings(raw: bytes) -> t.Iterator[str]:
     """The texts that *raw* may be."""
     yield _bytes_as_text(raw)
-    if b"\0" in raw:
+    if b"\0" in raw or raw.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         for byte_order in ("utf-16-le", "utf-16-be"):
             yield raw.decode(byte_order, "replace")
             yield raw[1:].decode(byte_order, "replace")

@@ -154,6 +154,59 @@ def test_a_secret_in_two_encodings(secret, first, second, before, after):
     assert shown not in scrub(before + shown + after, [secret], limit=4000)
 
 
+@pytest.mark.parametrize("encoding", ENCODINGS)
+@pytest.mark.parametrize("outer", ["base64", "hex", "base32"])
+def test_a_secret_that_stands_twice_goes_twice(encoding, outer):
+    secret = "Xk29fjQpLm47TzWb"
+    shown = ENCODINGS[outer](ENCODINGS[encoding](secret))
+    assert shown not in scrub(f"It was {shown}, and {shown}.", [secret], limit=9000)
+    blanked = Blanker([secret])(f'{{"a": "{shown}", "b": ["{shown}"]}}')
+    assert re.fullmatch(rf'{{"a": ".{{0,7}}{re.escape(BLANK)}.{{0,7}}", "b": \[".{{0,7}}{re.escape(BLANK)}.{{0,7}}"\]}}', blanked)
+
+
+def test_different_runs_that_come_to_the_same_text_go_both():
+    secret = "Xk29fjQpLm47TzWb"
+    # The same in the end, by different steps; and twice in what itself stands twice.
+    first, second = (ENCODINGS["base64"](prefix + ENCODINGS["percent, lower case"](secret)) for prefix in ("%20", " "))
+    inner = ENCODINGS["hex"](f"{ENCODINGS['base64'](f'a {secret}')} {ENCODINGS['base64'](f'b {secret}')}")
+    assert scrub(f"{first}, {second}", [secret], limit=9000) == "***, ***"
+    assert scrub(f"{inner}, {inner}", [secret], limit=9000) == "***, ***"
+
+
+def test_what_stands_often_is_read_once(monkeypatch):
+    read = []
+    spend = text_module._Budget.spend
+    monkeypatch.setattr(text_module._Budget, "spend", lambda budget, text: (read.append(len(text)), spend(budget, text)))
+    once, often = (" ".join([ENCODINGS["base64"]("%62Xk29fjQpLm47")] * times) for times in (1, 100))
+    scrub(once, ["s3cr3t"])
+    first = sum(read)
+    scrub(often, ["s3cr3t"])
+    assert sum(read) - first < first + 2 * len(often)
+
+
+#: A harmless thing that a step decodes besides, and that so made the same text out of more and of fewer steps.
+DECOYS = {"percent": "%20", "HTML, decimal": " &amp;", "JSON, all escaped": r" \n", "octal": r" \n", "a list of numbers": " 1, 2, 3"}
+
+
+@pytest.mark.parametrize("middle", DECOYS)
+@pytest.mark.parametrize("outer", ["percent, lower case", "HTML, decimal", "JSON, all escaped", "octal", "quoted-printable"])
+def test_three_encodings_are_found_whatever_stands_beside_them(outer, middle):
+    secret = "Xk29fjQp"
+    for inner in ("percent, lower case", "HTML, decimal", "JSON, all escaped", "octal", "a list of numbers", "hex", "base64", "base32"):
+        shown = ENCODINGS[outer](ENCODINGS[middle](ENCODINGS[inner](secret)))
+        for text in (f"no {shown}", f"no {DECOYS[middle]} {shown}"):
+            assert finder([secret])(text), inner
+            assert Blanker([secret])(text).count(BLANK) == 1, inner
+            assert len(text) > 2048 or scrub(text, [secret], limit=9000).count("***") == 1, inner
+
+
+@pytest.mark.parametrize("secret", ["RqQßSiüb", "ßßßßßß", "ﬃﬃxyz", "\u0390\u0390\u0390\u03b0"])
+@pytest.mark.parametrize("encoding", ["UTF-16 in base64", "zlib in hex", "base64", "gzip in base64"])
+def test_letters_that_are_several_in_another_case(encoding, secret):
+    assert scrub(ENCODINGS[encoding](secret), [secret]) == "***"
+    assert scrub(ENCODINGS[encoding](f"x {secret}"), [secret]) == "***"
+
+
 def _in_lines(text, width, end="\n"):
     return end.join(text[at : at + width] for at in range(0, len(text), width))
 
