@@ -11,6 +11,7 @@ import typing as t
 
 from ..plugin_utils._base.errors import OptionError, TokenError
 from ..plugin_utils._base.output import iso_time
+from ..plugin_utils._base.text import one_line
 from ..plugin_utils._boundary.action import TokenAction, display, failed_action, flag
 from ..plugin_utils._boundary.options import cache_options, check_vendor
 from ..plugin_utils._boundary.real_ports import real_ports
@@ -34,7 +35,7 @@ class ActionModule(TokenAction):
         variables, args = task_vars or {}, dict(self._task.args)
         state = args.pop("state", "present")
         if state not in _STATES:
-            raise failed_action(OptionError(f"state has to be one of {', '.join(_STATES)}."))
+            raise failed_action(OptionError(f"state '{one_line(str(state), limit=40)}' is not known here. Use one of: {', '.join(_STATES)}."))
         try:
             items = args.get("tokens")
             inner = [item for item in items if isinstance(item, dict)] if isinstance(items, list) else []

@@ -122,7 +122,10 @@ def _described(plugin: str, values: Values) -> Vendor:
 
 
 def _only_vendor_fields(vendor: Vendor, given: dict[str, t.Any]) -> dict[str, t.Any]:
-    described = vendor_from_mapping(vendor.name, given)
+    try:
+        described = vendor_from_mapping(vendor.name, given)
+    except OptionError as exc:  # the same mistake as in a description, but an option has it
+        raise OptionError(exc.message, fault="option:value" if exc.fault == "option:description" else exc.fault) from None
     changes = {name: getattr(described, name) for name in given}
     if "request_headers" in changes:
         changes["request_headers"] = {**vendor.request_headers, **changes["request_headers"]}

@@ -396,7 +396,8 @@ class VaultClient:
     def _no_answer(self, exc: Exception, url: str) -> Exception:
         """The error for an exception of requests or urllib3, of which only the kind is taken, never the text."""
         exhausted = self._patience.left <= 0
-        kind, text = why_no_answer(exc, timeout=self._options.deadline if exhausted else self._options.timeout)
+        options = self._options
+        kind, text = why_no_answer(exc, timeout=options.deadline if exhausted else options.timeout, ca_cert=options.ca_cert or "")
         asked, configured = urlsplit(url), urlsplit(self._options.url)
         if url and (asked.hostname, asked.port) != (configured.hostname, configured.port) and kind not in _OPTIONS:
             reason = text.partition(". ")[0].rstrip(".")

@@ -83,8 +83,11 @@ def path_hint(mount: str, path: str, *, engine: int) -> str:
     return f"Try {rest!r}: {' and '.join(repeated)} {verb} not part of path." if repeated else ""
 
 
-def why_no_answer(exc: Exception, *, timeout: float) -> tuple[str, str]:
-    """Kind of error and the sentence for it: the first kind of cause that is found in *exc*."""
+def why_no_answer(exc: Exception, *, timeout: float, ca_cert: str = "") -> tuple[str, str]:
+    """Kind of error and the sentence for it: the first kind of cause that is found in *exc*.
+
+    :arg ca_cert: the file that was given, if one was.
+    """
     inside = causes(exc)
     if any(type(cause).__name__ == "InvalidSchema" and "SOCKS" in str(cause) for cause in inside):
         return "library", _NO_SOCKS
@@ -92,7 +95,7 @@ def why_no_answer(exc: Exception, *, timeout: float) -> tuple[str, str]:
         for cause in inside:
             if isinstance(cause, wanted):
                 text = sentence if isinstance(sentence, str) else sentence(cause, inside)
-                return kind, text.replace("{timeout}", f"{timeout:g}")
+                return kind, text.replace("{timeout}", f"{timeout:g}").replace("{ca}", _NAME_ANOTHER_CA.format(ca_cert) if ca_cert else _NAME_A_CA)
     return "unavailable", _broken_off(exc, inside)
 
 
@@ -147,7 +150,11 @@ def _untrusted(cause: t.Any, _inside: list[BaseException]) -> str:
         return f"has a certificate for another host name ({reason}). Use that name in url (VAULT_ADDR)."
     if "expired" in reason.lower() or "not yet valid" in reason.lower():
         return f"has a certificate that is out of date ({reason}). Have it renewed, or check this machine's clock."
-    return f"has a certificate that is not trusted here ({reason}). Name its CA file in ca_cert (VAULT_CACERT); validate_certs=false would turn the check off."
+    return f"has a certificate that is not trusted here ({reason}). {{ca}}"
+
+
+_NAME_A_CA = "Name its CA file in ca_cert (VAULT_CACERT); validate_certs=false would turn the check off."
+_NAME_ANOTHER_CA = "ca_cert {} does not vouch for it: name the file of its CA there (VAULT_CACERT)."
 
 
 def _tls_trouble(_cause: BaseException, inside: list[BaseException]) -> str:

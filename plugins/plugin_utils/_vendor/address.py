@@ -93,7 +93,7 @@ def check_endpoint(vendor: Vendor, *, allow_http: bool) -> None:
             f"{vendor.name}: base_url is needed, for example "
             f"{'https://<portal>.staffr.us' if vendor.name == 'tracktik' else 'https://api.example.com'}. "
             f"Set base_url, or the variable trackops_{vendor.name}_base_url.",
-            fault="option:address",
+            fault="option:missing",
         )
     check_address(vendor, url, allow_http=allow_http)
 

@@ -13,6 +13,8 @@ import typing as t
 
 from .._base.errors import OptionError
 from .._base.model import Value, Vendor
+from .._base.text import one_line
+from .._vendors import nearest
 from .proof import ALGORITHMS, transit_key
 from .request import OPTIONAL_FIELDS, needed_fields
 from .template import nested, secret_field
@@ -89,8 +91,9 @@ def _check_names(vendor: Vendor) -> None:
 
 def _checked(name: str, key: str, value: t.Any, *, unknown: tuple[str, ...] = ("name",)) -> t.Any:
     if key in unknown or key not in _DEFAULTS:
-        known = ", ".join(sorted(set(_DEFAULTS) - set(unknown)))
-        raise OptionError(f"{name}: '{key}' is not known in the description of a vendor. Known: {known}.", fault="option:description")
+        known = set(_DEFAULTS) - set(unknown)
+        near = nearest(key, known) if key not in unknown else "."
+        raise OptionError(f"{name}: '{key}' is not known in the description of a vendor{near} Known: {', '.join(sorted(known))}.", fault="option:description")
     if key in ("request_headers", "parameters"):
         return parameters(name, key, value)
     if key in _TABLES:
@@ -108,12 +111,16 @@ def _checked(name: str, key: str, value: t.Any, *, unknown: tuple[str, ...] = ("
     if key == "default_lifetime" and value < 1:
         raise OptionError(f"{name}: 'default_lifetime' has to be at least 1.", fault="option:description")
     if key in CHOICES and value not in CHOICES[key] and value != _DEFAULTS[key]:
-        raise OptionError(f"{name}: '{key}' has to be one of {', '.join(CHOICES[key])}.", fault="option:description")
+        raise _not_among(name, f"'{key}'", ", ".join(CHOICES[key]), value)
     if key == "grant_type" and value not in GRANT_TYPES and ":" not in value:
-        raise OptionError(f"{name}: grant_type has to be one of {', '.join(GRANT_TYPES)}, or a URN.", fault="option:description")
+        raise _not_among(name, "grant_type", f"{', '.join(GRANT_TYPES)}, or a URN", value)
     if wanted is str:
         return str(value)
     return value
+
+
+def _not_among(name: str, key: str, known: str, value: t.Any) -> OptionError:
+    return OptionError(f"{name}: {key} has to be one of {known}; it cannot be '{one_line(str(value), limit=40)}'.", fault="option:description")
 
 
 def _body(name: str, given: t.Any) -> t.Any:

@@ -26,6 +26,7 @@ from .._base.model import HttpAnswer, HttpOptions, HttpRequest
 from .._base.pem_file import pem_file
 from .._base.quiet_logs import quiet, quiet_adapter
 from .._base.readable import unreadable
+from .._base.text import one_line
 from .address import host
 
 if t.TYPE_CHECKING:
@@ -141,8 +142,9 @@ def _explained(problem: Exception, request: HttpRequest, options: HttpOptions, s
         )
     if isinstance(problem, r.SSLError):
         ours = "the fields certificate and private_key of the secret" if request.client_certificate else "http_client_cert and http_client_key"
+        given = f" (now: {one_line(options.ca_cert, limit=200)})" if options.ca_cert else ""
         return failed(
-            f"TLS with the vendor at {where} failed{_tls_reason(problem)}. Check http_ca_cert, {ours}, and the certificate of the vendor.",
+            f"TLS with the vendor at {where} failed{_tls_reason(problem)}. Check http_ca_cert{given}, {ours}, and the certificate of the vendor.",
             kind="unavailable",
             sent=False,
             fault="vendor:tls",

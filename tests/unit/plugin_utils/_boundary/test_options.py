@@ -41,6 +41,13 @@ def test_a_vendor_that_there_is_not(name, said):
     assert caught.value.told.endswith("oauth2, mine. Describe your own in trackops_vendors. [TRK-O05]")
 
 
+def test_a_wrong_value_is_that_of_an_option_or_of_a_description():
+    for values, code in (({"grant_type": "client_credential"}, "TRK-O02"), ({"vendors": {"acme": {"grant_type": "client_credential"}}}, "TRK-O06")):
+        with pytest.raises(OptionError) as caught:
+            describe_vendor("oauth2", {"vendor": "acme", **values})
+        assert caught.value.told.endswith(f"it cannot be 'client_credential'. [{code}]")
+
+
 def test_zero_options():
     request = made()
     assert request.secret == SecretRef("secret", "trackunit")

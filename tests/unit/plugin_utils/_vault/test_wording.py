@@ -125,6 +125,8 @@ def test_a_proxy_is_not_taken_for_vault():
     ],
 )
 def test_a_certificate_that_is_not_trusted(reason, sentence):
+    given = why_no_answer(caused(failures.SSLError(), untrusted(reason)), timeout=1, ca_cert="/x/e.pem")[1]
+    assert given == (sentence if reason else f"{sentence[:65]} ca_cert /x/e.pem does not vouch for it: name the file of its CA there (VAULT_CACERT).")
     assert why_no_answer(caused(failures.SSLError(), untrusted(reason)), timeout=1) == ("tls", sentence)
 
 

@@ -72,6 +72,12 @@ def test_parts_are_those_of_python():
     assert (split_address(url), split_address(url).port) == (urlsplit(url), 8443)
 
 
+def test_what_is_missing_is_no_wrong_address():
+    with pytest.raises(OptionError) as caught:
+        check_endpoint(Vendor("acme", token_url="/t"), allow_http=False)
+    assert caught.value.error_code == "TRK-O03"
+
+
 def test_tracktik_tells_what_a_portal_looks_like():
     with pytest.raises(OptionError) as caught:
         check_endpoint(built_in("tracktik"), allow_http=False)

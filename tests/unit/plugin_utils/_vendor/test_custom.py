@@ -51,6 +51,7 @@ KNOWN = ", ".join(sorted(set(vars(Vendor(name=""))) - {"name"}))
     [
         ("https://a.example", "acme: the description of a vendor is a dictionary. See the guide 'own vendors'."),
         ({"url": "x"}, f"acme: 'url' is not known in the description of a vendor. Known: {KNOWN}."),
+        ({"tokn_url": "x"}, f"acme: 'tokn_url' is not known in the description of a vendor; is token_url meant? Known: {KNOWN}."),
         ({"name": "x"}, f"acme: 'name' is not known in the description of a vendor. Known: {KNOWN}."),
         ({"token_url": 5}, "acme: 'token_url' has to be a string."),
         ({"token_url": None}, "acme: 'token_url' has to be a string."),
@@ -59,12 +60,14 @@ KNOWN = ", ".join(sorted(set(vars(Vendor(name=""))) - {"name"}))
         ({"default_lifetime": 1.5}, "acme: 'default_lifetime' has to be a whole number."),
         (
             {"client_auth": "digest"},
-            "acme: 'client_auth' has to be one of basic, basic_raw, post, none, private_key_jwt, client_secret_jwt, bearer_jwt, tls_client_auth.",
+            "acme: 'client_auth' has to be one of basic, basic_raw, post, none, private_key_jwt, client_secret_jwt, bearer_jwt, tls_client_auth; "
+            "it cannot be 'digest'.",
         ),
-        ({"request_method": "get"}, "acme: 'request_method' has to be one of POST, GET, PUT."),
+        ({"request_method": "get"}, "acme: 'request_method' has to be one of POST, GET, PUT; it cannot be 'get'."),
         (
             {"grant_type": "implicit"},
-            "acme: grant_type has to be one of client_credentials, password, authorization_code, refresh_token, account_credentials, or a URN.",
+            "acme: grant_type has to be one of client_credentials, password, authorization_code, refresh_token, account_credentials, or a URN; "
+            "it cannot be 'implicit'.",
         ),
         ({"request_headers": ["a"]}, "acme: request_headers has to be a dictionary."),
         ({"request_headers": {"a": ["b"]}}, "acme: 'a' in request_headers has to be a string, a number or {secret_field: NAME}."),
@@ -80,12 +83,13 @@ KNOWN = ", ".join(sorted(set(vars(Vendor(name=""))) - {"name"}))
         ({"credential_fields": ["client_id"]}, "acme: 'credential_fields' has to be a dictionary: our field to the key in the secret."),
         ({"passing_errors": "10"}, "acme: 'passing_errors' has to be a list of error codes."),
         ({"passing_errors": [True]}, "acme: 'passing_errors' has to be a list of error codes."),
-        ({"scope_in": "header"}, "acme: 'scope_in' has to be one of both, assertion, request."),
+        ({"scope_in": "header"}, "acme: 'scope_in' has to be one of both, assertion, request; it cannot be 'header'."),
         ({"variants": ["a"]}, "acme: 'variants' is a dictionary of names, each with its changes."),
         ({"variants": {"a": "b"}}, "acme: the variant 'a' is not a dictionary."),
         (
             {"variants": {"a": {"client_auth": "b"}}},
-            "acme: 'client_auth' has to be one of basic, basic_raw, post, none, private_key_jwt, client_secret_jwt, bearer_jwt, tls_client_auth.",
+            "acme: 'client_auth' has to be one of basic, basic_raw, post, none, private_key_jwt, client_secret_jwt, bearer_jwt, tls_client_auth; "
+            "it cannot be 'b'.",
         ),
     ],
 )

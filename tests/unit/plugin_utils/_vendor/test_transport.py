@@ -16,6 +16,7 @@ from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.errors i
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.model import HttpOptions, HttpRequest
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vendor.transport import exchange
 from emulator import Emulator
+from requests import certs
 
 #: Its servers are real ones, on loopback addresses.
 pytestmark = pytest.mark.system
@@ -235,7 +236,8 @@ def test_a_proxy_that_is_not_there():
 
 def test_tls_with_a_server_that_has_none(emulator):
     base = emulator.base_url("trackmage").replace("http:", "https:")
-    error = failure(base)
+    error, ca = failure(base), certs.where()
+    assert f" failed. Check http_ca_cert (now: {ca}), http_client_cert" in failure(base, ca_cert=ca).message
     assert error.message == (
         f"trackmage: TLS with the vendor at {base.split('/')[2]} failed. Check http_ca_cert, http_client_cert and http_client_key, "
         "and the certificate of the vendor."
