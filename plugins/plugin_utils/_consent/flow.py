@@ -70,6 +70,7 @@ class Authorizing:
         self._resolver = Resolver(ports)
         self._store = self._resolver.store(request.cache)
         self._session = VaultSession(request, self._store, ports)
+        self._proofs: set[str] = set()  # signed in this consent, and maybe sent
         self._vendor = self._with_endpoints("device_authorization_url" if device else "authorize_url")
 
     @property
@@ -131,7 +132,7 @@ class Authorizing:
         fields = self._fields(secret)
         http_request = device_request(vendor, fields, assertion=self._assertion(fields))
         answer = self._ports.exchange(http_request, self.request.http, self.request.http.deadline, self.name)
-        # What was sent is more than the secret has: a proof that was signed for this request.
+        # What was sent is more than the secret has.
         unspoken = self._unspoken(secret).also(*(set(http_request.secrets) - set(fields.values())))
         return read_device_answer(vendor, answer, unspoken=unspoken, allow_http=allow_http)
 
@@ -188,10 +189,15 @@ class Authorizing:
         return ask(request, build(), grant, ports=self._ports, until=until, secret_version="", again=build, unused=unused)
 
     def _unspoken(self, secret: Secret) -> Unspoken:
-        return unspoken_in_secret(dataclasses.replace(self.request, vendor=self._vendor), secret.data)
+        return unspoken_in_secret(dataclasses.replace(self.request, vendor=self._vendor), secret.data).also(*self._proofs)
 
     def _assertion(self, fields: dict[str, str]) -> Assertion:
-        return lambda more: signed_assertion(self._vendor, fields, more, now=self._ports.clock(), transit=self._session.transit_sign)
+        def signed(more: t.Mapping[str, str]) -> str:
+            proof = signed_assertion(self._vendor, fields, more, now=self._ports.clock(), transit=self._session.transit_sign)
+            self._proofs.add(proof)
+            return proof
+
+        return signed
 
     def _with_refresh_token(self, token: Token) -> Token:
         if not token.refresh_token:

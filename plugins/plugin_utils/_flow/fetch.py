@@ -61,6 +61,7 @@ class Fetch:
     :arg keep: writes an entry with a token that the vendor has just given.
     :arg digest_key: keys the digest that stands for the version of a KV v1 secret, so that it reveals nothing; where tokens are shared, ``mac`` does.
     :arg ports: to ask the vendor with.
+    :arg told: credentials and tokens that the vendor may know, and that no answer may repeat; it grows with each request.
     :arg mac: of a refresh token, with the secret's data; None where nobody else could have put one into the entry.
     """
 
@@ -73,6 +74,7 @@ class Fetch:
     ports: Ports
     metadata: IssuerMetadata
     mac: Mac | None = None
+    told: set[str] = field(default_factory=set, repr=False)
 
 
 def fetch(work: Fetch, entry: Entry) -> Outcome:
@@ -115,7 +117,9 @@ def _ask_vendor(work: Fetch, entry: Entry, secret: Secret, version: str) -> Outc
     cached = entry.token if entry.token and entry.token.secret_version == version else None
     if cached is not None:
         cached = _with_trusted_refresh_token(work, cached, secret)
-    unused = tuple(text for text in map(as_text, secret.data.values()) if text is not None and len(text) >= _SHORTEST_SECRET)
+    work.told.update(text for text in map(as_text, secret.data.values()) if text is not None and len(text) >= _SHORTEST_SECRET)
+    if entry.token is not None:
+        work.told.update(filter(None, (entry.token.access_token, entry.token.refresh_token)))
     in_order = grants(request.vendor, fields, refresh_token=cached.refresh_token if cached else None)
     outcome = Outcome()  # there is at least one grant: credentials() has seen to it
     for position, grant in enumerate(in_order):
@@ -123,7 +127,7 @@ def _ask_vendor(work: Fetch, entry: Entry, secret: Secret, version: str) -> Outc
         is_cached = cached is not None and cached.refresh_token is not None and grant.fields.get("refresh_token") == cached.refresh_token
         if is_cached and not _take_out(work, entry) and later_is_repeatable:
             continue  # it stays where the next caller finds it, and would use it again
-        sent = _send(work, request, grant, fields, entry if is_cached else None, version=version, replaceable=later_is_repeatable, unused=unused)
+        sent = _send(work, request, grant, fields, entry if is_cached else None, version=version, replaceable=later_is_repeatable)
         outcome = replace(sent, spent=outcome.spent or sent.spent)
         if outcome.token is not None:
             token = _signed(work, _store_rotated(work, entry, _with_old_refresh_token(outcome.token, grant), secret), secret, version)
@@ -174,12 +178,10 @@ def _send(
     *,
     version: str,
     replaceable: bool,
-    unused: tuple[str, ...],
 ) -> Outcome:
     """Ask with one grant.
 
     :arg spending: the entry whose refresh token this is, and from which it was taken.
-    :arg unused: as in :func:`read_answer`.
     :arg replaceable: whether a token can be obtained without it. If not, one that may be spent is better than none.
     """
     vendor, ports = request.vendor, work.ports
@@ -187,14 +189,16 @@ def _send(
     try:
 
         def sign(more: t.Mapping[str, str]) -> str:
-            return signed_assertion(vendor, fields, more, now=ports.clock(), transit=work.session.transit_sign)
+            proof = signed_assertion(vendor, fields, more, now=ports.clock(), transit=work.session.transit_sign)
+            work.told.add(proof)
+            return proof
 
         http_request = build_request(vendor, grant, fields, assertion=sign)
         if not request.http.validate_certs:
             ports.warn(f"{vendor.name}: the vendor's certificate is not checked (http_validate_certs=false): anybody on the way can read the credentials.")
         # A proof may be used once, so each repetition gets a new one.
         again = functools.partial(build_request, vendor, grant, fields, assertion=sign)
-        token = ask(request, http_request, grant, ports=ports, until=until, secret_version=version, again=again, unused=unused)
+        token = ask(request, http_request, grant, ports=ports, until=until, secret_version=version, again=again, unused=work.told)
     except TokenError as exc:
         if isinstance(exc, VendorError) and (not exc.sent or exc.status in _NOT_THERE or exc.code == "invalid_client"):
             work.metadata.forget()

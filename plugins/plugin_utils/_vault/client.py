@@ -38,6 +38,9 @@ if t.TYPE_CHECKING:
 
 __all__ = ("VaultClient", "checked_path")
 
+_SHORTEST_HIDDEN = 6  # characters; a shorter text of a secret is a word like any other
+_LONGEST_HIDDEN = 10_000  # characters; no message shows more
+_MOST_HIDDEN = 100  # each is looked for in each message
 # What keeps Vault from being asked, and is not Vault's.
 _OPTIONS = {"option": "option:value", "library": "option:library"}
 
@@ -77,6 +80,7 @@ class VaultClient:
         self._secrets = list(options.secrets())
         self._patience = Patience(options.deadline, monotonic=monotonic, sleep=sleep)
         self._refusals = Refusals(options, place=self._place, secrets=self._secrets, questions=self)
+        self._hidden: list[str] = []  # of the secrets, those that were read and written
         self._kv_versions: dict[tuple[str, str], str | None] = {}
         self._warn_of_open_ways()
         self._hvac = self._connect()
@@ -181,6 +185,7 @@ class VaultClient:
             )
         if data is None:
             raise self._refusals.deleted(mount, path, metadata)
+        self._hide(data)
         return Secret(data=dict(data), version=integer(metadata.get("version")), path=f"{mount}/{path}")
 
     def _read_v1(self, mount: str, path: str) -> Secret:
@@ -188,6 +193,7 @@ class VaultClient:
             answer = self._read(f"{mount}/{path}", lambda: self._hvac.secrets.kv.v1.read_secret(path=path, mount_point=mount), params={})
         except Refusal as refusal:
             raise self._refusals.read(refusal, mount, path, engine=1, version=None) from None
+        self._hide(_data(answer))
         return Secret(data=_data(answer), version=None, path=f"{mount}/{path}")
 
     def _read(self, full: str, plain: t.Callable[[], t.Any], *, params: dict[str, t.Any]) -> dict[str, t.Any]:
@@ -256,6 +262,7 @@ class VaultClient:
             if refusal.status != 404:
                 raise self._refusals.any(refusal, "reading the cache entry at", f"{mount}/data/{path}", needs="read") from None
             outer = refusal.data
+        self._hide(_inner(outer, "data"))
         version = integer(_inner(outer, "metadata").get("version"))
         return None if version is None else (_inner(outer, "data"), version)
 
@@ -266,6 +273,7 @@ class VaultClient:
         """
         mount, path = self._of_cache(mount, path)
         full = f"{mount}/data/{path}"
+        self._hide(data)
         try:
             answer = self._hvac.secrets.kv.v2.create_or_update_secret(path=path, secret=dict(data), cas=int(cas), mount_point=mount)
         except Refusal as refusal:
@@ -323,6 +331,15 @@ class VaultClient:
         return self._hvac.sys.read_seal_status().get("initialized") is not False
 
     # -- one request -----------------------------------------------------------------------------------------------
+
+    def _hide(self, data: t.Any) -> None:
+        """What is written and read is in no message, whoever answers in Vault's place; the latest of it, where there is much."""
+        found = [text for text in _texts(data) if _SHORTEST_HIDDEN <= len(text) <= _LONGEST_HIDDEN and text not in self._secrets]
+        self._secrets += found
+        self._hidden += found
+        for text in self._hidden[:-_MOST_HIDDEN]:
+            self._secrets.remove(text)
+        self._hidden = self._hidden[-_MOST_HIDDEN:]
 
     def _worded(self, doing: str, path: str, needs: str, call: t.Callable[[], t.Any]) -> t.Any:
         try:
@@ -411,6 +428,20 @@ class VaultClient:
 
 def _data(answer: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
     return _inner(answer, "data")
+
+
+def _texts(value: t.Any) -> t.Iterator[str]:
+    """The texts in *value*, each once."""
+    waiting, seen = [value], set()
+    while waiting:
+        inner = waiting.pop()
+        if isinstance(inner, t.Mapping):
+            waiting += inner.values()
+        elif isinstance(inner, list):
+            waiting += inner
+        elif isinstance(inner, str) and inner not in seen:
+            seen.add(inner)
+            yield inner
 
 
 def _inner(outer: t.Mapping[str, t.Any], name: str) -> dict[str, t.Any]:

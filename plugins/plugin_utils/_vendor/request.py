@@ -234,14 +234,15 @@ def build_request(vendor: Vendor, grant: Grant, fields: t.Mapping[str, str], *, 
             parameters.append(("scope", vendor.scope))
         parameters.extend(_own_parameters(vendor, fields))
         parameters.extend(proofs)
-    secrets = {*fields.values(), *grant.fields.values(), *dict(proofs).values()}
+    sent = {**fields, **grant.fields}
+    secrets = {*fields.values(), *grant.fields.values(), *dict(proofs).values()} - _addresses(sent)
     _authorize(vendor, fields, headers, secrets, assertion)
     method, request_format = vendor.request_method, vendor.request_format
     if request_format == "query" and grant.grant_type != vendor.grant_type:
         # A GET is for the grant that the vendor documents so; a refresh goes as RFC 6749 6 has it.
         method, request_format = "POST", "form"
     encode = _ENCODERS[request_format]
-    identifiers = {fields[name] for name in IDENTIFIERS if name in fields} - {value for name, value in fields.items() if name not in IDENTIFIERS}
+    identifiers = {sent[name] for name in IDENTIFIERS if name in sent} - {value for name, value in sent.items() if name not in IDENTIFIERS}
     return encode(
         method,
         vendor.token_endpoint,
@@ -253,6 +254,13 @@ def build_request(vendor: Vendor, grant: Grant, fields: t.Mapping[str, str], *, 
         doubts=_doubts(fields),
         repeatable=grant.repeatable,
     )
+
+
+def _addresses(sent: t.Mapping[str, str]) -> set[str]:
+    """The address that the browser comes back to: a person has to read of it what is not registered at the vendor."""
+    address = sent.get("redirect_uri", "")
+    others = {value for name, value in sent.items() if name != "redirect_uri"}
+    return {address} - others if not re.search("[?@#]", address) else set()
 
 
 def _whole_body(vendor: Vendor, fields: t.Mapping[str, str]) -> t.Iterator[tuple[str, t.Any]]:

@@ -44,10 +44,10 @@ def ask(
     :arg unused: as in :func:`read_answer`.
     :raises VendorError: the last failure, with ``retry_after`` where the vendor asks for more than the deadline allows.
     """
-    attempt = 0
+    attempt, known = 0, set(unused)
     while True:
         try:
-            return _once(request, http_request, grant, ports=ports, until=until, secret_version=secret_version, unused=unused)
+            return _once(request, http_request, grant, ports=ports, until=until, secret_version=secret_version, unused=known)
         except VendorError as exc:
             repeatable = exc.retryable and (http_request.repeatable or not exc.sent)
             pause = _pause(attempt, exc.retry_after)
@@ -55,6 +55,7 @@ def ask(
                 raise
         ports.sleep(pause)
         attempt += 1
+        known.update(http_request.secrets)  # a proof that was sent is no less secret than the next one
         http_request = again() if again is not None else http_request
 
 

@@ -90,7 +90,9 @@ def unspoken_in_answer(vendor: Vendor, sent: t.Iterable[str], *, identifiers: t.
     """
     sent, names = frozenset(sent), {name.strip() for name in identifiers}
     rest = {text for text in unused if len(text) <= _LONGEST and text.strip() not in names and text not in sent and not _in_the_clear(vendor, text)}
-    return Unspoken(frozenset({*sent, *unused}), frozenset({text for text in {*sent, *came} if text.strip() not in names} | rest) - {""})
+    # A name that is not among what was sent as a secret may be shown.
+    everything = sent | {text for text in unused if text in sent or text.strip() not in names}
+    return Unspoken(everything, frozenset({text for text in {*sent, *came} if text.strip() not in names} | rest) - {""})
 
 
 def _is_random(text: str) -> bool:

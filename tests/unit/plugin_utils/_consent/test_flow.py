@@ -227,3 +227,33 @@ def test_a_scope_with_a_field_of_the_secret_that_was_not_sent_is_not_told(world)
     here = world(access("the-token", refresh_token="r", scope="read Pr0duction-Passw0rd"), data={**CLIENT, "note": "Pr0duction-Passw0rd"})
     url, consent = here.work().begin(REDIRECT)
     assert here.work().finish(here.allowed(url), consent).scope is None
+
+
+@pytest.mark.parametrize("data", [CLIENT, {**CLIENT, "redirect_uri": REDIRECT}])
+def test_a_redirect_address_that_is_not_registered_can_be_read(world, data):
+    here = world(error("redirect_uri_mismatch", 400, error_description=f"redirect_uri {REDIRECT} is not registered, the-code"), data=data)
+    url, consent = here.work().begin(REDIRECT)
+    message = failing(VendorError, here.work().finish, here.allowed(url), consent)
+    assert f"The vendor says: redirect_uri {REDIRECT} is not registered, ***" in message
+
+
+def test_a_redirect_address_with_more_in_it_cannot(world):
+    address = f"{REDIRECT}?key=s3cr3t-key"
+    here = world(error("redirect_uri_mismatch", 400, error_description=f"redirect_uri {address} is not registered"))
+    url, consent = here.work().begin(REDIRECT)
+    consent = dataclasses.replace(consent, redirect_uri=address)
+    assert "s3cr3t-key" not in failing(VendorError, here.work().finish, here.allowed(url), consent)
+
+
+def test_a_proof_of_a_poll_before_is_in_nothing_that_the_vendor_says(world):
+    def proof(request):
+        return parse_qs(request.body.decode())["client_assertion"][0]
+
+    code = answer(200, {"device_code": "d3vice-c0de", "user_code": "AB-CD", "verification_uri": "https://login.example.com/d", "expires_in": 600})
+    here = world(code, error("authorization_pending"), data={"client_id": "the-id", "client_secret": "s3cr3t-0123456789-0123456789-012345"},
+                 vendor=dataclasses.replace(CONSENT_VENDOR, client_auth="client_secret_jwt"))  # fmt: skip
+    sent = here.scene.sent
+    here.scene.script.append(lambda _request: access("t", refresh_token="r", scope=f"read {proof(sent[1])}"))
+    work = Authorizing(here.request, here.scene.ports, device=True)
+    stored = work.wait_for_device(work.begin_device(), seconds=300)
+    assert (len({proof(request) for request in sent}), stored.scope) == (3, None)

@@ -369,3 +369,34 @@ def test_a_proof_can_be_signed_in_vault(fetching, monkeypatch):
     assert fetching(scene, vendor)(Entry()).token.access_token == "new"
     assert asked == [("transit", "acme", "RS256")]
     assert scene.sent[0].body.endswith(b".c2lnbmF0dXJlIG9mIGV5")
+
+
+EARLIER, REFRESH = "at-0123456789abcdefghijkl", "rt-9f8e7d6c5b4a39281706"
+
+
+def test_what_the_vendor_knows_from_before_is_in_nothing_that_it_says(fetching):
+    """What lies in the entry, and what was sent with the grant before this one."""
+    entry = Entry(token(EARLIER, age=3000, refresh_token=REFRESH, secret_version="1"))
+    for known in (EARLIER, REFRESH):
+        got = fetching(Scene(error("invalid_grant"), access("new", scope=f"read {known}", note=[known, "b"])))(entry).token
+        assert (got.access_token, got.scope, got.extra) == ("new", None, {"note": ["b"]})
+        refused = fetching(Scene(error("invalid_grant"), error("invalid_grant", 401, error_description=f"no: {known}.")))(entry).error
+        assert refused.message.endswith("The vendor says: no: ***.")
+
+
+def test_what_was_in_the_secret_before_it_changed_is_in_nothing_that_the_vendor_says(fetching):
+    scene = Scene(vault=FakeVault({**FakeVault().data, "password": "0ld-Passw0rd-77"}))
+    scene.script = [changed_meanwhile(scene, error("invalid_client", 401)), access("new", scope="read 0ld-Passw0rd-77")]
+    got = fetching(scene)(Entry())
+    assert (len(scene.sent), got.token.access_token, got.token.scope) == (2, "new", None)
+
+
+def test_a_proof_of_the_grant_before_is_in_nothing_that_the_vendor_says(fetching):
+    def proof(request):
+        return dict(parse_qsl(request.body.decode()))["client_assertion"]
+
+    scene = Scene()
+    scene.script = [error("invalid_grant"), lambda request: access("new", scope=f"read {proof(scene.sent[0])}")]
+    vendor = Vendor("acme", base_url="https://acme.example", token_url="/t", client_auth="client_secret_jwt")
+    got = fetching(scene, vendor)(Entry(token("old", refresh_token=REFRESH, secret_version="1"))).token
+    assert (len({proof(request) for request in scene.sent}), got.access_token, got.scope) == (2, "new", None)

@@ -1082,3 +1082,33 @@ def test_another_refusal_of_a_write_is_no_sign_of_somebody_else(monkeypatch, sta
     message, kind = failure(Wire(monkeypatch, *refusals).logged_in().kv2_write, "secret", "x", {}, cas=1)
     assert kind == "unavailable"
     assert "secret/data/x" in message or "replica" in message
+
+
+def test_what_is_written_and_read_is_in_no_message(monkeypatch):
+    """Whoever answers in Vault's place, such as a filter of requests, may repeat what it was sent."""
+    kept = {"access_token": "AT-secret-0123456789", "nested": {"list": ["RT-new-9876543210"]}}
+    written = json.dumps(kept)
+    client = Wire(monkeypatch, said(400, f"rejected: {written}")).logged_in()
+    message = failure(lambda: client.kv2_write("secret", "x", kept, cas=0))[0]
+    assert "rejected: " in message and "0123456789" not in message and "9876543210" not in message
+    reads = {
+        "v2": ({"data": {"data": kept, "metadata": {"version": 1}}}, lambda client: client.read_secret("secret", "x")),
+        "v1": ({"data": kept}, lambda client: client.read_secret("secret", "x", engine_version="1")),
+        "cache": ({"data": {"data": kept, "metadata": {"version": 1}}}, lambda client: client.kv2_read("secret", "x")),
+    }
+    for name, (body, read) in reads.items():
+        client = Wire(monkeypatch, answer(200, body), said(400, f"no: {written}")).logged_in()
+        read(client)
+        message = failure(lambda client=client: client.kv2_write("secret", "x", {}, cas=1))[0]
+        assert "no: " in message and "0123456789" not in message and "9876543210" not in message, name
+
+
+def test_of_much_that_is_read_the_latest_is_hidden(monkeypatch):
+    secrets = [f"s3cret-number-{number:04d}" for number in range(300)]
+    wire = Wire(monkeypatch, *[answer(200, {"data": {"data": {"it": text}, "metadata": {"version": 1}}}) for text in secrets])
+    client = wire.logged_in()
+    for _text in secrets:
+        client.read_secret("secret", "x")
+    wire.script.append(said(400, f"no: {secrets[-1]}"))
+    assert secrets[-1] not in failure(lambda: client.kv2_write("secret", "x", {}, cas=1))[0]
+    assert len(client._secrets) < 110

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.errors import VendorError
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.model import Vendor
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vendor.request import build_request, grants
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vendor.retry import ask
 from support.scripted import NOW, PASSWORD_FIELDS, Scene, access, answer, error, request_for
@@ -73,3 +74,20 @@ def test_a_refresh_token_is_sent_again_only_where_it_cannot_be_spent(passing, ag
         with pytest.raises(VendorError):
             asked(scene, refresh=True)
         assert len(scene.sent) == 1
+
+
+def test_what_was_sent_before_is_not_repeated_later():
+    """A proof of an attempt before, that the vendor did not act on, is as good as the one after it."""
+    proofs = iter(["eyJ.first-Pr00f-0123456789.sig", "eyJ.second-Pr00f-9876543210.sig", "eyJ.third-Pr00f-5555511111.sig"])
+    vendor = Vendor("acme", token_url="https://acme.example/t", client_auth="private_key_jwt")
+    fields = {"client_id": "the-id", "private_key": "PEM"}
+    request = request_for(vendor, http={"retries": 3, "deadline": 60})
+    grant = grants(vendor, fields)[0]
+
+    def build():
+        return build_request(vendor, grant, fields, assertion=lambda claims: next(proofs))
+
+    said = "read eyJ.first-Pr00f-0123456789.sig"
+    scene = Scene(answer(503), answer(503), access("tok", scope=said, note=said))
+    got = ask(request, build(), grant, ports=scene.ports, until=NOW + 60, secret_version="7", again=build)
+    assert (got.access_token, got.scope, got.extra) == ("tok", None, {})
