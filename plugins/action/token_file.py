@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import typing as t
+from itertools import zip_longest
 from pathlib import Path
 
 from ansible.errors import AnsibleError
@@ -17,9 +18,9 @@ from ansible.utils.unsafe_proxy import wrap_var
 from ..plugin_utils._base.errors import OptionError, TokenError
 from ..plugin_utils._base.model import Token
 from ..plugin_utils._base.text import one_line
-from ..plugin_utils._boundary.action import Resolved, TokenAction, Unseen, failed_action, found_interpreter
+from ..plugin_utils._boundary.action import Resolved, TokenAction, Unseen, called, failed_action, found_interpreter
 from ..plugin_utils._hosts.answers import FAILURE, WRITTEN, diffs, file_results, reduced
-from ..plugin_utils._hosts.files import FILE_OPTIONS, HostFile, contents_argument, files_argument, plan, split_items
+from ..plugin_utils._hosts.files import FILE_OPTIONS, HostFile, contents_argument, files_argument, item_places, plan, split_items
 from ..plugin_utils._hosts.formats import lasting, placeholder, render
 from ..plugin_utils._tasks.file_report import NOTHING_DONE, OF_ONE, TOLD, not_tried, report
 
@@ -43,10 +44,14 @@ class ActionModule(TokenAction):
         result: dict[str, t.Any] = super().run(tmp, task_vars)
         variables = task_vars or {}
         try:
-            items = split_items(self._task.args)
+            named = called(self._task)
+            items = split_items(self._task.args, called=named)
             token_options = [theirs for _mine, theirs in items]
-            self.refuse_unknown_options(token_options, FILE_OPTIONS, module="token_file")
-            files = plan([(_checked(mine), theirs) for mine, theirs in items])
+            listed = self._task.args.get("tokens") or ()
+            beside = {key: value for key, value in self._task.args.items() if key != "tokens"}
+            self.refuse_unknown_options([beside], FILE_OPTIONS, module="token_file", of=listed, named=named)
+            places = item_places(listed, called=named)
+            files = plan([(_checked(mine, place), theirs) for (mine, theirs), place in zip_longest(items, places)], places)
         except OptionError as exc:
             raise failed_action(exc) from None
         ready, failed = self._filled(files, token_options, variables)
@@ -157,10 +162,13 @@ class ActionModule(TokenAction):
         return {"files": entries, **({"diff": diffs(answer)} if self._task.diff else {}), **own}
 
 
-def _checked(options: dict[str, t.Any]) -> dict[str, t.Any]:
-    """File options with their types and defaults, as Ansible checks the arguments of a module."""
+def _checked(options: dict[str, t.Any], place: str | None) -> dict[str, t.Any]:
+    """File options with their types and defaults, as Ansible checks the arguments of a module.
+
+    :arg place: of the item that has them.
+    """
     checked = ArgumentSpecValidator({name: dict(spec) for name, spec in FILE_OPTIONS.items()}).validate(options)
     if checked.error_messages:
-        raise OptionError(f"{options.get('dest') or 'token_file'}: {checked.error_messages[0]}")
+        raise OptionError(f"{place or str(options.get('dest') or 'token_file') + ': '}{checked.error_messages[0]}")
     parameters: dict[str, t.Any] = checked.validated_parameters
     return parameters

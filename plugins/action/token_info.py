@@ -11,11 +11,11 @@ import typing as t
 
 from ..plugin_utils._base.errors import OptionError, TokenError
 from ..plugin_utils._base.model import Request, Token
-from ..plugin_utils._boundary.action import TokenAction, asked_path, failed_action, flag, found_interpreter
+from ..plugin_utils._boundary.action import TokenAction, asked_path, called, failed_action, flag, found_interpreter
 from ..plugin_utils._boundary.real_ports import real_ports
 from ..plugin_utils._flow.resolver import Resolver
 from ..plugin_utils._hosts.answers import FAILURE, READ, file_results, reduced
-from ..plugin_utils._hosts.files import FILE_OPTIONS, checked_path, default_dest, split_items
+from ..plugin_utils._hosts.files import FILE_OPTIONS, checked_path, default_dest, item_places, placed, split_items
 from ..plugin_utils._tasks.token_status import facts, judged, kept, told
 
 _READER = "trackops.api_tokens.__private.token_file_read"
@@ -46,7 +46,8 @@ class ActionModule(TokenAction):
         if isinstance(items, list):
             # They are what token_file has: its own options are of no use here, and of no harm.
             own = {name: value for name, value in args.items() if name != "tokens"}
-            self.refuse_unknown_options([own, *(item for item in items if isinstance(item, dict))], (*_OWN, *FILE_OPTIONS), module="token_info")
+            listed = [item for item in items if isinstance(item, dict)]
+            self.refuse_unknown_options([own], (*_OWN, *FILE_OPTIONS), module="token_info", of=listed, named=called(self._task))
         else:
             self.refuse_unknown_options([args], _OWN, module="token_info")
 
@@ -90,15 +91,13 @@ class ActionModule(TokenAction):
     def _of_files(self, args: dict[str, t.Any], variables: dict[str, t.Any]) -> dict[str, t.Any]:
         """The files of the items of C(tokens), all in one module run; neither Vault nor a vendor is asked."""
         try:
-            items = split_items(args)
-            looked_for = [
-                {
-                    "path": mine.get("dest") or default_dest(mine.get("directory"), theirs.get("vendor"), theirs.get("path")),
-                    "format": mine.get("format") or FILE_OPTIONS["format"]["default"],
-                }
-                for mine, theirs in items
-            ]
-            may_be_read = [flag(mine, "allow_readable", False) for mine, _theirs in items]
+            items = split_items(args, called=called(self._task))
+            looked_for, may_be_read = [], []
+            for (mine, theirs), place in zip(items, item_places(args["tokens"], called=called(self._task)), strict=True):
+                with placed(place):
+                    path = mine.get("dest") or default_dest(mine.get("directory"), theirs.get("vendor"), theirs.get("path"))
+                    looked_for.append({"path": path, "format": mine.get("format") or FILE_OPTIONS["format"]["default"]})
+                    may_be_read.append(flag(mine, "allow_readable", False))
         except OptionError as exc:
             raise failed_action(exc) from None
         files = self._read(looked_for, variables) if looked_for else []

@@ -15,7 +15,8 @@ description:
     name. Use this lookup where a host must not decide a value.
   - A variable that also is a fact has the value that Ansible finds without the fact, and a warning names the fact. Templates in the value are
     resolved in the same way. Facts that templates use as C(ansible_facts.NAME) are used, bare ones (C(ansible_hostname)) are an error.
-  - The role and the playbooks of this collection read their variables with it.
+  - The role and the playbooks of this collection read their variables with it. A variable that has almost the name of one of theirs, or of one
+    that is asked for and not set, is told.
 options:
   _terms:
     description:
@@ -44,7 +45,6 @@ _raw:
 """
 
 import typing as t
-from difflib import get_close_matches
 
 from ansible.errors import AnsibleOptionsError
 from ansible.plugins.lookup import LookupBase
@@ -53,9 +53,9 @@ from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.errors i
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.text import one_line
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._boundary.omitted import refuse_replaced, resolved
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._boundary.operator_variables import OperatorVariables
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._tasks.role_variables import misspelt
 
 display = Display()
-_NEAR = 0.9  # of difflib's ratio: a letter more, less or in another place
 
 
 class LookupModule(LookupBase):  # type: ignore[misc]
@@ -69,15 +69,6 @@ class LookupModule(LookupBase):  # type: ignore[misc]
             raise AnsibleOptionsError(exc.told) from None
         operator = OperatorVariables(variables, warn=display.warning)
         found = operator.find(terms)
-        self._tell_near_misses(terms, found, variables or {})
+        for stranger, meant in misspelt(terms, [name for name in terms if name not in found], variables or {}):
+            display.warning(f"The variable {one_line(stranger, limit=80)} is not used; is {meant} meant?")
         return [value for name in terms if name in found for value in resolved(lambda name=name: operator.resolve(found[name], self._templar))]
-
-    def _tell_near_misses(self, terms: list[str], found: t.Mapping[str, t.Any], variables: t.Mapping[str, t.Any]) -> None:
-        """A variable that is not set, and another one that is almost called so: that is a slip of the pen."""
-        for name in terms:
-            prefix, underscore, _rest = name.partition("_")
-            if name in found or not prefix or not underscore:
-                continue
-            alike = [other for other in variables if isinstance(other, str) and other.startswith(prefix + "_")]
-            for other in get_close_matches(name, alike, n=1, cutoff=_NEAR) if alike else ():
-                display.warning(f"The variable {one_line(other, limit=80)} is not used; is {name} meant?")

@@ -73,7 +73,9 @@ def job(stage: Stage, inputs: dict[str, t.Any], folder: pathlib.Path) -> subproc
 
 def test_the_credential_type_as_awx_injects_it(stage: Stage, tmp_path: pathlib.Path) -> None:
     stage.store("tracx", "fleet/tracx")
-    approle = stage.vault.approle("awx", policies=[stage.vault.policy("awx", 'path "secret/*" { capabilities = ["create", "read", "update"] }')])
+    stage.vault.client.sys.enable_secrets_engine("kv", path="api-token-cache", options={"version": "2"})
+    rules = 'path "secret/*" { capabilities = ["read"] }\npath "api-token-cache/*" { capabilities = ["create", "read", "update"] }'
+    approle = stage.vault.approle("awx", policies=[stage.vault.policy("awx", rules)])
     address = stage.vault.env()["VAULT_ADDR"]
     first = job(stage, {"url": address, "role_id": approle.role_id, "secret_id": str(approle.secret_id), "shared_cache": True}, tmp_path / "first")
     assert first.returncode == 0, first.stdout
@@ -81,7 +83,7 @@ def test_the_credential_type_as_awx_injects_it(stage: Stage, tmp_path: pathlib.P
     assert second.returncode == 0, second.stdout
     assert len(stage.emulator.requests("tracx", kind="token")) == 1  # shared through Vault
     assert str(approle.secret_id) not in first.stdout
-    nobody = job(stage, {"url": address, "role_id": approle.role_id, "secret_id": "wrong", "mount": "secret"}, tmp_path / "third")
+    nobody = job(stage, {"url": address, "role_id": approle.role_id, "secret_id": "wrong", "mount": "secret", "cache_mount": "elsewhere"}, tmp_path / "third")
     assert nobody.returncode != 0
     assert "refused the login by approle" in " ".join(nobody.stdout.split()), nobody.stdout
 

@@ -649,22 +649,30 @@ def test_typos_are_told_with_their_place(openbao_stage: Stage, liar: Liar) -> No
     stage = openbao_stage
     liar.says({})
     items = [{"vendor": "tracx"}, {"vendor": "trackunit", "path": "fleet/it", "mn_ttl": 5}]
-    run = run_play(stage, liar.inventory({"provision_tokens": items, "provision_min_tll": 900}), {"roles": ["trackops.api_tokens.provision"]})
-    assert run.rc == 2 and "item 2 of tokens (trackunit fleet/it): there is no option 'mn_ttl'; is min_ttl meant?" in run.output, run
+    slips = {"provision_min_tll": 900, "provision_mod": "0640"}  # the second one has a default
+    run = run_play(stage, liar.inventory({"provision_tokens": items, **slips}), {"roles": ["trackops.api_tokens.provision"]})
+    assert run.rc == 2 and "provision_tokens, item 2 (trackunit fleet/it): there is no option 'mn_ttl'; is min_ttl meant?" in run.output, run
     assert "The variable provision_min_tll is not used; is provision_min_ttl meant?" in run.output
+    assert run.output.count("The variable provision_mod is not used; is provision_mode meant?") == 1
     asked = {"trackops.api_tokens.token_info": {"vendor": "tracx", "fetch": "flase"}}
     run = run_play(stage, liar.inventory({}), {"tasks": [asked]})
     assert run.rc == 2 and "fetch cannot be 'flase'. It has to be true or false." in run.output, run
     textfile = ("-e", "status_textfile=/tmp/tokens.txt")
     run = stage.ansible.playbook("trackops.api_tokens.status", *textfile, inventory=liar.inventory({"provision_tokens": items[:1]}), env=stage.environment())
-    assert run.rc == 2 and "status_textfile has to end with .prom: node_exporter reads no other file, and '/tmp/tokens.txt' does not." in run.output, run
+    assert (
+        run.rc == 2 and "status_textfile has to end with .prom: node_exporter reads no other file, and '/tmp/tokens.txt' does not. [TRK-O02]" in run.output
+    ), run
 
 
-def test_status_says_which_variable_it_needs(stage: Stage, liar: Liar) -> None:
+@pytest.mark.parametrize(("playbook", "what"), [("status", "to look for"), ("provision", "to put there")])
+def test_playbooks_say_which_variable_they_need_and_that_there_is_no_host(openbao_stage: Stage, liar: Liar, playbook: str, what: str) -> None:
     liar.says({})
-    run = stage.ansible.playbook("trackops.api_tokens.status", inventory=liar.inventory({}), env=stage.environment())
-    assert run.rc == 2, run
-    assert "No host has provision_tokens, the list of tokens to look for. Set it in group_vars, or give a file with it: -e @tokens.yml" in run.output
+    where = {"inventory": liar.inventory({}), "env": openbao_stage.environment()}
+    run = openbao_stage.ansible.playbook(f"trackops.api_tokens.{playbook}", "-e", "provision_token=[]", **where)
+    told = f"No host has provision_tokens, the list of tokens {what}. Set it in group_vars, or give a file with it: -e @tokens.yml. [TRK-O03]"
+    assert run.rc == 2 and told in run.output, run
+    run = openbao_stage.ansible.playbook(f"trackops.api_tokens.{playbook}", "-e", "provision_hosts=wbe", **where)
+    assert run.rc == 2 and "No host of the inventory matches wbe. Check the inventory and provision_hosts. [TRK-O03]" in run.output, run
 
 
 def test_where_values_come_from(stage: Stage, liar: Liar) -> None:

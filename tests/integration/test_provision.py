@@ -207,9 +207,14 @@ def test_the_line_for_cron_as_printed(stage, sudo_hosts):
 @pytest.mark.parametrize(
     ("tokens", "message"),
     [
-        ("tracx", "tokens: must be a list of dictionaries"),
+        ("", "provision_tokens, the list of tokens, is not set. Set it in group_vars, or give a file with it: -e @tokens.yml. [TRK-O03]"),
+        ({"vendor": "tracx"}, "provision_tokens: must be a list of dictionaries"),
+        ([{"vendor": "tracx"}, {"path": "fleet/x"}], "provision_tokens, item 2 (fleet/x): vendor is missing. [TRK-O03]"),
         ([{"vendor": "tracx", "formatt": "env"}], "there is no option 'formatt'; is format meant?"),
-        ([{"vendor": "tracx", "format": "xml"}], "value of format must be one of: raw, header, env, json, template, got: xml"),
+        (
+            [{"vendor": "tracx", "format": "xml"}],
+            "provision_tokens, item 1 (tracx): value of format must be one of: raw, header, env, json, template, got: xml",
+        ),
         ([{"vendor": "nobody"}], "There is no vendor 'nobody'"),
     ],
     ids=str,

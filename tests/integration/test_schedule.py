@@ -9,6 +9,7 @@ import fcntl
 import json
 import os
 import pathlib
+import pwd
 import re
 import shutil
 import signal
@@ -37,7 +38,7 @@ class Schedule:
     """The role with all that it writes below one directory."""
 
     def __init__(self, stage: Stage, root: pathlib.Path) -> None:
-        self.stage, self.root = stage, root
+        self.stage, self.root, self.user = stage, root, pwd.getpwuid(os.geteuid()).pw_name
         self.units, self.cron, self.script = root / "units", root / "cron.d", root / "libexec" / "trackops-api-tokens"
         for folder in (self.units, self.cron):
             folder.mkdir()
@@ -55,6 +56,7 @@ class Schedule:
                 name: value for name, value in everything.items() if name.startswith(("ANSIBLE_", "VAULT_", "XDG_", "HOME")) and "TOKEN" not in name
             },
             "schedule_environment_file": str(self.secrets),
+            "schedule_user": self.user,
             "schedule_script_directory": str(root / "libexec"),
             "schedule_systemd_directory": str(self.units),
             "schedule_cron_directory": str(self.cron),
@@ -98,7 +100,7 @@ def test_systemd(schedule: Schedule) -> None:
     assert changed.rc == 0, changed
     assert list(schedule.units.iterdir()) == []
     (entry,) = schedule.cron.iterdir()
-    assert entry.read_text(encoding="utf-8").splitlines()[-1] == f"*/20 * * * * root {schedule.script}"
+    assert entry.read_text(encoding="utf-8").splitlines()[-1] == f"*/20 * * * * {schedule.user} {schedule.script}"
     assert "provision_min_ttl=1320" in schedule.script.read_text(encoding="utf-8")
 
     gone = schedule.apply(schedule_state="absent")
@@ -221,7 +223,15 @@ WRONG: tuple[tuple[dict[str, t.Any], str], ...] = (
     ({"schedule_timeout": "30m"}, "schedule_timeout has to be a number of seconds, at least 1, not '30m'."),
     ({"schedule_timeout": 0}, "schedule_timeout has to be a number of seconds, at least 1, not '0'."),
     ({"schedule_environment": {"A;id": "x"}}, "schedule_environment has to be a dictionary of environment variables"),
+    ({"schedule_environment_file": "vault.env"}, "schedule_environment_file has to be an absolute path."),
+    ({"schedule_ansible_playbook": "bin/ansible-playbook"}, "schedule_ansible_playbook has to be an absolute path, or a name that is looked for in PATH."),
+    ({"schedule_user": "nobody1"}, "There is no user nobody1 on this host. [TRK-O02]"),
+    ({"schedule_user": "nobody"}, "has to belong to the user nobody. [TRK-O02]"),
+    ({"schedule_environment_file": "/etc/vault.envv"}, "schedule_environment_file: there is no file /etc/vault.envv on this host. [TRK-O02]"),
+    ({"schedule_environment_file": "/etc/passwd"}, "schedule_environment_file: other users could read /etc/passwd. Give it mode 0600. [TRK-O02]"),
 )
+
+SLIPS = {"schedule_minute": "schedule_minutes", "schedule_enviroment_file": "schedule_environment_file"}
 
 
 def test_what_cannot_work(schedule: Schedule) -> None:
@@ -229,11 +239,12 @@ def test_what_cannot_work(schedule: Schedule) -> None:
     role = {"name": "The role", "ansible.builtin.include_role": {"name": "trackops.api_tokens.schedule"}}
     say = {"name": "Told", "ansible.builtin.debug": {"msg": "{{ ansible_failed_result.msg }}"}}
     tasks = [{"block": [{**role, "vars": changes}], "rescue": [say]} for changes, _message in WRONG]
-    play = {"hosts": "localhost", "connection": "local", "gather_facts": False, "vars": schedule.variables, "tasks": tasks}
+    play = {"hosts": "localhost", "connection": "local", "gather_facts": False, "vars": {**schedule.variables, **SLIPS}, "tasks": tasks}
     run = schedule.stage.playbook(json.dumps([play], indent=1))
     assert (run.rc, run.stats["localhost"]["rescued"]) == (0, len(WRONG)), run
     told = [" ".join(task.result["msg"].split()) for task in run.find("Told")]
     assert [message for (_changes, message), said in zip(WRONG, told, strict=True) if message not in said] == [], run
+    assert [name for name in SLIPS if f"The variable {name} is not used; is {SLIPS[name]} meant?" not in run.output] == []
     assert not schedule.script.exists()
     assert os.listdir(schedule.units) == []
     # And without anybody who goes on.

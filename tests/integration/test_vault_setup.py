@@ -89,7 +89,11 @@ def test_from_nothing_to_a_token(stage: Stage) -> None:
     assert policies(stage) == ["api-tokens", "api-tokens-cache", "api-tokens-consent", "of-others"]
     assert "kept, as they are not of this playbook: 1 of its policies; vault read auth/approle/role/api-tokens shows them" in again.output
     role_id = vault.client.auth.approle.read_role_id("api-tokens")["data"]["role_id"]
-    assert f"role_id: {role_id} (ANSIBLE_HASHI_VAULT_ROLE_ID)" in again.output
+    lines = again.result("Say what to set")["msg"]
+    assert lines[:2] == ["export ANSIBLE_HASHI_VAULT_AUTH_METHOD=approle", f"export ANSIBLE_HASHI_VAULT_ROLE_ID={role_id}"]
+    assert lines[2] == f"export ANSIBLE_HASHI_VAULT_SECRET_ID=$(cat {secret_id_file})"
+    assert "export TRACKOPS_CACHE_VAULT_MOUNT=api-token-cache" in made.result("Say what to set")["msg"]
+    assert "is not used; is" not in looked.output + made.output + again.output  # vault_setup_secret_id_file, without the one that ends in ttl
     for secret in (vault.root_token, secret_id_file.read_text(encoding="utf-8")):
         assert secret not in looked.output + made.output + again.output
 
@@ -137,7 +141,9 @@ def test_what_it_cannot_do_is_told(stage: Stage) -> None:
     stage.vault.kv1("old")
     taken = stage.playbook(PLAYBOOK, "-e", "vault_setup_mount=old", env={"VAULT_TOKEN": stage.vault.root_token})
     assert taken.rc != 0
-    assert "has something else at sys/mounts/old, not KV version 2 at old. Choose another mount, or remove it. [TRK-V11]" in taken.output
+    assert "Vault at http" in taken.output
+    told = "has KV version 1 at sys/mounts/old, not KV version 2 at old. Choose another mount, or upgrade it: vault kv enable-versioning old. "
+    assert told + "Do not remove it: its secrets would be gone. [TRK-V11]" in " ".join(taken.output.split()), taken
     denied = stage.playbook(PLAYBOOK)  # with the token of a user
     assert denied.rc != 0
     assert "answered with status 403" in denied.output
@@ -301,6 +307,8 @@ WIDER_VALUES = (
     ("vault_setup_cache_mount", "cache%2f..%2fsys"),
     ("vault_setup_cache_path", "../../secret/data"),
     ("vault_setup_cache_path", "a\u0000b"),
+    ("vault_setup_secret_id_file", "secret-id"),  # it would be in the collection
+    ("vault_setup_url", "vault.example.com:8200"),
 )
 
 
@@ -313,7 +321,9 @@ def test_values_that_would_widen_a_policy_or_leave_a_url_are_told(old_and_new: S
     path = mount.replace("digits and", "digits, spaces and")
     name = "may hold small letters, digits and the characters . _ - only, has to begin and end with a letter or digit, and is neither default nor root."
     kinds = {"vault_setup_name": f"{name} [TRK-O02]", "vault_setup_approle_mount": mount, "vault_setup_mount": mount, "vault_setup_cache_mount": mount}
+    kinds["vault_setup_secret_id_file"] = "has to be an absolute path. A relative one would start in the directory of the collection. [TRK-O02]"
     expected = [f"{variable} {kinds.get(variable, path)}" for variable, _value in WIDER_VALUES]
+    expected[-1] = "VAULT_ADDR (or vault_setup_url) is not the address of Vault, such as https://vault.example.com:8200; begin it with https://. [TRK-O08]"
     [written] = yaml.safe_load((ROOT / "playbooks" / "vault_setup.yml").read_text(encoding="utf-8"))
     [check] = [task for task in written["tasks"] if task["name"] == "Check the values"]
     tasks = [{**check, "vars": {"vault_setup_shared_cache": True, variable: value}, "ignore_errors": True} for variable, value in WIDER_VALUES]
@@ -327,6 +337,43 @@ def test_values_that_would_widen_a_policy_or_leave_a_url_are_told(old_and_new: S
         run = old_and_new.playbook(json.dumps([whole], indent=1), env=env)
         assert (run.rc, run.result("Check the values")["msg"]) == (2, expected[0]), run
         assert vault.tokens == []
+
+
+ANSWERS: tuple[tuple[dict[str, t.Any], str], ...] = (
+    ({"status": 503, "content": '{"errors":["Vault is sealed"]}'}, "is sealed. An operator has to unseal it first. [TRK-V03]"),
+    ({"status": 501, "content": '{"errors":["Vault is not initialized"]}'}, "is not initialised. An operator has to initialise and unseal it first. [TRK-V03]"),
+    (
+        {"status": 403, "content": '{"errors":["2 errors occurred: permission denied, invalid token"]}'},
+        "does not accept the token. Get a new one (vault login), and set VAULT_TOKEN (or vault_setup_token). [TRK-V04]",
+    ),
+    (
+        {
+            "status": -1,
+            "msg": "<urlopen error [SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: unable to get local issuer certificate (_ssl.c:1032)>",
+        },
+        "has a certificate that is not trusted here (certificate verify failed, unable to get local issuer certificate). "
+        "Name its CA file in VAULT_CACERT. [TRK-V02]",
+    ),
+    (
+        {"status": 400, "content": "Client sent an HTTP request to an HTTPS server.\n"},
+        "speaks TLS only (client sent an http request to an https server). Begin VAULT_ADDR (or vault_setup_url) with https://. [TRK-V02]",
+    ),
+    ({"status": -1, "msg": "<urlopen error [Errno 111] Connection refused>"}, "did not answer (connection refused). Check VAULT_ADDR, VAULT_CACERT and the "),
+    ({"status": 403, "content": '{"errors":["permission denied"]}'}, "answered with status 403 (permission denied). Check VAULT_ADDR, VAULT_CACERT and the "),
+)
+
+
+def test_answers_have_the_codes_that_modules_give_them(old_and_new: Stage) -> None:
+    """All in one run of the tasks that judge an answer."""
+    [written] = yaml.safe_load((ROOT / "playbooks" / "vault_setup.yml").read_text(encoding="utf-8"))
+    judge = {"ansible.builtin.include_tasks": str(ROOT / "playbooks" / "tasks" / "vault_refused.yml")}
+    say = {"name": "Told", "ansible.builtin.debug": {"msg": "{{ ansible_failed_result.msg }}"}}
+    about = {"__object": {"name": "it"}, "__did": "answered with", "__fine": [200, 404]}
+    tasks = [{"block": [{**judge, "vars": {**about, "__answer": answer}}], "rescue": [say]} for answer, _told in ANSWERS]
+    judged = {"hosts": "localhost", "connection": "local", "gather_facts": False, "vars": written["vars"], "tasks": tasks}
+    run = old_and_new.playbook(json.dumps([judged], indent=1), env={"VAULT_ADDR": "https://v.example"})
+    told = [" ".join(task.result["msg"].split()) for task in run.find("Told")]
+    assert [said.startswith(f"it: Vault at https://v.example {expected}") for said, (_answer, expected) in zip(told, ANSWERS, strict=True)] == [True] * 7, told
 
 
 @pytest.mark.parametrize(

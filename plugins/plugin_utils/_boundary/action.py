@@ -23,6 +23,7 @@ from .._base.model import Request, Token
 from .._base.output import details
 from .._base.text import one_line
 from .._flow.resolver import Resolver
+from .._hosts.files import item_places
 from .._vendors import names
 from .events import Listener
 from .lookup import TokenLookup
@@ -31,7 +32,7 @@ from .options import check_vendor, request_from, surroundings
 from .preload import COLLECTION, preload
 from .real_ports import real_ports
 
-__all__ = ("Resolved", "TokenAction", "Unseen", "answer_of", "asked_path", "failed_action", "flag", "found_interpreter", "option_names")
+__all__ = ("Resolved", "TokenAction", "Unseen", "answer_of", "asked_path", "called", "failed_action", "flag", "found_interpreter", "option_names")
 
 display = Display()
 
@@ -125,18 +126,21 @@ class TokenAction(ActionBase):  # type: ignore[misc]
         path = item.get("path") or values.get("path") or (vendor if plugin == "oauth2" and vendor != "oauth2" else None)
         return request_from(plugin, str(path) if path else None, values, surroundings=surroundings()), values
 
-    def refuse_unknown_options(self, items: t.Iterable[t.Mapping[str, t.Any]], own: t.Iterable[str], *, module: str) -> None:
+    def refuse_unknown_options(
+        self, items: t.Iterable[t.Mapping[str, t.Any]], own: t.Iterable[str], *, module: str, of: t.Sequence[t.Mapping[str, t.Any]] = (), named: str = "tokens"
+    ) -> None:
         """Ansible does not check what an action is given, and a slip of the pen must not go unnoticed.
 
         :arg own: the module's options that are not options of a lookup.
+        :arg of: the items of a list, which the user calls *named*.
         :raises OptionError: naming the option that none of the vendors at hand has, and the nearest that there is.
         """
-        items = list(items)
+        items = [*items, *of]
         # What is said beside the items has a vendor only if it is theirs too.
         plugins = {_plugin(item["vendor"]) for item in items if item.get("vendor")} or {"oauth2"}
         known = {"vendor", "path", *own}.union(*map(option_names, plugins))
         for stranger in sorted({str(name) for item in items for name in item} - known):
-            place = _place(items, stranger)
+            place = next((place for place, item in zip(item_places(of, called=named), of, strict=True) if stranger in item), "")
             if stranger in option_names("oauth2"):
                 text = f"{place}there is no option '{stranger}' for {', '.join(sorted(plugins))}; only oauth2 and vendors of your own take it."
                 raise OptionError(text, fault="option:unknown")
@@ -186,15 +190,9 @@ def flag(arguments: t.Mapping[str, t.Any], name: str, default: bool) -> bool:
     return found
 
 
-def _place(items: t.Sequence[t.Mapping[str, t.Any]], option: str) -> str:
-    """Which of many items has that option."""
-    tokens = [item for item in items if item.get("vendor")]
-    at = next((number for number, item in enumerate(tokens, 1) if option in item), None)
-    if len(tokens) < 2 or at is None:
-        return ""
-    item = tokens[at - 1]
-    named = " ".join(one_line(str(item[name]), limit=80) for name in ("vendor", "path", "dest") if item.get(name))
-    return f"item {at} of tokens ({named}): "
+def called(task: t.Any) -> str:
+    """What the user calls the C(tokens) of *task*: the roles and playbooks say it in a variable of the task itself, where no fact is."""
+    return str(task.vars.get("__tokens_are") or "tokens")
 
 
 def failed_action(exc: TokenError, **facts: t.Any) -> AnsibleActionFail:

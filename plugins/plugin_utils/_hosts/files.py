@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import posixpath
 import re
 import typing as t
@@ -26,7 +27,9 @@ __all__ = (
     "contents_argument",
     "default_dest",
     "files_argument",
+    "item_places",
     "parse_mode",
+    "placed",
     "plan",
     "split_items",
 )
@@ -91,19 +94,38 @@ class HostFile:
         return self.state == "present"
 
 
-def split_items(args: Arguments) -> list[tuple[dict[str, t.Any], dict[str, t.Any]]]:
+def split_items(args: Arguments, *, called: str = "tokens") -> list[tuple[dict[str, t.Any], dict[str, t.Any]]]:
     """*args* of a task as pairs, one a file: its file options, its token options.
 
     What the task says next to C(tokens) holds for each item that does not say otherwise.
+
+    :arg called: what the user calls C(tokens).
     """
     common = {key: value for key, value in args.items() if key != "tokens"}
     items = args.get("tokens")
     if items is None:
         return [_split(common)]
+    if items == "" and called != "tokens":
+        raise OptionError(f"{called}, the list of tokens, is not set. Set it in group_vars, or give a file with it: -e @tokens.yml", fault="option:missing")
     if not isinstance(items, t.Sequence) or isinstance(items, str) or not all(isinstance(item, t.Mapping) for item in items):
-        raise OptionError("tokens: must be a list of dictionaries")
+        raise OptionError(f"{called}: must be a list of dictionaries")
     check_common(common, items)
     return [_split({**common, **item}) for item in items]
+
+
+def item_places(items: t.Sequence[Arguments], *, called: str) -> list[str]:
+    """How messages name each of the *items* of a list: by its number, and what it says of itself."""
+    said = [" ".join(one_line(str(item[name]), limit=80) for name in ("vendor", "path", "dest") if item.get(name)) for item in items]
+    return [f"{called}, item {number}{f' ({what})' if what else ''}: " for number, what in enumerate(said, 1)]
+
+
+@contextlib.contextmanager
+def placed(place: str) -> t.Iterator[None]:
+    """Within, an error of the user's names the *place* of what is wrong."""
+    try:
+        yield
+    except OptionError as exc:
+        raise exc.reworded(f"{place}{exc.message}") from None
 
 
 def check_common(common: Arguments, items: t.Sequence[Arguments]) -> None:
@@ -123,28 +145,29 @@ def _split(options: Arguments) -> tuple[dict[str, t.Any], dict[str, t.Any]]:
     return mine, {key: value for key, value in options.items() if key not in FILE_OPTIONS}
 
 
-def plan(items: t.Iterable[tuple[Arguments, Arguments]]) -> list[HostFile]:
+def plan(items: t.Sequence[tuple[Arguments, Arguments]], places: t.Sequence[str] = ()) -> list[HostFile]:
     """The files that *items* ask for.
 
     :arg items: pairs as :func:`split_items` makes them, the file options checked and filled with their defaults.
+    :arg places: of the items, for messages.
     :raises OptionError: what an item asks for does not fit together, or two ask for the same file.
     """
-    files = [_host_file(options, token_options) for options, token_options in items]
-    seen: set[str] = set()
-    for file in files:
-        if file.dest in seen:
-            raise OptionError(f"{file.dest}: is the dest of two tokens; each needs a file of its own", fault="option:clash")
-        seen.add(file.dest)
-    return files
+    files: dict[str, HostFile] = {}
+    for (options, token_options), place in zip(items, places or [""] * len(items), strict=True):
+        with placed(place):
+            file = _host_file(options, token_options)
+            if file.dest in files:
+                raise OptionError(f"{file.dest}: is the dest of two tokens; each needs a file of its own", fault="option:clash")
+            files[file.dest] = file
+    return list(files.values())
 
 
 def _host_file(options: Arguments, token_options: Arguments) -> HostFile:
+    if options["state"] == "present" and not token_options.get("vendor"):
+        raise OptionError(f"{options['dest']}: vendor is missing" if options["dest"] else "vendor is missing", fault="option:missing")
     dest = _dest(options, token_options)
-    if options["state"] == "present":
-        if (options["format"] == "template") != bool(options["template"]):
-            raise OptionError(f"{dest}: format template and the option template belong together; give both or neither", fault="option:clash")
-        if not token_options.get("vendor"):
-            raise OptionError(f"{dest}: vendor is missing", fault="option:missing")
+    if options["state"] == "present" and (options["format"] == "template") != bool(options["template"]):
+        raise OptionError(f"{dest}: format template and the option template belong together; give both or neither", fault="option:clash")
     return HostFile(
         dest=dest,
         state=options["state"],
@@ -191,7 +214,7 @@ def _create_directory(asked: bool | None, dest: str) -> bool:
 def default_dest(directory: str | None, vendor: str | None, path: str | None) -> str:
     """C(<directory>/<vendor>), and where the Vault path is not just the vendor's name, C(<directory>/<vendor>-<path>)."""
     if not vendor:
-        raise OptionError("dest is missing; give it, or a vendor", fault="option:missing")
+        raise OptionError("vendor and dest are missing; one of them is needed", fault="option:missing")
     slug = re.sub(r"[^A-Za-z0-9_.]+", "-", str(path or "")).strip("-.")
     name = vendor if not slug or slug == vendor else f"{vendor}-{slug}"
     return posixpath.join(directory or DIRECTORY, name)

@@ -34,7 +34,7 @@ def items(args: Facts) -> list[Facts]:
     if tokens is None:
         return [shared] if shared.get("vendor") else []
     if not isinstance(tokens, list) or not all(isinstance(item, dict) for item in tokens):
-        raise OptionError("tokens has to be a list of dictionaries.")
+        raise OptionError("tokens: must be a list of dictionaries")
     check_common(shared, tokens)
     return [{**shared, **item} for item in tokens]
 

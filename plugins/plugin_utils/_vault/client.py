@@ -260,7 +260,7 @@ class VaultClient:
             outer = _data(answer)
         except Refusal as refusal:
             if refusal.status != 404:
-                raise self._refusals.any(refusal, "reading the cache entry at", f"{mount}/data/{path}", needs="read") from None
+                raise self._refusals.any(refusal, "reading the cache entry at", f"{mount}/data/{path}", needs="read", setting=_cache_setting(mount)) from None
             outer = refusal.data
         self._hide(_inner(outer, "data"))
         version = integer(_inner(outer, "metadata").get("version"))
@@ -280,7 +280,7 @@ class VaultClient:
             # Any other 400 does not mean that somebody wrote: trying again would go on for ever.
             if refusal.status in (400, 412) and refusal.says("check-and-set"):
                 raise CasMismatch(f"{self._place}: {full} was written by somebody else meanwhile.", "cas") from None
-            raise self._refusals.any(refusal, "writing the cache entry at", full, needs="create and update") from None
+            raise self._refusals.any(refusal, "writing the cache entry at", full, needs="create and update", setting=_cache_setting(mount)) from None
         version = integer(_data(answer).get("version"))
         if version is None:
             raise VaultError(f"{self._place}: {mount} is not a KV engine of version 2. Check cache_vault_mount.", "missing")
@@ -293,7 +293,8 @@ class VaultClient:
             self._hvac.secrets.kv.v2.delete_metadata_and_all_versions(path=path, mount_point=mount)
         except Refusal as refusal:
             if refusal.status != 404:
-                raise self._refusals.any(refusal, "removing the cache entry at", f"{mount}/metadata/{path}", needs="delete") from None
+                full = f"{mount}/metadata/{path}"
+                raise self._refusals.any(refusal, "removing the cache entry at", full, needs="delete", setting=_cache_setting(mount)) from None
 
     def _of_cache(self, mount: str, path: str) -> tuple[str, str]:
         return checked_path("cache_vault_mount", mount), checked_path("cache_vault_path", path)
@@ -424,6 +425,10 @@ class VaultClient:
             return OptionError(f"{self._place}: {text}", fault=_OPTIONS[kind])
         too_large = any(isinstance(cause, TooLarge) for cause in causes(exc))
         return (NotTaken if too_large else VaultError)(f"{self._place} {text}", kind)
+
+
+def _cache_setting(mount: str) -> str:
+    return f"cache_vault_mount (now: {mount})"
 
 
 def _data(answer: t.Mapping[str, t.Any]) -> dict[str, t.Any]:

@@ -113,7 +113,7 @@ class Refusals:
         if refusal.status == 403 and hint and self._general(refusal) is None and not refusal.says("token"):
             # A policy for this path would be one more mistake.
             return VaultError(f"{self._place} denied reading {full}{self._said(refusal)}. {hint}", "denied")
-        return self.any(refusal, "reading", full, needs="read", hint=hint, mount=mount)
+        return self.any(refusal, "reading", full, needs="read", hint=hint, setting=f"engine_mount_point (now: {mount})")
 
     def _missing(self, refusal: Refusal, mount: str, path: str, *, engine: int, version: int | None, hint: str) -> VaultError:
         if refusal.says("no handler for route") or refusal.says("route entry not found"):
@@ -147,10 +147,10 @@ class Refusals:
             state, remedy = "deleted", "Undelete it, write it anew, or name another version in secret_version."
         return VaultError(f"{self._place}: {subject} at {mount}/{path} is {state}. {remedy}", "deleted")
 
-    def any(self, refusal: Refusal, doing: str, path: str, *, needs: str, hint: str = "", mount: str = "") -> VaultError:
+    def any(self, refusal: Refusal, doing: str, path: str, *, needs: str, hint: str = "", setting: str = "") -> VaultError:
         """The error for any request that was refused.
 
-        :arg mount: the KV mount, where the user named it: Vault does not tell one that is not there from one that is denied.
+        :arg setting: the option with the KV mount, and the mount: Vault does not tell one that is not there from one that is denied.
         """
         general = self._general(refusal)
         if general is not None:
@@ -160,7 +160,7 @@ class Refusals:
             if refusal.says("invalid token") or refusal.says("bad token"):
                 text = f"{self._place} does not accept the token{said}: it is wrong, expired or revoked. {self._new_token()} Denied: {doing} {path}."
                 return VaultError(text, "denied", fault="vault:login_refused")
-            return VaultError(f"{self._place} denied {doing} {path}{said}. {self._denied_advice(path, needs, mount)}{tail}", "denied")
+            return VaultError(f"{self._place} denied {doing} {path}{said}. {self._denied_advice(path, needs, setting)}{tail}", "denied")
         if refusal.status == 404:
             return VaultError(f"{self._place} has nothing at {path} ({doing.removesuffix(' at')}). Check the mount, the path and namespace.{tail}", "missing")
         advice = tail or " Check url (VAULT_ADDR), what stands between here and Vault, and Vault's log."
@@ -173,7 +173,7 @@ class Refusals:
             return "Check the agent or proxy that adds it."
         return "Try again, which logs in anew. If that does not help, check url (VAULT_ADDR) and what stands before Vault."
 
-    def _denied_advice(self, path: str, needs: str, mount: str) -> str:
+    def _denied_advice(self, path: str, needs: str, setting: str) -> str:
         """Whose fault it is: the token's, or its policies'. One question more, after a denial only."""
         if self._options.auth_method == "none" and not self._questions.has_token():
             return f"With auth_method=none an agent or proxy has to add a token, whose policy has {needs} on {path}."
@@ -183,10 +183,10 @@ class Refusals:
         with contextlib.suppress(Refusal, VaultError):
             policies = self._questions.policies()
         if not policies:
-            both = f"both, and engine_mount_point (now: {mount})" if mount else "both"
+            both = f"both, and {setting}" if setting else "both"
             return f"The token may be expired, or no policy of it has {needs} on {path}, or one denies it. Check {both}."
         names = scrub(", ".join(policies), self._secrets)
-        correct = f", or engine_mount_point (now: {mount})" if mount else ""
+        correct = f", or {setting}" if setting else ""
         return f"The token is valid, but none of its policies ({names}) has {needs} on {path}, or one of them denies it. Correct the policies{correct}."
 
     def _general(self, refusal: Refusal, *, or_retries: str = ", or set retries") -> VaultError | None:

@@ -12,6 +12,7 @@ from ansible_collections.trackops.api_tokens.plugins.plugin_utils._hosts.files i
     contents_argument,
     default_dest,
     files_argument,
+    item_places,
     parse_mode,
     plan,
     split_items,
@@ -62,9 +63,31 @@ def test_what_moves_credentials_is_not_for_several_vendors(key):
     assert len(split_items({key: "https://portal.example", "vendor": "tracx", "tokens": [{"dest": "/a"}, {"dest": "/b"}]})) == 2
 
 
-@pytest.mark.parametrize("tokens", ["tracx", {"vendor": "tracx"}, ["tracx"], 3])
+@pytest.mark.parametrize("tokens", ["tracx", {"vendor": "tracx"}, ["tracx"], 3, ""])
 def test_tokens_is_a_list_of_dictionaries(tokens):
     assert refusal(lambda: split_items({"tokens": tokens})) == "tokens: must be a list of dictionaries"
+    if tokens:
+        assert refusal(lambda: split_items({"tokens": tokens}, called="provision_tokens")) == "provision_tokens: must be a list of dictionaries"
+
+
+def test_a_list_that_is_not_set_at_all():
+    message = refusal(lambda: split_items({"tokens": ""}, called="provision_tokens"))
+    assert message == "provision_tokens, the list of tokens, is not set. Set it in group_vars, or give a file with it: -e @tokens.yml"
+
+
+def test_messages_name_the_item():
+    items = [{"vendor": "tracx", "dest": "/a"}, {"vendor": "acme", "path": "fleet/acme"}, {"path": "fleet/x"}, {}]
+    places = item_places(items, called="provision_tokens")
+    assert places == [
+        "provision_tokens, item 1 (tracx /a): ",
+        "provision_tokens, item 2 (acme fleet/acme): ",
+        "provision_tokens, item 3 (fleet/x): ",
+        "provision_tokens, item 4: ",
+    ]
+    pairs = [(checked(dest=item.get("dest")), {"vendor": item.get("vendor")}) for item in items]
+    assert refusal(lambda: plan(pairs, places)) == "provision_tokens, item 3 (fleet/x): vendor is missing"
+    twice = [(checked(dest="/a"), {"vendor": "tracx"})] * 2
+    assert refusal(lambda: plan(twice, places[:2])) == "provision_tokens, item 2 (acme fleet/acme): /a: is the dest of two tokens; each needs a file of its own"
 
 
 @pytest.mark.parametrize(
@@ -86,7 +109,7 @@ def test_dest_from_directory():
 
 def test_without_dest_and_directory():
     assert one({"vendor": "tracx", "path": "eu"}).dest == "/etc/api-tokens/tracx-eu"
-    assert refusal(lambda: one({}, state="absent")) == "dest is missing; give it, or a vendor"
+    assert refusal(lambda: one({}, state="absent")) == "vendor and dest are missing; one of them is needed"
 
 
 @pytest.mark.parametrize(
@@ -129,6 +152,7 @@ def test_what_does_not_fit_is_refused(options, message):
 
 def test_a_vendor_is_needed_for_what_is_to_be_there_only():
     assert refusal(lambda: one({}, dest="/a")) == "/a: vendor is missing"
+    assert refusal(lambda: one({"path": "fleet/x"})) == "vendor is missing"
     assert not one({}, dest="/a", state="absent").wants_token
 
 

@@ -33,7 +33,7 @@ def test_which_tokens(args, expected):
 def test_what_is_no_list_of_tokens(tokens):
     with pytest.raises(OptionError) as caught:
         items({"tokens": tokens})
-    assert caught.value.message == "tokens has to be a list of dictionaries."
+    assert caught.value.message == "tokens: must be a list of dictionaries"
 
 
 def test_an_address_beside_tokens_of_several_vendors_would_be_that_of_all():

@@ -676,7 +676,8 @@ def test_removing(monkeypatch):
 def test_the_shared_cache_is_denied(monkeypatch, call, message):
     wire = Wire(monkeypatch, said(403, "permission denied"), answer(200, SELF))
     advice = "The token is valid, but none of its policies (default, fleet) has"
-    assert failure(call, wire.logged_in()) == (f"{HERE} denied {message.format(advice)}, or one of them denies it. Correct the policies.", "denied")
+    correct = "Correct the policies, or cache_vault_mount (now: secret)."
+    assert failure(call, wire.logged_in()) == (f"{HERE} denied {message.format(advice)}, or one of them denies it. {correct}", "denied")
 
 
 # -- the connection ------------------------------------------------------------------------------------------------

@@ -1,0 +1,57 @@
+# Copyright (c) 2026, TrackOps founders
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Private to trackops.api_tokens: not for use from outside, and may change in any release.
+
+"""The variables of the roles and playbooks, and which other ones are slips of the pen. Pure."""
+
+from __future__ import annotations
+
+import typing as t
+from difflib import get_close_matches
+
+__all__ = ("FAMILIES", "misspelt")
+
+_NEAR = 0.9  # of difflib's ratio: a letter more, less or in another place
+
+
+def _names(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+#: What follows the prefix in the names that there are; a test compares them with the roles and the playbooks. The role sets provision_changed.
+FAMILIES: t.Mapping[str, frozenset[str]] = {
+    "provision_": _names("allow_readable backup changed directory directory_mode format group hosts min_ttl mode owner state tokens"),
+    "schedule_": _names(
+        "ansible_playbook cron_directory environment environment_file inventory min_ttl minutes name options script_directory start state status_options"
+        " systemd_directory timeout type user variables"
+    ),
+    "status_": _names("all amber html html_mode json json_mode red textfile"),
+    "vault_setup_": _names(
+        "approle_mount cache_mount cache_path consent_paths mount name namespace path secret_id_file secret_id_ttl shared_cache token token_ttl url"
+    ),
+}
+
+
+def misspelt(asked: t.Sequence[str], unset: t.Collection[str], there: t.Iterable[t.Any]) -> list[tuple[str, str]]:
+    """Of the variables that are *there*, those that nothing uses, each with the name that is probably meant.
+
+    Of a role or playbook whose variables are *asked* for, all names are known, so a slip is one whether the right name is set too or not. Of
+    others only *asked* is known, and a variable may have another user: it is told where the right one is *unset*.
+    """
+    prefixes = tuple(prefix for prefix, rests in FAMILIES.items() if any(name.startswith(prefix) and name[len(prefix) :] in rests for name in asked))
+    known = {prefix + rest for prefix in prefixes for rest in FAMILIES[prefix]}
+    others = {name for name in unset if _prefix(name)} - known
+    starts = tuple(map(_prefix, (*prefixes, *others)))
+    found = []
+    for name in there if starts else ():
+        if isinstance(name, str) and name.startswith(starts) and name not in known and name not in asked:
+            right = sorted(one for one in known | others if _prefix(one) == _prefix(name))
+            found += [(name, meant) for meant in get_close_matches(name, right, n=1, cutoff=_NEAR)]
+    return found
+
+
+def _prefix(name: str) -> str:
+    prefix, underscore, _rest = name.partition("_")
+    return prefix + underscore if prefix and underscore else ""
