@@ -80,14 +80,21 @@ class MemoryStore(FileStore):
         self.disk.files.pop(name, None)
         self._give_way()
 
-    def headers(self) -> t.Iterator[tuple[str, dict[str, t.Any]]]:
-        for name in sorted(self.disk.files):
+    def headers(self, start: str = "") -> t.Iterator[tuple[str, dict[str, t.Any]]]:
+        for name in self._around(start):
             if not name.endswith(".hit") and name in self.disk.files:
-                yield name, json.loads(self.disk.files[name][0])
+                yield name, self.header(name)
 
-    def sweep(self) -> None:
-        for name in sorted(self.disk.files):
-            if name.endswith(".hit") and name in self.disk.files and json.loads(self.disk.files[name][0]).get("entry") not in self.disk.files:
+    def header(self, name: str) -> dict[str, t.Any]:
+        found = self.disk.files.get(name)
+        return json.loads(found[0]) if found is not None else {}
+
+    def _around(self, start: str) -> list[str]:
+        return sorted(self.disk.files, key=lambda name: (name < start, name))
+
+    def sweep(self, start: str = "", *, most: int | None = None) -> None:
+        for name in self._around(start)[:most]:
+            if name.endswith(".hit") and name in self.disk.files and self.header(name).get("entry") not in self.disk.files:
                 self.remove(name)
 
     def lock_holder(self, name: str) -> int | None:

@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import bisect
 import contextlib
 import errno
 import fcntl
@@ -85,28 +86,31 @@ class FileStore(Directory):
         with self._tolerant(), contextlib.suppress(FileNotFoundError):
             os.unlink(name, dir_fd=self._place())
 
-    def headers(self) -> t.Iterator[tuple[str, Header]]:
-        """The names and open lines of all entries; an unreadable one has an empty line."""
+    def headers(self, start: str = "") -> t.Iterator[tuple[str, Header]]:
+        """The names and open lines of all entries, from the name *start* around; an unreadable one has an empty line."""
         self.known_key()
-        for name in self._names():
+        for name in _around(self._names(), start):
             if _ENTRY.match(name):
-                yield name, self._header(name)
+                yield name, self.header(name)
 
-    def sweep(self) -> None:
-        """Remove what killed processes left (locks that nobody holds, half-written files), and pointers to entries that are gone."""
+    def sweep(self, start: str = "", *, most: int | None = None) -> None:
+        """Remove what killed processes left (locks that nobody holds, half-written files), and pointers to entries that are gone.
+
+        :arg most: how many files to look at, from the name *start* around; None for all.
+        """
         names = self._names()
         there = set(names)
-        for name in names:
+        for name in _around(names, start)[:most]:
             stem, dot, suffix = name.rpartition(".")
             if dot and suffix in ("lock", "tmp") and _OURS.match(name):
                 with self.try_lock(stem) as mine:
                     if mine and suffix == "tmp":
                         self.remove(name)
-            elif _POINTER.match(name) and str(self._header(name).get("entry")) not in there:
+            elif _POINTER.match(name) and str(self.header(name).get("entry")) not in there:
                 self.remove(name)
 
-    def _header(self, name: str) -> Header:
-        """The open line of a file."""
+    def header(self, name: str) -> Header:
+        """The open line of a file; empty where that cannot be read."""
         raw = self._bytes(name) or b""
         try:
             header = json.loads(raw.partition(b"\n")[0])
@@ -242,6 +246,12 @@ class FileStore(Directory):
                     f"The token cache {self.path} cannot be written ({_why(exc)}): "
                     "tokens are fetched without it. Set cache_path to a directory that can be written."
                 )
+
+
+def _around(names: list[str], start: str) -> list[str]:
+    """*names*, which are in order, from *start* on, then those before it."""
+    at = bisect.bisect_left(names, start)
+    return names[at:] + names[:at]
 
 
 def _process(pid: int) -> tuple[str, bool]:

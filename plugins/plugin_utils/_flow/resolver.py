@@ -63,10 +63,10 @@ class _NoStore(FileStore):
     def write(self, keys: Keys, header: dict[str, t.Any], data: dict[str, t.Any]) -> bool:
         return False
 
-    def headers(self) -> t.Iterator[tuple[str, dict[str, t.Any]]]:
+    def headers(self, start: str = "") -> t.Iterator[tuple[str, dict[str, t.Any]]]:
         return iter(())
 
-    def sweep(self) -> None:
+    def sweep(self, start: str = "", *, most: int | None = None) -> None:
         """Nothing is left behind."""
 
     def _lockable(self) -> bool:
@@ -202,6 +202,7 @@ def _obtain(call: Call, slot: TokenSlot, entry: Entry, reason: str) -> Outcome:
     # From here on hvac and requests are needed; a hit does without them.
     from .fetch import Fetch, fetch
     from .issuer_metadata import IssuerMetadata
+    from .tidy import is_due, tidy
     from .vault_login import VaultSession
 
     request, ports = call.request, call.ports
@@ -225,6 +226,9 @@ def _obtain(call: Call, slot: TokenSlot, entry: Entry, reason: str) -> Outcome:
     else:
         outcome = fetch(work, entry)
     _save(call, slot, outcome, took=ports.monotonic() - began)
+    now = ports.clock()
+    if is_due(now):
+        tidy(slot.store, now=now)
     return outcome
 
 

@@ -1,0 +1,113 @@
+# Copyright (c) 2026, TrackOps founders
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What nobody comes back for leaves the cache by itself, and nothing else does."""
+
+from __future__ import annotations
+
+import itertools
+import os
+
+import pytest
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._cache.crypto import Keys
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._cache.file_store import FileStore
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._flow.resolver import Resolver
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._flow.tidy import is_due, tidy
+from support.scripted import NOW, Scene, access, request_for
+
+DAY = 86400
+KEY = b"k" * 43 + b"="
+
+
+@pytest.fixture
+def store(tmp_path):
+    store = FileStore(str(tmp_path / "cache"), warn=pytest.fail)
+    store.user_key()
+    return store
+
+
+def put(store, number, **header):
+    """An entry, whose names are spread as those of real ones."""
+    name = f"{number * 0x9E3779B97F4A7C15 % 2**128:032x}"
+    assert store.write(Keys(name, KEY), header, {})
+    return name
+
+
+def entries(store):
+    return {name for name in os.listdir(store.path) if name != "key"}
+
+
+def moments(due):
+    return (NOW + number for number in itertools.count() if is_due(NOW + number) == due)
+
+
+def test_what_ended_more_than_a_day_ago_goes(store):
+    gone = [put(store, number, kind=kind, expires_at=NOW - DAY - 1) for number, kind in enumerate(("token", "login", "failure", "lock", "metadata"))]
+    stay = {
+        put(store, 10, kind="token", expires_at=NOW - DAY),
+        put(store, 11, kind="login", expires_at=float("inf")),
+        put(store, 12, kind="token"),
+        put(store, 13, kind="token", expires_at="long ago"),
+    }
+    store.write(Keys("a" * 32 + ".hit", KEY), {"entry": gone[0]}, {})
+    store.write(Keys("b" * 32 + ".hit", KEY), {"entry": min(stay)}, {})
+    tidy(store, now=NOW)
+    assert entries(store) == stay | {"b" * 32 + ".hit"}
+
+
+def test_a_locked_one_stays_and_is_not_waited_for(store):
+    locked, free = put(store, 1, expires_at=0), put(store, 2, expires_at=0)
+    with FileStore(store.path, warn=pytest.fail).try_lock(locked) as mine:
+        assert mine
+        tidy(store, now=NOW)
+        assert entries(store) == {locked, locked + ".lock"}
+    tidy(store, now=NOW)
+    assert entries(store) == set(), free
+
+
+def test_one_that_is_renewed_meanwhile_stays(store, monkeypatch):
+    name = put(store, 1, expires_at=0)
+    take = store.try_lock
+
+    def renewed_first(name):
+        put(store, 1, expires_at=NOW + 600)
+        return take(name)
+
+    monkeypatch.setattr(store, "try_lock", renewed_first)
+    tidy(store, now=NOW)
+    assert entries(store) == {name}
+
+
+def test_a_little_at_each_call_and_all_in_the_end(store):
+    for number in range(450):
+        put(store, number, expires_at=0)
+    left = [450]
+    for number in range(40):
+        tidy(store, now=NOW + number)
+        left.append(len(entries(store)))
+    assert left[1] == 250
+    assert left[-1] == 0
+
+
+def test_a_directory_that_is_not_ours_is_no_error(store):
+    put(store, 1, expires_at=0)
+    os.mkdir(os.path.join(store.path, "of somebody else"))
+    os.unlink(os.path.join(store.path, "key"))
+    tidy(FileStore(store.path, warn=pytest.fail), now=NOW)
+    assert len(entries(store)) == 2
+
+
+def test_one_fetch_in_fifty():
+    assert sum(is_due(NOW + number / 7) for number in range(10_000)) == pytest.approx(200, abs=60)
+
+
+@pytest.mark.parametrize("due", [False, True])
+def test_after_a_fetch(store, due):
+    old = put(store, 1, kind="token", expires_at=NOW - 2 * DAY)
+    scene = Scene(access("one"))
+    scene.now = next(moments(due))
+    request = request_for("tracktik", cache=store.path)
+    assert Resolver(scene.ports).token(request).access_token == "one"
+    assert (old in entries(store)) is not due
+    assert Resolver(scene.ports).known(request).token
