@@ -10,6 +10,7 @@ import pytest
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.errors import VaultError
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vault.refusals import Refusals
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vault.transport import Refusal
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vault.wording import path_hint
 from support.scripted import approle, vault_options
 
 TOKEN = vault_options()
@@ -295,8 +296,15 @@ def test_a_mount_that_is_not_there_is_denied_too():
 @pytest.mark.parametrize("answer", [UNKNOWN, refusal(404)])
 def test_the_engine_is_asked_for_where_the_secret_is(answer):
     vault = Vault(kv_version="2")
-    assert "version 1 was asked" not in read(answer, vault=vault)[0]
+    assert "was asked for" not in read(answer, vault=vault)[0]
     assert vault.asked[0] == ("kv_version", "kv", "x")
+
+
+def test_a_path_with_the_mount_in_it_is_told_but_for_a_token_that_is_none():
+    hint = path_hint("kv", "data/x", engine=2)
+    assert read(refusal(400, "what?"), path="data/x")[0].endswith(f" (what?). {hint}")
+    told = read(refusal(403, "invalid token"), path="data/x")[0]
+    assert told.startswith("Vault at https://v does not accept the token (invalid token)") and hint not in told
 
 
 def test_the_end_of_what_was_done():
