@@ -33,6 +33,7 @@ if t.TYPE_CHECKING:
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 PLAYBOOK = "trackops.api_tokens.vault_setup"
+MARK = "# Managed by trackops.api_tokens vault_setup, vault_setup_name=api-tokens.\n"
 SHARED = ("-e", "vault_setup_shared_cache=true", "-e", '{"vault_setup_consent_paths": ["fleet/trackmage"]}')
 
 
@@ -76,7 +77,7 @@ def test_from_nothing_to_a_token(stage: Stage) -> None:
     assert stat.S_IMODE(secret_id_file.stat().st_mode) == 0o600
     assert policies(stage) == ["api-tokens", "api-tokens-cache", "api-tokens-consent"]
     read = vault.client.sys.read_policy
-    assert read("api-tokens")["data"]["rules"] == 'path "secret/data/fleet/*" {\n  capabilities = ["read"]\n}\n'
+    assert read("api-tokens")["data"]["rules"] == MARK + 'path "secret/data/fleet/*" {\n  capabilities = ["read"]\n}\n'
     consent = read("api-tokens-consent")["data"]["rules"]
     assert [line for line in consent.splitlines() if "path" in line] == ['path "secret/data/fleet/trackmage" {', 'path "secret/data/fleet/acme" {']
 
@@ -113,28 +114,57 @@ def test_from_nothing_to_a_token(stage: Stage) -> None:
     with pytest.raises(hvac.exceptions.Forbidden):
         logged_in.secrets.kv.v2.create_or_update_secret("fleet/tracx", {"a": "b"})
 
-    # The shared cache no more; the same paths of consent, as a list.
+    # The shared cache no more; the same paths of consent, as a list; and what somebody changed in a policy of ours is put right.
+    vault.policy("api-tokens-consent", consent.replace('"update"', '"sudo"'))
     listed = ("-e", "vault_setup_path=/fleet/", "-e", '{"vault_setup_consent_paths": ["fleet/trackmage", "fleet/acme"]}')
-    assert changed(stage.playbook(PLAYBOOK, *listed, "-e", "vault_setup_shared_cache=false", env=login_token)) == 1
+    assert changed(stage.playbook(PLAYBOOK, *listed, "-e", "vault_setup_shared_cache=false", env=login_token)) == 2
     assert policies(stage) == ["api-tokens", "api-tokens-consent", "of-others"]
     assert read("api-tokens-consent")["data"]["rules"] == consent
 
 
-def test_the_paths_that_lookups_take_when_none_is_given_and_what_somebody_changed(stage: Stage) -> None:
-    """The former are what the policy allows, the latter is put right."""
-    operator = {"VAULT_TOKEN": stage.vault.root_token}
+OWN_PATHS = "".join(f'path "secret/data/{path}" {{\n  capabilities = ["read"]\n}}\n' for path in ("trackmage", "tracx", "tracktik", "trackunit", "fleet/*"))
+
+
+def test_the_paths_that_lookups_take_when_none_is_given_and_what_others_made(stage: Stage) -> None:
+    """The former are what the policy allows, the latter stays."""
+    client, operator = stage.vault.client, {"VAULT_TOKEN": stage.vault.root_token}
+    stage.vault.policy("api-tokens", OWN_PATHS)  # as an older version of the playbook made it, or the documentation
     assert changed(stage.playbook(PLAYBOOK, env=operator)) == 3
+    assert client.sys.read_policy("api-tokens")["data"]["rules"] == MARK + OWN_PATHS
     stage.store("trackunit")
-    role_id = stage.vault.client.auth.approle.read_role_id("api-tokens")["data"]["role_id"]
-    secret_id = stage.vault.client.auth.approle.generate_secret_id("api-tokens")["data"]["secret_id"]
+    role_id = client.auth.approle.read_role_id("api-tokens")["data"]["role_id"]
+    secret_id = client.auth.approle.generate_secret_id("api-tokens")["data"]["secret_id"]
     batch = Batch(stage, auth_method="approle", role_id=role_id, secret_id=secret_id)
     batch.add("first", "trackunit")
     assert batch.run(env={"VAULT_TOKEN": None})["first"].value
 
-    stage.vault.policy("api-tokens", 'path "*" { capabilities = ["sudo"] }')
-    run = stage.playbook(PLAYBOOK, "-e", "vault_setup_token_ttl=600", env=operator)
-    assert changed(run) == 2
-    assert "sudo" not in stage.vault.client.sys.read_policy("api-tokens")["data"]["rules"]
+    # A policy of the same name, and an AppRole: refused, in check mode too, before anything is changed or shown.
+    theirs = 'path "prod/*" { capabilities = ["read"] }'
+    stage.vault.policy("api-tokens", theirs)
+    shared = ("-e", "vault_setup_token_ttl=600", "-e", "vault_setup_shared_cache=true", "-e", "vault_setup_cache_mount=secret")
+    refused = stage.playbook(PLAYBOOK, *shared, "--check", env=operator)
+    assert refused.rc != 0
+    advice = "It stays as it is. Choose another vault_setup_name, or set vault_setup_take_over=true. [TRK-V11]"
+    assert f"has something else for the policy api-tokens, not of this playbook. {advice}" in refused.output
+    stage.vault.client.auth.approle.create_or_update_approle("deployer", token_policies=["prod"], token_ttl="5m")
+    secret_id_file = stage.ansible.home / "secret-id"
+    refused = stage.playbook(PLAYBOOK, "-e", "vault_setup_name=deployer", "-e", f"vault_setup_secret_id_file={secret_id_file}", env=operator)
+    assert refused.rc != 0
+    said = f"an AppRole deployer at auth/approle that is not of this playbook, as it does not have the policy deployer. {advice}"
+    assert said in " ".join(refused.output.split())
+    assert client.auth.approle.read_role_id("deployer")["data"]["role_id"] not in refused.output
+    assert not secret_id_file.exists()
+    deployer = client.auth.approle.read_role("deployer")["data"]
+    assert (deployer["token_policies"], deployer["token_ttl"]) == (["prod"], 300)
+    assert client.sys.read_policy("api-tokens")["data"]["rules"] == theirs
+
+    # Taken over, but not the settings of a mount that was there: its secrets would lose their older versions.
+    run = stage.playbook(PLAYBOOK, *shared, "-e", "vault_setup_take_over=true", env=operator)
+    assert changed(run) == 3
+    assert client.sys.read_policy("api-tokens")["data"]["rules"] == MARK + OWN_PATHS
+    assert "left as the mount has it: one version of each entry at secret" in run.output
+    assert client.secrets.kv.v2.read_configuration(mount_point="secret")["data"]["max_versions"] == 0
+    assert client.sys.read_policy("api-tokens-cache")["data"]["rules"].startswith(MARK + 'path "secret/data/trackops/api_tokens/*"')
 
 
 def test_what_it_cannot_do_is_told(stage: Stage) -> None:
@@ -278,7 +308,7 @@ def _nothing_there(method: str, path: str) -> tuple[str, str, t.Any]:
 
 def _a_role_of_others(method: str, path: str) -> tuple[str, str, t.Any]:
     if method == "GET" and path.endswith("/role/api-tokens"):
-        return "HTTP/1.0 200 OK", "", {"data": {"token_policies": [TOKEN, EVERY_SPELLING]}}
+        return "HTTP/1.0 200 OK", "", {"data": {"token_policies": ["api-tokens", TOKEN, EVERY_SPELLING]}}
     return _nothing_there(method, path)
 
 
@@ -310,6 +340,16 @@ WIDER_VALUES = (
     ("vault_setup_secret_id_file", "secret-id"),  # it would be in the collection
     ("vault_setup_url", "vault.example.com:8200"),
 )
+# Where the shared cache is in the mount of the credentials: who may write it must not write those.
+CACHE_OF_CREDENTIALS = (
+    ("vault_setup_cache_path", "fleet"),
+    ("vault_setup_cache_path", "fleet/cache"),
+    ("vault_setup_cache_path", "trackmage"),  # the path of a lookup without one
+    ("vault_setup_path", "trackops"),
+    ("vault_setup_path", "trackops/api_tokens/acme"),
+    ("vault_setup_consent_paths", ["fleet/trackmage", "trackops/api_tokens/trackmage"]),
+)
+BESIDE_EACH_OTHER = (("vault_setup_cache_path", "fleet2"), ("vault_setup_path", "trackops/api"))
 
 
 def test_values_that_would_widen_a_policy_or_leave_a_url_are_told(old_and_new: Stage) -> None:
@@ -326,12 +366,22 @@ def test_values_that_would_widen_a_policy_or_leave_a_url_are_told(old_and_new: S
     expected[-1] = "VAULT_ADDR (or vault_setup_url) is not the address of Vault, such as https://vault.example.com:8200; begin it with https://. [TRK-O08]"
     [written] = yaml.safe_load((ROOT / "playbooks" / "vault_setup.yml").read_text(encoding="utf-8"))
     [check] = [task for task in written["tasks"] if task["name"] == "Check the values"]
-    tasks = [{**check, "vars": {"vault_setup_shared_cache": True, variable: value}, "ignore_errors": True} for variable, value in WIDER_VALUES]
+    own = {"vault_setup_shared_cache": True}
+    tasks = [{**check, "vars": {**own, variable: value}, "ignore_errors": True} for variable, value in WIDER_VALUES]
+    own["vault_setup_cache_mount"] = "secret"
+    tasks += [{**check, "vars": {**own, variable: value}, "ignore_errors": True} for variable, value in (*CACHE_OF_CREDENTIALS, *BESIDE_EACH_OTHER)]
+    elsewhere = {**own, "vault_setup_mount": "kv", "vault_setup_cache_path": "fleet"}
+    tasks += [{**check, "vars": more} for more in (own, elsewhere, {**own, "vault_setup_shared_cache": False, "vault_setup_cache_path": "fleet"})]
     judged = {"hosts": "localhost", "connection": "local", "gather_facts": False, "vars": written["vars"], "tasks": tasks}
     with Repeating(_nothing_there) as vault:
         env = {"VAULT_ADDR": f"http://127.0.0.1:{vault.port}", "VAULT_TOKEN": TOKEN}
         run = old_and_new.playbook(json.dumps([judged], indent=1), env=env)
-        assert [task.result["msg"] for task in run.find("Check the values")] == expected, run
+        told = [task.result["msg"] if task.status == "ignored" else "" for task in run.find("Check the values")]
+        overlaps = (
+            "Who may write the shared cache could write credentials, as vault_setup_cache_path lies in one of their folders or holds one. Choose "
+            "another vault_setup_cache_path, or a vault_setup_cache_mount that is not vault_setup_mount. [TRK-O02]"
+        )
+        assert told == [*expected, *[overlaps] * len(CACHE_OF_CREDENTIALS), *[""] * (len(BESIDE_EACH_OTHER) + 3)], run
         variable, value = WIDER_VALUES[0]
         whole = {"import_playbook": PLAYBOOK, "vars": {"vault_setup_shared_cache": True, variable: value}}
         run = old_and_new.playbook(json.dumps([whole], indent=1), env=env)
