@@ -82,7 +82,8 @@ def check_vendor(vendor: str, values: Values) -> None:
     known = (*names(), "oauth2", *(values.get("vendors") or {}))
     if vendor not in known and not (values.get("token_url") or values.get("issuer")):
         raise OptionError(
-            f"There is no vendor '{vendor[:40]}'{nearest(vendor, known)} Known: {', '.join(known)}. Describe your own in trackops_vendors.",
+            f"There is no vendor '{vendor[:40]}'{nearest(vendor, known)} Known: {', '.join(known)}. "
+            "Describe your own in trackops_vendors, or give token_url or issuer.",
             fault="option:vendor",
         )
 

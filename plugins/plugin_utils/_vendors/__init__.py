@@ -18,6 +18,7 @@ from .._base.model import Vendor
 
 __all__ = ("built_in", "names", "nearest")
 
+_NEAR = 0.7  # of difflib's ratio: "acme" is no slip of the pen in "trackmage"
 _NAME = re.compile(r"[a-z][a-z0-9_]*\Z")
 
 
@@ -50,5 +51,5 @@ def nearest(name: str, known: t.Iterable[str]) -> str:
     """What to ask somebody who wrote *name* and may have meant another: a question, or a full stop."""
     import difflib
 
-    near = difflib.get_close_matches(name, known, n=1)
+    near = difflib.get_close_matches(name, known, n=1, cutoff=_NEAR)
     return f"; is {near[0]} meant?" if near else "."

@@ -159,7 +159,7 @@ def test_an_unknown_vendor_purges_nothing(scene: Scene) -> None:
     assert (failed["vendor"], failed["path"], failed["error_code"]) == ("trackmage", "fleet/missing", "TRK-V06")
     assert failed["error"] == run.result("missing")["errors"][0]
     told = run.result("unknown")["msg"]
-    known = "Known: trackmage, tracktik, trackunit, tracx, oauth2. Describe your own in trackops_vendors. [TRK-O05]"
+    known = "Known: trackmage, tracktik, trackunit, tracx, oauth2. Describe your own in trackops_vendors, or give token_url or issuer. [TRK-O05]"
     assert told == f"There is no vendor 'trackuint'; is trackunit meant? {known}"
     assert run.result("described no more")["removed"] == [{"kind": "token", "vendor": "mycloud", "path": "secret/fleet/acme"}]
     forgotten = run.result("failure")

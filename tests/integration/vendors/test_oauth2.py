@@ -68,7 +68,8 @@ def test_described_by_options(stage: Stage) -> None:
         with check("no term"):
             assert done["no term"].error == "acme: the Vault path of the credentials is needed, for example fleet/acme."
         with check("no endpoint"):
-            assert done["no endpoint"].error == "acme: no token for secret/fleet/acme: there is no token endpoint. Set token_url or issuer."
+            assert done["no endpoint"].error.startswith("There is no vendor 'acme'. Known: ")
+            assert done["no endpoint"].error.endswith(" Describe your own in trackops_vendors, or give token_url or issuer.")
         with check("no key"):
             assert done["no key"].error.startswith("acme: the secret secret/fleet/acme has no field 'private_key'.")
         with check("plain http"):
@@ -168,6 +169,6 @@ def test_unusual_requests_and_answers(openbao_stage: Stage) -> None:
             found = done["described"].value
             assert (found["vendor"], found["authorization"]) == ("acme_eu", found["access_token"])
         with check("misspelt"):
-            assert done["misspelt"].error.startswith("acme_eu: 'tokn_url' is not known in the description of a vendor.")
+            assert done["misspelt"].error.startswith("acme_eu: 'tokn_url' is not known in the description of a vendor; is token_url meant?")
         with check("reserved"):
             assert "extra_parameters must not have 'client_secret'" in done["reserved"].error

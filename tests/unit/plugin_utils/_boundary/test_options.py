@@ -33,12 +33,12 @@ def test_vendors_that_there_are(vendor, values):
     check_vendor(vendor, values)
 
 
-@pytest.mark.parametrize(("name", "said"), [("myne", "'myne'; is mine meant?"), ("tracks" * 20, f"'{('tracks' * 20)[:40]}'.")])
+@pytest.mark.parametrize(("name", "said"), [("myne", "'myne'; is mine meant?"), ("acme", "'acme'."), ("tracks" * 20, f"'{('tracks' * 20)[:40]}'.")])
 def test_a_vendor_that_there_is_not(name, said):
     with pytest.raises(OptionError) as caught:
         check_vendor(name, {"vendors": {"mine": {}}})
     assert caught.value.message.startswith(f"There is no vendor {said} Known: ")
-    assert caught.value.told.endswith("oauth2, mine. Describe your own in trackops_vendors. [TRK-O05]")
+    assert caught.value.told.endswith("oauth2, mine. Describe your own in trackops_vendors, or give token_url or issuer. [TRK-O05]")
 
 
 def test_a_wrong_value_is_that_of_an_option_or_of_a_description():
