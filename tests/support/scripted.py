@@ -214,7 +214,7 @@ class Scene:
     do meanwhile: it is told how often someone has slept.
     """
 
-    def __init__(self, *script: t.Any, vault: FakeVault | None = None, run: str = "run-1") -> None:
+    def __init__(self, *script: t.Any, vault: FakeVault | None = None, run: str = "run-1", scratch: str = "") -> None:
         self.script = list(script)
         self.vault = vault or FakeVault()
         self.now = NOW
@@ -232,6 +232,7 @@ class Scene:
             warn=self.warnings.append,
             event=self.events.append,
             run=run,
+            scratch=scratch,
         )
 
     def as_run(self, run: str) -> Ports:

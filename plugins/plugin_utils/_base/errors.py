@@ -65,6 +65,7 @@ CODES: t.Mapping[str, str] = {
     # the cache of this machine
     "cache:location": "TRK-C01",
     "cache:lock": "TRK-C02",
+    "cache:no_lock": "TRK-C03",
     # a person's consent
     "consent:denied": "TRK-A01",
     "consent:not_asked": "TRK-A02",
@@ -134,7 +135,7 @@ class OptionError(TokenError):
 
 
 class CacheError(TokenError):
-    """The cache location is unsafe (a symlink, of another owner, writable by others)."""
+    """The cache location is unsafe (a symlink, of another owner, writable by others), or there are no locks where one is needed."""
 
     default_fault = "cache:location"
 

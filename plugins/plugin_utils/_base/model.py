@@ -111,6 +111,11 @@ class Vendor:
         return self.base_url.rstrip("/") + "/" + path.lstrip("/")
 
     @property
+    def single_use(self) -> bool:
+        """Whether the credentials can be used once only: a code, or a refresh token that the vendor replaces."""
+        return self.grant_type in ("authorization_code", "refresh_token")
+
+    @property
     def token_endpoint(self) -> str:
         return self.url(self.token_url)
 

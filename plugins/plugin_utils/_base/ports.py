@@ -94,7 +94,10 @@ def this_run() -> str:
 
 @dataclass(frozen=True)
 class Ports:
-    """The effects. ``_boundary/real_ports.py`` has the real ones of the network."""
+    """The effects. ``_boundary/real_ports.py`` has the real ones of the network.
+
+    :arg scratch: a directory that all processes of this run share, and that ends with it; empty where there is none.
+    """
 
     exchange: t.Callable[[HttpRequest, HttpOptions, float, str], HttpAnswer]
     vault: t.Callable[[VaultAccess, t.Callable[[str], None]], Vault]
@@ -104,3 +107,4 @@ class Ports:
     warn: t.Callable[[str], None] = _nobody
     event: t.Callable[[Event], None] = _nobody
     run: str = field(default_factory=this_run)
+    scratch: str = ""

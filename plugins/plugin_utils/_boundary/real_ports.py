@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import typing as t
 
 from .._base.ports import Ports
@@ -23,13 +24,19 @@ __all__ = ("real_ports",)
 
 def real_ports(**others: t.Any) -> Ports:
     """Ports to the real network; *others* are those of :class:`Ports` that differ from its defaults."""
-    ports = Ports(**{"exchange": _exchange, "vault": _vault, **others})
+    ports = Ports(**{"exchange": _exchange, "vault": _vault, "scratch": _scratch(), **others})
     if os.environ.get("SSLKEYLOGFILE"):  # urllib3 heeds it
         ports.warn(
             "SSLKEYLOGFILE is set, so the keys of the TLS connections to Vault and to vendors are written to that file: "
             "whoever has it, and a recording of the traffic, can read the secrets. Unset it when you are done."
         )
     return ports
+
+
+def _scratch() -> str:
+    """The directory that Ansible makes for each run, before it forks, and removes at its end."""
+    constants = sys.modules.get("ansible.constants")  # not loaded: no Ansible, no run
+    return str(getattr(constants, "DEFAULT_LOCAL_TMP", ""))
 
 
 def _exchange(request: HttpRequest, options: HttpOptions, seconds: float, name: str) -> HttpAnswer:

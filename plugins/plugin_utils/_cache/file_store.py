@@ -44,6 +44,7 @@ class FileStore(Directory):
         self._warn = warn
         self._user_key: bytes | None = None
         self._warned = False
+        self._lockless = False
 
     def user_key(self) -> bytes:
         """This user's random key; made when first needed, and only kept in memory where it cannot be written."""
@@ -136,7 +137,7 @@ class FileStore(Directory):
         """
         descriptor = None
         end, nap = monotonic() + timeout, _FIRST_NAP
-        while self._lockable():
+        while True:
             descriptor = self._acquire(name)
             if descriptor is not None or not self._lockable():
                 break
@@ -163,12 +164,22 @@ class FileStore(Directory):
         advice = f"It is stopped: continue it (kill -CONT {holder}) or end it" if stopped else "See what it waits for, or end it"
         return LockTimeout(f"process {holder}{program} has held the lock {path} for {seconds:g} s. {advice}.", holder=holder)
 
+    def memory(self) -> str:
+        """What finds again what is written: C(runs), or nothing. It is known once a lock was asked for."""
+        return "" if self._warned else "runs"
+
+    def went_well(self, _keys: Keys) -> bool:
+        """Whether all went well when this was last tried, and yet nothing could be kept for those who wait."""
+        return False
+
     def _lockable(self) -> bool:
-        return not self._warned
+        """Whether there was a lock to be had, or to be waited for, when one was last asked for."""
+        return not self._lockless
 
     def _acquire(self, name: str) -> int | None:
         """Lock the file ``<name>.lock``; a file that its holder has removed in the meantime is no longer a lock."""
         file = name + ".lock"
+        self._lockless = False
         with self._tolerant():
             place = self._place()
             while True:
@@ -186,6 +197,7 @@ class FileStore(Directory):
                     os.close(descriptor)
                     raise
                 os.close(descriptor)
+        self._lockless = True
         return None
 
     def _release(self, name: str, descriptor: int) -> None:

@@ -26,23 +26,28 @@ _SLACK = 60.0
 
 
 @contextlib.contextmanager
-def patient_lock(request: Request, store: FileStore, keys: Keys, ports: Ports) -> t.Iterator[None]:
-    """Hold the lock of the entry *keys*; where there can be no locks, nothing is held.
+def patient_lock(request: Request, store: FileStore, keys: Keys, ports: Ports) -> t.Iterator[bool]:
+    """Hold the lock of the entry *keys*; yields False where there can be no locks, and nothing is held.
+
+    Where nothing can be kept, and this run knows that the credentials are good, nobody waits for a result that only its finder has.
 
     :raises LockTimeout: another process has held it for longer than a call takes.
     :raises CacheError: this run has waited for that process before.
     """
     with contextlib.ExitStack() as stack:
-        if not stack.enter_context(store.try_lock(keys.name)):
+        locked = stack.enter_context(store.try_lock(keys.name))
+        if not locked:
             _raise_remembered(request, store, keys, ports)
             began = ports.monotonic()
             patience = request.http.deadline + request.vault.deadline + _SLACK
             try:
-                stack.enter_context(store.lock(keys.name, timeout=patience, monotonic=ports.monotonic, sleep=ports.sleep))
+                locked = stack.enter_context(store.lock(keys.name, timeout=patience, monotonic=ports.monotonic, sleep=ports.sleep))
             except LockTimeout as exc:
                 _remember(request, store, keys, ports, exc, took=ports.monotonic() - began)
                 raise
-        yield
+        if not request.vendor.single_use and store.went_well(keys):
+            stack.close()
+        yield locked
 
 
 def _raise_remembered(request: Request, store: FileStore, keys: Keys, ports: Ports) -> None:

@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 import typing as t
 from dataclasses import replace
@@ -15,11 +16,11 @@ from dataclasses import replace
 from .._base.errors import CacheError, TokenError, VaultError, VendorError, coded
 from .._base.model import CacheOptions, Entry, Request, Token
 from .._base.ports import Ports
-from .._cache.crypto import Keys
 from .._cache.directory import own_path
 from .._cache.entry import entry_from_dict
 from .._cache.file_store import FileStore
 from .._cache.freshness import Verdict
+from .._cache.spared_store import SparedStore
 from .._vendor.address import check_endpoint
 from .call import Call, short_life, with_place
 from .failure_memory import (
@@ -41,39 +42,19 @@ if t.TYPE_CHECKING:
 __all__ = ("Resolver", "open_store")
 
 
-def open_store(options: CacheOptions, *, warn: t.Callable[[str], None]) -> FileStore:
-    """The file cache of *options*; with C(cache=none) one that keeps nothing."""
-    if options.kind == "none":
-        return _NoStore("", warn=warn)
-    return FileStore(own_path(options.path), warn=warn)
+def open_store(options: CacheOptions, *, warn: t.Callable[[str], None], scratch: str = "") -> FileStore:
+    """The file cache of *options*. With C(cache=none) it has no directory, so that nothing is kept.
+
+    :arg scratch: as in :class:`Ports`; there is what this run needs of it where it cannot be written.
+    """
+    path, tell = ("", _silent) if options.kind == "none" else (own_path(options.path), warn)
+    if not scratch:
+        return FileStore(path, warn=tell)
+    return SparedStore(path, warn=tell, spare=FileStore(os.path.join(scratch, "trackops_api_tokens"), warn=_silent))
 
 
-class _NoStore(FileStore):
-    """No cache: nothing is kept, nobody waits."""
-
-    def user_key(self) -> bytes:
-        return b"\0" * 32
-
-    def known_key(self) -> bytes | None:
-        return None
-
-    def read(self, keys: Keys) -> dict[str, t.Any] | None:
-        return None
-
-    def write(self, keys: Keys, header: dict[str, t.Any], data: dict[str, t.Any]) -> bool:
-        return False
-
-    def headers(self, start: str = "") -> t.Iterator[tuple[str, dict[str, t.Any]]]:
-        return iter(())
-
-    def sweep(self, start: str = "", *, most: int | None = None) -> None:
-        """Nothing is left behind."""
-
-    def _lockable(self) -> bool:
-        return False
-
-    def _acquire(self, name: str) -> int | None:
-        return None
+def _silent(_text: str) -> None:
+    """What is not expected to be written needs no warning."""
 
 
 class Resolver:
@@ -109,7 +90,7 @@ class Resolver:
 
     def store(self, options: CacheOptions) -> FileStore:
         if options not in self._stores:
-            self._stores[options] = open_store(options, warn=self._ports.warn)
+            self._stores[options] = open_store(options, warn=self._ports.warn, scratch=self._ports.scratch)
         return self._stores[options]
 
 
@@ -122,11 +103,11 @@ def _token(call: Call, slot: TokenSlot) -> Token:
         return _renew_ahead(call, slot, entry)
     reason = "no entry" if entry.token is None else verdict.value
     try:
-        with slot.lock():
+        with slot.lock() as locked:
             entry = slot.read()
             if call.verdict(entry) in (Verdict.FRESH, Verdict.AGING):
                 return _hit(call, entry, "shared")
-            return _renew(call, slot, entry, reason)
+            return _renew(call, slot, entry, reason, locked=locked)
     except CacheError as exc:
         return _serve_stale(call, entry, exc)
 
@@ -158,14 +139,14 @@ def _renew_ahead(call: Call, slot: TokenSlot, entry: Entry) -> Token:
         return _renew(call, slot, entry, "last fifth of its lifetime")
 
 
-def _renew(call: Call, slot: TokenSlot, entry: Entry, reason: str) -> Token:
-    """Get a new token; the lock is held. If that fails, the old one may serve."""
+def _renew(call: Call, slot: TokenSlot, entry: Entry, reason: str, *, locked: bool = True) -> Token:
+    """Get a new token; the lock is held, unless there are no locks. If that fails, the old one may serve."""
     failure = remembered_failure(entry.failures, call.asker, now=call.ports.clock())
     if failure is not None:
         error: TokenError = as_error(failure)
         call.report("remembered", error=error)
     else:
-        outcome = _obtain(call, slot, entry, reason)
+        outcome = _obtain(call, slot, entry, reason, locked=locked)
         if outcome.token is not None and outcome.token.seconds_left(call.ports.clock()) > 0:
             return outcome.token
         error = outcome.error or _expired_meanwhile(outcome.token, call.request)
@@ -197,10 +178,10 @@ def _serve_stale(call: Call, entry: Entry, error: TokenError) -> Token:
     return token
 
 
-def _obtain(call: Call, slot: TokenSlot, entry: Entry, reason: str) -> Outcome:
+def _obtain(call: Call, slot: TokenSlot, entry: Entry, reason: str, *, locked: bool) -> Outcome:
     """A new token from Vault and the vendor, and the entry that records the outcome."""
     # From here on hvac and requests are needed; a hit does without them.
-    from .fetch import Fetch, fetch
+    from .fetch import Fetch, Outcome, fetch
     from .issuer_metadata import IssuerMetadata
     from .tidy import is_due, tidy
     from .vault_login import VaultSession
@@ -209,6 +190,12 @@ def _obtain(call: Call, slot: TokenSlot, entry: Entry, reason: str) -> Outcome:
     session = VaultSession(request, slot.store, ports)
     work = Fetch(call, reason, session, slot.write, slot.write, slot.keys.fernet, ports, IssuerMetadata(request, slot.store, ports.clock))
     began = ports.monotonic()
+
+    def alone(known: Entry) -> Outcome:
+        if request.vendor.single_use and not locked:
+            return Outcome(error=_no_lock(request))
+        return fetch(work, known)
+
     if request.cache.kind == "vault":
         from .shared_fetch import fetch_shared
         from .shared_store import SharedCache
@@ -222,14 +209,23 @@ def _obtain(call: Call, slot: TokenSlot, entry: Entry, reason: str) -> Outcome:
         def under_lease(known: Entry, guarded: Ports) -> Outcome:
             return fetch(replace(work, ports=guarded, save=_taken_out_by_the_lease, keep=keep, mac=shared.mac), known)
 
-        outcome = fetch_shared(call, entry, shared, under_lease, alone=lambda known: fetch(work, known))
+        outcome = fetch_shared(call, entry, shared, under_lease, alone=alone)
     else:
-        outcome = fetch(work, entry)
+        outcome = alone(entry)
     _save(call, slot, outcome, took=ports.monotonic() - began)
     now = ports.clock()
     if is_due(now):
         tidy(slot.store, now=now)
     return outcome
+
+
+def _no_lock(request: Request) -> CacheError:
+    """Two processes would send the same, and many vendors take back the consent for that."""
+    return CacheError(
+        f"{request.vendor.name}: what {request.where} holds can be used once only, and there is no lock to keep others from using it too, so nothing "
+        "was sent. Set cache_path to a directory that can be written and locked (NFS often has no locks), or cache to vault.",
+        fault="cache:no_lock",
+    )
 
 
 def _taken_out_by_the_lease(_known: Entry) -> bool:

@@ -47,7 +47,7 @@ class TokenSlot:
         header = {"kind": kind, "vendor": self._request.vendor.name, "path": self._request.where, "expires_at": expires_at}
         return self.store.write(self.keys, header, entry_to_dict(entry))
 
-    def lock(self) -> t.ContextManager[None]:
+    def lock(self) -> t.ContextManager[bool]:
         return patient_lock(self._request, self.store, self.keys, self._ports)
 
     def try_lock(self) -> t.ContextManager[bool]:

@@ -229,9 +229,9 @@ class VaultSession:
     def _next_attempt(self) -> str:
         """When a login is tried again, where that is remembered."""
         seconds = self._asker.failure_ttl
-        if self._request.cache.kind == "none" or not seconds:
-            return ""
-        return f" Changed credentials are tried at once, the same ones only by a later run, in {seconds:g} s."
+        memory = self._store.memory() if seconds else ""
+        when = f", in {seconds:g} s" if memory == "runs" else ""
+        return f" Changed credentials are tried at once, the same ones only by a later run{when}." if memory else ""
 
     # What is remembered in the entry
 
@@ -271,7 +271,7 @@ class VaultSession:
     def _failures(self) -> tuple[Failure, ...]:
         return failures_from_list((self._store.read(self._keys) or {}).get("failures"))
 
-    def _lock(self) -> t.ContextManager[None]:
+    def _lock(self) -> t.ContextManager[bool]:
         return patient_lock(self._request, self._store, self._keys, self._ports)
 
     def _report(self, name: str, *, since: float | None = None) -> None:

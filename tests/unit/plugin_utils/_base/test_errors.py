@@ -159,6 +159,7 @@ def test_other_words_for_the_same_error():
         (OptionError("no", fault="option:nonsense"), "TRK-O02"),
         (CacheError("no"), "TRK-C01"),
         (LockTimeout("no", holder=5), "TRK-C02"),
+        (CacheError("no", fault="cache:no_lock"), "TRK-C03"),
         (VaultError("no"), "TRK-V09"),
         (VaultError("no", "denied"), "TRK-V05"),
         (VaultError("no", "a kind of tomorrow"), "TRK-V09"),

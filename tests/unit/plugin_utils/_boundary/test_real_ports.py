@@ -6,6 +6,9 @@
 
 from __future__ import annotations
 
+import sys
+import types
+
 import pytest
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.model import HttpOptions, HttpRequest
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._boundary.real_ports import real_ports
@@ -21,6 +24,15 @@ def test_what_is_given_is_used():
     assert (said, ports.clock()) == (["x"], 7.0)
     with pytest.raises(TypeError):
         real_ports(no_such_port=1)
+
+
+@pytest.mark.parametrize(("constants", "found"), [({}, ""), ({"DEFAULT_LOCAL_TMP": "/of/the/run"}, "/of/the/run")])
+def test_the_runs_directory_is_ansibles(monkeypatch, constants, found):
+    monkeypatch.setitem(sys.modules, "ansible.constants", types.SimpleNamespace(**constants))
+    assert real_ports().scratch == found
+    assert real_ports(scratch="/other").scratch == "/other"
+    monkeypatch.delitem(sys.modules, "ansible.constants")
+    assert real_ports().scratch == ""
 
 
 def test_the_vendor_is_asked(monkeypatch):

@@ -45,7 +45,7 @@ def test_once_an_hour(tmp_path):
 
 def test_once_a_fetch_without_a_cache(tmp_path):
     vault = FakeVault({"client_id": "i", "client_secret": "s", "refresh_token": "r"})
-    scene = Scene(answer(200, METADATA), error("invalid_grant"), vault=vault)
+    scene = Scene(answer(200, METADATA), error("invalid_grant"), vault=vault, scratch=str(tmp_path))
     request = dataclasses.replace(
         request_for(dataclasses.replace(VENDOR, grant_type="refresh_token")), cache=dataclasses.replace(request_for().cache, kind="none")
     )

@@ -14,7 +14,7 @@ from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.errors i
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.model import Entry
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._flow.resolver import Resolver
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._flow.slot import token_keys
-from support.scripted import NOW, PASSWORD_FIELDS, FakeVault, Scene, access, answer, approle, error, request_for, token
+from support.scripted import CONSENT_VENDOR, NOW, PASSWORD_FIELDS, FakeVault, Scene, access, answer, approle, error, request_for, token
 
 UNREACHABLE = VaultError("Vault cannot be reached.", "unreachable")
 
@@ -586,6 +586,89 @@ def test_without_a_cache(ask, tmp_path):
     scene = Scene(access("one"), access("two"))
     assert [ask(scene, kind="none").access_token for _ in range(2)] == ["one", "two"]
     assert not (tmp_path / "cache").exists()
+
+
+@pytest.fixture(params=["none", "below a file"])
+def nowhere(request, tmp_path):
+    """Options with which nothing can be kept."""
+    (tmp_path / "file").touch()
+    return {"kind": "none"} if request.param == "none" else {"cache": str(tmp_path / "file" / "cache")}
+
+
+def test_where_nothing_is_kept_a_run_remembers_what_failed(ask, nowhere, tmp_path):
+    scene = Scene(error("invalid_grant"), error("invalid_grant"), scratch=str(tmp_path))
+    messages = {failing(ask, scene, **nowhere) for _host in range(5)}
+    assert (len(scene.sent), len(messages)) == (1, 1)
+    scene.now += 3000
+    failing(ask, scene, **nowhere)
+    assert len(scene.sent) == 1, "in the run that saw it, it holds"
+    scene.vault.change(password="corrected")
+    scene.script = [access("good"), access("good-too")]
+    assert [ask(scene, **nowhere).access_token for _host in range(2)] == ["good", "good-too"]
+
+
+def test_where_nothing_is_kept_a_run_remembers_an_outage(ask, nowhere, tmp_path):
+    scene = Scene(*[answer(400, {"error": "temporarily_unavailable"})] * 2, scratch=str(tmp_path))
+    for _host in range(5):
+        failing(ask, scene, **nowhere)
+    assert len(scene.sent) == 1
+    failing(ask, scene, ports=scene.as_run("run-2"), **nowhere)
+    assert len(scene.sent) == 2
+
+
+def test_where_nothing_is_kept_the_first_success_lets_all_others_go_at_once(ask, nowhere, tmp_path):
+    """Each needs a request of its own: one after the other they would wait for hours."""
+    within = []
+
+    def other(_request):
+        scene.script = [access("theirs")]
+        within.append(ask(scene, **nowhere).access_token)
+        return access("ours")
+
+    scene = Scene(access("first"), other, scratch=str(tmp_path))
+    assert [ask(scene, **nowhere).access_token for _host in range(2)] == ["first", "ours"]
+    assert within == ["theirs"]
+    assert scene.slept == []
+
+
+def test_where_nothing_is_kept_a_refresh_token_is_used_by_one_after_the_other(ask, nowhere, tmp_path):
+    """Each gets what the one before it has stored in Vault; nobody begins before that."""
+    scene = Scene(vault=FakeVault({"client_id": "i", "client_secret": "s", "refresh_token": "refresh-0"}), scratch=str(tmp_path))
+    waited = []
+
+    def other(number):
+        def vendor(_request):
+            scene.while_asleep = lambda _times: (_ for _ in ()).throw(InterruptedError)
+            with pytest.raises(InterruptedError):
+                ask(scene, CONSENT_VENDOR, **nowhere)
+            waited.append(number)
+            return access(f"token-{number}", refresh_token=f"refresh-{number}")
+
+        return vendor
+
+    scene.script = [other(1), other(2)]
+    assert [ask(scene, CONSENT_VENDOR, **nowhere).access_token for _host in range(2)] == ["token-1", "token-2"]
+    assert waited == [1, 2]
+    sent = [dict(pair.split("=") for pair in request.body.decode().split("&"))["refresh_token"] for request in scene.sent]
+    assert sent == ["refresh-0", "refresh-1"]
+    assert scene.vault.data["refresh_token"] == "refresh-2"
+
+
+def test_without_any_lock_what_can_be_used_once_is_not_sent(ask, nowhere):
+    scene = Scene(vault=FakeVault({"client_id": "i", "client_secret": "s", "refresh_token": "refresh-0"}))
+    message = failing(ask, scene, CONSENT_VENDOR, family=CacheError, **nowhere)
+    assert message == (
+        "acme: what secret/fleet/x holds can be used once only, and there is no lock to keep others from using it too, so nothing was sent. "
+        "Set cache_path to a directory that can be written and locked (NFS often has no locks), or cache to vault."
+    )
+    assert (scene.sent, scene.vault.clients) == ([], 0)
+    assert ask(Scene(access("t0ken")), **nowhere).access_token == "t0ken", "a password can be used again"
+
+
+def test_controllers_that_share_need_no_lock_of_their_own(ask, tmp_path):
+    (tmp_path / "file").touch()
+    scene = Scene(access("t0ken", refresh_token="refresh-1"), vault=FakeVault({"client_id": "i", "client_secret": "s", "refresh_token": "refresh-0"}))
+    assert ask(scene, CONSENT_VENDOR, kind="vault", cache=str(tmp_path / "file" / "cache")).access_token == "t0ken"
 
 
 def test_the_endpoint_is_checked_before_anything_else(ask):

@@ -13,6 +13,7 @@ import pytest
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.errors import VaultError
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._cache.file_store import FileStore
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._flow import vault_login
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._flow.resolver import open_store
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._flow.vault_login import VaultSession, login_keys
 from support.scripted import VAULT_TOKEN, Scene, approle, request_for, vault_options
 
@@ -223,6 +224,31 @@ def test_other_runs_try_a_refused_login_once_each_failure_ttl(read):
     scene.vault.login_fault = None
     assert read(scene, ports=scene.as_run("run-last"), vault=approle(secret_id="corrected")).version == 1
     assert scene.vault.logins == 4
+
+
+@pytest.mark.parametrize(
+    ("kind", "scratch", "told"),
+    [
+        ("none", "run", " Changed credentials are tried at once, the same ones only by a later run."),
+        ("none", "file/run", ""),
+        ("none", "", ""),
+        ("file", "run", " Changed credentials are tried at once, the same ones only by a later run."),
+        ("vault", "run", " Changed credentials are tried at once, the same ones only by a later run."),
+        ("file", "file/run", ""),
+    ],
+)
+def test_where_nothing_is_kept_a_refused_login_is_known_to_the_run(tmp_path, kind, scratch, told):
+    (tmp_path / "file").touch()
+    request = request_for(vault=approle(), cache=str(tmp_path / "file" / "cache"), kind=kind)
+    scene = Scene(scratch=scratch and str(tmp_path / scratch))
+    scene.vault.login_fault = REFUSED
+    messages = set()
+    for _host in range(3):
+        store = open_store(request.cache, warn=scene.warnings.append, scratch=scene.ports.scratch)
+        with pytest.raises(VaultError) as caught:
+            VaultSession(request, store, scene.ports).secret()
+        messages.add(caught.value.message)
+    assert (scene.vault.logins, messages) == (1 if told else 3, {f"Vault: the login was refused.{told}"})
 
 
 def test_a_wrong_password_is_one_failed_login_for_the_run_however_long_it_takes(read):

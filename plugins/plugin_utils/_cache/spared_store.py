@@ -1,0 +1,85 @@
+# Copyright (c) 2026, TrackOps founders
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Private to trackops.api_tokens: not for use from outside, and may change in any release.
+
+"""A cache where one can be written, and what a run cannot do without where none can: its locks, and what it knows of failures."""
+
+from __future__ import annotations
+
+import contextlib
+import typing as t
+
+from .crypto import Keys
+from .file_store import FileStore, Header
+
+__all__ = ("SparedStore",)
+
+
+class SparedStore(FileStore):
+    """A :class:`FileStore` that goes on in a directory of the run where its own cannot be written or locked.
+
+    There it keeps no token and no login: only failures, sealed as everything is, so that a wrong password is tried once; and whether the
+    last attempt went well.
+
+    :arg spare: of the run, which ends with it. It is looked at on a miss, and made when it is needed.
+    """
+
+    def __init__(self, path: str, *, warn: t.Callable[[str], None], spare: FileStore) -> None:
+        super().__init__(path, warn=warn)
+        self._spare = spare
+
+    def read(self, keys: Keys) -> dict[str, t.Any] | None:
+        found, noted = super().read(keys), self._spare.read(keys)
+        return found if noted is None else {**(found or {}), "failures": noted.get("failures")}
+
+    def write(self, keys: Keys, header: Header, data: dict[str, t.Any]) -> bool:
+        if super().write(keys, header, data):
+            self._spare.remove(keys.name)
+            return True
+        if "failures" in data:
+            well = not data["failures"] and bool(data.get("token") or data.get("login"))
+            noted = {"failures": data["failures"], "went_well": well}
+            if noted != self._spare.read(keys):
+                self._made().write(keys, header, noted)
+        return False
+
+    def remove(self, name: str) -> None:
+        super().remove(name)
+        self._spare.remove(name)
+
+    def went_well(self, keys: Keys) -> bool:
+        return (self._spare.read(keys) or {}).get("went_well") is True
+
+    def memory(self) -> str:
+        return super().memory() or ("run" if self._spare.memory() else "")
+
+    @contextlib.contextmanager
+    def try_lock(self, name: str) -> t.Iterator[bool]:
+        with contextlib.ExitStack() as stack:
+            mine = stack.enter_context(super().try_lock(name))
+            if not self._lockable():
+                mine = stack.enter_context(self._made().try_lock(name))
+            yield mine
+
+    @contextlib.contextmanager
+    def lock(self, name: str, *, timeout: float, monotonic: t.Callable[[], float], sleep: t.Callable[[float], None]) -> t.Iterator[bool]:
+        with contextlib.ExitStack() as stack:
+            mine = stack.enter_context(super().lock(name, timeout=timeout, monotonic=monotonic, sleep=sleep))
+            if not mine:
+                mine = stack.enter_context(self._made().lock(name, timeout=timeout, monotonic=monotonic, sleep=sleep))
+            yield mine
+
+    def lock_holder(self, name: str) -> int | None:
+        holder = super().lock_holder(name)
+        return self._spare.lock_holder(name) if holder is None else holder
+
+    def _make_key(self) -> bytes:
+        made = super()._make_key()
+        # All processes of the run have to have the same, or they find neither each other's locks nor failures.
+        return made if made == self.known_key() else self._made().user_key()
+
+    def _made(self) -> FileStore:
+        self._spare.user_key()  # makes the directory
+        return self._spare
