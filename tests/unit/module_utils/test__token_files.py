@@ -500,6 +500,21 @@ def test_an_immutable_or_append_only_directory_is_told_and_no_token_stays(host, 
     )
 
 
+@needs_root
+def test_a_file_that_is_mounted_by_itself_is_told_and_stays(host, dest, tmp_path):
+    dest.write_text(OTHER)
+    source = tmp_path / "mounted"
+    source.write_text(OTHER)
+    if subprocess.run(["mount", "--bind", str(source), str(dest)], capture_output=True, check=False).returncode:
+        pytest.skip("nothing can be mounted here")
+    try:
+        written = host.write(present(dest, SECRET))
+    finally:
+        subprocess.run(["umount", str(dest)], check=True)
+    assert written.result["msg"] == f"{dest}: Device or resource busy; it is a mount point of its own: mount its directory, in which it can be replaced"
+    assert (source.read_text(), leftovers(dest.parent)) == (OTHER, [])
+
+
 def test_a_full_disk_leaves_no_backup(host, dest):
     dest.write_text("x" * 70000)
     answer = host.write(present(dest, backup=True), preexec=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (60000, 60000)))
