@@ -8,7 +8,6 @@
 
 from __future__ import annotations
 
-import difflib
 import typing as t
 
 from .._base.errors import OptionError
@@ -29,6 +28,8 @@ _WITHOUT_LOGIN = ("token", "none")
 
 def nearest_option(name: str, known: t.Iterable[str]) -> str:
     """The option of *known* that *name* may mean; empty if there is none like it."""
+    import difflib  # where all is well, nobody needs it
+
     known = set(known)
     called = _CALLED.get(name.casefold())
     if called in known:
