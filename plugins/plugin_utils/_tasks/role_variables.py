@@ -29,7 +29,7 @@ FAMILIES: t.Mapping[str, frozenset[str]] = {
     ),
     "status_": _names("all amber html html_mode json json_mode red textfile"),
     "vault_setup_": _names(
-        "approle_mount cache_mount cache_path consent_paths mount name namespace path secret_id_file secret_id_ttl shared_cache token token_ttl url"
+        "approle_mount cache_mount cache_path consent_paths mount name namespace path secret_id_file secret_id_ttl shared_cache take_over token token_ttl url"
     ),
 }
 
