@@ -189,8 +189,9 @@ def test_the_line_for_cron_as_printed(stage, sudo_hosts):
     """docs/hosts.md, but for the names of the two files."""
     [line] = re.findall(r"^\*/15 .*", (ROOT / "docs" / "hosts.md").read_text(encoding="utf-8"), re.MULTILINE)
     user, *words = shlex.split(line)[5:]
-    assert (user, words[:4]) == ("deploy", [".", "/etc/fleet/vault.env", "&&", "ansible-playbook"])
-    playbook, *arguments = words[4:]
+    assert (user, words[:7]) == ("deploy", [".", "/etc/fleet/vault.env", "&&", "timeout", "-k", "30", "1800"])
+    program, playbook, *arguments = words[7:]
+    assert program == "ansible-playbook"
     tokens = stage.ansible.write("tokens.yml", """
         provision_tokens: [{vendor: tracx}, {vendor: trackunit}]
         provision_directory: "{{ host_root }}/etc"
