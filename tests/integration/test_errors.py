@@ -40,8 +40,7 @@ def check_all(check: Checks, done: Outcomes, expected: dict[str, str], *, start:
 def test_vendor_refuses_or_fails(openbao_stage: Stage, vendor: str) -> None:
     """The vendor repeats the whole request in its answer (``echo_secret``): nothing of it may be shown."""
     stage = openbao_stage
-    stage.store(vendor, "fleet/it")
-    where = "secret/fleet/it"
+    where = "secret/fleet/it-"
     cases: dict[str, tuple[str, dict[str, t.Any], str]] = {
         code: ("oauth_error", {"error": code, "echo_secret": True}, f"the credentials at {where} (version 1): {code}. Check ") for code in RFC6749
     }
@@ -73,17 +72,21 @@ def test_vendor_refuses_or_fails(openbao_stage: Stage, vendor: str) -> None:
         "redirect of the method": ("redirect", {"code": 307}, "redirects to localhost:"),
     }
     batch = Batch(stage, cache="none", http_retries=0)
-    for name, (fault, options, _text) in cases.items():
+    expected = {}
+    for number, (name, (fault, options, text)) in enumerate(cases.items()):
         stage.emulator.fail(vendor, fault, **options)
-        batch.add(name, vendor, "fleet/it")
-    batch.add("well again", vendor, "fleet/it", output="details")
+        stage.store(vendor, f"fleet/it-{number}")  # what fails for one secret is remembered for that one
+        batch.add(name, vendor, f"fleet/it-{number}")
+        expected[name] = text.replace(where, f"{where}{number}")
+    stage.store(vendor)
+    batch.add("well again", vendor, output="details")
     done = batch.run("-vvvvv")
     token = done["well again"].value["access_token"]
     # Its owner's login at the vendor is nothing that we know of; all else in the answers is.
     others = [stage.emulator.credentials["trackmage_user"]["password"], stage.emulator.credentials["trackunit_v2"]["client_secret"]]
     secrets = [secret for secret in stage.emulator.secrets() if secret not in (token, *others)]
     with Checks() as check:
-        check_all(check, done, {name: text for name, (_f, _o, text) in cases.items()}, start=f"{vendor}: ", secrets=secrets)
+        check_all(check, done, expected, start=f"{vendor}: ", secrets=secrets)
         with check("each was asked once"):
             assert len(stage.emulator.requests(vendor, kind="token")) == len(cases) + 1
         with check("nothing was sent on"):
