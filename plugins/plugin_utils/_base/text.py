@@ -173,12 +173,13 @@ def _blanked(text: str, spans: list[tuple[int, int]], *, until: int, blank: str 
 @dataclass(frozen=True)
 class _Needles:
     """Secrets as they are compared: in one letter case. ``compact`` have no white space, ``folded`` single spaces, ``spelled`` nothing but
-    letters and digits. ``widest`` is what one character becomes at most: a sharp s is two."""
+    letters and digits. ``widest`` is what one character becomes at most: a sharp s is two. ``beyond_latin``: one may be without a NUL in UTF-16."""
 
     compact: frozenset[str]
     folded: frozenset[str]
     spelled: frozenset[str]
     widest: int = 1
+    beyond_latin: bool = False
 
     @functools.cached_property
     def any(self) -> bool:
@@ -193,7 +194,8 @@ class _Needles:
         return self.compact | self.folded
 
 
-def _needles(secrets: t.Iterable[str]) -> _Needles:
+def _needles(given: t.Iterable[str]) -> _Needles:
+    secrets = list(given)
     compact, folded, spelled, widest = set(), set(), set(), 1
     for secret in secrets:
         if len(secret) < _SHORTEST:
@@ -212,7 +214,8 @@ def _needles(secrets: t.Iterable[str]) -> _Needles:
                 compact.add(short)
             elif form is secret:
                 folded.add(_plain(form, " "))
-    return _Needles(frozenset(compact - {""}), frozenset(folded - {"", " "}), frozenset(spelled), widest)
+    beyond_latin = any(char > "\xff" for secret in secrets for char in secret)
+    return _Needles(frozenset(compact - {""}), frozenset(folded - {"", " "}), frozenset(spelled), widest, beyond_latin)
 
 
 def _plain(text: str, space: str) -> str:
@@ -372,7 +375,7 @@ def _found(text: str, needles: _Needles, budget: _Budget) -> t.Iterator[_Match]:
             yield view, span
         if depth == _DEEPEST:
             continue
-        for inner in itertools.chain((decode(view) for decode in _IN_PLACE), _runs(view, budget, needles.shortest)):
+        for inner in itertools.chain((decode(view) for decode in _IN_PLACE), _runs(view, budget, needles)):
             known = seen.setdefault(inner.text, inner)
             if known is inner:
                 if inner is not view:
@@ -597,11 +600,12 @@ _IN_PLACE: tuple[t.Callable[[_View], _View], ...] = (
 )
 
 
-def _runs(view: _View, budget: _Budget, shortest: int) -> t.Iterator[_View]:
+def _runs(view: _View, budget: _Budget, needles: _Needles) -> t.Iterator[_View]:
     """What is readable in each run of base64, base32 or hex, wherever in it the encoding begins.
 
-    :arg shortest: characters that are looked for. What decodes to fewer is passed by, as most words are.
+    What decodes to fewer characters than are looked for is passed by, as most words are.
     """
+    shortest = needles.shortest
     for pattern, step, bits, decode in _RUNS:
         places: dict[str, list[_Span]] = {}
         for match in pattern.finditer(view.text):
@@ -613,17 +617,17 @@ def _runs(view: _View, budget: _Budget, shortest: int) -> t.Iterator[_View]:
                 raw = decode(run[offset:])
                 if len(raw) < shortest and raw[:1] not in _COMPRESSED:
                     continue
-                for plain in _readings(raw):
+                for plain in _readings(raw, utf_16=needles.beyond_latin):
                     budget.spend(plain)
                     for readable in _READABLE.findall(plain):
                         if len(readable) >= shortest:
                             yield _View(readable, origin)
 
 
-def _readings(raw: bytes) -> t.Iterator[str]:
-    """The texts that *raw* may be."""
+def _readings(raw: bytes, *, utf_16: bool) -> t.Iterator[str]:
+    """The texts that *raw* may be; UTF-16 in any case, or where it looks like that."""
     yield _bytes_as_text(raw)
-    if b"\0" in raw or raw.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+    if utf_16 or b"\0" in raw or raw.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         for byte_order in ("utf-16-le", "utf-16-be"):
             yield raw.decode(byte_order, "replace")
             yield raw[1:].decode(byte_order, "replace")

@@ -141,6 +141,8 @@ _names = st.sampled_from(sorted(set(ENCODINGS) - {"upper case", "quoted-printabl
 
 
 @settings(deadline=None)
+@example(secret="āāāāāā", first="UTF-16, big end first, in hex", second="CSS", before="", after="")
+@example(secret="пароль-и-ключ", first="UTF-16 in base64", second="hex", before="id=", after="")
 @given(
     secret=_typed,
     first=_names,
