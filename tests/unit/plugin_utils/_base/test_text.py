@@ -226,6 +226,7 @@ LINES = {
 
 
 @pytest.mark.parametrize("lines", LINES)
+@pytest.mark.thorough
 def test_a_secret_encoded_below_an_encoding_in_lines(lines):
     secret = "P/w+\"<&>'=täil"
     for name, encoding in ENCODINGS.items():
@@ -330,6 +331,7 @@ USUAL = ("as it is", "upper case", "percent", "percent, plus", "base64", "base64
 
 
 @pytest.mark.parametrize("encoding", USUAL)
+@pytest.mark.thorough
 def test_usual_spellings_go_from_a_text_of_any_size(encoding):
     shown = ENCODINGS[encoding](TOKEN)
     padding = "Zürich, 4.2; " * 400_000
@@ -339,6 +341,7 @@ def test_usual_spellings_go_from_a_text_of_any_size(encoding):
     assert BLANK in left and len(left.replace(BLANK, "")) <= 9
 
 
+@pytest.mark.thorough
 def test_other_spellings_go_as_far_as_the_budget_lasts_and_the_rest_is_kept(monkeypatch):
     read = []
     spend = text_module._Budget.spend
@@ -360,6 +363,7 @@ def test_a_secret_where_two_windows_meet(offset):
 
 
 @pytest.mark.parametrize("entity", ["&#" + "0" * 4400 + "65;", "&#x" + "0" * 4400 + "41;", "\\u{" + "0" * 9000 + "41}", "&#" + "9" * 9000 + ";"])
+@pytest.mark.thorough
 def test_a_character_with_more_zeros_than_python_reads_is_a_text(entity):
     for text in (entity, f"A{entity}B", f"{entity}s3cret-t0ken"):
         assert "s3cret-t0ken" not in scrub(text, ["s3cret-t0ken"])

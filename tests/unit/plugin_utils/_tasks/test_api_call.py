@@ -165,6 +165,7 @@ def test_numbers_are_left_alone_unless_the_token_is_one():
     assert without(["4815162342"])({"a": 4815162342, "b": True, "c": 48}) == {"a": "********", "b": True, "c": 48}
 
 
+@pytest.mark.thorough
 def test_an_answer_of_some_mebibytes_is_kept_and_the_token_goes_from_all_of_it():
     rows = [{"id": number, "name": f"Wörth {number}", "href": f"https://api.example/units/{number}?x=1"} for number in range(40_000)]
     given = {"json": {"rows": rows, "last": TOKEN, TOKEN: "name"}, "content": json.dumps({"rows": rows, "last": quote(TOKEN, safe="")})}

@@ -814,6 +814,7 @@ ODD = (0, 1.5, True, "text", [], [1], {"a": 1}, 10**400)
     ["auth", "auth.client_token", "auth.lease_duration", "auth.renewable", "data", "data.data", "data.metadata", "data.metadata.version", "data.options",
      "data.policies", "data.ttl", "wrap_info", "wrap_info.token", "errors", "warnings"],
 )  # fmt: skip
+@pytest.mark.thorough
 def test_an_answer_of_any_shape_is_an_answer_or_an_error_of_ours(monkeypatch, place, odd):
     """Whoever answers in Vault's place."""
     body = {
