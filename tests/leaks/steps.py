@@ -121,7 +121,8 @@ def successes(ground: Ground) -> list[Step]:
 def faults(ground: Ground, *, hostile: str, hostile_login: str) -> list[Step]:
     """``hostile`` is the address of an :class:`EchoingVault`."""
     folder, emulator = ground.folder, ground.stage.emulator
-    quick = {"cache": "none", "http_retries": 0}
+    # Each step asks the vendor anew: a run remembers what was refused, without a cache too.
+    quick = {"cache": "none", "http_retries": 0, "failure_ttl": 0}
     steps: list[Step] = []
 
     def add(name: str, family: str, task: Task, **more: t.Any) -> None:
