@@ -173,7 +173,10 @@ def network(place: Place, *, mute: str, tls: t.Mapping[str, str]) -> t.Iterator[
         "a certificate of an unknown CA": ({"base_url": tls["good"]}, "issuer certificate"),
         "an expired certificate": ({"base_url": tls["expired"], "http_ca_cert": ca}, "certificate has expired"),
         "a certificate of another host": ({"base_url": tls["other"], "http_ca_cert": ca}, "certificate is not valid for"),
-        "a client certificate is demanded": ({"base_url": tls["client"], "http_ca_cert": ca}, "Check http_ca_cert, http_client_cert and http_client_key"),
+        "a client certificate is demanded": (
+            {"base_url": tls["client"], "http_ca_cert": ca},
+            f"Check http_ca_cert (now: {ca}), http_client_cert and http_client_key, and the certificate of the vendor.",
+        ),
         "a CA file that is not there": ({"base_url": tls["good"], "http_ca_cert": missing}, "http_ca_cert {missing} cannot be read"),
         "a client certificate that is not there": (
             {"base_url": tls["good"], "http_ca_cert": ca, "http_client_cert": missing},
