@@ -20,7 +20,7 @@ from ..plugin_utils._base.model import Request
 from ..plugin_utils._boundary.action import TokenAction, asked_path, display
 from ..plugin_utils._boundary.real_ports import real_ports
 from ..plugin_utils._consent.browser import has_browser, opened
-from ..plugin_utils._consent.flow import CONSENT_GRANTS, PENDING_SECONDS, Authorizing, Stored
+from ..plugin_utils._consent.flow import PENDING_SECONDS, Authorizing, Stored
 from ..plugin_utils._consent.loopback import Answer, Loopback, receive
 from ..plugin_utils._consent.protocol import answers, check_redirect_uri, is_answer, listening_address, with_port
 from ..plugin_utils._consent.terminal import open_terminal
@@ -74,13 +74,13 @@ class ActionModule(TokenAction):
         """The request, in the variant that needs consent where the vendor has one."""
         request, values = self.request_of(item, task_vars)
         vendor = request.vendor
-        if vendor.grant_type not in CONSENT_GRANTS:
-            fitting = [name for name, changes in vendor.variants.items() if changes.get("grant_type") in CONSENT_GRANTS]
+        if not vendor.single_use:
+            fitting = [name for name in vendor.variants if vendor.as_variant(name).single_use]
             described = vendor.name in names() or vendor.name in (values.get("vendors") or {})
             if fitting:
                 request, values = self.request_of({**item, "variant": fitting[0]}, task_vars)
             elif not described and not values.get("grant_type"):
-                request, values = self.request_of({**item, "grant_type": CONSENT_GRANTS[0]}, task_vars)
+                request, values = self.request_of({**item, "grant_type": "authorization_code"}, task_vars)
         changes: dict[str, t.Any] = {name: own[name] for name in ("authorize_url", "pkce") if own.get(name) not in (None, "")}
         return replace(request, vendor=replace(request.vendor, **changes)), values
 

@@ -112,7 +112,7 @@ class Vendor:
 
     @property
     def single_use(self) -> bool:
-        """Whether the credentials can be used once only: a code, or a refresh token that the vendor replaces."""
+        """Whether the credentials come from a person's consent and can be used only once: a code, or a refresh token that the vendor replaces."""
         return self.grant_type in ("authorization_code", "refresh_token")
 
     @property

@@ -36,10 +36,9 @@ from .._vendor.unspoken import Unspoken, unspoken_in_secret
 from .device import DeviceCode, check_device_endpoint, device_grant, device_request, next_interval, outcome, read_device_answer
 from .protocol import Consent, authorization_url, begin, check_redirect_uri, read_redirect, state_of
 
-__all__ = ("CONSENT_GRANTS", "PENDING_SECONDS", "Authorizing", "Stored")
+__all__ = ("PENDING_SECONDS", "Authorizing", "Stored")
 
 PENDING_SECONDS = 900.0
-CONSENT_GRANTS = ("authorization_code", "refresh_token")
 
 
 @dataclass(frozen=True)
@@ -58,7 +57,7 @@ class Authorizing:
     """
 
     def __init__(self, request: Request, ports: Ports, *, device: bool = False) -> None:
-        if request.vendor.grant_type not in CONSENT_GRANTS:
+        if not request.vendor.single_use:
             raise OptionError(
                 f"{request.vendor.name}: this vendor needs no consent in the browser: its grant is {request.vendor.grant_type}.", fault="option:clash"
             )

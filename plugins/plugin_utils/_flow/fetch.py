@@ -220,7 +220,7 @@ def _with_old_refresh_token(token: Token, grant: Grant) -> Token:
 def _store_rotated(work: Fetch, entry: Entry, token: Token, secret: Secret) -> Token:
     """Put a new refresh token back into Vault, where the vendor's credentials are nothing but one."""
     request = work.call.request
-    if request.vendor.grant_type not in ("authorization_code", "refresh_token") or not token.refresh_token:
+    if not request.vendor.single_use or not token.refresh_token:
         return token
     # Write locally first, so that a crash before the Vault write loses nothing.
     work.keep(replace(entry, token=replace(token, source="cache")))

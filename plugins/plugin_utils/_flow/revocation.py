@@ -29,7 +29,6 @@ from .vault_login import VaultSession
 
 __all__ = ("GivenBack", "revoke_tokens")
 
-_CREDENTIAL_GRANTS = ("authorization_code", "refresh_token")  # the refresh token in Vault is what the vendor's credentials are
 _NOT_TAKEN = "unsupported_token_type"  # RFC 7009 2.2.1: many servers take no access tokens, which are JWTs that no server is asked about
 _GONE = "invalid_token"  # expired, or given back before: RFC 7009 2.2 wants 200 for it, Google has this
 _LATER = (408, 425, 429)
@@ -70,7 +69,7 @@ def revoke_tokens(request: Request, store: FileStore, ports: Ports, *, revoke_co
         secret = session.secret().data if values or revoke_consent else {}
         shared = vouched_for(shared, request, secret, cache.mac) if shared and cache else None
         values = _values([token for token in (own, shared) if token], vendor, revoke_consent=revoke_consent)
-        if revoke_consent and vendor.grant_type in _CREDENTIAL_GRANTS:
+        if revoke_consent and vendor.single_use:
             values = _with_stored(values, secret.get(request.secret.fields.get("refresh_token", "refresh_token")))
         if not values:
             return GivenBack()
@@ -153,7 +152,7 @@ def _unknown(request: Request, error: VendorError, *, used: bool) -> str:
 def _values(tokens: list[Token], vendor: Vendor, *, revoke_consent: bool) -> list[tuple[str, str]]:
     """What to revoke, each once: refresh tokens first, which cannot renew what is revoked after them."""
     found: dict[str, str] = {}
-    if vendor.grant_type not in _CREDENTIAL_GRANTS or revoke_consent:
+    if revoke_consent or not vendor.single_use:  # there a refresh token is the credential
         found.update((token.refresh_token, "refresh_token") for token in tokens if token.refresh_token)
     found.update((token.access_token, "access_token") for token in tokens)
     return [(hint, value) for value, hint in found.items()]

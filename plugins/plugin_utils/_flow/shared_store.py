@@ -89,7 +89,7 @@ class SharedCache:
         self._path = shared_path(request)
         # Short, so that nobody waits long for a holder that was killed, and made longer before each request to the vendor. But
         # where the credentials can be used only once, a second request must never begin before the first is over.
-        http, single_use = request.http, request.vendor.grant_type in ("authorization_code", "refresh_token")
+        http, single_use = request.http, request.vendor.single_use
         #: Whether two controllers may ask the vendor at once, if need be.
         self.may_do_without = not single_use
         self._one_request = http.deadline if single_use else min(http.deadline, 2 * http.timeout)

@@ -195,7 +195,7 @@ def grants(vendor: Vendor, fields: t.Mapping[str, str], *, refresh_token: str | 
     if not vendor.use_refresh_token or vendor.request_body:
         refresh_token = None
     ways = [_refresh(refresh_token)] if refresh_token else []
-    if vendor.grant_type in ("refresh_token", "authorization_code"):
+    if vendor.single_use:
         stored = fields.get("refresh_token")
         if stored and stored != refresh_token:
             ways.append(_refresh(stored))

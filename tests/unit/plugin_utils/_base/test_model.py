@@ -76,6 +76,15 @@ def test_a_variant():
     assert (vendor.as_variant("two").scope, vendor.as_variant("two").variant, vendor.scope) == ("two", "two", "one")
 
 
+@pytest.mark.parametrize(
+    ("grant_type", "expected"),
+    [("authorization_code", True), ("refresh_token", True), ("client_credentials", False), ("password", False), ("urn:ietf:params:oauth:x", False)],
+)
+def test_credentials_that_can_be_used_once(grant_type, expected):
+    vendor = Vendor("acme", variants={"other": {"grant_type": grant_type}})
+    assert (vendor.single_use, vendor.as_variant("other").single_use) == (False, expected)
+
+
 def test_where_the_credentials_are():
     assert SecretRef("/kv/", "fleet/x").where == "kv/fleet/x"
     assert request_for(path="fleet/y").where == "secret/fleet/y"
