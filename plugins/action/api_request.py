@@ -12,7 +12,7 @@ import typing as t
 from ansible.errors import AnsibleActionFail
 
 from ..plugin_utils._base.errors import OptionError
-from ..plugin_utils._boundary.action import Resolved, TokenAction, Unseen, answer_of, display, failed_action, found_interpreter
+from ..plugin_utils._boundary.action import Resolved, TokenAction, Unseen, answer_of, display, failed_action, found_interpreter, pipelined
 from ..plugin_utils._hosts.answers import of_api
 from ..plugin_utils._tasks.api_call import OPTIONS_OF_URI, address_options, expected, split, without
 
@@ -80,7 +80,7 @@ class ActionModule(TokenAction):
         )
         uri._execute_module = _unseen(uri._execute_module, task.args)
         clean = without(one.details()["access_token"] for one in obtained)
-        with _unprinted(self._connection):
+        with _unprinted(self._connection), pipelined(self._connection, variables):
             return {**answer_of(lambda: of_api(uri.run(task_vars=variables), clean)), **found_interpreter(uri)}
 
 

@@ -286,3 +286,20 @@ def test_no_file_with_the_module_is_on_the_host_unless_it_was_asked_for(stage, s
     asked = stage.playbook(play, "-vvv", "-e", "ansible_pipelining=false", inventory=ssh_hosts.inventory(), env=unset)
     assert asked.rc == 0, asked
     assert "> PUT " in asked.output
+
+
+def test_no_token_is_in_the_files_that_ansible_is_told_to_keep(stage, ssh_hosts):
+    stage.store("tracx")
+    call = {"vendor": "tracx", "url": f"{stage.emulator.base_url('tracx')}/api/me"}
+    tasks = [
+        {"trackops.api_tokens.token_file": {"vendor": "tracx", "dest": "{{ host_root }}/tracx"}},
+        {"trackops.api_tokens.api_request": call},
+        {"trackops.api_tokens.api_request": {**call, "url": "http://127.0.0.1:1/"}, "ignore_errors": True},
+        {"trackops.api_tokens.api_request": call, "delegate_to": "localhost"},
+        {"ansible.builtin.ping": None},
+    ]
+    play = json.dumps([{"hosts": "host1", "gather_facts": False, "tasks": tasks}])
+    run = stage.playbook(play + "\n", inventory=ssh_hosts.inventory(), env={"ANSIBLE_KEEP_REMOTE_FILES": "1"})
+    assert run.rc == 0, run
+    files_kept = [path for place in (ssh_hosts.root("host1"), stage.ansible.home) for path in place.rglob("AnsiballZ_*")]
+    assert [path.name for path in files_kept] == ["AnsiballZ_ping.py"]

@@ -283,14 +283,11 @@ class Bench:
             if place in _WITH_CANARY and canary not in data and not (place == "temporary files on hosts" and not setting.keeps_modules):
                 report.blind.append(f"{setting.name}: {place}: the canary is not in its {len(data)} bytes")
             report.bytes_read[place] = report.bytes_read.get(place, 0) + len(data)
-            allowed = _MEANT_FOR_THERE.get(place, ()) if setting.keeps_modules else ()
-            looked_for = [kind for kind in kinds if kind not in allowed]
-            report.checks += len(looked_for)
-            for kind in looked_for:
+            report.checks += len(kinds)
+            for kind in kinds:
                 report.checks_of[place, kind] = report.checks_of.get((place, kind), 0) + 1
             for secret, spelling in detector.find(data).items():
-                if secret.kind not in allowed:
-                    report.hits.append(Hit(setting.name, place, secret, spelling, detector.excerpt(data, secret)))
+                report.hits.append(Hit(setting.name, place, secret, spelling, detector.excerpt(data, secret)))
 
 
 # Places in which something that is no secret must turn up, because else nobody looked.
@@ -307,8 +304,6 @@ _WITH_CANARY = {
     "temporary files on hosts",
     "system log",
 }
-# ANSIBLE_KEEP_REMOTE_FILES keeps modules with their arguments: docs/security.md says so of the tokens that are meant for that host.
-_MEANT_FOR_THERE = {"temporary files on hosts": ("access token",)}
 
 
 def _all(folder: pathlib.Path, *, without: t.Collection[pathlib.Path] = ()) -> bytes:

@@ -32,9 +32,10 @@ from .options import check_vendor, request_from, surroundings
 from .preload import COLLECTION, preload
 from .real_ports import real_ports
 
-__all__ = ("Resolved", "TokenAction", "Unseen", "answer_of", "asked_path", "called", "failed_action", "flag", "found_interpreter", "option_names")
+__all__ = ("Resolved", "TokenAction", "Unseen", "answer_of", "asked_path", "called", "failed_action", "flag", "found_interpreter", "option_names", "pipelined")
 
 display = Display()
+_OF_ANSIBLE = "-tmp-"  # is in the name of each directory that Ansible makes for one task, and removes after it
 
 
 def option_names(plugin: str) -> set[str]:
@@ -170,8 +171,15 @@ class TokenAction(ActionBase):  # type: ignore[misc]
 
     def run_on_host(self, module: str, arguments: t.Mapping[str, t.Any], variables: dict[str, t.Any]) -> dict[str, t.Any]:
         """What *module* answered on the host. The host may have written it: see :mod:`.._hosts.answers`."""
-        with _pipelined(self._connection, variables):
+        with pipelined(self._connection, variables):
             return answer_of(lambda: self._execute_module(module_name=module, module_args=arguments, task_vars=variables))
+
+    def cleanup(self, force: bool = False) -> None:
+        """With ANSIBLE_KEEP_REMOTE_FILES, Ansible would keep a module with its arguments on the host: a token may be among them."""
+        directory = self._connection._shell.tmpdir
+        if directory and _OF_ANSIBLE in directory:
+            self._remove_tmp_path(directory, force=True)
+        super().cleanup(force)
 
     def listener(self, values: t.Mapping[str, t.Any]) -> Listener:
         return Listener(display, audit_log=values.get("audit_log"))
@@ -212,7 +220,7 @@ def _direct(plugin: str, item: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
 
 
 @contextlib.contextmanager
-def _pipelined(connection: t.Any, variables: dict[str, t.Any]) -> t.Iterator[None]:
+def pipelined(connection: t.Any, variables: dict[str, t.Any]) -> t.Iterator[None]:
     """Send a module through the connection instead of in a file, where nothing was said about that.
 
     It costs one command on the host instead of five, and no file with tokens is on its disk. Ansible leaves it off for the sake of

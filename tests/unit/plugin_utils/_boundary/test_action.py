@@ -109,6 +109,6 @@ class Connection:
 )
 def test_pipelining_where_nothing_was_said_about_it(origin, become, piped):
     connection = Connection(origin, become)
-    with subject._pipelined(connection, {}):
+    with subject.pipelined(connection, {}):
         assert connection.set == ([("pipelining", True)] if piped else [])
     assert connection.set == ([("pipelining", True), ("pipelining", False)] if piped else [])
