@@ -14,10 +14,15 @@ TESTS = os.path.dirname(os.path.abspath(__file__))
 if TESTS not in sys.path:
     sys.path.insert(0, TESTS)
 
+from support.places import cache_home, in_ci  # noqa: E402
+
+# Each worker reads all test files: compiling them anew would be half of that. Only here, not in the processes that tests start.
+sys.pycache_prefix = sys.pycache_prefix or str(cache_home() / "compiled")
+sys.dont_write_bytecode = False
+
 import hypothesis  # noqa: E402
 import pytest  # noqa: E402
 from support.collection import source_path  # noqa: E402
-from support.places import in_ci  # noqa: E402
 
 sys.path.insert(0, str(source_path()))
 

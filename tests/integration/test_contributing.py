@@ -53,6 +53,7 @@ def test_a_new_vendor_as_the_page_says(copy: pathlib.Path) -> None:
 
     assert list(yaml.safe_load((copy / "changelogs/fragments/parcelo.yml").read_text(encoding="utf-8"))) == ["minor_changes"]
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST_", "COVERAGE_"))}
+    environment["PYTHONPYCACHEPREFIX"] = str(copy.parent / "compiled")
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-k", "parcelo or vendor", *TESTS]
     done = subprocess.run(command, cwd=copy, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
     assert done.returncode == 0 and " passed" in done.stdout, done.stdout[-4000:]

@@ -49,6 +49,24 @@ def documented() -> dict[str, dict[str, t.Any]]:
     return {name.removeprefix(PREFIX): {**about["doc"], "examples": about["examples"]} for name, about in found.items()}
 
 
+@functools.cache
+def pages(kind: str) -> dict[str, list[str]]:
+    """The lines of the page of each lookup or module: of all in one go, as starting Ansible takes longer than a page."""
+    names = lookups() if kind == "lookup" else MODULES
+    shown = ansible_doc("-t", kind, *(PREFIX + name for name in names))
+    found = re.split(rf"^> {kind.upper()} {re.escape(PREFIX)}(\w+) ", shown, flags=re.MULTILINE)
+    assert found[1::2] == names
+    return {name: page.splitlines() for name, page in zip(names, found[2::2], strict=True)}
+
+
+@functools.cache
+def short_pages() -> dict[str, list[str]]:
+    """The same of each lookup for who knows it: its call is the last line."""
+    shown = ansible_doc("-t", "lookup", "-s", *(PREFIX + name for name in lookups()))
+    found = re.findall(r"(.*?)^lookup\('(\w+)',", shown, re.MULTILINE | re.DOTALL)
+    return {name: page.splitlines() for page, name in found}
+
+
 def groups(lookup: str) -> dict[str, list[str]]:
     """The groups of its page, each with its options."""
     paragraphs = [re.fullmatch(r"B\(([\w ]+)\) - (O\(\w+\)(?:, O\(\w+\))*)\.", text) for text in documented()[lookup]["description"]]
@@ -68,16 +86,16 @@ def test_each_option_is_in_one_group(lookup: str) -> None:
 
 
 def test_the_guide_has_the_groups_of_the_pages() -> None:
-    pages: dict[str, set[str]] = {}
+    grouped: dict[str, set[str]] = {}
     for lookup in lookups():
         for name, options in groups(lookup).items():
-            pages.setdefault(name, set()).update(options)
-    assert {name: sorted(options) for name, options in guide().items()} == {name: sorted(options) for name, options in pages.items()}
+            grouped.setdefault(name, set()).update(options)
+    assert {name: sorted(options) for name, options in guide().items()} == {name: sorted(options) for name, options in grouped.items()}
 
 
 @pytest.mark.parametrize("lookup", lookups())
 def test_pages_of_lookups_are_no_longer_than_they_have_to_be(lookup: str) -> None:
-    lines = ansible_doc("-t", "lookup", PREFIX + lookup).splitlines()
+    lines = pages("lookup")[lookup]
     length, texts, count = len(lines), _lines_of_texts(lines), len(documented()[lookup]["options"])
     assert length <= LONGEST.get(lookup, LONGEST["lookup"])
     assert texts <= TEXTS * count
@@ -102,28 +120,26 @@ def test_lines_of_texts_are_counted() -> None:
 
 @pytest.mark.parametrize("lookup", lookups())
 def test_the_short_page_has_an_option_a_line(lookup: str) -> None:
-    lines = [line for line in ansible_doc("-t", "lookup", "-s", PREFIX + lookup).splitlines() if line.startswith("# ")]
+    lines = [line for line in short_pages()[lookup] if line.startswith("# ")]
     assert [line.split("(")[0].removeprefix("# ") for line in lines] == sorted(documented()[lookup]["options"])
     assert [line for line in lines if len(line) > 165 or "['" in line] == []
 
 
 @pytest.mark.parametrize("module", MODULES)
 def test_pages_of_modules_are_no_longer_than_they_have_to_be(module: str) -> None:
-    length = len(ansible_doc(PREFIX + module).splitlines())
+    length = len(pages("module")[module])
     assert length <= LONGEST.get(module, LONGEST["module"])
 
 
 def test_shortest_use_and_examples_stand_on_each_page() -> None:
-    pages = {("lookup", name): about for name, about in documented().items()}
+    told = {("lookup", name): about for name, about in documented().items()}
     others = {"module": MODULES, "callback": ["summary"], "filter": ["jwt_claims"], "test": ["token_fresh"], "lookup": ["operator_vars"]}
     for kind, plugins in others.items():
         found = json.loads(ansible_doc("-t", kind, "-j", *(PREFIX + name for name in plugins)))
-        pages.update({(kind, name.removeprefix(PREFIX)): {**about["doc"], "examples": about["examples"]} for name, about in found.items()})
-    without = [
-        name for name in MODULES + lookups() if not pages["lookup" if name in lookups() else "module", name]["description"][0].startswith("Shortest use")
-    ]
+        told.update({(kind, name.removeprefix(PREFIX)): {**about["doc"], "examples": about["examples"]} for name, about in found.items()})
+    without = [name for name in MODULES + lookups() if not told["lookup" if name in lookups() else "module", name]["description"][0].startswith("Shortest use")]
     assert without == []
-    assert [name for name, about in pages.items() if not about["examples"]] == []
+    assert [name for name, about in told.items() if not about["examples"]] == []
 
 
 @pytest.mark.parametrize("name", names())

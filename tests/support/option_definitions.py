@@ -10,6 +10,7 @@ need not. Without one it does, so a new lookup works before there is one.
 
 from __future__ import annotations
 
+import functools
 import json
 import pathlib
 import subprocess
@@ -37,6 +38,7 @@ def lookups() -> list[str]:
     return sorted(path.stem for path in (ROOT / "plugins" / "lookup").glob("*.py") if "class LookupModule(TokenLookup)" in path.read_text(encoding="utf-8"))
 
 
+@functools.cache
 def documented(python: str = sys.executable) -> dict[str, dict[str, t.Any]]:
     """What the Ansible of that Python finds in the documentation of each lookup, as far as it uses it."""
     env = {"ANSIBLE_COLLECTIONS_PATH": str(source_path()), "LANG": "C.UTF-8", "HOME": str(source_path()), "PATH": "/usr/bin:/bin"}

@@ -35,10 +35,10 @@ _LOCK = TESTS / "requirements" / "old-modules.txt"
 
 
 # What AnsiballZ does: the arguments are set, and the module's main() is called. Syslog is listened to.
-_RUNNER = """
-import importlib, io, json, os, sys
+# Python and Ansible's library are loaded once; each line of orders is a module in a process of its own, forked from there.
+_HOST = """
+import atexit, importlib, json, os, sys, traceback
 import ansible.module_utils.basic as basic
-basic._ANSIBLE_ARGS = json.dumps(dict(ANSIBLE_MODULE_ARGS=json.loads(os.environ["ARGS"]))).encode("utf-8")
 basic._ANSIBLE_PROFILE = "legacy"
 basic.has_journal = False
 class Syslog(object):
@@ -46,8 +46,33 @@ class Syslog(object):
     openlog = staticmethod(lambda *args: None)
     syslog = staticmethod(lambda level, text: sys.stderr.write("syslog: %s\\n" % text))
 basic.syslog = Syslog
-os.umask(int(os.environ["UMASK"], 8))
-importlib.import_module("ansible_collections.trackops.api_tokens.plugins.modules." + sys.argv[1]).main()
+
+def run(order):
+    with open(os.devnull) as nothing, open(order["stdout"], "wb") as stdout, open(order["stderr"], "wb") as stderr:
+        for number, file in enumerate((nothing, stdout, stderr)):
+            os.dup2(file.fileno(), number)
+    basic._ANSIBLE_ARGS = json.dumps(dict(ANSIBLE_MODULE_ARGS=order["arguments"])).encode("utf-8")
+    os.umask(int(order["umask"], 8))
+    try:
+        importlib.import_module("ansible_collections.trackops.api_tokens.plugins.modules." + order["module"]).main()
+    except SystemExit:
+        pass
+    except BaseException:
+        traceback.print_exc()
+    atexit._run_exitfuncs()
+    sys.stdout.flush()
+    sys.stderr.flush()
+
+for line in iter(sys.stdin.readline, ""):
+    child = os.fork()
+    if not child:
+        try:
+            run(json.loads(line))
+        finally:
+            os._exit(0)
+    os.waitpid(child, 0)
+    sys.stdout.write("done\\n")
+    sys.stdout.flush()
 """
 
 
@@ -64,15 +89,50 @@ class Target:
         this = python == "this"
         self.python = sys.executable if this else find_interpreter(python)
         self.tree = _tree(folder, _installed_library() if this else oldest_library())
+        self._outputs = folder / "stdout", folder / "stderr"
+        self._hosts: dict[str, subprocess.Popen[str]] = {}
+
+    def close(self) -> None:
+        for host in self._hosts.values():
+            _end(host)
 
     def run(
         self, module: str, arguments: dict[str, t.Any], *, umask: str = "022", locale: str = "C.UTF-8", preexec: t.Callable[[], None] | None = None
     ) -> Answer:
-        env = {"PYTHONPATH": str(self.tree), "ARGS": json.dumps(arguments), "UMASK": umask, "LC_ALL": locale, "PATH": os.environ["PATH"]}
-        done = subprocess.run([self.python, "-c", _RUNNER, module], env=env, capture_output=True, text=True, check=False, preexec_fn=preexec)
-        if not done.stdout.strip():
-            raise AssertionError(done.stderr)
-        return Answer(json.loads(done.stdout), done.stdout + done.stderr)
+        order = {"module": module, "arguments": arguments, "umask": umask, **dict(zip(("stdout", "stderr"), map(str, self._outputs), strict=True))}
+        if preexec:
+            # What it takes away is not given back.
+            host = self._start(locale, preexec)
+            _obey(host, order)
+            _end(host)
+        else:
+            if locale not in self._hosts:
+                self._hosts[locale] = self._start(locale)
+            _obey(self._hosts[locale], order)
+        stdout, stderr = (path.read_text(encoding="utf-8") for path in self._outputs)
+        if not stdout.strip():
+            raise AssertionError(stderr)
+        return Answer(json.loads(stdout), stdout + stderr)
+
+    def _start(self, locale: str, preexec: t.Callable[[], None] | None = None) -> subprocess.Popen[str]:
+        env = {"PYTHONPATH": str(self.tree), "LC_ALL": locale, "PATH": os.environ["PATH"]}
+        command = [self.python, "-c", _HOST]
+        pipe = subprocess.PIPE
+        return subprocess.Popen(command, env=env, stdin=pipe, stdout=pipe, encoding="ascii", preexec_fn=preexec)  # noqa: PLW1509
+
+
+def _obey(host: subprocess.Popen[str], order: dict[str, t.Any]) -> None:
+    assert host.stdin and host.stdout
+    host.stdin.write(json.dumps(order) + "\n")
+    host.stdin.flush()
+    assert host.stdout.readline() == "done\n", "the host's Python has ended"
+
+
+def _end(host: subprocess.Popen[str]) -> None:
+    assert host.stdin and host.stdout
+    host.stdin.close()
+    host.stdout.close()
+    host.wait()
 
 
 def find_interpreter(version: str) -> str:

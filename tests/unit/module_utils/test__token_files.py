@@ -9,6 +9,7 @@ The rules of files that a fake can show better (SELinux) are tested in this proc
 from __future__ import annotations
 
 import base64
+import contextlib
 import ctypes
 import dataclasses
 import itertools
@@ -55,11 +56,13 @@ def encoded(text: str) -> str:
 
 
 @pytest.fixture(scope="module", params=[pytest.param(python, marks=pytest.mark.system) for python in PYTHONS])
-def host(request, tmp_path_factory) -> Host:
+def host(request, tmp_path_factory) -> t.Iterator[Host]:
     try:
-        return Host(request.param, tmp_path_factory.mktemp("target"))
+        target = Host(request.param, tmp_path_factory.mktemp("target"))
     except Unavailable as exc:
         pytest.skip(str(exc))
+    with contextlib.closing(target):
+        yield target
 
 
 @pytest.fixture

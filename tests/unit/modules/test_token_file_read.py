@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import hashlib
 import json
 import os
@@ -22,11 +23,13 @@ DETAILS = {"vendor": "tracx", "access_token": TOKEN, "authorization": f"Bearer {
 
 
 @pytest.fixture(scope="module", params=[pytest.param(python, marks=pytest.mark.system) for python in PYTHONS])
-def host(request, tmp_path_factory) -> Target:
+def host(request, tmp_path_factory) -> t.Iterator[Target]:
     try:
-        return Target(request.param, tmp_path_factory.mktemp("target"))
+        target = Target(request.param, tmp_path_factory.mktemp("target"))
     except Unavailable as exc:
         pytest.skip(str(exc))
+    with contextlib.closing(target):
+        yield target
 
 
 def seen(host: Target, *paths: t.Any, form: str | None = None, **options: t.Any) -> list[dict[str, t.Any]]:
