@@ -11,6 +11,7 @@ from __future__ import annotations
 import typing as t
 
 from .._base.errors import OptionError
+from .._base.nearest import nearest
 
 __all__ = ("nearest_option", "refuse_mount_of_no_login")
 
@@ -23,18 +24,17 @@ _CALLED: t.Mapping[str, str] = {
     "secret": "path",
     "secret_path": "path",
 }
+_ALIKE = 0.6  # names of two and three words share much, however they are cut short
 _WITHOUT_LOGIN = ("token", "none")
 
 
 def nearest_option(name: str, known: t.Iterable[str]) -> str:
     """The option of *known* that *name* may mean; empty if there is none like it."""
-    import difflib  # where all is well, nobody needs it
-
     known = set(known)
     called = _CALLED.get(name.casefold())
     if called in known:
         return str(called)
-    return next(iter(difflib.get_close_matches(name, known, n=1)), "")
+    return nearest(name, known, alike=_ALIKE)
 
 
 def refuse_mount_of_no_login(vendor: str, direct: t.Mapping[str, t.Any], values: t.Mapping[str, t.Any]) -> None:

@@ -14,6 +14,7 @@ import typing as t
 
 from .._base.errors import OptionError
 from .._base.model import CacheOptions, Freshness, HttpOptions, Request, SecretRef, Vendor
+from .._base.nearest import is_meant, nearest
 from .._base.text import one_line
 from .._vault import login_input
 from .._vault.options import VaultOptions
@@ -21,7 +22,7 @@ from .._vendor.address import refuse_placeholders
 from .._vendor.custom import check_request, parameters, vendor_from_mapping
 from .._vendor.options import DESCRIBING
 from .._vendor.request import OPTIONAL_FIELDS, needed_fields
-from .._vendors import built_in, names, nearest
+from .._vendors import built_in, names
 
 __all__ = ("Surroundings", "cache_options", "check_vendor", "describe_vendor", "request_from", "surroundings")
 
@@ -82,7 +83,7 @@ def check_vendor(vendor: str, values: Values) -> None:
     known = (*names(), "oauth2", *(values.get("vendors") or {}))
     if vendor not in known and not (values.get("token_url") or values.get("issuer")):
         raise OptionError(
-            f"There is no vendor '{vendor[:40]}'{nearest(vendor, known)} Known: {', '.join(known)}. "
+            f"There is no vendor '{vendor[:40]}'{is_meant(nearest(vendor, known))} Known: {', '.join(known)}. "
             "Describe your own in trackops_vendors, or give token_url or issuer.",
             fault="option:vendor",
         )

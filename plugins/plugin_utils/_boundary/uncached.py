@@ -18,6 +18,7 @@ from ansible.utils.display import Display
 
 from .._base.errors import OptionError, TokenError
 from .._base.model import Request, fingerprint
+from .._base.nearest import is_meant
 from .._base.output import present
 from .._base.ports import Event
 from .._base.text import one_line
@@ -121,7 +122,7 @@ def reject_unknown_options(plugin: str, definitions: Definitions, direct: t.Iter
     for name in direct:
         if name not in known:
             near = nearest_option(name, known)
-            raise OptionError(f"{plugin}: there is no option '{one_line(name, limit=40)}'" + (f"; is {near} meant?" if near else "."), fault="option:unknown")
+            raise OptionError(f"{plugin}: there is no option '{one_line(name, limit=40)}'{is_meant(near)}", fault="option:unknown")
 
 
 def option_error(plugin: str, definitions: Definitions, exc: Exception, *, direct: Values, variables: Values) -> Exception:

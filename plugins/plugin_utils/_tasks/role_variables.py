@@ -9,11 +9,12 @@
 from __future__ import annotations
 
 import typing as t
-from difflib import get_close_matches
+
+from .._base.nearest import nearest
 
 __all__ = ("FAMILIES", "misspelt")
 
-_NEAR = 0.9  # of difflib's ratio: a letter more, less or in another place
+_ALIKE = 0.9  # a letter more, less or in another place: anybody may have variables of these prefixes
 
 
 def _names(text: str) -> frozenset[str]:
@@ -48,7 +49,8 @@ def misspelt(asked: t.Sequence[str], unset: t.Collection[str], there: t.Iterable
     for name in there if starts else ():
         if isinstance(name, str) and name.startswith(starts) and name not in known and name not in asked:
             right = sorted(one for one in known | others if _prefix(one) == _prefix(name))
-            found += [(name, meant) for meant in get_close_matches(name, right, n=1, cutoff=_NEAR)]
+            if near := nearest(name, right, alike=_ALIKE):
+                found.append((name, near))
     return found
 
 

@@ -13,8 +13,8 @@ import typing as t
 
 from .._base.errors import OptionError
 from .._base.model import Value, Vendor
+from .._base.nearest import is_meant, nearest
 from .._base.text import one_line
-from .._vendors import nearest
 from .proof import ALGORITHMS, transit_key
 from .request import OPTIONAL_FIELDS, needed_fields
 from .template import nested, secret_field
@@ -92,8 +92,10 @@ def _check_names(vendor: Vendor) -> None:
 def _checked(name: str, key: str, value: t.Any, *, unknown: tuple[str, ...] = ("name",)) -> t.Any:
     if key in unknown or key not in _DEFAULTS:
         known = set(_DEFAULTS) - set(unknown)
-        near = nearest(key, known) if key not in unknown else "."
-        raise OptionError(f"{name}: '{key}' is not known in the description of a vendor{near} Known: {', '.join(sorted(known))}.", fault="option:description")
+        near = nearest(key, known) if key not in unknown else ""
+        raise OptionError(
+            f"{name}: '{key}' is not known in the description of a vendor{is_meant(near)} Known: {', '.join(sorted(known))}.", fault="option:description"
+        )
     if key in ("request_headers", "parameters"):
         return parameters(name, key, value)
     if key in _TABLES:

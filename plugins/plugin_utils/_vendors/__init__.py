@@ -11,14 +11,13 @@ from __future__ import annotations
 import importlib
 import os
 import re
-import typing as t
 
 from .._base.errors import OptionError
 from .._base.model import Vendor
+from .._base.nearest import is_meant, nearest
 
-__all__ = ("built_in", "names", "nearest")
+__all__ = ("built_in", "names")
 
-_NEAR = 0.7  # of difflib's ratio: "acme" is no slip of the pen in "trackmage"
 _NAME = re.compile(r"[a-z][a-z0-9_]*\Z")
 
 
@@ -39,17 +38,9 @@ def built_in(name: str) -> Vendor:
         module = importlib.import_module("." + name, __name__)
     except ImportError:
         raise OptionError(
-            f"There is no vendor '{name[:40]}'{nearest(name, names())} Built in: {', '.join(names())}; describe your own in trackops_vendors, or use "
+            f"There is no vendor '{name[:40]}'{is_meant(nearest(name, names()))} Built in: {', '.join(names())}; describe your own in trackops_vendors, or use "
             "vendor=oauth2.",
             fault="option:vendor",
         ) from None
     vendor: Vendor = module.VENDOR
     return vendor
-
-
-def nearest(name: str, known: t.Iterable[str]) -> str:
-    """What to ask somebody who wrote *name* and may have meant another: a question, or a full stop."""
-    import difflib
-
-    near = difflib.get_close_matches(name, known, n=1, cutoff=_NEAR)
-    return f"; is {near[0]} meant?" if near else "."

@@ -1,0 +1,43 @@
+# Copyright (c) 2026, TrackOps founders
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Which known name may be meant, and how alike it has to be."""
+
+from __future__ import annotations
+
+import pytest
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.nearest import is_meant, nearest
+
+VENDORS = ("trackmage", "tracktik", "trackunit", "tracx")
+
+
+@pytest.mark.parametrize(
+    ("name", "alike", "found"),
+    [
+        ("trackuint", 0.7, "trackunit"),
+        ("trackuint", 0.9, ""),
+        ("trackmages", 0.9, "trackmage"),
+        ("acme", 0.7, ""),
+        ("Tracx", 0.7, "tracx"),
+        ("tr", 0.6, ""),
+        ("", 0.6, ""),
+    ],
+)
+def test_the_nearest_name(name, alike, found):
+    assert nearest(name, VENDORS, alike=alike) == found
+
+
+def test_how_alike_it_has_to_be_where_nobody_says():
+    assert nearest("tracks", ["tracktik"]) == "tracktik"  # a ratio of 0.71
+    assert nearest("trck", ["tracktik"]) == ""  # 0.67
+    assert nearest("acme", ["trackmage"]) == ""  # 0.62
+
+
+def test_nothing_is_near_where_nothing_is_known():
+    assert nearest("tracx", iter(())) == ""
+
+
+@pytest.mark.parametrize(("near", "end"), [("tracx", "; is tracx meant?"), ("", ".")])
+def test_what_somebody_is_asked(near, end):
+    assert f"no such vendor{is_meant(near)}" == f"no such vendor{end}"
