@@ -29,7 +29,7 @@ from .._flow.resolver import Resolver
 from .._flow.vault_login import VaultSession
 from .._vendor.address import check_endpoint
 from .._vendor.discovery import discovered
-from .._vendor.proof import signed_assertion
+from .._vendor.proof import signer
 from .._vendor.request import Assertion, Grant, build_request, credentials
 from .._vendor.retry import ask
 from .._vendor.unspoken import Unspoken, unspoken_in_secret
@@ -191,12 +191,7 @@ class Authorizing:
         return unspoken_in_secret(dataclasses.replace(self.request, vendor=self._vendor), secret.data).also(*self._proofs)
 
     def _assertion(self, fields: dict[str, str]) -> Assertion:
-        def signed(more: t.Mapping[str, str]) -> str:
-            proof = signed_assertion(self._vendor, fields, more, now=self._ports.clock(), transit=self._session.transit_sign)
-            self._proofs.add(proof)
-            return proof
-
-        return signed
+        return signer(self._vendor, fields, clock=self._ports.clock, transit=self._session.transit_sign, signed=self._proofs)
 
     def _with_refresh_token(self, token: Token) -> Token:
         if not token.refresh_token:

@@ -19,7 +19,7 @@ from .._base.model import Entry, Failure, Request, Secret, Token
 from .._base.ports import Ports
 from .._cache.crypto import canonical
 from .._vendor.discovery import discovered
-from .._vendor.proof import signed_assertion
+from .._vendor.proof import signer
 from .._vendor.request import Grant, as_text, build_request, credentials, grants
 from .._vendor.retry import ask
 from .call import Call
@@ -186,19 +186,14 @@ def _send(
     """
     vendor, ports = request.vendor, work.ports
     until = ports.monotonic() + request.http.deadline
+    sign = signer(vendor, fields, clock=ports.clock, transit=work.session.transit_sign, signed=work.told)
+    # A proof may be used once, so each repetition gets a new one.
+    build = functools.partial(build_request, vendor, grant, fields, assertion=sign)
     try:
-
-        def sign(more: t.Mapping[str, str]) -> str:
-            proof = signed_assertion(vendor, fields, more, now=ports.clock(), transit=work.session.transit_sign)
-            work.told.add(proof)
-            return proof
-
-        http_request = build_request(vendor, grant, fields, assertion=sign)
+        http_request = build()
         if not request.http.validate_certs:
             ports.warn(f"{vendor.name}: the vendor's certificate is not checked (http_validate_certs=false): anybody on the way can read the credentials.")
-        # A proof may be used once, so each repetition gets a new one.
-        again = functools.partial(build_request, vendor, grant, fields, assertion=sign)
-        token = ask(request, http_request, grant, ports=ports, until=until, secret_version=version, again=again, unused=work.told)
+        token = ask(request, http_request, grant, ports=ports, until=until, secret_version=version, again=build, unused=work.told)
     except TokenError as exc:
         if isinstance(exc, VendorError) and (not exc.sent or exc.status in _NOT_THERE or exc.code == "invalid_client"):
             work.metadata.forget()

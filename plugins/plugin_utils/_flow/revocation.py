@@ -19,7 +19,7 @@ from .._cache.entry import entry_from_dict
 from .._cache.file_store import FileStore
 from .._vendor.address import check_address
 from .._vendor.discovery import discovered
-from .._vendor.proof import signed_assertion
+from .._vendor.proof import signer
 from .._vendor.request import credentials, revocation_request
 from .._vendor.words import error_code
 from .refresh_token import vouched_for
@@ -176,10 +176,8 @@ def _with_endpoint(request: Request, keys: t.Container[str], ports: Ports) -> Ve
 
 def _revoke(request: Request, vendor: Vendor, fields: dict[str, str], value: str, *, hint: str, session: VaultSession, ports: Ports) -> bool:
     """Whether *value* is revoked now; not so where the vendor takes none of its kind back."""
-
-    def sign(more: t.Mapping[str, str]) -> str:
-        return signed_assertion(vendor, fields, more, now=ports.clock(), transit=session.transit_sign)
-
+    # No word of the answer is shown or kept, so nobody needs to know what was signed.
+    sign = signer(vendor, fields, clock=ports.clock, transit=session.transit_sign, signed=set())
     http_request = revocation_request(vendor, fields, value, hint=hint, assertion=sign)
     answer = ports.exchange(http_request, request.http, request.http.deadline, vendor.name)
     code = _code(answer.body) if answer.status == 400 else None

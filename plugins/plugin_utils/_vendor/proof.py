@@ -19,9 +19,10 @@ import typing as t
 
 from .._base.errors import OptionError, VaultError
 from .._base.model import Vendor
+from .request import Assertion
 from .template import filled
 
-__all__ = ("ALGORITHMS", "Transit", "signed_assertion", "transit_key")
+__all__ = ("ALGORITHMS", "Transit", "signed_assertion", "signer", "transit_key")
 
 #: Signs bytes with the key of that mount and name in Vault's transit engine, by an algorithm of RFC 7518.
 Transit = t.Callable[[str, str, bytes, str], bytes]
@@ -69,6 +70,20 @@ def signed_assertion(vendor: Vendor, fields: t.Mapping[str, str], more: t.Mappin
     if vendor.transit_key:
         return _with_transit(vendor, header, claims, transit)
     return _with_key(vendor, fields["private_key"], header, claims)
+
+
+def signer(vendor: Vendor, fields: t.Mapping[str, str], *, clock: t.Callable[[], float], transit: Transit, signed: set[str]) -> Assertion:
+    """What makes the proofs of a client with these *fields*, a new one each time.
+
+    :arg signed: gets each of them: it may be sent, and what is valid for a minute is no less secret than the key.
+    """
+
+    def sign(more: t.Mapping[str, str]) -> str:
+        proof = signed_assertion(vendor, fields, more, now=clock(), transit=transit)
+        signed.add(proof)
+        return proof
+
+    return sign
 
 
 def _key_names(vendor: Vendor, fields: t.Mapping[str, str]) -> dict[str, str]:

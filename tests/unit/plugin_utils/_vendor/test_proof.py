@@ -18,7 +18,7 @@ import pytest
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.errors import OptionError, VaultError
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.model import SecretField, Vendor
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vendor.custom import vendor_from_mapping
-from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vendor.proof import signed_assertion
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vendor.proof import signed_assertion, signer
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vendor.request import build_request, credentials, grants, needed_fields
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vendor.retry import ask
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa, x25519
@@ -164,6 +164,20 @@ def test_transit_signs_and_pyjwt_is_not_needed(monkeypatch):
     with pytest.raises(OptionError) as caught:
         vendor_from_mapping("acme", {"transit_key": "acme"})
     assert caught.value.message == "acme: transit_key has to be <mount>/<key name>, for example transit/acme."
+
+
+def test_each_proof_of_a_signer_is_known():
+    moments, vendor = iter([NOW, NOW + 5]), dataclasses.replace(VENDOR, transit_key="transit/k")
+    known = {"before"}
+
+    def transit(mount, key, data, algorithm):
+        return b"signed by " + f"{mount}/{key}".encode()
+
+    sign = signer(vendor, {"client_id": "i"}, clock=lambda: next(moments), transit=transit, signed=known)
+    proofs = [sign({}), sign({"scope": "a"})]
+    assert known == {"before", *proofs}
+    assert [jwt.decode(proof, options={"verify_signature": False})["iat"] for proof in proofs] == [int(NOW), int(NOW) + 5]
+    assert jwt.decode(proofs[1], options={"verify_signature": False})["scope"] == "a"
 
 
 def test_bearer_jwt():
