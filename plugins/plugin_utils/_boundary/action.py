@@ -27,8 +27,8 @@ from .._hosts.files import item_places
 from .._vendors import names
 from .events import Listener
 from .lookup import TokenLookup
-from .meant import nearest_option, refuse_mount_of_no_login
-from .options import check_vendor, request_from, surroundings
+from .meant import nearest_option
+from .options import requests_from, surroundings
 from .preload import COLLECTION, preload
 from .real_ports import real_ports
 
@@ -122,10 +122,9 @@ class TokenAction(ActionBase):  # type: ignore[misc]
             raise OptionError(f"'vendor' is needed: {', '.join(names())}, oauth2, or one of trackops_vendors.", fault="option:missing")
         plugin = _plugin(vendor)
         values = self.option_values(plugin, item, task_vars)
-        check_vendor(vendor, values)
-        refuse_mount_of_no_login(vendor, item, values)
         path = item.get("path") or values.get("path") or (vendor if plugin == "oauth2" and vendor != "oauth2" else None)
-        return request_from(plugin, str(path) if path else None, values, surroundings=surroundings()), values
+        (request,) = requests_from(plugin, vendor, [str(path) if path else None], values, direct=item, surroundings=surroundings())
+        return request, values
 
     def refuse_unknown_options(
         self, items: t.Iterable[t.Mapping[str, t.Any]], own: t.Iterable[str], *, module: str, of: t.Sequence[t.Mapping[str, t.Any]] = (), named: str = "tokens"

@@ -23,8 +23,9 @@ from .._vendor.custom import check_request, parameters, vendor_from_mapping
 from .._vendor.options import DESCRIBING
 from .._vendor.request import OPTIONAL_FIELDS, needed_fields
 from .._vendors import built_in, names
+from .meant import refuse_mount_of_no_login
 
-__all__ = ("Surroundings", "cache_options", "check_vendor", "describe_vendor", "request_from", "surroundings")
+__all__ = ("Surroundings", "cache_options", "check_vendor", "describe_vendor", "request_from", "requests_from", "surroundings")
 
 Values = t.Mapping[str, t.Any]
 
@@ -46,6 +47,18 @@ class Surroundings(t.NamedTuple):
 def surroundings() -> Surroundings:
     """Those of this process."""
     return Surroundings(*login_input.surroundings())
+
+
+def requests_from(plugin: str, vendor: str, paths: t.Iterable[str | None], values: Values, *, direct: Values, surroundings: Surroundings) -> list[Request]:
+    """The requests for *paths*, as :func:`request_from` makes them, once it is clear that *vendor* and *direct* are no slips of the pen.
+
+    :arg vendor: what the user calls the vendor.
+    :arg direct: the options that were given with the task or lookup, and not set for all of them.
+    :raises OptionError: there is no such vendor, or options do not fit together.
+    """
+    check_vendor(vendor, values)
+    refuse_mount_of_no_login(vendor, direct, values)
+    return [request_from(plugin, path, values, surroundings=surroundings) for path in paths]
 
 
 def request_from(plugin: str, path: str | None, values: Values, *, surroundings: Surroundings) -> Request:

@@ -28,10 +28,10 @@ from .._flow.resolver import Resolver
 from .._flow.slot import token_keys
 from .._vault.login_input import read_text
 from .events import Listener
-from .meant import nearest_option, refuse_mount_of_no_login
+from .meant import nearest_option
 from .omitted import without_omitted
 from .option_values import as_mapping
-from .options import check_vendor, request_from, surroundings
+from .options import requests_from, surroundings
 from .pointer_input import pointer_input
 from .real_ports import real_ports
 
@@ -56,12 +56,9 @@ def tokens(plugin: str, terms: list[t.Any], values: Values, direct: Values) -> l
         hint = f" A list of paths is written with a star: query('trackops.api_tokens.{plugin}', *paths)." if lists else ""
         raise OptionError(f"{plugin}: the terms have to be paths in Vault, as strings.{hint}")
     asked = str(resolved.get("vendor") or plugin)
-    if plugin == "oauth2":
-        check_vendor(asked, resolved)
-    refuse_mount_of_no_login(asked, without_omitted(dict(direct)), resolved)
     given = pointer_input(plugin, values)
     paths: list[str | None] = [*terms] or [None]
-    requests = [request_from(plugin, path, resolved, surroundings=surroundings()) for path in paths]
+    requests = requests_from(plugin, asked, paths, resolved, direct=without_omitted(dict(direct)), surroundings=surroundings())
     with Listener(display, audit_log=values.get("audit_log")) as listener:
         ports = real_ports(warn=listener.warn, event=listener)
         resolver = Resolver(ports)

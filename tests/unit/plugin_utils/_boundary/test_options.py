@@ -9,7 +9,13 @@ from __future__ import annotations
 import pytest
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.errors import OptionError
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.model import CacheOptions, Freshness, HttpOptions, SecretRef
-from ansible_collections.trackops.api_tokens.plugins.plugin_utils._boundary.options import Surroundings, check_vendor, describe_vendor, request_from
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._boundary.options import (
+    Surroundings,
+    check_vendor,
+    describe_vendor,
+    request_from,
+    requests_from,
+)
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -39,6 +45,24 @@ def test_a_vendor_that_there_is_not(name, said):
         check_vendor(name, {"vendors": {"mine": {}}})
     assert caught.value.message.startswith(f"There is no vendor {said} Known: ")
     assert caught.value.told.endswith("oauth2, mine. Describe your own in trackops_vendors, or give token_url or issuer. [TRK-O05]")
+
+
+def test_requests_for_several_paths():
+    requests = requests_from("tracx", "tracx", ["one", None], {"auth_method": "approle", "role_id": "r"}, direct={"mount_point": "ci"}, surroundings=AROUND)
+    assert [request.where for request in requests] == ["secret/one", "secret/tracx"]
+
+
+@pytest.mark.parametrize(
+    ("vendor", "direct", "message"),
+    [
+        ("acme", {}, "There is no vendor 'acme'. Known: trackmage, "),
+        ("tracx", {"mount_point": "kv"}, "tracx: mount_point is the login's and has no use with auth_method=token; is "),
+    ],
+)
+def test_slips_are_told_before_a_request_is_made(vendor, direct, message):
+    with pytest.raises(OptionError) as caught:
+        requests_from("oauth2", vendor, [None], {"url": "no address"}, direct=direct, surroundings=AROUND)
+    assert caught.value.message.startswith(message)
 
 
 def test_a_wrong_value_is_that_of_an_option_or_of_a_description():
