@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import typing as t
-from itertools import zip_longest
 from pathlib import Path
 
 from ansible.errors import AnsibleError
@@ -20,7 +19,7 @@ from ..plugin_utils._base.model import Token
 from ..plugin_utils._base.text import one_line
 from ..plugin_utils._boundary.action import Resolved, TokenAction, Unseen, called, failed_action, found_interpreter
 from ..plugin_utils._hosts.answers import FAILURE, WRITTEN, diffs, file_results, reduced
-from ..plugin_utils._hosts.files import FILE_OPTIONS, HostFile, contents_argument, files_argument, item_places, plan, split_items
+from ..plugin_utils._hosts.files import FILE_OPTIONS, HostFile, contents_argument, files_argument, plan, split_items
 from ..plugin_utils._hosts.formats import lasting, placeholder, render
 from ..plugin_utils._tasks.file_report import NOTHING_DONE, OF_ONE, TOLD, not_tried, report
 
@@ -46,15 +45,13 @@ class ActionModule(TokenAction):
         try:
             named = called(self._task)
             items = split_items(self._task.args, called=named)
-            token_options = [theirs for _mine, theirs in items]
             listed = self._task.args.get("tokens") or ()
             beside = {key: value for key, value in self._task.args.items() if key != "tokens"}
             self.refuse_unknown_options([beside], FILE_OPTIONS, module="token_file", of=listed, named=named)
-            places = item_places(listed, called=named)
-            files = plan([(_checked(mine, place), theirs) for (mine, theirs), place in zip_longest(items, places)], places)
+            files = plan([item._replace(file_options=_checked(item.file_options, item.place)) for item in items])
         except OptionError as exc:
             raise failed_action(exc) from None
-        ready, failed = self._filled(files, token_options, variables)
+        ready, failed = self._filled(files, [item.token_options for item in items], variables)
         result.update(report(files, failed, self._write(ready, variables)))
         if "tokens" not in self._task.args and "files" in result:
             result.update({key: result["files"][0].get(key) for key in OF_ONE})
@@ -162,10 +159,10 @@ class ActionModule(TokenAction):
         return {"files": entries, **({"diff": diffs(answer)} if self._task.diff else {}), **own}
 
 
-def _checked(options: dict[str, t.Any], place: str | None) -> dict[str, t.Any]:
+def _checked(options: t.Mapping[str, t.Any], place: str) -> dict[str, t.Any]:
     """File options with their types and defaults, as Ansible checks the arguments of a module.
 
-    :arg place: of the item that has them.
+    :arg place: of the item that has them; empty for a task without a list.
     """
     checked = ArgumentSpecValidator({name: dict(spec) for name, spec in FILE_OPTIONS.items()}).validate(options)
     if checked.error_messages:

@@ -15,7 +15,7 @@ from ..plugin_utils._boundary.action import TokenAction, asked_path, called, fai
 from ..plugin_utils._boundary.real_ports import real_ports
 from ..plugin_utils._flow.resolver import Resolver
 from ..plugin_utils._hosts.answers import FAILURE, READ, file_results, reduced
-from ..plugin_utils._hosts.files import FILE_OPTIONS, checked_path, default_dest, item_places, placed, split_items
+from ..plugin_utils._hosts.files import FILE_OPTIONS, checked_path, default_dest, placed, split_items
 from ..plugin_utils._tasks.token_status import facts, judged, kept, told
 
 _READER = "trackops.api_tokens.__private.token_file_read"
@@ -93,7 +93,7 @@ class ActionModule(TokenAction):
         try:
             items = split_items(args, called=called(self._task))
             looked_for, may_be_read = [], []
-            for (mine, theirs), place in zip(items, item_places(args["tokens"], called=called(self._task)), strict=True):
+            for mine, theirs, place in items:
                 with placed(place):
                     path = mine.get("dest") or default_dest(mine.get("directory"), theirs.get("vendor"), theirs.get("path"))
                     looked_for.append({"path": path, "format": mine.get("format") or FILE_OPTIONS["format"]["default"]})
@@ -109,7 +109,7 @@ class ActionModule(TokenAction):
                 **kept(mine, judged(file, from_template=mine.get("format") == "template", now=now), allow_readable=readable),
                 "path": asked["path"],
             }
-            for (mine, theirs), asked, file, readable in zip(items, looked_for, files, may_be_read, strict=True)
+            for (mine, theirs, _place), asked, file, readable in zip(items, looked_for, files, may_be_read, strict=True)
         ]
         return {"tokens": tokens, "valid": all(token["valid"] is not False for token in tokens)}
 

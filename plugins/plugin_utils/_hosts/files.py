@@ -23,6 +23,7 @@ __all__ = (
     "DIRECTORY",
     "FILE_OPTIONS",
     "HostFile",
+    "Item",
     "check_common",
     "contents_argument",
     "default_dest",
@@ -94,8 +95,16 @@ class HostFile:
         return self.state == "present"
 
 
-def split_items(args: Arguments, *, called: str = "tokens") -> list[tuple[dict[str, t.Any], dict[str, t.Any]]]:
-    """*args* of a task as pairs, one a file: its file options, its token options.
+class Item(t.NamedTuple):
+    """What a task says of one file: how the file is to be, and which token it gets. Messages begin with the *place*, if it is in a list."""
+
+    file_options: Arguments
+    token_options: dict[str, t.Any]
+    place: str = ""
+
+
+def split_items(args: Arguments, *, called: str = "tokens") -> list[Item]:
+    """The items of a task with *args*, one a file.
 
     What the task says next to C(tokens) holds for each item that does not say otherwise.
 
@@ -110,7 +119,7 @@ def split_items(args: Arguments, *, called: str = "tokens") -> list[tuple[dict[s
     if not isinstance(items, t.Sequence) or isinstance(items, str) or not all(isinstance(item, t.Mapping) for item in items):
         raise OptionError(f"{called}: must be a list of dictionaries")
     check_common(common, items)
-    return [_split({**common, **item}) for item in items]
+    return [_split({**common, **item}, place) for item, place in zip(items, item_places(items, called=called), strict=True)]
 
 
 def item_places(items: t.Sequence[Arguments], *, called: str) -> list[str]:
@@ -140,22 +149,21 @@ def check_common(common: Arguments, items: t.Sequence[Arguments]) -> None:
         )
 
 
-def _split(options: Arguments) -> tuple[dict[str, t.Any], dict[str, t.Any]]:
-    mine = {key: value for key, value in options.items() if key in FILE_OPTIONS}
-    return mine, {key: value for key, value in options.items() if key not in FILE_OPTIONS}
+def _split(options: Arguments, place: str = "") -> Item:
+    of_file = {key: value for key, value in options.items() if key in FILE_OPTIONS}
+    return Item(of_file, {key: value for key, value in options.items() if key not in FILE_OPTIONS}, place)
 
 
-def plan(items: t.Sequence[tuple[Arguments, Arguments]], places: t.Sequence[str] = ()) -> list[HostFile]:
+def plan(items: t.Iterable[Item]) -> list[HostFile]:
     """The files that *items* ask for.
 
-    :arg items: pairs as :func:`split_items` makes them, the file options checked and filled with their defaults.
-    :arg places: of the items, for messages.
+    :arg items: their file options checked and filled with their defaults.
     :raises OptionError: what an item asks for does not fit together, or two ask for the same file.
     """
     files: dict[str, HostFile] = {}
-    for (options, token_options), place in zip(items, places or [""] * len(items), strict=True):
-        with placed(place):
-            file = _host_file(options, token_options)
+    for item in items:
+        with placed(item.place):
+            file = _host_file(item.file_options, item.token_options)
             if file.dest in files:
                 raise OptionError(f"{file.dest}: is the dest of two tokens; each needs a file of its own", fault="option:clash")
             files[file.dest] = file

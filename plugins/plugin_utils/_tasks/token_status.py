@@ -22,7 +22,7 @@ _OTHERS = 0o007
 _MODE = re.compile(r"[0-7]{3,4}\Z")
 
 
-def kept(mine: dict[str, t.Any], file: dict[str, t.Any], *, allow_readable: bool) -> dict[str, t.Any]:
+def kept(mine: t.Mapping[str, t.Any], file: dict[str, t.Any], *, allow_readable: bool) -> dict[str, t.Any]:
     """*file*, and whether it is as its item wants it: there or not, and readable by no other user of the host."""
     absent = mine.get("state") == "absent"
     mode = str(file["mode"] or "")  # the host's word, which may be anything

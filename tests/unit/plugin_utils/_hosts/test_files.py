@@ -8,6 +8,7 @@ import pytest
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.errors import OptionError
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._hosts.files import (
     FILE_OPTIONS,
+    Item,
     checked_path,
     contents_argument,
     default_dest,
@@ -26,7 +27,7 @@ def checked(**options):
 
 
 def one(token_options=None, **options):
-    return plan([(checked(**options), {"vendor": "tracx"} if token_options is None else token_options)])[0]
+    return plan([Item(checked(**options), {"vendor": "tracx"} if token_options is None else token_options)])[0]
 
 
 def refusal(call):
@@ -37,15 +38,15 @@ def refusal(call):
 
 def test_a_task_for_one_token():
     assert split_items({"vendor": "tracx", "path": "fleet/tracx", "dest": "/a", "mode": "0640", "min_ttl": 9}) == [
-        ({"dest": "/a", "mode": "0640"}, {"vendor": "tracx", "path": "fleet/tracx", "min_ttl": 9})
+        ({"dest": "/a", "mode": "0640"}, {"vendor": "tracx", "path": "fleet/tracx", "min_ttl": 9}, "")
     ]
 
 
 def test_items_inherit_from_the_task_and_overrule_it():
     args = {"owner": "app", "min_ttl": 60, "url": "v", "tokens": [{"vendor": "tracx", "dest": "/a"}, {"vendor": "x", "owner": "b", "min_ttl": 5}]}
     assert split_items(args) == [
-        ({"owner": "app", "dest": "/a"}, {"min_ttl": 60, "url": "v", "vendor": "tracx"}),
-        ({"owner": "b"}, {"min_ttl": 5, "url": "v", "vendor": "x"}),
+        ({"owner": "app", "dest": "/a"}, {"min_ttl": 60, "url": "v", "vendor": "tracx"}, "tokens, item 1 (tracx /a): "),
+        ({"owner": "b"}, {"min_ttl": 5, "url": "v", "vendor": "x"}, "tokens, item 2 (x): "),
     ]
 
 
@@ -84,10 +85,14 @@ def test_messages_name_the_item():
         "provision_tokens, item 3 (fleet/x): ",
         "provision_tokens, item 4: ",
     ]
-    pairs = [(checked(dest=item.get("dest")), {"vendor": item.get("vendor")}) for item in items]
-    assert refusal(lambda: plan(pairs, places)) == "provision_tokens, item 3 (fleet/x): vendor is missing"
-    twice = [(checked(dest="/a"), {"vendor": "tracx"})] * 2
-    assert refusal(lambda: plan(twice, places[:2])) == "provision_tokens, item 2 (acme fleet/acme): /a: is the dest of two tokens; each needs a file of its own"
+    split = split_items({"tokens": items}, called="provision_tokens")
+    assert [item.place for item in split] == places
+    assert (
+        refusal(lambda: plan(Item(checked(**item.file_options), item.token_options, item.place) for item in split))
+        == "provision_tokens, item 3 (fleet/x): vendor is missing"
+    )
+    twice = [Item(checked(dest="/a"), {"vendor": "tracx"}, place) for place in places[:2]]
+    assert refusal(lambda: plan(twice)) == "provision_tokens, item 2 (acme fleet/acme): /a: is the dest of two tokens; each needs a file of its own"
 
 
 @pytest.mark.parametrize(
@@ -161,8 +166,8 @@ def test_what_is_to_be_absent_needs_no_template():
 
 
 def test_two_tokens_cannot_share_a_file():
-    pair = (checked(dest="/a/b"), {"vendor": "tracx"})
-    other = (checked(dest="/a/./c/../b"), {"vendor": "trackunit"})
+    pair = Item(checked(dest="/a/b"), {"vendor": "tracx"})
+    other = Item(checked(dest="/a/./c/../b"), {"vendor": "trackunit"})
     assert refusal(lambda: plan([pair, other])) == "/a/b: is the dest of two tokens; each needs a file of its own"
 
 
