@@ -265,7 +265,7 @@ def test_names_of_files_and_fields_are_no_secrets(schedule: Schedule) -> None:
         "VAULT_ROLE_ID": "x",
     }
     options = [
-        *("--private-key=/root/.ssh/id", "--vault-password-file=/etc/x", "--vault-id=prod@/etc/pass", "--become", "-e", "@/srv/tokens.yml"),
+        *("--private-key=/srv/keys/id", "--vault-password-file=/etc/x", "--vault-id=prod@/etc/pass", "--become", "-e", "@/srv/tokens.yml"),
         *("-e", "token_field=jwt min_ttl=5", "-e", '{"provision_tokens": [{"vendor": "tracx", "token_url": "https://a.example:8443/t"}]}'),
     ]
     run = schedule.apply(schedule_environment=environment, schedule_options=options, schedule_status_options=["-e", "status_html=/srv/www/tokens.html"])

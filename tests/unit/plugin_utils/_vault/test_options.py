@@ -26,7 +26,7 @@ URL = "https://vault.example:8200"
 APPROLE = {"url": URL, "auth_method": "approle", "role_id": "role-1234", "secret_id": "sec-1234"}
 
 
-def make(values, *, environ=None, home="/home/joe", files=None):
+def make(values, *, environ=None, home="/nowhere/home", files=None):
     reads = []
 
     def read_file(path):
@@ -74,19 +74,19 @@ def test_an_empty_late_variable_is_unset(variable):
 
 
 def test_an_empty_token_does_not_hide_the_token_file():
-    options, _reads = make({"url": URL, "token": ""}, environ={"VAULT_TOKEN": ""}, files={"/home/joe/.vault-token": "from-file\n"})
+    options, _reads = make({"url": URL, "token": ""}, environ={"VAULT_TOKEN": ""}, files={"/nowhere/home/.vault-token": "from-file\n"})
     assert options.token == "from-file"
 
 
 @pytest.mark.parametrize(
     ("values", "environ", "path"),
     [
-        ({}, {}, "/home/joe/.vault-token"),
-        ({}, {"HOME": "/home/env"}, "/home/env/.vault-token"),
-        ({"token_path": "", "token_file": ""}, {}, "/home/joe/.vault-token"),
-        ({"token_path": "/run/vault"}, {"HOME": "/home/env"}, "/run/vault/.vault-token"),
+        ({}, {}, "/nowhere/home/.vault-token"),
+        ({}, {"HOME": "/nowhere/other"}, "/nowhere/other/.vault-token"),
+        ({"token_path": "", "token_file": ""}, {}, "/nowhere/home/.vault-token"),
+        ({"token_path": "/run/vault"}, {"HOME": "/nowhere/other"}, "/run/vault/.vault-token"),
         ({"token_path": "/run/vault", "token_file": "tok"}, {}, "/run/vault/tok"),
-        ({"token_path": "~/x"}, {}, "/home/joe/x/.vault-token"),
+        ({"token_path": "~/x"}, {}, "/nowhere/home/x/.vault-token"),
     ],
 )
 def test_where_the_token_file_is(values, environ, path):
@@ -95,9 +95,9 @@ def test_where_the_token_file_is(values, environ, path):
 
 
 def test_the_token_file_is_not_touched_when_a_token_is_set():
-    assert make({"url": URL, "token": "t"}, files={"/home/joe/.vault-token": "x"})[1] == []
-    assert make({"url": URL}, environ={"VAULT_TOKEN": "t"}, files={"/home/joe/.vault-token": "x"})[1] == []
-    assert make(APPROLE, files={"/home/joe/.vault-token": "x"})[1] == []
+    assert make({"url": URL, "token": "t"}, files={"/nowhere/home/.vault-token": "x"})[1] == []
+    assert make({"url": URL}, environ={"VAULT_TOKEN": "t"}, files={"/nowhere/home/.vault-token": "x"})[1] == []
+    assert make(APPROLE, files={"/nowhere/home/.vault-token": "x"})[1] == []
 
 
 def test_a_token_file_that_cannot_be_read():
@@ -105,8 +105,8 @@ def test_a_token_file_that_cannot_be_read():
         raise PermissionError(13, "Permission denied", path)
 
     with pytest.raises(OptionError) as caught:
-        VaultOptions.from_mapping({"url": URL}, environ={}, home="/home/joe", read_file=read_file)
-    assert caught.value.message == "cannot read /home/joe/.vault-token: permission denied."
+        VaultOptions.from_mapping({"url": URL}, environ={}, home="/nowhere/home", read_file=read_file)
+    assert caught.value.message == "cannot read /nowhere/home/.vault-token: permission denied."
 
 
 @pytest.mark.parametrize(
@@ -255,8 +255,8 @@ def test_what_is_missing(values, message):
 
 def test_a_private_key_with_a_passphrase_is_refused_before_openssl_asks_for_it():
     values = {"url": URL, "auth_method": "cert", "cert_auth_public_key": "/c", "cert_auth_private_key": "~/k"}
-    message = refused(values, files={"/home/joe/k": "-----BEGIN ENCRYPTED PRIVATE KEY-----"})
-    assert message == "the private key /home/joe/k (cert_auth_private_key) has a passphrase. Use a key without one."
+    message = refused(values, files={"/nowhere/home/k": "-----BEGIN ENCRYPTED PRIVATE KEY-----"})
+    assert message == "the private key /nowhere/home/k (cert_auth_private_key) has a passphrase. Use a key without one."
 
 
 def test_nothing_is_needed_without_a_login():
@@ -360,11 +360,11 @@ def test_these_are_no_options(name):
 def test_a_client_certificate_goes_with_any_login():
     environ = {"VAULT_CLIENT_CERT": "~/c.pem", "VAULT_CLIENT_KEY": "~/k.pem"}
     options, reads = make({"url": URL, "token": "t"}, environ=environ)
-    assert (options.cert_auth_public_key, options.cert_auth_private_key, reads) == ("/home/joe/c.pem", "/home/joe/k.pem", [])
+    assert (options.cert_auth_public_key, options.cert_auth_private_key, reads) == ("/nowhere/home/c.pem", "/nowhere/home/k.pem", [])
     # A proxy before Vault may know people by it.
-    assert options.identity_public() == {"auth_method": "token", "cert_auth_public_key": "/home/joe/c.pem"}
+    assert options.identity_public() == {"auth_method": "token", "cert_auth_public_key": "/nowhere/home/c.pem"}
     assert options.network() != make({"url": URL, "token": "t"})[0].network()
-    login, _reads = make({"url": URL, "auth_method": "cert"}, environ=environ, files={"/home/joe/k.pem": "key"})
+    login, _reads = make({"url": URL, "auth_method": "cert"}, environ=environ, files={"/nowhere/home/k.pem": "key"})
     assert login.cert_auth_key_text == "key"
 
 
