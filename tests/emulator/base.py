@@ -18,6 +18,7 @@ import json
 import re
 import secrets
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from email.message import Message
@@ -290,7 +291,7 @@ class TokenStore:
 Handler = Callable[[Call], Answer]
 
 
-class Vendor:
+class Vendor(ABC):
     """One vendor: facts as class attributes, token endpoint in `routes()`, a protected API below `/api/`.
 
     The emulator holds `lock` while a handler runs, so handlers are short and never sleep.
@@ -327,9 +328,9 @@ class Vendor:
 
     # routing
 
+    @abstractmethod
     def routes(self) -> dict[str, tuple[str, Handler]]:
         """Path -> (kind in the log, handler)."""
-        raise NotImplementedError
 
     def kind(self, path: str) -> str:
         if path.startswith("/api/"):

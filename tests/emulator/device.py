@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import html
 import secrets
+from abc import abstractmethod
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -42,8 +43,9 @@ class DeviceFlow(AuthorizationCode):
         super().__init__(credentials)
         self.devices: dict[str, Device] = {}
 
+    @abstractmethod
     def authenticate(self, call: Call, parameters: dict[str, str]) -> tuple[str, str]:
-        raise NotImplementedError
+        """The client, and the way in which it has authenticated; any other one is refused."""
 
     # the client's side
 

@@ -10,6 +10,7 @@ leave out is theirs to say. Context managers; ``server.url`` and ``server.token_
 
 from __future__ import annotations
 
+import abc
 import functools
 import hashlib
 import json
@@ -30,7 +31,7 @@ from .processes import Process, Unavailable, free_port
 _FILES = TESTS / "oauth-servers"
 
 
-class _Server:
+class _Server(abc.ABC):
     """One server in a folder of its own."""
 
     token_path: t.ClassVar[str]
@@ -43,8 +44,9 @@ class _Server:
         self._port = free_port()
         self._process: Process | None = None
 
+    @abc.abstractmethod
     def command(self) -> list[str]:
-        raise NotImplementedError
+        """What starts the server."""
 
     @property
     def url(self) -> str:
