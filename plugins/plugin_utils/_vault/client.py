@@ -28,6 +28,7 @@ from .._base.model import Login, Secret
 from .._base.readable import unreadable
 from .._base.text import one_line, scrub
 from .auth import authenticate, login_of
+from .hidden import Hidden
 from .login_files import refuse_passphrase
 from .refusals import NotTaken, Refusals
 from .transport import Patience, Refusal, adapter, integer, retries, session
@@ -38,9 +39,6 @@ if t.TYPE_CHECKING:
 
 __all__ = ("VaultClient", "checked_path")
 
-_SHORTEST_HIDDEN = 6  # characters; a shorter text of a secret is a word like any other
-_LONGEST_HIDDEN = 10_000  # characters; no message shows more
-_MOST_HIDDEN = 100  # each is looked for in each message
 # What keeps Vault from being asked, and is not Vault's.
 _OPTIONS = {"option": "option:value", "library": "option:library"}
 
@@ -77,10 +75,9 @@ class VaultClient:
         self._options = options
         self._warn = warn
         self._place = f"Vault at {options.shown_url}" + (f" (namespace {options.namespace})" if options.namespace else "")
-        self._secrets = list(options.secrets())
+        self._hidden = Hidden(options.secrets())
         self._patience = Patience(options.deadline, monotonic=monotonic, sleep=sleep)
-        self._refusals = Refusals(options, place=self._place, secrets=self._secrets, questions=self)
-        self._hidden: list[str] = []  # of the secrets, those that were read and written
+        self._refusals = Refusals(options, place=self._place, hidden=self._hidden, questions=self)
         self._kv_versions: dict[tuple[str, str], str | None] = {}
         self._warn_of_open_ways()
         self._hvac = self._connect()
@@ -103,22 +100,20 @@ class VaultClient:
             raise exc.reworded(f"{self._place}, {self._refusals.login_name()}: {exc.message}") from None
         except Exception as exc:  # noqa: BLE001 - hvac checks arguments with exceptions of any family
             raise VaultError(f"{self._place}: the {self._refusals.login_name()} failed ({type(exc).__name__}).", "login_refused") from None
-        if login.client_token:
-            self._secrets.append(login.client_token)
+        self._hidden.add(login.client_token)
         return login
 
     def use_token(self, token: str) -> None:
         """Use *token* (of an earlier login) from now on."""
         self._hvac.token = token
-        if token:
-            self._secrets.append(token)
+        self._hidden.add(token)
 
     def renew_self(self, increment: int | None = None) -> Login:
         """Renew the token in use, for *increment* seconds where Vault lets it."""
         path = "auth/token/renew-self"
         seconds = f"{int(increment)}s" if increment else None
         login = login_of(self._worded("renewing the Vault token with", path, "update", lambda: self._hvac.auth.token.renew_self(increment=seconds)))
-        self._secrets.append(login.client_token)
+        self._hidden.add(login.client_token)
         return login
 
     def revoke_self(self) -> None:
@@ -185,7 +180,7 @@ class VaultClient:
             )
         if data is None:
             raise self._refusals.deleted(mount, path, metadata)
-        self._hide(data)
+        self._hidden.add_contents(data)
         return Secret(data=dict(data), version=integer(metadata.get("version")), path=f"{mount}/{path}")
 
     def _read_v1(self, mount: str, path: str) -> Secret:
@@ -193,7 +188,7 @@ class VaultClient:
             answer = self._read(f"{mount}/{path}", lambda: self._hvac.secrets.kv.v1.read_secret(path=path, mount_point=mount), params={})
         except Refusal as refusal:
             raise self._refusals.read(refusal, mount, path, engine=1, version=None) from None
-        self._hide(_data(answer))
+        self._hidden.add_contents(_data(answer))
         return Secret(data=_data(answer), version=None, path=f"{mount}/{path}")
 
     def _read(self, full: str, plain: t.Callable[[], t.Any], *, params: dict[str, t.Any]) -> dict[str, t.Any]:
@@ -204,7 +199,7 @@ class VaultClient:
         token = str(_inner(wrapped, "wrap_info").get("token") or "")
         if not token:
             return wrapped
-        self._secrets.append(token)
+        self._hidden.add(token)
         return t.cast("dict[str, t.Any]", self._hvac.sys.unwrap(token=token))
 
     def may_update(self, mount: str, path: str) -> bool:
@@ -234,7 +229,7 @@ class VaultClient:
             answer = self._request("post", full, json=body)  # only recent versions of hvac have salt_length
         except Refusal as refusal:
             if refusal.status in (400, 404):
-                said = f" Vault says: {scrub('; '.join(refusal.errors), self._secrets)}" if refusal.errors else ""
+                said = f" Vault says: {scrub('; '.join(refusal.errors), self._hidden)}" if refusal.errors else ""
                 raise VaultError(
                     f"{self._place}: {full} does not sign with {algorithm}. Check transit_key, assertion_algorithm and the type of the key.{said}",
                     "field",
@@ -262,7 +257,7 @@ class VaultClient:
             if refusal.status != 404:
                 raise self._refusals.any(refusal, "reading the cache entry at", f"{mount}/data/{path}", needs="read", setting=_cache_setting(mount)) from None
             outer = refusal.data
-        self._hide(_inner(outer, "data"))
+        self._hidden.add_contents(_inner(outer, "data"))
         version = integer(_inner(outer, "metadata").get("version"))
         return None if version is None else (_inner(outer, "data"), version)
 
@@ -273,7 +268,7 @@ class VaultClient:
         """
         mount, path = self._of_cache(mount, path)
         full = f"{mount}/data/{path}"
-        self._hide(data)
+        self._hidden.add_contents(data)
         try:
             answer = self._hvac.secrets.kv.v2.create_or_update_secret(path=path, secret=dict(data), cas=int(cas), mount_point=mount)
         except Refusal as refusal:
@@ -332,15 +327,6 @@ class VaultClient:
         return self._hvac.sys.read_seal_status().get("initialized") is not False
 
     # -- one request -----------------------------------------------------------------------------------------------
-
-    def _hide(self, data: t.Any) -> None:
-        """What is written and read is in no message, whoever answers in Vault's place; the latest of it, where there is much."""
-        found = [text for text in _texts(data) if _SHORTEST_HIDDEN <= len(text) <= _LONGEST_HIDDEN and text not in self._secrets]
-        self._secrets += found
-        self._hidden += found
-        for text in self._hidden[:-_MOST_HIDDEN]:
-            self._secrets.remove(text)
-        self._hidden = self._hidden[-_MOST_HIDDEN:]
 
     def _worded(self, doing: str, path: str, needs: str, call: t.Callable[[], t.Any]) -> t.Any:
         try:
@@ -402,7 +388,7 @@ class VaultClient:
     def _refuse_redirect(self, scheme: str, target: str) -> t.NoReturn:
         start = "https" if scheme == "https" else "an address of this machine"
         raise VaultError(
-            f"{self._place} redirects from {start} to {one_line(scrub(target, self._secrets))}: "
+            f"{self._place} redirects from {start} to {one_line(scrub(target, self._hidden))}: "
             "the Vault token would cross the network readable. Check url (VAULT_ADDR).",
             "unavailable",
         )
@@ -419,7 +405,7 @@ class VaultClient:
         asked, configured = urlsplit(url), urlsplit(self._options.url)
         if url and (asked.hostname, asked.port) != (configured.hostname, configured.port) and kind not in _OPTIONS:
             reason = text.partition(". ")[0].rstrip(".")
-            place = scrub(f"{asked.scheme}://{asked.netloc.rpartition('@')[2]}", self._secrets)
+            place = scrub(f"{asked.scheme}://{asked.netloc.rpartition('@')[2]}", self._hidden)
             text = f"redirects to {place}, which {reason}. Check that node, and api_addr in Vault's configuration."
         if kind in _OPTIONS:
             return OptionError(f"{self._place}: {text}", fault=_OPTIONS[kind])
@@ -433,20 +419,6 @@ def _cache_setting(mount: str) -> str:
 
 def _data(answer: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
     return _inner(answer, "data")
-
-
-def _texts(value: t.Any) -> t.Iterator[str]:
-    """The texts in *value*, each once."""
-    waiting, seen = [value], set()
-    while waiting:
-        inner = waiting.pop()
-        if isinstance(inner, t.Mapping):
-            waiting += inner.values()
-        elif isinstance(inner, list):
-            waiting += inner
-        elif isinstance(inner, str) and inner not in seen:
-            seen.add(inner)
-            yield inner
 
 
 def _inner(outer: t.Mapping[str, t.Any], name: str) -> dict[str, t.Any]:

@@ -50,13 +50,13 @@ class Refusals:
     """Errors for the refusals of one Vault.
 
     :arg place: which Vault, for messages.
-    :arg secrets: what no message may show; it grows with the tokens that Vault gives.
+    :arg hidden: what no message may show; it grows with the tokens that Vault gives.
     """
 
-    def __init__(self, options: VaultOptions, *, place: str, secrets: list[str], questions: Questions) -> None:
+    def __init__(self, options: VaultOptions, *, place: str, hidden: t.Iterable[str], questions: Questions) -> None:
         self._options = options
         self._place = place
-        self._secrets = secrets
+        self._hidden = hidden
         self._questions = questions
 
     def login_name(self) -> str:
@@ -185,7 +185,7 @@ class Refusals:
         if not policies:
             both = f"both, and {setting}" if setting else "both"
             return f"The token may be expired, or no policy of it has {needs} on {path}, or one denies it. Check {both}."
-        names = scrub(", ".join(policies), self._secrets)
+        names = scrub(", ".join(policies), self._hidden)
         correct = f", or {setting}" if setting else ""
         return f"The token is valid, but none of its policies ({names}) has {needs} on {path}, or one of them denies it. Correct the policies{correct}."
 
@@ -213,5 +213,5 @@ class Refusals:
         reasons = [reason for reason in refusal.errors if reason] if refusal.from_vault else []
         # hashicorp/go-multierror lists: "1 error occurred:\n\t* permission denied\n\n"
         text = "; ".join(dict.fromkeys(" ".join(unlisted(reason).split()) for reason in reasons))
-        shown = scrub(text, self._secrets).rstrip(". ")
+        shown = scrub(text, self._hidden).rstrip(". ")
         return f" ({shown})" if shown else ""

@@ -48,7 +48,7 @@ def refusal(status, *errors, retry_after=None, **body):
 
 
 def refusals(options=TOKEN, vault=None, secrets=()):
-    return Refusals(options, place="Vault at https://v", secrets=list(secrets), questions=vault or Vault())
+    return Refusals(options, place="Vault at https://v", hidden=list(secrets), questions=vault or Vault())
 
 
 def told(error):
