@@ -135,7 +135,7 @@ def read_file(name):
 
 
 def refuse_large(content):
-    """Whose file it is may have made it as large as he likes."""
+    """The owner of a file may have made it as large as they like."""
     if len(content) > LARGEST:
         raise FileError("is larger than %d MiB, which is no file with a token" % (LARGEST >> 20), "file")
 

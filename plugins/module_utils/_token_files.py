@@ -285,7 +285,7 @@ def _sweep():
     try:
         names = os.listdir(b".")
     except EnvironmentError:
-        return  # who may not look may write nevertheless
+        return  # a user who may not list it may still write
     for name in names:
         if name.startswith(to_bytes(_TEMPORARY)):
             try:

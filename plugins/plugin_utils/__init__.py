@@ -7,8 +7,8 @@
 """Modules below this package are loaded as Ansible loads plugins: Python keeps what it has compiled beside the source.
 
 Ansible's loader of collections compiles each module whenever it is imported, and a worker is a fresh fork: compiling would be half of what a
-cached token costs. Where Python may not write beside the source, and nobody has compiled it before, it compiles as that loader does; also
-where somebody else than who may change the source could have put the compiled code there.
+cached token costs. Where Python may not write beside the source, and nobody has compiled it before, it compiles as that loader does. So it
+does where somebody who may not change the source could have put compiled code there.
 """
 
 from __future__ import annotations

@@ -24,7 +24,7 @@ __all__ = ("Event", "Ports", "Vault", "this_run")
 class Event:
     """Something that happened on the way to a token; nothing in it is secret.
 
-    ``name``: hit, shared, fetched, refreshed, renewed, failed, remembered, served_stale, vault_login, vault_login_reused,
+    ``name``: hit, shared, fetched, refreshed, failed, remembered, served_stale, vault_login, vault_login_reused,
     vault_secret_read, purged, revoked.
     """
 

@@ -42,7 +42,7 @@ _DEEPEST = 3  # encodings of encodings of encodings
 _MOST_READ = 400_000
 _MOST_BLANKED = 800_000  # characters in all decoded forms of what a Blanker is asked about: below a second, whatever they are
 _LOOKED_AT = 2048  # characters; a message shows far fewer
-# Of base64 and hex. Shorter runs are found by their form alone, else every word would be decoded to noise.
+# Of base64 and hex. Shorter runs are found by their form alone, because every word would be decoded to noise.
 _SHORTEST_RUN = 6
 _SHORTEST_LINE = 32  # of base64, base32 or hex in lines: no word is as long
 _SHORTEST_BASE32 = 10  # six characters of a secret

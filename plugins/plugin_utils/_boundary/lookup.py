@@ -267,8 +267,8 @@ def _any_set(names: t.Iterable[str]) -> bool:
         return True
 
 
-# What was found before in this process, while its environment is the same. Most of a cache hit's time would else be ansible looking for
-# the same values again, when a loop or a template asks for the tokens of a few vendors a hundred times.
+# What was found before in this process, while its environment is the same. Otherwise a loop or a template that asks for the tokens of a few
+# vendors a hundred times would spend most of its time on ansible's search for the same values.
 _FOUND: dict[t.Any, t.Any] = {}
 _MANY = 64
 _ENVIRONMENT: list[t.Any] = [None]

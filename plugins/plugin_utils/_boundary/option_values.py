@@ -4,7 +4,7 @@
 
 # Private to trackops.api_tokens: not for use from outside, and may change in any release.
 
-"""Small repairs of how ansible finds option values."""
+"""Options that are dictionaries, which may be given as text or in a file."""
 
 from __future__ import annotations
 

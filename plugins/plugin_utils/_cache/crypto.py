@@ -6,9 +6,9 @@
 
 """Where an entry is and what opens it.
 
-Both are derived (HKDF, RFC 5869) from a random key of this user's and the Vault login secret in use, for one request. Who lacks one
-of the two can neither read an entry nor tell which request it belongs to. A secret that a person may have chosen goes through a slow
-derivation first: otherwise the file names would quickly show whether a guess is right.
+Both are derived (HKDF, RFC 5869) from a random key of this user's and the Vault login secret in use, for one request. Without both,
+nobody can read an entry or tell which request it belongs to. A secret that a person may have chosen goes through a slow derivation
+first: otherwise the file names would quickly show whether a guess is right.
 
 A cache hit loads this file, so it imports little, and HKDF is written out.
 """

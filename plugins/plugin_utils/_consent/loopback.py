@@ -190,6 +190,7 @@ class Loopback:
         """:raises OptionError: the port is taken."""
         self._door = _Door(path, answers)
         self._servers = _bound(host, port, self._door)
+        self._listening = False
 
     @property
     def port(self) -> int:
@@ -211,14 +212,12 @@ class Loopback:
             threading.Thread(target=server.serve_forever, args=(_POLL,), daemon=True).start()
         self._listening = True
 
-    _listening = False
-
     def __enter__(self) -> Loopback:
         return self
 
     def __exit__(self, *_exc: object) -> None:
         for server in self._servers:
-            if self._listening:  # else it would wait for a thread that was never started
+            if self._listening:  # otherwise it would wait for a thread that was never started
                 server.shutdown()
             server.server_close()
 
@@ -242,7 +241,7 @@ def _bound(host: str, port: int, door: _Door) -> list[_Server]:
         except _Taken as exc:
             for server in servers:
                 server.server_close()
-            if not (attempts and servers):  # else the port was free at the first address only: try another port
+            if not (attempts and servers):  # if only the second address was taken, another port may do
                 raise OptionError(_taken(exc), fault="consent:port") from None
         else:
             return servers

@@ -202,8 +202,8 @@ def _retry_at(failure: Failure) -> float:
 def _memory(failure: Failure, failure_ttl: float, *, same_run: bool) -> float:
     """For how many seconds the failure is passed on.
 
-    The longer a server keeps its callers waiting, the more rarely a run asks it: else the memory of one token's failure would be over
-    by the time that those of the host's other tokens are known.
+    The longer a server keeps its callers waiting, the more rarely a run asks it: otherwise the failure of one token would be forgotten
+    before those of the host's other tokens are known.
     """
     if not failure_ttl:
         return 0.0

@@ -21,7 +21,7 @@ _KEPT_FOR = 3600.0
 
 
 class IssuerMetadata:
-    """The metadata of one request's issuer. A fetch asks for them once at most, whatever the outcome."""
+    """The metadata of one request's issuer. A fetch asks for them at most once, whatever the outcome."""
 
     def __init__(self, request: Request, store: FileStore, clock: t.Callable[[], float]) -> None:
         self._request = request
@@ -51,7 +51,7 @@ class IssuerMetadata:
 
     def _keys(self) -> Keys:
         request = self._request
-        # What was read over an unchecked connection is not used by who checks.
+        # What was read over an unchecked connection is not for a caller that checks.
         way = [request.http.validate_certs, request.http.ca_cert, request.http.proxy, request.http.allow_http]
         facts = {"kind": "metadata", "login": login_facts(request), "issuer": request.vendor.issuer, "way": way}
         return derive(self._store.user_key(), request.vault.identity_secret(), facts)

@@ -103,7 +103,7 @@ def expired(store: FileStore, *, now: float, dry_run: bool) -> list[Removed]:
 
 
 def revoke_logins(request: Request, store: FileStore, ports: Ports, *, dry_run: bool) -> list[str]:
-    """Revoke the Vault login that is kept for who *request* logs in as; a login of somebody else cannot be read.
+    """Revoke the kept Vault login of *request*; the login of another identity cannot be read.
 
     Where Vault does not answer, the login is kept, so that it can be revoked later.
     """
@@ -114,7 +114,7 @@ def revoke_logins(request: Request, store: FileStore, ports: Ports, *, dry_run: 
     kept = (store.read(keys) or {}).get("login")
     if not isinstance(kept, dict):
         if not dry_run:
-            _remove(store, keys.name)  # it may hold failures: who purges wants a fresh start
+            _remove(store, keys.name)  # it may hold failures, and a purge is a fresh start
         return []
     if not dry_run:
         client = ports.vault(request.vault, ports.warn)

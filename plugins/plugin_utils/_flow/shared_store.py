@@ -12,8 +12,8 @@ They are documented in docs/cache.md and stay as they are:
 ``access_token, token_type, authorization, expires_at, issued_at, scope, extra, vendor, path`` and, for the collection itself,
 ``schema, refresh_token, refresh_token_mac, secret_version, failures, lease_holder, lease_until, lease_seconds``.
 
-Who may write here need not be allowed to read the credentials, so an entry is believed no more than a vendor is: it is checked as an answer
-is, and a refresh token in it, which could end up among the credentials, counts only with the MAC of somebody who knows them.
+Somebody may be allowed to write here and not to read the credentials. So an entry is trusted no more than a vendor: it is checked like an
+answer, and a refresh token in it, which could end up among the credentials, counts only with the MAC of somebody who knows them.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ Look = t.Callable[[Entry, frozenset[Failure]], Token | None]
 
 
 class LeaseLost(VaultError):
-    """Somebody else has taken the lease over: what they fetch is to be waited for."""
+    """Somebody else has taken over the lease, and what they fetch is worth waiting for."""
 
 
 @dataclass
@@ -140,7 +140,7 @@ class SharedCache:
         try:
             return self._leased(entry, kept, version)
         except NotTaken:
-            # Vault may not take what somebody has written there, because it has grown: it must not keep the token from all for ever.
+            # Vault may not take back what somebody has written there, because it grows on the way. That must not block the token for ever.
             return self._leased(entry, Entry(), version)
 
     def _leased(self, entry: Entry, kept: Entry, version: int) -> Lease | None:
@@ -255,7 +255,7 @@ def _flat(request: Request, entry: Entry) -> dict[str, t.Any]:
 def shareable(failure: Failure) -> Failure:
     """*failure* without the run of a refusal: there it holds for as long as the run lasts, and the run keeps that itself.
 
-    Who may write here could else keep a run from its token.
+    Otherwise anybody who may write here could keep a run from its token.
     """
     return replace(failure, run="") if failure.refused else failure
 

@@ -4,7 +4,7 @@
 
 # Private to trackops.api_tokens: not for use from outside, and may change in any release.
 
-"""Now and then, take out of the file cache what nobody will come back for, such as the entries of a Vault token that was new in one job."""
+"""Now and then, remove from the file cache what nobody will ask for again, such as the entries of a job with a Vault token of its own."""
 
 from __future__ import annotations
 
@@ -36,10 +36,10 @@ def tidy(store: FileStore, *, now: float) -> None:
     start = f"{_drawn(now):08x}"
     with contextlib.suppress(CacheError):
         for name, header in itertools.islice(store.headers(start), _MOST):
-            if _is_long_over(header, now):
+            if _expired_long_ago(header, now):
                 with store.try_lock(name) as mine:
                     # It may have been renewed in the meantime.
-                    if mine and _is_long_over(store.header(name), now):
+                    if mine and _expired_long_ago(store.header(name), now):
                         store.remove(name)
         store.sweep(start, most=_MOST)
 
@@ -48,6 +48,6 @@ def _drawn(now: float) -> int:
     return zlib.crc32(repr(now).encode())
 
 
-def _is_long_over(header: t.Mapping[str, t.Any], now: float) -> bool:
+def _expired_long_ago(header: t.Mapping[str, t.Any], now: float) -> bool:
     until = header.get("expires_at")
     return isinstance(until, (int, float)) and until < now - _LONG

@@ -163,7 +163,7 @@ class VaultSession:
             return work(client)
 
     def _ended(self) -> _KeptLogin | None:
-        """This caller's own login, where its lease was over while it waited for another controller."""
+        """This caller's own login, if its lease ended while it waited for another controller."""
         return self._made if self._made is not None and not self._made.usable(self._ports.clock()) else None
 
     def _logged_in(self) -> Vault:
@@ -199,7 +199,7 @@ class VaultSession:
         return True
 
     def _renew(self, kept: _KeptLogin) -> None:
-        """Renewed by whoever gets the lock; the rest go on with the lease as it is."""
+        """One caller gets the lock and renews; the rest go on with the lease as it is."""
         with self._store.try_lock(self._keys.name) as mine:
             if not mine or self._client is None:
                 return

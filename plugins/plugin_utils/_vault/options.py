@@ -6,8 +6,8 @@
 
 """Where Vault is and who logs in: the options as ansible resolved them, plus what is read late.
 
-Pure and cheap, as it runs for each cache hit: no hvac, no network. One file is read at most (a token file, a service account's
-token, a private key), and only for the login method that needs it.
+Pure: files are read by what is passed in, one at most (a token file, a service account's token, a private key), and only for the login
+method that needs it.
 
 Precedence: what ansible found (direct, variables, environment, ini, default), then the late environment, then the token file.
 An empty string counts as unset everywhere. Names: VAULT_OPTIONS in the documentation, shared with ``community.hashi_vault``.

@@ -41,7 +41,7 @@ _LONGEST_WAIT = 30.0
 _LONGEST_TOLD = 86400.0
 # 412: a replica that is not up to date yet. 472, 473: a standby. 500, 502, 503: maintenance, an election, a proxy without a backend.
 _RETRIED_STATUSES = (412, 429, 472, 473, 500, 502, 503, 504)
-# Where no retries are set: what passes by itself takes a second or two, and would else fail all hosts of a run. 504 took long already.
+# Where no retries are set: without these, a hitch of a second or two would fail all hosts of a run. After a 504 the wait was long enough.
 _OWN_RETRIES, _OWN_STATUSES, _OWN_BACKOFF = 3, (412, 429, 472, 473, 500, 502, 503), 0.5
 # Of a request that Vault has not looked at.
 _NOT_ACTIVE = b"local node not active"
@@ -312,7 +312,7 @@ def _sender_class() -> t.Any:
         def cert_verify(self, conn: t.Any, url: t.Any, verify: t.Any, cert: t.Any) -> None:
             super().cert_verify(conn, url, verify, cert)
             if "ssl_context" in self._tls:
-                conn.ca_certs = conn.ca_cert_dir = None  # else requests would trust the public CAs too
+                conn.ca_certs = conn.ca_cert_dir = None  # otherwise requests would trust the public CAs too
 
         def send(self, request: t.Any, **keywords: t.Any) -> t.Any:
             retry = self._retry

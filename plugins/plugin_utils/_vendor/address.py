@@ -34,7 +34,8 @@ _NO_ADDRESS = urlsplit("")
 def split_address(url: str) -> SplitResult:
     """The parts of *url*, all empty where Python can read none in it (``https://[::1``) or its port is no number of a port.
 
-    What a vendor or a user wrote is taken apart by this alone: who then looks for a scheme and a host has one error for all that is no address.
+    Whatever a vendor or a user wrote is taken apart here alone, so a caller that looks for a scheme and a host has one error for all that is no
+    address.
     """
     try:
         parts = urlsplit(url)

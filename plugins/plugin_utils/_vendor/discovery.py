@@ -80,7 +80,7 @@ def discovered(request: Request, *, ports: Ports, until: float, keep: Metadata |
             fault="vendor:discovery",
         )
     if not _here(vendor.issuer) and any(_here(vendor.url(more[name])) for name in _ADDRESSES if name in more):
-        # Else it could have the credentials posted to any service of this machine, which trusts what comes from here.
+        # Otherwise it could have the credentials posted to any service of this machine, which trusts what comes from here.
         raise VendorError(
             f"{vendor.name}: the metadata of {host(vendor.issuer)} name an address of this machine, which only an issuer on this machine may. "
             "Check issuer, or set token_url.",
@@ -129,7 +129,7 @@ def _checked(vendor: Vendor, body: bytes) -> dict[str, t.Any]:
     if not isinstance(metadata, dict) or not isinstance(metadata.get("token_endpoint"), str):
         raise VendorError(f"{vendor.name}: the metadata of {host(vendor.issuer)} names no token_endpoint. Set token_url.", fault="vendor:discovery")
     if str(metadata.get("issuer", "")).rstrip("/") != vendor.issuer.rstrip("/"):
-        # RFC 8414 3.3: else one server could pass for another.
+        # RFC 8414 3.3: otherwise one server could pass for another.
         raise VendorError(f"{vendor.name}: the metadata of {host(vendor.issuer)} is for another issuer. Check issuer.", fault="vendor:discovery")
     return {name: metadata[name] for name in _USED if name in metadata}
 

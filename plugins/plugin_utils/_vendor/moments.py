@@ -47,7 +47,7 @@ _MONTHS = {name: number for number, name in enumerate(("jan", "feb", "mar", "apr
 
 
 class Moment(t.NamedTuple):
-    """Seconds from now, or where absolute seconds since 1970 by the clock of who says so."""
+    """Seconds from now; if ``absolute``, seconds since 1970 by the clock of the server."""
 
     seconds: float
     absolute: bool

@@ -71,7 +71,7 @@ def _send(request: HttpRequest, options: HttpOptions, seconds: float) -> HttpAns
     with Session() as session:
         for scheme in ("http://", "https://"):
             session.mount(scheme, quiet_adapter())
-        session.auth = _leave_alone  # else requests takes a password from netrc over our header
+        session.auth = _leave_alone  # otherwise a password from netrc would replace our header
         if options.proxy:
             session.proxies = {"http": options.proxy, "https": options.proxy}
         verify, certificate = _tls(options)

@@ -6,8 +6,8 @@
 
 """What a vendor knows and must not be made to say: all its words pass here before they are shown, kept or used. Pure.
 
-A vendor, or who answers in its place, knows the credentials that it was sent. It can put them into an error, and as well into an address, a
-code for a person or a scope, to have them shown where it cannot look.
+A vendor, or whatever answers in its place, knows the credentials that it was sent. It can repeat them in an error, but also in an address, in
+a code for a person or in a scope, and so have them shown where it cannot look itself.
 """
 
 from __future__ import annotations
