@@ -18,7 +18,6 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ..plugin_utils._base.errors import OptionError, TokenError, VendorError
 from ..plugin_utils._base.model import Request
 from ..plugin_utils._boundary.action import TokenAction, asked_path, display
-from ..plugin_utils._boundary.real_ports import real_ports
 from ..plugin_utils._consent.browser import has_browser, opened
 from ..plugin_utils._consent.flow import PENDING_SECONDS, Authorizing, Stored
 from ..plugin_utils._consent.loopback import Answer, Loopback, receive
@@ -52,8 +51,7 @@ class ActionModule(TokenAction):
             own, item = self._arguments()
             request, values = self._consent_request(own, item, task_vars or {})
             result.update(vendor=request.vendor.name, path=request.secret.path)
-            with self.listener(values) as listener:
-                result.update(self._done(own, Authorizing(request, real_ports(warn=listener.warn, event=listener), device=own["flow"] == "device")))
+            result.update(self._done(own, Authorizing(request, self.ports(values), device=own["flow"] == "device")))
         except TokenError as exc:
             result.update(failed=True, msg=exc.told, error_code=exc.error_code)
         return result

@@ -14,7 +14,6 @@ from ..plugin_utils._base.output import iso_time
 from ..plugin_utils._base.text import one_line
 from ..plugin_utils._boundary.action import TokenAction, display, failed_action, flag
 from ..plugin_utils._boundary.options import cache_options, check_vendor
-from ..plugin_utils._boundary.real_ports import real_ports
 from ..plugin_utils._flow.purge import expired, is_cached, purge, revoke_logins
 from ..plugin_utils._flow.resolver import open_store
 from ..plugin_utils._flow.revocation import revoke_tokens
@@ -94,25 +93,24 @@ class ActionModule(TokenAction):
             values = self.option_values("oauth2", without_names(item), variables)
             store = open_store(cache_options(values), warn=display.warning)
             check = bool(self._task.check_mode)
-            with self.listener(values) as listener:
-                ports = real_ports(warn=listener.warn, event=listener)
-                request = self._request_or_none(item, variables)
-                stays: set[str] = set()
-                if request is not None:
-                    consent = flag(args, "revoke_consent", False)
-                    given_back = revoke_tokens(request, store, ports, revoke_consent=consent, dry_run=check)
-                    revoked += given_back.revoked
-                    not_revoked += given_back.not_revoked
-                    if given_back.failed:
-                        stays.add(token_keys(request, store.user_key()).name)
-                        kept.append({"vendor": request.vendor.name, "path": request.where})
-                found = purge(store, vendor=item.get("vendor"), where=cache_items.where(item, values), request=request, ports=ports, dry_run=check, keep=stays)
-                removed += [entry for entry in found if entry not in removed]
-                if not found and not stays:
-                    cache_items.tell_nothing(item, values, warn=display.warning)
-                if not stays and flag(args, "revoke_logins", True):
-                    login = request or self._request_or_none({**item, "vendor": _ANY_VENDOR}, variables)
-                    revoked += revoke_logins(login, store, ports, dry_run=check) if login else []
+            ports = self.ports(values)
+            request = self._request_or_none(item, variables)
+            stays: set[str] = set()
+            if request is not None:
+                consent = flag(args, "revoke_consent", False)
+                given_back = revoke_tokens(request, store, ports, revoke_consent=consent, dry_run=check)
+                revoked += given_back.revoked
+                not_revoked += given_back.not_revoked
+                if given_back.failed:
+                    stays.add(token_keys(request, store.user_key()).name)
+                    kept.append({"vendor": request.vendor.name, "path": request.where})
+            found = purge(store, vendor=item.get("vendor"), where=cache_items.where(item, values), request=request, ports=ports, dry_run=check, keep=stays)
+            removed += [entry for entry in found if entry not in removed]
+            if not found and not stays:
+                cache_items.tell_nothing(item, values, warn=display.warning)
+            if not stays and flag(args, "revoke_logins", True):
+                login = request or self._request_or_none({**item, "vendor": _ANY_VENDOR}, variables)
+                revoked += revoke_logins(login, store, ports, dry_run=check) if login else []
         given = {"revoked": list(dict.fromkeys(revoked)), "not_revoked": list(dict.fromkeys(not_revoked))}
         return {"changed": bool(removed or revoked), **cache_items.removed(removed), **given, "kept": kept}
 

@@ -12,7 +12,6 @@ import typing as t
 from ..plugin_utils._base.errors import OptionError, TokenError
 from ..plugin_utils._base.model import Request, Token
 from ..plugin_utils._boundary.action import TokenAction, asked_path, called, failed_action, flag, found_interpreter
-from ..plugin_utils._boundary.real_ports import real_ports
 from ..plugin_utils._flow.resolver import Resolver
 from ..plugin_utils._hosts.answers import FAILURE, READ, file_results, reduced
 from ..plugin_utils._hosts.files import FILE_OPTIONS, checked_path, default_dest, placed, split_items
@@ -71,9 +70,8 @@ class ActionModule(TokenAction):
         return {**facts(request, token, with_claims=with_claims, now=time.time()), **explained}
 
     def _token(self, request: Request, values: dict[str, t.Any], *, fetch: bool) -> Token | None:
-        with self.listener(values) as listener:
-            resolver = Resolver(real_ports(warn=listener.warn, event=listener))
-            return resolver.token(request) if fetch else resolver.known(request).token
+        resolver = Resolver(self.ports(values))
+        return resolver.token(request) if fetch else resolver.known(request).token
 
     def _of_file(self, args: dict[str, t.Any], variables: dict[str, t.Any], expected: str | None) -> dict[str, t.Any]:
         try:

@@ -21,6 +21,7 @@ from ansible.utils.display import Display
 from .._base.errors import OptionError, TokenError
 from .._base.model import Request, Token
 from .._base.output import details
+from .._base.ports import Ports
 from .._base.text import one_line
 from .._flow.resolver import Resolver
 from .._hosts.files import item_places
@@ -102,10 +103,9 @@ class TokenAction(ActionBase):  # type: ignore[misc]
         try:
             request, values = self.request_of(item, task_vars)
             request = replace(request, freshness=replace(request.freshness, **freshness))
-            with self.listener(values) as listener:
-                ports = real_ports(warn=listener.warn, event=listener)
-                token = Resolver(ports).token(request)
-                return Resolved(item, request, token, now=ports.clock())
+            ports = self.ports(values)
+            token = Resolver(ports).token(request)
+            return Resolved(item, request, token, now=ports.clock())
         except TokenError as exc:
             return Resolved(item, request, error=exc.told, error_code=exc.error_code)
         except AnsibleError as exc:  # an option value that ansible itself refuses
@@ -180,8 +180,10 @@ class TokenAction(ActionBase):  # type: ignore[misc]
             self._remove_tmp_path(directory, force=True)
         super().cleanup(force)
 
-    def listener(self, values: t.Mapping[str, t.Any]) -> Listener:
-        return Listener(display, audit_log=values.get("audit_log"))
+    def ports(self, values: t.Mapping[str, t.Any]) -> Ports:
+        """The real effects, told to whoever listens according to these option *values*."""
+        listener = Listener(display, audit_log=values.get("audit_log"))
+        return real_ports(warn=listener.warn, event=listener)
 
 
 def flag(arguments: t.Mapping[str, t.Any], name: str, default: bool) -> bool:

@@ -62,12 +62,6 @@ class Listener:
         self._display = display
         self._audit_log = os.path.expanduser(audit_log) if audit_log else None
 
-    def __enter__(self) -> Listener:
-        return self
-
-    def __exit__(self, *_exc: object) -> None:
-        """Each line is written when it happens; there is nothing left to do."""
-
     def warn(self, text: str) -> None:
         self._display.warning(_printable(text))
 

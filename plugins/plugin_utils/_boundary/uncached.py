@@ -59,17 +59,17 @@ def tokens(plugin: str, terms: list[t.Any], values: Values, direct: Values) -> l
     given = pointer_input(plugin, values)
     paths: list[str | None] = [*terms] or [None]
     requests = requests_from(plugin, asked, paths, resolved, direct=without_omitted(dict(direct)), surroundings=surroundings())
-    with Listener(display, audit_log=values.get("audit_log")) as listener:
-        ports = real_ports(warn=listener.warn, event=listener)
-        resolver = Resolver(ports)
-        results = []
-        for path, request in zip(paths, requests, strict=True):
-            token = resolver.token(request)
-            if given is not None and request.cache.kind != "none":
-                _point(resolver, request, secret=given[0], given=[path, given[1]])
-            vendor = request.vendor
-            results.append(present(token, resolved["output"], vendor=vendor.name, scheme=vendor.authorization_scheme, now=ports.clock()))
-        return results
+    listener = Listener(display, audit_log=values.get("audit_log"))
+    ports = real_ports(warn=listener.warn, event=listener)
+    resolver = Resolver(ports)
+    results = []
+    for path, request in zip(paths, requests, strict=True):
+        token = resolver.token(request)
+        if given is not None and request.cache.kind != "none":
+            _point(resolver, request, secret=given[0], given=[path, given[1]])
+        vendor = request.vendor
+        results.append(present(token, resolved["output"], vendor=vendor.name, scheme=vendor.authorization_scheme, now=ports.clock()))
+    return results
 
 
 def _point(resolver: Resolver, request: Request, *, secret: list[str], given: t.Any) -> None:
@@ -82,10 +82,10 @@ def _point(resolver: Resolver, request: Request, *, secret: list[str], given: t.
 
 def tell_hits(hits: list[Hit], values: Values, *, seconds: float) -> None:
     """Tell those who listen of tokens that came straight from the cache."""
-    with Listener(display, audit_log=values.get("audit_log")) as listener:
-        for token, pointer in hits:
-            name = fingerprint(token.access_token)
-            listener(Event("hit", pointer.vendor, pointer.where, seconds=seconds, expires_at=token.expires_at, fingerprint=name, key=pointer.keys.name))
+    listener = Listener(display, audit_log=values.get("audit_log"))
+    for token, pointer in hits:
+        name = fingerprint(token.access_token)
+        listener(Event("hit", pointer.vendor, pointer.where, seconds=seconds, expires_at=token.expires_at, fingerprint=name, key=pointer.keys.name))
 
 
 def tell_short_lives(hits: list[Hit], *, min_ttl: float) -> None:

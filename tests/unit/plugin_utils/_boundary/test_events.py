@@ -41,9 +41,9 @@ def _no_summary(monkeypatch):
 
 def told(event=EVENT, *, verbosity=0, audit_log=None):
     display = Display(verbosity)
-    with Listener(display, audit_log=audit_log) as listener:
-        listener(event)
-        listener(event)
+    listener = Listener(display, audit_log=audit_log)
+    listener(event)
+    listener(event)
     return display
 
 
@@ -175,8 +175,7 @@ def test_nothing_that_is_told_holds_control_characters(tmp_path):
     record = json.loads(path.read_text().splitlines()[0])
     assert (record["vendor"], record["path"], record["reason"]) == ("a ]0;title b c d", "secret/a ]0;title b c d", "a ]0;title b c d")
     assert table([{**vars(event), "name": "hit"}], now=0)[3].startswith("a ]0;title b c d  secret/a ]0;title b c d ")
-    with Listener(display, audit_log=None) as listener:
-        listener.warn(awkward)
+    Listener(display, audit_log=None).warn(awkward)
     assert display.warnings == ["a ]0;title b c d"]
     assert VaultError(awkward).message == "a ]0;title b c d"
 
