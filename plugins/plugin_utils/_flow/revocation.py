@@ -22,7 +22,7 @@ from .._vendor.discovery import discovered
 from .._vendor.proof import signer
 from .._vendor.request import credentials, revocation_request
 from .._vendor.words import error_code
-from .refresh_token import vouched_for
+from .refresh_token import refresh_token_key, vouched_for
 from .shared_store import SharedCache
 from .slot import token_keys
 from .vault_login import VaultSession
@@ -53,49 +53,12 @@ def revoke_tokens(request: Request, store: FileStore, ports: Ports, *, revoke_co
     vendor = request.vendor
     if not vendor.revocation_url and not vendor.issuer:
         return GivenBack()
-    session = VaultSession(request, store, ports)
-    revoked: list[str] = []
-    left: list[str] = []
-    values: list[tuple[str, str]] = []
-    taken: set[str] = set()
+    work = _Revocation(request, store, ports, revoke_consent=revoke_consent)
     try:
-        user_key = store.known_key()
-        own = entry_from_dict(store.read(token_keys(request, user_key))).token if user_key else None
-        cache = SharedCache(request, session, ports) if request.cache.kind == "vault" and not dry_run else None
-        shared = cache.read().token if cache else None
-        values = _values([token for token in (own, shared) if token], vendor, revoke_consent=revoke_consent)
+        work.find(with_shared=not dry_run)
         if dry_run:
-            return GivenBack(tuple(f"{vendor.name} {hint}" for hint, _value in values))
-        secret = session.secret().data if values or revoke_consent else {}
-        shared = vouched_for(shared, request, secret, cache.mac) if shared and cache else None
-        values = _values([token for token in (own, shared) if token], vendor, revoke_consent=revoke_consent)
-        if revoke_consent and vendor.single_use:
-            values = _with_stored(values, secret.get(request.secret.fields.get("refresh_token", "refresh_token")))
-        if not values:
-            return GivenBack()
-        endpoint = _with_endpoint(request, secret, ports)
-        if not endpoint.revocation_url:
-            return GivenBack()
-        check_address(endpoint, endpoint.url(endpoint.revocation_url), allow_http=request.http.allow_http)
-        fields = credentials(replace(request, vendor=endpoint), secret, consent=True)  # which may have ended
-        ours = own or shared
-        failures: list[tuple[VendorError, bool]] = []
-        for hint, value in values:
-            try:
-                is_revoked = _revoke(request, endpoint, fields, value, hint=hint, session=session, ports=ports)
-            except VendorError as exc:
-                # Refresh tokens are the secret's or this controller's own, or vouched for; an access token that is shared can be anybody's.
-                if cache is None or hint == "refresh_token":
-                    raise
-                failures.append((exc, ours is not None and value == ours.access_token))
-                continue
-            if is_revoked:
-                taken.add(value)
-                revoked.append(f"{vendor.name} {hint}")
-                ports.event(Event("revoked", vendor.name, request.where, reason=hint))
-            else:
-                left.append(hint.replace("_", " "))
-        _judge(failures, request, ports, others_taken=bool(revoked or left))
+            return GivenBack(work.outcome().not_revoked)
+        work.ask_vendor()
     except TokenError as exc:
         ports.warn(
             coded(
@@ -104,8 +67,8 @@ def revoke_tokens(request: Request, store: FileStore, ports: Ports, *, revoke_co
                 exc.fault,
             )
         )
-        return GivenBack(tuple(dict.fromkeys(revoked)), failed=True, not_revoked=_others(values, taken, vendor))
-    for kind in dict.fromkeys(left):
+        return work.outcome(failed=True)
+    for kind in work.not_taken:
         ports.warn(
             coded(
                 f"{vendor.name}: the vendor takes no {kind} back ({_NOT_TAKEN}). That of {request.where} is out of the cache, and stays valid "
@@ -113,11 +76,82 @@ def revoke_tokens(request: Request, store: FileStore, ports: Ports, *, revoke_co
                 "vendor:revocation",
             )
         )
-    return GivenBack(tuple(dict.fromkeys(revoked)), not_revoked=_others(values, taken, vendor))
+    return work.outcome()
 
 
-def _others(values: list[tuple[str, str]], taken: set[str], vendor: Vendor) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(f"{vendor.name} {hint}" for hint, value in values if value not in taken))
+class _Revocation:
+    """The tokens of *request* on their way back to the vendor. What has become of them is known at any time, after an error too."""
+
+    def __init__(self, request: Request, store: FileStore, ports: Ports, *, revoke_consent: bool) -> None:
+        self._request = request
+        self._store = store
+        self._ports = ports
+        self._revoke_consent = revoke_consent
+        self._session = VaultSession(request, store, ports)
+        self._shared_cache: SharedCache | None = None
+        self._own: Token | None = None
+        self._shared: Token | None = None
+        self._values: list[tuple[str, str]] = []  # what to revoke: its kind, in the words of RFC 7009 2.1, and the token
+        self._revoked: set[str] = set()
+        self.not_taken: dict[str, None] = {}  # the kinds of tokens that the vendor takes none of back
+
+    def outcome(self, *, failed: bool = False) -> GivenBack:
+        return GivenBack(self._names(revoked=True), failed, self._names(revoked=False))
+
+    def _names(self, *, revoked: bool) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(f"{self._request.vendor.name} {hint}" for hint, value in self._values if (value in self._revoked) is revoked))
+
+    def find(self, *, with_shared: bool) -> None:
+        """Look what the cache holds; *with_shared*, in the entry that controllers share too."""
+        request = self._request
+        user_key = self._store.known_key()
+        self._own = entry_from_dict(self._store.read(token_keys(request, user_key))).token if user_key else None
+        if request.cache.kind == "vault" and with_shared:
+            self._shared_cache = SharedCache(request, self._session, self._ports)
+            self._shared = self._shared_cache.read().token
+        self._choose()
+
+    def _choose(self) -> None:
+        self._values = _values([token for token in (self._own, self._shared) if token], self._request.vendor, revoke_consent=self._revoke_consent)
+
+    def ask_vendor(self) -> None:
+        """Revoke what :meth:`find` has found, and where it is asked for the consent, as far as the vendor has an endpoint for it.
+
+        :raises TokenError: something that may be revoked later is not revoked.
+        """
+        request = self._request
+        secret = self._session.secret().data if self._values or self._revoke_consent else {}
+        if self._shared and self._shared_cache:
+            self._shared = vouched_for(self._shared, request, secret, self._shared_cache.mac)
+        self._choose()
+        if self._revoke_consent and request.vendor.single_use:
+            self._values = _with_stored(self._values, secret.get(refresh_token_key(request)))
+        endpoint = _with_endpoint(request, secret, self._ports) if self._values else request.vendor
+        if not endpoint.revocation_url:
+            self._values = []  # nobody takes them back, so they are no more than entries of the cache
+        if not self._values:
+            return
+        check_address(endpoint, endpoint.url(endpoint.revocation_url), allow_http=request.http.allow_http)
+        self._revoke_each(endpoint, credentials(replace(request, vendor=endpoint), secret, consent=True))  # a consent that may have ended
+
+    def _revoke_each(self, endpoint: Vendor, fields: dict[str, str]) -> None:
+        request, ports, in_use = self._request, self._ports, self._own or self._shared
+        failures: list[tuple[VendorError, bool]] = []
+        for hint, value in self._values:
+            try:
+                is_revoked = _revoke(request, endpoint, fields, value, hint=hint, session=self._session, ports=ports)
+            except VendorError as exc:
+                # Refresh tokens are the secret's or this controller's own, or vouched for; an access token that is shared can be anybody's.
+                if self._shared_cache is None or hint == "refresh_token":
+                    raise
+                failures.append((exc, in_use is not None and value == in_use.access_token))
+                continue
+            if is_revoked:
+                self._revoked.add(value)
+                ports.event(Event("revoked", request.vendor.name, request.where, reason=hint))
+            else:
+                self.not_taken[hint.replace("_", " ")] = None
+        _judge(failures, request, ports, others_taken=bool(self._revoked or self.not_taken))
 
 
 def _judge(failures: list[tuple[VendorError, bool]], request: Request, ports: Ports, *, others_taken: bool) -> None:
