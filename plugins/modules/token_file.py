@@ -152,7 +152,7 @@ options:
   mode:
     description:
       - Permissions of the file, as V('0600') (in quotes) or as V(u=rw,g=r).
-      - A mode that lets every user of the host at the token is refused unless O(allow_readable) is set.
+      - A mode that gives every user of the host access to the token is refused unless O(allow_readable) is set.
     type: raw
     default: '0600'
   allow_readable:

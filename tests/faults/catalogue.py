@@ -152,7 +152,7 @@ def odd_answers(place: Place) -> t.Iterator[Fault]:
                 at_vendor=(fault, options),
                 # What falls back to five minutes may be over by then.
                 asks_after=None if (vendor, name) == ("tracx", "a Date two hours ahead") else 0,
-                warns="says that it is over already" if name in over or (vendor, name) == ("tracx", "a Date two hours ahead") else "",
+                warns="says that it has already ended" if name in over or (vendor, name) == ("tracx", "a Date two hours ahead") else "",
                 small=(vendor, name) in {("trackunit", "a lifetime as text"), ("tracx", "no Date"), ("acme", "a byte order mark")},
             )
 

@@ -31,7 +31,7 @@ def token_problem(token: Token) -> str:
     """
     value = token.access_token
     if not isinstance(value, str) or not value:
-        return "its token is no text"
+        return "its token is not text"
     if not _HEADER_TEXT.match(value):
         return "its token has characters that no HTTP header may carry"
     if len(value) > _LARGEST_TOKEN:
@@ -44,10 +44,10 @@ def token_problem(token: Token) -> str:
         ("MAC", token.refresh_token_mac, _LARGEST_NAME, ""),
     ):
         if text != without and not is_line(text, longest):
-            return f"its {name} is no line of text"
+            return f"its {name} is not a line of text"
     if not (is_moment(token.issued_at) and is_moment(token.expires_at) and 0 <= token.expires_at - token.issued_at <= LONGEST_LIFETIME):
         return "its lifetime cannot be right"
-    return "" if isinstance(token.extra, dict) else "what comes with its token is no object"
+    return "" if isinstance(token.extra, dict) else "what comes with its token is not an object"
 
 
 def is_line(value: t.Any, longest: int) -> bool:

@@ -62,8 +62,8 @@ def revoke_tokens(request: Request, store: FileStore, ports: Ports, *, revoke_co
     except TokenError as exc:
         ports.warn(
             coded(
-                f"{vendor.name}: the token for {request.where} could not be revoked at the vendor, so it stays in the cache. Do it again "
-                f"when that is mended: {exc.message}",
+                f"{vendor.name}: the token for {request.where} could not be revoked at the vendor, so it stays in the cache. Try again "
+                f"once that is fixed: {exc.message}",
                 exc.fault,
             )
         )

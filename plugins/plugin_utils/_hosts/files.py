@@ -231,7 +231,7 @@ def default_dest(directory: str | None, vendor: str | None, path: str | None) ->
 def _mode(options: Arguments, dest: str) -> str:
     mode = parse_mode(options["mode"], of=f"{dest}: mode")
     if int(mode, 8) & _OTHERS and not options["allow_readable"]:
-        raise OptionError(f"{dest}: mode {mode} lets every user of the host at the token; use a group, or set allow_readable", fault="option:exposed")
+        raise OptionError(f"{dest}: mode {mode} gives every user of the host access to the token; use a group, or set allow_readable", fault="option:exposed")
     return mode
 
 

@@ -197,7 +197,7 @@ class _Expiry:
 
     def _warn_of_lifetime(self, instead: str, *, understood: bool) -> None:
         """What the answer says is not shown: it may be anything."""
-        what = "says that it is over already" if understood else "is not understood"
+        what = "says that it has already ended" if understood else "is not understood"
         vendor = self.request.vendor
         self.warn(
             f"{vendor.name}: the lifetime of the token for {self.request.where}, '{vendor.expires_field}' in the vendor's answer, {what}: {instead}. "

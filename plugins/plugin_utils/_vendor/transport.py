@@ -132,7 +132,7 @@ def _explained(problem: Exception, request: HttpRequest, options: HttpOptions, s
 
     if isinstance(problem, TooLarge):
         return failed(
-            f"the vendor at {where} sent more than {LARGEST_ANSWER >> 20} MiB, which is no token answer. Check base_url and token_url.", kind="answer"
+            f"the vendor at {where} sent more than {LARGEST_ANSWER >> 20} MiB, which cannot be a token answer. Check base_url and token_url.", kind="answer"
         )
     if isinstance(problem, (Damaged, r.ContentDecodingError)):
         return failed(

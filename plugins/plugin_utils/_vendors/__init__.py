@@ -33,7 +33,7 @@ def built_in(name: str) -> Vendor:
     :raises OptionError: there is none of that name.
     """
     if not _NAME.match(name):
-        raise OptionError(f"{name[:40]!r} is no vendor's name. Built in: {', '.join(names())}.", fault="option:vendor")
+        raise OptionError(f"{name[:40]!r} is not a vendor's name. Built in: {', '.join(names())}.", fault="option:vendor")
     try:
         module = importlib.import_module("." + name, __name__)
     except ImportError:

@@ -124,7 +124,7 @@ def test_what_is_said_where_it_fails(openbao_stage: Stage, cache: str) -> None:
         {"name": "nothing left", **PURGE, **item},
     ]
     run = run_tasks(stage, tasks, env={"VAULT_TOKEN": stage.vault.root_token})
-    what = "oauth2: the token for secret/fleet/acme could not be revoked at the vendor, so it stays in the cache. Do it again when that is mended: "
+    what = "oauth2: the token for secret/fleet/acme could not be revoked at the vendor, so it stays in the cache. Try again once that is fixed: "
     with Checks() as check:
         for name, (_fault, said) in FAULTS.items():
             with check(name):

@@ -185,7 +185,7 @@ def test_paths():
             {},
             "There is no vendor 'nobody'. Built in: trackmage, tracktik, trackunit, tracx; describe your own in trackops_vendors, or use vendor=oauth2.",
         ),
-        ("../evil", {}, "'../evil' is no vendor's name. Built in: trackmage, tracktik, trackunit, tracx."),
+        ("../evil", {}, "'../evil' is not a vendor's name. Built in: trackmage, tracktik, trackunit, tracx."),
         ("oauth2", {"vendors": ["acme"]}, "trackops_vendors has to be a dictionary of vendors by their names."),
     ],
 )

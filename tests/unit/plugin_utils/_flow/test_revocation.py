@@ -171,7 +171,7 @@ def test_a_revocation_that_fails_keeps_the_entry(tmp_path, status):
     scene = cached(Scene(access("one", refresh_token="r1"), answer(200), answer(status)), request)
     assert give_back(scene, request) == GivenBack(("tracktik refresh_token",), failed=True, not_revoked=("tracktik access_token",))
     assert scene.warnings == [
-        "tracktik: the token for secret/fleet/x could not be revoked at the vendor, so it stays in the cache. Do it again when that is mended: "
+        "tracktik: the token for secret/fleet/x could not be revoked at the vendor, so it stays in the cache. Try again once that is fixed: "
         f"its revocation endpoint answered with HTTP {status}. [TRK-L13]"
     ]
 

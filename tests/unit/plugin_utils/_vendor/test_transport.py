@@ -152,7 +152,7 @@ def test_too_much(emulator, fault, options):
     emulator.fail("trackmage", fault, **options)
     where = emulator.base_url("trackmage").split("/")[2]
     error = failure(emulator.base_url("trackmage"))
-    assert error.message == (f"trackmage: the vendor at {where} sent more than 1 MiB, which is no token answer. Check base_url and token_url.")
+    assert error.message == (f"trackmage: the vendor at {where} sent more than 1 MiB, which cannot be a token answer. Check base_url and token_url.")
     assert facts(error) == ("answer", False, True)
 
 
