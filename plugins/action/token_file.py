@@ -17,7 +17,7 @@ from ansible.utils.unsafe_proxy import wrap_var
 from ..plugin_utils._base.errors import OptionError, TokenError
 from ..plugin_utils._base.model import Token
 from ..plugin_utils._base.text import one_line
-from ..plugin_utils._boundary.action import Resolved, TokenAction, Unseen, called, failed_action, found_interpreter
+from ..plugin_utils._boundary.action import Resolved, TokenAction, Unseen, failed_action, found_interpreter, list_name
 from ..plugin_utils._hosts.answers import FAILURE, WRITTEN, diffs, file_results, reduced
 from ..plugin_utils._hosts.files import FILE_OPTIONS, HostFile, contents_argument, files_argument, plan, split_items
 from ..plugin_utils._hosts.formats import lasting, placeholder, render
@@ -43,7 +43,7 @@ class ActionModule(TokenAction):
         result: dict[str, t.Any] = super().run(tmp, task_vars)
         variables = task_vars or {}
         try:
-            named = called(self._task)
+            named = list_name(self._task)
             items = split_items(self._task.args, called=named)
             listed = self._task.args.get("tokens") or ()
             beside = {key: value for key, value in self._task.args.items() if key != "tokens"}

@@ -11,11 +11,11 @@ import typing as t
 
 from ..plugin_utils._base.errors import OptionError, TokenError
 from ..plugin_utils._base.model import Request, Token
-from ..plugin_utils._boundary.action import TokenAction, asked_path, called, failed_action, flag, found_interpreter
+from ..plugin_utils._boundary.action import TokenAction, asked_path, failed_action, flag, found_interpreter, list_name
 from ..plugin_utils._flow.resolver import Resolver
 from ..plugin_utils._hosts.answers import FAILURE, READ, file_results, reduced
-from ..plugin_utils._hosts.files import FILE_OPTIONS, checked_path, default_dest, placed, split_items
-from ..plugin_utils._tasks.token_status import facts, judged, kept, told
+from ..plugin_utils._hosts.files import FILE_OPTIONS, checked_path, default_dest, error_prefix, split_items
+from ..plugin_utils._tasks.token_status import file_status, item_status, public_claims, token_status
 
 _READER = "trackops.api_tokens.__private.token_file_read"
 _OWN = ("file", "claims", "fetch", "tokens", "directory", "explain")
@@ -46,7 +46,7 @@ class ActionModule(TokenAction):
             # They are what token_file has: its own options are of no use here, and of no harm.
             own = {name: value for name, value in args.items() if name != "tokens"}
             listed = [item for item in items if isinstance(item, dict)]
-            self.refuse_unknown_options([own], (*_OWN, *FILE_OPTIONS), module="token_info", of=listed, named=called(self._task))
+            self.refuse_unknown_options([own], (*_OWN, *FILE_OPTIONS), module="token_info", of=listed, named=list_name(self._task))
         else:
             self.refuse_unknown_options([args], _OWN, module="token_info")
 
@@ -67,7 +67,7 @@ class ActionModule(TokenAction):
                 "valid": False,
                 **explained,
             }
-        return {**facts(request, token, with_claims=with_claims, now=time.time()), **explained}
+        return {**token_status(request, token, with_claims=with_claims, now=time.time()), **explained}
 
     def _token(self, request: Request, values: dict[str, t.Any], *, fetch: bool) -> Token | None:
         resolver = Resolver(self.ports(values))
@@ -80,19 +80,19 @@ class ActionModule(TokenAction):
         except OptionError as exc:
             raise failed_action(exc) from None
         read = self._read([{"path": args["file"]}], variables, with_claims=with_claims)[0]
-        file = judged(read, from_template=True, now=time.time())  # nobody says that it is not
+        file = file_status(read, from_template=True, now=time.time())  # nobody says that it is not
         if with_claims:
-            file["claims"] = told(read["claims"]) if read.get("claims") is not None else None
+            file["claims"] = public_claims(read["claims"]) if read.get("claims") is not None else None
         file["current"] = (file["fingerprint"] == expected) if expected and file["valid"] is not None else None
         return {"file": file} if args.get("vendor") else {"file": file, "valid": file["valid"]}
 
     def _of_files(self, args: dict[str, t.Any], variables: dict[str, t.Any]) -> dict[str, t.Any]:
         """The files of the items of C(tokens), all in one module run; neither Vault nor a vendor is asked."""
         try:
-            items = split_items(args, called=called(self._task))
+            items = split_items(args, called=list_name(self._task))
             looked_for, may_be_read = [], []
             for mine, theirs, place in items:
-                with placed(place):
+                with error_prefix(place):
                     path = mine.get("dest") or default_dest(mine.get("directory"), theirs.get("vendor"), theirs.get("path"))
                     looked_for.append({"path": path, "format": mine.get("format") or FILE_OPTIONS["format"]["default"]})
                     may_be_read.append(flag(mine, "allow_readable", False))
@@ -104,7 +104,7 @@ class ActionModule(TokenAction):
             {
                 "vendor": theirs.get("vendor"),
                 "secret": theirs.get("path") or theirs.get("vendor"),
-                **kept(mine, judged(file, from_template=mine.get("format") == "template", now=now), allow_readable=readable),
+                **item_status(mine, file_status(file, from_template=mine.get("format") == "template", now=now), allow_readable=readable),
                 "path": asked["path"],
             }
             for (mine, theirs, _place), asked, file, readable in zip(items, looked_for, files, may_be_read, strict=True)

@@ -33,7 +33,19 @@ from .options import requests_from, surroundings
 from .preload import COLLECTION, preload
 from .real_ports import real_ports
 
-__all__ = ("Resolved", "TokenAction", "Unseen", "answer_of", "asked_path", "called", "failed_action", "flag", "found_interpreter", "option_names", "pipelined")
+__all__ = (
+    "Resolved",
+    "TokenAction",
+    "Unseen",
+    "answer_of",
+    "asked_path",
+    "failed_action",
+    "flag",
+    "found_interpreter",
+    "list_name",
+    "option_names",
+    "pipelined",
+)
 
 display = Display()
 _OF_ANSIBLE = "-tmp-"  # is in the name of each directory that Ansible makes for one task, and removes after it
@@ -199,7 +211,7 @@ def flag(arguments: t.Mapping[str, t.Any], name: str, default: bool) -> bool:
     return found
 
 
-def called(task: t.Any) -> str:
+def list_name(task: t.Any) -> str:
     """What the user calls the C(tokens) of *task*: the roles and playbooks say it in a variable of the task itself, where no fact is."""
     return str(task.vars.get("__tokens_are") or "tokens")
 

@@ -112,9 +112,7 @@ def as_ansible(exc: Exception) -> AnsibleError | None:
 
 
 def reject_unknown_options(plugin: str, definitions: Definitions, direct: t.Iterable[str]) -> None:
-    """
-    :raises OptionError: naming the option that the lookup does not have, and the nearest that it has.
-    """
+    """:raises OptionError: naming the option that the lookup does not have, and the nearest that it has."""
     known = {name for option, facts in definitions.items() for name in (option, *(facts.get("aliases") or ()))}
     for name in direct:
         if name not in known:

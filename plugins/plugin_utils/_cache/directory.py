@@ -31,12 +31,12 @@ def default_path(environ: t.Mapping[str, str]) -> str:
     """``$XDG_CACHE_HOME/trackops/api_tokens``, with the XDG default for that variable."""
     base = environ.get("XDG_CACHE_HOME") or ""
     if not os.path.isabs(base):
-        base = os.path.join(environ.get("HOME") or nobodys_home(), ".cache")
+        base = os.path.join(environ.get("HOME") or passwd_home(), ".cache")
     return os.path.join(base, "trackops", "api_tokens")
 
 
-def nobodys_home() -> str:
-    """The home directory of a user without C(HOME). One that no passwd file knows has none: not ``~`` in the directory at hand."""
+def passwd_home() -> str:
+    """The home directory where C(HOME) is not set. For a user that no passwd file knows it is ``/~``, not ``~`` in the working directory."""
     return os.path.join("/", os.path.expanduser("~"))
 
 

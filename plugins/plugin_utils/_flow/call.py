@@ -77,7 +77,7 @@ class Call:
         host = _HOST if freshness.refused and freshness.by_host else None
         return tuple(filter(None, (_FORCE if freshness.force else None, refused, host)))
 
-    def _lately(self, renewal: Renewal) -> bool:
+    def _is_recent(self, renewal: Renewal) -> bool:
         return renewal.run == self.ports.run and 0 <= self.ports.clock() - renewal.at < _HOST_BELIEVED_AFTER
 
     def _freshness(self, entry: Entry) -> Freshness:
@@ -87,7 +87,7 @@ class Call:
             return freshness
         used_up = {renewal.cause for renewal in entry.renewals if renewal.run == self.ports.run}
         refused = freshness.refused if freshness.refused and _as_fingerprint(freshness.refused) not in used_up else None
-        if freshness.by_host and any(self._lately(renewal) for renewal in entry.renewals if renewal.cause == _HOST):
+        if freshness.by_host and any(self._is_recent(renewal) for renewal in entry.renewals if renewal.cause == _HOST):
             refused = None
         return replace(freshness, force=freshness.force and _FORCE not in used_up, refused=refused)
 

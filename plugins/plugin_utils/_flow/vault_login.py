@@ -236,9 +236,7 @@ class VaultSession:
     # What is remembered in the entry
 
     def _raise_remembered(self, *, refusals: bool = False) -> None:
-        """
-        :arg refusals: those of a login too.
-        """
+        """:raises RememberedError: this run knows that Vault is away; with *refusals*, or that it refuses the login."""
         now = self._ports.clock()
         for failure in self._failures():
             outage = failure.kind.partition(":")[2] in _OUTAGES

@@ -27,10 +27,10 @@ __all__ = (
     "check_common",
     "contents_argument",
     "default_dest",
+    "error_prefix",
     "files_argument",
     "item_places",
     "parse_mode",
-    "placed",
     "plan",
     "split_items",
 )
@@ -129,8 +129,8 @@ def item_places(items: t.Sequence[Arguments], *, called: str) -> list[str]:
 
 
 @contextlib.contextmanager
-def placed(place: str) -> t.Iterator[None]:
-    """Within, an error of the user's names the *place* of what is wrong."""
+def error_prefix(place: str) -> t.Iterator[None]:
+    """Within, the message of an :class:`OptionError` begins with *place*."""
     try:
         yield
     except OptionError as exc:
@@ -162,7 +162,7 @@ def plan(items: t.Iterable[Item]) -> list[HostFile]:
     """
     files: dict[str, HostFile] = {}
     for item in items:
-        with placed(item.place):
+        with error_prefix(item.place):
             file = _host_file(item.file_options, item.token_options)
             if file.dest in files:
                 raise OptionError(f"{file.dest}: is the dest of two tokens; each needs a file of its own", fault="option:clash")

@@ -15,14 +15,14 @@ from .._base import extra, jwt
 from .._base.model import Request, Token
 from .._base.output import iso_time, token_type
 
-__all__ = ("facts", "judged", "kept", "told")
+__all__ = ("file_status", "item_status", "public_claims", "token_status")
 
 _OF_FILE = ("path", "exists", "fingerprint", "expires_at", "mode", "owner", "group", "error", "error_code")
 _OTHERS = 0o007
 _MODE = re.compile(r"[0-7]{3,4}\Z")
 
 
-def kept(mine: t.Mapping[str, t.Any], file: dict[str, t.Any], *, allow_readable: bool) -> dict[str, t.Any]:
+def item_status(mine: t.Mapping[str, t.Any], file: dict[str, t.Any], *, allow_readable: bool) -> dict[str, t.Any]:
     """*file*, and whether it is as its item wants it: there or not, and readable by no other user of the host."""
     absent = mine.get("state") == "absent"
     mode = str(file["mode"] or "")  # the host's word, which may be anything
@@ -37,7 +37,7 @@ def kept(mine: t.Mapping[str, t.Any], file: dict[str, t.Any], *, allow_readable:
     }
 
 
-def judged(read: dict[str, t.Any], *, from_template: bool, now: float) -> dict[str, t.Any]:
+def file_status(read: dict[str, t.Any], *, from_template: bool, now: float) -> dict[str, t.Any]:
     """What is reported of a file.
 
     :arg from_template: a text in which no token is found may hold one nevertheless.
@@ -53,12 +53,13 @@ def judged(read: dict[str, t.Any], *, from_template: bool, now: float) -> dict[s
     return file
 
 
-def told(claims: t.Mapping[str, t.Any], *secrets: str) -> dict[str, t.Any]:
+def public_claims(claims: t.Mapping[str, t.Any], *secrets: str) -> dict[str, t.Any]:
     """The *claims* of a token that are no credential themselves, by their names and by what they look like. A vendor may write anything there."""
     return extra.public(claims, without=(), secrets=secrets)
 
 
-def facts(request: Request, token: Token | None, *, with_claims: bool, now: float) -> dict[str, t.Any]:
+def token_status(request: Request, token: Token | None, *, with_claims: bool, now: float) -> dict[str, t.Any]:
+    """What is reported of *token*; all of it is null where there is none."""
     known: dict[str, t.Any] = {
         "vendor": request.vendor.name,
         "path": request.secret.path,
@@ -87,7 +88,7 @@ def facts(request: Request, token: Token | None, *, with_claims: bool, now: floa
     )
     if with_claims:
         try:
-            known["claims"] = told(jwt.claims(token.access_token), token.access_token, token.refresh_token or "")
+            known["claims"] = public_claims(jwt.claims(token.access_token), token.access_token, token.refresh_token or "")
         except ValueError:
             known["claims"] = None  # an opaque token has none
     if request.cache.kind == "vault":

@@ -13,7 +13,7 @@ import pytest
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.errors import CacheError
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._cache import directory as module
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._cache.crypto import derive, seal
-from ansible_collections.trackops.api_tokens.plugins.plugin_utils._cache.directory import KEY_FILE, Directory, default_path, file_state, nobodys_home, own_path
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._cache.directory import KEY_FILE, Directory, default_path, file_state, own_path, passwd_home
 
 KEYS = derive(bytes(32), b"secret", "facts")
 HEADER = {"schema": 1, "kind": "token"}
@@ -180,5 +180,5 @@ def test_where_the_option_says(monkeypatch):
 
 def test_without_a_home(monkeypatch):
     monkeypatch.setattr(os.path, "expanduser", lambda path: path)
-    assert nobodys_home() == "/~"
+    assert passwd_home() == "/~"
     assert default_path({}) == "/~/.cache/trackops/api_tokens"

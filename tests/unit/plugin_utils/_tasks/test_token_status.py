@@ -12,14 +12,14 @@ import json
 
 import pytest
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._flow.shared_store import shared_path
-from ansible_collections.trackops.api_tokens.plugins.plugin_utils._tasks.token_status import facts, judged, kept
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._tasks.token_status import file_status, item_status, token_status
 from support.scripted import NOW, request_for, token
 
 READ = {"path": "/t", "exists": True, "fingerprint": "sha256:0", "expires_at": int(NOW) + 60, "mode": "0600", "owner": "root", "group": "root"}
 
 
 def file(*, from_template=False, **changes):
-    return judged({**READ, **changes}, from_template=from_template, now=NOW)
+    return file_status({**READ, **changes}, from_template=from_template, now=NOW)
 
 
 @pytest.mark.parametrize(
@@ -53,7 +53,7 @@ def test_a_host_says_only_what_is_asked_for():
 
 
 def held(mine, *, allow_readable=False, **changes):
-    return kept(mine, file(**changes), allow_readable=allow_readable)
+    return item_status(mine, file(**changes), allow_readable=allow_readable)
 
 
 @pytest.mark.parametrize(("exists", "leftover"), [(True, True), (False, False)])
@@ -73,13 +73,13 @@ def test_a_file_that_others_can_read(mode, exposed):
 
 
 def test_no_token_is_known():
-    told = facts(request_for(), None, with_claims=True, now=NOW)
+    told = token_status(request_for(), None, with_claims=True, now=NOW)
     assert (told["vendor"], told["path"], told["valid"]) == ("trackunit", "fleet/x", False)
     assert {value for name, value in told.items() if name not in ("vendor", "path", "valid")} == {None}
 
 
 def test_a_token():
-    told = facts(request_for(), token("tok", age=10, lifetime=70.5, scope="s", source="cache"), with_claims=False, now=NOW)
+    told = token_status(request_for(), token("tok", age=10, lifetime=70.5, scope="s", source="cache"), with_claims=False, now=NOW)
     assert told == {
         "vendor": "trackunit",
         "path": "fleet/x",
@@ -96,22 +96,24 @@ def test_a_token():
 
 
 def test_one_that_has_expired():
-    told = facts(request_for(), token(lifetime=0), with_claims=False, now=NOW)
+    told = token_status(request_for(), token(lifetime=0), with_claims=False, now=NOW)
     assert (told["valid"], told["expires_in"]) == (False, 0)
 
 
 def test_claims():
     jwt = "e30." + base64.urlsafe_b64encode(b'{"sub": "me"}').decode().rstrip("=") + ".c2ln"
-    assert facts(request_for(), token(jwt), with_claims=True, now=NOW)["claims"] == {"sub": "me"}
-    assert facts(request_for(), token("opaque"), with_claims=True, now=NOW)["claims"] is None
-    assert "claims" not in facts(request_for(), token(jwt), with_claims=False, now=NOW)
+    assert token_status(request_for(), token(jwt), with_claims=True, now=NOW)["claims"] == {"sub": "me"}
+    assert token_status(request_for(), token("opaque"), with_claims=True, now=NOW)["claims"] is None
+    assert "claims" not in token_status(request_for(), token(jwt), with_claims=False, now=NOW)
 
 
 def test_where_it_is_shared():
     request = request_for(kind="vault")
-    assert facts(request, token(), with_claims=False, now=NOW)["cache_vault_entry"] == f"secret/{shared_path(request)}"
+    assert token_status(request, token(), with_claims=False, now=NOW)["cache_vault_entry"] == f"secret/{shared_path(request)}"
     other = dataclasses.replace(request.cache, vault_mount="kv")
-    assert facts(dataclasses.replace(request, cache=other), token(), with_claims=False, now=NOW)["cache_vault_entry"].startswith("kv/trackops/api_tokens/")
+    assert token_status(dataclasses.replace(request, cache=other), token(), with_claims=False, now=NOW)["cache_vault_entry"].startswith(
+        "kv/trackops/api_tokens/"
+    )
 
 
 def test_claims_that_are_credentials_are_not_told():
@@ -121,7 +123,7 @@ def test_claims_that_are_credentials_are_not_told():
         "nested": {"password": "x", "of": "y"}, "address": "https://x.example/?password=abc", "jwt": "eyJhbGciOiJub25lIn0.e30.x", "s3cr3t-client": 1,
     }  # fmt: skip
     jwt = "e30." + base64.urlsafe_b64encode(json.dumps(claims).encode()).decode().rstrip("=") + ".c2ln"
-    assert facts(request_for(), token(jwt, refresh_token="the-refresh-token"), with_claims=True, now=NOW)["claims"] == {
+    assert token_status(request_for(), token(jwt, refresh_token="the-refresh-token"), with_claims=True, now=NOW)["claims"] == {
         "sub": "me", "exp": 5, "aud": ["a", "b"], "realm_access": {"roles": ["r"]}, "token_use": "access", "token_version": 2, "auth_time": 3,
         "nested": {"of": "y"},
     }  # fmt: skip
@@ -129,4 +131,4 @@ def test_claims_that_are_credentials_are_not_told():
 
 def test_a_claim_that_repeats_the_refresh_token_is_not_told():
     jwt = "e30." + base64.urlsafe_b64encode(b'{"sub": "me", "x": "the-refresh-token"}').decode().rstrip("=") + ".c2ln"
-    assert facts(request_for(), token(jwt, refresh_token="the-refresh-token"), with_claims=True, now=NOW)["claims"] == {"sub": "me"}
+    assert token_status(request_for(), token(jwt, refresh_token="the-refresh-token"), with_claims=True, now=NOW)["claims"] == {"sub": "me"}
