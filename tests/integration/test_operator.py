@@ -18,7 +18,7 @@ from emulator import Emulator
 from support.ansible import Ansible, Run
 from support.forged import FORGED, forge
 from support.hosts import interpreter
-from support.lookups import leaked
+from support.lookups import IMPORTED, leaked
 from support.matrix import CORES, Combination, matrix_venv
 from support.places import ROOT
 from support.processes import Unavailable, command_lines
@@ -55,7 +55,12 @@ class Liar:
         self.variables: dict[str, t.Any] = {"ansible_connection": "local", "host_root": str(folder), **FORGED}
 
     def says(self, answer: t.Mapping[str, t.Any], *, module: str = "") -> None:
+        """Its modules run, and it adds this to their answers."""
         forge(self.folder, answer, module=module)
+
+    def makes_up(self, facts: t.Mapping[str, t.Any], **answer: t.Any) -> None:
+        """It runs no module, and answers this, as C(command) does, to all of them: as good where only what it says counts, and much quicker."""
+        forge(self.folder, {"changed": True, "rc": 0, "stdout": "", "stderr": "", "ansible_facts": dict(facts), **answer}, made_up=True)
 
     def inventory(self, group: t.Mapping[str, t.Any], *others: str, **own: t.Any) -> pathlib.Path:
         """Of the liar, with the operator's variables in group_vars and host_vars, and of honest hosts."""
@@ -70,7 +75,9 @@ class Liar:
 QUIET: dict[str, str | None] = {"ANSIBLE_DEPRECATION_WARNINGS": "False"}
 
 
-def run_play(stage: Stage, inventory: pathlib.Path, *plays: dict[str, t.Any], env: dict[str, str | None] | None = None, arguments: t.Sequence[str] = ()) -> Run:
+def run_play(
+    stage: Stage, inventory: pathlib.Path, *plays: dict[str, t.Any], env: t.Mapping[str, str | None] | None = None, arguments: t.Sequence[str] = ()
+) -> Run:
     """Without extra variables, which beat everything."""
     text = json.dumps([{"hosts": "liar", "gather_facts": False, **play} for play in plays], indent=1)
     return stage.ansible.playbook(text, *arguments, inventory=inventory, env=stage.environment({**QUIET, **(env or {})}))
@@ -106,7 +113,7 @@ def test_a_fact_sets_no_option(stage: Stage, liar: Liar, operator: str) -> None:
     """All options at once, each with the address of somebody else's server."""
     names = option_variables()
     assert len(names) > 70
-    liar.says({"ansible_facts": dict.fromkeys(names, stage.emulator.sink_url)})
+    liar.makes_up(dict.fromkeys(names, stage.emulator.sink_url))
     vault = {"ansible_hashi_vault_url": stage.vault.address, "ansible_hashi_vault_token": stage.token()} if operator == "inventory" else {}
     tasks = [
         GATHER,
@@ -141,7 +148,7 @@ def test_within_the_task_that_the_host_answers(stage: Stage, liar: Liar) -> None
     """Ansible puts the facts of an answer above all variables of the same task: for the next item, and for what judges the answer."""
     sink = stage.emulator.sink_url
     names = {name: sink for name in option_variables() if name.endswith(("_url", "_addr", "_audit_log"))}
-    liar.says({"ansible_facts": {**names, "where": sink, "inventory_hostname": "honest", "ansible_facts": {}, "trackops_http_validate_certs": False}})
+    liar.makes_up({**names, "where": sink, "inventory_hostname": "honest", "ansible_facts": {}, "trackops_http_validate_certs": False})
     ask = "lookup('trackops.api_tokens.tracx', cache='none')"
     by_template = "lookup('trackops.api_tokens.tracktik', cache='none')"
     long = f"({ask} ~ {by_template}) | length > 0"
@@ -160,7 +167,7 @@ def test_within_the_task_that_the_host_answers(stage: Stage, liar: Liar) -> None
         "trackops_http_validate_certs": True,
         "trackops_min_ttl": 30,
     }
-    run = run_play(stage, liar.inventory(group, "honest"), {"tasks": tasks})
+    run = run_play(stage, liar.inventory(group, "honest"), {"tasks": tasks}, env=IMPORTED)
     assert run.rc == 0, run
     nothing_went_astray(stage, run)
     assert "is not checked" not in run.output, run
@@ -172,7 +179,7 @@ def test_templates_that_lead_to_names_that_are_not_in_them(stage: Stage, liar: L
     """Of another host, by a lookup, by a template that is included; and the facts come before the task."""
     sink, good = stage.emulator.sink_url, stage.variables["trackops_tracx_base_url"]
     stage.ansible.write("url.j2", "{{ my_url }}")
-    liar.says({"ansible_facts": {"ansible_site": sink, "facter_site": sink, "my_url": sink}})
+    liar.makes_up({"ansible_site": sink, "facter_site": sink, "my_url": sink})
     ways = {
         "Of another host": "{{ hostvars['liar'].ansible_site }}",
         "Of another host, by a filter": "{{ ['liar'] | map('extract', hostvars, 'facter_site') | first }}",
@@ -183,7 +190,7 @@ def test_templates_that_lead_to_names_that_are_not_in_them(stage: Stage, liar: L
     ask = {"ansible.builtin.debug": {"msg": "{{ lookup('trackops.api_tokens.tracx', cache='none', output='details').vendor }}"}}
     tasks = [{"name": name, **ask, "vars": {"trackops_tracx_base_url": template}} for name, template in ways.items()]
     inventory = liar.inventory({**stage.variables, "my_url": good}, "honest", ansible_site=good, facter_site=good)
-    run = run_play(stage, inventory, {"tasks": [GATHER]}, {"hosts": "all", "tasks": tasks})
+    run = run_play(stage, inventory, {"tasks": [GATHER]}, {"hosts": "all", "tasks": tasks}, env=IMPORTED)
     assert run.rc == 0, run
     assert {run.result(name, host=host)["msg"] for name in ways for host in ("liar", "honest")} == {"tracx"}
     nothing_went_astray(stage, run)
@@ -217,11 +224,11 @@ def test_within_the_task_in_the_templates_of_options(stage: Stage, liar: Liar) -
         {"name": "Outer", "ansible.builtin.include_tasks": str(stage.ansible.workdir / "inner.yml"), "loop": [good]},
     ]
     group = {**stage.variables, "ansible_site": good, "facter_site": good, "good_site": good}
-    liar.says({})
-    run = run_play(stage, liar.inventory(group), {"tasks": tasks})
+    liar.makes_up({})
+    run = run_play(stage, liar.inventory(group), {"tasks": tasks}, env=IMPORTED)
     assert run.rc == 0 and "ignored=0" in run.output, run
-    liar.says({"ansible_facts": dict.fromkeys(("ansible_site", "facter_site", "item", "turn", "ansible_loop"), sink)})
-    run = run_play(stage, liar.inventory(group), {"tasks": tasks})
+    liar.makes_up(dict.fromkeys(("ansible_site", "facter_site", "item", "turn", "ansible_loop"), sink))
+    run = run_play(stage, liar.inventory(group), {"tasks": tasks}, env=IMPORTED)
     assert run.rc == 0 and "changed=" in run.output, run
     nothing_went_astray(stage, run)
 
@@ -231,7 +238,7 @@ def test_a_fact_of_which_ansible_takes_a_part_out(stage: Stage, liar: Liar, trim
     """What is a variable then is not equal to the fact; in set_fact, and in what Ansible resolves before it starts a worker."""
     sink, good = stage.emulator.sink_url, stage.variables["trackops_tracx_base_url"]
     stage.vault.put("acme", {"client_id": "acme-client", "client_secret": "acme-secret-1234567"})
-    liar.says({"ansible_facts": {"my": {"url": sink, **trimmed}, "mine": ["evil", trimmed], "trackops_vendors": {"acme": {"token_url": sink}, **trimmed}}})
+    liar.makes_up({"my": {"url": sink, **trimmed}, "mine": ["evil", trimmed], "trackops_vendors": {"acme": {"token_url": sink}, **trimmed}})
     ask = "lookup('trackops.api_tokens.tracx', cache='none', output='details').vendor"
     of_acme = "lookup('trackops.api_tokens.oauth2', vendor='acme', cache='none', output='details').vendor"
     both = f"{{{{ {ask} }}}} {{{{ query('trackops.api_tokens.operator_vars', 'mine') | join(' ') }}}}"
@@ -318,10 +325,9 @@ def test_the_item_of_another_turn(stage: Stage, liar: Liar) -> None:
     urls = ("{{ item.url }}", f"{{{{ ['{good}', '{sink}'][turn] }}}}", f"{{{{ ['{good}', '{sink}'][ansible_loop.index0] }}}}")
     tasks = [{**loop, "name": url, "vars": {"trackops_tracx_base_url": url}} for url in urls]
     label = {**loop, "loop": [{"url": good, "name": "tracx"}], "changed_when": False, "loop_control": {"label": f"{{{{ {ask} }}}}"}}
-    liar.says({"ansible_facts": forged})
-    run = run_play(
-        stage, liar.inventory(stage.variables), {"tasks": [*tasks, {**label, "name": "Label", "vars": {"trackops_tracx_base_url": "{{ item.url }}"}}]}
-    )
+    liar.makes_up(forged)
+    tasks.append({**label, "name": "Label", "vars": {"trackops_tracx_base_url": "{{ item.url }}"}})
+    run = run_play(stage, liar.inventory(stage.variables), {"tasks": tasks}, env=IMPORTED)
     assert len(stage.emulator.requests("tracx", kind="token")) == 4, run
     nothing_went_astray(stage, run)
 
@@ -347,16 +353,14 @@ EXPECTED = {"vars_files": "file", "include_vars": "file", "delegate": "group", "
 
 def test_the_operator_sets_options_everywhere(stage: Stage, liar: Liar) -> None:
     """Wherever Ansible lets a variable be set, it counts, with a fact of the same name."""
-    liar.says({"ansible_facts": {"trackops_tracx_path": "evil", "shadowed": "evil", "item": "evil"}})
+    liar.makes_up({"ansible_system": "Linux", "trackops_tracx_path": "evil", "shadowed": "evil", "item": "evil"})
     inventory = liar.inventory({"trackops_tracx_path": "group", "shadowed": "template"}, "honest")
     (stage.ansible.workdir / "vars").mkdir(parents=True)
     stage.ansible.write("vars/Linux.yml", "trackops_tracx_path: file\n")
     seen, plays = {}, []
     for name, source in SOURCES.items():
         asked = effective(name, **source.get("task", {}))
-        # All modules' facts count alike, and ping is the quickest; one play needs those of setup too.
-        learn = GATHER if name == "vars_files" else {"ansible.builtin.ping": {}}
-        tasks = [learn, *([source["before"]] if "before" in source else []), {"block": [asked], **source.get("block", {})}]
+        tasks = [{"ansible.builtin.ping": {}}, *([source["before"]] if "before" in source else []), {"block": [asked], **source.get("block", {})}]
         play = {"tasks": [{"ansible.builtin.meta": "clear_facts"}, *tasks], **source.get("play", {})}
         if "arguments" in source or "before" in source:  # would hold for all plays
             seen[name] = run_play(stage, inventory, play, arguments=source.get("arguments", ()))
@@ -385,7 +389,7 @@ def test_facts_of_another_run_and_cacheable_ones(stage: Stage, liar: Liar) -> No
 
 
 def test_a_fact_equal_to_what_the_operator_set_switches_nothing_off(stage: Stage, liar: Liar) -> None:
-    liar.says({"ansible_facts": {"trackops_tracx_path": "mine", "trackops_force": True}})
+    liar.makes_up({"trackops_tracx_path": "mine", "trackops_force": True})
     tasks = [{"ansible.builtin.set_fact": {"trackops_tracx_path": "mine"}}, GATHER, effective("Set")]
     run = run_play(
         stage, liar.inventory({"trackops_tracx_path": "group"}), {"tasks": tasks}, {"tasks": [effective("Play")], "vars": {"trackops_tracx_path": "mine"}}
@@ -395,7 +399,7 @@ def test_a_fact_equal_to_what_the_operator_set_switches_nothing_off(stage: Stage
 
 def test_a_fact_names_no_other_host(stage: Stage, liar: Liar) -> None:
     """Neither a forged inventory_hostname, nor the way over hostvars of a host that lies."""
-    liar.says({"ansible_facts": {"trackops_tracx_path": "evil", "shadowed": "evil", "inventory_hostname": "honest", "ansible_facts": {}}})
+    liar.makes_up({"trackops_tracx_path": "evil", "shadowed": "evil", "inventory_hostname": "honest", "ansible_facts": {}})
     variables = {
         "trackops_tracx_path": "{{ shadowed }}", "shadowed": "group",
         "answer": "{{ lookup('trackops.api_tokens.tracx', output='details').source }}", **stage.variables,
@@ -411,7 +415,7 @@ def test_a_fact_names_no_other_host(stage: Stage, liar: Liar) -> None:
 
 def test_in_names_of_tasks_too(stage: Stage, liar: Liar) -> None:
     """Ansible resolves the names of tasks, and more, in the process that starts the workers."""
-    liar.says({"ansible_facts": {"ansible_hashi_vault_url": stage.emulator.sink_url}})
+    liar.makes_up({"ansible_hashi_vault_url": stage.emulator.sink_url})
     named = {"name": "{{ lookup('trackops.api_tokens.tracx', output='details').source }} it is", "ansible.builtin.debug": {}}
     included = {"name": "Included", "ansible.builtin.include_tasks": "{{ 'x' if lookup('trackops.api_tokens.tracx') else 'y' }}.yml", "ignore_errors": True}
     run = run_play(
@@ -425,7 +429,7 @@ def test_in_names_of_tasks_too(stage: Stage, liar: Liar) -> None:
 
 
 def test_without_injected_facts_nothing_is_to_be_told(stage: Stage, liar: Liar) -> None:
-    liar.says({"ansible_facts": {"trackops_tracx_path": "evil"}})
+    liar.makes_up({"trackops_tracx_path": "evil"})
     run = run_play(stage, liar.inventory({"trackops_tracx_path": "group"}), {"tasks": [GATHER, effective("Own")]}, env={"ANSIBLE_INJECT_FACT_VARS": "False"})
     assert (run.result("Own")["path"], told(run, "trackops_tracx_path")) == ("group", 0), run
 
@@ -506,7 +510,7 @@ def test_headers_of_an_api_are_no_orders_to_ansible(stage: Stage, liar: Liar) ->
 
 def test_a_host_has_the_token_renewed_once_whatever_it_says(stage: Stage, liar: Liar) -> None:
     """Each renewal gives another token, whose refusal would be a new reason."""
-    liar.says({"status": 401, "failed": True}, module="uri")
+    liar.makes_up({}, status=401, failed=True)
     api = {"vendor": "trackunit", "url": f"{stage.emulator.base_url('trackunit')}/api/me"}
     task = {"name": "Call", "trackops.api_tokens.api_request": api, "loop": [*range(6)], "ignore_errors": True}
     run = run_play(stage, liar.inventory(stage.variables), {"tasks": [task]})
@@ -677,7 +681,7 @@ def test_playbooks_say_which_variable_they_need_and_that_there_is_no_host(openba
 
 def test_where_values_come_from(stage: Stage, liar: Liar) -> None:
     """Each kind of source, and no secret."""
-    liar.says({"ansible_facts": {"trackops_trackunit_path": "evil", "trackops_min_ttl": 5}})
+    liar.makes_up({"trackops_trackunit_path": "evil", "trackops_min_ttl": 5})
     stage.ansible.write("ansible.cfg", "[trackops_api_tokens]\nmax_age = 4000\n")
     group = {
         "trackops_trackunit_path": "group",

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import json
 import pathlib
+import shlex
 import sys
 import typing as t
 
@@ -38,11 +39,23 @@ if isinstance(parsed, dict) and {only!r} in " ".join(sys.argv):
 sys.stdout.buffer.write(answer)
 sys.exit(done.returncode)
 """
+# Of a host that runs no module at all. A real one costs most of the time of a task.
+_MADE_UP = """#!/bin/sh
+cat {answer}
+"""
 
 
-def forge(root: pathlib.Path, answer: t.Mapping[str, t.Any] | None = None, *, module: str = "") -> None:
-    """Let the host with this root add *answer* to what its modules (or only *module*) answer; without one it is honest."""
+def forge(root: pathlib.Path, answer: t.Mapping[str, t.Any] | None = None, *, module: str = "", made_up: bool = False) -> None:
+    """Let the host with this root add *answer* to what its modules (or only *module*) answer; without one it is honest.
+
+    With *made_up* there is no other answer than this one, whatever the module: for what decides on the controller.
+    """
     path = root / "python"
+    if made_up:
+        (root / "answer").write_text(json.dumps(dict(answer or {})), encoding="utf-8")
+        path.write_text(_MADE_UP.format(answer=shlex.quote(str(root / "answer"))), encoding="utf-8")
+        path.chmod(0o755)
+        return
     text = _PYTHON.format(own=sys.executable, python=interpreter(root, sys.executable), only=module, forged=json.dumps(dict(answer or {})))
     path.write_text(text, encoding="utf-8")
     path.chmod(0o755)
