@@ -19,12 +19,15 @@ import time
 import typing as t
 
 import pytest
+import yaml
 from support.hosts import interpreter
+from support.places import ROOT
 
 if t.TYPE_CHECKING:
     from support.ansible import Run
     from support.stage import Stage
 
+ROLE = ROOT / "roles" / "schedule"
 PLAY = """
 - hosts: localhost
   connection: local
@@ -225,6 +228,9 @@ WRONG: tuple[tuple[dict[str, t.Any], str], ...] = (
     ({"schedule_environment": {"A;id": "x"}}, "schedule_environment has to be a dictionary of environment variables"),
     ({"schedule_environment_file": "vault.env"}, "schedule_environment_file has to be an absolute path."),
     ({"schedule_ansible_playbook": "bin/ansible-playbook"}, "schedule_ansible_playbook has to be an absolute path, or a name that is looked for in PATH."),
+)
+
+ON_THE_HOST: tuple[tuple[dict[str, t.Any], str], ...] = (
     ({"schedule_user": "nobody1"}, "There is no user nobody1 on this host. [TRK-O02]"),
     ({"schedule_user": "nobody"}, "has to belong to the user nobody. [TRK-O02]"),
     ({"schedule_environment_file": "/etc/vault.envv"}, "schedule_environment_file: there is no file /etc/vault.envv on this host. [TRK-O02]"),
@@ -234,16 +240,36 @@ WRONG: tuple[tuple[dict[str, t.Any], str], ...] = (
 SLIPS = {"schedule_minute": "schedule_minutes", "schedule_enviroment_file": "schedule_environment_file"}
 
 
-def test_what_cannot_work(schedule: Schedule) -> None:
-    """All cases in one run: the role ends at its first task, and the block goes on."""
+def _through_the_role(changes: dict[str, t.Any]) -> dict[str, t.Any]:
     role = {"name": "The role", "ansible.builtin.include_role": {"name": "trackops.api_tokens.schedule"}}
     say = {"name": "Told", "ansible.builtin.debug": {"msg": "{{ ansible_failed_result.msg }}"}}
-    tasks = [{"block": [{**role, "vars": changes}], "rescue": [say]} for changes, _message in WRONG]
-    play = {"hosts": "localhost", "connection": "local", "gather_facts": False, "vars": {**schedule.variables, **SLIPS}, "tasks": tasks}
-    run = schedule.stage.playbook(json.dumps([play], indent=1))
-    assert (run.rc, run.stats["localhost"]["rescued"]) == (0, len(WRONG)), run
+    return {"block": [{**role, "vars": changes}], "rescue": [say]}
+
+
+def test_what_cannot_work(schedule: Schedule) -> None:
+    """All cases in one run: the role ends at the task that refuses, and the block goes on."""
+    values = {**schedule.variables, **SLIPS, "schedule_type": "cron"}
+    chosen = [WRONG[0], next(case for case in WRONG if "schedule_options" in case[0]), *ON_THE_HOST]
+    plays: list[dict[str, t.Any]] = [{"vars": values, "tasks": [_through_the_role(changes) for changes, _message in chosen]}]
+    # What the role sees in its values alone is asked of its checks: in the role each case would load all of it anew.
+    prefixed = "__schedule_names | map('regex_replace', '^', 'schedule_')"
+    ask = {
+        "name": "Asked",
+        "ansible.builtin.debug": {"msg": "{{ (__schedule_checks | selectattr('wrong') | first).message }}"},
+        "vars": {"__schedule_values": "{{ given | combine(item) }}"},
+        "loop": [{option.removeprefix("schedule_"): value for option, value in changes.items()} for changes, _message in WRONG],
+    }
+    given = {"given": f"{{{{ __schedule_names | zip(query('ansible.builtin.vars', *({prefixed}))) | items2dict(0, 1) }}}}"}
+    defaults = yaml.safe_load((ROLE / "defaults/main.yml").read_text(encoding="utf-8"))
+    asked = {"vars_files": [str(ROLE / "vars/main.yml")], "vars": {**defaults, **values}, "tasks": [{"ansible.builtin.set_fact": given}, ask]}
+    plays.insert(0, asked)  # afterwards the role's own values are there
+    common = {"hosts": "localhost", "connection": "local", "gather_facts": False}
+    run = schedule.stage.playbook(json.dumps([{**common, **play} for play in plays], indent=1))
+    assert (run.rc, run.stats["localhost"]["rescued"]) == (0, len(chosen)), run
     told = [" ".join(task.result["msg"].split()) for task in run.find("Told")]
-    assert [message for (_changes, message), said in zip(WRONG, told, strict=True) if message not in said] == [], run
+    assert [message for (_changes, message), said in zip(chosen, told, strict=True) if message not in said] == [], run
+    of_checks = [" ".join(turn["msg"].split()) for turn in run.result("Asked")["results"]]
+    assert [message for (_changes, message), said in zip(WRONG, of_checks, strict=True) if message not in said] == [], run
     assert [name for name in SLIPS if f"The variable {name} is not used; is {SLIPS[name]} meant?" not in run.output] == []
     assert not schedule.script.exists()
     assert os.listdir(schedule.units) == []
