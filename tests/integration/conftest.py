@@ -131,7 +131,7 @@ def collection() -> pathlib.Path:
 @pytest.fixture
 def ansible(tmp_path: pathlib.Path, collection: pathlib.Path) -> Ansible:
     """Ansible with a HOME of its own."""
-    return Ansible(tmp_path / "run", collections=collection)
+    return Ansible(tmp_path / "run", collections=collection).settle()
 
 
 @pytest.fixture

@@ -36,7 +36,7 @@ def stage(request: pytest.FixtureRequest, openbao: Operator, emulator: Emulator,
         venv = matrix_venv(Combination(request.param))
     except Unavailable as exc:
         pytest.skip(str(exc))
-    stage = Stage(vault=openbao, emulator=emulator, ansible=Ansible(tmp_path / "run", collections=collection, bin_dir=venv / "bin"))
+    stage = Stage(vault=openbao, emulator=emulator, ansible=Ansible(tmp_path / "run", collections=collection, bin_dir=venv / "bin").settle())
     stage.store_all()
     return stage
 

@@ -18,6 +18,7 @@ import time
 
 import pytest
 from support.browser import Browser
+from support.hosts import interpreter
 from support.sshd import SshHosts
 from support.stage import Stage
 
@@ -301,7 +302,7 @@ def test_node_exporter_never_sees_half_a_file(stage: Stage, tmp_path: pathlib.Pa
     inventory = stage.ansible.write("hosts.ini", "localhost ansible_connection=local\n")
     with tempfile.TemporaryDirectory(dir="/dev/shm") as elsewhere:
         assert os.stat(elsewhere).st_dev != os.stat(tmp_path).st_dev
-        python = str(stage.ansible.bin_dir / "python")
+        python = interpreter(tmp_path, str(stage.ansible.bin_dir / "python"))
         options = ("-e", json.dumps({**values, "ansible_remote_tmp": elsewhere, "ansible_python_interpreter": python}))
         watched = Watched(textfile.parent)
         checked = stage.playbook("trackops.api_tokens.status", *options, "--check", inventory=inventory)

@@ -30,6 +30,7 @@ import sys
 import textwrap
 import typing as t
 
+from .hosts import interpreter
 from .places import TESTS
 from .processes import Process
 
@@ -192,6 +193,12 @@ class Ansible:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(textwrap.dedent(text), encoding="utf-8")
         return path
+
+    def settle(self) -> Ansible:
+        """From now on C(localhost) compiles what Ansible sends to it only once, as the other hosts of the tests do (see ``support.hosts``)."""
+        python = interpreter(self.workdir, str(self.bin_dir / "python"))
+        self.write("host_vars/localhost.json", json.dumps({"ansible_python_interpreter": python}))
+        return self
 
     def _play(self, play: str | pathlib.Path) -> str:
         if isinstance(play, str) and "\n" in play:
