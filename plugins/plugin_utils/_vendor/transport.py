@@ -19,7 +19,7 @@ from dataclasses import replace
 
 from .._base.causes import causes
 from .._base.deadline import Late, within
-from .._base.errors import OptionError, VendorError
+from .._base.errors import OptionError, TokenError, VendorError
 from .._base.http_body import Damaged, TooLarge, read_body
 from .._base.loopback import proxies_to
 from .._base.model import HttpAnswer, HttpOptions, HttpRequest
@@ -175,6 +175,15 @@ def _explained(problem: Exception, request: HttpRequest, options: HttpOptions, s
             sent=False,
             fault="vendor:unreachable",
         )
+    return _not_asked(problem, options, name) or failed(
+        f"the answer of the vendor at {where} was cut off. Try again; if it stays so, check base_url and the network.", kind="unavailable", retryable=False
+    )
+
+
+def _not_asked(problem: Exception, options: HttpOptions, name: str) -> TokenError | None:
+    """The error for a request that could not be made at all, because of an option, a file or a credential; None for any other problem."""
+    import requests.exceptions as r
+
     if isinstance(problem, r.InvalidSchema) and "SOCKS" in str(problem):
         return OptionError(
             f"{name}: a SOCKS proxy (http_proxy, or all_proxy in the environment) needs the Python library PySocks. "
@@ -189,9 +198,7 @@ def _explained(problem: Exception, request: HttpRequest, options: HttpOptions, s
         return OptionError(f"{name}: {_file_trouble(options)}", fault="option:file")
     if isinstance(problem, (r.InvalidHeader, UnicodeError)):
         return VendorError(f"{name}: a credential has characters that no HTTP header may carry. Check the secret.", kind="refused", fault="vault:field")
-    return failed(
-        f"the answer of the vendor at {where} was cut off. Try again; if it stays so, check base_url and the network.", kind="unavailable", retryable=False
-    )
+    return None
 
 
 def _file_trouble(options: HttpOptions) -> str:
