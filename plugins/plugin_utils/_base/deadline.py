@@ -26,7 +26,7 @@ def within(seconds: float, work: t.Callable[[], _T]) -> _T:
 
     A server that sends a byte now and then resets every timeout of a socket, in the headers too, and a name server answers when it
     likes: only another thread can stop waiting for them. Its result is then dropped. It is a daemon, so that it does not keep the
-    process.
+    process alive.
 
     :raises Late: *work* takes longer than that.
     """

@@ -228,7 +228,7 @@ def _letters(char: str) -> str:
 
 
 def _forms(secret: str) -> t.Iterator[str]:
-    """Forms that are compared as they are: they cannot be decoded once their letter case is lost, or are quicker found so."""
+    """Forms that are compared as they are: they cannot be decoded once their letter case is lost, or are found faster this way."""
     raw = secret.encode("utf-8", "surrogatepass")
     yield from (quote(raw, safe=""), quote_plus(raw), quote(raw), raw.hex())
     yield from (repr(secret)[1:-1], json.dumps(secret)[1:-1])
@@ -348,7 +348,7 @@ class _Run:
 
 
 class _Exhausted(Exception):
-    """There is more to read than anybody would send who means no harm."""
+    """There is more to read than a harmless server would send."""
 
 
 class _Budget:
@@ -655,7 +655,7 @@ def _from_hex(run: str) -> bytes:
     return bytes.fromhex(run[: len(run) - len(run) % 2])
 
 
-# A line of a run may be one by itself, too.
+# A single line of a run that is broken into lines may be a run of its own, too.
 _RUNS: tuple[tuple[re.Pattern[str], int, int, t.Callable[[str], bytes]], ...] = (
     (_BASE64_RUN, 4, 6, _from_base64),
     (_BASE64_LINES, 4, 6, _from_base64),

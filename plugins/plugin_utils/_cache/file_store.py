@@ -173,7 +173,7 @@ class FileStore(Directory):
         return False
 
     def _lockable(self) -> bool:
-        """Whether there was a lock to be had, or to be waited for, when one was last asked for."""
+        """Whether locks work here: when one was last asked for, it was given or held by somebody else."""
         return not self._lockless
 
     def _acquire(self, name: str) -> int | None:
@@ -187,7 +187,7 @@ class FileStore(Directory):
                 try:
                     fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
                     if _same_file(descriptor, file, place):
-                        with contextlib.suppress(OSError):  # who holds it is only for people
+                        with contextlib.suppress(OSError):  # the number of the process is for people only
                             os.pwrite(descriptor, b"%-10d\n" % os.getpid(), 0)
                         return descriptor
                 except BlockingIOError:

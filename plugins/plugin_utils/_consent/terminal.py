@@ -59,7 +59,7 @@ class Terminal:
                 line = b""
 
     def close(self) -> None:
-        """Read no more; what is typed then is for whoever comes after."""
+        """Read no more; what is typed from now on is for the next reader of the terminal."""
         self._done.set()
 
 

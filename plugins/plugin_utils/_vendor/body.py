@@ -68,7 +68,7 @@ def _text(vendor: Vendor, text: str) -> dict[str, t.Any] | None:
 
 
 def what_it_is(vendor: Vendor, body: bytes, content_type: str) -> tuple[str, str]:
-    """What a *body* is that gave no object, and what to do about it."""
+    """What a *body* is in which no object was found, and what to do about it."""
     start = body.lstrip()[:1]
     if not start:
         return "its answer is empty", ADDRESS

@@ -257,14 +257,14 @@ def build_request(vendor: Vendor, grant: Grant, fields: t.Mapping[str, str], *, 
 
 
 def _addresses(sent: t.Mapping[str, str]) -> set[str]:
-    """The address that the browser comes back to: a person has to read of it what is not registered at the vendor."""
+    """The redirect address, which messages may show: a person has to see what is not registered at the vendor."""
     address = sent.get("redirect_uri", "")
     others = {value for name, value in sent.items() if name != "redirect_uri"}
     return {address} - others if not re.search("[?@#]", address) else set()
 
 
 def _whole_body(vendor: Vendor, fields: t.Mapping[str, str]) -> t.Iterator[tuple[str, t.Any]]:
-    """The members of C(request_body): as they are for JSON; elsewhere as text, which for what is no text is its JSON."""
+    """The members of C(request_body): as they are for JSON; elsewhere as text, and what is not text as its JSON."""
     for name, value in vendor.request_body.items():
         inner = filled(value, fields)
         if vendor.request_format == "json" or isinstance(inner, str):
