@@ -16,6 +16,7 @@ import os
 import pathlib
 import re
 import subprocess
+import sys
 import time
 import typing as t
 
@@ -23,7 +24,8 @@ import jwt
 import pytest
 import yaml
 from support.examples import Example, examples
-from support.lookups import Batch
+from support.hosts import interpreter
+from support.lookups import IMPORTED, Batch
 from support.pki import rsa_pair
 from support.vault import binary
 
@@ -118,7 +120,7 @@ def replaced(text: str, stage: Stage) -> str:
 
 def inventory(stage: Stage) -> pathlib.Path:
     """The hosts of the examples, all of them this machine, and the vendors' addresses."""
-    host = {"ansible_connection": "local", "ansible_python_interpreter": "{{ ansible_playbook_python }}"}
+    host = {"ansible_connection": "local", "ansible_python_interpreter": interpreter(stage.ansible.workdir, sys.executable)}
     variables = {
         **stage.variables,
         "trackops_vendors": {"acme": {"token_url": stage.emulator.base_url("acme") + "/token", "variants": {"user": {"grant_type": "password"}}}},
@@ -134,7 +136,7 @@ DEFAULT_DIRECTORY = pathlib.Path("/etc/api-tokens")
 
 
 def passed(stage: Stage, plays: list[dict[str, t.Any]]) -> list[Task]:
-    run = stage.ansible.playbook(json.dumps(plays, indent=1) + "\n", inventory=inventory(stage), env=stage.environment())
+    run = stage.ansible.playbook(json.dumps(plays, indent=1) + "\n", inventory=inventory(stage), env=stage.environment(IMPORTED))
     assert run.rc == 0, run
     return list(run.tasks)
 
