@@ -529,7 +529,8 @@ class AskingDevice:
         return self.process.popen.wait(120), " ".join(self.process.output().split())
 
 
-def test_device_flow(stage: Stage, chromium: Browser) -> None:
+def test_device_flow(openbao_stage: Stage, chromium: Browser) -> None:
+    stage = openbao_stage
     stage.emulator.set("acme", device_interval=1, device_slow_down=1)
     asking = AskingDevice(stage)
     assert asking.filled == f"{asking.address}?user_code={asking.code}"

@@ -101,7 +101,8 @@ def test_vendor_refuses_or_fails(openbao_stage: Stage, vendor: str) -> None:
             assert {name: done[name].error_code for name in codes} == {name: f"TRK-{code}" for name, code in codes.items()}
 
 
-def test_vendor_out_of_reach(stage: Stage) -> None:
+def test_vendor_out_of_reach(openbao_stage: Stage) -> None:
+    stage = openbao_stage
     for vendor in BUILT_IN:
         stage.store(vendor)
     closed = f"http://127.0.0.1:{closed_port()}"
@@ -329,8 +330,9 @@ def test_options(openbao_stage: Stage) -> None:
             assert stage.vault.audit_requests() == []
 
 
-def test_refusals_are_remembered_until_the_secret_changes(stage: Stage) -> None:
+def test_refusals_are_remembered_until_the_secret_changes(openbao_stage: Stage) -> None:
     """Twenty hosts with a wrong password are one failed login; a secret that is mended works at once."""
+    stage = openbao_stage
     stage.store("trackunit", "fleet/it", password="the-wrong-password")
     play = """
         - hosts: all

@@ -118,8 +118,9 @@ def test_terms_and_outputs(stage: Stage) -> None:
             assert "Traceback" not in done["no such output"].error
 
 
-def test_where_options_come_from(stage: Stage) -> None:
+def test_where_options_come_from(openbao_stage: Stage) -> None:
     """Direct, variable, environment, ansible.cfg, default; an empty variable of the environment counts as unset."""
+    stage = openbao_stage
     stage.store("trackunit")
     stage.store("trackunit", "from/ini")
     stage.store("trackunit", "from/variable")
@@ -193,7 +194,8 @@ def test_where_options_come_from(stage: Stage) -> None:
             assert done["another vendor's variable"].value["source"] == "cache"
 
 
-def test_credential_fields(stage: Stage) -> None:
+def test_credential_fields(openbao_stage: Stage) -> None:
+    stage = openbao_stage
     known = stage.credentials("trackunit")
     renamed = {"id": known["client_id"], "key": known["client_secret"], "user.name": known["username"], "pass word": known["password"]}
     stage.vault.put("fleet/renamed", {**renamed, "client_id": "not this one", "port": 443, "tags": ["a"], "empty": ""})
@@ -345,7 +347,8 @@ def test_http_tls(openbao: Operator, emulator: Emulator, ansible: Ansible, tmp_p
             assert stage.credentials("trackmage")["client_secret"] not in done.run.output + through.run.output
 
 
-def test_ad_hoc(stage: Stage) -> None:
+def test_ad_hoc(openbao_stage: Stage) -> None:
+    stage = openbao_stage
     stage.store_all()
     stage.store("acme", "fleet/acme")
     acme = {"vendor": "acme", "token_url": stage.emulator.base_url("acme") + "/token"}

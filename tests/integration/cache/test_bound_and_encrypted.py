@@ -102,14 +102,14 @@ def test_a_namespace_is_part_of_it(scene: Scene) -> None:
     assert not _fetched(crowd, vendor="tracx", namespace="team")
 
 
-def test_nothing_can_be_read_from_the_files(both: Scene) -> None:
-    both.stage.store_all()
-    login = both.approle()
-    secrets: set[str] = {login.secret_id or "", both.vault.root_token}
-    crowd = both.crowd("tracktik", login=login)
-    tokens = {str(crowd.one(v, base_url=both.emulator.base_url(v)).token) for v in ("trackmage", "tracx", "tracktik", "trackunit")}
-    offline = crowd.one("trackunit", base_url=both.emulator.base_url("trackunit"), scope="api offline_access")
-    secrets |= {*tokens, str(offline.token), *both.emulator.secrets()}
+def test_nothing_can_be_read_from_the_files(scene: Scene) -> None:
+    scene.stage.store_all()
+    login = scene.approle()
+    secrets: set[str] = {login.secret_id or "", scene.vault.root_token}
+    crowd = scene.crowd("tracktik", login=login)
+    tokens = {str(crowd.one(v, base_url=scene.emulator.base_url(v)).token) for v in ("trackmage", "tracx", "tracktik", "trackunit")}
+    offline = crowd.one("trackunit", base_url=scene.emulator.base_url("trackunit"), scope="api offline_access")
+    secrets |= {*tokens, str(offline.token), *scene.emulator.secrets()}
     content = b"\n".join(crowd.files().values())
     assert len(crowd.files()) >= 7  # five tokens, a login, the key
     shapes = {form for secret in secrets if len(secret) > 6 for form in forms(secret)}

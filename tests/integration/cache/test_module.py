@@ -36,11 +36,11 @@ def _files(scene: Scene) -> list[str]:
     return [path.name for path in folder.iterdir() if path.name != "key"]
 
 
-def test_present_absent_and_their_check_modes(both: Scene) -> None:
-    both.stage.store_all("fleet/")
-    env = login_env(both.approle())
+def test_present_absent_and_their_check_modes(scene: Scene) -> None:
+    scene.stage.store_all("fleet/")
+    env = login_env(scene.approle())
     run = _run(
-        both,
+        scene,
         {"tokens": FOUR, "check": True},
         {"tokens": FOUR},
         {"tokens": FOUR},
@@ -62,9 +62,9 @@ def test_present_absent_and_their_check_modes(both: Scene) -> None:
     assert result[6]["changed"] and result[6]["removed"] == [{"kind": "token", "vendor": "tracx", "path": "secret/fleet/tracx"}]
     assert [missing["vendor"] for missing in result[7]["missing"]] == ["tracx"]
     assert result[8]["removed"] == [{"kind": "token", "vendor": "trackmage", "path": "secret/fleet/trackmage"}]
-    assert len(both.asked()) == 4 and both.logins() == 1
-    assert len(_files(both)) == 3  # two tokens and the login
-    assert [secret for secret in both.emulator.secrets() if len(secret) > 6 and secret in run.output + json.dumps(result)] == []
+    assert len(scene.asked()) == 4 and scene.logins() == 1
+    assert len(_files(scene)) == 3  # two tokens and the login
+    assert [secret for secret in scene.emulator.secrets() if len(secret) > 6 and secret in run.output + json.dumps(result)] == []
 
 
 def test_absent_revokes_the_vault_login(both: Scene) -> None:

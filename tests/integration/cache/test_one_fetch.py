@@ -76,8 +76,8 @@ def test_twenty_runs_at_once(scene: Scene) -> None:
     assert scene.reads("tracx") == 1
 
 
-def test_a_loop_over_four_vendors(both: Scene) -> None:
-    both.stage.store_all()
+def test_a_loop_over_four_vendors(scene: Scene) -> None:
+    scene.stage.store_all()
     play = """
         - hosts: localhost
           gather_facts: false
@@ -85,22 +85,22 @@ def test_a_loop_over_four_vendors(both: Scene) -> None:
             - ansible.builtin.debug: {msg: "{{ lookup('trackops.api_tokens.' ~ item) | length }}"}
               with_items: [trackmage, tracx, tracktik, trackunit, trackmage, tracx, tracktik, trackunit]
     """
-    done = both.stage.playbook(play, env=login_env(both.approle()))
+    done = scene.stage.playbook(play, env=login_env(scene.approle()))
     assert done.rc == 0, done
-    assert sorted(entry["vendor"] for entry in both.asked()) == ["trackmage", "tracktik", "trackunit", "tracx"]
-    assert both.logins() == 1
-    assert len(both.vault.audit_requests("secret/data/")) == 4
+    assert sorted(entry["vendor"] for entry in scene.asked()) == ["trackmage", "tracktik", "trackunit", "tracx"]
+    assert scene.logins() == 1
+    assert len(scene.vault.audit_requests("secret/data/")) == 4
 
 
-def test_fifty_cold_callers(both: Scene) -> None:
-    both.stage.store("trackmage")
-    both.emulator.set("trackmage", delay=0.3)
-    crowd = both.crowd("trackmage", login=both.approle())
+def test_fifty_cold_callers(scene: Scene) -> None:
+    scene.stage.store("trackmage")
+    scene.emulator.set("trackmage", delay=0.3)
+    crowd = scene.crowd("trackmage", login=scene.approle())
     answers = crowd.ask("trackmage", callers=50)
     assert {answer.error for answer in answers} == {""}
     assert len({answer.token for answer in answers}) == 1
-    assert len(both.asked()) == 1
-    assert (both.logins(), both.reads("trackmage")) == (1, 1)
+    assert len(scene.asked()) == 1
+    assert (scene.logins(), scene.reads("trackmage")) == (1, 1)
     counted = [event for answer in answers for event in answer.events]
     assert counted.count("fetched") == 1 and counted.count("shared") + counted.count("hit") == 49
 

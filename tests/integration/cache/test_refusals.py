@@ -37,21 +37,21 @@ def test_a_hundred_hosts_with_a_wrong_password(scene: Scene) -> None:
     assert len(scene.asked()) == 2
 
 
-def test_wrong_and_corrected(both: Scene) -> None:
-    both.stage.store("tracktik", password="wrong")
-    crowd = both.crowd("tracktik", login=both.approle())
+def test_wrong_and_corrected(scene: Scene) -> None:
+    scene.stage.store("tracktik", password="wrong")
+    crowd = scene.crowd("tracktik", login=scene.approle())
     answers = crowd.ask("tracktik", callers=40)
     (error,) = {answer.error for answer in answers}
     assert one_line(error) and "invalid_grant" in error
-    assert len(both.asked()) == 1
-    assert both.reads("tracktik") < 10, "those who waited for somebody's look at the secret need none of their own"
+    assert len(scene.asked()) == 1
+    assert scene.reads("tracktik") < 10, "those who waited for somebody's look at the secret need none of their own"
     assert crowd.one("tracktik").error == error, "another run remembers it too"
-    assert len(both.asked()) == 1
+    assert len(scene.asked()) == 1
     assert crowd.one("tracktik", clock=31).error
-    assert len(both.asked()) == 2, "after failure_ttl it is tried again"
-    both.stage.store("tracktik")
+    assert len(scene.asked()) == 2, "after failure_ttl it is tried again"
+    scene.stage.store("tracktik")
     assert crowd.one("tracktik", clock=31).token
-    assert len(both.asked()) == 3
+    assert len(scene.asked()) == 3
 
 
 def test_each_wrong_version_is_tried_once(scene: Scene) -> None:

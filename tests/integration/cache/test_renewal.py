@@ -38,16 +38,16 @@ def test_min_ttl_max_age_and_force(scene: Scene) -> None:
     assert again.token == short.token and again.warnings == short.warnings
 
 
-def test_one_renews_ahead_and_the_rest_go_on(both: Scene) -> None:
-    both.stage.store("trackmage")
-    crowd = both.crowd("trackmage", login=both.approle())
-    both.emulator.set("trackmage", lifetime=3600)
+def test_one_renews_ahead_and_the_rest_go_on(scene: Scene) -> None:
+    scene.stage.store("trackmage")
+    crowd = scene.crowd("trackmage", login=scene.approle())
+    scene.emulator.set("trackmage", lifetime=3600)
     old = crowd.one("trackmage")
     assert crowd.one("trackmage", clock=2800).token == old.token, "the last fifth has not begun"
-    both.forget()
-    both.emulator.set("trackmage", delay=3.0)
+    scene.forget()
+    scene.emulator.set("trackmage", delay=3.0)
     answers = crowd.ask("trackmage", callers=30, clock=3000)
-    assert len(both.asked()) == 1
+    assert len(scene.asked()) == 1
     (renewer,) = (answer for answer in answers if "fetched" in answer.events)
     assert renewer.token != old.token and renewer.seconds >= 3
     rest = [answer for answer in answers if answer is not renewer]
@@ -137,18 +137,18 @@ def test_a_caller_killed_while_it_refreshes(scene: Scene) -> None:
     assert scene.grants("tracktik") == ["password", "refresh_token", "password"]
 
 
-def test_a_refused_token_is_renewed_once(both: Scene) -> None:
-    both.stage.store("trackunit")
-    crowd = both.crowd("trackunit")
+def test_a_refused_token_is_renewed_once(scene: Scene) -> None:
+    scene.stage.store("trackunit")
+    crowd = scene.crowd("trackunit")
     old = crowd.one("trackunit").token
-    both.forget()
+    scene.forget()
     answers = crowd.ask("trackunit", callers=50, refused=old)
     (new,) = {answer.token for answer in answers}
     assert new not in (None, old)
-    assert len(both.asked()) == 1
+    assert len(scene.asked()) == 1
     late = crowd.ask("trackunit", callers=10, refused=old)
     assert {answer.token for answer in late} == {new}
-    assert len(both.asked()) == 1
+    assert len(scene.asked()) == 1
 
 
 def test_many_hosts_report_the_same_refused_token(scene: Scene) -> None:

@@ -19,7 +19,8 @@ if t.TYPE_CHECKING:
 JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 
 
-def test_described_by_options(stage: Stage) -> None:
+def test_described_by_options(openbao_stage: Stage) -> None:
+    stage = openbao_stage
     private, public = rsa_pair()
     base = stage.emulator.base_url("acme")
     stage.emulator.set("acme", client_auth=("basic", "post", "none", "private_key_jwt"), public_key=public)

@@ -14,7 +14,8 @@ if t.TYPE_CHECKING:
     from support.stage import Stage
 
 
-def test_password_and_refresh(stage: Stage) -> None:
+def test_password_and_refresh(openbao_stage: Stage) -> None:
+    stage = openbao_stage
     emulator = stage.emulator
     stage.store("tracktik")
     stage.store("tracktik", "fleet/tracktik-eu", portal="eu")

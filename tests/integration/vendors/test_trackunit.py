@@ -15,7 +15,8 @@ if t.TYPE_CHECKING:
     from support.stage import Stage
 
 
-def test_password_grant_refresh_and_v2(stage: Stage) -> None:
+def test_password_grant_refresh_and_v2(openbao_stage: Stage) -> None:
+    stage = openbao_stage
     emulator = stage.emulator
     stage.store("trackunit")
     stage.store("trackunit", "fleet/offline", note="a field that is not ours")

@@ -15,7 +15,8 @@ if t.TYPE_CHECKING:
     from support.stage import Stage
 
 
-def test_session_token(stage: Stage) -> None:
+def test_session_token(openbao_stage: Stage) -> None:
+    stage = openbao_stage
     emulator = stage.emulator
     stage.store("tracx")
     stage.store("tracx", "fleet/bearer", team="ops")
