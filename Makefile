@@ -58,8 +58,8 @@ lint:  ## ruff, mypy --strict, ansible-lint
 format:  ## Format the Python files, and mend what ruff can
 	$(call in_env,fast) ruff format .; exec ruff check --fix .
 
-sanity:  ## ansible-test sanity, without an ignore file
-	$(call in_env,test) python -m pytest $(PYTEST_ARGS) tests/quality/test_sanity.py
+sanity:  ## ansible-test sanity with every Python, without an ignore file
+	$(call in_env,test) TRACKOPS_MATRIX=all; export TRACKOPS_MATRIX; exec python -m pytest $(PYTEST_ARGS) tests/quality/test_sanity.py
 
 bench:  ## What a cached token costs a play, against peers in the same run; writes the figures of docs/speed.md
 	$(call in_env,test) exec python tests/bench/run.py --write $(BENCH_ARGS)

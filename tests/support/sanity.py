@@ -118,13 +118,34 @@ def _commit(checkout: pathlib.Path) -> None:
 
 
 def _link_pythons(folder: pathlib.Path) -> pathlib.Path:
-    """All Pythons of this machine under their usual names: ansible-test compiles and imports with each that it finds."""
+    """The Pythons under their usual names: ansible-test compiles and imports with each that it finds."""
     folder.mkdir()
-    for minor in range(*_MINORS):
-        python = find_python(minor, minor)
-        if python:
-            (folder / f"python3.{minor}").symlink_to(python)
+    for minor, python in _pythons().items():
+        (folder / f"python3.{minor}").symlink_to(python)
     return folder
+
+
+def _pythons() -> dict[int, str]:
+    """The oldest and the newest for hosts and for controllers: what a Python between them refuses, one of them does, too.
+
+    With TRACKOPS_MATRIX=all all that are here.
+    """
+    found = {minor: python for minor in range(*_MINORS) if (python := find_python(minor, minor))}
+    if os.environ.get("TRACKOPS_MATRIX") == "all":
+        return found
+    of_hosts, of_controllers = ([minor for minor in map(_minor, versions) if minor in found] for versions in _supported())
+    return {minor: found[minor] for minor in (*of_hosts[:1], *of_controllers[:1], *of_controllers[-1:])}
+
+
+def _supported() -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The Pythons of hosts only, and of controllers, that this ansible-test knows."""
+    from ansible_test._util.target.common import constants
+
+    return constants.REMOTE_ONLY_PYTHON_VERSIONS, constants.CONTROLLER_PYTHON_VERSIONS
+
+
+def _minor(version: str) -> int:
+    return int(version.partition(".")[2])
 
 
 def _environment(home: pathlib.Path, pythons: pathlib.Path) -> dict[str, str]:
