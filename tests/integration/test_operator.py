@@ -14,6 +14,7 @@ import typing as t
 
 import pytest
 import yaml
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._tasks.role_variables import FAMILIES
 from emulator import Emulator
 from support.ansible import Ansible, Run
 from support.forged import FORGED, forge
@@ -605,7 +606,7 @@ def test_the_role_schedule(stage: Stage, liar: Liar, tmp_path: pathlib.Path) -> 
 def test_the_playbook_vault_setup(stage: Stage, liar: Liar, tmp_path: pathlib.Path) -> None:
     """The operator's token of Vault goes to no other server, and no policy is wider than what the operator wants."""
     text = (ROOT / "playbooks/vault_setup.yml").read_text(encoding="utf-8")
-    names = {*re.findall(r"\b(?:vault_setup|_)_[a-z_]+", text), "mount", "path", "consent_paths", "cache_mount", "cache_path"}
+    names = {*re.findall(r"\b__[a-z_]+", text), *(f"vault_setup_{name}" for name in FAMILIES["vault_setup_"])}
     forged = {**dict.fromkeys(names, "evil"), "vault_setup_url": stage.emulator.sink_url, "vault_setup_secret_id_file": str(tmp_path / "evil")}
     liar.says({"ansible_facts": {**forged, "vault_setup_consent_paths": ["*"], "vault_setup_path": "*", "vault_setup_token_ttl": 99999999}})
     plays = [

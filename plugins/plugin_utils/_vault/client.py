@@ -62,6 +62,7 @@ class VaultClient:
     """One conversation with one Vault, which may keep its caller waiting for ``options.deadline`` seconds in total.
 
     :arg warn: gets what the user should know although it works.
+    :arg guarded: for the token of an operator, as in :func:`.transport.session`.
     """
 
     def __init__(
@@ -69,11 +70,13 @@ class VaultClient:
         options: VaultOptions,
         *,
         warn: t.Callable[[str], None],
+        guarded: bool = False,
         monotonic: t.Callable[[], float] = time.monotonic,
         sleep: t.Callable[[float], None] = time.sleep,
     ) -> None:
         self._options = options
         self._warn = warn
+        self._guarded = guarded
         self._place = f"Vault at {options.shown_url}" + (f" (namespace {options.namespace})" if options.namespace else "")
         self._hidden = Hidden(options.secrets())
         self._patience = Patience(options.deadline, monotonic=monotonic, sleep=sleep)
@@ -294,6 +297,16 @@ class VaultClient:
     def _of_cache(self, mount: str, path: str) -> tuple[str, str]:
         return checked_path("cache_vault_mount", mount), checked_path("cache_vault_path", path)
 
+    # -- setting Vault up --------------------------------------------------------------------------------------------
+
+    def ask(self, method: str, path: str, body: t.Mapping[str, t.Any] | None = None) -> dict[str, t.Any]:
+        """The answer to any request, which may keep its caller waiting by itself as long as a whole conversation may.
+
+        :raises Refusal: the answer is an error, or not Vault's. What it holds must not be shown.
+        """
+        self._patience.left = self._options.deadline
+        return self._request(method, path, **({} if body is None else {"json": dict(body)}))
+
     # -- questions that distinguish one refusal from another -----------------------------------------------------------
 
     def has_token(self) -> bool:
@@ -353,7 +366,7 @@ class VaultClient:
         except (TypeError, ValueError, AttributeError):
             raise OptionError("retries has a key or a value that urllib3's Retry does not take (ANSIBLE_HASHI_VAULT_RETRIES).") from None
         try:
-            made = session(options, patience=self._patience, retry=retry, retried=self._retried, refuse_redirect=self._refuse_redirect)
+            made = session(options, patience=self._patience, retry=retry, retried=self._retried, refuse_redirect=self._refuse_redirect, guarded=self._guarded)
         except (OSError, ValueError):  # an ssl.SSLError is an OSError
             raise OptionError("no certificates can be read from VAULT_CACERT_BYTES or the folder VAULT_CAPATH. Give PEM texts.", fault="option:file") from None
         return hvac.Client(

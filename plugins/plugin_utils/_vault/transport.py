@@ -207,10 +207,12 @@ def session(
     retry: t.Any,
     retried: t.Callable[[str], None],
     refuse_redirect: t.Callable[[str, str], t.NoReturn],
+    guarded: bool = False,
 ) -> t.Any:
     """The session of requests for one conversation.
 
     :arg refuse_redirect: gets the scheme that was asked with, and the target.
+    :arg guarded: for a token that can do much. It follows no redirect, and on the way to this machine it goes through no proxy of the environment.
     """
     import requests
 
@@ -218,7 +220,7 @@ def session(
         def get_redirect_target(self, resp: requests.Response) -> str | None:
             # A standby sends to the active node; that goes on, as with the vault command. Down to plain http it does not, nor from an
             # agent or a tunnel on this machine out into the network.
-            target = super().get_redirect_target(resp)
+            target = None if guarded else super().get_redirect_target(resp)
             if target:
                 # As requests will read it: the scheme in any case of letters, or none at all.
                 start, goal = urlsplit(str(resp.url)), urlsplit(urljoin(str(resp.url), target))
@@ -229,7 +231,8 @@ def session(
 
         def merge_environment_settings(self, url: t.Any, *arguments: t.Any, **keywords: t.Any) -> t.Any:
             settings = super().merge_environment_settings(url, *arguments, **keywords)
-            settings["proxies"] = proxies_to(str(url), given=self.proxies, found=settings["proxies"])
+            stays = guarded and is_loopback(urlsplit(str(url)).hostname or "")
+            settings["proxies"] = dict(self.proxies) if stays else proxies_to(str(url), given=self.proxies, found=settings["proxies"])
             if "ssl_context" in tls:
                 settings["verify"] = True  # certificates of our own, to which REQUESTS_CA_BUNDLE adds nothing
             return settings

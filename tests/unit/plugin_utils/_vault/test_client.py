@@ -22,6 +22,7 @@ from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.http_bod
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.model import Secret
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vault.client import VaultClient, checked_path
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vault.options import VaultOptions
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vault.transport import Refusal
 from requests.adapters import HTTPAdapter
 
 URL = "https://vault.example:8200"
@@ -70,10 +71,10 @@ class Wire:
     def asked(self):
         return [(method.upper(), path) for method, path, _headers, _body in self.sent]
 
-    def client(self, **values):
+    def client(self, *, guarded=False, **values):
         given = {"url": URL, "token": "hvs.user-token", **values}
         options = VaultOptions.from_mapping(given, environ={}, home="/h", read_file=lambda path: "key")
-        return VaultClient(options, warn=self.warnings.append, sleep=self.slept.append)
+        return VaultClient(options, warn=self.warnings.append, sleep=self.slept.append, guarded=guarded)
 
     def logged_in(self, **values):
         client = self.client(**values)
@@ -803,6 +804,60 @@ def test_no_proxy_of_the_environment_carries_what_a_redirect_asks_of_this_machin
     wire = Wire(monkeypatch, answer(307, headers={"Location": "/v1/secret/data/y"}), answer(200, KV2))
     assert wire.logged_in(url="http://127.0.0.1:8200").read_secret("secret", "x").version == 7
     assert ["http" in keywords["proxies"] for keywords in wire.keywords] == [False, False]
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+@pytest.mark.parametrize("place", ["https://active.example:8200/v1/x", "http://active.example/v1/x", "/v1/y", "//[", "http://hvs.user-token/"])
+def test_the_token_of_an_operator_follows_no_redirect(monkeypatch, method, place):
+    wire = Wire(monkeypatch, answer(307, headers={"Location": place}), answer(200, {"data": {}}))
+    client = wire.logged_in(guarded=True, retries=0)
+    with pytest.raises(Refusal) as caught:
+        client.ask(method, "sys/mounts/kv", {"type": "kv"} if method == "POST" else None)
+    assert caught.value.status == 307
+    assert wire.asked == [(method, "/v1/sys/mounts/kv")]
+
+
+@pytest.mark.parametrize(
+    ("url", "asked"),
+    [
+        ("http://127.0.0.1:8200", False),
+        ("https://localhost:8200", False),
+        ("https://[::1]:8200", False),
+        ("http://vault.example:8200", True),
+        ("https://vault.example:8200", True),
+    ],
+)
+def test_no_proxy_of_the_environment_gets_what_an_operator_asks_of_this_machine(monkeypatch, url, asked):
+    for variable in ("http_proxy", "https_proxy"):
+        monkeypatch.setenv(variable, "http://proxy.example")
+    monkeypatch.delenv("no_proxy", raising=False)
+    wire = Wire(monkeypatch, answer(200, {"data": {}}))
+    wire.logged_in(url=url, guarded=True).ask("GET", "sys/mounts/kv")
+    assert bool({"http", "https"} & wire.keywords[0]["proxies"].keys()) is asked
+
+
+def test_what_an_operator_asks(monkeypatch):
+    wire = Wire(monkeypatch, answer(200, {"data": {"a": 1}}), answer(204), said(400, "no"), answer(200, text="<html>"), answer(200, ["x"]))
+    client = wire.logged_in(guarded=True, namespace="team", retries=0)
+    assert client.ask("GET", "sys/mounts/a b?c") == {"data": {"a": 1}}
+    assert client.ask("POST", "sys/mounts/kv", {"type": "kv"}) == {}
+    for status, from_vault in ((400, True), (200, False), (200, False)):
+        with pytest.raises(Refusal) as caught:
+            client.ask("GET", "x")
+        assert (caught.value.status, caught.value.from_vault) == (status, from_vault)
+    assert wire.asked[:2] == [("GET", "/v1/sys/mounts/a%20b%3Fc"), ("POST", "/v1/sys/mounts/kv")]
+    assert [body for _method, _path, _headers, body in wire.sent][:2] == [None, {"type": "kv"}]
+    assert {(headers["X-Vault-Token"], headers["X-Vault-Namespace"], headers["X-Vault-Request"]) for _m, _p, headers, _b in wire.sent} == {
+        ("hvs.user-token", "team", "true")
+    }
+
+
+def test_each_question_of_an_operator_has_the_time_of_a_conversation(monkeypatch):
+    wire = Wire(monkeypatch, answer(200, {"data": {}}), answer(200, {"data": {}}))
+    client = wire.logged_in(guarded=True)
+    for _question in range(2):
+        client._patience.left = 0.0
+        assert client.ask("GET", "x") == {"data": {}}
 
 
 ODD = (0, 1.5, True, "text", [], [1], {"a": 1}, 10**400)

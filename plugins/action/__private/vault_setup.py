@@ -1,0 +1,113 @@
+# Copyright (c) 2026, TrackOps founders
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The playbook C(vault_setup): Vault is set up here, on the controller, with the token of an operator.
+
+The token is in no argument of a task, which callbacks are told: this action looks the variables up by itself, past facts.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import time
+import typing as t
+
+from ansible import constants as C
+from ansible.plugins.action import ActionBase
+from ansible.plugins.loader import lookup_loader
+from ansible.utils.display import Display
+
+from ...plugin_utils._base.errors import OptionError, TokenError
+from ...plugin_utils._base.text import one_line
+from ...plugin_utils._tasks.setup_answers import for_operator
+from ...plugin_utils._tasks.setup_run import Setup
+from ...plugin_utils._tasks.setup_settings import PREFIX, VARIABLES, Settings, settings
+from ...plugin_utils._tasks.setup_things import Do
+from ...plugin_utils._vault.client import VaultClient
+from ...plugin_utils._vault.login_input import surroundings
+from ...plugin_utils._vault.options import VaultOptions
+
+display = Display()
+
+
+class ActionModule(ActionBase):  # type: ignore[misc]
+    TRANSFERS_FILES = False
+    _supports_check_mode = True
+    _supports_async = False
+
+    def run(self, tmp: None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
+        result: dict[str, t.Any] = super().run(tmp, task_vars)
+        result.update(changed=False, done=[], to_set=[])
+        setup = None
+        try:
+            if C.DEFAULT_DEBUG:  # it prints what modules are given, and more, in spite of no_log
+                raise OptionError("With ANSIBLE_DEBUG Ansible prints the token of the operator. Unset it; -vvv shows no token.", fault="option:clash")
+            wanted = self._settings(task_vars or {})
+            setup = self._setup(wanted)
+            setup.run()
+            self._keep_secret_id(wanted, setup)
+            result["to_set"] = setup.to_set(expanded=os.path.expanduser)
+        except TokenError as exc:
+            result.update(failed=True, msg=exc.told, error_code=exc.error_code)
+        if setup is not None:
+            result.update(changed=setup.changed, done=setup.done)
+        return result
+
+    def _settings(self, variables: dict[str, t.Any]) -> Settings:
+        lookup = lookup_loader.get("trackops.api_tokens.operator_vars", loader=self._loader, templar=self._templar)
+        found = {name: lookup.run([PREFIX + name], variables) for name in VARIABLES}
+        return settings({name: values[0] for name, values in found.items() if values}, environ=os.environ, token_file=_token_of_login)
+
+    def _setup(self, wanted: Settings) -> Setup:
+        environ, home, read_file = surroundings()
+        # An error of a read ends the run, and what is changed is repeated by Setup.
+        given = {"url": wanted.url, "token": wanted.token, "namespace": wanted.namespace, "retries": 0}
+        try:
+            options = VaultOptions.from_mapping(given, environ=environ, home=home, read_file=read_file)
+            vault = VaultClient(options, warn=_warn, guarded=True)
+        except TokenError as exc:
+            raise exc.reworded(for_operator(exc.message)) from None
+        vault.use_token(wanted.token)
+        if wanted.without_effect:
+            _warn("vault_setup_cache_mount and vault_setup_cache_path have no effect without vault_setup_shared_cache=true.")
+        return Setup(wanted, vault, place=f"Vault at {options.shown_url}", dry_run=bool(self._task.check_mode), sleep=time.sleep)
+
+    def _keep_secret_id(self, wanted: Settings, setup: Setup) -> None:
+        """A file that is there stays, whatever is in it."""
+        path = os.path.expanduser(wanted.secret_id_file)
+        if not path or os.path.lexists(path):
+            return
+        if not self._task.check_mode:
+            try:
+                _write_anew(path, setup.secret_id)
+            except OSError as exc:
+                why = (exc.strerror or "failed").lower()
+                raise OptionError(f"{PREFIX}secret_id_file {one_line(path)} cannot be written ({why}).", fault="option:file") from None
+        setup.note(Do.MAKE, f"a secret_id in {one_line(path)}")
+
+
+def _write_anew(path: str, content: t.Callable[[], str]) -> None:
+    """Write what only the user may read. *content* is asked for when the file can be written, and nobody sees half of it."""
+    handle, written = tempfile.mkstemp(dir=os.path.dirname(path), prefix=".secret-id.")  # 0600
+    try:
+        with open(handle, "w", encoding="utf-8") as file:
+            file.write(content())
+        os.rename(written, path)
+    except BaseException:
+        os.unlink(written)
+        raise
+
+
+def _token_of_login() -> str:
+    """What C(vault login) has left; nothing where there is none, or it cannot be read."""
+    _environ, home, read_file = surroundings()
+    try:
+        return read_file(os.path.join(home or "/", ".vault-token"))
+    except (OSError, ValueError):
+        return ""
+
+
+def _warn(text: str) -> None:
+    display.warning(for_operator(text))

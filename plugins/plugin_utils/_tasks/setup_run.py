@@ -1,0 +1,147 @@
+# Copyright (c) 2026, TrackOps founders
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Private to trackops.api_tokens: not for use from outside, and may change in any release.
+
+"""C(vault_setup): one thing in Vault after the other is looked at, and made or changed. Vault and the clock are passed in."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import typing as t
+
+from .._base.errors import TokenError, VaultError
+from .._vault.transport import Refusal
+from .setup_answers import for_operator, is_not_there, is_vaults, may_pass, not_vaults, refused
+from .setup_settings import Settings
+from .setup_things import Data, Do, Thing, check_role, decide, kept, policies_of, role, things
+
+__all__ = ("Setup", "Vault")
+
+_UUID = re.compile(r"(?i)[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z")
+_ATTEMPTS, _PAUSE = 6, 1.0  # a new KV mount refuses requests until it is ready
+
+
+class Vault(t.Protocol):
+    def ask(self, method: str, path: str, body: Data | None = None) -> dict[str, t.Any]:
+        """:raises Refusal: any other answer than one of Vault with a status that is no error."""
+
+
+class Setup:
+    """One run of the playbook.
+
+    :arg place: which Vault, for messages.
+    :arg dry_run: nothing is changed.
+    """
+
+    def __init__(self, settings: Settings, vault: Vault, *, place: str, dry_run: bool, sleep: t.Callable[[float], None]) -> None:
+        self._settings = settings
+        self._vault = vault
+        self._place = place
+        self._dry_run = dry_run
+        self._sleep = sleep
+        self._has: list[str] = []
+        self.done: list[str] = []  # for people, in the order in which it was done
+        self.changed = False
+
+    def run(self) -> None:
+        """:raises TokenError: something is in the way; what was made before that stays, and is in :attr:`done`."""
+        settings = self._settings
+        there = self._read(role(settings))
+        # An error here must not pass for a role without policies: those of others would be taken from it.
+        check_role(settings, there, place=self._place)
+        self._has = policies_of(there)
+        new = ours = False
+        for thing in things(settings):
+            found = None if thing.of_the_mount and new else self._read(thing)
+            if thing.says:
+                new = found is None
+                ours = found is None or all(found.get(name) == value for name, value in thing.says.items())
+            self._set_up(thing, found, ours=ours)
+        self._set_up(role(settings, self._has), there, ours=True)
+
+    def secret_id(self) -> str:
+        """A new one of the AppRole."""
+        settings = self._settings
+        name = f"a secret_id of the AppRole {settings.name}"
+        data = self._write(name, f"{role(settings).path}/secret-id", {}).get("data")
+        found = data.get("secret_id") if isinstance(data, dict) else None
+        if not isinstance(found, str) or not found:
+            raise self._refused(not_vaults(), name, "answered with")
+        return found
+
+    def note(self, do: Do, name: str) -> None:
+        if do is not Do.NOTHING:
+            self.done.append(f"{'would be ' if self._dry_run and do is not Do.LEAVE else ''}{do.value}: {name}")
+            self.changed = self.changed or do is not Do.LEAVE
+
+    def to_set(self, *, expanded: t.Callable[[str], str]) -> list[str]:
+        """Lines for the shell of whoever runs playbooks.
+
+        :arg expanded: a path without C(~).
+        """
+        settings = self._settings
+        path = role(settings).path
+        found = self._read(Thing(f"the role_id of the AppRole {settings.name}", f"{path}/role-id", {}))
+        # Of the answer only what has a form that Vault gives it.
+        given = f"{(found or {}).get('role_id') or ''}"
+        role_id = given if _UUID.match(given) and given != settings.token else f"$(vault read -field=role_id {path}/role-id)"
+        file = settings.secret_id_file
+        secret_id = f"cat {shlex.quote(expanded(file))}" if file else f"vault write -f -field=secret_id {path}/secret-id"
+        lines = {
+            "export ANSIBLE_HASHI_VAULT_AUTH_METHOD=approle": True,
+            f"export ANSIBLE_HASHI_VAULT_MOUNT_POINT={settings.approle}": settings.approle != "approle",
+            f"export ANSIBLE_HASHI_VAULT_ROLE_ID={role_id}" if found is not None else "the role_id is not yet known": True,
+            f"export ANSIBLE_HASHI_VAULT_SECRET_ID=$({secret_id})": True,
+            f"export TRACKOPS_ENGINE_MOUNT_POINT={settings.mount}": settings.mount != "secret",
+            "export TRACKOPS_CACHE=vault": settings.shared,
+            f"export TRACKOPS_CACHE_VAULT_MOUNT={settings.cache_mount}": settings.shared,
+            f"export TRACKOPS_CACHE_VAULT_PATH={shlex.quote(settings.cache_path)}": settings.shared and settings.cache_is_elsewhere,
+        }
+        others = kept(settings, self._has)
+        rest = [f"kept, as they are not of this playbook: {others} of its policies; vault read {path} shows them"] if others else []
+        return [line for line, wanted in lines.items() if wanted] + rest
+
+    def _set_up(self, thing: Thing, found: Data | None, *, ours: bool) -> None:
+        do = decide(thing, found, self._settings, place=self._place, ours=ours)
+        if do in (Do.MAKE, Do.CHANGE) and not self._dry_run:
+            self._write(thing.name, thing.path, {**thing.want, **thing.says})
+        self.note(do, thing.name)
+
+    def _read(self, thing: Thing) -> Data | None:
+        """The data of *thing*; None where it is not there."""
+        try:
+            answer = self._answer(thing.name, "GET", thing.path)
+        except Refusal as refusal:
+            if is_not_there(refusal):
+                return None
+            raise self._refused(refusal, thing.name, "answered with") from None
+        data = answer.get("data")
+        if not isinstance(data, dict):
+            raise self._refused(not_vaults(), thing.name, "answered with")
+        return data
+
+    def _write(self, name: str, path: str, body: Data) -> dict[str, t.Any]:
+        attempts_left = _ATTEMPTS
+        while True:
+            attempts_left -= 1
+            try:
+                return self._answer(name, "POST", path, body)
+            except Refusal as refusal:
+                if not attempts_left or not may_pass(refusal):
+                    raise self._refused(refusal, name, "refused it with") from None
+            self._sleep(_PAUSE)
+
+    def _answer(self, name: str, method: str, path: str, body: Data | None = None) -> dict[str, t.Any]:
+        try:
+            answer = self._vault.ask(method, path, body)
+        except TokenError as exc:
+            raise exc.reworded(f"{name}: {for_operator(exc.message)}") from None
+        if not is_vaults(answer):
+            raise not_vaults()
+        return answer
+
+    def _refused(self, refusal: Refusal, name: str, did: str) -> VaultError:
+        return refused(refusal, name, place=self._place, did=did)

@@ -1,0 +1,175 @@
+# Copyright (c) 2026, TrackOps founders
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Private to trackops.api_tokens: not for use from outside, and may change in any release.
+
+"""C(vault_setup): what its variables and the environment say, checked before Vault is asked anything. Pure.
+
+What goes into URLs and policies must not break them, nor widen them by a wildcard: a survey may stand before the playbook.
+"""
+
+from __future__ import annotations
+
+import re
+import typing as t
+from dataclasses import dataclass, field
+
+from .._base.errors import OptionError
+from .._base.text import one_line
+from .role_variables import FAMILIES
+
+__all__ = ("PREFIX", "VARIABLES", "Settings", "settings")
+
+PREFIX = "vault_setup_"
+#: The variables, without the prefix.
+VARIABLES = tuple(sorted(FAMILIES[PREFIX]))
+#: The paths that lookups take when none is given, and the folder of the examples: what may be read where nobody said what.
+_FOLDER, _VENDORS = "fleet", ("trackmage", "tracx", "tracktik", "trackunit")
+_CACHE_MOUNT, _CACHE_PATH = "api-token-cache", "trackops/api_tokens"
+
+# Vault writes names in small letters; and what it has in every token is not to be replaced.
+_NAME = re.compile(r"(?!(default|root)\Z)[a-z0-9_]([a-z0-9_.-]*[a-z0-9_])?\Z")
+_MOUNT = re.compile(r"(?!(.*/)?[.][.]?(/|\Z))[A-Za-z0-9_.@:=~-]+(/[A-Za-z0-9_.@:=~-]+)*\Z")
+_PATH = re.compile(r"(?!(.*/)?[.][.]?(/|\Z))[\w .@:=~-]+(/[\w .@:=~-]+)*\Z")
+_ADDRESS = re.compile(r"(?i)https?://[^/]")
+_WHOLE_NUMBER = re.compile(r"[0-9]+\Z")
+_TRUE, _FALSE = ("1", "on", "true", "yes", "y", "t"), ("0", "off", "false", "no", "n", "f")
+
+_OF_NAMES = "may hold small letters, digits and the characters . _ - only, has to begin and end with a letter or digit, and is neither default nor root."
+_OF_MOUNTS = "may hold letters, digits and the characters . _ - @ : = ~ / only, and no part of it may be a dot or two."
+_OF_PATHS = "may hold letters, digits, spaces and the characters . _ - @ : = ~ / only, and no part of it may be a dot or two."
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What is wanted, in values that are fit for a URL and a policy."""
+
+    url: str
+    token: str = field(repr=False)
+    namespace: str
+    mount: str
+    path: str
+    vendors: tuple[str, ...]
+    consent_paths: tuple[str, ...]
+    cache_mount: str
+    cache_path: str
+    name: str
+    approle: str
+    shared: bool | None  # None: what an earlier run has set up stays
+    take_over: bool
+    token_ttl: int
+    secret_id_ttl: int
+    secret_id_file: str
+    without_effect: bool  # variables of the shared cache are set, and it is not wanted
+
+    @property
+    def cache_is_elsewhere(self) -> bool:
+        """Whether the shared cache is in another folder than the lookups' own."""
+        return self.cache_path != _CACHE_PATH
+
+
+def settings(values: t.Mapping[str, t.Any], *, environ: t.Mapping[str, str], token_file: t.Callable[[], str]) -> Settings:
+    """*values* of the variables (without the prefix; those that are set), completed by *environ*.
+
+    :arg token_file: the text of C(~/.vault-token), empty where there is none.
+    :raises OptionError: the first that is wrong.
+    """
+    given = {name: value for name, value in values.items() if value is not None}
+
+    def text(name: str, default: str) -> str:
+        return _without_slashes(f"{given.get(name, default)}")
+
+    def first(name: str, variable: str) -> str:
+        return f"{given.get(name, '')}" or environ.get(f"ANSIBLE_HASHI_VAULT_{variable}", "") or environ.get(f"VAULT_{variable}", "")
+
+    url = first("url", "ADDR").rstrip("/")
+    token = (first("token", "TOKEN") or (token_file() if url else "")).strip()
+    if not url or not token:
+        raise OptionError(
+            "Set VAULT_ADDR and VAULT_TOKEN (or vault_setup_url and vault_setup_token), with the token of an operator; or run vault login.",
+            fault="option:missing",
+        )
+    if not _ADDRESS.match(url):
+        raise OptionError(
+            "VAULT_ADDR (or vault_setup_url) is not the address of Vault, such as https://vault.example.com:8200; begin it with https://.",
+            fault="option:address",
+        )
+    own_path = text("path", "")
+    found = Settings(
+        url=url,
+        token=token,
+        namespace=first("namespace", "NAMESPACE"),
+        mount=text("mount", "secret"),
+        path=own_path or _FOLDER,
+        vendors=() if own_path else _VENDORS,
+        consent_paths=_paths(given.get("consent_paths", ())),
+        cache_mount=text("cache_mount", _CACHE_MOUNT),
+        cache_path=text("cache_path", _CACHE_PATH),
+        name=f"{given.get('name', 'api-tokens')}",
+        approle=text("approle_mount", "approle"),
+        shared=_flag(given, "shared_cache"),
+        take_over=_flag(given, "take_over") or False,
+        token_ttl=_seconds(given, "token_ttl", 3600),
+        secret_id_ttl=_seconds(given, "secret_id_ttl", 0),
+        secret_id_file=f"{given.get('secret_id_file', '')}",
+        without_effect=not _flag(given, "shared_cache") and bool({"cache_mount", "cache_path"} & given.keys()),
+    )
+    _check(found)
+    return found
+
+
+def _check(found: Settings) -> None:
+    """In this order: the first one that is wrong is told."""
+    if found.secret_id_file and not found.secret_id_file.startswith(("/", "~")):
+        raise OptionError("vault_setup_secret_id_file has to be an absolute path. A relative one would start in the directory of the collection.")
+    for variable, values, pattern, rule in (
+        ("name", (found.name,), _NAME, _OF_NAMES),
+        ("approle_mount", (found.approle,), _MOUNT, _OF_MOUNTS),
+        ("mount", (found.mount,), _MOUNT, _OF_MOUNTS),
+        ("path", (found.path,), _PATH, _OF_PATHS),
+        ("consent_paths", found.consent_paths, _PATH, _OF_PATHS),
+        ("cache_mount", (found.cache_mount,), _MOUNT, _OF_MOUNTS),
+        ("cache_path", (found.cache_path,), _PATH, _OF_PATHS),
+    ):
+        if not all(pattern.match(value) for value in values):
+            raise OptionError(f"{PREFIX}{variable} {rule}")
+    if found.shared and found.cache_mount == found.mount and any(_overlap(found.cache_path, one) for one in _credentials(found)):
+        raise OptionError(
+            "Who may write the shared cache could write credentials, as vault_setup_cache_path lies in one of their folders or holds one. Choose another "
+            "vault_setup_cache_path, or a vault_setup_cache_mount that is not vault_setup_mount."
+        )
+
+
+def _credentials(found: Settings) -> tuple[str, ...]:
+    return (found.path, *found.vendors, *found.consent_paths)
+
+
+def _overlap(one: str, other: str) -> bool:
+    return f"{one}/".startswith(f"{other}/") or f"{other}/".startswith(f"{one}/")
+
+
+def _without_slashes(path: str) -> str:
+    """A slash at an end would be a part of the path in the policies, which then allow nothing."""
+    return path.strip("/")
+
+
+def _paths(value: t.Any) -> tuple[str, ...]:
+    """A text is one path, or several with commas between them."""
+    parts = value.split(",") if isinstance(value, str) else value if isinstance(value, (list, tuple)) else [value]
+    return tuple(path for path in (_without_slashes(f"{part}".strip()) for part in parts) if path)
+
+
+def _seconds(given: t.Mapping[str, t.Any], name: str, default: int) -> int:
+    value = f"{given.get(name, default)}"
+    if not _WHOLE_NUMBER.match(value):
+        raise OptionError(f"{PREFIX}{name} has to be a number of seconds, not '{one_line(value, limit=40)}'.")
+    return int(value)
+
+
+def _flag(given: t.Mapping[str, t.Any], name: str) -> bool | None:
+    """None where it is not set. What an earlier run has set up is taken away for a plain no only, not for a slip of the pen."""
+    word = f"{given.get(name, '')}".strip().lower()
+    if word and word not in _TRUE and word not in _FALSE:
+        raise OptionError(f"{PREFIX}{name} has to be true or false, not '{one_line(word, limit=40)}'.")
+    return word in _TRUE if word else None

@@ -1,0 +1,164 @@
+# Copyright (c) 2026, TrackOps founders
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Private to trackops.api_tokens: not for use from outside, and may change in any release.
+
+"""C(vault_setup): the things in Vault that are wanted, and what is to be done where something is there already. Pure."""
+
+from __future__ import annotations
+
+import enum
+import typing as t
+from dataclasses import dataclass, field
+
+from .._base.errors import VaultError
+from .setup_settings import Settings
+
+__all__ = ("Do", "Thing", "check_role", "decide", "kept", "mark", "policies", "policies_of", "role", "things")
+
+Data = t.Mapping[str, t.Any]
+_KV = {"type": "kv", "options": {"version": "2"}}
+
+
+@dataclass(frozen=True)
+class Thing:
+    """One thing in Vault.
+
+    :arg path: below C(/v1/).
+    :arg want: what its data has to have.
+    """
+
+    name: str
+    path: str
+    want: Data
+    fixed: bool = False  # it cannot be changed once it is there
+    says: Data = field(default_factory=dict)  # what a new mount is given that marks it as ours
+    of_the_mount: bool = False  # it is changed only where the mount before it was made or is so marked
+    text: str = ""  # of a policy, without the mark; where neither is there, the policy is not ours
+
+
+class Do(enum.Enum):
+    """What comes of a thing that is wanted."""
+
+    NOTHING = ""
+    MAKE = "made"
+    CHANGE = "changed"
+    LEAVE = "left as the mount has it"
+
+
+def mark(settings: Settings) -> str:
+    """What is made says so, for the next run. An AppRole can say nothing: it is known by having the policy of its name."""
+    return f"# Managed by trackops.api_tokens vault_setup, vault_setup_name={settings.name}."
+
+
+def things(settings: Settings) -> list[Thing]:
+    """In the order in which they are made, without the AppRole."""
+    found = [
+        Thing(f"KV version 2 at {settings.mount}", f"sys/mounts/{settings.mount}", _KV, fixed=True),
+        _policy(settings, "", _read_policy(settings)),
+        Thing(f"the login method approle at {settings.approle}", f"sys/auth/{settings.approle}", {"type": "approle"}, fixed=True),
+    ]
+    if settings.shared:
+        mount = settings.cache_mount
+        found += [
+            Thing(f"KV version 2 at {mount}", f"sys/mounts/{mount}", _KV, fixed=True, says={"description": mark(settings)}),
+            Thing(f"one version of each entry at {mount}", f"{mount}/config", {"max_versions": 1}, of_the_mount=True),
+            _policy(settings, "-cache", _cache_policy(settings)),
+        ]
+    if settings.consent_paths:
+        found.append(_policy(settings, "-consent", _consent_policy(settings)))
+    return found
+
+
+def role(settings: Settings, has: t.Sequence[str] = ()) -> Thing:
+    """The AppRole, which has the policies *has*; those that are not of this playbook it keeps."""
+    want = {"token_ttl": settings.token_ttl, "secret_id_ttl": settings.secret_id_ttl, "token_policies": sorted(policies(settings, has))}
+    return Thing(f"the AppRole {settings.name}", f"auth/{settings.approle}/role/{settings.name}", want)
+
+
+def policies(settings: Settings, has: t.Sequence[str]) -> set[str]:
+    found = {settings.name, *has}
+    if settings.consent_paths:
+        found.add(f"{settings.name}-consent")
+    cache = {f"{settings.name}-cache"}
+    return found | cache if settings.shared else found if settings.shared is None else found - cache
+
+
+def policies_of(found: Data | None) -> list[str]:
+    """Those of an AppRole that was *found*."""
+    listed = (found or {}).get("token_policies")
+    return [name for name in listed if isinstance(name, str)] if isinstance(listed, list) else []
+
+
+def kept(settings: Settings, has: t.Iterable[str]) -> int:
+    """How many policies of an AppRole are not of this playbook. Their names are words of whoever answers."""
+    return len({*has} - {settings.name, f"{settings.name}-cache", f"{settings.name}-consent"})
+
+
+def check_role(settings: Settings, found: Data | None, *, place: str) -> None:
+    """:raises VaultError: the AppRole is not of this playbook."""
+    if found is not None and settings.name not in policies_of(found) and not settings.take_over:
+        raise VaultError(
+            f"{place} has an AppRole {settings.name} at auth/{settings.approle} that is not of this playbook, as it does not have the policy "
+            f"{settings.name}. {_GO_ON}",
+            fault="vault:occupied",
+        )
+
+
+def decide(thing: Thing, found: Data | None, settings: Settings, *, place: str, ours: bool) -> Do:
+    """What is to be done for *thing*.
+
+    :arg found: its data; None where it is not there.
+    :arg ours: whether the mount before it was made by this playbook.
+    :raises VaultError: what is there is something else, or of others.
+    """
+    if found is not None and all(name in found and found[name] == value for name, value in thing.want.items()):
+        return Do.NOTHING
+    if found is not None and thing.fixed:
+        raise _something_else(thing, found, place)
+    if found is not None and thing.text and not _is_ours(thing, f"{found.get('policy') or ''}", settings):
+        raise VaultError(f"{place} has something else for {thing.name}, not of this playbook. {_GO_ON}", fault="vault:occupied")
+    if thing.of_the_mount and not ours:
+        return Do.LEAVE
+    return Do.MAKE if found is None else Do.CHANGE
+
+
+_GO_ON = "It stays as it is. Choose another vault_setup_name, or set vault_setup_take_over=true."
+
+
+def _is_ours(thing: Thing, text: str, settings: Settings) -> bool:
+    return settings.take_over or text.startswith(f"{mark(settings)}\n") or text.strip() == thing.text.strip()
+
+
+def _something_else(thing: Thing, found: Data, place: str) -> VaultError:
+    mount = thing.path.removeprefix("sys/mounts/")
+    if thing.want["type"] == "kv" and found.get("type") in ("kv", "generic"):
+        what, advice = "KV version 1", f"upgrade it: vault kv enable-versioning {mount}. Do not remove it: its secrets would be gone."
+    else:
+        what, advice = "something else", "remove it if nobody needs what is in it."
+    return VaultError(f"{place} has {what} at {thing.path}, not {thing.name}. Choose another mount, or {advice}", fault="vault:occupied")
+
+
+def _policy(settings: Settings, suffix: str, text: str) -> Thing:
+    name = f"{settings.name}{suffix}"
+    return Thing(f"the policy {name}", f"sys/policies/acl/{name}", {"policy": f"{mark(settings)}\n{text}"}, text=text)
+
+
+def _rule(path: str, *capabilities: str) -> str:
+    listed = ", ".join(f'"{capability}"' for capability in capabilities)
+    return f'path "{path}" {{\n  capabilities = [{listed}]\n}}\n'
+
+
+def _read_policy(settings: Settings) -> str:
+    return "".join(_rule(f"{settings.mount}/data/{path}", "read") for path in (*settings.vendors, f"{settings.path}/*"))
+
+
+def _consent_policy(settings: Settings) -> str:
+    return "".join(_rule(f"{settings.mount}/data/{path}", "read", "update") for path in settings.consent_paths)
+
+
+def _cache_policy(settings: Settings) -> str:
+    mount, path = settings.cache_mount, settings.cache_path
+    entries = _rule(f"{mount}/data/{path}/*", "create", "read", "update")
+    return entries + "# For token_cache with state=absent only.\n" + _rule(f"{mount}/metadata/{path}/*", "delete")

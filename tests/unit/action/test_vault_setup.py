@@ -1,0 +1,46 @@
+# Copyright (c) 2026, TrackOps founders
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The file for a secret_id: a secret_id that cannot be kept is not made, and none is lost."""
+
+from __future__ import annotations
+
+import os
+import pathlib
+import stat
+
+import pytest
+from ansible_collections.trackops.api_tokens.plugins.action.__private import vault_setup
+
+
+def test_only_the_user_may_read_it(tmp_path: pathlib.Path) -> None:
+    mask = os.umask(0)
+    try:
+        vault_setup._write_anew(str(tmp_path / "secret-id"), lambda: "of-the-role")
+    finally:
+        os.umask(mask)
+    assert [(path.name, path.read_text(encoding="utf-8")) for path in tmp_path.iterdir()] == [("secret-id", "of-the-role")]
+    assert stat.S_IMODE((tmp_path / "secret-id").stat().st_mode) == 0o600
+
+
+def test_where_it_cannot_be_written_none_is_made(tmp_path: pathlib.Path) -> None:
+    asked: list[int] = []
+
+    def content() -> str:
+        asked.append(1)
+        return "x"
+
+    (tmp_path / "file").touch()
+    for folder, error in (("missing", FileNotFoundError), ("file", NotADirectoryError)):
+        with pytest.raises(error):
+            vault_setup._write_anew(str(tmp_path / folder / "secret-id"), content)
+    assert asked == []
+
+
+def test_nothing_is_left_of_one_that_vault_does_not_give(tmp_path: pathlib.Path) -> None:
+    def content() -> str:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        vault_setup._write_anew(str(tmp_path / "secret-id"), content)
+    assert list(tmp_path.iterdir()) == []

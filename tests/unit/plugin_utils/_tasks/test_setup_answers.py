@@ -1,0 +1,164 @@
+# Copyright (c) 2026, TrackOps founders
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What an answer means; nothing of it is shown but its status and known words."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.errors import coded
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._tasks.setup_answers import (
+    for_operator,
+    is_not_there,
+    is_vaults,
+    may_pass,
+    not_vaults,
+    refused,
+)
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vault.login_input import FIELDS
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vault.transport import Refusal
+from support.places import ROOT
+
+PLACE = "Vault at https://v.example"
+CHECK = "Check VAULT_ADDR and the policies of the token."
+SECRET = "hvs.CAESIJ0123456789"
+
+
+def answer(status, *errors, body=None):
+    return Refusal(status, errors=errors, body={"errors": list(errors)} if body is None else body, retry_after=None)
+
+
+def of_others(status, text=""):
+    """No JSON of Vault's."""
+    return Refusal(status, errors=(text,), body=None, retry_after=None)
+
+
+@pytest.mark.parametrize(
+    ("refusal", "told"),
+    [
+        (answer(503, "Vault is sealed"), f"{PLACE} is sealed. An operator has to unseal it first. [TRK-V03]"),
+        (answer(501, "Vault is not initialized"), f"{PLACE} is not initialised. An operator has to initialise and unseal it first. [TRK-V03]"),
+        (
+            answer(403, f"2 errors occurred: permission denied, invalid token {SECRET}"),
+            f"{PLACE} does not accept the token. Get a new one (vault login), and set VAULT_TOKEN (or vault_setup_token). [TRK-V04]",
+        ),
+        (
+            of_others(400, "Client sent an HTTP request to an HTTPS server.\n"),
+            f"{PLACE} speaks TLS only. Begin VAULT_ADDR (or vault_setup_url) with https://. [TRK-V02]",
+        ),
+        (answer(403, "permission denied", SECRET), f"{PLACE} answered with status 403 (permission denied). {CHECK} [TRK-V05]"),
+        (answer(403, SECRET), f"{PLACE} answered with status 403. {CHECK} [TRK-V05]"),
+        (answer(400, "path is already in use at x/"), f"{PLACE} answered with status 400 (path is already in use). {CHECK} [TRK-V09]"),
+        (of_others(503, f"<html>{SECRET}"), f"{PLACE} answered with status 503. {CHECK} [TRK-V09]"),
+        *(
+            (
+                of_others(status, SECRET),
+                f"{PLACE} redirects to another address, and the token is not sent there. Set VAULT_ADDR (or vault_setup_url) to the address of the active "
+                "node, with https; vault status shows it. [TRK-V09]",
+            )
+            for status in (301, 302, 303, 307, 308)
+        ),
+        *(
+            (
+                refusal,
+                "what answers at https://v.example is not Vault, but a proxy or another service. "
+                "Check VAULT_ADDR (or vault_setup_url) and what stands before Vault. [TRK-V09]",
+            )
+            for refusal in (not_vaults(), of_others(404, SECRET), of_others(400, SECRET), answer(404, body={"message": SECRET}))
+        ),
+    ],
+)
+def test_answers_have_the_codes_that_modules_give_them(refusal, told):
+    assert refused(refusal, "it", place=PLACE, did="answered with").told == f"it: {told}"
+
+
+def test_a_change_is_refused():
+    said = refused(answer(400, "existing mount at kv"), "it", place=PLACE, did="refused it with").told
+    assert said == f"it: {PLACE} refused it with status 400 (existing mount). {CHECK} [TRK-V09]"
+
+
+def test_only_vault_can_say_that_something_is_not_there():
+    assert is_not_there(answer(404)) and is_not_there(answer(400, "No secret engine mount at kv/"))
+    assert not is_not_there(of_others(404)) and not is_not_there(of_others(400)) and not is_not_there(answer(403)) and not is_not_there(answer(503))
+
+
+def test_which_answers_are_vaults():
+    assert all(map(is_vaults, ({}, {"data": {}}, {"data": None, "request_id": "x", "warnings": ["y"]})))
+    assert not any(map(is_vaults, ({"data": None}, {"status": "ok"}, {"data": []})))
+
+
+@pytest.mark.parametrize(
+    "refusal",
+    [
+        answer(400, "Upgrading from non-versioned to versioned data. This backend will be unavailable for a brief period and will resume service shortly."),
+        answer(404),
+        answer(429, "request path: rate limit quota exceeded"),
+        answer(500, "local node not active but active cluster node not found"),
+        answer(503),
+    ],
+)
+def test_what_may_pass(refusal):
+    assert may_pass(refusal)
+
+
+@pytest.mark.parametrize(
+    "refusal",
+    [
+        answer(307),
+        answer(401),
+        answer(403, "permission denied"),
+        answer(405, "unsupported operation"),
+        answer(400, "path is already in use at kv/"),
+        answer(503, "Vault is sealed"),
+        of_others(502),
+        not_vaults(),
+    ],
+)
+def test_what_lasts_is_told_at_once(refusal):
+    assert not may_pass(refusal)
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs"),
+    [
+        ("cannot be reached: connection refused. Check that it runs, and url (VAULT_ADDR).", "Check that it runs, and VAULT_ADDR (or vault_setup_url)."),
+        ("does not speak TLS: begin url with http:// if that is meant (VAULT_ADDR).", ": begin VAULT_ADDR (or vault_setup_url) with http:// if that is meant."),
+        (
+            "Name its CA file in ca_cert (VAULT_CACERT); validate_certs=false would turn the check off.",
+            "Name its CA file in VAULT_CACERT.",
+        ),
+        (
+            "ca_cert /etc/url/ca_cert.pem does not vouch for it: name the file of its CA there (VAULT_CACERT).",
+            "VAULT_CACERT /etc/url/ca_cert.pem does not vouch for it: name the file of its CA there.",
+        ),
+        (
+            "Set cert_auth_public_key and cert_auth_private_key (VAULT_CLIENT_CERT, VAULT_CLIENT_KEY).",
+            "Set VAULT_CLIENT_CERT and VAULT_CLIENT_KEY.",
+        ),
+        (
+            "Vault at https://url.example: its certificate is not checked (validate_certs=false): x",
+            "Vault at https://url.example: its certificate is not checked ",
+        ),
+        ("its certificate is not checked (validate_certs=false): x", "its certificate is not checked (VAULT_SKIP_VERIFY): x"),
+        ("Try again, or raise timeout (ANSIBLE_HASHI_VAULT_TIMEOUT).", "Try again."),
+        ("broke off its answer. Try again, or set retries.", "Try again."),
+        ("Check proxies (ANSIBLE_HASHI_VAULT_PROXIES, https_proxy).", "Check VAULT_PROXY_ADDR and https_proxy."),
+    ],
+)
+def test_sentences_have_the_names_that_the_operator_knows(ours, theirs):
+    assert theirs in for_operator(ours)
+
+
+def test_no_sentence_about_the_way_to_vault_names_an_option_of_a_lookup():
+    """All texts of the files that have them: an option that is new in one is told here."""
+    options = re.compile(
+        rf"(?<![\w./:-])(?:{'|'.join(sorted(set(FIELDS) - {'url', 'token', 'timeout', 'jwt', 'password', 'namespace'}))}|begin url|check url)(?!\w)"
+    )
+    source = (ROOT / "plugins/plugin_utils/_vault/wording.py").read_text(encoding="utf-8").partition("def why_no_answer")[2]
+    texts = re.findall(r'"((?:[^"\\\n]|\\.)* (?:[^"\\\n]|\\.)*)"', source)
+    assert len(texts) > 25 and sum(for_operator(text) != text for text in texts) > 15
+    assert {text for text in texts if options.search(for_operator(text).lower())} == set()
+    assert coded(for_operator("Check url (VAULT_ADDR)."), "vault:unreachable") == "Check VAULT_ADDR (or vault_setup_url). [TRK-V01]"

@@ -1,0 +1,201 @@
+# Copyright (c) 2026, TrackOps founders
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""One run against a scripted Vault: what is asked of it, in which order, and what is told."""
+
+from __future__ import annotations
+
+import pytest
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.errors import OptionError, VaultError
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._tasks.setup_run import Setup
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._tasks.setup_settings import settings
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vault.transport import Refusal
+
+PLACE = "Vault at https://v"
+TOKEN = "0f0e0d0c-0b0a-0908-0706-050403020100"
+ROLE_ID = "b8c1a2d3-1111-2222-3333-444455556666"
+ROLE = "auth/approle/role/api-tokens"
+ALL = {"shared_cache": True, "consent_paths": "fleet/trackmage"}
+
+
+class Kept:
+    """A Vault that keeps what it is given; *troubles* are raised in their order, instead, for changes of a path."""
+
+    def __init__(self, data=None, **troubles):
+        self.data = dict(data or {})
+        self.troubles = {path: list(raised) for path, raised in troubles.items()}
+        self.asked, self.slept = [], []
+
+    def ask(self, method, path, body=None):
+        self.asked.append((method, path))
+        key = f"{method} {path}"
+        if self.troubles.get(key):
+            raise self.troubles[key].pop(0)
+        if method == "GET":
+            if path == f"{ROLE}/role-id" and ROLE in self.data:
+                return {"data": {"role_id": ROLE_ID}}
+            if path not in self.data:
+                raise refusal(404)
+            return {"data": self.data[path]}
+        if path.endswith("/secret-id"):
+            return {"data": {"secret_id": "of-the-role"}}
+        self.data[path] = dict(body)
+        return {}
+
+    @property
+    def changes(self):
+        return [path for method, path in self.asked if method != "GET"]
+
+    def setup(self, *, dry_run=False, **values):
+        wanted = settings({"url": "https://v", "token": TOKEN, **values}, environ={}, token_file=str)
+        return Setup(wanted, self, place=PLACE, dry_run=dry_run, sleep=self.slept.append)
+
+    def run(self, **values):
+        setup = self.setup(**values)
+        setup.run()
+        return setup
+
+    def told(self, **values):
+        with pytest.raises((VaultError, OptionError)) as caught:
+            self.run(**values)
+        return caught.value.told
+
+
+def refusal(status, *errors, body=True):
+    return Refusal(status, errors=errors, body={"errors": list(errors)} if body else None, retry_after=None)
+
+
+def lines(setup):
+    return setup.to_set(expanded=lambda path: path.replace("~", "/home/me"))
+
+
+def test_from_nothing_and_again():
+    vault = Kept()
+    looked = vault.run(dry_run=True, **ALL)
+    assert (looked.changed, vault.changes) == (True, [])
+    made = vault.run(**ALL)
+    assert made.changed
+    assert made.done == [
+        "made: KV version 2 at secret",
+        "made: the policy api-tokens",
+        "made: the login method approle at approle",
+        "made: KV version 2 at api-token-cache",
+        "made: one version of each entry at api-token-cache",
+        "made: the policy api-tokens-cache",
+        "made: the policy api-tokens-consent",
+        "made: the AppRole api-tokens",
+    ]
+    assert looked.done == [f"would be {line}" for line in made.done]
+    assert vault.data[ROLE]["token_policies"] == ["api-tokens", "api-tokens-cache", "api-tokens-consent"]
+    vault.asked.clear()
+    again = vault.run(**ALL)
+    assert (again.changed, again.done, vault.changes) == (False, [], [])
+    less = vault.run(shared_cache=False)
+    assert less.done == ["changed: the AppRole api-tokens"]
+
+
+def test_what_others_made_is_seen_before_anything_is_changed():
+    vault = Kept({ROLE: {"token_policies": ["prod"]}})
+    assert vault.told().startswith(f"{PLACE} has an AppRole api-tokens at auth/approle that is not of this playbook")
+    assert vault.asked == [("GET", ROLE)]
+
+
+def test_a_mount_for_the_cache_that_others_made_keeps_its_settings():
+    vault = Kept({"sys/mounts/kv": {"type": "kv", "options": {"version": "2"}, "description": ""}, "kv/config": {"max_versions": 0}})
+    setup = vault.run(shared_cache=True, cache_mount="kv")
+    assert "left as the mount has it: one version of each entry at kv" in setup.done
+    assert "kv/config" not in vault.changes
+    only_left = vault.run(shared_cache=True, cache_mount="kv")
+    assert (only_left.changed, only_left.done) == (False, ["left as the mount has it: one version of each entry at kv"])
+    vault.data["sys/mounts/kv"]["description"] = "# Managed by trackops.api_tokens vault_setup, vault_setup_name=api-tokens."
+    assert vault.run(shared_cache=True, cache_mount="kv").done == ["changed: one version of each entry at kv"]
+
+
+def test_what_was_made_before_an_error_is_known():
+    vault = Kept(**{"POST sys/auth/approle": [refusal(403, "permission denied")]})
+    setup = vault.setup()
+    with pytest.raises(VaultError) as caught:
+        setup.run()
+    assert caught.value.told.startswith("the login method approle at approle: Vault at https://v refused it with status 403 (permission denied). ")
+    assert (setup.changed, setup.done) == (True, ["made: KV version 2 at secret", "made: the policy api-tokens"])
+    assert vault.slept == []
+
+
+@pytest.mark.parametrize("status", [403, 500, 503])
+def test_policies_that_cannot_be_read_are_not_replaced(status):
+    """An error that ends in time for the change would otherwise take the policies of others from the AppRole."""
+    vault = Kept({ROLE: {"token_policies": ["api-tokens", "of-others"]}}, **{f"GET {ROLE}": [refusal(status)]})
+    assert vault.told().startswith(f"the AppRole api-tokens: {PLACE} answered with status {status}. ")
+    assert vault.asked == [("GET", ROLE)]
+
+
+def test_a_mount_that_is_not_ready_yet():
+    upgrading = refusal(400, "Upgrading from non-versioned to versioned data.")
+    vault = Kept(**{"POST api-token-cache/config": [upgrading] * 5})
+    assert "made: one version of each entry at api-token-cache" in vault.run(**ALL).done
+    assert vault.slept == [1.0] * 5
+    vault = Kept(**{"POST api-token-cache/config": [upgrading] * 6})
+    assert vault.told(**ALL).startswith("one version of each entry at api-token-cache: Vault at https://v refused it with status 400 (upgrading). ")
+    assert vault.slept == [1.0] * 5
+
+
+def test_a_redirect_of_a_change_is_told_at_once():
+    vault = Kept(**{"POST sys/mounts/secret": [refusal(307, body=False)]})
+    assert vault.told().startswith(f"KV version 2 at secret: {PLACE} redirects to another address, and the token is not sent there. ")
+    assert (vault.changes, vault.slept) == (["sys/mounts/secret"], [])
+
+
+@pytest.mark.parametrize("answer", [{"data": None, "request_id": "x"}, {"status": "fine"}])
+def test_what_answers_a_read_and_is_not_vault(answer):
+    vault = Kept()
+    vault.ask = lambda *_arguments: answer
+    assert vault.told().startswith("the AppRole api-tokens: what answers at https://v is not Vault, but a proxy or another service. ")
+
+
+def test_no_answer_is_told_with_the_operators_names():
+    lost = VaultError(f"{PLACE} cannot be reached: connection refused. Check that it runs, and url (VAULT_ADDR).", "unreachable")
+    said = Kept(**{f"GET {ROLE}": [lost]}).told()
+    assert said == f"the AppRole api-tokens: {PLACE} cannot be reached: connection refused. Check that it runs, and VAULT_ADDR (or vault_setup_url). [TRK-V01]"
+    wrong = OptionError(f"{PLACE}: its address or the proxy's is not a valid URL. Check url (VAULT_ADDR) and proxies.", fault="option:address")
+    assert Kept(**{f"GET {ROLE}": [wrong]}).told().endswith("Check VAULT_ADDR (or vault_setup_url) and VAULT_PROXY_ADDR and https_proxy. [TRK-O08]")
+
+
+def test_a_secret_id():
+    vault = Kept()
+    assert vault.setup().secret_id() == "of-the-role"
+    for answer in ({}, {"data": {}}, {"data": {"secret_id": 5}}, {"data": {"secret_id": ""}}):
+        vault.ask = lambda *_arguments, answer=answer: answer
+        with pytest.raises(VaultError, match="a secret_id of the AppRole api-tokens: what answers at https://v is not Vault"):
+            vault.setup().secret_id()
+
+
+def test_lines_to_set():
+    vault = Kept()
+    assert lines(vault.setup())[1] == "the role_id is not yet known"
+    assert lines(vault.run()) == [
+        "export ANSIBLE_HASHI_VAULT_AUTH_METHOD=approle",
+        f"export ANSIBLE_HASHI_VAULT_ROLE_ID={ROLE_ID}",
+        f"export ANSIBLE_HASHI_VAULT_SECRET_ID=$(vault write -f -field=secret_id {ROLE}/secret-id)",
+    ]
+    others = {"token_policies": ["api-tokens", "theirs"]}
+    vault = Kept({"auth/roles/role/api-tokens": others})
+    setup = vault.run(approle_mount="roles", mount="kv", shared_cache=True, cache_path="a b", secret_id_file="~/secret id")
+    assert lines(setup)[1:] == [
+        "export ANSIBLE_HASHI_VAULT_MOUNT_POINT=roles",
+        "the role_id is not yet known",
+        "export ANSIBLE_HASHI_VAULT_SECRET_ID=$(cat '/home/me/secret id')",
+        "export TRACKOPS_ENGINE_MOUNT_POINT=kv",
+        "export TRACKOPS_CACHE=vault",
+        "export TRACKOPS_CACHE_VAULT_MOUNT=api-token-cache",
+        "export TRACKOPS_CACHE_VAULT_PATH='a b'",
+        "kept, as they are not of this playbook: 1 of its policies; vault read auth/roles/role/api-tokens shows them",
+    ]
+
+
+@pytest.mark.parametrize("role_id", [TOKEN, "hvs.something", None, 5, f"{ROLE_ID} x", f"{ROLE_ID}\n"])
+def test_a_role_id_that_is_none_is_not_shown(role_id):
+    vault = Kept()
+    setup = vault.run()
+    vault.ask = lambda *_arguments: {"data": {"role_id": role_id}}
+    assert lines(setup)[1] == f"export ANSIBLE_HASHI_VAULT_ROLE_ID=$(vault read -field=role_id {ROLE}/role-id)"

@@ -1,0 +1,147 @@
+# Copyright (c) 2026, TrackOps founders
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What is wanted in Vault, and what is done where something is there: nothing, a change, or an error."""
+
+from __future__ import annotations
+
+import pytest
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.errors import VaultError
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._tasks.setup_settings import settings
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._tasks.setup_things import Do, check_role, decide, kept, mark, policies_of, role, things
+from support.places import ROOT
+
+PLACE = "Vault at https://v"
+ADVICE = "It stays as it is. Choose another vault_setup_name, or set vault_setup_take_over=true. [TRK-V11]"
+KV2 = {"type": "kv", "options": {"version": "2"}}
+MARK = "# Managed by trackops.api_tokens vault_setup, vault_setup_name=api-tokens."
+
+
+def wanted(**values):
+    return settings({"url": "https://v", "token": "hvs.x", **values}, environ={}, token_file=str)
+
+
+def thing(name, **values):
+    [found] = [one for one in things(wanted(**values)) if one.name == name]
+    return found
+
+
+def decided(one, found, *, ours=True, **values):
+    return decide(one, found, wanted(**values), place=PLACE, ours=ours)
+
+
+def told(one, found, **values):
+    with pytest.raises(VaultError) as caught:
+        decided(one, found, **values)
+    return caught.value.told
+
+
+ALL = {"shared_cache": True, "consent_paths": "fleet/trackmage"}
+
+
+def test_all_that_is_made():
+    assert [(one.path, one.name) for one in things(wanted(**ALL, mount="kv", name="team", approle_mount="roles", cache_mount="c"))] == [
+        ("sys/mounts/kv", "KV version 2 at kv"),
+        ("sys/policies/acl/team", "the policy team"),
+        ("sys/auth/roles", "the login method approle at roles"),
+        ("sys/mounts/c", "KV version 2 at c"),
+        ("c/config", "one version of each entry at c"),
+        ("sys/policies/acl/team-cache", "the policy team-cache"),
+        ("sys/policies/acl/team-consent", "the policy team-consent"),
+    ]
+    assert len(things(wanted())) == 3
+    made = role(wanted(name="team", approle_mount="roles", token_ttl=600, secret_id_ttl=60))
+    assert (made.path, made.name) == ("auth/roles/role/team", "the AppRole team")
+    assert made.want == {"token_ttl": 600, "secret_id_ttl": 60, "token_policies": ["team"]}
+
+
+@pytest.mark.parametrize("suffix", ["", "-cache", "-consent"])
+def test_the_documentation_shows_the_same_policies(suffix):
+    text = thing(f"the policy api-tokens{suffix}", **ALL).text
+    assert f"```hcl\n{text}```" in (ROOT / "docs" / "vault.md").read_text(encoding="utf-8")
+    assert thing(f"the policy api-tokens{suffix}", **ALL).want == {"policy": f"{MARK}\n{text}"}
+
+
+def test_policies_of_own_paths():
+    values = {"mount": "kv", "path": "ours", "consent_paths": "ours/a,ours/b", "shared_cache": True, "cache_mount": "c", "cache_path": "d"}
+    assert thing("the policy api-tokens", **values).text == 'path "kv/data/ours/*" {\n  capabilities = ["read"]\n}\n'
+    consent = thing("the policy api-tokens-consent", **values).text
+    assert consent == "".join(f'path "kv/data/ours/{name}" {{\n  capabilities = ["read", "update"]\n}}\n' for name in "ab")
+    assert 'path "c/data/d/*"' in thing("the policy api-tokens-cache", **values).text
+
+
+def test_policies_of_the_approle():
+    def of(has=(), **values):
+        return role(wanted(**values), has).want["token_policies"]
+
+    everything = ["api-tokens", "api-tokens-cache", "api-tokens-consent"]
+    assert of(**ALL) == everything
+    assert of(["other", *everything]) == [*everything, "other"], "what an earlier run or somebody else has set up stays"
+    assert of(["other", *everything], shared_cache=False) == ["api-tokens", "api-tokens-consent", "other"]
+    assert kept(wanted(), ["other", *everything, "other", "more"]) == 2
+
+
+@pytest.mark.parametrize(
+    ("found", "policies"),
+    [(None, []), ({}, []), ({"token_policies": None}, []), ({"token_policies": "x"}, []), ({"token_policies": ["a", 5, {"b": 1}]}, ["a"])],
+)
+def test_policies_in_an_answer(found, policies):
+    assert policies_of(found) == policies
+
+
+def test_an_approle_of_others():
+    check_role(wanted(), None, place=PLACE)
+    check_role(wanted(), {"token_policies": ["prod", "api-tokens"]}, place=PLACE)
+    check_role(wanted(take_over=True), {"token_policies": ["prod"]}, place=PLACE)
+    for theirs in ({"token_policies": ["prod"]}, {}):
+        with pytest.raises(VaultError) as caught:
+            check_role(wanted(name="deployer", approle_mount="roles"), theirs, place=PLACE)
+        assert caught.value.told == (
+            f"{PLACE} has an AppRole deployer at auth/roles that is not of this playbook, as it does not have the policy deployer. {ADVICE}"
+        )
+
+
+def test_what_is_the_same_stays():
+    mount = thing("KV version 2 at secret")
+    assert decided(mount, {**KV2, "description": "of others", "local": False}) is Do.NOTHING
+    assert decided(mount, None) is Do.MAKE
+    approle = role(wanted())
+    assert decided(approle, {**approle.want, "token_ttl": 60, "bind_secret_id": True}) is Do.CHANGE
+    assert decided(approle, {**approle.want, "bind_secret_id": True}) is Do.NOTHING
+    assert decided(approle, {"token_policies": ["api-tokens"], "token_ttl": 3600}) is Do.CHANGE, "what is missing differs"
+
+
+def test_a_mount_that_is_something_else_is_not_touched_whoever_takes_over():
+    mount = thing("KV version 2 at team/kv", mount="team/kv")
+    version1 = (
+        f"{PLACE} has KV version 1 at sys/mounts/team/kv, not KV version 2 at team/kv. Choose another mount, or upgrade it: "
+        "vault kv enable-versioning team/kv. Do not remove it: its secrets would be gone. [TRK-V11]"
+    )
+    for found in ({"type": "kv", "options": None}, {"type": "kv", "options": {"version": "1"}}, {"type": "generic"}):
+        assert told(mount, found, take_over=True) == version1
+    other = "Choose another mount, or remove it if nobody needs what is in it. [TRK-V11]"
+    assert told(mount, {"type": "pki"}) == f"{PLACE} has something else at sys/mounts/team/kv, not KV version 2 at team/kv. {other}"
+    login = thing("the login method approle at approle")
+    assert told(login, {"type": "jwt"}) == f"{PLACE} has something else at sys/auth/approle, not the login method approle at approle. {other}"
+
+
+def test_a_policy_of_others_stays():
+    policy = thing("the policy api-tokens")
+    assert mark(wanted()) == MARK
+    assert decided(policy, {"policy": policy.want["policy"]}) is Do.NOTHING
+    assert decided(policy, {"policy": f"{MARK}\nwhatever"}) is Do.CHANGE
+    assert decided(policy, {"policy": f"\n{policy.text}\n"}) is Do.CHANGE, "as the documentation has it, or an older version has made it"
+    theirs = ('path "prod/*" {}', "", None, f"{MARK}x\n", f"{MARK[:-1]}-more.\n", f"x{MARK}\n", [MARK])
+    for text in theirs:
+        assert told(policy, {"policy": text}) == f"{PLACE} has something else for the policy api-tokens, not of this playbook. {ADVICE}"
+        assert decided(policy, {"policy": text}, take_over=True) is Do.CHANGE
+
+
+def test_settings_of_a_mount_are_changed_only_where_it_is_of_this_playbook():
+    config = thing("one version of each entry at api-token-cache", **ALL)
+    assert decided(config, {"max_versions": 0}, ours=True) is Do.CHANGE
+    assert decided(config, None, ours=True) is Do.MAKE
+    for found in ({"max_versions": 0}, None):
+        assert decided(config, found, ours=False, take_over=True) is Do.LEAVE
+    assert decided(config, {"max_versions": 1}, ours=False) is Do.NOTHING
