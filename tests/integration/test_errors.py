@@ -8,7 +8,7 @@ from __future__ import annotations
 import typing as t
 
 import pytest
-from support.lookups import Batch, Checks, Outcomes, forms, leaked, one_line
+from support.lookups import IMPORTED, Batch, Checks, Outcomes, forms, leaked, one_line
 from support.processes import MuteServer, closed_port
 from support.stage import BUILT_IN, Stage
 
@@ -343,12 +343,12 @@ def test_refusals_are_remembered_until_the_secret_changes(openbao_stage: Stage) 
                 msg: "{{ lookup('trackops.api_tokens.trackunit', 'fleet/it') | length }}"
         """
     inventory = stage.ansible.write("inventory", "".join(f"host{number} ansible_connection=local\n" for number in range(10)))
-    token = stage.token()
-    failed = stage.playbook(play, "--forks", "10", inventory=inventory, env={"VAULT_TOKEN": token})
-    again = stage.playbook(play, inventory=inventory, env={"VAULT_TOKEN": token})
+    env = {"VAULT_TOKEN": stage.token(), **IMPORTED}
+    failed = stage.playbook(play, "--forks", "10", inventory=inventory, env=env)
+    again = stage.playbook(play, inventory=inventory, env=env)
     assert len(stage.emulator.requests("trackunit", kind="token")) == 1, failed
     stage.store("trackunit", "fleet/it")
-    mended = stage.playbook(play, "--forks", "10", inventory=inventory, env={"VAULT_TOKEN": token})
+    mended = stage.playbook(play, "--forks", "10", inventory=inventory, env=env)
     text = "the vendor refused the credentials at secret/fleet/it (version 1): invalid_grant. Check username and password there;"
     assert (failed.rc, again.rc, mended.rc) == (2, 2, 0), failed
     assert all(text in str(task.result["msg"]) for task in (*failed.find("token"), *again.find("token")))

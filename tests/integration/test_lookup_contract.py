@@ -10,7 +10,7 @@ import typing as t
 
 import pytest
 from emulator import Emulator, TlsFiles
-from support.lookups import Batch, Checks, query
+from support.lookups import IMPORTED, Batch, Checks, query
 from support.pki import Ca
 from support.processes import closed_port
 from support.stage import BUILT_IN, Stage
@@ -386,6 +386,7 @@ def test_many_hosts_at_once(openbao_stage: Stage, strategy: str) -> None:
         "20",
         inventory=inventory,
         env={
+            **IMPORTED,
             "VAULT_TOKEN": "",
             "ANSIBLE_HASHI_VAULT_AUTH_METHOD": "approle",
             "ANSIBLE_HASHI_VAULT_ROLE_ID": role.role_id,

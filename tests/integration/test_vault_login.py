@@ -211,8 +211,9 @@ def test_none_through_a_proxy(stage: Stage) -> None:
             assert "an agent or proxy has to add a token" in alone["nobody adds a token"].error
 
 
-def test_settings_of_hashi_vault(stage: Stage) -> None:
+def test_settings_of_hashi_vault(openbao_stage: Stage) -> None:
     """Whoever has community.hashi_vault configured sets nothing again: its variables, environment and ini, and their precedence."""
+    stage = openbao_stage
     vault = stage.vault
     stage.store("tracx", "fleet/tracx")
     policy = vault.read_policy("fleet/*")

@@ -175,7 +175,10 @@ def _tell(answer: dict[str, t.Any]) -> None:
 def _import_all() -> None:
     import hvac  # noqa: F401
     import requests  # noqa: F401
-    from ansible_collections.trackops.api_tokens.plugins.plugin_utils._flow import shared_store as shared_cache  # noqa: F401
+    from ansible_collections.trackops.api_tokens.plugins.plugin_utils._boundary import options, real_ports  # noqa: F401
+    from ansible_collections.trackops.api_tokens.plugins.plugin_utils._flow import fetch, resolver, shared_fetch, shared_store  # noqa: F401
+    from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vault import client  # noqa: F401
+    from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vendor import transport  # noqa: F401
     from cryptography.fernet import Fernet  # noqa: F401
 
 

@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from support.lookups import Outcome, one_line
+from support.lookups import IMPORTED, Outcome, one_line
 from support.processes import closed_port, wait_for
 
 from .conftest import Scene, inventory, login_env
@@ -21,7 +21,7 @@ PLAY = """
 
 def test_a_hundred_hosts_with_a_wrong_password(scene: Scene) -> None:
     scene.stage.store("trackunit", "fleet/trackunit", password="wrong-password-1")
-    env = login_env(scene.approle())
+    env = {**login_env(scene.approle()), **IMPORTED}
     run = scene.stage.playbook(PLAY, "--forks", "20", inventory=inventory(scene.stage.ansible, 100), env={**env, "TRACKOPS_FAILURE_TTL": "600"})
     assert run.rc != 0
     assert len([host for host in run.stats.values() if host["failures"]]) == 100
@@ -162,7 +162,7 @@ def test_two_runs_at_once_keep_their_memory(scene: Scene) -> None:
     scene.emulator.fail("trackunit", 503, times=None)
     hosts = inventory(scene.stage.ansible, 40)
     play = scene.stage.ansible.write("outage.yml", PLAY)
-    env = {**scene.vault.env(), **login_env(scene.approle()), "TRACKOPS_HTTP_RETRIES": "0"}
+    env = {**scene.vault.env(), **login_env(scene.approle()), **IMPORTED, "TRACKOPS_HTTP_RETRIES": "0"}
     runs = [scene.stage.ansible.start_playbook(play, "--forks", "5", "-i", str(hosts), *scene.stage.extra(), env=env) for _ in range(2)]
     for run in runs:
         run.popen.wait(300)
