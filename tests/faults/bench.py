@@ -24,7 +24,7 @@ from emulator import Emulator, TlsFiles
 from leaks.detector import Detector, Secret
 from support.ansible import Ansible, Run
 from support.collection import installed
-from support.lookups import Outcome
+from support.lookups import IMPORTED, Outcome
 from support.pki import Ca
 from support.processes import MuteServer, wait_for
 from support.stage import Stage
@@ -164,7 +164,9 @@ def _play(place: Place, cases: t.Sequence[Case], env: dict[str, str | None], *, 
     hosts = {case.client: {"ansible_connection": "local", "ask": ask.replace("LOOKUP", case.lookup(broken=broken))} for case in cases}
     inventory = place.stage.ansible.write("cases.yml", json.dumps({"all": {"hosts": hosts}}))
     play = json.dumps([{"hosts": "all", "gather_facts": False, "tasks": [{"name": "token", "ansible.builtin.debug": {"msg": "{{ ask }}"}}]}], indent=1)
-    return place.stage.playbook(play, "--forks", _FORKS, inventory=inventory, env={"VAULT_TOKEN": place.token, **env}, timeout=900)
+    # What all of them would import; where the environment is the fault, it decides that, too.
+    imported = {} if env else IMPORTED
+    return place.stage.playbook(play, "--forks", _FORKS, inventory=inventory, env={"VAULT_TOKEN": place.token, **imported, **env}, timeout=900)
 
 
 def _seen(place: Place, case: Case, run_: Run, requests: list[dict[str, t.Any]], reads: t.Mapping[str, int], good: t.Mapping[str, str]) -> Seen:

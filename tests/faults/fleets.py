@@ -17,7 +17,7 @@ import typing as t
 from emulator import Emulator
 from support.ansible import Ansible
 from support.collection import installed
-from support.lookups import Outcome, one_line
+from support.lookups import IMPORTED, Outcome, one_line
 from support.processes import Process, descendants
 from support.stage import Stage
 from support.vault import VaultServer
@@ -96,11 +96,11 @@ class Fleets:
 
     def start(self, play: str) -> Process:
         return self._stage.ansible.start_playbook(
-            play, *self._stage.extra(), "-i", str(self._hosts), env=self._stage.environment({"VAULT_TOKEN": self._place.token})
+            play, *self._stage.extra(), "-i", str(self._hosts), env=self._stage.environment({"VAULT_TOKEN": self._place.token, **IMPORTED})
         )
 
     def finish(self, play: str) -> Run:
-        return self._stage.playbook(play, inventory=self._hosts, env={"VAULT_TOKEN": self._place.token}, timeout=900)
+        return self._stage.playbook(play, inventory=self._hosts, env={"VAULT_TOKEN": self._place.token, **IMPORTED}, timeout=900)
 
     def asked(self, case: Case) -> int:
         return self._place.asked(case, self._stage.emulator.requests(kind="token"))
