@@ -102,7 +102,7 @@ def survivors(work: pathlib.Path, files: t.Sequence[str]) -> tuple[list[Survivor
 def run_mutmut(work: pathlib.Path, *, processes: int) -> int:
     command = [str(pathlib.Path(sys.executable).parent / "mutmut"), "run", "--max-children", str(processes)]
     # The same examples of hypothesis each time.
-    env = {**os.environ, "HYPOTHESIS_PROFILE": "mutants", "PYTHONDONTWRITEBYTECODE": "1"}
+    env = {**os.environ, "HYPOTHESIS_PROFILE": "mutants", "PYTHONPYCACHEPREFIX": str(work / "compiled")}
     with (work / "mutmut.log").open("w+", encoding="utf-8") as log:
         # It draws its progress for a terminal.
         status = subprocess.run(command, cwd=work, env=env, stdout=None if sys.stdout.isatty() else log, stderr=subprocess.STDOUT, check=False).returncode

@@ -30,6 +30,9 @@ from support.places import TESTS, cache_home, locked
 REQUIREMENTS = TESTS / "requirements"
 MARKER = "trackops-complete"
 _INSTALLER = "lock"  # the environment with uv
+# Those whose programs are started a thousand times. Where PYTHONDONTWRITEBYTECODE is set, each start would compile what it loads.
+_COMPILED = ("test", "docs")
+_COMPILED_MARKER = "trackops-compiled"
 _KEPT = 14 * 86400.0  # seconds without use
 
 
@@ -45,6 +48,10 @@ def environment(kind: str, *, python: str = sys.executable) -> pathlib.Path:
         with locked(target.name):
             if not (target / MARKER).exists():
                 _make(target, kind, lock_file, python)
+    if kind in _COMPILED and not (target / _COMPILED_MARKER).exists():
+        with locked(target.name):
+            if not (target / _COMPILED_MARKER).exists():
+                _compile(target)
     os.utime(target / MARKER)
     return target
 
@@ -115,6 +122,15 @@ def _uv_install(venv: pathlib.Path, wanted: list[str]) -> bool:
     uv = environment(_INSTALLER) / "bin" / "uv"
     command = [str(uv), "pip", "install", "--quiet", "--python", str(venv / "bin" / "python"), *wanted]
     return subprocess.run(command, stdin=subprocess.DEVNULL, stdout=sys.stderr, check=False).returncode == 0
+
+
+def _compile(venv: pathlib.Path) -> None:
+    """As pip does and uv does not."""
+    say(f"Compiling what is in {venv} ...")
+    env = {name: value for name, value in os.environ.items() if name != "PYTHONPYCACHEPREFIX"}
+    # Some packages have files for other Pythons, which this one cannot compile.
+    subprocess.run([str(venv / "bin" / "python"), "-m", "compileall", "-qq", str(venv / "lib")], env=env, stdout=subprocess.DEVNULL, check=False)
+    (venv / _COMPILED_MARKER).touch()
 
 
 def _forget_older(target: pathlib.Path, kind: str) -> None:
