@@ -42,6 +42,7 @@ def copy(tmp_path: pathlib.Path) -> t.Iterator[pathlib.Path]:
     shutil.copytree(ROOT, folder, ignore=shutil.ignore_patterns(".git", "build", "__pycache__", ".*_cache", ".hypothesis", ".ansible"))
     yield folder
     shutil.rmtree(cache_home() / "source" / hashlib.sha256(str(folder).encode()).hexdigest()[:12], ignore_errors=True)
+    shutil.rmtree(cache_home() / "compiled" / folder.relative_to("/"), ignore_errors=True)
 
 
 def test_a_new_vendor_as_the_page_says(copy: pathlib.Path) -> None:
@@ -53,7 +54,6 @@ def test_a_new_vendor_as_the_page_says(copy: pathlib.Path) -> None:
 
     assert list(yaml.safe_load((copy / "changelogs/fragments/parcelo.yml").read_text(encoding="utf-8"))) == ["minor_changes"]
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST_", "COVERAGE_"))}
-    environment["PYTHONPYCACHEPREFIX"] = str(copy.parent / "compiled")
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-k", "parcelo or vendor", *TESTS]
     done = subprocess.run(command, cwd=copy, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
     assert done.returncode == 0 and " passed" in done.stdout, done.stdout[-4000:]
