@@ -205,26 +205,32 @@ def test_the_line_for_cron_as_printed(stage, sudo_hosts):
     assert owners == {"root"}
 
 
-@pytest.mark.parametrize(
-    ("tokens", "message"),
-    [
-        ("", "provision_tokens, the list of tokens, is not set. Set it in group_vars, or give a file with it: -e @tokens.yml. [TRK-O03]"),
-        ({"vendor": "tracx"}, "provision_tokens: must be a list of dictionaries"),
-        ([{"vendor": "tracx"}, {"path": "fleet/x"}], "provision_tokens, item 2 (fleet/x): vendor is missing. [TRK-O03]"),
-        ([{"vendor": "tracx", "formatt": "env"}], "there is no option 'formatt'; is format meant?"),
-        (
-            [{"vendor": "tracx", "format": "xml"}],
-            "provision_tokens, item 1 (tracx): value of format must be one of: raw, header, env, json, template, got: xml",
-        ),
-        ([{"vendor": "nobody"}], "There is no vendor 'nobody'"),
-    ],
-    ids=str,
+MISTAKES: tuple[tuple[object, str], ...] = (
+    ("", "provision_tokens, the list of tokens, is not set. Set it in group_vars, or give a file with it: -e @tokens.yml. [TRK-O03]"),
+    ({"vendor": "tracx"}, "provision_tokens: must be a list of dictionaries"),
+    ([{"vendor": "tracx"}, {"path": "fleet/x"}], "provision_tokens, item 2 (fleet/x): vendor is missing. [TRK-O03]"),
+    ([{"vendor": "tracx", "formatt": "env"}], "there is no option 'formatt'; is format meant?"),
+    (
+        [{"vendor": "tracx", "format": "xml"}],
+        "provision_tokens, item 1 (tracx): value of format must be one of: raw, header, env, json, template, got: xml",
+    ),
+    ([{"vendor": "nobody"}], "There is no vendor 'nobody'"),
 )
-def test_mistakes_in_variables_are_told(stage, ssh_hosts, tokens, message):
-    run = stage.playbook(play(tokens), inventory=ssh_hosts.inventory())
-    assert run.rc == 2, run
-    assert message in run.output
+
+
+def test_mistakes_in_variables_are_told(stage, ssh_hosts):
+    role = {"ansible.builtin.include_role": {"name": "trackops.api_tokens.provision"}}
+    say = {"name": "Told", "ansible.builtin.debug": {"msg": "{{ ansible_failed_result.msg }}"}}
+    values = {"provision_directory": "{{ host_root }}/etc"}
+    tasks = [{"block": [{**role, "vars": {**values, "provision_tokens": tokens}}], "rescue": [say]} for tokens, _message in MISTAKES]
+    run = stage.playbook(json.dumps([{"hosts": "fleet", "gather_facts": False, "tasks": tasks}], indent=1), inventory=ssh_hosts.inventory())
+    for host in ssh_hosts.names:
+        told = [task.result["msg"] for task in run.find("Told", host=host)]
+        assert [message for (_tokens, message), said in zip(MISTAKES, told, strict=True) if message not in said] == [], run
     assert names(ssh_hosts) == set()
+    # And without anybody who goes on.
+    ended = stage.playbook(play(MISTAKES[0][0]), inventory=ssh_hosts.inventory())
+    assert (ended.rc, MISTAKES[0][1] in ended.output) == (2, True), ended
 
 
 def test_items_take_the_options_of_lookups(stage, ssh_hosts, tmp_path: pathlib.Path):

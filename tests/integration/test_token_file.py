@@ -96,24 +96,26 @@ def test_no_content_is_in_what_ansible_prints_for_debugging(stage, ssh_hosts):
     assert [secret for secret in secrets_of(stage) if secret in run.output] == []
 
 
-@pytest.mark.parametrize(
-    ("template", "message"),
-    [
-        ("{{ token.access_token | human_to_bytes }}", "the-access_token"),
-        ("{{ lookup('ansible.builtin.vars', token.access_token[1:]) }}", "access_token"),
-        ("{% include token.authorization %}", "the-authorization"),
-        ("{{ token.extra.nothing }}", "nothing"),
-        ("{{ token.expires_at", "end of print statement"),
-        ("{{ 1 // (1 if token.access_token == 'the-access_token' else 0) }}", "cannot be used with this token"),
-    ],
+BROKEN_TEMPLATES = (
+    ("{{ token.access_token | human_to_bytes }}", "the-access_token"),
+    ("{{ lookup('ansible.builtin.vars', token.access_token[1:]) }}", "access_token"),
+    ("{% include token.authorization %}", "the-authorization"),
+    ("{{ token.extra.nothing }}", "nothing"),
+    ("{{ token.expires_at", "end of print statement"),
+    ("{{ 1 // (1 if token.access_token == 'the-access_token' else 0) }}", "cannot be used with this token"),
 )
-def test_what_is_wrong_with_a_template_is_told_without_the_token(stage, ssh_hosts, template, message):
-    path = stage.ansible.write("templates/broken.j2", template)
-    arguments = f"vendor=tracx dest={{{{ host_root }}}}/a format=template template={path}"
-    run = stage.adhoc("host1", "-m", "trackops.api_tokens.token_file", "-a", arguments, "-vvvvv", inventory=ssh_hosts.inventory())
-    assert run.rc == 2, run
-    told = run.result("token_file")["msg"]
-    assert f"the template {path} cannot be used" in told and message in told
+
+
+def test_what_is_wrong_with_a_template_is_told_without_the_token(stage, ssh_hosts):
+    paths = [stage.ansible.write(f"templates/broken{number}.j2", template) for number, (template, _message) in enumerate(BROKEN_TEMPLATES)]
+    common = {"vendor": "tracx", "dest": "{{ host_root }}/a", "format": "template"}
+    tasks = [{"name": path.name, "trackops.api_tokens.token_file": {**common, "template": str(path)}, "ignore_errors": True} for path in paths]
+    play = json.dumps([{"hosts": "host1", "gather_facts": False, "tasks": tasks}], indent=1)
+    run = stage.playbook(play, "-vvvvv", inventory=ssh_hosts.inventory())
+    for path, (_template, message) in zip(paths, BROKEN_TEMPLATES, strict=True):
+        [task] = run.find(path.name)
+        assert task.status == "ignored", run
+        assert f"the template {path} cannot be used" in task.result["msg"] and message in task.result["msg"]
     token = stage.emulator.requests("tracx", kind="token") and max(stage.emulator.secrets(), key=len)
     assert len(token) > 50
     shown = run.output + json.dumps([task.result for task in run.tasks])
@@ -198,24 +200,26 @@ def test_a_template_beside_the_variables_of_a_playbook(stage, ssh_hosts):
     ) in run.output
 
 
-@pytest.mark.parametrize(
-    ("more", "message"),
-    [
-        (
-            "token_field: x",
-            "there is no option 'token_field' for trackmage, tracktik, trackunit, tracx; only oauth2 and vendors of your own take it. [TRK-O01]",
-        ),
-        ("mode: '0644'", "trackunit: mode 0644 gives every user of the host access to the token; use a group, or set allow_readable. [TRK-O12]"),
-        ("min_tttl: 5", "there is no option 'min_tttl'; is min_ttl meant? [TRK-O01]"),
-        ("path: elsewhere", "path: is given beside tokens; give it in the items of tokens. [TRK-O04]"),
-        ("format: xml", "value of format must be one of: raw, header, env, json, template, got: xml. [TRK-O02]"),
-    ],
+OPTION_ERRORS = (
+    (
+        {"token_field": "x"},
+        "there is no option 'token_field' for trackmage, tracktik, trackunit, tracx; only oauth2 and vendors of your own take it. [TRK-O01]",
+    ),
+    ({"mode": "0644"}, "trackunit: mode 0644 gives every user of the host access to the token; use a group, or set allow_readable. [TRK-O12]"),
+    ({"min_tttl": 5}, "there is no option 'min_tttl'; is min_ttl meant? [TRK-O01]"),
+    ({"path": "elsewhere"}, "path: is given beside tokens; give it in the items of tokens. [TRK-O04]"),
+    ({"format": "xml"}, "value of format must be one of: raw, header, env, json, template, got: xml. [TRK-O02]"),
 )
-def test_option_errors_come_before_anything_is_done(stage, ssh_hosts, more, message):
-    play = PLAY.replace("token_file:", "token_file:\n        " + more).replace(', "format": "raw"', "")
-    run = stage.playbook(play, inventory=ssh_hosts.inventory())
-    assert run.rc == 2, run
-    assert run.result("token_file", host="host1")["msg"].endswith(message)
+
+
+def test_option_errors_come_before_anything_is_done(stage, ssh_hosts):
+    tokens = [{name: value for name, value in item.items() if value != "raw"} for item in json.loads(FOUR)]
+    tasks = [{"name": message, "trackops.api_tokens.token_file": {"tokens": tokens, **more}, "ignore_errors": True} for more, message in OPTION_ERRORS]
+    run = stage.playbook(json.dumps([{"hosts": "fleet", "gather_facts": False, "tasks": tasks}], indent=1), inventory=ssh_hosts.inventory())
+    for _more, message in OPTION_ERRORS:
+        told = run.find(message)
+        assert [task.status for task in told] == ["ignored"] * 3, run
+        assert all(task.result["msg"].endswith(message) for task in told), run
     assert files(ssh_hosts) == {} and stage.emulator.requests(kind="token") == []
 
 
