@@ -115,6 +115,7 @@ def test_a_cache_that_can_be_written_needs_no_other(opened, tmp_path):
     with waiting(store, keys.name) as mine:
         assert mine
         assert store.write(keys, {}, GOOD)
+        assert opened("cache").lock_holder(keys.name) == os.getpid()
     assert store.read(keys) == GOOD
     assert (store.memory(), store.went_well(keys)) == ("runs", False)
     assert not (tmp_path / "run").exists()
