@@ -135,7 +135,7 @@ def test_an_entry_is_checked_as_everywhere(store, changed):
 
 @pytest.mark.parametrize(
     "broken",
-    [{}, {"name": 5}, {"name": "0" * 32, "fernet": "short"}, {"name": "0" * 32, "fernet": "é" * 44}],
+    [{}, {"name": 5}, {"name": "0" * 32, "fernet": "short"}, {"name": "0" * 32, "fernet": "é" * 44}, {"name": "0" * 32, "fernet": "\udc80" * 44}],
 )
 def test_a_pointer_of_another_shape_is_a_miss(store, broken):
     entry, keys = put(store)
