@@ -174,7 +174,7 @@ def ssh_hosts(_ssh_hosts: SshHosts) -> SshHosts:
 @pytest.fixture(scope="session")
 def _sudo_hosts() -> t.Iterator[SshHosts]:
     try:
-        with SshHosts(count=3, unprivileged=True, first=20) as hosts:
+        with SshHosts(count=2, unprivileged=True, first=20) as hosts:
             yield hosts
     except Unavailable as exc:
         pytest.skip(str(exc))
@@ -182,7 +182,7 @@ def _sudo_hosts() -> t.Iterator[SshHosts]:
 
 @pytest.fixture
 def sudo_hosts(_sudo_hosts: SshHosts) -> SshHosts:
-    """Three hosts over ssh, logged in as an ordinary user who may become root."""
+    """Two hosts over ssh, logged in as an ordinary user who may become root."""
     _sudo_hosts.clear()
     return _sudo_hosts
 
