@@ -516,8 +516,10 @@ def test_headers_of_an_api_are_no_orders_to_ansible(stage: Stage, liar: Liar) ->
     assert {"location", "unreachable", "skipped", "ansible_facts"} & set(answer) == set()
 
 
-def test_a_host_has_the_token_renewed_once_whatever_it_says(stage: Stage, liar: Liar) -> None:
+def test_a_host_has_the_token_renewed_once_whatever_it_says(openbao_stage: Stage, liar: Liar) -> None:
     """Each renewal gives another token, whose refusal would be a new reason."""
+    stage = openbao_stage
+    stage.store_all()
     liar.makes_up({}, status=401, failed=True)
     api = {"vendor": "trackunit", "url": f"{stage.emulator.base_url('trackunit')}/api/me"}
     task = {"name": "Call", "trackops.api_tokens.api_request": api, "loop": [*range(6)], "ignore_errors": True}
@@ -634,8 +636,9 @@ def test_the_playbook_vault_setup(stage: Stage, liar: Liar, tmp_path: pathlib.Pa
     assert not [name for name in client.sys.list_policies()["data"]["policies"] if "evil" in name or "consent" in name]
 
 
-def test_seconds_that_are_no_number_are_told(stage: Stage, liar: Liar) -> None:
+def test_seconds_that_are_no_number_are_told(openbao_stage: Stage, liar: Liar) -> None:
     """Monitoring would be green for ever, and a secret_id would last for ever."""
+    stage = openbao_stage
     liar.says({})
     inventory = liar.inventory({"provision_tokens": [{"vendor": "tracx"}]})
     for playbook, name, value in (
@@ -649,7 +652,8 @@ def test_seconds_that_are_no_number_are_told(stage: Stage, liar: Liar) -> None:
         assert "need attention" not in run.output
 
 
-def test_a_typo_in_an_item_is_told_in_a_line(stage: Stage, liar: Liar) -> None:
+def test_a_typo_in_an_item_is_told_in_a_line(openbao_stage: Stage, liar: Liar) -> None:
+    stage = openbao_stage
     liar.says({})
     run = run_play(stage, liar.inventory({"provision_tokens": [{"vendor": "tracx", "min_tll": 5}]}), {"roles": ["trackops.api_tokens.provision"]})
     assert run.rc == 2 and "there is no option 'min_tll'; is min_ttl meant?" in run.output, run
