@@ -102,17 +102,13 @@ def _text(text: str) -> Moment | None:
     if said is not None:
         return said
     if _NUMBER.match(text):
-        return _number(_as_number(text))
+        return _number(float(text))
     if _GROUPED.match(text):
         return _number(float(re.sub(r"\D", "", text)))
     seconds = _duration(text)
     if seconds is not None:
         return Moment(seconds, absolute=False)
     return _date(text)
-
-
-def _as_number(text: str) -> float:
-    return int(text) if text.isdigit() and len(text) < 400 else float(text)
 
 
 def _duration(text: str) -> float | None:

@@ -44,6 +44,8 @@ AT = 1_767_283_200.0  # 2026-01-01 16:00:00 UTC
         ("pt90s", 90),
         ("P1DT2H", 93_600),
         ("P1W", 604_800),
+        ("PT1M30S", 90),
+        ("PT1,5S", 1.5),
         ("01:00:00", 3600),
         ("1.02:03:04", 93_784),
         ("00:59:59.999", 3599),
@@ -51,6 +53,7 @@ AT = 1_767_283_200.0  # 2026-01-01 16:00:00 UTC
         (["1h"], 3600),
         ({"seconds": "3600", "nanos": 0}, 3600),
         ({"TotalSeconds": 3600}, 3600),
+        ({"totalSeconds": 3600}, 3600),
         ({"value": 3600, "unit": "s"}, 3600),
         (-5, -5),
         ("-5", -5),
@@ -80,6 +83,9 @@ def test_lifetimes(written, seconds):
         "2026-01-01T18:00:00+0200",
         "2026-01-01T18:00:00+02",
         "2026-01-01T11:00:00-05:00",
+        "2026-01-01T21:30:00+05:30",
+        "2026-01-01T12:30:00-03:30",
+        "2026-01-02T02:00:00+1000",
         "2026-01-01 16:00:00 UTC",
         "2026/01/01 16:00:00",
         "20260101T160000Z",
@@ -101,16 +107,27 @@ def test_lifetimes(written, seconds):
         f"/Date({int(AT)}000+0200)/",
         {"$date": "2026-01-01T16:00:00Z"},
         {"$date": {"$numberLong": f"{int(AT)}000"}},
-        {"date": "2026-01-01 16:00:00.000000", "timezone_type": 3, "timezone": "UTC"},
+        *({"date": "2026-01-01 16:00:00.000000", "timezone_type": 3, "timezone": zone} for zone in ("UTC", "Z", "+00:00", "GMT")),
     ],
 )
 def test_moments(written):
     assert read_moment(written) == (pytest.approx(AT, abs=0.01), True)
 
 
+def test_parts_of_a_second_and_a_leap_second():
+    assert read_moment("2026-01-01T16:00:00.250Z") == (pytest.approx(AT + 0.25, abs=0.001), True)
+    assert read_moment("2026-01-01T15:59:60Z") == (AT - 1, True), "as Python knows none"
+
+
+@pytest.mark.parametrize(("number", "moment"), [(999_999_999, (999_999_999, False)), (1e9, (1e9, True)), (1e11, (1e8, True)), (1e14, (1e8, True))])
+def test_from_when_on_a_number_is_no_lifetime(number, moment):
+    assert read_moment(number) == moment
+
+
 def test_the_order_of_day_and_month():
     christmas = read_moment("2026-12-25")
     assert read_moment("12/25/2026") == read_moment("25/12/2026") == read_moment("25.12.2026") == read_moment("25-12-2026") == christmas
+    assert read_moment("13/12/2026") == read_moment("2026-12-13")
     assert read_moment("02/03/2026") == read_moment("2026-02-03")  # with slashes as in the US
     assert read_moment("12/25/2026 12:30 AM").seconds - christmas.seconds == 1800
 
@@ -167,6 +184,8 @@ def test_a_moment_is_by_the_clock_of_the_server_where_that_can_be_believed():
     soon = formatdate(NOW + 3690, usegmt=True)
     assert waits(retry_after=soon, date=formatdate(NOW + 3600, usegmt=True)) == 90
     assert waits(retry_after=str(int(NOW) + 3690), date=formatdate(NOW + 3600, usegmt=True)) == 90
+    day = NOW + 86400
+    assert waits(retry_after=formatdate(day + 90, usegmt=True), date=formatdate(day, usegmt=True)) == 90
     assert waits(retry_after=soon, date="Thu, 01 Jan 1970 00:00:00 GMT") == 3690
 
 
@@ -176,6 +195,8 @@ def test_a_moment_is_by_the_clock_of_the_server_where_that_can_be_believed():
         (429, {"ratelimit_reset": "30"}, 30),
         (429, {"ratelimit_reset": "30", "ratelimit_remaining": "0"}, 30),
         (429, {"ratelimit_reset": "30", "ratelimit_remaining": "3"}, None),
+        (429, {"ratelimit_reset": "30", "ratelimit_remaining": "1"}, None),
+        (429, {"ratelimit_reset": "30", "ratelimit_remaining": "3, 0"}, 30),
         (503, {"x_ratelimit_reset": str(int(NOW) + 25), "x_ratelimit_remaining": "0"}, 25),
         (503, {"x_ratelimit_reset": "25"}, None),
         (429, {"x_ratelimit_reset": f"{int(NOW) + 25}000", "x_ratelimit_remaining": "0"}, 25),
