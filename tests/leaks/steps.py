@@ -33,8 +33,9 @@ class Step:
     # In the small bench too: one of each kind.
     small: bool = False
     on_hosts: bool = False
-    # What ansible-core itself shows in its debug mode: the arguments of a module, in spite of no_log.
-    not_in_debug: bool = False
+    # A token among the arguments of a module that is not ours: in its debug mode ansible-core shows them in spite of no_log, and with
+    # ANSIBLE_KEEP_REMOTE_FILES it keeps them. docs/security.md says so.
+    hands_over: bool = False
 
     def as_task(self) -> Task:
         return {"name": self.name, "ignore_errors": True, **self.task}
@@ -62,7 +63,7 @@ def successes(ground: Ground) -> list[Step]:
     for vendor in BUILT_IN:
         headers = query(vendor, f"{folder}/{vendor}", output="headers")
         request = {"url": f"{emulator.base_url(vendor)}/api/things", "headers": "{{ " + headers + "[0] }}"}
-        add(f"{vendor} in uri", "lookup", {"no_log": True, "ansible.builtin.uri": request}, small=vendor == "tracx", not_in_debug=True)
+        add(f"{vendor} in uri", "lookup", {"no_log": True, "ansible.builtin.uri": request}, small=vendor == "tracx", hands_over=True)
         add(f"{vendor} cached", "lookup", shown(query(vendor, f"{folder}/{vendor}", output="details")), small=vendor == "tracx")
         add(f"{vendor} forced", "lookup", shown(query(vendor, f"{folder}/{vendor}", force=True, output="authorization")), small=vendor == "trackmage")
         add(f"{vendor} without a cache", "lookup", shown(query(vendor, f"{folder}/{vendor}", cache="none")))
