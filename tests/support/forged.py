@@ -25,13 +25,16 @@ FORGED = {"ansible_python_interpreter": "{{ host_root }}/python"}
 _PYTHON = """#!{own}
 import json, os, subprocess, sys
 
-done = subprocess.run([{python!r}, *sys.argv[1:]], stdout=subprocess.PIPE)
+# The module is a file, or comes through the connection.
+module = None if sys.argv[1:] else sys.stdin.buffer.read()
+named = {only!r} in " ".join(sys.argv) if module is None else {full!r}.encode() in module
+done = subprocess.run([{python!r}, *sys.argv[1:]], stdout=subprocess.PIPE, input=module)
 answer = done.stdout
 try:
     parsed = json.loads(answer)
 except ValueError:
     parsed = None
-if isinstance(parsed, dict) and {only!r} in " ".join(sys.argv):
+if isinstance(parsed, dict) and named:
     for name, value in json.loads({forged!r}).items():
         old = parsed.get(name)
         parsed[name] = {{**old, **value}} if isinstance(old, dict) and isinstance(value, dict) else value
@@ -41,6 +44,7 @@ sys.exit(done.returncode)
 """
 # Of a host that runs no module at all. A real one costs most of the time of a task.
 _MADE_UP = """#!/bin/sh
+[ $# -gt 0 ] || cat > /dev/null
 cat {answer}
 """
 
@@ -56,6 +60,7 @@ def forge(root: pathlib.Path, answer: t.Mapping[str, t.Any] | None = None, *, mo
         path.write_text(_MADE_UP.format(answer=shlex.quote(str(root / "answer"))), encoding="utf-8")
         path.chmod(0o755)
         return
-    text = _PYTHON.format(own=sys.executable, python=interpreter(root, sys.executable), only=module, forged=json.dumps(dict(answer or {})))
+    full = f"ansible.modules.{module}" if module else ""
+    text = _PYTHON.format(own=sys.executable, python=interpreter(root, sys.executable), only=module, full=full, forged=json.dumps(dict(answer or {})))
     path.write_text(text, encoding="utf-8")
     path.chmod(0o755)
