@@ -52,6 +52,9 @@ matrix:  ## Every supported ansible-core with every Python that it supports
 docs:  ## The documentation site, every warning an error: build/docs/index.html
 	$(call in_env,docs) exec python tests/support/docs.py
 
+options:  ## What Ansible is told of the lookups' options, from their documentation: after each change of that
+	$(call in_env,test) cd tests; exec python -m support.option_definitions
+
 lint:  ## ruff, mypy --strict, ansible-lint
 	$(call in_env,test) python -m pytest $(PYTEST_ARGS) tests/quality/test_lint.py
 

@@ -14,6 +14,7 @@ import time
 
 import pytest
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.output import iso_time
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vendors import names
 from support.processes import Unavailable, command_lines
 from support.sshd import SshHosts
 from support.stage import BUILT_IN, Stage
@@ -203,7 +204,7 @@ def test_a_template_beside_the_variables_of_a_playbook(stage, ssh_hosts):
 OPTION_ERRORS = (
     (
         {"token_field": "x"},
-        "there is no option 'token_field' for trackmage, tracktik, trackunit, tracx; only oauth2 and vendors of your own take it. [TRK-O01]",
+        f"there is no option 'token_field' for {', '.join(names())}; only oauth2 and vendors of your own take it. [TRK-O01]",
     ),
     ({"mode": "0644"}, "trackunit: mode 0644 gives every user of the host access to the token; use a group, or set allow_readable. [TRK-O12]"),
     ({"min_tttl": 5}, "there is no option 'min_tttl'; is min_ttl meant? [TRK-O01]"),

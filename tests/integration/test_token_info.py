@@ -17,6 +17,7 @@ import tempfile
 import time
 
 import pytest
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vendors import names
 from support.browser import Browser
 from support.hosts import interpreter
 from support.sshd import SshHosts
@@ -76,7 +77,7 @@ def test_only_looking_asks_nobody(stage: Stage) -> None:
 
 ERRORS: tuple[tuple[dict[str, object], str], ...] = (
     ({"path": "x"}, "token_info needs 'vendor', or 'file' or 'tokens' for files on the host."),
-    ({"vendor": "trackunti"}, "There is no vendor 'trackunti'; is trackunit meant? Known: trackmage, tracktik, trackunit, tracx, oauth2."),
+    ({"vendor": "trackunti"}, f"There is no vendor 'trackunti'; is trackunit meant? Known: {', '.join(names())}, oauth2."),
     ({"file": "tok/x"}, "tok/x: file must be an absolute path"),
     ({"vendor": "tracx", "min_tll": 5}, "there is no option 'min_tll'; is min_ttl meant?"),
     (

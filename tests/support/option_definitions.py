@@ -2,10 +2,11 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """
-What Ansible has to know of the lookups' options, taken from their documentation: ``cd tests && python -m support.option_definitions``.
+What Ansible has to know of the lookups' options, taken from their documentation: ``make options``.
 
 Ansible parses the documentation of a lookup in each worker, to find out where its options come from. With these files beside the code it
-need not. Without one it does, so a new lookup works before there is one.
+need not. Without one it does, so that a lookup can be tried before there is one; but what a wrong setting is answered with comes from these
+files too, so a vendor is complete only with its own.
 """
 
 from __future__ import annotations

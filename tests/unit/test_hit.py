@@ -330,7 +330,7 @@ def test_after_a_task_of_ours_or_with_the_callback_a_worker_loads_nothing(home, 
 
 @pytest.mark.parametrize("name", lookups())
 def test_what_ansible_is_told_of_the_options_is_what_their_documentation_says(name):
-    assert file_of(name).read_text(encoding="utf-8") == text(documented()[name]), "run: cd tests && python -m support.option_definitions"
+    assert file_of(name).read_text(encoding="utf-8") == text(documented()[name]), "run: make options"
 
 
 def test_without_the_file_ansible_reads_the_documentation(home):

@@ -41,7 +41,13 @@ BOUNDARY = {
 LAYERS = (("_base",), ("_cache", "_vault", "_vendors"), ("_vendor",), ("_flow",), ("_hosts", "_consent"), ("_boundary", "_tasks"), ("plugins",))
 MOST_UNITS, MOST_LAYERS = 22, 8
 #: What a vendor consists of. Adding one is adding these files.
-PARTS = ("plugins/plugin_utils/_vendors/{}.py", "plugins/lookup/{}.py", "docs/vendors/{}.md", "tests/integration/vendors/test_{}.py")
+PARTS = (
+    "plugins/plugin_utils/_vendors/{}.py",
+    "plugins/lookup/{}.py",
+    "plugins/plugin_utils/_boundary/option_definitions/{}.json",
+    "docs/vendors/{}.md",
+    "tests/integration/vendors/test_{}.py",
+)
 
 
 def missing(root, vendor):

@@ -10,6 +10,7 @@ import json
 import time
 import typing as t
 
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vendors import names
 from support.ansible import Run
 from support.crowd import Crowd
 from support.processes import wait_for
@@ -159,7 +160,7 @@ def test_an_unknown_vendor_purges_nothing(scene: Scene) -> None:
     assert (failed["vendor"], failed["path"], failed["error_code"]) == ("trackmage", "fleet/missing", "TRK-V06")
     assert failed["error"] == run.result("missing")["errors"][0]
     told = run.result("unknown")["msg"]
-    known = "Known: trackmage, tracktik, trackunit, tracx, oauth2. Describe your own in trackops_vendors, or give token_url or issuer. [TRK-O05]"
+    known = f"Known: {', '.join(names())}, oauth2. Describe your own in trackops_vendors, or give token_url or issuer. [TRK-O05]"
     assert told == f"There is no vendor 'trackuint'; is trackunit meant? {known}"
     assert run.result("described no more")["removed"] == [{"kind": "token", "vendor": "mycloud", "path": "secret/fleet/acme"}]
     forgotten = run.result("failure")

@@ -16,9 +16,11 @@ from ansible_collections.trackops.api_tokens.plugins.plugin_utils._boundary.opti
     request_from,
     requests_from,
 )
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vendors import names
 from hypothesis import given
 from hypothesis import strategies as st
 
+BUILT_IN = ", ".join(names())
 AROUND = Surroundings({"VAULT_ADDR": "https://v.example", "VAULT_TOKEN": "hvs.x"}, "/h", lambda path: "")
 
 
@@ -55,7 +57,7 @@ def test_requests_for_several_paths():
 @pytest.mark.parametrize(
     ("vendor", "direct", "message"),
     [
-        ("acme", {}, "There is no vendor 'acme'. Known: trackmage, "),
+        ("acme", {}, f"There is no vendor 'acme'. Known: {BUILT_IN}, oauth2. "),
         ("tracx", {"mount_point": "kv"}, "tracx: mount_point is the login's and has no use with auth_method=token; is "),
     ],
 )
@@ -183,9 +185,9 @@ def test_paths():
         (
             "nobody",
             {},
-            "There is no vendor 'nobody'. Built in: trackmage, tracktik, trackunit, tracx; describe your own in trackops_vendors, or use vendor=oauth2.",
+            f"There is no vendor 'nobody'. Built in: {BUILT_IN}; describe your own in trackops_vendors, or use vendor=oauth2.",
         ),
-        ("../evil", {}, "'../evil' is not a vendor's name. Built in: trackmage, tracktik, trackunit, tracx."),
+        ("../evil", {}, f"'../evil' is not a vendor's name. Built in: {BUILT_IN}."),
         ("oauth2", {"vendors": ["acme"]}, "trackops_vendors has to be a dictionary of vendors by their names."),
     ],
 )
@@ -338,7 +340,7 @@ ODD = st.one_of(
 )
 
 
-@given(st.sampled_from(["trackunit", "trackmage", "tracktik", "tracx", "oauth2"]), st.dictionaries(st.sampled_from(NAMES), ODD, max_size=5))
+@given(st.sampled_from([*names(), "oauth2"]), st.dictionaries(st.sampled_from(NAMES), ODD, max_size=5))
 def test_whatever_is_given_becomes_a_request_or_one_line(plugin, values):
     message = ""
     try:
