@@ -1,13 +1,14 @@
 # Copyright (c) 2026, TrackOps founders
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A unit test starts no process and opens no socket. One that must is marked ``system``, and ``make fast`` leaves it out."""
+"""A unit test starts no process and opens no socket. One that must is marked ``system``, and ``make fast`` leaves it out, and says so."""
 
 from __future__ import annotations
 
 import importlib.util
 import pathlib
 import sys
+import textwrap
 import threading
 import typing as t
 
@@ -64,3 +65,33 @@ def pytest_runtest_call(item: pytest.Item) -> t.Generator[None, object, object]:
     if _seen:
         pytest.fail(f"{', '.join(sorted(set(_seen)))} in a unit test: mark the test with @pytest.mark.system", pytrace=False)
     return result
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> t.Generator[None, None, None]:
+    """Where marks choose from the whole folder: the files of which nothing was run, just before pytest's last line."""
+    yield
+    folder = pathlib.Path(__file__).parent
+    asked = [(config.invocation_params.dir / name).resolve() for name in config.args]
+    if config.option.markexpr and not config.option.keyword and asked == [folder]:
+        ran = {
+            folder / path.relative_to(folder)
+            for outcome in ("passed", "failed", "error", "xfailed", "xpassed")
+            for report in terminalreporter.getreports(outcome)
+            if (path := config.rootpath / report.nodeid.split("::")[0]).is_file()
+        }
+        left = not_run(folder, ran)
+        if left:
+            for line in textwrap.wrap(f"not run here, but by make unit: {', '.join(left)}", 120, break_on_hyphens=False):
+                terminalreporter.write_line(line)
+
+
+def not_run(folder: pathlib.Path, ran: t.Collection[pathlib.Path]) -> list[str]:
+    """The test files in *folder* that are not among *ran*, by what they test; of a folder without any that ran, the folder."""
+    with_runs = {parent for path in ran for parent in path.parents}
+    left = []
+    for path in sorted(set(folder.rglob("test_*.py")) - set(ran)):
+        whole = next((parent for parent in reversed(path.parents) if folder in parent.parents and parent not in with_runs), None)
+        shown = str(path.with_name(path.stem.removeprefix("test_")) if whole is None else whole)
+        left.append(shown.removeprefix(f"{folder}/").removeprefix("plugin_utils/") + ("" if whole is None else "/"))
+    return list(dict.fromkeys(left))

@@ -53,3 +53,20 @@ def test_what_starts_a_process_or_opens_a_socket_has_to_say_so(tmp_path):
         "PASSED test_it.py::test_pure",
     ], done.stdout
     assert "socket.bind in a unit test: mark the test with @pytest.mark.system" in done.stdout
+
+
+@pytest.mark.system
+def test_what_is_left_out_is_said_before_the_last_line(tmp_path):
+    shutil.copy(pathlib.Path(__file__).with_name("conftest.py"), tmp_path)
+    (tmp_path / "pytest.ini").write_text("[pytest]\nmarkers = system: it does\naddopts = -ra\n")
+    files = ("test_run.py", "test_hit.py", "plugin_utils/_flow/test_fetch.py", "plugin_utils/_flow/test_lock.py", "lookup/test_one.py", "lookup/test_two.py")
+    for name in files:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        mark = "" if name.endswith(("run.py", "fetch.py")) else "@pytest.mark.system\n"
+        (tmp_path / name).write_text(f"import pytest\n\n{mark}def test_it():\n    pass\n\ndef test_other():\n    pytest.skip('why')\n")
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--import-mode=importlib", "-m", "not system", str(tmp_path)]
+    said = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False).stdout.splitlines()
+    assert said[-2] == "not run here, but by make unit: lookup/, _flow/lock, hit"
+    assert said[-1].startswith("2 passed, 6 skipped, 4 deselected in ")
+    chosen = subprocess.run([*command, "-k", "it"], cwd=tmp_path, capture_output=True, text=True, check=False).stdout
+    assert "2 passed" in chosen and "not run here" not in chosen
