@@ -18,7 +18,7 @@ from .._base.errors import VaultError
 from .._base.text import scrub
 from .methods import METHODS
 from .transport import Refusal, integer
-from .wording import LOCKS_USERS, LOGIN_ADVICE, NOT_INITIALISED, STATES, path_hint, unlisted
+from .wording import LOCKS_USERS, LOGIN_ADVICE, NOT_INITIALISED, SEALED, STATES, path_hint, unlisted
 
 if t.TYPE_CHECKING:
     from .options import VaultOptions
@@ -206,7 +206,7 @@ class Refusals:
             initialised = self._questions.is_initialised()
         if not initialised:
             return VaultError(f"{self._place}{NOT_INITIALISED}", "sealed")
-        return VaultError(f"{self._place} is sealed. An operator has to unseal it first.", "sealed")
+        return VaultError(f"{self._place}{SEALED}", "sealed")
 
     def _said(self, refusal: Refusal) -> str:
         """What Vault itself gives as the reason, fit to be shown."""

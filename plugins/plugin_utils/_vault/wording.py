@@ -16,9 +16,10 @@ from .._base.http_body import CutOff, Damaged, TooLarge
 from .._base.text import scrub
 from .transport import LARGEST_ANSWER, Refusal
 
-__all__ = ("LOCKS_USERS", "LOGIN_ADVICE", "NOT_INITIALISED", "STATES", "path_hint", "unlisted", "why_no_answer")
+__all__ = ("LOCKS_USERS", "LOGIN_ADVICE", "NOT_INITIALISED", "SEALED", "STATES", "path_hint", "unlisted", "why_no_answer")
 
 NOT_INITIALISED = " is not initialised. An operator has to initialise and unseal it first."
+SEALED = " is sealed. An operator has to unseal it first."
 # What an answer says about its sender, whatever was asked: the first that applies.
 STATES: tuple[tuple[t.Callable[[Refusal], bool], str, str], ...] = (
     (
