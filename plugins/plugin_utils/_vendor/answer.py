@@ -21,9 +21,10 @@ from .._base.token_check import LONGEST_LIFETIME, token_problem
 from .._vendors import names
 from .address import address_of, host
 from .body import ADDRESS, at, fields_of, parse_body, what_it_is, without
-from .moments import clock_difference, read_moment, retry_after
+from .moments import clock_difference, read_moment
 from .request import Grant, needed_fields, signs
 from .unspoken import Unspoken, unspoken_in_answer
+from .waits import retry_after
 from .words import error_code, is_failure, words
 
 __all__ = ("read_answer",)

@@ -16,17 +16,15 @@ from email.utils import mktime_tz, parsedate_tz
 
 from .._base.model import HttpAnswer
 
-__all__ = ("Moment", "clock_difference", "read_moment", "retry_after")
+__all__ = ("NUMBER", "Moment", "clock_difference", "read_moment")
 
 _ABSOLUTE_FROM = 1e9  # seconds: no lifetime is 30 years long, no expiry lies before 2001
 _SCALES = ((1e11, 1.0), (1e14, 1e3), (1e17, 1e6), (1e20, 1e9))  # seconds, milliseconds, microseconds, nanoseconds since 1970
 _ENDLESS = 1e10  # seconds, of a lifetime that no float holds
 _DAY = 86400.0
-_LONGEST_WAIT = _DAY
-# Characters. No moment is longer, and what is read of a longer text would cost more than its length.
-_LONGEST_TEXT, _LONGEST_HEADER = 100, 1000
+_LONGEST_TEXT = 100  # characters; no moment is longer, and what is read of a longer text would cost more than its length
 
-_NUMBER = re.compile(r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d{1,3})?\Z")
+NUMBER = re.compile(r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d{1,3})?\Z")
 _GROUPED = re.compile(r"\d{1,3}(?:[,_' ]\d{3})+\Z")
 _UNITS = {"ms": 0.001, "msec": 0.001, "millisecond": 0.001, "s": 1, "sec": 1, "second": 1, "m": 60, "min": 60, "minute": 60}
 _UNITS |= {"h": 3600, "hr": 3600, "hour": 3600, "d": _DAY, "day": _DAY, "w": 7 * _DAY, "week": 7 * _DAY}
@@ -101,7 +99,7 @@ def _text(text: str) -> Moment | None:
     said = _calendar(*compact.groups()) if compact else None
     if said is not None:
         return said
-    if _NUMBER.match(text):
+    if NUMBER.match(text):
         return _number(float(text))
     if _GROUPED.match(text):
         return _number(float(re.sub(r"\D", "", text)))
@@ -181,59 +179,7 @@ def _mail_date(text: str) -> Moment | None:
         return None
 
 
-# -- headers -----------------------------------------------------------------------------------------------------------
-
-
 def clock_difference(answer: HttpAnswer, now: float) -> float | None:
     """How far our clock is ahead of the server's, in seconds, by its ``Date`` header."""
     date = _mail_date(answer.headers.get("date", ""))
     return now - date.seconds if date else None
-
-
-def retry_after(answer: HttpAnswer, now: float) -> float | None:
-    """The seconds that the server asks to wait: ``Retry-After`` (RFC 9110 10.2.3), otherwise until its rate limit resets."""
-    headers = answer.headers
-    asked = _longest(headers.get("retry-after", ""), answer, now)
-    if asked is not None:
-        return asked
-    for name in ("retry-after-ms", "x-ms-retry-after-ms"):
-        value = headers.get(name, "").strip()
-        if _NUMBER.match(value):
-            return min(max(0.0, float(value) / 1000), _LONGEST_WAIT)
-    return _rate_limit(answer, now)
-
-
-def _longest(value: str, answer: HttpAnswer, now: float) -> float | None:
-    """A proxy may add a second one to that of the server."""
-    pieces = re.findall(r"[A-Za-z]{3,9},\s[^,]+|[^,]+", value) if len(value) <= _LONGEST_HEADER else []
-    waits = [_wait(piece, answer, now) for piece in pieces]
-    return max((wait for wait in waits if wait is not None), default=None)
-
-
-def _wait(text: str, answer: HttpAnswer, now: float) -> float | None:
-    said = read_moment(text)
-    if said is None or (said.seconds < 0 and not said.absolute):
-        return None
-    seconds = said.seconds
-    if said.absolute:
-        ahead = clock_difference(answer, now)
-        seconds -= now - ahead if ahead is not None and abs(ahead) <= _DAY else now
-    return min(max(0.0, seconds), _LONGEST_WAIT)
-
-
-def _rate_limit(answer: HttpAnswer, now: float) -> float | None:
-    """``RateLimit-Reset`` and its many spellings: seconds, or a moment, where nothing is left."""
-    headers = answer.headers
-    for prefix in ("ratelimit-", "x-ratelimit-", "x-rate-limit-"):
-        left, reset = headers.get(prefix + "remaining"), headers.get(prefix + "reset", headers.get(prefix + "reset-after"))
-        if reset is not None and _nothing(left, answer):
-            return _longest(reset, answer, now)
-    fields = dict(re.findall(r"\b(r|t|remaining|reset)=\"?([\w.]+)", headers.get("ratelimit", "")))
-    reset = fields.get("t", fields.get("reset"))
-    return _longest(reset, answer, now) if reset and _nothing(fields.get("r", fields.get("remaining")), answer) else None
-
-
-def _nothing(left: str | None, answer: HttpAnswer) -> bool:
-    if left is None:
-        return answer.status == 429  # which says so itself
-    return any(_NUMBER.match(piece.strip()) is not None and float(piece) <= 0 for piece in left.split(","))
