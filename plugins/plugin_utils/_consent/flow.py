@@ -26,7 +26,7 @@ from .._cache.entry import token_facts
 from .._flow.purge import remove_shared
 from .._flow.refresh_token import write_refresh_token
 from .._flow.resolver import Resolver
-from .._flow.vault_login import VaultSession
+from .._flow.vault_session import VaultSession
 from .._vendor.address import check_endpoint
 from .._vendor.discovery import discovered
 from .._vendor.proof import signer

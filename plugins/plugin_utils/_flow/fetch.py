@@ -26,7 +26,7 @@ from .call import Call
 from .failure_memory import as_error, remembered_refusal
 from .issuer_metadata import IssuerMetadata
 from .refresh_token import Mac, store_refresh_token, vouched_for
-from .vault_login import VaultSession
+from .vault_session import VaultSession
 
 __all__ = ("Fetch", "Outcome", "fetch")
 

@@ -18,7 +18,7 @@ from .._cache.entry import entry_from_dict
 from .._cache.file_store import FileStore
 from .._vault.refusals import NotTaken
 from .slot import token_keys
-from .vault_login import VaultSession, login_keys
+from .vault_session import VaultSession, login_keys
 
 __all__ = ("expired", "is_cached", "purge", "remove_shared", "revoke_logins")
 

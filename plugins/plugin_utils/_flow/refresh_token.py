@@ -17,7 +17,7 @@ from .._base.model import Request, Secret, SecretRef, Token
 from .._base.ports import Ports, Vault
 
 if t.TYPE_CHECKING:
-    from .vault_login import VaultSession
+    from .vault_session import VaultSession
 
 __all__ = ("Mac", "refresh_token_key", "store_refresh_token", "vouched_for", "write_refresh_token")
 

@@ -184,7 +184,7 @@ def _obtain(call: Call, slot: TokenSlot, entry: Entry, reason: str, *, locked: b
     from .fetch import Fetch, Outcome, fetch
     from .issuer_metadata import IssuerMetadata
     from .tidy import is_due, tidy
-    from .vault_login import VaultSession
+    from .vault_session import VaultSession
 
     request, ports = call.request, call.ports
     session = VaultSession(request, slot.store, ports)

@@ -25,7 +25,7 @@ from .._vendor.words import error_code
 from .refresh_token import refresh_token_key, vouched_for
 from .shared_store import SharedCache
 from .slot import token_keys
-from .vault_login import VaultSession
+from .vault_session import VaultSession
 
 __all__ = ("GivenBack", "revoke_tokens")
 

@@ -38,7 +38,7 @@ from .._base.token_check import is_moment
 from .._cache.crypto import canonical, stretched
 from .._cache.entry import entry_from_dict, entry_to_dict, token_facts
 from .._vault.refusals import NotTaken
-from .vault_login import VaultSession
+from .vault_session import VaultSession
 
 __all__ = ("MOST_FAILURES", "Lease", "LeaseLost", "SharedCache", "shareable", "shared_path")
 

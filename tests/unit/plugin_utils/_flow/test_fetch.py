@@ -18,7 +18,7 @@ from ansible_collections.trackops.api_tokens.plugins.plugin_utils._cache.file_st
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._flow.call import Call
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._flow.fetch import Fetch, fetch
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._flow.issuer_metadata import IssuerMetadata
-from ansible_collections.trackops.api_tokens.plugins.plugin_utils._flow.vault_login import VaultSession
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._flow.vault_session import VaultSession
 from support.scripted import NOW, FakeClient, FakeVault, Scene, access, answer, error, request_for, token
 
 WITH_REFRESH = Entry(token("old", age=3000, refresh_token="r1", secret_version="1"))

@@ -16,7 +16,7 @@ from ansible_collections.trackops.api_tokens.plugins.plugin_utils._flow.call imp
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._flow.fetch import Outcome
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._flow.shared_fetch import fetch_shared
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._flow.shared_store import SharedCache
-from ansible_collections.trackops.api_tokens.plugins.plugin_utils._flow.vault_login import VaultSession
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._flow.vault_session import VaultSession
 from support.scripted import NOW, Scene, request_for, token
 
 NOTHING = Entry()

@@ -22,7 +22,7 @@ from ansible_collections.trackops.api_tokens.plugins.plugin_utils._cache.file_st
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._flow.failure_memory import asker_of
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._flow.resolver import Resolver
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._flow.shared_store import MOST_FAILURES, LeaseLost, SharedCache, shared_path
-from ansible_collections.trackops.api_tokens.plugins.plugin_utils._flow.vault_login import VaultSession
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._flow.vault_session import VaultSession
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vault.refusals import NotTaken
 from support.scripted import NOW, PASSWORD_FIELDS, FakeClient, FakeVault, Scene, access, answer, approle, error, request_for
 

@@ -12,9 +12,9 @@ import threading
 import pytest
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.errors import VaultError
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._cache.file_store import FileStore
-from ansible_collections.trackops.api_tokens.plugins.plugin_utils._flow import vault_login
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._flow import vault_session
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._flow.resolver import open_store
-from ansible_collections.trackops.api_tokens.plugins.plugin_utils._flow.vault_login import VaultSession, login_keys
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._flow.vault_session import VaultSession, login_keys
 from support.scripted import VAULT_TOKEN, Scene, approle, request_for, vault_options
 
 REFUSED = VaultError("Vault: the login was refused.", "login_refused")
@@ -384,7 +384,7 @@ def test_who_comes_while_another_logs_in_waits_and_uses_that_login(read):
 
 def test_after_the_wait_for_the_lock_it_looks_again(read, monkeypatch):
     """Somebody logged in while this one waited for the lock."""
-    scene, patient = Scene(), vault_login.patient_lock
+    scene, patient = Scene(), vault_session.patient_lock
     before = []
 
     def slow_lock(*arguments):
@@ -393,7 +393,7 @@ def test_after_the_wait_for_the_lock_it_looks_again(read, monkeypatch):
             read(scene)
         return patient(*arguments)
 
-    monkeypatch.setattr(vault_login, "patient_lock", slow_lock)
+    monkeypatch.setattr(vault_session, "patient_lock", slow_lock)
     read(scene)
     assert (scene.vault.logins, scene.vault.reads) == (1, 2)
     assert scene.names().count("vault_login_reused") == 1
