@@ -180,6 +180,13 @@ def test_the_paths_that_lookups_take_when_none_is_given_and_what_others_made(sta
     assert client.secrets.kv.v2.read_configuration(mount_point="secret")["data"]["max_versions"] == 0
     assert client.sys.read_policy("api-tokens-cache")["data"]["rules"].startswith(MARK + 'path "secret/data/trackops/api_tokens/*"')
 
+    # What may be written as cache since that run is not to be read as credentials after the next one.
+    overlap = stage.playbook(PLAYBOOK, "-e", "vault_setup_path=trackops", "-e", "vault_setup_shared_cache=false", env=operator)
+    assert overlap.rc != 0
+    told = "who may write the shared cache could write credentials, as folders of this run and of the policy api-tokens-cache from an earlier run lie in each"
+    assert told in " ".join(overlap.output.split()), overlap
+    assert client.sys.read_policy("api-tokens")["data"]["rules"] == MARK + OWN_PATHS
+
 
 def test_what_it_cannot_do_is_told(stage: Stage) -> None:
     stage.vault.kv1("old")

@@ -16,7 +16,7 @@ from .._base.errors import TokenError, VaultError
 from .._vault.transport import Refusal
 from .setup_answers import for_operator, is_not_there, is_vaults, may_pass, not_vaults, refused
 from .setup_settings import Settings
-from .setup_things import Data, Do, Thing, check_role, decide, kept, policies_of, role, things
+from .setup_things import Data, Do, Thing, check_folders, check_role, decide, kept, policies_of, role, things, written_before
 
 __all__ = ("Setup", "Vault")
 
@@ -53,6 +53,7 @@ class Setup:
         # An error here must not pass for a role without policies: those of others would be taken from it.
         check_role(settings, there, place=self._place)
         self._has = policies_of(there)
+        self._check_folders()
         new = ours = False
         for thing in things(settings):
             found = None if thing.of_the_mount and new else self._read(thing)
@@ -103,6 +104,11 @@ class Setup:
         others = kept(settings, self._has)
         rest = [f"kept, as they are not of this playbook: {others} of its policies; vault read {path} shows them"] if others else []
         return [line for line, wanted in lines.items() if wanted] + rest
+
+    def _check_folders(self) -> None:
+        found = {thing.name: self._read(thing) for thing in written_before(self._settings)}
+        before = {name: f"{data.get('policy') or ''}" for name, data in found.items() if data is not None}
+        check_folders(self._settings, before, place=self._place)
 
     def _set_up(self, thing: Thing, found: Data | None, *, ours: bool) -> None:
         do = decide(thing, found, self._settings, place=self._place, ours=ours)

@@ -19,7 +19,7 @@ from .._base.errors import OptionError
 from .._base.text import one_line
 from .role_variables import FAMILIES
 
-__all__ = ("PREFIX", "VARIABLES", "Settings", "settings")
+__all__ = ("PREFIX", "VARIABLES", "Settings", "overlap", "settings")
 
 PREFIX = "vault_setup_"
 #: The variables, without the prefix.
@@ -134,7 +134,7 @@ def _check(found: Settings) -> None:
     ):
         if not all(pattern.match(value) for value in values):
             raise OptionError(f"{PREFIX}{variable} {rule}")
-    if found.shared and found.cache_mount == found.mount and any(_overlap(found.cache_path, one) for one in _credentials(found)):
+    if found.shared and found.cache_mount == found.mount and any(overlap(found.cache_path, one) for one in _credentials(found)):
         raise OptionError(
             "Who may write the shared cache could write credentials, as vault_setup_cache_path lies in one of their folders or holds one. Choose another "
             "vault_setup_cache_path, or a vault_setup_cache_mount that is not vault_setup_mount."
@@ -145,7 +145,8 @@ def _credentials(found: Settings) -> tuple[str, ...]:
     return (found.path, *found.vendors, *found.consent_paths)
 
 
-def _overlap(one: str, other: str) -> bool:
+def overlap(one: str, other: str) -> bool:
+    """Whether one path is the other, or lies below it."""
     return f"{one}/".startswith(f"{other}/") or f"{other}/".startswith(f"{one}/")
 
 

@@ -9,13 +9,14 @@
 from __future__ import annotations
 
 import enum
+import re
 import typing as t
 from dataclasses import dataclass, field
 
 from .._base.errors import VaultError
-from .setup_settings import Settings
+from .setup_settings import Settings, overlap
 
-__all__ = ("Do", "Thing", "check_role", "decide", "kept", "mark", "policies", "policies_of", "role", "things")
+__all__ = ("Do", "Thing", "check_folders", "check_role", "decide", "kept", "mark", "policies", "policies_of", "role", "things", "written_before")
 
 Data = t.Mapping[str, t.Any]
 _KV = {"type": "kv", "options": {"version": "2"}}
@@ -71,6 +72,12 @@ def things(settings: Settings) -> list[Thing]:
     return found
 
 
+def written_before(settings: Settings) -> list[Thing]:
+    """The policies that earlier runs may have written, and this one does not: an AppRole may have them, at another mount too."""
+    there = (("-cache", settings.shared), ("-consent", settings.consent_paths))
+    return [_policy(settings, suffix, "") for suffix, wanted in there if not wanted]
+
+
 def role(settings: Settings, has: t.Sequence[str] = ()) -> Thing:
     """The AppRole, which has the policies *has*; those that are not of this playbook it keeps."""
     want = {"token_ttl": settings.token_ttl, "secret_id_ttl": settings.secret_id_ttl, "token_policies": sorted(policies(settings, has))}
@@ -102,6 +109,23 @@ def check_role(settings: Settings, found: Data | None, *, place: str) -> None:
         raise VaultError(
             f"{place} has an AppRole {settings.name} at auth/{settings.approle} that is not of this playbook, as it does not have the policy "
             f"{settings.name}. {_GO_ON}",
+            fault="vault:occupied",
+        )
+
+
+def check_folders(settings: Settings, before: t.Mapping[str, str], *, place: str) -> None:
+    """What one run lets write as cache, and another read as credentials.
+
+    :arg before: the texts in Vault of those :func:`written_before` that are there, by the names of their things.
+    :raises VaultError: who may write the shared cache could write credentials.
+    """
+    cache, consent = (_policy(settings, suffix, "").name for suffix in ("-cache", "-consent"))
+    writes = _paths_in(_cache_policy(settings) if settings.shared else before.get(cache, ""))
+    reads = _paths_in(_read_policy(settings) + (_consent_policy(settings) or before.get(consent, "")))
+    if before and any(overlap(one, other) for one in writes for other in reads):
+        raise VaultError(
+            f"{place}: who may write the shared cache could write credentials, as folders of this run and of {' and '.join(before)} from an earlier run lie in "
+            f"each other. Choose other folders or another vault_setup_name, or delete {'it' if len(before) == 1 else 'them'} if nobody needs it any more.",
             fault="vault:occupied",
         )
 
@@ -148,6 +172,11 @@ def _policy(settings: Settings, suffix: str, text: str) -> Thing:
 def _rule(path: str, *capabilities: str) -> str:
     listed = ", ".join(f'"{capability}"' for capability in capabilities)
     return f'path "{path}" {{\n  capabilities = [{listed}]\n}}\n'
+
+
+def _paths_in(policy: str) -> set[str]:
+    """The paths that are named in the text of a *policy*, without their wildcard."""
+    return {path.rstrip("*").rstrip("/") for path in re.findall(r'(?m)^\s*path\s+"([^"\n]*)"', policy)}
 
 
 def _read_policy(settings: Settings) -> str:

@@ -101,6 +101,39 @@ def test_what_others_made_is_seen_before_anything_is_changed():
     assert vault.asked == [("GET", ROLE)]
 
 
+#: The second run reads what the first one lets be written as cache; or the other way round.
+@pytest.mark.parametrize(
+    ("first", "second", "kept"),
+    [
+        ({"shared_cache": True, "cache_mount": "secret", "cache_path": "prod"}, {"path": "prod"}, "-cache"),
+        ({"shared_cache": True, "cache_mount": "secret", "cache_path": "prod/x"}, {"path": "prod", "approle_mount": "roles"}, "-cache"),
+        ({"shared_cache": True, "cache_mount": "secret", "cache_path": "prod"}, {"path": "prod", "shared_cache": False}, "-cache"),
+        ({"shared_cache": True, "cache_mount": "kv", "cache_path": "prod"}, {"mount": "kv", "path": "prod", "cache_mount": "secret"}, "-cache"),
+        ({"shared_cache": True, "cache_mount": "secret", "cache_path": "prod"}, {"consent_paths": "prod/trackmage"}, "-cache"),
+        ({"consent_paths": "prod/trackmage"}, {"shared_cache": True, "cache_mount": "secret", "cache_path": "prod"}, "-consent"),
+        ({"mount": "kv", "consent_paths": "prod/trackmage"}, {"shared_cache": True, "cache_mount": "kv", "cache_path": "prod"}, "-consent"),
+    ],
+)
+def test_what_one_run_lets_be_written_as_cache_another_does_not_let_be_read_as_credentials(first, second, kept):
+    vault = Kept()
+    vault.run(**first)
+    vault.asked.clear()
+    assert vault.told(**second) == (
+        f"{PLACE}: who may write the shared cache could write credentials, as folders of this run and of the policy api-tokens{kept} from an earlier run lie "
+        "in each other. Choose other folders or another vault_setup_name, or delete it if nobody needs it any more. [TRK-V11]"
+    )
+    assert vault.changes == []
+    del vault.data[f"sys/policies/acl/api-tokens{kept}"]
+    vault.run(**second)
+
+
+@pytest.mark.parametrize("second", [{"path": "prod2"}, {"mount": "kv", "path": "prod"}, {"shared_cache": True, "path": "prod"}])
+def test_folders_of_two_runs_beside_each_other(second):
+    vault = Kept()
+    vault.run(shared_cache=True, cache_mount="secret", cache_path="prod", consent_paths="fleet/trackmage")
+    vault.run(**second)
+
+
 def test_a_mount_for_the_cache_that_others_made_keeps_its_settings():
     vault = Kept({"sys/mounts/kv": {"type": "kv", "options": {"version": "2"}, "description": ""}, "kv/config": {"max_versions": 0}})
     setup = vault.run(shared_cache=True, cache_mount="kv")
