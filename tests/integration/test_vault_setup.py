@@ -195,6 +195,10 @@ def test_what_it_cannot_do_is_told(stage: Stage) -> None:
     assert "Vault at http" in taken.output
     told = "has KV version 1 at sys/mounts/old, not KV version 2 at old. Choose another mount, or upgrade it: vault kv enable-versioning old. "
     assert told + "Do not remove it: its secrets would be gone. [TRK-V11]" in " ".join(taken.output.split()), taken
+    below = stage.playbook(PLAYBOOK, "-e", "vault_setup_mount=secret/data", env={"VAULT_TOKEN": stage.vault.root_token})
+    assert below.rc != 0
+    told = "has another mount above secret/data, so KV version 2 at secret/data cannot be made. Choose another mount. [TRK-V11]"
+    assert told in " ".join(below.output.split()), below
     denied = stage.playbook(PLAYBOOK)  # with the token of a user
     assert denied.rc != 0
     assert "answered with status 403" in denied.output

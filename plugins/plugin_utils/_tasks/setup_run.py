@@ -16,7 +16,7 @@ from .._base.errors import TokenError, VaultError
 from .._vault.transport import Refusal
 from .setup_answers import for_operator, is_not_there, is_vaults, may_pass, not_vaults, refused
 from .setup_settings import Settings
-from .setup_things import Data, Do, Thing, check_folders, check_role, decide, kept, policies_of, role, things, written_before
+from .setup_things import MOUNTS, Data, Do, Thing, check_folders, check_role, decide, found_in, kept, policies_of, role, things, written_before
 
 __all__ = ("Setup", "Vault")
 
@@ -118,8 +118,9 @@ class Setup:
 
     def _read(self, thing: Thing) -> Data | None:
         """The data of *thing*; None where it is not there."""
+        is_mount = thing.path.startswith(f"{MOUNTS}/")
         try:
-            answer = self._answer(thing.name, "GET", thing.path)
+            answer = self._answer(thing.name, "GET", MOUNTS if is_mount else thing.path)
         except Refusal as refusal:
             if is_not_there(refusal):
                 return None
@@ -127,7 +128,7 @@ class Setup:
         data = answer.get("data")
         if not isinstance(data, dict):
             raise self._refused(not_vaults(), thing.name, "answered with")
-        return data
+        return found_in(data, thing, place=self._place) if is_mount else data
 
     def _write(self, name: str, path: str, body: Data) -> dict[str, t.Any]:
         attempts_left = _ATTEMPTS

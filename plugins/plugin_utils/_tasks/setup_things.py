@@ -16,17 +16,33 @@ from dataclasses import dataclass, field
 from .._base.errors import VaultError
 from .setup_settings import Settings, overlap
 
-__all__ = ("Do", "Thing", "check_folders", "check_role", "decide", "kept", "mark", "policies", "policies_of", "role", "things", "written_before")
+__all__ = (
+    "MOUNTS",
+    "Do",
+    "Thing",
+    "check_folders",
+    "check_role",
+    "decide",
+    "found_in",
+    "kept",
+    "mark",
+    "policies",
+    "policies_of",
+    "role",
+    "things",
+    "written_before",
+)
 
 Data = t.Mapping[str, t.Any]
 _KV = {"type": "kv", "options": {"version": "2"}}
+MOUNTS = "sys/mounts"
 
 
 @dataclass(frozen=True)
 class Thing:
     """One thing in Vault.
 
-    :arg path: below C(/v1/).
+    :arg path: below C(/v1/). Of a mount, what it is made with: it is looked for in C(MOUNTS).
     :arg want: what its data has to have.
     """
 
@@ -128,6 +144,18 @@ def check_folders(settings: Settings, before: t.Mapping[str, str], *, place: str
             f"each other. Choose other folders or another vault_setup_name, or delete {'it' if len(before) == 1 else 'them'} if nobody needs it any more.",
             fault="vault:occupied",
         )
+
+
+def found_in(mounts: Data, thing: Thing, *, place: str) -> Data | None:
+    """The data of a mount among all *mounts*; None where it is not there. Asked for one alone, Vault answers for any path below it.
+
+    :raises VaultError: it would lie below another one, and its secrets would be those of that one.
+    """
+    path = f"{thing.path.removeprefix(f'{MOUNTS}/')}/"
+    found = mounts.get(path)
+    if found is None and any(path.startswith(mount) for mount in mounts if mount.endswith("/")):
+        raise VaultError(f"{place} has another mount above {path[:-1]}, so {thing.name} cannot be made. Choose another mount.", fault="vault:occupied")
+    return found if found is None or isinstance(found, dict) else {}
 
 
 def decide(thing: Thing, found: Data | None, settings: Settings, *, place: str, ours: bool) -> Do:

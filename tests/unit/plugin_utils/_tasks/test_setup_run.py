@@ -35,6 +35,9 @@ class Kept:
         if method == "GET":
             if path == f"{ROLE}/role-id" and ROLE in self.data:
                 return {"data": {"role_id": ROLE_ID}}
+            if path == "sys/mounts":
+                mounts = {f"{one.removeprefix('sys/mounts/')}/": data for one, data in self.data.items() if one.startswith("sys/mounts/")}
+                return {"data": {"sys/": {"type": "system"}, **mounts}}
             if path not in self.data:
                 raise refusal(404)
             return {"data": self.data[path]}
@@ -161,6 +164,33 @@ def test_policies_that_cannot_be_read_are_not_replaced(status):
     vault = Kept({ROLE: {"token_policies": ["api-tokens", "of-others"]}}, **{f"GET {ROLE}": [refusal(status)]})
     assert vault.told().startswith(f"the AppRole api-tokens: {PLACE} answered with status {status}. ")
     assert vault.asked == [("GET", ROLE)]
+
+
+@pytest.mark.parametrize("path", ["secret/data", "secret/x/y", "sys/raw"])
+@pytest.mark.parametrize("variable", ["mount", "cache_mount"])
+def test_a_path_below_another_mount_is_none_of_its_own(variable, path):
+    """Vault asked for it alone answers with the mount above."""
+    vault = Kept({"sys/mounts/secret": {"type": "kv", "options": {"version": "2"}}})
+    vault.data[f"sys/mounts/{path}"] = {"type": "kv", "options": {"version": "2"}}
+    ask, there = vault.ask, dict(vault.data)
+
+    def asked(method, asked_for, body=None):
+        if asked_for == "sys/mounts":
+            return {"data": {"sys/": {"type": "system"}, "secret/": there["sys/mounts/secret"]}, "request_id": "x"}
+        return ask(method, asked_for, body)
+
+    vault.ask = asked
+    told = f"{PLACE} has another mount above {path}, so KV version 2 at {path} cannot be made. Choose another mount. [TRK-V11]"
+    assert vault.told(**{"shared_cache": True, variable: path}) == told
+    assert not [one for one in vault.changes if path in one or one.startswith("sys/mounts/")]
+
+
+def test_mounts_that_may_not_be_listed():
+    vault = Kept(**{"GET sys/mounts": [refusal(403, "permission denied")]})
+    assert vault.told() == (
+        f"KV version 2 at secret: {PLACE} answered with status 403 (permission denied). Check VAULT_ADDR and the policies of the token. [TRK-V05]"
+    )
+    assert vault.changes == []
 
 
 def test_a_mount_that_is_not_ready_yet():

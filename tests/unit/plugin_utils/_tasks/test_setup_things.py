@@ -9,7 +9,17 @@ from __future__ import annotations
 import pytest
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.errors import VaultError
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._tasks.setup_settings import settings
-from ansible_collections.trackops.api_tokens.plugins.plugin_utils._tasks.setup_things import Do, check_role, decide, kept, mark, policies_of, role, things
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._tasks.setup_things import (
+    Do,
+    check_role,
+    decide,
+    found_in,
+    kept,
+    mark,
+    policies_of,
+    role,
+    things,
+)
 from support.places import ROOT
 
 PLACE = "Vault at https://v"
@@ -124,6 +134,16 @@ def test_a_mount_that_is_something_else_is_not_touched_whoever_takes_over():
     assert told(mount, {"type": "pki"}) == f"{PLACE} has something else at sys/mounts/team/kv, not KV version 2 at team/kv. {other}"
     login = thing("the login method approle at approle")
     assert told(login, {"type": "jwt"}) == f"{PLACE} has something else at sys/auth/approle, not the login method approle at approle. {other}"
+
+
+def test_a_mount_is_looked_for_by_its_whole_path():
+    mount = thing("KV version 2 at team/kv", mount="team/kv")
+    for others in ({}, {"team/kv2/": KV2}, {"kv/": KV2}, {"team/kv": KV2}, {"team/kv/x/": KV2}):
+        assert found_in(others, mount, place=PLACE) is None
+    assert found_in({"team/kv/": KV2}, mount, place=PLACE) == KV2
+    assert found_in({"team/kv/": "odd"}, mount, place=PLACE) == {}
+    with pytest.raises(VaultError, match="has another mount above team/kv"):
+        found_in({"team/": KV2}, mount, place=PLACE)
 
 
 def test_a_policy_of_others_stays():
