@@ -164,10 +164,17 @@ def test_the_paths_that_lookups_take_when_none_is_given_and_what_others_made(sta
     assert said in " ".join(refused.output.split())
     assert client.auth.approle.read_role_id("deployer")["data"]["role_id"] not in refused.output
     assert not secret_id_file.exists()
+    client.auth.approle.create_or_update_approle("waiting", token_policies=["waiting"], bind_secret_id=False, token_bound_cidrs=["127.0.0.0/8"])
+    waiting = stage.playbook(PLAYBOOK, "-e", "vault_setup_name=waiting", env=operator)
+    assert waiting.rc != 0
+    said = f"an AppRole waiting at auth/approle that is not of this playbook, as there is no policy waiting. {advice}"
+    assert said in " ".join(waiting.output.split())
+    assert "waiting" not in client.sys.list_policies()["data"]["policies"]
     deployer = client.auth.approle.read_role("deployer")["data"]
     assert (deployer["token_policies"], deployer["token_ttl"]) == (["prod"], 300)
     assert client.sys.read_policy("api-tokens")["data"]["rules"] == theirs
 
+    client.auth.approle.create_or_update_approle("api-tokens", bind_secret_id=False, token_bound_cidrs=["127.0.0.0/8"])
     # Taken over, but not the settings of a mount that was there: its secrets would lose their older versions.
     run = stage.playbook(PLAYBOOK, *shared, "-e", "vault_setup_take_over=true", env=operator)
     assert told_of(run) == [
@@ -177,6 +184,7 @@ def test_the_paths_that_lookups_take_when_none_is_given_and_what_others_made(sta
         "changed: the AppRole api-tokens",
     ]
     assert client.sys.read_policy("api-tokens")["data"]["rules"] == MARK + OWN_PATHS
+    assert client.auth.approle.read_role("api-tokens")["data"]["bind_secret_id"] is True
     assert client.secrets.kv.v2.read_configuration(mount_point="secret")["data"]["max_versions"] == 0
     assert client.sys.read_policy("api-tokens-cache")["data"]["rules"].startswith(MARK + 'path "secret/data/trackops/api_tokens/*"')
 
@@ -318,6 +326,8 @@ def _nothing_there(method: str, path: str) -> tuple[str, str, t.Any]:
 def _a_role_of_others(method: str, path: str) -> tuple[str, str, t.Any]:
     if method == "GET" and path.endswith("/role/api-tokens"):
         return "HTTP/1.0 200 OK", "", {"data": {"token_policies": ["api-tokens", TOKEN, EVERY_SPELLING]}}
+    if method == "GET" and path.endswith("/acl/api-tokens"):
+        return "HTTP/1.0 200 OK", "", {"data": {"policy": MARK + EVERY_SPELLING}}
     return _nothing_there(method, path)
 
 

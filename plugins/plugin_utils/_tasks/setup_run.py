@@ -16,7 +16,7 @@ from .._base.errors import TokenError, VaultError
 from .._vault.transport import Refusal
 from .setup_answers import for_operator, is_not_there, is_vaults, may_pass, not_vaults, refused
 from .setup_settings import Settings
-from .setup_things import MOUNTS, Data, Do, Thing, check_folders, check_role, decide, found_in, kept, policies_of, role, things, written_before
+from .setup_things import MOUNTS, Data, Do, Thing, check_folders, check_role, decide, found_in, kept, own_policy, policies_of, role, things, written_before
 
 __all__ = ("Setup", "Vault")
 
@@ -51,7 +51,9 @@ class Setup:
         settings = self._settings
         there = self._read(role(settings))
         # An error here must not pass for a role without policies: those of others would be taken from it.
-        check_role(settings, there, place=self._place)
+        if there is not None:
+            named = settings.name in policies_of(there)
+            check_role(settings, there, self._read(own_policy(settings)) if named else None, place=self._place)
         self._has = policies_of(there)
         self._check_folders()
         new = ours = False

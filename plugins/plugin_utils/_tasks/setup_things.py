@@ -26,6 +26,7 @@ __all__ = (
     "found_in",
     "kept",
     "mark",
+    "own_policy",
     "policies",
     "policies_of",
     "role",
@@ -73,7 +74,7 @@ def things(settings: Settings) -> list[Thing]:
     """In the order in which they are made, without the AppRole."""
     found = [
         Thing(f"KV version 2 at {settings.mount}", f"sys/mounts/{settings.mount}", _KV, fixed=True),
-        _policy(settings, "", _read_policy(settings)),
+        own_policy(settings),
         Thing(f"the login method approle at {settings.approle}", f"sys/auth/{settings.approle}", {"type": "approle"}, fixed=True),
     ]
     if settings.shared:
@@ -96,7 +97,12 @@ def written_before(settings: Settings) -> list[Thing]:
 
 def role(settings: Settings, has: t.Sequence[str] = ()) -> Thing:
     """The AppRole, which has the policies *has*; those that are not of this playbook it keeps."""
-    want = {"token_ttl": settings.token_ttl, "secret_id_ttl": settings.secret_id_ttl, "token_policies": sorted(policies(settings, has))}
+    want: Data = {
+        "bind_secret_id": True,
+        "token_ttl": settings.token_ttl,
+        "secret_id_ttl": settings.secret_id_ttl,
+        "token_policies": sorted(policies(settings, has)),
+    }
     return Thing(f"the AppRole {settings.name}", f"auth/{settings.approle}/role/{settings.name}", want)
 
 
@@ -119,14 +125,28 @@ def kept(settings: Settings, has: t.Iterable[str]) -> int:
     return len({*has} - {settings.name, f"{settings.name}-cache", f"{settings.name}-consent"})
 
 
-def check_role(settings: Settings, found: Data | None, *, place: str) -> None:
-    """:raises VaultError: the AppRole is not of this playbook."""
-    if found is not None and settings.name not in policies_of(found) and not settings.take_over:
-        raise VaultError(
-            f"{place} has an AppRole {settings.name} at auth/{settings.approle} that is not of this playbook, as it does not have the policy "
-            f"{settings.name}. {_GO_ON}",
-            fault="vault:occupied",
-        )
+def own_policy(settings: Settings) -> Thing:
+    return _policy(settings, "", _read_policy(settings))
+
+
+def check_role(settings: Settings, found: Data, policy: Data | None, *, place: str) -> None:
+    """An AppRole that was *found* is of this playbook if it has the policy of its name, and that one is of this playbook.
+
+    :arg policy: of its name; None where it is not there.
+    :raises VaultError: it is not, or it lets in whoever knows its role_id.
+    """
+    if settings.take_over:
+        return
+    if settings.name not in policies_of(found):
+        why = f"is not of this playbook, as it does not have the policy {settings.name}"
+    elif policy is None:
+        why = f"is not of this playbook, as there is no policy {settings.name}"
+    elif found.get("bind_secret_id", True) is not True:
+        why = "lets in without a secret_id (bind_secret_id=false)"
+    else:
+        decide(own_policy(settings), policy, settings, place=place, ours=True)
+        return
+    raise VaultError(f"{place} has an AppRole {settings.name} at auth/{settings.approle} that {why}. {_GO_ON}", fault="vault:occupied")
 
 
 def check_folders(settings: Settings, before: t.Mapping[str, str], *, place: str) -> None:

@@ -130,6 +130,16 @@ def test_what_one_run_lets_be_written_as_cache_another_does_not_let_be_read_as_c
     vault.run(**second)
 
 
+def test_an_approle_that_waits_for_its_policy_is_of_others():
+    """Whoever made it knows its role_id, and maybe a secret_id."""
+    vault = Kept({ROLE: {"token_policies": ["api-tokens"], "bind_secret_id": True}})
+    assert vault.told().startswith(f"{PLACE} has an AppRole api-tokens at auth/approle that is not of this playbook, as there is no policy api-tokens. ")
+    assert vault.changes == []
+    vault.data[ROLE]["bind_secret_id"] = False
+    vault.run(take_over=True)
+    assert vault.data[ROLE]["bind_secret_id"] is True
+
+
 @pytest.mark.parametrize("second", [{"path": "prod2"}, {"mount": "kv", "path": "prod"}, {"shared_cache": True, "path": "prod"}])
 def test_folders_of_two_runs_beside_each_other(second):
     vault = Kept()
@@ -242,7 +252,8 @@ def test_lines_to_set():
         f"export ANSIBLE_HASHI_VAULT_SECRET_ID=$(vault write -f -field=secret_id {ROLE}/secret-id)",
     ]
     others = {"token_policies": ["api-tokens", "theirs"]}
-    vault = Kept({"auth/roles/role/api-tokens": others})
+    text = {"policy": "# Managed by trackops.api_tokens vault_setup, vault_setup_name=api-tokens.\n"}
+    vault = Kept({"auth/roles/role/api-tokens": others, "sys/policies/acl/api-tokens": text})
     setup = vault.run(approle_mount="roles", mount="kv", shared_cache=True, cache_path="a b", secret_id_file="~/secret id")
     assert lines(setup)[1:] == [
         "export ANSIBLE_HASHI_VAULT_MOUNT_POINT=roles",

@@ -16,6 +16,7 @@ from ansible_collections.trackops.api_tokens.plugins.plugin_utils._tasks.setup_t
     found_in,
     kept,
     mark,
+    own_policy,
     policies_of,
     role,
     things,
@@ -63,7 +64,7 @@ def test_all_that_is_made():
     assert len(things(wanted())) == 3
     made = role(wanted(name="team", approle_mount="roles", token_ttl=600, secret_id_ttl=60))
     assert (made.path, made.name) == ("auth/roles/role/team", "the AppRole team")
-    assert made.want == {"token_ttl": 600, "secret_id_ttl": 60, "token_policies": ["team"]}
+    assert made.want == {"bind_secret_id": True, "token_ttl": 600, "secret_id_ttl": 60, "token_policies": ["team"]}
 
 
 @pytest.mark.parametrize("suffix", ["", "-cache", "-consent"])
@@ -100,16 +101,31 @@ def test_policies_in_an_answer(found, policies):
     assert policies_of(found) == policies
 
 
-def test_an_approle_of_others():
-    check_role(wanted(), None, place=PLACE)
-    check_role(wanted(), {"token_policies": ["prod", "api-tokens"]}, place=PLACE)
-    check_role(wanted(take_over=True), {"token_policies": ["prod"]}, place=PLACE)
-    for theirs in ({"token_policies": ["prod"]}, {}):
-        with pytest.raises(VaultError) as caught:
-            check_role(wanted(name="deployer", approle_mount="roles"), theirs, place=PLACE)
-        assert caught.value.told == (
-            f"{PLACE} has an AppRole deployer at auth/roles that is not of this playbook, as it does not have the policy deployer. {ADVICE}"
-        )
+@pytest.mark.parametrize(
+    ("role_there", "policy_there", "why"),
+    [
+        ({"token_policies": ["prod"]}, True, "is not of this playbook, as it does not have the policy deployer"),
+        ({}, True, "is not of this playbook, as it does not have the policy deployer"),
+        ({"token_policies": ["deployer"]}, False, "is not of this playbook, as there is no policy deployer"),
+        ({"token_policies": ["deployer"], "bind_secret_id": False}, True, "lets in without a secret_id (bind_secret_id=false)"),
+        ({"token_policies": ["deployer"], "bind_secret_id": None}, True, "lets in without a secret_id (bind_secret_id=false)"),
+    ],
+)
+def test_an_approle_of_others(role_there, policy_there, why):
+    settings_of = {"name": "deployer", "approle_mount": "roles"}
+    policy = own_policy(wanted(**settings_of)).want if policy_there else None
+    with pytest.raises(VaultError) as caught:
+        check_role(wanted(**settings_of), role_there, policy, place=PLACE)
+    assert caught.value.told == f"{PLACE} has an AppRole deployer at auth/roles that {why}. {ADVICE}"
+    check_role(wanted(**settings_of, take_over=True), role_there, policy, place=PLACE)
+
+
+def test_an_approle_with_a_policy_of_others():
+    has_it = {"token_policies": ["prod", "api-tokens"], "bind_secret_id": True}
+    check_role(wanted(), has_it, own_policy(wanted()).want, place=PLACE)
+    check_role(wanted(), has_it, {"policy": own_policy(wanted()).text}, place=PLACE)
+    with pytest.raises(VaultError, match="has something else for the policy api-tokens, not of this playbook"):
+        check_role(wanted(), has_it, {"policy": 'path "prod/*" {}'}, place=PLACE)
 
 
 def test_what_is_the_same_stays():
@@ -117,8 +133,9 @@ def test_what_is_the_same_stays():
     assert decided(mount, {**KV2, "description": "of others", "local": False}) is Do.NOTHING
     assert decided(mount, None) is Do.MAKE
     approle = role(wanted())
-    assert decided(approle, {**approle.want, "token_ttl": 60, "bind_secret_id": True}) is Do.CHANGE
-    assert decided(approle, {**approle.want, "bind_secret_id": True}) is Do.NOTHING
+    assert decided(approle, {**approle.want, "token_ttl": 60, "bound": True}) is Do.CHANGE
+    assert decided(approle, {**approle.want, "bind_secret_id": False}) is Do.CHANGE
+    assert decided(approle, {**approle.want, "bound": True}) is Do.NOTHING
     assert decided(approle, {"token_policies": ["api-tokens"], "token_ttl": 3600}) is Do.CHANGE, "what is missing differs"
 
 
