@@ -93,7 +93,9 @@ def test_from_nothing_to_a_token(stage: Stage) -> None:
     (stage.ansible.home / ".vault-token").write_text(vault.root_token + "\n", encoding="utf-8")
     login_token = {"VAULT_TOKEN": None}
     vault.client.auth.approle.create_or_update_approle("api-tokens", token_policies=[*policies(stage), "of-others"])
+    secret_id_file.chmod(0o640)
     again = stage.playbook(PLAYBOOK, "-e", "vault_setup_path=/fleet/", *keep, env=login_token)
+    assert warns(again, f"vault_setup_secret_id_file {secret_id_file} stays as it is, but others than its owner may use it (mode 0640): set its mode to 0600")
     assert told_of(again) == []
     assert policies(stage) == ["api-tokens", "api-tokens-cache", "api-tokens-consent", "of-others"]
     assert "kept, as they are not of this playbook: 1 of its policies; vault read auth/approle/role/api-tokens shows them" in again.output

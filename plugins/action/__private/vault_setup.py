@@ -10,6 +10,7 @@ The token is in no argument of a task, which callbacks are told: this action loo
 from __future__ import annotations
 
 import os
+import stat
 import tempfile
 import time
 import typing as t
@@ -75,9 +76,14 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         return Setup(wanted, vault, place=f"Vault at {options.shown_url}", dry_run=bool(self._task.check_mode), sleep=time.sleep)
 
     def _keep_secret_id(self, wanted: Settings, setup: Setup) -> None:
-        """A file that is there stays, whatever is in it."""
+        """What is there stays, whatever it is."""
         path = os.path.expanduser(wanted.secret_id_file)
-        if not path or os.path.lexists(path):
+        if not path:
+            return
+        if os.path.lexists(path):
+            trouble = _trouble_with(path)
+            if trouble:
+                _warn(f"{PREFIX}secret_id_file {one_line(path)} stays as it is, but {trouble}.")
             return
         if not self._task.check_mode:
             try:
@@ -88,16 +94,31 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         setup.note(Do.MAKE, f"a secret_id in {one_line(path)}")
 
 
+def _trouble_with(path: str) -> str:
+    """Why what is at *path* is no place for a secret_id, and what to do; empty where it is one."""
+    again = "remove it to have a new one made"
+    try:
+        found = os.stat(path)
+    except OSError:
+        return f"it cannot be looked at, as a symbolic link that leads nowhere: {again}"
+    if not stat.S_ISREG(found.st_mode):
+        return f"it is not a file: {again}"
+    if found.st_uid not in (0, os.geteuid()):
+        return f"it belongs to another user, who may have put another secret_id there: {again}"
+    if found.st_mode & 0o077:
+        return f"others than its owner may use it (mode {stat.S_IMODE(found.st_mode):04o}): set its mode to 0600, and make a new secret_id if they have read it"
+    return "" if found.st_size else f"it is empty: {again}"
+
+
 def _write_anew(path: str, content: t.Callable[[], str]) -> None:
-    """Write what only the user may read. *content* is asked for when the file can be written, and nobody sees half of it."""
+    """Write what only the user may read, where nothing is. *content* is asked for when the file can be written, and nobody sees half of it."""
     handle, written = tempfile.mkstemp(dir=os.path.dirname(path), prefix=".secret-id.")  # 0600
     try:
         with open(handle, "w", encoding="utf-8") as file:
             file.write(content())
-        os.rename(written, path)
-    except BaseException:
+        os.link(written, path)  # unlike rename, it replaces nothing
+    finally:
         os.unlink(written)
-        raise
 
 
 def _token_of_login() -> str:

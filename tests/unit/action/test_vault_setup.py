@@ -23,6 +23,45 @@ def test_only_the_user_may_read_it(tmp_path: pathlib.Path) -> None:
     assert stat.S_IMODE((tmp_path / "secret-id").stat().st_mode) == 0o600
 
 
+def test_what_came_there_meanwhile_is_not_replaced(tmp_path: pathlib.Path) -> None:
+    def content() -> str:
+        (tmp_path / "secret-id").write_text("precious", encoding="utf-8")
+        return "x"
+
+    with pytest.raises(FileExistsError):
+        vault_setup._write_anew(str(tmp_path / "secret-id"), content)
+    assert [(path.name, path.read_text(encoding="utf-8")) for path in tmp_path.iterdir()] == [("secret-id", "precious")]
+
+
+def test_what_is_there_and_no_place_for_a_secret_id(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "secret-id"
+
+    def trouble() -> str:
+        return vault_setup._trouble_with(str(path)).partition(":")[0]
+
+    path.symlink_to(tmp_path / "nowhere")
+    assert trouble() == "it cannot be looked at, as a symbolic link that leads nowhere"
+    path.unlink()
+    path.mkdir()
+    assert trouble() == "it is not a file"
+    path.rmdir()
+    path.touch(mode=0o600)
+    assert trouble() == "it is empty"
+    path.write_text("of-the-role", encoding="utf-8")
+    assert trouble() == ""
+    for mode in (0o640, 0o604, 0o620, 0o606):
+        path.chmod(mode)
+        assert trouble() == f"others than its owner may use it (mode 0{mode:o})"
+    path.chmod(0o600)
+    (tmp_path / "link").symlink_to(path)
+    assert vault_setup._trouble_with(str(tmp_path / "link")) == ""
+    real = os.stat(path)
+    others = os.stat_result([*real[:4], 12345, *real[5:10]])
+    monkeypatch.setattr(os, "stat", lambda _path: others)
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    assert trouble() == "it belongs to another user, who may have put another secret_id there"
+
+
 def test_where_it_cannot_be_written_none_is_made(tmp_path: pathlib.Path) -> None:
     asked: list[int] = []
 
