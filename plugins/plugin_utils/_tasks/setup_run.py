@@ -21,6 +21,7 @@ from .setup_things import MOUNTS, Data, Do, Thing, check_folders, check_role, de
 __all__ = ("Setup", "Vault")
 
 _UUID = re.compile(r"(?i)[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z")
+_SECRET_ID = re.compile(r"[A-Za-z0-9._-]{8,200}\Z")
 _ATTEMPTS, _PAUSE = 6, 1.0  # a new KV mount refuses requests until it is ready
 
 
@@ -71,7 +72,7 @@ class Setup:
         name = f"a secret_id of the AppRole {settings.name}"
         data = self._write(name, f"{role(settings).path}/secret-id", {}).get("data")
         found = data.get("secret_id") if isinstance(data, dict) else None
-        if not isinstance(found, str) or not found:
+        if not isinstance(found, str) or not _SECRET_ID.match(found):
             raise self._refused(not_vaults(), name, "answered with")
         return found
 
@@ -90,7 +91,7 @@ class Setup:
         found = self._read(Thing(f"the role_id of the AppRole {settings.name}", f"{path}/role-id", {}))
         # Of the answer only what has a form that Vault gives it.
         given = f"{(found or {}).get('role_id') or ''}"
-        role_id = given if _UUID.match(given) and given != settings.token else f"$(vault read -field=role_id {path}/role-id)"
+        role_id = given if _UUID.match(given) and given.lower() != settings.token.lower() else f"$(vault read -field=role_id {path}/role-id)"
         file = settings.secret_id_file
         secret_id = f"cat {shlex.quote(expanded(file))}" if file else f"vault write -f -field=secret_id {path}/secret-id"
         lines = {

@@ -33,7 +33,7 @@ _NAME = re.compile(r"(?!(default|root)\Z)[a-z0-9_]([a-z0-9_.-]*[a-z0-9_])?\Z")
 _MOUNT = re.compile(r"(?!(.*/)?[.][.]?(/|\Z))[A-Za-z0-9_.@:=~-]+(/[A-Za-z0-9_.@:=~-]+)*\Z")
 _PATH = re.compile(r"(?!(.*/)?[.][.]?(/|\Z))[\w .@:=~-]+(/[\w .@:=~-]+)*\Z")
 _ADDRESS = re.compile(r"(?i)https?://[^/]")
-_WHOLE_NUMBER = re.compile(r"[0-9]+\Z")
+_WHOLE_NUMBER = re.compile(r"[0-9]{1,10}\Z")  # Vault takes no more seconds than that
 _TRUE, _FALSE = ("1", "on", "true", "yes", "y", "t"), ("0", "off", "false", "no", "n", "f")
 
 _OF_NAMES = "may hold small letters, digits and the characters . _ - only, has to begin and end with a letter or digit, and is neither default nor root."
@@ -78,10 +78,10 @@ def settings(values: t.Mapping[str, t.Any], *, environ: t.Mapping[str, str], tok
     given = {name: value for name, value in values.items() if value is not None}
 
     def text(name: str, default: str) -> str:
-        return _without_slashes(f"{given.get(name, default)}")
+        return _without_slashes(_text(given.get(name, default)))
 
     def first(name: str, variable: str) -> str:
-        return f"{given.get(name, '')}" or environ.get(f"ANSIBLE_HASHI_VAULT_{variable}", "") or environ.get(f"VAULT_{variable}", "")
+        return _text(given.get(name, "")) or environ.get(f"ANSIBLE_HASHI_VAULT_{variable}", "") or environ.get(f"VAULT_{variable}", "")
 
     url = first("url", "ADDR").rstrip("/")
     token = (first("token", "TOKEN") or (token_file() if url else "")).strip()
@@ -96,6 +96,8 @@ def settings(values: t.Mapping[str, t.Any], *, environ: t.Mapping[str, str], tok
             fault="option:address",
         )
     own_path = text("path", "")
+    if not own_path and _text(given.get("path", "")):
+        raise OptionError(f"{PREFIX}path {_OF_PATHS}")
     found = Settings(
         url=url,
         token=token,
@@ -106,13 +108,13 @@ def settings(values: t.Mapping[str, t.Any], *, environ: t.Mapping[str, str], tok
         consent_paths=_paths(given.get("consent_paths", ())),
         cache_mount=text("cache_mount", _CACHE_MOUNT),
         cache_path=text("cache_path", _CACHE_PATH),
-        name=f"{given.get('name', 'api-tokens')}",
+        name=_text(given.get("name", "api-tokens")),
         approle=text("approle_mount", "approle"),
         shared=_flag(given, "shared_cache"),
         take_over=_flag(given, "take_over") or False,
         token_ttl=_seconds(given, "token_ttl", 3600),
         secret_id_ttl=_seconds(given, "secret_id_ttl", 0),
-        secret_id_file=f"{given.get('secret_id_file', '')}",
+        secret_id_file=_text(given.get("secret_id_file", "")),
         without_effect=not _flag(given, "shared_cache") and bool({"cache_mount", "cache_path"} & given.keys()),
     )
     _check(found)
@@ -150,6 +152,14 @@ def overlap(one: str, other: str) -> bool:
     return f"{one}/".startswith(f"{other}/") or f"{other}/".startswith(f"{one}/")
 
 
+def _text(value: t.Any) -> str:
+    """Of a number with thousands of digits Python gives none: then a text that no variable may have."""
+    try:
+        return f"{value}"
+    except ValueError:
+        return "?"
+
+
 def _without_slashes(path: str) -> str:
     """A slash at an end would be a part of the path in the policies, which then allow nothing."""
     return path.strip("/")
@@ -158,11 +168,11 @@ def _without_slashes(path: str) -> str:
 def _paths(value: t.Any) -> tuple[str, ...]:
     """A text is one path, or several with commas between them."""
     parts = value.split(",") if isinstance(value, str) else value if isinstance(value, (list, tuple)) else [value]
-    return tuple(path for path in (_without_slashes(f"{part}".strip()) for part in parts) if path)
+    return tuple(path for path in (_without_slashes(_text(part).strip()) for part in parts if part is not None) if path)
 
 
 def _seconds(given: t.Mapping[str, t.Any], name: str, default: int) -> int:
-    value = f"{given.get(name, default)}"
+    value = _text(given.get(name, default))
     if not _WHOLE_NUMBER.match(value):
         raise OptionError(f"{PREFIX}{name} has to be a number of seconds, not '{one_line(value, limit=40)}'.")
     return int(value)
@@ -170,7 +180,7 @@ def _seconds(given: t.Mapping[str, t.Any], name: str, default: int) -> int:
 
 def _flag(given: t.Mapping[str, t.Any], name: str) -> bool | None:
     """None where it is not set. What an earlier run has set up is taken away for a plain no only, not for a slip of the pen."""
-    word = f"{given.get(name, '')}".strip().lower()
+    word = _text(given.get(name, "")).strip().lower()
     if word and word not in _TRUE and word not in _FALSE:
         raise OptionError(f"{PREFIX}{name} has to be true or false, not '{one_line(word, limit=40)}'.")
     return word in _TRUE if word else None

@@ -237,7 +237,12 @@ def test_no_answer_is_told_with_the_operators_names():
 def test_a_secret_id():
     vault = Kept()
     assert vault.setup().secret_id() == "of-the-role"
-    for answer in ({}, {"data": {}}, {"data": {"secret_id": 5}}, {"data": {"secret_id": ""}}):
+
+    def of(secret_id):
+        return {"data": {"secret_id": secret_id}}
+
+    odd = ("* * * * * root id", "of-the\nrole", "of-the-role\n", "short", "x" * 201, "a\ud800bcdefgh", "of-the-r\u00f6le", "$(id)-$(id)")
+    for answer in ({}, {"data": {}}, {"data": {"secret_id": 5}}, {"data": {"secret_id": ""}}, *map(of, odd)):
         vault.ask = lambda *_arguments, answer=answer: answer
         with pytest.raises(VaultError, match="a secret_id of the AppRole api-tokens: what answers at https://v is not Vault"):
             vault.setup().secret_id()
@@ -267,7 +272,7 @@ def test_lines_to_set():
     ]
 
 
-@pytest.mark.parametrize("role_id", [TOKEN, "hvs.something", None, 5, f"{ROLE_ID} x", f"{ROLE_ID}\n"])
+@pytest.mark.parametrize("role_id", [TOKEN, TOKEN.upper(), "hvs.something", None, 5, f"{ROLE_ID} x", f"{ROLE_ID}\n"])
 def test_a_role_id_that_is_none_is_not_shown(role_id):
     vault = Kept()
     setup = vault.run()

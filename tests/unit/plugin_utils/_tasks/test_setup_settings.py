@@ -98,7 +98,8 @@ def test_slashes_at_the_ends_are_no_part_of_a_path():
     assert found.consent_paths == ("fleet/trackmage", "fleet/acme")
     assert made(consent_paths=["/fleet/trackmage", "fleet/acme"]).consent_paths == found.consent_paths
     assert made(url="https://vault.example/").url == "https://vault.example"
-    assert made(path="/").vendors == made().vendors
+    assert made(path="").vendors == made().vendors
+    assert made(consent_paths=[None, "", "/", "fleet/acme"]).consent_paths == ("fleet/acme",)
 
 
 MOUNT = "may hold letters, digits and the characters . _ - @ : = ~ / only, and no part of it may be a dot or two. [TRK-O02]"
@@ -123,6 +124,7 @@ WIDER = 'fleet" { capabilities = ["read"] }\npath "*" { capabilities = ["sudo"] 
         ("mount", "secret\n", MOUNT),
         ("mount", "..", MOUNT),
         ("path", WIDER, PATH),
+        ("path", "/", PATH),
         ("path", "+/*", PATH),
         ("path", "{{identity.entity.id}}", PATH),
         ("path", "fleet//x", PATH),
@@ -164,7 +166,16 @@ def test_a_file_for_the_secret_id_has_an_absolute_path():
 def test_seconds(variable):
     for value in ("30d", "1h", "", "-1", "1.5", "5\n", True):
         assert refused(**{variable: value}) == f"vault_setup_{variable} has to be a number of seconds, not '{str(value).strip()}'. [TRK-O02]"
+    nines = "9" * 5000
+    assert refused(**{variable: nines}) == f"vault_setup_{variable} has to be a number of seconds, not '{nines[:39]}…'. [TRK-O02]"
+    assert getattr(made(**{variable: "9" * 10}), variable) == 9_999_999_999
     assert getattr(made(**{variable: "600"}), variable) == getattr(made(**{variable: 600}), variable) == 600
+
+
+@pytest.mark.parametrize("variable", sorted(set(VARIABLES) - {"url", "token", "namespace"}))
+def test_a_number_with_thousands_of_digits(variable):
+    for value in (10**5000, [10**5000]):
+        assert f"vault_setup_{variable} " in refused(**{variable: value})
 
 
 @pytest.mark.parametrize("variable", ["shared_cache", "take_over"])
