@@ -24,7 +24,7 @@ from urllib.parse import urljoin, urlsplit
 from .._base.causes import causes
 from .._base.deadline import Late, within
 from .._base.http_body import CutOff, Damaged, TooLarge, read_body
-from .._base.loopback import is_loopback, proxies_to
+from .._base.loopback import is_loopback, leads_here, proxies_to
 from .._base.quiet_logs import adapter_class, quiet
 from .._base.strict_json import WrittenNumber, shallow
 from .auth import login_of
@@ -231,7 +231,7 @@ def session(
 
         def merge_environment_settings(self, url: t.Any, *arguments: t.Any, **keywords: t.Any) -> t.Any:
             settings = super().merge_environment_settings(url, *arguments, **keywords)
-            stays = guarded and is_loopback(urlsplit(str(url)).hostname or "")
+            stays = guarded and leads_here(urlsplit(str(url)).hostname or "")
             settings["proxies"] = dict(self.proxies) if stays else proxies_to(str(url), given=self.proxies, found=settings["proxies"])
             if "ssl_context" in tls:
                 settings["verify"] = True  # certificates of our own, to which REQUESTS_CA_BUNDLE adds nothing
