@@ -9,13 +9,12 @@
 from __future__ import annotations
 
 import typing as t
-from collections import deque
 
 __all__ = ("Hidden",)
 
 _SHORTEST = 6  # characters; a shorter text of a secret is a word like any other
-_LONGEST = 10_000  # characters; no message shows more
-_MOST = 100  # each is looked for in each message
+_LONGEST = 10_000  # characters; a longer text is looked for in pieces
+_MOST = 100  # texts of earlier secrets and entries; each is looked for in each message
 
 
 class Hidden:
@@ -23,7 +22,7 @@ class Hidden:
 
     def __init__(self, credentials: t.Iterable[str]) -> None:
         self._credentials = list(credentials)
-        self._contents: deque[str] = deque(maxlen=_MOST)
+        self._contents: dict[str, None] = {}  # the latest is the last
 
     def __iter__(self) -> t.Iterator[str]:
         yield from self._credentials
@@ -34,9 +33,22 @@ class Hidden:
             self._credentials.append(credential)
 
     def add_contents(self, data: t.Any) -> None:
-        """The texts in *data*, a secret or an entry of the cache."""
-        known = set(self)
-        self._contents.extend(text for text in _texts(data) if _SHORTEST <= len(text) <= _LONGEST and text not in known)
+        """The texts in *data*, a secret or an entry of the cache: all of them, however many there are."""
+        credentials = set(self._credentials)
+        latest = [piece for text in _texts(data) if len(text) >= _SHORTEST and text not in credentials for piece in _pieces(text)]
+        for piece in latest:
+            self._contents.pop(piece, None)
+            self._contents[piece] = None
+        too_many = len(self._contents) - max(_MOST, len(set(latest)))
+        for piece in list(self._contents)[: max(0, too_many)]:
+            del self._contents[piece]
+
+
+def _pieces(text: str) -> t.Iterator[str]:
+    """*text* in as few pieces as are not too long, of about the same length, so that none is a word like any other."""
+    length = -(-len(text) // -(-len(text) // _LONGEST))
+    for start in range(0, len(text), length):
+        yield text[start : start + length]
 
 
 def _texts(value: t.Any) -> t.Iterator[str]:

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.text import scrub
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vault.hidden import Hidden
 
 
@@ -18,10 +19,18 @@ def test_credentials_and_what_was_read():
     assert sorted(hidden) == sorted(hidden)  # it is looked through for each message
 
 
-def test_words_and_texts_longer_than_a_message_are_left_out():
+def test_words_are_left_out_and_long_texts_are_looked_for_in_pieces():
     hidden = Hidden([])
-    hidden.add_contents({"5": "x" * 5, "6": "x" * 6, "most": "x" * 10_000, "more": "x" * 10_001})
+    hidden.add_contents({"5": "x" * 5, "6": "y" * 6, "most": "z" * 10_000})
     assert sorted(map(len, hidden)) == [6, 10_000]
+    for length in (10_001, 12_000, 25_003):
+        text = "".join(f"{number:06d}" for number in range(length))[:length]
+        hidden = Hidden([])
+        hidden.add_contents({"private_key": text})
+        assert "".join(hidden) == text
+        assert min(map(len, hidden)) > 4_000
+        assert max(map(len, hidden)) <= 10_000
+        assert scrub(f"blocked: '{text}'", hidden).replace("***", "") == "blocked: ''"
 
 
 def test_each_text_is_kept_once():
@@ -29,6 +38,26 @@ def test_each_text_is_kept_once():
     for _time in range(2):
         hidden.add_contents({"a": "same-text", "b": ["same-text", "login-secret"]})
     assert list(hidden) == ["login-secret", "same-text"]
+
+
+def test_the_latest_is_hidden_whole_however_much_it_is():
+    many = {f"f{number}": f"text-number-{number:04d}" for number in range(300)}
+    for latest in ({**many, "client_secret": "hunter2-hunter2"}, {"client_secret": "hunter2-hunter2", **many}):
+        hidden = Hidden([])
+        hidden.add_contents({"a": "of-before"})
+        hidden.add_contents(latest)
+        assert sorted(hidden) == sorted(latest.values())
+    hidden.add_contents({"a": "one-more"})
+    assert len(list(hidden)) == 100
+
+
+def test_a_text_that_is_known_becomes_the_latest():
+    hidden = Hidden([])
+    hidden.add_contents({"client_secret": "hunter2-hunter2"})
+    hidden.add_contents({f"f{number}": f"text-number-{number}" for number in range(99)})
+    hidden.add_contents({"client_secret": "hunter2-hunter2"})
+    hidden.add_contents({f"f{number}": f"more-number-{number}" for number in range(99)})
+    assert "hunter2-hunter2" in list(hidden)
 
 
 def test_of_much_the_latest_is_kept_and_all_credentials():
