@@ -193,7 +193,7 @@ def test_the_paths_that_lookups_take_when_none_is_given_and_what_others_made(sta
     # What may be written as cache since that run is not to be read as credentials after the next one.
     overlap = stage.playbook(PLAYBOOK, "-e", "vault_setup_path=trackops", "-e", "vault_setup_shared_cache=false", env=operator)
     assert overlap.rc != 0
-    told = "who may write the shared cache could write credentials, as folders of this run and of the policy api-tokens-cache from an earlier run lie in each"
+    told = "who may write the shared cache could write credentials, as the policy api-tokens-cache of an earlier run names a folder that lies in one"
     assert told in " ".join(overlap.output.split()), overlap
     assert client.sys.read_policy("api-tokens")["data"]["rules"] == MARK + OWN_PATHS
 

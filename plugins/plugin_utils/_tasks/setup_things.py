@@ -90,9 +90,8 @@ def things(settings: Settings) -> list[Thing]:
 
 
 def written_before(settings: Settings) -> list[Thing]:
-    """The policies that earlier runs may have written, and this one does not: an AppRole may have them, at another mount too."""
-    there = (("-cache", settings.shared), ("-consent", settings.consent_paths))
-    return [_policy(settings, suffix, "") for suffix, wanted in there if not wanted]
+    """The policies that earlier runs may have written, beside the one of the name: an AppRole may have them, at another mount too."""
+    return [_policy(settings, suffix, "") for suffix in ("-cache", "-consent")]
 
 
 def role(settings: Settings, has: t.Sequence[str] = ()) -> Thing:
@@ -155,15 +154,20 @@ def check_folders(settings: Settings, before: t.Mapping[str, str], *, place: str
     :arg before: the texts in Vault of those :func:`written_before` that are there, by the names of their things.
     :raises VaultError: who may write the shared cache could write credentials.
     """
-    cache, consent = (_policy(settings, suffix, "").name for suffix in ("-cache", "-consent"))
-    writes = _paths_in(_cache_policy(settings) if settings.shared else before.get(cache, ""))
-    reads = _paths_in(_read_policy(settings) + (_consent_policy(settings) or before.get(consent, "")))
-    if before and any(overlap(one, other) for one in writes for other in reads):
-        raise VaultError(
-            f"{place}: who may write the shared cache could write credentials, as folders of this run and of {' and '.join(before)} from an earlier run lie in "
-            f"each other. Choose other folders or another vault_setup_name, or delete {'it' if len(before) == 1 else 'them'} if nobody needs it any more.",
-            fault="vault:occupied",
-        )
+    written, consented = (_paths_in(before.get(thing.name, "")) for thing in written_before(settings))
+    to_write = _paths_in(_cache_policy(settings)) if settings.shared else set()
+    # A policy that this run replaces counts as it is: the run may end before that.
+    if _meet(written, _paths_in(_read_policy(settings) + _consent_policy(settings)) | consented):
+        guilty = f"{settings.name}-cache"
+    elif _meet(to_write, consented):
+        guilty = f"{settings.name}-consent"
+    else:
+        return
+    raise VaultError(
+        f"{place}: who may write the shared cache could write credentials, as the policy {guilty} of an earlier run names a folder that lies in one of "
+        f"this run, or holds one. Choose other folders or another vault_setup_name, or delete that policy first (vault policy delete {guilty}).",
+        fault="vault:occupied",
+    )
 
 
 def found_in(mounts: Data, thing: Thing, *, place: str) -> Data | None:
@@ -225,6 +229,10 @@ def _rule(path: str, *capabilities: str) -> str:
 def _paths_in(policy: str) -> set[str]:
     """The paths that are named in the text of a *policy*, without their wildcard."""
     return {path.rstrip("*").rstrip("/") for path in re.findall(r'(?m)^\s*path\s+"([^"\n]*)"', policy)}
+
+
+def _meet(some: set[str], others: set[str]) -> bool:
+    return any(overlap(one, other) for one in some for other in others)
 
 
 def _read_policy(settings: Settings) -> str:

@@ -113,7 +113,10 @@ def test_what_others_made_is_seen_before_anything_is_changed():
         ({"shared_cache": True, "cache_mount": "secret", "cache_path": "prod"}, {"path": "prod", "shared_cache": False}, "-cache"),
         ({"shared_cache": True, "cache_mount": "kv", "cache_path": "prod"}, {"mount": "kv", "path": "prod", "cache_mount": "secret"}, "-cache"),
         ({"shared_cache": True, "cache_mount": "secret", "cache_path": "prod"}, {"consent_paths": "prod/trackmage"}, "-cache"),
+        # Replaced by the second run, if that does not end before.
+        ({"shared_cache": True, "cache_mount": "secret", "cache_path": "prod"}, {"shared_cache": True, "path": "prod"}, "-cache"),
         ({"consent_paths": "prod/trackmage"}, {"shared_cache": True, "cache_mount": "secret", "cache_path": "prod"}, "-consent"),
+        ({"consent_paths": "a/b"}, {"shared_cache": True, "cache_mount": "secret", "cache_path": "a", "consent_paths": "c/d"}, "-consent"),
         ({"mount": "kv", "consent_paths": "prod/trackmage"}, {"shared_cache": True, "cache_mount": "kv", "cache_path": "prod"}, "-consent"),
     ],
 )
@@ -122,8 +125,9 @@ def test_what_one_run_lets_be_written_as_cache_another_does_not_let_be_read_as_c
     vault.run(**first)
     vault.asked.clear()
     assert vault.told(**second) == (
-        f"{PLACE}: who may write the shared cache could write credentials, as folders of this run and of the policy api-tokens{kept} from an earlier run lie "
-        "in each other. Choose other folders or another vault_setup_name, or delete it if nobody needs it any more. [TRK-V11]"
+        f"{PLACE}: who may write the shared cache could write credentials, as the policy api-tokens{kept} of an earlier run names a folder that lies in one of "
+        "this run, or holds one. Choose other folders or another vault_setup_name, or delete that policy first "
+        f"(vault policy delete api-tokens{kept}). [TRK-V11]"
     )
     assert vault.changes == []
     del vault.data[f"sys/policies/acl/api-tokens{kept}"]
@@ -140,7 +144,7 @@ def test_an_approle_that_waits_for_its_policy_is_of_others():
     assert vault.data[ROLE]["bind_secret_id"] is True
 
 
-@pytest.mark.parametrize("second", [{"path": "prod2"}, {"mount": "kv", "path": "prod"}, {"shared_cache": True, "path": "prod"}])
+@pytest.mark.parametrize("second", [{"path": "prod2"}, {"mount": "kv", "path": "prod"}, {"shared_cache": True, "path": "own"}])
 def test_folders_of_two_runs_beside_each_other(second):
     vault = Kept()
     vault.run(shared_cache=True, cache_mount="secret", cache_path="prod", consent_paths="fleet/trackmage")
