@@ -81,7 +81,8 @@ ENCODINGS = {
     "percent, plus": quote_plus,
     "base64": lambda text: base64.b64encode(text.encode()).decode(),
     "base64, for URLs": lambda text: base64.urlsafe_b64encode(text.encode()).decode().rstrip("="),
-    "base64 after 1": lambda text: base64.b64encode(b"1" + text.encode()).decode(),
+    # No digit, which would belong to the number that follows it.
+    "base64 after one byte": lambda text: base64.b64encode(b"~" + text.encode()).decode(),
     "base64 in a Basic pair": lambda text: base64.b64encode(f"id:{text}".encode()).decode(),
     "base64 in the middle": lambda text: base64.b64encode(f"i d:{text}, and more".encode()).decode(),
     "hex": lambda text: text.encode().hex(),
@@ -326,7 +327,7 @@ def test_nothing_to_blank_leaves_the_very_text():
 
 
 # What servers make of a token that they repeat: these go wherever in an answer they stand.
-USUAL = ("as it is", "upper case", "percent", "percent, plus", "base64", "base64, for URLs", "base64 after 1",
+USUAL = ("as it is", "upper case", "percent", "percent, plus", "base64", "base64, for URLs", "base64 after one byte",
          "base64 in a Basic pair", "hex", "HEX", "HTML", "JSON", "JSON of PHP", "JSON, all escaped", "repr")  # fmt: skip
 
 
