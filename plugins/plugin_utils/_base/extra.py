@@ -14,7 +14,7 @@ from __future__ import annotations
 import re
 import typing as t
 
-from .text import finder
+from .scrub import finder
 
 __all__ = ("LARGEST", "is_secret_name", "public")
 

@@ -26,7 +26,8 @@ from .._base.http_body import TooLarge
 from .._base.loopback import is_loopback
 from .._base.model import Login, Secret
 from .._base.readable import unreadable
-from .._base.text import one_line, scrub
+from .._base.scrub import scrub
+from .._base.text import one_line
 from .auth import authenticate, login_of
 from .hidden import Hidden
 from .login_files import refuse_passphrase

@@ -1,0 +1,134 @@
+# Copyright (c) 2026, TrackOps founders
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Private to trackops.api_tokens: not for use from outside, and may change in any release.
+
+"""The secrets that a text is searched for, in the forms in which they are compared."""
+
+from __future__ import annotations
+
+import base64
+import functools
+import html
+import json
+import re
+import typing as t
+import unicodedata
+from dataclasses import dataclass
+from urllib.parse import quote, quote_plus
+
+from .scrub_encodings import DEEPEST, IN_PLACE, SHORTEST, SHORTEST_RUN
+from .scrub_views import View
+
+__all__ = ("Needles", "letters_of", "needles_of", "usual_spellings")
+
+_SHORTEST_SPELLED = 6  # letters and digits of a secret that is found with other characters between them
+_SHORTEST_PIECE = 12  # of a secret that was cut off
+_SHORTEST_SPELLING = 6  # of a secret in one of its usual spellings, in texts of any size
+_OF_A_COMPONENT = "!~*'()"  # what JavaScript's encodeURIComponent leaves
+
+
+@dataclass(frozen=True)
+class Needles:
+    """Secrets as they are compared: in one letter case. ``compact`` have no white space, ``folded`` single spaces, ``spelled`` nothing but
+    letters and digits. ``widest`` is what one character becomes at most: a sharp s is two. ``beyond_latin``: one may be without a NUL in UTF-16."""
+
+    compact: frozenset[str]
+    folded: frozenset[str]
+    spelled: frozenset[str]
+    widest: int = 1
+    beyond_latin: bool = False
+
+    @functools.cached_property
+    def any(self) -> bool:
+        return bool(self.compact or self.folded)
+
+    @functools.cached_property
+    def shortest(self) -> int:
+        """Characters. In less there is none of them, however it is encoded."""
+        return -(-min(map(len, self.all() | self.spelled), default=0) // self.widest)
+
+    def all(self) -> frozenset[str]:
+        return self.compact | self.folded
+
+
+def needles_of(given: t.Iterable[str]) -> Needles:
+    secrets = list(given)
+    compact, folded, spelled, widest = set(), set(), set(), 1
+    for secret in secrets:
+        if len(secret) < SHORTEST:
+            continue
+        if not secret.isascii():
+            widest = max(widest, *(max(len(char.casefold()), len(letters_of(char))) for char in secret))
+        letters = "".join(map(letters_of, secret))
+        if len(letters) >= _SHORTEST_SPELLED:
+            spelled.add(letters)
+        if (piece := len(letters) * 3 // 4) >= _SHORTEST_PIECE:
+            spelled |= {letters[:piece], letters[-piece:]}
+        for form in (secret, *_forms(secret), *_decoded_forms(secret)):
+            # Where white space is all that makes it long enough, white space counts.
+            short = _plain(form, "")
+            if len(short) >= SHORTEST:
+                compact.add(short)
+            elif form is secret:
+                folded.add(_plain(form, " "))
+    beyond_latin = any(char > "\xff" for secret in secrets for char in secret)
+    return Needles(frozenset(compact - {""}), frozenset(folded - {"", " "}), frozenset(spelled), widest, beyond_latin)
+
+
+def _plain(text: str, space: str) -> str:
+    return re.sub(r"\s+", space, "".join(c if c.isprintable() else " " for c in text)).casefold()
+
+
+def letters_of(char: str) -> str:
+    """The letters and digits in *char*, without accents and width."""
+    return "".join(part for part in unicodedata.normalize("NFKD", char).casefold() if part.isalnum())
+
+
+def _forms(secret: str) -> t.Iterator[str]:
+    """Forms that are compared as they are: they cannot be decoded once their letter case is lost, or are found faster this way."""
+    raw = secret.encode("utf-8", "surrogatepass")
+    yield from (quote(raw, safe=""), quote_plus(raw), quote(raw), raw.hex())
+    yield from (repr(secret)[1:-1], json.dumps(secret)[1:-1])
+    yield base64.b32encode(raw).decode()[: len(raw) * 8 // 5]
+    for offset in range(3):
+        # What is before the secret in the same base64 shifts it; the characters that depend on its neighbours are left out.
+        encoded = base64.b64encode(b"\0" * offset + raw).decode().rstrip("=")
+        inner = encoded[(0, 2, 3)[offset] : len(encoded) - (1 if (offset + len(raw)) % 3 else 0)]
+        if len(inner) >= (SHORTEST_RUN if offset else 4):
+            yield from (inner, inner.replace("+", "-").replace("/", "_"))
+
+
+def usual_spellings(secret: str) -> t.Iterator[bytes]:
+    """How servers write a secret that they repeat, in ASCII letters of one case, to be looked for without decoding anything."""
+    if len(secret) < _SHORTEST_SPELLING:
+        return
+    written = json.dumps(secret)[1:-1]
+    in_a_page = html.escape(secret)
+    forms = (
+        secret,
+        *_forms(secret),
+        quote(quote(secret, safe="", errors="surrogatepass"), safe=""),
+        quote(secret, safe=_OF_A_COMPONENT, errors="surrogatepass"),
+        written.replace("/", r"\/"),
+        "".join(f"\\u{ord(char):04x}" for char in secret),
+        in_a_page,
+        in_a_page.replace("&#x27;", "&#39;").replace("&quot;", "&#34;").replace("+", "&#43;"),
+        in_a_page.replace("/", "&#x2f;").replace("=", "&#x3d;").replace("&quot;", "&#34;"),
+    )
+    for form in forms:
+        yield form.encode("utf-8", "surrogatepass").lower()
+
+
+def _decoded_forms(secret: str) -> t.Iterator[str]:
+    """A secret may look encoded itself, and be decoded with the text around it."""
+    waiting, seen = [(secret, 0)], {secret}
+    while waiting:
+        text, depth = waiting.pop()
+        for decode in IN_PLACE:
+            plain = decode(View(text)).text
+            if plain not in seen and len(plain) >= SHORTEST and depth < DEEPEST:
+                seen.add(plain)
+                waiting.append((plain, depth + 1))
+                yield plain

@@ -1,0 +1,364 @@
+# Copyright (c) 2026, TrackOps founders
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""No secret is in what is shown, however it is encoded there."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import html
+import json
+import quopri
+import re
+import zlib
+from urllib.parse import quote, quote_plus
+
+import pytest
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base import scrub as scrub_module
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.scrub import BLANK, Blanker, finder, scrub
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.scrub_views import Budget
+from hypothesis import assume, example, given, settings
+from hypothesis import strategies as st
+
+SECRET = 'AbC:+/ %ü"\\x'
+
+
+@pytest.mark.parametrize(
+    "shown",
+    [
+        SECRET,
+        quote(SECRET),
+        quote(SECRET, safe=""),
+        quote_plus(SECRET),
+        "AbC%3a%2b%2f%20%25%c3%bc%22%5cx",
+        base64.b64encode(SECRET.encode()).decode(),
+        base64.urlsafe_b64encode(SECRET.encode()).decode(),
+        repr(SECRET),
+        json.dumps(SECRET),
+        json.dumps(SECRET, ensure_ascii=False),
+        SECRET.replace(" ", "\r\n"),
+        SECRET.replace(" ", " \t "),
+    ],
+)
+def test_every_form_of_a_secret_goes(shown):
+    assert "***" in scrub(f"before {shown} after", [SECRET])
+    assert "AbC" not in scrub(f"before {shown} after", [SECRET]).replace("***", "")
+    assert scrub(f"before {shown} after", [SECRET]).startswith("before ")
+
+
+def test_longest_first_and_short_ones_left():
+    assert scrub("abcdef abc ab", ["abc", "abcdef", "ab"]) == "*** *** ab"
+
+
+_plain = st.text(st.characters(blacklist_characters="*…"), max_size=12)
+
+
+@given(secrets=st.lists(_plain, max_size=4), parts=st.lists(_plain | st.integers(0, 9), max_size=12))
+@example(secrets=["a  b"], parts=["a \t b"])
+@example(secrets=["AB%"], parts=["AB%25", "AB%"])
+def test_no_secret_survives(secrets, parts):
+    forms = [form for secret in secrets for form in (secret, quote(secret.encode("utf-8", "surrogatepass"), safe=""))]
+    assume(all(len(secret) >= 3 for secret in secrets))
+    text = "".join(part if isinstance(part, str) else forms[part % len(forms)] if forms else "" for part in parts)
+    shown = scrub(text, secrets)
+    assert len(shown) <= 200
+    assert shown == " ".join(shown.split())
+    for form in forms:
+        assert form not in shown
+
+
+ENCODINGS = {
+    "percent": lambda text: quote(text, safe=""),
+    "percent, lower case": lambda text: "".join(f"%{byte:02x}" for byte in text.encode()),
+    "percent, plus": quote_plus,
+    "base64": lambda text: base64.b64encode(text.encode()).decode(),
+    "base64, for URLs": lambda text: base64.urlsafe_b64encode(text.encode()).decode().rstrip("="),
+    # No digit, which would belong to the number that follows it.
+    "base64 after one byte": lambda text: base64.b64encode(b"~" + text.encode()).decode(),
+    "base64 in a Basic pair": lambda text: base64.b64encode(f"id:{text}".encode()).decode(),
+    "base64 in the middle": lambda text: base64.b64encode(f"i d:{text}, and more".encode()).decode(),
+    "hex": lambda text: text.encode().hex(),
+    "HEX": lambda text: text.encode().hex().upper(),
+    "base32": lambda text: base64.b32encode(text.encode()).decode(),
+    "base32, lower case, in the middle": lambda text: base64.b32encode(f"id:{text} more".encode()).decode().rstrip("=").lower(),
+    "quoted-printable": lambda text: "".join(f"={byte:02X}" for byte in text.encode()),
+    "quoted-printable, folded": lambda text: "=\r\n".join(re.findall("=..|.", quopri.encodestring(text.encode()).decode().replace("=\n", ""))),
+    "UTF-16 in base64": lambda text: base64.b64encode(text.encode("utf-16")).decode(),
+    "UTF-16, big end first, in hex": lambda text: text.encode("utf-16-be").hex(),
+    "gzip in base64": lambda text: base64.b64encode(gzip.compress(f"id:{text}".encode(), mtime=0)).decode(),
+    "zlib in hex": lambda text: zlib.compress(text.encode()).hex(),
+    "bytes in hex": lambda text: ":".join(f"{byte:02x}" for byte in text.encode()),
+    "numbers in hex": lambda text: " ".join(f"0x{byte:02X}" for byte in text.encode()),
+    "code points": lambda text: " ".join(f"U+{ord(char):04X}" for char in text),
+    "a list of numbers": lambda text: str(list(text.encode())),
+    "octal": lambda text: "".join(f"\\{byte:03o}" for byte in text.encode()),
+    "octal, of what is no ASCII": lambda text: "".join(chr(byte) if 32 <= byte < 127 else f"\\{byte:03o}" for byte in text.replace("\\", r"\\").encode()),
+    "CSS": lambda text: "".join(f"\\{ord(char):06x}" for char in text),
+    "JavaScript, zeros": lambda text: "".join(f"\\u{{{ord(char):08x}}}" for char in text),
+    "Perl": lambda text: "".join(f"\\x{{{ord(char):x}}}" for char in text),
+    "HTML, zeros": lambda text: "".join(f"&#{ord(char):010d};" for char in text),
+    "HTML": html.escape,
+    "HTML, decimal": lambda text: "".join(f"&#{ord(char)};" for char in text),
+    "HTML, hex": lambda text: "".join(f"&#X{ord(char):x};" for char in text),
+    "JSON": lambda text: json.dumps(text)[1:-1],
+    "JSON of PHP": lambda text: json.dumps(text)[1:-1].replace("/", r"\/"),
+    "JSON, all escaped": lambda text: "".join(f"\\u{unit:04X}" for unit in _units(text)),
+    "repr": lambda text: repr(text)[1:-1],
+    "repr of bytes": lambda text: repr(text.encode())[2:-1],
+    "unicode_escape": lambda text: text.encode("unicode_escape").decode(),
+    "upper case": str.upper,
+    "as it is": str,
+}
+
+
+def _units(text):
+    raw = text.encode("utf-16-be")
+    return [int.from_bytes(raw[position : position + 2], "big") for position in range(0, len(raw), 2)]
+
+
+@pytest.mark.parametrize("encoding", ENCODINGS)
+@pytest.mark.parametrize("secret", [SECRET, "pl4in", "P/w+\"<&>'=", "\U0001f600 smiling ünïcode", "a1/", "x" * 300])
+def test_a_secret_in_any_encoding(encoding, secret):
+    shown = ENCODINGS[encoding](secret)
+    holds_secret, scrubbed = finder([secret]), scrub(f"It was {shown} that came", [secret])
+    assert holds_secret(f"It was {shown} that came")
+    assert scrubbed.startswith("It was ")
+    assert shown not in scrubbed
+    assert not holds_secret("It was another one that came")
+
+
+_typed = st.text(
+    st.characters(min_codepoint=33, max_codepoint=0x24F, blacklist_characters="*…", blacklist_categories=("Cc", "Cf", "Zs")), min_size=6, max_size=24
+)
+_names = st.sampled_from(sorted(set(ENCODINGS) - {"upper case", "quoted-printable, folded"}))
+
+
+@settings(deadline=None)
+@example(secret="āāāāāā", first="UTF-16, big end first, in hex", second="CSS", before="", after="")
+@example(secret="пароль-и-ключ", first="UTF-16 in base64", second="hex", before="id=", after="")
+@given(
+    secret=_typed,
+    first=_names,
+    second=_names,
+    before=st.sampled_from(["", "error: ", "id=", '{"a": "']),
+    after=st.sampled_from(["", '"}', " was sent", "&x=1"]),
+)
+def test_a_secret_in_two_encodings(secret, first, second, before, after):
+    shown = ENCODINGS[second](ENCODINGS[first](secret))
+    assert finder([secret])(before + shown + after)
+    assert shown not in scrub(before + shown + after, [secret], limit=4000)
+
+
+@pytest.mark.parametrize("encoding", ENCODINGS)
+@pytest.mark.parametrize("outer", ["base64", "hex", "base32"])
+def test_a_secret_that_stands_twice_goes_twice(encoding, outer):
+    secret = "Xk29fjQpLm47TzWb"
+    shown = ENCODINGS[outer](ENCODINGS[encoding](secret))
+    assert shown not in scrub(f"It was {shown}, and {shown}.", [secret], limit=9000)
+    blanked = Blanker([secret])(f'{{"a": "{shown}", "b": ["{shown}"]}}')
+    assert re.fullmatch(rf'{{"a": ".{{0,7}}{re.escape(BLANK)}.{{0,7}}", "b": \[".{{0,7}}{re.escape(BLANK)}.{{0,7}}"\]}}', blanked)
+
+
+def test_different_runs_that_come_to_the_same_text_go_both():
+    secret = "Xk29fjQpLm47TzWb"
+    # The same in the end, by different steps; and twice in what itself stands twice.
+    first, second = (ENCODINGS["base64"](prefix + ENCODINGS["percent, lower case"](secret)) for prefix in ("%20", " "))
+    inner = ENCODINGS["hex"](f"{ENCODINGS['base64'](f'a {secret}')} {ENCODINGS['base64'](f'b {secret}')}")
+    assert scrub(f"{first}, {second}", [secret], limit=9000) == "***, ***"
+    assert scrub(f"{inner}, {inner}", [secret], limit=9000) == "***, ***"
+
+
+def test_what_stands_often_is_read_once(monkeypatch):
+    read = []
+    spend = Budget.spend
+    monkeypatch.setattr(Budget, "spend", lambda budget, text: (read.append(len(text)), spend(budget, text)))
+    once, often = (" ".join([ENCODINGS["base64"]("%62Xk29fjQpLm47")] * times) for times in (1, 100))
+    scrub(once, ["s3cr3t"])
+    first = sum(read)
+    scrub(often, ["s3cr3t"])
+    assert sum(read) - first < first + 2 * len(often)
+
+
+#: A harmless thing that a step decodes besides, and that so made the same text out of more and of fewer steps.
+DECOYS = {"percent": "%20", "HTML, decimal": " &amp;", "JSON, all escaped": r" \n", "octal": r" \n", "a list of numbers": " 1, 2, 3"}
+
+
+@pytest.mark.parametrize("middle", DECOYS)
+@pytest.mark.parametrize("outer", ["percent, lower case", "HTML, decimal", "JSON, all escaped", "octal", "quoted-printable"])
+def test_three_encodings_are_found_whatever_stands_beside_them(outer, middle):
+    secret = "Xk29fjQp"
+    for inner in ("percent, lower case", "HTML, decimal", "JSON, all escaped", "octal", "a list of numbers", "hex", "base64", "base32"):
+        shown = ENCODINGS[outer](ENCODINGS[middle](ENCODINGS[inner](secret)))
+        for text in (f"no {shown}", f"no {DECOYS[middle]} {shown}"):
+            assert finder([secret])(text), inner
+            assert Blanker([secret])(text).count(BLANK) == 1, inner
+            assert len(text) > 2048 or scrub(text, [secret], limit=9000).count("***") == 1, inner
+
+
+@pytest.mark.parametrize("secret", ["RqQßSiüb", "ßßßßßß", "ﬃﬃxyz", "\u0390\u0390\u0390\u03b0"])
+@pytest.mark.parametrize("encoding", ["UTF-16 in base64", "zlib in hex", "base64", "gzip in base64"])
+def test_letters_that_are_several_in_another_case(encoding, secret):
+    assert scrub(ENCODINGS[encoding](secret), [secret]) == "***"
+    assert scrub(ENCODINGS[encoding](f"x {secret}"), [secret]) == "***"
+
+
+def _in_lines(text, width, end="\n"):
+    return end.join(text[at : at + width] for at in range(0, len(text), width))
+
+
+LINES = {
+    "MIME": lambda text: base64.encodebytes(b"The answer to the request that was sent to them: " + text.encode()).decode(),
+    "MIME, CRLF": lambda text: _in_lines(base64.b64encode(b"y " * 35 + text.encode() + b" and more").decode(), 76, "\r\n"),
+    "PEM": lambda text: _in_lines(base64.urlsafe_b64encode(b"z " * 22 + text.encode()).decode(), 64),
+    "YAML": lambda text: _in_lines(base64.b64encode(b"0 " * 25 + text.encode()).decode(), 76, "\n    "),
+    "folded since": lambda text: _in_lines(base64.b64encode(b"id=9; " * 8 + text.encode()).decode(), 76, " "),
+    "base32": lambda text: _in_lines(base64.b32encode(b"x " * 20 + text.encode()).decode(), 76),
+    "hex": lambda text: _in_lines((b"x " * 12 + text.encode()).hex(), 60),
+    "compressed": lambda text: base64.encodebytes(gzip.compress(bytes(range(200)) + text.encode(), mtime=0)).decode(),
+}
+
+
+@pytest.mark.parametrize("lines", LINES)
+@pytest.mark.thorough
+def test_a_secret_encoded_below_an_encoding_in_lines(lines):
+    secret = "P/w+\"<&>'=täil"
+    for name, encoding in ENCODINGS.items():
+        shown = LINES[lines](encoding(secret))
+        assert len(shown.split()) > 1, name
+        assert finder([secret])(f"It was '{shown}' that came"), name
+        assert finder([secret])(f"It was {json.dumps(shown)} that came"), name  # three deep
+    shown = LINES[lines](json.dumps(secret))
+    scrubbed = scrub(f"It was '{shown}' that came", [secret], limit=4000)
+    assert "***" in scrubbed and scrubbed.startswith("It was '") and shown.split()[-1] not in scrubbed
+    assert not finder([secret])(f"It was '{LINES[lines](json.dumps('another one'))}' that came")
+
+
+def test_a_text_without_end_is_cut_before_it_is_searched():
+    assert scrub("s3cr3t " * 100_000, ["s3cr3t"]).startswith("*** ***")
+    shown = scrub("x" * 2040 + "s3cr3t and more", ["s3cr3t"], limit=4000)
+    assert "s3c" not in shown
+    assert shown.endswith("x…")
+
+
+SPELLED = {
+    "dashes": "-".join,
+    "zero width": "\u200b".join,
+    "tags": "<b>".join,
+    "folded": lambda text: "\n  ".join(text[at : at + 5] for at in range(0, len(text), 5)),
+    "concatenated": lambda text: "' + '".join(text[at : at + 5] for at in range(0, len(text), 5)),
+    "quotes doubled": lambda text: text.replace("'", "''"),
+    "full width": lambda text: "".join(chr(ord(char) + 0xFEE0) if "!" <= char <= "~" else char for char in text),
+    "accents": lambda text: "".join(f"{char}\u0301" for char in text),
+    "its end cut off": lambda text: text[:-2] + "...",
+    "its beginning cut off": lambda text: "..." + text[2:],
+}
+
+
+@pytest.mark.parametrize("spelling", SPELLED)
+def test_a_secret_with_something_between_its_letters_or_cut_off(spelling):
+    secret = "S3cr3t'Passw0rd-abcXYZ"
+    shown = SPELLED[spelling](secret)
+    assert finder([secret])(f"It was {shown} that came")
+    left = scrub(f"It was {shown} that came", [secret], limit=4000).removeprefix("It was ").removesuffix(" that came")
+    assert left.count("***") == 1
+    assert sum(char.isalnum() for char in left) <= len(secret) // 4
+
+
+def test_a_short_secret_leaves_the_words_that_it_begins():
+    assert scrub("The operation failed.", ["operations"]) == "The operation failed."
+
+
+def _bombs(count):
+    """Compressed texts that are base64 themselves: each inflates to much more that can be decoded."""
+    return [base64.b64encode(zlib.compress(("QUFB" * 16_000 + f"{number:06d}").encode(), 9)).decode().rstrip("=") for number in range(count)]
+
+
+def test_encodings_that_grow_are_not_read_to_their_end(monkeypatch):
+    read = []
+    spend = Budget.spend
+    monkeypatch.setattr(Budget, "spend", lambda budget, text: (read.append(len(text)), spend(budget, text)))
+    scrub(" ".join(_bombs(14)), ["s3cr3t"])
+    assert sum(read) < 2 * scrub_module._MOST_READ
+    read.clear()
+    holds_secret = finder(["s3cr3t"])
+    # What cannot be looked at is taken to hold one.
+    assert [holds_secret(" ".join(_bombs(14))) for _ in range(30)][-1] is True
+    assert sum(read) < 4 * scrub_module._MOST_READ
+
+
+def test_nested_beyond_reason_is_not_shown():
+    text = "word "
+    for _ in range(40):
+        text = quote(text) + base64.b64encode(text.encode()).decode()[:400]
+    assert "s3cr3t" not in scrub(text, ["s3cr3t"])
+
+
+TOKEN = "ya29/Abc+def==~x'y\"z_0123456789"
+
+
+@pytest.mark.parametrize("encoding", ENCODINGS)
+@pytest.mark.parametrize("secret", [TOKEN, "P/w+\"<&>'=", "x" * 300])
+def test_a_blanked_text_is_otherwise_as_it_was(encoding, secret):
+    shown = ENCODINGS[encoding](secret)
+    before, after = "It  was\r\n\t[\u202e", f"] {'that ' * 100}came  \x00"
+    blanked = Blanker([secret])(f"{before}{shown}{after}")
+    assert blanked.startswith(before) and blanked.endswith(after)
+    left = blanked[len(before) : -len(after)]
+    assert BLANK in left
+    # Of base64 and the like, what has no byte of the secret alone stays.
+    assert len(left.replace(BLANK, "")) <= (21 if "middle" in encoding else 7)
+    assert not finder([secret])(blanked)
+
+
+def test_nothing_to_blank_leaves_the_very_text():
+    text = json.dumps([{"name": f"Straße {number} Kelvin \u212a", "at": f"a%20b&amp;{number}"} for number in range(50)], ensure_ascii=False)
+    assert Blanker([TOKEN])(text) is text
+    assert Blanker([])(text) is text
+    assert Blanker([""])(text) is text
+    assert Blanker(["ab"])("ab abc") == f"{BLANK} {BLANK}c"
+
+
+# What servers make of a token that they repeat: these go wherever in an answer they stand.
+USUAL = ("as it is", "upper case", "percent", "percent, plus", "base64", "base64, for URLs", "base64 after one byte",
+         "base64 in a Basic pair", "hex", "HEX", "HTML", "JSON", "JSON of PHP", "JSON, all escaped", "repr")  # fmt: skip
+
+
+@pytest.mark.thorough
+def test_usual_spellings_go_from_a_text_of_any_size():
+    start, padding = "Zürich, 4.2; " * 400_000, "Zürich, 4.2; " * 10_000
+    blanked = Blanker([TOKEN])(start + "".join(f"|{ENCODINGS[encoding](TOKEN)}|{padding}" for encoding in USUAL))
+    assert blanked.startswith(start)
+    left = dict(zip([*USUAL, "end"], blanked.removeprefix(start).split(padding), strict=True))
+    assert left.pop("end") == ""
+    assert {encoding: part for encoding, part in left.items() if BLANK not in part or len(part.replace(BLANK, "")) > 9} == {}
+
+
+@pytest.mark.thorough
+def test_other_spellings_go_as_far_as_the_budget_lasts_and_the_rest_is_kept(monkeypatch):
+    read = []
+    spend = Budget.spend
+    monkeypatch.setattr(Budget, "spend", lambda budget, text: (read.append(len(text)), spend(budget, text)))
+    spelled = "-".join(TOKEN)
+    padding = "x = 1 & y\\n " * 400_000
+    blanker = Blanker([TOKEN])
+    blanked = blanker(f"{spelled} {padding} {spelled} {TOKEN}")
+    assert blanked == f"{BLANK} {padding} {spelled} {BLANK}"
+    assert blanker(f"{padding}{spelled}{TOKEN}") == f"{padding}{spelled}{BLANK}"
+    assert sum(read) < 2 * scrub_module._MOST_BLANKED
+
+
+@pytest.mark.parametrize("offset", [-40, -1, 0, 1, 40])
+def test_a_secret_where_two_windows_meet(offset):
+    spelled = "-".join(TOKEN)
+    before = "." * (scrub_module._WINDOW + offset - len(spelled) // 2)
+    assert Blanker([TOKEN])(f"{before}{spelled}{'.' * 20_000}") == f"{before}{BLANK}{'.' * 20_000}"
+
+
+@pytest.mark.parametrize("entity", ["&#" + "0" * 4400 + "65;", "&#x" + "0" * 4400 + "41;", "\\u{" + "0" * 9000 + "41}", "&#" + "9" * 9000 + ";"])
+@pytest.mark.thorough
+def test_a_character_with_more_zeros_than_python_reads_is_a_text(entity):
+    for text in (entity, f"A{entity}B", f"{entity}s3cret-t0ken"):
+        assert "s3cret-t0ken" not in scrub(text, ["s3cret-t0ken"])
+        assert finder(["s3cret-t0ken" * 30])(text) is False

@@ -1,0 +1,116 @@
+# Copyright (c) 2026, TrackOps founders
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What servers' encodings decode to, and that all else stays as it is."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import zlib
+
+import pytest
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.scrub_encodings import IN_PLACE, runs
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.scrub_views import Budget, Exhausted, View
+
+
+@pytest.mark.parametrize(
+    ("text", "decoded"),
+    [
+        ("%61%C3%BC%ff", "aüÿ"),
+        ("%u00e9%u0041", "éA"),
+        ("a%2Bb+c", "a+b c"),
+        ("=61=\r\n=C3=BC", "aü"),
+        ("&amp;&#252;&#xFC;&EACUTE;&zz;", "&üüé&zz;"),
+        (r"\u00fc\ud83d\ude00", "ü\U0001f600"),
+        (r"\U0001F600", "\U0001f600"),
+        (r"\U00110000", r"\U00110000"),
+        (r"\u{1F600}\x{fc}", "\U0001f600ü"),
+        (r"\u{110000}", r"\u{110000}"),
+        (r"\xc3\xbc", "ü"),
+        (r"\xe9\xfc", "éü"),
+        (r"\303\274", "ü"),
+        (r"\n\t\r\b\f\v\0\a\/\q", "\n\t\r\b\f\v\0\a/q"),
+        ("a<b>c</b>d < e", "acd < e"),
+        (r"\61 \62 c", "abc"),
+        ("41:62:43", "AbC"),
+        ("0x41 0x62 0x43", "AbC"),
+        ("U+0041 U+1F600 U+0043", "A\U0001f600C"),
+        ("41 62", "41 62"),
+        ("[65, 98, 67]", "[AbC]"),
+        ("65, 128512, 67", "A\U0001f600C"),
+        ("65, 9999999, 67", "A C"),
+        ("195, 188, 255", "üÿ"),
+        ("65, 98", "65, 98"),
+    ],
+)
+def test_in_place(text, decoded):
+    assert decoded in {decode(View(text)).text for decode in IN_PLACE}
+
+
+def test_a_text_without_encodings_stays_the_very_view():
+    view = View("Nothing here, 12 and 13; but a word.")
+    assert all(decode(view) is view for decode in IN_PLACE)
+
+
+def readable(text, *, shortest=6, beyond_latin=False, budget=10_000):
+    return {view.text for view in runs(View(text), Budget(budget), shortest=shortest, beyond_latin=beyond_latin)}
+
+
+@pytest.mark.parametrize(
+    "run",
+    [
+        base64.b64encode(b"s3cr3t?>").decode(),
+        base64.urlsafe_b64encode(b"s3cr3t?>").decode().rstrip("="),
+        base64.b32encode(b"s3cr3t?>").decode(),
+        base64.b32encode(b"s3cr3t?>").decode().rstrip("=").lower(),
+        b"s3cr3t?>".hex(),
+        b"s3cr3t?>".hex().upper(),
+        f"{b's3cr3t?>'.hex()}7",
+        base64.b64encode(gzip.compress(b"s3cr3t?>", mtime=0)).decode(),
+        zlib.compress(b"s3cr3t?>").hex(),
+        "s3cr3t?>".encode("utf-16").hex(),
+        base64.b64encode("s3cr3t?>".encode("utf-16-be")).decode(),
+    ],
+)
+def test_a_run_is_read(run):
+    assert any("s3cr3t?>" in text for text in readable(f"a {run} b"))
+
+
+def test_a_run_is_read_wherever_the_encoding_begins():
+    assert any("s3cr3t" in text for text in readable("A" + base64.b64encode(b"s3cr3t").decode()))
+    assert any("s3cr3t" in text for text in readable("7" + b"s3cr3t".hex()))
+    assert any("s3cr3t" in text for text in readable("ABC" + base64.b32encode(b"s3cr3t").decode()))
+
+
+@pytest.mark.parametrize("between", ["\n", "\r\n    ", " "])
+def test_a_run_in_lines_is_read_as_one(between):
+    encoded = base64.b64encode(b"x" * 50 + b"s3cr3t" + b"y" * 30).decode()
+    assert "x" * 50 + "s3cr3t" + "y" * 30 in readable(between.join((encoded[:68], encoded[68:])))
+
+
+def test_characters_beyond_latin_are_read_from_utf_16_without_a_nul():
+    run = "пароль".encode("utf-16-be").hex()
+    assert "пароль" in readable(run, beyond_latin=True)
+    assert "пароль" not in readable(run)
+
+
+def test_what_is_shorter_than_what_is_looked_for_is_passed_by():
+    assert "s3cr3t" in readable(b"s3cr3t".hex())
+    assert "s3cr3t" not in readable(b"s3cr3t".hex(), shortest=7)
+    assert readable("word another") == set()
+
+
+def test_of_what_is_compressed_so_much_is_read_and_no_more():
+    bomb = zlib.compress(b"x" * 100_000).hex()
+    assert max(map(len, readable(bomb))) == 4096
+
+
+def test_what_only_begins_as_if_it_were_compressed_hides_nothing():
+    assert "s3cr3t?>" in readable("78" + "00" * 12 + " " + b"s3cr3t?>".hex())
+
+
+def test_each_reading_is_paid_for():
+    with pytest.raises(Exhausted):
+        readable(b"s3cr3t".hex(), budget=5)

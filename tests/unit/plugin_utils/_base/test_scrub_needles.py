@@ -1,0 +1,87 @@
+# Copyright (c) 2026, TrackOps founders
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""In which forms secrets are looked for."""
+
+from __future__ import annotations
+
+import pytest
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.scrub_needles import letters_of, needles_of, usual_spellings
+
+
+def test_a_secret_is_compared_in_one_letter_case_and_without_spaces():
+    needles = needles_of(["Ab Cd"])
+    assert {"abcd", "ab%20cd", "ab+cd", "4162204364", "qwigq2"} <= needles.compact
+    assert needles.folded == frozenset()
+    assert needles.spelled == frozenset()
+    assert needles.all() == needles.compact
+    assert needles.any
+    assert not needles.beyond_latin
+
+
+def test_what_is_too_short_is_not_looked_for():
+    assert not needles_of(["", "ab"]).any
+    assert needles_of(["", "ab"]).shortest == 0
+    assert needles_of(["abc"]).shortest == 3
+
+
+def test_where_spaces_make_a_secret_long_enough_they_count():
+    needles = needles_of(["a  b"])
+    assert needles.folded == {"a b"}
+    assert "ab" not in needles.compact
+    assert needles.any
+
+
+@pytest.mark.parametrize(
+    ("secret", "spelled"),
+    [
+        ("abc-de", set()),
+        ("abc-def", {"abcdef"}),
+        ("abcde-fghij-klmno", {"abcdefghijklmno"}),
+        ("abcde-fghij-klmnop", {"abcdefghijklmnop", "abcdefghijkl", "efghijklmnop"}),
+        ("Zürich Straße", {"zurichstrasse"}),
+    ],
+)
+def test_letters_and_digits_alone_and_the_larger_part_of_a_long_secret(secret, spelled):
+    assert needles_of([secret]).spelled == spelled
+
+
+def test_a_character_that_is_several_in_another_case_makes_what_is_looked_for_shorter():
+    needles = needles_of(["ßßßßßß"])
+    assert needles.widest == 2
+    assert needles.shortest == 6
+    assert needles_of(["abcdef"]).widest == 1
+
+
+def test_characters_that_no_single_byte_has():
+    assert needles_of(["пароль"]).beyond_latin
+    assert not needles_of(["ünïcode"]).beyond_latin
+
+
+def test_a_secret_that_looks_encoded_is_looked_for_decoded_too():
+    assert {"a%2541b", "a%41b", "aab"} <= needles_of(["a%2541b"]).compact
+
+
+def test_letters_of():
+    assert [letters_of(char) for char in "aÉ1-ﬁ\u200b\uff21"] == ["a", "e", "1", "", "fi", "", "a"]
+
+
+def test_usual_spellings():
+    found = set(usual_spellings("A/b'c\"+="))
+    assert {
+        b"a/b'c\"+=",
+        b"a%2fb%27c%22%2b%3d",
+        b"a/b%27c%22%2b%3d",
+        b"412f622763222b3d",
+        b"a%252fb%2527c%2522%252b%253d",
+        b"a%2fb'c%22%2b%3d",
+        b"a\\/b'c\\\"+=",
+        b"\\u0041\\u002f\\u0062\\u0027\\u0063\\u0022\\u002b\\u003d",
+        b"a/b&#x27;c&quot;+=",
+        b"a/b&#39;c&#34;&#43;=",
+        b"a&#x2f;b&#x27;c&#34;+&#x3d;",
+        b"qs9ij2mikz",
+    } - found == set()
+    assert set(usual_spellings("abcde")) == set()
+    assert b"abcdef" in set(usual_spellings("abcdef"))

@@ -1,0 +1,75 @@
+# Copyright (c) 2026, TrackOps founders
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Where the secrets stand in a text."""
+
+from __future__ import annotations
+
+import base64
+
+import pytest
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.scrub_needles import needles_of
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.scrub_search import found, places_of
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.scrub_views import Budget, Exhausted
+
+
+def places(text, *secrets):
+    return places_of(found(text, needles_of(secrets), Budget(400_000)))
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ("an s3cr3t one", "s3cr3t"),
+        ("an S3CR3T one", "S3CR3T"),
+        ("an s3 cr\n3t one", "s3 cr\n3t"),
+        ("an s3cr\u200b3t one", "s3cr\u200b3t"),
+        ("an s-3.c_r/3t one", "s-3.c_r/3t"),
+        ("an s3c%723t one", "s3c%723t"),
+        ("an %7333%63r3t one", None),
+        ("an &#115;3cr3t one", "&#115;3cr3t"),
+        ("an \uff533cr3t one", "\uff533cr3t"),
+        (f"an {base64.b64encode(b's3cr3t').decode()} one", base64.b64encode(b"s3cr3t").decode()),
+        (f"an {b's3cr3t'.hex()} one", b"s3cr3t".hex()),
+        ("an s3cr3 one", None),
+    ],
+)
+def test_a_secret_is_found_where_it_stands(text, place):
+    at = text.find(place) if place else 0
+    assert set(places(text, "s3cr3t")) == ({(at, at + len(place))} if place else set())
+
+
+def test_each_place_is_found_once():
+    assert places("abc-abc%61bc", "abc") == [(0, 3), (4, 7), (7, 12)]
+
+
+def test_the_same_run_twice_is_found_twice():
+    run = b"s3cr3t-two".hex()
+    assert places(f"{run} and {run}", "s3cr3t-two") == [(0, 20), (25, 45)]
+
+
+def test_spaces_are_folded_where_they_count():
+    assert places("x a \t b y", "a  b") == [(2, 7)]
+    assert places("x ab y", "a  b") == []
+
+
+def test_three_steps_are_taken_and_no_more():
+    text = "%733cr3t"
+    for step in range(1, 5):
+        assert places(text, "s3cr3t") == ([(0, len(text))] if step <= 3 else []), step
+        text = text.replace("%", "%25")
+
+
+def test_more_to_read_than_the_budget_ends_the_search():
+    needles = needles_of(["s3cr3t"])
+    assert list(found("." * 30, needles, Budget(30))) == []
+    with pytest.raises(Exhausted):
+        list(found("." * 31, needles, Budget(30)))
+
+
+def test_the_fewest_steps_come_first():
+    encoded = b"s3cr3t".hex()
+    views = [view.text for view, _span in found(f"{encoded} s3cr3t", needles_of(["s3cr3t"]), Budget(400_000))]
+    assert views[0] == f"{encoded} s3cr3t"
+    assert "s3cr3t" in views[1:]
