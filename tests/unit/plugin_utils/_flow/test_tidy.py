@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import itertools
 import os
 
 import pytest
@@ -39,7 +38,7 @@ def entries(store):
 
 
 def moments(due):
-    return (NOW + number for number in itertools.count() if is_due(NOW + number) == due)
+    return (NOW + number for number in range(1000) if is_due(NOW + number) == due)
 
 
 def test_what_ended_more_than_a_day_ago_goes(store):
