@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import os
+import pathlib
 
 import pytest
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._cache.crypto import Keys
@@ -87,6 +88,24 @@ def test_a_little_at_each_call_and_all_in_the_end(store):
         left.append(len(entries(store)))
     assert left[1] == 250
     assert left[-1] == 0
+
+
+@pytest.mark.parametrize("name", ["", ".hit"], ids=["entries", "pointers"])
+def test_each_call_looks_elsewhere(store, name):
+    """Where it began at the same place each time, it would see nothing behind two hundred files that stay."""
+    for number in range(400):
+        stays = pathlib.Path(store.path, f"{number // 200 * 8:x}{number:031x}{name}")
+        stays.write_text('{"entry": "key"}\n')
+        stays.chmod(0o600)
+    for old in ("7", "f"):  # never among the same two hundred
+        store.write(Keys(old * 32 + name, KEY), {"expires_at": 0}, {})
+    tidy(store, now=NOW)
+    assert len(entries(store)) >= 401
+    for number in range(1, 60):
+        tidy(store, now=NOW + number / 7)
+        if len(entries(store)) == 400:
+            return
+    pytest.fail("one of them is never found")
 
 
 def test_a_directory_that_is_not_ours_is_no_error(store):
