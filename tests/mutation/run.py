@@ -8,16 +8,16 @@ Change the core in small ways, one at a time, and see whether its unit tests not
     make mutants MUTANTS_ARGS='_flow/slot _cache'      the files whose path in plugins/plugin_utils begins so
     make mutants MUTANTS_ARGS='--write _flow/slot'     write the changes that survive into survivors.yml; then say why
 
-mutmut does the work, in a copy of the checkout. What it can change: the bodies of functions without a decorator. A change that no
-test notices, a survivor, is killed by a new test or stands in ``survivors.yml`` with a reason. The command fails on one that does
-neither, and on a line of that file whose change no longer survives.
+mutmut does the work, in a copy of the checkout, a file at a time. What it can change: the bodies of functions without a decorator. The
+tests of the file itself come first; what they do not notice, all tests of its folder may. A change that no test notices, a survivor, is
+killed by a new test or stands in ``survivors.yml`` with a reason. The command fails on one that does neither, and on a line of that file
+whose change no longer survives.
 """
 
 from __future__ import annotations
 
 import argparse
 import hashlib
-import itertools
 import os
 import pathlib
 import shutil
@@ -45,12 +45,12 @@ _SURVIVED, _NO_TESTS = 0, 33
 _SETTINGS = """
 [tool.mutmut]
 source_paths = ["{place}/{core}"]
-only_mutate = [{only}]
+only_mutate = ["{place}/{core}/{file}"]
 also_copy = ["{place}"]
 pytest_add_cli_args = [
     "-m", "not system", "-p", "no:cacheprovider", "-p", "no:xdist", "-p", "no:unraisableexception", "-o", "addopts=--import-mode=importlib", "--no-header",
 ]
-pytest_add_cli_args_test_selection = ["{place}/tests/unit/plugin_utils/{folder}"]
+pytest_add_cli_args_test_selection = ["{place}/{tests}"]
 timeout_multiplier = 5.0
 track_dependencies = false
 use_git_change_detection = false
@@ -63,44 +63,45 @@ def chosen(names: t.Sequence[str]) -> list[str]:
     return [file for file in files if not file.startswith(NOT_MUTATED) and file.startswith(tuple(names) or "")]
 
 
-def by_folder(files: t.Sequence[str]) -> dict[str, list[str]]:
-    """The tests that have to notice a change are those of the file's own folder, whichever other files are chosen."""
-    return {folder: list(group) for folder, group in itertools.groupby(files, lambda file: file.partition("/")[0])}
+def tests_of(file: str) -> list[str]:
+    """Where the tests are that may notice a change of *file*: those of the file itself, and then all of its folder."""
+    folder, _slash, name = file.rpartition("/")
+    where = f"tests/unit/plugin_utils/{folder}"
+    own = f"{where}/test_{name}"
+    return [own, where] if (ROOT / own).is_file() else [where]
 
 
-def prepare(work: pathlib.Path, folder: str, files: t.Sequence[str]) -> None:
+def prepare(work: pathlib.Path, file: str, tests: str) -> None:
     """A fresh copy of the checkout, with mutmut's settings beside it."""
     shutil.rmtree(work, ignore_errors=True)
     shutil.copytree(ROOT, work / PLACE, ignore=shutil.ignore_patterns(*_NOT_COPIED), symlinks=True)
-    only = ", ".join(f'"{PLACE}/{CORE}/{file}"' for file in files)
-    settings = (ROOT / "pyproject.toml").read_text(encoding="utf-8") + _SETTINGS.format(place=PLACE, core=CORE, folder=folder, only=only)
+    settings = (ROOT / "pyproject.toml").read_text(encoding="utf-8") + _SETTINGS.format(place=PLACE, core=CORE, file=file, tests=tests)
     (work / "pyproject.toml").write_text(settings, encoding="utf-8")
 
 
-def survivors(work: pathlib.Path, files: t.Sequence[str]) -> tuple[list[Survivor], int]:
-    """Those that no test noticed, and how many changes were made."""
+def survivors(work: pathlib.Path, file: str) -> tuple[dict[str, Survivor], int]:
+    """Those that no test noticed, by mutmut's names for them, and how many changes were made."""
     from mutmut.mutation.data import SourceFileMutationData
     from mutmut.mutation.diff_apply import get_diff_for_mutant
     from mutmut.utils.file_utils import change_cwd
     from mutmut.utils.format_utils import orig_function_and_class_names_from_key
 
-    found, made = [], 0
+    found = {}
     with change_cwd(work):
-        for file in files:
-            path = pathlib.Path(PLACE, CORE, file)
-            data = SourceFileMutationData(path=path)
-            data.load()
-            made += len(data.exit_code_by_key)
-            for name, code in data.exit_code_by_key.items():
-                if code in (_SURVIVED, _NO_TESTS):
-                    function, owner = orig_function_and_class_names_from_key(name)
-                    diff = get_diff_for_mutant(name, path=path)
-                    found.append(Survivor.of_diff(file, f"{owner}.{function}" if owner else function, diff))
-    return found, made
+        path = pathlib.Path(PLACE, CORE, file)
+        data = SourceFileMutationData(path=path)
+        data.load()
+        for name, code in data.exit_code_by_key.items():
+            if code in (_SURVIVED, _NO_TESTS):
+                function, owner = orig_function_and_class_names_from_key(name)
+                diff = get_diff_for_mutant(name, path=path)
+                found[name] = Survivor.of_diff(file, f"{owner}.{function}" if owner else function, diff)
+    return found, len(data.exit_code_by_key)
 
 
-def run_mutmut(work: pathlib.Path, *, processes: int) -> int:
-    command = [str(pathlib.Path(sys.executable).parent / "mutmut"), "run", "--max-children", str(processes)]
+def run_mutmut(work: pathlib.Path, names: t.Iterable[str], *, processes: int) -> int:
+    """Make these changes, or all of the file."""
+    command = [str(pathlib.Path(sys.executable).parent / "mutmut"), "run", "--max-children", str(processes), *names]
     # The same examples of hypothesis each time.
     env = {**os.environ, "HYPOTHESIS_PROFILE": "mutants", "PYTHONPYCACHEPREFIX": str(work / "compiled")}
     with (work / "mutmut.log").open("w+", encoding="utf-8") as log:
@@ -126,13 +127,18 @@ def main(arguments: t.Sequence[str] | None = None) -> int:
     found: list[Survivor] = []
     made = 0
     with locked(f"mutants-{work.name}"):
-        for folder, theirs in by_folder(files).items():
-            prepare(work, folder, theirs)
-            status = run_mutmut(work, processes=options.processes)
-            if status != 0:
-                return status
-            survive, number = survivors(work, theirs)
-            found += survive
+        for file in files:
+            left: dict[str, Survivor] = {}
+            for tests in tests_of(file):
+                prepare(work, file, tests)
+                status = run_mutmut(work, left, processes=options.processes)
+                if status != 0:
+                    return status
+                left, number = survivors(work, file)
+                if not left:
+                    break
+            print(f"{file}: {number} changes, {len(left)} survive", flush=True)
+            found += left.values()
             made += number
     told = load(SURVIVORS)
     if options.write:

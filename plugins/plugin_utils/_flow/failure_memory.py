@@ -43,7 +43,7 @@ _LONGEST_RUN = 86400.0
 _CLOCK_SLACK = 60.0  # how far another controller's clock may be ahead
 _MOST_FAILURES = 64
 # Failures of Vault that may pass without anybody mending them.
-_PASSING_VAULT = ("unreachable", "tls", "sealed", "unavailable")
+_PASSING_VAULT = ("vault:unreachable", "vault:tls", "vault:sealed", "vault:unavailable")
 _LOCK = "lock"
 _LOGIN_REFUSED = "vault:login_refused"
 _REFUSED_BY_VAULT = ("denied", "login_refused")
@@ -180,7 +180,7 @@ def as_error(failure: Failure) -> TokenError:
     if failure.kind == _LOCK:
         return CacheError(failure.message, fault=failure.fault)
     if failure.kind.startswith("vault:"):
-        return VaultError(failure.message, failure.kind.partition(":")[2], fault=failure.fault)
+        return VaultError(failure.message, failure.kind.removeprefix("vault:"), fault=failure.fault)
     return VendorError(failure.message, failure.kind, status=failure.status, code=failure.code, fault=failure.fault)
 
 
@@ -214,5 +214,4 @@ def _memory(failure: Failure, failure_ttl: float, *, same_run: bool) -> float:
 
 def _may_pass(failure: Failure) -> bool:
     """Whether it passes by itself. The rest lasts until somebody mends it, and the next attempt succeeds at once."""
-    area, _colon, kind = failure.kind.partition(":")
-    return not failure.refused and (area != "vault" or kind in _PASSING_VAULT)
+    return not failure.refused and (failure.kind in _PASSING_VAULT or not failure.kind.startswith("vault:"))

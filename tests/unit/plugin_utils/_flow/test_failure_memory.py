@@ -41,6 +41,7 @@ def told(failure, *, after=0.0, asker=ME, **more):
     [
         ({}, 0, True),
         ({}, 28.9, True),
+        ({}, 29, False),
         ({}, 29.1, False),
         ({"took": 5.0}, 78.9, True),
         ({"took": 5.0}, 79.1, False),
@@ -55,10 +56,10 @@ def told(failure, *, after=0.0, asker=ME, **more):
         (OTHER, 0, False),
         ({"network": "other"}, 0, False),
         ({**OTHER, "retry_at": NOW + 100}, 99, True),
-        ({**OTHER, "retry_at": NOW + 100}, 101, False),
+        ({**OTHER, "retry_at": NOW + 100}, 100, False),
         ({**OTHER, "retry_at": NOW + 1e9}, 298, True),  # 300 s after it was recorded at most
         ({**OTHER, "retry_at": NOW + 1e9}, 300, False),
-        ({"recorded_at": NOW + 59}, 0, True),  # another controller's clock
+        ({"recorded_at": NOW + 60}, 0, True),  # another controller's clock
         ({"recorded_at": NOW + 61}, 0, False),  # a clock that has jumped
     ],
 )
@@ -89,6 +90,9 @@ def test_a_refusal_that_was_confirmed_while_one_waited():
     assert confirmed == dataclasses.replace(REFUSAL, confirmed_at=NOW + 5)
     assert told(confirmed, after=6)
     assert confirm([OUTAGE], REFUSAL, at=NOW + 5) == (OUTAGE,)
+    old = dataclasses.replace(confirmed, recorded_at=NOW - 3600)
+    assert told(old, after=6)
+    assert not told(dataclasses.replace(old, **OTHER), after=6)  # there it is forgotten sooner
 
 
 @pytest.mark.parametrize(
@@ -114,6 +118,13 @@ def test_without_memory_only_the_vendors_own_wish_counts():
     assert told(dataclasses.replace(OUTAGE, retry_at=NOW + 10), asker=asker)
     assert remembered_refusal([REFUSAL], asker, secret_version="7", now=NOW) is None
     assert not is_recent([OUTAGE], asker, now=NOW)
+    assert not told(dataclasses.replace(OUTAGE, recorded_at=NOW + 5), asker=asker)
+
+
+def test_the_shortest_memory():
+    asker, new = dataclasses.replace(ME, failure_ttl=1), dataclasses.replace(OUTAGE, recorded_at=NOW)
+    assert [told(new, asker=asker, after=after) for after in (0, 0.9, 1)] == [True, True, False]
+    assert [is_recent([new], asker, now=NOW + after) for after in (0, 0.9, 1)] == [True, True, False]
 
 
 def test_each_run_has_its_own():
@@ -143,11 +154,14 @@ def test_what_vault_refuses_is_not_served_on(kind, expected):
 
 
 def test_there_and_back():
-    for exc in (VendorError("v", "refused", status=401, code="invalid_client"), VaultError("w", "sealed")):
-        back = as_error(failure_of(exc, ME, asked_version="7", took=1.0, now=NOW))
+    vendor = VendorError("v", "refused", status=401, code="invalid_client", fault="vendor:x")
+    for exc in (vendor, VaultError("w", "sealed", fault="vault:x"), CacheError("held", fault="cache:lock")):
+        given = LockTimeout("held", holder=5) if isinstance(exc, CacheError) else exc
+        failure = failure_of(given, ME, asked_version="7", took=1.0, now=NOW)
+        assert (failure.recorded_at, failure.run, failure.network, failure.took) == (NOW, "run", "network", 1.0)
+        back = as_error(failure)
         assert (type(back), vars(back) | {"args": back.args}) == (type(exc), vars(exc) | {"args": exc.args})
-    lock = failure_of(LockTimeout("held", holder=5), ME, asked_version="", took=1.0, now=NOW)
-    assert (lock.code, type(as_error(lock)), told(lock)) == ("5", CacheError, True)
+    assert (failure.code, told(failure)) == ("5", True)
     assert failure_of(VendorError("v", retry_after=1e6), ME, asked_version="", took=1.0, now=NOW).retry_at == NOW + 300
 
 
