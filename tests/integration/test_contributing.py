@@ -36,6 +36,7 @@ TESTS = (
     "tests/unit/plugin_utils/_boundary/test_meant.py",
     "tests/unit/plugin_utils/_boundary/test_options.py",
     "tests/unit/plugin_utils/_boundary/test_vendor_settings.py",
+    "tests/unit/plugin_utils/_tasks/test_setup_things.py",
     "tests/unit/plugin_utils/_vendor/test_options.py",
 )
 

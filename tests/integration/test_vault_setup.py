@@ -16,6 +16,7 @@ import typing as t
 
 import hvac
 import pytest
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vendors import names
 from emulator import Emulator, TlsFiles
 from emulator.faults import ECHOES
 from support.ansible import Ansible
@@ -133,7 +134,7 @@ def test_from_nothing_to_a_token(stage: Stage) -> None:
     assert read("api-tokens-consent")["data"]["rules"] == consent
 
 
-OWN_PATHS = "".join(f'path "secret/data/{path}" {{\n  capabilities = ["read"]\n}}\n' for path in ("trackmage", "tracx", "tracktik", "trackunit", "fleet/*"))
+OWN_PATHS = "".join(f'path "secret/data/{path}" {{\n  capabilities = ["read"]\n}}\n' for path in (*names(), "fleet/*"))
 
 
 def test_the_paths_that_lookups_take_when_none_is_given_and_what_others_made(stage: Stage) -> None:

@@ -29,6 +29,7 @@ from ...plugin_utils._tasks.setup_things import Do
 from ...plugin_utils._vault.client import VaultClient
 from ...plugin_utils._vault.login_input import surroundings
 from ...plugin_utils._vault.options import VaultOptions
+from ...plugin_utils._vendors import names
 
 display = Display()
 
@@ -59,7 +60,8 @@ class ActionModule(ActionBase):  # type: ignore[misc]
     def _settings(self, variables: dict[str, t.Any]) -> Settings:
         lookup = lookup_loader.get("trackops.api_tokens.operator_vars", loader=self._loader, templar=self._templar)
         found = {name: lookup.run([PREFIX + name], variables) for name in VARIABLES}
-        return settings({name: values[0] for name, values in found.items() if values}, environ=os.environ, token_file=_token_of_login)
+        values = {name: said[0] for name, said in found.items() if said}
+        return settings(values, vendors=names(), environ=os.environ, token_file=_token_of_login)
 
     def _setup(self, wanted: Settings) -> Setup:
         environ, home, read_file = surroundings()

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 
 from .._base.errors import VaultError
 from .._vault.transport import Refusal
+from .._vault.wording import NOT_INITIALISED, SEALED
 
 __all__ = ("for_operator", "is_not_there", "is_vaults", "may_pass", "not_vaults", "refused")
 
@@ -56,10 +57,10 @@ class _State:
 
 #: The first one whose word is in the answer.
 _STATES = (
-    _State("not initialized", "is not initialised. An operator has to initialise and unseal it first.", "sealed"),
-    _State("vault is sealed", "is sealed. An operator has to unseal it first.", "sealed"),
-    _State("token", "does not accept the token. Get a new one (vault login), and set VAULT_TOKEN (or vault_setup_token).", "login_refused"),
-    _State("http request to an https server", "speaks TLS only. Begin VAULT_ADDR (or vault_setup_url) with https://.", "tls"),
+    _State("not initialized", NOT_INITIALISED, "sealed"),
+    _State("vault is sealed", SEALED, "sealed"),
+    _State("token", " does not accept the token. Get a new one (vault login), and set VAULT_TOKEN (or vault_setup_token).", "login_refused"),
+    _State("http request to an https server", " speaks TLS only. Begin VAULT_ADDR (or vault_setup_url) with https://.", "tls"),
 )
 
 
@@ -102,7 +103,7 @@ def _why(refusal: Refusal, place: str, did: str) -> tuple[str, str]:
         return text, "unavailable"
     for state in _STATES:
         if any(state.word in word for word in known):
-            return f"{place} {state.does}", state.kind
+            return f"{place}{state.does}", state.kind
     if refusal.status in (200, 204, 400, 404) and not refusal.from_vault:
         text = (
             f"what answers at {place.removeprefix('Vault at ')} is not Vault, but a proxy or another service. "

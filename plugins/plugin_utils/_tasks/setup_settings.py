@@ -24,8 +24,7 @@ __all__ = ("PREFIX", "VARIABLES", "Settings", "overlap", "settings")
 PREFIX = "vault_setup_"
 #: The variables, without the prefix.
 VARIABLES = tuple(sorted(FAMILIES[PREFIX]))
-#: The paths that lookups take when none is given, and the folder of the examples: what may be read where nobody said what.
-_FOLDER, _VENDORS = "fleet", ("trackmage", "tracx", "tracktik", "trackunit")
+_FOLDER = "fleet"  # of the examples
 _CACHE_MOUNT, _CACHE_PATH = "api-token-cache", "trackops/api_tokens"
 
 # Vault writes names in small letters; and what it has in every token is not to be replaced.
@@ -50,7 +49,7 @@ class Settings:
     namespace: str
     mount: str
     path: str
-    vendors: tuple[str, ...]
+    vendors: tuple[str, ...]  # paths
     consent_paths: tuple[str, ...]
     cache_mount: str
     cache_path: str
@@ -69,9 +68,10 @@ class Settings:
         return self.cache_path != _CACHE_PATH
 
 
-def settings(values: t.Mapping[str, t.Any], *, environ: t.Mapping[str, str], token_file: t.Callable[[], str]) -> Settings:
+def settings(values: t.Mapping[str, t.Any], *, vendors: t.Iterable[str], environ: t.Mapping[str, str], token_file: t.Callable[[], str]) -> Settings:
     """*values* of the variables (without the prefix; those that are set), completed by *environ*.
 
+    :arg vendors: the names of the built-in ones, which are the paths that lookups take when none is given: to be read where nobody said what.
     :arg token_file: the text of C(~/.vault-token), empty where there is none.
     :raises OptionError: the first that is wrong.
     """
@@ -104,7 +104,7 @@ def settings(values: t.Mapping[str, t.Any], *, environ: t.Mapping[str, str], tok
         namespace=first("namespace", "NAMESPACE"),
         mount=text("mount", "secret"),
         path=own_path or _FOLDER,
-        vendors=() if own_path else _VENDORS,
+        vendors=() if own_path else tuple(vendors),
         consent_paths=_paths(given.get("consent_paths", ())),
         cache_mount=text("cache_mount", _CACHE_MOUNT),
         cache_path=text("cache_path", _CACHE_PATH),

@@ -51,7 +51,7 @@ class Kept:
         return [path for method, path in self.asked if method != "GET"]
 
     def setup(self, *, dry_run=False, **values):
-        wanted = settings({"url": "https://v", "token": TOKEN, **values}, environ={}, token_file=str)
+        wanted = settings({"url": "https://v", "token": TOKEN, **values}, vendors=["acme", "other"], environ={}, token_file=str)
         return Setup(wanted, self, place=PLACE, dry_run=dry_run, sleep=self.slept.append)
 
     def run(self, **values):
@@ -70,7 +70,7 @@ def refusal(status, *errors, body=True):
 
 
 def lines(setup):
-    return setup.to_set(expanded=lambda path: path.replace("~", "/home/me"))
+    return setup.to_set(expanded=lambda path: path.replace("~", "/places"))
 
 
 def test_from_nothing_and_again():
@@ -267,7 +267,7 @@ def test_lines_to_set():
     assert lines(setup)[1:] == [
         "export ANSIBLE_HASHI_VAULT_MOUNT_POINT=roles",
         "the role_id is not yet known",
-        "export ANSIBLE_HASHI_VAULT_SECRET_ID=$(cat '/home/me/secret id')",
+        "export ANSIBLE_HASHI_VAULT_SECRET_ID=$(cat '/places/secret id')",
         "export TRACKOPS_ENGINE_MOUNT_POINT=kv",
         "export TRACKOPS_CACHE=vault",
         "export TRACKOPS_CACHE_VAULT_MOUNT=api-token-cache",

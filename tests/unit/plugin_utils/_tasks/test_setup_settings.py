@@ -17,7 +17,7 @@ GIVEN = {"url": "https://vault.example:8200", "token": "hvs.operator"}
 
 
 def made(environ=None, file="", **values):
-    return settings({**GIVEN, **values}, environ=environ or {}, token_file=lambda: file)
+    return settings({**GIVEN, **values}, vendors=iter(["acme", "other"]), environ=environ or {}, token_file=lambda: file)
 
 
 def refused(**values):
@@ -33,7 +33,7 @@ def test_defaults():
         namespace="",
         mount="secret",
         path="fleet",
-        vendors=("trackmage", "tracx", "tracktik", "trackunit"),
+        vendors=("acme", "other"),
         consent_paths=(),
         cache_mount="api-token-cache",
         cache_path="trackops/api_tokens",
@@ -65,7 +65,7 @@ def test_which_comes_first(name, field, variable):
     rest = {key: value for key, value in GIVEN.items() if key != name}
 
     def found(environ, **values):
-        return getattr(settings({**rest, **values}, environ=environ, token_file=lambda: "https://last\n"), field)
+        return getattr(settings({**rest, **values}, vendors=(), environ=environ, token_file=lambda: "https://last\n"), field)
 
     assert found(variables, **{name: "https://first"}) == "https://first"
     assert found(variables, **{name: ""}) == "https://second"
@@ -79,8 +79,8 @@ def test_the_token_of_vault_login_is_read_only_where_none_is_given():
         read.append(1)
         return "hvs.of-login\n"
 
-    assert settings({"url": "https://v"}, environ={}, token_file=file).token == "hvs.of-login"
-    assert settings({"url": "https://v"}, environ={"VAULT_TOKEN": "hvs.x"}, token_file=file).token == "hvs.x"
+    assert settings({"url": "https://v"}, vendors=(), environ={}, token_file=file).token == "hvs.of-login"
+    assert settings({"url": "https://v"}, vendors=(), environ={"VAULT_TOKEN": "hvs.x"}, token_file=file).token == "hvs.x"
     assert len(read) == 1
 
 
@@ -193,7 +193,7 @@ def test_what_is_true_or_false(variable):
     [
         {"cache_path": "fleet"},
         {"cache_path": "fleet/cache"},
-        {"cache_path": "trackmage"},  # the path of a lookup without one
+        {"cache_path": "acme"},  # the path of a lookup without one
         {"path": "trackops"},
         {"path": "trackops/api_tokens/acme"},
         {"consent_paths": ["fleet/trackmage", "trackops/api_tokens/trackmage"]},
