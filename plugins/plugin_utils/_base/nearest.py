@@ -20,7 +20,7 @@ def nearest(name: str, known: t.Iterable[str], *, alike: float = 0.7) -> str:
     """
     import difflib  # where all is well, nobody needs it
 
-    return next(iter(difflib.get_close_matches(name, known, n=1, cutoff=alike)), "")
+    return next(iter(difflib.get_close_matches(name, known, cutoff=alike)), "")
 
 
 def is_meant(near: str) -> str:

@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import urllib3
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.causes import causes
 
@@ -15,6 +17,19 @@ def test_arguments_reason_and_chain():
     outer = RuntimeError(urllib3.exceptions.MaxRetryError(None, "/", inner))
     outer.__cause__ = KeyError("x")
     assert [type(found).__name__ for found in causes(outer)] == ["RuntimeError", "MaxRetryError", "KeyError", "ConnectionRefusedError"]
+
+
+def test_what_urllib3_and_others_keep_inside():
+    outer, inner, last = RuntimeError("a"), ValueError("b"), KeyError("c")
+    outer.original_error, inner.reason = inner, last
+    assert causes(outer) == [outer, inner, last]
+
+
+def test_not_more_than_a_person_can_need():
+    chain = [ValueError(number) for number in range(60)]
+    for outer, inner in itertools.pairwise(chain):
+        outer.__cause__ = inner
+    assert causes(chain[0]) == chain[:50]
 
 
 def test_a_circle_ends():

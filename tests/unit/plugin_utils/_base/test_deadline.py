@@ -18,6 +18,22 @@ def test_what_the_work_returns():
     assert within(60, lambda: None) is None
 
 
+def test_a_second_is_enough_for_what_is_done_at_once(monkeypatch):
+    class AtOnce(threading.Thread):
+        def start(self):
+            self.run()
+
+        def join(self, timeout=None):
+            assert timeout == 1
+
+    monkeypatch.setattr(threading, "Thread", AtOnce)
+    assert within(1, lambda: 7) == 7
+
+
+def test_no_process_is_kept_alive_by_work_that_nobody_waits_for():
+    assert within(60, lambda: threading.current_thread().daemon)
+
+
 def test_what_the_work_raises():
     with pytest.raises(KeyError):
         within(60, lambda: {}["x"])

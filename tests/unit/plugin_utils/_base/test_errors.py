@@ -45,6 +45,7 @@ def test_without_a_text():
 def test_what_an_error_carries():
     assert VaultError("v").kind == "unavailable"
     assert CasMismatch("c", "cas").kind == "cas"
+    assert (CasMismatch("c", "cas").message, LockTimeout("l").message) == ("c", "l")
     assert (LockTimeout("l").holder, LockTimeout("l", holder=7).holder) == (None, 7)
     plain = VendorError("v")
     assert (plain.kind, plain.status, plain.code, plain.retryable, plain.retry_after, plain.sent) == ("answer", None, None, False, None, True)
@@ -133,6 +134,7 @@ def test_the_code_is_at_the_end_however_long_the_message():
         ("Vault is sealed.", "Vault is sealed. [TRK-V03]"),
         ("/a: is a directory", "/a: is a directory. [TRK-V03]"),
         ("is min_ttl meant?", "is min_ttl meant? [TRK-V03]"),
+        ("Too many requests!", "Too many requests! [TRK-V03]"),
     ],
 )
 def test_a_sentence_and_the_code(text, told):
@@ -153,19 +155,23 @@ def test_other_words_for_the_same_error():
 
 
 @pytest.mark.parametrize(
-    ("error", "code"),
+    ("kind", "arguments", "fault", "code"),
     [
-        (OptionError("no"), "TRK-O02"),
-        (OptionError("no", fault="option:nonsense"), "TRK-O02"),
-        (CacheError("no"), "TRK-C01"),
-        (LockTimeout("no", holder=5), "TRK-C02"),
-        (CacheError("no", fault="cache:no_lock"), "TRK-C03"),
-        (VaultError("no"), "TRK-V09"),
-        (VaultError("no", "denied"), "TRK-V05"),
-        (VaultError("no", "a kind of tomorrow"), "TRK-V09"),
-        (VendorError("no"), "TRK-L11"),
-        (VendorError("no", "refused"), "TRK-L01"),
+        (OptionError, (), {}, "TRK-O02"),
+        (OptionError, (), {"fault": "option:nonsense"}, "TRK-O02"),
+        (OptionError, (), {"fault": "option:missing"}, "TRK-O03"),
+        (CacheError, (), {}, "TRK-C01"),
+        (LockTimeout, (), {"holder": 5}, "TRK-C02"),
+        (CacheError, (), {"fault": "cache:no_lock"}, "TRK-C03"),
+        (VaultError, (), {}, "TRK-V09"),
+        (VaultError, ("denied",), {}, "TRK-V05"),
+        (VaultError, ("denied",), {"fault": "vault:cas"}, "TRK-V10"),
+        (VaultError, ("a kind of tomorrow",), {}, "TRK-V09"),
+        (VendorError, (), {}, "TRK-L11"),
+        (VendorError, ("refused",), {}, "TRK-L01"),
+        (VendorError, ("refused",), {"fault": "vendor:grant"}, "TRK-L02"),
     ],
 )
-def test_each_error_has_a_code(error, code):
-    assert error.error_code == code
+def test_each_error_has_a_code(kind, arguments, fault, code):
+    error = kind("no", *arguments, **fault)
+    assert (error.error_code, error.told) == (code, f"no. [{code}]")

@@ -113,8 +113,8 @@ def test_facts_stay(said):
     ],
 )
 def test_values_that_are_or_hold_credentials(value):
-    said = {"note": value, "list": [value, "kept"], "deep": {"er": {"note": value, "kept": 1}}, value: "as a name"}
-    assert public(said, without=(), secrets=[SECRET]) == {"list": ["kept"], "deep": {"er": {"kept": 1}}}
+    said = {"note": value, "list": [value, "kept", {"note": value, "kept": "x"}], "deep": {"er": {"note": value, "kept": 1}}, value: "as a name"}
+    assert public(said, without=(), secrets=[SECRET]) == {"list": ["kept", {"kept": "x"}], "deep": {"er": {"kept": 1}}}
 
 
 def test_what_was_left_out_for_its_name_is_left_out_elsewhere_too():
@@ -130,6 +130,10 @@ def test_so_is_what_is_below_such_a_name_but_for_words():
 def test_whether_there_is_one_may_be_told():
     said = {"password": True, "token": None, "CODE": 200, "Code": 4.5, "code": "4711", "pin": 4711, "key": 0.5}
     assert public(said, without=(), secrets=["True", "None", ""]) == {"password": True, "token": None, "CODE": 200, "Code": 4.5}
+
+
+def test_a_credential_that_is_empty_is_in_no_text():
+    assert public({"a": "", "b": "text"}, without=(), secrets=[""]) == {"a": "", "b": "text"}
 
 
 def test_a_long_text_is_left_out():

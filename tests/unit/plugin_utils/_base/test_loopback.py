@@ -24,14 +24,16 @@ def test_not_loopback(name):
     "name",
     [
         *("localhost", "localhost.", "LOCALHOST", "vault.localhost", "127.0.0.1", "127.9.9.9", "::1", "0:0:0:0:0:0:0:1", "127.1", "127.0.1"),
-        *("2130706433", "0x7f000001", "0x7f.1", "0177.0.0.1", "::ffff:127.0.0.1", "::ffff:7f00:1", "::1%lo", "0.0.0.0", "0", "::"),
+        *("2130706433", "0x7f000001", "0x7f.1", "0177.0.0.1", "::ffff:127.0.0.1", "::ffff:7f00:1", "::1%lo", "::1%", "0.0.0.0", "0", "::"),
     ],
 )
 def test_all_spellings_of_this_machine(name):
     assert leads_here(name)
 
 
-@pytest.mark.parametrize("name", ["", "login.example", "localhost.example", "notlocalhost", "128.1", "10.0.0.1", "::2", "::ffff:10.0.0.1", "127.0.0.1.example"])
+@pytest.mark.parametrize(
+    "name", ["", "login.example", "localhost.example", "notlocalhost", "localhostX", "128.1", "10.0.0.1", "::2", "::ffff:10.0.0.1", "127.0.0.1.example"]
+)
 def test_what_leads_elsewhere(name):
     assert not leads_here(name)
 
@@ -45,6 +47,7 @@ def test_what_leads_elsewhere(name):
         ("https://127.0.0.1:8200", True),
         ("http://vault.example", True),
         ("http://[::1", True),
+        ("http:///v1", True),
     ],
 )
 def test_plain_http_for_this_machine_stays_on_it(url, found):

@@ -64,10 +64,11 @@ def test_a_token_that_the_api_refused(refused, expected):
 
 @pytest.mark.parametrize(
     ("path", "expected"),
-    [("/t", "https://a/b/t"), ("t", "https://a/b/t"), ("https://c/t", "https://c/t"), ("", "")],
+    [("/t", "https://a/X/t"), ("t", "https://a/X/t"), ("//X/", "https://a/X/X/"), ("https://c/t", "https://c/t"), ("", "")],
 )
-def test_addresses(path, expected):
-    vendor = Vendor("acme", base_url="https://a/b/", token_url=path)
+@pytest.mark.parametrize("base_url", ["https://a/X", "https://a/X//"])
+def test_addresses(base_url, path, expected):
+    vendor = Vendor("acme", base_url=base_url, token_url=path)
     assert (vendor.url(path), vendor.token_endpoint) == (expected, expected)
 
 
@@ -95,4 +96,4 @@ def test_the_life_of_a_token():
     assert token(age=10, lifetime=60).lifetime == 60
     assert token(lifetime=-5).lifetime == 0
     assert token(age=10, lifetime=60).seconds_left(NOW) == 50
-    assert dataclasses.replace(token("a"), refresh_token="r").without_refresh_token() == token("a")
+    assert dataclasses.replace(token("a"), refresh_token="r", refresh_token_mac="m").without_refresh_token() == token("a")

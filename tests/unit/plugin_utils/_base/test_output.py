@@ -7,10 +7,14 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.output import OUTPUTS, present
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.output import OUTPUTS, iso_time, present
 from support.scripted import NOW, token
 
 TOKEN = token("abc", lifetime=3600.9, scope="s", extra={"user_id": "u"}, refresh_token="r3fresh", source="cache")
+
+
+def test_a_moment():
+    assert iso_time(1_800_000_060.9) == "2027-01-15T08:01:00Z"
 
 
 @pytest.mark.parametrize(
@@ -41,5 +45,7 @@ def test_details_have_no_refresh_token():
         "source": "cache",
         "extra": {"user_id": "u"},
     }
+    usual = present(TOKEN, "details", vendor="tracx", scheme="Token", now=NOW)
+    assert (usual["token_type"], usual["authorization"]) == ("Bearer", "Token abc")
     assert present(TOKEN, "details", vendor="tracx", scheme="", now=NOW + 9999)["expires_in"] == 0
     assert set(OUTPUTS) == {"token", "authorization", "headers", "details"}

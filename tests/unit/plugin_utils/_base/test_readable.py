@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 
 import pytest
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base import readable
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.readable import unreadable
 
 
@@ -17,9 +18,23 @@ def test_all_can_be_read(tmp_path):
     assert unreadable([("ca_cert", str(tmp_path / "ca.pem")), ("capath", str(tmp_path)), ("client_cert", None), ("client_key", "")]) == ""
 
 
+def test_what_is_no_text_can_be_read(tmp_path):
+    (tmp_path / "ca.der").write_bytes(b"\xff\xfe")
+    assert unreadable([("ca_cert", str(tmp_path / "ca.der"))]) == ""
+
+
 def test_the_first_that_cannot(tmp_path):
     files = [("ca_cert", str(tmp_path / "a")), ("client_cert", str(tmp_path / "b"))]
-    assert unreadable(files) == f"ca_cert {tmp_path}/a cannot be read (no such file or directory)"
+    for before in ([], [("capath", str(tmp_path))], [("client_key", None)]):
+        assert unreadable([*before, *files]) == f"ca_cert {tmp_path}/a cannot be read (no such file or directory)"
+
+
+def test_a_system_that_does_not_say_why(monkeypatch):
+    def fail(*_arguments):
+        raise OSError
+
+    monkeypatch.setattr(readable, "open", fail, raising=False)
+    assert unreadable([("ca_cert", "/a")]) == "ca_cert /a cannot be read (failed)"
 
 
 def test_no_path():

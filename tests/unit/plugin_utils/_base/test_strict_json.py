@@ -9,7 +9,8 @@ from __future__ import annotations
 import contextlib
 import json
 
-from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.strict_json import parse_json, shallow
+import pytest
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.strict_json import DuplicateMember, WrittenNumber, finite, parse_json, shallow
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -18,6 +19,53 @@ from hypothesis import strategies as st
 def test_parse_json_gives_a_value_or_a_value_error(body):
     with contextlib.suppress(ValueError):
         parse_json(body)
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        (b'{"a": [1, 2.5, true, null, "x"]}', {"a": [1, 2.5, True, None, "x"]}),
+        ('{"a": "ü"}'.encode(), {"a": "ü"}),
+        (b'{"a": "\xfc"}', {"a": "ü"}),  # ISO-8859-1
+        (b'\xef\xbb\xbf{"a": 1}', {"a": 1}),
+        (b'{"a": 1e999, "b": -1e999, "c": 1e300}', {"a": None, "b": None, "c": 1e300}),
+        (b'{"a": {"x": 1}, "b": {"x": 2}}', {"a": {"x": 1}, "b": {"x": 2}}),
+    ],
+)
+def test_what_is_forgiven(body, expected):
+    assert parse_json(body) == expected
+
+
+@pytest.mark.parametrize("body", [b'{"a": 1, "a": 1}', b'[{"b": {"a": 1, "c": 2, "a": 3}}]'])
+def test_a_member_is_named_once(body):
+    with pytest.raises(DuplicateMember):
+        parse_json(body)
+
+
+@pytest.mark.parametrize("name", ["NaN", "Infinity", "-Infinity"])
+def test_what_python_alone_takes_for_a_number(name):
+    with pytest.raises(ValueError, match=f"^{name}$"):
+        parse_json(f"[{name}]".encode())
+
+
+@pytest.mark.parametrize("around", [("[", "]"), ('{"a":', "}")])
+def test_how_deep_it_may_be(around):
+    def nested(levels):
+        return (around[0] * levels + "1" + around[1] * levels).encode()
+
+    found = parse_json(nested(63))
+    for _ in range(63):
+        found = found[0] if isinstance(found, list) else found["a"]
+    assert found == 1
+    for levels in (64, 65, 100_000):
+        with pytest.raises(ValueError, match=r"^nested too deeply$") as caught:
+            parse_json(nested(levels))
+        assert caught.value.__cause__ is None
+
+
+def test_numbers():
+    assert (finite("1.5"), finite("1e999"), finite("-1e999"), finite("nan")) == (1.5, None, None, None)
+    assert (WrittenNumber("1.50"), WrittenNumber("1.50").text) == (1.5, "1.50")
 
 
 JSON = st.recursive(st.none() | st.booleans() | st.text() | st.integers(), lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner), max_leaves=30)
@@ -34,6 +82,12 @@ def test_a_text_without_an_end_is_read_once():
     text = "[" * 3000 + '"' + '\\"' * 1_000_000
     assert shallow(text).endswith("null")
     assert shallow('["a\\') == '["a\\'
+
+
+@pytest.mark.parametrize("inner", ["", "1", "[]", "[1], {}, [[2]]"])
+def test_where_it_is_cut_off(inner):
+    assert shallow("[" * 65 + inner + "]" * 65) == "[" * 64 + "null" + "]" * 64
+    assert shallow("[" * 64 + "1, 2" + "]" * 64) == "[" * 64 + "1, 2" + "]" * 64
 
 
 def test_what_is_deep_is_cut_off():

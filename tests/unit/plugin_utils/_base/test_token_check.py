@@ -22,6 +22,8 @@ def test_a_good_token():
     assert token_problem(token(lifetime=0)) == ""
     assert token_problem(token(lifetime=LONGEST_LIFETIME)) == ""
     assert token_problem(dataclasses.replace(GOOD, token_type="")) == ""
+    assert token_problem(dataclasses.replace(GOOD, access_token="a" * 131072)) == ""
+    assert token_problem(token(refresh_token_mac="0" * 64)) == ""
 
 
 @pytest.mark.parametrize(
@@ -44,6 +46,8 @@ def test_a_good_token():
         ({"refresh_token": "r\n"}, "its refresh token is not a line of text"),
         ({"secret_version": None}, "its version of the secret is not a line of text"),
         ({"secret_version": "7\n"}, "its version of the secret is not a line of text"),
+        ({"refresh_token_mac": None}, "its MAC is not a line of text"),
+        ({"refresh_token_mac": "0\n"}, "its MAC is not a line of text"),
         ({"expires_at": NOW + LONGEST_LIFETIME + 1}, "its lifetime cannot be right"),
         ({"expires_at": NOW + 28 * 365 * 86400}, "its lifetime cannot be right"),
         ({"expires_at": NOW - 1}, "its lifetime cannot be right"),
