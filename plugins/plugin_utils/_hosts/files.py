@@ -258,7 +258,7 @@ def _mode_number(mode: t.Any) -> int | None:
         return mode if not _looks_mistaken(mode) else None
     text = str(mode).strip()
     if re.fullmatch(r"(0o)?[0-7]{3,5}", text):
-        return int(text.replace("o", ""), 8)
+        return int(text, 8)
     return _symbolic(text)
 
 

@@ -86,7 +86,7 @@ def _env(details: Details, env_name: str | None) -> str:
 
 
 def _json(details: Details, env_name: str | None) -> str:
-    return json.dumps(details, indent=2, sort_keys=True, ensure_ascii=True) + "\n"
+    return json.dumps(details, indent=2, sort_keys=True) + "\n"
 
 
 def _one_line(details: Details, key: str) -> str:

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.trackops.api_tokens.plugins.plugin_utils._hosts.answers import READ, WRITTEN, diffs, file_results, of_api, reduced
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._hosts.answers import FAILURE, READ, WRITTEN, diffs, file_results, of_api, reduced
 
 
 @pytest.mark.parametrize("wrong", [{"changed": 1}, {"changed": "yes"}, {"owner": 5}, {"owner": ["root"]}, {"error": {}}, {"ansible_facts": {}}, {"dest": "/x"}])
@@ -27,6 +27,20 @@ def test_right_values_are_kept():
 
 def test_texts_are_printable_and_end():
     assert reduced({"error": "a\x1b[2J\nb\u202e" + "x" * 9000}, WRITTEN)["error"] == ("a [2J b " + "x" * 9000)[:3999] + "…"
+
+
+def test_what_is_as_long_as_it_may_be_stays_whole():
+    assert reduced({"error": "x" * 4000}, WRITTEN) == {"error": "x" * 4000}
+
+
+def test_a_message_has_lines_and_a_name_has_none():
+    assert reduced({"msg": "a\n  b\tc", "rc": 1}, FAILURE) == {"msg": "a\n  b c", "rc": 1}
+    assert reduced({"owner": "a\n  b"}, WRITTEN) == {"owner": "a   b"}
+
+
+@pytest.mark.parametrize("claims", ["text", ["a"], 5, True])
+def test_claims_are_an_object(claims):
+    assert reduced({"claims": claims}, READ) == {}
 
 
 def test_files_are_those_that_were_asked_for():
@@ -51,14 +65,21 @@ def test_an_answer_without_files_is_a_failure(answer):
 def test_differences_show_permissions_only():
     entry = {"before_header": "/a", "before": {"mode": "0600", "evil": "x", "expires_at": 7}, "after": "text", "prepared": "evil"}
     assert diffs({"diff": [entry, "text"]}) == [{"before_header": "/a", "before": {"mode": "0600", "expires_at": 7}, "after": {}}]
-    assert diffs({"diff": entry}) == []
+    for none in ({}, {"diff": None}, {"diff": 5}, {"diff": entry}):
+        assert diffs(none) == []
+
+
+def test_differences_before_and_after():
+    permissions = {"state": "file", "content": "sha256:1", "owner": "a", "group": "b", "mode": "0600", "token": "sha256:2", "expires_at": 7}
+    entry = {"before_header": "/a", "before": {}, "after_header": "/b", "after": {**permissions, "evil": "x"}}
+    assert diffs({"diff": [entry]}) == [{**entry, "after": permissions}]
 
 
 def test_of_an_api_what_uri_documents_and_its_headers():
     answer = {
         "status": 200, "json": {"ansible_facts": {}}, "content": "{}", "cookies": {"a": "b", "c": 5}, "content_type": "text/plain", "x_mine": "1",
         "ansible_facts": {"a": 1}, "ansible_x": "1", "_ansible_x": "1", "X-Raw": "1", "add_host": "1", "unreachable": "1", "changed": "yes",
-        "failed": "no", "location": ["x"],
+        "failed": "no", "location": ["x"], "cookies_string": ["x"],
     }  # fmt: skip
     assert of_api(answer) == {
         "status": 200, "json": {"ansible_facts": {}}, "content": "{}", "cookies": {"a": "b"}, "content_type": "text/plain", "x_mine": "1",

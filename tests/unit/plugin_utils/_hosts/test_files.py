@@ -30,9 +30,13 @@ def one(token_options=None, **options):
     return plan([Item(checked(**options), {"vendor": "tracx"} if token_options is None else token_options)])[0]
 
 
-def refusal(call):
+MISSING, CLASH, EXPOSED = "TRK-O03", "TRK-O04", "TRK-O12"
+
+
+def refusal(call, code="TRK-O02"):
     with pytest.raises(OptionError) as caught:
         call()
+    assert caught.value.error_code == code
     return str(caught.value)
 
 
@@ -52,14 +56,14 @@ def test_items_inherit_from_the_task_and_overrule_it():
 
 @pytest.mark.parametrize("key", ["dest", "path"])
 def test_what_says_which_one_is_not_for_several(key):
-    message = refusal(lambda: split_items({key: "/a", "tokens": []}))
+    message = refusal(lambda: split_items({key: "/a", "tokens": []}), CLASH)
     assert message == f"{key}: is given beside tokens; give it in the items of tokens"
 
 
 @pytest.mark.parametrize("key", [option for option in STEERING if option != "path"])
 def test_what_moves_credentials_is_not_for_several_vendors(key):
     items = [{"vendor": "tracx", "dest": "/a"}, {"vendor": "trackunit", "dest": "/b"}]
-    message = refusal(lambda: split_items({key: "https://portal.example", "tokens": items}))
+    message = refusal(lambda: split_items({key: "https://portal.example", "tokens": items}), CLASH)
     assert message == f"{key}: is given beside tokens of several vendors, and would hold for all of them; give it in the items of tokens"
     assert len(split_items({key: "https://portal.example", "vendor": "tracx", "tokens": [{"dest": "/a"}, {"dest": "/b"}]})) == 2
 
@@ -72,7 +76,7 @@ def test_tokens_is_a_list_of_dictionaries(tokens):
 
 
 def test_a_list_that_is_not_set_at_all():
-    message = refusal(lambda: split_items({"tokens": ""}, called="provision_tokens"))
+    message = refusal(lambda: split_items({"tokens": ""}, called="provision_tokens"), MISSING)
     assert message == "provision_tokens, the list of tokens, is not set. Set it in group_vars, or give a file with it: -e @tokens.yml"
 
 
@@ -85,14 +89,18 @@ def test_messages_name_the_item():
         "provision_tokens, item 3 (fleet/x): ",
         "provision_tokens, item 4: ",
     ]
+    assert item_places([{"dest": "/" + "x" * 80}, {"dest": "/" + "x" * 79}], called="tokens") == [
+        f"tokens, item 1 (/{'x' * 78}…): ",
+        f"tokens, item 2 (/{'x' * 79}): ",
+    ]
     split = split_items({"tokens": items}, called="provision_tokens")
     assert [item.place for item in split] == places
     assert (
-        refusal(lambda: plan(Item(checked(**item.file_options), item.token_options, item.place) for item in split))
+        refusal(lambda: plan(Item(checked(**item.file_options), item.token_options, item.place) for item in split), MISSING)
         == "provision_tokens, item 3 (fleet/x): vendor is missing"
     )
     twice = [Item(checked(dest="/a"), {"vendor": "tracx"}, place) for place in places[:2]]
-    assert refusal(lambda: plan(twice)) == "provision_tokens, item 2 (acme fleet/acme): /a: is the dest of two tokens; each needs a file of its own"
+    assert refusal(lambda: plan(twice), CLASH) == "provision_tokens, item 2 (acme fleet/acme): /a: is the dest of two tokens; each needs a file of its own"
 
 
 @pytest.mark.parametrize(
@@ -102,6 +110,7 @@ def test_messages_name_the_item():
         ("tracx", "tracx", "/d/tracx"),
         ("tracx", "fleet/tracx", "/d/tracx-fleet-tracx"),
         ("tracx", "../../etc/x y", "/d/tracx-etc-x-y"),
+        ("tracx", "EU/X", "/d/tracx-EU-X"),
     ],
 )
 def test_default_dest(vendor, path, dest):
@@ -109,12 +118,12 @@ def test_default_dest(vendor, path, dest):
 
 
 def test_dest_from_directory():
-    assert one({"vendor": "tracx", "path": "eu"}, directory="/etc/api-tokens").dest == "/etc/api-tokens/tracx-eu"
+    assert one({"vendor": "tracx", "path": "eu"}, directory="/srv/tokens").dest == "/srv/tokens/tracx-eu"
 
 
 def test_without_dest_and_directory():
     assert one({"vendor": "tracx", "path": "eu"}).dest == "/etc/api-tokens/tracx-eu"
-    assert refusal(lambda: one({}, state="absent")) == "vendor and dest are missing; one of them is needed"
+    assert refusal(lambda: one({}, state="absent"), MISSING) == "vendor and dest are missing; one of them is needed"
 
 
 @pytest.mark.parametrize(
@@ -152,12 +161,13 @@ def test_the_directory_of_the_collection_is_made_and_others_on_request(dest, ask
     ],
 )
 def test_what_does_not_fit_is_refused(options, message):
-    assert refusal(lambda: one(**options)) == message
+    code = CLASH if "give both or neither" in message else EXPOSED if "every user" in message else "TRK-O02"
+    assert refusal(lambda: one(**options), code) == message
 
 
 def test_a_vendor_is_needed_for_what_is_to_be_there_only():
-    assert refusal(lambda: one({}, dest="/a")) == "/a: vendor is missing"
-    assert refusal(lambda: one({"path": "fleet/x"})) == "vendor is missing"
+    assert refusal(lambda: one({}, dest="/a"), MISSING) == "/a: vendor is missing"
+    assert refusal(lambda: one({"path": "fleet/x"}), MISSING) == "vendor is missing"
     assert not one({}, dest="/a", state="absent").wants_token
 
 
@@ -168,23 +178,42 @@ def test_what_is_to_be_absent_needs_no_template():
 def test_two_tokens_cannot_share_a_file():
     pair = Item(checked(dest="/a/b"), {"vendor": "tracx"})
     other = Item(checked(dest="/a/./c/../b"), {"vendor": "trackunit"})
-    assert refusal(lambda: plan([pair, other])) == "/a/b: is the dest of two tokens; each needs a file of its own"
+    assert refusal(lambda: plan([pair, other]), CLASH) == "/a/b: is the dest of two tokens; each needs a file of its own"
 
 
 def test_readable_when_asked_for():
     assert one(dest="/a", mode="0644", allow_readable=True).mode == "0644"
-    assert one(dest="/a", mode="0640").mode == "0640"
+    assert (one(dest="/a", mode="0640").mode, one(dest="/a", mode="0660").mode) == ("0640", "0660")
+
+
+def test_all_that_an_item_says_of_its_file():
+    file = one({"vendor": "tracx", "path": "eu"}, dest="/a", format="env", env_name="FLEET", group="g", backup=True, directory_mode="0750", setype="t")
+    assert (file.format, file.env_name, file.group, file.backup, file.directory_mode) == ("env", "FLEET", "g", True, "0750")
+    assert file.context == {"seuser": None, "serole": None, "setype": "t", "selevel": None}
+    other = one(dest="/a", format="template", template="x.j2")
+    assert (other.format, other.template, other.backup, other.wants_token) == ("template", "x.j2", False, True)
 
 
 @pytest.mark.parametrize(
     ("mode", "octal"),
-    [("0600", "0600"), ("600", "0600"), ("0o640", "0640"), (0o640, "0640"), ("u=rw,g=r,o=", "0640"), ("u=rw", "0600"), ("a=r,u=rw", "0644"), ("ug=rw", "0660")],
+    [
+        ("0600", "0600"),
+        ("600", "0600"),
+        ("0o640", "0640"),
+        (0o640, "0640"),
+        ("u=rw,g=r,o=", "0640"),
+        ("u=rw", "0600"),
+        ("a=r,u=rw", "0644"),
+        ("ug=rw", "0660"),
+        ("a=rwx,g=r,o=", "0740"),
+        (0o601, "0601"),
+    ],
 )
 def test_modes(mode, octal):
     assert parse_mode(mode, of="mode") == octal
 
 
-@pytest.mark.parametrize("mode", [600, 640, "4600", "0200", "", "rw", "u+rw", "u=rwt", "z=r", True, None, "0x1ff", -1, "u=rw,"])
+@pytest.mark.parametrize("mode", [600, 640, "4600", "0200", "", "rw", "u+rw", "u=rwt", "z=r", True, None, "0x1ff", -1, "u=rw,", "0007"])
 def test_no_modes(mode):
     assert refusal(lambda: parse_mode(mode, of="mode")).startswith("mode: ")
 
@@ -196,6 +225,15 @@ def test_arguments_of_the_module_on_the_host():
         "dest": "/a", "state": "present", "owner": "app", "mode": "0600", "directory_mode": "0755", "vendor": "tracx", "path": "eu",
         "fingerprint": "sha256:0", "expires_at": 9,
     }  # fmt: skip
+
+
+def test_of_a_token_that_is_not_known_nothing_is_said():
+    sent = files_argument(one({"vendor": "tracx"}, dest="/a", seuser="system_u"), path="found")
+    assert (sent["path"], sent["fingerprint"], sent["expires_at"], sent["seuser"]) == ("found", None, None, "system_u")
+
+
+def test_what_no_text_can_hold_is_refused():
+    assert refusal(lambda: contents_argument("half \ud800")) == "what is to be written holds characters that no text can hold"
 
 
 def test_contents_are_text_that_no_escape_can_change():
@@ -212,3 +250,4 @@ def test_a_path_is_named_with_its_option(given):
 
 def test_a_path_in_its_plain_form():
     assert checked_path("//a/./b//c", option="file") == "/a/b/c"
+    assert checked_path("//X /y z", option="file") == "/X /y z"

@@ -10,7 +10,7 @@ import subprocess
 
 import pytest
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.errors import OptionError, VendorError
-from ansible_collections.trackops.api_tokens.plugins.plugin_utils._hosts.formats import FORMATS, env_prefix, lasting, render
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._hosts.formats import FORMATS, env_prefix, lasting, placeholder, render
 
 DETAILS = {
     "vendor": "trackunit",
@@ -106,6 +106,23 @@ def test_control_characters_cannot_smuggle_a_line(format, character):
 def test_json_has_what_lasts_and_no_refresh_token():
     assert json.loads(render("json", DETAILS)) == lasting(DETAILS)
     assert set(lasting(DETAILS)) == set(DETAILS) - {"expires_in", "refresh_token", "source"}
+
+
+def test_json_to_the_letter():
+    """A file is written again when its text has changed."""
+    assert render("json", {"vendor": "tracx", "scope": "ü", "extra": {"b": [1], "a": None}, "source": "cache"}) == (
+        '{\n  "extra": {\n    "a": null,\n    "b": [\n      1\n    ]\n  },\n  "scope": "\\u00fc",\n  "vendor": "tracx"\n}\n'
+    )
+
+
+def test_a_value_for_messages_has_its_shape_and_nothing_of_its_texts():
+    value = {"access_token": "s3cret", "expires_at": 5, "extra": {"user": {"id": "u", 7: "x"}, "all": ("a", ["b", 1.5, None])}}
+    assert placeholder(value) == {
+        "access_token": "the-access_token",
+        "expires_at": 5,
+        "extra": {"user": {"id": "the-id", 7: "the-7"}, "all": ["the-all", ["the-all", 1.5, None]]},
+    }
+    assert (placeholder("s3cret"), placeholder(["s3cret"]), placeholder("s3cret", "key")) == ("the-token", ["the-token"], "the-key")
 
 
 @pytest.mark.parametrize("format", sorted(FORMATS))
