@@ -165,6 +165,13 @@ def test_there_and_back():
     assert failure_of(VendorError("v", retry_after=1e6), ME, asked_version="", took=1.0, now=NOW).retry_at == NOW + 300
 
 
+def test_where_the_vendor_asks_for_no_wait_nobody_else_waits():
+    """Nor does a controller whose clock is behind that of the one that failed."""
+    failure = failure_of(VendorError("v", "unavailable"), Asker("other", "proxy", NOW, 30), asked_version="", took=1.0, now=NOW + 5)
+    assert failure.retry_at == 0.0
+    assert not told(failure)
+
+
 @pytest.mark.parametrize(
     "other",
     [
