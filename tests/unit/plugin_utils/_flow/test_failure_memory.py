@@ -18,10 +18,12 @@ from ansible_collections.trackops.api_tokens.plugins.plugin_utils._flow.failure_
     asker_of,
     confirm,
     failure_of,
+    failures_after_success,
     forgotten_at,
     is_recent,
     is_vault_refusal,
     remembered_failure,
+    remembered_login_refusal,
     remembered_refusal,
 )
 from support.scripted import NOW, request_for, vault_options
@@ -110,6 +112,31 @@ def test_a_refusal_that_was_confirmed_while_one_waited():
 def test_a_refusal_of_the_same_secret(changes, after, expected):
     found = remembered_refusal([OUTAGE, dataclasses.replace(REFUSAL, **changes)], ME, secret_version="7", now=NOW + after)
     assert (found is not None) is expected
+
+
+@pytest.mark.parametrize(
+    ("changes", "after", "expected"),
+    [
+        ({}, 86398, True),
+        ({}, 86400, False),
+        (OTHER, 28.9, True),
+        (OTHER, 29.1, False),
+        ({"network": "other"}, 0, True),  # the entry is that of these credentials
+        ({"kind": "vault:denied"}, 0, False),
+        ({"recorded_at": NOW + 61}, 0, False),
+    ],
+)
+def test_a_login_that_vault_refused(changes, after, expected):
+    refused = dataclasses.replace(OUTAGE, kind="vault:login_refused")
+    found = remembered_login_refusal([OUTAGE, dataclasses.replace(refused, **changes)], ME, now=NOW + after)
+    assert (found is not None) is expected
+
+
+def test_what_a_token_makes_one_forget():
+    """What was found on another way to the servers stays; a refusal ends once these credentials got the token."""
+    proxy, refused = dataclasses.replace(OUTAGE, network="proxy"), dataclasses.replace(REFUSAL, network="proxy")
+    assert failures_after_success([OUTAGE, proxy, REFUSAL, refused], ME) == (proxy,)
+    assert failures_after_success([OUTAGE, proxy, REFUSAL, refused], ME, asked=False) == (proxy, REFUSAL, refused)
 
 
 def test_without_memory_only_the_vendors_own_wish_counts():
