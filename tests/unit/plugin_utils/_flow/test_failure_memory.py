@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 
 import pytest
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.errors import CacheError, LockTimeout, VaultError, VendorError
@@ -87,6 +88,16 @@ def test_what_happened_while_one_waited(changes, expected):
     assert not told(old)
 
 
+def test_what_was_there_when_it_asked_is_nothing_new():
+    assert not told(dataclasses.replace(OUTAGE, **OTHER, recorded_at=NOW), after=2)
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_the_newest_is_told(order):
+    older, newer = OUTAGE, dataclasses.replace(OUTAGE, message="again", recorded_at=NOW - 0.5)
+    assert remembered_failure([older, newer][::order], ME, now=NOW) == newer
+
+
 def test_a_refusal_that_was_confirmed_while_one_waited():
     (confirmed,) = confirm([REFUSAL], REFUSAL, at=NOW + 5)
     assert confirmed == dataclasses.replace(REFUSAL, confirmed_at=NOW + 5)
@@ -104,7 +115,7 @@ def test_a_refusal_that_was_confirmed_while_one_waited():
         ({}, 86398, True),
         ({}, 86400, False),
         (OTHER, 28.9, True),
-        (OTHER, 29.1, False),
+        (OTHER, 29, False),
         ({"secret_version": "8"}, 0, False),
         ({"kind": "unavailable"}, 0, False),
     ],
@@ -120,7 +131,7 @@ def test_a_refusal_of_the_same_secret(changes, after, expected):
         ({}, 86398, True),
         ({}, 86400, False),
         (OTHER, 28.9, True),
-        (OTHER, 29.1, False),
+        (OTHER, 29, False),
         ({"network": "other"}, 0, True),  # the entry is that of these credentials
         ({"kind": "vault:denied"}, 0, False),
         ({"recorded_at": NOW + 61}, 0, False),
@@ -186,6 +197,7 @@ def test_there_and_back():
         given = LockTimeout("held", holder=5) if isinstance(exc, CacheError) else exc
         failure = failure_of(given, ME, asked_version="7", took=1.0, now=NOW)
         assert (failure.recorded_at, failure.run, failure.network, failure.took) == (NOW, "run", "network", 1.0)
+        assert failure.secret_version == ("7" if exc is vendor else "")
         back = as_error(failure)
         assert (type(back), vars(back) | {"args": back.args}) == (type(exc), vars(exc) | {"args": exc.args})
     assert (failure.code, told(failure)) == ("5", True)
@@ -197,6 +209,12 @@ def test_where_the_vendor_asks_for_no_wait_nobody_else_waits():
     failure = failure_of(VendorError("v", "unavailable"), Asker("other", "proxy", NOW, 30), asked_version="", took=1.0, now=NOW + 5)
     assert failure.retry_at == 0.0
     assert not told(failure)
+
+
+def test_who_asks():
+    asker = asker_of(request_for(failure_ttl=7), run="r", started=5.0)
+    assert re.fullmatch("[0-9a-f]{16}", asker.network)
+    assert asker == Asker("r", asker.network, 5.0, 7)
 
 
 @pytest.mark.parametrize(
