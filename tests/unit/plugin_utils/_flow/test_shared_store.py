@@ -15,16 +15,22 @@ import re
 import pytest
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.errors import VaultError, VendorError
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.extra import LARGEST
-from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.model import SecretRef, Vendor
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.model import Entry, Failure, SecretRef, Vendor
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.output import authorization
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._cache.crypto import canonical
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._cache.file_store import FileStore
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._flow.failure_memory import asker_of
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._flow.resolver import Resolver
-from ansible_collections.trackops.api_tokens.plugins.plugin_utils._flow.shared_store import MOST_FAILURES, LeaseLost, SharedCache, shared_path
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._flow.shared_store import (
+    MOST_FAILURES,
+    LeaseLost,
+    SharedCache,
+    shareable,
+    shared_path,
+)
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._flow.vault_session import VaultSession
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vault.refusals import NotTaken
-from support.scripted import NOW, PASSWORD_FIELDS, FakeClient, FakeVault, Scene, access, answer, approle, error, request_for
+from support.scripted import NOW, PASSWORD_FIELDS, FakeClient, FakeVault, Scene, access, answer, approle, error, request_for, token
 
 
 @pytest.fixture
@@ -774,6 +780,34 @@ def test_a_lease_that_was_taken_over_ends_the_attempt(shared):
         cache.guarded(lease).exchange("request", "options", 7.0, "name")
     assert (caught.value.message, caught.value.kind) == ("Another controller asks for the token of secret/fleet/x.", "cas")
     assert scene.sent == []
+
+
+def test_what_is_shared_now(shared):
+    cache = shared(Scene())
+    assert cache.read() == Entry()
+    lease = cache.claim(nothing, wait=False)
+    cache.settle(lease, Entry(token("one")))
+    assert cache.read().token.access_token == "one"
+
+
+def test_what_vault_cannot_give_is_not_known(shared, monkeypatch):
+    def too_large(self, mount, path):
+        raise NotTaken("Vault sent more than 4 MiB.")
+
+    scene = Scene()
+    cache = shared(scene)
+    cache.settle(cache.claim(nothing, wait=False), Entry(token("one")))
+    monkeypatch.setattr(FakeClient, "kv2_read", too_large)
+    assert cache.read() == Entry()
+    path = f"secret/{shared_path(request_for('tracktik', kind='vault'))}"
+    assert scene.warnings == [f"Vault sent more than 4 MiB. So what the shared entry {path} holds is not known. [TRK-V09]"]
+
+
+def test_only_a_refusal_is_shared_without_its_run():
+    failure = Failure("no", "refused", NOW, secret_version="7", run="run-1", network="n", status=401)
+    assert shareable(failure) == dataclasses.replace(failure, run="")
+    outage = dataclasses.replace(failure, kind="unavailable")
+    assert shareable(outage) == outage
 
 
 def test_who_vouches_for_a_refresh_token(shared):
