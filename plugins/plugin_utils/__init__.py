@@ -4,11 +4,11 @@
 
 # Private to trackops.api_tokens: not for use from outside, and may change in any release.
 
-"""Modules below this package are loaded as Ansible loads plugins: Python keeps what it has compiled beside the source.
+"""Load the modules below this package as Ansible loads plugins, with the bytecode kept beside the source.
 
-Ansible's loader of collections compiles each module whenever it is imported, and a worker is a fresh fork: compiling would be half of what a
-cached token costs. Where Python may not write beside the source, and nobody has compiled it before, it compiles as that loader does. So it
-does where somebody who may not change the source could have put compiled code there.
+Ansible's collection loader compiles each module at every import, and a worker is a fresh fork: compiling would take half the time of a
+cache hit. If Python cannot write beside the source and there is no bytecode yet, it compiles each time, as that loader does. It also does
+so if a user who cannot change the source could have planted the bytecode.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ _OTHERS_MAY_WRITE = stat.S_IWGRP | stat.S_IWOTH
 
 
 def _keeps(folder: str) -> bool:
-    """Whether only those who may write into the folder may write into its ``__pycache__``, which is made where it is missing."""
+    """Whether only users who can write to the folder can write to its ``__pycache__``, which is created if missing."""
     kept = os.path.join(folder, "__pycache__")
     try:
         source = os.stat(folder)
         if not sys.dont_write_bytecode and not os.path.lexists(kept):
-            # Python would make it under the umask, and with 0 everybody could put code there that root runs.
+            # Python would apply the umask; with umask 0 any user could plant code there that root runs.
             with contextlib.suppress(FileExistsError):
                 os.mkdir(kept, source.st_mode & 0o755)
         compiled = os.lstat(kept)
@@ -51,7 +51,7 @@ def _keeps(folder: str) -> bool:
 
 
 class _Compiled(SourceFileLoader):
-    """Compiles the source at each import, and neither takes nor keeps what Python has compiled."""
+    """Compiles the source at each import; neither reads nor writes bytecode files."""
 
     def get_code(self, fullname: str) -> CodeType:
         path = self.get_filename(fullname)
@@ -59,7 +59,7 @@ class _Compiled(SourceFileLoader):
 
 
 class _Modules:
-    """Finds the modules below this package, and leaves everything else to the finders behind it."""
+    """Finds the modules below this package; leaves everything else to the finders after it."""
 
     _kept: t.ClassVar[dict[str, bool]] = {}
 
@@ -77,14 +77,14 @@ class _Modules:
     def _spec(cls, name: str, file: str, inside: list[str] | None) -> ModuleSpec | None:
         folder = os.path.dirname(file)
         if folder not in cls._kept:
-            # With PYTHONPYCACHEPREFIX the user has chosen one folder for the bytecode of all Python code.
+            # With PYTHONPYCACHEPREFIX the user chose one folder for all bytecode.
             cls._kept[folder] = sys.pycache_prefix is not None or _keeps(folder)
         loader = None if cls._kept[folder] else _Compiled(name, file)
         return spec_from_file_location(name, file, loader=loader, submodule_search_locations=inside)
 
 
-# Just before Ansible's own finder, so that others before that one stay before this one. Python's own, where there is no Ansible, keeps what it
-# compiles by itself.
+# Directly before Ansible's finder, so that finders before that one stay first. Without Ansible, Python's own finder is used, and that keeps
+# bytecode anyway.
 _ansibles = [number for number, finder in enumerate(sys.meta_path) if type(finder).__name__ == "_AnsibleCollectionFinder"]
 if _ansibles:
     sys.meta_path.insert(_ansibles[0], _Modules)

@@ -4,7 +4,7 @@
 
 # Private to trackops.api_tokens: not for use from outside, and may change in any release.
 
-"""One walk along what an exception wraps."""
+"""Walk the exceptions that an exception wraps."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _MOST = 50
 
 
 def causes(exc: BaseException) -> list[BaseException]:
-    """*exc* and the exceptions inside it, the outermost first.
+    """*exc* and the exceptions inside it, outermost first.
 
     requests and urllib3 keep them in ``args``, in ``reason`` and ``original_error``, and in the chain.
     """

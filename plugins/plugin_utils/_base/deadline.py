@@ -4,7 +4,7 @@
 
 # Private to trackops.api_tokens: not for use from outside, and may change in any release.
 
-"""A deadline for work that does not know of one."""
+"""A deadline for work that has none itself."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ _T = t.TypeVar("_T")
 
 
 class Late(Exception):
-    """The deadline came first."""
+    """The deadline passed before the work was done."""
 
 
 def within(seconds: float, work: t.Callable[[], _T]) -> _T:
-    """What *work* returns or raises.
+    """Return or raise the outcome of *work*, which runs in another thread.
 
-    A server that sends a byte now and then resets every timeout of a socket, in the headers too, and a name server answers when it
-    likes: only another thread can stop waiting for them. Its result is then dropped. It is a daemon, so that it does not keep the
-    process alive.
+    A server that sends a byte now and then resets every socket timeout, even in the headers, and a name server may take any time: only
+    another thread can stop waiting for them. A late result is dropped. The thread is a daemon, so that it does not keep the process
+    alive.
 
     :raises Late: *work* takes longer than that.
     """
@@ -36,12 +36,12 @@ def within(seconds: float, work: t.Callable[[], _T]) -> _T:
     def run() -> None:
         try:
             results.append(work())
-        except BaseException as exc:  # noqa: BLE001 - it is raised in the thread that waits
+        except BaseException as exc:  # noqa: BLE001 - raised in the waiting thread
             failures.append(exc)
 
     if seconds <= 0:
         raise Late
-    # In a copy of this thread's context: ansible's display finds its task there.
+    # In a copy of this thread's context, where ansible's display finds its task.
     thread = threading.Thread(target=contextvars.copy_context().run, args=(run,), daemon=True)
     thread.start()
     thread.join(seconds)

@@ -4,10 +4,10 @@
 
 # Private to trackops.api_tokens: not for use from outside, and may change in any release.
 
-"""The one exception family of the core, and the codes by which its errors are looked up.
+"""The exceptions of the core, and the codes that identify them in the documentation.
 
 Messages are complete, single-line sentences: what failed, for which vendor and Vault path, what to do about it. They never
-carry a secret, a URL query or a response body. Whoever shows one to a user shows its code with it: :attr:`TokenError.told`.
+carry a secret, a URL query or a response body. A message shown to a user includes its code: :attr:`TokenError.told`.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ __all__ = ("CODES", "CacheError", "CasMismatch", "LockTimeout", "OptionError", "
 _LONGEST = 4000
 _E = t.TypeVar("_E", bound="TokenError")
 
-#: What went wrong, and its code. A code is never given to something else, nor again; docs/errors.md has cause and cure of each.
+#: Each fault and its code. A code is never reused; docs/errors.md lists the cause and the remedy of each.
 CODES: t.Mapping[str, str] = {
-    # what the user gave
+    # the user's options and files
     "option:unknown": "TRK-O01",
     "option:value": "TRK-O02",
     "option:missing": "TRK-O03",
@@ -62,7 +62,7 @@ CODES: t.Mapping[str, str] = {
     "vendor:answer": "TRK-L11",
     "vendor:discovery": "TRK-L12",
     "vendor:revocation": "TRK-L13",
-    # the cache of this machine
+    # the cache on this machine
     "cache:location": "TRK-C01",
     "cache:lock": "TRK-C02",
     "cache:no_lock": "TRK-C03",
@@ -86,19 +86,19 @@ CODES: t.Mapping[str, str] = {
 
 
 def sentence(text: str) -> str:
-    """*text*, ended: it may be a vendor's own words, and something follows."""
+    """*text* with a full stop at its end if it has none: it may be a vendor's words, and more text follows."""
     return text if text.endswith((".", "!", "?")) else f"{text}."
 
 
 def coded(text: str, fault: str) -> str:
-    """*text* as it is shown to a user: a sentence, with the code of what went wrong behind it."""
+    """*text* as shown to a user: a sentence, followed by the code of *fault*."""
     return f"{sentence(text)} [{CODES[fault]}]"
 
 
 class TokenError(Exception):
-    """Anything that keeps a token from the caller.
+    """The caller gets no token.
 
-    :arg fault: what went wrong, one of those in :data:`CODES`. An entry of the cache may hold others: the class's own stands for them.
+    :arg fault: a key of :data:`CODES`. A cache entry may hold unknown ones: the default of the class replaces them.
     """
 
     default_fault = "option:value"
@@ -109,8 +109,8 @@ class TokenError(Exception):
 
     @property
     def message(self) -> str:
-        """One printable line: a path, a term or a namespace in it may hold line breaks and terminal escapes."""
-        from .text import one_line  # not needed while all goes well
+        """One printable line: a path, term or namespace in it may contain line breaks and terminal escapes."""
+        from .text import one_line  # needed only after an error
 
         return one_line(str(self.args[0]), limit=_LONGEST) if self.args else ""
 
@@ -120,7 +120,7 @@ class TokenError(Exception):
 
     @property
     def told(self) -> str:
-        """The message as it is shown to a user."""
+        """The message as shown to a user."""
         return coded(self.message, self.fault)
 
     def reworded(self: _E, message: str) -> _E:
@@ -131,19 +131,19 @@ class TokenError(Exception):
 
 
 class OptionError(TokenError):
-    """The user's options do not fit together; nothing has been tried."""
+    """The user's options are wrong or contradict each other; nothing was attempted."""
 
 
 class CacheError(TokenError):
-    """The cache location is unsafe (a symlink, of another owner, writable by others), or there are no locks where one is needed."""
+    """The cache location is unsafe (a symlink, another owner, writable by others), or a required lock is not available."""
 
     default_fault = "cache:location"
 
 
 class LockTimeout(CacheError):
-    """Another process does not give a lock of the cache back.
+    """Another process does not release a cache lock.
 
-    :arg holder: its process id, where that is known.
+    :arg holder: its process id, if known.
     """
 
     default_fault = "cache:lock"
@@ -154,7 +154,7 @@ class LockTimeout(CacheError):
 
 
 class VaultError(TokenError):
-    """Vault did not give the credentials.
+    """Vault did not return the credentials.
 
     ``kind`` is one word: unreachable, tls, sealed, login_refused, denied, missing, deleted, field, unavailable, cas, option.
     """
@@ -167,19 +167,19 @@ class VaultError(TokenError):
 
 
 class CasMismatch(VaultError):
-    """Somebody else wrote this KV entry since it was read."""
+    """Another writer changed this KV entry after it was read."""
 
 
 class VendorError(TokenError):
-    """The vendor did not give a token.
+    """The vendor did not issue a token.
 
-    ``kind`` is ``refused`` (the credentials are wrong: asking again with them can lock the account),
-    ``unavailable`` (may pass: asking again later can help) or ``answer`` (what came back cannot be read).
+    ``kind`` is ``refused`` (the credentials are wrong: a retry can lock the account), ``unavailable`` (possibly temporary: a later
+    retry can help) or ``answer`` (the response cannot be read).
 
-    :arg status: HTTP status, where there was an answer.
-    :arg code: RFC 6749 5.2 error code, where the vendor gave one.
-    :arg retry_after: seconds the vendor asks to wait.
-    :arg sent: whether the vendor may have acted on the request; a rotating refresh token may then be spent.
+    :arg status: HTTP status, if there was a response.
+    :arg code: RFC 6749 5.2 error code, if the vendor sent one.
+    :arg retry_after: seconds that the vendor asks to wait.
+    :arg sent: whether the vendor may have processed the request; a rotating refresh token may then be used up.
     """
 
     default_fault = "vendor:answer"

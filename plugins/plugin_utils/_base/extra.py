@@ -4,9 +4,9 @@
 
 # Private to trackops.api_tokens: not for use from outside, and may change in any release.
 
-"""What a vendor said besides the token, without anything that is, holds or looks like a credential. Pure.
+"""The other members of a vendor's response, without anything that is, contains or looks like a credential. Pure.
 
-It goes into results, into JSON files on hosts and into the shared cache, all of which others read.
+They go into results, JSON files on hosts and the shared cache, all of which other people can read.
 """
 
 from __future__ import annotations
@@ -18,30 +18,30 @@ from .scrub import finder
 
 __all__ = ("LARGEST", "is_secret_name", "public")
 
-#: Bytes of JSON; what else is said in more than that is not looked through, and left out.
+#: Bytes of JSON; members larger than that in total are omitted unread.
 LARGEST = 64 << 10
 _LONGEST_TEXT = 2000  # characters
 _MOST_SECRETS = 64
-# In names without case and separators: refreshToken, refresh-token and Refresh_Token are one.
+# Matched against names without case and separators: refreshToken, refresh-token and Refresh_Token are the same.
 _SECRET = re.compile(
     r"token|secret|passw|passphrase|passcode|passkey|credential|apikey|accesskey|privatekey|assertion|authorization|cookie|jwt|bearer|session"
     r"|samlresponse|basicauth|authheader|authvalue|connectionstring|connstring|phpsessid|mnemonic"
     r"|(?<!by)(?<!com)(?<!sur)pass\Z|pwd\Z|sid\Z|otp\Z|jwks?\Z|dsn\Z|sig\Z|signature\Z|pfx\Z|keystore\Z|csrf\Z|xsrf\Z"
-    # Keys open something, but for those that only name or order something.
+    # A key is a credential, unless it only identifies or sorts something.
     r"|(?<!public)(?<!primary)(?<!foreign)(?<!natural)(?<!sort)(?<!partition)(?<!idempotency)(?<!translation)(?<!message)(?<!project)(?<!issue)"
     r"(?<!hot)(?<!tur)(?<!mon)(?<!don)(?<!jer)(?<!whis)keys?\Z"
-    # Codes of countries, currencies, postal areas, errors and states are none.
+    # Country, currency, postal, error and status codes are not credentials.
     r"|(?:access|activation|auth|backup|confirmation|device|invitation|invite|login|mfa|2fa|onetime|pairing|pin|recovery|reset|security|sms|unlock|user"
     r"|verification)codes?\Z"
     r"|(?:access|card|device|login|sim|user)pin\Z|(?:auth|cas|granting|login|service)ticket\Z"
 )
 _SECRET_WHOLE = frozenset(("auth", "code", "eid", "otp", "p12", "pin", "pincode", "pkcs12", "saml", "sas", "sess", "tgt", "ticket"))
-# An address that lets in whoever has it, or that has a password in it by custom.
+# A URL that grants access by itself, or that usually contains a password.
 _SECRET_ADDRESS = re.compile(
     r"(?:activation|(?<!as)signed|broker|confirm|confirmation|database|db|invitation|invite|magic|mongo|mongodb|postgres|redis|reset|sas|signin|unlock"
     r"|unsubscribe|verification|webhook)(?:address|link|uri|url)s?\Z"
 )
-# Facts about a credential, such as its lifetime, are not the credential.
+# Facts about a credential, such as its lifetime, are not credentials.
 _ABOUT = re.compile(
     r"(type|typehint|expires|expiresin|expiresat|expireson|expiry|expiration|lifetime|ttl|issuedat|issuer|url|uri|endpoint|scope|scopes|format|count"
     r"|state|use|version)\Z"
@@ -49,9 +49,9 @@ _ABOUT = re.compile(
 _LOOKS_SECRET = re.compile(
     r"eyJ[\w-]{4,}\.[\w-]{4,}\.[\w-]*"  # a JWT, alone or in a text
     r"|-----BEGIN [A-Z ]*PRIVATE KEY|AGE-SECRET-KEY-1"
-    r"|\b[a-z][a-z0-9+.-]{0,20}://[^\s/?#@:]*:[^\s/?#@]+@"  # the password of an address
+    r"|\b[a-z][a-z0-9+.-]{0,20}://[^\s/?#@:]*:[^\s/?#@]+@"  # a URL with a password
     r"|^\s*(?:bearer|basic)\s+\S{6,}|\bauthorization[\"']?\s*[:=]\s*[\"']?\S{4,}"
-    # Within a text, what no word looks like: "bearer authentication" is none.
+    # Within a text, only if it does not look like a word: "bearer authentication" is not a credential.
     r"|\b(?:bearer|basic)\s+(?=[^\s0-9=_+/]*[0-9=_+/]|(?-i:[^\sa-z]*[a-z][^\sA-Z]*[A-Z])|\S{20})\S{6,}"
     r"|[?&#;](?:\w*token|code|key|\w*secret|sig|signature|password)=[^&\s]"
     r"|(?:^|[?&#;,\s\"'])\w*(?:key|password|passwd|pwd|secret|token)=[^&;\s]{4,}"  # of a connection string
@@ -63,7 +63,7 @@ _LOOKS_SECRET = re.compile(
 
 
 def is_secret_name(name: str) -> bool:
-    """Whether what has this *name* is a credential."""
+    """Whether a member of this *name* is a credential."""
     plain = re.sub(r"[^a-z0-9]", "", name.casefold())
     if plain in _SECRET_WHOLE or _SECRET_ADDRESS.search(plain):
         return True
@@ -73,9 +73,9 @@ def is_secret_name(name: str) -> bool:
 def public(said: t.Mapping[str, t.Any], *, without: t.Container[str], secrets: t.Iterable[str]) -> dict[str, t.Any]:
     """The members of *said* that may be shown, at any depth.
 
-    :arg without: names at the top that have a place of their own.
-    :arg secrets: credentials that were sent and tokens that came; nothing that holds one of them stays, and nothing at all where they are too many to look for,
-        or *said* is nested too deeply to be looked through.
+    :arg without: top-level names that are handled elsewhere.
+    :arg secrets: the credentials sent and the tokens received. Members that contain one are removed; everything is removed if they are
+    too many to search for, or if *said* is nested too deeply.
     """
     try:
         return _public(said, without, secrets)
@@ -85,11 +85,11 @@ def public(said: t.Mapping[str, t.Any], *, without: t.Container[str], secrets: t
 
 def _public(said: t.Mapping[str, t.Any], without: t.Container[str], secrets: t.Iterable[str]) -> dict[str, t.Any]:
     rest = {name: value for name, value in said.items() if name not in without}
-    # A token that is left out for its name is left out where it is repeated, too.
+    # A value that is removed for its name is removed where it is repeated, too.
     named = [text for text in _named_secret(rest) if len(text) >= 6]
     hidden = frozenset((*secrets, *named)) - {""}
     if len(hidden) > _MOST_SECRETS:
-        return {}  # each is looked for in each text
+        return {}  # each one is searched for in each text
     holds_secret = finder(hidden)
     found: dict[str, t.Any] = _cleaned(rest, lambda text: text in hidden or holds_secret(text))
     return found
@@ -119,7 +119,7 @@ def _cleaned(value: t.Any, holds_secret: t.Callable[[str], bool]) -> t.Any:
 
 
 def _named_so(name: str, value: t.Any) -> bool:
-    # A number under "code" is a status; true and false only say whether there is a password.
+    # A number named "code" is a status; a boolean only says whether there is a password.
     return is_secret_name(name) and not isinstance(value, (bool, type(None))) and not (isinstance(value, (int, float)) and name.casefold() == "code")
 
 
@@ -132,5 +132,5 @@ def _tellable(value: t.Any, holds_secret: t.Callable[[str], bool]) -> bool:
 
 
 def _text(value: str) -> str:
-    """Half a character (a lone surrogate) can be in JSON, and nowhere else."""
+    """*value* without lone surrogates, which only JSON can hold."""
     return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")

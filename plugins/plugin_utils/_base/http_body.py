@@ -4,7 +4,7 @@
 
 # Private to trackops.api_tokens: not for use from outside, and may change in any release.
 
-"""The body of an HTTP answer: so large at most, decoded here because a compressed one can be a bomb, and whole."""
+"""Read the body of an HTTP response: complete, of limited size, and decompressed here because it may be a decompression bomb."""
 
 from __future__ import annotations
 
@@ -17,24 +17,24 @@ _CHUNK = 16 << 10
 
 
 class TooLarge(Exception):
-    """More than was asked for, as it came or once it was inflated."""
+    """The body exceeds the limit, before or after decompression."""
 
 
 class Damaged(Exception):
-    """Its compression is broken, or one that is not known."""
+    """The compression is broken or unknown."""
 
 
 class CutOff(Exception):
-    """The connection ended before the answer did."""
+    """The connection ended before the response did."""
 
 
 def read_body(response: t.Any, *, largest: int, in_time: t.Callable[[], None] = lambda: None) -> bytes:
-    """The decoded body of a ``requests.Response`` that was sent for with ``stream=True``.
+    """The decoded body of a ``requests.Response`` that was requested with ``stream=True``.
 
-    At no time is more than *largest* and a chunk in memory, however much is sent or inflated.
+    Memory use never exceeds *largest* plus one chunk, whatever is sent.
 
-    :arg in_time: called after each chunk; raises what ends the reading.
-    :raises TooLarge, Damaged, CutOff: there is no whole body.
+    :arg in_time: called after each chunk; raises an exception to stop reading.
+    :raises TooLarge, Damaged, CutOff: the body is not complete.
     """
     coding = response.headers.get("Content-Encoding", "").strip().lower()
     decode = _Inflate() if coding in ("gzip", "x-gzip", "deflate") else _Identity()
@@ -60,8 +60,8 @@ def _check_length(response: t.Any, received: int) -> None:
     said = str(response.headers.get("Content-Length") or "")
     if said.isdigit() and received < int(said) and response.request.method != "HEAD":
         raise CutOff
-    # A connection that ends within the headers looks like an answer with no body. One that keeps the connection open (HTTP/1.1)
-    # has to announce its body: by its length, by chunks, or by the status.
+    # A connection that ends within the headers looks like a response without a body. A response that keeps the connection open
+    # (HTTP/1.1) must announce its body: by its length, by chunks, or by the status.
     announced = said or "chunked" in response.headers.get("Transfer-Encoding", "").lower() or response.status_code in (204, 304)
     kept_open = response.raw.version == 11 and "close" not in response.headers.get("Connection", "").lower()
     if not received and not announced and kept_open:
@@ -73,11 +73,11 @@ class _Identity:
         return chunk
 
     def end(self) -> None:
-        """Nothing is left."""
+        """Nothing is buffered."""
 
 
 class _Inflate:
-    """gzip (of several members too) or zlib, by its header."""
+    """gzip (also with several members) or zlib, as its header says."""
 
     def __init__(self) -> None:
         self._inflate = zlib.decompressobj(wbits=47)

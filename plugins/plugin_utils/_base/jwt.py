@@ -6,7 +6,7 @@
 
 """Read the claims of a JSON Web Token (RFC 7519) without verifying it.
 
-The signature is for the API that gets the token; here the claims only say when to renew, and what to show.
+The API that receives the token verifies the signature; here the claims only decide when to renew and what to show.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ __all__ = ("claims", "expiry")
 def claims(token: str) -> dict[str, t.Any]:
     """The unverified claims of *token*.
 
-    :raises ValueError: it is not a JWT with a JSON object as its payload (encrypted ones, RFC 7516, cannot be read either).
+    :raises ValueError: it is not a JWT whose payload is a JSON object (encrypted tokens, RFC 7516, cannot be read either).
     """
     parts = token.split(".")
     if len(parts) != 3:
@@ -39,7 +39,7 @@ def claims(token: str) -> dict[str, t.Any]:
 
 
 def expiry(token: str) -> float | None:
-    """The ``exp`` claim in UNIX seconds, where *token* is a JWT that has a usable one."""
+    """The ``exp`` claim in UNIX seconds; None if *token* is not a JWT with a usable one."""
     try:
         exp = claims(token).get("exp")
     except ValueError:

@@ -4,7 +4,7 @@
 
 # Private to trackops.api_tokens: not for use from outside, and may change in any release.
 
-"""Which addresses are this machine's own, and are asked without a proxy that is not meant for them."""
+"""Recognise this machine's own addresses, and choose the proxies for a URL."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ def is_loopback(name: str) -> bool:
 
 
 def leads_here(name: str) -> bool:
-    """Whether the host *name* (no port) is this machine in any spelling that a resolver takes for it.
+    """Whether the host *name* (no port) is this machine, in any spelling that a resolver accepts.
 
-    For what somebody else names; :func:`is_loopback` is for what the user allows, and knows the usual spellings only.
+    Use it for untrusted names; :func:`is_loopback` is for names that the user configures, and knows only the usual spellings.
     """
     import ipaddress
     import socket
@@ -49,12 +49,12 @@ def leads_here(name: str) -> bool:
 
 
 def proxies_to(url: str, *, given: t.Mapping[str, str], found: t.Mapping[str, str]) -> dict[str, str]:
-    """The proxies on the way to *url*: those that were *given*, or all that were *found*, the environment's among them.
+    """The proxies for *url*: those *given*, else those *found* (including the environment's).
 
-    Plain http is let through to this machine because nobody is on the way there: a proxy elsewhere would be.
+    Plain http to this machine is allowed because it does not cross a network; with a proxy elsewhere it would.
     """
     try:
         parts = urlsplit(url)
-    except ValueError:  # requests says what is wrong with it
+    except ValueError:  # requests reports what is wrong
         return dict(found)
     return dict(given if parts.scheme == "http" and is_loopback(parts.hostname or "") else found)

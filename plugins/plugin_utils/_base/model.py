@@ -6,7 +6,7 @@
 
 """The nouns of the collection, as frozen data. Times are UNIX seconds (UTC), durations seconds.
 
-Whatever is secret is kept out of ``repr``, so that no traceback or debugger line shows it by accident.
+Secrets are kept out of ``repr``, so that no traceback or debugger shows them by accident.
 """
 
 from __future__ import annotations
@@ -39,15 +39,15 @@ __all__ = (
 
 
 def fingerprint(access_token: str) -> str:
-    """A name for a token that can be shown: ``sha256:`` and the first 16 hex digits of its SHA-256."""
+    """A public name for a token: ``sha256:`` and the first 16 hex digits of its SHA-256."""
     return "sha256:" + hashlib.sha256(access_token.encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
 
 @dataclass(frozen=True)
 class SecretField:
-    """A value to be taken from the secret: the header or parameter holds what the secret's field *name* holds.
+    """A reference to a value in the secret: the header or parameter gets the value of the secret's field *name*.
 
-    ``scheme`` comes before it in a header, as in ``Bearer …``; empty, the bare value is sent, even if the secret has a scheme before it.
+    ``scheme`` precedes it in a header, as in ``Bearer …``; if empty, the bare value is sent, even if the secret has a scheme before it.
     """
 
     name: str
@@ -55,43 +55,43 @@ class SecretField:
 
 
 Value = str | SecretField
-#: What JSON can hold, with fields of the secret in it.
+#: A JSON value that may refer to fields of the secret.
 Nested: t.TypeAlias = "bool | int | float | str | SecretField | tuple[Nested, ...] | t.Mapping[str, Nested] | None"
 
 
 @dataclass(frozen=True)
 class Vendor:
-    """What a token endpoint takes and gives, as data.
+    """The requests and responses of a token endpoint, as data.
 
     The four built-in vendors, C(trackops_vendors) and the options of C(oauth2) are all described in these terms.
     """
 
     name: str
-    base_url: str = ""  # empty: the user has to give it
+    base_url: str = ""  # empty: the user must set it
     token_url: str = ""  # absolute, or a path below base_url
     grant_type: str = "client_credentials"
-    client_auth: str = ""  # empty: what the issuer's metadata offer, else basic
+    client_auth: str = ""  # empty: a method that the issuer's metadata offers, else basic
     request_method: str = "POST"
     request_format: str = "form"
     request_headers: t.Mapping[str, Value] = field(default_factory=dict)
     parameters: t.Mapping[str, Value | tuple[Value, ...]] = field(default_factory=dict)
-    request_body: t.Mapping[str, Nested] = field(default_factory=dict)  # all that is sent, where that is not OAuth
+    request_body: t.Mapping[str, Nested] = field(default_factory=dict)  # the whole request, if it is not OAuth
     credential_fields: t.Mapping[str, str] = field(default_factory=dict)  # our field -> key in the secret
     scope: str = ""
     scope_use: str = "optional"  # optional, required, forbidden
     scope_in: str = "both"  # of a signed grant: both, assertion, request
     token_field: str = "access_token"
-    refresh_token_field: str = ""  # empty: its usual spellings, at the top level or next to the access token
+    refresh_token_field: str = ""  # empty: the usual spellings, at the top level or next to the access token
     expires_field: str = "expires_in"
     response_format: str = "json"  # json, form, text
-    assertion_audience: str = ""  # of signed proofs; empty: the token endpoint
-    assertion_algorithm: str = ""  # empty: what goes with the key
-    assertion_claims: t.Mapping[str, Nested] = field(default_factory=dict)  # over the usual ones; None takes one away
-    transit_key: str = ""  # <mount>/<key name> of the key in Vault that signs, instead of one in the secret
+    assertion_audience: str = ""  # of signed assertions; empty: the token endpoint
+    assertion_algorithm: str = ""  # empty: the one that suits the key
+    assertion_claims: t.Mapping[str, Nested] = field(default_factory=dict)  # override the usual ones; None removes one
+    transit_key: str = ""  # <mount>/<key name> of a signing key in Vault, instead of one in the secret
     default_lifetime: int = 300
-    passing_errors: tuple[str, ...] = ()  # codes of errors that are no refusal
+    passing_errors: tuple[str, ...] = ()  # error codes that are not a refusal
     authorization_scheme: str = "Bearer"
-    use_refresh_token: bool = True  # a refresh token in the answer saves the full grant next time
+    use_refresh_token: bool = True  # a refresh token in the response saves the full grant next time
     authorize_url: str = ""
     device_authorization_url: str = ""
     pkce: bool = False
@@ -101,18 +101,18 @@ class Vendor:
     variant: str = ""
 
     def as_variant(self, name: str) -> Vendor:
-        """This vendor with the changes of one of its variants; *name* must be one of them."""
+        """This vendor with the changes of the variant *name*, which must exist."""
         return dataclasses.replace(self, **self.variants[name], variant=name)
 
     def url(self, path: str) -> str:
-        """*path* below ``base_url``, or *path* itself where it is absolute."""
+        """*path* below ``base_url``, or *path* itself if it is absolute."""
         if "://" in path or not path:
             return path
         return self.base_url.rstrip("/") + "/" + path.lstrip("/")
 
     @property
     def single_use(self) -> bool:
-        """Whether the credentials come from a person's consent and can be used only once: a code, or a refresh token that the vendor replaces."""
+        """Whether the credentials come from a person's consent and work only once: a code, or a refresh token that the vendor rotates."""
         return self.grant_type in ("authorization_code", "refresh_token")
 
     @property
@@ -122,7 +122,7 @@ class Vendor:
 
 @dataclass(frozen=True)
 class SecretRef:
-    """Where the credentials are: KV mount, path below it, and which keys hold which of our fields."""
+    """Where the credentials are: KV mount, path below it, and the key of each of our fields."""
 
     mount: str
     path: str
@@ -139,9 +139,9 @@ class SecretRef:
 class Freshness:
     """When a cached token is good enough.
 
-    ``together``: in the last fifth of a lifetime all callers wait for the new token, where else they go on with the one that is
-    still good. So the hosts of one run get the same, and the next run finds nothing to change.
-    ``by_host``: that the token was refused is the word of a managed host, which can be a lie at each call: it is believed less often.
+    ``together``: in the last fifth of a lifetime all callers wait for the new token instead of using the old one, which is still
+    valid. So all hosts of a run get the same token, and the next run has nothing to change.
+    ``by_host``: a managed host reported that the API rejected the token. It may lie at each call, so it is believed less often.
     """
 
     min_ttl: float = 60
@@ -152,7 +152,7 @@ class Freshness:
     by_host: bool = False
 
     def refuses(self, access_token: str) -> bool:
-        """Whether the API has refused this very token: *refused* is the token itself or its fingerprint."""
+        """Whether this is the token that the API rejected: *refused* is the token itself or its fingerprint."""
         if not self.refused:
             return False
         return self.refused in (access_token, fingerprint(access_token), fingerprint(access_token)[len("sha256:") :])
@@ -181,31 +181,31 @@ class CacheOptions:
 
 
 class VaultAccess(t.Protocol):
-    """Which Vault, who logs in there and how: what the rest of the core needs to know of the options for Vault."""
+    """Which Vault, who logs in and how: the part of the Vault options that the rest of the core needs."""
 
     @property
     def auth_method(self) -> str: ...
 
     @property
     def deadline(self) -> float:
-        """The seconds that Vault may keep one caller waiting in total."""
+        """Seconds that Vault may keep one caller waiting in total."""
 
     def address(self) -> t.Mapping[str, str]:
         """Which Vault: its address and namespace."""
 
     def network(self) -> t.Mapping[str, t.Any]:
-        """How it is reached. A failure with one CA, proxy or patience says nothing of another."""
+        """How it is reached. A failure with one CA, proxy or timeout says nothing about another."""
 
     def identity_public(self) -> t.Mapping[str, str]:
         """Who logs in, without anything secret."""
 
     def identity_secret(self) -> bytes:
-        """The login secret in use; empty where there is none."""
+        """The login secret in use; empty if there is none."""
 
 
 @dataclass(frozen=True)
 class Login:
-    """What a login to Vault gave. An empty ``client_token``: an agent or a proxy between us and Vault adds it."""
+    """The result of a Vault login. An empty ``client_token``: an agent or proxy between us and Vault adds it."""
 
     client_token: str = field(repr=False)
     lease_seconds: int = 0
@@ -214,7 +214,7 @@ class Login:
 
 @dataclass(frozen=True)
 class Secret:
-    """One secret in Vault; ``version`` is None in KV version 1."""
+    """A secret in Vault; ``version`` is None in KV version 1."""
 
     data: dict[str, t.Any] = field(repr=False)
     version: int | None
@@ -223,7 +223,7 @@ class Secret:
 
 @dataclass(frozen=True)
 class Request:
-    """One token that is asked for, with everything that decides which token it is and how it is obtained."""
+    """A request for one token, with everything that decides which token it is and how it is obtained."""
 
     vendor: Vendor
     secret: SecretRef
@@ -239,9 +239,9 @@ class Request:
 
 @dataclass(frozen=True)
 class Token:
-    """A vendor's token and what is known of it.
+    """A vendor's token and its properties.
 
-    ``issued_at`` is taken before the vendor was asked, so ``expires_at`` errs on the safe side.
+    ``issued_at`` is taken before the request is sent, so ``expires_at`` errs on the safe side.
     """
 
     access_token: str = field(repr=False)
@@ -272,10 +272,10 @@ class Token:
 
 @dataclass(frozen=True)
 class Failure:
-    """Why an attempt got no token, so that the next caller need not find out again.
+    """Why an attempt got no token, so that the next caller need not try again.
 
-    ``run`` and ``network`` name the run of Ansible that made the attempt and the options by which it reached the servers.
-    ``_flow/failure_memory.py`` decides which callers get it without an attempt of their own.
+    ``run`` and ``network`` identify the Ansible run that made the attempt and its network options.
+    ``_flow/failure_memory.py`` decides which callers get this failure instead of a new attempt.
     """
 
     message: str
@@ -288,18 +288,18 @@ class Failure:
     status: int | None = None
     code: str | None = None
     confirmed_at: float = 0.0  # when the secret was last seen to have the same version
-    took: float = 0.0  # seconds, of the attempt
+    took: float = 0.0  # duration of the attempt in seconds
     fault: str = ""  # as in TokenError
 
     @property
     def refused(self) -> bool:
-        """Whether the vendor will refuse the same version of the secret again."""
+        """Whether the vendor will reject the same version of the secret again."""
         return self.kind == "refused"
 
 
 @dataclass(frozen=True)
 class Renewal:
-    """A run has used up its one renewal for this ``cause``: C(force), C(host), or the fingerprint of a token that the API refused."""
+    """A run has used its one renewal for this ``cause``: C(force), C(host), or the fingerprint of a token that the API rejected."""
 
     run: str
     cause: str
@@ -308,7 +308,7 @@ class Renewal:
 
 @dataclass(frozen=True)
 class Entry:
-    """What the cache holds for one request."""
+    """The cache entry of one request."""
 
     token: Token | None = None
     failures: tuple[Failure, ...] = ()
@@ -321,8 +321,8 @@ class HttpRequest:
     url: str = field(repr=False)
     headers: t.Mapping[str, str] = field(repr=False)
     body: bytes | None = field(default=None, repr=False)
-    secrets: tuple[str, ...] = field(default=(), repr=False)  # not to be shown
-    identifiers: tuple[str, ...] = field(default=(), repr=False)  # those of them that are only names
+    secrets: tuple[str, ...] = field(default=(), repr=False)  # never shown
+    identifiers: tuple[str, ...] = field(default=(), repr=False)  # those of them that are only identifiers
     client_certificate: str = field(default="", repr=False)  # PEM, with its key, for the TLS connection (RFC 8705)
     doubts: tuple[str, ...] = ()  # sentences on what may be wrong with the credentials
     repeatable: bool = True  # False: an authorization code, or a refresh token that may rotate

@@ -4,7 +4,7 @@
 
 # Private to trackops.api_tokens: not for use from outside, and may change in any release.
 
-"""The known name that somebody may have meant who wrote another. Pure."""
+"""Find the known name that was probably meant. Pure."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ __all__ = ("is_meant", "nearest")
 
 
 def nearest(name: str, known: t.Iterable[str], *, alike: float = 0.7) -> str:
-    """The name among *known* that is most like *name*; empty if none is like it.
+    """The name in *known* that is most similar to *name*; empty if none is similar.
 
-    :arg alike: the least ratio of difflib, from 0 to 1. By the default, "acme" is no slip of the pen in "trackmage".
+    :arg alike: the minimum difflib ratio, from 0 to 1. With the default, "acme" is not taken for a typo of "trackmage".
     """
-    import difflib  # where all is well, nobody needs it
+    import difflib  # needed only after an error
 
     return next(iter(difflib.get_close_matches(name, known, cutoff=alike)), "")
 
 
 def is_meant(near: str) -> str:
-    """The end of a sentence about an unknown name: the question for the *near* one; a full stop if there is none."""
+    """The end of a sentence about an unknown name: a question that suggests *near*, or a full stop if that is empty."""
     return f"; is {near} meant?" if near else "."

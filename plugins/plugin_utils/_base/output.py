@@ -4,7 +4,7 @@
 
 # Private to trackops.api_tokens: not for use from outside, and may change in any release.
 
-"""What a caller gets of a token: the values of the option C(output)."""
+"""The forms in which a caller gets a token: the values of the option C(output)."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def authorization(token: Token, scheme: str) -> str:
 
 
 def token_type(token: Token, scheme: str) -> str:
-    """How the token is used: ``raw`` where the header has no scheme, whatever RFC 6749 says of a missing token_type."""
+    """How the token is used: ``raw`` if the header has no scheme, whatever RFC 6749 says about a missing token_type."""
     return token.token_type if scheme else "raw"
 
 
@@ -34,7 +34,7 @@ def iso_time(moment: float) -> str:
 
 
 def details(token: Token, *, vendor: str, scheme: str, now: float) -> dict[str, t.Any]:
-    """All that may be shown. ``expires_at`` and ``issued_at`` are whole UNIX seconds (UTC), ``expires_in`` whole seconds from *now*."""
+    """The public facts. ``expires_at`` and ``issued_at`` are whole UNIX seconds (UTC), ``expires_in`` whole seconds from *now*."""
     return {
         "vendor": vendor,
         "access_token": token.access_token,

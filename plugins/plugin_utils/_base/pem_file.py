@@ -4,7 +4,7 @@
 
 # Private to trackops.api_tokens: not for use from outside, and may change in any release.
 
-"""A key for a library that reads keys from files only."""
+"""A key file for libraries that read keys only from files."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ __all__ = ("pem_file",)
 
 @contextlib.contextmanager
 def pem_file(pem: str) -> t.Iterator[str]:
-    """The path of a file with *pem*, for this process alone, for as long as it lasts.
+    """The path of a temporary file with *pem* that only this process can read.
 
-    It is in memory. Where the system has no such files, it is on disk, 0600, and gone afterwards.
+    The file is in memory. If the system does not support that, it is on disk with mode 0600, and removed afterwards.
     """
     if not hasattr(os, "memfd_create") or not os.path.isdir("/proc/self/fd"):
         with tempfile.NamedTemporaryFile(prefix="trackops-", suffix=".pem") as file:

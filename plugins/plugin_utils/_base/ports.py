@@ -4,7 +4,7 @@
 
 # Private to trackops.api_tokens: not for use from outside, and may change in any release.
 
-"""The effects that the core is given from outside, so that it is pure without them and tests can play them."""
+"""The effects that are passed into the core, so that the core itself is pure and tests can script them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ __all__ = ("Event", "Ports", "Vault", "this_run")
 
 @dataclass(frozen=True)
 class Event:
-    """Something that happened on the way to a token; nothing in it is secret.
+    """Something that happened while obtaining a token; nothing in it is secret.
 
     ``name``: hit, shared, fetched, refreshed, failed, remembered, served_stale, vault_login, vault_login_reused,
     vault_secret_read, purged, revoked.
@@ -40,48 +40,48 @@ class Event:
 
 
 def _nobody(_text: t.Any) -> None:
-    """Nobody listens."""
+    """Ignore it: there is no listener."""
 
 
 class Vault(t.Protocol):
-    """One conversation with one Vault. Every failure is a :class:`VaultError` or an :class:`OptionError` with a message of one line."""
+    """A connection to one Vault. Every failure is a :class:`VaultError` or an :class:`OptionError` with a one-line message."""
 
     def login(self) -> Login:
-        """Log in as the options say; the token that this gives is used from now on."""
+        """Log in as the options say; later calls use the resulting token."""
 
     def use_token(self, token: str) -> None:
-        """Use *token* (of an earlier login) from now on."""
+        """Use *token* (of an earlier login) for later calls."""
 
     def renew_self(self, increment: int | None = None) -> Login:
-        """Renew the token in use, for *increment* seconds where Vault lets it."""
+        """Renew the token in use, for *increment* seconds if Vault allows that."""
 
     def revoke_self(self) -> None:
-        """Make the token in use worthless, at once."""
+        """Revoke the token in use."""
 
     def lookup_self(self) -> dict[str, t.Any]:
-        """What Vault knows of the token in use."""
+        """Vault's data about the token in use."""
 
     def read_secret(self, mount: str, path: str, *, engine_version: str = "2", version: int | None = None) -> Secret:
         """The secret at *path* below the KV mount *mount*."""
 
     def may_update(self, mount: str, path: str) -> bool:
-        """Whether the token's policies let it write a new version of the KV v2 secret; True where Vault does not say."""
+        """Whether the token's policies allow it to write a new version of the KV v2 secret; True if Vault does not say."""
 
     def transit_sign(self, mount: str, key: str, data: bytes, algorithm: str) -> bytes:
-        """The signature of *data* by a key of the transit engine, in the form of JWS."""
+        """The signature of *data* by a transit key, in JWS form."""
 
     def kv2_read(self, mount: str, path: str) -> tuple[dict[str, t.Any], int] | None:
-        """An entry of KV version 2 and its version; None where there never was one."""
+        """A KV version 2 entry and its version; None if there never was one."""
 
     def kv2_write(self, mount: str, path: str, data: t.Mapping[str, t.Any], *, cas: int) -> int:
-        """Write the entry if its version is still *cas* (0: there is none yet); its new version. Else :class:`CasMismatch`."""
+        """Write the entry if its version is still *cas* (0: no entry yet), and return the new version; else raise :class:`CasMismatch`."""
 
     def kv2_delete_metadata(self, mount: str, path: str) -> None:
-        """Remove the entry with all its versions; nothing happens when there is none."""
+        """Remove the entry with all its versions, if it exists."""
 
 
 def this_run() -> str:
-    """A name for this run of ansible: the same in all its forks, another one in the next run."""
+    """A name for this Ansible run: the same in all its forks, different in the next run."""
     parent = multiprocessing.parent_process()
     pid = parent.pid if parent else os.getpid()
     try:
@@ -94,9 +94,9 @@ def this_run() -> str:
 
 @dataclass(frozen=True)
 class Ports:
-    """The effects. ``_boundary/real_ports.py`` has the real ones of the network.
+    """The effects. ``_boundary/real_ports.py`` has the real network ones.
 
-    :arg scratch: a directory that all processes of this run share, and that ends with it; empty where there is none.
+    :arg scratch: a directory that all processes of this run share and that is removed at its end; empty if there is none.
     """
 
     exchange: t.Callable[[HttpRequest, HttpOptions, float, str], HttpAnswer]

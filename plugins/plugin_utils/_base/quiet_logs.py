@@ -6,9 +6,9 @@
 
 """Keep the logs of HTTP libraries silent about our own requests.
 
-urllib3, requests and http.client log URLs, headers and bodies to anyone who listens: a root handler that another plugin has configured,
-ANSIBLE_LOG_PATH, ``http.client.HTTPConnection.debuglevel``. TrackMage's URL holds its secret. What other code in the same process
-sends is logged as before.
+urllib3, requests and http.client log URLs, headers and bodies to any listener: a root handler that another plugin configured,
+ANSIBLE_LOG_PATH, ``http.client.HTTPConnection.debuglevel``. TrackMage's URL contains its secret. Requests of other code in the same
+process are logged as before.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ import typing as t
 
 __all__ = ("adapter_class", "quiet", "quiet_adapter")
 
-_NEVER_HANDLED = -1  # below NOTSET, so that no handler takes the record
+_NEVER_HANDLED = -1  # below NOTSET, so that no handler accepts the record
 _here = threading.local()
 
 
 @contextlib.contextmanager
 def quiet() -> t.Iterator[None]:
-    """While it lasts, nothing is logged by what this thread calls, but by Ansible itself.
+    """Within this context, only Ansible itself logs in this thread.
 
-    The record factory is the one place that every logger passes, also those that are made later, whatever its level and handlers.
+    The record factory is the one place that every logger uses, even one created later, whatever its level and handlers.
     """
     if not isinstance(logging.getLogRecordFactory(), _Factory):
         logging.setLogRecordFactory(_Factory(logging.getLogRecordFactory()))
@@ -47,22 +47,22 @@ class _Factory:
     def __call__(self, name: str, *arguments: t.Any, **keywords: t.Any) -> logging.LogRecord:
         if not getattr(_here, "depth", 0) or name.partition(".")[0] == "ansible":
             return self._before(name, *arguments, **keywords)
-        # The text is gone too, for a handler that does not look at the level.
+        # Without the text too, because a handler may ignore the level.
         return logging.LogRecord(name, _NEVER_HANDLED, "", 0, "not logged: it is about a request with credentials", (), None)
 
 
 def quiet_adapter(**options: t.Any) -> t.Any:
-    """An ``HTTPAdapter`` of requests whose connections print nothing, whatever the debug level of http.client is."""
+    """An ``HTTPAdapter`` of requests whose connections print nothing, whatever the debug level of http.client."""
     return adapter_class()(**options)
 
 
 @functools.cache
 def adapter_class() -> t.Any:
-    """The class of :func:`quiet_adapter`, to be derived from."""
+    """The class of :func:`quiet_adapter`, as a base class."""
     from requests.adapters import HTTPAdapter
 
     class Adapter(HTTPAdapter):
-        # The second name is that of requests before 2.32.
+        # requests before 2.32 calls the second one.
         def get_connection_with_tls_context(self, *arguments: t.Any, **keywords: t.Any) -> t.Any:
             return _silenced(super().get_connection_with_tls_context(*arguments, **keywords))
 

@@ -4,7 +4,7 @@
 
 # Private to trackops.api_tokens: not for use from outside, and may change in any release.
 
-"""Files that options name, looked at before a library fails on one without saying which."""
+"""Check the files that options name, before a library fails on one without naming it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ("unreadable",)
 
 
 def unreadable(files: t.Iterable[tuple[str, str | None]]) -> str:
-    """The first of *files* (name of the option, path) that cannot be read, and why; empty if all can be read. A directory can be read."""
+    """The first of *files* (option name, path) that cannot be read, and why; empty if all can. A directory counts as readable."""
     for option, path in files:
         if not path or os.path.isdir(path):
             continue

@@ -4,13 +4,13 @@
 
 # Private to trackops.api_tokens: not for use from outside, and may change in any release.
 
-"""Text for people, without secrets.
+"""Remove secrets from text for people.
 
-A server repeats what it was sent in whatever encoding its framework likes, and encodes it again on the way out. So the text is decoded
-step by step, and each step is searched for the secrets; what was found is blanked out where it stands in the original. All steps
-together may read so many characters and no more: a server that nests encodings costs no time, and is shown as ``***``.
+A server may repeat what it received in any encoding, and encode its response again. So the text is decoded step by step, each step is
+searched for the secrets, and each match is blanked out at its place in the original. The number of characters read in all steps is
+limited: a server that nests encodings cannot waste time, and its text is shown as ``***``.
 
-What a person wants to have as it is, such as the answer of an API, is blanked out in place, whatever its size (:class:`Blanker`).
+Text that a person needs unchanged otherwise, such as an API response, is blanked out in place, whatever its size (:class:`Blanker`).
 """
 
 from __future__ import annotations
@@ -25,23 +25,23 @@ from .text import SHOWN, one_line
 
 __all__ = ("BLANK", "Blanker", "finder", "scrub")
 
-#: In the place of a secret in what is not cut or folded; Ansible's own.
+#: Replaces a secret in text that is not shortened or folded; the same as Ansible's.
 BLANK = "********"
 
-_LOOKED_AT = 2048  # characters; a message shows far fewer
-# Characters, in all decoded forms of one text, or of all texts that one finder is asked about: about half a second.
+_LOOKED_AT = 2048  # characters searched; a message shows far fewer
+# Characters in all decoded forms of one text, or of all texts given to one finder: about half a second.
 _MOST_READ = 400_000
-_MOST_BLANKED = 800_000  # characters in all decoded forms of what a Blanker is asked about: below a second, whatever they are
+_MOST_BLANKED = 800_000  # characters in all decoded forms of the texts given to one Blanker: always below a second
 _WINDOW = 16_384  # characters of a long text that are decoded together
 
 
 def scrub(text: str, secrets: t.Iterable[str], *, limit: int = SHOWN) -> str:
-    """*text* fit to be shown: one line, with each secret replaced by ``***``.
+    """*text* in a form that may be shown: one line, with each secret replaced by ``***``.
 
     A secret is found in any letter case, with other characters between its letters, and encoded: percent-encoded, quoted-printable,
     base64 (at any offset, as in a Basic header), base32, hex, numbers of bytes or characters, HTML entities, escapes of JSON, Python,
-    JavaScript and CSS, UTF-16 or compressed below one of these, and up to three of these on top of each other. Of a long one, three
-    quarters are enough. It is not found in a cipher, backwards or in a rarer encoding.
+    JavaScript and CSS, UTF-16 or compressed within one of these, and up to three of these nested. Three quarters of a long secret are
+    enough. It is not found if encrypted, reversed or in a rarer encoding.
     """
     needles = needles_of(secrets)
     if not needles.any:
@@ -59,7 +59,7 @@ def scrub(text: str, secrets: t.Iterable[str], *, limit: int = SHOWN) -> str:
 
 
 def finder(secrets: t.Iterable[str]) -> t.Callable[[str], bool]:
-    """Says whether one of the *secrets* is in a text, in a form that :func:`scrub` finds; of texts too many to look at, that it is."""
+    """A predicate: whether a text contains one of the *secrets* in a form that :func:`scrub` finds; True once the texts exceed the limit."""
     needles, budget = needles_of(secrets), Budget(_MOST_READ)
 
     def holds_secret(text: str) -> bool:
@@ -72,11 +72,11 @@ def finder(secrets: t.Iterable[str]) -> t.Callable[[str], bool]:
 
 
 class Blanker:
-    """Blanks the *secrets* out of texts, and leaves all else in them as it is.
+    """Blanks the *secrets* out of texts, and leaves everything else unchanged.
 
-    As they are and in the usual spellings of a server, secrets go from all of a text, however long. In all that :func:`scrub` finds besides,
-    they go as far as the budget of this object lasts: some ten thousand characters of JSON, more of a plain text. What comes after them is
-    kept as it is: it is what a person asked for.
+    Verbatim secrets and their usual spellings are removed from the whole text, however long. The other forms that :func:`scrub` finds are
+    removed until this object's budget is spent: some ten thousand characters of JSON, more of plain text. The text after that is kept,
+    because a person asked for it.
     """
 
     def __init__(self, secrets: t.Iterable[str]) -> None:
@@ -95,14 +95,14 @@ class Blanker:
         return _blanked(text, spans, until=len(text), blank=BLANK) if spans else text
 
     def _without_usual(self, text: str) -> str:
-        """*text* without the secrets as they are and in their usual spellings."""
+        """*text* without verbatim secrets and their usual spellings."""
         if len(text) < self._shortest_usual:
             return text
         for secret in self._secrets:
             if secret in text:
                 text = text.replace(secret, BLANK)
         raw = text.encode("utf-8", "surrogatepass")
-        lower = raw.lower()  # of bytes, so of ASCII alone: nothing moves
+        lower = raw.lower()  # of bytes, so only ASCII changes: positions stay
         spans = [place for spelling in self._usual for place in _places(lower, spelling)]
         if not spans:
             return text
@@ -110,7 +110,7 @@ class Blanker:
         return blanked.encode("latin-1").decode("utf-8", "surrogatepass")
 
     def _decoded(self, text: str) -> list[Span]:
-        """The places of the secrets in all that can be decoded, as far as the budget lasts."""
+        """The places of secrets in all decoded forms, until the budget is spent."""
         spans: list[Span] = []
         if not self._needles.any or len(text) < self._shortest:
             return spans

@@ -4,7 +4,7 @@
 
 # Private to trackops.api_tokens: not for use from outside, and may change in any release.
 
-"""The encodings in which servers repeat a text, and what each decodes to."""
+"""Decode the encodings in which servers repeat a text."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ from .scrub_views import Budget, Run, Span, View
 
 __all__ = ("DEEPEST", "IN_PLACE", "SHORTEST", "SHORTEST_COMPRESSED", "SHORTEST_RUN", "runs")
 
-#: A secret of one or two characters would blank out half of every message and hide what is wrong.
+#: A secret of one or two characters would blank out half of every message and hide the problem.
 SHORTEST = 3
 DEEPEST = 3  # encodings of encodings of encodings
-# Of base64 and hex. Shorter runs are found by their form alone, because every word would be decoded to noise.
+# Of base64 and hex. Shorter ones are found only in encoded form, because every word would be decoded to noise.
 SHORTEST_RUN = 6
-_SHORTEST_LINE = 32  # of base64, base32 or hex in lines: no word is as long
+_SHORTEST_LINE = 32  # of base64, base32 or hex in lines: words are shorter
 _SHORTEST_BASE32 = 10  # six characters of a secret
 _COMPRESSED = (b"\x1f", b"\x78")  # the first byte of gzip and zlib
 _SMALLEST_COMPRESSED = 12  # bytes
 SHORTEST_COMPRESSED = 16  # characters, in base64
-_INFLATED = 4096  # bytes; more of a compressed text is not looked at
+_INFLATED = 4096  # bytes of a compressed text that are searched
 
 
 def _bytes_as_text(raw: bytes) -> str:
-    """UTF-8 where it is, else Latin-1, byte for byte."""
+    """Decoded as UTF-8 where valid, else as Latin-1, byte for byte."""
     return raw.decode("utf-8", "trackops_latin1")
 
 
@@ -54,7 +54,7 @@ _QUOTED_PRINTABLE = re.compile(r"(?:=[0-9A-Fa-f]{2}|=\r?\n)+")  # with soft line
 _ENTITY = re.compile(r"&(?:#0{0,32}[0-9]{1,7}|#[xX]0{0,32}[0-9A-Fa-f]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});?")
 _TAG = re.compile(r"</?[A-Za-z][^<>]*>")
 _CSS = re.compile(r"\\([0-9A-Fa-f]{1,6})[ ]?")
-# 41:62:43, 0x41 0x62, U+0041, and [65, 98, 67]: three bytes or characters at least.
+# 41:62:43, 0x41 0x62, U+0041, and [65, 98, 67]: at least three bytes or characters.
 _HEX_LIST = re.compile(r"(?:(?:0x|U\+)?[0-9A-Fa-f]{2,6}(?:[ ,:;._-]+)){2,}(?:0x|U\+)?[0-9A-Fa-f]{2,6}", re.IGNORECASE)
 _DECIMAL_LIST = re.compile(r"(?:[0-9]{1,7}[ ,;]+){2,}[0-9]{1,7}")
 _ESCAPE = re.compile(
@@ -67,9 +67,9 @@ _HEX_RUN = re.compile(rf"[0-9A-Fa-f]{{{SHORTEST_RUN},}}")
 
 
 def _in_lines(alphabet: str) -> str:
-    """Runs of *alphabet* that are broken into lines (MIME: 76 characters, PEM: 64), also where white space was folded since.
+    """A pattern for runs of *alphabet* broken into lines (MIME: 76 characters, PEM: 64), even if white space was folded afterwards.
 
-    It begins where a run does, so that a long one is walked through once.
+    It matches only at the start of a run, so that a long one is scanned once.
     """
     return rf"(?<![{alphabet}])[{alphabet}]{{{_SHORTEST_LINE},}}(?:(?<=[{alphabet}]{{{_SHORTEST_LINE}}})\s{{1,8}}[{alphabet}]+)+"
 
@@ -94,7 +94,7 @@ def _decimal_list(match: re.Match[str]) -> str:
 
 
 def _characters(numbers: list[int]) -> str:
-    """The text of bytes or, where a number is larger, of characters."""
+    """The text of *numbers*: bytes, or characters if one is larger."""
     if max(numbers) < 0x100:
         return _bytes_as_text(bytes(numbers))
     return "".join(chr(number) if number <= 0x10FFFF else " " for number in numbers)
@@ -110,7 +110,7 @@ def _percent(match: re.Match[str]) -> str:
 
 
 def _quoted_printable(match: re.Match[str]) -> str:
-    return _bytes_as_text(bytes.fromhex(match[0].replace("=", "")))  # which skips white space
+    return _bytes_as_text(bytes.fromhex(match[0].replace("=", "")))  # fromhex skips white space
 
 
 def _entity(match: re.Match[str]) -> str:
@@ -119,7 +119,7 @@ def _entity(match: re.Match[str]) -> str:
 
 
 def _escape_of_characters(match: re.Match[str]) -> str:
-    """As :func:`_escape`, but ``\\xe9`` and ``\\351`` are the character and not a byte: Python writes both so."""
+    """Like :func:`_escape`, but ``\\xe9`` and ``\\351`` are a character, not a byte, as in Python."""
     run = match[0]
     if run[1].isdigit() and len(run) > 3:
         return "".join(map(chr, _octal(run)))
@@ -148,7 +148,7 @@ def _escape(match: re.Match[str]) -> str:
     return _CONTROLS.get(kind, kind)
 
 
-# Each decodes all that it knows in the text, and leaves the rest as it is.
+# Each decodes what it recognises and leaves the rest unchanged.
 IN_PLACE: tuple[t.Callable[[View], View], ...] = (
     lambda view: view.replaced(_PERCENT, _percent),
     lambda view: view.replaced(_PERCENT_OR_PLUS, _percent),
@@ -164,9 +164,9 @@ IN_PLACE: tuple[t.Callable[[View], View], ...] = (
 
 
 def runs(view: View, budget: Budget, *, shortest: int, beyond_latin: bool) -> t.Iterator[View]:
-    """What is readable in each run of base64, base32 or hex, wherever in it the encoding begins.
+    """The readable text in each run of base64, base32 or hex, at whatever offset the encoding begins.
 
-    What decodes to fewer characters than are looked for is passed by, as most words are.
+    Results shorter than the secrets are skipped, as with most words.
     """
     for pattern, step, bits, decode in _RUNS:
         places: dict[str, list[Span]] = {}
@@ -187,7 +187,7 @@ def runs(view: View, budget: Budget, *, shortest: int, beyond_latin: bool) -> t.
 
 
 def _readings(raw: bytes, *, utf_16: bool) -> t.Iterator[str]:
-    """The texts that *raw* may be; UTF-16 in any case, or where it looks like that."""
+    """The texts that *raw* may be; as UTF-16 always, or only if it looks like that."""
     yield _bytes_as_text(raw)
     if utf_16 or b"\0" in raw or raw.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         for byte_order in ("utf-16-le", "utf-16-be"):
@@ -202,13 +202,13 @@ def _readings(raw: bytes, *, utf_16: bool) -> t.Iterator[str]:
 
 def _from_base64(run: str) -> bytes:
     run = run.rstrip("=").replace("-", "+").replace("_", "/")
-    # One character too many holds no whole byte; padding that is missing is added.
+    # A single surplus character holds no whole byte; missing padding is added.
     run = run[: len(run) - (1 if len(run) % 4 == 1 else 0)]
     return base64.b64decode(run + "=" * (-len(run) % 4))
 
 
 def _from_base32(run: str) -> bytes:
-    # As with base64: 1, 3 or 6 characters too many hold no whole byte of their own.
+    # As with base64: 1, 3 or 6 surplus characters hold no additional whole byte.
     run = run[: len(run) - (1 if len(run) % 8 in (1, 3, 6) else 0)]
     return base64.b32decode(run + "=" * (-len(run) % 8), casefold=True)
 
@@ -217,7 +217,7 @@ def _from_hex(run: str) -> bytes:
     return bytes.fromhex(run[: len(run) - len(run) % 2])
 
 
-# Characters in a group, and bits in a character. A single line of a run that is broken into lines may be a run of its own, too.
+# Characters per group, and bits per character. A single line of a run that is broken into lines may itself be a run.
 _RUNS: tuple[tuple[re.Pattern[str], int, int, t.Callable[[str], bytes]], ...] = (
     (_BASE64_RUN, 4, 6, _from_base64),
     (_BASE64_LINES, 4, 6, _from_base64),

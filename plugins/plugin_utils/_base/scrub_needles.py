@@ -4,7 +4,7 @@
 
 # Private to trackops.api_tokens: not for use from outside, and may change in any release.
 
-"""The secrets that a text is searched for, in the forms in which they are compared."""
+"""The secrets to search for, in the forms in which they are compared."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ from .scrub_views import View
 
 __all__ = ("Needles", "letters_of", "needles_of", "usual_spellings")
 
-_SHORTEST_SPELLED = 6  # letters and digits of a secret that is found with other characters between them
+_SHORTEST_SPELLED = 6  # letters and digits of a secret that is found even with other characters in between
 _SHORTEST_PIECE = 12  # of a secret that was cut off
 _SHORTEST_SPELLING = 6  # of a secret in one of its usual spellings, in texts of any size
-_OF_A_COMPONENT = "!~*'()"  # what JavaScript's encodeURIComponent leaves
+_OF_A_COMPONENT = "!~*'()"  # characters that JavaScript's encodeURIComponent does not encode
 
 
 @dataclass(frozen=True)
 class Needles:
-    """Secrets as they are compared: in one letter case. ``compact`` have no white space, ``folded`` single spaces, ``spelled`` nothing but
-    letters and digits. ``widest`` is what one character becomes at most: a sharp s is two. ``beyond_latin``: one may be without a NUL in UTF-16."""
+    """Secrets in the form for comparison, in one letter case. ``compact`` have no white space, ``folded`` single spaces, ``spelled`` only
+    letters and digits. ``widest``: the most characters that one becomes: a sharp s is two. ``beyond_latin``: one may have no NUL in UTF-16."""
 
     compact: frozenset[str]
     folded: frozenset[str]
@@ -46,7 +46,7 @@ class Needles:
 
     @functools.cached_property
     def shortest(self) -> int:
-        """Characters. In less there is none of them, however it is encoded."""
+        """In characters. A shorter text contains none of them in any encoding."""
         return -(-min(map(len, self.all() | self.spelled), default=0) // self.widest)
 
     def all(self) -> frozenset[str]:
@@ -67,7 +67,7 @@ def needles_of(given: t.Iterable[str]) -> Needles:
         if (piece := len(letters) * 3 // 4) >= _SHORTEST_PIECE:
             spelled |= {letters[:piece], letters[-piece:]}
         for form in (secret, *_forms(secret), *_decoded_forms(secret)):
-            # Where white space is all that makes it long enough, white space counts.
+            # If only white space makes it long enough, white space counts.
             short = _plain(form, "")
             if len(short) >= SHORTEST:
                 compact.add(short)
@@ -87,13 +87,13 @@ def letters_of(char: str) -> str:
 
 
 def _forms(secret: str) -> t.Iterator[str]:
-    """Forms that are compared as they are: they cannot be decoded once their letter case is lost, or are found faster this way."""
+    """Encoded forms to compare directly: they cannot be decoded once their letter case is lost, or are found faster this way."""
     raw = secret.encode("utf-8", "surrogatepass")
     yield from (quote(raw, safe=""), quote_plus(raw), quote(raw), raw.hex())
     yield from (repr(secret)[1:-1], json.dumps(secret)[1:-1])
     yield base64.b32encode(raw).decode()[: len(raw) * 8 // 5]
     for offset in range(3):
-        # What is before the secret in the same base64 shifts it; the characters that depend on its neighbours are left out.
+        # Text before the secret in the same base64 shifts it; the characters that depend on its neighbours are omitted.
         encoded = base64.b64encode(b"\0" * offset + raw).decode().rstrip("=")
         inner = encoded[(0, 2, 3)[offset] : len(encoded) - (1 if (offset + len(raw)) % 3 else 0)]
         if len(inner) >= (SHORTEST_RUN if offset else 4):
@@ -101,7 +101,7 @@ def _forms(secret: str) -> t.Iterator[str]:
 
 
 def usual_spellings(secret: str) -> t.Iterator[bytes]:
-    """How servers write a secret that they repeat, in ASCII letters of one case, to be looked for without decoding anything."""
+    """The usual spellings of a secret that a server repeats, in lower-case ASCII, to search for without decoding."""
     if len(secret) < _SHORTEST_SPELLING:
         return
     written = json.dumps(secret)[1:-1]
@@ -122,7 +122,7 @@ def usual_spellings(secret: str) -> t.Iterator[bytes]:
 
 
 def _decoded_forms(secret: str) -> t.Iterator[str]:
-    """A secret may look encoded itself, and be decoded with the text around it."""
+    """Decoded forms of *secret*: it may look encoded itself, and then be decoded with the text around it."""
     waiting, seen = [(secret, 0)], {secret}
     while waiting:
         text, depth = waiting.pop()

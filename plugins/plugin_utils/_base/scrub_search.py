@@ -4,7 +4,7 @@
 
 # Private to trackops.api_tokens: not for use from outside, and may change in any release.
 
-"""Where in a text the secrets stand, in whatever it can be decoded to."""
+"""Find the secrets in a text and in all its decoded forms."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from .scrub_views import Budget, Replaced, Span, View
 
 __all__ = ("Match", "found", "places_of")
 
-#: What was found, and where in it.
+#: A view and the place in it where a secret was found.
 Match: t.TypeAlias = "tuple[View, Span]"
 
 _INVISIBLE = re.compile(r"[\x00-\x20\x7f]+")  # in ASCII
@@ -28,9 +28,9 @@ _NO_LETTER = re.compile(r"[\W_]+")
 
 
 def found(text: str, needles: Needles, budget: Budget) -> t.Iterator[Match]:
-    """The secrets in *text* and in its decoded forms: those first that took fewest steps, so that nothing before them hides them.
+    """The secrets in *text* and in its decoded forms; those with the fewest decoding steps first, so that deep nesting cannot hide them.
 
-    :raises Exhausted: with its decoded forms it is longer than *budget*.
+    :raises Exhausted: *text* and its decoded forms are longer than *budget*.
     """
     first = View(text)
     waiting, seen = deque([(first, 0)]), {text: first}
@@ -53,7 +53,7 @@ def found(text: str, needles: Needles, budget: Budget) -> t.Iterator[Match]:
 
 
 def places_of(matches: t.Iterable[Match]) -> list[Span]:
-    """Where in the original the *matches* stand, each wherever what it was found in comes from."""
+    """The places of the *matches* in the original; a decoded text may come from several places."""
     waiting = list(dict.fromkeys(matches))
     seen, originals = set(waiting), set()
     while waiting:
@@ -80,7 +80,7 @@ def _matches(text: str, needles: Needles) -> t.Iterator[Span]:
         if compared is not None:
             whole = compared(text)
             if not any(needle in whole for needle in wanted):
-                continue  # most often; only where one is found, it matters where
+                continue  # the usual case; the exact place matters only for a match
         plain, places = _comparable(text, comparable)
         for needle in wanted:
             start = plain.find(needle)
@@ -90,7 +90,7 @@ def _matches(text: str, needles: Needles) -> t.Iterator[Span]:
 
 
 def _comparable(text: str, comparable: t.Callable[[str, list[str]], str]) -> tuple[str, list[int]]:
-    """*text* as needles are written, and for each of its characters the position in *text*."""
+    """*text* in the form of the needles, and the position of each of its characters in *text*."""
     parts: list[str] = []
     places: list[int] = []
     for position, char in enumerate(text):
@@ -112,7 +112,7 @@ def _with_spaces(char: str, before: list[str]) -> str:
 
 
 def _all_without_spaces(text: str) -> str:
-    """What :func:`_without_spaces` makes of a whole *text*, quicker."""
+    """:func:`_without_spaces` for a whole *text*, but faster."""
     if text.isascii():
         return _INVISIBLE.sub("", text).lower()
     compact = "".join(text.split())
@@ -120,7 +120,7 @@ def _all_without_spaces(text: str) -> str:
 
 
 def _all_spelled(text: str) -> str:
-    """What :func:`_spelled` makes of a whole *text*."""
+    """:func:`_spelled` for a whole *text*."""
     return _NO_LETTER.sub("", (text if text.isascii() else unicodedata.normalize("NFKD", text)).casefold())
 
 

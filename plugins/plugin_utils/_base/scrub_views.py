@@ -4,7 +4,7 @@
 
 # Private to trackops.api_tokens: not for use from outside, and may change in any release.
 
-"""A text and what it is decoded to, step by step. Each step knows where its parts stand in the step before."""
+"""A text and its decoded forms, step by step. Each step maps its parts to places in the previous step."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Span: t.TypeAlias = "tuple[int, int]"
 
 
 class View:
-    """A text, or what some decoding makes of one; ``origins`` say where in other views it comes from: the same text may come from many."""
+    """A text, or a decoded form of one; ``origins`` say where in other views it comes from, as the same text may have several sources."""
 
     def __init__(self, text: str, *origins: Origin) -> None:
         self.text = text
@@ -36,11 +36,11 @@ class Origin(t.Protocol):
     def view(self) -> View: ...
 
     def places(self, span: Span) -> t.Iterable[Span]:
-        """Where in that view what is at *span* stands."""
+        """The places in that view from which *span* comes."""
 
 
 class Replaced:
-    """All of a view, with what matches replaced."""
+    """A whole view, with each match of the pattern decoded."""
 
     def __init__(self, view: View, pattern: re.Pattern[str], decode: t.Callable[[re.Match[str]], str]) -> None:
         self.view = view
@@ -53,7 +53,7 @@ class Replaced:
 
     @functools.cached_property
     def _before(self) -> list[Span]:
-        """The place of each character before it was decoded: of most texts nobody asks."""
+        """The original place of each decoded character. Computed on demand, because few texts need it."""
         spans: list[Span] = []
         position = 0
         for match in self._pattern.finditer(self.view.text):
@@ -65,7 +65,7 @@ class Replaced:
 
 
 class Run:
-    """What a run is decoded to, at each place where it stands."""
+    """A decoded run, with each of its places."""
 
     def __init__(self, view: View, places: list[Span]) -> None:
         self.view = view
@@ -76,7 +76,7 @@ class Run:
 
 
 class Exhausted(Exception):
-    """There is more to read than a harmless server would send."""
+    """There is more text than a harmless server would send."""
 
 
 class Budget:

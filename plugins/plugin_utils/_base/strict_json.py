@@ -4,7 +4,7 @@
 
 # Private to trackops.api_tokens: not for use from outside, and may change in any release.
 
-"""JSON as RFC 8259 has it, from somebody who is not trusted. Pure."""
+"""Parse JSON (RFC 8259) from untrusted sources. Pure."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ import typing as t
 __all__ = ("DuplicateMember", "WrittenNumber", "finite", "parse_json", "shallow")
 
 _PART = re.compile(r'"(?:[^"\\]|\\.)*(?:"|\\?\Z)|[\[\]{}]|[^"\[\]{}]+', re.DOTALL)
-_DEEPEST_JSON = 64  # what is read here is written again elsewhere, further down the stack
+_DEEPEST_JSON = 64  # the value is serialised again later, deeper in the call stack
 
 
 class DuplicateMember(ValueError):
-    """A JSON object names the same member twice, so two readers could see two tokens."""
+    """A JSON object has the same member twice, so two parsers could see two different tokens."""
 
 
 def _object(pairs: list[tuple[str, t.Any]]) -> dict[str, t.Any]:
@@ -35,20 +35,20 @@ def _no_constant(name: str) -> t.Any:
 
 
 class WrittenNumber(float):
-    """A number that remembers how it was written, where its digits are a credential."""
+    """A number that keeps its original text, because its digits may be a credential."""
 
     def __init__(self, text: str) -> None:
         self.text = text
 
 
 def finite(text: str) -> float | None:
-    """The number *text*; None where no float holds it. Python would write 1e999 as Infinity, which is no JSON."""
+    """The number *text*; None if no float can hold it. Python would write 1e999 as Infinity, which is not JSON."""
     number = float(text)
     return number if math.isfinite(number) else None
 
 
 def parse_json(body: bytes) -> t.Any:
-    """JSON as RFC 8259 has it; ISO-8859-1 is forgiven, duplicate members, NaN and bottomless nesting are not."""
+    """Parse JSON as in RFC 8259. Accepts ISO-8859-1; rejects duplicate members, NaN and deep nesting."""
     try:
         text = body.decode("utf-8-sig")
     except UnicodeDecodeError:
@@ -68,7 +68,7 @@ def _deeper(value: t.Any, *, than: int) -> bool:
 
 
 def shallow(text: str) -> str:
-    """The JSON *text* with null in place of everything that is nested too deeply; text that is no JSON may become other text."""
+    """The JSON *text* with null in place of everything nested too deeply; text that is not JSON may be altered."""
     depth, kept = 0, []
     for part in _PART.findall(text):
         depth += part in ("[", "{")

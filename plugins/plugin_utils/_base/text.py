@@ -4,7 +4,7 @@
 
 # Private to trackops.api_tokens: not for use from outside, and may change in any release.
 
-"""Text for people: one line, bounded."""
+"""Text for people: one line of limited length."""
 
 from __future__ import annotations
 

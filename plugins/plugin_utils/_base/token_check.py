@@ -4,7 +4,7 @@
 
 # Private to trackops.api_tokens: not for use from outside, and may change in any release.
 
-"""Whether a token can be used, wherever it comes from: a vendor's answer, an entry of the shared cache, a file. Pure."""
+"""Check whether a token is usable, wherever it comes from: a vendor's response, the shared cache, a file. Pure."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ if t.TYPE_CHECKING:
 
 __all__ = ("LONGEST_LIFETIME", "is_line", "is_moment", "token_problem")
 
-#: Seconds. What is said to last longer is taken to last so long.
+#: In seconds. Longer lifetimes are reduced to it.
 LONGEST_LIFETIME = 10 * 365 * 86400.0
-_LARGEST_TOKEN = 1 << 17  # characters; no server takes a header of that length
+_LARGEST_TOKEN = 1 << 17  # characters; no server accepts a header of that length
 _LARGEST_SCOPE = 1 << 14
 _LARGEST_NAME = 256
 _HEADER_TEXT = re.compile(r"[\x21-\x7e]+\Z")
 
 
 def token_problem(token: Token) -> str:
-    """What keeps *token* from being used, as a part of a sentence; empty where nothing does.
+    """Why *token* cannot be used, as part of a sentence; empty if it can.
 
-    That it was issued in the future says :func:`_cache.freshness.judge`, which knows the time.
+    :func:`_cache.freshness.judge`, which knows the time, rejects tokens issued in the future.
     """
     value = token.access_token
     if not isinstance(value, str) or not value:
@@ -51,10 +51,10 @@ def token_problem(token: Token) -> str:
 
 
 def is_line(value: t.Any, longest: int) -> bool:
-    """Whether *value* is a printable text of at most so many characters."""
+    """Whether *value* is a non-empty printable text of at most *longest* characters."""
     return isinstance(value, str) and 0 < len(value) <= longest and value.isprintable()
 
 
 def is_moment(value: t.Any) -> t.TypeGuard[float]:
-    # Bounded, because JSON has NaN, infinity and whole numbers that no float holds.
+    # Bounded, because JSON may contain NaN, infinity and integers that no float can hold.
     return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value < 1e12
