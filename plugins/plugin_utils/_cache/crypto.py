@@ -4,13 +4,13 @@
 
 # Private to trackops.api_tokens: not for use from outside, and may change in any release.
 
-"""Where an entry is and what opens it.
+"""Derive the file name and the encryption key of a cache entry.
 
-Both are derived (HKDF, RFC 5869) from a random key of this user's and the Vault login secret in use, for one request. Without both,
-nobody can read an entry or tell which request it belongs to. A secret that a person may have chosen goes through a slow derivation
-first: otherwise the file names would quickly show whether a guess is right.
+Both are derived (HKDF, RFC 5869) for one request from this user's random key and the Vault login secret in use. Without both, an entry
+cannot be read or matched to its request. A secret that a person may have chosen is stretched slowly first: otherwise the file names
+would allow fast guessing.
 
-A cache hit loads this file, so it imports little, and HKDF is written out.
+A cache hit loads this file, so it imports little and implements HKDF itself.
 """
 
 from __future__ import annotations
@@ -25,16 +25,16 @@ __all__ = ("Keys", "canonical", "derive", "open_sealed", "seal", "stretched")
 
 _PURPOSE = b"trackops.api_tokens cache, schema 2"
 _SIZE = 48
-# PBKDF2 and not scrypt, which a FIPS build of OpenSSL does not have. About 5 ms, which only a process that needs it pays, and once.
+# PBKDF2, because a FIPS build of OpenSSL has no scrypt. About 5 ms, once per process and only if needed.
 _ITERATIONS = 20_500
 _STRETCHED: dict[tuple[bytes, bytes], bytes] = {}
 _VAULT_TOKENS = ("hvs.", "hvb.", "hvr.", "s.", "b.", "r.")
 _UUID = [8, 4, 4, 4, 12]
-_LEAST_DIFFERENT = 8  # characters, else it was made by a person: 00000000-0000-0000-0000-000000000001
+_LEAST_DIFFERENT = 8  # characters; with fewer, a person made it: 00000000-0000-0000-0000-000000000001
 
 
 class Keys:
-    """Where an entry is (``name``) and what opens it (``fernet``, a Fernet key)."""
+    """The file name of an entry (``name``) and its encryption key (``fernet``, a Fernet key)."""
 
     __slots__ = ("fernet", "name")
 
@@ -47,7 +47,7 @@ class Keys:
 
 
 def canonical(facts: t.Any) -> bytes:
-    """*facts* as bytes that are the same for equal facts, whatever the order of their keys."""
+    """*facts* as bytes; equal for equal facts, whatever the order of their keys."""
     return json.dumps(facts, sort_keys=True, separators=(",", ":"), default=_plain).encode()
 
 
@@ -58,7 +58,7 @@ def _plain(value: t.Any) -> t.Any:
 def derive(user_key: bytes, login_secret: bytes, facts: t.Any) -> Keys:
     """The keys of the entry for *facts*, which name everything that distinguishes one token from another.
 
-    :arg login_secret: the JSON text of a list of strings, the secret itself being the last that is not empty; or other bytes, or none.
+    :arg login_secret: the JSON text of a list of strings, whose last non-empty one is the secret itself; or other bytes, or none.
     """
     material = user_key + stretched(user_key, login_secret)
     key = hmac.digest(_PURPOSE, material, "sha256")
@@ -70,7 +70,7 @@ def derive(user_key: bytes, login_secret: bytes, facts: t.Any) -> Keys:
 
 
 def stretched(user_key: bytes, login_secret: bytes) -> bytes:
-    """A key of 32 bytes from *login_secret*, slowly unless that cannot be guessed anyway; *user_key* is the salt."""
+    """A 32-byte key from *login_secret*, derived slowly unless that cannot be guessed anyway; *user_key* is the salt."""
     known = (user_key, login_secret)
     if known not in _STRETCHED:
         if not login_secret or _is_random(login_secret):
@@ -81,7 +81,7 @@ def stretched(user_key: bytes, login_secret: bytes) -> bytes:
 
 
 def _is_random(login_secret: bytes) -> bool:
-    """Whether the secret has the shape of one that Vault or a machine made: guessing it is hopeless at any speed."""
+    """Whether the secret has the shape of a generated one, which cannot be guessed at any speed."""
     try:
         secret: str = next((part for part in reversed(json.loads(login_secret)) if part), "")
     except ValueError:
@@ -119,7 +119,7 @@ def seal(keys: Keys, plain: bytes) -> bytes:
 
 
 def open_sealed(keys: Keys, sealed: bytes) -> bytes | None:
-    """What was sealed, or None where it was not sealed with these keys, or was changed since."""
+    """The sealed data; None if it was not sealed with these keys or has been changed."""
     from cryptography.fernet import Fernet, InvalidToken
 
     try:

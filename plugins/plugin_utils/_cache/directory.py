@@ -4,10 +4,10 @@
 
 # Private to trackops.api_tokens: not for use from outside, and may change in any release.
 
-"""The directory of the file cache: what reading it takes. A cache hit loads this file and nothing that writes.
+"""Read from the directory of the file cache. A cache hit loads this file, but nothing that writes.
 
-A file is a line of JSON that anyone with this user's rights may read (kind, vendor, Vault path, expiry), and a sealed copy of that
-line with the data. Whatever does not open, parse and match is a miss, never an error: it is written again.
+A file has an open line of JSON, readable with this user's rights (kind, vendor, Vault path, expiry), and a sealed copy of that line
+with the data. A file that cannot be decrypted, parsed and matched is a miss, never an error: it is written again.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _LARGEST = 4 << 20
 
 
 def default_path(environ: t.Mapping[str, str]) -> str:
-    """``$XDG_CACHE_HOME/trackops/api_tokens``, with the XDG default for that variable."""
+    """``$XDG_CACHE_HOME/trackops/api_tokens``, with the XDG default of that variable."""
     base = environ.get("XDG_CACHE_HOME") or ""
     if not os.path.isabs(base):
         base = os.path.join(environ.get("HOME") or passwd_home(), ".cache")
@@ -36,19 +36,19 @@ def default_path(environ: t.Mapping[str, str]) -> str:
 
 
 def passwd_home() -> str:
-    """The home directory where C(HOME) is not set. For a user that no passwd file knows it is ``/~``, not ``~`` in the working directory."""
+    """The home directory if C(HOME) is not set. For a user without a passwd entry it is ``/~``, not ``~`` in the working directory."""
     return os.path.join("/", os.path.expanduser("~"))
 
 
 def own_path(option: str) -> str:
-    """The directory that the option C(cache_path) means."""
+    """The directory for this value of C(cache_path)."""
     return os.path.abspath(os.path.expanduser(option)) if option else default_path(os.environ)
 
 
 class Directory:
     """Sealed JSON objects by their :class:`Keys`.
 
-    :raises CacheError: from any method, when the directory is not safely this user's.
+    :raises CacheError: from any method, if the directory is not safely this user's.
     """
 
     def __init__(self, path: str) -> None:
@@ -60,12 +60,12 @@ class Directory:
             close(self._descriptor)
 
     def known_key(self) -> bytes | None:
-        """This user's random key, where there is one."""
+        """This user's random key, if it exists."""
         key = self._bytes(KEY_FILE)
         return key if key is not None and len(key) == _KEY_SIZE else None
 
     def read(self, keys: Keys) -> dict[str, t.Any] | None:
-        """What was written for these keys, or None."""
+        """The data written for these keys, or None."""
         raw = self._bytes(keys.name)
         if raw is None:
             return None
@@ -82,7 +82,7 @@ class Directory:
         return data if isinstance(data, dict) else None
 
     def state(self, name: str) -> tuple[int, ...] | None:
-        """What differs as soon as another process has replaced that file; None where there is none."""
+        """A value that changes when another process replaces the file; None if it does not exist."""
         try:
             return _facts(os.stat(name, dir_fd=self._place(), follow_symlinks=False))
         except OSError:
@@ -106,7 +106,7 @@ class Directory:
             os.close(descriptor)
 
     def _place(self) -> int:
-        """A descriptor of the directory, entered once: where others may write above it, its path can lead elsewhere a moment later."""
+        """A descriptor of the directory, opened once: if others can write to a parent, the path may lead elsewhere a moment later."""
         if self._descriptor < 0:
             self._check(os.lstat(self.path))
             self._descriptor = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
@@ -136,7 +136,7 @@ class Directory:
 
 
 def file_state(path: str) -> tuple[int, ...] | None:
-    """What changes when another file is at *path*, or at the end of the links there."""
+    """A value that changes when the file at *path*, or at the end of its links, is replaced."""
     try:
         about = os.stat(path)
     except OSError:

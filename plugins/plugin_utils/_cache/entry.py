@@ -4,7 +4,7 @@
 
 # Private to trackops.api_tokens: not for use from outside, and may change in any release.
 
-"""Cache entries: which request they belong to, and their JSON shape."""
+"""Cache entries: the facts that identify their request, and their JSON shape."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ __all__ = ("entry_from_dict", "entry_to_dict", "failures_from_list", "login_fact
 
 _LONGEST_MESSAGE = 1000
 _LONGEST_NAME = 256
-# What is done with a token, or with an error; and names for fields of the secret, which are in its facts.
+# These decide how a token or an error is handled, or name fields of the secret, which are among its own facts.
 _NOT_ASKED = (
     "authorization_scheme",
     "variants",
@@ -34,16 +34,16 @@ _NOT_ASKED = (
 
 
 def token_facts(request: Request) -> dict[str, t.Any]:
-    """Everything that distinguishes this token from another one, none of it secret: who asks Vault, for what, and how the vendor is asked.
+    """Everything that distinguishes this token from others, none of it secret: the Vault identity, the secret, and the request to the vendor.
 
-    What only says how to reach a server (CA, proxy, timeouts), or what to do with the token (min_ttl, output), is not in it.
+    Options that only say how to reach a server (CA, proxy, timeouts) or how to use the token (min_ttl, output) are not included.
     """
     vendor = request.vendor
     asked = {field.name: getattr(vendor, field.name) for field in dataclasses.fields(vendor)}
     for irrelevant in _NOT_ASKED:
         del asked[irrelevant]
     secret = request.secret
-    if request.http.client_cert:  # unlike the CA it says who asks (RFC 8705)
+    if request.http.client_cert:  # unlike the CA, it identifies the client (RFC 8705)
         asked["client_cert"] = request.http.client_cert
     return {
         "kind": "token",
@@ -54,7 +54,7 @@ def token_facts(request: Request) -> dict[str, t.Any]:
 
 
 def login_facts(request: Request) -> dict[str, t.Any]:
-    """Who logs in to which Vault, without the login secret."""
+    """The identity and the Vault of a login, without the login secret."""
     return {"kind": "login", "vault": request.vault.address(), "who": request.vault.identity_public()}
 
 
@@ -75,7 +75,7 @@ def _token_to_dict(token: Token) -> dict[str, t.Any]:
 
 
 def entry_from_dict(data: t.Mapping[str, t.Any] | None) -> Entry:
-    """The entry in *data*; whatever is not of the right shape is not there."""
+    """The entry in *data*; members of a wrong shape are dropped."""
     if not isinstance(data, t.Mapping):
         return Entry()
     return Entry(
@@ -86,7 +86,7 @@ def entry_from_dict(data: t.Mapping[str, t.Any] | None) -> Entry:
 
 
 def failures_from_list(data: t.Any) -> tuple[Failure, ...]:
-    """The failures in *data*; whatever is not of the right shape is not there."""
+    """The failures in *data*; members of a wrong shape are dropped."""
     return tuple(filter(None, map(_failure_from, _listed(data))))
 
 

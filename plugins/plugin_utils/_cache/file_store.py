@@ -35,8 +35,8 @@ Header = dict[str, t.Any]
 class FileStore(Directory):
     """Sealed JSON objects by their :class:`Keys`.
 
-    :arg warn: gets one line when the directory cannot be written; everything then works without a cache.
-    :raises CacheError: from any method, when the directory is not safely this user's.
+    :arg warn: receives one line if the directory cannot be written; everything then works without a cache.
+    :raises CacheError: from any method, if the directory is not safely this user's.
     """
 
     def __init__(self, path: str, *, warn: t.Callable[[str], None]) -> None:
@@ -47,13 +47,13 @@ class FileStore(Directory):
         self._lockless = False
 
     def user_key(self) -> bytes:
-        """This user's random key; made when first needed, and only kept in memory where it cannot be written."""
+        """This user's random key; created when first needed, and kept only in memory if it cannot be written."""
         if self._user_key is None:
             self._user_key = self.known_key() or self._make_key()
         return self._user_key
 
     def known_key(self) -> bytes | None:
-        """This user's random key, where there is one. A directory without it must hold nothing of others."""
+        """This user's random key, if it exists. A directory without one must contain no foreign files."""
         key = super().known_key()
         if key is None:
             self._check_own()
@@ -64,9 +64,9 @@ class FileStore(Directory):
             self._refuse("holds files that are not the cache's")
 
     def _names(self) -> list[str]:
-        """All that is in the directory; nothing where there is none."""
+        """All names in the directory; empty if it does not exist."""
         try:
-            # A descriptor of its own: how far one is read is common to all processes that have inherited it.
+            # A separate descriptor: processes that inherit a descriptor share its read position.
             descriptor = os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=self._place())
         except OSError:
             return []
@@ -78,7 +78,7 @@ class FileStore(Directory):
             os.close(descriptor)
 
     def write(self, keys: Keys, header: Header, data: dict[str, t.Any]) -> bool:
-        """Replace the entry at once; the caller holds its lock. False where the directory cannot be written."""
+        """Replace the entry atomically; the caller holds its lock. False if the directory cannot be written."""
         header = {"schema": SCHEMA, **header}
         sealed = seal(keys, json.dumps([header, data]).encode())
         return self._replace(keys.name, json.dumps(header).encode() + b"\n" + sealed + b"\n")
@@ -88,16 +88,16 @@ class FileStore(Directory):
             os.unlink(name, dir_fd=self._place())
 
     def headers(self, start: str = "") -> t.Iterator[tuple[str, Header]]:
-        """The names and open lines of all entries, from the name *start* around; an unreadable one has an empty line."""
+        """The names and open lines of all entries, from the name *start* on and round; the line of an unreadable entry is empty."""
         self.known_key()
         for name in _around(self._names(), start):
             if _ENTRY.match(name):
                 yield name, self.header(name)
 
     def sweep(self, start: str = "", *, most: int | None = None) -> None:
-        """Remove what killed processes left (locks that nobody holds, half-written files), and pointers to entries that are gone.
+        """Remove the remains of killed processes (unheld locks, half-written files), and pointers to entries that no longer exist.
 
-        :arg most: how many files to look at, from the name *start* around; None for all.
+        :arg most: how many files to check, from the name *start* on and round; None for all.
         """
         names = self._names()
         there = set(names)
@@ -111,7 +111,7 @@ class FileStore(Directory):
                 self.remove(name)
 
     def header(self, name: str) -> Header:
-        """The open line of a file; empty where that cannot be read."""
+        """The open line of a file; empty if it cannot be read."""
         raw = self._bytes(name) or b""
         try:
             header = json.loads(raw.partition(b"\n")[0])
@@ -121,7 +121,7 @@ class FileStore(Directory):
 
     @contextlib.contextmanager
     def try_lock(self, name: str) -> t.Iterator[bool]:
-        """The lock of one entry if nobody has it; yields whether it is ours."""
+        """Try to lock an entry without waiting; yields whether the lock was acquired."""
         descriptor = self._acquire(name)
         try:
             yield descriptor is not None
@@ -131,7 +131,7 @@ class FileStore(Directory):
 
     @contextlib.contextmanager
     def lock(self, name: str, *, timeout: float, monotonic: t.Callable[[], float], sleep: t.Callable[[float], None]) -> t.Iterator[bool]:
-        """The lock of one entry, waited for; yields False where there can be no locks.
+        """Wait for the lock of an entry; yields False if locks do not work here.
 
         :raises LockTimeout: another process has held it for *timeout* seconds.
         """
@@ -152,7 +152,7 @@ class FileStore(Directory):
                 self._release(name, descriptor)
 
     def lock_holder(self, name: str) -> int | None:
-        """The process that holds the lock of one entry, or held it last; None where that is not known."""
+        """The process that holds, or last held, an entry's lock; None if unknown."""
         raw = self._bytes(name + ".lock") or b""
         return int(raw) if raw.strip().isdigit() else None
 
@@ -165,19 +165,19 @@ class FileStore(Directory):
         return LockTimeout(f"process {holder}{program} has held the lock {path} for {seconds:g} s. {advice}.", holder=holder)
 
     def memory(self) -> str:
-        """What finds again what is written: C(runs), or nothing. It is known once a lock was asked for."""
+        """Who can find written entries again: later C(runs), or nobody (empty). Known after the first lock request."""
         return "" if self._warned else "runs"
 
     def went_well(self, _keys: Keys) -> bool:
-        """Whether all went well when this was last tried, and yet nothing could be kept for those who wait."""
+        """Whether the last attempt succeeded but its result could not be stored for the waiting callers."""
         return False
 
     def _lockable(self) -> bool:
-        """Whether locks work here: when one was last asked for, it was given or held by somebody else."""
+        """Whether locks work here: the last one requested was acquired, or another process held it."""
         return not self._lockless
 
     def _acquire(self, name: str) -> int | None:
-        """Lock the file ``<name>.lock``; a file that its holder has removed in the meantime is no longer a lock."""
+        """Lock the file ``<name>.lock``; a file that its holder removed in the meantime is no longer a lock."""
         file = name + ".lock"
         self._lockless = False
         with self._tolerant():
@@ -187,7 +187,7 @@ class FileStore(Directory):
                 try:
                     fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
                     if _same_file(descriptor, file, place):
-                        with contextlib.suppress(OSError):  # the number of the process is for people only
+                        with contextlib.suppress(OSError):  # the process id is only for people
                             os.pwrite(descriptor, b"%-10d\n" % os.getpid(), 0)
                         return descriptor
                 except BlockingIOError:
@@ -201,12 +201,12 @@ class FileStore(Directory):
         return None
 
     def _release(self, name: str, descriptor: int) -> None:
-        # Removed while still held: a process that opened it in the meantime sees that it is gone, and makes a new one.
+        # Removed while still held: a process that opened it in the meantime notices, and creates a new one.
         self.remove(name + ".lock")
         os.close(descriptor)
 
     def _replace(self, name: str, content: bytes) -> bool:
-        """Write a file whole or not at all. Its lock is held, so the temporary name is ours."""
+        """Write a file completely or not at all. Its lock is held, so no other process uses the temporary name."""
         temporary = name + ".tmp"
         with self._tolerant():
             place = self._place()
@@ -236,9 +236,9 @@ class FileStore(Directory):
         return existing or fresh
 
     def _make_directory(self) -> None:
-        """Make the directory; one that is there is taken only if nothing in it is somebody else's."""
+        """Create the directory; an existing one is accepted only if it contains no foreign files."""
         with self._tolerant():
-            umask = os.umask(0o077)  # a mode would be for the last one only, and others could exchange it in those above
+            umask = os.umask(0o077)  # a mode would apply to the last directory only, and others could replace that in its parents
             try:
                 os.makedirs(self.path, exist_ok=True)
             finally:
@@ -248,7 +248,7 @@ class FileStore(Directory):
 
     @contextlib.contextmanager
     def _tolerant(self) -> t.Iterator[None]:
-        """A directory that cannot be written costs the cache and one warning, never the token."""
+        """If the directory cannot be written, warn once and go on without the cache; the token must not fail."""
         try:
             yield
         except OSError as exc:
@@ -261,13 +261,13 @@ class FileStore(Directory):
 
 
 def _around(names: list[str], start: str) -> list[str]:
-    """*names*, which are in order, from *start* on, then those before it."""
+    """The sorted *names* from *start* on, then those before it."""
     at = bisect.bisect_left(names, start)
     return names[at:] + names[:at]
 
 
 def _process(pid: int) -> tuple[str, bool]:
-    """The name of a process, to be shown behind its id, and whether it is stopped."""
+    """The name of a process, to show after its id, and whether it is stopped."""
     try:
         with open(f"/proc/{pid}/stat", "rb") as file:
             name, _parenthesis, rest = file.read().partition(b"(")[2].rpartition(b")")
@@ -278,7 +278,7 @@ def _process(pid: int) -> tuple[str, bool]:
 
 
 def _discard(name: str, place: int) -> None:
-    """Remove a file; where nothing can be removed, in an append-only directory, nothing of its content stays."""
+    """Remove a file; if that is impossible (append-only directory), empty it."""
     with contextlib.suppress(OSError):
         try:
             os.unlink(name, dir_fd=place)
@@ -290,7 +290,7 @@ def _why(exc: OSError) -> str:
     reason = os.strerror(exc.errno or 0)
     if exc.errno != errno.EPERM:
         return reason
-    # The directory is this user's own: only the file system refuses its owner.
+    # The directory belongs to this user, so only the file system can refuse.
     return f"{reason}: it is immutable or append-only, lsattr shows it, chattr changes it; or its file system keeps no permissions (CIFS, FUSE, FAT)"
 
 

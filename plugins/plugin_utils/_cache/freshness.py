@@ -4,7 +4,7 @@
 
 # Private to trackops.api_tokens: not for use from outside, and may change in any release.
 
-"""When a cached token is good enough. Pure; a cache hit loads this file, and gives objects with the fields of :class:`Token` and :class:`Freshness`."""
+"""Decide whether a cached token is good enough. Pure; a cache hit passes objects with the fields of :class:`Token` and :class:`Freshness`."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ if t.TYPE_CHECKING:
 
 __all__ = ("Verdict", "judge", "still_valid")
 
-_LAST_PART = 0.2  # of a lifetime, in which one caller renews ahead
-_CLOCK_SLACK = 60  # seconds that an entry may come from the future before the clock must have jumped
+_LAST_PART = 0.2  # of a lifetime, in which one caller renews early
+_CLOCK_SLACK = 60  # seconds that an entry may be in the future; with more, the clock must have jumped
 
 
 class Verdict(enum.Enum):
     FRESH = "fresh"
-    AGING = "aging"  # good, but one caller may renew it ahead
-    STALE = "stale"  # to be renewed; while it is valid it serves where renewing fails
+    AGING = "aging"  # good, but one caller may renew it early
+    STALE = "stale"  # must be renewed; serves while valid if renewal fails
     UNUSABLE = "unusable"
 
 
 def judge(token: Token | None, freshness: Freshness, *, now: float, started: float) -> Verdict:
-    """What to do with *token*.
+    """Decide what to do with *token*.
 
-    :arg started: when this caller began to ask; C(force) is satisfied by whatever was fetched since, so that many hosts that
-        force at once cause one request.
+    :arg started: when this call began. A token fetched after that satisfies C(force), so that many hosts that force at
+    once cause one request.
     """
     if token is None or token.issued_at > now + _CLOCK_SLACK or (freshness.refused and freshness.refuses(token.access_token)):
         return Verdict.UNUSABLE
@@ -48,13 +48,13 @@ def judge(token: Token | None, freshness: Freshness, *, now: float, started: flo
 
 
 def _needed(lifetime: float, freshness: Freshness) -> float:
-    """The seconds that must be left. No vendor gives a token of less than ``min_ttl`` a longer life for being asked again: such a
-    token is good for half of its lifetime."""
+    """The seconds that must be left. A new request does not lengthen a lifetime below ``min_ttl``: such a token is good for
+    half of it."""
     return freshness.min_ttl if lifetime > freshness.min_ttl else lifetime / 2
 
 
 def still_valid(token: Token | None, freshness: Freshness, *, now: float) -> bool:
-    """Whether *token* may serve when it cannot be renewed."""
+    """Whether *token* may serve if it cannot be renewed."""
     return (
         token is not None
         and not freshness.force

@@ -4,14 +4,14 @@
 
 # Private to trackops.api_tokens: not for use from outside, and may change in any release.
 
-"""From option values straight to the entry: a cache hit without a request.
+"""Find the entry directly from the option values: a cache hit without building a request.
 
-The full way makes a request of the options, and finds the entry by what the request says. The same options make the same request, so
-after it a small sealed file, the pointer, is left under a name made from the options themselves. The next process finds the pointer,
-opens the entry that it names, and checks and judges the token as the full way does. Whatever is not plainly a hit is left to the full way.
+The full path builds a request from the options, and finds the entry by the facts of the request. Equal options give an equal request, so
+the full path leaves a small sealed file, the pointer, under a name derived from the options themselves. The next process finds the pointer,
+opens the entry that it names, and checks the token as the full path does. If in any doubt about a hit, the full path is taken.
 
-The pointer's name and key are derived as those of entries are: from this user's key, the Vault login secret in use, and all that was given.
-It says nothing that its reader did not give, but for the key of one entry, so it opens no more than the full way would.
+The pointer's name and key are derived like those of entries: from this user's key, the Vault login secret in use, and all option values.
+Apart from the key of one entry it contains only what its reader passed in, so it opens no more than the full path would.
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ if t.TYPE_CHECKING:
 
 __all__ = ("VERSION", "Hit", "Pointer", "cached", "pointer_keys", "remember")
 
-#: The collection's version: another one may make another request of the same options.
+#: The collection's version: another version may build a different request from the same options.
 VERSION = "1.0.0"
 
 
-# The fields of a token in an entry. A required field that is absent gets a value that no check accepts.
+# The fields of a token in an entry. A missing required field gets a value that no check accepts.
 _ABSENT: dict[str, t.Any] = {
     **dict.fromkeys(("access_token", "token_type", "expires_at", "issued_at", "scope", "refresh_token")),
     "extra": {},
@@ -46,7 +46,7 @@ _FIELDS = frozenset(_ABSENT)
 
 
 class Pointer:
-    """Where the entry is, and what its token is called."""
+    """The location of an entry, and the display names of its token."""
 
     __slots__ = ("keys", "scheme", "vendor", "where")
 
@@ -71,10 +71,10 @@ Hit = tuple[t.Any, Pointer]  # a token with the fields of Token, and where it wa
 
 
 def pointer_keys(user_key: bytes, login_secret: list[str], given: t.Any) -> Keys | None:
-    """The keys of the pointer for what was given; None where that holds something of which it is not known whether it is the same again.
+    """The keys of the pointer for *given*; None if that contains a value that may differ next time.
 
     :arg login_secret: as in :func:`derive`.
-    :arg given: all else that decides which token it is: strings, numbers, lists and dictionaries.
+    :arg given: everything else that decides which token it is: strings, numbers, lists and dictionaries.
     """
     try:
         text = json.dumps([VERSION, given], sort_keys=True, allow_nan=False)
@@ -103,7 +103,7 @@ def _token(entry: t.Any) -> t.Any:
     return None if token_problem(token) else token
 
 
-# What was read before in this process, with the state in which the file was: a file that was replaced since is read again.
+# Data read earlier in this process, with the state of the file then: a file that was replaced since is read again.
 _READ: dict[tuple[str, str, bytes], tuple[t.Any, t.Any]] = {}
 _MANY = 64
 _T = t.TypeVar("_T")
@@ -124,7 +124,7 @@ def _read(directory: Directory, keys: Keys, parse: t.Callable[[t.Any], _T]) -> _
 
 
 def remember(store: FileStore, keys: Keys, pointer: Pointer) -> None:
-    """Leave a pointer, unless there is one that says the same."""
+    """Write the pointer, unless an equal one exists."""
     if store.read(keys) == pointer.as_dict():
         return
     with store.try_lock(keys.name) as mine:

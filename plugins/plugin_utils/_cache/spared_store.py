@@ -4,7 +4,7 @@
 
 # Private to trackops.api_tokens: not for use from outside, and may change in any release.
 
-"""A cache where one can be written, and what a run cannot do without where none can: its locks, and what it knows of failures."""
+"""A cache that, if it cannot be written, still gives a run its locks and its memory of failures."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ __all__ = ("SparedStore",)
 
 
 class SparedStore(FileStore):
-    """A :class:`FileStore` that goes on in a directory of the run where its own cannot be written or locked.
+    """A :class:`FileStore` that uses a directory of the run if its own cannot be written or locked.
 
-    There it keeps no token and no login: only failures, sealed as everything is, so that a wrong password is tried once; and whether the
-    last attempt went well.
+    There it keeps no tokens or logins: only failures, sealed like all entries, so that a wrong password is tried once; and whether the
+    last attempt succeeded.
 
-    :arg spare: of the run, which ends with it. It is looked at on a miss, and made when it is needed.
+    :arg spare: the store of the run, removed at its end. It is read on a miss, and created when needed.
     """
 
     def __init__(self, path: str, *, warn: t.Callable[[str], None], spare: FileStore) -> None:
@@ -77,9 +77,9 @@ class SparedStore(FileStore):
 
     def _make_key(self) -> bytes:
         made = super()._make_key()
-        # All processes of the run have to have the same, or they find neither each other's locks nor failures.
+        # All processes of the run need the same key, or they cannot find each other's locks and failures.
         return made if made == self.known_key() else self._made().user_key()
 
     def _made(self) -> FileStore:
-        self._spare.user_key()  # makes the directory
+        self._spare.user_key()  # creates the directory
         return self._spare
