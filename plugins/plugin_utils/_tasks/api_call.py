@@ -92,7 +92,7 @@ def address_options(url: t.Any, *, allow_http: bool) -> dict[str, bool]:
     """
     parts = split_address(str(url).strip())
     name = parts.hostname or ""
-    if not parts.scheme:  # the host's Python may read something else in it
+    if not (parts.scheme and name):  # the host's Python may read something else in it
         raise OptionError("api_request: url is not an address that can be asked. It has to begin with https:// and a host.", fault="option:address")
     if parts.scheme.lower() != "http":
         return {}

@@ -47,23 +47,30 @@ def test_options_of_vault_whose_names_uri_has_too():
 def test_what_it_does_not_take(args, message):
     with pytest.raises(OptionError) as caught:
         split(args)
-    assert caught.value.message == message
+    code = "TRK-O03" if "needs 'url'" in message else "TRK-O02" if "has to be" in message else "TRK-O04"
+    assert (caught.value.message, caught.value.error_code) == (message, code)
 
 
 @pytest.mark.parametrize("url", ["http://api.example/x?key=s3cret", "HTTP://joe:s3cret@api.example", " http://127.0.0.1.evil.example"])
 def test_no_token_goes_over_plain_http_to_another_machine(url):
     with pytest.raises(OptionError) as caught:
         address_options(url, allow_http=False)
-    assert caught.value.message.endswith("would get the token over plain http. Use https, or set allow_http.")
-    assert "s3cret" not in caught.value.message
+    name = "127.0.0.1.evil.example" if "127" in url else "api.example"
+    assert caught.value.told == f"api_request: {name} would get the token over plain http. Use https, or set allow_http. [TRK-O09]"
     assert address_options(url, allow_http=True) == {}
 
 
-@pytest.mark.parametrize("url", ["http://[::1", "http://[evil.example/", "http://evil.example:99999/", "evil.example/x"])
+@pytest.mark.parametrize(("name", "shown"), [("a" * 100, "a" * 100), ("a" * 101, "a" * 99 + "…")])
+def test_a_long_name_is_cut_off(name, shown):
+    with pytest.raises(OptionError, match=f"^api_request: {shown} would"):
+        address_options(f"http://{name}/x", allow_http=False)
+
+
+@pytest.mark.parametrize("url", ["http://[::1", "http://[evil.example/", "http://evil.example:99999/", "evil.example/x", "https:///x", "http:/evil.example"])
 def test_what_is_no_address_is_not_left_to_the_host(url):
     with pytest.raises(OptionError) as caught:
         address_options(url, allow_http=True)
-    assert caught.value.message == "api_request: url is not an address that can be asked. It has to begin with https:// and a host."
+    assert caught.value.told == "api_request: url is not an address that can be asked. It has to begin with https:// and a host. [TRK-O08]"
 
 
 @pytest.mark.parametrize("url", [URL, "http://127.0.0.1:8080/x", "http://localhost", "http://[::1]/"])
@@ -128,6 +135,11 @@ def test_members_with_the_token_as_their_name_all_stay():
     assert without(["t0k3n-value"])(given) == {"******** (2)": 1, "******** (3)": 2, "********": 3, "a ********": 4}
 
 
+def test_each_name_has_numbers_of_its_own():
+    given = {"t0k3n-value": 1, "T0K3N-VALUE": 2, "my t0k3n-value": 3, "my T0K3N-VALUE": 4}
+    assert without(["t0k3n-value"])(given) == {"********": 1, "******** (2)": 2, "my ********": 3, "my ******** (2)": 4}
+
+
 def test_more_tokens_than_one():
     assert without(["t0k3n-value", "another-one"])({"old": "t0k3n-value", "new": "another%2Done", "x": "third"}) == {
         "old": "********", "new": "********", "x": "third"
@@ -152,16 +164,34 @@ def test_what_is_json_stays_json(content, cleaned):
     assert json.loads(cleaned) == without([TOKEN])(json.loads(content))
 
 
+@pytest.mark.parametrize(
+    ("secret", "value", "cleaned"),
+    [
+        ("abcdefghijkl", ["abcd", "efgh", "ijkl"], ["********"]),
+        ("abcdefghijklmno", ["abcde", "fghij", "klmno"], ["abcde", "fghij", "klmno"]),  # these are words
+        ("abcdefgh", ["abcd", "efgh"], ["abcd", "efgh"]),
+        ("1-True-2-3-4", [1, True, 2, 3, 4], [1, True, 2, 3, 4]),
+        ("4815162342", [4815162342, 1, 2], ["********", 1, 2]),
+        ("48-15-16-23-42", [48, 15, 16, 23, 42], ["********"]),
+    ],
+)
+def test_a_list_of_its_pieces(secret, value, cleaned):
+    assert without([secret])(value) == cleaned
+
+
 def test_json_that_blanking_would_break_is_written_anew():
     # A number has no quotes, and the n of an escape looks like the first letter of the token.
     assert without(["4815162342"])('{"token":4815162342,"x":  1}') == '{"token": "********", "x": 1}'
     assert without(["nice-token-1"])('{"x":"\\nice-token-1","y":  "nice-token-1"}') == '{"x": "\\nice-token-1", "y": "********"}'
+    assert without(["4815162342"])(' [4815162342, "ü"]') == '["********", "ü"]'
+    assert without(["4815162342"])('[4815162342, "\\u00fc"]') == '["********", "\\u00fc"]'
     # What was no JSON need not become it.
     assert without(["4815162342"])('{"token":4815162342,') == '{"token":********,'
 
 
 def test_numbers_are_left_alone_unless_the_token_is_one():
     assert without([TOKEN])({"a": 4815162342, "b": [65, 98, 99]}) == {"a": 4815162342, "b": [65, 98, 99]}
+    assert without(["4815162342"])({"a": 4815162342.0, "b": 4.5}) == {"a": "********", "b": 4.5}
     assert without(["4815162342"])({"a": 4815162342, "b": True, "c": 48}) == {"a": "********", "b": True, "c": 48}
 
 
