@@ -48,7 +48,7 @@ source_paths = ["{place}/{core}"]
 only_mutate = ["{place}/{core}/{file}"]
 also_copy = ["{place}"]
 pytest_add_cli_args = [
-    "-m", "not system", "-p", "no:cacheprovider", "-p", "no:xdist", "-p", "no:unraisableexception", "-o", "addopts=--import-mode=importlib", "--no-header",
+    "-m", "{mark}", "-p", "no:cacheprovider", "-p", "no:xdist", "-p", "no:unraisableexception", "-o", "addopts=--import-mode=importlib", "--no-header",
 ]
 pytest_add_cli_args_test_selection = ["{place}/{tests}"]
 timeout_multiplier = 5.0
@@ -63,19 +63,20 @@ def chosen(names: t.Sequence[str]) -> list[str]:
     return [file for file in files if not file.startswith(NOT_MUTATED) and file.startswith(tuple(names) or "")]
 
 
-def tests_of(file: str) -> list[str]:
-    """Where the tests are that may notice a change of *file*: those of the file itself, and then all of its folder."""
+def tests_of(file: str) -> list[tuple[str, str]]:
+    """Where the tests are that may notice a change of *file*, and which of them: the quick ones of the file itself, and then all of its folder."""
     folder, _slash, name = file.rpartition("/")
     where = f"tests/unit/plugin_utils/{folder}"
     own = f"{where}/test_{name}"
-    return [own, where] if (ROOT / own).is_file() else [where]
+    everything = (where, "not system")
+    return [(own, "not system and not thorough"), everything] if (ROOT / own).is_file() else [everything]
 
 
-def prepare(work: pathlib.Path, file: str, tests: str) -> None:
+def prepare(work: pathlib.Path, file: str, tests: str, mark: str) -> None:
     """A fresh copy of the checkout, with mutmut's settings beside it."""
     shutil.rmtree(work, ignore_errors=True)
     shutil.copytree(ROOT, work / PLACE, ignore=shutil.ignore_patterns(*_NOT_COPIED), symlinks=True)
-    settings = (ROOT / "pyproject.toml").read_text(encoding="utf-8") + _SETTINGS.format(place=PLACE, core=CORE, file=file, tests=tests)
+    settings = (ROOT / "pyproject.toml").read_text(encoding="utf-8") + _SETTINGS.format(place=PLACE, core=CORE, file=file, tests=tests, mark=mark)
     (work / "pyproject.toml").write_text(settings, encoding="utf-8")
 
 
@@ -129,8 +130,8 @@ def main(arguments: t.Sequence[str] | None = None) -> int:
     with locked(f"mutants-{work.name}"):
         for file in files:
             left: dict[str, Survivor] = {}
-            for tests in tests_of(file):
-                prepare(work, file, tests)
+            for tests, mark in tests_of(file):
+                prepare(work, file, tests, mark)
                 status = run_mutmut(work, left, processes=options.processes)
                 if status != 0:
                     return status
