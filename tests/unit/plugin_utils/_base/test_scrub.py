@@ -187,6 +187,7 @@ DECOYS = {"percent": "%20", "HTML, decimal": " &amp;", "JSON, all escaped": r" \
 
 @pytest.mark.parametrize("middle", DECOYS)
 @pytest.mark.parametrize("outer", ["percent, lower case", "HTML, decimal", "JSON, all escaped", "octal", "quoted-printable"])
+@pytest.mark.thorough
 def test_three_encodings_are_found_whatever_stands_beside_them(outer, middle):
     secret = "Xk29fjQp"
     for inner in ("percent, lower case", "HTML, decimal", "JSON, all escaped", "octal", "a list of numbers", "hex", "base64", "base32"):
@@ -275,6 +276,7 @@ def _bombs(count):
     return [base64.b64encode(zlib.compress(("QUFB" * 16_000 + f"{number:06d}").encode(), 9)).decode().rstrip("=") for number in range(count)]
 
 
+@pytest.mark.thorough
 def test_encodings_that_grow_are_not_read_to_their_end(monkeypatch):
     read = []
     spend = Budget.spend

@@ -314,6 +314,7 @@ def test_so_do_runs_while_vault_is_sealed(ask):
     assert scene.vault.reads == 3
 
 
+@pytest.mark.thorough
 def test_the_memory_of_an_entry_is_bounded(ask, tmp_path):
     scene = Scene(*[answer(503)] * 66)
     for number in range(66):
