@@ -179,58 +179,18 @@ def _serve_stale(call: Call, entry: Entry, error: TokenError) -> Token:
 
 
 def _obtain(call: Call, slot: TokenSlot, entry: Entry, reason: str, *, locked: bool) -> Outcome:
-    """A new token from Vault and the vendor, and the entry that records the outcome."""
+    """A new token from Vault and the vendor; the entry records the outcome."""
     # From here on hvac and requests are needed; a hit does without them.
-    from .fetch import Fetch, Outcome, fetch
-    from .issuer_metadata import IssuerMetadata
+    from .obtain import obtain
     from .tidy import is_due, tidy
-    from .vault_session import VaultSession
 
-    request, ports = call.request, call.ports
-    session = VaultSession(request, slot.store, ports)
-    work = Fetch(call, reason, session, slot.write, slot.write, slot.keys.fernet, ports, IssuerMetadata(request, slot.store, ports.clock))
-    began = ports.monotonic()
-
-    def alone(known: Entry) -> Outcome:
-        if request.vendor.single_use and not locked:
-            return Outcome(error=_no_lock(request))
-        return fetch(work, known)
-
-    if request.cache.kind == "vault":
-        from .shared_fetch import fetch_shared
-        from .shared_store import SharedCache
-
-        shared = SharedCache(request, session, ports)
-
-        def keep(known: Entry) -> bool:
-            # Of the shared entry nothing but what the vendor has just given; and the shared entry alone keeps the refresh token.
-            return slot.write(replace(entry, token=known.token and known.token.without_refresh_token()))
-
-        def under_lease(known: Entry, guarded: Ports) -> Outcome:
-            return fetch(replace(work, ports=guarded, save=_taken_out_by_the_lease, keep=keep, mac=shared.mac), known)
-
-        outcome = fetch_shared(call, entry, shared, under_lease, alone=alone)
-    else:
-        outcome = alone(entry)
-    _save(call, slot, outcome, took=ports.monotonic() - began)
-    now = ports.clock()
+    began = call.ports.monotonic()
+    outcome = obtain(call, slot, entry, reason, locked=locked)
+    _save(call, slot, outcome, took=call.ports.monotonic() - began)
+    now = call.ports.clock()
     if is_due(now):
         tidy(slot.store, now=now)
     return outcome
-
-
-def _no_lock(request: Request) -> CacheError:
-    """Two processes would send the same, and many vendors take back the consent for that."""
-    return CacheError(
-        f"{request.vendor.name}: what {request.where} holds can be used once only, and there is no lock to keep others from using it too, so nothing "
-        "was sent. Set cache_path to a directory that can be written and locked (NFS often has no locks), or cache to vault.",
-        fault="cache:no_lock",
-    )
-
-
-def _taken_out_by_the_lease(_known: Entry) -> bool:
-    """The refresh token of a shared entry has been out of it since the lease was taken, and was never in this controller's own."""
-    return True
 
 
 def _save(call: Call, slot: TokenSlot, outcome: Outcome, *, took: float) -> None:

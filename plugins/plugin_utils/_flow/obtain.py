@@ -1,0 +1,79 @@
+# Copyright (c) 2026, TrackOps founders
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Private to trackops.api_tokens: not for use from outside, and may change in any release.
+
+"""A new token: which parts of the flow work together, for a controller alone and for those that share tokens."""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import replace
+
+from .._base.errors import CacheError
+from .._base.model import Entry, Request
+from .._base.ports import Ports
+from .call import Call
+from .fetch import Fetch, Outcome, fetch
+from .issuer_metadata import IssuerMetadata
+from .shared_fetch import fetch_shared
+from .shared_store import SharedCache
+from .slot import TokenSlot
+from .vault_session import VaultSession
+
+__all__ = ("obtain",)
+
+
+def obtain(call: Call, slot: TokenSlot, entry: Entry, reason: str, *, locked: bool) -> Outcome:
+    """Ask Vault and the vendor, under the lease of the shared entry if there is one.
+
+    :arg entry: this controller's own, from before.
+    :arg reason: why there has to be a new token.
+    :arg locked: whether this process holds the lock of the entry; it does not where there are no locks.
+    """
+    request, ports = call.request, call.ports
+    session = VaultSession(request, slot.store, ports)
+    work = Fetch(
+        call=call,
+        reason=reason,
+        session=session,
+        save=slot.write,
+        keep=slot.write,
+        digest_key=slot.keys.fernet,
+        ports=ports,
+        metadata=IssuerMetadata(request, slot.store, ports.clock),
+    )
+    alone = functools.partial(_alone, work, locked=locked)
+    if request.cache.kind != "vault":
+        return alone(entry)
+    shared = SharedCache(request, session, ports)
+
+    def keep(known: Entry) -> bool:
+        # Of the shared entry nothing but what the vendor has just given; and the shared entry alone keeps the refresh token.
+        return slot.write(replace(entry, token=known.token and known.token.without_refresh_token()))
+
+    def under_lease(known: Entry, guarded: Ports) -> Outcome:
+        return fetch(replace(work, ports=guarded, save=_taken_out_by_the_lease, keep=keep, mac=shared.mac), known)
+
+    return fetch_shared(call, entry, shared, under_lease, alone=alone)
+
+
+def _alone(work: Fetch, known: Entry, *, locked: bool) -> Outcome:
+    if work.call.request.vendor.single_use and not locked:
+        return Outcome(error=_no_lock(work.call.request))
+    return fetch(work, known)
+
+
+def _no_lock(request: Request) -> CacheError:
+    """Two processes would send the same, and many vendors take back the consent for that."""
+    return CacheError(
+        f"{request.vendor.name}: what {request.where} holds can be used once only, and there is no lock to keep others from using it too, so nothing "
+        "was sent. Set cache_path to a directory that can be written and locked (NFS often has no locks), or cache to vault.",
+        fault="cache:no_lock",
+    )
+
+
+def _taken_out_by_the_lease(_known: Entry) -> bool:
+    """The refresh token of a shared entry has been out of it since the lease was taken, and was never in this controller's own."""
+    return True

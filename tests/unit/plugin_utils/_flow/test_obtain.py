@@ -1,0 +1,64 @@
+# Copyright (c) 2026, TrackOps founders
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Which parts work together for a controller alone, and for controllers that share tokens."""
+
+from __future__ import annotations
+
+import pytest
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.errors import CacheError
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.model import Entry, Failure
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._cache.file_store import FileStore
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._flow.call import Call
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._flow.obtain import obtain
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._flow.slot import TokenSlot
+from support.scripted import CONSENT_VENDOR, NOW, FakeVault, Scene, access, request_for, token
+
+CONSENTED = {"client_id": "i", "client_secret": "s", "refresh_token": "refresh-0"}
+NOTHING = Entry()
+EARLIER = Failure("The vendor is busy.", "failed", NOW - 5)
+
+
+@pytest.fixture
+def attempt(tmp_path):
+    def made(scene, *, single_use=False, kind="file", entry=NOTHING, locked=True):
+        request = request_for(CONSENT_VENDOR if single_use else "tracktik", cache=str(tmp_path / "cache"), kind=kind)
+        slot = TokenSlot(request, FileStore(request.cache.path, warn=pytest.fail), scene.ports)
+        return obtain(Call.begin(request, scene.ports, key="k"), slot, entry, "no entry", locked=locked), slot.read()
+
+    return made
+
+
+def test_alone(attempt):
+    scene = Scene(access("t0ken", refresh_token="r"))
+    outcome, kept = attempt(scene, locked=False)
+    assert (outcome.token.access_token, outcome.token.refresh_token) == ("t0ken", "r")
+    assert scene.events[-1].reason == "no entry"
+    assert kept == NOTHING, "what comes of it is the caller's to write"
+
+
+def test_what_can_be_used_once_is_not_sent_without_a_lock(attempt):
+    scene = Scene(access("t0ken", refresh_token="refresh-1"), vault=FakeVault(CONSENTED))
+    outcome, _kept = attempt(scene, single_use=True, locked=False)
+    assert isinstance(outcome.error, CacheError) and outcome.error.fault == "cache:no_lock"
+    assert (scene.sent, scene.vault.clients) == ([], 0)
+    assert attempt(scene, single_use=True)[0].token.access_token == "t0ken"
+
+
+def test_a_rotated_refresh_token_is_kept_before_it_is_stored_in_vault(attempt):
+    scene = Scene(access("t0ken", refresh_token="refresh-1"), vault=FakeVault(CONSENTED))
+    entry = Entry(token("previous"), (EARLIER,))
+    _outcome, kept = attempt(scene, single_use=True, entry=entry)
+    assert (kept.token.refresh_token, kept.failures) == ("refresh-1", entry.failures)
+    assert scene.vault.data["refresh_token"] == "refresh-1"
+
+
+def test_of_controllers_that_share_only_the_shared_entry_keeps_the_refresh_token(attempt):
+    scene = Scene(access("t0ken", refresh_token="refresh-1"), vault=FakeVault(CONSENTED))
+    entry = Entry(token("previous"), (EARLIER,))
+    outcome, kept = attempt(scene, single_use=True, kind="vault", entry=entry, locked=False)
+    assert (outcome.token.access_token, outcome.token.refresh_token) == ("t0ken", None)
+    assert (kept.token.access_token, kept.token.refresh_token, kept.failures) == ("t0ken", None, entry.failures)
+    ((shared, _version),) = scene.vault.entries.values()
+    assert "refresh-1" in str(shared)
