@@ -90,7 +90,7 @@ def sent_to_both(vendor: Vendor) -> list[tuple[str, str]]:
     """The parameters of the token request that belong into the request for consent too."""
     found: list[tuple[str, str]] = []
     for name in _SENT_TO_BOTH:
-        value = vendor.parameters.get(name, ())
+        value = vendor.parameters.get(name)
         found.extend((name, single) for single in (value if isinstance(value, tuple) else (value,)) if isinstance(single, str))
     return found
 

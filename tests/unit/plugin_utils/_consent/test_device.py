@@ -88,8 +88,9 @@ def test_what_a_vendor_wants_beside_the_standard_goes_into_the_form(tmp_path):
         "audience": ["https://api.example"],
     }
     vendor = dataclasses.replace(VENDOR, device_authorization_url="/device?scope=x")
-    with pytest.raises(OptionError, match=r"^acme: the query of device_authorization_url must not have 'scope': it is added here\.$"):
+    with pytest.raises(OptionError) as caught:
         work(scene, tmp_path, vendor).begin_device()
+    assert caught.value.told == "acme: the query of device_authorization_url must not have 'scope': it is added here. [TRK-O04]"
 
 
 def test_slow_down_is_obeyed_for_good(tmp_path):
@@ -117,6 +118,31 @@ def test_what_ends_the_wait(tmp_path, ending, message):
     assert refused(tmp_path, PENDING, ending)[0] == message
 
 
+@pytest.mark.parametrize(("code", "fault"), [("access_denied", "consent:denied"), ("expired_token", "consent:timeout"), ("invalid_grant", "consent:code")])
+def test_the_outcome_says_what_the_vendor_said(code, fault):
+    ended = subject.outcome(VENDOR, VendorError("no", "refused", status=400, code=code))
+    assert (ended.kind, ended.status, ended.code, ended.fault) == ("refused", 400, code, fault)
+    other = VendorError("no", "refused", code="invalid_client")
+    assert subject.outcome(VENDOR, other) is other
+
+
+@pytest.mark.parametrize(
+    ("exc", "seconds"),
+    [
+        (VendorError("no", "unavailable"), 16),
+        (VendorError("no", "unavailable", retry_after=15), 16),
+        (VendorError("no", "unavailable", retry_after=17), 17),
+        (VendorError("no", "unavailable", retry_after=600), 60),
+        (VendorError("no", "refused", code="slow_down"), 13),
+        (VendorError("no", "refused", code="authorization_pending"), 8),
+        (VendorError("no", "refused", code="access_denied"), None),
+        (VendorError("no"), None),
+    ],
+)
+def test_when_to_ask_again(exc, seconds):
+    assert subject.next_interval(exc, 8) == seconds
+
+
 def test_any_other_refusal_ends_it_too(tmp_path):
     message, _scene = refused(tmp_path, error("invalid_client", 401, error_description="no s3cr3t"))
     assert message.startswith("acme: the vendor refused the credentials at secret/fleet/x: invalid_client. ")
@@ -134,6 +160,15 @@ def test_nobody_comes(tmp_path):
     message, scene = refused(tmp_path, PENDING, PENDING, seconds=13)
     assert message == "acme: nobody entered the code and allowed within 13 s. Nothing was stored. Start again."
     assert scene.slept == [5, 5]
+    assert refused(tmp_path / "b", PENDING, PENDING, seconds=15)[1].slept == [5, 5]
+
+
+def test_nobody_came_has_a_code_of_its_own(tmp_path):
+    scene = Scene(answer(200, GIVEN), vault=FakeVault(CLIENT))
+    authorizing = work(scene, tmp_path)
+    with pytest.raises(VendorError) as caught:
+        authorizing.wait_for_device(authorizing.begin_device(), seconds=5)
+    assert (caught.value.error_code, scene.slept) == ("TRK-A04", [])
 
 
 def given(**changes: t.Any) -> dict[str, t.Any]:
@@ -183,8 +218,14 @@ NO_CODE = "acme: the answer of the vendor at login.example.com has no device cod
 )
 def test_answers_that_are_shown_to_nobody(body, message):
     with pytest.raises(VendorError) as caught:
-        read(body)
-    assert caught.value.message == message
+        read(body, 201)
+    assert (caught.value.message, caught.value.fault, caught.value.status) == (message, "consent:not_asked", 201)
+
+
+def test_what_just_fits():
+    assert read(given(user_code="A" * 64)).user_code == "A" * 64
+    assert read(given(), 299).user_code == "WDJB-MJHT"
+    assert read(given(interval=1, expires_in=1)).lifetime == 1
 
 
 def test_plain_http_where_it_is_allowed_or_stays_here():
@@ -199,6 +240,11 @@ def test_plain_http_where_it_is_allowed_or_stays_here():
         (200, {"error": "unauthorized_client"}, "unauthorized_client", "refused"),
         (404, b"nothing", "HTTP 404", "refused"),
         (503, b"", "HTTP 503", "unavailable"),
+        (500, {"error": "x" * 61}, "x" * 59 + "…", "unavailable"),
+        (429, {}, "HTTP 429", "unavailable"),
+        (499, {}, "HTTP 499", "refused"),
+        (300, given(), "HTTP 300", "refused"),
+        (199, given(), "HTTP 199", "refused"),
     ],
 )
 def test_a_vendor_that_gives_no_code(status, body, message, kind):
@@ -208,8 +254,9 @@ def test_a_vendor_that_gives_no_code(status, body, message, kind):
         f"acme: the vendor at login.example.com gave no device code: {message}. "
         "Check client_id, client_auth, scope and device_authorization_url, and that the client may use the device flow."
     )
-    assert (caught.value.message.startswith(start), caught.value.kind) == (True, kind)
-    assert "s3cr3t" not in caught.value.message
+    said = " The vendor says: not ***" if status == 401 else ""
+    assert (caught.value.message, caught.value.kind, caught.value.status) == (start + said, kind, status)
+    assert (caught.value.code, caught.value.fault) == (message, "consent:not_asked")
 
 
 @pytest.mark.parametrize(
@@ -224,7 +271,19 @@ def test_endpoints_that_are_refused(tmp_path, url, message):
     scene = Scene(vault=FakeVault(CLIENT))
     with pytest.raises(OptionError) as caught:
         work(scene, tmp_path, dataclasses.replace(VENDOR, device_authorization_url=url)).begin_device()
-    assert (caught.value.message, scene.sent) == (message, [])
+    code = "TRK-O03" if "no address" in message else "TRK-O09" if "plain http" in message else "TRK-O08"
+    assert (caught.value.message, caught.value.error_code, scene.sent) == (message, code, [])
+
+
+@pytest.mark.parametrize("url", ["HTTPS://a.example/d", "http://127.0.0.1/d"])
+def test_endpoints_that_are_fine(url):
+    subject.check_device_endpoint(dataclasses.replace(VENDOR, device_authorization_url=url), allow_http=False)
+
+
+@pytest.mark.parametrize("url", ["https://a@b.example/d", "https://a.example/ d", "https://a.example/\x1b", "https:///d", "/d"])
+def test_endpoints_that_are_none(url):
+    with pytest.raises(OptionError, match="is not a usable"):
+        subject.check_device_endpoint(Vendor("acme", device_authorization_url=url), allow_http=True)
 
 
 def test_the_issuer_publishes_it(tmp_path):

@@ -12,10 +12,12 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.errors import OptionError, VaultError, VendorError
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.model import Vendor
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._cache.file_store import FileStore
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._consent import flow
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._consent.flow import PENDING_SECONDS, Authorizing
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._flow.resolver import Resolver
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._flow.shared_store import shared_path
-from support.scripted import CONSENT_VENDOR, FakeClient, FakeVault, Scene, access, answer, error, request_for, token
+from support.scripted import CONSENT_VENDOR, NOW, FakeClient, FakeVault, Scene, access, answer, error, request_for, token
 
 REDIRECT = "http://127.0.0.1:7777/callback"
 VENDOR = dataclasses.replace(CONSENT_VENDOR, pkce=True)
@@ -46,9 +48,10 @@ def world(tmp_path):
     return lambda *script, **more: World(tmp_path, *script, **more)
 
 
-def failing(family, call, *arguments, **keywords):
+def failing(family, call, *arguments, code="", **keywords):
     with pytest.raises(family) as caught:
         call(*arguments, **keywords)
+    assert code in ("", caught.value.error_code)
     return caught.value.message
 
 
@@ -77,8 +80,31 @@ def test_not_too_late(world):
     here = world()
     url, _consent = here.work().begin(REDIRECT)
     here.scene.now += PENDING_SECONDS
-    assert failing(VendorError, here.work().finish, here.allowed(url)) == f"{AGAIN} Nothing was stored."
+    assert failing(VendorError, here.work().finish, here.allowed(url), code="TRK-A03") == f"{AGAIN} Nothing was stored."
     assert here.scene.vault.data == CLIENT
+
+
+def kept(here):
+    """The names and headers of consents that were begun, and of nothing else."""
+    store = FileStore(here.request.cache.path, warn=pytest.fail)
+    return {name: header for name, header in store.headers() if header.get("kind") == "consent"}
+
+
+def test_what_is_kept_of_a_consent_says_which_and_how_long(world):
+    here = world(CONSENTED)
+    url, _consent = here.work().begin(REDIRECT)
+    (header,) = kept(here).values()
+    assert header == {"schema": 1, "kind": "consent", "vendor": "acme", "path": "secret/fleet/x", "expires_at": NOW + PENDING_SECONDS}
+    here.work().finish(here.allowed(url))
+    assert kept(here) == {}
+
+
+@pytest.mark.parametrize("broken", [{}, {"ends": "soon"}, {"ends": None}, {"ends": NOW + 5}, {"ends": NOW + 5, "consent": {"state": "x"}}])
+def test_what_is_kept_may_be_of_another_release(world, monkeypatch, broken):
+    here = world()
+    url, _consent = here.work().begin(REDIRECT)
+    monkeypatch.setattr(FileStore, "read", lambda _self, _keys: broken)
+    assert failing(VendorError, here.work().finish, here.allowed(url), code="TRK-A03") == f"{AGAIN} Nothing was stored."
 
 
 def test_of_another_request_it_is_none(world):
@@ -99,7 +125,10 @@ def test_the_code_is_spent_once_although_the_vendor_fails(world):
 def test_a_code_that_the_vendor_does_not_take(world):
     here = world(error("invalid_grant"))
     url, consent = here.work().begin(REDIRECT)
-    assert failing(VendorError, here.work().finish, here.allowed(url), consent) == (
+    with pytest.raises(VendorError) as caught:
+        here.work().finish(here.allowed(url), consent)
+    assert (caught.value.kind, caught.value.status, caught.value.code, caught.value.error_code) == ("refused", 400, "invalid_grant", "TRK-A05")
+    assert caught.value.message == (
         "acme: the vendor refused the authorization code (invalid_grant): it was used before, has expired, or belongs to another client or redirect "
         "address. Start again. Nothing was stored."
     )
@@ -119,7 +148,7 @@ def test_a_refused_client_is_told_of_no_next_attempt(world):
 def test_a_vendor_that_gives_no_refresh_token(world):
     here = world(access("the-token"))
     url, consent = here.work().begin(REDIRECT)
-    assert failing(VendorError, here.work().finish, here.allowed(url), consent) == (
+    assert failing(VendorError, here.work().finish, here.allowed(url), consent, code="TRK-A06") == (
         "acme: consent was given, but the vendor sent no refresh token, so later tokens could not be obtained. Many vendors want a scope such as "
         "offline_access, or a setting of the client, for one. Nothing was stored."
     )
@@ -148,6 +177,17 @@ def test_the_shared_token_of_before_is_removed(world):
     assert set(here.scene.vault.entries) == {"secret/other"}
 
 
+def test_a_shared_token_that_cannot_be_removed_is_told(world, monkeypatch):
+    def denied(*_arguments):
+        raise VaultError("Vault denied it.", "denied")
+
+    here = world(CONSENTED, kind="vault")
+    url, consent = here.work().begin(REDIRECT)
+    monkeypatch.setattr(flow, "remove_shared", denied)
+    assert here.work().finish(here.allowed(url), consent).version == "2"
+    assert here.scene.warnings == ["Vault denied it. Other controllers use the previous token until it expires. [TRK-V05]"]
+
+
 def test_the_previous_token_is_no_longer_served(world):
     here = world(CONSENTED)
     Resolver(here.scene.ports).keep(here.request, token("of somebody else"))
@@ -163,7 +203,7 @@ def test_before_a_person_is_asked(world, monkeypatch, may):
     if may:
         here.work().check_access()
         return
-    assert failing(VaultError, here.work().check_access) == (
+    assert failing(VaultError, here.work().check_access, code="TRK-V05") == (
         "acme: this Vault login may read secret/fleet/x, but not write it, and the refresh token is stored there. Allow 'update' on secret/data/fleet/x."
     )
 
@@ -171,22 +211,24 @@ def test_before_a_person_is_asked(world, monkeypatch, may):
 def test_a_secret_without_a_client(world):
     assert failing(VaultError, world(data={"client_secret": "s"}).work().begin, REDIRECT).startswith("acme: ")
     missing = dataclasses.replace(VENDOR, client_auth="none")
-    assert failing(VaultError, world(data={"x": "y"}, vendor=missing).work().begin, REDIRECT) == (
+    assert failing(VaultError, world(data={"x": "y"}, vendor=missing).work().begin, REDIRECT, code="TRK-V08") == (
         "acme: the secret secret/fleet/x has no field 'client_id', which consent needs."
     )
 
 
 def test_no_check_and_set(world):
-    assert failing(OptionError, world(version=None, secret={"engine_version": "1"}).work().begin, REDIRECT) == (
+    assert failing(OptionError, world(version=None, secret={"engine_version": "1"}).work().begin, REDIRECT, code="TRK-O04") == (
         "acme: secret is KV version 1, which has no check-and-set. Refresh tokens are stored in KV version 2 only."
     )
 
 
 def test_what_has_no_consent(world):
-    assert failing(OptionError, world(vendor="tracx").work) == (
+    assert failing(OptionError, world(vendor="tracx").work, code="TRK-O04") == (
         "tracx: this vendor needs no consent in the browser: its grant is " + request_for("tracx").vendor.grant_type + "."
     )
-    assert failing(OptionError, world(secret={"version": 3}).work) == ("acme: secret_version pins an older version, so a new refresh token would not be read.")
+    assert failing(OptionError, world(secret={"version": 3}).work, code="TRK-O04") == (
+        "acme: secret_version pins an older version, so a new refresh token would not be read."
+    )
 
 
 def test_the_redirect_address_of_the_secret(world):
@@ -200,6 +242,48 @@ def test_an_issuer_says_where(world):
     vendor = Vendor("acme", issuer=issuer, grant_type="authorization_code", client_auth="basic")
     here = world(answer(200, metadata), vendor=vendor)
     assert here.work().begin(REDIRECT)[0].startswith(f"{issuer}/a?")
+
+
+def test_what_is_given_counts_more_than_what_the_issuer_says(world):
+    issuer = "https://login.example.com"
+    metadata = {"issuer": issuer, "token_endpoint": f"{issuer}/t", "authorization_endpoint": f"{issuer}/a"}
+    given = Vendor("acme", issuer=issuer, grant_type="authorization_code", client_auth="basic", token_url="https://mine.example/t")
+    here = world(answer(200, metadata), CONSENTED, vendor=given)
+    work = here.work()
+    url, consent = work.begin(REDIRECT)
+    assert url.startswith(f"{issuer}/a?")
+    work.finish(here.allowed(url), consent)
+    assert here.scene.sent[1].url == "https://mine.example/t"
+    # Where all is given, nobody is asked.
+    here = world(vendor=dataclasses.replace(given, authorize_url="https://mine.example/a"))
+    assert here.work().begin(REDIRECT)[0].startswith("https://mine.example/a?")
+    assert here.scene.sent == []
+
+
+@pytest.mark.parametrize("device", [False, True])
+def test_plain_http_goes_nowhere_unless_it_is_allowed(world, device):
+    vendor = dataclasses.replace(VENDOR, base_url="http://login.example.com")
+    code = answer(200, {"device_code": "d3vice-c0de", "user_code": "AB-CD", "verification_uri": "http://login.example.com/d"})
+    here = world(code, vendor=vendor, http={"allow_http": True})
+    work = Authorizing(here.request, here.scene.ports, device=device)
+    if device:
+        assert work.begin_device().verification_uri == "http://login.example.com/d"
+    else:
+        assert work.begin(REDIRECT)[0].startswith("http://login.example.com/authorize?")
+    assert "plain http" in failing(OptionError, world(vendor=vendor).work, code="TRK-O09")
+    assert "plain http" in failing(OptionError, work.begin, "http://elsewhere.example/", code="TRK-O09")
+
+
+def test_a_device_code_is_asked_for_as_all_is(world):
+    here = world(vendor=CONSENT_VENDOR, http={"deadline": 7})
+    asked = []
+
+    def exchange(request, options, seconds, name):
+        asked.append((request.url, options, seconds, name))
+        return answer(200, {"device_code": "d3vice-c0de", "user_code": "AB-CD", "verification_uri": "https://login.example.com/d"})
+
+    Authorizing(here.request, dataclasses.replace(here.scene.ports, exchange=exchange), device=True).begin_device()
+    assert asked == [("https://login.example.com/device", here.request.http, 7, "acme")]
 
 
 LYING = {"issuer": "https://login.example", "token_endpoint": "https://login.example/t"}

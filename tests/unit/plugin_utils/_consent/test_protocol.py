@@ -73,8 +73,9 @@ def test_the_query_of_authorize_url_stays():
         ("access_type", "offline"),
         ("prompt", ""),
     ]
-    with pytest.raises(OptionError, match=r"^acme: the query of authorize_url must not have 'state': it is added here\.$"):
-        subject.authorization_url(dataclasses.replace(VENDOR, authorize_url="/authorize?state=1"), "c", ASKED)
+    with pytest.raises(OptionError) as caught:
+        subject.authorization_url(dataclasses.replace(VENDOR, authorize_url="/authorize?state=1&client_id=&x=y"), "c", ASKED)
+    assert caught.value.told == "acme: the query of authorize_url must not have 'client_id': it is added here. [TRK-O04]"
 
 
 @pytest.mark.parametrize(
@@ -94,7 +95,8 @@ def test_the_query_of_authorize_url_stays():
 def test_authorization_urls_that_are_refused(url: str, message: str):
     with pytest.raises(OptionError) as caught:
         subject.authorization_url(dataclasses.replace(VENDOR, authorize_url=url), "c", ASKED)
-    assert caught.value.message == message
+    code = "TRK-O03" if "no address" in message else "TRK-O09" if "plain http" in message else "TRK-O08"
+    assert (caught.value.message, caught.value.error_code) == (message, code)
 
 
 def test_plain_http_where_it_is_allowed():
@@ -110,11 +112,24 @@ def test_redirect_addresses_that_are_fine(uri: str):
 
 @pytest.mark.parametrize(
     "uri",
-    ["/callback", "", "https://a.example/#x", "http://a.example/", "http://127.0.0.1.example.com/", "http://a b", "http://[::1", "http://127.0.0.1:99999/"],
+    [
+        "/callback",
+        "",
+        "https://a.example/#x",
+        "http://a.example/",
+        "http://127.0.0.1.example.com/",
+        "http:/cb",
+        "http://a b",
+        "http://[::1",
+        "http://127.0.0.1:99999/",
+    ],
 )
 def test_redirect_addresses_that_are_refused(uri: str):
-    with pytest.raises(OptionError, match=r"^acme: redirect_uri "):
+    with pytest.raises(OptionError) as caught:
         subject.check_redirect_uri(VENDOR, uri)
+    plain = "acme: redirect_uri would carry the code over plain http. Use https, or an address of this machine. [TRK-O09]"
+    odd = "acme: redirect_uri has to be a whole address without a fragment, such as http://127.0.0.1:8400/callback. [TRK-O08]"
+    assert caught.value.told == (plain if uri in ("http://a.example/", "http://127.0.0.1.example.com/", "http:/cb") else odd)
 
 
 @pytest.mark.parametrize(
@@ -128,6 +143,7 @@ def test_redirect_addresses_that_are_refused(uri: str):
         ("http://example.com/callback", None),
         ("http://127.0.0.1:99999/callback", None),
         ("http://[::1", None),
+        ("http:/cb", None),
         ("com.example:/cb", None),
     ],
 )
@@ -156,6 +172,9 @@ def test_the_port_that_is_known_only_now(uri: str, expected: str):
         "/callback?" + back(code="the-code").partition("?")[2],
         back(code="the-code").partition("?")[2],
         back(code="the-code", iss="https://login.example.com", session_state="x"),
+        f"'{back(code='the-code')}'",
+        f'"{back(code="the-code")}"',
+        back(code="the-code", **{f"x{number}": "" for number in range(48)}),
     ],
 )
 def test_the_code_in_what_came_back(redirected: str):
@@ -200,6 +219,10 @@ FORGED = "acme: the answer has another state than was asked with, so it belongs 
         (back(code="a\nb"), "acme: the vendor sent the browser back without a code. Start again."),
         (back(code="c") + "&code=d", "acme: the answer names a parameter twice, which no vendor may do. Start again."),
         (
+            back(code="the-code", **{f"x{number}": "" for number in range(49)}),
+            f"acme: this is not where the vendor sent the browser: it has neither a code nor an error. It begins with {HERE}.",
+        ),
+        (
             "https://login.example.com/consent",
             f"acme: this is not where the vendor sent the browser: it has neither a code nor an error. It begins with {HERE}.",
         ),
@@ -208,8 +231,20 @@ FORGED = "acme: the answer has another state than was asked with, so it belongs 
 )
 def test_what_is_no_consent(redirected: str, message: str):
     with pytest.raises(VendorError) as caught:
-        subject.read_redirect(redirected, ASKED, VENDOR)
-    assert caught.value.message == message
+        subject.read_redirect(redirected, dataclasses.replace(ASKED, redirect_uri=f"{HERE}?x=y"), VENDOR)
+    code = "TRK-A01" if DENIED in message else "TRK-A02" if "did not ask" in message else "TRK-A03"
+    kind, error = ("answer", None) if code == "TRK-A03" else ("refused", "access_denied" if code == "TRK-A01" else "invalid_scope")
+    assert (caught.value.message, caught.value.error_code, caught.value.kind, caught.value.code) == (message, code, kind, error)
+
+
+def test_what_the_vendor_says_has_neither_end_nor_what_this_consent_is_made_of():
+    asked = dataclasses.replace(ASKED, state="the-state-of-it", verifier="the-verifier")
+    said = f"{HERE}?{urlencode({'state': 'the-state-of-it', 'error': 'x' * 61, 'error_description': 'the-verifier, the-state-of-it'})}"
+    with pytest.raises(VendorError) as caught:
+        subject.read_redirect(said, asked, VENDOR)
+    assert caught.value.message == (
+        f"acme: the vendor did not ask for consent: {'x' * 59}…. Check client_id and redirect_uri at the vendor, and scope. The vendor says: ***, ***"
+    )
 
 
 def test_the_credentials_are_asked_for_only_where_there_are_words_of_the_vendor():
@@ -225,8 +260,13 @@ def test_the_credentials_are_asked_for_only_where_there_are_words_of_the_vendor(
 def test_another_issuer():
     vendor = dataclasses.replace(VENDOR, issuer="https://login.example.com/")
     assert subject.read_redirect(back(code="c", iss="https://login.example.com"), ASKED, vendor) == "c"
-    with pytest.raises(VendorError, match=r"^acme: the answer is from another issuer \(RFC 9207\)\."):
-        subject.read_redirect(back(code="c", iss="https://evil.example.com"), ASKED, vendor)
+    assert subject.read_redirect(back(code="c"), ASKED, vendor) == "c"
+    for other in ("https://evil.example.com", "https://login.example.com/X", ""):
+        for issuer, said in (("https://login.example.com/", other), (other, "https://login.example.com/")):
+            if issuer:
+                with pytest.raises(VendorError) as caught:
+                    subject.read_redirect(back(code="c", iss=said), ASKED, dataclasses.replace(VENDOR, issuer=issuer))
+                assert caught.value.told == ("acme: the answer is from another issuer (RFC 9207). Start again, and check issuer and authorize_url. [TRK-A03]")
 
 
 @given(st.sampled_from(["", "?code=", f"{HERE}?state=the-state&code=", "?state=the-state&error=x&error_description="]), st.text())
