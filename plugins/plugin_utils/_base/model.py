@@ -17,6 +17,7 @@ import typing as t
 from dataclasses import dataclass, field, replace
 
 __all__ = (
+    "ENGINE_MOUNT",
     "CacheOptions",
     "Entry",
     "Failure",
@@ -120,6 +121,9 @@ class Vendor:
         return self.url(self.token_url)
 
 
+ENGINE_MOUNT = "secret"  # where Vault mounts a KV engine by itself
+
+
 @dataclass(frozen=True)
 class SecretRef:
     """Where the credentials are: KV mount, path below it, and the key of each of our fields."""
@@ -175,7 +179,7 @@ class HttpOptions:
 class CacheOptions:
     kind: str = "file"  # file, vault, none
     path: str = ""
-    vault_mount: str = "secret"
+    vault_mount: str = ENGINE_MOUNT
     vault_path: str = "trackops/api_tokens"
     failure_ttl: float = 30
 

@@ -13,7 +13,7 @@ import math
 import typing as t
 
 from .._base.errors import OptionError
-from .._base.model import CacheOptions, Freshness, HttpOptions, Request, SecretRef, Vendor
+from .._base.model import ENGINE_MOUNT, CacheOptions, Freshness, HttpOptions, Request, SecretRef, Vendor
 from .._base.nearest import is_meant, nearest
 from .._base.text import one_line
 from .._vault import login_input
@@ -190,12 +190,12 @@ def _secret(vendor: Vendor, path: str, values: Values) -> SecretRef:
         raise OptionError(
             f"{vendor.name}: credential_fields has no use for '{strangers[0]}'. Fields here: {', '.join(needed_fields(vendor))}.", fault="option:unknown"
         )
-    mount = str(values.get("engine_mount_point") or "secret").strip("/")
+    mount = str(values.get("engine_mount_point") or ENGINE_MOUNT).strip("/")
     _check_printable(vendor, "engine_mount_point", mount)
     return SecretRef(
         mount=mount,
         path=path,
-        engine_version=_one_of("engine_version", values.get("engine_version") or "2", ("2", "1", "auto"), who=f"{vendor.name}: "),
+        engine_version=_one_of("engine_version", values.get("engine_version") or SecretRef.engine_version, ("2", "1", "auto"), who=f"{vendor.name}: "),
         version=_number(values, "secret_version", int, least=1, who=f"{vendor.name}: "),
         fields={str(k): str(v) for k, v in fields.items()},
     )
@@ -204,7 +204,7 @@ def _secret(vendor: Vendor, path: str, values: Values) -> SecretRef:
 def _freshness(vendor: Vendor, values: Values) -> Freshness:
     min_ttl = _number(values, "min_ttl", float, who=f"{vendor.name}: ")
     return Freshness(
-        min_ttl=60 if min_ttl is None else min_ttl,
+        min_ttl=Freshness.min_ttl if min_ttl is None else min_ttl,
         max_age=_number(values, "max_age", float, who=f"{vendor.name}: "),
         force=bool(values.get("force")),
         refused=values.get("refused") or None,
@@ -230,11 +230,11 @@ def cache_options(values: Values) -> CacheOptions:
     """Where tokens are kept."""
     failure_ttl = _number(values, "failure_ttl", float)
     return CacheOptions(
-        kind=_one_of("cache", values.get("cache") or "file", ("file", "vault", "none")),
+        kind=_one_of("cache", values.get("cache") or CacheOptions.kind, ("file", "vault", "none")),
         path=str(values.get("cache_path") or ""),
-        vault_mount=str(values.get("cache_vault_mount") or "secret").strip("/"),
-        vault_path=str(values.get("cache_vault_path") or "trackops/api_tokens").strip("/"),
-        failure_ttl=30 if failure_ttl is None else failure_ttl,
+        vault_mount=str(values.get("cache_vault_mount") or CacheOptions.vault_mount).strip("/"),
+        vault_path=str(values.get("cache_vault_path") or CacheOptions.vault_path).strip("/"),
+        failure_ttl=CacheOptions.failure_ttl if failure_ttl is None else failure_ttl,
     )
 
 

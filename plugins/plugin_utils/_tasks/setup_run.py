@@ -13,6 +13,7 @@ import shlex
 import typing as t
 
 from .._base.errors import TokenError, VaultError
+from .._base.model import ENGINE_MOUNT
 from .._vault.transport import Refusal
 from .setup_answers import for_operator, is_not_there, is_vaults, may_pass, not_vaults, refused
 from .setup_settings import Settings
@@ -99,7 +100,7 @@ class Setup:
             f"export ANSIBLE_HASHI_VAULT_MOUNT_POINT={settings.approle}": settings.approle != "approle",
             f"export ANSIBLE_HASHI_VAULT_ROLE_ID={role_id}" if found is not None else "the role_id is not yet known": True,
             f"export ANSIBLE_HASHI_VAULT_SECRET_ID=$({secret_id})": True,
-            f"export TRACKOPS_ENGINE_MOUNT_POINT={settings.mount}": settings.mount != "secret",
+            f"export TRACKOPS_ENGINE_MOUNT_POINT={settings.mount}": settings.mount != ENGINE_MOUNT,
             "export TRACKOPS_CACHE=vault": settings.shared,
             f"export TRACKOPS_CACHE_VAULT_MOUNT={settings.cache_mount}": settings.shared,
             f"export TRACKOPS_CACHE_VAULT_PATH={shlex.quote(settings.cache_path)}": settings.shared and settings.cache_is_elsewhere,

@@ -16,6 +16,7 @@ import typing as t
 from dataclasses import dataclass, field
 
 from .._base.errors import OptionError
+from .._base.model import ENGINE_MOUNT, CacheOptions
 from .._base.text import one_line
 from .role_variables import FAMILIES
 
@@ -25,7 +26,7 @@ PREFIX = "vault_setup_"
 #: The variables, without the prefix.
 VARIABLES = tuple(sorted(FAMILIES[PREFIX]))
 _FOLDER = "fleet"  # of the examples
-_CACHE_MOUNT, _CACHE_PATH = "api-token-cache", "trackops/api_tokens"
+_CACHE_MOUNT = "api-token-cache"  # a mount of its own: old versions of tokens are not kept there
 
 # Vault writes names in small letters; and what it has in every token is not to be replaced.
 _NAME = re.compile(r"(?!(default|root)\Z)[a-z0-9_]([a-z0-9_.-]*[a-z0-9_])?\Z")
@@ -65,7 +66,7 @@ class Settings:
     @property
     def cache_is_elsewhere(self) -> bool:
         """Whether the shared cache is in another folder than the lookups' own."""
-        return self.cache_path != _CACHE_PATH
+        return self.cache_path != CacheOptions.vault_path
 
 
 def settings(values: t.Mapping[str, t.Any], *, vendors: t.Iterable[str], environ: t.Mapping[str, str], token_file: t.Callable[[], str]) -> Settings:
@@ -102,12 +103,12 @@ def settings(values: t.Mapping[str, t.Any], *, vendors: t.Iterable[str], environ
         url=url,
         token=token,
         namespace=first("namespace", "NAMESPACE"),
-        mount=text("mount", "secret"),
+        mount=text("mount", ENGINE_MOUNT),
         path=own_path or _FOLDER,
         vendors=() if own_path else tuple(vendors),
         consent_paths=_paths(given.get("consent_paths", ())),
         cache_mount=text("cache_mount", _CACHE_MOUNT),
-        cache_path=text("cache_path", _CACHE_PATH),
+        cache_path=text("cache_path", CacheOptions.vault_path),
         name=_text(given.get("name", "api-tokens")),
         approle=text("approle_mount", "approle"),
         shared=_flag(given, "shared_cache"),

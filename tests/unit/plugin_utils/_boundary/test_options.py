@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.errors import OptionError
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.model import CacheOptions, Freshness, HttpOptions, SecretRef
@@ -19,6 +21,7 @@ from ansible_collections.trackops.api_tokens.plugins.plugin_utils._boundary.opti
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vendors import names
 from hypothesis import given
 from hypothesis import strategies as st
+from support.places import ROOT
 
 BUILT_IN = ", ".join(names())
 AROUND = Surroundings({"VAULT_ADDR": "https://v.example", "VAULT_TOKEN": "hvs.x"}, "/h", lambda path: "")
@@ -26,6 +29,16 @@ AROUND = Surroundings({"VAULT_ADDR": "https://v.example", "VAULT_TOKEN": "hvs.x"
 
 def made(plugin="trackunit", path=None, **values):
     return request_from(plugin, path, values, surroundings=AROUND)
+
+
+@pytest.mark.parametrize("plugin", [*names(), "oauth2"])
+def test_defaults_are_those_of_the_documentation(plugin):
+    told = json.loads((ROOT / f"plugins/plugin_utils/_boundary/option_definitions/{plugin}.json").read_text(encoding="utf-8"))
+    defaults = {name: option["default"] for name, option in told.items() if "default" in option}
+    assert {"min_ttl", "failure_ttl", "cache_vault_path", "engine_mount_point", "timeout", "http_deadline"} <= defaults.keys()
+    needed = {"path": "fleet/x", "base_url": "https://vendor.example", "token_url": "/token"}
+    needed = {name: value for name, value in needed.items() if name not in defaults}
+    assert made(plugin, **defaults, **needed) == made(plugin, **needed)
 
 
 def refused(plugin="trackunit", path=None, **values):
