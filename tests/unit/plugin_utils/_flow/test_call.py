@@ -52,7 +52,16 @@ def test_a_refused_token_is_renewed_once_a_run_whatever_it_is_called(refused):
     assert call(refused=refused).verdict(Entry(TOKEN, renewals=(FORCED,))) is Verdict.UNUSABLE
 
 
-@pytest.mark.parametrize(("age", "run", "expected"), [(299, "run-1", Verdict.FRESH), (300, "run-1", Verdict.UNUSABLE), (0, "run-2", Verdict.UNUSABLE)])
+@pytest.mark.parametrize(
+    ("age", "run", "expected"),
+    [
+        (0, "run-1", Verdict.FRESH),
+        (299, "run-1", Verdict.FRESH),
+        (300, "run-1", Verdict.UNUSABLE),
+        (-1, "run-1", Verdict.UNUSABLE),
+        (0, "run-2", Verdict.UNUSABLE),
+    ],
+)
 def test_a_host_is_believed_once_in_five_minutes(age, run, expected):
     """Otherwise its word, a lie at each call, would have the token of all hosts renewed each time."""
     renewals = call(refused="tok", by_host=True).renewals(Entry(token("before")))
@@ -60,6 +69,11 @@ def test_a_host_is_believed_once_in_five_minutes(age, run, expected):
     another = Entry(token("another"), renewals=(Renewal(run, "host", NOW - age),))
     assert call(refused="another", by_host=True).verdict(another) is expected
     assert call(refused="another").verdict(another) is Verdict.UNUSABLE
+
+
+def test_only_the_word_of_a_host_counts_as_one():
+    assert call(force=True, by_host=True).renewals(Entry()) == (Renewal("run-1", "force", NOW),)
+    assert call(refused="tok", by_host=True).verdict(Entry(TOKEN, renewals=(FORCED,))) is Verdict.UNUSABLE
 
 
 def test_force_and_a_refused_token_are_two_causes():
