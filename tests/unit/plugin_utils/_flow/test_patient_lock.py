@@ -6,21 +6,23 @@
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
 import os
+import pathlib
 import re
 import signal
 import subprocess
 import sys
 
 import pytest
-from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.errors import CacheError
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.errors import CacheError, LockTimeout
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._cache.crypto import Keys
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._cache.file_store import FileStore
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._flow.patient_lock import patient_lock
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._flow.resolver import Resolver
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._flow.slot import token_keys
-from support.scripted import Scene, access, request_for
-
-pytestmark = pytest.mark.system
+from support.scripted import CONSENT_VENDOR, Scene, access, request_for, vault_options
 
 HOLD = """
 import sys
@@ -61,6 +63,7 @@ def failing(scene, request, run="run-1"):
     return caught.value.message, scene.now - started
 
 
+@pytest.mark.system
 def test_a_stopped_holder_costs_a_run_one_wait(tmp_path, hold):
     request, scene = request_for("tracktik", cache=str(tmp_path / "cache")), Scene()
     process = hold(request)
@@ -79,6 +82,7 @@ def test_a_stopped_holder_costs_a_run_one_wait(tmp_path, hold):
     assert failing(scene, request)[1] >= 180, "and so does this one, after a while"
 
 
+@pytest.mark.system
 def test_when_it_goes_on_nothing_is_remembered(tmp_path, hold):
     request, scene = request_for("tracktik", cache=str(tmp_path / "cache")), Scene(access("one"))
     process = hold(request)
@@ -88,6 +92,7 @@ def test_when_it_goes_on_nothing_is_remembered(tmp_path, hold):
     assert Resolver(scene.ports).token(request).access_token == "one"
 
 
+@pytest.mark.system
 def test_another_holder_is_waited_for(tmp_path, hold):
     request, scene = request_for("tracktik", cache=str(tmp_path / "cache")), Scene()
     first = hold(request)
@@ -101,6 +106,7 @@ def test_another_holder_is_waited_for(tmp_path, hold):
     assert message.endswith("See what it waits for, or end it.")
 
 
+@pytest.mark.system
 def test_a_token_that_is_still_valid_serves(tmp_path, hold):
     request, scene = request_for("tracktik", cache=str(tmp_path / "cache")), Scene(access("one"))
     Resolver(scene.ports).token(request)
@@ -110,6 +116,7 @@ def test_a_token_that_is_still_valid_serves(tmp_path, hold):
     assert "It is stopped" in scene.warnings[0] and "The cached token is used" in scene.warnings[0]
 
 
+@pytest.mark.system
 def test_a_lock_file_that_names_nobody(tmp_path, hold):
     request, scene = request_for("tracktik", cache=str(tmp_path / "cache")), Scene()
     hold(request)
@@ -125,3 +132,118 @@ def test_what_fails_under_the_lock_is_not_its_fault(tmp_path):
     for _ in range(2):
         with pytest.raises(CacheError, match="mine"), patient_lock(request, store, keys, scene.ports):
             raise CacheError("mine")
+
+
+# -- in one process, which locks the same file twice -------------------------------------------------------------------
+
+
+@pytest.fixture
+def asked(tmp_path):
+    """A request, its cache, and the keys of its entry."""
+    request = request_for("tracktik", cache=str(tmp_path / "cache"))
+    store = FileStore(request.cache.path, warn=pytest.fail)
+    return request, store, token_keys(request, store.user_key())
+
+
+def held_elsewhere(store, keys):
+    return FileStore(store.path, warn=pytest.fail).try_lock(keys.name)
+
+
+def is_free(store, keys):
+    with held_elsewhere(store, keys) as free:
+        return free
+
+
+def test_it_is_held_until_the_end(asked):
+    request, store, keys = asked
+    scene = Scene()
+    with patient_lock(request, store, keys, scene.ports) as locked:
+        assert (locked, is_free(store, keys)) == (True, False)
+    assert (is_free(store, keys), scene.slept) == (True, [])
+
+
+def test_it_is_waited_for(asked):
+    request, store, keys = asked
+    scene = Scene()
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(held_elsewhere(store, keys))
+        scene.while_asleep = lambda times: times == 3 and stack.close()
+        with patient_lock(request, store, keys, scene.ports) as locked:
+            assert (locked, is_free(store, keys)) == (True, False)
+    assert len(scene.slept) == 3
+
+
+def waiting(request, store, keys, scene, run="run-1"):
+    """It wakes up seldom, so that three minutes have few naps."""
+    started, ports = scene.now, scene.as_run(run)
+    ports = dataclasses.replace(ports, sleep=lambda seconds: scene.ports.sleep(40 * seconds))
+    with pytest.raises(CacheError) as caught, patient_lock(request, store, keys, ports):
+        pass
+    return type(caught.value), caught.value.message, int((scene.now - started) / 10)
+
+
+def test_one_wait_is_enough_for_a_run(asked):
+    request, store, keys = asked
+    scene = Scene()
+    with held_elsewhere(store, keys):
+        family, message, waited = waiting(request, store, keys, scene)
+        assert (family, waited) == (LockTimeout, 18)
+        ended = scene.now
+        # For the time that is remembered anyway, and ten times as long as it took, five minutes at most.
+        (noted,) = (header for _name, header in store.headers())
+        assert noted == {"schema": 1, "kind": "lock", "vendor": "tracktik", "path": "secret/fleet/x", "expires_at": int(ended + 30 + 300)}
+        assert waiting(request, store, keys, scene) == (CacheError, message, 0)
+        assert waiting(request, store, keys, scene, run="run-2")[::2] == (LockTimeout, 18)
+        assert waiting(request, store, keys, scene) == (CacheError, message, 0)
+        scene.now = ended + 331
+        assert waiting(request, store, keys, scene)[::2] == (LockTimeout, 18)
+    with patient_lock(request, store, keys, scene.ports) as locked:
+        assert locked
+
+
+def test_another_entry_is_another_lock(asked):
+    request, store, keys = asked
+    scene, other = Scene(), Keys("0" * 32, keys.fernet)
+    with held_elsewhere(store, keys), held_elsewhere(store, other):
+        assert waiting(request, store, keys, scene)[2] == 18
+        assert waiting(request, store, other, scene)[2] == 18
+
+
+def test_another_process_is_waited_for_again(asked):
+    request, store, keys = asked
+    scene = Scene()
+    with held_elsewhere(store, keys):
+        waiting(request, store, keys, scene)
+        (pathlib.Path(store.path) / f"{keys.name}.lock").write_text("1\n")
+        assert waiting(request, store, keys, scene)[::2] == (LockTimeout, 18)
+
+
+def test_the_wait_is_as_long_as_a_call_takes(asked):
+    request, store, keys = asked
+    request = dataclasses.replace(request, http=dataclasses.replace(request.http, deadline=20), vault=vault_options(timeout=50))
+    scene = Scene()
+    with held_elsewhere(store, keys):
+        assert waiting(request, store, keys, scene)[2] == 18  # 20 for the vendor, 100 for Vault, and 60
+
+
+class Spared(FileStore):
+    """Nothing can be kept, and yet all went well."""
+
+    def went_well(self, keys):
+        return bool(keys)
+
+
+@pytest.mark.parametrize(("vendor", "free"), [("tracktik", True), (CONSENT_VENDOR, False)])
+def test_where_nothing_can_be_kept_nobody_waits_for_what_only_its_finder_has(tmp_path, vendor, free):
+    request, store = request_for(vendor, cache=str(tmp_path / "cache")), Spared(str(tmp_path / "cache"), warn=pytest.fail)
+    keys = token_keys(request, store.user_key())
+    with patient_lock(request, store, keys, Scene().ports) as locked:
+        assert (locked, is_free(store, keys)) == (True, free)
+
+
+def test_where_there_are_no_locks_nothing_is_held(asked):
+    request, _store, keys = asked
+    scene = Scene()
+    with patient_lock(request, FileStore("", warn=lambda text: None), keys, scene.ports) as locked:
+        assert locked is False
+    assert scene.slept == []
