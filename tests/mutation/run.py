@@ -130,14 +130,17 @@ def main(arguments: t.Sequence[str] | None = None) -> int:
     with locked(f"mutants-{work.name}"):
         for file in files:
             left: dict[str, Survivor] = {}
+            status = number = 0
             for tests, mark in tests_of(file):
                 prepare(work, file, tests, mark)
                 status = run_mutmut(work, left, processes=options.processes)
                 if status != 0:
-                    return status
+                    continue  # of a file's own tests, all may start processes, so that none is left to be run here
                 left, number = survivors(work, file)
                 if not left:
                     break
+            if status != 0:
+                return status
             print(f"{file}: {number} changes, {len(left)} survive", flush=True)
             found += left.values()
             made += number
