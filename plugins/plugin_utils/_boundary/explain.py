@@ -41,7 +41,7 @@ def explained(lookup: t.Any, direct: Values, variables: Values, values: Values, 
     :arg request: None where the options do not make one.
     """
     operator = OperatorVariables(variables, warn=lambda _line: None)
-    given = lookup._variables(operator)
+    given = lookup.given_variables(operator)
     found: Explained = {}
     for option, definition in lookup.option_definitions.items():
         if option not in _NOT_OF_A_TOKEN:
@@ -78,7 +78,7 @@ def _worded(origin: str, environ: t.Mapping[str, str]) -> str:
 def _add_settings_of(vendor: str, lookup: t.Any, operator: OperatorVariables, direct: Values, found: Explained) -> None:
     """A vendor of the user's own has settings with its own name."""
     variables = {option: f"trackops_{name}" for option, name in own_names(vendor, lookup.option_definitions).items()}
-    own = lookup._set_variables(variables.values(), operator)
+    own = lookup.set_variables(variables.values(), operator)
     for option in DESCRIBING:
         if option in found and direct.get(option) is None:
             found[option]["source"] = _origin(option, settings_of(vendor), own, {}, {}) if option in variables else "default"

@@ -155,13 +155,13 @@ class TokenLookup(LookupBase):  # type: ignore[misc]
         direct = without_omitted(direct)
         operator = _Variables(variables)
         self._tell_ignored(operator)
-        given = self._variables(operator)
+        given = self.given_variables(operator)
         values = _known(("options", self.vendor, repr(direct), repr(given)), lambda: self._resolve(given, direct))
         if self.vendor != "oauth2" or values.get("vendor") in (None, "", "oauth2"):
             return values
         from .vendor_settings import with_own_settings
 
-        key, own, find = with_own_settings(values, self.option_definitions, direct, variables=lambda names: self._set_variables(names, operator))
+        key, own, find = with_own_settings(values, self.option_definitions, direct, variables=lambda names: self.set_variables(names, operator))
         return _known(("own", key, repr(direct), repr(given), repr(own)), find)
 
     def _resolve(self, variables: dict[str, t.Any], direct: dict[str, t.Any]) -> dict[str, t.Any]:
@@ -201,11 +201,11 @@ class TokenLookup(LookupBase):  # type: ignore[misc]
         """Of the variables that options are read from."""
         return _known(("variables", self.vendor), lambda: [entry["name"] for about in self.option_definitions.values() for entry in about.get("vars") or ()])
 
-    def _variables(self, operator: _Variables) -> dict[str, t.Any]:
+    def given_variables(self, operator: _Variables) -> dict[str, t.Any]:
         """Those that options are read from; ansible checks their types, so templates have to be resolved before."""
-        return self._set_variables(self._variable_names(), operator)
+        return self.set_variables(self._variable_names(), operator)
 
-    def _set_variables(self, names: t.Iterable[str], operator: _Variables) -> dict[str, t.Any]:
+    def set_variables(self, names: t.Iterable[str], operator: _Variables) -> dict[str, t.Any]:
         found = {name: self._untemplated(value, operator) for name, value in operator.find(names).items()}
         return {name: values[0] for name, values in found.items() if values}
 

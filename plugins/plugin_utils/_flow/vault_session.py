@@ -104,7 +104,6 @@ class VaultSession:
         self._client: Vault | None = None
         self._reused: _KeptLogin | None = None
         self._made: _KeptLogin | None = None  # by this caller
-        self._remembered: VaultError | None = None
         self._keys = login_keys(request, store.user_key())
         self._asker = asker_of(request, run=ports.run, started=ports.clock())
 
@@ -134,7 +133,7 @@ class VaultSession:
         except RememberedError:
             raise
         except VaultError as exc:
-            if exc.kind in _OUTAGES and exc is not self._remembered:
+            if exc.kind in _OUTAGES and self._outage() is None:  # a login has remembered its own, under the lock
                 with self._store.try_lock(self._keys.name) as locked:
                     if locked:
                         self._remember(exc, took=self._ports.monotonic() - began)
@@ -237,17 +236,19 @@ class VaultSession:
 
     def _raise_remembered(self, *, refusals: bool = False) -> None:
         """:raises RememberedError: this run knows that Vault is away; with *refusals*, or that it refuses the login."""
-        now = self._ports.clock()
-        for failure in self._failures():
-            outage = failure.kind.partition(":")[2] in _OUTAGES
-            if outage and remembered_failure([failure], self._asker, now=now):
-                raise RememberedError(failure.message, failure.kind.partition(":")[2], fault=failure.fault)
-            if refusals and remembered_login_refusal([failure], self._asker, now=now):
-                raise RememberedError(failure.message, "login_refused", fault=failure.fault)
+        failure = self._outage()
+        if failure is None and refusals:
+            failure = remembered_login_refusal(self._failures(), self._asker, now=self._ports.clock())
+        if failure is not None:
+            raise RememberedError(failure.message, failure.kind.partition(":")[2], fault=failure.fault)
+
+    def _outage(self) -> Failure | None:
+        """The failure from which this run knows that Vault is away."""
+        outages = [failure for failure in self._failures() if failure.kind.partition(":")[2] in _OUTAGES]
+        return remembered_failure(outages, self._asker, now=self._ports.clock())
 
     def _remember(self, exc: VaultError, *, took: float) -> None:
         """Add the failure to the entry; the lock is held."""
-        self._remembered = exc
         now, asker = self._ports.clock(), self._asker
         failure = failure_of(exc, asker, asked_version="", took=took, now=now)
         failures = add_failure(self._failures(), failure, failure_ttl=asker.failure_ttl, now=now)
