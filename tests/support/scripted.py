@@ -57,6 +57,7 @@ CONSENT_VENDOR = Vendor(
 )
 #: As Vault makes them: what looks like a person's choice would be stretched for each new cache, which takes longer than all else.
 VAULT_TOKEN, SECRET_ID = "hvs.CAESIJ4kq3Lx1z0m1kQeZk3a9F2sZ", "3c8a51e2-9d47-4b60-8f13-a0e25b7d964c"
+_MOST_NAPS = 20_000
 PASSWORD_FIELDS = {"client_id": "the-id", "client_secret": "s3cr3t", "username": "user", "password": "p4ssw0rd"}
 
 
@@ -243,6 +244,8 @@ class Scene:
         return [event.name for event in self.events]
 
     def _sleep(self, seconds: float) -> None:
+        if len(self.slept) >= _MOST_NAPS:
+            raise AssertionError("somebody waits without end")
         self.slept.append(seconds)
         self.now += seconds
         self.while_asleep(len(self.slept))
