@@ -57,6 +57,8 @@ def test_one_path_beside_several_tokens_would_send_the_credentials_of_one_to_the
         ({"path": " / "}, {}, None),
         ({"path": "/fleet/x/"}, {}, "secret/fleet/x"),
         ({"path": "fleet/x"}, {"engine_mount_point": "/kv/"}, "kv/fleet/x"),
+        ({"path": "X/X"}, {"engine_mount_point": "X"}, "X/X/X"),
+        ({"path": "fleet/x"}, {"engine_mount_point": ""}, "secret/fleet/x"),
     ],
 )
 def test_where_it_is_in_vault(item, values, expected):
@@ -79,6 +81,8 @@ def test_what_was_removed_is_counted():
         ({"vendor": "tracx"}, []),
         ({"vendor": "tracx", "path": "/fleet/tracs"}, ["There is nothing in the cache for tracx at kv/fleet/tracs."]),
         ({"path": "fleet/a\nb"}, ["There is nothing in the cache for kv/fleet/a b."]),
+        ({"vendor": "v" * 40, "path": "p" * 197}, [f"There is nothing in the cache for {'v' * 40} at kv/{'p' * 197}."]),
+        ({"vendor": "v" * 41, "path": "p" * 198}, [f"There is nothing in the cache for {'v' * 39}… at kv/{'p' * 196}…."]),
     ],
 )
 def test_nothing_there_at_a_path(item, expected):
