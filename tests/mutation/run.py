@@ -8,8 +8,8 @@ Change the core in small ways, one at a time, and see whether its unit tests not
     make mutants MUTANTS_ARGS='_flow/slot _cache'      the files whose path in plugins/plugin_utils begins so
     make mutants MUTANTS_ARGS='--write _flow/slot'     write the changes that survive into survivors.yml; then say why
 
-mutmut does the work, in a copy of the checkout, a file at a time. What it can change: the bodies of functions without a decorator. The
-tests of the file itself come first; what they do not notice, all tests of its folder may. A change that no test notices, a survivor, is
+mutmut does the work, in a copy of the checkout. What it can change: the bodies of functions without a decorator. The tests of each file
+itself come first; what they do not notice, all tests of its folder may, in one go for all of its files. A change that no test notices, a survivor, is
 killed by a new test or stands in ``survivors.yml`` with a reason. The command fails on one that does neither, and on a line of that file
 whose change no longer survives.
 """
@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import itertools
 import os
 import pathlib
 import shutil
@@ -45,7 +46,7 @@ _SURVIVED, _NO_TESTS = 0, 33
 _SETTINGS = """
 [tool.mutmut]
 source_paths = ["{place}/{core}"]
-only_mutate = ["{place}/{core}/{file}"]
+only_mutate = [{files}]
 also_copy = ["{place}"]
 pytest_add_cli_args = [
     "-m", "{mark}", "-p", "no:cacheprovider", "-p", "no:xdist", "-p", "no:unraisableexception", "-o", "addopts=--import-mode=importlib", "--no-header",
@@ -63,21 +64,20 @@ def chosen(names: t.Sequence[str]) -> list[str]:
     return [file for file in files if not file.startswith(NOT_MUTATED) and file.startswith(tuple(names) or "")]
 
 
-def tests_of(file: str) -> list[tuple[str, str]]:
-    """Where the tests are that may notice a change of *file*, and which of them: the quick ones of the file itself, and then all of its folder."""
+def own_tests(file: str) -> str:
+    """Where the tests of *file* itself are; empty where it has none."""
     folder, _slash, name = file.rpartition("/")
-    where = f"tests/unit/plugin_utils/{folder}"
-    own = f"{where}/test_{name}"
-    everything = (where, "not system")
-    return [(own, "not system and not thorough"), everything] if (ROOT / own).is_file() else [everything]
+    own = f"tests/unit/plugin_utils/{folder}/test_{name}"
+    return own if (ROOT / own).is_file() else ""
 
 
-def prepare(work: pathlib.Path, file: str, tests: str, mark: str) -> None:
+def prepare(work: pathlib.Path, files: t.Iterable[str], tests: str, mark: str) -> None:
     """A fresh copy of the checkout, with mutmut's settings beside it."""
     shutil.rmtree(work, ignore_errors=True)
     shutil.copytree(ROOT, work / PLACE, ignore=shutil.ignore_patterns(*_NOT_COPIED), symlinks=True)
-    settings = (ROOT / "pyproject.toml").read_text(encoding="utf-8") + _SETTINGS.format(place=PLACE, core=CORE, file=file, tests=tests, mark=mark)
-    (work / "pyproject.toml").write_text(settings, encoding="utf-8")
+    changed = ", ".join(f'"{PLACE}/{CORE}/{file}"' for file in files)
+    settings = _SETTINGS.format(place=PLACE, core=CORE, files=changed, tests=tests, mark=mark)
+    (work / "pyproject.toml").write_text((ROOT / "pyproject.toml").read_text(encoding="utf-8") + settings, encoding="utf-8")
 
 
 def survivors(work: pathlib.Path, file: str) -> tuple[dict[str, Survivor], int]:
@@ -114,6 +114,52 @@ def run_mutmut(work: pathlib.Path, names: t.Iterable[str], *, processes: int) ->
     return status
 
 
+class Run:
+    """The changes that no test has noticed, file by file."""
+
+    def __init__(self, work: pathlib.Path, processes: int) -> None:
+        self._work = work
+        self._processes = processes
+        self.left: dict[str, dict[str, Survivor]] = {}
+        self.made: dict[str, int] = {}
+
+    def alone(self, file: str, tests: str, mark: str) -> int:
+        """All changes of one file."""
+        prepare(self._work, [file], tests, mark)
+        status = run_mutmut(self._work, (), processes=self._processes)
+        if status == 0:
+            self.left[file], self.made[file] = survivors(self._work, file)
+        return status
+
+    def again(self, folder: str) -> int:
+        """What is left of the files of a folder, by all of its tests."""
+        files = [file for file, left in self.left.items() if left and file.startswith(f"{folder}/")]
+        if not files:
+            return 0
+        prepare(self._work, files, f"tests/unit/plugin_utils/{folder}", "not system")
+        status = run_mutmut(self._work, [name for file in files for name in self.left[file]], processes=self._processes)
+        if status == 0:
+            self.left |= {file: survivors(self._work, file)[0] for file in files}
+        return status
+
+    def all(self, files: t.Sequence[str]) -> int:
+        for folder, several in itertools.groupby(files, lambda file: file.rpartition("/")[0]):
+            theirs = list(several)
+            for file in theirs:
+                own = own_tests(file)
+                # Of a file's own tests, all may start processes: then none is left to be run here.
+                if not own or self.alone(file, own, "not system and not thorough") != 0:
+                    status = self.alone(file, f"tests/unit/plugin_utils/{folder}", "not system")
+                    if status != 0:
+                        return status
+            status = self.again(folder)
+            if status != 0:
+                return status
+            for file in theirs:
+                print(f"{file}: {self.made[file]} changes, {len(self.left[file])} survive", flush=True)
+        return 0
+
+
 def main(arguments: t.Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="make mutants", description="Change the core in small ways, and see whether its unit tests notice.")
     parser.add_argument("--write", action="store_true", help="write the survivors into survivors.yml; their reasons are then to be added")
@@ -125,25 +171,12 @@ def main(arguments: t.Sequence[str] | None = None) -> int:
         print(f"No file of the core begins with {' or '.join(options.files)}.", file=sys.stderr)
         return 2
     work = cache_home() / "mutants" / hashlib.sha256(str(ROOT).encode()).hexdigest()[:12]
-    found: list[Survivor] = []
-    made = 0
+    run = Run(work, options.processes)
     with locked(f"mutants-{work.name}"):
-        for file in files:
-            left: dict[str, Survivor] = {}
-            status = number = 0
-            for tests, mark in tests_of(file):
-                prepare(work, file, tests, mark)
-                status = run_mutmut(work, left, processes=options.processes)
-                if status != 0:
-                    continue  # of a file's own tests, all may start processes, so that none is left to be run here
-                left, number = survivors(work, file)
-                if not left:
-                    break
-            if status != 0:
-                return status
-            print(f"{file}: {number} changes, {len(left)} survive", flush=True)
-            found += left.values()
-            made += number
+        status = run.all(files)
+    if status != 0:
+        return status
+    found = [one for left in run.left.values() for one in left.values()]
     told = load(SURVIVORS)
     if options.write:
         reasons = {one: one for one in told}
@@ -151,7 +184,7 @@ def main(arguments: t.Sequence[str] | None = None) -> int:
         told = load(SURVIVORS)
     wrong = judge(found, told, files)
     print("\n\n".join(wrong))
-    print(f"{made} changes in {len(files)} files; {len(found)} survive, {len(wrong)} to look at.")
+    print(f"{sum(run.made.values())} changes in {len(files)} files; {len(found)} survive, {len(wrong)} to look at.")
     return 1 if wrong else 0
 
 

@@ -17,22 +17,19 @@ __all__ = ("FAMILIES", "misspelt")
 _ALIKE = 0.9  # a letter more, less or in another place: anybody may have variables of these prefixes
 
 
-def _names(text: str) -> frozenset[str]:
-    return frozenset(text.split())
-
-
 #: What follows the prefix in the names that there are; a test compares them with the roles and the playbooks. The role sets provision_changed.
-FAMILIES: t.Mapping[str, frozenset[str]] = {
-    "provision_": _names("allow_readable backup changed directory directory_mode format group hosts min_ttl mode owner state tokens"),
-    "schedule_": _names(
+_NAMES = {
+    "provision_": "allow_readable backup changed directory directory_mode format group hosts min_ttl mode owner state tokens",
+    "schedule_": (
         "ansible_playbook cron_directory environment environment_file inventory min_ttl minutes name options script_directory start state status_options"
         " systemd_directory timeout type user variables"
     ),
-    "status_": _names("all amber html html_mode json json_mode red textfile"),
-    "vault_setup_": _names(
+    "status_": "all amber html html_mode json json_mode red textfile",
+    "vault_setup_": (
         "approle_mount cache_mount cache_path consent_paths mount name namespace path secret_id_file secret_id_ttl shared_cache take_over token token_ttl url"
     ),
 }
+FAMILIES: t.Mapping[str, frozenset[str]] = {prefix: frozenset(names.split()) for prefix, names in _NAMES.items()}
 
 
 def misspelt(asked: t.Sequence[str], unset: t.Collection[str], there: t.Iterable[t.Any]) -> list[tuple[str, str]]:
@@ -46,7 +43,7 @@ def misspelt(asked: t.Sequence[str], unset: t.Collection[str], there: t.Iterable
     others = {name for name in unset if _prefix(name)} - known
     starts = tuple(map(_prefix, (*prefixes, *others)))
     found = []
-    for name in there if starts else ():
+    for name in there:
         if isinstance(name, str) and name.startswith(starts) and name not in known and name not in asked:
             right = sorted(one for one in known | others if _prefix(one) == _prefix(name))
             if near := nearest(name, right, alike=_ALIKE):

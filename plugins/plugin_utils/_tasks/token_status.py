@@ -88,7 +88,7 @@ def token_status(request: Request, token: Token | None, *, with_claims: bool, no
     )
     if with_claims:
         try:
-            known["claims"] = public_claims(jwt.claims(token.access_token), token.access_token, token.refresh_token or "")
+            known["claims"] = public_claims(jwt.claims(token.access_token), token.refresh_token or "")
         except ValueError:
             known["claims"] = None  # an opaque token has none
     if request.cache.kind == "vault":

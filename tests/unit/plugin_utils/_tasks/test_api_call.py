@@ -185,11 +185,13 @@ def test_json_that_blanking_would_break_is_written_anew():
     assert without(["nice-token-1"])('{"x":"\\nice-token-1","y":  "nice-token-1"}') == '{"x": "\\nice-token-1", "y": "********"}'
     assert without(["4815162342"])(' [4815162342, "ü"]') == '["********", "ü"]'
     assert without(["4815162342"])('[4815162342, "\\u00fc"]') == '["********", "\\u00fc"]'
+    assert without(["4815162342"])("4815162342") == "********"
     # What was no JSON need not become it.
     assert without(["4815162342"])('{"token":4815162342,') == '{"token":********,'
 
 
 def test_numbers_are_left_alone_unless_the_token_is_one():
+    assert without(["abcdefgh"])({"a": 6162636465666768}) == {"a": 6162636465666768}
     assert without([TOKEN])({"a": 4815162342, "b": [65, 98, 99]}) == {"a": 4815162342, "b": [65, 98, 99]}
     assert without(["4815162342"])({"a": 4815162342.0, "b": 4.5}) == {"a": "********", "b": 4.5}
     assert without(["4815162342"])({"a": 4815162342, "b": True, "c": 48}) == {"a": "********", "b": True, "c": 48}

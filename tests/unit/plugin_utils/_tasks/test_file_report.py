@@ -49,6 +49,11 @@ def test_one_of_one():
     assert (told["failed"], told["msg"], told["error_code"]) == (True, "/a: it is a directory.", "file:kind")
 
 
+def test_one_of_two():
+    told = report(FILES[:2], {}, {"files": [entry("/a"), entry("/b", error="it is full.", error_code="x")]})
+    assert told["msg"] == "1 of 2 token files failed: /b: it is full."
+
+
 def test_an_error_that_keeps_several_back_is_told_once():
     failed = {"/a": entry("/a", error="no token.", error_code="first"), "/c": entry("/c", error="no token.", error_code="second")}
     told = report(FILES, failed, {"files": [entry("/b", error="/b: it is full.", error_code="third")]})

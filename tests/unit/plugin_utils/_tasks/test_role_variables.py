@@ -63,3 +63,9 @@ def test_of_variables_of_others_it_is_told_where_the_right_one_is_not_set():
     assert misspelt(["my_tokens"], [], ["my_token", "my_tokens"]) == []
     assert misspelt(["my_tokens", "my_token"], ["my_tokens"], ["my_token"]) == []
     assert misspelt(["vendor"], ["vendor"], ["vendors"]) == []
+    assert misspelt(["_token"], ["_token"], ["_tokens"]) == []
+
+
+def test_whose_variables_they_are_says_a_name_that_is_known():
+    assert misspelt(["status_mine"], [], ["status_jsn"]) == []
+    assert misspelt(["status_json"], [], ["status_jsn"]) == [("status_jsn", "status_json")]

@@ -64,7 +64,18 @@ def test_a_file_that_is_to_be_absent(exists, leftover):
 
 @pytest.mark.parametrize(
     ("mode", "exposed"),
-    [("0600", False), ("0640", False), ("0604", True), ("0602", True), ("601", True), ("rw-r--r--", False), (None, False), ("07777777", False)],
+    [
+        ("0600", False),
+        ("0640", False),
+        ("0660", False),
+        ("0664", True),
+        ("0604", True),
+        ("0602", True),
+        ("601", True),
+        ("rw-r--r--", False),
+        (None, False),
+        ("07777777", False),
+    ],
 )
 def test_a_file_that_others_can_read(mode, exposed):
     told = held({}, mode=mode)
