@@ -4,7 +4,7 @@
 
 # Private to trackops.api_tokens: not for use from outside, and may change in any release.
 
-"""One call for one token: what is asked for, by which run, and since when."""
+"""One call for one token: the request, the run that makes it, and when it began."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ __all__ = ("Call", "short_life", "with_place")
 
 _FORCE = "force"
 _HOST = "host"
-_HOST_BELIEVED_AFTER = 300.0  # seconds; otherwise one host could have the token of all renewed at each call
+_HOST_BELIEVED_AFTER = 300.0  # seconds; otherwise one host could cause a renewal of the shared token at each call
 _RENEWALS_KEPT_FOR = 86400.0
 _MOST_RENEWALS = 64
 
@@ -42,11 +42,11 @@ class Call:
         return asker_of(self.request, run=self.ports.run, started=self.started)
 
     def verdict(self, entry: Entry) -> Verdict:
-        """What to do with the entry's token."""
+        """Decide what to do with the entry's token."""
         return judge(entry.token, self._freshness(entry), now=self.ports.clock(), started=self.started)
 
     def may_serve(self, entry: Entry) -> bool:
-        """Whether the entry's token is better than none."""
+        """Whether the entry's token may serve if it cannot be renewed."""
         return still_valid(entry.token, self._freshness(entry), now=self.ports.clock())
 
     def renewals(self, entry: Entry) -> tuple[Renewal, ...]:
@@ -56,7 +56,7 @@ class Call:
         return (*kept, *(Renewal(run, cause, now) for cause in self._causes()))[-_MOST_RENEWALS:]
 
     def report(self, name: str, token: Token | None = None, *, reason: str = "", error: TokenError | None = None) -> None:
-        """:arg error: what is the reason, where that is an error."""
+        """:arg error: the reason, if that is an error."""
         self.ports.event(
             Event(
                 name,
@@ -81,7 +81,7 @@ class Call:
         return renewal.run == self.ports.run and 0 <= self.ports.clock() - renewal.at < _HOST_BELIEVED_AFTER
 
     def _freshness(self, entry: Entry) -> Freshness:
-        """What the request asks for, without the renewals that its run has already used up."""
+        """The request's wishes, without the renewals that its run has already used."""
         freshness = self.request.freshness
         if not (freshness.force or freshness.refused):
             return freshness
@@ -93,7 +93,7 @@ class Call:
 
 
 def _as_fingerprint(refused: str) -> str:
-    """*refused* is a token, its fingerprint, or the fingerprint's digits."""
+    """The fingerprint for *refused*: a token, its fingerprint, or the fingerprint's digits."""
     if refused.startswith("sha256:"):
         return refused
     is_digits = len(refused) == 16 and all(c in "0123456789abcdef" for c in refused)
@@ -101,12 +101,12 @@ def _as_fingerprint(refused: str) -> str:
 
 
 def short_life(vendor: str, where: str, *, lifetime: float, min_ttl: float) -> str:
-    """The warning for a token whose whole life is too short for what was asked for."""
+    """The warning for a token whose whole lifetime is below *min_ttl*."""
     return f"{vendor}: the token for {where} lives for {int(lifetime)} s only, less than min_ttl ({min_ttl:g} s)."
 
 
 def with_place(exc: TokenError, request: Request) -> str:
-    """The message of *exc* with the vendor before it and, unless the message names it already, the Vault path of the credentials."""
+    """The message of *exc*, prefixed with the vendor and, unless the message names it, the Vault path of the credentials."""
     name, secret = request.vendor.name, request.secret
     text = exc.message.removeprefix(f"{name}: ")
     if request.where in text or f"{secret.mount}/data/{secret.path}" in text:

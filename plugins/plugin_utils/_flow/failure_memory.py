@@ -4,10 +4,10 @@
 
 # Private to trackops.api_tokens: not for use from outside, and may change in any release.
 
-"""Which failures are remembered, and which caller gets one without an attempt of its own. Pure.
+"""Decide which failures to remember, and which callers get one instead of a new attempt. Pure.
 
-An entry holds one failure for each run and its network options, so that runs at the same time do not wipe each other's out. Five
-hundred hosts with a wrong password are one failed login, and an outage costs each run one attempt.
+An entry holds one failure per run and network options, so that concurrent runs do not overwrite each other's. With a wrong password,
+five hundred hosts cause one failed login, and an outage costs each run one attempt.
 """
 
 from __future__ import annotations
@@ -40,9 +40,9 @@ __all__ = (
 _LONGEST_RETRY_AFTER = 300.0
 _LONGEST_SLOW_START = 300.0
 _LONGEST_RUN = 86400.0
-_CLOCK_SLACK = 60.0  # how far another controller's clock may be ahead
+_CLOCK_SLACK = 60.0  # seconds that another controller's clock may be ahead
 _MOST_FAILURES = 64
-# Failures of Vault that may pass without anybody mending them.
+# Vault failures that may resolve on their own.
 _PASSING_VAULT = ("vault:unreachable", "vault:tls", "vault:sealed", "vault:unavailable")
 _LOCK = "lock"
 _LOGIN_REFUSED = "vault:login_refused"
@@ -51,7 +51,7 @@ _REFUSED_BY_VAULT = ("denied", "login_refused")
 
 @dataclass(frozen=True)
 class Asker:
-    """Who asks: the run, the options by which it reaches the servers, since when, and how long it remembers failures."""
+    """The caller: its run, its network options, when it began, and how long it remembers failures."""
 
     run: str
     network: str
@@ -65,9 +65,9 @@ def asker_of(request: Request, *, run: str, started: float) -> Asker:
 
 
 def remembered_failure(failures: t.Iterable[Failure], asker: Asker, *, now: float, new: t.Container[Failure] = ()) -> Failure | None:
-    """The newest failure that *asker* gets instead of an attempt of its own, before anything is read from Vault.
+    """The newest failure that *asker* gets instead of an attempt, before anything is read from Vault.
 
-    :arg new: those that are known to have come since it asked, whatever the clocks of other controllers say.
+    :arg new: failures known to be newer than its call, whatever the clocks of other controllers say.
     """
     known = [failure for failure in failures if (failure in new and _concerns(failure, asker)) or _is_passed_on(failure, asker, now)]
     return max(known, key=lambda failure: failure.recorded_at, default=None)
@@ -83,22 +83,22 @@ def _is_passed_on(failure: Failure, asker: Asker, now: float) -> bool:
     if age >= _memory(failure, asker.failure_ttl, same_run=same_run):
         return False
     if max(failure.recorded_at, failure.confirmed_at) > asker.started and _concerns(failure, asker):
-        return True  # it happened while this caller waited
+        return True  # it occurred while this caller waited
     return _may_pass(failure) and same_run and same_network
 
 
 def _concerns(failure: Failure, asker: Asker) -> bool:
-    """A failure on one way to the servers says nothing of another CA, proxy or patience; a refusal does."""
+    """Whether *failure* applies to *asker*: a network failure says nothing about another CA, proxy or timeout; a refusal applies to all."""
     return failure.refused or failure.network == asker.network
 
 
 def remembered_refusal(failures: t.Iterable[Failure], asker: Asker, *, secret_version: str, now: float) -> Failure | None:
-    """The vendor's refusal of this version of the secret: it holds in the run that saw it, and for C(failure_ttl) in others."""
+    """The vendor's refusal of this version of the secret. It applies in the run that saw it, and for C(failure_ttl) in others."""
     return _held(failures, asker, lambda failure: failure.refused and failure.secret_version == secret_version, now=now)
 
 
 def remembered_login_refusal(failures: t.Iterable[Failure], asker: Asker, *, now: float) -> Failure | None:
-    """Vault's refusal of a login with the same credentials: it holds in the run that saw it, and for C(failure_ttl) in others."""
+    """Vault's refusal of a login with the same credentials. It applies in the run that saw it, and for C(failure_ttl) in others."""
     return _held(failures, asker, lambda failure: failure.kind == _LOGIN_REFUSED, now=now)
 
 
@@ -111,7 +111,7 @@ def _held(failures: t.Iterable[Failure], asker: Asker, wanted: t.Callable[[Failu
 
 
 def is_recent(failures: t.Iterable[Failure], asker: Asker, *, now: float) -> bool:
-    """Whether this run, or any run by the vendor's refusal, failed within C(failure_ttl). What Vault refuses is tried each time."""
+    """Whether this run failed, or the vendor refused any run, within C(failure_ttl). Requests that Vault refuses are tried each time."""
     return any(
         age < asker.failure_ttl
         for failure in failures
@@ -122,11 +122,11 @@ def is_recent(failures: t.Iterable[Failure], asker: Asker, *, now: float) -> boo
 
 
 class RememberedError(VaultError):
-    """A failure of Vault that this run has seen before: nothing was tried, and it must not be remembered for longer."""
+    """A Vault failure that this run already knows: nothing was attempted, so it must not be remembered for longer."""
 
 
 def failure_of(exc: VendorError | VaultError | LockTimeout, asker: Asker, *, asked_version: str, took: float, now: float) -> Failure:
-    """*exc* as it is remembered, after an attempt that took so many seconds with that version of the secret."""
+    """The record of *exc*, after an attempt of *took* seconds with that version of the secret."""
     if isinstance(exc, LockTimeout):
         return Failure(exc.message, _LOCK, now, run=asker.run, network=asker.network, code=str(exc.holder), took=took, fault=exc.fault)
     if isinstance(exc, VaultError):
@@ -148,7 +148,7 @@ def failure_of(exc: VendorError | VaultError | LockTimeout, asker: Asker, *, ask
 
 
 def add_failure(failures: t.Iterable[Failure], failure: Failure, *, failure_ttl: float, now: float, most: int = _MOST_FAILURES) -> tuple[Failure, ...]:
-    """*failures* with *failure* in the place of what its run knew; without those that no caller is given any more."""
+    """*failures* with *failure* in place of its run's previous one, and without expired ones."""
     kept = [
         old
         for old in failures
@@ -158,21 +158,21 @@ def add_failure(failures: t.Iterable[Failure], failure: Failure, *, failure_ttl:
 
 
 def failures_after_success(failures: t.Iterable[Failure], asker: Asker, *, asked: bool = True) -> tuple[Failure, ...]:
-    """What is still worth knowing once *asker* has a token: what others found who reach the servers in another way.
+    """The failures to keep once *asker* has a token: those of callers with other network options.
 
-    :arg asked: it has the token from the server itself. Another controller's token says nothing of the credentials that were refused here,
-        and whoever writes where controllers share could make each run ask with them again and again.
+    :arg asked: whether the token came from the server itself. Another controller's token says nothing about the credentials refused here;
+    if it did, a writer of the shared cache could make each run send them again and again.
     """
     return tuple(failure for failure in failures if (not asked if failure.refused else failure.network != asker.network))
 
 
 def confirm(failures: t.Iterable[Failure], failure: Failure, *, at: float) -> tuple[Failure, ...]:
-    """*failures*, after the secret was read at that moment and still had the version of *failure*. It lives no longer for that."""
+    """*failures*, after a read at *at* found the secret still at the version of *failure*. This does not extend its life."""
     return tuple(replace(known, confirmed_at=max(known.confirmed_at, at)) if known == failure else known for known in failures)
 
 
 def forgotten_at(failure: Failure, failure_ttl: float) -> float:
-    """From when on no run is given the failure."""
+    """The moment from which no run gets the failure any more."""
     return max(failure.recorded_at + _memory(failure, failure_ttl, same_run=True), _retry_at(failure))
 
 
@@ -185,12 +185,12 @@ def as_error(failure: Failure) -> TokenError:
 
 
 def is_vault_refusal(exc: TokenError) -> bool:
-    """Whether Vault answers and refuses: what it has taken from somebody must not be served on from the cache."""
+    """Whether Vault answered and refused: access that it has withdrawn must not go on through the cache."""
     return isinstance(exc, VaultError) and exc.kind in _REFUSED_BY_VAULT
 
 
 def _age(failure: Failure, now: float) -> float | None:
-    """None where the failure lies in the future: a clock has jumped."""
+    """The age in seconds; None if the failure is in the future because a clock has jumped."""
     age = now - failure.recorded_at
     return max(age, 0.0) if age >= -_CLOCK_SLACK else None
 
@@ -200,10 +200,10 @@ def _retry_at(failure: Failure) -> float:
 
 
 def _memory(failure: Failure, failure_ttl: float, *, same_run: bool) -> float:
-    """For how many seconds the failure is passed on.
+    """For how many seconds later callers get the failure.
 
-    The longer a server keeps its callers waiting, the more rarely a run asks it: otherwise the failure of one token would be forgotten
-    before those of the host's other tokens are known.
+    The slower a server fails, the less often a run asks it: otherwise the failure of one token would expire before those of the
+    host's other tokens are known.
     """
     if not failure_ttl:
         return 0.0
@@ -213,5 +213,5 @@ def _memory(failure: Failure, failure_ttl: float, *, same_run: bool) -> float:
 
 
 def _may_pass(failure: Failure) -> bool:
-    """Whether it passes by itself. The rest lasts until somebody mends it, and the next attempt succeeds at once."""
+    """Whether it may resolve on its own. Other failures last until they are fixed, and then the next attempt succeeds at once."""
     return not failure.refused and (failure.kind in _PASSING_VAULT or not failure.kind.startswith("vault:"))

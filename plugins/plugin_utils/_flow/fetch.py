@@ -4,7 +4,7 @@
 
 # Private to trackops.api_tokens: not for use from outside, and may change in any release.
 
-"""A new token: the credentials from Vault, then the vendor. The outcome holds everything that results."""
+"""Fetch a new token: read the credentials from Vault, then ask the vendor. The outcome holds all results."""
 
 from __future__ import annotations
 
@@ -31,15 +31,15 @@ from .vault_session import VaultSession
 __all__ = ("Fetch", "Outcome", "fetch")
 
 _NOT_THERE = (404, 405, 410)
-_SHORTEST_SECRET = 6  # a shorter text of the secret that was not needed is a word like any other
+_SHORTEST_SECRET = 6  # characters; a shorter, unused value of the secret may be an ordinary word
 
 
 @dataclass(frozen=True)
 class Outcome:
     """The result of an attempt: a token, or the error that the caller gets.
 
-    :arg asked_version: of the secret with which the vendor was asked; empty where it was not asked.
-    :arg spent: the refresh token of the entry was sent, and may be worthless now.
+    :arg asked_version: of the secret that was used to ask the vendor; empty if the vendor was not asked.
+    :arg spent: the refresh token of the entry was sent, and may be used up.
     :arg repeated: the remembered refusal that ``error`` repeats, because the secret still has the same version.
     :arg checked_at: when that version was read.
     """
@@ -54,15 +54,15 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Fetch:
-    """What a fetch works with.
+    """The inputs of a fetch.
 
-    :arg reason: why there has to be a new token.
-    :arg save: writes the entry that this fetch began with, without its refresh token or with it again; False where that cannot be written.
-    :arg keep: writes an entry with a token that the vendor has just given.
-    :arg digest_key: keys the digest that stands for the version of a KV v1 secret, so that it reveals nothing; where tokens are shared, ``mac`` does.
-    :arg ports: to ask the vendor with.
-    :arg told: credentials and tokens that the vendor may know, and that no answer may repeat; it grows with each request.
-    :arg mac: of a refresh token, with the secret's data; None where nobody else could have put one into the entry.
+    :arg reason: why a new token is needed.
+    :arg save: writes the original entry without its refresh token, or with it again; False if it cannot be written.
+    :arg keep: writes an entry with a token that the vendor has just issued.
+    :arg digest_key: keys the digest that serves as the version of a KV v1 secret, so that it reveals nothing; for shared tokens, ``mac`` does.
+    :arg ports: for the requests to the vendor.
+    :arg told: credentials and tokens that the vendor may know and that no response may repeat; grows with each request.
+    :arg mac: computes the MAC of a refresh token from the secret's data; None if nobody else can write the entry.
     """
 
     call: Call
@@ -78,7 +78,7 @@ class Fetch:
 
 
 def fetch(work: Fetch, entry: Entry) -> Outcome:
-    """Read the credentials and ask the vendor; once more if the credentials have changed in Vault in the meantime."""
+    """Read the credentials and ask the vendor; ask again if the credentials changed in Vault in the meantime."""
     checked_at = work.ports.clock()
     try:
         secret = work.session.secret()
@@ -104,11 +104,11 @@ def fetch(work: Fetch, entry: Entry) -> Outcome:
 
 
 def _ask_vendor(work: Fetch, entry: Entry, secret: Secret, version: str) -> Outcome:
-    """Try the grants in their order."""
+    """Try the grants in order."""
     request = work.call.request
     try:
         until = work.ports.monotonic() + request.http.deadline
-        # How the client authenticates can be among what the issuer publishes, and decides which fields are needed.
+        # The issuer's metadata may name the client authentication method, which decides which fields are required.
         vendor = discovered(request, ports=work.ports, until=until, keep=work.metadata, keys=secret.data)
         request = replace(request, vendor=vendor)
         fields = credentials(request, secret.data)
@@ -121,12 +121,12 @@ def _ask_vendor(work: Fetch, entry: Entry, secret: Secret, version: str) -> Outc
     if entry.token is not None:
         work.told.update(filter(None, (entry.token.access_token, entry.token.refresh_token)))
     in_order = grants(request.vendor, fields, refresh_token=cached.refresh_token if cached else None)
-    outcome = Outcome()  # there is at least one grant: credentials() has seen to it
+    outcome = Outcome()  # credentials() guarantees at least one grant
     for position, grant in enumerate(in_order):
         later_is_repeatable = any(later.repeatable for later in in_order[position + 1 :])
         is_cached = cached is not None and cached.refresh_token is not None and grant.fields.get("refresh_token") == cached.refresh_token
         if is_cached and not _take_out(work, entry) and later_is_repeatable:
-            continue  # it stays where the next caller finds it, and would use it again
+            continue  # it could not be removed from the cache, so the next caller would send it again
         sent = _send(work, request, grant, fields, entry if is_cached else None, version=version, replaceable=later_is_repeatable)
         outcome = replace(sent, spent=outcome.spent or sent.spent)
         if outcome.token is not None:
@@ -142,9 +142,9 @@ def _ask_vendor(work: Fetch, entry: Entry, secret: Secret, version: str) -> Outc
 
 
 def _with_trusted_refresh_token(work: Fetch, cached: Token, secret: Secret) -> Token:
-    """*cached*, without a refresh token that somebody else may have put into the entry.
+    """*cached*, without its refresh token if an unauthorised writer may have planted it.
 
-    It is sent first, and what it leads to may be stored among the credentials, where it would stay after the entry was repaired.
+    A refresh token is sent first, and its successor may be stored with the credentials, where it would outlast a repair of the entry.
     """
     request = work.call.request
     trusted = vouched_for(cached, request, secret.data, work.mac)
@@ -157,15 +157,15 @@ def _with_trusted_refresh_token(work: Fetch, cached: Token, secret: Secret) -> T
 
 
 def _signed(work: Fetch, token: Token, secret: Secret, version: str) -> Token:
-    """*token* as it may be shared. What was stored in the secret, which then has another version, needs no MAC."""
+    """*token* with a MAC for sharing. A refresh token that was stored in the secret, which then has a new version, needs none."""
     if work.mac is None or not token.refresh_token or token.secret_version != version:
         return token
     return replace(token, refresh_token_mac=work.mac(secret.data, token.refresh_token))
 
 
 def _take_out(work: Fetch, entry: Entry) -> bool:
-    """The refresh token leaves the cache before it is sent: if this process is killed, the next caller must not use it again, because a
-    rotating vendor takes that for theft."""
+    """Remove the refresh token from the cache before it is sent: if this process is killed, the next caller must not send it again,
+    because a vendor that rotates them treats reuse as theft."""
     return entry.token is not None and work.save(replace(entry, token=entry.token.without_refresh_token()))
 
 
@@ -179,15 +179,15 @@ def _send(
     version: str,
     replaceable: bool,
 ) -> Outcome:
-    """Ask with one grant.
+    """Ask the vendor with one grant.
 
-    :arg spending: the entry whose refresh token this is, and from which it was taken.
-    :arg replaceable: whether a token can be obtained without it. If not, one that may be spent is better than none.
+    :arg spending: the entry that contained this grant's refresh token.
+    :arg replaceable: whether a token can be obtained without it. If not, a refresh token that may be used up is better than none.
     """
     vendor, ports = request.vendor, work.ports
     until = ports.monotonic() + request.http.deadline
     sign = signer(vendor, fields, clock=ports.clock, transit=work.session.transit_sign, signed=work.told)
-    # A proof may be used once, so each repetition gets a new one.
+    # An assertion may be used only once, so each retry gets a new one.
     build = functools.partial(build_request, vendor, grant, fields, assertion=sign)
     try:
         http_request = build()
@@ -197,7 +197,7 @@ def _send(
     except TokenError as exc:
         if isinstance(exc, VendorError) and (not exc.sent or exc.status in _NOT_THERE or exc.code == "invalid_client"):
             work.metadata.forget()
-        # Errors other than the vendor's come before anything is sent.
+        # All errors except the vendor's occur before anything is sent.
         spent = isinstance(exc, VendorError) and exc.sent and (replaceable or exc.kind == "refused")
         if spending is not None and not spent:
             work.save(spending)
@@ -206,14 +206,14 @@ def _send(
 
 
 def _with_old_refresh_token(token: Token, grant: Grant) -> Token:
-    """RFC 6749 6: no new refresh token means that the old one stays good."""
+    """RFC 6749 6: without a new refresh token, the old one stays valid."""
     if grant.grant_type != "refresh_token" or token.refresh_token is not None:
         return token
     return replace(token, refresh_token=grant.fields["refresh_token"])
 
 
 def _store_rotated(work: Fetch, entry: Entry, token: Token, secret: Secret) -> Token:
-    """Put a new refresh token back into Vault, where the vendor's credentials are nothing but one."""
+    """Store a rotated refresh token in Vault, if a refresh token is the only credential."""
     request = work.call.request
     if not request.vendor.single_use or not token.refresh_token:
         return token
@@ -224,7 +224,7 @@ def _store_rotated(work: Fetch, entry: Entry, token: Token, secret: Secret) -> T
 
 
 def _version(work: Fetch, secret: Secret) -> str:
-    """What distinguishes one state of the secret from the next: KV v2's version; for KV v1 a keyed digest, the same for all who share tokens."""
+    """The version of the secret: that of KV v2; for KV v1 a keyed digest, equal for all controllers that share tokens."""
     if secret.version is not None:
         return str(secret.version)
     if work.mac is not None:

@@ -4,7 +4,7 @@
 
 # Private to trackops.api_tokens: not for use from outside, and may change in any release.
 
-"""What an issuer publishes, kept for an hour next to the tokens."""
+"""Cache an issuer's metadata for an hour, next to the tokens."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _KEPT_FOR = 3600.0
 
 
 class IssuerMetadata:
-    """The metadata of one request's issuer. A fetch asks for them at most once, whatever the outcome."""
+    """The metadata of one request's issuer. A fetch requests them at most once, whatever the outcome."""
 
     def __init__(self, request: Request, store: FileStore, clock: t.Callable[[], float]) -> None:
         self._request = request
@@ -30,7 +30,7 @@ class IssuerMetadata:
         self._known: dict[str, t.Any] | None = None
 
     def read(self) -> dict[str, t.Any] | None:
-        """What is kept and not too old."""
+        """The cached metadata, if recent enough."""
         if self._known is None:
             kept = self._store.read(self._keys()) or {}
             at, found = kept.get("at"), kept.get("metadata")
@@ -44,14 +44,14 @@ class IssuerMetadata:
         self._store.write(self._keys(), {"kind": "metadata", "expires_at": int(now + _KEPT_FOR)}, {"at": now, "metadata": found})
 
     def forget(self) -> None:
-        """They lead nowhere: the issuer may have moved."""
+        """Drop the metadata: its endpoints do not work, and the issuer may have moved."""
         if self._known is not None:
             self._known = None
             self._store.remove(self._keys().name)
 
     def _keys(self) -> Keys:
         request = self._request
-        # What was read over an unchecked connection is not for a caller that checks.
+        # Metadata read without certificate checks must not reach a caller that requires them.
         way = [request.http.validate_certs, request.http.ca_cert, request.http.proxy, request.http.allow_http]
         facts = {"kind": "metadata", "login": login_facts(request), "issuer": request.vendor.issuer, "way": way}
         return derive(self._store.user_key(), request.vault.identity_secret(), facts)

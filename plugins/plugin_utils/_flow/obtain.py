@@ -4,7 +4,7 @@
 
 # Private to trackops.api_tokens: not for use from outside, and may change in any release.
 
-"""A new token: which parts of the flow work together, for a controller alone and for those that share tokens."""
+"""Obtain a new token: connect the parts of the flow, with and without a shared cache."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ __all__ = ("obtain",)
 
 
 def obtain(call: Call, slot: TokenSlot, entry: Entry, reason: str, *, locked: bool) -> Outcome:
-    """Ask Vault and the vendor, under the lease of the shared entry if there is one.
+    """Ask Vault and the vendor, under the lease of the shared entry if tokens are shared.
 
-    :arg entry: this controller's own, from before.
-    :arg reason: why there has to be a new token.
-    :arg locked: whether this process holds the lock of the entry; it does not where there are no locks.
+    :arg entry: this controller's own, as read before.
+    :arg reason: why a new token is needed.
+    :arg locked: whether this process holds the lock of the entry; False if locks do not work.
     """
     request, ports = call.request, call.ports
     session = VaultSession(request, slot.store, ports)
@@ -50,7 +50,7 @@ def obtain(call: Call, slot: TokenSlot, entry: Entry, reason: str, *, locked: bo
     shared = SharedCache(request, session, ports)
 
     def keep(known: Entry) -> bool:
-        # Of the shared entry nothing but what the vendor has just given; and the shared entry alone keeps the refresh token.
+        # Store locally only a token that the vendor has just issued, and keep the refresh token only in the shared entry.
         return slot.write(replace(entry, token=known.token and known.token.without_refresh_token()))
 
     def under_lease(known: Entry, guarded: Ports) -> Outcome:
@@ -66,7 +66,7 @@ def _alone(work: Fetch, known: Entry, *, locked: bool) -> Outcome:
 
 
 def _no_lock(request: Request) -> CacheError:
-    """Two processes would send the same, and many vendors take back the consent for that."""
+    """The error if a single-use credential cannot be locked: two processes could send it, for which many vendors withdraw the consent."""
     return CacheError(
         f"{request.vendor.name}: what {request.where} holds can be used once only, and there is no lock to keep others from using it too, so nothing "
         "was sent. Set cache_path to a directory that can be written and locked (NFS often has no locks), or cache to vault.",
@@ -75,5 +75,5 @@ def _no_lock(request: Request) -> CacheError:
 
 
 def _taken_out_by_the_lease(_known: Entry) -> bool:
-    """The refresh token of a shared entry has been out of it since the lease was taken, and was never in this controller's own."""
+    """Nothing to save: taking the lease removed the refresh token from the shared entry, and this controller's own never had it."""
     return True

@@ -4,7 +4,7 @@
 
 # Private to trackops.api_tokens: not for use from outside, and may change in any release.
 
-"""The lock of an entry. A process that never gives it back costs a run one wait, not one for each host."""
+"""The lock of an entry. A process that never releases it costs a run one wait, not one per host."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ _SLACK = 60.0
 
 @contextlib.contextmanager
 def patient_lock(request: Request, store: FileStore, keys: Keys, ports: Ports) -> t.Iterator[bool]:
-    """Hold the lock of the entry *keys*; yields False where there can be no locks, and nothing is held.
+    """Hold the lock of the entry *keys*; yields False, holding nothing, if locks do not work.
 
-    Where nothing can be kept, and this run knows that the credentials are good, nobody waits for a result that only its finder has.
+    If results cannot be stored and the last attempt succeeded, callers do not wait: another caller's result would not reach them.
 
-    :raises LockTimeout: another process has held it for longer than a call takes.
-    :raises CacheError: this run has waited for that process before.
+    :raises LockTimeout: another process has held the lock for longer than a call takes.
+    :raises CacheError: this run has already waited for that process.
     """
     with contextlib.ExitStack() as stack:
         locked = stack.enter_context(store.try_lock(keys.name))
@@ -76,5 +76,5 @@ def _known(request: Request, store: FileStore, keys: Keys) -> t.Any:
 
 
 def _notes(request: Request, store: FileStore, keys: Keys) -> Keys:
-    """Beside the entry, which only the holder of its lock may write."""
+    """The keys of a separate entry for notes: only the holder of the lock may write the entry itself."""
     return derive(store.user_key(), request.vault.identity_secret(), {"kind": "lock", "entry": keys.name})

@@ -4,7 +4,7 @@
 
 # Private to trackops.api_tokens: not for use from outside, and may change in any release.
 
-"""Take entries out of the file cache, and give back what can be given back."""
+"""Remove entries from the file cache, and revoke Vault logins."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ Removed = dict[str, t.Any]
 
 
 def is_cached(store: FileStore, request: Request) -> bool:
-    """Whether the cache holds a token for *request* that has the life it asks for; asks nobody."""
+    """Whether the cache holds a token for *request* with the required lifetime; sends nothing."""
     user_key = store.known_key()
     if user_key is None:
         return False
@@ -37,11 +37,11 @@ def is_cached(store: FileStore, request: Request) -> bool:
 def purge(
     store: FileStore, *, vendor: str | None, where: str | None, request: Request | None, ports: Ports, dry_run: bool, keep: t.Container[str] = ()
 ) -> list[Removed]:
-    """Remove the entries of a vendor, of a path, of both, or all tokens; entries of other logins of this user too.
+    """Remove the entries of a vendor, of a path, of both, or all tokens; including those of this user's other logins.
 
     :arg where: the mount and the path below it.
-    :arg request: where it is complete and its cache is C(vault), the shared entry goes too.
-    :arg keep: names of entries that stay, because what they hold could not be revoked.
+    :arg request: if given and its cache is C(vault), the shared entry is removed too.
+    :arg keep: names of entries to keep, because their tokens could not be revoked.
     """
     removed = []
     for name, header in store.headers():
@@ -53,7 +53,7 @@ def purge(
             _remove(store, name)
             ports.event(Event("purged", str(header.get("vendor")), str(header.get("path"))))
     if removed and not dry_run:
-        store.sweep()  # the pointers to them
+        store.sweep()  # removes the pointers to them
     if request is not None and request.cache.kind == "vault" and not dry_run and not keep and remove_shared(request, store, ports):
         removed.append(_said({"kind": "shared", "vendor": request.vendor.name, "path": request.where}))
     return removed
@@ -73,14 +73,14 @@ def _remove(store: FileStore, name: str) -> None:
 
 
 def remove_shared(request: Request, store: FileStore, ports: Ports) -> bool:
-    """Remove the shared entry; whether there was one."""
+    """Remove the shared entry; whether it existed."""
     from .shared_store import shared_path
 
     path, mount = shared_path(request), request.cache.vault_mount
     session = VaultSession(request, store, ports)
     try:
         there = session.call(lambda client: client.kv2_read(mount, path)) is not None
-    except NotTaken:  # it is there, and larger than anything of ours
+    except NotTaken:  # it exists, and is larger than any entry of ours
         there = True
     if there:
         session.call(lambda client: client.kv2_delete_metadata(mount, path))
@@ -88,7 +88,7 @@ def remove_shared(request: Request, store: FileStore, ports: Ports) -> bool:
 
 
 def expired(store: FileStore, *, now: float, dry_run: bool) -> list[Removed]:
-    """Remove expired and damaged entries, and what killed processes left."""
+    """Remove expired and damaged entries, and the remains of killed processes."""
     removed = []
     for name, header in store.headers():
         until = header.get("expires_at")
@@ -103,9 +103,9 @@ def expired(store: FileStore, *, now: float, dry_run: bool) -> list[Removed]:
 
 
 def revoke_logins(request: Request, store: FileStore, ports: Ports, *, dry_run: bool) -> list[str]:
-    """Revoke the kept Vault login of *request*; the login of another identity cannot be read.
+    """Revoke the cached Vault login of *request*; the login of another identity cannot be read.
 
-    Where Vault does not answer, the login is kept, so that it can be revoked later.
+    If Vault does not answer, the login stays cached, so that it can be revoked later.
     """
     user_key = store.known_key()
     if user_key is None:
@@ -114,7 +114,7 @@ def revoke_logins(request: Request, store: FileStore, ports: Ports, *, dry_run: 
     kept = (store.read(keys) or {}).get("login")
     if not isinstance(kept, dict):
         if not dry_run:
-            _remove(store, keys.name)  # it may hold failures, and a purge is a fresh start
+            _remove(store, keys.name)  # it may hold failures, which a purge must forget
         return []
     if not dry_run:
         client = ports.vault(request.vault, ports.warn)
@@ -125,6 +125,6 @@ def revoke_logins(request: Request, store: FileStore, ports: Ports, *, dry_run: 
             if exc.kind != "denied":
                 ports.warn(coded(f"The Vault login in the cache could not be revoked; do it again when Vault answers. {exc.message}", exc.fault))
                 return []
-        _remove(store, keys.name)  # denied: it has already ended
+        _remove(store, keys.name)  # denied: it has already expired
         ports.event(Event("revoked", request.vendor.name, request.where, reason="Vault login"))
     return ["Vault login"]

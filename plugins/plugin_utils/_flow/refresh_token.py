@@ -4,7 +4,7 @@
 
 # Private to trackops.api_tokens: not for use from outside, and may change in any release.
 
-"""Put a refresh token where the next caller reads it: into the vendor's secret, with check-and-set."""
+"""Store a refresh token for the next caller: in the vendor's secret, with check-and-set."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ if t.TYPE_CHECKING:
 
 __all__ = ("Mac", "refresh_token_key", "store_refresh_token", "vouched_for", "write_refresh_token")
 
-#: Of a refresh token, with the data of the secret as its key.
+#: Computes the MAC of a refresh token, keyed with the data of the secret.
 Mac = t.Callable[[t.Mapping[str, t.Any], str], str]
 
-_SPENT = ("code", "code_verifier")  # once exchanged for the token, it is worthless
+_SPENT = ("code", "code_verifier")  # used up once exchanged for the token
 _ATTEMPTS = 5
 
 
 def store_refresh_token(request: Request, refresh_token: str, secret: Secret, *, session: VaultSession, ports: Ports) -> str | None:
-    """Write the *refresh_token* that replaces the one in *secret*, whose other fields stay.
+    """Replace the refresh token in *secret* with *refresh_token*; its other fields stay.
 
-    The vendor has already replaced the old one, so a failure here is a warning and the new one is kept in the cache entry: the token
-    itself is good. docs/security.md says what happens when the process is killed in between.
+    The vendor has already replaced the old one and the token itself is good, so a failure here is a warning, and the new refresh token
+    stays in the cache entry. docs/security.md says what happens if the process is killed in between.
 
-    :returns: the new version of the secret, where one was written.
+    :returns: the new version of the secret; None if none was written.
     """
     ref = request.secret
     key = refresh_token_key(request)
@@ -45,7 +45,7 @@ def store_refresh_token(request: Request, refresh_token: str, secret: Secret, *,
         ports.warn(f"{request.vendor.name}: the vendor gave a new refresh token, kept in the cache only: {reason}.")
         return None
     try:
-        # A different one means that somebody gave consent again in the meantime, and theirs is newer.
+        # A different one is newer: a person gave consent again in the meantime.
         return write_refresh_token(request, refresh_token, secret, session=session, only_if=secret.data.get(key))
     except VaultError as exc:
         ports.warn(
@@ -64,9 +64,9 @@ def refresh_token_key(request: Request) -> str:
 
 
 def vouched_for(token: Token, request: Request, secret: t.Mapping[str, t.Any], mac: Mac | None) -> Token:
-    """The *token* of an entry, its refresh token only if that is the one in the *secret*, or was put there by somebody who knows that.
+    """The *token* of an entry; its refresh token only if that is in the *secret*, or its writer proved knowledge of the secret.
 
-    :arg mac: None where nobody else can write the entry.
+    :arg mac: None if nobody else can write the entry.
     """
     refresh_token = token.refresh_token
     if mac is None or not refresh_token or refresh_token == secret.get(refresh_token_key(request)):
@@ -80,11 +80,11 @@ _ANY = object()
 
 
 def write_refresh_token(request: Request, refresh_token: str, secret: Secret, *, session: VaultSession, only_if: t.Any = _ANY) -> str | None:
-    """Write *refresh_token* into the secret. Where another field was changed since *secret* was read, that change stays.
+    """Write *refresh_token* into the secret. Changes to other fields since *secret* was read are preserved.
 
-    :arg only_if: the refresh token that has to be there still; without it, whatever is there is replaced.
-    :returns: the new version; None where another refresh token is there than *only_if*.
-    :raises VaultError: Vault refuses, or others keep writing the same secret.
+    :arg only_if: the refresh token that must still be there; if omitted, any is replaced.
+    :returns: the new version; None if the current refresh token is not *only_if*.
+    :raises VaultError: Vault refuses, or other writers keep changing the secret.
     """
     ref, key = request.secret, refresh_token_key(request)
     spent = {ref.fields.get(name, name) for name in _SPENT}

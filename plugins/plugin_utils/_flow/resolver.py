@@ -4,7 +4,7 @@
 
 # Private to trackops.api_tokens: not for use from outside, and may change in any release.
 
-"""The straight line: request -> cache hit? -> token; else lock, look again, Vault, vendor, cache."""
+"""The main path: request -> cache hit? -> token; else lock, check again, Vault, vendor, cache."""
 
 from __future__ import annotations
 
@@ -43,9 +43,9 @@ __all__ = ("Resolver", "open_store")
 
 
 def open_store(options: CacheOptions, *, warn: t.Callable[[str], None], scratch: str = "") -> FileStore:
-    """The file cache of *options*. With C(cache=none) it has no directory, so that nothing is kept.
+    """The file cache of *options*. With C(cache=none) it has no directory, so nothing is stored.
 
-    :arg scratch: as in :class:`Ports`; there is what this run needs of it where it cannot be written.
+    :arg scratch: as in :class:`Ports`; holds what this run needs if the cache cannot be written.
     """
     path, tell = ("", _silent) if options.kind == "none" else (own_path(options.path), warn)
     if not scratch:
@@ -54,20 +54,20 @@ def open_store(options: CacheOptions, *, warn: t.Callable[[str], None], scratch:
 
 
 def _silent(_text: str) -> None:
-    """What is not expected to be written needs no warning."""
+    """Ignore a warning: nothing is meant to be stored."""
 
 
 class Resolver:
-    """Gives tokens; one for all requests of a process, so that a loop derives its keys from one reading of the user's key."""
+    """Returns tokens. Use one object for all requests of a process, so that the user's key is read once."""
 
     def __init__(self, ports: Ports) -> None:
         self._ports = ports
         self._stores: dict[CacheOptions, FileStore] = {}
 
     def token(self, request: Request) -> Token:
-        """A token with the life that the request asks for, from the cache or the vendor.
+        """A token with the required lifetime, from the cache or the vendor.
 
-        :raises TokenError: there is none; the message names the vendor and the Vault path.
+        :raises TokenError: none can be obtained; the message names the vendor and the Vault path.
         """
         try:
             check_endpoint(request.vendor, allow_http=request.http.allow_http)
@@ -78,12 +78,12 @@ class Resolver:
             raise
 
     def known(self, request: Request) -> Entry:
-        """What the cache holds for *request*; asks nobody."""
+        """The cache entry of *request*; sends nothing."""
         store = self.store(request.cache)
         return entry_from_dict(store.read(token_keys(request, store.user_key())))
 
     def keep(self, request: Request, token: Token) -> None:
-        """Put *token* into the cache, in place of what is there for *request*."""
+        """Store *token* in the cache as the new entry of *request*."""
         slot = TokenSlot(request, self.store(request.cache), self._ports)
         with slot.lock():
             slot.write(Entry(replace(token, source="cache")))
@@ -126,7 +126,7 @@ def _tell_short_life(call: Call, token: Token) -> None:
 
 
 def _renew_ahead(call: Call, slot: TokenSlot, entry: Entry) -> Token:
-    """One caller renews, the rest go on with the token that is still good."""
+    """One caller renews early; the others use the token, which is still good."""
     asker, now = call.asker, call.ports.clock()
     if is_recent(entry.failures, asker, now=now) or remembered_failure(entry.failures, asker, now=now):
         return _hit(call, entry)
@@ -140,7 +140,7 @@ def _renew_ahead(call: Call, slot: TokenSlot, entry: Entry) -> Token:
 
 
 def _renew(call: Call, slot: TokenSlot, entry: Entry, reason: str, *, locked: bool = True) -> Token:
-    """Get a new token; the lock is held, unless there are no locks. If that fails, the old one may serve."""
+    """Fetch a new token; the lock is held, unless locks do not work. If that fails, the old token may serve."""
     failure = remembered_failure(entry.failures, call.asker, now=call.ports.clock())
     if failure is not None:
         error: TokenError = as_error(failure)
@@ -154,7 +154,7 @@ def _renew(call: Call, slot: TokenSlot, entry: Entry, reason: str, *, locked: bo
 
 
 def _expired_meanwhile(token: Token | None, request: Request) -> TokenError:
-    """The error for a token that lived for less than it took to store it."""
+    """The error for a token that expired before it was stored."""
     lifetime = token.lifetime if token else 0.0
     return VaultError(
         f"{request.vendor.name}: the token for {request.where} lives for {lifetime:g} s and has expired before it could be used, because "
@@ -164,14 +164,14 @@ def _expired_meanwhile(token: Token | None, request: Request) -> TokenError:
 
 
 def _serve_stale(call: Call, entry: Entry, error: TokenError) -> Token:
-    """The old token, while it is valid.
+    """Serve the old token while it is valid.
 
-    :raises TokenError: *error*, where it is not, or where Vault refuses.
+    :raises TokenError: *error*, if the token is no longer valid or Vault refused.
     """
     if is_vault_refusal(error) or not call.may_serve(entry):
         raise error from None
     token = t.cast(Token, entry.token)
-    # The moment, not the seconds left: Ansible shows equal warnings once, however many hosts have them.
+    # A time, not the seconds left: Ansible shows equal warnings only once for all hosts.
     until = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(token.expires_at))
     call.ports.warn(coded(f"{with_place(error, call.request)} The cached token is used, which is still valid until {until} UTC.", error.fault))
     call.report("served_stale", token, error=error)
@@ -179,8 +179,8 @@ def _serve_stale(call: Call, entry: Entry, error: TokenError) -> Token:
 
 
 def _obtain(call: Call, slot: TokenSlot, entry: Entry, reason: str, *, locked: bool) -> Outcome:
-    """A new token from Vault and the vendor; the entry records the outcome."""
-    # From here on hvac and requests are needed; a hit does without them.
+    """Fetch a new token from Vault and the vendor, and record the outcome in the entry."""
+    # From here on hvac and requests are needed; a hit does not load them.
     from .obtain import obtain
     from .tidy import is_due, tidy
 

@@ -4,7 +4,7 @@
 
 # Private to trackops.api_tokens: not for use from outside, and may change in any release.
 
-"""Give cached tokens back to the vendor (RFC 7009)."""
+"""Revoke cached tokens at the vendor (RFC 7009)."""
 
 from __future__ import annotations
 
@@ -29,15 +29,15 @@ from .vault_session import VaultSession
 
 __all__ = ("GivenBack", "revoke_tokens")
 
-_NOT_TAKEN = "unsupported_token_type"  # RFC 7009 2.2.1: many servers take no access tokens, which are JWTs that no server is asked about
-_GONE = "invalid_token"  # expired, or given back before: RFC 7009 2.2 wants 200 for it, Google has this
+_NOT_TAKEN = "unsupported_token_type"  # RFC 7009 2.2.1: many servers do not revoke access tokens, because these are JWTs that APIs check by themselves
+_GONE = "invalid_token"  # expired or already revoked: RFC 7009 2.2 requires status 200, but Google sends this
 _LATER = (408, 425, 429)
-_OF_THE_CLIENT = (401, 403, 404, 405, 410)  # who asks, or where
+_OF_THE_CLIENT = (401, 403, 404, 405, 410)  # about the client or the URL, not the token
 
 
 @dataclass(frozen=True)
 class GivenBack:
-    """What was revoked and what was not, as names for people; and whether the latter may be revoked later, so that its entry has to stay."""
+    """What was revoked and what was not, as display names, and whether to keep the entry for a later attempt."""
 
     revoked: tuple[str, ...] = ()
     failed: bool = False
@@ -45,10 +45,10 @@ class GivenBack:
 
 
 def revoke_tokens(request: Request, store: FileStore, ports: Ports, *, revoke_consent: bool = False, dry_run: bool = False) -> GivenBack:
-    """Revoke the tokens that the cache holds for *request*, those of the shared entry too, where the vendor has an endpoint for it.
+    """Revoke the cached tokens of *request*, including those of the shared entry, if the vendor has an endpoint for that.
 
-    :arg revoke_consent: also a refresh token that is the credential in Vault. The person who gave consent then has to give it again.
-    :arg dry_run: ask nobody, and say what would be revoked according to this controller's cache.
+    :arg revoke_consent: also revoke a refresh token that is the credential in Vault. A person must then give consent again.
+    :arg dry_run: send nothing, and report what would be revoked according to this controller's cache.
     """
     vendor = request.vendor
     if not vendor.revocation_url and not vendor.issuer:
@@ -80,7 +80,7 @@ def revoke_tokens(request: Request, store: FileStore, ports: Ports, *, revoke_co
 
 
 class _Revocation:
-    """The tokens of *request* on their way back to the vendor. What has become of them is known at any time, after an error too."""
+    """Revokes the tokens of *request*; the outcome so far stays readable after an error."""
 
     def __init__(self, request: Request, store: FileStore, ports: Ports, *, revoke_consent: bool) -> None:
         self._request = request
@@ -91,9 +91,9 @@ class _Revocation:
         self._shared_cache: SharedCache | None = None
         self._own: Token | None = None
         self._shared: Token | None = None
-        self._values: list[tuple[str, str]] = []  # what to revoke: its kind, in the words of RFC 7009 2.1, and the token
+        self._values: list[tuple[str, str]] = []  # to revoke: the token type hint of RFC 7009 2.1, and the token
         self._revoked: set[str] = set()
-        self.not_taken: dict[str, None] = {}  # the kinds of tokens that the vendor takes none of back
+        self.not_taken: dict[str, None] = {}  # the token types that the vendor does not revoke
 
     def outcome(self, *, failed: bool = False) -> GivenBack:
         return GivenBack(self._names(revoked=True), failed, self._names(revoked=False))
@@ -102,7 +102,7 @@ class _Revocation:
         return tuple(dict.fromkeys(f"{self._request.vendor.name} {hint}" for hint, value in self._values if (value in self._revoked) is revoked))
 
     def find(self, *, with_shared: bool) -> None:
-        """Look what the cache holds; *with_shared*, in the entry that controllers share too."""
+        """Find the cached tokens; *with_shared*: those in the shared entry too."""
         request = self._request
         user_key = self._store.known_key()
         self._own = entry_from_dict(self._store.read(token_keys(request, user_key))).token if user_key else None
@@ -115,9 +115,9 @@ class _Revocation:
         self._values = _values([token for token in (self._own, self._shared) if token], self._request.vendor, revoke_consent=self._revoke_consent)
 
     def ask_vendor(self) -> None:
-        """Revoke what :meth:`find` has found, and where it is asked for the consent, as far as the vendor has an endpoint for it.
+        """Revoke the tokens from :meth:`find` and, if requested, the consent, if the vendor has an endpoint for that.
 
-        :raises TokenError: something that may be revoked later is not revoked.
+        :raises TokenError: a token was not revoked, but a later attempt may succeed.
         """
         request = self._request
         secret = self._session.secret().data if self._values or self._revoke_consent else {}
@@ -128,11 +128,11 @@ class _Revocation:
             self._values = _with_stored(self._values, secret.get(refresh_token_key(request)))
         endpoint = _with_endpoint(request, secret, self._ports) if self._values else request.vendor
         if not endpoint.revocation_url:
-            self._values = []  # nobody takes them back, so they are no more than entries of the cache
+            self._values = []  # no revocation endpoint: they only need removing from the cache
         if not self._values:
             return
         check_address(endpoint, endpoint.url(endpoint.revocation_url), allow_http=request.http.allow_http)
-        self._revoke_each(endpoint, credentials(replace(request, vendor=endpoint), secret, consent=True))  # a consent that may have ended
+        self._revoke_each(endpoint, credentials(replace(request, vendor=endpoint), secret, consent=True))  # even if the consent may have ended
 
     def _revoke_each(self, endpoint: Vendor, fields: dict[str, str]) -> None:
         request, ports, in_use = self._request, self._ports, self._own or self._shared
@@ -141,7 +141,7 @@ class _Revocation:
             try:
                 is_revoked = _revoke(request, endpoint, fields, value, hint=hint, session=self._session, ports=ports)
             except VendorError as exc:
-                # Refresh tokens are the secret's or this controller's own, or vouched for; an access token that is shared can be anybody's.
+                # Refresh tokens come from the secret, this controller or a verified writer; a shared access token may come from anyone.
                 if self._shared_cache is None or hint == "refresh_token":
                     raise
                 failures.append((exc, in_use is not None and value == in_use.access_token))
@@ -155,9 +155,9 @@ class _Revocation:
 
 
 def _judge(failures: list[tuple[VendorError, bool]], request: Request, ports: Ports, *, others_taken: bool) -> None:
-    """Tell of the access tokens that could not be revoked; the second of each pair says whether this controller uses it.
+    """Report the access tokens that could not be revoked; the second item of each pair says whether this controller uses it.
 
-    :raises VendorError: one that is used, and that may be revoked later.
+    :raises VendorError: for a used token, if a later attempt may succeed.
     """
     for error, used in failures:
         if used and not _of_the_token(error, others_taken=others_taken):
@@ -166,9 +166,9 @@ def _judge(failures: list[tuple[VendorError, bool]], request: Request, ports: Po
 
 
 def _of_the_token(error: VendorError, *, others_taken: bool) -> bool:
-    """Whether *error* is about the token, which would be refused again and again: somebody who writes to the shared cache may have put it there.
+    """Whether *error* is about the token itself, so that each attempt would fail: a writer of the shared cache may have planted it.
 
-    :arg others_taken: the endpoint has taken other tokens of this client.
+    :arg others_taken: whether the endpoint accepted other tokens of this client.
     """
     status = error.status or 0
     return 400 <= status < 500 and status not in _LATER and (others_taken or status not in _OF_THE_CLIENT)
@@ -184,9 +184,9 @@ def _unknown(request: Request, error: VendorError, *, used: bool) -> str:
 
 
 def _values(tokens: list[Token], vendor: Vendor, *, revoke_consent: bool) -> list[tuple[str, str]]:
-    """What to revoke, each once: refresh tokens first, which cannot renew what is revoked after them."""
+    """The tokens to revoke, without duplicates; refresh tokens first, so that they cannot renew the others."""
     found: dict[str, str] = {}
-    if revoke_consent or not vendor.single_use:  # there a refresh token is the credential
+    if revoke_consent or not vendor.single_use:  # for single-use credentials a refresh token is the credential
         found.update((token.refresh_token, "refresh_token") for token in tokens if token.refresh_token)
     found.update((token.access_token, "access_token") for token in tokens)
     return [(hint, value) for value, hint in found.items()]
@@ -199,7 +199,7 @@ def _with_stored(values: list[tuple[str, str]], stored: t.Any) -> list[tuple[str
 
 
 def _with_endpoint(request: Request, keys: t.Container[str], ports: Ports) -> Vendor:
-    """The vendor, with the revocation endpoint that its issuer publishes."""
+    """The vendor with the revocation endpoint from its issuer's metadata."""
     vendor = request.vendor
     if vendor.revocation_url and (vendor.client_auth or not vendor.issuer):
         return vendor
@@ -209,8 +209,8 @@ def _with_endpoint(request: Request, keys: t.Container[str], ports: Ports) -> Ve
 
 
 def _revoke(request: Request, vendor: Vendor, fields: dict[str, str], value: str, *, hint: str, session: VaultSession, ports: Ports) -> bool:
-    """Whether *value* is revoked now; not so where the vendor takes none of its kind back."""
-    # No word of the answer is shown or kept, so nobody needs to know what was signed.
+    """Revoke *value*; False if the vendor does not revoke tokens of this type."""
+    # Nothing of the response is shown or stored, so the signed assertions need no tracking.
     sign = signer(vendor, fields, clock=ports.clock, transit=session.transit_sign, signed=set())
     http_request = revocation_request(vendor, fields, value, hint=hint, assertion=sign)
     answer = ports.exchange(http_request, request.http, request.http.deadline, vendor.name)

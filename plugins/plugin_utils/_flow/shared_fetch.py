@@ -4,7 +4,7 @@
 
 # Private to trackops.api_tokens: not for use from outside, and may change in any release.
 
-"""A new token where controllers share them: another controller's, or our own under the lease."""
+"""Get a new token with a shared cache: another controller's, or one fetched under the lease."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ from .shared_store import MOST_FAILURES, Lease, LeaseLost, SharedCache, shareabl
 __all__ = ("fetch_shared",)
 
 _KEPT_FOR = 86400.0
-_MOST_LEASES = 3  # one can be lost to a pause of this process; who takes them all is no controller
+_MOST_LEASES = 3  # one may be lost while this process is paused; losing all three means something else writes the entry
 
-#: Ask the vendor with these ports, and with what is known of the token.
+#: Asks the vendor with these ports, given the known entry.
 Attempt = t.Callable[[Entry, Ports], Outcome]
 
 
 def fetch_shared(call: Call, entry: Entry, shared: SharedCache, attempt: Attempt, *, alone: t.Callable[[Entry], Outcome]) -> Outcome:
-    """The token that another controller has fetched; otherwise a new one for all of them.
+    """The token that another controller has fetched; otherwise a new one for all controllers.
 
-    :arg entry: what this controller has in its own cache.
-    :arg attempt: under the lease.
-    :arg alone: where tokens cannot be shared.
+    :arg entry: the entry in this controller's own cache.
+    :arg attempt: fetches under the lease.
+    :arg alone: fetches if tokens cannot be shared.
     """
     still_good = call.verdict(entry) is Verdict.AGING
     for _attempt in range(_MOST_LEASES):
@@ -56,7 +56,7 @@ def fetch_shared(call: Call, entry: Entry, shared: SharedCache, attempt: Attempt
             call.report("shared", entry.token, reason="another controller is renewing it")
             return Outcome(token=entry.token)
         outcome = _fetch_under_lease(call, entry, shared, found, attempt)
-        if not isinstance(outcome.error, LeaseLost):  # the new holder of the lease is waited for
+        if not isinstance(outcome.error, LeaseLost):  # else wait for the new holder of the lease
             return outcome
     text = f"{call.request.vendor.name}: others took over the shared entry for {call.request.where} again and again. See who writes there, or remove the entry."
     return Outcome(error=VaultError(text))
@@ -65,15 +65,15 @@ def fetch_shared(call: Call, entry: Entry, shared: SharedCache, attempt: Attempt
 def _usable(call: Call, theirs: Entry, ours: Entry, new_failures: frozenset[Failure]) -> Token | None:
     """The token in the shared entry, if it is good and new to this controller.
 
-    :arg new_failures: those of *theirs* that came while this caller waited.
-    :raises TokenError: the failure in it, if this caller is to get that.
+    :arg new_failures: those in *theirs* that were added while this caller waited.
+    :raises TokenError: the failure in it, if it applies to this caller.
     """
     now = call.ports.clock()
     verdict = call.verdict(replace(theirs, renewals=ours.renewals))
     known = theirs.token is not None and ours.token is not None and theirs.token.access_token == ours.token.access_token
     if theirs.token is not None and (verdict is Verdict.FRESH or (verdict is Verdict.AGING and not known)):
-        # The shared entry alone keeps the refresh token, so that no two controllers use it. And it is looked at again after a
-        # while: repairing a wrong entry repairs the tokens of all controllers.
+        # Only the shared entry keeps the refresh token, so that two controllers never use it. The local copy expires after a
+        # while, so that repairing a wrong entry repairs the tokens of all controllers.
         return replace(theirs.token.without_refresh_token(), expires_at=min(theirs.token.expires_at, now + _KEPT_FOR))
     failure = remembered_failure(theirs.failures, call.asker, now=now, new=new_failures)
     if failure is not None:
@@ -84,10 +84,10 @@ def _usable(call: Call, theirs: Entry, ours: Entry, new_failures: frozenset[Fail
 
 
 def _fetch_under_lease(call: Call, entry: Entry, shared: SharedCache, lease: Lease, attempt: Attempt) -> Outcome:
-    """Ask the vendor, and give the lease back with the outcome."""
+    """Ask the vendor, and release the lease with the outcome."""
     theirs = lease.entry
     known = Entry(
-        # The shared entry alone knows which refresh token is the newest.
+        # Only the shared entry has the newest refresh token.
         theirs.token or (entry.token.without_refresh_token() if entry.token else None),
         (*entry.failures, *theirs.failures),
     )
@@ -114,6 +114,6 @@ def _shared_failures(call: Call, failures: tuple[Failure, ...], outcome: Outcome
     if outcome.repeated is not None:
         return confirm(failures, outcome.repeated, at=outcome.checked_at)
     if not isinstance(outcome.error, VendorError):
-        return failures  # what Vault refuses to this controller it may grant to the next
+        return failures  # Vault may grant the next controller what it refused this one
     failure = failure_of(outcome.error, call.asker, asked_version=outcome.asked_version, took=took, now=now)
     return add_failure(failures, shareable(failure), failure_ttl=failure_ttl, now=now, most=MOST_FAILURES)

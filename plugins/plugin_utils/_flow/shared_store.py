@@ -4,16 +4,16 @@
 
 # Private to trackops.api_tokens: not for use from outside, and may change in any release.
 
-"""The cache that controllers share: entries in Vault's KV v2, written with check-and-set, fetched under a short lease.
+"""The shared cache of controllers: entries in Vault's KV v2, written with check-and-set, renewed under a short lease.
 
-Vault's policies guard these entries, so the fields are readable for any Vault client with the right to (an agent's template, say).
-They are documented in docs/cache.md and stay as they are:
+Vault's policies guard these entries, so any authorised Vault client can read the fields (an agent's template, for example).
+They are documented in docs/cache.md and stable:
 
 ``access_token, token_type, authorization, expires_at, issued_at, scope, extra, vendor, path`` and, for the collection itself,
 ``schema, refresh_token, refresh_token_mac, secret_version, failures, lease_holder, lease_until, lease_seconds``.
 
-Somebody may be allowed to write here and not to read the credentials. So an entry is trusted no more than a vendor: it is checked like an
-answer, and a refresh token in it, which could end up among the credentials, counts only with the MAC of somebody who knows them.
+A writer here may have no right to read the credentials. So an entry is trusted no more than a vendor: it is checked like a response, and
+a refresh token in it, which could end up among the credentials, is used only with a MAC that proves knowledge of the credentials.
 """
 
 from __future__ import annotations
@@ -42,18 +42,18 @@ from .vault_session import VaultSession
 
 __all__ = ("MOST_FAILURES", "Lease", "LeaseLost", "SharedCache", "shareable", "shared_path")
 
-# Each look costs Vault a request, and most vendors answer within a second; then there are two looks.
+# Each check costs Vault a request. Most vendors answer within a second, and then there are two checks.
 _FIRST_NAP, _LATER_NAP = 1.7, 3.0
 _LEASE_SLACK = 5.0
-_CLOCKS_APART = 600.0  # at most: by a clock that is ahead, a lease ends too early
+_CLOCKS_APART = 600.0  # seconds at most: on a clock that is ahead, a lease ends too early
 _OWN_SCHEMA = 1
-MOST_FAILURES = 8  # what one controller alone needs to know is in its own entry
+MOST_FAILURES = 8  # failures of a single controller are in its own entry
 
 
 def shared_path(request: Request) -> str:
-    """Where the entry of *request* is, below the mount: ``<cache_vault_path>/<vendor>/<secret's path>/<16 hex digits>``.
+    """The path of the entry of *request* below the mount: ``<cache_vault_path>/<vendor>/<secret's path>/<16 hex digits>``.
 
-    The digits distinguish what is asked for, not who asks: controllers with logins of their own find the same entry.
+    The digits depend on the request, not on the login: controllers with different logins find the same entry.
     """
     facts = token_facts(request)
     facts["login"] = request.vault.address()["namespace"]
@@ -62,17 +62,17 @@ def shared_path(request: Request) -> str:
     return f"{request.cache.vault_path.strip('/')}/{request.vendor.name}/{readable}/{digits}"
 
 
-#: Finds what a caller can use in an entry; the second argument has the failures that came while it waited.
+#: Returns the token that a caller can use from an entry; the second argument has the failures that were added while it waited.
 Look = t.Callable[[Entry, frozenset[Failure]], Token | None]
 
 
 class LeaseLost(VaultError):
-    """Somebody else has taken over the lease, and what they fetch is worth waiting for."""
+    """Another process took over the lease; wait for its result."""
 
 
 @dataclass
 class Lease:
-    """The right to ask the vendor, until :attr:`until` (on the monotonic clock); ``entry`` is what was there before."""
+    """The right to ask the vendor until :attr:`until` (on the monotonic clock); ``entry`` is the previous entry."""
 
     version: int
     entry: Entry
@@ -87,28 +87,28 @@ class SharedCache:
         self._ports = ports
         self._mount = request.cache.vault_mount
         self._path = shared_path(request)
-        # Short, so that nobody waits long for a holder that was killed, and made longer before each request to the vendor. But
-        # where the credentials can be used only once, a second request must never begin before the first is over.
+        # Short, so that callers do not wait long for a killed holder, and extended before each request to the vendor. But with
+        # single-use credentials, a second request must never begin before the first has ended.
         http, single_use = request.http, request.vendor.single_use
-        #: Whether two controllers may ask the vendor at once, if need be.
+        #: Whether two controllers may ask the vendor at the same time if necessary.
         self.may_do_without = not single_use
         self._one_request = http.deadline if single_use else min(http.deadline, 2 * http.timeout)
-        # So there its holder is waited for even when the lease is over by this clock, because the holder's clock may be behind.
+        # So then wait for the holder even after the lease has ended on this clock, because the holder's clock may be behind.
         self._tolerance = _CLOCKS_APART if single_use else 0.0
-        # For the holder of a lease that is killed, and the next one, which uses all of its deadline.
+        # Allows for a killed holder, and for the next holder, which may use its whole deadline.
         self._longest_wait = http.deadline + 2 * (self._one_request + _LEASE_SLACK)
 
     def claim(self, look: Look, *, wait: bool) -> Token | Lease | None:
-        """What *look* finds in the entry, as soon as it finds something; otherwise the lease, once nobody holds it.
+        """The token that *look* returns for the entry, as soon as it returns one; otherwise the lease, once it is free.
 
-        :arg wait: if False, None comes back while somebody holds the lease.
-        :raises VaultError: the shared entries cannot be read or written, or the lease is never given back.
+        :arg wait: if False, return None while another process holds the lease.
+        :raises VaultError: the shared entries cannot be read or written, or the lease is never released.
         """
         began, nap, seen, patience = self._ports.monotonic(), _FIRST_NAP, -1, 0.0
         failures: frozenset[Failure] | None = None
         while True:
             data, version = self._read()
-            if version != seen:  # a lease is waited for no longer than our own would last: the holder's clock may be wrong
+            if version != seen:  # wait for a lease no longer than our own would last: the holder's clock may be wrong
                 seen, patience = version, self._ports.monotonic() + self._lease_seconds(data)
             entry = _entry(data)
             failures = frozenset(entry.failures) if failures is None else failures
@@ -120,7 +120,7 @@ class SharedCache:
                 lease = self._take(entry, version)
                 if lease is not None:
                     return lease
-                left = nap  # somebody else was first
+                left = nap  # another process was first
             if not wait:
                 return None
             waited = self._ports.monotonic() - began
@@ -129,18 +129,18 @@ class SharedCache:
                     f"{self._request.vendor.name}: others have held the shared entry {self._mount}/{self._path} for {waited:.0f} s, longer than a "
                     "request to the vendor takes. See who writes there, or remove the entry."
                 )
-            # Jitter, so that those who wait for the same token do not come back together. No longer than the lease.
+            # Jitter, so that processes that wait for the same token do not return together. No longer than the lease.
             self._ports.sleep(min(nap, left) * random.uniform(1.0, 1.25))  # noqa: S311 - no secret
             nap = _LATER_NAP
 
     def _take(self, entry: Entry, version: int) -> Lease | None:
-        """The lease, with what the entry holds; None where somebody else has written it."""
-        # The refresh token leaves the shared entry before it is used: a holder that is killed has spent it.
+        """Take the lease; None if another process has changed the entry."""
+        # Remove the refresh token from the shared entry before it is used: if the holder is killed, it is used up.
         kept = replace(entry, token=entry.token and entry.token.without_refresh_token())
         try:
             return self._leased(entry, kept, version)
         except NotTaken:
-            # Vault may not take back what somebody has written there, because it grows on the way. That must not block the token for ever.
+            # Vault may reject a foreign entry when it is written back, because it grows on the way. That must not block the token for ever.
             return self._leased(entry, Entry(), version)
 
     def _leased(self, entry: Entry, kept: Entry, version: int) -> Lease | None:
@@ -148,7 +148,7 @@ class SharedCache:
         return lease if self._extend(lease, self._one_request) else None
 
     def read(self) -> Entry:
-        """What is shared now; nothing, with a warning, where Vault cannot give it."""
+        """The shared entry; an empty one, with a warning, if it cannot be read."""
         try:
             return _entry(self._read()[0])
         except NotTaken as exc:
@@ -156,14 +156,14 @@ class SharedCache:
             return Entry()
 
     def mac(self, secret: t.Mapping[str, t.Any], refresh_token: str) -> str:
-        """What shows that who shared *refresh_token* at this place knows the *secret*. Derived slowly, as a person may have chosen that."""
+        """Proof that the writer of *refresh_token* at this path knows the *secret*. Derived slowly, because a person may have chosen the secret."""
         key = stretched(b"", canonical(secret))
         return hmac.new(key, canonical([self._path, refresh_token]), hashlib.sha256).hexdigest()
 
     def guarded(self, lease: Lease) -> Ports:
-        """Ports to ask the vendor with, that keep *lease* for as long as that takes, retries and pauses included.
+        """Ports for the requests to the vendor that extend *lease* for the whole time, including retries and pauses.
 
-        They raise :class:`LeaseLost` where somebody else took it over, to whom this process looked dead.
+        They raise :class:`LeaseLost` if another process took over the lease because this one looked dead.
         """
         ports = self._ports
 
@@ -178,7 +178,7 @@ class SharedCache:
         return replace(ports, exchange=exchange, sleep=sleep)
 
     def settle(self, lease: Lease, entry: Entry) -> None:
-        """Write *entry* and give the lease back; a controller that has taken the lease over keeps what it has written."""
+        """Write *entry* and release the lease; does nothing if another controller has taken over the lease."""
         self._write(_flat(self._request, entry), lease.version)
 
     def _keep(self, lease: Lease, seconds: float) -> None:
@@ -187,12 +187,12 @@ class SharedCache:
         try:
             kept = self._extend(lease, seconds)
         except VaultError:
-            return  # Vault is away: nobody can take the lease over either
+            return  # Vault is not available, so nobody can take over the lease either
         if not kept:
             raise LeaseLost(f"Another controller asks for the token of {self._request.where}.", "cas")
 
     def _extend(self, lease: Lease, seconds: float) -> bool:
-        """Hold *lease* from now on for so many seconds and a few more; False where somebody else has written the entry."""
+        """Extend *lease* to *seconds* from now plus a margin; False if another process has changed the entry."""
         length = seconds + _LEASE_SLACK
         until, data = self._ports.monotonic() + length, {**lease.data, "lease_until": self._ports.clock() + length, "lease_seconds": length}
         written = self._write(data, lease.version)
@@ -202,7 +202,7 @@ class SharedCache:
         return True
 
     def _lease_seconds(self, data: t.Mapping[str, t.Any]) -> float:
-        """How long the lease in *data* is waited for at most."""
+        """How long to wait for the lease in *data* at most, in seconds."""
         longest, stated = self._request.http.deadline + self._one_request + _LEASE_SLACK, data.get("lease_seconds")
         return min(longest, stated) if is_moment(stated) else longest
 
@@ -253,17 +253,17 @@ def _flat(request: Request, entry: Entry) -> dict[str, t.Any]:
 
 
 def shareable(failure: Failure) -> Failure:
-    """*failure* without the run of a refusal: there it holds for as long as the run lasts, and the run keeps that itself.
+    """*failure* without its run if it is a refusal: that applies for the whole run, which remembers it locally.
 
-    Otherwise anybody who may write here could keep a run from its token.
+    Otherwise any writer of the shared cache could keep a run from its token.
     """
     return replace(failure, run="") if failure.refused else failure
 
 
 def _entry(data: t.Mapping[str, t.Any]) -> Entry:
-    """The entry in *data*, checked as a vendor's answer is."""
+    """The entry in *data*, checked like a vendor's response."""
     entry = entry_from_dict(_nested(data))
-    # What Vault refuses to one controller is not shared with the others.
+    # Vault's refusals of one controller do not apply to the others.
     failures = tuple(shareable(failure) for failure in entry.failures if not failure.kind.startswith("vault:"))[-MOST_FAILURES:]
     token = entry.token
     if token is None:
@@ -280,7 +280,7 @@ def _entry(data: t.Mapping[str, t.Any]) -> Entry:
 
 
 def _small(extra: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
-    """*extra*, unless it is larger or deeper than a vendor's answer may be."""
+    """*extra*; empty if it is larger or deeper than a vendor's response may be."""
     try:
         text = json.dumps(extra).encode()
         found: dict[str, t.Any] = parse_json(text) if len(text) <= LARGEST else {}
@@ -290,7 +290,7 @@ def _small(extra: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
 
 
 def _nested(data: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
-    """*data* in the shape of the file cache's entries; an entry of another schema counts as empty."""
+    """*data* in the shape of a file cache entry; an entry of another schema counts as empty."""
     if data.get("schema") != _OWN_SCHEMA:
         return {}
     token = {name: data[name] for name in _TOKEN_FIELDS if name in data}

@@ -4,7 +4,7 @@
 
 # Private to trackops.api_tokens: not for use from outside, and may change in any release.
 
-"""The place of one token in the file cache: read, written and locked as a whole."""
+"""The entry of one token in the file cache: read, written and locked as a whole."""
 
 from __future__ import annotations
 
@@ -37,12 +37,12 @@ class TokenSlot:
         return entry_from_dict(self.store.read(self.keys))
 
     def write(self, entry: Entry) -> bool:
-        """Replace the entry; the caller holds the lock. False where nothing can be written."""
+        """Replace the entry; the caller holds the lock. False if it cannot be written."""
         ends = [forgotten_at(failure, self._request.cache.failure_ttl) for failure in entry.failures]
         if entry.token:
             ends.append(entry.token.expires_at)
         expires_at = int(max(ends, default=self._ports.clock()))
-        # Without a key, the first line is all that can be read of an entry.
+        # Without a key, only the first line of an entry is readable.
         kind = "token" if entry.token or entry.renewals else "failure"
         header = {"kind": kind, "vendor": self._request.vendor.name, "path": self._request.where, "expires_at": expires_at}
         return self.store.write(self.keys, header, entry_to_dict(entry))

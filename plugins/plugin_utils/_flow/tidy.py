@@ -4,7 +4,7 @@
 
 # Private to trackops.api_tokens: not for use from outside, and may change in any release.
 
-"""Now and then, remove from the file cache what nobody will ask for again, such as the entries of a job with a Vault token of its own."""
+"""Occasionally remove entries from the file cache that will not be requested again, such as those of a job with its own Vault token."""
 
 from __future__ import annotations
 
@@ -24,21 +24,21 @@ _LONG = 86400.0
 
 
 def is_due(now: float) -> bool:
-    """Whether to tidy up after the fetch that ends at *now*: one in fifty. It follows from the moment, and is the same in each replay."""
+    """Whether to tidy up after the fetch that ends at *now*: one in fifty. Depends only on *now*, so that replays are identical."""
     return _drawn(now) % _ONE_IN == 0
 
 
 def tidy(store: FileStore, *, now: float) -> None:
-    """Remove entries that expired more than a day ago, and pointers to entries that are gone.
+    """Remove entries that expired more than a day ago, and pointers to entries that no longer exist.
 
-    A few files at each call, from a different place on. What is locked stays until another time, and nothing of this is worth an error.
+    Checks a few files per call, each time from a different start. Skips locked entries, and never fails.
     """
     start = f"{_drawn(now):08x}"
     with contextlib.suppress(CacheError):
         for name, header in itertools.islice(store.headers(start), _MOST):
             if _expired_long_ago(header, now):
                 with store.try_lock(name) as mine:
-                    # It may have been renewed in the meantime.
+                    # Read again: it may have been renewed in the meantime.
                     if mine and _expired_long_ago(store.header(name), now):
                         store.remove(name)
         store.sweep(start, most=_MOST)

@@ -4,11 +4,11 @@
 
 # Private to trackops.api_tokens: not for use from outside, and may change in any release.
 
-"""A Vault client that is logged in: the login is shared by all callers of this user, like a token of a vendor.
+"""A logged-in Vault client: all callers of this user share the login, like a vendor's token.
 
-A token that the user gave is used as it is. Any other login gives a client token, which is kept sealed until shortly before its
-lease ends, renewed where Vault lets it be renewed, and dropped when Vault refuses it. A refused login is remembered, so that 500 hosts
-with a wrong password, or a run each minute, do not lock the account in Vault.
+A token that the user provides is used directly. Any other login results in a client token, which is cached (sealed) until shortly before
+its lease ends, renewed if Vault allows it, and dropped when Vault refuses it. A refused login is remembered, so that 500 hosts with a
+wrong password, or a run each minute, do not lock the account in Vault.
 """
 
 from __future__ import annotations
@@ -39,17 +39,17 @@ __all__ = ("VaultSession", "login_keys")
 
 _T = t.TypeVar("_T")
 
-_NO_LEASE = 86400.0  # a client token that never ends is looked at again after a day
+_NO_LEASE = 86400.0  # a client token that never expires is checked again after a day
 _RENEW_LAST_PART = 1 / 3
 _MARGIN = 10.0
 _NOT_CACHED = ("token", "none")
-# Whatever is asked for, Vault will not give it to this run now.
+# Vault cannot serve any request of this run now.
 _OUTAGES = ("unreachable", "tls", "sealed")
 
 
 @dataclass(frozen=True)
 class _KeptLogin:
-    """A login as it is kept."""
+    """A login in the cache."""
 
     client_token: str = field(repr=False)
     issued_at: float
@@ -90,12 +90,12 @@ def _alive(client: Vault) -> bool:
 
 
 def login_keys(request: Request, user_key: bytes) -> Keys:
-    """The keys under which the login of *request* is kept."""
+    """The keys of the cached login of *request*."""
     return derive(user_key, request.vault.identity_secret(), login_facts(request))
 
 
 class VaultSession:
-    """One caller's way into Vault; nothing is sent before the first call."""
+    """One caller's session with Vault; nothing is sent before the first call."""
 
     def __init__(self, request: Request, store: FileStore, ports: Ports) -> None:
         self._request = request
@@ -118,13 +118,13 @@ class VaultSession:
         return found
 
     def transit_sign(self, mount: str, key: str, data: bytes, algorithm: str) -> bytes:
-        """The signature of *data* by a key that stays in Vault."""
+        """The signature of *data* by a key in Vault."""
         return self.call(lambda client: client.transit_sign(mount, key, data, algorithm))
 
     def call(self, work: t.Callable[[Vault], _T]) -> _T:
-        """*work* with a logged-in client; a kept login that Vault refuses is replaced once.
+        """Run *work* with a logged-in client; a cached login that Vault refuses is replaced once.
 
-        :raises RememberedError: this run knows that Vault is away, or that it refuses the login.
+        :raises RememberedError: this run already knows that Vault is not available or refuses the login.
         """
         self._raise_remembered()
         began = self._ports.monotonic()
@@ -149,20 +149,20 @@ class VaultSession:
                 raise
             alive, age = _alive(client), self._ports.clock() - kept.issued_at
             if alive and age <= self._request.cache.failure_ttl:
-                raise  # a new login cannot help: neither is the kept one dead, nor older than the policies may be
+                raise  # a new login cannot help: the cached one is alive and too recent for its policies to have changed
             try:
                 client = self._login_again(alive=alive)
             except VaultError:
                 if not alive:
                     raise
-                # The kept login stays in use. That a new one cannot be obtained (a secret_id that was good for one login) is
-                # not what the user must fix.
+                # Keep using the cached login. The failed new login (a single-use secret_id, for example) is not the problem that
+                # the user must fix.
                 client.use_token(kept.client_token)
                 raise denied from None
             return work(client)
 
     def _ended(self) -> _KeptLogin | None:
-        """This caller's own login, if its lease ended while it waited for another controller."""
+        """This caller's own login, if its lease ended while the caller waited for another controller."""
         return self._made if self._made is not None and not self._made.usable(self._ports.clock()) else None
 
     def _logged_in(self) -> Vault:
@@ -180,7 +180,7 @@ class VaultSession:
         refused = self._reused or self._made
         with self._lock():
             kept = self._kept()
-            # Another caller may have logged in again while this one was refused.
+            # Another caller may have logged in again in the meantime.
             if kept is None or (refused and kept.client_token == refused.client_token) or not self._use(kept):
                 self._reused = refused if alive else None
                 self._login()
@@ -198,7 +198,7 @@ class VaultSession:
         return True
 
     def _renew(self, kept: _KeptLogin) -> None:
-        """One caller gets the lock and renews; the rest go on with the lease as it is."""
+        """The caller that gets the lock renews; the others use the current lease."""
         with self._store.try_lock(self._keys.name) as mine:
             if not mine or self._client is None:
                 return
@@ -226,7 +226,7 @@ class VaultSession:
         self._keep(self._made)
 
     def _next_attempt(self) -> str:
-        """When a login is tried again, where that is remembered."""
+        """When a login is tried again, if the refusal is remembered."""
         seconds = self._asker.failure_ttl
         memory = self._store.memory() if seconds else ""
         when = f", in {seconds:g} s" if memory == "runs" else ""
@@ -235,7 +235,7 @@ class VaultSession:
     # What is remembered in the entry
 
     def _raise_remembered(self, *, refusals: bool = False) -> None:
-        """:raises RememberedError: this run knows that Vault is away; with *refusals*, or that it refuses the login."""
+        """:raises RememberedError: this run already knows that Vault is not available or, with *refusals*, that it refuses the login."""
         failure = self._outage()
         if failure is None and refusals:
             failure = remembered_login_refusal(self._failures(), self._asker, now=self._ports.clock())
@@ -243,7 +243,7 @@ class VaultSession:
             raise RememberedError(failure.message, failure.kind.partition(":")[2], fault=failure.fault)
 
     def _outage(self) -> Failure | None:
-        """The failure from which this run knows that Vault is away."""
+        """The remembered failure that says that Vault is not available to this run."""
         outages = [failure for failure in self._failures() if failure.kind.partition(":")[2] in _OUTAGES]
         return remembered_failure(outages, self._asker, now=self._ports.clock())
 
@@ -252,7 +252,7 @@ class VaultSession:
         now, asker = self._ports.clock(), self._asker
         failure = failure_of(exc, asker, asked_version="", took=took, now=now)
         failures = add_failure(self._failures(), failure, failure_ttl=asker.failure_ttl, now=now)
-        # A kept login is alive, and may be allowed what others ask for.
+        # Keep the cached login: it is valid, and other callers may have rights to what they request.
         self._write(self._reused or (self._kept() if exc.kind in _OUTAGES else None), failures)
 
     def _keep(self, login: _KeptLogin) -> None:
