@@ -4,10 +4,10 @@
 
 # Private to trackops.api_tokens: not for use from outside, and may change in any release.
 
-"""Vault: what a login is made of (``login_input``, ``login_files``, ``options``), the login methods as data (``methods``) and how they log in (``auth``);
-one conversation (``client``), how requests are sent (``transport``), and what a refusal means in words (``refusals``, ``wording``).
+"""Vault: the options of a login (``login_input``, ``login_files``, ``options``), the login methods as data (``methods``) and the logins (``auth``);
+the client (``client``), how requests are sent (``transport``), and the messages for errors (``refusals``, ``wording``).
 
-Importing this package imports neither hvac nor requests; ``client.VaultClient`` does so when it is made.
+Importing this package imports neither hvac nor requests; creating a ``client.VaultClient`` does.
 """
 
 from __future__ import annotations

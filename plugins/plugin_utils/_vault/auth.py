@@ -4,9 +4,9 @@
 
 # Private to trackops.api_tokens: not for use from outside, and may change in any release.
 
-"""How to log in to Vault: one hvac call for most methods.
+"""Log in to Vault: one hvac call for most methods.
 
-hvac, boto3 and azure-identity are not imported before :func:`authenticate`.
+hvac, boto3 and azure-identity are imported only in :func:`authenticate`.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ __all__ = ("authenticate", "login_of")
 
 
 def authenticate(client: t.Any, options: VaultOptions) -> Login:
-    """Log in with the hvac *client*, which uses the token that this gives from then on.
+    """Log in with the hvac *client*, which then uses the resulting token.
 
-    :raises OptionError, VaultError: there are no credentials to log in with, or no token in the answer. What hvac raises passes
-        through; the client words it.
+    :raises OptionError, VaultError: there are no login credentials, or the response has no token. Exceptions of hvac pass
+    through; the client translates them.
     """
     special = _SPECIAL.get(options.auth_method)
     if special is not None:
@@ -50,7 +50,7 @@ _LONGEST_LEASE = 10 * 365 * 86400  # seconds
 
 
 def login_of(answer: t.Any) -> Login:
-    """The login in Vault's *answer* to a login or a renewal."""
+    """The login in Vault's response to a login or a renewal."""
     auth = answer.get("auth") if isinstance(answer, dict) else None
     if not isinstance(auth, dict):
         raise VaultError("the answer to the login has no token in it", "login_refused")
@@ -65,18 +65,18 @@ def login_of(answer: t.Any) -> Login:
 
 
 def _seconds(said: t.Any) -> int:
-    # No lease is longer than what a float can count; Vault's own are 32 days by default.
+    # Limited to what a float can count; Vault's own leases are 32 days by default.
     return max(0, min(said, _LONGEST_LEASE)) if isinstance(said, int) else 0
 
 
 def _filled(options: VaultOptions, arguments: t.Mapping[str, str]) -> dict[str, t.Any]:
-    """hvac's arguments; those whose option is unset are left to hvac's defaults."""
+    """The arguments for hvac; for unset options, hvac's defaults apply."""
     found = {argument: getattr(options, option) for argument, option in arguments.items()}
     return {argument: value for argument, value in found.items() if value}
 
 
 def _use_token(client: t.Any, options: VaultOptions) -> Login:
-    """The user's own token: nothing is asked, unless it is to be validated."""
+    """Use the user's own token; sends a request only if it must be validated."""
     token = client.token = options.token or ""
     if not options.token_validate:
         return Login(client_token=token)
@@ -89,7 +89,7 @@ def _use_token(client: t.Any, options: VaultOptions) -> Login:
 
 
 def _no_login(_client: t.Any, _options: VaultOptions) -> Login:
-    """An agent or a proxy between us and Vault adds the token."""
+    """Do nothing: an agent or proxy between us and Vault adds the token."""
     return Login(client_token="")
 
 
@@ -97,7 +97,7 @@ def _certificate_login(client: t.Any, options: VaultOptions) -> Login:
     if options.validate_certs:
         answer = _hvac_login(client, options)
     else:
-        # hvac refuses this login without verification; the user has asked for exactly that.
+        # hvac rejects this login without verification, which is what the user requested.
         url = f"/v1/auth/{options.mount_point or 'cert'}/login"
         answer = client.adapter.login(url=url, use_token=False, json=_filled(options, {"name": "role_id"}))
     login = login_of(answer)
@@ -106,7 +106,7 @@ def _certificate_login(client: t.Any, options: VaultOptions) -> Login:
 
 
 def _aws_credentials(options: VaultOptions) -> dict[str, t.Any]:
-    """The keys given, else those that boto3 finds (profile, instance role)."""
+    """The keys from the options, else those that boto3 finds (profile, instance role)."""
     if options.aws_access_key and options.aws_secret_key:
         return _filled(
             options,
@@ -122,7 +122,7 @@ def _aws_credentials(options: VaultOptions) -> dict[str, t.Any]:
         ) from None
     try:
         found = boto3.session.Session(profile_name=options.aws_profile).get_credentials()
-    except Exception as exc:  # noqa: BLE001 - botocore's family of exceptions is not importable by name everywhere
+    except Exception as exc:  # noqa: BLE001 - botocore's exceptions cannot be imported by name everywhere
         raise OptionError(
             f"auth_method=aws_iam: boto3 found no credentials ({type(exc).__name__}). Check aws_profile (AWS_PROFILE).", fault="option:missing"
         ) from None
@@ -136,7 +136,7 @@ def _aws_credentials(options: VaultOptions) -> dict[str, t.Any]:
 
 
 def _azure_token(options: VaultOptions) -> dict[str, t.Any]:
-    """The token given, else one of Azure: of a service principal, or of the machine's managed identity."""
+    """The token from the options, else one from Azure: for a service principal or the machine's managed identity."""
     if options.jwt:
         return {"jwt": options.jwt}
     try:
@@ -151,9 +151,9 @@ def _azure_token(options: VaultOptions) -> dict[str, t.Any]:
             credential = identity.ClientSecretCredential(options.azure_tenant_id, options.azure_client_id, options.azure_client_secret)
         else:
             credential = identity.ManagedIdentityCredential(**_filled(options, {"client_id": "azure_client_id"}))
-        # The audience is compared by Vault as a whole, with its slash at the end: the scope has two of them then.
+        # Vault compares the whole audience, including a final slash: the scope then has two slashes.
         return {"jwt": credential.get_token(options.azure_resource + "/.default").token}
-    except Exception as exc:  # noqa: BLE001 - azure-core's family of exceptions; their texts can quote the request
+    except Exception as exc:  # noqa: BLE001 - azure-core's exceptions, whose texts may quote the request
         raise VaultError(f"Azure gave no token for the login to Vault ({type(exc).__name__}).", "login_refused") from None
 
 
@@ -162,7 +162,7 @@ _SPECIAL: t.Mapping[str, t.Callable[[t.Any, VaultOptions], Login]] = {
     "none": _no_login,
     "cert": _certificate_login,
 }
-# Arguments that are found out at login: credentials of a cloud.
+# Arguments that are determined at login: cloud credentials.
 _CREDENTIALS: t.Mapping[str, t.Callable[[VaultOptions], dict[str, t.Any]]] = {
     "aws_iam": _aws_credentials,
     "azure": _azure_token,

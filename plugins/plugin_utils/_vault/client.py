@@ -4,12 +4,12 @@
 
 # Private to trackops.api_tokens: not for use from outside, and may change in any release.
 
-"""One conversation with Vault, through hvac.
+"""A Vault client, through hvac.
 
-Everything that hvac, requests and urllib3 can raise leaves here as one :class:`VaultError` or :class:`OptionError`: a single line that
-says what failed, at which Vault and path, and what to do; ``from None``, and without a secret or a body.
+All exceptions of hvac, requests and urllib3 leave here as a :class:`VaultError` or :class:`OptionError`: a single line that says what
+failed, at which Vault and path, and what to do; ``from None``, and without a secret or a response body.
 
-hvac is imported when a :class:`VaultClient` is made, never when this file is.
+hvac is imported when a :class:`VaultClient` is created, not when this file is imported.
 """
 
 from __future__ import annotations
@@ -40,14 +40,14 @@ if t.TYPE_CHECKING:
 
 __all__ = ("VaultClient", "checked_path")
 
-# What keeps Vault from being asked, and is not Vault's.
+# Error kinds that the user's options cause, with their codes.
 _OPTIONS = {"option": "option:value", "library": "option:library"}
 
 
 def checked_path(name: str, value: str) -> str:
-    """*value* without slashes at its ends.
+    """*value* without leading and trailing slashes.
 
-    :raises OptionError: when nothing is left, or a part of it would lead elsewhere.
+    :raises OptionError: if nothing is left, or a part of it would lead elsewhere.
     """
     path = value.strip("/")
     if not path:
@@ -60,10 +60,10 @@ def checked_path(name: str, value: str) -> str:
 
 
 class VaultClient:
-    """One conversation with one Vault, which may keep its caller waiting for ``options.deadline`` seconds in total.
+    """A client for one Vault, which may keep its caller waiting for ``options.deadline`` seconds in total.
 
-    :arg warn: gets what the user should know although it works.
-    :arg guarded: for the token of an operator, as in :func:`.transport.session`.
+    :arg warn: receives problems that do not stop the call.
+    :arg guarded: for an operator's token, as in :func:`.transport.session`.
     """
 
     def __init__(
@@ -89,7 +89,7 @@ class VaultClient:
     # -- logging in ------------------------------------------------------------------------------------------------
 
     def login(self) -> Login:
-        """Log in as the options say; the token that this gives is used from now on."""
+        """Log in as the options say; later calls use the resulting token."""
         options = self._options
         self._hvac.token = ""
         try:
@@ -102,18 +102,18 @@ class VaultClient:
             if exc.kind != "login_refused":
                 raise
             raise exc.reworded(f"{self._place}, {self._refusals.login_name()}: {exc.message}") from None
-        except Exception as exc:  # noqa: BLE001 - hvac checks arguments with exceptions of any family
+        except Exception as exc:  # noqa: BLE001 - hvac rejects arguments with exceptions of any type
             raise VaultError(f"{self._place}: the {self._refusals.login_name()} failed ({type(exc).__name__}).", "login_refused") from None
         self._hidden.add(login.client_token)
         return login
 
     def use_token(self, token: str) -> None:
-        """Use *token* (of an earlier login) from now on."""
+        """Use *token* (of an earlier login) for later calls."""
         self._hvac.token = token
         self._hidden.add(token)
 
     def renew_self(self, increment: int | None = None) -> Login:
-        """Renew the token in use, for *increment* seconds where Vault lets it."""
+        """Renew the token in use, for *increment* seconds if Vault allows that."""
         path = "auth/token/renew-self"
         seconds = f"{int(increment)}s" if increment else None
         login = login_of(self._worded("renewing the Vault token with", path, "update", lambda: self._hvac.auth.token.renew_self(increment=seconds)))
@@ -121,11 +121,11 @@ class VaultClient:
         return login
 
     def revoke_self(self) -> None:
-        """Make the token in use worthless, at once."""
+        """Revoke the token in use."""
         self._worded("revoking the Vault token with", "auth/token/revoke-self", "update", self._hvac.auth.token.revoke_self)
 
     def lookup_self(self) -> dict[str, t.Any]:
-        """What Vault knows of the token in use."""
+        """Vault's data about the token in use."""
         return _data(self._worded("looking up the Vault token with", "auth/token/lookup-self", "read", self._hvac.auth.token.lookup_self))
 
     # -- secrets ---------------------------------------------------------------------------------------------------
@@ -133,7 +133,7 @@ class VaultClient:
     def read_secret(self, mount: str, path: str, *, engine_version: str = "2", version: int | None = None) -> Secret:
         """The secret at *path* below the KV mount *mount*.
 
-        :arg engine_version: ``1``, ``2`` or ``auto`` (ask Vault, and try both where it does not say).
+        :arg engine_version: ``1``, ``2`` or ``auto`` (ask Vault; if it does not say, try both).
         :arg version: a pinned version of the secret, KV version 2 only.
         """
         mount, path = checked_path("engine_mount_point", mount), checked_path("the path of the secret", path)
@@ -161,7 +161,7 @@ class VaultClient:
         except VaultError as exc:
             if exc.kind not in ("missing", "denied"):
                 raise
-            # A path that one policy allows and that has nothing says more than one that is denied.
+            # An allowed path without a secret is more informative than a denied one.
             raise (exc if first.kind == "denied" and exc.kind == "missing" else first) from None
 
     def _read_v2(self, mount: str, path: str, *, version: int | None) -> Secret:
@@ -198,7 +198,7 @@ class VaultClient:
     def _read(self, full: str, plain: t.Callable[[], t.Any], *, params: dict[str, t.Any]) -> dict[str, t.Any]:
         if not self._options.wrap_ttl:
             return t.cast("dict[str, t.Any]", plain())
-        # hvac's reads of KV cannot ask for a wrapped answer.
+        # hvac's KV reads cannot request a wrapped response.
         wrapped = self._request("get", full, params=params, wrap_ttl=self._options.wrap_ttl)
         token = str(_inner(wrapped, "wrap_info").get("token") or "")
         if not token:
@@ -207,7 +207,7 @@ class VaultClient:
         return t.cast("dict[str, t.Any]", self._hvac.sys.unwrap(token=token))
 
     def may_update(self, mount: str, path: str) -> bool:
-        """Whether the token's policies let it write a new version of the KV v2 secret; True where Vault does not say."""
+        """Whether the token's policies allow it to write a new version of the KV v2 secret; True if Vault does not say."""
         full = f"{checked_path('engine_mount_point', mount)}/data/{checked_path('the path of the secret', path)}"
         try:
             answer = self._hvac.sys.get_capabilities(paths=[full])
@@ -219,9 +219,9 @@ class VaultClient:
     # -- signatures ------------------------------------------------------------------------------------------------
 
     def transit_sign(self, mount: str, key: str, data: bytes, algorithm: str) -> bytes:
-        """The signature of *data* by a key of the transit engine, in the form of JWS (RFC 7518 3).
+        """The signature of *data* by a transit key, in JWS form (RFC 7518 3).
 
-        :arg algorithm: RS, PS and ES with 256, 384 and 512, or EdDSA.
+        :arg algorithm: RS, PS or ES with 256, 384 or 512, or EdDSA.
         """
         full = f"{checked_path('transit_key', mount)}/sign/{checked_path('transit_key', key)}"
         body: dict[str, t.Any] = {"input": base64.b64encode(data).decode("ascii")}
@@ -230,7 +230,7 @@ class VaultClient:
         if algorithm[:2] in ("RS", "PS"):
             body |= {"signature_algorithm": {"RS": "pkcs1v15", "PS": "pss"}[algorithm[:2]], "salt_length": "hash"}
         try:
-            answer = self._request("post", full, json=body)  # only recent versions of hvac have salt_length
+            answer = self._request("post", full, json=body)  # hvac's own call has salt_length only in recent versions
         except Refusal as refusal:
             if refusal.status in (400, 404):
                 said = f" Vault says: {scrub('; '.join(refusal.errors), self._hidden)}" if refusal.errors else ""
@@ -249,9 +249,9 @@ class VaultClient:
     # -- the shared cache in KV version 2 --------------------------------------------------------------------------
 
     def kv2_read(self, mount: str, path: str) -> tuple[dict[str, t.Any], int] | None:
-        """The entry and its version, to be given to :meth:`kv2_write`; None where there never was one.
+        """The entry and its version, for :meth:`kv2_write`; None if there never was one.
 
-        An entry whose newest version is deleted comes as ``({}, version)``: the next write has to name that version.
+        If its newest version is deleted, the result is ``({}, version)``: the next write must name that version.
         """
         mount, path = self._of_cache(mount, path)
         try:
@@ -266,9 +266,9 @@ class VaultClient:
         return None if version is None else (_inner(outer, "data"), version)
 
     def kv2_write(self, mount: str, path: str, data: t.Mapping[str, t.Any], *, cas: int) -> int:
-        """Write the entry if its version is still *cas* (0: there is none yet); its new version.
+        """Write the entry if its version is still *cas* (0: no entry yet); return its new version.
 
-        :raises CasMismatch: when somebody else was first.
+        :raises CasMismatch: another writer was first.
         """
         mount, path = self._of_cache(mount, path)
         full = f"{mount}/data/{path}"
@@ -276,7 +276,7 @@ class VaultClient:
         try:
             answer = self._hvac.secrets.kv.v2.create_or_update_secret(path=path, secret=dict(data), cas=int(cas), mount_point=mount)
         except Refusal as refusal:
-            # Any other 400 does not mean that somebody wrote: trying again would go on for ever.
+            # Any other 400 does not mean a concurrent write: retries would never end.
             if refusal.status in (400, 412) and refusal.says("check-and-set"):
                 raise CasMismatch(f"{self._place}: {full} was written by somebody else meanwhile.", "cas") from None
             raise self._refusals.any(refusal, "writing the cache entry at", full, needs="create and update", setting=_cache_setting(mount)) from None
@@ -286,7 +286,7 @@ class VaultClient:
         return version
 
     def kv2_delete_metadata(self, mount: str, path: str) -> None:
-        """Remove the entry with all its versions; nothing happens when there is none."""
+        """Remove the entry with all its versions, if it exists."""
         mount, path = self._of_cache(mount, path)
         try:
             self._hvac.secrets.kv.v2.delete_metadata_and_all_versions(path=path, mount_point=mount)
@@ -301,9 +301,9 @@ class VaultClient:
     # -- setting Vault up --------------------------------------------------------------------------------------------
 
     def ask(self, method: str, path: str, body: t.Mapping[str, t.Any] | None = None) -> dict[str, t.Any]:
-        """The answer to any request, which may keep its caller waiting by itself as long as a whole conversation may.
+        """The response to any request; each request gets the whole ``deadline``.
 
-        :raises Refusal: the answer is an error, or not Vault's. What it holds must not be shown.
+        :raises Refusal: the response is an error, or not from Vault. Its content must not be shown.
         """
         self._patience.left = self._options.deadline
         return self._request(method, path, **({} if body is None else {"json": dict(body)}))
@@ -319,7 +319,7 @@ class VaultClient:
         return [str(name) for names in found if isinstance(names, list) for name in names]
 
     def kv_version(self, mount: str, path: str) -> str | None:
-        """What Vault also tells the vault command (hvac has no call for it); None where the token may not know."""
+        """The KV version of the mount, as the vault command asks for it (hvac has no call for it); None if the token may not read it."""
         if (mount, path) in self._kv_versions:
             return self._kv_versions[mount, path]
         self._kv_versions[mount, path] = found = self._asked_kv_version(mount, path)
@@ -356,7 +356,7 @@ class VaultClient:
         try:
             import hvac  # type: ignore[import-untyped,unused-ignore]
         except ImportError as exc:
-            missing = (exc.name or "hvac").partition(".")[0]  # it may be one that hvac needs
+            missing = (exc.name or "hvac").partition(".")[0]  # it may be a dependency of hvac
             raise VaultError(
                 f"the Python library {missing} is missing on this controller ({sys.executable}): pip install {missing}.", "option", fault="option:library"
             ) from None
@@ -368,11 +368,11 @@ class VaultClient:
             raise OptionError("retries has a key or a value that urllib3's Retry does not take (ANSIBLE_HASHI_VAULT_RETRIES).") from None
         try:
             made = session(options, patience=self._patience, retry=retry, retried=self._retried, refuse_redirect=self._refuse_redirect, guarded=self._guarded)
-        except (OSError, ValueError):  # an ssl.SSLError is an OSError
+        except (OSError, ValueError):  # ssl.SSLError is an OSError
             raise OptionError("no certificates can be read from VAULT_CACERT_BYTES or the folder VAULT_CAPATH. Give PEM texts.", fault="option:file") from None
         return hvac.Client(
             url=options.url,
-            token="",  # None would let hvac take one from the environment
+            token="",  # with None, hvac would take one from the environment
             verify=made.verify,
             timeout=options.timeout,
             namespace=options.namespace,
@@ -412,7 +412,7 @@ class VaultClient:
             self._warn(f"{self._place}: {why}, trying again.")
 
     def _no_answer(self, exc: Exception, url: str) -> Exception:
-        """The error for an exception of requests or urllib3, of which only the kind is taken, never the text."""
+        """The error for an exception of requests or urllib3; uses only its type, never its text."""
         exhausted = self._patience.left <= 0
         options = self._options
         kind, text = why_no_answer(exc, timeout=options.deadline if exhausted else options.timeout, ca_cert=options.ca_cert or "")
@@ -436,6 +436,6 @@ def _data(answer: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
 
 
 def _inner(outer: t.Mapping[str, t.Any], name: str) -> dict[str, t.Any]:
-    """The object *name* in *outer*, whatever there is in its place."""
+    """The object *name* in *outer*; empty if it is missing or not an object."""
     found = outer.get(name)
     return found if isinstance(found, dict) else {}

@@ -4,7 +4,7 @@
 
 # Private to trackops.api_tokens: not for use from outside, and may change in any release.
 
-"""What no message about Vault may show. Whoever answers in Vault's place, such as a filter of requests, may repeat what it was sent. Pure."""
+"""Collect the texts that no message about Vault may show: a service in front of Vault may repeat what it receives. Pure."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ import typing as t
 
 __all__ = ("Hidden",)
 
-_SHORTEST = 6  # characters; a shorter text of a secret is a word like any other
-_LONGEST = 10_000  # characters; a longer text is looked for in pieces
-_MOST = 100  # texts of earlier secrets and entries; each is looked for in each message
+_SHORTEST = 6  # characters; a shorter value of a secret may be an ordinary word
+_LONGEST = 10_000  # characters; a longer text is searched for in pieces
+_MOST = 100  # texts of earlier secrets and entries; each one is searched for in each message
 
 
 class Hidden:
-    """Texts to be left out of messages: credentials and tokens of Vault, all of them, and the latest of what was read and written there."""
+    """Texts to remove from messages: all credentials and tokens for Vault, and the latest data read from and written to it."""
 
     def __init__(self, credentials: t.Iterable[str]) -> None:
         self._credentials = list(credentials)
-        self._contents: dict[str, None] = {}  # the latest is the last
+        self._contents: dict[str, None] = {}  # the latest one last
 
     def __iter__(self) -> t.Iterator[str]:
         yield from self._credentials
@@ -33,7 +33,7 @@ class Hidden:
             self._credentials.append(credential)
 
     def add_contents(self, data: t.Any) -> None:
-        """The texts in *data*, a secret or an entry of the cache: all of them, however many there are."""
+        """Add the texts in *data* (a secret or a cache entry): all of them, however many there are."""
         credentials = set(self._credentials)
         latest = [piece for text in _texts(data) if len(text) >= _SHORTEST and text not in credentials for piece in _pieces(text)]
         for piece in latest:
@@ -45,14 +45,14 @@ class Hidden:
 
 
 def _pieces(text: str) -> t.Iterator[str]:
-    """*text* in as few pieces as are not too long, of about the same length, so that none is a word like any other."""
+    """*text* in the fewest pieces of allowed length, all about equally long, so that none is short enough to be an ordinary word."""
     length = -(-len(text) // -(-len(text) // _LONGEST))
     for start in range(0, len(text), length):
         yield text[start : start + length]
 
 
 def _texts(value: t.Any) -> t.Iterator[str]:
-    """The texts in *value*, each once."""
+    """The texts in *value*, without duplicates."""
     waiting, seen = [value], set()
     while waiting:
         inner = waiting.pop()

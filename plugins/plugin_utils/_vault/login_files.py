@@ -4,7 +4,7 @@
 
 # Private to trackops.api_tokens: not for use from outside, and may change in any release.
 
-"""What there is to say of the files that login methods read. Apart from ``login_input``, because a cache hit has nothing to say of them."""
+"""Errors about the files that login methods read. Separate from ``login_input``, because a cache hit does not need them."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ __all__ = ("refuse_passphrase", "unreadable", "usable_key")
 
 
 def unreadable(path: str, exc: Exception) -> OptionError:
-    """Why a file cannot be read."""
+    """The error for a file that cannot be read."""
     why = (exc.strerror or "failed").lower() if isinstance(exc, OSError) else "it is not text"
     return OptionError(f"cannot read {one_line(path)}: {why}.", fault="option:file")
 
 
 def usable_key(path: str, text: str | None) -> str:
-    """The text of a private key.
+    """Return the private key *text*.
 
-    :raises OptionError: there is none, or OpenSSL cannot use it alone.
+    :raises OptionError: it is missing, or OpenSSL needs a passphrase for it.
     """
     if not text:
         raise OptionError(f"cannot read the private key {one_line(path)} (cert_auth_private_key): no such file, or it is empty.", fault="option:file")
@@ -32,6 +32,6 @@ def usable_key(path: str, text: str | None) -> str:
 
 
 def refuse_passphrase(path: str, text: str) -> None:
-    """OpenSSL would ask for it on the terminal, in the middle of a play."""
+    """Reject a key with a passphrase: OpenSSL would prompt for that on the terminal, in the middle of a play."""
     if "ENCRYPTED" in text:
         raise OptionError(f"the private key {one_line(path)} (cert_auth_private_key) has a passphrase. Use a key without one.", fault="option:file")

@@ -4,10 +4,10 @@
 
 # Private to trackops.api_tokens: not for use from outside, and may change in any release.
 
-"""The options for Vault as they were given, completed by the late environment and by the file that a login method reads.
+"""The Vault options as given, completed from the late environment and from the file that a login method reads.
 
-All that :class:`VaultOptions` is made of, before it is checked. A cache hit needs no more than this, so this file imports nothing; what
-there is to say of a file is in ``login_files``.
+This is the unchecked input of :class:`VaultOptions`. A cache hit needs only this, so this file imports nothing else; errors about
+files are in ``login_files``.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ ALIASES: t.Mapping[str, tuple[str, ...]] = {
     "aws_secret_key": ("aws_secret_access_key",),
 }
 
-# What the vault command takes from the environment, for options that are set nowhere else. Of several the first that is set counts.
+# Environment variables of the vault command, for options that are not set otherwise. The first one set wins.
 LATE_ENVIRONMENT: t.Mapping[str, tuple[str, ...]] = {
     "url": ("VAULT_ADDR",),
     "ca_cert": ("VAULT_CACERT",),
@@ -48,7 +48,7 @@ LATE_ENVIRONMENT: t.Mapping[str, tuple[str, ...]] = {
     "cert_auth_public_key": ("VAULT_CLIENT_CERT",),
     "cert_auth_private_key": ("VAULT_CLIENT_KEY",),
 }
-#: The vault command has these too, and no option has: texts of certificates, a folder of them, and the name in Vault's certificate.
+#: More variables of the vault command, without an option here: certificate texts, a folder of them, and the name in Vault's certificate.
 ONLY_LATE: t.Mapping[str, str] = {
     "ca_cert_text": "VAULT_CACERT_BYTES",
     "ca_path": "VAULT_CAPATH",
@@ -96,7 +96,7 @@ FIELDS = (
     "cert_auth_private_key",
 )
 _PASSWORD = ("username", "password")
-#: What each login method proves itself with; the secret itself comes last. As in METHODS, which costs a hit too much to load.
+#: The secrets of each login method, the decisive one last. Repeats METHODS, which is too slow to import on a cache hit.
 SECRETS: t.Mapping[str, tuple[str, ...]] = {
     "token": ("token",),
     "userpass": _PASSWORD,
@@ -114,21 +114,21 @@ _ALL_SECRETS = frozenset(name for names in SECRETS.values() for name in names if
 
 
 def read_text(path: str) -> str:
-    """The text of a file, without the mark that editors of other systems put before it; raises OSError."""
+    """The text of a file, without a byte order mark; raises OSError."""
     with open(path, encoding="utf-8-sig") as file:
         return file.read()
 
 
 def surroundings() -> tuple[t.Mapping[str, str], str | None, t.Callable[[str], str]]:
     """This process's environment, home directory and files."""
-    # A user that no passwd file knows has no home, not ``~`` in the directory at hand.
+    # A user without a passwd entry has no home, not ``~`` in the working directory.
     return os.environ, os.environ.get("HOME") or os.path.join("/", os.path.expanduser("~")), read_text
 
 
 def completed(values: t.Mapping[str, t.Any], *, environ: t.Mapping[str, str], home: str | None, read_file: t.Callable[[str], str]) -> dict[str, t.Any]:
-    """The options out of *values* that are set (option name -> value, others are ignored), completed by *environ* and *home*.
+    """The options in *values* that are set (option name -> value; other names are ignored), completed from *environ* and *home*.
 
-    :arg read_file: text of the file at a path; raises OSError.
+    :arg read_file: returns the text of the file at a path; raises OSError.
     :raises OptionError: a file cannot be read.
     """
     given = _given(values)
@@ -137,7 +137,7 @@ def completed(values: t.Mapping[str, t.Any], *, environ: t.Mapping[str, str], ho
     for name, variables in LATE_ENVIRONMENT.items():
         for variable in variables:
             _late(given, name, environ.get(variable))
-    # As with the vault command, a file comes before a text, and a text before a folder.
+    # As with the vault command, a file wins over a text, and a text over a folder.
     for name, variable in ONLY_LATE.items():
         value = environ.get(variable)
         if name == "tls_server_name" or not {"ca_cert", "ca_cert_text"} & given.keys():
@@ -160,9 +160,9 @@ def completed(values: t.Mapping[str, t.Any], *, environ: t.Mapping[str, str], ho
 
 
 def login_secret(given: t.Mapping[str, t.Any]) -> tuple[list[str] | None, dict[str, t.Any]]:
-    """What :func:`completed` gave, in two: the secret that the login method uses (None: not one that is known), and what is no secret.
+    """Split the result of :func:`completed`: the secret that the login method uses (None: unknown method), and the values that are not secret.
 
-    Secrets of other login methods are left out: they decide nothing.
+    Secrets of other login methods are dropped: they are not used.
     """
     names = SECRETS.get(str(given.get("auth_method")))
     if names is None:

@@ -4,9 +4,9 @@
 
 # Private to trackops.api_tokens: not for use from outside, and may change in any release.
 
-"""The ways to log in to Vault, as data: what each needs, what distinguishes two identities, and the hvac call that does it.
+"""The login methods of Vault, as data: required options, options that distinguish identities, and the hvac call.
 
-Pure: options are looked at, nothing is asked. ``auth`` does the login.
+Pure: it only checks options. ``auth`` does the login.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ class Method:
     """One login method.
 
     ``identity`` and ``secrets`` name the options that distinguish two identities. ``call`` is the method of ``hvac.Client.auth`` and
-    ``arguments`` are its arguments with the options that fill them; empty where the login is more than one such call.
-    ``also`` names options that are needed because of others that are set.
+    ``arguments`` maps its arguments to the options that fill them; empty if the login takes more than one such call.
+    ``also`` names options that are required because of others that are set.
     """
 
     call: str = ""
@@ -37,7 +37,7 @@ class Method:
     also: t.Callable[[t.Any], tuple[str, ...]] = lambda options: ()
 
 
-# Late variables and files that can give an option too, for the messages of _require.
+# Other sources of an option (late variables and files), for the messages of validate.
 _ALSO = {
     "token": "VAULT_TOKEN, or the file ~/.vault-token (token_path, token_file)",
     ("approle", "role_id"): "VAULT_APPROLE_ROLE_ID",
@@ -45,12 +45,12 @@ _ALSO = {
 }
 
 
-# What nobody sets who logs in with a token, and the method that it is mostly for.
+# Options that suggest another login method than token, and that method.
 _TELLING = {"secret_id": "approle", "password": "userpass", "jwt": "jwt", "role_id": "approle"}
 
 
 def validate(options: t.Any) -> None:
-    """Whether *options* have what their login method needs.
+    """Check that *options* have all that their login method requires.
 
     :raises OptionError: naming the option and its environment variable.
     """
@@ -64,7 +64,7 @@ def validate(options: t.Any) -> None:
 
 
 def _other_method(options: t.Any) -> str:
-    """A question where what is given is for another method than the default."""
+    """A question that suggests another method, if the options are for one; otherwise empty."""
     other = next((method for name, method in _TELLING.items() if getattr(options, name)), "") if options.auth_method == "token" else ""
     return f" Is auth_method={other} meant?" if other else ""
 

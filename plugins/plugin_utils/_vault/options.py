@@ -4,12 +4,12 @@
 
 # Private to trackops.api_tokens: not for use from outside, and may change in any release.
 
-"""Where Vault is and who logs in: the options as ansible resolved them, plus what is read late.
+"""Where Vault is and who logs in: the options as ansible resolved them, plus late sources.
 
-Pure: files are read by what is passed in, one at most (a token file, a service account's token, a private key), and only for the login
+Pure: a function that is passed in reads at most one file (a token file, a service account's token, a private key), and only for a login
 method that needs it.
 
-Precedence: what ansible found (direct, variables, environment, ini, default), then the late environment, then the token file.
+Precedence: ansible's value (direct, variables, environment, ini, default), then the late environment, then the token file.
 An empty string counts as unset everywhere. Names: VAULT_OPTIONS in the documentation, shared with ``community.hashi_vault``.
 """
 
@@ -31,7 +31,7 @@ __all__ = ("VaultOptions",)
 DEFAULT_TIMEOUT = 30.0
 _SHORTEST_DEADLINE = 60.0
 
-# Those that messages show.
+# Shown in messages.
 _PRINTED = ("url", "namespace", "mount_point", "username", "region", "ca_cert", "ca_path", "tls_server_name", "wrap_ttl", "cert_auth_public_key")
 
 _FALSE = frozenset(("0", "f", "false", "n", "no", "off"))
@@ -39,7 +39,7 @@ _FALSE = frozenset(("0", "f", "false", "n", "no", "off"))
 
 @dataclass(frozen=True)
 class VaultOptions:
-    """How to reach Vault and how to log in; complete and valid once made by :meth:`from_mapping`."""
+    """How to reach Vault and how to log in; complete and valid if created by :meth:`from_mapping`."""
 
     url: str
     auth_method: str = "token"
@@ -85,9 +85,9 @@ class VaultOptions:
         home: str | None,
         read_file: t.Callable[[str], str],
     ) -> VaultOptions:
-        """The options out of *values* (option name -> value, others are ignored), completed by *environ* and *home*.
+        """The options in *values* (option name -> value; other names are ignored), completed from *environ* and *home*.
 
-        :arg read_file: text of the file at a path; raises OSError.
+        :arg read_file: returns the text of the file at a path; raises OSError.
         :raises OptionError: naming the option and its environment variable.
         """
         given = completed(values, environ=environ, home=home, read_file=read_file)
@@ -113,7 +113,7 @@ class VaultOptions:
 
     @property
     def deadline(self) -> float:
-        """The seconds that Vault may keep one caller waiting in total: login, reads, repetitions and redirects."""
+        """Seconds that Vault may keep one caller waiting in total: login, reads, retries and redirects."""
         return max(_SHORTEST_DEADLINE, 2 * self.timeout)
 
     def address(self) -> dict[str, str]:
@@ -121,12 +121,12 @@ class VaultOptions:
         return {"url": self.url, "namespace": (self.namespace or "").strip("/")}
 
     def network(self) -> dict[str, t.Any]:
-        """How Vault is reached; a failure on one way says nothing of another."""
+        """How Vault is reached. A failure with one CA, proxy or timeout says nothing about another."""
         names = ("ca_cert", "ca_cert_text", "ca_path", "tls_server_name", "validate_certs", "proxies", "timeout", "retries")
         return {name: getattr(self, name) for name in (*names, "cert_auth_public_key", "cert_auth_private_key")}
 
     def identity_public(self) -> dict[str, str]:
-        """Who logs in, without anything secret; a different identity always differs here or in its secret."""
+        """Who logs in, without anything secret; two identities always differ here or in their secret."""
         names = (
             "auth_method",
             "mount_point",
@@ -140,19 +140,19 @@ class VaultOptions:
             "azure_resource",
             "cert_auth_public_key",
         )
-        # A client certificate goes with every method, and a proxy before Vault may know people by it.
+        # A client certificate is sent with every method, and a proxy before Vault may identify clients by it.
         used = {"auth_method", "mount_point", "cert_auth_public_key", *METHODS[self.auth_method].identity}
         if self._role_id_is_the_secret:
             used.discard("role_id")
         return {name: str(getattr(self, name)) for name in names if name in used and getattr(self, name)}
 
     def identity_secret(self) -> bytes:
-        """The login secret in use; empty where there is none here (an agent adds the token, a cloud's own identity)."""
+        """The login secret in use; empty if there is none here (an agent adds the token, or a cloud identity is used)."""
         parts = [str(getattr(self, name) or "") for name in METHODS[self.auth_method].secrets]
         return json.dumps(parts).encode() if any(parts) else b""
 
     def secrets(self) -> tuple[str, ...]:
-        """Every secret value in here, to be kept out of messages."""
+        """All secret values, which messages must not show."""
         found = [self.token, self.password, self.secret_id, self.jwt, self.aws_secret_key, self.aws_security_token]
         found += [self.azure_client_secret, self.cert_auth_key_text, _password_of(self.url)]
         found += [_password_of(proxy) for proxy in (self.proxies or {}).values()]
@@ -169,7 +169,7 @@ _FIELDS = frozenset(entry.name for entry in fields(VaultOptions))
 
 
 def _check_printed(options: VaultOptions) -> None:
-    """Messages show these, and headers carry some: a line break or an escape in one is never meant."""
+    """Reject line breaks and escapes: messages show these options, and headers carry some of them."""
     for name in _PRINTED:
         if not str(getattr(options, name) or "").isprintable():
             raise OptionError(f"{name} has a line break or another character in it that cannot be shown. Check where it is set.")
@@ -187,7 +187,7 @@ def _text(_name: str, value: t.Any) -> str:
 
 
 def _stripped(_name: str, value: t.Any) -> str:
-    # A line end that came along from a file or a shell would make an invalid header.
+    # A line end from a file or a shell would make a header invalid.
     return str(value).strip()
 
 
@@ -200,8 +200,8 @@ def _url(name: str, value: t.Any) -> str:
         valid = False
     if not valid:
         raise OptionError(f"{name} must be the address of Vault, such as https://vault.example.com:8200 (VAULT_ADDR).", fault="option:address")
-    url = parts.scheme + url[len(parts.scheme) :]  # in small letters, which is how everybody looks at it
-    # "https://vault:8200/v1" is a common slip, and never what is meant.
+    url = parts.scheme + url[len(parts.scheme) :]  # in lower case, as other code compares it
+    # "https://vault:8200/v1" is a common mistake.
     return url.removesuffix("/v1")
 
 
@@ -269,7 +269,7 @@ def _mapping(value: t.Any) -> dict[str, t.Any] | None:
     return {key: _literal(item) for key, _equals, item in pairs}
 
 
-# What json.loads and ast.literal_eval raise for texts of any kind.
+# The exceptions of json.loads and ast.literal_eval for arbitrary text.
 _UNREADABLE = (ValueError, SyntaxError, TypeError, RecursionError, MemoryError)
 
 

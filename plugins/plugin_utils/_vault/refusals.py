@@ -4,9 +4,9 @@
 
 # Private to trackops.api_tokens: not for use from outside, and may change in any release.
 
-"""What Vault says in refusal, as one error of ours: what failed, at which Vault and path, and what to do.
+"""Turn Vault's error responses into our errors: what failed, at which Vault and path, and what to do.
 
-Some sentences need one more question to Vault, which is asked after a refusal only.
+Some messages need one more request to Vault, which is sent only after a refusal.
 """
 
 from __future__ import annotations
@@ -29,19 +29,19 @@ _NEW_TOKEN = "Get a new one (vault login), and set token (VAULT_TOKEN)."
 
 
 class NotTaken(VaultError):
-    """Vault answers, is in no state that passes, and does not do it: it may be what is written or read that is wrong."""
+    """Vault answered with a lasting error: the data written or read may be the cause."""
 
 
 class Questions(t.Protocol):
-    """What is asked of Vault to distinguish one reason from another; each raises :class:`Refusal` or :class:`VaultError`."""
+    """Requests to Vault that distinguish the reasons of a refusal; each raises :class:`Refusal` or :class:`VaultError`."""
 
     def has_token(self) -> bool: ...
 
     def policies(self) -> list[str]:
-        """Of the token in use."""
+        """The policies of the token in use."""
 
     def kv_version(self, mount: str, path: str) -> str | None:
-        """Of the mount; None where the token may not know."""
+        """The KV version of the mount; None if the token may not read it."""
 
     def is_initialised(self) -> bool: ...
 
@@ -49,8 +49,8 @@ class Questions(t.Protocol):
 class Refusals:
     """Errors for the refusals of one Vault.
 
-    :arg place: which Vault, for messages.
-    :arg hidden: what no message may show; it grows with the tokens that Vault gives.
+    :arg place: the name of this Vault in messages.
+    :arg hidden: texts that no message may show; grows with the tokens that Vault issues.
     """
 
     def __init__(self, options: VaultOptions, *, place: str, hidden: t.Iterable[str], questions: Questions) -> None:
@@ -70,12 +70,12 @@ class Refusals:
         elif options.role_id and options.auth_method != "approle":
             who = f" as role {options.role_id}"
         elif options.role_id and options.secret_id:
-            # Half of an AppRole's credentials: enough of it to recognise it.
+            # It is half of an AppRole's credentials: show only enough to recognise it.
             who = f" as role_id {options.role_id[:8]}…" if len(options.role_id) > 16 else f" as role_id {options.role_id}"
         return f"login by {options.auth_method} at auth/{mount}{who}"
 
     def login(self, refusal: Refusal) -> VaultError:
-        general = self._general(refusal, or_retries="")  # a login is not repeated, whatever is set
+        general = self._general(refusal, or_retries="")  # a login is never retried, whatever is set
         if general is not None:
             return general
         options, said = self._options, self._said(refusal)
@@ -90,15 +90,15 @@ class Refusals:
                 "login_refused",
             )
         advice = LOGIN_ADVICE[options.auth_method]
-        # To a client without a token, Vault does not distinguish a wrong mount from a wrong password.
+        # For a client without a token, Vault does not distinguish a wrong mount from a wrong password.
         what = f"{', '.join(advice)} and mount_point" if refusal.status == 403 else " and ".join(advice)
-        # Vault 1.13: after some wrong passwords a user is locked, and gets this answer for the right one too. A wrong password has another status.
+        # Vault 1.13 locks a user after some wrong passwords; even the right one then gets this response. A wrong password has another status.
         may_be_locked = options.auth_method in LOCKS_USERS and refusal.status == 403 and refusal.says("permission denied")
         locked = ", and whether Vault has locked this user (sys/locked-users)" if may_be_locked else ""
         return VaultError(f"{self._place} refused the {self.login_name()}{said}. Check {what}{locked}.", "login_refused")
 
     def read(self, refusal: Refusal, mount: str, path: str, *, engine: int, version: int | None) -> VaultError:
-        """The error for a secret that was not given."""
+        """The error for a secret that Vault did not return."""
         full = f"{mount}/data/{path}" if engine == 2 else f"{mount}/{path}"
         if refusal.status == 404 and engine == 2 and isinstance(refusal.data.get("metadata"), dict):
             return self.deleted(mount, path, refusal.data["metadata"])
@@ -106,12 +106,12 @@ class Refusals:
         if refusal.status == 404 and refusal.from_vault:
             return self._missing(refusal, mount, path, engine=engine, version=version, hint=hint)
         if refusal.status == 403 and self._general(refusal) is None and not refusal.says("token"):
-            # A least policy names the paths of the version that the mount has: with the other one everything is denied.
+            # A minimal policy names the paths of the mount's own KV version: with the other version every path is denied.
             other = self._other_engine(mount, path, engine=engine)
             if other:
                 return self._wrong_engine(mount, asked=engine, found=other)
         if refusal.status == 403 and hint and self._general(refusal) is None and not refusal.says("token"):
-            # A policy for this path would be one more mistake.
+            # Do not advise a policy here: the path itself is wrong.
             return VaultError(f"{self._place} denied reading {full}{self._said(refusal)}. {hint}", "denied")
         return self.any(refusal, "reading", full, needs="read", hint=hint, setting=f"engine_mount_point (now: {mount})")
 
@@ -132,7 +132,7 @@ class Refusals:
         return VaultError(f"{self._place} has KV version {found} at {mount}, but version {asked} was asked for. Set engine_version={found}.", "missing")
 
     def _other_engine(self, mount: str, path: str, *, engine: int) -> int | None:
-        """The version of the mount, where it is not *engine*."""
+        """The KV version of the mount, if it is not *engine*."""
         with contextlib.suppress(Refusal, VaultError):
             found = self._questions.kv_version(mount, path)
             return int(found) if found and int(found) != engine else None
@@ -148,9 +148,9 @@ class Refusals:
         return VaultError(f"{self._place}: {subject} at {mount}/{path} is {state}. {remedy}", "deleted")
 
     def any(self, refusal: Refusal, doing: str, path: str, *, needs: str, hint: str = "", setting: str = "") -> VaultError:
-        """The error for any request that was refused.
+        """The error for any refused request.
 
-        :arg setting: the option with the KV mount, and the mount: Vault does not tell one that is not there from one that is denied.
+        :arg setting: the option for the KV mount, and its value: Vault does not distinguish a missing mount from a denied one.
         """
         general = self._general(refusal)
         if general is not None:
@@ -174,7 +174,7 @@ class Refusals:
         return "Try again, which logs in anew. If that does not help, check url (VAULT_ADDR) and what stands before Vault."
 
     def _denied_advice(self, path: str, needs: str, setting: str) -> str:
-        """Whose fault it is: the token's, or its policies'. One question more, after a denial only."""
+        """Whether the token or its policies caused the denial. Asks Vault one more question."""
         if self._options.auth_method == "none" and not self._questions.has_token():
             return f"With auth_method=none an agent or proxy has to add a token, whose policy has {needs} on {path}."
         policies: list[str] = []
@@ -190,7 +190,7 @@ class Refusals:
         return f"The token is valid, but none of its policies ({names}) has {needs} on {path}, or one of them denies it. Correct the policies{correct}."
 
     def _general(self, refusal: Refusal, *, or_retries: str = ", or set retries") -> VaultError | None:
-        """The error for what concerns any request: who answers, and in which state it is."""
+        """The error for a condition that affects any request: a foreign server, or the state of Vault."""
         if refusal.status == 503 and refusal.says("sealed"):
             return self._sealed()
         for applies, kind, text in STATES:
@@ -209,7 +209,7 @@ class Refusals:
         return VaultError(f"{self._place}{SEALED}", "sealed")
 
     def _said(self, refusal: Refusal) -> str:
-        """What Vault itself gives as the reason, fit to be shown."""
+        """Vault's own reason, in a form that may be shown."""
         reasons = [reason for reason in refusal.errors if reason] if refusal.from_vault else []
         # hashicorp/go-multierror lists: "1 error occurred:\n\t* permission denied\n\n"
         text = "; ".join(dict.fromkeys(" ".join(unlisted(reason).split()) for reason in reasons))

@@ -4,10 +4,10 @@
 
 # Private to trackops.api_tokens: not for use from outside, and may change in any release.
 
-"""How requests to Vault are sent: hvac's adapter over a session of requests.
+"""Send requests to Vault: hvac's adapter over a session of requests.
 
-Every wait has an end, an answer has a limit, and a repetition is reported. What is raised here is :class:`Refusal` for an answer of Vault
-and :class:`NoAnswer` for the lack of one; both hold what must not be shown as it is, and are put into words by the client.
+Waits and response sizes are limited, and retries are reported. It raises :class:`Refusal` for an error response and :class:`NoAnswer`
+for a missing one; both hold data that must not be shown, and the client turns them into messages.
 """
 
 from __future__ import annotations
@@ -34,19 +34,19 @@ if t.TYPE_CHECKING:
 
 __all__ = ("LARGEST_ANSWER", "NoAnswer", "Patience", "Refusal", "adapter", "integer", "retries", "session")
 
-# Vault's storage takes values of 1 MiB; as JSON they can be some times as large.
+# Vault's storage accepts values of 1 MiB; as JSON they can be several times as large.
 LARGEST_ANSWER = 4 << 20
-# The longest wait that Vault may ask for with Retry-After; beyond it the error says how long.
+# Seconds. The longest Retry-After that is honoured; if it is longer, the error says how long.
 _LONGEST_WAIT = 30.0
 _LONGEST_TOLD = 86400.0
-# 412: a replica that is not up to date yet. 472, 473: a standby. 500, 502, 503: maintenance, an election, a proxy without a backend.
+# 412: a replica that is not up to date. 472, 473: a standby. 500, 502, 503: maintenance, an election, a proxy without a backend.
 _RETRIED_STATUSES = (412, 429, 472, 473, 500, 502, 503, 504)
-# Where no retries are set: without these, a hitch of a second or two would fail all hosts of a run. After a 504 the wait was long enough.
+# Used if retries is not set: without these, a disruption of a second or two would fail all hosts of a run. Before a 504 the wait was long enough.
 _OWN_RETRIES, _OWN_STATUSES, _OWN_BACKOFF = 3, (412, 429, 472, 473, 500, 502, 503), 0.5
-# Of a request that Vault has not looked at.
+# In the response to a request that Vault has not processed.
 _NOT_ACTIVE = b"local node not active"
 _REPEATABLE = frozenset(("GET", "HEAD", "OPTIONS", "TRACE", "LIST"))
-# A socket's own timeout comes first, because it knows whether it was connecting or reading.
+# Seconds. The socket's own timeout must come first, because it knows whether it was connecting or reading.
 _GRACE = 0.5
 _CERTIFICATE = re.compile(r"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", re.DOTALL)
 _OF_THE_BODY = ("content-encoding", "content-length", "transfer-encoding")
@@ -69,7 +69,7 @@ class Refusal(Exception):
 
     @property
     def from_vault(self) -> bool:
-        # Vault's refusals have "errors"; a deleted version has "data", a wrong KV version "warnings". Another service's JSON has none.
+        # Vault's error responses have "errors"; a deleted version has "data", a wrong KV version "warnings". Another service's JSON has none.
         return isinstance(self.body, dict) and bool({"errors", "data", "warnings"} & set(self.body))
 
     def says(self, text: str) -> bool:
@@ -77,7 +77,7 @@ class Refusal(Exception):
 
 
 class NoAnswer(Exception):
-    """A request to *url* got none; *cause* is what requests, urllib3 or we raised."""
+    """*url* did not answer; *cause* is the exception from requests, urllib3 or this module."""
 
     def __init__(self, cause: Exception, url: str) -> None:
         super().__init__()
@@ -86,9 +86,9 @@ class NoAnswer(Exception):
 
 
 class Patience:
-    """How long Vault may keep one caller waiting, over all requests and pauses of a conversation.
+    """How long Vault may keep one caller waiting, over all requests and pauses of a client.
 
-    What the caller does in the meantime, such as asking a vendor, does not count.
+    The caller's other work, such as asking a vendor, does not count.
     """
 
     def __init__(self, seconds: float, *, monotonic: t.Callable[[], float] = time.monotonic, sleep: t.Callable[[float], None] = time.sleep) -> None:
@@ -114,7 +114,7 @@ def integer(value: t.Any) -> int | None:
 
 
 def retries(options: VaultOptions) -> t.Any:
-    """urllib3's Retry as the options want it; raises what that raises for arguments that it does not know."""
+    """urllib3's Retry for the options; unknown arguments raise its exceptions."""
     from urllib3.util.retry import Retry
 
     settings: dict[str, t.Any] = {"raise_on_status": False, "respect_retry_after_header": True}
@@ -134,9 +134,9 @@ def retries(options: VaultOptions) -> t.Any:
 
 
 def adapter(failed: t.Callable[[Exception, str], Exception]) -> t.Any:
-    """hvac's adapter with one way out for trouble: an answer is a dictionary, or it is raised.
+    """An hvac adapter that returns a dictionary, or raises *failed*'s error or a :class:`Refusal`.
 
-    :arg failed: the error to raise for an exception of the libraries and the address that was asked; empty where none was.
+    :arg failed: the error for an exception of the libraries and the URL requested; the URL is empty if none was.
     """
     from hvac.adapters import RawAdapter  # type: ignore[import-untyped,unused-ignore]
     from requests.exceptions import RequestException
@@ -149,7 +149,7 @@ def adapter(failed: t.Callable[[Exception, str], Exception]) -> t.Any:
         def request(self, method: str, url: str, headers: t.Any = None, raise_exception: bool = True, **kwargs: t.Any) -> dict[str, t.Any]:
             try:
                 with quiet(), warnings.catch_warnings():
-                    warnings.simplefilter("ignore", InsecureRequestWarning)  # said once, in our words
+                    warnings.simplefilter("ignore", InsecureRequestWarning)  # our own warning says it once
                     response = super().request(method, url, headers=headers, raise_exception=False, **kwargs)
             except NoAnswer as exc:
                 raise failed(exc.cause, exc.url) from None
@@ -176,7 +176,7 @@ def _answer(response: t.Any) -> dict[str, t.Any]:
 
 
 def _is_envelope(body: dict[str, t.Any]) -> bool:
-    """Whether what Vault has in each answer is of its type, where it is there."""
+    """Whether the members of every Vault response have the right types, where present."""
     return all(isinstance(body.get(name), (dict, type(None))) for name in ("auth", "data", "wrap_info")) and all(
         isinstance(body.get(name), (list, type(None))) for name in ("errors", "warnings")
     )
@@ -187,7 +187,7 @@ def _parsed(response: t.Any) -> t.Any:
         return response.json(parse_float=WrittenNumber) if response.content else {}
     except ValueError:
         return None
-    except RecursionError:  # OpenBao keeps what Python cannot read: one entry of the shared cache must not stop all lookups
+    except RecursionError:  # OpenBao can store JSON that Python cannot read: one entry of the shared cache must not stop all lookups
         with contextlib.suppress(ValueError):
             return json.loads(shallow(response.text), parse_float=WrittenNumber)
         return None
@@ -209,20 +209,20 @@ def session(
     refuse_redirect: t.Callable[[str, str], t.NoReturn],
     guarded: bool = False,
 ) -> t.Any:
-    """The session of requests for one conversation.
+    """The requests session of one client.
 
-    :arg refuse_redirect: gets the scheme that was asked with, and the target.
-    :arg guarded: for a token that can do much. It follows no redirect, and on the way to this machine it goes through no proxy of the environment.
+    :arg refuse_redirect: called with the scheme of the request and the target.
+    :arg guarded: for a powerful token. Follows no redirects, and uses no proxy of the environment for this machine.
     """
     import requests
 
     class Session(requests.Session):
         def get_redirect_target(self, resp: requests.Response) -> str | None:
-            # A standby sends to the active node; that goes on, as with the vault command. Down to plain http it does not, nor from an
-            # agent or a tunnel on this machine out into the network.
+            # A standby redirects to the active node; follow that, as the vault command does. Do not follow a redirect to plain http, or
+            # from an agent or a tunnel on this machine into the network.
             target = None if guarded else super().get_redirect_target(resp)
             if target:
-                # As requests will read it: the scheme in any case of letters, or none at all.
+                # As requests will read it: the scheme may be in any letter case, or missing.
                 start, goal = urlsplit(str(resp.url)), urlsplit(urljoin(str(resp.url), target))
                 leaves = is_loopback(start.hostname or "") and not is_loopback(goal.hostname or "")
                 if goal.scheme != "https" and (start.scheme == "https" or leaves):
@@ -234,22 +234,22 @@ def session(
             stays = guarded and leads_here(urlsplit(str(url)).hostname or "")
             settings["proxies"] = dict(self.proxies) if stays else proxies_to(str(url), given=self.proxies, found=settings["proxies"])
             if "ssl_context" in tls:
-                settings["verify"] = True  # certificates of our own, to which REQUESTS_CA_BUNDLE adds nothing
+                settings["verify"] = True  # with our own certificates; REQUESTS_CA_BUNDLE must not add any
             return settings
 
         def rebuild_proxies(self, prepared_request: t.Any, proxies: t.Any) -> t.Any:
-            # For the next address of a redirect, for which requests reads the environment anew.
+            # For a redirect, requests reads the environment again.
             found = t.cast(t.Any, super()).rebuild_proxies(prepared_request, proxies)
             return proxies_to(str(prepared_request.url), given=self.proxies, found=found)
 
     tls = _tls_of(options)
     made = Session()
-    made.auth = lambda prepared: prepared  # netrc adds nothing to requests to Vault
-    # On the session, because hvac prefers what a session has to its own arguments.
+    made.auth = lambda prepared: prepared  # so that netrc adds nothing
+    # On the session, because hvac prefers a session's settings to its own arguments.
     made.verify = (options.ca_cert or True) if options.validate_certs else False
     made.proxies = dict(options.proxies or {})
     if options.cert_auth_public_key and options.cert_auth_private_key:
-        # For all requests: the listener may want it, and Vault asks for it again when a login by certificate is renewed.
+        # For all requests: the listener may require it, and Vault requires it again to renew a certificate login.
         made.cert = (options.cert_auth_public_key, options.cert_auth_private_key)
     sender = _sender_class()(options.timeout, patience=patience, retry=retry, retried=retried, tls=tls)
     made.mount("https://", sender)
@@ -258,7 +258,7 @@ def session(
 
 
 def _tls_of(options: VaultOptions) -> dict[str, t.Any]:
-    """Arguments for urllib3's pools beyond those of requests: what the vault command takes from the environment."""
+    """More arguments for urllib3's pools than requests passes: settings that the vault command takes from the environment."""
     found: dict[str, t.Any] = {}
     if not options.url.startswith("https:"):
         return found
@@ -275,9 +275,9 @@ def _tls_of(options: VaultOptions) -> dict[str, t.Any]:
 
 
 def _certificates_in(text: str) -> str:
-    """Bundles have remarks between the certificates, in any language; Python takes no letter beyond ASCII.
+    """The certificates in *text*, without remarks: bundles have these in any language, but Python accepts only ASCII.
 
-    :raises ValueError: there is none.
+    :raises ValueError: there is no certificate.
     """
     found = "\n".join(_CERTIFICATE.findall(text))
     if not found.isascii() or not found:
@@ -286,7 +286,7 @@ def _certificates_in(text: str) -> str:
 
 
 def _texts_in(folder: str) -> t.Iterator[str]:
-    """As the vault command does, all files are taken, whatever their names; OpenSSL would want names that are hashes."""
+    """The texts of all files, whatever their names, as the vault command reads them; OpenSSL would require hashes as names."""
     import os
 
     for path, _folders, names in os.walk(folder):
@@ -296,7 +296,7 @@ def _texts_in(folder: str) -> t.Iterator[str]:
 
 
 def _sender_class() -> t.Any:
-    """The adapter of requests that sends one request, again where that may be, and reads its answer."""
+    """A requests adapter that sends a request, retries it if that is allowed, and reads the response."""
     from requests.exceptions import RequestException
     from urllib3 import HTTPResponse
     from urllib3.exceptions import HTTPError
@@ -315,7 +315,7 @@ def _sender_class() -> t.Any:
         def cert_verify(self, conn: t.Any, url: t.Any, verify: t.Any, cert: t.Any) -> None:
             super().cert_verify(conn, url, verify, cert)
             if "ssl_context" in self._tls:
-                conn.ca_certs = conn.ca_cert_dir = None  # otherwise requests would trust the public CAs too
+                conn.ca_certs = conn.ca_cert_dir = None  # otherwise requests would also trust the public CAs
 
         def send(self, request: t.Any, **keywords: t.Any) -> t.Any:
             retry = self._retry
@@ -355,7 +355,7 @@ def _sender_class() -> t.Any:
                 return within(seconds + _GRACE, work)
 
         def _whole(self, request: t.Any, answer: t.Any, body: bytes) -> t.Any:
-            """*answer* with its body read, which requests would read without bounds."""
+            """*answer* with its body, which requests would read without a limit."""
             headers = {name: value for name, value in answer.raw.headers.items() if name.lower() not in _OF_THE_BODY}
             raw = HTTPResponse(io.BytesIO(body), headers, answer.status_code, reason=answer.reason, preload_content=False)
             return self.build_response(request, raw)
@@ -364,10 +364,10 @@ def _sender_class() -> t.Any:
 
 
 def _next(retry: t.Any, request: t.Any, response: t.Any, trouble: Exception | None) -> tuple[t.Any, float]:
-    """The Retry that is left for the next attempt and the pause before it; None where there is no other attempt.
+    """The remaining Retry for the next attempt and the pause before it; None if there is no next attempt.
 
-    urllib3 would do this by itself, but between two of its attempts nobody could look at the clock. And a login must not be spent
-    twice: once Vault may have seen it, it is not repeated.
+    urllib3 could retry by itself, but without a check of the deadline between attempts. And a login must not be used twice: it is not
+    retried once Vault may have seen it.
     """
     from urllib3.exceptions import ConnectTimeoutError, HTTPError, InvalidHeader, MaxRetryError, ReadTimeoutError
 
@@ -376,13 +376,13 @@ def _next(retry: t.Any, request: t.Any, response: t.Any, trouble: Exception | No
     error = None
     if response is not None:
         asked = bool(response.headers.get("Retry-After"))
-        # Vault's rate limit and a node without an active one answer before the request is looked at: whatever it was, it is not spent.
+        # Vault's rate limit and a node without an active peer answer before the request is processed: a single-use credential is not used up.
         unseen = (response.status_code == 429 and asked) or (response.status_code >= 500 and _NOT_ACTIVE in response.content)
         unseen = unseen and retry.status != 0 and retry.total != 0
         if not unseen and not retry.is_retry(method, response.status_code, asked):
             return end
         if retry.total is None and b"sealed" in response.content:
-            return end  # it lasts until somebody unseals it
+            return end  # sealed: a retry cannot help
     else:
         inner = [cause for cause in causes(trouble or Late()) if isinstance(cause, HTTPError) and not isinstance(cause, MaxRetryError)]
         if isinstance(trouble, (Late, CutOff)):

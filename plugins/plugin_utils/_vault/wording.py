@@ -4,7 +4,7 @@
 
 # Private to trackops.api_tokens: not for use from outside, and may change in any release.
 
-"""The sentences for what goes wrong on the way to Vault, and for what it says. Pure."""
+"""The messages for connection problems and for Vault's error responses. Pure."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ __all__ = ("LOCKS_USERS", "LOGIN_ADVICE", "NOT_INITIALISED", "SEALED", "STATES",
 
 NOT_INITIALISED = " is not initialised. An operator has to initialise and unseal it first."
 SEALED = " is sealed. An operator has to unseal it first."
-# What an answer says about its sender, whatever was asked: the first that applies.
+# What a response to any request says about its sender; the first match applies.
 STATES: tuple[tuple[t.Callable[[Refusal], bool], str, str], ...] = (
     (
         lambda refusal: refusal.says("client sent an http request to an https server"),
@@ -62,7 +62,7 @@ LOGIN_ADVICE: t.Mapping[str, tuple[str, ...]] = {
     "aws_iam": ("role_id", "the AWS credentials"),
     "cert": ("cert_auth_public_key", "role_id"),
 }
-#: The methods whose users Vault locks after wrong passwords.
+#: The methods for which Vault locks users after wrong passwords.
 LOCKS_USERS = ("userpass", "ldap", "approle")
 
 
@@ -72,7 +72,7 @@ def unlisted(reason: str) -> str:
 
 
 def path_hint(mount: str, path: str, *, engine: int) -> str:
-    """Advice when *path* repeats what is put before it anyway."""
+    """Advice if *path* repeats a prefix that is added anyway."""
     rest, repeated = path, []
     if rest.startswith(mount + "/"):
         rest = rest[len(mount) + 1 :]
@@ -85,9 +85,9 @@ def path_hint(mount: str, path: str, *, engine: int) -> str:
 
 
 def why_no_answer(exc: Exception, *, timeout: float, ca_cert: str = "") -> tuple[str, str]:
-    """Kind of error and the sentence for it: the first kind of cause that is found in *exc*.
+    """The kind of error and its message: the first known kind among the causes of *exc*.
 
-    :arg ca_cert: the file that was given, if one was.
+    :arg ca_cert: the CA file from the options; empty if none was given.
     """
     inside = causes(exc)
     if any(type(cause).__name__ == "InvalidSchema" and "SOCKS" in str(cause) for cause in inside):
@@ -130,7 +130,7 @@ def _no_answer_table() -> tuple[tuple[tuple[type[BaseException], ...], str, _Sen
         ((ssl.SSLCertVerificationError,), "tls", _untrusted),
         ((failures.SSLError, ssl.SSLError, inner.SSLError), "tls", _tls_trouble),
         ((failures.ReadTimeout, inner.ReadTimeoutError), "unreachable", late),
-        # In urllib3 1.26 this is a kind of ConnectTimeoutError.
+        # In urllib3 1.26 this is a subclass of ConnectTimeoutError.
         ((inner.NewConnectionError, ConnectionError), "unreachable", _socket_trouble),
         ((failures.ConnectTimeout, inner.ConnectTimeoutError), "unreachable", far),
         ((failures.InvalidHeader, UnicodeError), "option", letters),
@@ -139,7 +139,7 @@ def _no_answer_table() -> tuple[tuple[tuple[type[BaseException], ...], str, _Sen
         ((failures.ConnectionError,), "unreachable", _socket_trouble),
         ((inner.ProtocolError, failures.ChunkedEncodingError), "unavailable", _CUT_OFF),
         ((failures.RequestException, inner.HTTPError), "unavailable", _broken_off),
-        # requests says so for a CA file or a client certificate that it cannot read.
+        # requests raises this for a CA file or client certificate that it cannot read.
         ((OSError,), "tls", "cannot be asked: a certificate or key file cannot be read. Check ca_cert and cert_auth_*."),
     )
 
