@@ -4,7 +4,7 @@
 
 # Private to trackops.api_tokens: not for use from outside, and may change in any release.
 
-"""The addresses of a vendor: which may be asked, and what of them may be shown. Pure."""
+"""Check a vendor's URLs, and reduce them to what may be shown. Pure."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ __all__ = (
     "split_address",
 )
 
-# What cannot hold a password or a query.
+# Text that cannot contain a password or a query.
 _SHOWN = re.compile(r"[A-Za-z0-9._:/<> -]{1,80}")
 _PLACEHOLDER = re.compile(r"<[A-Za-z][\w .-]{0,30}>")
 _ADDRESSES = ("base_url", "token_url", "issuer", "authorize_url", "device_authorization_url", "revocation_url", "assertion_audience", "scope")
@@ -32,14 +32,14 @@ _NO_ADDRESS = urlsplit("")
 
 
 def split_address(url: str) -> SplitResult:
-    """The parts of *url*, all empty where Python can read none in it (``https://[::1``) or its port is no number of a port.
+    """The parts of *url*; all empty if Python cannot parse it (``https://[::1``) or its port is invalid.
 
-    Whatever a vendor or a user wrote is taken apart here alone, so a caller that looks for a scheme and a host has one error for all that is no
-    address.
+    All URLs from vendors and users are parsed here, so a caller that checks for a scheme and a host reports every invalid URL with the same
+    error.
     """
     try:
         parts = urlsplit(url)
-        if parts.port is None:  # to ask for it is what reads it, and raises
+        if parts.port is None:  # accessing it parses it, and may raise
             return parts
     except ValueError:
         return _NO_ADDRESS
@@ -47,21 +47,21 @@ def split_address(url: str) -> SplitResult:
 
 
 def host(url: str) -> str:
-    """``host:port`` of *url*, the part of it that is safe to show; TrackMage's query holds its secret."""
+    """``host:port`` of *url*, the part that is safe to show; TrackMage's query contains its secret."""
     parts = split_address(url)
     name, port = parts.hostname or "", parts.port
     return f"{name}:{port}" if port else name
 
 
 def address_of(url: str) -> str:
-    """As :func:`host`, with the path. What was sent may be in that too: see :mod:`.unspoken`."""
+    """Like :func:`host`, with the path. That may contain a sent credential: see :mod:`.unspoken`."""
     return host(url) + split_address(url).path
 
 
 def refuse_placeholders(vendor: Vendor) -> None:
-    """An example that was copied, and not filled in. No address may have these characters (RFC 3986 2), nor a resource (RFC 8707 2).
+    """Reject placeholders of a copied example. Their characters are invalid in a URL (RFC 3986 2) and in a resource (RFC 8707 2).
 
-    :raises OptionError: naming the option, and what has to be replaced in it.
+    :raises OptionError: naming the option and the placeholder.
     """
     resource = vendor.parameters.get("resource")
     resources = resource if isinstance(resource, tuple) else (resource,)
@@ -73,7 +73,7 @@ def refuse_placeholders(vendor: Vendor) -> None:
 
 
 def check_endpoint(vendor: Vendor, *, allow_http: bool) -> None:
-    """Refuse a token endpoint that is missing, malformed, or plain http to somewhere else.
+    """Reject a token endpoint that is missing, malformed, or plain http to another machine.
 
     :raises OptionError: with the option to set.
     """
@@ -100,7 +100,7 @@ def check_endpoint(vendor: Vendor, *, allow_http: bool) -> None:
 
 
 def check_address(vendor: Vendor, url: str, *, allow_http: bool) -> None:
-    """Refuse an address of the vendor that is malformed, or plain http to somewhere else.
+    """Reject a vendor URL that is malformed, or plain http to another machine.
 
     :raises OptionError: with the option to set.
     """

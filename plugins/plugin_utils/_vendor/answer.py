@@ -4,7 +4,7 @@
 
 # Private to trackops.api_tokens: not for use from outside, and may change in any release.
 
-"""Read the answers to token requests (RFC 6749 5) for every vendor from its description alone. Pure: no I/O, no clock."""
+"""Read the responses to token requests (RFC 6749 5) of every vendor, using only its description. Pure: no I/O, no clock."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from .words import error_code, is_failure, words
 
 __all__ = ("read_answer",)
 
-# RFC 6749 5.2: which of the credentials a refusal is about.
+# RFC 6749 5.2: the credentials that a refusal is about.
 _SUSPECTS = {
     "invalid_client": "client_id and client_secret",
     "unauthorized_client": "that the client may use this grant",
@@ -46,8 +46,8 @@ _CONSENT = ("consent_required", "interaction_required", "login_required")
 _DPOP = ("invalid_dpop_proof", "use_dpop_nonce")  # RFC 9449 5, 8
 _TOKEN_TYPE = re.compile(r"[A-Za-z0-9._:/-]{1,100}\Z")
 _CLOCK_TOLERANCE = 5.0
-_BELIEVED_CLOCK = 86400.0  # seconds; a clock that is further off was never set
-_PROOF_TOLERANCE = 20.0  # seconds; a signed proof is good for a minute
+_BELIEVED_CLOCK = 86400.0  # seconds; a clock that differs by more was never set
+_PROOF_TOLERANCE = 20.0  # seconds; a signed assertion is valid for a minute
 _LONGEST_TEXT = 10_000  # characters of a scope
 _KNOWN = frozenset(("access_token", "refresh_token", "id_token", "token_type", "scope", "expires_in"))
 
@@ -55,7 +55,7 @@ Warn = t.Callable[[str], None]
 
 
 def _silent(_text: str) -> None:
-    """Nobody is told."""
+    """Ignore a warning."""
 
 
 def read_answer(
@@ -72,14 +72,14 @@ def read_answer(
     secret_version: str,
     warn: Warn = _silent,
 ) -> Token:
-    """The token in the vendor's *answer*.
+    """The token in the vendor's response.
 
     :arg requested_at: when the request was sent; lifetimes count from here.
-    :arg received_at: when the answer came; compared with its ``Date`` header.
-    :arg secrets: what must not be shown; *identifiers* among them are no secrets, but names.
-    :arg unused: what else is in the secret in Vault. The vendor was not told, but may know it, and repeat it.
-    :arg doubts: what may be wrong with the credentials, for a refusal.
-    :raises VendorError: a refusal, an outage, or something that is no token.
+    :arg received_at: when the response arrived; compared with its ``Date`` header.
+    :arg secrets: texts that must not be shown; *identifiers* among them are names, not secrets.
+    :arg unused: other values of the secret in Vault. They were not sent, but the vendor may know and repeat them.
+    :arg doubts: possible problems with the credentials, to mention after a refusal.
+    :raises VendorError: a refusal, an outage, or a response without a usable token.
     """
     vendor, secrets, identifiers, unused = request.vendor, tuple(secrets), tuple(identifiers), tuple(unused)
     unspoken = unspoken_in_answer(vendor, secrets, identifiers=identifiers, unused=unused)
@@ -114,12 +114,12 @@ def _access_token(body: t.Any, vendor: Vendor) -> str:
     found = at(body, vendor.token_field)
     if not isinstance(found, str):
         return ""
-    # Some send the whole value of the header.
+    # Some vendors send the whole header value.
     return re.sub(r"\Abearer\s+", "", found, flags=re.IGNORECASE)
 
 
 def _refresh_token(body: t.Any, vendor: Vendor) -> str:
-    """Where the description has it; otherwise under one of its usual spellings, at the top level or next to the access token."""
+    """The refresh token: where the description says, else under a usual spelling at the top level or next to the access token."""
     if vendor.refresh_token_field:
         found = at(body, vendor.refresh_token_field)
         return found if isinstance(found, str) else ""
@@ -132,7 +132,7 @@ def _refresh_token(body: t.Any, vendor: Vendor) -> str:
 
 
 def _text(value: t.Any) -> str:
-    if isinstance(value, list):  # scope as a list is a common slip
+    if isinstance(value, list):  # some vendors send scope as a list
         value = " ".join(str(item) for item in value)
     return one_line(value, limit=_LONGEST_TEXT) if isinstance(value, str) else ""
 
@@ -142,7 +142,7 @@ def _token_type(said: str, holds_secret: t.Callable[[str], bool]) -> str:
 
 
 def _extra(vendor: Vendor, body: t.Mapping[str, t.Any], secrets: t.Iterable[str]) -> dict[str, t.Any]:
-    """What else the vendor said, without anything that is or holds a credential."""
+    """The other members of the response, without anything that is or contains a credential."""
     rest = body
     for path in (vendor.token_field, vendor.expires_field, vendor.refresh_token_field):
         rest = without(rest, path)
@@ -151,7 +151,7 @@ def _extra(vendor: Vendor, body: t.Mapping[str, t.Any], secrets: t.Iterable[str]
 
 @dataclass(frozen=True)
 class _Expiry:
-    """When a token ends, by our clock: what the answer says, else the JWT's own expiry, else the default."""
+    """When a token expires, by our clock: as the response says, else the JWT's own expiry, else the default."""
 
     request: Request
     answer: HttpAnswer
@@ -197,7 +197,7 @@ class _Expiry:
         return moment + ahead
 
     def _warn_of_lifetime(self, instead: str, *, understood: bool) -> None:
-        """What the answer says is not shown: it may be anything."""
+        """Warn, but do not show the response's value: it may be anything."""
         what = "says that it has already ended" if understood else "is not understood"
         vendor = self.request.vendor
         self.warn(
@@ -208,7 +208,7 @@ class _Expiry:
 
 @dataclass(frozen=True)
 class _Reader:
-    """Turns one answer into its JSON object, or into the one-line error that says what to do."""
+    """Turns a response into its JSON object, or into a one-line error that says what to do."""
 
     request: Request
     answer: HttpAnswer
@@ -226,12 +226,12 @@ class _Reader:
             raise self._unavailable(status)
         if 300 <= status < 400:
             raise self._redirected()
-        if status in (404, 405, 410):  # whatever its body says, it is not the token endpoint
+        if status in (404, 405, 410):  # whatever the body says, this is not the token endpoint
             raise self._rejected(parsed)
         if status == 403 and code is None and retry_after(self.answer, self.received_at) is not None:
-            raise self._unavailable(429)  # this is how some vendors report a rate limit
+            raise self._unavailable(429)  # some vendors report a rate limit like this
         if code is not None and status == 200 and "retry-after" in self.answer.headers:
-            raise self._unavailable(429, self.unspoken.shown(code)[:60])  # a rate limit, where all errors have that status
+            raise self._unavailable(429, self.unspoken.shown(code)[:60])  # a rate limit, if all errors have that status
         if code is not None or status in (401, 403):
             raise self._refusal(code, parsed)
         if status < 200 or status >= 400:
@@ -287,7 +287,7 @@ class _Reader:
         if (code in _PASSING and status != 401) or code in self.request.vendor.passing_errors:  # ServiceNow says server_error with 401
             return self._unavailable(status, shown, said)
         wait = self.request.cache.failure_ttl
-        # Where a refusal is not remembered, the next attempt is whenever somebody asks.
+        # If refusals are not remembered, the next call tries again.
         again = f"; the next attempt is made as soon as the secret changes, or in {wait:g} s" if wait else ""
         doubts = "".join(f" {doubt}" for doubt in (*self.doubts, *self._clock()))
         return VendorError(
@@ -299,7 +299,7 @@ class _Reader:
         )
 
     def _clock(self) -> t.Iterator[str]:
-        """What is wrong where a good key is refused: vendors say that of a signed proof's times, if at all."""
+        """The difference of the clocks, if it explains why a valid key was refused: few vendors say that an assertion's times are wrong."""
         vendor = self.request.vendor
         ahead = clock_difference(self.answer, self.received_at)
         if ahead is not None and abs(ahead) > _PROOF_TOLERANCE and (vendor.client_auth in _SIGNED or signs(vendor, self.grant.grant_type)):
@@ -316,13 +316,13 @@ class _Reader:
             return "A person has to consent to this client at the vendor first"
         if code in _DPOP:
             return "The client has to prove its key with each request (DPoP), which is not supported here: turn that off for it at the vendor"
-        # Keycloak's word for a wrong secret is unauthorized_client, with the status of RFC 6749 5.2.
+        # Keycloak sends unauthorized_client for a wrong secret, with the status of RFC 6749 5.2.
         if (code == "invalid_client" or (code == "unauthorized_client" and self.answer.status == 401)) and vendor.request_format != "query":
             return self._client_advice(code)
         return f"Check {self._suspects(code)} there"
 
     def _client_advice(self, code: str) -> str:
-        """What to look at where the client is refused: its credentials, and the way in which it proves itself."""
+        """What to check if the client is refused: its credentials and its authentication method."""
         vendor = self.request.vendor
         others = []
         if vendor.client_auth in _SIGNED:
@@ -371,10 +371,10 @@ class _Reader:
     def _rejected(self, parsed: t.Any) -> VendorError:
         status = self.answer.status
         where, hint = self._host, "Check the options of this vendor"
-        if status in (404, 405, 410):  # of an address it is the path that is wrong
+        if status in (404, 405, 410):  # the path of the URL is wrong, so name the URL with its path
             where = self.unspoken.shown(address_of(self.request.vendor.token_endpoint))
             hint = "Check base_url, token_url and variant" if self.request.vendor.variants else ADDRESS
-        if status in (400, 422):  # some say no more than that, whatever is wrong
+        if status in (400, 422):  # some vendors answer so for every error
             hint += f", and {self._suspects(None)} there"
         return VendorError(
             f"{self._name}: the vendor at {where} rejected the token request for {self._place} (HTTP {status}). {hint}.{self._said(parsed)}",
@@ -384,7 +384,7 @@ class _Reader:
         )
 
     def tokenless(self, body: t.Any) -> VendorError:
-        """The error for a *body* that can be read and has no token where it is looked for."""
+        """The error for a readable *body* without a token in the expected place."""
         vendor, fields = self.request.vendor, self.unspoken.fields(fields_of(body))
         check = ADDRESS if vendor.name in names() else "Check token_field"
         return self.unreadable(f"its answer has no token in '{vendor.token_field}'", f"{check}; the answer has: {fields}" if fields else check)

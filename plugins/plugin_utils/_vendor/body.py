@@ -4,7 +4,7 @@
 
 # Private to trackops.api_tokens: not for use from outside, and may change in any release.
 
-"""The body of an answer, by the format that its vendor uses. Pure."""
+"""Parse the body of a response, in its vendor's format. Pure."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ __all__ = ("ADDRESS", "at", "fields_of", "parse_body", "what_it_is", "without")
 _JWT = re.compile(rb"\s*[\w-]+\.[\w-]+\.[\w-]*\s*\Z")
 _FORM = re.compile(rb"\s*[\w.%+-]+=[^&\s]*(?:&[\w.%+-]+=[^&\s]*)*\s*\Z")
 _WEB_PAGE = "it answered with a web page instead of {}"
-#: What to do where it is doubtful who answered.
+#: The advice if another server may have answered.
 ADDRESS = "Check base_url and token_url"
 
 
 def parse_body(vendor: Vendor, body: bytes) -> t.Any:
-    """What is in *body*; a text is an object with the token where the vendor's description has it. None if it cannot be read.
+    """The parsed *body*; a text becomes an object with the token in the expected place. None if it cannot be parsed.
 
-    :raises DuplicateMember: an object or a form names a field twice.
+    :raises DuplicateMember: an object or a form has a field twice.
     """
     start = body.lstrip()[:1]
-    if vendor.response_format == "json" or start in (b"{", b"["):  # errors are JSON whatever a token comes in
+    if vendor.response_format == "json" or start in (b"{", b"["):  # errors are JSON whatever the format of tokens
         try:
             return parse_json(body)
         except DuplicateMember:
@@ -68,14 +68,14 @@ def _text(vendor: Vendor, text: str) -> dict[str, t.Any] | None:
 
 
 def what_it_is(vendor: Vendor, body: bytes, content_type: str) -> tuple[str, str]:
-    """What a *body* is in which no object was found, and what to do about it."""
+    """What a *body* without an object is, and what to do about it."""
     start = body.lstrip()[:1]
     if not start:
         return "its answer is empty", ADDRESS
     if start == b"<" or "html" in content_type:
         return _WEB_PAGE.format({"json": "JSON", "form": "a form"}.get(vendor.response_format, "a token")), ADDRESS
     what, advice = _other_format(vendor, body, start)
-    return what, ADDRESS if vendor.name in names() else advice  # the lookups of built-in vendors have no option for a format
+    return what, ADDRESS if vendor.name in names() else advice  # the lookups of built-in vendors have no format option
 
 
 def _other_format(vendor: Vendor, body: bytes, start: bytes) -> tuple[str, str]:
@@ -93,7 +93,7 @@ def _other_format(vendor: Vendor, body: bytes, start: bytes) -> tuple[str, str]:
 
 
 def at(value: t.Any, path: str) -> t.Any:
-    """What is at a dotted *path*. A key that has dots in it comes before a path through several keys."""
+    """The value at a dotted *path*. A key that contains dots wins over a path through several keys."""
     if not path:
         return None
     if isinstance(value, list):
@@ -116,7 +116,7 @@ def at(value: t.Any, path: str) -> t.Any:
 
 
 def fields_of(value: t.Any) -> list[str]:
-    """The names of the members of *value*, and of the objects in it as dotted paths: what :func:`at` may be asked for."""
+    """The names of the members of *value* and, as dotted paths, of its objects' members: possible paths for :func:`at`."""
     found = []
     for name, inner in value.items() if isinstance(value, dict) else ():
         found += [f"{name}.{deeper}" for deeper in inner] if isinstance(inner, dict) and inner else [str(name)]
@@ -124,7 +124,7 @@ def fields_of(value: t.Any) -> list[str]:
 
 
 def without(value: t.Mapping[str, t.Any], path: str) -> t.Mapping[str, t.Any]:
-    """*value* without what :func:`at` finds at *path*, and without the objects that hold nothing else. In a list, nothing of it stays."""
+    """*value* without the value that :func:`at` finds at *path*, and without objects that this empties. If that is in a list, drop the whole list."""
     if path in value:
         return {name: inner for name, inner in value.items() if name != path}
     parts = path.split(".")

@@ -4,7 +4,7 @@
 
 # Private to trackops.api_tokens: not for use from outside, and may change in any release.
 
-"""A vendor described by the user: an entry of C(trackops_vendors), or the options of C(oauth2), as a :class:`Vendor`."""
+"""Build a :class:`Vendor` from the user's description: an entry of C(trackops_vendors), or the options of C(oauth2)."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ CHOICES: t.Mapping[str, tuple[str, ...]] = {
     "scope_in": ("both", "assertion", "request"),
 }
 GRANT_TYPES = ("client_credentials", "password", "authorization_code", "refresh_token", "account_credentials")
-# These have an option or a field of their own; a second value would be sent twice.
+# Other options or fields set these; a second value would be sent twice.
 _RESERVED = (
     "grant_type",
     "client_id",
@@ -45,9 +45,9 @@ _RESERVED = (
     "client_assertion",
     "client_assertion_type",
 )
-# They would be the same in each proof.
+# A fixed value of these would repeat in every proof.
 _MADE_ANEW = ("exp", "iat", "jti", "nbf")
-# These put parameters of their own beside a body.
+# These methods send their own parameters, which a custom body replaces.
 _AMONG_PARAMETERS = ("post", "private_key_jwt", "client_secret_jwt")
 _NOT_VARIED = ("name", "variant", "variants")
 _DEFAULTS: dict[str, t.Any] = vars(Vendor(name=""))
@@ -56,14 +56,14 @@ _DEFAULTS: dict[str, t.Any] = vars(Vendor(name=""))
 def vendor_from_mapping(name: str, given: t.Any) -> Vendor:
     """The vendor *name* that *given* describes; its keys are the fields of :class:`Vendor`.
 
-    :raises OptionError: naming the key that is wrong.
+    :raises OptionError: naming the wrong key.
     """
     if not isinstance(given, t.Mapping):
         raise OptionError(f"{name}: the description of a vendor is a dictionary. See the guide 'own vendors'.", fault="option:description")
     values = {str(key): _checked(name, str(key), value) for key, value in given.items()}
     vendor = Vendor(name=name, **values)
     if vendor.transit_key:
-        transit_key(vendor)  # or it is told what its form is
+        transit_key(vendor)  # raises if its form is wrong
     for variant, changes in vendor.variants.items():
         if not isinstance(changes, t.Mapping):
             raise OptionError(f"{name}: the variant '{variant}' is not a dictionary.", fault="option:description")
@@ -78,7 +78,7 @@ def vendor_from_mapping(name: str, given: t.Any) -> Vendor:
 
 
 def _check_names(vendor: Vendor) -> None:
-    """A name for a field of the secret that no variant has a use for is a slip."""
+    """Reject names for secret fields that no variant uses: they are typos."""
     ways = (vendor, *(vendor.as_variant(variant) for variant in vendor.variants))
     known = {*OPTIONAL_FIELDS, *(name for way in ways for name in needed_fields(way))}
     for way in ways:
@@ -160,9 +160,9 @@ _TABLES: t.Mapping[str, t.Callable[[str, t.Any], t.Any]] = {
 
 
 def check_request(vendor: Vendor) -> None:
-    """What is sent with C(request_body) is nothing but that.
+    """Check that nothing else is configured to be sent with C(request_body), which is the whole request.
 
-    :raises OptionError: something else would have to be sent, and where it belongs.
+    :raises OptionError: naming the other setting, and where its value belongs.
     """
     if not vendor.request_body:
         return

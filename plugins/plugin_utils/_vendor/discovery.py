@@ -4,7 +4,7 @@
 
 # Private to trackops.api_tokens: not for use from outside, and may change in any release.
 
-"""What only some vendors need before they are asked: their endpoints from an issuer."""
+"""Discover a vendor's endpoints from the metadata of its issuer."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ from .unspoken import unspoken_in_secret
 
 __all__ = ("DEFAULT_CLIENT_AUTH", "Metadata", "discovered")
 
-#: RFC 6749 2.3.1: every server has to support it for clients with a secret.
+#: RFC 6749 2.3.1: every server must support it for clients with a secret.
 DEFAULT_CLIENT_AUTH = "basic"
-# The methods of RFC 7591 2 and RFC 8705, in the order in which they are taken where several are offered.
+# The methods of RFC 7591 2 and RFC 8705, in order of preference.
 _METHODS = {
     "client_secret_basic": "basic",
     "client_secret_post": "post",
@@ -51,7 +51,7 @@ _USED = (
 
 
 class Metadata(t.Protocol):
-    """Where metadata are kept between fetches."""
+    """Stores metadata between fetches."""
 
     def read(self) -> dict[str, t.Any] | None: ...
 
@@ -59,12 +59,12 @@ class Metadata(t.Protocol):
 
 
 def discovered(request: Request, *, ports: Ports, until: float, keep: Metadata | None = None, keys: t.Container[str] = ()) -> Vendor:
-    """The vendor of *request* with the endpoints that its issuer publishes (RFC 8414, OpenID Connect Discovery 1.0), and a way to authenticate.
+    """The vendor of *request* with its issuer's endpoints (RFC 8414, OpenID Connect Discovery 1.0) and a client authentication method.
 
-    :arg keep: where the metadata are looked for first, and put.
-    :arg keys: of the secret, by which one of several ways to authenticate is picked. Where it is the secret itself, no credential of it may be
-        in an address that the issuer names: messages name its host, and a browser is sent there.
-    :raises VendorError: no usable metadata at either well-known address, or they name what no issuer elsewhere may.
+    :arg keep: a cache for the metadata.
+    :arg keys: the keys of the secret, to choose among several methods. If it is the secret itself, an endpoint URL must not contain one of
+    its credentials: messages show the host, and a browser may open the URL.
+    :raises VendorError: no usable metadata at either well-known URL, or a forbidden endpoint in them.
     """
     vendor = request.vendor
     if vendor.token_url or not vendor.issuer:
@@ -80,7 +80,7 @@ def discovered(request: Request, *, ports: Ports, until: float, keep: Metadata |
             fault="vendor:discovery",
         )
     if not _here(vendor.issuer) and any(_here(vendor.url(more[name])) for name in _ADDRESSES if name in more):
-        # Otherwise it could have the credentials posted to any service of this machine, which trusts what comes from here.
+        # Otherwise it could have the credentials posted to any local service, which trusts requests from this machine.
         raise VendorError(
             f"{vendor.name}: the metadata of {host(vendor.issuer)} name an address of this machine, which only an issuer on this machine may. "
             "Check issuer, or set token_url.",
@@ -121,7 +121,7 @@ def _well_known(issuer: str) -> tuple[str, str]:
 
 
 def _checked(vendor: Vendor, body: bytes) -> dict[str, t.Any]:
-    """Of the metadata what is used here."""
+    """The metadata members that are used here."""
     try:
         metadata = parse_json(body)
     except ValueError:
@@ -129,13 +129,13 @@ def _checked(vendor: Vendor, body: bytes) -> dict[str, t.Any]:
     if not isinstance(metadata, dict) or not isinstance(metadata.get("token_endpoint"), str):
         raise VendorError(f"{vendor.name}: the metadata of {host(vendor.issuer)} names no token_endpoint. Set token_url.", fault="vendor:discovery")
     if str(metadata.get("issuer", "")).rstrip("/") != vendor.issuer.rstrip("/"):
-        # RFC 8414 3.3: otherwise one server could pass for another.
+        # RFC 8414 3.3: otherwise one server could impersonate another.
         raise VendorError(f"{vendor.name}: the metadata of {host(vendor.issuer)} is for another issuer. Check issuer.", fault="vendor:discovery")
     return {name: metadata[name] for name in _USED if name in metadata}
 
 
 def _described(vendor: Vendor, metadata: t.Mapping[str, t.Any], request: Request, keys: t.Container[str]) -> dict[str, t.Any]:
-    """What is new of the vendor."""
+    """The vendor's fields that the metadata change."""
     client_auth = vendor.client_auth or _picked(vendor, metadata, request, keys)
     aliases = metadata.get("mtls_endpoint_aliases")
     if client_auth == "tls_client_auth" and isinstance(aliases, dict):  # RFC 8705 5
@@ -148,7 +148,7 @@ def _described(vendor: Vendor, metadata: t.Mapping[str, t.Any], request: Request
 
 
 def _picked(vendor: Vendor, metadata: t.Mapping[str, t.Any], request: Request, keys: t.Container[str]) -> str:
-    """The way to authenticate that the server takes and for which the secret has the fields. RFC 8414 2: without a list it takes Basic."""
+    """The client authentication method that the server accepts and the secret has fields for. RFC 8414 2: without a list it is Basic."""
     methods = metadata.get("token_endpoint_auth_methods_supported")
     taken = [ours for theirs, ours in _METHODS.items() if isinstance(methods, list) and theirs in methods]
     for client_auth in taken:

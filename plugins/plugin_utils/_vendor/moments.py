@@ -4,7 +4,7 @@
 
 # Private to trackops.api_tokens: not for use from outside, and may change in any release.
 
-"""Lifetimes and moments as servers write them. Pure."""
+"""Parse lifetimes and moments as servers write them. Pure."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from .._base.model import HttpAnswer
 
 __all__ = ("NUMBER", "Moment", "clock_difference", "read_moment")
 
-_ABSOLUTE_FROM = 1e9  # seconds: no lifetime is 30 years long, no expiry lies before 2001
+_ABSOLUTE_FROM = 1e9  # seconds: no lifetime is 30 years long, and no expiry is before 2001
 _SCALES = ((1e11, 1.0), (1e14, 1e3), (1e17, 1e6), (1e20, 1e9))  # seconds, milliseconds, microseconds, nanoseconds since 1970
-_ENDLESS = 1e10  # seconds, of a lifetime that no float holds
+_ENDLESS = 1e10  # seconds, for a lifetime that no float can hold
 _DAY = 86400.0
-_LONGEST_TEXT = 100  # characters; no moment is longer, and what is read of a longer text would cost more than its length
+_LONGEST_TEXT = 100  # characters; no moment is longer, and parsing a longer text could take more than linear time
 
 NUMBER = re.compile(r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d{1,3})?\Z")
 _GROUPED = re.compile(r"\d{1,3}(?:[,_' ]\d{3})+\Z")
@@ -45,14 +45,14 @@ _MONTHS = {name: number for number, name in enumerate(("jan", "feb", "mar", "apr
 
 
 class Moment(t.NamedTuple):
-    """Seconds from now; if ``absolute``, seconds since 1970 by the clock of the server."""
+    """Seconds from now; if ``absolute``, seconds since 1970 on the server's clock."""
 
     seconds: float
     absolute: bool
 
 
 def read_moment(value: t.Any) -> Moment | None:
-    """A lifetime or a moment: a number, a text in one of the notations in use, or one of these in a list or object. None if it is neither."""
+    """A lifetime or a moment: a number, a text in a known notation, or one of these in a list or object. None if it is neither."""
     if isinstance(value, bool):
         return None
     if isinstance(value, (int, float)):
@@ -82,12 +82,12 @@ def _number(value: float) -> Moment | None:
 
 
 def _object(value: dict[str, t.Any]) -> Moment | None:
-    """Protobuf, MongoDB, PHP and .NET write objects."""
+    """The moment in an object of Protobuf, MongoDB, PHP or .NET."""
     if "seconds" in value:
         return read_moment(value["seconds"])
     zone = value.get("timezone")
     if zone not in (None, "UTC", "Z", "+00:00", "GMT"):
-        return None  # a name of a zone, whose rules are not known here
+        return None  # a zone name, whose rules are not known here
     for name in ("$date", "$numberLong", "date", "totalSeconds", "TotalSeconds", "value"):
         if name in value:
             return read_moment(value[name])
@@ -139,7 +139,7 @@ def _date(text: str) -> Moment | None:
     match = _YEAR_LAST.match(text)
     if match:
         first, separator, second, year, *clock = match.groups()
-        # 12/31/2026 is written in the US alone; with other separators, and where it can be nothing else, the day comes first.
+        # Only the US writes 12/31/2026; with other separators, or if the first number cannot be a month, the day comes first.
         month, day = (second, first) if separator != "/" or int(first) > 12 else (first, second)
         return _calendar(year, month, day, *clock)
     match = _MONTH_NAMED.match(text)
@@ -162,7 +162,7 @@ def _calendar(*parts: str | None) -> Moment | None:
 
 
 def _zone(zone: str | None) -> timezone:
-    """Without one it is UTC, as servers mean it."""
+    """The zone; UTC if there is none, as servers mean it."""
     digits = re.sub(r"[^\d+-]", "", zone or "")
     if len(digits) < 3:
         return timezone.utc
@@ -180,6 +180,6 @@ def _mail_date(text: str) -> Moment | None:
 
 
 def clock_difference(answer: HttpAnswer, now: float) -> float | None:
-    """How far our clock is ahead of the server's, in seconds, by its ``Date`` header."""
+    """By how many seconds our clock is ahead of the server's, according to its ``Date`` header."""
     date = _mail_date(answer.headers.get("date", ""))
     return now - date.seconds if date else None

@@ -4,7 +4,7 @@
 
 # Private to trackops.api_tokens: not for use from outside, and may change in any release.
 
-"""The options that describe one vendor, and what each of them decides."""
+"""The options that describe a vendor, and what each of them decides."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ HOW = "how the credentials are sent, and as whose"
 WITH_THEM = "what is sent with the credentials"
 ANSWER = "how the answer is read"
 
-#: Each has a name for each vendor, and none for all of them.
+#: Each has a separate variable per vendor, and none for all vendors.
 DESCRIBING: t.Mapping[str, str] = {
     "base_url": WHERE_TO,
     "token_url": WHERE_TO,
@@ -48,5 +48,5 @@ DESCRIBING: t.Mapping[str, str] = {
     "expires_field": ANSWER,
     "default_lifetime": ANSWER,
 }
-#: Those of one vendor must not hold for another: they would move its credentials, or be sent to it.
+#: One vendor's values must not apply to another vendor: they would redirect its credentials, or be sent to it.
 STEERING = tuple(option for option, decides in DESCRIBING.items() if decides != ANSWER)

@@ -4,7 +4,7 @@
 
 # Private to trackops.api_tokens: not for use from outside, and may change in any release.
 
-"""Signed JWTs by which a client proves who it is (RFC 7523): with a key in the secret, with the client's secret, or with a key that never leaves
+"""Sign the JWTs that authenticate a client (RFC 7523): with a key in the secret, with the client secret, or with a key that never leaves
 Vault.
 """
 
@@ -24,11 +24,11 @@ from .template import filled
 
 __all__ = ("ALGORITHMS", "Transit", "signed_assertion", "signer", "transit_key")
 
-#: Signs bytes with the key of that mount and name in Vault's transit engine, by an algorithm of RFC 7518.
+#: Signs bytes with the transit key of that mount and name, using an algorithm of RFC 7518.
 Transit = t.Callable[[str, str, bytes, str], bytes]
 
-_LIFETIME = 60  # seconds; RFC 7523 3 leaves it to the client, servers like it short
-_BEFORE = 60  # seconds; GitHub refuses what was issued in its future
+_LIFETIME = 60  # seconds; RFC 7523 3 leaves it to the client, and servers prefer short ones
+_BEFORE = 60  # seconds; GitHub rejects tokens issued in its future
 _RSA = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512")
 _CURVES = {256: "ES256", 384: "ES384", 521: "ES512"}
 _HMAC = {"HS256": "sha256", "HS384": "sha384", "HS512": "sha512"}
@@ -36,9 +36,9 @@ ALGORITHMS = (*_RSA, *_CURVES.values(), "EdDSA", *_HMAC)
 
 
 def transit_key(vendor: Vendor) -> tuple[str, str]:
-    """Mount and name of the key that signs.
+    """Mount and name of the signing key.
 
-    :raises OptionError: C(transit_key) is not of that form.
+    :raises OptionError: C(transit_key) does not have that form.
     """
     mount, _slash, key = vendor.transit_key.strip("/").rpartition("/")
     if not mount or not key:
@@ -47,9 +47,9 @@ def transit_key(vendor: Vendor) -> tuple[str, str]:
 
 
 def signed_assertion(vendor: Vendor, fields: t.Mapping[str, str], more: t.Mapping[str, str], *, now: float, transit: Transit | None = None) -> str:
-    """A new JWT with an identifier of its own (RFC 7523 2.1, 2.2, 3), with the claims *more* over the usual ones.
+    """A new JWT with a unique identifier (RFC 7523 2.1, 2.2, 3); the claims *more* override the usual ones.
 
-    :raises OptionError: C(assertion_algorithm) does not go with the key, or PyJWT is not installed.
+    :raises OptionError: C(assertion_algorithm) does not suit the key, or PyJWT is not installed.
     :raises VaultError: the secret's key cannot sign, or Vault does not sign.
     """
     issued = int(now) - (_BEFORE if vendor.client_auth == "bearer_jwt" else 0)
@@ -64,7 +64,7 @@ def signed_assertion(vendor: Vendor, fields: t.Mapping[str, str], more: t.Mappin
     }
     claims = {name: value for name, value in {**usual, **filled(vendor.assertion_claims, fields)}.items() if value is not None}
     header = {"typ": "JWT", **_key_names(vendor, fields)}
-    # A grant's assertion is signed with a key, whatever else authenticates the client.
+    # A grant's assertion is signed with a key, however the client authenticates.
     if vendor.client_auth == "client_secret_jwt" and not more:
         return _with_secret(vendor, fields["client_secret"], header, claims)
     if vendor.transit_key:
@@ -73,9 +73,9 @@ def signed_assertion(vendor: Vendor, fields: t.Mapping[str, str], more: t.Mappin
 
 
 def signer(vendor: Vendor, fields: t.Mapping[str, str], *, clock: t.Callable[[], float], transit: Transit, signed: set[str]) -> Assertion:
-    """What makes the proofs of a client with these *fields*, a new one each time.
+    """A function that signs a new proof for the client at each call.
 
-    :arg signed: gets each of them: it may be sent, and what is valid for a minute is no less secret than the key.
+    :arg signed: receives each proof, which is as secret as the key while it is valid (a minute).
     """
 
     def sign(more: t.Mapping[str, str]) -> str:
@@ -87,7 +87,7 @@ def signer(vendor: Vendor, fields: t.Mapping[str, str], *, clock: t.Callable[[],
 
 
 def _key_names(vendor: Vendor, fields: t.Mapping[str, str]) -> dict[str, str]:
-    """What names the key to the server: its identifier, and the thumbprints of its certificate (RFC 7515 4.1.7, 4.1.8; Entra ID)."""
+    """How the key is identified to the server: by its identifier and its certificate's thumbprints (RFC 7515 4.1.7, 4.1.8; Entra ID)."""
     names = {"kid": fields["key_id"]} if fields.get("key_id") else {}
     if fields.get("certificate") and vendor.client_auth != "tls_client_auth":
         der = _der(vendor, fields["certificate"])
@@ -155,7 +155,7 @@ def _with_key(vendor: Vendor, pem: str, header: dict[str, str], claims: dict[str
         )
     try:
         key, algorithms = _private_key(pem)
-    except Exception:  # noqa: BLE001 - whatever the library says of a key may quote it
+    except Exception:  # noqa: BLE001 - the library's messages may quote the key
         raise VaultError(
             f"{vendor.name}: the field 'private_key' of the secret is no usable RSA, EC or Ed25519 key in PEM form, unencrypted.",
             kind="field",
@@ -178,7 +178,7 @@ def _private_key(pem: str) -> tuple[t.Any, tuple[str, ...]]:
     from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
     from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-    if "\n" not in pem.strip():  # pasted from JSON or from a variable of the environment
+    if "\n" not in pem.strip():  # pasted from JSON or an environment variable
         pem = pem.replace("\\n", "\n")
     key = load_pem_private_key(pem.encode(), password=None)
     if isinstance(key, rsa.RSAPrivateKey):

@@ -4,7 +4,7 @@
 
 # Private to trackops.api_tokens: not for use from outside, and may change in any release.
 
-"""Build token requests (RFC 6749) for every vendor from its description alone. Pure: no I/O, no clock."""
+"""Build token requests (RFC 6749) for every vendor, using only its description. Pure: no I/O, no clock."""
 
 from __future__ import annotations
 
@@ -42,13 +42,13 @@ JWT_BEARER_GRANT = "urn:ietf:params:oauth:grant-type:jwt-bearer"  # RFC 7523 2.1
 JWT_BEARER_ASSERTION = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"  # RFC 7523 2.2
 #: Signs a JWT that has these claims in addition to iss, sub, aud, jti, iat and exp.
 Assertion = t.Callable[[t.Mapping[str, str]], str]
-# What a grant needs from the secret, besides what authenticates the client (RFC 6749 4.1.3, 4.3.2, 6).
+# The fields that a grant needs from the secret, besides those of the client authentication (RFC 6749 4.1.3, 4.3.2, 6).
 _GRANT_FIELDS = {
     "password": ("username", "password"),
     "refresh_token": ("refresh_token",),
 }
 _CLIENT_FIELDS: t.Mapping[str, tuple[str, ...]] = {
-    "": ("client_id", "client_secret"),  # not said, and not discovered yet
+    "": ("client_id", "client_secret"),  # not set, and not discovered yet
     "basic": ("client_id", "client_secret"),
     "basic_raw": ("client_id", "client_secret"),
     "post": ("client_id", "client_secret"),
@@ -58,24 +58,24 @@ _CLIENT_FIELDS: t.Mapping[str, tuple[str, ...]] = {
     "tls_client_auth": ("client_id",),
     "none": (),
 }
-# The scope was part of the request that the person has answered.
+# The scope was part of the request that the person approved.
 _SCOPE_ASKED_BEFORE = ("authorization_code", DEVICE_GRANT)
-# Read when the secret has them, never asked for.
+# Read if the secret has them, never required.
 _OPTIONAL_FIELDS = ("client_id", "code", "redirect_uri", "code_verifier", "refresh_token", "key_id", "subject", "certificate")
-#: Fields for which a secret may have another name whether they are needed or not.
+#: Fields that may have another name in the secret even if they are not required.
 OPTIONAL_FIELDS = (*_OPTIONAL_FIELDS, "private_key")
-# No white space can be at the ends of these; RFC 6749 A allows it in passwords and secrets.
+# These cannot begin or end with white space; RFC 6749 A allows that for passwords and secrets.
 _WITHOUT_SPACE = ("client_id", "refresh_token", "code", "code_verifier", "redirect_uri", "key_id", "subject", "connect_token")
 _TOKENS = ("refresh_token", "connect_token")
-_MARK = "\ufeff"  # some editors begin each file with it
+_MARK = "\ufeff"  # some editors put it at the start of each file
 _KEYS = ("private_key", "certificate")
-#: Names, not secrets: the vendor may repeat them next to the token.
+#: Names, not secrets: the vendor may repeat them with the token.
 IDENTIFIERS = ("client_id", "username", "subject", "key_id", "redirect_uri", "certificate")
 
 
 @dataclass(frozen=True)
 class Grant:
-    """One way to ask for the token; ``fields`` are the grant's own parameters."""
+    """One way to request the token; ``fields`` are the grant's own parameters."""
 
     grant_type: str
     fields: t.Mapping[str, str]
@@ -86,7 +86,7 @@ class Grant:
 
 
 def needed_fields(vendor: Vendor) -> tuple[str, ...]:
-    """The fields that the secret must have, in the order in which a person would look for them."""
+    """The fields that the secret must have, in the order in which a person would check them."""
     named = [name for values in (vendor.request_headers, vendor.parameters, vendor.request_body, vendor.assertion_claims) for name in secret_names(values)]
     signed = ("client_id", "private_key") if signs(vendor, vendor.grant_type) else ()
     wanted = (*_CLIENT_FIELDS[vendor.client_auth], *_GRANT_FIELDS.get(vendor.grant_type, ()), *signed, *named)
@@ -94,15 +94,15 @@ def needed_fields(vendor: Vendor) -> tuple[str, ...]:
 
 
 def signs(vendor: Vendor, grant_type: str) -> bool:
-    """Whether the grant is a JWT of our own making: RFC 7523 2.1, unless the parameters bring an assertion."""
+    """Whether we sign the grant's JWT (RFC 7523 2.1), because the parameters do not contain an assertion."""
     return grant_type == JWT_BEARER_GRANT and "assertion" not in vendor.parameters
 
 
 def credentials(request: Request, data: t.Mapping[str, t.Any], *, consent: bool = False) -> dict[str, str]:
-    """The credentials among the *data* of a secret, by our names.
+    """The credentials in the *data* of a secret, by our names.
 
-    :arg consent: they are for asking for consent, which is what gives the refresh token.
-    :raises VaultError: a needed field is missing, empty, or neither a string nor a number.
+    :arg consent: they are for a consent request, which then yields the refresh token.
+    :raises VaultError: a required field is missing, empty, or neither a string nor a number.
     """
     vendor, fields = request.vendor, request.secret.fields
     found: dict[str, str] = {}
@@ -113,7 +113,7 @@ def credentials(request: Request, data: t.Mapping[str, t.Any], *, consent: bool 
         if name not in found and value and value.strip() and _sendable(value):
             found[name] = _tidied(vendor, name, value)
     if request.http.client_cert:
-        found.pop("certificate", None)  # that of the option is used
+        found.pop("certificate", None)  # the certificate from the options is used
     if vendor.grant_type == "authorization_code" and not consent and not {"code", "refresh_token"} & set(found):
         raise VaultError(
             f"{vendor.name}: the secret {request.where} has neither a refresh_token nor a code. "
@@ -124,7 +124,7 @@ def credentials(request: Request, data: t.Mapping[str, t.Any], *, consent: bool 
 
 
 def _certificate_fields(request: Request, data: t.Mapping[str, t.Any]) -> tuple[str, ...]:
-    """Where the certificate of a client is that authenticates by TLS (RFC 8705), unless options name files."""
+    """The fields with the certificate and key of a client that authenticates by TLS (RFC 8705); empty if options name files."""
     if request.vendor.client_auth != "tls_client_auth" or request.http.client_cert:
         return ()
     both = "PRIVATE KEY" in str(data.get(request.secret.fields.get("certificate", "certificate")))
@@ -154,7 +154,7 @@ def _field(request: Request, data: t.Mapping[str, t.Any], name: str) -> str:
 
 
 def as_text(value: t.Any) -> str | None:
-    """A credential as it was put into Vault: a text, or a number whose digits it is."""
+    """A credential as stored in Vault: a string, or a number whose digits are the credential."""
     if isinstance(value, str):
         return value
     if isinstance(value, bool) or not isinstance(value, (int, float)):
@@ -163,7 +163,7 @@ def as_text(value: t.Any) -> str | None:
 
 
 def _tidied(vendor: Vendor, name: str, value: str) -> str:
-    """*value* without what people paste along: a line end, and white space or a scheme where it cannot belong to the credential."""
+    """*value* without parts pasted by mistake: a line end, and white space or a scheme that cannot belong to the credential."""
     value = value.removeprefix(_MARK).strip("\r\n")
     headers = [header for header in vendor.request_headers.values() if isinstance(header, SecretField) and header.name == name]
     if name in _WITHOUT_SPACE or headers:
@@ -174,7 +174,7 @@ def _tidied(vendor: Vendor, name: str, value: str) -> str:
 
 
 def _doubts(fields: t.Mapping[str, str]) -> tuple[str, ...]:
-    """White space that may belong to a credential, and mostly does not."""
+    """Surrounding white space, which is usually not part of the credential."""
     named = sorted(name for name, value in fields.items() if value != value.strip() and name not in _KEYS)
     return (f"The secret has white space at an end of: {', '.join(named)}.",) if named else ()
 
@@ -188,9 +188,9 @@ def _sendable(text: str) -> bool:
 
 
 def grants(vendor: Vendor, fields: t.Mapping[str, str], *, refresh_token: str | None = None) -> list[Grant]:
-    """The grants to try, in order: a known refresh token first, then the vendor's own.
+    """The grants to try, in order: a known refresh token first, then the vendor's own grant.
 
-    :arg refresh_token: the one that came with the last token, from the cache.
+    :arg refresh_token: the one from the last token in the cache.
     """
     if not vendor.use_refresh_token or vendor.request_body:
         refresh_token = None
@@ -215,13 +215,13 @@ def _refresh(refresh_token: str) -> Grant:
 def build_request(vendor: Vendor, grant: Grant, fields: t.Mapping[str, str], *, assertion: Assertion | None = None) -> HttpRequest:
     """The HTTP request of one grant.
 
-    :arg assertion: makes a signed JWT with these claims in addition to the usual ones: RFC 7523 2.1 (the grant) and 2.2 (the client).
+    :arg assertion: signs a JWT with these claims in addition to the usual ones: RFC 7523 2.1 (the grant) and 2.2 (the client).
     """
     headers = {name: filled(value, fields) for name, value in vendor.request_headers.items()}
     parameters: list[tuple[str, t.Any]] = []
     proofs = _client_parameters(vendor, fields, assertion)
     if signs(vendor, grant.grant_type) and assertion is not None:
-        # Some servers look for the scope in the assertion, others next to it.
+        # Some servers read the scope from the assertion, others from the request.
         claims = {"sub": fields.get("subject", fields["client_id"]), **({"scope": vendor.scope} if vendor.scope and vendor.scope_in != "request" else {})}
         proofs.append(("assertion", assertion(claims)))
     if vendor.request_body:
@@ -239,7 +239,7 @@ def build_request(vendor: Vendor, grant: Grant, fields: t.Mapping[str, str], *, 
     _authorize(vendor, fields, headers, secrets, assertion)
     method, request_format = vendor.request_method, vendor.request_format
     if request_format == "query" and grant.grant_type != vendor.grant_type:
-        # A GET is for the grant that the vendor documents so; a refresh goes as RFC 6749 6 has it.
+        # GET is only for the grant for which the vendor documents it; a refresh follows RFC 6749 6.
         method, request_format = "POST", "form"
     encode = _ENCODERS[request_format]
     identifiers = {sent[name] for name in IDENTIFIERS if name in sent} - {value for name, value in sent.items() if name not in IDENTIFIERS}
@@ -257,14 +257,14 @@ def build_request(vendor: Vendor, grant: Grant, fields: t.Mapping[str, str], *, 
 
 
 def _addresses(sent: t.Mapping[str, str]) -> set[str]:
-    """The redirect address, which messages may show: a person has to see what is not registered at the vendor."""
+    """The redirect URL, which messages may show: a person must see which one is not registered at the vendor."""
     address = sent.get("redirect_uri", "")
     others = {value for name, value in sent.items() if name != "redirect_uri"}
     return {address} - others if not re.search("[?@#]", address) else set()
 
 
 def _whole_body(vendor: Vendor, fields: t.Mapping[str, str]) -> t.Iterator[tuple[str, t.Any]]:
-    """The members of C(request_body): as they are for JSON; elsewhere as text, and what is not text as its JSON."""
+    """The members of C(request_body): unchanged for JSON; otherwise as text, with other values as their JSON."""
     for name, value in vendor.request_body.items():
         inner = filled(value, fields)
         if vendor.request_format == "json" or isinstance(inner, str):
@@ -289,14 +289,14 @@ def _client_parameters(vendor: Vendor, fields: t.Mapping[str, str], assertion: A
             ("client_assertion", assertion({})),
         ]
     if vendor.client_auth == "none" and signs(vendor, vendor.grant_type):
-        return []  # the assertion names the client
+        return []  # the assertion identifies the client
     if vendor.client_auth in ("none", "tls_client_auth") and "client_id" in fields:
-        return [("client_id", fields["client_id"])]  # RFC 6749 3.2.1: a public client names itself
+        return [("client_id", fields["client_id"])]  # RFC 6749 3.2.1: a public client sends its client_id
     return []
 
 
 def _authorize(vendor: Vendor, fields: t.Mapping[str, str], headers: dict[str, str], secrets: set[str], assertion: Assertion | None) -> None:
-    """Put what authenticates the client in a header there, and among the *secrets*."""
+    """Add the client's authentication header to *headers*, and its secrets to *secrets*."""
     if vendor.client_auth in ("", "basic", "basic_raw"):
         headers["Authorization"] = _basic(vendor.client_auth, fields["client_id"], fields["client_secret"])
     elif vendor.client_auth == "bearer_jwt" and assertion is not None:
@@ -350,7 +350,7 @@ _ENCODERS = {"form": _as_form, "json": _as_json, "query": _as_query, "none": _ba
 def client_request(
     vendor: Vendor, url: str, fields: t.Mapping[str, str], parameters: t.Iterable[tuple[str, str]], *, assertion: Assertion | None = None
 ) -> HttpRequest:
-    """A form to another endpoint of the vendor than that for tokens; the client authenticates as it does there (RFC 7009 2.1, RFC 8628 3.1)."""
+    """A form for another endpoint of the vendor; the client authenticates as at the token endpoint (RFC 7009 2.1, RFC 8628 3.1)."""
     headers = {"Accept": "application/json"}
     proofs = _client_parameters(vendor, fields, assertion)
     secrets = {*fields.values(), *dict(proofs).values()}
@@ -361,6 +361,6 @@ def client_request(
 
 
 def revocation_request(vendor: Vendor, fields: t.Mapping[str, str], token: str, *, hint: str, assertion: Assertion | None = None) -> HttpRequest:
-    """The request that gives *token* back (RFC 7009 2.1); *hint* is ``access_token`` or ``refresh_token``."""
+    """The request that revokes *token* (RFC 7009 2.1); *hint* is ``access_token`` or ``refresh_token``."""
     made = client_request(vendor, vendor.url(vendor.revocation_url), fields, [("token", token), ("token_type_hint", hint)], assertion=assertion)
     return replace(made, secrets=(*made.secrets, token))

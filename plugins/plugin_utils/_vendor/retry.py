@@ -4,7 +4,7 @@
 
 # Private to trackops.api_tokens: not for use from outside, and may change in any release.
 
-"""Ask the vendor, patiently but not for ever: retries with backoff inside one deadline."""
+"""Ask the vendor, with retries and backoff within one deadline."""
 
 from __future__ import annotations
 
@@ -36,13 +36,13 @@ def ask(
 ) -> Token:
     """The vendor's token.
 
-    Repeated: refused connections, timeouts, 429, 502, 503 and 504. A request whose grant can be used only once is repeated only
-    where the vendor certainly did not act on it.
+    Retried: refused connections, timeouts, 429, 502, 503 and 504. A request whose grant can be used only once is retried only if
+    the vendor certainly did not process it.
 
     :arg until: the deadline, on the monotonic clock.
-    :arg again: builds the request for a repetition, where a signed proof in it may be used only once.
+    :arg again: builds the request for a retry, because a signed proof in it may be used only once.
     :arg unused: as in :func:`read_answer`.
-    :raises VendorError: the last failure, with ``retry_after`` where the vendor asks for more than the deadline allows.
+    :raises VendorError: the last failure, with ``retry_after`` if the vendor asks for a longer wait than the deadline allows.
     """
     attempt, known = 0, set(unused)
     while True:
@@ -55,14 +55,14 @@ def ask(
                 raise
         ports.sleep(pause)
         attempt += 1
-        known.update(http_request.secrets)  # a proof that was sent is no less secret than the next one
+        known.update(http_request.secrets)  # a proof that was sent is as secret as the next one
         http_request = again() if again is not None else http_request
 
 
 def _pause(attempt: int, retry_after: float | None) -> float:
     if retry_after is not None:
         return retry_after
-    # Jitter, so that controllers that failed together do not come back together.
+    # Jitter, so that controllers that failed together do not retry together.
     return float(min(_FIRST_PAUSE * 2**attempt, _LONGEST_PAUSE)) * random.uniform(0.75, 1.0)  # noqa: S311 - no secret
 
 

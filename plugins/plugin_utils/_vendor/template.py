@@ -4,7 +4,7 @@
 
 # Private to trackops.api_tokens: not for use from outside, and may change in any release.
 
-"""Nested values with fields of the secret in them: bodies that are not OAuth's, and claims. Pure."""
+"""Nested values that refer to fields of the secret: custom request bodies, and claims. Pure."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _SECRET_PARTS = {"secret_field": "name", "scheme": "scheme"}
 
 
 def secret_field(given: t.Any) -> SecretField | None:
-    """What C({secret_field: NAME}) stands for; None for anything else."""
+    """The :class:`SecretField` for C({secret_field: NAME}); None for anything else."""
     if isinstance(given, SecretField):
         return given
     if not isinstance(given, t.Mapping) or not {"secret_field"} <= set(given) <= set(_SECRET_PARTS):
@@ -33,9 +33,9 @@ def secret_field(given: t.Any) -> SecretField | None:
 
 
 def nested(name: str, option: str, given: t.Any) -> dict[str, Nested]:
-    """The dictionary *given* for *option* of the vendor *name*, as JSON can hold it.
+    """The dictionary *given* for *option* of the vendor *name*, as a JSON value.
 
-    :raises OptionError: naming the place at which there is something else.
+    :raises OptionError: naming the place of a value that JSON cannot hold.
     """
     if not isinstance(given, t.Mapping):
         raise OptionError(f"{name}: {option} has to be a dictionary.", fault="option:description")
@@ -68,7 +68,7 @@ def _wrong(path: tuple[str, ...], where: str, what: str) -> OptionError:
 
 
 def secret_names(value: t.Any) -> t.Iterator[str]:
-    """The fields of the secret that are in *value*, at any depth."""
+    """The names of the secret's fields in *value*, at any depth."""
     if isinstance(value, SecretField):
         yield value.name
     elif isinstance(value, t.Mapping):
@@ -80,7 +80,7 @@ def secret_names(value: t.Any) -> t.Iterator[str]:
 
 
 def filled(value: Nested, fields: t.Mapping[str, str]) -> t.Any:
-    """*value* with the *fields* of the secret in their places, for :func:`json.dumps`."""
+    """*value* with the *fields* of the secret inserted, for :func:`json.dumps`."""
     if isinstance(value, SecretField):
         return f"{value.scheme} {fields[value.name]}" if value.scheme else fields[value.name]
     if isinstance(value, t.Mapping):

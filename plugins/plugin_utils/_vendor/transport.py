@@ -4,10 +4,10 @@
 
 # Private to trackops.api_tokens: not for use from outside, and may change in any release.
 
-"""Send one token request with ``requests`` and bring back the answer, within a deadline and a size.
+"""Send one token request with ``requests`` and return the response, within a deadline and a size limit.
 
-No redirect is followed, netrc never replaces our header, and no exception text of requests or urllib3 (they hold URLs, and
-TrackMage's URL holds its secret) leaves this file.
+No redirect is followed, netrc never replaces our header, and no exception text of requests or urllib3 leaves this file (they
+contain URLs, and TrackMage's URL contains its secret).
 """
 
 from __future__ import annotations
@@ -36,16 +36,16 @@ __all__ = ("LARGEST_ANSWER", "Exchange", "exchange")
 
 LARGEST_ANSWER = 1 << 20  # bytes
 
-#: Sends a request and returns the answer within so many seconds: the one effect of a vendor.
+#: Sends a request and returns the response within that many seconds: the only effect concerning a vendor.
 Exchange = t.Callable[[HttpRequest, HttpOptions, float, str], HttpAnswer]
 
 
 def exchange(request: HttpRequest, options: HttpOptions, seconds: float, name: str) -> HttpAnswer:
-    """The vendor's answer, whatever its status.
+    """The vendor's response, whatever its status.
 
-    :arg seconds: how long all of it may take: connecting, sending, the last byte.
-    :arg name: the vendor, for messages.
-    :raises VendorError: there is no whole answer.
+    :arg seconds: the limit for the whole exchange, from connecting to the last byte.
+    :arg name: the vendor's name in messages.
+    :raises VendorError: there is no complete response.
     """
 
     def send() -> HttpAnswer:
@@ -54,9 +54,9 @@ def exchange(request: HttpRequest, options: HttpOptions, seconds: float, name: s
 
     try:
         with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", message="Unverified HTTPS request")  # said once, in our words
+            warnings.filterwarnings("ignore", message="Unverified HTTPS request")  # our own warning says it once
             return within(seconds, send)
-    except Exception as exc:  # noqa: BLE001 - it is explained, whatever it is
+    except Exception as exc:  # noqa: BLE001 - every exception is translated
         raise _explained(exc, request, options, seconds, name) from None
 
 
@@ -65,7 +65,7 @@ def _send(request: HttpRequest, options: HttpOptions, seconds: float) -> HttpAns
 
     class Session(requests.Session):
         def get_redirect_target(self, resp: requests.Response) -> str | None:
-            # Even where requests may not follow, it looks for the next address, and reads the whole body first, whatever its size.
+            # Even if requests must not follow a redirect, it looks up the target, and first reads the whole body, whatever its size.
             return None
 
     with Session() as session:
@@ -77,7 +77,7 @@ def _send(request: HttpRequest, options: HttpOptions, seconds: float) -> HttpAns
         verify, certificate = _tls(options)
         settings = session.merge_environment_settings(request.url, dict(session.proxies), True, None, None)
         if verify is not True:
-            settings["verify"] = verify  # REQUESTS_CA_BUNDLE must not weaken or replace what the option says
+            settings["verify"] = verify  # REQUESTS_CA_BUNDLE must not weaken or replace the option
         prepared = session.prepare_request(requests.Request(request.method, request.url, headers=_headers(request), data=request.body))
         timeout = min(options.timeout, seconds)
         with session.send(
@@ -101,7 +101,7 @@ def _leave_alone(prepared: t.Any) -> t.Any:
 
 
 def _headers(request: HttpRequest) -> dict[str, str | bytes]:
-    # As bytes: a connect token with a character beyond Latin-1 would otherwise be an exception that shows it.
+    # As bytes: a connect token with a character beyond Latin-1 would otherwise raise an exception that shows it.
     headers: dict[str, str | bytes] = {name: value.encode("utf-8") for name, value in request.headers.items()}
     headers["Accept-Encoding"] = "identity"
     headers["User-Agent"] = "trackops.api_tokens"
@@ -120,7 +120,7 @@ def _lower(response: requests.Response) -> dict[str, str]:
 
 
 def _explained(problem: Exception, request: HttpRequest, options: HttpOptions, seconds: float, name: str) -> Exception:
-    """*problem* in a sentence of ours; its own text is never used."""
+    """Our error for *problem*; the text of that is never used."""
     where = host(request.url)
     try:
         import requests.exceptions as r
@@ -158,7 +158,7 @@ def _explained(problem: Exception, request: HttpRequest, options: HttpOptions, s
             fault="vendor:unreachable",
         )
     if isinstance(problem, (Late, r.ConnectTimeout, r.ReadTimeout)) or _timed_out(problem):
-        # What was left of the deadline is not a setting: the message names the option that the reader can raise.
+        # Name the limit that the user has set, not what was left of the deadline.
         within = options.deadline if isinstance(problem, Late) or seconds < options.timeout else options.timeout
         return failed(
             f"the vendor at {where} did not answer within {within:g} s. Check the network, or raise http_timeout and http_deadline.",
@@ -181,7 +181,7 @@ def _explained(problem: Exception, request: HttpRequest, options: HttpOptions, s
 
 
 def _not_asked(problem: Exception, options: HttpOptions, name: str) -> TokenError | None:
-    """The error for a request that could not be made at all, because of an option, a file or a credential; None for any other problem."""
+    """The error for a request that could not be sent because of an option, a file or a credential; None for any other problem."""
     import requests.exceptions as r
 
     if isinstance(problem, r.InvalidSchema) and "SOCKS" in str(problem):
@@ -213,7 +213,7 @@ def _timed_out(problem: BaseException) -> bool:
 
 
 def _was_sent(problem: BaseException) -> bool:
-    """Whether the connection stood, so that the vendor may have acted on the request."""
+    """Whether the connection was established, so that the vendor may have processed the request."""
     import urllib3.exceptions as u
 
     return not any(isinstance(link, (u.NewConnectionError, ConnectionRefusedError)) for link in causes(problem))
@@ -231,7 +231,7 @@ def _why(problem: BaseException) -> str:
 
 
 def _tls_reason(problem: BaseException) -> str:
-    """OpenSSL's words for a failed verification; they are about certificates only."""
+    """OpenSSL's reason for a failed verification, which is only about certificates."""
     import ssl
 
     for link in causes(problem):

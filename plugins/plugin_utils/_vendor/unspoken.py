@@ -4,10 +4,10 @@
 
 # Private to trackops.api_tokens: not for use from outside, and may change in any release.
 
-"""What a vendor knows and must not be made to say: all its words pass here before they are shown, kept or used. Pure.
+"""Keep credentials out of a vendor's texts before these are shown, stored or used. Pure.
 
-A vendor, or whatever answers in its place, knows the credentials that it was sent. It can repeat them in an error, but also in an address, in
-a code for a person or in a scope, and so have them shown where it cannot look itself.
+A vendor, or a server that answers in its place, knows the credentials that it received. It can repeat them in an error, but also in a URL, in
+a user code or in a scope, and so have them shown where it has no access itself.
 """
 
 from __future__ import annotations
@@ -23,18 +23,18 @@ from .request import IDENTIFIERS, OPTIONAL_FIELDS, as_text, needed_fields
 
 __all__ = ("Unspoken", "unspoken_in_answer", "unspoken_in_secret")
 
-_SHORTEST = 6  # characters; a shorter text of a secret is a word like any other
-_LONGEST = 10_000  # characters; nothing that is kept of an answer is longer, and a file in a secret takes long to look for
+_SHORTEST = 6  # characters; a shorter value of a secret may be an ordinary word
+_LONGEST = 10_000  # characters; nothing stored from a response is longer, and searching for a file in a secret takes long
 _FIELD = re.compile(r"[A-Za-z]+(?:[._-][A-Za-z]+)*\Z")
 _LONGEST_FIELD = 40  # characters
 _MOST_FIELDS = 12
-_NO_CREDENTIAL = re.compile(r"https?://[^\s/?#@]+/?\Z", re.IGNORECASE)  # the address of a server, and no more
+_NO_CREDENTIAL = re.compile(r"https?://[^\s/?#@]+/?\Z", re.IGNORECASE)  # a server's URL without a path
 
 
 @dataclass(frozen=True)
 class Unspoken:
-    """:arg everything: in no message; a word too many that is blanked out does no harm there.
-    :arg credentials: of these, what is neither a name nor a word. In nothing that is kept or used.
+    """:arg everything: blanked in messages, where blanking one word too many does no harm.
+    :arg credentials: those of them that are neither names nor words; never stored or used.
     """
 
     everything: frozenset[str] = field(default=frozenset(), repr=False)
@@ -45,7 +45,7 @@ class Unspoken:
         return scrub(text, self.everything, limit=limit)
 
     def fields(self, names: t.Iterable[str]) -> str:
-        """The *names* of fields in the vendor's answer, for a message; those that are no plain words may be values, and are only counted."""
+        """The *names* of fields in the vendor's response, for a message; those that are not plain words may be values, and are only counted."""
         found = sorted(set(names))
         plain = [name for name in found if len(name) <= _LONGEST_FIELD and _FIELD.match(name) and self.shown(name) == name][:_MOST_FIELDS]
         rest = len(found) - len(plain)
@@ -55,7 +55,7 @@ class Unspoken:
         return Unspoken(self.everything.union(secrets), self.credentials.union(secrets))
 
     def finder(self) -> t.Callable[[str], bool]:
-        """Says whether a text of the vendor has a credential in it."""
+        """A predicate: whether a vendor's text contains a credential."""
         return finder(self.credentials)
 
     def is_in(self, *texts: str) -> bool:
@@ -63,9 +63,9 @@ class Unspoken:
 
 
 def unspoken_in_secret(request: Request, data: t.Mapping[str, t.Any]) -> Unspoken:
-    """What of the secret with this *data* no vendor may say.
+    """The values in the *data* of a secret that no vendor's text may contain.
 
-    Credentials are the fields that are known as such, those with a name like one, and values that no person would think of as a word.
+    Credentials are the fields that are known to be, those with a name like one, and values that do not look like a word.
     """
     vendor, keys = request.vendor, {key: ours for ours, key in request.secret.fields.items()}
     known = {*needed_fields(vendor), *OPTIONAL_FIELDS}
@@ -82,15 +82,15 @@ def unspoken_in_secret(request: Request, data: t.Mapping[str, t.Any]) -> Unspoke
 
 
 def unspoken_in_answer(vendor: Vendor, sent: t.Iterable[str], *, identifiers: t.Iterable[str], unused: t.Iterable[str], came: t.Iterable[str] = ()) -> Unspoken:
-    """What the answer to a token request may not say.
+    """The values that the response to a token request may not contain.
 
-    :arg sent: with the request, *identifiers* among it.
-    :arg unused: what else is in the secret in Vault.
-    :arg came: the tokens of the answer, which have a place of their own.
+    :arg sent: the values in the request, including *identifiers*.
+    :arg unused: the other values of the secret in Vault.
+    :arg came: the tokens in the response, which are handled elsewhere.
     """
     sent, names = frozenset(sent), {name.strip() for name in identifiers}
     rest = {text for text in unused if len(text) <= _LONGEST and text.strip() not in names and text not in sent and not _in_the_clear(vendor, text)}
-    # A name that is not among what was sent as a secret may be shown.
+    # A name may be shown unless it was also sent as a secret.
     everything = sent | {text for text in unused if text in sent or text.strip() not in names}
     return Unspoken(everything, frozenset({text for text in {*sent, *came} if text.strip() not in names} | rest) - {""})
 
@@ -100,7 +100,7 @@ def _is_random(text: str) -> bool:
 
 
 def _in_the_clear(vendor: Vendor, text: str) -> bool:
-    """Whether the options say *text* too, which are no secrets: a scope, an audience, the address of the vendor."""
+    """Whether *text* is also in the options, which are not secret: a scope, an audience, the vendor's URL."""
     if _NO_CREDENTIAL.match(text):
         return True
     options = (

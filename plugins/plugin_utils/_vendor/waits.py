@@ -4,7 +4,7 @@
 
 # Private to trackops.api_tokens: not for use from outside, and may change in any release.
 
-"""How long a server asks to wait: ``Retry-After`` and the many spellings of rate limits. Pure."""
+"""Read how long a server asks to wait: ``Retry-After`` and the many spellings of rate limits. Pure."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def retry_after(answer: HttpAnswer, now: float) -> float | None:
 
 
 def _longest(value: str, answer: HttpAnswer, now: float) -> float | None:
-    """A proxy may add a second one to that of the server."""
+    """The longest wait in *value*: a proxy may add a second one to the server's."""
     pieces = re.findall(r"[A-Za-z]{3,9},\s[^,]+|[^,]+", value) if len(value) <= _LONGEST_HEADER else []
     waits = [_wait(piece, answer, now) for piece in pieces]
     return max((wait for wait in waits if wait is not None), default=None)
@@ -52,7 +52,7 @@ def _wait(text: str, answer: HttpAnswer, now: float) -> float | None:
 
 
 def _rate_limit(answer: HttpAnswer, now: float) -> float | None:
-    """``RateLimit-Reset`` and its many spellings: seconds, or a moment, where nothing is left."""
+    """The wait from ``RateLimit-Reset`` and its many spellings (seconds or a moment), if no requests are left."""
     headers = answer.headers
     for prefix in ("ratelimit-", "x-ratelimit-", "x-rate-limit-"):
         left, reset = headers.get(prefix + "remaining"), headers.get(prefix + "reset", headers.get(prefix + "reset-after"))
@@ -65,5 +65,5 @@ def _rate_limit(answer: HttpAnswer, now: float) -> float | None:
 
 def _nothing(left: str | None, answer: HttpAnswer) -> bool:
     if left is None:
-        return answer.status == 429  # which says so itself
+        return answer.status == 429  # too many requests
     return any(NUMBER.match(piece.strip()) is not None and float(piece) <= 0 for piece in left.split(","))

@@ -4,7 +4,7 @@
 
 # Private to trackops.api_tokens: not for use from outside, and may change in any release.
 
-"""What a vendor says when it gives no token, whatever the shape of its answer. Pure."""
+"""Find the vendor's explanation and error code in a response without a token, whatever its shape. Pure."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import typing as t
 
 __all__ = ("error_code", "is_failure", "words")
 
-# The names under which vendors put a sentence, in the order in which it is worth reading; without case and separators.
+# Member names for the vendor's sentence, the most useful first; without case and separators.
 _SENTENCES = (
     "errordescription",
     "hydradescription",
@@ -34,7 +34,7 @@ _SENTENCES = (
     "statusmessage",
     "title",
 )
-# Where there may be such a sentence, or several.
+# Members that may contain such a sentence, or several.
 _PLACES = (
     "errors",
     "error",
@@ -52,9 +52,9 @@ _PLACES = (
     "violations",
 )
 _DEEPEST = 5
-_JSON_RPC = range(-32768, -31999)  # its codes (JSON-RPC 2.0, 5.1)
-_MOST = 3  # sentences of a list
-# Together with a token, these say that there is no error.
+_JSON_RPC = range(-32768, -31999)  # reserved error codes (JSON-RPC 2.0, 5.1)
+_MOST = 3  # sentences from a list
+# In a response with a token, these mean "no error".
 _NO_ERROR = frozenset(("", "0", "false", "none", "null", "nil", "no", "noerror", "ok", "success", "succeeded", "200"))
 _OUTCOMES = ("success", "succeeded", "issuccess", "issuccessful", "ok", "successful")
 _FAILED = ("error", "fail", "failed", "failure")
@@ -82,7 +82,7 @@ def words(answer: t.Any, *, depth: int = 0) -> str:
             return value.strip()
     for name in _PLACES:
         value = members.get(name)
-        # A word under "error" is a code, which is in the message already.
+        # A single word under "error" is the code, which the message already shows.
         found_in = words(value, depth=depth + 1) if isinstance(value, (dict, list)) or (isinstance(value, str) and " " in value.strip()) else ""
         if found_in:
             return found_in
@@ -90,7 +90,7 @@ def words(answer: t.Any, *, depth: int = 0) -> str:
 
 
 def error_code(answer: t.Any) -> str | None:
-    """RFC 6749 5.2: ``error``, which some vendors send with status 200, and some with a good token to say that there is none."""
+    """The ``error`` of RFC 6749 5.2. Some vendors send it with status 200, and some with a good token, to say that there is none."""
     error = answer.get("error") if isinstance(answer, dict) else None
     if isinstance(error, dict):
         inner = {_plain(name): value for name, value in error.items()}
@@ -104,7 +104,7 @@ def error_code(answer: t.Any) -> str | None:
 
 
 def _json_rpc(error: t.Mapping[str, t.Any]) -> str:
-    """What distinguishes the errors of a JSON-RPC server: they share one C(code), and each also has a name of its own."""
+    """The specific name of a JSON-RPC error: the errors of a server may share one C(code)."""
     data, errors = error.get("data"), error.get("errors")
     first = errors[0] if isinstance(errors, list) and errors else None
     for place, name in ((data, "type"), (data, "name"), (first, "name")):
@@ -119,7 +119,7 @@ def _harmless(value: t.Any) -> bool:
 
 
 def is_failure(answer: t.Any) -> bool:
-    """Whether an *answer* with status 200 says that it is an error: ``success: false``, errors without a token."""
+    """Whether a response with status 200 reports an error: ``success: false``, or errors without a token."""
     if not isinstance(answer, dict):
         return False
     members = {_plain(name): value for name, value in answer.items()}
