@@ -4,7 +4,7 @@
 
 # Private to trackops.api_tokens: not for use from outside, and may change in any release.
 
-"""Open an address in the person's browser, out of sight of other users and without waiting for the browser."""
+"""Open a URL in the person's browser, hidden from other users and without waiting for the browser."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ import typing as t
 
 __all__ = ("has_browser", "opened")
 
-# The state must not stand in a process list: whoever reads it can bring the answer of a consent of their own. So the browser is given
-# the path of a page that only this user can read, and that leads on to the address.
+# The state must not appear in a process list: a reader could submit the response of their own consent with it. So the browser gets the
+# path of a page that only this user can read and that redirects to the URL.
 _PAGE = """<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8"><meta name="referrer" content="no-referrer">
 <meta http-equiv="refresh" content="0;url={url}"><title>Consent</title></head>
@@ -31,18 +31,18 @@ _OPEN = "import sys, webbrowser; webbrowser.open(sys.argv[1])"
 
 
 def has_browser(environ: t.Mapping[str, str], system: str) -> bool:
-    """Whether this machine has a desktop, or a browser is named."""
+    """Whether this machine has a desktop, or the environment names a browser."""
     return any(environ.get(name) for name in ("BROWSER", "DISPLAY", "WAYLAND_DISPLAY")) or system == "Darwin"
 
 
 @contextlib.contextmanager
 def opened(url: str) -> t.Iterator[None]:
-    """Open *url* in a browser; the page that leads there is removed at the end of the block.
+    """Open *url* in a browser; the page that redirects there is removed at the end of the block.
 
-    The browser runs in a process and a session of its own: one that stays in the foreground, such as C(BROWSER=lynx), neither delays the
-    caller until the authorization code has expired nor takes its terminal.
+    The browser runs in a separate process and session: one that stays in the foreground, such as C(BROWSER=lynx), must not block the caller
+    until the authorization code has expired, or take over its terminal.
 
-    :raises OSError: the page cannot be written, or no process can be started.
+    :raises OSError: the page cannot be written, or the process cannot be started.
     """
     folder = tempfile.mkdtemp(prefix="trackops-consent-")
     try:

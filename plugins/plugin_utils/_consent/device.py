@@ -4,7 +4,7 @@
 
 # Private to trackops.api_tokens: not for use from outside, and may change in any release.
 
-"""Consent on another device (RFC 8628): the code that a person enters there, and how long and how often to ask for the outcome.
+"""Consent on another device (RFC 8628): the code that a person enters there, and how long and how often to poll for the outcome.
 
 Pure: no I/O, no clock.
 """
@@ -27,17 +27,17 @@ from .protocol import sent_to_both
 
 __all__ = ("DeviceCode", "check_device_endpoint", "device_grant", "device_request", "next_interval", "outcome", "read_device_answer")
 
-_INTERVAL = 5.0  # RFC 8628 3.2: where the vendor names none
+_INTERVAL = 5.0  # seconds; RFC 8628 3.2: if the vendor sends none
 _LONGEST_INTERVAL = 60.0
 _LIFETIME = 300.0
 _LONGEST_LIFETIME = 1800.0
-_SLOWER = 5.0  # RFC 8628 3.5
+_SLOWER = 5.0  # seconds; RFC 8628 3.5
 _LONGEST_CODE = 64
 
 
 @dataclass(frozen=True)
 class DeviceCode:
-    """What the person enters where, and what this machine asks with. ``lifetime`` and ``interval`` are seconds."""
+    """The code and the URL for the person, and the code with which this machine polls. ``lifetime`` and ``interval`` are seconds."""
 
     device_code: str = field(repr=False)
     user_code: str = field(repr=False)
@@ -48,7 +48,7 @@ class DeviceCode:
 
 
 def check_device_endpoint(vendor: Vendor, *, allow_http: bool) -> None:
-    """:raises OptionError: no usable ``device_authorization_url``."""
+    """:raises OptionError: ``device_authorization_url`` is missing or unusable."""
     if not vendor.device_authorization_url:
         raise OptionError(
             f"{vendor.name}: no address is known for the device flow (RFC 8628). Set device_authorization_url or issuer, or use flow=code.",
@@ -68,9 +68,9 @@ def check_device_endpoint(vendor: Vendor, *, allow_http: bool) -> None:
 def device_request(vendor: Vendor, fields: t.Mapping[str, str], *, assertion: Assertion) -> HttpRequest:
     """The request for a code (RFC 8628 3.1); the client authenticates as at the token endpoint.
 
-    A query that ``device_authorization_url`` has of its own goes into the form, for what a vendor wants beyond the standard.
+    A query in ``device_authorization_url`` is moved into the form, for parameters that a vendor requires beyond the standard.
 
-    :raises OptionError: the query has a parameter that is sent anyway.
+    :raises OptionError: the query has a parameter that is added anyway.
     """
     parts = split_address(vendor.url(vendor.device_authorization_url))
     asked = [("client_id", fields["client_id"])]
@@ -85,19 +85,19 @@ def device_request(vendor: Vendor, fields: t.Mapping[str, str], *, assertion: As
 
 
 def device_grant(code: DeviceCode) -> Grant:
-    """The grant that asks for the outcome (RFC 8628 3.4)."""
+    """The grant that polls for the outcome (RFC 8628 3.4)."""
     return Grant(DEVICE_GRANT, {"device_code": code.device_code}, repeatable=False)
 
 
 def read_device_answer(vendor: Vendor, answer: HttpAnswer, *, unspoken: Unspoken, allow_http: bool) -> DeviceCode:
-    """The code in the vendor's *answer* (RFC 8628 3.2).
+    """The code in the vendor's response (RFC 8628 3.2).
 
-    :raises VendorError: it gave none, or an address that no person should be sent to, or something that no screen should show.
+    :raises VendorError: there is no code, or the URL must not be opened, or the code must not be shown.
     """
     body = _body(answer)
     if not 200 <= answer.status < 300 or "error" in body:
         raise _refused(vendor, answer, body, unspoken)
-    uri = _text(body, "verification_uri") or _text(body, "verification_url")  # the name of drafts, which some still use
+    uri = _text(body, "verification_uri") or _text(body, "verification_url")  # the name in drafts, which some vendors still use
     device_code, user_code = _text(body, "device_code"), _text(body, "user_code")
     if not (device_code and user_code and uri):
         raise VendorError(
@@ -131,7 +131,7 @@ def read_device_answer(vendor: Vendor, answer: HttpAnswer, *, unspoken: Unspoken
 
 
 def next_interval(exc: VendorError, interval: float) -> float | None:
-    """The seconds to wait before asking again (RFC 8628 3.5); None where *exc* is final."""
+    """The seconds to wait before polling again (RFC 8628 3.5); None if *exc* is final."""
     if exc.code == "authorization_pending":
         return interval
     if exc.code == "slow_down":
@@ -142,7 +142,7 @@ def next_interval(exc: VendorError, interval: float) -> float | None:
 
 
 def outcome(vendor: Vendor, exc: VendorError) -> VendorError:
-    """*exc*, which ended the wait, in words for the person."""
+    """*exc*, which ended the wait, with a message for the person."""
     known = {
         "access_denied": ("the consent was denied on the other device (access_denied).", "consent:denied"),
         "expired_token": ("the code expired before it was entered and allowed (expired_token). Start again.", "consent:timeout"),
@@ -185,7 +185,7 @@ def _text(body: t.Mapping[str, t.Any], name: str) -> str:
 
 
 def _seconds(value: t.Any) -> float | None:
-    """A positive number of seconds, at least one; also as a string."""
+    """A number of seconds, at least one, also from a string; None if it is not positive."""
     if isinstance(value, bool) or not isinstance(value, (int, float, str)):
         return None
     try:

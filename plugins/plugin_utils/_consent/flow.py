@@ -4,11 +4,10 @@
 
 # Private to trackops.api_tokens: not for use from outside, and may change in any release.
 
-"""From a vendor's name to a refresh token in Vault: begin a consent, and finish it with what the browser brought back, or with
-what was allowed on another device.
+"""Get a refresh token into Vault: begin a consent, and finish it with the response in the browser or the approval on another device.
 
-A consent that was begun is kept encrypted in the file cache for a while, so that a later run can finish it too. It is removed before
-the code is spent, so no answer is used twice. Nothing is stored in Vault unless all went well.
+A pending consent is kept encrypted in the file cache for a while, so that a later run can finish it. It is removed before the code is
+used, so that no response is used twice. Nothing is stored in Vault unless all steps succeeded.
 """
 
 from __future__ import annotations
@@ -43,7 +42,7 @@ PENDING_SECONDS = 900.0
 
 @dataclass(frozen=True)
 class Stored:
-    """Where the refresh token was stored, and its scope."""
+    """Where the refresh token is stored, and its scope."""
 
     where: str
     version: str
@@ -53,7 +52,7 @@ class Stored:
 class Authorizing:
     """One consent for the vendor and the Vault path of *request*.
 
-    :raises OptionError: the vendor has no consent, or what consent gives could not be stored.
+    :raises OptionError: the vendor has no consent, or the refresh token could not be stored.
     """
 
     def __init__(self, request: Request, ports: Ports, *, device: bool = False) -> None:
@@ -69,7 +68,7 @@ class Authorizing:
         self._resolver = Resolver(ports)
         self._store = self._resolver.store(request.cache)
         self._session = VaultSession(request, self._store, ports)
-        self._proofs: set[str] = set()  # signed in this consent, and maybe sent
+        self._proofs: set[str] = set()  # signed for this consent, and possibly sent
         self._vendor = self._with_endpoints("device_authorization_url" if device else "authorize_url")
 
     @property
@@ -77,9 +76,9 @@ class Authorizing:
         return self.request.vendor.name
 
     def check_access(self) -> None:
-        """Find out before a person is asked whether consent can be asked for and its refresh token stored.
+        """Check that consent can be requested and its refresh token stored, before a person is asked.
 
-        :raises VaultError: Vault has no usable secret, or would not store what consent gives.
+        :raises VaultError: Vault has no usable secret, or would not store the refresh token.
         """
         self._fields(self._secret())
         ref = self.request.secret
@@ -91,11 +90,11 @@ class Authorizing:
             )
 
     def registered_redirect_uri(self) -> str:
-        """The redirect address in the secret; empty where it has none."""
+        """The redirect URL in the secret; empty if it has none."""
         return self._fields(self._secret()).get("redirect_uri", "")
 
     def begin(self, redirect_uri: str) -> tuple[str, Consent]:
-        """The address for the browser, and the consent that it asks for."""
+        """The URL for the browser, and the consent that it requests."""
         check_redirect_uri(self._vendor, redirect_uri)
         consent = begin(redirect_uri, pkce=self._vendor.pkce)
         url = authorization_url(self._vendor, self._fields(self._secret())["client_id"], consent, allow_http=self.request.http.allow_http)
@@ -105,8 +104,8 @@ class Authorizing:
     def finish(self, redirected: str, consent: Consent | None = None) -> Stored:
         """Exchange the code in *redirected* and store the refresh token.
 
-        :arg consent: what was begun; without it, it is looked up by the state in *redirected*.
-        :raises VendorError: another state, a denied consent, a code that the vendor does not take.
+        :arg consent: the pending consent; if omitted, it is looked up by the state in *redirected*.
+        :raises VendorError: another state, a denied consent, or a code that the vendor rejects.
         :raises VaultError: Vault did not store the refresh token.
         """
         try:
@@ -123,7 +122,7 @@ class Authorizing:
         """The code that a person enters on another device (RFC 8628 3.1).
 
         :raises OptionError: the vendor's device authorization endpoint is not known.
-        :raises VendorError: the vendor gave no code.
+        :raises VendorError: the vendor sent no code.
         """
         vendor, allow_http = self._vendor, self.request.http.allow_http
         check_device_endpoint(vendor, allow_http=allow_http)
@@ -131,15 +130,15 @@ class Authorizing:
         fields = self._fields(secret)
         http_request = device_request(vendor, fields, assertion=self._assertion(fields))
         answer = self._ports.exchange(http_request, self.request.http, self.request.http.deadline, self.name)
-        # What was sent is more than the secret has.
+        # More credentials were sent than the secret contains.
         unspoken = self._unspoken(secret).also(*(set(http_request.secrets) - set(fields.values())))
         return read_device_answer(vendor, answer, unspoken=unspoken, allow_http=allow_http)
 
     def wait_for_device(self, code: DeviceCode, *, seconds: float) -> Stored:
-        """Ask for the outcome as often as the vendor allows (RFC 8628 3.4, 3.5), and store the refresh token.
+        """Poll for the outcome as often as the vendor allows (RFC 8628 3.4, 3.5), and store the refresh token.
 
-        :arg seconds: how long to wait at most; the code may end earlier.
-        :raises VendorError: denied, expired, or nobody came.
+        :arg seconds: how long to wait at most; the code may expire earlier.
+        :raises VendorError: consent was denied, the code expired, or nobody entered it.
         :raises VaultError: Vault did not store the refresh token.
         """
         secret = self._secret()
@@ -180,7 +179,7 @@ class Authorizing:
         fields = self._fields(secret)
         build = functools.partial(build_request, self._vendor, grant, fields, assertion=self._assertion(fields))
         http = self.request.http if retries is None else dataclasses.replace(self.request.http, retries=retries)
-        # A person asked: what is refused is remembered for nobody.
+        # Interactive: do not remember a refusal.
         cache = dataclasses.replace(self.request.cache, failure_ttl=0)
         request = dataclasses.replace(self.request, vendor=self._vendor, http=http, cache=cache)
         until = self._ports.monotonic() + http.deadline
@@ -208,7 +207,7 @@ class Authorizing:
             version = str(write_refresh_token(self.request, refresh_token, secret, session=self._session))
         except VaultError as exc:
             raise exc.reworded(f"{exc.message} Consent was given, but is not stored: start again.") from None
-        # Another person may have given consent this time: the previous token must no longer be served.
+        # Another person may have consented this time: stop serving the previous token.
         self._resolver.keep(self.request, dataclasses.replace(token, secret_version=version))
         if self.request.cache.kind == "vault":
             try:
@@ -222,7 +221,7 @@ class Authorizing:
         if vendor.issuer and not (vendor.token_url and getattr(vendor, needed)):
             asked = dataclasses.replace(self.request, vendor=dataclasses.replace(vendor, token_url=""))
             until = self._ports.monotonic() + self.request.http.deadline
-            # Of the ways to authenticate that the issuer takes, the one for which the secret has the fields.
+            # Of the issuer's client authentication methods, choose one for which the secret has the fields.
             found = discovered(asked, ports=self._ports, until=until, keys=self._secret().data)
             vendor = dataclasses.replace(found, token_url=vendor.token_url or found.token_url)
         return vendor
@@ -243,7 +242,7 @@ class Authorizing:
             raise VaultError(f"{self.name}: the secret {self.request.where} has no field 'client_id', which consent needs.", kind="field")
         return found
 
-    # A consent that was begun, until it is finished
+    # Pending consents
 
     def _keys(self, state: str) -> Keys:
         request = self.request

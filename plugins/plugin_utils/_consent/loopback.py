@@ -4,10 +4,10 @@
 
 # Private to trackops.api_tokens: not for use from outside, and may change in any release.
 
-"""Wait at a loopback address for the browser that the vendor sends back (RFC 8252 7.3).
+"""Listen at a loopback address for the browser that the vendor redirects back (RFC 8252 7.3).
 
-Any user of this machine and any web page can send requests to this address. So a request ends the wait only when it carries the
-state that was asked with. All others get an error page, and the wait goes on.
+Any user of this machine and any web page can send requests to this address. So a request ends the wait only if it has the state of the
+request for consent. All others get an error page, and the wait goes on.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ from .._base.errors import OptionError, TokenError
 
 __all__ = ("Answer", "Loopback", "receive")
 
-_SOCKET_TIMEOUT = 10.0  # a browser opens connections ahead and sends nothing on them
+_SOCKET_TIMEOUT = 10.0  # seconds; browsers open connections in advance and send nothing on them
 _PAGE_PATIENCE = 120.0
 _POLL = 0.2
-_MOST_CONNECTIONS = 64  # at once; the oldest is closed, so that idle ones of others do not keep the browser out
+_MOST_CONNECTIONS = 64  # at once; the oldest is closed, so that other users' idle ones do not keep the browser out
 _PORT_ATTEMPTS = 20
 _IPV4, _IPV6 = "127.0.0.1", "::1"
 _NO_IPV6 = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT, errno.EPROTONOSUPPORT)
@@ -46,7 +46,7 @@ _WAITING = "The playbook still waits for the right answer."
 
 
 class Answer:
-    """What came back: ``redirected`` is the address, or its query. Report the outcome with :meth:`close`."""
+    """The response: ``redirected`` is the redirect URL, or its query. Report the outcome with :meth:`close`."""
 
     def __init__(self, redirected: str) -> None:
         self.redirected = redirected
@@ -54,12 +54,12 @@ class Answer:
         self.shown = threading.Event()
 
     def close(self, *, good: bool, text: str) -> None:
-        """Tell the browser, where there is one."""
+        """Report the outcome to the browser, if there is one."""
         self.outcome.put((good, text))
 
 
 class Visit(Answer):
-    """An answer by a browser that waits for its page."""
+    """A response from a browser that waits for its page."""
 
     def close(self, *, good: bool, text: str) -> None:
         super().close(good=good, text=text)
@@ -67,7 +67,7 @@ class Visit(Answer):
 
 
 class _Door:
-    """What the listeners of one consent share: which request is the answer, and that there is only one."""
+    """Shared by the listeners of one consent: which request is the response, and that it is accepted only once."""
 
     def __init__(self, path: str, answers: queue.Queue[Answer]) -> None:
         self.path = path
@@ -75,7 +75,7 @@ class _Door:
         self.authorities: t.Collection[str] = ()
         self.fits: t.Callable[[str], bool] = lambda _redirected: False
         self.refused = 0
-        self._first = threading.Lock()  # acquired by the answer, and never released
+        self._first = threading.Lock()  # acquired by the response, and never released
 
     def take(self) -> bool:
         return self._first.acquire(blocking=False)
@@ -105,17 +105,17 @@ class _Server(socketserver.ThreadingTCPServer):
         super().shutdown_request(request)
 
     def keep(self, request: socket.socket) -> None:
-        """Never close *request* to make room for others."""
+        """Exempt *request* from being closed to make room for others."""
         with contextlib.suppress(ValueError):  # closed to make room
             self._open.remove(request)
 
     def handle_error(self, request: t.Any, client_address: t.Any) -> None:
-        """A browser that goes away is no event."""
+        """Ignore it: the browser closed the connection."""
 
 
 def _hang_up(connection: socket.socket) -> None:
     with contextlib.suppress(OSError):
-        connection.shutdown(socket.SHUT_RDWR)  # its thread notices, and closes it
+        connection.shutdown(socket.SHUT_RDWR)  # its thread notices and closes it
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -126,7 +126,7 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         door = self.server.door
         if (self.headers.get("Host") or "").lower() not in door.authorities:
-            # A name that leads here only by an attacker's name server (DNS rebinding).
+            # A foreign name that an attacker's DNS points to this machine (DNS rebinding).
             self._refuse(421, "Not here", "This is not the redirect address.")
         elif self.path.partition("?")[0] != door.path:
             self._refuse(404, "Not here", "This is not the redirect address.")
@@ -154,7 +154,7 @@ class _Handler(BaseHTTPRequestHandler):
         self._page(status, title, text, _WAITING)
 
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
-        """Another method, or a request that cannot be read."""
+        """Refuse another method, or a malformed request."""
         self._refuse(code, "Not the answer", "This is no request that a vendor sends a browser back with.")
 
     def _page(self, status: int, title: str, text: str, tail: str) -> None:
@@ -165,7 +165,7 @@ class _Handler(BaseHTTPRequestHandler):
             ("Content-Type", "text/html; charset=utf-8"),
             ("Content-Length", str(len(body))),
             ("Cache-Control", "no-store"),
-            # The code is in the address of this page: nothing may take it along.
+            # The URL of this page contains the code: nothing may pass it on.
             ("Referrer-Policy", "no-referrer"),
             ("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'"),
             ("Cross-Origin-Resource-Policy", "same-origin"),
@@ -180,11 +180,11 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.flush()
 
     def log_message(self, format: str, *args: t.Any) -> None:
-        """Log nothing: the request line has the authorization code in it."""
+        """Log nothing: the request line contains the authorization code."""
 
 
 class Loopback:
-    """Holds the loopback address of a redirect, and listens there once :meth:`listen` says for what. A context manager."""
+    """Reserves the loopback address of a redirect, and listens there after :meth:`listen`. A context manager."""
 
     def __init__(self, host: str, port: int, path: str, answers: queue.Queue[Answer]) -> None:
         """:raises OptionError: the port is taken."""
@@ -198,13 +198,13 @@ class Loopback:
 
     @property
     def refused(self) -> int:
-        """How many requests were not the answer."""
+        """How many requests were not the response."""
         return self._door.refused
 
     def listen(self, authority: str, fits: t.Callable[[str], bool]) -> None:
-        """Take the request for which *fits* holds as the answer.
+        """Accept the request for which *fits* is true as the response.
 
-        :arg authority: host and port of the redirect address, as a browser sends them.
+        :arg authority: host and port of the redirect URL, as a browser sends them.
         """
         self._door.authorities = _authorities(authority)
         self._door.fits = fits
@@ -217,7 +217,7 @@ class Loopback:
 
     def __exit__(self, *_exc: object) -> None:
         for server in self._servers:
-            if self._listening:  # otherwise it would wait for a thread that was never started
+            if self._listening:  # otherwise it would wait for a thread that never started
                 server.shutdown()
             server.server_close()
 
@@ -228,7 +228,7 @@ def _authorities(authority: str) -> tuple[str, ...]:
 
 
 def _bound(host: str, port: int, door: _Door) -> list[_Server]:
-    """The servers for *host*. ``localhost`` is both loopback addresses: whoever held the other one would get the code."""
+    """The servers for *host*. For ``localhost`` bind both loopback addresses: a program at the other one could receive the code."""
     addresses = (_IPV4, _IPV6) if host == "localhost" else (host,)
     attempts = 1 if port else _PORT_ATTEMPTS
     while True:
@@ -241,7 +241,7 @@ def _bound(host: str, port: int, door: _Door) -> list[_Server]:
         except _Taken as exc:
             for server in servers:
                 server.server_close()
-            if not (attempts and servers):  # if only the second address was taken, another port may do
+            if not (attempts and servers):  # if only the second address was taken, try another port
                 raise OptionError(_taken(exc), fault="consent:port") from None
         else:
             return servers
@@ -265,7 +265,7 @@ def _bind(address: str, port: int, door: _Door, *, optional: bool) -> _Server | 
     try:
         return _Server((address, port), door)
     except OSError as exc:
-        if optional and exc.errno in _NO_IPV6:  # nobody can hold an address that this machine does not have
+        if optional and exc.errno in _NO_IPV6:  # this machine does not have that address, so no program can use it
             return None
         raise _Taken(address, port, os.strerror(exc.errno or 0).lower()) from None
 
@@ -274,11 +274,11 @@ _T = t.TypeVar("_T")
 
 
 def receive(answers: queue.Queue[Answer], finish: t.Callable[[str], _T], *, timeout: float, describe: t.Callable[[_T], str]) -> _T:
-    """The result of *finish* for the one answer.
+    """The result of *finish* for the response.
 
     :arg timeout: seconds to wait.
-    :arg describe: what the browser shows of the result.
-    :raises queue.Empty: nobody came.
+    :arg describe: the text about the result for the browser.
+    :raises queue.Empty: there was no response.
     """
     answer = answers.get(timeout=timeout)
     try:

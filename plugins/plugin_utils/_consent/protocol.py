@@ -4,7 +4,7 @@
 
 # Private to trackops.api_tokens: not for use from outside, and may change in any release.
 
-"""Consent in the browser (RFC 6749 4.1.1 and 4.1.2, RFC 7636, RFC 8252, RFC 9207): where the browser is sent to, and what it brings back.
+"""Consent in the browser (RFC 6749 4.1.1 and 4.1.2, RFC 7636, RFC 8252, RFC 9207): build the request URL, and read the response.
 
 Pure: no I/O, no clock; random bytes come in as an argument.
 """
@@ -41,12 +41,12 @@ __all__ = (
     "with_port",
 )
 
-_SENT_TO_BOTH = ("audience", "resource")  # RFC 8707 2.1: the only parameters of the token request that belong here too
+_SENT_TO_BOTH = ("audience", "resource")  # RFC 8707 2.1: the only token request parameters that are also sent here
 
 
 @dataclass(frozen=True)
 class Consent:
-    """One consent that has been asked for; ``verifier`` is empty where the vendor takes no PKCE."""
+    """A pending consent; ``verifier`` is empty if the vendor does not support PKCE."""
 
     state: str = field(repr=False)
     verifier: str = field(repr=False)
@@ -54,21 +54,21 @@ class Consent:
 
 
 def begin(redirect_uri: str, *, pkce: bool, random: t.Callable[[int], str] = secrets.token_urlsafe) -> Consent:
-    """A new consent. ``state`` and the verifier (RFC 7636 4.1: 43 characters) hold 256 random bits each."""
+    """A new consent. ``state`` and the verifier (RFC 7636 4.1: 43 characters) have 256 random bits each."""
     return Consent(state=random(32), verifier=random(32) if pkce else "", redirect_uri=redirect_uri)
 
 
 def challenge(verifier: str) -> str:
-    """RFC 7636 4.2, S256: the only way that keeps the verifier out of the browser."""
+    """RFC 7636 4.2, S256: the only method that keeps the verifier out of the browser."""
     return base64.urlsafe_b64encode(hashlib.sha256(verifier.encode("ascii")).digest()).rstrip(b"=").decode("ascii")
 
 
 def authorization_url(vendor: Vendor, client_id: str, consent: Consent, *, allow_http: bool = False) -> str:
-    """The address at which the vendor asks the person; nothing in it is secret.
+    """The URL at which the vendor asks the person; nothing in it is secret.
 
-    A query that ``authorize_url`` has of its own stays (RFC 6749 3.1), for what a vendor wants beside the standard.
+    A query in ``authorize_url`` is kept (RFC 6749 3.1), for parameters that a vendor requires beyond the standard.
 
-    :raises OptionError: there is no usable ``authorize_url``.
+    :raises OptionError: ``authorize_url`` is missing or unusable.
     """
     url = vendor.url(vendor.authorize_url)
     _check_authorize_url(vendor, url, allow_http=allow_http)
@@ -87,7 +87,7 @@ def authorization_url(vendor: Vendor, client_id: str, consent: Consent, *, allow
 
 
 def sent_to_both(vendor: Vendor) -> list[tuple[str, str]]:
-    """The parameters of the token request that belong into the request for consent too."""
+    """The token request parameters that are also sent in the request for consent."""
     found: list[tuple[str, str]] = []
     for name in _SENT_TO_BOTH:
         value = vendor.parameters.get(name)
@@ -112,9 +112,9 @@ def _one_word(url: str) -> bool:
 
 
 def check_redirect_uri(vendor: Vendor, redirect_uri: str) -> None:
-    """Refuse a redirect address that no vendor may take (RFC 6749 3.1.2), or that would carry the code over the network readable.
+    """Reject a redirect URL that no vendor may accept (RFC 6749 3.1.2), or that would send the code over a network unencrypted.
 
-    :raises OptionError: with what to do.
+    :raises OptionError: saying what to do.
     """
     parts = split_address(redirect_uri)
     if not parts.scheme or parts.fragment or not _one_word(redirect_uri):
@@ -128,9 +128,9 @@ def check_redirect_uri(vendor: Vendor, redirect_uri: str) -> None:
 
 
 def listening_address(redirect_uri: str) -> tuple[str, int, str] | None:
-    """Host, port (0: any) and path to listen at for *redirect_uri*; None where it leads elsewhere (RFC 8252 7.3).
+    """Host, port (0: any) and path to listen at for *redirect_uri*; None if it leads to another machine (RFC 8252 7.3).
 
-    The host C(localhost) stands for both loopback addresses: which one a browser takes is not known (RFC 8252 8.3).
+    The host C(localhost) stands for both loopback addresses: browsers may use either (RFC 8252 8.3).
     """
     parts = split_address(redirect_uri)
     name = parts.hostname or ""
@@ -140,26 +140,26 @@ def listening_address(redirect_uri: str) -> tuple[str, int, str] | None:
 
 
 def is_answer(redirected: str) -> bool:
-    """Whether this can be what the browser was sent back with, whatever it says."""
+    """Whether this can be a response in the browser, whatever its outcome."""
     return bool({"code", "error"} & {name for name, _value in _pairs(redirected)})
 
 
 def state_of(redirected: str) -> str:
-    """The ``state`` in what the browser was sent back with; empty where there is none."""
+    """The ``state`` in the response; empty if there is none."""
     return dict(_pairs(redirected)).get("state", "")
 
 
 def answers(redirected: str, consent: Consent) -> bool:
-    """Whether this is the answer to *consent*: it carries the state that was asked with, once, and a code or an error (RFC 6749 4.1.2.1)."""
+    """Whether this is the response to *consent*: it has that state, exactly once, and a code or an error (RFC 6749 4.1.2.1)."""
     states = [value for name, value in _pairs(redirected) if name == "state"]
     return is_answer(redirected) and len(states) == 1 and hmac.compare_digest(states[0].encode(), consent.state.encode())
 
 
 def read_redirect(redirected: str, consent: Consent, vendor: Vendor, unspoken: t.Callable[[], Unspoken] = Unspoken) -> str:
-    """The authorization code in the address (or its query alone) that the browser was sent back to.
+    """The authorization code in the URL (or only its query) to which the browser was redirected.
 
-    :arg unspoken: the credentials, which the vendor's words are not to hold; asked for where there are such words.
-    :raises VendorError: another state, a denied consent, or no answer at all.
+    :arg unspoken: the credentials to remove from the vendor's texts; called only if there are such texts.
+    :raises VendorError: another state, a denied consent, or no response at all.
     """
     name = vendor.name
     pairs = _pairs(redirected)
@@ -213,7 +213,7 @@ def _plain(url: str) -> str:
 
 
 def with_port(redirect_uri: str, port: int) -> str:
-    """RFC 8252 7.3: the vendor has to take any port of a loopback address, as it is known only now."""
+    """*redirect_uri* with *port*. RFC 8252 7.3: the vendor must accept any port of a loopback address."""
     parts = split_address(redirect_uri)
     if parts.port:
         return redirect_uri

@@ -4,7 +4,7 @@
 
 # Private to trackops.api_tokens: not for use from outside, and may change in any release.
 
-"""Wait at the terminal for a person who pastes the address that the browser ended at."""
+"""Wait at the terminal for the person to paste the final URL of the browser."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ _LONGEST_LINE = 16384
 
 @dataclass
 class Terminal:
-    """Lines that are typed at a terminal."""
+    """Reads lines typed at a terminal."""
 
     descriptor: int
     _done: threading.Event = field(default_factory=threading.Event)
 
     def listen(self, answers: queue.Queue[Answer], *, wanted: t.Callable[[str], bool], again: t.Callable[[str], None]) -> None:
-        """Take the lines that are *wanted*; *again* is called for any other that is not empty."""
+        """Accept the lines for which *wanted* is true; call *again* for any other that is not empty."""
 
         def read() -> None:
             try:
@@ -59,7 +59,7 @@ class Terminal:
                 line = b""
 
     def close(self) -> None:
-        """Read no more; what is typed from now on is for the next reader of the terminal."""
+        """Stop reading; later input is for the next reader of the terminal."""
         self._done.set()
 
 
@@ -71,14 +71,14 @@ def _read(descriptor: int) -> bytes:
 
 
 def open_terminal(pid: int | None) -> Terminal | None:
-    """The terminal that the process *pid* (the one that the person started) has in its foreground.
+    """The terminal of the process *pid* (which the person started), if that is in the foreground.
 
-    Ansible's workers have no terminal of their own. Where /proc is missing (not Linux) there is none.
+    Ansible's workers have no terminal. Without /proc (not on Linux) the result is None.
     """
     try:
         with open(f"/proc/{pid}/stat", "rb") as file:
             facts = file.read().rpartition(b")")[2].split()
-        if facts[2] != facts[5]:  # its process group, and the terminal's: in the background it must not take the shell's input
+        if facts[2] != facts[5]:  # its process group is not the terminal's: in the background it must not read the shell's input
             return None
         descriptor = os.open(f"/proc/{pid}/fd/0", os.O_RDONLY | os.O_NOCTTY | os.O_CLOEXEC)
     except (OSError, IndexError):

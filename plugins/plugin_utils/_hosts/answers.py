@@ -4,10 +4,10 @@
 
 # Private to trackops.api_tokens: not for use from outside, and may change in any release.
 
-"""What a module answered on a managed host, reduced to known keys of the right type.
+"""Reduce a module's result from a managed host to known keys of the right type.
 
-Ansible does what some keys of a result say: it takes C(ansible_facts) for variables and C(add_host) for a host. A host decides what is in
-its answer, so a key that we do not know is dropped, and so is a value of another type than the documented one.
+Ansible acts on some keys of a result: C(ansible_facts) sets variables and C(add_host) adds a host. A host controls its result, so
+unknown keys and values of an undocumented type are dropped.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ __all__ = ("FAILURE", "READ", "WRITTEN", "diffs", "file_results", "of_api", "red
 
 Answer = t.Mapping[str, t.Any]
 _LONGEST = 4000
-_LARGEST = 1 << 53  # beyond it arithmetic with floats fails sooner or later
+_LARGEST = 1 << 53  # larger numbers are not exact as floats
 
 # -- kinds of values ---------------------------------------------------------------------------------------------------
 
 
 def _text(value: t.Any) -> str | None:
-    """Text that can be shown on a terminal: several lines, but no other control characters."""
+    """Text that is safe on a terminal: may have several lines, but no other control characters."""
     if not isinstance(value, str):
         return None
     shown = "".join(c if c.isprintable() or c == "\n" else " " for c in value)
@@ -70,7 +70,7 @@ def _fault(value: t.Any) -> str | None:
 
 Fields = t.Mapping[str, t.Callable[[t.Any], t.Any]]
 
-# A module that could not be run, or that did not get to the end.
+# From a module that could not be run or did not finish.
 FAILURE: Fields = {"msg": _text, "module_stdout": _text, "module_stderr": _text, "exception": _text, "rc": _whole}
 WRITTEN: Fields = {"changed": _flag, "owner": _line, "group": _line, "mode": _line, "backup_file": _line, "error": _line, "fault": _fault}
 READ: Fields = {
@@ -86,7 +86,7 @@ READ: Fields = {
     "fault": _fault,
 }
 _PERMISSIONS: Fields = {"state": _line, "content": _line, "owner": _line, "group": _line, "mode": _line, "token": _line, "expires_at": _whole}
-# What ansible.builtin.uri documents, and what AnsibleModule adds about a file.
+# The results that ansible.builtin.uri documents, and those that AnsibleModule adds about a file.
 _OF_URI: Fields = {
     "changed": _flag,
     "failed": _flag,
@@ -118,7 +118,7 @@ _OF_URI: Fields = {
     "secontext": _line,
 }
 _LARGE = ("content", "json")
-# uri adds the headers of the API's answer to its result: these names mean something to Ansible.
+# uri adds the headers of the API's response to its result; a name must not have a meaning for Ansible.
 _HEADER = re.compile(r"[a-z][a-z0-9_]*\Z")
 _NO_HEADERS = frozenset(
     (
@@ -147,7 +147,7 @@ _NO_HEADERS = frozenset(
 
 
 def reduced(answer: t.Any, fields: Fields) -> dict[str, t.Any]:
-    """Of *answer* the keys in *fields* whose values are of the right type, or null."""
+    """The keys of *answer* that are in *fields* and have a value of the right type, or null."""
     if not isinstance(answer, t.Mapping):
         return {}
     found = {}
@@ -160,9 +160,9 @@ def reduced(answer: t.Any, fields: Fields) -> dict[str, t.Any]:
 
 
 def file_results(answer: Answer, files: t.Sequence[str], fields: Fields, *, key: str) -> list[dict[str, t.Any]] | None:
-    """What *answer* says of each of the *files*, by the path in *key*; None where the module could not be run.
+    """The result in *answer* for each of the *files*, by the path in *key*; None if the module could not be run.
 
-    A file that the answer leaves out has an C(error). What the host says of an error is its own; the code beside it is ours.
+    A file that the answer omits gets an C(error). The text of an error is the host's; its code is ours.
     """
     entries = answer.get("files")
     if not isinstance(entries, list):
@@ -177,7 +177,7 @@ def _with_code(said: dict[str, t.Any]) -> dict[str, t.Any]:
 
 
 def diffs(answer: Answer) -> list[dict[str, t.Any]]:
-    """The differences of files, as C(token_file) reports them: permissions and fingerprints, never content."""
+    """The diffs of files, as C(token_file) reports them: permissions and fingerprints, never content."""
     entries = answer.get("diff")
     return [
         {
@@ -191,9 +191,9 @@ def diffs(answer: Answer) -> list[dict[str, t.Any]]:
 
 
 def of_api(answer: Answer, clean: t.Callable[[t.Any], t.Any] = _anything) -> dict[str, t.Any]:
-    """What C(ansible.builtin.uri) answered: what it documents, and the headers of the API.
+    """The result of C(ansible.builtin.uri): its documented keys, and the headers of the API.
 
-    :arg clean: takes secrets out of a value, before any of it is cut off. A header whose name it changes is left out.
+    :arg clean: removes secrets from a value, before that is shortened. A header whose name it changes is dropped.
     """
     headers = {
         name: clean(value)
@@ -206,6 +206,6 @@ def of_api(answer: Answer, clean: t.Callable[[t.Any], t.Any] = _anything) -> dic
         and _HEADER.match(name)
         and clean(name) == name
     }
-    # What is large comes last: there is an end to what can be looked at.
+    # Large values last, because the amount of text that can be searched is limited.
     names = sorted(set(_OF_URI) & set(answer), key=lambda name: (name in _LARGE, name))
     return {**headers, **reduced({name: clean(answer[name]) for name in names}, _OF_URI)}

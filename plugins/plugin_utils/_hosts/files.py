@@ -4,7 +4,7 @@
 
 # Private to trackops.api_tokens: not for use from outside, and may change in any release.
 
-"""Which files a task of C(token_file) wants on a host, as data. Pure: arguments in, files out."""
+"""The files that a task of C(token_file) wants on a host, as data. Pure: arguments in, files out."""
 
 from __future__ import annotations
 
@@ -37,10 +37,10 @@ __all__ = (
 
 Arguments = t.Mapping[str, t.Any]
 
-# The collection's own. It is made where it is missing, so that the shortest task works on a new host; any other has to be asked for.
+# The default directory. It is created if missing, so that the shortest task works on a new host; other directories need create_directory.
 DIRECTORY = "/etc/api-tokens"
 
-# The options of a file; all others of a task or an item say which token it gets.
+# The options of a file; all others of a task or an item describe its token.
 FILE_OPTIONS: t.Mapping[str, t.Mapping[str, t.Any]] = {
     "dest": {"type": "str"},
     "directory": {"type": "str", "default": DIRECTORY},
@@ -60,7 +60,7 @@ FILE_OPTIONS: t.Mapping[str, t.Mapping[str, t.Any]] = {
     "setype": {"type": "str"},
     "selevel": {"type": "str"},
 }
-# These say which one it is: of several, one vendor would get the credentials of another.
+# These describe one vendor: for several vendors, one would get the credentials of another.
 _OF_ONE = ("dest", "path")
 _SENT = ("dest", "state", "owner", "group", "mode", "create_directory", "directory_mode", "backup")
 _CONTEXT = ("seuser", "serole", "setype", "selevel")
@@ -73,7 +73,7 @@ _BIT = {"r": 4, "w": 2, "x": 1}
 
 @dataclass(frozen=True)
 class HostFile:
-    """One file on the host. ``mode`` and ``directory_mode`` are octal numbers as text."""
+    """A file on the host. ``mode`` and ``directory_mode`` are octal numbers as text."""
 
     dest: str
     state: str
@@ -96,7 +96,7 @@ class HostFile:
 
 
 class Item(t.NamedTuple):
-    """What a task says of one file: how the file is to be, and which token it gets. Messages begin with the *place*, if it is in a list."""
+    """The options of one file and of its token. Messages begin with the *place*, if the file is in a list."""
 
     file_options: Arguments
     token_options: dict[str, t.Any]
@@ -104,11 +104,11 @@ class Item(t.NamedTuple):
 
 
 def split_items(args: Arguments, *, called: str = "tokens") -> list[Item]:
-    """The items of a task with *args*, one a file.
+    """The items of a task with *args*, one per file.
 
-    What the task says next to C(tokens) holds for each item that does not say otherwise.
+    Options next to C(tokens) are the defaults of the items.
 
-    :arg called: what the user calls C(tokens).
+    :arg called: the user's name for C(tokens).
     """
     common = {key: value for key, value in args.items() if key != "tokens"}
     items = args.get("tokens")
@@ -123,14 +123,14 @@ def split_items(args: Arguments, *, called: str = "tokens") -> list[Item]:
 
 
 def item_places(items: t.Sequence[Arguments], *, called: str) -> list[str]:
-    """How messages name each of the *items* of a list: by its number, and what it says of itself."""
+    """The name of each of the *items* in messages: its number, vendor, path and dest."""
     said = [" ".join(one_line(str(item[name]), limit=80) for name in ("vendor", "path", "dest") if item.get(name)) for item in items]
     return [f"{called}, item {number}{f' ({what})' if what else ''}: " for number, what in enumerate(said, 1)]
 
 
 @contextlib.contextmanager
 def error_prefix(place: str) -> t.Iterator[None]:
-    """Within, the message of an :class:`OptionError` begins with *place*."""
+    """Prefix the message of an :class:`OptionError` with *place*."""
     try:
         yield
     except OptionError as exc:
@@ -138,7 +138,7 @@ def error_prefix(place: str) -> t.Iterator[None]:
 
 
 def check_common(common: Arguments, items: t.Sequence[Arguments]) -> None:
-    """:raises OptionError: what is said beside the *items* would move the credentials of several vendors."""
+    """:raises OptionError: an option next to the *items* would redirect the credentials of several vendors."""
     alone = [key for key in _OF_ONE if common.get(key)]
     if alone:
         raise OptionError(f"{alone[0]}: is given beside tokens; give it in the items of tokens", fault="option:clash")
@@ -155,10 +155,10 @@ def _split(options: Arguments, place: str = "") -> Item:
 
 
 def plan(items: t.Iterable[Item]) -> list[HostFile]:
-    """The files that *items* ask for.
+    """The files that *items* describe.
 
-    :arg items: their file options checked and filled with their defaults.
-    :raises OptionError: what an item asks for does not fit together, or two ask for the same file.
+    :arg items: with checked file options, completed with defaults.
+    :raises OptionError: options contradict each other, or two items have the same file.
     """
     files: dict[str, HostFile] = {}
     for item in items:
@@ -199,9 +199,9 @@ def _dest(options: Arguments, token_options: Arguments) -> str:
 
 
 def checked_path(given: str, *, option: str) -> str:
-    """The path of a file on a host, in its plain form.
+    """The normalised path of a file on a host.
 
-    :raises OptionError: it is none, or which file is meant depends on where the module runs.
+    :raises OptionError: it is not the path of a file, or it depends on where the module runs.
     """
     if not posixpath.isabs(given):
         raise OptionError(f"{one_line(given)}: {option} must be an absolute path")
@@ -209,7 +209,7 @@ def checked_path(given: str, *, option: str) -> str:
         raise OptionError(f"{one_line(given)}: {option} must be the path of a file, not of a directory")
     if any(ord(character) < 32 for character in given):
         raise OptionError(f"{one_line(given)}: {option} holds control characters")
-    path = posixpath.normpath("/" + given.lstrip("/"))  # POSIX leaves open what a second slash at the beginning means
+    path = posixpath.normpath("/" + given.lstrip("/"))  # POSIX does not define two leading slashes
     if path == "/":
         raise OptionError(f"{given}: {option} must be the path of a file, not of a directory")
     return path
@@ -220,7 +220,7 @@ def _create_directory(asked: bool | None, dest: str) -> bool:
 
 
 def default_dest(directory: str | None, vendor: str | None, path: str | None) -> str:
-    """C(<directory>/<vendor>), and where the Vault path is not just the vendor's name, C(<directory>/<vendor>-<path>)."""
+    """C(<directory>/<vendor>) or, if the Vault path is not just the vendor's name, C(<directory>/<vendor>-<path>)."""
     if not vendor:
         raise OptionError("vendor and dest are missing; one of them is needed", fault="option:missing")
     slug = re.sub(r"[^A-Za-z0-9_.]+", "-", str(path or "")).strip("-.")
@@ -243,9 +243,9 @@ def _directory_mode(mode: t.Any, dest: str) -> str:
 
 
 def parse_mode(mode: t.Any, *, of: str) -> str:
-    """*mode* as four octal digits. Takes ``'0640'``, what YAML makes of an unquoted ``0640``, and ``u=rw,g=r``."""
+    """*mode* as four octal digits. Accepts ``'0640'``, the number that YAML makes of an unquoted ``0640``, and ``u=rw,g=r``."""
     number = _mode_number(mode)
-    # 600 without quotes and zero is 01130 to YAML: odd enough not to be a mode that anyone wants.
+    # For YAML, 600 without quotes and zero is 01130, which is not a plausible mode.
     if number is None or number & ~0o777 or not number & 0o400:
         raise OptionError(f"{of}: {mode!r} is not a mode; give it as '0600' (in quotes) or as u=rw,g=r")
     return f"{number:04o}"
@@ -263,7 +263,7 @@ def _mode_number(mode: t.Any) -> int | None:
 
 
 def _looks_mistaken(mode: int) -> bool:
-    """Whether a number can only have been meant as another: 440 without quotes is 0670 to YAML, and 400 is 0620."""
+    """Whether a number is implausible as a mode: for YAML, 440 without quotes is 0670, and 400 is 0620."""
     group = mode >> _SHIFT["g"]
     return bool(mode & 0o010 or group & 0o6 == _BIT["w"])
 
@@ -281,17 +281,17 @@ def _symbolic(text: str) -> int | None:
 
 
 def files_argument(file: HostFile, *, path: str | None = None, fingerprint: str | None = None, expires_at: float | None = None) -> dict[str, t.Any]:
-    """*file* as an item of O(files) of the module that writes it, with what is known of its token."""
+    """*file* as an item of O(files) of the writing module, with the facts about its token."""
     about = {"vendor": file.vendor, "path": path or file.path, "fingerprint": fingerprint}
     options = {key: getattr(file, key) for key in _SENT}
     return {**options, **file.context, **about, "expires_at": None if expires_at is None else int(expires_at)}
 
 
 def contents_argument(text: str) -> str:
-    """*text* as a value of O(contents) of the module that writes it.
+    """*text* as a value of O(contents) of the writing module.
 
-    In base64, because Ansible hides values by looking for them in what it prints, where a line end would be an escape and the
-    value be missed; with a prefix, so that no short content is found in the middle of something else.
+    In base64, because Ansible hides values by searching its output, where a line end is escaped and the value would be
+    missed; with a prefix, so that a short content does not match inside other text.
 
     :raises OptionError: it cannot be encoded.
     """

@@ -4,9 +4,9 @@
 
 # Private to trackops.api_tokens: not for use from outside, and may change in any release.
 
-"""What goes into a token file, in each of its formats. Pure: a token in, text out.
+"""The content of a token file, in each format. Pure: a token in, text out.
 
-A text depends on the token alone, never on the moment: the same token gives the same file, so that a second run changes
+The text depends only on the token, never on the time: the same token gives the same file, so that a second run changes
 nothing.
 """
 
@@ -20,33 +20,33 @@ from .._base.errors import OptionError, VendorError
 
 __all__ = ("FORMATS", "Details", "env_prefix", "lasting", "placeholder", "render")
 
-# The token's details as the lookups give them: vendor, access_token, token_type, authorization, expires_at …
+# The token's details as the lookups return them: vendor, access_token, token_type, authorization, expires_at …
 Details = t.Mapping[str, t.Any]
 
-# What differs from one run to the next although the token is the same, and what is no business of a host.
+# Details that differ between runs for the same token, or that a host must not get.
 _NOT_IN_FILES = frozenset({"expires_in", "refresh_token", "source"})
 _ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
-# Within double quotes these keep their meaning, for sh as for systemd.
+# Within double quotes these stay special, both for sh and for systemd.
 _SPECIAL = re.compile(r'([\\"$`])')
 
 
 def lasting(details: Details) -> dict[str, t.Any]:
-    """What of *details* is the same as long as the token is the same."""
+    """The *details* that depend only on the token."""
     return {key: value for key, value in details.items() if key not in _NOT_IN_FILES}
 
 
 def placeholder(value: t.Any, name: str = "token") -> t.Any:
-    """*value* in its shape without what it says, for messages: in the place of each text stands its name."""
+    """*value* with each text replaced by its name, so that messages can show its shape."""
     if isinstance(value, t.Mapping):
         return {key: placeholder(inner, str(key)) for key, inner in value.items()}
     if isinstance(value, (list, tuple)):
         return [placeholder(inner, name) for inner in value]
-    # No character that means something to a shell: a template may hand it to one.
+    # Without shell metacharacters: a template may pass it to a shell.
     return f"the-{name}" if isinstance(value, str) else value
 
 
 def env_prefix(vendor: str) -> str:
-    """The beginning of a vendor's variables: C(tracx) gives C(TRACX), C(3-way) gives C(_3_WAY)."""
+    """The prefix of a vendor's variables: C(tracx) gives C(TRACX), C(3-way) gives C(_3_WAY)."""
     name = re.sub(r"[^A-Z0-9]", "_", vendor.upper())
     return name if _ENV_NAME.match(name) else "_" + name
 
@@ -55,15 +55,15 @@ def render(format: str, details: Details, *, env_name: str | None = None) -> str
     """The text of a file.
 
     :arg format: one of :data:`FORMATS`.
-    :arg env_name: what the variables of C(env) begin with, where it is not the vendor's name.
-    :raises OptionError: *env_name* cannot be the name of a variable.
-    :raises VendorError: the token holds characters that such a file cannot hold.
+    :arg env_name: the prefix of the variables of C(env), if it is not the vendor's name.
+    :raises OptionError: *env_name* is not a valid variable name.
+    :raises VendorError: the token has characters that this format cannot hold.
     """
     return FORMATS[format](lasting(details), env_name)
 
 
 def _raw(details: Details, env_name: str | None) -> str:
-    """The bare token, without a line end: as Docker and Kubernetes keep secrets, and as ``curl --oauth2-bearer`` wants it."""
+    """The bare token without a line end, as Docker, Kubernetes and ``curl --oauth2-bearer`` expect it."""
     return str(details["access_token"])
 
 
@@ -97,10 +97,10 @@ def _one_line(details: Details, key: str) -> str:
 
 
 def _quoted(value: str) -> str:
-    """*value* so that ``sh`` and systemd read the same.
+    """*value* quoted so that ``sh`` and systemd read the same text.
 
-    Single quotes, in which all is plain; but old systemd takes a backslash there for an escape, and a single quote cannot stand
-    there at all. Both read double quotes alike when the four special characters have a backslash each.
+    Single quotes make everything literal, but cannot contain a single quote, and old systemd reads a backslash in them as an escape.
+    Both read double quotes alike if each of the four special characters has a backslash.
     """
     if "'" in value or "\\" in value:
         return '"' + _SPECIAL.sub(r"\\\1", value) + '"'
