@@ -4,7 +4,7 @@
 
 # Private to trackops.api_tokens: not for use from outside, and may change in any release.
 
-"""C(api_request): its arguments, divided between C(ansible.builtin.uri) and the token; and an answer without the token. Pure."""
+"""C(api_request): split its arguments between C(ansible.builtin.uri) and the token, and remove the token from the response. Pure."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from .._vendor.address import split_address
 
 __all__ = ("OPTIONS_OF_URI", "address_options", "expected", "split", "without")
 
-# With a token these would replace it, or have no meaning.
+# These would replace the token, or have no meaning with it.
 _CLASHES = ("url_username", "user", "url_password", "password", "force_basic_auth", "use_gssapi", "use_netrc")
 _FEWEST_PIECES = 3
 _LONGEST_PIECE = 4  # characters
@@ -66,7 +66,7 @@ OPTIONS_OF_URI = frozenset(
 
 
 def split(args: dict[str, t.Any]) -> tuple[dict[str, t.Any], dict[str, t.Any]]:
-    """The arguments of uri, and those that say which token; C(vault) holds the Vault options, whose names uri has too."""
+    """The arguments of uri, and those of the token; C(vault) has the Vault options, because uri uses their names too."""
     clash = next((name for name in _CLASHES if name in args), None)
     if clash:
         raise OptionError(f"api_request does not take '{clash}': the token is the authorization.", fault="option:clash")
@@ -86,13 +86,13 @@ def split(args: dict[str, t.Any]) -> tuple[dict[str, t.Any], dict[str, t.Any]]:
 
 
 def address_options(url: t.Any, *, allow_http: bool) -> dict[str, bool]:
-    """What uri has to be told for this address: no proxy gets what is for this machine, as plain http is let through to it.
+    """The options of uri for this URL: requests to this machine use no proxy, because plain http to it is allowed.
 
-    :raises OptionError: the token would cross a network readable, as a vendor's credentials may not either.
+    :raises OptionError: the token would cross a network unencrypted, as with a vendor's credentials.
     """
     parts = split_address(str(url).strip())
     name = parts.hostname or ""
-    if not (parts.scheme and name):  # the host's Python may read something else in it
+    if not (parts.scheme and name):  # the host's Python may parse it differently
         raise OptionError("api_request: url is not an address that can be asked. It has to begin with https:// and a host.", fault="option:address")
     if parts.scheme.lower() != "http":
         return {}
@@ -112,9 +112,9 @@ def expected(request: dict[str, t.Any]) -> list[int]:
 
 
 def without(secrets: t.Iterable[str]) -> t.Callable[[t.Any], t.Any]:
-    """Blanks the *secrets* out of a value, wherever in it they are: APIs like to echo what they were sent.
+    """A function that blanks the *secrets* out of a value, at any depth: APIs often echo what they receive.
 
-    Names of members are looked at as well as values. A text that is JSON stays JSON. See :class:`Blanker` for how far into an answer.
+    It searches names of members as well as values. A text that is JSON stays JSON. See :class:`Blanker` for the limit.
     """
     return _Without(secrets).value
 
@@ -153,7 +153,7 @@ class _Without:
     def _list(self, value: list[t.Any]) -> list[t.Any]:
         found = [self.value(inner) for inner in value]
         if found == value and len(value) >= _FEWEST_PIECES and all(_is_piece(inner) for inner in value):
-            # Each byte or character by itself, as the Buffer of Node has them.
+            # A list of single bytes or characters, as of Node's Buffer.
             whole = ",".join(map(str, value))
             return found if self._blank(whole) == whole else [BLANK]
         return found
@@ -165,7 +165,7 @@ class _Without:
         parsed = _json(text)
         if parsed is None:
             return blanked
-        # What was blanked out was more than the inside of a string: a number, or half an escape.
+        # Blanking changed more than the inside of a string: a number, or half an escape.
         return json.dumps(self.value(parsed[0]), ensure_ascii=text.isascii())
 
 

@@ -4,7 +4,7 @@
 
 # Private to trackops.api_tokens: not for use from outside, and may change in any release.
 
-"""C(token_cache): which tokens its arguments mean, and what is told of removed entries. Pure."""
+"""C(token_cache): find the tokens that its arguments describe, and report removed entries. Pure."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .._hosts.files import check_common
 
 __all__ = ("OWN", "items", "removed", "tell_nothing", "where", "without_names")
 
-#: Its options that are none of a token.
+#: Its options that do not describe a token.
 OWN = ("tokens", "revoke_logins", "revoke_consent")
 
 Facts = dict[str, t.Any]
@@ -28,7 +28,7 @@ def removed(entries: list[Facts]) -> Facts:
 
 
 def items(args: Facts) -> list[Facts]:
-    """The items of C(tokens), completed by the options next to it; or the one that the arguments themselves describe."""
+    """The items of C(tokens), completed with the options next to it; or a single item from the arguments."""
     tokens = args.get("tokens")
     shared = {name: value for name, value in args.items() if name not in OWN}
     if tokens is None:
@@ -40,13 +40,13 @@ def items(args: Facts) -> list[Facts]:
 
 
 def where(item: Facts, values: Facts) -> str | None:
-    """The mount and path of *item*, where it has a path."""
+    """The mount and path of *item*; None if it has no path."""
     path = str(item.get("path") or "").strip("/ ")
     return f"{str(values.get('engine_mount_point') or 'secret').strip('/')}/{path}" if path else None
 
 
 def tell_nothing(item: Facts, values: Facts, *, warn: t.Callable[[str], None]) -> None:
-    """What was to be removed and is not there: a path with a slip of the pen looks like a purge. Without a path, all that there is was meant."""
+    """Warn that nothing was removed: a typo in a path would look like a purge. Without a path, all entries were meant, so there is no warning."""
     place = where(item, values)
     if place:
         vendor = f"{one_line(str(item['vendor']), limit=40)} at " if item.get("vendor") else ""

@@ -4,7 +4,7 @@
 
 # Private to trackops.api_tokens: not for use from outside, and may change in any release.
 
-"""C(token_file): its result, from what was obtained here and what was done on the host. Pure."""
+"""C(token_file): build its result from the tokens obtained here and the changes on the host. Pure."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ __all__ = ("NOTHING_DONE", "OF_ONE", "TOLD", "not_tried", "report")
 
 NOTHING_DONE = {"changed": False, "owner": None, "group": None, "mode": None, "backup_file": None, "error": None, "error_code": None}
 TOLD = ("dest", "state", "vendor", "path", "fingerprint", "expires_at")
-#: What stands in the result itself, where the task has one file.
+#: The keys of the result itself, if the task has a single file.
 OF_ONE = (*TOLD, "expires_at_iso")
 
 
 def not_tried(spec: dict[str, t.Any], error: str, code: str) -> dict[str, t.Any]:
-    """A file that was not tried, in the form in which the module reports the others."""
+    """The report on a file that was not attempted, in the form of the module's other reports."""
     return {**{key: spec[key] for key in TOLD}, **NOTHING_DONE, "error": error, "error_code": code}
 
 
 def report(files: list[HostFile], failed: dict[str, dict[str, t.Any]], written: dict[str, t.Any]) -> dict[str, t.Any]:
-    """The task's result: file by file in the order of the task, failed if any file failed."""
+    """The task's result: one report per file, in the order of the task; failed if any file failed."""
     if "files" not in written:  # the module itself could not be run
         return written
     by_dest = {**failed, **{entry["dest"]: entry for entry in written["files"]}}
@@ -46,7 +46,7 @@ def _dated(entry: dict[str, t.Any]) -> dict[str, t.Any]:
 
 
 def _told_once(failed: list[dict[str, t.Any]]) -> t.Iterator[str]:
-    """Each error with the files that it keeps back: several may wait for the same token."""
+    """Each error once, with the files that it affects: several may need the same token."""
     for error in dict.fromkeys(entry["error"] for entry in failed):
         dests = ", ".join(entry["dest"] for entry in failed if entry["error"] == error)
         yield error if error.startswith(f"{dests}: ") else f"{dests}: {error}"

@@ -4,7 +4,7 @@
 
 # Private to trackops.api_tokens: not for use from outside, and may change in any release.
 
-"""The variables of the roles and playbooks, and which other ones are slips of the pen. Pure."""
+"""The variables of the roles and playbooks, and how to find misspelt ones. Pure."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from .._base.nearest import nearest
 
 __all__ = ("FAMILIES", "misspelt")
 
-_ALIKE = 0.9  # a letter more, less or in another place: anybody may have variables of these prefixes
+_ALIKE = 0.9  # one letter added, missing or moved: users may have other variables with these prefixes
 
 
-#: What follows the prefix in the names that there are; a test compares them with the roles and the playbooks. The role sets provision_changed.
+#: The existing names without their prefix; a test compares them with the roles and the playbooks. The role sets provision_changed.
 _NAMES = {
     "provision_": "allow_readable backup changed directory directory_mode format group hosts min_ttl mode owner state tokens",
     "schedule_": (
@@ -33,10 +33,10 @@ FAMILIES: t.Mapping[str, frozenset[str]] = {prefix: frozenset(names.split()) for
 
 
 def misspelt(asked: t.Sequence[str], unset: t.Collection[str], there: t.Iterable[t.Any]) -> list[tuple[str, str]]:
-    """Of the variables that are *there*, those that nothing uses, each with the name that is probably meant.
+    """The variables in *there* that nothing uses, each with the name that was probably meant.
 
-    Of a role or playbook whose variables are *asked* for, all names are known, so a slip is one whether the right name is set too or not. Of
-    others only *asked* is known, and a variable may have another user: it is told where the right one is *unset*.
+    For a role or playbook whose variables are in *asked*, all names are known, so an unknown name is a typo even if the right one is set too.
+    For others only *asked* is known, and something else may use a variable: it is reported only if the right one is *unset*.
     """
     prefixes = tuple(prefix for prefix, rests in FAMILIES.items() if any(name.startswith(prefix) and name[len(prefix) :] in rests for name in asked))
     known = {prefix + rest for prefix in prefixes for rest in FAMILIES[prefix]}

@@ -4,9 +4,9 @@
 
 # Private to trackops.api_tokens: not for use from outside, and may change in any release.
 
-"""C(vault_setup): what an answer of Vault means, in words for the operator. Pure.
+"""C(vault_setup): explain Vault's responses to the operator. Pure.
 
-An answer may repeat the operator's token in any encoding. Nothing of it is shown but the status, and which known words it has.
+A response may repeat the operator's token in any encoding. So messages show only its status, and known words that it contains.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from .._vault.wording import NOT_INITIALISED, SEALED
 __all__ = ("for_operator", "is_not_there", "is_vaults", "may_pass", "not_vaults", "refused")
 
 _REDIRECTS = (301, 302, 303, 307, 308)
-#: Of Vault and OpenBao, in lower case: what may be shown of an answer.
+#: Texts of Vault and OpenBao, in lower case, that messages may show.
 _WORDS = (
     "permission denied",
     "invalid token",
@@ -41,21 +41,21 @@ _WORDS = (
     "upgrading",
     "client sent an http request to an https server",
 )
-#: A new KV mount refuses requests until it is ready; and these pass, too.
+#: Temporary conditions; a new KV mount, too, refuses requests until it is ready.
 _PASSING = frozenset(("rate limit", "standby", "upgrading"))
 _LASTING_STATUSES = (*_REDIRECTS, 401, 403, 405)
 
 
 @dataclass(frozen=True)
 class _State:
-    """What an answer says about its sender, whatever was asked."""
+    """What a response to any request says about its sender."""
 
     word: str
     does: str
     kind: str
 
 
-#: The first one whose word is in the answer.
+#: The first one whose word is in the response applies.
 _STATES = (
     _State("not initialized", NOT_INITIALISED, "sealed"),
     _State("vault is sealed", SEALED, "sealed"),
@@ -65,29 +65,29 @@ _STATES = (
 
 
 def is_vaults(answer: t.Mapping[str, t.Any]) -> bool:
-    """Whether an *answer* without an error is of Vault; that to a change may be empty."""
+    """Whether a response without an error comes from Vault; the response to a change may be empty."""
     return not answer or isinstance(answer.get("data"), dict) or "request_id" in answer
 
 
 def not_vaults() -> Refusal:
-    """In the place of an answer without an error that is not of Vault."""
+    """Stands for a response without an error that does not come from Vault."""
     return Refusal(200, errors=(), body=None, retry_after=None)
 
 
 def is_not_there(refusal: Refusal) -> bool:
-    """Whether Vault itself says that it does not have what was asked for."""
+    """Whether Vault itself says that the thing does not exist."""
     return refusal.status in (400, 404) and refusal.from_vault
 
 
 def may_pass(refusal: Refusal) -> bool:
-    """Whether the same change may be taken a second later."""
+    """Whether the same change may succeed a second later."""
     return refusal.status not in _LASTING_STATUSES and refusal.from_vault and _PASSING.issuperset(_known(refusal))
 
 
 def refused(refusal: Refusal, name: str, *, place: str, did: str) -> VaultError:
-    """The error for an answer about the thing *name* that is not as it should be.
+    """The error for an unexpected answer about *name*.
 
-    :arg did: what such an answer does, as C(answered with).
+    :arg did: the verb for the message, such as C(answered with).
     """
     text, kind = _why(refusal, place, did)
     return VaultError(f"{name}: {text}", kind)
@@ -120,7 +120,7 @@ def _known(refusal: Refusal) -> list[str]:
     return [word for word in _WORDS if word in said]
 
 
-#: What a lookup's options are called here. Of the first kind, what follows in parentheses says the same.
+#: The operator's names for a lookup's options. The first pattern removes the names in parentheses, which would repeat them.
 _ENVIRONMENT = re.compile(r" \((?:(?:VAULT|ANSIBLE_HASHI_VAULT)_\w+|https_proxy)(?:, (?:(?:VAULT|ANSIBLE_HASHI_VAULT)_\w+|https_proxy))*\)")
 _CALLED: t.Mapping[str, str] = {
     "; validate_certs=false would turn the check off": "",
@@ -138,5 +138,5 @@ _OPTION = re.compile("|".join(re.escape(name) if not name.isidentifier() else rf
 
 
 def for_operator(text: str) -> str:
-    """A sentence about the way to Vault with the names that the operator knows: it has a lookup's options in it."""
+    """*text* about a connection to Vault, with the operator's names in place of a lookup's options."""
     return _OPTION.sub(lambda found: _CALLED[found[0]], _ENVIRONMENT.sub("", text))

@@ -4,7 +4,7 @@
 
 # Private to trackops.api_tokens: not for use from outside, and may change in any release.
 
-"""C(vault_setup): one thing in Vault after the other is looked at, and made or changed. Vault and the clock are passed in."""
+"""C(vault_setup): check the things in Vault one after the other, and create or change them. Vault and the clock are passed in."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ _ATTEMPTS, _PAUSE = 6, 1.0  # a new KV mount refuses requests until it is ready
 
 class Vault(t.Protocol):
     def ask(self, method: str, path: str, body: Data | None = None) -> dict[str, t.Any]:
-        """:raises Refusal: any other answer than one of Vault with a status that is no error."""
+        """:raises Refusal: the response has an error status, or is not from Vault."""
 
 
 class Setup:
     """One run of the playbook.
 
-    :arg place: which Vault, for messages.
-    :arg dry_run: nothing is changed.
+    :arg place: the name of this Vault in messages.
+    :arg dry_run: change nothing.
     """
 
     def __init__(self, settings: Settings, vault: Vault, *, place: str, dry_run: bool, sleep: t.Callable[[float], None]) -> None:
@@ -45,14 +45,14 @@ class Setup:
         self._dry_run = dry_run
         self._sleep = sleep
         self._has: list[str] = []
-        self.done: list[str] = []  # for people, in the order in which it was done
+        self.done: list[str] = []  # for people, in order
         self.changed = False
 
     def run(self) -> None:
-        """:raises TokenError: something is in the way; what was made before that stays, and is in :attr:`done`."""
+        """:raises TokenError: a step failed; the things created before it stay, and are in :attr:`done`."""
         settings = self._settings
         there = self._read(role(settings))
-        # An error here must not pass for a role without policies: those of others would be taken from it.
+        # An error here must not look like a role without policies: the role would lose its other policies.
         if there is not None:
             named = settings.name in policies_of(there)
             check_role(settings, there, self._read(own_policy(settings)) if named else None, place=self._place)
@@ -68,7 +68,7 @@ class Setup:
         self._set_up(role(settings, self._has), there, ours=True)
 
     def secret_id(self) -> str:
-        """A new one of the AppRole."""
+        """A new secret_id for the AppRole."""
         settings = self._settings
         name = f"a secret_id of the AppRole {settings.name}"
         data = self._write(name, f"{role(settings).path}/secret-id", {}).get("data")
@@ -83,14 +83,14 @@ class Setup:
             self.changed = self.changed or do is not Do.LEAVE
 
     def to_set(self, *, expanded: t.Callable[[str], str]) -> list[str]:
-        """Lines for the shell of whoever runs playbooks.
+        """Shell commands for the users who run playbooks.
 
-        :arg expanded: a path without C(~).
+        :arg expanded: expands C(~) in a path.
         """
         settings = self._settings
         path = role(settings).path
         found = self._read(Thing(f"the role_id of the AppRole {settings.name}", f"{path}/role-id", {}))
-        # Of the answer only what has a form that Vault gives it.
+        # Use the answer only if it has the form of Vault's role_ids.
         given = f"{(found or {}).get('role_id') or ''}"
         role_id = given if _UUID.match(given) and given.lower() != settings.token.lower() else f"$(vault read -field=role_id {path}/role-id)"
         file = settings.secret_id_file
@@ -121,7 +121,7 @@ class Setup:
         self.note(do, thing.name)
 
     def _read(self, thing: Thing) -> Data | None:
-        """The data of *thing*; None where it is not there."""
+        """The data of *thing*; None if it does not exist."""
         is_mount = thing.path.startswith(f"{MOUNTS}/")
         try:
             answer = self._answer(thing.name, "GET", MOUNTS if is_mount else thing.path)

@@ -4,9 +4,9 @@
 
 # Private to trackops.api_tokens: not for use from outside, and may change in any release.
 
-"""C(vault_setup): what its variables and the environment say, checked before Vault is asked anything. Pure.
+"""C(vault_setup): read its variables and the environment, and check them before any request to Vault. Pure.
 
-What goes into URLs and policies must not break them, nor widen them by a wildcard: a survey may stand before the playbook.
+Values in URLs and policies must not break these, or widen them with a wildcard: they may come from a survey.
 """
 
 from __future__ import annotations
@@ -25,15 +25,15 @@ __all__ = ("PREFIX", "VARIABLES", "Settings", "overlap", "settings")
 PREFIX = "vault_setup_"
 #: The variables, without the prefix.
 VARIABLES = tuple(sorted(FAMILIES[PREFIX]))
-_FOLDER = "fleet"  # of the examples
+_FOLDER = "fleet"  # as in the examples
 _CACHE_MOUNT = "api-token-cache"  # a mount of its own: old versions of tokens are not kept there
 
-# Vault writes names in small letters; and what it has in every token is not to be replaced.
+# Vault writes names in lower case; its own policies must not be replaced.
 _NAME = re.compile(r"(?!(default|root)\Z)[a-z0-9_]([a-z0-9_.-]*[a-z0-9_])?\Z")
 _MOUNT = re.compile(r"(?!(.*/)?[.][.]?(/|\Z))[A-Za-z0-9_.@:=~-]+(/[A-Za-z0-9_.@:=~-]+)*\Z")
 _PATH = re.compile(r"(?!(.*/)?[.][.]?(/|\Z))[\w .@:=~-]+(/[\w .@:=~-]+)*\Z")
 _ADDRESS = re.compile(r"(?i)https?://[^/]")
-_WHOLE_NUMBER = re.compile(r"[0-9]{1,10}\Z")  # Vault takes no more seconds than that
+_WHOLE_NUMBER = re.compile(r"[0-9]{1,10}\Z")  # Vault accepts no more seconds
 _TRUE, _FALSE = ("1", "on", "true", "yes", "y", "t"), ("0", "off", "false", "no", "n", "f")
 
 _OF_NAMES = "may hold small letters, digits and the characters . _ - only, has to begin and end with a letter or digit, and is neither default nor root."
@@ -43,7 +43,7 @@ _OF_PATHS = "may hold letters, digits, spaces and the characters . _ - @ : = ~ /
 
 @dataclass(frozen=True)
 class Settings:
-    """What is wanted, in values that are fit for a URL and a policy."""
+    """The wanted setup, in values that are safe in URLs and policies."""
 
     url: str
     token: str = field(repr=False)
@@ -56,25 +56,25 @@ class Settings:
     cache_path: str
     name: str
     approle: str
-    shared: bool | None  # None: what an earlier run has set up stays
+    shared: bool | None  # None: keep what an earlier run set up
     take_over: bool
     token_ttl: int
     secret_id_ttl: int
     secret_id_file: str
-    without_effect: bool  # variables of the shared cache are set, and it is not wanted
+    without_effect: bool  # variables of the shared cache are set, but it is not wanted
 
     @property
     def cache_is_elsewhere(self) -> bool:
-        """Whether the shared cache is in another folder than the lookups' own."""
+        """Whether the shared cache is not in the lookups' default folder."""
         return self.cache_path != CacheOptions.vault_path
 
 
 def settings(values: t.Mapping[str, t.Any], *, vendors: t.Iterable[str], environ: t.Mapping[str, str], token_file: t.Callable[[], str]) -> Settings:
-    """*values* of the variables (without the prefix; those that are set), completed by *environ*.
+    """The settings from the set variables in *values* (names without the prefix), completed from *environ*.
 
-    :arg vendors: the names of the built-in ones, which are the paths that lookups take when none is given: to be read where nobody said what.
-    :arg token_file: the text of C(~/.vault-token), empty where there is none.
-    :raises OptionError: the first that is wrong.
+    :arg vendors: the names of the built-in vendors, which are the default paths of the lookups: readable if no path is set.
+    :arg token_file: returns the text of C(~/.vault-token), empty if there is none.
+    :raises OptionError: for the first wrong value.
     """
     given = {name: value for name, value in values.items() if value is not None}
 
@@ -123,7 +123,7 @@ def settings(values: t.Mapping[str, t.Any], *, vendors: t.Iterable[str], environ
 
 
 def _check(found: Settings) -> None:
-    """In this order: the first one that is wrong is told."""
+    """Checked in this order; the first wrong value is reported."""
     if found.secret_id_file and not found.secret_id_file.startswith(("/", "~")):
         raise OptionError("vault_setup_secret_id_file has to be an absolute path. A relative one would start in the directory of the collection.")
     for variable, values, pattern, rule in (
@@ -149,12 +149,12 @@ def _credentials(found: Settings) -> tuple[str, ...]:
 
 
 def overlap(one: str, other: str) -> bool:
-    """Whether one path is the other, or lies below it."""
+    """Whether the paths are the same, or one is below the other."""
     return f"{one}/".startswith(f"{other}/") or f"{other}/".startswith(f"{one}/")
 
 
 def _text(value: t.Any) -> str:
-    """Of a number with thousands of digits Python gives none: then a text that no variable may have."""
+    """*value* as text; for a number with thousands of digits, which Python does not convert, a text that no variable may have."""
     try:
         return f"{value}"
     except ValueError:
@@ -162,12 +162,12 @@ def _text(value: t.Any) -> str:
 
 
 def _without_slashes(path: str) -> str:
-    """A slash at an end would be a part of the path in the policies, which then allow nothing."""
+    """*path* without leading and trailing slashes, with which a policy would allow nothing."""
     return path.strip("/")
 
 
 def _paths(value: t.Any) -> tuple[str, ...]:
-    """A text is one path, or several with commas between them."""
+    """The paths in a list, or in a text that separates them with commas."""
     parts = value.split(",") if isinstance(value, str) else value if isinstance(value, (list, tuple)) else [value]
     return tuple(path for path in (_without_slashes(_text(part).strip()) for part in parts if part is not None) if path)
 
@@ -180,7 +180,7 @@ def _seconds(given: t.Mapping[str, t.Any], name: str, default: int) -> int:
 
 
 def _flag(given: t.Mapping[str, t.Any], name: str) -> bool | None:
-    """None where it is not set. What an earlier run has set up is taken away for a plain no only, not for a slip of the pen."""
+    """None if it is not set. Only an explicit false removes what an earlier run set up; a typo does not."""
     word = _text(given.get(name, "")).strip().lower()
     if word and word not in _TRUE and word not in _FALSE:
         raise OptionError(f"{PREFIX}{name} has to be true or false, not '{one_line(word, limit=40)}'.")

@@ -4,7 +4,7 @@
 
 # Private to trackops.api_tokens: not for use from outside, and may change in any release.
 
-"""C(vault_setup): the things in Vault that are wanted, and what is to be done where something is there already. Pure."""
+"""C(vault_setup): the wanted things in Vault, and what to do if one exists already. Pure."""
 
 from __future__ import annotations
 
@@ -41,23 +41,23 @@ MOUNTS = "sys/mounts"
 
 @dataclass(frozen=True)
 class Thing:
-    """One thing in Vault.
+    """A thing in Vault: a mount, a policy or an AppRole.
 
-    :arg path: below C(/v1/). Of a mount, what it is made with: it is looked for in C(MOUNTS).
-    :arg want: what its data has to have.
+    :arg path: below C(/v1/). A mount is created with this path, and looked up in C(MOUNTS).
+    :arg want: values that its data must have.
     """
 
     name: str
     path: str
     want: Data
-    fixed: bool = False  # it cannot be changed once it is there
-    says: Data = field(default_factory=dict)  # what a new mount is given that marks it as ours
-    of_the_mount: bool = False  # it is changed only where the mount before it was made or is so marked
-    text: str = ""  # of a policy, without the mark; where neither is there, the policy is not ours
+    fixed: bool = False  # cannot be changed once it exists
+    says: Data = field(default_factory=dict)  # values of a new mount that mark it as ours
+    of_the_mount: bool = False  # changed only if the mount before it was created now or is marked as ours
+    text: str = ""  # of a policy, without the mark; a policy with neither of them is not ours
 
 
 class Do(enum.Enum):
-    """What comes of a thing that is wanted."""
+    """What to do for a wanted thing."""
 
     NOTHING = ""
     MAKE = "made"
@@ -66,12 +66,12 @@ class Do(enum.Enum):
 
 
 def mark(settings: Settings) -> str:
-    """What is made says so, for the next run. An AppRole can say nothing: it is known by having the policy of its name."""
+    """The mark of created things, for the next run. An AppRole cannot have one: it is recognised by the policy of its name."""
     return f"# Managed by trackops.api_tokens vault_setup, vault_setup_name={settings.name}."
 
 
 def things(settings: Settings) -> list[Thing]:
-    """In the order in which they are made, without the AppRole."""
+    """All things in the order of their creation, except the AppRole."""
     found = [
         Thing(f"KV version 2 at {settings.mount}", f"sys/mounts/{settings.mount}", _KV, fixed=True),
         own_policy(settings),
@@ -90,12 +90,12 @@ def things(settings: Settings) -> list[Thing]:
 
 
 def written_before(settings: Settings) -> list[Thing]:
-    """The policies that earlier runs may have written, beside the one of the name: an AppRole may have them, at another mount too."""
+    """The other policies that earlier runs may have written, besides the one of the name: an AppRole may have them, even at another mount."""
     return [_policy(settings, suffix, "") for suffix in ("-cache", "-consent")]
 
 
 def role(settings: Settings, has: t.Sequence[str] = ()) -> Thing:
-    """The AppRole, which has the policies *has*; those that are not of this playbook it keeps."""
+    """The AppRole. Of its policies *has*, it keeps those that are not of this playbook."""
     want: Data = {
         "bind_secret_id": True,
         "token_ttl": settings.token_ttl,
@@ -114,13 +114,13 @@ def policies(settings: Settings, has: t.Sequence[str]) -> set[str]:
 
 
 def policies_of(found: Data | None) -> list[str]:
-    """Those of an AppRole that was *found*."""
+    """The policies of an AppRole that was *found*."""
     listed = (found or {}).get("token_policies")
     return [name for name in listed if isinstance(name, str)] if isinstance(listed, list) else []
 
 
 def kept(settings: Settings, has: t.Iterable[str]) -> int:
-    """How many policies of an AppRole are not of this playbook. Their names are words of whoever answers."""
+    """How many policies of an AppRole are not of this playbook. Their names are not shown, because the server may send any text."""
     return len({*has} - {settings.name, f"{settings.name}-cache", f"{settings.name}-consent"})
 
 
@@ -129,10 +129,10 @@ def own_policy(settings: Settings) -> Thing:
 
 
 def check_role(settings: Settings, found: Data, policy: Data | None, *, place: str) -> None:
-    """An AppRole that was *found* is of this playbook if it has the policy of its name, and that one is of this playbook.
+    """Check that an AppRole that was *found* is of this playbook: it has the policy of its name, and that is of this playbook.
 
-    :arg policy: of its name; None where it is not there.
-    :raises VaultError: it is not, or it lets in whoever knows its role_id.
+    :arg policy: the policy of its name; None if that does not exist.
+    :raises VaultError: it is not, or its role_id alone is enough to log in.
     """
     if settings.take_over:
         return
@@ -149,14 +149,14 @@ def check_role(settings: Settings, found: Data, policy: Data | None, *, place: s
 
 
 def check_folders(settings: Settings, before: t.Mapping[str, str], *, place: str) -> None:
-    """What one run lets write as cache, and another read as credentials.
+    """Check that no folder is writable as cache for one run and readable as credentials for another.
 
-    :arg before: the texts in Vault of those :func:`written_before` that are there, by the names of their things.
-    :raises VaultError: who may write the shared cache could write credentials.
+    :arg before: the existing texts of the policies in :func:`written_before`, by their names.
+    :raises VaultError: a writer of the shared cache could write credentials.
     """
     written, consented = (_paths_in(before.get(thing.name, "")) for thing in written_before(settings))
     to_write = _paths_in(_cache_policy(settings)) if settings.shared else set()
-    # A policy that this run replaces counts as it is: the run may end before that.
+    # Judge a policy by its current text, even if this run will replace it: the run may fail first.
     if _meet(written, _paths_in(_read_policy(settings) + _consent_policy(settings)) | consented):
         guilty = f"{settings.name}-cache"
     elif _meet(to_write, consented):
@@ -171,9 +171,9 @@ def check_folders(settings: Settings, before: t.Mapping[str, str], *, place: str
 
 
 def found_in(mounts: Data, thing: Thing, *, place: str) -> Data | None:
-    """The data of a mount among all *mounts*; None where it is not there. Asked for one alone, Vault answers for any path below it.
+    """The data of a mount in *mounts*; None if it does not exist. A request for a single mount would also match any path below one.
 
-    :raises VaultError: it would lie below another one, and its secrets would be those of that one.
+    :raises VaultError: it would be below another mount, which would get its secrets.
     """
     path = f"{thing.path.removeprefix(f'{MOUNTS}/')}/"
     found = mounts.get(path)
@@ -183,11 +183,11 @@ def found_in(mounts: Data, thing: Thing, *, place: str) -> Data | None:
 
 
 def decide(thing: Thing, found: Data | None, settings: Settings, *, place: str, ours: bool) -> Do:
-    """What is to be done for *thing*.
+    """The action needed for *thing*.
 
-    :arg found: its data; None where it is not there.
-    :arg ours: whether the mount before it was made by this playbook.
-    :raises VaultError: what is there is something else, or of others.
+    :arg found: its data; None if it does not exist.
+    :arg ours: whether this playbook created the mount before it.
+    :raises VaultError: something else, or something foreign, exists there.
     """
     if found is not None and all(name in found and found[name] == value for name, value in thing.want.items()):
         return Do.NOTHING
@@ -227,7 +227,7 @@ def _rule(path: str, *capabilities: str) -> str:
 
 
 def _paths_in(policy: str) -> set[str]:
-    """The paths that are named in the text of a *policy*, without their wildcard."""
+    """The paths in the text of a *policy*, without their wildcards."""
     return {path.rstrip("*").rstrip("/") for path in re.findall(r'(?m)^\s*path\s+"([^"\n]*)"', policy)}
 
 

@@ -4,7 +4,7 @@
 
 # Private to trackops.api_tokens: not for use from outside, and may change in any release.
 
-"""C(token_info): what is told of a token, and of a file with one. Pure."""
+"""C(token_info): report on a token, and on a file with one. Pure."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ _MODE = re.compile(r"[0-7]{3,4}\Z")
 
 
 def item_status(mine: t.Mapping[str, t.Any], file: dict[str, t.Any], *, allow_readable: bool) -> dict[str, t.Any]:
-    """*file*, and whether it is as its item wants it: there or not, and readable by no other user of the host."""
+    """*file*, and whether it is as its item requires: present or absent, and readable by no other user of the host."""
     absent = mine.get("state") == "absent"
-    mode = str(file["mode"] or "")  # the host's word, which may be anything
+    mode = str(file["mode"] or "")  # sent by the host, so it may be anything
     readable = bool(_MODE.match(mode) and int(mode, 8) & _OTHERS)
     if absent:
         file["valid"] = None
@@ -38,9 +38,9 @@ def item_status(mine: t.Mapping[str, t.Any], file: dict[str, t.Any], *, allow_re
 
 
 def file_status(read: dict[str, t.Any], *, from_template: bool, now: float) -> dict[str, t.Any]:
-    """What is reported of a file.
+    """The report on a file.
 
-    :arg from_template: a text in which no token is found may hold one nevertheless.
+    :arg from_template: whether a template made the text, so that it may contain a token that is not recognised.
     """
     file = {name: read.get(name) for name in _OF_FILE}
     expires_at = file["expires_at"]
@@ -54,12 +54,12 @@ def file_status(read: dict[str, t.Any], *, from_template: bool, now: float) -> d
 
 
 def public_claims(claims: t.Mapping[str, t.Any], *secrets: str) -> dict[str, t.Any]:
-    """The *claims* of a token that are no credential themselves, by their names and by what they look like. A vendor may write anything there."""
+    """The *claims* of a token without credentials, judged by name and by form. A vendor may write anything there."""
     return extra.public(claims, without=(), secrets=secrets)
 
 
 def token_status(request: Request, token: Token | None, *, with_claims: bool, now: float) -> dict[str, t.Any]:
-    """What is reported of *token*; all of it is null where there is none."""
+    """The report on *token*; all values are null if there is none."""
     known: dict[str, t.Any] = {
         "vendor": request.vendor.name,
         "path": request.secret.path,
