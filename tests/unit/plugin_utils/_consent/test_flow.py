@@ -199,7 +199,7 @@ def test_the_previous_token_is_no_longer_served(world):
 @pytest.mark.parametrize("may", [True, False])
 def test_before_a_person_is_asked(world, monkeypatch, may):
     here = world()
-    monkeypatch.setattr(FakeClient, "may_update", lambda _client, _mount, _path: may, raising=False)
+    monkeypatch.setattr(FakeClient, "may_update", lambda _client, mount, path: may and (mount, path) == ("secret", "fleet/x"), raising=False)
     if may:
         here.work().check_access()
         return
@@ -284,6 +284,26 @@ def test_a_device_code_is_asked_for_as_all_is(world):
 
     Authorizing(here.request, dataclasses.replace(here.scene.ports, exchange=exchange), device=True).begin_device()
     assert asked == [("https://login.example.com/device", here.request.http, 7, "acme")]
+
+
+@pytest.mark.parametrize(("device", "retries"), [(False, [2]), (True, [2, 0])])
+def test_how_often_a_request_is_repeated(world, device, retries):
+    """A poll is not: the next one comes anyway."""
+    code = answer(200, {"device_code": "d3vice-c0de", "user_code": "AB-CD", "verification_uri": "https://login.example.com/d"})
+    here = world(*([code] if device else []), CONSENTED, vendor=CONSENT_VENDOR, http={"retries": 2})
+    asked = []
+
+    def exchange(request, options, seconds, name):
+        asked.append(options.retries)
+        return here.scene.ports.exchange(request, options, seconds, name)
+
+    work = Authorizing(here.request, dataclasses.replace(here.scene.ports, exchange=exchange), device=device)
+    if device:
+        work.wait_for_device(work.begin_device(), seconds=60)
+    else:
+        url, consent = work.begin(REDIRECT)
+        work.finish(here.allowed(url), consent)
+    assert asked == retries
 
 
 LYING = {"issuer": "https://login.example", "token_endpoint": "https://login.example/t"}
