@@ -9,7 +9,7 @@ from __future__ import annotations
 import pytest
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.model import Vendor
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.strict_json import DuplicateMember
-from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vendor.body import at, parse_body, what_it_is
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vendor.body import at, fields_of, parse_body, what_it_is, without
 
 
 def parsed(response_format, body, **vendor):
@@ -25,11 +25,18 @@ def parsed(response_format, body, **vendor):
         ("form", b"access_token=t%2B1&expires=5183999", {"access_token": "t+1", "expires": "5183999"}),
         ("form", b"access_token=t&scope=", {"access_token": "t", "scope": ""}),
         ("form", b'{"error": "invalid_client"}', {"error": "invalid_client"}),
+        ("form", b'\n {"error": "invalid_client"}', {"error": "invalid_client"}),
+        ("form", b'\n [{"error": "invalid_client"}]', [{"error": "invalid_client"}]),
+        ("form", b"\xef\xbb\xbf access_token=t ", {"access_token": "t"}),
+        ("form", b"access_token=%FF", None),
+        ("form", b" <a=b>", None),
         ("form", b"no form", None),
         ("form", b"<html>", None),
         ("text", b"eyJ.eyJ.sig\n", {"access_token": "eyJ.eyJ.sig"}),
         ("text", b'"b00c-10f2"', {"access_token": "b00c-10f2"}),
+        ("text", b"\xef\xbb\xbf eyJ.eyJ.sig", {"access_token": "eyJ.eyJ.sig"}),
         ("text", b'"half', None),
+        ("json", b"", None),
         ("text", b'{"error": "x"}', {"error": "x"}),
         ("text", b"", None),
         ("text", b"<html>", None),
@@ -68,6 +75,32 @@ def test_what_it_is(body, what, todo):
     assert what_it_is(Vendor("tracx"), body, "") == (what, "Check base_url and token_url")
 
 
+@pytest.mark.parametrize(
+    ("response_format", "body", "content_type", "what"),
+    [
+        ("json", b"\n <p>", "", "it answered with a web page instead of JSON"),
+        ("json", b"oops", "text/html; charset=utf-8", "it answered with a web page instead of JSON"),
+        ("form", b"<p>", "", "it answered with a web page instead of a form"),
+        ("text", b"<p>", "", "it answered with a web page instead of a token"),
+        ("json", b"", "text/html", "its answer is empty"),
+    ],
+)
+def test_a_web_page(response_format, body, content_type, what):
+    assert what_it_is(Vendor("acme", response_format=response_format), body, content_type) == (what, "Check base_url and token_url")
+
+
+@pytest.mark.parametrize("response_format", ["form", "text"])
+def test_another_format_than_the_one_that_was_told(response_format):
+    what, todo = f"its answer cannot be read as response_format={response_format}", "Check response_format, base_url and token_url"
+    assert what_it_is(Vendor("acme", response_format=response_format), b"\xff", "") == (what, todo)
+    assert what_it_is(Vendor("tracx", response_format=response_format), b"\xff", "") == (what, "Check base_url and token_url")
+
+
+def test_the_place_in_a_list_is_named_with_the_vendors_own_field():
+    todo = "Name the place in the list with token_field, such as 0.data.token"
+    assert what_it_is(Vendor("acme", token_field="data.token"), b" [1]", "") == ("its answer is not a JSON object", todo)
+
+
 def test_places():
     body = {"a": {"b": ["x", {"c": 1}]}, ".expires": "when", "a.b": "literal", "d.e": {"f": 2}, "d": {"e": {"f": 3}}, "g": {"h": None}}
     assert at(body, "a.b") == "literal"
@@ -77,6 +110,39 @@ def test_places():
     assert at(body, "g.h") is None
     assert at([{"access_token": "t"}], "0.access_token") == "t"
     assert at(["t"], "0") == "t"
-    for nowhere in ("", "x", "a.x", "a.b.9", "a.b.x", "a.b.²", "1"):
+    for nowhere in ("", "x", "a.x", "a.b.2", "a.b.9", "a.b.x", "a.b.²", "1"):
         assert at(body, nowhere) is None
     assert at("text", "a") is None
+
+
+def test_a_place_that_leads_nowhere_is_not_the_only_one():
+    assert at({"d.e": {"x": 1}, "d": {"e": {"f": 3}}}, "d.e.f") == 3
+    assert at({"d.e.f": None, "d": {"e": {"f": 3}}}, "d.e.f") is None
+    assert at([["a", "b"], "c"], "0.1") == "b"
+    assert at([{"a": {"b.c": 1}}], "0.a.b.c") == 1
+
+
+def test_the_names_of_what_is_there():
+    assert fields_of({"a": 1, "b": {"c": 1, "d": {"e": 2}}, "f": {}, "g": [{"h": 1}], 5: None}) == ["a", "b.c", "b.d", "f", "g", "5"]
+    assert fields_of([{"a": 1}]) == []
+    assert fields_of(None) == []
+
+
+@pytest.mark.parametrize(
+    ("path", "left"),
+    [
+        ("a.b", {"a": {"b": 1, "c": {"d": 2}}, "e": {"f": {"g": 3}}, "h": [{"i": 4}, 5], "j.k": {"l": 6, "m": 7}}),
+        ("a.c", {"a.b": 0, "a": {"b": 1}, "e": {"f": {"g": 3}}, "h": [{"i": 4}, 5], "j.k": {"l": 6, "m": 7}}),
+        ("a.c.d", {"a.b": 0, "a": {"b": 1}, "e": {"f": {"g": 3}}, "h": [{"i": 4}, 5], "j.k": {"l": 6, "m": 7}}),
+        ("e.f.g", {"a.b": 0, "a": {"b": 1, "c": {"d": 2}}, "h": [{"i": 4}, 5], "j.k": {"l": 6, "m": 7}}),
+        ("e", {"a.b": 0, "a": {"b": 1, "c": {"d": 2}}, "h": [{"i": 4}, 5], "j.k": {"l": 6, "m": 7}}),
+        ("h.0.i", {"a.b": 0, "a": {"b": 1, "c": {"d": 2}}, "e": {"f": {"g": 3}}, "j.k": {"l": 6, "m": 7}}),
+        ("j.k.l", {"a.b": 0, "a": {"b": 1, "c": {"d": 2}}, "e": {"f": {"g": 3}}, "h": [{"i": 4}, 5], "j.k": {"m": 7}}),
+        ("j.k.x", None),
+        ("x", None),
+        ("", None),
+    ],
+)
+def test_what_is_left_without_a_place(path, left):
+    body = {"a.b": 0, "a": {"b": 1, "c": {"d": 2}}, "e": {"f": {"g": 3}}, "h": [{"i": 4}, 5], "j.k": {"l": 6, "m": 7}}
+    assert without(body, path) == (body if left is None else left)
