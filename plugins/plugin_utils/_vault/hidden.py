@@ -52,14 +52,13 @@ def _pieces(text: str) -> t.Iterator[str]:
 
 
 def _texts(value: t.Any) -> t.Iterator[str]:
-    """The texts in *value*, without duplicates."""
-    waiting, seen = [value], set()
+    """The texts in *value*, duplicates included."""
+    waiting = [value]
     while waiting:
         inner = waiting.pop()
         if isinstance(inner, t.Mapping):
             waiting += inner.values()
         elif isinstance(inner, list):
             waiting += inner
-        elif isinstance(inner, str) and inner not in seen:
-            seen.add(inner)
+        elif isinstance(inner, str):
             yield inner

@@ -65,6 +65,8 @@ def tls(reason):
             "a SOCKS proxy (proxies, VAULT_PROXY_ADDR, or all_proxy in the environment) needs the Python library PySocks. "
             "Install it where ansible runs: pip install PySocks",
         ),
+        (failures.InvalidSchema("No connection adapters."), "option", "its address or the proxy's is not a valid URL. Check url (VAULT_ADDR) and proxies."),
+        (OSError("SOCKS"), "tls", "cannot be asked: a certificate or key file cannot be read. Check ca_cert and cert_auth_*."),
         (failures.InvalidURL(), "option", "its address or the proxy's is not a valid URL. Check url (VAULT_ADDR) and proxies."),
         (failures.InvalidHeader(), "option", "the token or another login value has characters that cannot be sent. Check it for line ends."),
         (
@@ -173,7 +175,13 @@ def test_tls(reason, expected):
 
 @pytest.mark.parametrize(
     ("said", "expected"),
-    [("no", "no"), ("1 error occurred:\n\t* denied\n\n", "denied"), ("2 errors occurred:\n\t* a\n\t* b\n", "a; b"), ("occurred:", "")],
+    [
+        ("no", "no"),
+        ("1 error occurred:\n\t* denied\n\n", "denied"),
+        ("2 errors occurred:\n\t* a\n\t* b\n", "a; b"),
+        ("occurred:", ""),
+        ("2 errors occurred:\n\t* a\n\t* 1 error occurred:\n\t* b\n", "a; 1 error occurred:; b"),
+    ],
 )
 def test_a_list_of_reasons(said, expected):
     assert unlisted(said) == expected

@@ -11,7 +11,7 @@ import contextlib
 import pytest
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.errors import OptionError
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.model import SecretField, Vendor
-from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vendor.custom import CHOICES, parameters, vendor_from_mapping
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vendor.custom import CHOICES, check_request, parameters, vendor_from_mapping
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -82,6 +82,24 @@ KNOWN = ", ".join(sorted(set(vars(Vendor(name=""))) - {"name"}))
         ({"credential_fields": {"client_id": ""}}, "acme: 'credential_fields' has to be a dictionary: our field to the key in the secret."),
         ({"credential_fields": ["client_id"]}, "acme: 'credential_fields' has to be a dictionary: our field to the key in the secret."),
         ({"passing_errors": "10"}, "acme: 'passing_errors' has to be a list of error codes."),
+        ({"passing_errors": [""]}, "acme: 'passing_errors' has to be a list of error codes."),
+        ({"passing_errors": [1.5]}, "acme: 'passing_errors' has to be a list of error codes."),
+        ({"credential_fields": {5: "x"}}, "acme: 'credential_fields' has to be a dictionary: our field to the key in the secret."),
+        (
+            {"credential_fields": {"client_id": "x", "strange": "y"}},
+            "acme: 'credential_fields' has no use for 'strange'. Fields here: certificate, client_id, client_secret, code, code_verifier, key_id, "
+            "private_key, redirect_uri, refresh_token, subject.",
+        ),
+        (
+            {"variants": {"a": {"credential_fields": {"username": "x"}}}},
+            "acme: 'credential_fields' has no use for 'username'. Fields here: certificate, client_id, client_secret, code, code_verifier, key_id, "
+            "private_key, redirect_uri, refresh_token, subject.",
+        ),
+        ({"default_lifetime": 0}, "acme: 'default_lifetime' has to be at least 1."),
+        ({"default_lifetime": "ten"}, "acme: 'default_lifetime' has to be a whole number."),
+        ({"scope_in": "h" * 60}, f"acme: 'scope_in' has to be one of both, assertion, request; it cannot be '{'h' * 39}\N{HORIZONTAL ELLIPSIS}'."),
+        ({"parameters": {"a": [["b"]]}}, "acme: 'a' in parameters has to be a string, a number or {secret_field: NAME}."),
+        ({"parameters": {"a": None}}, "acme: 'a' in parameters has to be a string, a number or {secret_field: NAME}."),
         ({"passing_errors": [True]}, "acme: 'passing_errors' has to be a list of error codes."),
         ({"scope_in": "header"}, "acme: 'scope_in' has to be one of both, assertion, request; it cannot be 'header'."),
         ({"variants": ["a"]}, "acme: 'variants' is a dictionary of names, each with its changes."),
@@ -96,7 +114,51 @@ KNOWN = ", ".join(sorted(set(vars(Vendor(name=""))) - {"name"}))
 def test_what_is_wrong_is_named(given_, message):
     with pytest.raises(OptionError) as caught:
         vendor_from_mapping("acme", given_)
-    assert caught.value.message == message
+    assert (caught.value.message, caught.value.fault) == (message, "option:description")
+
+
+def test_the_form_of_the_transit_key_is_told():
+    with pytest.raises(OptionError, match=r"^acme: transit_key has to be <mount>/<key name>"):
+        vendor_from_mapping("acme", {"transit_key": "x"})
+
+
+def test_what_is_said_as_it_is_anyway_is_no_error():
+    defaults = {"client_auth": "", "default_lifetime": 1, "scope": "", "pkce": False}
+    assert vendor_from_mapping("acme", defaults) == Vendor(name="acme", default_lifetime=1)
+
+
+def test_a_field_that_one_variant_has_a_use_for_is_no_slip():
+    vendor = vendor_from_mapping("acme", {"credential_fields": {"username": "user"}, "variants": {"a": {"grant_type": "password"}}})
+    assert vendor.credential_fields == {"username": "user"}
+
+
+WHOLE = "acme: request_body is all that is sent, so {} does not go with it. {}."
+
+
+@pytest.mark.parametrize(
+    ("more", "what", "todo"),
+    [
+        ({"issuer": "https://i.example"}, "issuer", "Give token_url"),
+        ({"grant_type": "password"}, "grant_type=password", "Leave it out"),
+        ({"client_auth": "post"}, "client_auth=post", "Put what the client sends into request_body"),
+        ({"client_auth": "private_key_jwt"}, "client_auth=private_key_jwt", "Put what the client sends into request_body"),
+        ({"client_auth": "client_secret_jwt"}, "client_auth=client_secret_jwt", "Put what the client sends into request_body"),
+        ({"request_format": "none"}, "request_format=none", "Use json, form or query"),
+        ({"scope": "read"}, "scope", "Put it into request_body"),
+        ({"parameters": {"p": "1", "q": "2"}}, "'p'", "Put it into request_body"),
+        ({}, "", ""),
+        ({"client_auth": "basic"}, "", ""),
+    ],
+)
+def test_beside_a_whole_body_nothing_is_sent(more, what, todo):
+    check_request(Vendor("acme", **more))
+    vendor = Vendor("acme", request_body={"a": "b"}, **more)
+    if not what:
+        check_request(vendor)
+        return
+    with pytest.raises(OptionError) as caught:
+        check_request(vendor)
+    assert (caught.value.message, caught.value.fault) == (WHOLE.format(what, todo), "option:description")
 
 
 @pytest.mark.parametrize("key", ["name", "variant", "variants"])
@@ -125,4 +187,5 @@ def test_a_vendor_or_an_option_error(found):
 
 
 def test_header_lists_stay_refused_and_reserved_names_are_fine_in_headers():
-    assert parameters("acme", "request_headers", {"scope": 5}) == {"scope": "5"}
+    assert parameters("acme", "request_headers", {"scope": 5, "on": True, "off": False}) == {"scope": "5", "on": "true", "off": "false"}
+    assert parameters("acme", "parameters", {5: [1, True]}) == {"5": ("1", "true")}
