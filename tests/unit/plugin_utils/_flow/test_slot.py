@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 
 import pytest
@@ -67,3 +68,13 @@ def test_one_has_the_lock(slot):
         assert not again
     with slot.try_lock() as free:
         assert free
+
+
+def test_whoever_has_it_is_waited_for(tmp_path):
+    scene = Scene()
+    slot = TokenSlot(request_for(), FileStore(str(tmp_path / "cache"), warn=pytest.fail), scene.ports)
+    with contextlib.ExitStack() as theirs:
+        theirs.enter_context(FileStore(slot.store.path, warn=pytest.fail).try_lock(slot.keys.name))
+        scene.while_asleep = lambda times: times == 2 and theirs.close()
+        with slot.lock() as locked:
+            assert (locked, len(scene.slept)) == (True, 2)

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import pathlib
 import re
 
@@ -56,6 +57,66 @@ def test_what_of_a_secret_is_a_credential(key, value, where):
     found = unspoken_in_secret(request, {key: value})
     assert ("credentials" if found.credentials else "everything" if found.everything else "") == where
     assert found.credentials <= found.everything
+
+
+@pytest.mark.parametrize(
+    ("changes", "clear"),
+    [
+        ({}, False),
+        ({"issuer": "https://i.example/Audience-7"}, True),
+        ({"base_url": "https://acme.example/AUDIENCE-7/"}, True),
+        ({"token_url": "/audience-7/t"}, True),
+        ({"token_url": "/audience-7/t", "issuer": "https://i.example"}, False),  # the issuer says the address then
+        ({"scope": "read AUDIENCE-7"}, True),
+        ({"parameters": {"a": "x", "audience": "audience-7"}}, True),
+        ({"parameters": {"audience": ("x", "audience-7")}}, True),
+        ({"parameters": {"audience-7": "x"}}, False),
+        ({"request_body": {"a": {"b": ("x", {"c": "audience-7"})}}}, True),
+        ({"request_body": {"a": 7}}, False),
+    ],
+)
+def test_what_the_options_say_is_no_credential(changes, clear):
+    vendor = dataclasses.replace(VENDOR, **changes)
+    found = unspoken_in_secret(request_for(vendor), {"client_secret": "Audience-7"})
+    assert (found.everything, found.credentials) == ({"Audience-7"}, set() if clear else {"Audience-7"})
+    found = unspoken_in_answer(vendor, ("sent-secret",), identifiers=(), unused=("Audience-7",))
+    assert found.credentials == ({"sent-secret"} if clear else {"sent-secret", "Audience-7"})
+
+
+def test_of_a_secret_each_field_counts_for_itself():
+    found = unspoken_in_secret(request_for(VENDOR), {"client_secret": "s3cr3t", "client_id": "the-client", "password": "hunter2", "on": None})
+    assert (found.everything, found.credentials) == ({"s3cr3t", "the-client", "hunter2"}, {"s3cr3t", "hunter2"})
+
+
+def test_identifiers_are_compared_without_their_line_ends():
+    found = unspoken_in_answer(VENDOR, ("the-client\n", "s3cr3t"), identifiers=("the-client ",), unused=(" the-client", "s3cr3t"), came=("the-client",))
+    assert (found.everything, found.credentials) == ({"the-client\n", "s3cr3t"}, {"s3cr3t"})
+
+
+@pytest.mark.parametrize(
+    ("names", "shown"),
+    [
+        ([], ""),
+        (["b", "a", "b", "data.token", "x-y_z"], "a, b, data.token, x-y_z"),
+        (["b", "no name", "a1", "-x"], "b, 3 more"),
+        (["no name", "a1"], "2 without a plain name"),
+        (["a" * 40, "b" * 41], f"{'a' * 40}, 1 more"),
+        ([chr(97 + number) for number in range(14)], "a, b, c, d, e, f, g, h, i, j, k, l, 2 more"),
+        (["hunter", "a"], "a, 1 more"),
+    ],
+)
+def test_the_names_of_an_answers_fields(names, shown):
+    assert Unspoken(everything=frozenset({"hunter"})).fields(names) == shown
+
+
+def test_more_that_is_not_to_be_said():
+    more = Unspoken(frozenset({"a-word"}), frozenset({"s3cr3t"})).also("t0k3n-1", "t0k3n-2")
+    assert more == Unspoken(frozenset({"a-word", "t0k3n-1", "t0k3n-2"}), frozenset({"s3cr3t", "t0k3n-1", "t0k3n-2"}))
+
+
+def test_messages_are_short():
+    assert len(Unspoken().shown("x " * 150)) == 200
+    assert Unspoken().shown("abcdef", limit=4) == "abc\N{HORIZONTAL ELLIPSIS}"
 
 
 def test_messages_lose_more_than_what_is_kept():
