@@ -15,33 +15,22 @@ hvac is imported when a :class:`VaultClient` is created, not when this file is i
 from __future__ import annotations
 
 import base64
-import sys
 import time
 import typing as t
-from urllib.parse import quote, urlsplit
 
-from .._base.causes import causes
 from .._base.errors import CasMismatch, OptionError, VaultError
-from .._base.http_body import TooLarge
-from .._base.loopback import is_loopback
 from .._base.model import Login, Secret
-from .._base.readable import unreadable
 from .._base.scrub import scrub
 from .._base.text import one_line
 from .auth import authenticate, login_of
-from .hidden import Hidden
-from .login_files import refuse_passphrase
-from .refusals import NotTaken, Refusals
-from .transport import Patience, Refusal, adapter, integer, retries, session
-from .wording import why_no_answer
+from .connection import Connection
+from .refusals import Refusals
+from .transport import Refusal, integer
 
 if t.TYPE_CHECKING:
     from .options import VaultOptions
 
 __all__ = ("VaultClient", "checked_path")
-
-# Error kinds that the user's options cause, with their codes.
-_OPTIONS = {"option": "option:value", "library": "option:library"}
 
 
 def checked_path(name: str, value: str) -> str:
@@ -76,15 +65,11 @@ class VaultClient:
         sleep: t.Callable[[float], None] = time.sleep,
     ) -> None:
         self._options = options
-        self._warn = warn
-        self._guarded = guarded
-        self._place = f"Vault at {options.shown_url}" + (f" (namespace {options.namespace})" if options.namespace else "")
-        self._hidden = Hidden(options.secrets())
-        self._patience = Patience(options.deadline, monotonic=monotonic, sleep=sleep)
+        self._connection = Connection(options, warn=warn, guarded=guarded, monotonic=monotonic, sleep=sleep)
+        self._hvac = self._connection.hvac
+        self._place, self._hidden = self._connection.place, self._connection.hidden
         self._refusals = Refusals(options, place=self._place, hidden=self._hidden, questions=self)
         self._kv_versions: dict[tuple[str, str], str | None] = {}
-        self._warn_of_open_ways()
-        self._hvac = self._connect()
 
     # -- logging in ------------------------------------------------------------------------------------------------
 
@@ -199,7 +184,7 @@ class VaultClient:
         if not self._options.wrap_ttl:
             return t.cast("dict[str, t.Any]", plain())
         # hvac's KV reads cannot request a wrapped response.
-        wrapped = self._request("get", full, params=params, wrap_ttl=self._options.wrap_ttl)
+        wrapped = self._connection.request("get", full, params=params, wrap_ttl=self._options.wrap_ttl)
         token = str(_inner(wrapped, "wrap_info").get("token") or "")
         if not token:
             return wrapped
@@ -230,7 +215,7 @@ class VaultClient:
         if algorithm[:2] in ("RS", "PS"):
             body |= {"signature_algorithm": {"RS": "pkcs1v15", "PS": "pss"}[algorithm[:2]], "salt_length": "hash"}
         try:
-            answer = self._request("post", full, json=body)  # hvac's own call has salt_length only in recent versions
+            answer = self._connection.request("post", full, json=body)  # hvac's own call has salt_length only in recent versions
         except Refusal as refusal:
             if refusal.status in (400, 404):
                 said = f" Vault says: {scrub('; '.join(refusal.errors), self._hidden)}" if refusal.errors else ""
@@ -303,10 +288,12 @@ class VaultClient:
     def ask(self, method: str, path: str, body: t.Mapping[str, t.Any] | None = None) -> dict[str, t.Any]:
         """The response to any request; each request gets the whole ``deadline``.
 
+        By path: hvac's calls for policies, mounts and roles use other fields than Vault, and wanted and found are compared.
+
         :raises Refusal: the response is an error, or not from Vault. Its content must not be shown.
         """
-        self._patience.left = self._options.deadline
-        return self._request(method, path, **({} if body is None else {"json": dict(body)}))
+        self._connection.wait_anew()
+        return self._connection.request(method, path, **({} if body is None else {"json": dict(body)}))
 
     # -- questions that distinguish one refusal from another -----------------------------------------------------------
 
@@ -327,7 +314,7 @@ class VaultClient:
 
     def _asked_kv_version(self, mount: str, path: str) -> str | None:
         try:
-            answer = self._request("get", f"sys/internal/ui/mounts/{mount}/{path}")
+            answer = self._connection.request("get", f"sys/internal/ui/mounts/{mount}/{path}")
         except Refusal as refusal:
             if refusal.status in (400, 403, 404, 405):
                 return None
@@ -347,84 +334,6 @@ class VaultClient:
             return call()
         except Refusal as refusal:
             raise self._refusals.any(refusal, doing, path, needs=needs) from None
-
-    def _request(self, method: str, path: str, **more: t.Any) -> dict[str, t.Any]:
-        answer: dict[str, t.Any] = self._hvac.adapter.request(method, "/v1/" + quote(path, safe="/"), **more)
-        return answer
-
-    def _connect(self) -> t.Any:
-        try:
-            import hvac  # type: ignore[import-untyped,unused-ignore]
-        except ImportError as exc:
-            missing = (exc.name or "hvac").partition(".")[0]  # it may be a dependency of hvac
-            raise VaultError(
-                f"the Python library {missing} is missing on this controller ({sys.executable}): pip install {missing}.", "option", fault="option:library"
-            ) from None
-        options = self._options
-        self._check_files()
-        try:
-            retry = retries(options)
-        except (TypeError, ValueError, AttributeError):
-            raise OptionError("retries has a key or a value that urllib3's Retry does not take (ANSIBLE_HASHI_VAULT_RETRIES).") from None
-        try:
-            made = session(options, patience=self._patience, retry=retry, retried=self._retried, refuse_redirect=self._refuse_redirect, guarded=self._guarded)
-        except (OSError, ValueError):  # ssl.SSLError is an OSError
-            raise OptionError("no certificates can be read from VAULT_CACERT_BYTES or the folder VAULT_CAPATH. Give PEM texts.", fault="option:file") from None
-        return hvac.Client(
-            url=options.url,
-            token="",  # with None, hvac would take one from the environment
-            verify=made.verify,
-            timeout=options.timeout,
-            namespace=options.namespace,
-            session=made,
-            adapter=adapter(self._no_answer),
-        )
-
-    def _check_files(self) -> None:
-        options = self._options
-        certificates = (("cert_auth_public_key", options.cert_auth_public_key), ("cert_auth_private_key", options.cert_auth_private_key))
-        found = unreadable((("ca_cert", options.ca_cert if options.validate_certs else None), *certificates))
-        if found:
-            raise OptionError(f"{found}. Give a file that this user can read (VAULT_CACERT, VAULT_CLIENT_CERT, VAULT_CLIENT_KEY).", fault="option:file")
-        if options.cert_auth_private_key:
-            with open(options.cert_auth_private_key, encoding="utf-8", errors="replace") as file:
-                refuse_passphrase(options.cert_auth_private_key, file.read())
-
-    def _warn_of_open_ways(self) -> None:
-        options = self._options
-        if options.url.startswith("http:") and (options.proxies or not is_loopback(urlsplit(options.url).hostname or "")):
-            self._warn(
-                f"{self._place} is asked over plain http: anybody on the way can read the Vault token and the secrets. Begin url with https:// (VAULT_ADDR)."
-            )
-        elif not options.validate_certs and options.url.startswith("https:"):
-            self._warn(f"{self._place}: its certificate is not checked (validate_certs=false): anybody on the way can read the secrets.")
-
-    def _refuse_redirect(self, scheme: str, target: str) -> t.NoReturn:
-        start = "https" if scheme == "https" else "an address of this machine"
-        raise VaultError(
-            f"{self._place} redirects from {start} to {one_line(scrub(target, self._hidden))}: "
-            "the Vault token would cross the network readable. Check url (VAULT_ADDR).",
-            "unavailable",
-        )
-
-    def _retried(self, why: str) -> None:
-        if self._options.retry_action == "warn":
-            self._warn(f"{self._place}: {why}, trying again.")
-
-    def _no_answer(self, exc: Exception, url: str) -> Exception:
-        """The error for an exception of requests or urllib3; uses only its type, never its text."""
-        exhausted = self._patience.left <= 0
-        options = self._options
-        kind, text = why_no_answer(exc, timeout=options.deadline if exhausted else options.timeout, ca_cert=options.ca_cert or "")
-        asked, configured = urlsplit(url), urlsplit(self._options.url)
-        if url and (asked.hostname, asked.port) != (configured.hostname, configured.port) and kind not in _OPTIONS:
-            reason = text.partition(". ")[0].rstrip(".")
-            place = scrub(f"{asked.scheme}://{asked.netloc.rpartition('@')[2]}", self._hidden)
-            text = f"redirects to {place}, which {reason}. Check that node, and api_addr in Vault's configuration."
-        if kind in _OPTIONS:
-            return OptionError(f"{self._place}: {text}", fault=_OPTIONS[kind])
-        too_large = any(isinstance(cause, TooLarge) for cause in causes(exc))
-        return (NotTaken if too_large else VaultError)(f"{self._place} {text}", kind)
 
 
 def _cache_setting(mount: str) -> str:

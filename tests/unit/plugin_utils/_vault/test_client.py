@@ -2,96 +2,21 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The real hvac and requests, with their last step replaced: what would go to the network is answered from a script."""
+"""What Vault is asked, and what its answers become; from hvac down to the last step before the network."""
 
 from __future__ import annotations
 
-import builtins
 import contextlib
-import io
 import json
-import ssl
-import sys
 
 import pytest
 import requests
 import urllib3
-from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.deadline import Late
-from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.errors import CasMismatch, OptionError, VaultError
-from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.http_body import CutOff, Damaged, TooLarge
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.errors import CasMismatch, VaultError
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.model import Secret
-from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vault.client import VaultClient, checked_path
-from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vault.options import VaultOptions
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vault.client import checked_path
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vault.transport import Refusal
-from requests.adapters import HTTPAdapter
-
-URL = "https://vault.example:8200"
-HERE = f"Vault at {URL}"
-ROLE, SECRET_ID = "0123456789abcdef-role", "topsecret-id"
-APPROLE = {"auth_method": "approle", "role_id": ROLE, "secret_id": SECRET_ID}
-KV2 = {"data": {"data": {"username": "u"}, "metadata": {"version": 7}}}
-DELETED = {"data": {"data": None, "metadata": {"version": 3, "deletion_time": "2026-01-01T00:00:00Z", "destroyed": False}}}
-DESTROYED = {"data": {"data": None, "metadata": {"version": 3, "deletion_time": "", "destroyed": True}}}
-SELF = {"data": {"policies": ["default", "fleet"], "identity_policies": None}}
-
-
-def answer(status=200, body=None, *, text=None, headers=None):
-    response = requests.Response()
-    response.status_code = status
-    content = (json.dumps(body) if text is None and body is not None else text or "").encode()
-    response.headers.update({"Connection": "close", **(headers or {})})
-    response.scripted = content
-    return response
-
-
-def said(status, *errors, **more):
-    return answer(status, {"errors": list(errors), **more})
-
-
-class Wire:
-    """Answers in order of a script; what was asked is in ``sent``, as (method, path with query, headers, body)."""
-
-    def __init__(self, monkeypatch, *script):
-        self.script, self.sent, self.keywords, self.slept = list(script), [], [], []
-        self.warnings = []
-        monkeypatch.setattr(HTTPAdapter, "send", self._send)
-
-    def _send(self, request, **keywords):
-        body = json.loads(request.body) if request.body else None
-        self.sent.append((request.method, request.url.partition(":8200")[2], dict(request.headers), body))
-        self.keywords.append(keywords)
-        following = self.script.pop(0)
-        if isinstance(following, Exception):
-            raise following
-        following.request, following.url = request, request.url
-        following.raw = urllib3.HTTPResponse(io.BytesIO(following.scripted), following.headers, following.status_code, preload_content=False)
-        return following
-
-    @property
-    def asked(self):
-        return [(method.upper(), path) for method, path, _headers, _body in self.sent]
-
-    def client(self, *, guarded=False, **values):
-        given = {"url": URL, "token": "hvs.user-token", **values}
-        options = VaultOptions.from_mapping(given, environ={}, home="/h", read_file=lambda path: "key")
-        return VaultClient(options, warn=self.warnings.append, sleep=self.slept.append, guarded=guarded)
-
-    def logged_in(self, **values):
-        client = self.client(**values)
-        client.use_token("hvs.user-token")
-        return client
-
-
-def failure(call, *arguments, **keywords):
-    with pytest.raises((VaultError, OptionError)) as caught:
-        call(*arguments, **keywords)
-    error = caught.value
-    assert error.__cause__ is None
-    assert "\n" not in error.message
-    for secret in ("hvs.user-token", SECRET_ID, ROLE, "body-secret"):
-        assert secret not in error.message
-    return error.message, getattr(error, "kind", "option")
-
+from support.vault_wire import APPROLE, DELETED, DESTROYED, HERE, KV2, LOGGED_IN, NO_TELLING, ROLE, SECRET_ID, SELF, Wire, answer, failure, said
 
 # -- reading -------------------------------------------------------------------------------------------------------
 
@@ -179,7 +104,6 @@ def test_slashes_at_the_ends_do_not_matter():
 # -- what is wrong with the secret ---------------------------------------------------------------------------------
 
 NO_SECRET = said(404)
-NO_TELLING = said(403, "permission denied")
 
 
 @pytest.mark.parametrize(
@@ -444,58 +368,6 @@ def test_something_else_answers(monkeypatch, status, text):
     assert failure(Wire(monkeypatch, answer(status, text=text)).client(**APPROLE).login) == (message, "unavailable")
 
 
-def untrusted(reason):
-    error = ssl.SSLCertVerificationError(1, "certificate verify failed: body-secret")
-    error.verify_message = reason
-    return requests.exceptions.SSLError(urllib3.exceptions.MaxRetryError(None, "/", urllib3.exceptions.SSLError(error)))
-
-
-@pytest.mark.parametrize(
-    ("reason", "message"),
-    [
-        (
-            "self-signed certificate in certificate chain",
-            "has a certificate that is not trusted here (self-signed certificate in certificate chain)."
-            " Name its CA file in ca_cert (VAULT_CACERT); validate_certs=false would turn the check off.",
-        ),
-        (
-            "Hostname mismatch, certificate is not valid for 'x'.",
-            "has a certificate for another host name (Hostname mismatch, certificate is not valid for 'x'.). Use that name in url (VAULT_ADDR).",
-        ),
-        (
-            "certificate has expired",
-            "has a certificate that is out of date (certificate has expired). Have it renewed, or check this machine's clock.",
-        ),
-    ],
-)
-def test_a_certificate_that_is_refused(monkeypatch, reason, message):
-    wire = Wire(monkeypatch, untrusted(reason))
-    assert failure(wire.logged_in().read_secret, "secret", "x") == (f"{HERE} {message}", "tls")
-
-
-@pytest.mark.parametrize(
-    ("reason", "message"),
-    [
-        ("WRONG_VERSION_NUMBER", "does not speak TLS: begin url with http:// if that is meant (VAULT_ADDR)."),
-        (
-            "TLSV13_ALERT_CERTIFICATE_REQUIRED",
-            "refused the TLS connection: it wants a client certificate that it trusts. "
-            "Set cert_auth_public_key and cert_auth_private_key (VAULT_CLIENT_CERT, VAULT_CLIENT_KEY).",
-        ),
-        ("KEY_VALUES_MISMATCH", "cannot be asked: cert_auth_private_key does not belong to cert_auth_public_key."),
-        (
-            "NO_CERTIFICATE_OR_CRL_FOUND",
-            "cannot be asked: a certificate file has no certificate in it. Check ca_cert (VAULT_CACERT, VAULT_CAPATH) and cert_auth_public_key.",
-        ),
-    ],
-)
-def test_tls_goes_wrong(monkeypatch, reason, message):
-    error = ssl.SSLError(1, "body-secret")
-    error.reason = reason
-    wire = Wire(monkeypatch, requests.exceptions.SSLError(urllib3.exceptions.MaxRetryError(None, "/", error)))
-    assert failure(wire.logged_in().read_secret, "secret", "x") == (f"{HERE} {message}", "tls")
-
-
 @pytest.mark.parametrize("token", ["two\nlines", "snow\u2603man"])
 def test_a_token_that_cannot_be_sent(monkeypatch, token):
     monkeypatch.undo()
@@ -681,167 +553,6 @@ def test_the_shared_cache_is_denied(monkeypatch, call, message):
     assert failure(call, wire.logged_in()) == (f"{HERE} denied {message.format(advice)}, or one of them denies it. {correct}", "denied")
 
 
-# -- the connection ------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("values", "verify"),
-    [({}, True), ({"ca_cert": __file__}, __file__), ({"ca_cert": __file__, "validate_certs": False}, False)],
-)
-def test_what_the_certificate_is_checked_against(monkeypatch, values, verify):
-    monkeypatch.delenv("REQUESTS_CA_BUNDLE", raising=False)
-    monkeypatch.delenv("CURL_CA_BUNDLE", raising=False)
-    wire = Wire(monkeypatch, answer(200, KV2))
-    wire.logged_in(**values).read_secret("secret", "x")
-    assert wire.keywords[0]["verify"] == verify
-
-
-def test_no_check_is_told_once(monkeypatch):
-    wire = Wire(monkeypatch, answer(200, KV2), answer(200, KV2))
-    client = wire.logged_in(validate_certs=False)
-    client.read_secret("secret", "x")
-    client.read_secret("secret", "x")
-    assert wire.warnings == [f"{HERE}: its certificate is not checked (validate_certs=false): anybody on the way can read the secrets."]
-
-
-def test_a_client_certificate_goes_with_every_request(monkeypatch):
-    auth = {"auth": {"client_token": "t", "lease_duration": 60, "renewable": True}}
-    wire = Wire(monkeypatch, answer(200, auth), answer(200, auth))
-    client = wire.client(auth_method="cert", cert_auth_public_key=__file__, cert_auth_private_key=__file__, role_id="web")
-    client.login()
-    client.renew_self()
-    assert [keywords["cert"] for keywords in wire.keywords] == [(__file__, __file__)] * 2
-    assert (wire.asked[0], wire.sent[0][3]) == (("POST", "/v1/auth/cert/login"), {"name": "web"})
-
-
-MISSING = "cannot be read (no such file or directory). Give a file that this user can read (VAULT_CACERT, VAULT_CLIENT_CERT, VAULT_CLIENT_KEY)."
-
-
-def test_proxies_timeout_and_namespace(monkeypatch):
-    wire = Wire(monkeypatch, answer(200, KV2))
-    wire.logged_in(proxies="http://p:1", timeout="7").read_secret("secret", "x")
-    assert wire.keywords[0]["proxies"]["https"] == "http://p:1"
-    assert wire.keywords[0]["timeout"] == 7
-
-
-@pytest.mark.parametrize(
-    ("values", "message"),
-    [
-        ({"ca_cert": "/nonexistent.pem"}, f"ca_cert /nonexistent.pem {MISSING}"),
-        (
-            {"auth_method": "cert", "cert_auth_public_key": "/nonexistent.pem", "cert_auth_private_key": "/k"},
-            f"cert_auth_public_key /nonexistent.pem {MISSING}",
-        ),
-        (
-            {"retries": {"totally": 1}},
-            "retries has a key or a value that urllib3's Retry does not take (ANSIBLE_HASHI_VAULT_RETRIES).",
-        ),
-    ],
-)
-def test_options_that_show_at_the_connection(monkeypatch, values, message):
-    assert failure(Wire(monkeypatch).client, **values) == (message, "option")
-
-
-@pytest.mark.parametrize(("missing", "named"), [(None, "hvac"), ("hvac", "hvac"), ("requests.adapters", "requests")])
-def test_no_hvac_or_not_all_that_it_needs(monkeypatch, missing, named):
-    real = builtins.__import__
-
-    def without(name, *arguments, **keywords):
-        if name.partition(".")[0] == "hvac":
-            raise ImportError(name, name=missing)
-        return real(name, *arguments, **keywords)
-
-    monkeypatch.setattr(builtins, "__import__", without)
-    assert failure(Wire(monkeypatch).client) == (
-        f"the Python library {named} is missing on this controller ({sys.executable}): pip install {named}.",
-        "option",
-    )
-
-
-def test_a_standby_sends_to_the_active_node(monkeypatch):
-    moved = answer(307, headers={"Location": "https://active.example:8200/v1/secret/data/x"})
-    wire = Wire(monkeypatch, moved, answer(200, KV2))
-    assert wire.logged_in().read_secret("secret", "x").version == 7
-    assert wire.sent[1][2]["X-Vault-Token"] == "hvs.user-token"
-
-
-@pytest.mark.parametrize("scheme", ["http", "HTTP", "Http", "ftp"])
-@pytest.mark.parametrize("user", ["", "joe:body-secret@"])
-def test_no_redirect_takes_the_token_to_plain_http(monkeypatch, scheme, user):
-    wire = Wire(monkeypatch, answer(307, headers={"Location": f"{scheme}://{user}active.example:8200/v1/secret/data/x?a=body-secret#body-secret"}))
-    assert failure(wire.logged_in(url=URL.replace("https", "HTTPS")).read_secret, "secret", "x") == (
-        f"{HERE} redirects from https to {scheme.lower()}://active.example:8200/v1/secret/data/x:"
-        " the Vault token would cross the network readable. Check url (VAULT_ADDR).",
-        "unavailable",
-    )
-
-
-@pytest.mark.parametrize("start", ["http://127.0.0.1:8100", "http://localhost:8100", "http://[::1]:8100"])
-def test_no_redirect_takes_the_token_from_this_machine_into_the_network(monkeypatch, start):
-    """An agent or a tunnel listens here with plain http, and nobody was told of plain http beyond it."""
-    away = answer(307, headers={"Location": "http://hvs.user-token.active.example:8200/v1/secret/data/x"})
-    message, kind = failure(Wire(monkeypatch, away).logged_in(url=start).read_secret, "secret", "x")
-    assert "redirects from an address of this machine to http://***.active.example:8200/v1/secret/data/x: the Vault token would cross" in message
-    assert kind == "unavailable"
-    for place in ("http://127.0.0.1:8200/v1/secret/data/x", "https://active.example:8200/v1/secret/data/x"):
-        wire = Wire(monkeypatch, answer(307, headers={"Location": place}), answer(200, KV2))
-        assert wire.logged_in(url=start).read_secret("secret", "x").version == 7
-
-
-@pytest.mark.parametrize(("url", "proxies"), [("http://127.0.0.1:8200", {}), ("http://vault.example:8200", {"http": "http://proxy.example"})])
-def test_no_proxy_of_the_environment_carries_what_is_for_this_machine(monkeypatch, url, proxies):
-    monkeypatch.setenv("http_proxy", "http://proxy.example")
-    monkeypatch.delenv("no_proxy", raising=False)
-    wire = Wire(monkeypatch, answer(200, KV2))
-    assert wire.logged_in(url=url).read_secret("secret", "x").version == 7
-    assert {name: proxy for name, proxy in wire.keywords[0]["proxies"].items() if name == "http"} == proxies
-
-
-def test_no_proxy_of_the_environment_carries_what_a_redirect_asks_of_this_machine(monkeypatch):
-    """requests reads the environment anew for it."""
-    monkeypatch.setenv("http_proxy", "http://proxy.example")
-    monkeypatch.delenv("no_proxy", raising=False)
-    wire = Wire(monkeypatch, answer(307, headers={"Location": "/v1/secret/data/y"}), answer(200, KV2))
-    assert wire.logged_in(url="http://127.0.0.1:8200").read_secret("secret", "x").version == 7
-    assert ["http" in keywords["proxies"] for keywords in wire.keywords] == [False, False]
-
-
-@pytest.mark.parametrize("method", ["GET", "POST"])
-@pytest.mark.parametrize("place", ["https://active.example:8200/v1/x", "http://active.example/v1/x", "/v1/y", "//[", "http://hvs.user-token/"])
-def test_the_token_of_an_operator_follows_no_redirect(monkeypatch, method, place):
-    wire = Wire(monkeypatch, answer(307, headers={"Location": place}), answer(200, {"data": {}}))
-    client = wire.logged_in(guarded=True, retries=0)
-    with pytest.raises(Refusal) as caught:
-        client.ask(method, "sys/mounts/kv", {"type": "kv"} if method == "POST" else None)
-    assert caught.value.status == 307
-    assert wire.asked == [(method, "/v1/sys/mounts/kv")]
-
-
-@pytest.mark.parametrize(
-    ("url", "asked"),
-    [
-        ("http://127.0.0.1:8200", False),
-        ("https://localhost:8200", False),
-        ("https://[::1]:8200", False),
-        ("https://localhost.:8200", False),
-        ("https://127.1:8200", False),
-        ("http://0.0.0.0:8200", False),
-        ("https://[::ffff:127.0.0.1]:8200", False),
-        ("http://2130706433:8200", False),
-        ("https://10.0.0.1:8200", True),
-        ("http://vault.example:8200", True),
-        ("https://vault.example:8200", True),
-    ],
-)
-def test_no_proxy_of_the_environment_gets_what_an_operator_asks_of_this_machine(monkeypatch, url, asked):
-    for variable in ("http_proxy", "https_proxy"):
-        monkeypatch.setenv(variable, "http://proxy.example")
-    monkeypatch.delenv("no_proxy", raising=False)
-    wire = Wire(monkeypatch, answer(200, {"data": {}}))
-    wire.logged_in(url=url, guarded=True).ask("GET", "sys/mounts/kv")
-    assert bool({"http", "https"} & wire.keywords[0]["proxies"].keys()) is asked
-
-
 def test_what_an_operator_asks(monkeypatch):
     wire = Wire(monkeypatch, answer(200, {"data": {"a": 1}}), answer(204), said(400, "no"), answer(200, text="<html>"), answer(200, ["x"]))
     client = wire.logged_in(guarded=True, namespace="team", retries=0)
@@ -862,7 +573,7 @@ def test_each_question_of_an_operator_has_the_time_of_a_conversation(monkeypatch
     wire = Wire(monkeypatch, answer(200, {"data": {}}), answer(200, {"data": {}}))
     client = wire.logged_in(guarded=True)
     for _question in range(2):
-        client._patience.left = 0.0
+        client._connection._patience.left = 0.0
         assert client.ask("GET", "x") == {"data": {}}
 
 
@@ -912,19 +623,6 @@ def test_an_entry_that_is_nested_too_deeply_can_be_read_and_replaced(monkeypatch
     assert (found["schema"], version) == (1, 7)
 
 
-def test_a_cluster_of_plain_http_stays_one(monkeypatch):
-    """Of which the user was warned."""
-    wire = Wire(monkeypatch, answer(307, headers={"Location": "http://active.example:8200/v1/secret/data/x"}), answer(200, KV2))
-    assert wire.logged_in(url="http://standby.example:8200").read_secret("secret", "x").version == 7
-
-
-@pytest.mark.parametrize("place", ["/v1/secret/data/y", "//active.example:8200/v1/secret/data/y", "HTTPS://active.example:8200/v1/secret/data/y", "?", "y"])
-def test_a_redirect_that_stays_with_https_is_followed(monkeypatch, place):
-    wire = Wire(monkeypatch, answer(307, headers={"Location": place}), answer(200, KV2))
-    assert wire.logged_in().read_secret("secret", "x").version == 7
-    assert len(wire.sent) == 2
-
-
 @pytest.mark.parametrize(
     ("values", "advice"),
     [
@@ -938,176 +636,6 @@ def test_a_token_that_nobody_gave_is_not_accepted(monkeypatch, values, advice):
         f"{HERE} does not accept the token (bad token): it is wrong, expired or revoked. {advice} Denied: reading secret/data/x.",
         "denied",
     )
-
-
-# -- repeating -----------------------------------------------------------------------------------------------------
-
-LATE = requests.ReadTimeout(urllib3.exceptions.ReadTimeoutError(None, "/", "late"))
-NOBODY = requests.ConnectionError(urllib3.exceptions.MaxRetryError(None, "/", urllib3.exceptions.NewConnectionError(None, "refused")))
-LOGGED_IN = {"auth": {"client_token": "hvs.of-the-login", "lease_duration": 60}}
-SOON = answer(429, {"errors": ["slow down"]}, headers={"Retry-After": "2"})
-
-
-@pytest.mark.parametrize("retries", [None, 3, {"total": 3, "status_forcelist": [500, 503], "allowed_methods": None}])
-@pytest.mark.parametrize("trouble", [said(500, "x"), said(503, "x"), LATE, Late(), CutOff()])
-def test_a_login_is_not_repeated_once_vault_may_have_seen_it(monkeypatch, retries, trouble):
-    wire = Wire(monkeypatch, trouble)
-    failure(wire.client(**APPROLE, retries=retries).login)
-    assert (len(wire.sent), wire.warnings, wire.slept) == (1, [], [])
-
-
-def test_a_login_is_repeated_where_vault_cannot_have_seen_it(monkeypatch):
-    wire = Wire(monkeypatch, NOBODY, SOON, answer(200, LOGGED_IN))
-    assert wire.client(**APPROLE, retries=2).login().client_token == "hvs.of-the-login"
-    assert wire.warnings == [f"{HERE}: no answer, trying again.", f"{HERE}: status 429, trying again."]
-    assert wire.slept[-1] == 2
-
-
-@pytest.mark.parametrize("trouble", [said(412, "x"), SOON, said(500, "x"), said(502, "x"), said(503, "x"), said(504, "x"), LATE, NOBODY, Late(), CutOff()])
-def test_reads_are_repeated_as_asked(monkeypatch, trouble):
-    wire = Wire(monkeypatch, trouble, trouble, answer(200, KV2))
-    assert wire.logged_in(retries=2, retry_action="ignore").read_secret("secret", "x").version == 7
-    assert (len(wire.sent), wire.warnings) == (3, [])
-
-
-@pytest.mark.parametrize("refusal", [said(400, "x"), said(403, "x"), said(404, "x")])
-def test_a_refusal_is_not_repeated(monkeypatch, refusal):
-    wire = Wire(monkeypatch, refusal, NO_TELLING)
-    failure(wire.logged_in(retries=2).kv2_write, "secret", "x", {}, cas=0)
-    assert "/secret/data/x" in wire.asked[0][1]
-    assert [path for _method, path in wire.asked].count("/v1/secret/data/x") == 1
-
-
-def test_a_write_is_not_repeated(monkeypatch):
-    wire = Wire(monkeypatch, said(503, "x"))
-    failure(wire.logged_in(retries=2).kv2_write, "secret", "x", {}, cas=0)
-    assert wire.script == []
-
-
-@pytest.mark.parametrize("trouble", [LATE, NOBODY, said(504, "x"), said(503, "Vault is sealed"), said(501, "not initialized"), said(400, "x")])
-def test_without_retries_what_does_not_pass_in_a_moment_is_not_repeated(monkeypatch, trouble):
-    wire = Wire(monkeypatch, trouble, said(404))
-    failure(wire.logged_in().read_secret, "secret", "x")
-    assert wire.asked.count(("GET", "/v1/secret/data/x")) == 1
-
-
-@pytest.mark.parametrize("status", [412, 472, 473, 500, 502, 503])
-@pytest.mark.parametrize("passes", [True, False])
-def test_without_retries_a_read_outlasts_a_moment(monkeypatch, status, passes):
-    """Else one answer of a standby, a replica or a load balancer would fail all hosts of a run, which remembers it."""
-    script = [said(status, "x") for _ in range(2 if passes else 4)]
-    wire = Wire(monkeypatch, *script, answer(200, KV2))
-    if passes:
-        assert wire.logged_in().read_secret("secret", "x").version == 7
-    else:
-        failure(wire.logged_in().read_secret, "secret", "x")
-    assert wire.slept == ([0, 1] if passes else [0, 1, 2])
-
-
-def test_without_retries_the_rate_limit_is_waited_for(monkeypatch):
-    wire = Wire(monkeypatch, SOON, SOON, SOON, answer(200, KV2))
-    assert wire.logged_in().read_secret("secret", "x").version == 7
-    assert wire.slept == [2, 2, 2]
-
-
-@pytest.mark.parametrize("status", [500, 503])
-def test_what_a_standby_has_not_looked_at_is_not_spent(monkeypatch, status):
-    wire = Wire(monkeypatch, said(status, "local node not active but active cluster node not found"), answer(200, LOGGED_IN))
-    assert wire.client(**APPROLE).login().client_token == "hvs.of-the-login"
-    wire = Wire(monkeypatch, said(status, "storage"))
-    failure(wire.client(**APPROLE).login)
-    wire = Wire(monkeypatch, said(status, "local node not active but active cluster node not found"))
-    failure(wire.client(retries=0, **APPROLE).login)
-
-
-def test_no_retries_at_all(monkeypatch):
-    wire = Wire(monkeypatch, SOON)
-    assert failure(wire.logged_in(retries=0).read_secret, "secret", "x")[0] == (
-        f"{HERE} refuses more requests for 2 s: its rate limit is reached (429). Try again later."
-    )
-
-
-def test_a_long_wait_is_left_to_the_user(monkeypatch):
-    wire = Wire(monkeypatch, answer(429, {"errors": ["x"]}, headers={"Retry-After": "3600"}))
-    failure(wire.logged_in(retries=3).read_secret, "secret", "x")
-    assert wire.slept == []
-
-
-def test_the_old_name_of_allowed_methods(monkeypatch):
-    retries = {"total": 1, "method_whitelist": ["GET"], "status_forcelist": [503], "backoff_factor": 0}
-    wire = Wire(monkeypatch, said(503, "x"), answer(200, KV2), said(503, "x"))
-    client = wire.logged_in(retries=retries)
-    assert client.read_secret("secret", "x").version == 7
-    failure(client.kv2_delete_metadata, "secret", "x")
-    assert wire.script == []
-
-
-# -- the end of patience -------------------------------------------------------------------------------------------
-
-
-def test_all_waits_of_a_conversation_have_one_end(monkeypatch):
-    """Vault asks three times for 29 s; the third time would be later than the 60 s that it has in all."""
-    wire = Wire(monkeypatch, *[answer(429, {"errors": ["x"]}, headers={"Retry-After": "29"})] * 3)
-    now = [0.0]
-
-    def sleep(seconds):
-        wire.slept.append(seconds)
-        now[0] += seconds
-
-    options = VaultOptions.from_mapping({"url": URL, "token": "t"}, environ={}, home="/h", read_file=lambda path: "")
-    client = VaultClient(options, warn=wire.warnings.append, monotonic=lambda: now[0], sleep=sleep)
-    message, kind = failure(client.read_secret, "secret", "x")
-    assert (message, kind) == (f"{HERE} refuses more requests for 29 s: its rate limit is reached (429). Try again later.", "unavailable")
-    assert wire.slept == [29, 29]
-
-
-def test_nothing_is_sent_when_patience_is_over(monkeypatch):
-    wire = Wire(monkeypatch)
-    now = iter([0.0, 61.0])
-    options = VaultOptions.from_mapping({"url": URL, "token": "t"}, environ={}, home="/h", read_file=lambda path: "")
-    client = VaultClient(options, warn=wire.warnings.append, monotonic=lambda: next(now, 61.0))
-    with client._patience.waiting():
-        pass
-    assert failure(client.read_secret, "secret", "x") == (
-        f"{HERE} did not answer within 60 s. Try again, or raise timeout (ANSIBLE_HASHI_VAULT_TIMEOUT).",
-        "unreachable",
-    )
-    assert wire.sent == []
-
-
-@pytest.mark.parametrize(
-    ("trouble", "message"),
-    [
-        (TooLarge(), "sent more than 4 MiB, which no secret has. Check url (VAULT_ADDR) and what stands before Vault."),
-        (Damaged(), "sent an answer whose compression is broken or not known. Check url (VAULT_ADDR), proxies and what stands before Vault."),
-        (CutOff(), "broke off its answer. Try again, or set retries."),
-    ],
-)
-def test_an_answer_that_is_none(monkeypatch, trouble, message):
-    assert failure(Wire(monkeypatch, trouble).logged_in().read_secret, "secret", "x") == (f"{HERE} {message}", "unavailable")
-
-
-def test_a_standby_that_sends_to_a_dead_node(monkeypatch):
-    moved = answer(307, headers={"Location": "https://dead.example:8200/v1/secret/data/x?a=body-secret"})
-    wire = Wire(monkeypatch, moved, requests.ConnectionError(urllib3.exceptions.MaxRetryError(None, "/", ConnectionRefusedError(111, "x"))))
-    assert failure(wire.logged_in().read_secret, "secret", "x") == (
-        f"{HERE} redirects to https://dead.example:8200, which cannot be reached: connection refused. Check that node, and api_addr in Vault's configuration.",
-        "unreachable",
-    )
-
-
-@pytest.mark.parametrize(("url", "warned"), [("http://10.0.0.1:8200", True), ("http://127.0.0.1:8200", False), ("http://[::1]:8200", False), (URL, False)])
-def test_plain_http_to_another_machine_is_told(monkeypatch, url, warned):
-    wire = Wire(monkeypatch)
-    wire.client(url=url)
-    text = f"Vault at {url} is asked over plain http: anybody on the way can read the Vault token and the secrets. Begin url with https:// (VAULT_ADDR)."
-    assert wire.warnings == ([text] if warned else [])
-
-
-def test_plain_http_through_a_proxy_is_told(monkeypatch):
-    wire = Wire(monkeypatch)
-    wire.client(url="http://127.0.0.1:8200", proxies={"http": "http://proxy.example"})
-    assert "is asked over plain http" in wire.warnings[0]
 
 
 # -- secrets in what Vault says ------------------------------------------------------------------------------------

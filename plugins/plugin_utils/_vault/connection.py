@@ -1,0 +1,149 @@
+# Copyright (c) 2026, TrackOps founders
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Private to trackops.api_tokens: not for use from outside, and may change in any release.
+
+"""The connection to one Vault, through hvac: how it is reached, and the error if it does not answer.
+
+hvac is imported when a :class:`Connection` is created, not when this file is imported.
+"""
+
+from __future__ import annotations
+
+import sys
+import typing as t
+from urllib.parse import quote, urlsplit
+
+from .._base.causes import causes
+from .._base.errors import OptionError, VaultError
+from .._base.http_body import TooLarge
+from .._base.loopback import is_loopback
+from .._base.readable import unreadable
+from .._base.scrub import scrub
+from .._base.text import one_line
+from .hidden import Hidden
+from .login_files import refuse_passphrase
+from .refusals import NotTaken
+from .transport import Patience, adapter, retries, session
+from .wording import why_no_answer
+
+if t.TYPE_CHECKING:
+    from .options import VaultOptions
+
+__all__ = ("Connection",)
+
+# Error kinds that the user's options cause, with their codes.
+_OPTIONS = {"option": "option:value", "library": "option:library"}
+
+
+class Connection:
+    """A connection to one Vault, which may keep its caller waiting for ``options.deadline`` seconds in total.
+
+    :arg warn: receives problems that do not stop the call.
+    :arg guarded: for an operator's token, as in :func:`.transport.session`.
+    """
+
+    def __init__(
+        self,
+        options: VaultOptions,
+        *,
+        warn: t.Callable[[str], None],
+        guarded: bool,
+        monotonic: t.Callable[[], float],
+        sleep: t.Callable[[float], None],
+    ) -> None:
+        self._options = options
+        self._warn = warn
+        self._guarded = guarded
+        self.place = f"Vault at {options.shown_url}" + (f" (namespace {options.namespace})" if options.namespace else "")
+        self.hidden = Hidden(options.secrets())
+        self._patience = Patience(options.deadline, monotonic=monotonic, sleep=sleep)
+        self._warn_of_open_ways()
+        self.hvac = self._connect()
+
+    def request(self, method: str, path: str, **more: t.Any) -> dict[str, t.Any]:
+        """A request for which hvac has no call, or not in all supported versions.
+
+        :raises Refusal: the response is an error, or not from Vault.
+        """
+        answer: dict[str, t.Any] = self.hvac.adapter.request(method, "/v1/" + quote(path, safe="/"), **more)
+        return answer
+
+    def wait_anew(self) -> None:
+        """Give Vault the whole ``deadline`` again."""
+        self._patience.left = self._options.deadline
+
+    def _connect(self) -> t.Any:
+        try:
+            import hvac  # type: ignore[import-untyped,unused-ignore]
+        except ImportError as exc:
+            missing = (exc.name or "hvac").partition(".")[0]  # it may be a dependency of hvac
+            raise VaultError(
+                f"the Python library {missing} is missing on this controller ({sys.executable}): pip install {missing}.", "option", fault="option:library"
+            ) from None
+        options = self._options
+        self._check_files()
+        try:
+            retry = retries(options)
+        except (TypeError, ValueError, AttributeError):
+            raise OptionError("retries has a key or a value that urllib3's Retry does not take (ANSIBLE_HASHI_VAULT_RETRIES).") from None
+        try:
+            made = session(options, patience=self._patience, retry=retry, retried=self._retried, refuse_redirect=self._refuse_redirect, guarded=self._guarded)
+        except (OSError, ValueError):  # ssl.SSLError is an OSError
+            raise OptionError("no certificates can be read from VAULT_CACERT_BYTES or the folder VAULT_CAPATH. Give PEM texts.", fault="option:file") from None
+        return hvac.Client(
+            url=options.url,
+            token="",  # with None, hvac would take one from the environment
+            verify=made.verify,
+            timeout=options.timeout,
+            namespace=options.namespace,
+            session=made,
+            adapter=adapter(self._no_answer),
+        )
+
+    def _check_files(self) -> None:
+        options = self._options
+        certificates = (("cert_auth_public_key", options.cert_auth_public_key), ("cert_auth_private_key", options.cert_auth_private_key))
+        found = unreadable((("ca_cert", options.ca_cert if options.validate_certs else None), *certificates))
+        if found:
+            raise OptionError(f"{found}. Give a file that this user can read (VAULT_CACERT, VAULT_CLIENT_CERT, VAULT_CLIENT_KEY).", fault="option:file")
+        if options.cert_auth_private_key:
+            with open(options.cert_auth_private_key, encoding="utf-8", errors="replace") as file:
+                refuse_passphrase(options.cert_auth_private_key, file.read())
+
+    def _warn_of_open_ways(self) -> None:
+        options = self._options
+        if options.url.startswith("http:") and (options.proxies or not is_loopback(urlsplit(options.url).hostname or "")):
+            self._warn(
+                f"{self.place} is asked over plain http: anybody on the way can read the Vault token and the secrets. Begin url with https:// (VAULT_ADDR)."
+            )
+        elif not options.validate_certs and options.url.startswith("https:"):
+            self._warn(f"{self.place}: its certificate is not checked (validate_certs=false): anybody on the way can read the secrets.")
+
+    def _refuse_redirect(self, scheme: str, target: str) -> t.NoReturn:
+        start = "https" if scheme == "https" else "an address of this machine"
+        raise VaultError(
+            f"{self.place} redirects from {start} to {one_line(scrub(target, self.hidden))}: "
+            "the Vault token would cross the network readable. Check url (VAULT_ADDR).",
+            "unavailable",
+        )
+
+    def _retried(self, why: str) -> None:
+        if self._options.retry_action == "warn":
+            self._warn(f"{self.place}: {why}, trying again.")
+
+    def _no_answer(self, exc: Exception, url: str) -> Exception:
+        """The error for an exception of requests or urllib3; uses only its type, never its text."""
+        exhausted = self._patience.left <= 0
+        options = self._options
+        kind, text = why_no_answer(exc, timeout=options.deadline if exhausted else options.timeout, ca_cert=options.ca_cert or "")
+        asked, configured = urlsplit(url), urlsplit(self._options.url)
+        if url and (asked.hostname, asked.port) != (configured.hostname, configured.port) and kind not in _OPTIONS:
+            reason = text.partition(". ")[0].rstrip(".")
+            place = scrub(f"{asked.scheme}://{asked.netloc.rpartition('@')[2]}", self.hidden)
+            text = f"redirects to {place}, which {reason}. Check that node, and api_addr in Vault's configuration."
+        if kind in _OPTIONS:
+            return OptionError(f"{self.place}: {text}", fault=_OPTIONS[kind])
+        too_large = any(isinstance(cause, TooLarge) for cause in causes(exc))
+        return (NotTaken if too_large else VaultError)(f"{self.place} {text}", kind)
