@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""C(api_request): C(ansible.builtin.uri) with a vendor's token, renewed once where the API refuses it."""
+"""C(api_request): C(ansible.builtin.uri) with a vendor's token, renewed once if the API rejects it."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class ActionModule(TokenAction):
         if answer.get("status") == _REFUSED and _REFUSED not in expected(request):
             fresh = self._one({**wanted, "refused": first.details()["access_token"]}, variables, by_host=True)
             if fresh.details()["access_token"] != first.details()["access_token"]:
-                # An API that refuses a token may nevertheless know it, and repeat it.
+                # An API that rejects a token may nevertheless know and repeat it.
                 answer = self._send(request, (fresh, first), variables)
                 answer["token_renewed"] = True
         result.update(answer)
@@ -54,20 +54,20 @@ class ActionModule(TokenAction):
         return resolved
 
     def _send(self, request: dict[str, t.Any], obtained: t.Sequence[Resolved], variables: dict[str, t.Any]) -> dict[str, t.Any]:
-        """The API's answer to the first token that was *obtained*, without any of them."""
+        """The API's response to the first of the *obtained* tokens, with all of them removed."""
         details = obtained[0].details()
         task = self._task.copy()
         headers = {**(request.get("headers") or {}), "Authorization": details["authorization"]}
         task.args = {
             **request,
             "headers": headers,
-            # The header goes to the host that the task names, not where that redirects to.
+            # Send the header to the host in the task, not to a redirect target.
             "unredirected_headers": [*(request.get("unredirected_headers") or []), "Authorization"],
             "use_netrc": False,  # its password would replace our header
-            # Without a user name uri does nothing with a password, except to keep its value out of all that it returns and logs.
+            # Without a user name, uri does not use a password, but hides its value in its results and logs.
             "url_password": details["access_token"],
         }
-        # The host's system log gets str(headers), which spells quotes and backslashes otherwise than the value that is kept out of it.
+        # The host's system log gets str(headers), which escapes quotes and backslashes, so that the hidden value does not match there.
         task.no_log = task.no_log or details["access_token"] not in str(headers)
         uri = self._shared_loader_obj.action_loader.get(
             _URI,
@@ -86,7 +86,7 @@ class ActionModule(TokenAction):
 
 @contextlib.contextmanager
 def _unprinted(connection: t.Any) -> t.Iterator[None]:
-    """From C(-vvv) on, ssh prints what a module wrote, before any token is taken out of it but for those that stand there as they are."""
+    """Silence ssh, which from C(-vvv) on prints a module's output; by then only verbatim tokens are removed from it."""
     context = getattr(connection, "_play_context", None)
     if context is None or display.verbosity < _VERBOSE:
         yield
@@ -99,7 +99,7 @@ def _unprinted(connection: t.Any) -> t.Iterator[None]:
 
 
 def _unseen(execute: t.Callable[..., t.Any], arguments: dict[str, t.Any]) -> t.Callable[..., t.Any]:
-    """Ansible's way to run a module, with arguments that no log shows; *arguments* are those of the task."""
+    """Wrap Ansible's *execute* so that no log shows the module arguments; *arguments* are those of the task."""
 
     def run(module_name: t.Any = None, module_args: t.Any = None, **options: t.Any) -> t.Any:
         return execute(module_name=module_name, module_args=Unseen(arguments if module_args is None else module_args), **options)

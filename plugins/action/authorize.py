@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""C(authorize): a person gives consent in the browser, the refresh token goes to Vault."""
+"""C(authorize): a person gives consent in the browser; the refresh token is stored in Vault."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ _OWN: dict[str, dict[str, t.Any]] = {
 }
 _PATH = "/callback"
 _WAIT = 300
-# What only the browser's way back needs.
+# Options that only the redirect needs.
 _OF_CODE = ("authorize_url", "pkce", "redirect_uri", "redirect_response")
 
 
@@ -59,7 +59,7 @@ class ActionModule(TokenAction):
     # Arguments
 
     def _arguments(self) -> tuple[dict[str, t.Any], dict[str, t.Any]]:
-        """Ours, checked; and those of the vendor's lookup."""
+        """Our own arguments, checked, and those of the vendor's lookup."""
         args = self._task.args
         checked = ArgumentSpecValidator(_OWN).validate({name: args[name] for name in args if name in _OWN and args[name] is not None})
         if checked.error_messages:
@@ -69,7 +69,7 @@ class ActionModule(TokenAction):
         return checked.validated_parameters, item
 
     def _consent_request(self, own: dict[str, t.Any], item: dict[str, t.Any], task_vars: dict[str, t.Any]) -> tuple[Request, dict[str, t.Any]]:
-        """The request, in the variant that needs consent where the vendor has one."""
+        """The request, in the variant that needs consent if the vendor has one."""
         request, values = self.request_of(item, task_vars)
         vendor = request.vendor
         if not vendor.single_use:
@@ -82,7 +82,7 @@ class ActionModule(TokenAction):
         changes: dict[str, t.Any] = {name: own[name] for name in ("authorize_url", "pkce") if own.get(name) not in (None, "")}
         return replace(request, vendor=replace(request.vendor, **changes)), values
 
-    # The way
+    # Consent
 
     def _done(self, own: dict[str, t.Any], work: Authorizing) -> dict[str, t.Any]:
         if own["flow"] == "device":
@@ -191,12 +191,12 @@ class ActionModule(TokenAction):
 
 
 def _say(text: str) -> None:
-    """At once: ansible's standard output waits for more to come where it is no terminal, and a callback may print JSON there."""
+    """Show *text* on standard error: ansible's standard output is buffered if it is not a terminal, and a callback may print JSON there."""
     display.display(text, stderr=True)
 
 
 def _show(text: str) -> None:
-    """As :func:`_say`, but not in the log of ansible, which others may read: whoever has the state or the code could give consent instead."""
+    """Like :func:`_say`, but not in ansible's log, which others may read: with the state or the code, they could give consent instead."""
     display.display(text, stderr=True, screen_only=True)
 
 
@@ -205,7 +205,7 @@ def _sentence(work: Authorizing, stored: Stored) -> str:
 
 
 def _person_pid() -> int:
-    """The process that the person started; this one is a worker of it."""
+    """The id of the process that the person started; this one is its worker."""
     parent = multiprocessing.parent_process()
     return (parent.pid if parent else None) or os.getpid()
 
@@ -225,7 +225,7 @@ def _paste_again(line: str) -> None:
 
 
 def _others(listener: Loopback | None) -> str:
-    """What the person reads about requests that were not the answer: a vendor may have left the state out."""
+    """A note for the person about requests without a valid state: the vendor may have omitted it."""
     if listener is None or not listener.refused:
         return ""
     return f" Requests that did not carry the state that was asked with: {listener.refused}."

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""C(token_cache): warm the cache, purge it, or tidy it up."""
+"""C(token_cache): warm, purge or prune the cache."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from ..plugin_utils._tasks import cache_items
 from ..plugin_utils._tasks.cache_items import OWN, without_names
 
 _STATES = ("present", "absent", "pruned")
-# A login belongs to no vendor; any request that needs no further option finds it.
+# Logins are shared by all vendors; use one that needs no further options.
 _ANY_VENDOR = "tracx"
 
 Facts = dict[str, t.Any]
@@ -72,7 +72,7 @@ class ActionModule(TokenAction):
         return facts
 
     def _would_warm(self, items: list[Facts], variables: Facts) -> Facts:
-        """Check mode asks nobody: the cache shows what would be fetched."""
+        """Check mode sends nothing: the cache shows which tokens would be fetched."""
         missing = []
         for item in items:
             request, _values = self.request_of(item, variables)
@@ -115,7 +115,7 @@ class ActionModule(TokenAction):
         return {"changed": bool(removed or revoked), **cache_items.removed(removed), **given, "kept": kept}
 
     def _refuse_unknown(self, item: Facts, variables: Facts) -> None:
-        """A slip of the pen in a vendor's name would look like a purge. One that is described no more may still have entries."""
+        """Reject a typo in a vendor's name, which would look like a purge. A vendor without a description may still have entries."""
         vendor = item.get("vendor")
         if not vendor:
             return
@@ -125,7 +125,7 @@ class ActionModule(TokenAction):
             check_vendor(str(vendor), self.option_values("oauth2", item, variables))
 
     def _request_or_none(self, item: Facts, variables: Facts) -> t.Any:
-        """The request of *item*, where the options say enough for one: purging must work without Vault too."""
+        """The request for *item*; None if the options are not complete: purging must also work without Vault."""
         if not item.get("vendor"):
             return None
         try:

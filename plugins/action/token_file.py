@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""C(token_file): tokens are obtained here, files are written on the host, all in one module run."""
+"""C(token_file): obtain tokens here, and write all files on the host in one module run."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ _MODULE = "trackops.api_tokens.__private.token_file_write"
 
 
 class _Ready(t.NamedTuple):
-    """The arguments of the module that writes."""
+    """The arguments of the writing module."""
 
     files: list[dict[str, t.Any]]
-    contents: Unseen  # by the paths of the files
+    contents: Unseen  # by file path
 
 
 class ActionModule(TokenAction):
@@ -58,7 +58,7 @@ class ActionModule(TokenAction):
         return result
 
     def _filled(self, files: list[HostFile], token_options: list[dict[str, t.Any]], variables: dict[str, t.Any]) -> tuple[_Ready, dict[str, dict[str, t.Any]]]:
-        """What can be written, with its content; and by its path what cannot, as it is reported."""
+        """The files that can be written, with their contents; and reports on the others, by path."""
         ready, failed = _Ready([], Unseen()), {}
         wanted = [options for file, options in zip(files, token_options, strict=True) if file.wants_token]
         answers = iter(self.resolve_many(wanted, variables, together=True))
@@ -84,11 +84,11 @@ class ActionModule(TokenAction):
     def _text(self, file: HostFile, answer: Resolved, variables: dict[str, t.Any]) -> str:
         if file.template is None:
             return render(file.format, answer.details(), env_name=file.env_name)
-        # Before 2.19 what a variable holds is a template, too, unless it is marked. This is what a vendor says.
+        # Before 2.19 the value of a variable is a template, too, unless it is marked. These values come from a vendor.
         facts = wrap_var({"token": lasting(answer.details()), "vendor": answer.vendor, "path": answer.path})
         try:
             text = self._from_template(file.template, {**variables, **facts})
-        except Exception:  # noqa: BLE001 - whatever a template raises, the other files are still to be written
+        except Exception:  # noqa: BLE001 - whatever a template raises, the other files must still be written
             why = self._why(file.template, {**variables, **facts})
             raise OptionError(f"the template {one_line(file.template, limit=100)} cannot be used{why}", fault="option:template") from None
         if not text.strip():
@@ -96,7 +96,7 @@ class ActionModule(TokenAction):
         return text
 
     def _why(self, name: str, variables: dict[str, t.Any]) -> str:
-        """What is wrong with a template. The error may show the token, in any shape, so it is reported for a rendering without the token."""
+        """The problem of a template. The error may show the token in any form, so it is reproduced without the token."""
         try:
             self._from_template(name, {**variables, "token": wrap_var(placeholder(variables["token"]))})
         except OptionError as exc:
@@ -113,7 +113,7 @@ class ActionModule(TokenAction):
         try:
             text = Path(readable).read_text(encoding="utf-8")
         finally:
-            self._loader.cleanup_tmp_file(readable)  # of one that ansible-vault encrypts
+            self._loader.cleanup_tmp_file(readable)  # the decrypted copy, if ansible-vault encrypts it
         search = [str(Path(source).parent), *(f"{path}/templates" for path in variables.get("ansible_search_path", []))]
         rendered: str = to_text(self._rendered(text, search, variables), nonstring="simplerepr")
         return rendered
@@ -122,7 +122,7 @@ class ActionModule(TokenAction):
         try:
             found: str = self._find_needle("templates", name)
         except AnsibleError:
-            # A playbook of a collection is in a directory where nobody puts templates.
+            # A collection's playbook is in a directory where users have no templates.
             near = [path for path in (Path("templates", name), Path(name)) if path.is_file()]
             if not near:
                 raise OptionError(
@@ -137,12 +137,12 @@ class ActionModule(TokenAction):
             return templar.template(trust_as_template(text), escape_backslashes=False)
         from ansible.template import AnsibleEnvironment
 
-        # Before 2.19 every text is a template, and only this environment leaves alone what looks like a number or a list.
+        # Before 2.19 every text is a template, and only this environment does not convert texts that look like a number or a list.
         templar = self._templar.copy_with_new_env(environment_class=AnsibleEnvironment, searchpath=search, available_variables=variables)
         return templar.do_template(text, preserve_trailing_newlines=True, escape_backslashes=False)
 
     def _write(self, ready: _Ready, variables: dict[str, t.Any]) -> dict[str, t.Any]:
-        """What the module did, file by file; or why it could not be run. Its answer is the host's, so the rest of it is left out."""
+        """The module's report per file, or why it could not be run. The host controls the answer, so everything else in it is dropped."""
         if not ready.files:
             return {"files": []}
         answer = self.run_on_host(_MODULE, ready._asdict(), variables)
@@ -160,9 +160,9 @@ class ActionModule(TokenAction):
 
 
 def _checked(options: t.Mapping[str, t.Any], place: str) -> dict[str, t.Any]:
-    """File options with their types and defaults, as Ansible checks the arguments of a module.
+    """File options with types and defaults, checked like the arguments of a module.
 
-    :arg place: of the item that has them; empty for a task without a list.
+    :arg place: the place of the item in messages; empty for a task without a list.
     """
     checked = ArgumentSpecValidator({name: dict(spec) for name, spec in FILE_OPTIONS.items()}).validate(options)
     if checked.error_messages:

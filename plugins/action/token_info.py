@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""C(token_info): what is known of a token, without the token."""
+"""C(token_info): report on a token without showing it."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class ActionModule(TokenAction):
     def _refuse_unknown_options(self, args: dict[str, t.Any]) -> None:
         items = args.get("tokens")
         if isinstance(items, list):
-            # They are what token_file has: its own options are of no use here, and of no harm.
+            # The items may be those of token_file: its own options are unused here, but harmless.
             own = {name: value for name, value in args.items() if name != "tokens"}
             listed = [item for item in items if isinstance(item, dict)]
             self.refuse_unknown_options([own], (*_OWN, *FILE_OPTIONS), module="token_info", of=listed, named=list_name(self._task))
@@ -80,14 +80,14 @@ class ActionModule(TokenAction):
         except OptionError as exc:
             raise failed_action(exc) from None
         read = self._read([{"path": args["file"]}], variables, with_claims=with_claims)[0]
-        file = file_status(read, from_template=True, now=time.time())  # nobody says that it is not
+        file = file_status(read, from_template=True, now=time.time())  # it may be
         if with_claims:
             file["claims"] = public_claims(read["claims"]) if read.get("claims") is not None else None
         file["current"] = (file["fingerprint"] == expected) if expected and file["valid"] is not None else None
         return {"file": file} if args.get("vendor") else {"file": file, "valid": file["valid"]}
 
     def _of_files(self, args: dict[str, t.Any], variables: dict[str, t.Any]) -> dict[str, t.Any]:
-        """The files of the items of C(tokens), all in one module run; neither Vault nor a vendor is asked."""
+        """Report on the files of the items in C(tokens), in one module run, without requests to Vault or a vendor."""
         try:
             items = split_items(args, called=list_name(self._task))
             looked_for, may_be_read = [], []

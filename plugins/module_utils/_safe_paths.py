@@ -4,10 +4,10 @@
 
 # Private to trackops.api_tokens: not for use from outside, and may change in any release.
 
-"""Paths on a host on which not only we are at work. Runs on targets, with Python 2.7 or 3.6 and later.
+"""Open paths on a host safely while other users may change them. Runs on targets, with Python 2.7 or 3.6 and later.
 
-A path that was checked can lead elsewhere a moment later, if somebody else may write to a directory in it. So the directory of a file
-is entered, step by step, and from then on the file is known by its name alone.
+A checked path can lead elsewhere a moment later if another user may write to a directory in it. So the directory of a file is entered
+step by step, and then the file is accessed by its bare name.
 """
 
 from __future__ import absolute_import, division, print_function
@@ -21,13 +21,13 @@ import stat
 from ansible.module_utils.common.text.converters import to_bytes, to_native
 
 LARGEST = 16 << 20  # bytes
-_MOST_LINKS = 40  # as Linux has it
+_MOST_LINKS = 40  # as in Linux
 _NO_PERMISSIONS = "its file system keeps no permissions (CIFS, FUSE, FAT)"
 _FAULTS = {errno.EACCES: "denied", errno.EPERM: "denied", errno.EROFS: "denied", errno.ENOENT: "directory", errno.ENOTDIR: "directory", errno.ELOOP: "path"}
 
 
 class FileError(Exception):
-    """Why a file was left as it was. ``fault`` is one word for it, for which the controller has a code."""
+    """Why a file was not changed. ``fault`` is one word, for which the controller has a code."""
 
     def __init__(self, message, fault="path"):
         Exception.__init__(self, message)
@@ -35,16 +35,16 @@ class FileError(Exception):
 
 
 class _Exchanged(Exception):
-    """A directory was not the one that had been looked at. Once, that can be a file system that was just mounted there."""
+    """A directory is not the one that was checked. If this happens only once, a file system may just have been mounted there."""
 
 
 def enter(dest):
-    """Make the directory of *dest*, or the innermost above it that is there, the working directory.
+    """Make the directory of *dest*, or its innermost existing parent, the working directory.
 
-    Returns the names of the directories that are missing, the outermost first. Raises FileError where others can bend the path.
+    Returns the names of the missing directories, outermost first. Raises FileError if other users can redirect the path.
     """
     exchanged = None
-    for _each in dest.split("/"):  # at every step a file system may be mounted
+    for _each in dest.split("/"):  # a file system may be mounted at every step
         try:
             return _walk(dest)
         except _Exchanged as exc:
@@ -56,7 +56,7 @@ def enter(dest):
 
 def _walk(dest):
     names = _parts(os.path.dirname(dest))
-    of_links = links = 0  # names to come that links have put there; links so far
+    of_links = links = 0  # pending names that come from links; links so far
     path, above = _root()
     while names:
         name = names[0]
@@ -72,12 +72,12 @@ def _walk(dest):
             path, above = here, _step(here, name, found)
             continue
         if not (_is_trusted(found) and _is_kept(above)):
-            # Links of root and our own are part of the system, unless somebody else can exchange them.
+            # Trust only links of root and our own that no other user can replace.
             raise FileError("%s is a symlink that belongs to another user, or can be replaced by one; it is not followed" % here)
         links += 1
         if links > _MOST_LINKS:
             raise EnvironmentError(errno.ELOOP, os.strerror(errno.ELOOP))
-        # Not by the system: what the link leads through has to be checked, too.
+        # Resolved here, not by the system, because each directory in the link's target must be checked, too.
         target = to_native(os.readlink(to_bytes(name)), errors="surrogate_or_strict")
         if target.startswith("/"):
             path, above = _root()
@@ -95,7 +95,7 @@ def _parts(path):
 
 
 def _step(path, name, found):
-    """Enter *name*, of which *found* is known. Returns what is known of the directory."""
+    """Enter *name*, whose lstat result is *found*. Returns the stat result of the directory."""
     if not stat.S_ISDIR(found.st_mode):
         raise FileError("%s is not a directory" % path)
     os.chdir(to_bytes(name))
@@ -117,10 +117,10 @@ def _is_kept(directory):
 
 
 def read_file(name):
-    """What the regular file *name* holds and what is known of it, or None where there is nothing."""
+    """The content and the stat result of the regular file *name*; None if it does not exist."""
     try:
         _refuse_other_than_file(os.lstat(to_bytes(name)))
-        # Between the two calls a link or a FIFO may have taken the place: not followed, and not waited for.
+        # Between the calls the file may have become a link or FIFO: do not follow, do not block.
         handle = os.open(to_bytes(name), os.O_RDONLY | os.O_NONBLOCK | getattr(os, "O_NOFOLLOW", 0))
     except EnvironmentError as exc:
         if exc.errno == errno.ENOENT:
@@ -135,7 +135,7 @@ def read_file(name):
 
 
 def refuse_large(content):
-    """The owner of a file may have made it as large as they like."""
+    """Reject a large file: its owner may have made it any size."""
     if len(content) > LARGEST:
         raise FileError("is larger than %d MiB, which is no file with a token" % (LARGEST >> 20), "file")
 
@@ -150,13 +150,13 @@ def _refuse_other_than_file(status):
 
 
 def reason(exc):
-    """What to report of *exc*, which another user may have provoked: never more than the system says of it."""
+    """The text to report for *exc*. Another user may have provoked it, so this is never more than the system's own message."""
     if isinstance(exc, FileError):
         return str(exc)
     if not isinstance(exc, EnvironmentError) or not exc.strerror:
         return type(exc).__name__
     if exc.errno == errno.EPERM and os.geteuid() == 0:
-        # Only the file system refuses root.
+        # Only the file system can refuse root.
         return exc.strerror + "; it or its directory may be immutable or append-only (lsattr shows it, chattr changes it), or " + _NO_PERMISSIONS
     if exc.errno == errno.EBUSY:
         return exc.strerror + "; it is a mount point of its own: mount its directory, in which it can be replaced"
@@ -166,19 +166,19 @@ def reason(exc):
 
 
 def fault(exc):
-    """What *exc* is about: path, denied, directory, owner, or the file itself."""
+    """The subject of *exc*: path, denied, directory, owner, or the file itself."""
     if isinstance(exc, FileError):
         return exc.fault
     return _FAULTS.get(getattr(exc, "errno", None), "file")
 
 
 def become():
-    """What helps, where something may not be done; root has no greater one to become."""
+    """Advice after a denial; empty for root, who cannot get more rights."""
     return "" if os.geteuid() == 0 else "; run the task with become, or as a user who may"
 
 
 def name_of(number, look_up):
-    """The name of the user or group *number*, or its number where it has none. *look_up* is pwd.getpwuid or grp.getgrgid."""
+    """The name of the user or group *number*, or the number if it has no name. *look_up* is pwd.getpwuid or grp.getgrgid."""
     try:
         return look_up(number)[0]
     except KeyError:

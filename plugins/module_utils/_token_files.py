@@ -4,15 +4,15 @@
 
 # Private to trackops.api_tokens: not for use from outside, and may change in any release.
 
-"""Files with secrets, on the host that they are for.
+"""Write files with secrets on a host.
 
-One function, :func:`ensure`, creates or removes one file, and reports what it did. It runs on targets, with Python 2.7 or 3.6
-and later. What it promises:
+One function, :func:`ensure`, creates or removes one file, and reports the changes. It runs on targets, with Python 2.7 or 3.6
+and later. It guarantees:
 
-* A file is replaced whole or not at all. The new one gets its owner, group, mode and SELinux context while it still has a
-  temporary name and cannot be opened by anyone else.
-* Neither a symlink at the destination nor one that a stranger put into its path is followed.
-* Nothing that it returns or raises holds what is in the files.
+* A file is replaced completely or not at all. The new file gets its owner, group, mode and SELinux context while it still has
+a temporary name and no other user can open it.
+* Symlinks at the destination, and symlinks of other users in its path, are not followed.
+* No result or error contains the content of a file.
 """
 
 from __future__ import absolute_import, division, print_function
@@ -34,15 +34,15 @@ from ansible.module_utils.common.text.converters import to_bytes, to_native
 from ansible_collections.trackops.api_tokens.plugins.module_utils._safe_paths import FileError, become, enter, fault, name_of, read_file, reason, refuse_large
 
 _TEMPORARY = ".ansible_trackops_"
-# Seconds after which a temporary file can only belong to a run that was killed: writing one takes milliseconds.
+# Seconds. An older temporary file can only belong to a killed run: writing one takes milliseconds.
 _FORGOTTEN = 600
-# Numbers of users and groups are below; the highest of 32 bits means "leave it" to chown.
+# User and group ids are lower; for chown, the highest 32-bit number means "no change".
 _NOBODY = 2**32 - 1
 _NOT_GIVEN = "may not be given to that owner or group"
 
 
 class _Found:
-    """What is at the destination now; ``digest`` is the SHA-256 of the content."""
+    """The current file; ``digest`` is the SHA-256 of its content."""
 
     def __init__(self, status, digest):
         self.uid = status.st_uid
@@ -52,7 +52,7 @@ class _Found:
 
 
 class _Wanted:
-    """What the destination shall be; ``uid`` or ``gid`` of -1 are not known before the user or group is made."""
+    """The wanted file; a ``uid`` or ``gid`` of -1 is not known until the user or group is created."""
 
     def __init__(self, uid, gid, mode, digest):
         self.uid = uid
@@ -65,7 +65,7 @@ class _Wanted:
 
 
 class Earlier:
-    """What was done for the files before: in check mode, the directories that they would have; and where they are."""
+    """State from the earlier files: their places and, in check mode, the directories that would exist."""
 
     def __init__(self):
         self.directories = set()
@@ -73,14 +73,14 @@ class Earlier:
 
 
 def ensure(module, spec, content=None, earlier=None):
-    """Make the file that *spec* describes be what it says. Never raises; the result's C(error) says what went wrong.
+    """Bring the file that *spec* describes into that state. Never raises; the result's C(error) says what went wrong.
 
-    The working directory is another one afterwards.
+    Changes the working directory.
 
     :arg module: an AnsibleModule; its check mode and diff mode are honoured.
     :arg spec: one item of the module's O(files).
     :arg content: bytes, not empty, for ``state: present``.
-    :arg earlier: one for all files of a run.
+    :arg earlier: one object for all files of a run.
     """
     result = {key: spec[key] for key in ("dest", "state", "vendor", "path", "fingerprint", "expires_at")}
     result.update(changed=False, error=None, fault=None, backup_file=None, owner=None, group=None, mode=None)
@@ -91,7 +91,7 @@ def ensure(module, spec, content=None, earlier=None):
                 _absent(module, spec, result, earlier)
             else:
                 _present(module, spec, content, result, earlier)
-    except Exception as exc:  # noqa: BLE001 - whatever it is, the other files are still to be written
+    except Exception as exc:  # noqa: BLE001 - after any error, the other files must still be written
         result.update(error="%s: %s" % (spec["dest"], reason(exc)), fault=fault(exc))
     return result
 
@@ -102,7 +102,7 @@ def content_fingerprint(digest):
 
 @contextlib.contextmanager
 def _failures_raised(module):
-    """AnsibleModule's helpers end the process when they fail; here other files are still to be written."""
+    """Raise failures of AnsibleModule's helpers, which would end the process: other files must still be written."""
 
     def fail(msg="", **_details):
         raise FileError(to_native(msg), "file")
@@ -148,7 +148,7 @@ def _absent(module, spec, result, earlier):
     except EnvironmentError as exc:
         if exc.errno != errno.ENOENT:
             raise
-        found = None  # a link in its path leads nowhere
+        found = None  # a dangling link in its path
     if found is None:
         return
     if module.check_mode:
@@ -176,15 +176,15 @@ def _note_place(dest, missing, earlier):
 
 
 def _innermost(dest, depth):
-    """The directory of *dest* for 0, the one that it is in for 1, and so on."""
+    """The directory of *dest* for depth 0, its parent for 1, and so on."""
     return os.path.dirname(dest).rsplit("/", depth)[0]
 
 
-# What is there, in the working directory
+# The current state, in the working directory
 
 
 def _look(dest):
-    """What is at *dest*, or None. Anything but a regular file is refused."""
+    """The file at *dest*, or None. Rejects anything but a regular file."""
     read = read_file(os.path.basename(dest))
     return None if read is None else _Found(read[1], _digest(read[0]))
 
@@ -194,7 +194,7 @@ def _digest(content):
 
 
 def _foresee(found, wanted):
-    """Check mode has to foresee what a real run would hear from the system."""
+    """Check mode must predict the system's refusals in a real run."""
     directory, me = os.stat("."), os.geteuid()
     kept_by_sticky_bit = found is not None and directory.st_mode & stat.S_ISVTX and me not in (0, directory.st_uid, found.uid)
     if not os.access(".", os.W_OK | os.X_OK) or kept_by_sticky_bit:
@@ -203,13 +203,13 @@ def _foresee(found, wanted):
         raise FileError(_NOT_GIVEN + become(), "owner")
 
 
-# What is wanted
+# The wanted state
 
 
 def _wanted(spec, content, tolerant):
-    """Owner and group default to the user that the task runs as, so that no previous owner keeps a file.
+    """The wanted file. Owner and group default to the user of the task, so that a previous owner does not keep the file.
 
-    :arg tolerant: in check mode the user may be one that an earlier task of the same play would have made.
+    :arg tolerant: for check mode: an earlier task of the same play may create the user.
     """
     uid = _id_of(spec["owner"], "owner", lambda name: pwd.getpwnam(name).pw_uid, os.geteuid(), tolerant)
     gid = _id_of(spec["group"], "group", lambda name: grp.getgrnam(name).gr_gid, os.getegid(), tolerant)
@@ -237,7 +237,7 @@ class _Context:
 
 
 def _context(module, spec, exists):
-    """The SELinux context: what the file has or the policy says, changed by what is asked for."""
+    """The SELinux context: the file's own or the policy's, with the requested changes."""
     if not module.selinux_enabled():
         return _Context(None, False)
     default = module.selinux_default_context(spec["dest"])
@@ -251,14 +251,14 @@ def _part(asked, current, default):
     return default if asked == "_default" else current if asked is None else asked
 
 
-# What is done, in the working directory
+# The changes, in the working directory
 
 
 def _make_directories(module, spec, missing):
-    """Make the directories that are *missing*, and go there."""
+    """Create the *missing* directories, and enter them."""
     while missing:
         _make_directory(module, spec, missing)
-        # All the way again, with its checks: others may be at work above.
+        # Repeat the whole path with its checks: others may change its parents.
         left = enter(spec["dest"])
         if len(left) >= len(missing):
             raise FileError("a directory above it is removed while it is made", "directory")
@@ -281,17 +281,17 @@ def _make_directory(module, spec, missing):
 
 
 def _sweep():
-    """Remove what a run that was killed has left here: it may hold a token."""
+    """Remove the temporary files of killed runs, which may contain a token."""
     try:
         names = os.listdir(b".")
     except EnvironmentError:
-        return  # a user who may not list it may still write
+        return  # a user may have the right to write to it, but not to list it
     for name in names:
         if name.startswith(to_bytes(_TEMPORARY)):
             try:
                 _remove_forgotten(name)
             except EnvironmentError:
-                pass  # another run was faster, or may and this one may not
+                pass  # another run was faster, or this one has no right to remove it
 
 
 def _remove_forgotten(name):
@@ -301,8 +301,8 @@ def _remove_forgotten(name):
 
 
 def _replace(module, dest, content, wanted, context):
-    """Put a new file with *content* in the place of *dest*, in one step."""
-    # Not tempfile's: that one makes an absolute path of the working directory, which leads to wherever it leads by then.
+    """Replace *dest* atomically with a new file with *content*."""
+    # Not tempfile, which uses the absolute path of the working directory: that may lead elsewhere by now.
     name = _TEMPORARY + to_native(binascii.hexlify(os.urandom(8)))
     with os.fdopen(_create(name), "wb") as stream:
         try:
@@ -320,16 +320,16 @@ def _replace(module, dest, content, wanted, context):
 
 
 def _discard(name, stream):
-    """Remove a file; where nothing can be removed, in an append-only directory, nothing of its content stays."""
+    """Remove a file; if that is impossible (append-only directory), empty it."""
     try:
         os.ftruncate(stream.fileno(), 0)
         os.unlink(to_bytes(name))
     except EnvironmentError:
-        pass  # the earlier error is the one to report
+        pass  # report the earlier error instead
 
 
 def _create(name):
-    """A descriptor of a new file that no other user can open."""
+    """The descriptor of a new file that no other user can open."""
     return os.open(to_bytes(name), os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
 
 
@@ -344,7 +344,7 @@ def _give_to(handle, wanted):
 
 @contextlib.contextmanager
 def _backed_up(spec, result, needed):
-    """Keep what is in the file under another name, for the user of the task alone, unless what is done then fails."""
+    """Keep a copy of the file under another name, only for the user of the task; remove it if the change fails."""
     read = read_file(os.path.basename(spec["dest"])) if spec["backup"] and needed else None
     if read is None:
         yield
@@ -362,7 +362,7 @@ def _backed_up(spec, result, needed):
     result["backup_file"] = kept
 
 
-# What is reported
+# Reports
 
 
 def _permissions(wanted, spec):
@@ -374,7 +374,7 @@ def _permissions(wanted, spec):
 
 
 def _diff(spec, found, wanted):
-    """Before and after without content: a fingerprint stands for it, and the expiry of the token that is new."""
+    """The state before and after. A fingerprint replaces the content; the expiry of the new token is included."""
     before = _shown(spec, found)
     after = _shown(spec, wanted)
     if wanted is not None and (found is None or found.digest != wanted.digest):

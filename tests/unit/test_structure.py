@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The shape of the collection: what belongs to a vendor is there, and the straight line stays straight."""
+"""The shape of the collection: each vendor is complete, and folders import downwards only."""
 
 from __future__ import annotations
 

@@ -2,9 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The playbook C(vault_setup): Vault is set up here, on the controller, with the token of an operator.
+"""The playbook C(vault_setup): set up Vault from the controller, with an operator's token.
 
-The token is in no argument of a task, which callbacks are told: this action looks the variables up by itself, past facts.
+Task arguments do not contain the token, because callbacks see them: this action reads the variables itself, ignoring facts.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         result.update(changed=False, done=[], to_set=[])
         setup = None
         try:
-            if C.DEFAULT_DEBUG:  # it prints what modules are given, and more, in spite of no_log
+            if C.DEFAULT_DEBUG:  # it prints module arguments, and more, despite no_log
                 raise OptionError("With ANSIBLE_DEBUG Ansible prints the token of the operator. Unset it; -vvv shows no token.", fault="option:clash")
             wanted = self._settings(task_vars or {})
             setup = self._setup(wanted)
@@ -65,7 +65,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
 
     def _setup(self, wanted: Settings) -> Setup:
         environ, home, read_file = surroundings()
-        # An error of a read ends the run, and what is changed is repeated by Setup.
+        # A failed read ends the run, and Setup itself retries changes.
         given = {"url": wanted.url, "token": wanted.token, "namespace": wanted.namespace, "retries": 0}
         try:
             options = VaultOptions.from_mapping(given, environ=environ, home=home, read_file=read_file)
@@ -78,7 +78,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         return Setup(wanted, vault, place=f"Vault at {options.shown_url}", dry_run=bool(self._task.check_mode), sleep=time.sleep)
 
     def _keep_secret_id(self, wanted: Settings, setup: Setup) -> None:
-        """What is there stays, whatever it is."""
+        """Store a new secret_id in the file, unless something exists at its path."""
         path = os.path.expanduser(wanted.secret_id_file)
         if not path:
             return
@@ -97,7 +97,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
 
 
 def _trouble_with(path: str) -> str:
-    """Why what is at *path* is no place for a secret_id, and what to do; empty where it is one."""
+    """Why *path* cannot be used for a secret_id, and what to do; empty if it can."""
     again = "remove it to have a new one made"
     try:
         found = os.stat(path)
@@ -113,7 +113,7 @@ def _trouble_with(path: str) -> str:
 
 
 def _write_anew(path: str, content: t.Callable[[], str]) -> None:
-    """Write what only the user may read, where nothing is. *content* is asked for when the file can be written, and nobody sees half of it."""
+    """Create a file that only the user can read, complete or not at all. *content* is called only once the file is writable."""
     handle, written = tempfile.mkstemp(dir=os.path.dirname(path), prefix=".secret-id.")  # 0600
     try:
         with open(handle, "w", encoding="utf-8") as file:
@@ -124,7 +124,7 @@ def _write_anew(path: str, content: t.Callable[[], str]) -> None:
 
 
 def _token_of_login() -> str:
-    """What C(vault login) has left; nothing where there is none, or it cannot be read."""
+    """The token that C(vault login) stored; empty if there is none or it cannot be read."""
     _environ, home, read_file = surroundings()
     try:
         return read_file(os.path.join(home or "/", ".vault-token"))

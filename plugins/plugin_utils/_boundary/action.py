@@ -4,7 +4,7 @@
 
 # Private to trackops.api_tokens: not for use from outside, and may change in any release.
 
-"""What the actions share: from task arguments to tokens, through the option resolution of the vendor's lookup."""
+"""The base of the actions: get tokens for task arguments, with the option resolution of the vendor's lookup."""
 
 from __future__ import annotations
 
@@ -48,23 +48,23 @@ __all__ = (
 )
 
 display = Display()
-_OF_ANSIBLE = "-tmp-"  # is in the name of each directory that Ansible makes for one task, and removes after it
+_OF_ANSIBLE = "-tmp-"  # part of the name of each directory that Ansible creates for one task, and removes after it
 
 
 def option_names(plugin: str) -> set[str]:
-    """The options of a lookup that say which token, with their aliases."""
+    """The options of a lookup that describe a token, with their aliases."""
     options = lookup_loader.get(COLLECTION + plugin).option_definitions
     return {alias for name, about in options.items() for alias in (name, *(about.get("aliases") or ()))} - {"output"}
 
 
 def asked_path(item: t.Mapping[str, t.Any]) -> str:
-    """The path in Vault that *item* means, if it says one: a failed result names it too."""
+    """The Vault path in *item*, if it has one; failed results show it too."""
     return str(item.get("path") or item.get("vendor") or "")
 
 
 @dataclass(frozen=True)
 class Resolved:
-    """The result for one item: a token, or the one line that says why there is none."""
+    """The result for one item: a token, or a one-line error."""
 
     item: t.Mapping[str, t.Any] = field(repr=False)
     request: Request | None = None
@@ -82,7 +82,7 @@ class Resolved:
         return self.request.secret.path if self.request else asked_path(self.item)
 
     def details(self) -> dict[str, t.Any]:
-        """As the lookups' C(output=details); only for an item that has a token."""
+        """The same as the lookups' C(output=details); only if there is a token."""
         if self.request is None or self.token is None:
             raise ValueError("there is no token")
         scheme = self.request.vendor.authorization_scheme
@@ -90,21 +90,21 @@ class Resolved:
 
 
 class Unseen(dict[str, t.Any]):
-    """Arguments of a module that hold a token. With ANSIBLE_DEBUG, Ansible prints them."""
+    """Module arguments that contain a token, hidden from ANSIBLE_DEBUG, which prints arguments."""
 
     def __repr__(self) -> str:
         return "…"
 
 
 class TokenAction(ActionBase):  # type: ignore[misc]
-    """An action that needs tokens. Items and task arguments take the options of the vendor's lookup."""
+    """An action that needs tokens. Items and task arguments accept the options of the vendor's lookup."""
 
     TRANSFERS_FILES = False
     _supports_check_mode = True
     _supports_async = False
 
     def resolve_many(self, items: t.Sequence[t.Mapping[str, t.Any]], task_vars: dict[str, t.Any], **freshness: t.Any) -> list[Resolved]:
-        """The tokens of *items* (vendor, path and any option of its lookup), each with its own error where there is none.
+        """The tokens for *items* (vendor, path and any option of its lookup), or an error for each.
 
         :arg freshness: ``together`` and ``by_host``, as in :class:`Freshness`.
         """
@@ -120,14 +120,14 @@ class TokenAction(ActionBase):  # type: ignore[misc]
             return Resolved(item, request, token, now=ports.clock())
         except TokenError as exc:
             return Resolved(item, request, error=exc.told, error_code=exc.error_code)
-        except AnsibleError as exc:  # an option value that ansible itself refuses
+        except AnsibleError as exc:  # an option value that ansible itself rejects
             refused = OptionError(str(exc))
             return Resolved(item, request, error=refused.told, error_code=refused.error_code)
 
     def request_of(self, item: t.Mapping[str, t.Any], task_vars: dict[str, t.Any]) -> tuple[Request, dict[str, t.Any]]:
-        """The request that *item* describes, and the values of all options.
+        """The request for *item*, and the values of all options.
 
-        :raises OptionError: an unknown vendor, or options that do not fit together.
+        :raises OptionError: the vendor is unknown, or options contradict each other.
         """
         vendor = item.get("vendor")
         if not isinstance(vendor, str) or not vendor:
@@ -141,14 +141,14 @@ class TokenAction(ActionBase):  # type: ignore[misc]
     def refuse_unknown_options(
         self, items: t.Iterable[t.Mapping[str, t.Any]], own: t.Iterable[str], *, module: str, of: t.Sequence[t.Mapping[str, t.Any]] = (), named: str = "tokens"
     ) -> None:
-        """Ansible does not check what an action is given, and a slip of the pen must not go unnoticed.
+        """Reject unknown options: Ansible does not check an action's arguments, and a typo must not pass unnoticed.
 
         :arg own: the module's options that are not options of a lookup.
         :arg of: the items of a list, which the user calls *named*.
-        :raises OptionError: naming the option that none of the vendors at hand has, and the nearest that there is.
+        :raises OptionError: naming the option that no vendor in use has, and the nearest known one.
         """
         items = [*items, *of]
-        # What is said beside the items has a vendor only if it is theirs too.
+        # The options next to the items name a vendor only if it is the items' vendor too.
         plugins = {_plugin(item["vendor"]) for item in items if item.get("vendor")} or {"oauth2"}
         known = {"vendor", "path", *own}.union(*map(option_names, plugins))
         for stranger in sorted({str(name) for item in items for name in item} - known):
@@ -161,7 +161,7 @@ class TokenAction(ActionBase):  # type: ignore[misc]
             raise OptionError(f"{place}there is no option '{one_line(stranger, limit=40)}'; {hint}", fault="option:unknown")
 
     def option_values(self, plugin: str, item: t.Mapping[str, t.Any], task_vars: dict[str, t.Any]) -> dict[str, t.Any]:
-        """What the lookup *plugin* would have as its options, with those in *item* given directly."""
+        """The options of the lookup *plugin*, with those in *item* as direct ones."""
         return self._lookup(plugin).resolved_options(task_vars, _direct(plugin, item))
 
     def explain(self, item: t.Mapping[str, t.Any], task_vars: dict[str, t.Any]) -> dict[str, t.Any]:
@@ -181,27 +181,27 @@ class TokenAction(ActionBase):  # type: ignore[misc]
         return lookup
 
     def run_on_host(self, module: str, arguments: t.Mapping[str, t.Any], variables: dict[str, t.Any]) -> dict[str, t.Any]:
-        """What *module* answered on the host. The host may have written it: see :mod:`.._hosts.answers`."""
+        """The result of *module* on the host, which controls its content: see :mod:`.._hosts.answers`."""
         with pipelined(self._connection, variables):
             return answer_of(lambda: self._execute_module(module_name=module, module_args=arguments, task_vars=variables))
 
     def cleanup(self, force: bool = False) -> None:
-        """With ANSIBLE_KEEP_REMOTE_FILES, Ansible would keep a module with its arguments on the host: a token may be among them."""
+        """Remove remote files. With ANSIBLE_KEEP_REMOTE_FILES, Ansible would keep a module with its arguments, which may contain a token."""
         directory = self._connection._shell.tmpdir
         if directory and _OF_ANSIBLE in directory:
             self._remove_tmp_path(directory, force=True)
         super().cleanup(force)
 
     def ports(self, values: t.Mapping[str, t.Any]) -> Ports:
-        """The real effects, told to whoever listens according to these option *values*."""
+        """The real effects, with events for the listeners that these option *values* configure."""
         listener = Listener(display, audit_log=values.get("audit_log"))
         return real_ports(warn=listener.warn, event=listener)
 
 
 def flag(arguments: t.Mapping[str, t.Any], name: str, default: bool) -> bool:
-    """An option that is true or false; Ansible does not check what an action is given.
+    """A boolean option; Ansible does not check an action's arguments.
 
-    :raises OptionError: it is neither.
+    :raises OptionError: it is neither true nor false.
     """
     value = arguments.get(name)
     try:
@@ -212,36 +212,36 @@ def flag(arguments: t.Mapping[str, t.Any], name: str, default: bool) -> bool:
 
 
 def list_name(task: t.Any) -> str:
-    """What the user calls the C(tokens) of *task*: the roles and playbooks say it in a variable of the task itself, where no fact is."""
+    """The user's name for the C(tokens) of *task*: roles and playbooks set it in a variable of the task itself, which no fact can override."""
     return str(task.vars.get("__tokens_are") or "tokens")
 
 
 def failed_action(exc: TokenError, **facts: t.Any) -> AnsibleActionFail:
-    """*exc* as Ansible's error: its message, and C(error_code) in the result, beside *facts*."""
+    """*exc* as Ansible's error: its message, and C(error_code) and *facts* in the result."""
     return AnsibleActionFail(exc.told, result={**facts, "error_code": exc.error_code})
 
 
 def _plugin(vendor: t.Any) -> str:
-    """The lookup for *vendor*: its own, or that for vendors of the user's own."""
+    """The lookup for *vendor*: its own, or C(oauth2) for a vendor that the user describes."""
     return vendor if vendor in names() else "oauth2"
 
 
 def _direct(plugin: str, item: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
-    """What in *item* is an option of the lookup *plugin*."""
+    """The entries of *item* that are options of the lookup *plugin*."""
     known = option_names(plugin)
     return {name: value for name, value in item.items() if name in known and value is not None}
 
 
 @contextlib.contextmanager
 def pipelined(connection: t.Any, variables: dict[str, t.Any]) -> t.Iterator[None]:
-    """Send a module through the connection instead of in a file, where nothing was said about that.
+    """Send a module through the connection instead of in a file, unless the user has configured pipelining.
 
-    It costs one command on the host instead of five, and no file with tokens is on its disk. Ansible leaves it off for the sake of
-    sudo with requiretty; without C(become) nothing can be in the way.
+    That takes one command on the host instead of five, and puts no file with tokens on its disk. Ansible's default is off because of
+    sudo with requiretty; without C(become) that does not matter.
     """
     try:
         _value, origin = connection.get_option_and_origin("pipelining", hostvars=variables)
-    except (AttributeError, KeyError, AnsibleError):  # a connection that knows no such thing
+    except (AttributeError, KeyError, AnsibleError):  # a connection without that option
         origin = ""
     if connection.become is not None or origin != "default":
         yield
@@ -254,17 +254,17 @@ def pipelined(connection: t.Any, variables: dict[str, t.Any]) -> t.Iterator[None
 
 
 def answer_of(run: t.Callable[[], dict[str, t.Any]]) -> dict[str, t.Any]:
-    """What *run* gives, which has Ansible run a module. Ansible itself looks into a host's answer, and trips over some."""
+    """The result of *run*, which lets Ansible run a module. Some answers of a host make Ansible itself fail."""
     try:
         return run()
     except (AttributeError, TypeError, ValueError, LookupError, RecursionError):
         pass
-    # Not in the handler: Ansible would show the traceback of what is handled there.
+    # Not in the handler: Ansible would show the traceback of the handled exception.
     raise failed_action(TokenError("Ansible cannot read what the module answered on the host.", fault="host:module"))
 
 
 def found_interpreter(action: t.Any) -> dict[str, t.Any]:
-    """The one fact in a result that is Ansible's own: which Python *action* found on the host. Without it, each task would look again."""
+    """The only fact in a result that comes from Ansible: the Python that *action* found on the host. Without it, each task would search again."""
     key = action._discovered_interpreter_key
     return {"ansible_facts": {key: action._discovered_interpreter}} if key else {}
 

@@ -4,10 +4,10 @@
 
 # Private to trackops.api_tokens: not for use from outside, and may change in any release.
 
-"""A directory by its path, though others may write to one above it.
+"""Open a directory by its path, even if others may write to one of its parents.
 
-A path that was checked can lead elsewhere a moment later. So each directory is entered from the one before, and no link is followed that
-somebody else has made or can exchange.
+A checked path can lead elsewhere a moment later. So each directory is opened relative to its parent, and no link is followed that
+another user has created or can replace.
 """
 
 from __future__ import annotations
@@ -20,21 +20,21 @@ import typing as t
 
 __all__ = ("BentPath", "entered")
 
-# O_PATH: a directory above may be one that this user can go through, and not list.
+# O_PATH: this user may have the right to pass through a parent, but not to list it.
 _DIRECTORY = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_CLOEXEC | os.O_NOFOLLOW
-_MOST_LINKS = 40  # as Linux has it
+_MOST_LINKS = 40  # as in Linux
 
 
 class BentPath(Exception):
-    """Somebody else decides where the path leads; the text says which link does it."""
+    """Another user can decide where the path leads; the text names the link."""
 
 
 @contextlib.contextmanager
 def entered(path: str) -> t.Iterator[int]:
     """A descriptor of the directory *path*, for ``dir_fd``.
 
-    :raises BentPath: a link on the way is of another user, or can be replaced by one.
-    :raises OSError: the system refuses.
+    :raises BentPath: a link in the path belongs to another user, or can be replaced by one.
+    :raises OSError: from the system.
     """
     with contextlib.ExitStack() as steps:
         yield _walk(path, steps)
@@ -74,5 +74,5 @@ def _is_trusted(found: os.stat_result) -> bool:
 
 
 def _is_kept(directory: os.stat_result) -> bool:
-    """Whether nobody else can replace a link of ours in it."""
+    """Whether no other user can replace a link of ours in it."""
     return _is_trusted(directory) and bool(directory.st_mode & stat.S_ISVTX or not directory.st_mode & (stat.S_IWGRP | stat.S_IWOTH))

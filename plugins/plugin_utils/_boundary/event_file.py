@@ -4,7 +4,7 @@
 
 # Private to trackops.api_tokens: not for use from outside, and may change in any release.
 
-"""Append JSON lines to a file that only this user can have written: the audit log, and the events for the summary."""
+"""Append JSON lines to a file that only this user can write: the audit log, and the events for the summary."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ from .entered import BentPath, entered
 
 __all__ = ("UnsafeFile", "append_line")
 
-# O_NONBLOCK: opening somebody else's FIFO would wait for a reader without end.
+# O_NONBLOCK: opening a FIFO would wait for a reader for ever.
 _FLAGS = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY
 _OTHERS_WRITE = 0o022
 
 
 class UnsafeFile(Exception):
-    """The file is not one to write to; the text says why and what to do."""
+    """The file must not be written to; the text says why and what to do."""
 
 
 def append_line(path: str, record: t.Mapping[str, t.Any]) -> None:
-    """Add *record* in one write, so that the lines of many processes stay whole. The file is created with mode 0600.
+    """Append *record* in a single write, so that lines of several processes do not mix. The file is created with mode 0600.
 
-    :raises UnsafeFile: others can write to the file, own it or decide which one it is, or it is no file of JSON lines.
-    :raises OSError: the system refuses.
+    :raises UnsafeFile: another user can write to, owns or can replace the file, or it is not a file of JSON lines.
+    :raises OSError: from the system.
     """
     line = json.dumps(record, ensure_ascii=True) + "\n"
     folder, name = os.path.split(path)
@@ -56,6 +56,6 @@ def _check(descriptor: int) -> None:
         raise UnsafeFile(f"others can write to it (mode {stat.S_IMODE(found.st_mode):04o}). Run chmod 600 on it.")
     if found.st_nlink > 1:
         raise UnsafeFile("it has a second name (a hard link). Remove that, or name another file.")
-    # What is written holds words of others. Appended to a shell's start file, they would be commands.
+    # The lines hold untrusted text, which would run as commands if appended to a shell's start-up file.
     if os.pread(descriptor, 1, 0) not in (b"", b"{"):
         raise UnsafeFile("it holds something else than JSON lines. Name a new file.")

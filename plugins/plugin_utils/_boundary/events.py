@@ -4,7 +4,7 @@
 
 # Private to trackops.api_tokens: not for use from outside, and may change in any release.
 
-"""Who hears of what happens to tokens: the -vvv output, the audit log, and the summary after the play."""
+"""Pass token events to their listeners: the -vvv output, the audit log, and the summary after the play."""
 
 from __future__ import annotations
 
@@ -36,14 +36,14 @@ _WORDS = {
 
 
 def _printable(text: str) -> str:
-    """*text* for a terminal: what stands in Vault paths and vendors' messages can hold line breaks and escapes."""
-    from .._base.text import one_line  # a cache hit that nobody listens to does without
+    """*text* for a terminal: Vault paths and vendors' messages may contain line breaks and escapes."""
+    from .._base.text import one_line  # a cache hit without listeners does not need it
 
     return one_line(text, limit=_LONGEST)
 
 
 class Shown(t.Protocol):
-    """The part of ansible's Display that is needed here."""
+    """The part of ansible's Display that is used here."""
 
     verbosity: int
 
@@ -53,9 +53,9 @@ class Shown(t.Protocol):
 
 
 class Listener:
-    """Passes events on; costs next to nothing where nobody listens.
+    """Passes events on; almost free without listeners.
 
-    :arg audit_log: file for a JSON line an event: time, vendor, path, event, reason, error_code, duration, host, user, process.
+    :arg audit_log: file for one JSON line per event: time, vendor, path, event, reason, error_code, duration, host, user, process.
     """
 
     def __init__(self, display: Shown, *, audit_log: str | None) -> None:
@@ -77,7 +77,7 @@ class Listener:
         if EVENTS_FILE in os.environ:
             from .event_file import UnsafeFile, append_line
 
-            with contextlib.suppress(OSError, UnsafeFile):  # a summary that misses a line is no reason to miss the token
+            with contextlib.suppress(OSError, UnsafeFile):  # an incomplete summary must not prevent the token
                 append_line(os.environ[EVENTS_FILE], vars(event))
 
     def _audit(self, path: str, event: Event) -> None:

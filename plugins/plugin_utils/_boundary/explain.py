@@ -4,7 +4,7 @@
 
 # Private to trackops.api_tokens: not for use from outside, and may change in any release.
 
-"""Which value each option has, and where it is from. Ansible's own resolution says so; secrets are masked."""
+"""Report the value and the source of each option, as Ansible itself resolves them; secrets are masked."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ __all__ = ("explained",)
 
 MASK = "********"
 _SECRETS = frozenset(("aws_access_key", "aws_secret_key", "aws_security_token", "azure_client_secret", "jwt", "password", "refused", "secret_id", "token"))
-# Their values may be secrets; their names say what the user wants to know.
+# Their values may be secrets; their names are enough for the user.
 _MAPPINGS = frozenset(("extra_parameters", "request_headers"))
 _NOT_OF_A_TOKEN = frozenset(("_terms", "output", "vendor"))
 
@@ -34,11 +34,11 @@ Values = t.Mapping[str, t.Any]
 
 
 def explained(lookup: t.Any, direct: Values, variables: Values, values: Values, request: Request | None, *, surroundings: Surroundings) -> Explained:
-    """Each option with its C(value) and C(source), and the C(ignored_facts) that have the name of one of its variables.
+    """Each option with its C(value) and C(source), and the C(ignored_facts) that have the name of an option's variable.
 
-    :arg direct: the options that were given with the task.
-    :arg values: what all that came to, as the lookup resolves it.
-    :arg request: None where the options do not make one.
+    :arg direct: the options given with the task.
+    :arg values: the resulting values, as the lookup resolves them.
+    :arg request: None if the options do not make a valid one.
     """
     operator = OperatorVariables(variables, warn=lambda _line: None)
     given = lookup.given_variables(operator)
@@ -58,7 +58,7 @@ def explained(lookup: t.Any, direct: Values, variables: Values, values: Values, 
     for option, entry in found.items():
         entry["value"] = _shown(option, entry["value"])
     if request is not None and found.get("auth_method", {}).get("value") == "approle" and not found["secret_id"]["value"] and found["role_id"]["value"]:
-        found["role_id"]["value"] = MASK  # it is all that the login needs
+        found["role_id"]["value"] = MASK  # the login needs nothing else, so it is a secret
     return found
 
 
@@ -76,7 +76,7 @@ def _worded(origin: str, environ: t.Mapping[str, str]) -> str:
 
 
 def _add_settings_of(vendor: str, lookup: t.Any, operator: OperatorVariables, direct: Values, found: Explained) -> None:
-    """A vendor of the user's own has settings with its own name."""
+    """Add the settings that are named after a vendor that the user describes."""
     variables = {option: f"trackops_{name}" for option, name in own_names(vendor, lookup.option_definitions).items()}
     own = lookup.set_variables(variables.values(), operator)
     for option in DESCRIBING:
@@ -87,7 +87,7 @@ def _add_settings_of(vendor: str, lookup: t.Any, operator: OperatorVariables, di
 
 
 def _add_late(found: Explained, values: Values, surroundings: Surroundings) -> None:
-    """What the vault command takes from the environment or a file, for options that are set nowhere else."""
+    """Add values from the vault command's environment variables and file, for options that are not set otherwise."""
     try:
         late = completed(values, environ=surroundings.environ, home=surroundings.home, read_file=surroundings.read_file)
     except TokenError:
@@ -100,7 +100,7 @@ def _add_late(found: Explained, values: Values, surroundings: Surroundings) -> N
 
 
 def _add_defaults(found: Explained, request: Request | None) -> None:
-    """What the description of the vendor says, where no option does."""
+    """Add the defaults from the vendor's description, for options that are not set."""
     for option, entry in found.items():
         if entry["value"] in (None, "") and entry["source"] == "default" and request is not None:
             own = request.secret.path if option == "path" else getattr(request.vendor, option, None)
@@ -125,9 +125,9 @@ def _shown(option: str, value: t.Any) -> t.Any:
 
 
 def _text(value: t.Any) -> t.Any:
-    """Without what an address may have of a secret: user and password, and a query."""
+    """*value* without the parts of a URL that may be secret: user, password and query."""
     if value is None or isinstance(value, (bool, int, float)):
         return value
-    # Up to the last @: any of the others may be part of the password.
+    # Up to the last @: earlier ones may be part of the password.
     without_login = re.sub(r"(?<![^\s,=])([A-Za-z][\w+.-]*://)?\S*@", rf"\g<1>{MASK}@", str(value))
     return re.sub(r"\?\S*", f"?{MASK}", without_login)

@@ -4,7 +4,7 @@
 
 # Private to trackops.api_tokens: not for use from outside, and may change in any release.
 
-"""Whether anybody listens to what happens to tokens. Apart from ``events``, because a cache hit that nobody listens to loads no more."""
+"""Whether there are listeners for token events. Separate from ``events``, because a cache hit without listeners loads only this."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import os
 
 __all__ = ("EVENTS_FILE", "anybody_listens")
 
-#: The callback ``summary`` sets this variable, so that the forks report to it what they did.
+#: The callback ``summary`` sets this variable, so that the forks report their events to it.
 EVENTS_FILE = "_TRACKOPS_API_TOKENS_EVENTS"
 
 

@@ -4,10 +4,10 @@
 
 # Private to trackops.api_tokens: not for use from outside, and may change in any release.
 
-"""What the lookups share: where option values come from, and a token that is fresh in the cache.
+"""The base of the lookups: option values, and tokens that are fresh in the cache.
 
-Ansible forks a worker for each host and task, and each compiles what it imports. So this file imports only what a cache hit needs; the
-rest is in ``uncached`` and is imported when it is needed. The actions find option values through the vendor's lookup, so in the same places.
+Ansible forks a worker for each host and task, and each compiles its imports. So this file imports only what a cache hit needs; the rest
+is in ``uncached`` and imported on demand. The actions resolve options through the vendor's lookup, so from the same sources.
 """
 
 from __future__ import annotations
@@ -44,29 +44,29 @@ Values = t.Mapping[str, t.Any]
 
 _DEFINITIONS = os.path.join(os.path.dirname(__file__), "option_definitions")
 
-# Given with a lookup only: what one lookup is asked for is not for all.
+# Settable on a single lookup only, never globally.
 _OF_ONE_LOOKUP = ("trackops_output", "trackops_refused")
-# What Ansible gives to each lookup, or leaves to it; which of these depends on its version and on how the lookup is called.
+# Arguments that Ansible may pass to a lookup, depending on its version and the call.
 _ANSIBLES_OWN = ("wantlist", "allow_unsafe", "errors")
 _EMPTY_COUNTS_AS_UNSET = ("ANSIBLE_HASHI_VAULT_", "TRACKOPS_", "AWS_", "EC2_")
 
 
 def _our_errors() -> type[Exception]:
-    """Imported where there is an error: a cache hit does without."""
+    """Imported only after an error: a cache hit does not need it."""
     from .._base.errors import TokenError
 
     return TokenError
 
 
 class TokenLookup(LookupBase):  # type: ignore[misc]
-    """A lookup that gives tokens; a subclass only says of which vendor."""
+    """A lookup for tokens; a subclass only names the vendor."""
 
     vendor: str
 
     def __init_subclass__(cls) -> None:
-        """Tell Ansible where the options come from, before it parses the documentation to find that out, which takes longer than all else.
+        """Give Ansible the option definitions, so that it need not parse the documentation for them, which takes longer than everything else.
 
-        The files are made of the documentation. Where there is none, or Ansible's configuration is another one, it parses.
+        The files are generated from the documentation. Without one, or with another Ansible configuration, Ansible parses.
         """
         with contextlib.suppress(OSError, ValueError, AttributeError, TypeError), open(f"{_DEFINITIONS}/{cls.vendor}.json", encoding="utf-8") as file:
             if not C.config.has_configuration_definition("lookup", cls.__module__):
@@ -83,7 +83,7 @@ class TokenLookup(LookupBase):  # type: ignore[misc]
             failed = as_ansible(exc)
             if failed is None:
                 raise
-            # "from exc" would print the texts of its causes too, with whatever they hold.
+            # "from exc" would also print the texts of its causes, whatever they contain.
             raise failed from None
 
     def _obtained(self, terms: list[t.Any], values: Values, direct: Values) -> list[t.Any]:
@@ -95,10 +95,10 @@ class TokenLookup(LookupBase):  # type: ignore[misc]
         try:
             return self._cached(terms, values)
         except _our_errors():
-            return None  # the long way meets the same error, and names the vendor and the Vault path
+            return None  # the full path fails in the same way, and its error names the vendor and the Vault path
 
     def _cached(self, terms: list[t.Any], values: Values) -> list[t.Any] | None:
-        """The results, if all tokens are fresh in the cache; else, and in any doubt, None."""
+        """The results if every token is fresh in the cache; None otherwise or if in doubt."""
         began, now = time.monotonic(), time.time()
         if values.get("force") or values.get("refused") or values.get("cache") == "none":
             return None
@@ -123,8 +123,8 @@ class TokenLookup(LookupBase):  # type: ignore[misc]
         return [present(token, values["output"], vendor=found.vendor, scheme=found.scheme, now=now) for token, found in hits]
 
     def _place(self, term: str | None, values: Values) -> tuple[Directory, Keys] | None:
-        """Where the pointer for these values is; found anew where one of the files that decide it was replaced."""
-        # Kept under their identity, so the values are kept too: the identity of others may be the same once these are gone.
+        """The place of the pointer for these values; computed again if a file that it depends on was replaced."""
+        # Keyed by id(); keep the values alive, because ids of collected objects are reused.
         key = ("place", id(values), term)
         known, states, place = _FOUND.get(key) or (None, (), None)
         if known is not values or any(file_state(path) != state for path, state in states):
@@ -150,7 +150,7 @@ class TokenLookup(LookupBase):  # type: ignore[misc]
         return with_dictionaries(self.vendor, self.raw_options(variables, direct))
 
     def raw_options(self, variables: t.Any, direct: dict[str, t.Any]) -> Values:
-        """As :meth:`resolved_options`, but dictionaries may still be texts. Not to be changed: the same object is given again."""
+        """Like :meth:`resolved_options`, but dictionaries may still be strings. Do not modify: the object is shared."""
         refuse_replaced(variables)
         direct = without_omitted(direct)
         operator = _Variables(variables)
@@ -166,12 +166,12 @@ class TokenLookup(LookupBase):  # type: ignore[misc]
 
     def _resolve(self, variables: dict[str, t.Any], direct: dict[str, t.Any]) -> dict[str, t.Any]:
         definitions = self.option_definitions
-        # Ansible ignores options that a lookup does not have, so that a typo would go unnoticed.
+        # Ansible ignores unknown options of a lookup, so a typo would pass unnoticed.
         if not direct.keys() <= {alias for name, about in definitions.items() for alias in (name, *(about.get("aliases") or ()))}:
             from .uncached import reject_unknown_options
 
             reject_unknown_options(self.vendor, definitions, direct)
-        # For Ansible an empty environment variable is set, and hides ansible.cfg.
+        # Ansible treats an empty environment variable as set, so that it overrides ansible.cfg.
         empty = [name for name, value in os.environ.items() if not value and name.startswith(_EMPTY_COUNTS_AS_UNSET)]
         for name in empty:
             del os.environ[name]
@@ -187,7 +187,7 @@ class TokenLookup(LookupBase):  # type: ignore[misc]
         return values
 
     def _tell_ignored(self, operator: _Variables) -> None:
-        """Settings that would hold for all vendors are ignored, with a warning."""
+        """Warn about ignored settings that would apply to all vendors."""
         own = f"trackops_{self.vendor}_"
         names = _known(("for all", self.vendor), lambda: [*("trackops_" + n[len(own) :] for n in self._variable_names() if n.startswith(own)), *_OF_ONE_LOOKUP])
         variables = operator.find(names)
@@ -198,11 +198,11 @@ class TokenLookup(LookupBase):  # type: ignore[misc]
                 display.warning(line)
 
     def _variable_names(self) -> list[str]:
-        """Of the variables that options are read from."""
+        """The names of the variables that options are read from."""
         return _known(("variables", self.vendor), lambda: [entry["name"] for about in self.option_definitions.values() for entry in about.get("vars") or ()])
 
     def given_variables(self, operator: _Variables) -> dict[str, t.Any]:
-        """Those that options are read from; ansible checks their types, so templates have to be resolved before."""
+        """The variables that options are read from. Ansible checks types, so templates must be resolved first."""
         return self.set_variables(self._variable_names(), operator)
 
     def set_variables(self, names: t.Iterable[str], operator: _Variables) -> dict[str, t.Any]:
@@ -215,7 +215,7 @@ class TokenLookup(LookupBase):  # type: ignore[misc]
 
 
 class _Variables:
-    """The operator's variables; where none of those asked for is set, nothing more has to be loaded to say so."""
+    """The operator's variables; loads more code only if a requested variable is set."""
 
     def __init__(self, variables: t.Mapping[str, t.Any] | None) -> None:
         self._all = variables or {}
@@ -226,10 +226,10 @@ class _Variables:
         return found if not found or self._no_fact_is_among(found) else self._loaded().find(found)
 
     def _no_fact_is_among(self, found: t.Mapping[str, t.Any]) -> bool:
-        """Whether it is plain that none of these values is from the host; in any doubt it is not."""
+        """Whether certainly none of these values comes from the host."""
         if not C.INJECT_FACTS_AS_VARS:
             return True
-        worker = multiprocessing.current_process()  # in a play, Ansible's own: it knows what it works on
+        worker = multiprocessing.current_process()  # in a play, Ansible's worker, which knows its task
         manager, host = (getattr(worker, name, None) for name in ("_variable_manager", "_host"))
         if manager is None:
             return "hostvars" not in self._all and not self._all.get("ansible_facts") and C.CACHE_PLUGIN in ("memory", "ansible.builtin.memory")
@@ -237,9 +237,9 @@ class _Variables:
             return False
         try:
             facts = manager._fact_cache.get(host.name)
-        except KeyError:  # since 2.19, where there are none
+        except KeyError:  # since 2.19, if there are none
             facts = None
-        # Within a task Ansible adds what the host answered to the variables alone: for the next item, and for changed_when and until.
+        # Within a task Ansible adds the host's answer only to the variables, not to the fact cache: for the next item, changed_when and until.
         return not (facts and any(name in found for name in facts)) and all(map(is_plainly_the_operators, found.values()))
 
     def resolve(self, value: t.Any, templar: t.Any) -> t.Any:
@@ -267,8 +267,8 @@ def _any_set(names: t.Iterable[str]) -> bool:
         return True
 
 
-# What was found before in this process, while its environment is the same. Otherwise a loop or a template that asks for the tokens of a few
-# vendors a hundred times would spend most of its time on ansible's search for the same values.
+# Earlier results of this process, valid while its environment is unchanged. Without them, a loop or template that requests a few vendors'
+# tokens a hundred times would spend most of its time in ansible's option resolution.
 _FOUND: dict[t.Any, t.Any] = {}
 _MANY = 64
 _ENVIRONMENT: list[t.Any] = [None]
@@ -276,7 +276,7 @@ _T = t.TypeVar("_T")
 
 
 def _known(key: t.Any, find: t.Callable[[], _T]) -> _T:
-    # To ask for each variable that an option has costs more than all else; CPython keeps them in one dictionary.
+    # Reading each option's environment variable would cost more than everything else; CPython keeps them all in one dictionary.
     now = getattr(os.environ, "_data", None)
     if now is None or now != _ENVIRONMENT[0] or len(_FOUND) >= _MANY:
         _FOUND.clear()

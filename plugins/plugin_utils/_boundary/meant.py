@@ -4,7 +4,7 @@
 
 # Private to trackops.api_tokens: not for use from outside, and may change in any release.
 
-"""Options that somebody gave and that have no use: which one may be meant. Pure."""
+"""Find the option that was probably meant by an unknown or unused one. Pure."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .._base.nearest import nearest
 
 __all__ = ("nearest_option", "refuse_mount_of_no_login")
 
-# What people call these, and what looks more like another option.
+# Common wrong names for options, which would otherwise match another option better.
 _CALLED: t.Mapping[str, str] = {
     "kv_mount": "engine_mount_point",
     "mount": "engine_mount_point",
@@ -24,12 +24,12 @@ _CALLED: t.Mapping[str, str] = {
     "secret": "path",
     "secret_path": "path",
 }
-_ALIKE = 0.6  # names of two and three words share much, however they are cut short
+_ALIKE = 0.6  # names of two and three words have much in common, even if shortened
 _WITHOUT_LOGIN = ("token", "none")
 
 
 def nearest_option(name: str, known: t.Iterable[str]) -> str:
-    """The option of *known* that *name* may mean; empty if there is none like it."""
+    """The option in *known* that *name* may mean; empty if none is similar."""
     known = set(known)
     called = _CALLED.get(name.casefold())
     if called in known:
@@ -38,10 +38,10 @@ def nearest_option(name: str, known: t.Iterable[str]) -> str:
 
 
 def refuse_mount_of_no_login(vendor: str, direct: t.Mapping[str, t.Any], values: t.Mapping[str, t.Any]) -> None:
-    """C(mount_point) is taken for that of the secrets, which another collection calls so, and would silently not be used.
+    """Reject a C(mount_point) without a login, where it has no effect: it is often mistaken for the secrets' mount, its name elsewhere.
 
-    :arg direct: the options of the task or lookup. What is set for all of them may be there for those that log in.
-    :raises OptionError: it is among them, and there is no login.
+    :arg direct: the options of the task or lookup. A global setting may be meant for tasks that log in.
+    :raises OptionError: it is in *direct*, and there is no login.
     """
     method = str(values.get("auth_method") or "token")
     if direct.get("mount_point") not in (None, "") and method in _WITHOUT_LOGIN:

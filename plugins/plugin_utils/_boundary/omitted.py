@@ -4,7 +4,7 @@
 
 # Private to trackops.api_tokens: not for use from outside, and may change in any release.
 
-"""Ansible's C(omit). It drops out of the arguments of modules, but lookups are given it as it is, and so are templates in variables."""
+"""Handle Ansible's C(omit): Ansible drops it from module arguments, but not from lookup arguments or templates in variables."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ __all__ = ("is_omitted", "refuse_replaced", "resolved", "without_omitted")
 
 
 def is_omitted(value: t.Any) -> bool:
-    """Whether *value* is C(omit): an object of its own since ansible-core 2.19, before that a text that is made anew for each run."""
+    """Whether *value* is C(omit): a special object since ansible-core 2.19, before that a text that differs in each run."""
     if isinstance(value, str):
         return value.startswith("__omit_place_holder__")
     return type(value).__name__ == "_OmitType"
 
 
 def refuse_replaced(variables: t.Mapping[str, t.Any] | None) -> None:
-    """:raises OptionError: a variable hides C(omit), as a fact can since ansible-core 2.19: C(default(omit)) would give what a host says."""
+    """:raises OptionError: a variable hides C(omit), as a fact can since ansible-core 2.19: C(default(omit)) would return a host's value."""
     if variables is not None and "omit" in variables and not is_omitted(variables["omit"]):
         from .._base.errors import OptionError
 
@@ -29,7 +29,7 @@ def refuse_replaced(variables: t.Mapping[str, t.Any] | None) -> None:
 
 
 def without_omitted(value: t.Any) -> t.Any:
-    """*value*, and where it is a dictionary or a list, that without what C(omit) is in it."""
+    """*value*; if it is a dictionary or a list, without members that are C(omit)."""
     if isinstance(value, dict):
         return {name: without_omitted(part) for name, part in value.items() if not is_omitted(part)}
     if isinstance(value, list):
@@ -38,7 +38,7 @@ def without_omitted(value: t.Any) -> t.Any:
 
 
 def resolved(template: t.Callable[[], t.Any]) -> list[t.Any]:
-    """What *template* gives, in a list; an empty list where that is C(omit), which is an error for ansible-core since 2.19."""
+    """The result of *template* in a list; an empty list if that is C(omit), which is an error in ansible-core since 2.19."""
     try:
         value = template()
     except Exception as exc:

@@ -4,14 +4,14 @@
 
 # Private to trackops.api_tokens: not for use from outside, and may change in any release.
 
-"""Variables as the operator set them, without what managed hosts say.
+"""The variables that the operator set, without values from managed hosts.
 
-Ansible merges the facts of a host into its variables, above inventory, group_vars and host_vars. A host can send a fact of any name, with
-any module. Within a task Ansible puts the facts of an answer above everything, in the variables of this task alone.
+Ansible merges the facts of a host into its variables, above inventory, group_vars and host_vars. A host can send a fact of any name with
+any module. Within a task, Ansible puts the facts of an answer above everything, but only in the variables of this task.
 
-So no value that may be a fact is used, nor is it compared with one: what a variable is comes from a mark that only the operator's texts have,
-from Ansible's executor (the item of a loop), or from Ansible itself, asked anew for the variables of this host and task as if no host had
-ever sent a fact. Where it cannot be known whose variables these are, there is an error: less than what the operator set would be used.
+So a value that may be a fact is never used, or compared with a fact. A value is accepted if it has a mark that only the operator's texts
+have, or comes from Ansible's executor (a loop item), or from Ansible's own computation of the variables of this host and task as if no
+host had ever sent a fact. If the host is not known, this is an error: otherwise some of the operator's settings would be ignored.
 """
 
 from __future__ import annotations
@@ -37,38 +37,38 @@ from ansible.vars.manager import VariableManager
 from .._base.errors import coded
 from .trust import is_plainly_the_operators
 
-try:  # which line of which file a value is from; with a fact cache on disk there is no other way to tell
+try:  # the file and line that a value comes from; with a fact cache on disk nothing else tells
     from ansible._internal._datatag._tags import Origin
 except ImportError:  # ansible-core before 2.19
     Origin = None
 
-try:  # since 2.21 a task has its items here
+try:  # since 2.21 this has a task's items
     from ansible._internal._task import TaskContext
 
     TaskContext._loop_var, TaskContext._item, TaskContext._index_var, TaskContext._item_index, TaskContext._loop_extended  # noqa: B018
-except (ImportError, AttributeError):  # in 2.19 and 2.20 it has none
+except (ImportError, AttributeError):  # not in 2.19 and 2.20
     TaskContext = None
 
 __all__ = ("OperatorVariables",)
 
 Variables = t.Mapping[str, t.Any]
 
-# The names that Ansible's own fact modules give: names of vars_files may use them without "ansible_facts.".
+# The names of Ansible's own fact modules: names of vars_files may use them without "ansible_facts.".
 _USUAL_FACTS = re.compile(r"(?:ansible_(?!hashi_vault_)|facter_|ohai_)\w+")
 _IDENTIFIER = re.compile(r"[^\W\d]\w*")
-# With these a template reaches variables whose names are not in it.
+# With these, a template can reach variables that it does not name.
 _ANY_NAME = frozenset(("vars", "varnames", "hostvars", "template", "lookup", "query", "q", "include", "import", "extends", "from"))
-# They answer on the controller: what they set in a task is the operator's.
+# They run on the controller: the values that they set in a task are the operator's.
 _SETTERS = frozenset(f"{prefix}{name}" for prefix in ("", "ansible.builtin.", "ansible.legacy.") for name in ("set_fact", "include_vars"))
-# What the functions of Ansible call the host and the task whose templates they resolve.
+# The local names in Ansible's functions for the host and the task whose templates they resolve.
 _HOST_NAMES = ("host", "original_host", "conditional_host", "h")
 _TASK_NAMES = ("task", "original_task")
 
 
 class OperatorVariables:
-    """The operator's view of the variables that Ansible gave to one lookup or action.
+    """The operator's values among the variables that Ansible passed to one lookup or action.
 
-    :arg warn: is told of each fact that is ignored; without the host's name, so that Ansible shows it once a run.
+    :arg warn: called for each ignored fact; the text has no host name, so that Ansible shows it once per run.
     """
 
     def __init__(self, variables: Variables | None, *, warn: t.Callable[[str], None]) -> None:
@@ -81,9 +81,9 @@ class OperatorVariables:
         return _Source.of(self._all)
 
     def find(self, names: t.Iterable[str]) -> dict[str, t.Any]:
-        """Those of *names* that the operator has set, as they are: templates are not resolved.
+        """Those of *names* that the operator has set, with unresolved templates.
 
-        :raises AnsibleOptionsError: one of them may be a fact, and it cannot be known whose variables these are.
+        :raises AnsibleOptionsError: one of them may be a fact, and the host of the variables is not known.
         """
         found = {name: self._all[name] for name in names if name in self._all}
         if not (C.INJECT_FACTS_AS_VARS and found):
@@ -99,7 +99,7 @@ class OperatorVariables:
         return own
 
     def resolve(self, value: t.Any, templar: t.Any) -> t.Any:
-        """*value* of the operator with its templates resolved, by the operator's variables.
+        """The operator's *value* with its templates resolved, using only the operator's variables.
 
         :raises AnsibleOptionsError: a template uses a fact by its bare name.
         """
@@ -107,7 +107,7 @@ class OperatorVariables:
             return templar.template(value)
         variables = self._for_templates
         try:
-            if Origin is None:  # before 2.19 the lookups of a copied templar have the variables of the first one
+            if Origin is None:  # before 2.19 the lookups of a copied templar have the variables of the original
                 with templar.set_temporary_context(available_variables=variables):
                     return templar.template(value)
             return templar.copy_with_new_env(available_variables=variables).template(value)
@@ -120,17 +120,17 @@ class OperatorVariables:
             raise AnsibleOptionsError(coded(message, "option:value")) from None
 
     def _operators(self, name: str) -> list[t.Any]:
-        """The value of the variable *name* in a list if the operator has set it."""
+        """The value of the variable *name* in a list; an empty list if the operator has not set it."""
         value, source = self._all[name], self._source
         if name in source.of_task:
             return [source.of_task[name]]
-        # A cacheable set_fact has the operator's mark, too.
+        # A cacheable set_fact also has the operator's mark.
         if not source.said(name) and (source.is_marked(value) or not source.answers):
             return [value]
         return [source.without_facts[name]] if name in source.without_facts else []
 
     def _may_reach_facts(self, value: t.Any) -> bool:
-        """Whether a fact may be behind a name in the templates of *value*, or in those of the variables that they use."""
+        """Whether a name in the templates of *value*, or in those of the variables that they use, may be a fact."""
         return any(
             name in _ANY_NAME or (name in self._all and (self._source.said(name) or not self._source.is_marked(self._all[name])))
             for name in self._reached(value)
@@ -147,19 +147,19 @@ class OperatorVariables:
 
     @functools.cached_property
     def _for_templates(self) -> dict[str, t.Any]:
-        """All variables that are the operator's, and what the task adds by itself, as C(item)."""
+        """All of the operator's variables, and those that the task adds, such as C(item)."""
         return {**self._source.without_facts, **{name: value for name in self._all if name not in _OF_THE_VIEW for value in self._operators(name)}}
 
 
-# They hold other variables: Ansible makes them anew for each view.
+# These contain other variables, and Ansible creates new ones for each set of variables.
 _OF_THE_VIEW = ("vars", "hostvars", "ansible_facts", "ansible_delegated_vars")
 
 
 class _Source:
-    """Where variables come from: Ansible's variable manager, and the host, the task and the play that they are for, as far as they are known.
+    """The origin of variables: Ansible's variable manager, and their host, task and play, if known.
 
-    :arg executing: a worker has the task at hand, and these are its variables: a host's answer to it may be among them.
-    :arg factless: no fact can be among the variables.
+    :arg executing: a worker executes the task, and these are its variables: they may contain a host's answer to it.
+    :arg factless: the variables cannot contain facts.
     """
 
     def __init__(
@@ -175,21 +175,21 @@ class _Source:
 
     @classmethod
     def of(cls, variables: Variables) -> _Source:
-        process: t.Any = multiprocessing.current_process()  # in a play, Ansible's own: it knows what it works on
+        process: t.Any = multiprocessing.current_process()  # in a play, Ansible's worker, which knows its task
         manager: t.Any = getattr(process, "_variable_manager", None)
         worker = manager is not None and getattr(process, "_task", None) is not None
         whose = (process._host, process._task, process._task.get_play()) if worker else (None, None, None)
         hostvars: t.Any = variables.get("hostvars")
-        of_task = isinstance(hostvars, HostVars)  # no host can send such an object, and Ansible adds it to the variables of tasks only
+        of_task = isinstance(hostvars, HostVars)  # no host can send such an object, and Ansible adds it only to the variables of tasks
         if not worker:
             manager, whose = _resolving(variables, hostvars._variable_manager if of_task else None)
-        # Ansible adds facts by their names together with ansible_facts, to the variables of a host only.
+        # Ansible adds facts by their names only together with ansible_facts, and only to the variables of a host.
         if manager is not None and ("ansible_facts" not in variables or (of_task and isinstance(hostvars._variable_manager, _Factless))):
             return cls(variables, manager, factless=True)
         if manager is None:  # an inventory plugin, for example
             return cls(variables, None)
         for name, delegated in _mapping(_mapping(getattr(process, "_task_vars", None)).get("ansible_delegated_vars")).items():
-            if delegated is variables:  # for the connection to the host that a task is delegated to
+            if delegated is variables:  # for the connection to a task's delegated host
                 return cls(variables, manager, (manager._inventory.get_host(name) or Host(name), *whose[1:]))
         if of_task:
             return cls(variables, manager, whose, executing=worker)
@@ -197,18 +197,18 @@ class _Source:
         return cls(variables, manager, whose, executing=True) if worker and other is whose[0] else cls(variables, manager, (other, None, None))
 
     def is_marked(self, value: t.Any) -> bool:
-        """Whether the value shows that it is the operator's. Facts that inventory plugins read have no mark of Ansible yet."""
+        """Whether the value itself shows that the operator set it. Facts that inventory plugins read have no mark of Ansible yet."""
         return self._factless or (self._manager is not None and is_plainly_the_operators(value))
 
     @functools.cached_property
     def of_task(self) -> Variables:
-        """What Ansible sets while it works on the task, from where it keeps it: no answer of a host is put there."""
+        """The variables that Ansible sets while it executes the task, read from its own objects, which never contain a host's answer."""
         return _of_task(self._task, self._variables, self.said) if self._executing else {}
 
     @functools.cached_property
     def _facts(self) -> list[Variables]:
-        """The facts of the host. Where it is not known which it is, those of each."""
-        if self._manager is None:  # of the facts there are only those that were kept on disk or on a server
+        """The facts of the host; those of every host if the host is not known."""
+        if self._manager is None:  # only facts in a cache on disk or on a server are left
             cache = None if C.CACHE_PLUGIN in ("memory", "ansible.builtin.memory") else cache_loader.get(C.CACHE_PLUGIN)
         else:
             cache = self._manager._fact_cache
@@ -216,15 +216,15 @@ class _Source:
         return [_facts(cache, name) for name in names]
 
     def said(self, name: str) -> bool:
-        """Whether a fact has this name. Only the name is asked for: Ansible makes another value of a fact before it is a variable."""
+        """Whether a fact has this name. The value does not matter: Ansible changes a fact's value before it becomes a variable."""
         if self._factless:
             return False
-        seen = _mapping(self._variables.get("ansible_facts"))  # a cache may have forgotten meanwhile what is among the variables
+        seen = _mapping(self._variables.get("ansible_facts"))  # the cache may have dropped a fact that is still in the variables
         return any(name in facts for facts in self._facts) or name in seen or (name.startswith("ansible_") and name[8:] in seen)
 
     @functools.cached_property
     def without_facts(self) -> Variables:
-        """The variables as Ansible would find them if no host had sent a fact; empty where it is not known for what."""
+        """The variables that Ansible would compute if no host had sent a fact; empty if the host is not known."""
         if self._factless:
             return self._variables
         if self._host is None:
@@ -236,12 +236,12 @@ class _Source:
         return _FOUND_ANEW[key]
 
 
-# The last one: a worker ends with its task, and asks for little else.
+# Only the latest: a worker ends with its task, and hardly needs others.
 _FOUND_ANEW: dict[t.Any, Variables] = {}
 
 
 class _Factless(VariableManager):  # type: ignore[misc]
-    """A variable manager for reading, to which no host has sent a fact; but C(ansible_facts) has them, for those who want them."""
+    """A read-only variable manager without facts as variables; C(ansible_facts) still has them, for explicit use."""
 
     _with_facts: t.Any
     _extra_vars: dict[str, t.Any]
@@ -249,19 +249,19 @@ class _Factless(VariableManager):  # type: ignore[misc]
 
     @classmethod
     def of(cls, manager: t.Any) -> _Factless:
-        made = object.__new__(cls)  # to copy it properly would leave out what is not to be pickled
+        made = object.__new__(cls)  # copy.copy would drop attributes that are not pickled
         made.__dict__.update(manager.__dict__)
         made._with_facts = manager
         cache = manager._fact_cache
         made._nonpersistent_fact_cache = {host: _without_cacheable(values, _facts(cache, host)) for host, values in manager._nonpersistent_fact_cache.items()}
         if manager._hostvars is not None:
-            HostVars(manager._inventory, made, manager._loader)  # makes itself the manager's
+            HostVars(manager._inventory, made, manager._loader)  # registers itself with the manager
         return made
 
     def get_vars(self, play: t.Any = None, host: t.Any = None, task: t.Any = None, **more: t.Any) -> dict[str, t.Any]:
         facts = {} if host is None else _facts(self._with_facts._fact_cache, host.name)
         given = self._extra_vars, self._fact_cache
-        # Above the facts that there are not: for templates, and for names of vars_files.
+        # Takes the place of the removed facts, for templates and for names of vars_files.
         self._extra_vars = {"ansible_facts": wrap_var(namespace_facts(facts)["ansible_facts"]), **self._with_facts._extra_vars}
         try:
             self._fact_cache = _OnlyFacts({})
@@ -269,7 +269,7 @@ class _Factless(VariableManager):  # type: ignore[misc]
             if not any(name in facts for name in files):
                 found: dict[str, t.Any] = super().get_vars(play=play, host=host, task=task, **more)
                 return found
-            # vars_files: ["{{ ansible_distribution }}.yml"] means the fact where the operator has no variable of this name.
+            # vars_files: ["{{ ansible_distribution }}.yml"] means the fact, unless the operator has a variable of this name.
             lower = super().get_vars(host=host, task=task, include_hostvars=False)
             bare = {name: facts[name] for name in files if name in facts and name not in lower and name not in play.get_vars()}
             self._fact_cache = _OnlyFacts(bare)
@@ -280,7 +280,7 @@ class _Factless(VariableManager):  # type: ignore[misc]
 
 
 class _OnlyFacts:
-    """A fact cache for reading, with these facts for whatever host."""
+    """A read-only fact cache with the same facts for every host."""
 
     def __init__(self, facts: dict[str, t.Any]) -> None:
         self._facts = facts
@@ -290,13 +290,13 @@ class _OnlyFacts:
 
 
 def _without_cacheable(variables: Variables, facts: Variables) -> dict[str, t.Any]:
-    """Registered and set variables, without those of a C(set_fact) with C(cacheable): Ansible puts these among the facts as well."""
+    """Registered and set variables, without those of a C(set_fact) with C(cacheable), which Ansible also adds to the facts."""
     return {name: value for name, value in variables.items() if name not in facts or not _set_together(value, facts[name])}
 
 
 def _set_together(value: t.Any, fact: t.Any) -> bool:
-    """Whether both come from the same task. An equal value is not enough to tell: a host may send what the operator has set."""
-    if value is fact:  # of some values there is only one object for all
+    """Whether both come from the same task. Equal values do not prove that: a host may send the operator's value."""
+    if value is fact:  # but Python shares a single object for some values
         return not (value is None or isinstance(value, (bool, int)) or (isinstance(value, str) and len(value) < 2))
     origin = Origin.get_tag(value) if Origin else None
     return origin is not None and origin == Origin.get_tag(fact) and bool(value == fact)
@@ -314,7 +314,7 @@ def _mapping(value: t.Any) -> Variables:
 
 
 def _frames() -> t.Iterator[tuple[str, Variables]]:
-    """The functions that are at work, the innermost first, with what they know."""
+    """The names and local variables of the functions on the call stack, innermost first."""
     frame = inspect.currentframe()
     while frame is not None:
         yield frame.f_code.co_name, frame.f_locals
@@ -322,9 +322,9 @@ def _frames() -> t.Iterator[tuple[str, Variables]]:
 
 
 def _resolving(variables: Variables, manager: t.Any) -> tuple[t.Any, tuple[t.Any, t.Any, t.Any]]:
-    """Whose templates Ansible's main process resolves, as in names of tasks: the manager, and the host, the task and the play.
+    """The manager, and the host, task and play, whose templates Ansible's main process resolves, such as names of tasks.
 
-    Only the function that does it knows.
+    Only the function that resolves them has these.
     """
     for _function, names in _frames():
         host = next((names[name] for name in _HOST_NAMES if isinstance(names.get(name), Host)), None)
@@ -332,41 +332,41 @@ def _resolving(variables: Variables, manager: t.Any) -> tuple[t.Any, tuple[t.Any
         iterator = names.get("iterator")
         if host is not None and task is not None and isinstance(iterator, PlayIterator):
             manager = manager or names.get("variable_manager") or getattr(names.get("self"), "_variable_manager", None)
-            # The variables may still be those of another host, for a callback plugin that asked for them.
+            # The variables may nevertheless be another host's, requested by a callback plugin.
             fits = variables.get("inventory_hostname") is host.name or "inventory_hostname" in _facts(getattr(manager, "_fact_cache", {}), host.name)
             return manager, (host, task, iterator._play) if fits else (None, None, None)
     return manager, (None, None, None)
 
 
 def _host_of(variables: Variables, manager: t.Any) -> t.Any:
-    """The host that variables without a task are for, as those behind C(hostvars); None where that cannot be known."""
+    """The host of variables without a task, such as those behind C(hostvars); None if it cannot be determined."""
     name = variables.get("inventory_hostname")
     if not isinstance(name, str):
         return None
     host = manager._inventory.get_host(name)
-    # Ansible takes the name from the host. A host can send a fact of this name, too, but not this very object.
+    # Ansible takes the name from the host object. A host can send a fact of this name, but not this very object.
     named = [host] if host is not None and host.name is name else []
-    if named and len(name) > 1:  # of one letter there is only one object for all
+    if named and len(name) > 1:  # Python shares a single object for each one-letter string
         return host
-    if "environment" in variables:  # as those of a task have: a host may have said so within it
+    if "environment" in variables:  # only a task's variables have it, and a host may have sent the name within that task
         return None
     hosts = manager._inventory.get_hosts("all", ignore_limits=True, ignore_restrictions=True)
     fitting = [*named, *(host for host in hosts if _facts(manager._fact_cache, host.name).get("inventory_hostname") == name)]
-    # Several hosts may say that this is their name: then it may be any of them.
+    # If several hosts claim this name, it may be any of them.
     return fitting[0] if len({host.name for host in fitting}) == 1 else None
 
 
 def _of_task(task: t.Any, variables: Variables, said: t.Callable[[str], bool]) -> dict[str, t.Any]:
     found: dict[str, t.Any] = {}
     registered = [task.register] if isinstance(task.register, str) else list(_mapping(task.register))
-    found.update({name: variables[name] for name in registered if name in variables and not said(name)})  # the host's words in any case
+    found.update({name: variables[name] for name in registered if name in variables and not said(name)})  # the host's own text in any case
     if TaskContext is not None:
         context = TaskContext.current()
         if not context._loop_var:
             return found
         extended, index, item = context._loop_extended, {context._index_var: context._item_index}, {context._loop_var: context._item}
     else:
-        within = False  # what this item is done for, in a copy of what the next one sees: no answer is in it yet
+        within = False  # set in the frame that executes this item, on a copy of the variables: no answer is in it yet
         for function, names in _frames():
             if isinstance(names.get("self"), TaskExecutor):
                 within = within or function == "_execute"
@@ -381,7 +381,7 @@ def _of_task(task: t.Any, variables: Variables, said: t.Callable[[str], bool]) -
 
 
 def _identifiers(value: t.Any) -> set[str]:
-    """The words in the templates of *value*."""
+    """The identifiers in the templates of *value*."""
     if isinstance(value, str):
         return set(_IDENTIFIER.findall(value)) if "{{" in value or "{%" in value else set()
     if isinstance(value, t.Mapping):

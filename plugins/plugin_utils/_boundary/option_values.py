@@ -4,7 +4,7 @@
 
 # Private to trackops.api_tokens: not for use from outside, and may change in any release.
 
-"""Options that are dictionaries, which may be given as text or in a file."""
+"""Read options that are dictionaries from text or from a file."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ("as_mapping",)
 
 
 def as_mapping(name: str, value: t.Any, *, read_file: t.Callable[[str], str]) -> t.Any:
-    """A dictionary from a dictionary, its JSON or YAML text, or (C(vendors)) the path of a YAML file; None stays None."""
+    """A dictionary from a dictionary, from JSON or YAML text, or (C(vendors)) from the path of a YAML file; None stays None."""
     if value is None or isinstance(value, t.Mapping):
         return value
     import yaml
@@ -30,7 +30,7 @@ def as_mapping(name: str, value: t.Any, *, read_file: t.Callable[[str], str]) ->
         parsed = yaml.safe_load(text)
     except OSError:
         raise OptionError(f"{shown}: the file {text!r} cannot be read.", fault="option:file") from None
-    except (yaml.YAMLError, ValueError, RecursionError):  # not a date after all, or bytes that are not text
+    except (yaml.YAMLError, ValueError, RecursionError):  # an invalid date, or bytes that are not text
         raise OptionError(f"{shown} has to be a dictionary, or the JSON or YAML text of one.") from None
     if parsed is None:
         return None

@@ -4,7 +4,7 @@
 
 # Private to trackops.api_tokens: not for use from outside, and may change in any release.
 
-"""From option values, as ansible resolved them, to a :class:`Request`. Pure, but for the one token file that Vault's options name."""
+"""Build a :class:`Request` from option values, as ansible resolved them. Pure, except for reading the file that a Vault option names."""
 
 from __future__ import annotations
 
@@ -29,15 +29,15 @@ __all__ = ("Surroundings", "cache_options", "check_vendor", "describe_vendor", "
 
 Values = t.Mapping[str, t.Any]
 
-# Fields of Vendor that options change in a way of their own.
+# Fields of Vendor whose options need special handling.
 _OVERRIDES = ("base_url", "token_url", "scope")
 _WORKED_IN = (*_OVERRIDES, "variant", "credential_fields")
-# The options of oauth2 that are fields of Vendor just as they are.
+# The options of oauth2 that are copied to fields of Vendor unchanged.
 _FIELDS = tuple(field.name for field in dataclasses.fields(Vendor) if field.name in DESCRIBING and field.name not in _WORKED_IN)
 
 
 class Surroundings(t.NamedTuple):
-    """What options are completed from: the environment, the home directory, and reading a file."""
+    """The sources that complete options: the environment, the home directory, and a function that reads a file."""
 
     environ: t.Mapping[str, str]
     home: str | None
@@ -45,16 +45,16 @@ class Surroundings(t.NamedTuple):
 
 
 def surroundings() -> Surroundings:
-    """Those of this process."""
+    """The surroundings of this process."""
     return Surroundings(*login_input.surroundings())
 
 
 def requests_from(plugin: str, vendor: str, paths: t.Iterable[str | None], values: Values, *, direct: Values, surroundings: Surroundings) -> list[Request]:
-    """The requests for *paths*, as :func:`request_from` makes them, once it is clear that *vendor* and *direct* are no slips of the pen.
+    """The requests for *paths*, built by :func:`request_from` after checking *vendor* and *direct* for typos.
 
-    :arg vendor: what the user calls the vendor.
-    :arg direct: the options that were given with the task or lookup, and not set for all of them.
-    :raises OptionError: there is no such vendor, or options do not fit together.
+    :arg vendor: the user's name for the vendor.
+    :arg direct: the options given with the task or lookup, without global settings.
+    :raises OptionError: the vendor is unknown, or options contradict each other.
     """
     check_vendor(vendor, values)
     refuse_mount_of_no_login(vendor, direct, values)
@@ -65,8 +65,8 @@ def request_from(plugin: str, path: str | None, values: Values, *, surroundings:
     """The request for one token.
 
     :arg plugin: the lookup's name: a built-in vendor, or C(oauth2).
-    :arg path: the Vault path; None is the vendor's own (C(trackops_<vendor>_path), else its name).
-    :raises OptionError: options that do not fit together.
+    :arg path: the Vault path; None for the vendor's default (C(trackops_<vendor>_path), else its name).
+    :raises OptionError: options contradict each other.
     """
     vendor = describe_vendor(plugin, values)
     path = path if path is not None else values.get("path") or (vendor.name if plugin != "oauth2" else None)
@@ -89,9 +89,9 @@ def request_from(plugin: str, path: str | None, values: Values, *, surroundings:
 
 
 def check_vendor(vendor: str, values: Values) -> None:
-    """Refuse a vendor that is neither built in nor described by *values*, the options.
+    """Reject a vendor that is neither built in nor described in the options *values*.
 
-    :raises OptionError: with those that there are.
+    :raises OptionError: listing the known vendors.
     """
     known = (*names(), "oauth2", *(values.get("vendors") or {}))
     if vendor not in known and not (values.get("token_url") or values.get("issuer")):
@@ -103,14 +103,14 @@ def check_vendor(vendor: str, values: Values) -> None:
 
 
 def describe_vendor(plugin: str, values: Values) -> Vendor:
-    """The vendor with its variant and whatever the options change of it."""
+    """The vendor with its variant, and with the changes from the options."""
     vendor = _variant(_described(plugin, values), values.get("variant"))
     changes: dict[str, t.Any] = {name: str(values[name]) for name in _OVERRIDES if values.get(name)}
     if plugin == "oauth2":
         given = {name: values[name] for name in _FIELDS if values.get(name) not in (None, "")}
         changes.update(_only_vendor_fields(vendor, given))
     elif values.get("client_auth") and vendor.client_auth in ("basic", "basic_raw"):
-        # Trackunit: servers differ in whether they want RFC 6749 2.3.1; its variant v2 has no Basic header and does not mind.
+        # Trackunit: servers differ in whether they follow RFC 6749 2.3.1; its variant v2 sends no Basic header, so this has no effect there.
         changes["client_auth"] = _one_of("client_auth", values["client_auth"], ("basic", "basic_raw"), who=f"{vendor.name}: ")
     if values.get("authorization_scheme") is not None:
         changes["authorization_scheme"] = str(values["authorization_scheme"]).strip()
@@ -132,14 +132,14 @@ def _described(plugin: str, values: Values) -> Vendor:
     name = str(values.get("vendor") or "oauth2")
     if name in own:
         return vendor_from_mapping(name, own[name])
-    # A server that does not know PKCE has to ignore its parameters (RFC 6749 3.1).
+    # A server that does not know PKCE must ignore its parameters (RFC 6749 3.1).
     return Vendor(name=name, request_headers={"Accept": "application/json"}, pkce=True)
 
 
 def _only_vendor_fields(vendor: Vendor, given: dict[str, t.Any]) -> dict[str, t.Any]:
     try:
         described = vendor_from_mapping(vendor.name, given)
-    except OptionError as exc:  # the same mistake as in a description, but an option has it
+    except OptionError as exc:  # an error as in a description, but caused by an option
         raise OptionError(exc.message, fault="option:value" if exc.fault == "option:description" else exc.fault) from None
     changes = {name: getattr(described, name) for name in given}
     if "request_headers" in changes:
@@ -183,7 +183,7 @@ def _secret(vendor: Vendor, path: str, values: Values) -> SecretRef:
     if not isinstance(fields, t.Mapping) or not all(isinstance(v, str) and v for v in fields.values()):
         raise OptionError(f"{vendor.name}: credential_fields has to be a dictionary: our field to the key in the secret.")
     known = {*needed_fields(vendor), *OPTIONAL_FIELDS}
-    # A description may name fields that only another of its variants has a use for.
+    # A description may name fields that only another of its variants uses.
     fields = {**{ours: theirs for ours, theirs in vendor.credential_fields.items() if ours in known}, **fields}
     strangers = sorted(one_line(str(name), limit=40) for name in fields if name not in known)
     if strangers:
@@ -227,7 +227,7 @@ def _http(vendor: Vendor, values: Values) -> HttpOptions:
 
 
 def cache_options(values: Values) -> CacheOptions:
-    """Where tokens are kept."""
+    """Where tokens are cached."""
     failure_ttl = _number(values, "failure_ttl", float)
     return CacheOptions(
         kind=_one_of("cache", values.get("cache") or CacheOptions.kind, ("file", "vault", "none")),

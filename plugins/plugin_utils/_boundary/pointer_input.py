@@ -4,7 +4,7 @@
 
 # Private to trackops.api_tokens: not for use from outside, and may change in any release.
 
-"""What tells one token from another in the options as they were given, before anything is made of them."""
+"""Extract from the unprocessed options all values that distinguish one token from another."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from .._vault.login_input import FIELDS, completed, login_secret, read_text, sur
 
 __all__ = ("pointer_input",)
 
-#: Options that do not decide which token it is; those for the login to Vault are looked at by themselves.
+#: Options that do not decide which token it is; those for the Vault login are handled separately.
 _OTHERWISE = frozenset((*FIELDS, "token_path", "token_file", "min_ttl", "max_age", "force", "refused", "output", "audit_log", "cache_path", "_terms"))
 
 
 def pointer_input(plugin: str, values: t.Mapping[str, t.Any], *, files: list[tuple[str, t.Any]] | None = None) -> tuple[list[str], t.Any] | None:
-    """All that decides which token the option values mean, for :func:`pointer_keys`: the Vault login secret, and the rest.
+    """All values that decide which token the options mean, for :func:`pointer_keys`: the Vault login secret, and the rest.
 
-    None where it cannot be told without the full way.
+    None if only the full path can decide that.
 
-    :arg files: gets the path and the state of each file that was looked at.
+    :arg files: receives the path and the state of each file that was read.
     """
 
     def read_file(path: str) -> str:
@@ -39,7 +39,7 @@ def pointer_input(plugin: str, values: t.Mapping[str, t.Any], *, files: list[tup
         given = completed(values, environ=environ, home=home, read_file=read_file)
         if isinstance(vendors, str) and "\n" not in vendors and "{" not in vendors:
             vendors = [vendors, read_file(os.path.expanduser(vendors))]
-    except Exception:  # noqa: BLE001 (whatever it is, the full way tells it)
+    except Exception:  # noqa: BLE001 (the full path reports any error)
         return None
     secret, public = login_secret(given)
     if secret is None:

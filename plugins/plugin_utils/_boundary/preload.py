@@ -4,9 +4,9 @@
 
 # Private to trackops.api_tokens: not for use from outside, and may change in any release.
 
-"""What lookups need, loaded in the process that Ansible forks its workers from.
+"""Load the lookups' code in the process from which Ansible forks its workers.
 
-Ansible loads the action of a task, and the callbacks, before it forks. What is loaded by then, no worker has to load again.
+Ansible loads the action of a task, and the callbacks, before it forks. Workers need not load that code again.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ from . import event_file, operator_variables, uncached, vendor_settings
 __all__ = ("COLLECTION", "preload")
 
 COLLECTION = "trackops.api_tokens."
-_LOADED = (event_file, operator_variables, uncached, vendor_settings)  # whatever a lookup may turn to, but what talks to servers
+_LOADED = (event_file, operator_variables, uncached, vendor_settings)  # everything a lookup may import, except the network code
 
 
 def preload() -> None:
-    """Load the lookups, what Ansible knows of their options, and the ciphers of the cache."""
+    """Load the lookups, their option definitions, and the ciphers of the cache."""
     for plugin in (*names(), "oauth2"):
         lookup_loader.get(COLLECTION + plugin, class_only=True)
-    # The first use of a cipher in a process costs more than all later ones. If cryptography is missing, the code that needs it says so.
+    # The first use of a cipher in a process is the slowest. If cryptography is missing, the code that needs it reports that.
     with contextlib.suppress(ImportError):
         keys = derive(bytes(32), b"", "nothing")
         open_sealed(keys, seal(keys, b""))

@@ -4,7 +4,7 @@
 
 # Private to trackops.api_tokens: not for use from outside, and may change in any release.
 
-"""The real effects: HTTP by requests, Vault by hvac. Both are imported when they are first used, so that a cache hit does without."""
+"""The real effects: HTTP with requests, Vault with hvac. Both are imported on first use, so that a cache hit does not load them."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ __all__ = ("real_ports",)
 
 
 def real_ports(**others: t.Any) -> Ports:
-    """Ports to the real network; *others* are those of :class:`Ports` that differ from its defaults."""
+    """Ports to the real network; *others* override defaults of :class:`Ports`."""
     ports = Ports(**{"exchange": _exchange, "vault": _vault, "scratch": _scratch(), **others})
-    if os.environ.get("SSLKEYLOGFILE"):  # urllib3 heeds it
+    if os.environ.get("SSLKEYLOGFILE"):  # urllib3 honours it
         ports.warn(
             "SSLKEYLOGFILE is set, so the keys of the TLS connections to Vault and to vendors are written to that file: "
             "whoever has it, and a recording of the traffic, can read the secrets. Unset it when you are done."
@@ -34,8 +34,8 @@ def real_ports(**others: t.Any) -> Ports:
 
 
 def _scratch() -> str:
-    """The directory that Ansible makes for each run, before it forks, and removes at its end."""
-    constants = sys.modules.get("ansible.constants")  # not loaded: no Ansible, no run
+    """The directory that Ansible creates for each run before it forks, and removes at its end."""
+    constants = sys.modules.get("ansible.constants")  # not loaded: this is not an Ansible run
     return str(getattr(constants, "DEFAULT_LOCAL_TMP", ""))
 
 
@@ -48,5 +48,5 @@ def _exchange(request: HttpRequest, options: HttpOptions, seconds: float, name: 
 def _vault(options: VaultAccess, warn: t.Callable[[str], None]) -> Vault:
     from .._vault.client import VaultClient
 
-    # Requests are made by options.request_from only, with the options of _vault.
+    # Only options.request_from creates requests, with the options of _vault.
     return VaultClient(t.cast("VaultOptions", options), warn=warn)

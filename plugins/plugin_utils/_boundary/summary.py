@@ -4,7 +4,7 @@
 
 # Private to trackops.api_tokens: not for use from outside, and may change in any release.
 
-"""The table after the play: what happened to each token."""
+"""The table after the play: the events of each token."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = ("read_events", "table")
 
 Record = t.Mapping[str, t.Any]
 
-# Column -> the events that count in it.
+# Column -> the events that it counts.
 _COLUMNS: t.Mapping[str, tuple[str, ...]] = {
     "fetched": ("fetched",),
     "renewed": ("refreshed",),
@@ -30,7 +30,7 @@ _COLUMNS: t.Mapping[str, tuple[str, ...]] = {
 
 
 def read_events(path: str) -> list[Record]:
-    """The events in a file, a JSON object a line; a line that was cut off is left out."""
+    """The events in a file with one JSON object per line; an incomplete line is skipped."""
     found: list[Record] = []
     try:
         with open(path, encoding="ascii", errors="replace") as file:
@@ -47,7 +47,7 @@ def read_events(path: str) -> list[Record]:
 
 
 def table(events: t.Iterable[Record], *, now: float) -> list[str]:
-    """The lines of the table; none when no token was used."""
+    """The lines of the table; empty if no token was used."""
     counts: dict[tuple[str, str], Counter[str]] = {}
     ends: dict[tuple[str, str], float] = {}
     for event in events:

@@ -4,7 +4,7 @@
 
 # Private to trackops.api_tokens: not for use from outside, and may change in any release.
 
-"""Which values show by themselves that they are the operator's."""
+"""Recognise values that certainly come from the operator."""
 
 from __future__ import annotations
 
@@ -24,5 +24,5 @@ __all__ = ("is_plainly_the_operators",)
 
 
 def is_plainly_the_operators(value: t.Any) -> bool:
-    """Whether no host can have sent *value*: Ansible marks the strings of facts as unsafe and, since 2.19, those of others as trusted."""
+    """Whether no host can have sent *value*: Ansible marks strings in facts as unsafe and, since 2.19, other strings as trusted."""
     return isinstance(value, str) and bool(is_trusted_as_template(value))

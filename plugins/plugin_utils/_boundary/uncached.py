@@ -4,7 +4,7 @@
 
 # Private to trackops.api_tokens: not for use from outside, and may change in any release.
 
-"""What a lookup does that finds no fresh token in the cache, and what it says when something is wrong."""
+"""The part of a lookup that runs without a fresh token in the cache, and its errors and warnings."""
 
 from __future__ import annotations
 
@@ -46,9 +46,9 @@ _DICTIONARIES = ("credential_fields", "extra_parameters", "request_headers", "ve
 
 
 def tokens(plugin: str, terms: list[t.Any], values: Values, direct: Values) -> list[t.Any]:
-    """The results for *terms*, from the cache or the vendor. Pointers are left for the next process that is asked the same.
+    """The results for *terms*, from the cache or the vendor. Writes pointers for the next process with the same options.
 
-    :arg direct: the options that were given with the lookup.
+    :arg direct: the options given with the lookup.
     """
     resolved = with_dictionaries(plugin, values)
     if not all(isinstance(term, str) for term in terms):
@@ -81,7 +81,7 @@ def _point(resolver: Resolver, request: Request, *, secret: list[str], given: t.
 
 
 def tell_hits(hits: list[Hit], values: Values, *, seconds: float) -> None:
-    """Tell those who listen of tokens that came straight from the cache."""
+    """Report tokens served directly from the cache to the listeners."""
     listener = Listener(display, audit_log=values.get("audit_log"))
     for token, pointer in hits:
         name = fingerprint(token.access_token)
@@ -89,7 +89,7 @@ def tell_hits(hits: list[Hit], values: Values, *, seconds: float) -> None:
 
 
 def tell_short_lives(hits: list[Hit], *, min_ttl: float) -> None:
-    """Warn of tokens whose whole life is too short, as whoever obtained them was warned."""
+    """Warn about tokens with too short a lifetime, as was done when they were fetched."""
     for token, pointer in hits:
         lifetime = token.expires_at - token.issued_at
         if lifetime < min_ttl:
@@ -97,7 +97,7 @@ def tell_short_lives(hits: list[Hit], *, min_ttl: float) -> None:
 
 
 def with_dictionaries(plugin: str, values: Values) -> dict[str, t.Any]:
-    """*values* with dictionaries where their texts or files were given."""
+    """*values* with dictionaries in place of their texts or files."""
     try:
         return {**values, **{name: as_mapping(name, values.get(name), read_file=read_text) for name in _DICTIONARIES}}
     except OptionError as exc:
@@ -105,14 +105,14 @@ def with_dictionaries(plugin: str, values: Values) -> dict[str, t.Any]:
 
 
 def as_ansible(exc: Exception) -> AnsibleError | None:
-    """One of our errors as one of ansible's; None for any other."""
+    """Convert one of our errors to one of ansible's; None for any other exception."""
     if isinstance(exc, OptionError):
         return AnsibleOptionsError(exc.told)
     return AnsibleLookupError(exc.told) if isinstance(exc, TokenError) else None
 
 
 def reject_unknown_options(plugin: str, definitions: Definitions, direct: t.Iterable[str]) -> None:
-    """:raises OptionError: naming the option that the lookup does not have, and the nearest that it has."""
+    """:raises OptionError: naming the unknown option and the nearest known one."""
     known = {name for option, facts in definitions.items() for name in (option, *(facts.get("aliases") or ()))}
     for name in direct:
         if name not in known:
@@ -121,7 +121,7 @@ def reject_unknown_options(plugin: str, definitions: Definitions, direct: t.Iter
 
 
 def option_error(plugin: str, definitions: Definitions, exc: Exception, *, direct: Values, variables: Values) -> Exception:
-    """What ansible says of a value that does not fit its option: which one, where it is from, and what would fit; any other error as it is."""
+    """Replace ansible's error about a wrong value by ours: which option, its source, and what is accepted; other exceptions are returned unchanged."""
     if not isinstance(exc, AnsibleError):
         return exc
     from .wrong_value import Sources, wrong_value

@@ -4,10 +4,10 @@
 
 # Private to trackops.api_tokens: not for use from outside, and may change in any release.
 
-"""Settings that belong to one vendor: a setting for one must never send the credentials of another somewhere else.
+"""Settings that belong to one vendor: a setting for one must never redirect the credentials of another.
 
-So what says where a vendor is, how it is asked and what it is sent has no name for all vendors at once. The lookups of the built-in vendors have
-their own names in their documentation. A vendor of the user's own has names made from its name, which no documentation can list.
+So the options for a vendor's address, its authentication and its requests have no name that applies to all vendors. The lookups of built-in
+vendors document their own names. For a vendor that the user describes, the names are derived from its name, so documentation cannot list them.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ __all__ = ("SECTION", "ignored_settings", "own_names", "settings_of", "with_own_
 
 SECTION = "trackops_api_tokens"
 _DEFINITIONS = pathlib.Path(__file__).with_name("option_definitions")
-# Others could not be distinguished: "a-b" and "A_b" would both be TRACKOPS_A_B_….
+# Other names would be ambiguous: "a-b" and "A_b" would both be TRACKOPS_A_B_….
 _NAME = re.compile(r"[a-z][a-z0-9_]*\Z")
 
 Definitions = t.Mapping[str, t.Mapping[str, t.Any]]
@@ -38,12 +38,12 @@ def with_own_settings(
     *,
     variables: t.Callable[[t.Iterable[str]], dict[str, t.Any]],
 ) -> tuple[str, dict[str, t.Any], t.Callable[[], dict[str, t.Any]]]:
-    """For the option values of a lookup with a vendor of its own: that vendor, its variables, and what gives the values that are right for it.
+    """For a lookup with a vendor that the user describes: that vendor, its variables, and a function that returns the option values for it.
 
-    The settings of C(oauth2) itself are not those of a vendor with a name.
+    The settings of C(oauth2) itself do not apply to a named vendor.
 
-    :arg definitions: the options of C(oauth2), as ansible knows them.
-    :arg direct: the options that were given with the lookup.
+    :arg definitions: ansible's definitions of the options of C(oauth2).
+    :arg direct: the options given with the lookup.
     :arg variables: returns those of the named variables that are set.
     """
     vendor = str(values["vendor"])
@@ -59,10 +59,10 @@ def with_own_settings(
 
 
 def own_names(vendor: str, definitions: t.Container[str]) -> dict[str, str]:
-    """For each option that describes *vendor*, the name of its setting.
+    """The name of the setting for each option that describes *vendor*.
 
-    A name has one meaning, that of the longest option in it: C(cache_path) is no path of a vendor C(cache), and C(x_assertion_audience) is
-    C(assertion_audience) of C(x), not C(audience) of C(x_assertion).
+    A name has one meaning, that of the longest option in it: C(cache_path) is not the path of a vendor C(cache), and C(x_assertion_audience)
+    is C(assertion_audience) of C(x), not C(audience) of C(x_assertion).
     """
     if not _NAME.match(vendor):
         return {}
@@ -75,12 +75,12 @@ def own_names(vendor: str, definitions: t.Container[str]) -> dict[str, str]:
 
 
 def settings_of(vendor: str) -> str:
-    """The name under which Ansible knows the settings that are read for *vendor*."""
+    """The name under which Ansible registers the settings for *vendor*."""
     return f"trackops.api_tokens settings of {vendor}"
 
 
 def ignored_settings(environ: t.Mapping[str, str], variables: t.Container[str], options: t.Sequence[str]) -> list[str]:
-    """A line for each of *options* that is set for all vendors at once, with the names to use instead."""
+    """A warning for each of *options* that is set for all vendors at once, with the names to use instead."""
     warnings = []
     ini = _values(f"trackops.api_tokens settings of all vendors: {options}", {name: {"ini": _places(name)["ini"]} for name in options}, {})
     for option in options:
@@ -96,7 +96,7 @@ def ignored_settings(environ: t.Mapping[str, str], variables: t.Container[str], 
 
 
 def _instead(option: str, shape: str) -> str:
-    # The text does not depend on the vendor at hand, so that ansible shows it once in a run.
+    # The text does not depend on the current vendor, so that ansible shows it once per run.
     having = [name for name in (*names(), "oauth2") if f'"trackops_{name}_{option}"' in (_DEFINITIONS / f"{name}.json").read_text(encoding="utf-8")]
     if not having:
         return f"give {option} with the lookup itself."
@@ -119,7 +119,7 @@ def _places(name: str) -> dict[str, t.Any]:
 
 
 def _values(name: str, definitions: Definitions, variables: dict[str, t.Any]) -> dict[str, t.Any]:
-    """What ansible finds for options that no plugin has, by the rules that it has for all."""
+    """Ansible's values for options that no plugin has, by its usual rules."""
     if not C.config.has_configuration_definition("lookup", name):
         C.config.initialize_plugin_configuration_definitions("lookup", name, definitions)
     found: dict[str, t.Any] = C.config.get_plugin_options("lookup", name, variables=variables)

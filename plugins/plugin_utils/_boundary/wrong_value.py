@@ -4,9 +4,9 @@
 
 # Private to trackops.api_tokens: not for use from outside, and may change in any release.
 
-"""A value that does not fit its option, told with where it is from and what would fit. Pure.
+"""Explain a wrong option value: its source, and what is accepted. Pure.
 
-Ansible's own words differ from release to release, and leave out the variable, which is what has to be corrected.
+Ansible's own messages differ between releases, and do not name the variable that must be corrected.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ __all__ = ("Sources", "wrong_value")
 Definitions = t.Mapping[str, t.Mapping[str, t.Any]]
 
 _TYPES = {"float": "a number", "int": "a whole number", "bool": "true or false", "dict": "a dictionary", "list": "a list", "str": "a text"}
-# Of these types no value is a secret that was put into the wrong place.
+# A value for an option of these types is never a misplaced secret.
 _SHOWN = ("float", "int", "bool")
 
 
 @dataclass(frozen=True)
 class Sources:
-    """Where values of options come from, the first that has one.
+    """The possible sources of option values; the first one with a value wins.
 
-    :arg config_file: ansible.cfg, which is all that is left where none of the others has one.
+    :arg config_file: ansible.cfg, the only source left if no other has a value.
     """
 
     direct: t.Mapping[str, t.Any] = field(repr=False)
@@ -39,19 +39,19 @@ class Sources:
     config_file: str | None = None
 
     def find(self, name: str, facts: t.Mapping[str, t.Any]) -> tuple[str, t.Any]:
-        """The name under which the value was given, if that is another one than the option's, and the value, if it is known."""
+        """The name under which the value was given, if it is not the option's own, and the value, if known."""
         for alias in (name, *(facts.get("aliases") or ())):
             if alias in self.direct:
                 return "", self.direct[alias]
         for kind, given in (("vars", self.variables), ("env", self.environ)):
-            for entry in reversed(facts.get(kind) or ()):  # Ansible takes the last one that is set
+            for entry in reversed(facts.get(kind) or ()):  # for Ansible, the last one set wins
                 if given.get(entry["name"]) is not None:
                     return entry["name"], given[entry["name"]]
         return (self.config_file or "") if facts.get("ini") else "", None
 
 
 def wrong_value(plugin: str, definitions: Definitions, sources: Sources, said: str) -> str | None:
-    """The sentence for the option that Ansible's message *said* is about; None where that is not plain."""
+    """The message about the option that Ansible's message *said* names; None if that is not clear."""
     name = next((name for name in definitions if re.search(rf"\b(?:config|option|setting:?) ['\"]?{name}\b", said, re.IGNORECASE)), None)
     if name is None:
         return None

@@ -4,7 +4,7 @@
 
 # Private to trackops.api_tokens: not for use from outside, and may change in any release.
 
-"""The vendors that come with the collection: one file each, found by its name."""
+"""The built-in vendors: one file each, found by its name."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _NAME = re.compile(r"[a-z][a-z0-9_]*\Z")
 
 
 def names() -> list[str]:
-    """The names of the built-in vendors: the files beside this one."""
+    """The names of the built-in vendors, which are the other files in this folder."""
     files = os.listdir(os.path.dirname(__file__))
     return sorted(name[:-3] for name in files if name.endswith(".py") and _NAME.match(name[:-3]))
 
@@ -30,7 +30,7 @@ def names() -> list[str]:
 def built_in(name: str) -> Vendor:
     """The description of the built-in vendor *name*.
 
-    :raises OptionError: there is none of that name.
+    :raises OptionError: there is no such vendor.
     """
     if not _NAME.match(name):
         raise OptionError(f"{name[:40]!r} is not a vendor's name. Built in: {', '.join(names())}.", fault="option:vendor")

@@ -14,7 +14,7 @@ __all__ = ("VENDOR",)
 
 VENDOR = Vendor(
     name="tracktik",
-    token_url="/rest/oauth2/access_token",  # one portal a customer, so base_url is the user's to give
+    token_url="/rest/oauth2/access_token",  # each customer has a portal, so the user must set base_url
     grant_type="password",
     client_auth="post",
     request_headers={"Accept": "application/json"},

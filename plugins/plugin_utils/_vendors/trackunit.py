@@ -19,7 +19,7 @@ VENDOR = Vendor(
     grant_type="password",
     client_auth="basic",
     request_headers={"Accept": "application/json"},
-    scope="api",  # "api offline_access" also gives a refresh token, new with every use
+    scope="api",  # "api offline_access" also returns a refresh token, which is rotated at every use
     variant="password",
     variants={
         "password": {},

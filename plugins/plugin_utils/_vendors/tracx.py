@@ -19,7 +19,7 @@ VENDOR = Vendor(
     grant_type="connect_token",
     client_auth="none",
     request_format="none",
-    # Raw, without "Bearer": the connect token, and by default the session token too.
+    # The connect token is sent without "Bearer", and by default so is the session token.
     request_headers={"Accept": "application/json", "Authorization": SecretField("connect_token", scheme="")},
     scope_use="forbidden",
     token_field="data.token",
