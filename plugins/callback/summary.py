@@ -7,15 +7,15 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 name: summary
 type: aggregate
-short_description: After the play, a table of the API tokens that were used
+short_description: Show a table of the API tokens used, after the play
 version_added: 1.0.0
 author: TrackOps founders (@trackops)
 description:
-  - Tells for each token how often it was fetched from the vendor, renewed, served from the cache or shared, what failed, how often Vault was
-    logged in to, and the seconds that it has left.
-  - Prints nothing when no token was used.
+  - Shows for each token how often it was fetched from the vendor, renewed, served from the cache or shared, the failures, the number of
+    Vault logins, and the seconds left.
+  - Prints nothing if no token was used.
 requirements:
-  - Enabled in the configuration, C(callbacks_enabled = trackops.api_tokens.summary), or with C(ANSIBLE_CALLBACKS_ENABLED).
+  - Must be enabled in the configuration, C(callbacks_enabled = trackops.api_tokens.summary), or with C(ANSIBLE_CALLBACKS_ENABLED).
 """
 
 EXAMPLES = r"""

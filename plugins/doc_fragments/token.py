@@ -2,10 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Options that say which token, from which vendor, how fresh, and where it is kept.
+"""Options that say which token, from which vendor, how fresh, and where it is cached.
 
-``DOCUMENTATION`` holds the options themselves; ``PLUGINS`` adds where else ansible finds their values. What a vendor has variables of its
-own for (base_url, token_url, scope, variant, path) is completed in its lookup. Of several variables the last one counts.
+``DOCUMENTATION`` holds the options themselves; ``PLUGINS`` adds where else ansible finds their values. Options with per-vendor variables
+(base_url, token_url, scope, variant, path) are completed in the vendor's lookup. If an option has several variables, the last one is used.
 """
 
 from __future__ import annotations
@@ -20,39 +20,39 @@ options:
     default: '2'
     choices: ['2', '1', auto]
   secret_version:
-    description: Version of the secret, in KV version 2. Unset, the newest.
+    description: Version of the secret, in KV version 2. If unset, the newest.
     type: int
   credential_fields:
-    description: "Keys of the secret that have other names, such as C({client_id: id})."
+    description: "Names of the secret's keys, if they differ, such as C({client_id: id})."
     type: raw
   min_ttl:
-    description: Seconds that the token must be valid for. With less it is renewed.
+    description: Minimum remaining lifetime in seconds. A token with less is renewed.
     type: float
     default: 60
   max_age:
-    description: Renew a token that is older than so many seconds.
+    description: Renew a token that is older than this many seconds.
     type: float
   force:
-    description: Get a new token. All hosts of a run that force share one.
+    description: Obtain a new token. All hosts of a run share it.
     type: bool
     default: false
   refused:
-    description: A token that the vendor's API refused, or its fingerprint. It is renewed once.
+    description: A token that the vendor's API rejected, or its fingerprint. It is renewed once.
     type: str
   authorization_scheme:
-    description: Word before the token in a header. Unset, what the vendor wants.
+    description: Word before the token in a header. If unset, the vendor's.
     type: str
   base_url:
-    description: Address of the vendor, below which its token endpoint is.
+    description: Address of the vendor. The token endpoint is below it.
     type: str
   token_url:
     description: Token endpoint, an address or a path below O(base_url).
     type: str
   scope:
-    description: Scopes to ask for, separated by spaces.
+    description: Scopes to request, separated by spaces.
     type: str
   variant:
-    description: Which of the vendor's ways to ask for a token.
+    description: Which of the vendor's methods to use to request a token.
     type: str
   extra_parameters:
     description: "Further parameters of the token request. C({secret_field: NAME}) is taken from the secret."
@@ -61,32 +61,32 @@ options:
     description: File or folder with CA certificates for the vendor.
     type: str
   http_validate_certs:
-    description: Whether the vendor's certificate is checked. If not, others on the way can read the credentials.
+    description: Whether to verify the vendor's certificate. If not, anyone in between can read the credentials.
     type: bool
     default: true
   http_client_cert:
     description: File with a client certificate (PEM).
     type: str
   http_client_key:
-    description: Key file of O(http_client_cert), if it is another one.
+    description: Key file of O(http_client_cert), if separate.
     type: str
   http_proxy:
-    description: URL of the proxy to the vendor. Unset, the environment's.
+    description: URL of the proxy to the vendor. If unset, the environment's.
     type: str
   http_timeout:
     description: Seconds to wait for a connection, and for more of an answer.
     type: float
     default: 10
   http_retries:
-    description: How often to repeat what failed for a passing reason.
+    description: How often to repeat a request after a temporary failure.
     type: int
     default: 3
   http_deadline:
-    description: Seconds to get a token, repetitions included.
+    description: Seconds to obtain a token, including retries.
     type: float
     default: 60
   allow_http:
-    description: Send credentials over plain http to other machines.
+    description: Allow sending credentials over plain http to other machines.
     type: bool
     default: false
   cache:
@@ -95,22 +95,22 @@ options:
     default: file
     choices: [file, vault, none]
   cache_path:
-    description: Folder of the file cache. Unset, C(~/.cache/trackops/api_tokens).
+    description: Folder of the file cache. If unset, C(~/.cache/trackops/api_tokens).
     type: str
   cache_vault_mount:
     description: Mount (KV version 2) of the shared cache.
     type: str
     default: secret
   cache_vault_path:
-    description: Path of the shared cache in its mount.
+    description: Path of the shared cache below its mount.
     type: str
     default: trackops/api_tokens
   failure_ttl:
-    description: Seconds for which a refusal is remembered.
+    description: Seconds for which a rejection is remembered.
     type: float
     default: 30
   audit_log:
-    description: File for a line of JSON on each event. It never holds a secret.
+    description: File to which each event adds a line of JSON, never with a secret.
     type: str
 """
 
@@ -196,11 +196,11 @@ options:
 
     MODULE = r"""
 notes:
-  - What says how to get a token (options for Vault, the vendor, the cache) can be set by variables, in the environment and in C(ansible.cfg) too.
-    C(ansible-doc -t lookup trackops.api_tokens.oauth2) lists their names. C(docs/options.md) has the options by groups, and says more of each.
+  - Options that control how a token is obtained (for Vault, the vendor, the cache) can also be set by variables, in the environment and in
+    C(ansible.cfg). C(ansible-doc -t lookup trackops.api_tokens.oauth2) lists their names. C(docs/options.md) explains the options by group.
 seealso:
-  - name: The options by groups
-    description: All that there is to say of each one.
+  - name: The options by group
+    description: Details of each option.
     link: https://github.com/trackops/api_tokens/blob/main/docs/options.md
 options: {}
 """
@@ -209,10 +209,10 @@ options: {}
 attributes:
   action:
     support: full
-    description: Has a corresponding action plugin that does its work on the controller.
+    description: Has a corresponding action plugin that does the work on the controller.
   diff_mode:
     support: none
-    description: There is nothing to show that is not secret.
+    description: There is nothing to show except secrets.
 options: {}
 """
 
@@ -220,24 +220,24 @@ options: {}
 requirements:
   - hvac and requests (Python libraries, on the controller)
 notes:
-  - Use C(no_log) on tasks that pass a token on to a module, since Ansible shows a module's arguments at C(-vvv).
-  - A lookup gets its token in check mode too. Tasks that run for real in check mode need it, and Ansible does not tell lookups of the mode.
+  - Use C(no_log) on tasks that pass a token to a module, since Ansible shows a module's arguments at C(-vvv).
+  - A lookup obtains its token in check mode too. Tasks that really run in check mode need it, and Ansible does not tell lookups the mode.
   - The C(environment) of a task or a play does not reach lookups. Set E(VAULT_ADDR) and so on where C(ansible-playbook) is started, or use
     variables.
 seealso:
-  - name: The options by groups
-    description: All that there is to say of each one.
+  - name: The options by group
+    description: Details of each option.
     link: https://github.com/trackops/api_tokens/blob/main/docs/options.md
   - plugin: community.hashi_vault.vault_kv2_get
     plugin_type: lookup
     description: Reads any secret; the options for Vault are the same.
 options:
   _terms:
-    description: Paths of the credentials in Vault, below the mount. One token is returned for each. Without one, O(path) is used.
+    description: Paths of the credentials in Vault, below the mount. One token is returned for each. The default is O(path).
     type: list
     elements: str
   output:
-    description: V(token) is bare, V(authorization) a header's value, V(headers) a dictionary for M(ansible.builtin.uri), V(details) all that is known.
+    description: V(token) is bare, V(authorization) a header's value, V(headers) a dictionary for M(ansible.builtin.uri), V(details) everything known.
     type: str
     default: token
     choices: [token, authorization, headers, details]
@@ -246,25 +246,25 @@ options:
     OAUTH2 = r"""
 options:
   vendors:
-    description: Descriptions of vendors by their names, for O(vendor), or the path of a YAML file with them.
+    description: Descriptions of vendors by name, for O(vendor), or the path of a YAML file with them.
     type: raw
   grant_type:
-    description: V(client_credentials) if unset. V(password), others, or a URN.
+    description: V(password), others, or a URN. If unset, V(client_credentials).
     type: str
   client_auth:
-    description: How the client authenticates. Unset, what O(issuer) offers, else V(basic).
+    description: How the client authenticates. If unset, what O(issuer) offers, else V(basic).
     type: str
     choices: [basic, basic_raw, post, none, private_key_jwt, client_secret_jwt, bearer_jwt, tls_client_auth]
   request_method:
-    description: HTTP method of the token request. Unset, V(POST).
+    description: HTTP method of the token request. If unset, V(POST).
     type: str
     choices: [POST, GET, PUT]
   request_format:
-    description: How the parameters are sent. Unset, V(form).
+    description: How the parameters are sent. If unset, V(form).
     type: str
     choices: [form, json, query, none]
   response_format:
-    description: What the answer is. Unset, V(json).
+    description: Format of the answer. If unset, V(json).
     type: str
     choices: [json, form, text]
     version_added: 1.0.0
@@ -272,45 +272,45 @@ options:
     description: "Further headers of the token request. C({secret_field: NAME}) is taken from the secret."
     type: raw
   token_field:
-    description: Where the token is in the answer, such as V(data.token). Unset, V(access_token).
+    description: Where the token is in the answer, such as V(data.token). If unset, V(access_token).
     type: str
   refresh_token_field:
-    description: Where a refresh token is. Unset, under its usual names.
+    description: Where a refresh token is. If unset, under its usual names.
     type: str
     version_added: 1.0.0
   expires_field:
-    description: Where the lifetime or expiry is in the answer. Unset, V(expires_in).
+    description: Where the lifetime or expiry is in the answer. If unset, V(expires_in).
     type: str
   default_lifetime:
-    description: Seconds that a token lives if nothing tells. Unset, 300.
+    description: Lifetime in seconds if none is stated. If unset, 300.
     type: int
   assertion_audience:
-    description: Audience of a signed proof. Unset, the token endpoint.
+    description: Audience of a signed proof. If unset, the token endpoint.
     type: str
     version_added: 1.0.0
   assertion_algorithm:
-    description: How a proof is signed. Unset, what fits the key.
+    description: How a proof is signed. If unset, what matches the key.
     type: str
     choices: [RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, ES512, EdDSA, HS256, HS384, HS512]
     version_added: 1.0.0
   transit_key:
-    description: Key of Vault's transit engine that signs the proof, C(<mount>/<name>).
+    description: Key in Vault's transit engine that signs the proof, C(<mount>/<name>).
     type: str
     version_added: 1.0.0
   audience:
-    description: Audience to ask a token for.
+    description: Audience of the requested token.
     type: str
   resource:
-    description: Resource to ask a token for, or a list of them.
+    description: Resource for the requested token, or a list of them.
     type: raw
   issuer:
-    description: Issuer whose metadata name the endpoints, instead of O(token_url).
+    description: Issuer whose metadata names the endpoints, instead of O(token_url).
     type: str
   revocation_url:
-    description: Where tokens are given back (RFC 7009).
+    description: Where tokens are revoked (RFC 7009).
     type: str
   device_authorization_url:
-    description: Where C(flow=device) asks for a code (RFC 8628).
+    description: Where C(flow=device) requests a code (RFC 8628).
     type: str
     version_added: 1.0.0
 """

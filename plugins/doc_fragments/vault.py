@@ -5,8 +5,8 @@
 """Options that say where Vault is, who logs in, and where the secret engine is.
 
 ``DOCUMENTATION`` holds the options themselves; ``PLUGINS`` adds, for plugins that ansible resolves options for, the variables,
-environment and ini entries. The names are those of ``community.hashi_vault``, so that its users have nothing to set again. Of
-several variables of one option the last one counts, as everywhere in ansible.
+environment and ini entries. The names are those of ``community.hashi_vault``, so that its users need not set anything again. If an
+option has several variables, the last one is used, as everywhere in ansible.
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ class ModuleDocFragment:
     DOCUMENTATION = r"""
 options:
   url:
-    description: Address of Vault with its scheme and port, or else E(VAULT_ADDR).
+    description: Vault's address with scheme and port, or else E(VAULT_ADDR).
     type: str
   proxies:
-    description: Proxy on the way to Vault, a URL or a dictionary by scheme; or else E(VAULT_PROXY_ADDR), E(VAULT_HTTP_PROXY).
+    description: Proxy for requests to Vault, a URL or a dictionary by scheme; or else E(VAULT_PROXY_ADDR), E(VAULT_HTTP_PROXY).
     type: raw
   ca_cert:
     description: File with CA certificates for Vault, or else E(VAULT_CACERT).
     type: str
     aliases: [cacert]
   validate_certs:
-    description: Whether Vault's certificate is checked; or else the opposite of E(VAULT_SKIP_VERIFY), else V(true).
+    description: Whether to verify Vault's certificate; or else the opposite of E(VAULT_SKIP_VERIFY), else V(true).
     type: bool
   namespace:
     description: Namespace in Vault Enterprise or OpenBao, or else E(VAULT_NAMESPACE).
@@ -62,7 +62,7 @@ options:
     type: str
     default: .vault-token
   token_validate:
-    description: Whether O(token) is looked up in Vault before it is used.
+    description: Whether to look up O(token) in Vault before it is used.
     type: bool
     default: false
   username:
@@ -85,7 +85,7 @@ options:
     type: str
     aliases: [boto_profile]
   aws_access_key:
-    description: Access key for V(aws_iam). Unset, boto3 looks for one.
+    description: Access key for V(aws_iam). If unset, boto3 looks for one.
     type: str
     aliases: [aws_access_key_id]
   aws_secret_key:
@@ -108,10 +108,10 @@ options:
     description: Client ID of the service principal or of the managed identity.
     type: str
   azure_client_secret:
-    description: Secret of the service principal. Unset, the managed identity logs in.
+    description: Secret of the service principal. If unset, the managed identity logs in.
     type: str
   azure_resource:
-    description: Resource for which the Azure token is made out.
+    description: Resource for which the Azure token is issued.
     type: str
     default: https://management.azure.com/
   cert_auth_public_key:

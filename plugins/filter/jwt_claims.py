@@ -10,16 +10,16 @@ short_description: The claims of a JSON Web Token, unverified
 version_added: 1.0.0
 author: TrackOps founders (@trackops)
 description:
-  - Reads the claims of a JWT (RFC 7519). The signature is B(not) verified, so do not base a decision about trust on them.
+  - Reads the claims of a JWT (RFC 7519). The signature is B(not) verified, so do not base trust decisions on them.
 options:
   _input:
-    description: The token. A C(Bearer) before it is ignored.
+    description: The token. A leading C(Bearer) is ignored.
     type: str
     required: true
 """
 
 EXAMPLES = r"""
-- name: When does the token expire
+- name: Show when the token expires
   ansible.builtin.debug:
     msg: "{{ (lookup('trackops.api_tokens.trackunit') | trackops.api_tokens.jwt_claims).exp }}"
 """

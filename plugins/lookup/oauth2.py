@@ -11,10 +11,10 @@ version_added: 1.0.0
 author: TrackOps founders (@trackops)
 description:
   - "Shortest use, with a vendor in C(trackops_vendors): V(lookup('trackops.api_tokens.oauth2', 'fleet/acme', vendor='acme'\\))."
-  - Gets an access token of any vendor with an OAuth 2.0 token endpoint (RFC 6749), which the options or an entry of C(trackops_vendors) describe.
-  - The secret in Vault has C(client_id) and C(client_secret), and what O(grant_type) needs beside them.
-  - The token comes from the cache while it is good, so any number of hosts, forks and runs cost one request.
-  - The options by groups; C(docs/options.md) says more of each, and C(ansible-doc -t lookup -s trackops.api_tokens.oauth2) has one a line.
+  - Obtains an access token from any vendor with an OAuth 2.0 token endpoint (RFC 6749), which the options or an entry of C(trackops_vendors) describe.
+  - The secret in Vault has C(client_id) and C(client_secret), and whatever else O(grant_type) needs.
+  - The token comes from the cache while it is valid, so any number of hosts, forks and runs cause one request.
+  - The options by group follow; see C(docs/options.md) for details, and C(ansible-doc -t lookup -s trackops.api_tokens.oauth2) for one per line.
   - B(Needed) - O(_terms), O(vendor), O(url), O(auth_method), O(token).
   - B(Which token) - O(vendors), O(issuer), O(base_url), O(token_url), O(variant), O(grant_type), O(client_auth), O(scope), O(audience),
     O(resource), O(extra_parameters), O(credential_fields), O(secret_version), O(wrap_ttl), O(engine_mount_point), O(engine_version).
@@ -31,7 +31,7 @@ description:
   - B(Output) - O(output), O(authorization_scheme), O(audit_log).
 options:
   _terms:
-    description: Paths of the credentials in Vault, below the mount. One token is returned for each. At least one is needed.
+    description: Paths of the credentials in Vault, below the mount. One token is returned for each. At least one is required.
   vendor:
     description: Name of the vendor, for messages, the cache, and its description in O(vendors).
     type: str
@@ -103,7 +103,7 @@ _raw:
   description:
     - One result for each path, in the form that O(output) names.
     - "With O(output=details): C(vendor), C(access_token), C(token_type), C(authorization), C(expires_at) (UNIX seconds, UTC), C(expires_in)
-      (seconds), C(issued_at), C(scope), C(source) (V(cache) or V(vendor)) and C(extra), what else the vendor said."
+      (seconds), C(issued_at), C(scope), C(source) (V(cache) or V(vendor)) and C(extra), other fields of the vendor's answer."
   type: list
   elements: raw
 """

@@ -6,22 +6,22 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: operator_vars
-short_description: Variables as the operator set them, without facts
+short_description: Variables as set by the operator, without facts
 version_added: 1.0.0
 author: TrackOps founders (@trackops)
 description:
-  - Gives the values of variables by their names, as P(ansible.builtin.vars#lookup) does, but never a fact.
-  - Ansible lets the facts of a managed host replace variables of the inventory, group_vars and host_vars. A host can send a fact of any
-    name. Use this lookup where a host must not decide a value.
-  - A variable that also is a fact has the value that Ansible finds without the fact, and a warning names the fact. Templates in the value are
-    resolved in the same way. Facts that templates use as C(ansible_facts.NAME) are used, bare ones (C(ansible_hostname)) are an error.
-  - The role and the playbooks of this collection read their variables with it. A variable that has almost the name of one of theirs, or of one
-    that is asked for and not set, is told.
+  - Returns the values of variables by name, as P(ansible.builtin.vars#lookup) does, but never a fact.
+  - Ansible lets a managed host's facts replace variables from the inventory, group_vars and host_vars. A host can send a fact with any
+    name. Use this lookup if a host must not decide a value.
+  - For a variable that is also a fact, the value is what Ansible finds without the fact, and a warning names the fact. Templates in the
+    value are resolved in the same way. Templates may use facts as C(ansible_facts.NAME); bare ones (C(ansible_hostname)) are an error.
+  - The role and the playbooks of this collection read their variables with it. There is a warning for a variable whose name is similar to
+    one of theirs, or to a requested variable that is not set.
 options:
   _terms:
     description:
       - Names of variables.
-      - One that is not set, or is C(omit), is left out. Take C(query(…) | first | default(…)) where it need not be set.
+      - A variable that is not set, or is C(omit), is left out. Use C(query(…) | first | default(…)) if it is optional.
     type: list
     elements: str
     required: true
@@ -31,7 +31,7 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Keep the tokens of this host, whatever its facts say
+- name: Keep this host's tokens, whatever its facts say
   trackops.api_tokens.token_file:
     tokens: "{{ lookup('trackops.api_tokens.operator_vars', 'my_tokens') }}"
     mode: "{{ query('trackops.api_tokens.operator_vars', 'my_mode') | first | default('0600') }}"

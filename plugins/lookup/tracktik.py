@@ -11,10 +11,10 @@ version_added: 1.0.0
 author: TrackOps founders (@trackops)
 description:
   - "Shortest use: V(lookup('trackops.api_tokens.tracktik', base_url='https://eu.staffr.net'\\))."
-  - Gets an access token of TrackTik with the C(client_id), C(client_secret), C(username) and C(password) in Vault.
-  - O(base_url) is needed, as each customer has a portal of their own.
-  - The token comes from the cache while it is good, so any number of hosts, forks and runs cost one request.
-  - The options by groups; C(docs/options.md) says more of each, and C(ansible-doc -t lookup -s trackops.api_tokens.tracktik) has one a line.
+  - Obtains an access token from TrackTik with the C(client_id), C(client_secret), C(username) and C(password) in Vault.
+  - O(base_url) is required, as each customer has their own portal.
+  - The token comes from the cache while it is valid, so any number of hosts, forks and runs cause one request.
+  - The options by group follow; see C(docs/options.md) for details, and C(ansible-doc -t lookup -s trackops.api_tokens.tracktik) for one per line.
   - B(Needed) - O(_terms), O(path), O(url), O(auth_method), O(token).
   - B(Which token) - O(base_url), O(token_url), O(variant), O(scope), O(extra_parameters), O(credential_fields), O(secret_version),
     O(wrap_ttl), O(engine_mount_point), O(engine_version).
@@ -28,7 +28,7 @@ description:
   - B(Output) - O(output), O(authorization_scheme), O(audit_log).
 options:
   path:
-    description: Path of the credentials when no term is given.
+    description: Path of the credentials if no term is given.
     type: str
     env: [{name: TRACKOPS_TRACKTIK_PATH}]
     ini: [{section: trackops_api_tokens, key: tracktik_path}]
@@ -43,7 +43,7 @@ options:
     ini: [{section: trackops_api_tokens, key: tracktik_token_url}]
     vars: [{name: trackops_tracktik_token_url}]
   scope:
-    description: This vendor takes none; the record of the client there has them.
+    description: This vendor takes none; they are in the client's record there.
     env: [{name: TRACKOPS_TRACKTIK_SCOPE}]
     ini: [{section: trackops_api_tokens, key: tracktik_scope}]
     vars: [{name: trackops_tracktik_scope}]
@@ -84,7 +84,7 @@ _raw:
   description:
     - One result for each path, in the form that O(output) names.
     - "With O(output=details): C(vendor), C(access_token), C(token_type), C(authorization), C(expires_at) (UNIX seconds, UTC), C(expires_in)
-      (seconds), C(issued_at), C(scope), C(source) (V(cache) or V(vendor)) and C(extra), what else the vendor said."
+      (seconds), C(issued_at), C(scope), C(source) (V(cache) or V(vendor)) and C(extra), other fields of the vendor's answer."
   type: list
   elements: raw
 """

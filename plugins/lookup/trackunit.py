@@ -11,10 +11,10 @@ version_added: 1.0.0
 author: TrackOps founders (@trackops)
 description:
   - "Shortest use: V(lookup('trackops.api_tokens.trackunit'\\))."
-  - Gets an access token of Trackunit IRIS with the C(client_id), C(client_secret), C(username) and C(password) in Vault.
-  - O(variant=v2) asks for a scoped token of API tokens v2, with C(client_id) and C(client_secret) and O(scope).
-  - The token comes from the cache while it is good, so any number of hosts, forks and runs cost one request.
-  - The options by groups; C(docs/options.md) says more of each, and C(ansible-doc -t lookup -s trackops.api_tokens.trackunit) has one a line.
+  - Obtains an access token from Trackunit IRIS with the C(client_id), C(client_secret), C(username) and C(password) in Vault.
+  - O(variant=v2) requests a scoped token of API tokens v2, with C(client_id), C(client_secret) and O(scope).
+  - The token comes from the cache while it is valid, so any number of hosts, forks and runs cause one request.
+  - The options by group follow; see C(docs/options.md) for details, and C(ansible-doc -t lookup -s trackops.api_tokens.trackunit) for one per line.
   - B(Needed) - O(_terms), O(path), O(url), O(auth_method), O(token).
   - B(Which token) - O(base_url), O(token_url), O(variant), O(client_auth), O(scope), O(extra_parameters), O(credential_fields),
     O(secret_version), O(wrap_ttl), O(engine_mount_point), O(engine_version).
@@ -28,7 +28,7 @@ description:
   - B(Output) - O(output), O(authorization_scheme), O(audit_log).
 options:
   path:
-    description: Path of the credentials when no term is given.
+    description: Path of the credentials if no term is given.
     type: str
     env: [{name: TRACKOPS_TRACKUNIT_PATH}]
     ini: [{section: trackops_api_tokens, key: trackunit_path}]
@@ -44,7 +44,7 @@ options:
     ini: [{section: trackops_api_tokens, key: trackunit_token_url}]
     vars: [{name: trackops_trackunit_token_url}]
   scope:
-    description: Scopes to ask for, separated by spaces. Unset, V(api). O(variant=v2) needs some.
+    description: Scopes to request, separated by spaces. If unset, V(api). O(variant=v2) needs some.
     env: [{name: TRACKOPS_TRACKUNIT_SCOPE}]
     ini: [{section: trackops_api_tokens, key: trackunit_scope}]
     vars: [{name: trackops_trackunit_scope}]
@@ -55,7 +55,7 @@ options:
     vars: [{name: trackops_trackunit_variant}]
     choices: [password, v2]
   client_auth:
-    description: How the C(Basic) header of the password grant is made. V(basic) encodes ID and secret first, V(basic_raw) does not.
+    description: How to build the C(Basic) header of the password grant. V(basic) encodes ID and secret first, V(basic_raw) does not.
     type: str
     default: basic
     choices: [basic, basic_raw]
@@ -93,7 +93,7 @@ EXAMPLES = r"""
     headers: "{{ lookup('trackops.api_tokens.trackunit', output='headers') }}"
   no_log: true
 
-- name: A scoped key, and a token that is good for ten minutes at least
+- name: A scoped key, and a token that is valid for at least ten minutes
   ansible.builtin.set_fact:
     trackunit_token: "{{ lookup('trackops.api_tokens.trackunit', 'fleet/trackunit-v2', variant='v2', scope='machines:read', min_ttl=600) }}"
   no_log: true
@@ -104,7 +104,7 @@ _raw:
   description:
     - One result for each path, in the form that O(output) names.
     - "With O(output=details): C(vendor), C(access_token), C(token_type), C(authorization), C(expires_at) (UNIX seconds, UTC), C(expires_in)
-      (seconds), C(issued_at), C(scope), C(source) (V(cache) or V(vendor)) and C(extra), what else the vendor said."
+      (seconds), C(issued_at), C(scope), C(source) (V(cache) or V(vendor)) and C(extra), other fields of the vendor's answer."
   type: list
   elements: raw
 """

@@ -11,10 +11,10 @@ version_added: 1.0.0
 author: TrackOps founders (@trackops)
 description:
   - "Shortest use: V(lookup('trackops.api_tokens.tracx'\\))."
-  - Gets a session token of Tracx Connect with the C(connect_token) in Vault.
-  - Tracx takes the bare token in its authorization header. Set O(authorization_scheme=Bearer) for hosts that want it so.
-  - The token comes from the cache while it is good, so any number of hosts, forks and runs cost one request.
-  - The options by groups; C(docs/options.md) says more of each, and C(ansible-doc -t lookup -s trackops.api_tokens.tracx) has one a line.
+  - Obtains a session token from Tracx Connect with the C(connect_token) in Vault.
+  - Tracx expects the bare token in the authorization header. For hosts that expect C(Bearer), set O(authorization_scheme=Bearer).
+  - The token comes from the cache while it is valid, so any number of hosts, forks and runs cause one request.
+  - The options by group follow; see C(docs/options.md) for details, and C(ansible-doc -t lookup -s trackops.api_tokens.tracx) for one per line.
   - B(Needed) - O(_terms), O(path), O(url), O(auth_method), O(token).
   - B(Which token) - O(base_url), O(token_url), O(variant), O(scope), O(extra_parameters), O(credential_fields), O(secret_version),
     O(wrap_ttl), O(engine_mount_point), O(engine_version).
@@ -28,7 +28,7 @@ description:
   - B(Output) - O(output), O(authorization_scheme), O(audit_log).
 options:
   path:
-    description: Path of the credentials when no term is given.
+    description: Path of the credentials if no term is given.
     type: str
     env: [{name: TRACKOPS_TRACX_PATH}]
     ini: [{section: trackops_api_tokens, key: tracx_path}]
@@ -85,7 +85,7 @@ _raw:
   description:
     - One result for each path, in the form that O(output) names.
     - "With O(output=details): C(vendor), C(access_token), C(token_type), C(authorization), C(expires_at) (UNIX seconds, UTC), C(expires_in)
-      (seconds), C(issued_at), C(scope), C(source) (V(cache) or V(vendor)) and C(extra), what else the vendor said."
+      (seconds), C(issued_at), C(scope), C(source) (V(cache) or V(vendor)) and C(extra), other fields of the vendor's answer."
   type: list
   elements: raw
 """

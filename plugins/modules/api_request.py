@@ -16,30 +16,31 @@ author:
   - TrackOps founders (@trackops)
 description:
   - "Shortest use: O(vendor=tracx), and O(url) of the API."
-  - Does what M(ansible.builtin.uri) does, from the host or with C(delegate_to) from the controller, with the vendor's token in the
+  - Does what M(ansible.builtin.uri) does, from the host or, with C(delegate_to), from the controller, with the vendor's token in the
     authorization header.
-  - When the API answers 401, the token is renewed and the call made once more. Any number of hosts that are refused the same token cause
-    one renewal.
-  - The token is in no output, diff or log, nor is it sent to where the API redirects. Where the API repeats it, in a value, a name or a header,
-    C(********) is in its place, also for its usual spellings (percent, HTML, JSON, hex, base64). A text that is JSON stays JSON.
+  - If the API answers 401, the token is renewed and the call is made once more. If the API rejects the same token from many hosts, it is
+    renewed once.
+  - No output, diff or log contains the token, and it is not sent on if the API redirects. If the API repeats it, in a value, a name or a
+    header, it is replaced with C(********), also in its usual spellings (percent, HTML, JSON, hex, base64). A text that is JSON stays JSON.
 options:
   vendor:
-    description: Whose API, V(trackmage), V(tracx), V(tracktik), V(trackunit), V(oauth2), or one of C(trackops_vendors).
+    description: The API's vendor, V(trackmage), V(tracx), V(tracktik), V(trackunit), V(oauth2), or a vendor in C(trackops_vendors).
     type: str
     required: true
   path:
-    description: Path of the vendor's credentials in Vault, below the mount. Not given, the name of the vendor.
+    description: Path of the vendor's credentials in Vault, below the mount. Defaults to the vendor's name.
     type: str
   vault:
     description:
-      - Options for Vault, as the lookups have them, since some of their names mean something else here.
-      - Usually they are set in the inventory or the environment, and this is not needed.
+      - Options for Vault, as in the lookups; some of their names have another meaning here.
+      - Usually not needed, as they are set in the inventory or the environment.
     type: dict
   url:
     description:
       - Address of the API to call.
       - As in M(ansible.builtin.uri).
-      - Plain http to another machine is refused, unless O(trackops.api_tokens.oauth2#lookup:allow_http) is set, because the token could be read on the way.
+      - Plain http to another machine is rejected unless O(trackops.api_tokens.oauth2#lookup:allow_http) is set, because others could read
+        the token in transit.
     type: str
     required: true
   method:
@@ -59,7 +60,7 @@ options:
     type: str
   status_code:
     description:
-      - Status codes that mean success. With 401 among them the token is not renewed.
+      - Status codes that mean success. If 401 is among them, the token is not renewed.
       - As in M(ansible.builtin.uri).
     type: raw
   return_content:
@@ -79,7 +80,7 @@ options:
     type: int
   validate_certs:
     description:
-      - Whether the certificate of the API is checked.
+      - Whether to verify the API's certificate.
       - As in M(ansible.builtin.uri).
     type: bool
   ca_path:
@@ -105,7 +106,7 @@ options:
     elements: str
   decompress:
     description:
-      - Whether a compressed answer is decompressed.
+      - Whether to decompress a compressed answer.
       - As in M(ansible.builtin.uri).
     type: bool
   dest:
@@ -130,28 +131,28 @@ options:
     type: path
   remote_src:
     description:
-      - Whether O(src) is on the host already.
+      - Whether O(src) is already on the host.
       - As in M(ansible.builtin.uri).
     type: bool
   follow_redirects:
     description:
-      - Which redirects are followed. The token is not sent along.
+      - Which redirects to follow. The token is not sent along.
       - As in M(ansible.builtin.uri).
     type: str
   unredirected_headers:
     description:
-      - Further headers that are not sent to where the API redirects.
+      - Further headers that are not sent on if the API redirects.
       - As in M(ansible.builtin.uri).
     type: list
     elements: str
   http_agent:
     description:
-      - The user agent to name.
+      - The user agent to send.
       - As in M(ansible.builtin.uri).
     type: str
   use_proxy:
     description:
-      - Whether the proxy variables of the host's environment hold.
+      - Whether to use the proxy variables of the host's environment.
       - As in M(ansible.builtin.uri).
     type: bool
   unix_socket:
@@ -161,7 +162,7 @@ options:
     type: path
   force:
     description:
-      - Do not use a cached answer of a proxy. It is not the option of the lookups.
+      - Do not use a proxy's cached answer. This is not the lookups' option of that name.
       - As in M(ansible.builtin.uri).
     type: bool
     default: false
@@ -249,15 +250,15 @@ EXAMPLES = r"""
 
 RETURN = r"""
 token_renewed:
-  description: Whether the API refused the first token, so that the answer was got with a new one.
+  description: Whether the API rejected the first token, so that the answer was obtained with a new one.
   type: bool
-  returned: when it did
+  returned: if it did
 status:
   description: The HTTP status of the answer. All other values are those of M(ansible.builtin.uri).
   type: int
   returned: always
 error_code:
-  description: "The code of the error at the end of C(msg), such as C(TRK-V03): what to do is in the guide I(Errors)."
+  description: "The code of the error at the end of C(msg), such as C(TRK-V03). The guide I(Errors) says what to do."
   returned: on failure
   type: str
 """

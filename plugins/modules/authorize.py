@@ -14,21 +14,21 @@ author:
   - TrackOps founders (@trackops)
 description:
   - "Shortest use: C(ansible-playbook trackops.api_tokens.authorize -e vendor=trackmage)."
-  - For vendors whose tokens need the consent of a person once (RFC 6749, authorization code), such as TrackMage with
+  - For vendors whose tokens require a person's consent once (RFC 6749, authorization code), such as TrackMage with
     O(variant=authorization_code).
-  - Shows the address at which the vendor asks, and opens it in a browser where there is one. Waits at a loopback address (RFC 8252) for the
-    browser to come back, exchanges the code, and stores the refresh token in the secret that the lookups read.
-  - Every other field of the secret stays as it is. It is written with check-and-set, so a change that somebody else makes meanwhile is kept.
-  - Only an answer with the C(state) that was asked with ends the wait; other requests to the loopback address are refused and do not. With
-    PKCE (RFC 7636) where the vendor takes it.
-  - With O(flow=device) no browser of this machine takes part. The code is shown, and the vendor is asked for the outcome as often as it allows.
-  - When anything goes wrong, nothing is stored, and an earlier refresh token stays.
+  - Shows the address at which the vendor asks for consent, and opens it in a browser if there is one. Waits at a loopback address (RFC
+    8252) for the browser's answer, exchanges the code, and stores the refresh token in the secret that the lookups read.
+  - Every other field of the secret stays as it is. The secret is written with check-and-set, so concurrent changes are kept.
+  - Only an answer with the C(state) of this request ends the wait; other requests to the loopback address are rejected and do not. Uses
+    PKCE (RFC 7636) if the vendor supports it.
+  - With O(flow=device), no browser on this machine is used. The code is shown, and the vendor is asked for the outcome as often as it permits.
+  - If anything goes wrong, nothing is stored, and an earlier refresh token stays.
   - The playbook C(trackops.api_tokens.authorize) is this module, with extra variables for its own options and for O(base_url), O(token_url), O(issuer),
-    O(scope), O(variant), O(client_auth) and O(device_authorization_url); other options have their variables as with the lookups.
+    O(scope), O(variant), O(client_auth) and O(device_authorization_url); other options have the same variables as in the lookups.
 notes:
-  - The secret has to be in KV version 2, and the Vault login needs the capabilities C(read) and C(update) for it.
-  - Vendors compare the redirect address with the one that is registered there. Give it as O(redirect_uri), or put it in the field
-    C(redirect_uri) of the secret.
+  - The secret must be in KV version 2, and the Vault login needs the capabilities C(read) and C(update) for it.
+  - Vendors compare the redirect address with the registered one. Set it with O(redirect_uri), or in the field C(redirect_uri) of the
+    secret.
 requirements:
   - hvac and requests (Python libraries, on the controller)
 extends_documentation_fragment:
@@ -39,11 +39,11 @@ extends_documentation_fragment:
 options:
   vendor:
     description:
-      - Whose consent is asked for, V(trackmage), V(oauth2) or any name with O(token_url) or O(issuer), or one of C(trackops_vendors).
+      - The vendor whose consent is requested, V(trackmage), V(oauth2) or any name with O(token_url) or O(issuer), or a vendor in C(trackops_vendors).
     type: str
     required: true
   path:
-    description: Path of the vendor's credentials in Vault, below the mount. Not given, the name of the vendor.
+    description: Path of the vendor's credentials in Vault, below the mount. Defaults to the vendor's name.
     type: str
   flow:
     description:
@@ -55,43 +55,44 @@ options:
     default: code
   authorize_url:
     description:
-      - Address at which the vendor asks for consent, or its path below O(base_url). Unset, what is known of the vendor, or what its
+      - Address at which the vendor asks for consent, or its path below O(base_url). Defaults to the vendor's known address, or to what its
         O(issuer) publishes.
-      - A query in it is sent along, for what a vendor wants beside the standard, such as C(?access_type=offline).
+      - A query in it is sent along, for parameters that a vendor requires beyond the standard, such as C(?access_type=offline).
     type: str
   pkce:
     description:
-      - Whether to use PKCE. Unset, what is known of the vendor, or what its O(issuer) publishes. A vendor that is described by options only gets it.
+      - Whether to use PKCE. Defaults to what is known about the vendor, or to what its O(issuer) publishes; V(true) for a vendor described
+        only by options.
     type: bool
   redirect_uri:
     description:
-      - Where the vendor sends the browser back to. Unset, the field C(redirect_uri) of the secret, or else C(http://127.0.0.1:<port>/callback).
-      - With an address of this machine, the answer is waited for there; without a port, at a free one. C(localhost) is held at C(127.0.0.1) and
-        C(::1). With any other address, the person pastes where the browser ended.
+      - Where the vendor redirects the browser. Defaults to the field C(redirect_uri) of the secret, or else to C(http://127.0.0.1:<port>/callback).
+      - With an address of this machine, the module waits for the answer there; without a port, at a free one. With C(localhost), it waits
+        at C(127.0.0.1) and C(::1). With any other address, the person pastes the address at which the browser ended.
     type: str
   listen_port:
-    description: Port of the redirect address where O(redirect_uri) is not known. V(0) takes a free one.
+    description: Port of the redirect address if O(redirect_uri) is not known. V(0) uses a free one.
     type: int
     default: 0
   open_browser:
     description:
-      - Whether to open a browser where this machine has a desktop, or E(BROWSER) is set. It runs in the background.
-      - It is given a page that only this user can read, so that the address is in no process list.
+      - Whether to open a browser if this machine has a desktop, or E(BROWSER) is set. It runs in the background.
+      - The browser is given a page that only this user can read, so that the address is in no process list.
     type: bool
     default: true
   wait:
     description:
-      - Whether to wait for the answer. Without, this only shows the address, and O(redirect_response) in a second run goes on from there.
-      - The address is shown on the screen, and is in RV(authorization_url) for a task that sends it to somebody.
+      - Whether to wait for the answer. If not, the module only shows the address, and a second run continues with O(redirect_response).
+      - The address is shown on the screen, and is in RV(authorization_url) for a task that sends it to someone.
     type: bool
     default: true
   wait_timeout:
-    description: Seconds to wait for the answer. Unset, 300, and with O(flow=device) as long as the code is good, 30 minutes at most.
+    description: Seconds to wait for the answer. Defaults to 300, and with O(flow=device) to the lifetime of the code, 30 minutes at most.
     type: int
   redirect_response:
     description:
-      - The address that the browser ended at, for a consent that was begun within the last 15 minutes by the same user with the same options.
-      - A page need not have been there. The address is good once.
+      - The address at which the browser ended, for a consent that the same user started within the last 15 minutes with the same options.
+      - The page itself need not exist. The address can be used only once.
     type: str
 attributes:
   action:
@@ -102,7 +103,7 @@ attributes:
     description: Can be run in the background with C(async).
   check_mode:
     support: full
-    description: Checks options, credentials and the rights in Vault, and asks nobody.
+    description: Checks options, credentials and the rights in Vault, and does not ask for consent.
   diff_mode:
     support: none
     description: The secret in Vault is not shown.
@@ -121,7 +122,7 @@ EXAMPLES = r"""
 # From the command line:
 #   ansible-playbook trackops.api_tokens.authorize -e vendor=trackmage -e path=fleet/trackmage
 
-- name: Consent for TrackMage, with the address that is registered there
+- name: Consent for TrackMage, with the registered address
   trackops.api_tokens.authorize:
     vendor: trackmage
     path: fleet/trackmage
@@ -148,7 +149,7 @@ EXAMPLES = r"""
   delegate_to: localhost
   run_once: true
 
-- name: First step where nothing can wait
+- name: First step, without waiting
   trackops.api_tokens.authorize:
     vendor: trackmage
     path: fleet/trackmage
@@ -156,7 +157,7 @@ EXAMPLES = r"""
     wait: false
   delegate_to: localhost
 
-- name: Second step, with the address that the browser ended at
+- name: Second step, with the address at which the browser ended
   trackops.api_tokens.authorize:
     vendor: trackmage
     path: fleet/trackmage
@@ -174,7 +175,7 @@ msg:
   returned: when a refresh token was stored, in check mode and on failure
   type: str
 vendor:
-  description: Whose consent it is.
+  description: The vendor of the consent.
   returned: always
   type: str
   sample: trackmage
@@ -189,19 +190,19 @@ secret_version:
   type: int
   sample: 4
 scope:
-  description: What the consent is for, as the vendor says it.
+  description: The scope of the consent, as stated by the vendor.
   returned: when a refresh token was stored
   type: str
   sample: user
 authorization_url:
   description:
-    - The address for the browser. No credential is in it, but the C(state) of this consent, by which its answer is known.
-    - With O(wait=false) that is still awaited. Give the task C(no_log=true) where others read the log at C(-v), or results in callbacks; the screen has
-      the address anyway.
-  returned: when it was made in this run, with O(flow=code)
+    - The address for the browser. It contains no credential, but the C(state) that identifies the answer to this consent.
+    - With O(wait=false), that answer is still awaited. Set C(no_log=true) for the task if others can read the log at C(-v) or results in
+      callbacks; the screen shows the address anyway.
+  returned: if it was created in this run, with O(flow=code)
   type: str
 error_code:
-  description: "The code of the error at the end of C(msg), such as C(TRK-V03): what to do is in the guide I(Errors)."
+  description: "The code of the error at the end of C(msg), such as C(TRK-V03). The guide I(Errors) says what to do."
   returned: on failure
   type: str
 """

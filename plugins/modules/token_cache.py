@@ -16,38 +16,38 @@ author:
   - TrackOps founders (@trackops)
 description:
   - "Shortest use: C(ansible localhost -m trackops.api_tokens.token_cache -a vendor=tracx)."
-  - Works on the cache of the user that runs ansible, on the controller.
+  - Works on the cache of the user who runs Ansible, on the controller.
 options:
   state:
     description:
-      - V(present) gets the tokens that the cache does not hold, all in one task, so that the hosts find them there.
-      - V(absent) removes the tokens that O(vendor), O(path) and O(tokens) select, or all, and revokes the Vault login that is kept for them.
-        A token whose vendor has a O(revocation_url), or an O(issuer) that names one, is given back first. If that fails, its entry stays,
-        with a warning. With O(cache=vault) the tokens of the shared entry are given back, and it is removed too.
-        A vendor that is not known is an error, unless the cache has entries of it. Where a O(path) is given and nothing is there, there is a warning.
-      - V(pruned) removes what has expired or is damaged.
+      - V(present) obtains the tokens that the cache does not hold, all in one task, so that the hosts find them there.
+      - V(absent) removes the tokens that O(vendor), O(path) and O(tokens) select, or all, and revokes their cached Vault login. A token
+        whose vendor has a O(revocation_url), or an O(issuer) that names one, is revoked first. If that fails, its entry stays, with a
+        warning. With O(cache=vault), the tokens of the shared entry are revoked, and it is removed too. An unknown vendor is an error,
+        unless the cache still has entries for it. A O(path) with no entry causes a warning.
+      - V(pruned) removes expired and damaged entries.
     type: str
     choices: [present, absent, pruned]
     default: present
   vendor:
-    description: Whose token, V(trackmage), V(tracx), V(tracktik), V(trackunit), V(oauth2), or one of C(trackops_vendors).
+    description: The token's vendor, V(trackmage), V(tracx), V(tracktik), V(trackunit), V(oauth2), or a vendor in C(trackops_vendors).
     type: str
   path:
-    description: Path of the vendor's credentials in Vault, below the mount. Not given, the name of the vendor; with O(state=absent), all paths.
+    description: Path of the vendor's credentials in Vault, below the mount. Defaults to the vendor's name; with O(state=absent), to all paths.
     type: str
   tokens:
     description:
-      - Several tokens. An item takes O(vendor), O(path) and every other option; what it does not say is taken from the options beside O(tokens).
+      - Several tokens. An item takes O(vendor), O(path) and every other option; options that it does not set are taken from those next to O(tokens).
     type: list
     elements: dict
   revoke_logins:
-    description: Whether O(state=absent) revokes the Vault login that is kept.
+    description: Whether O(state=absent) revokes the cached Vault login.
     type: bool
     default: true
   revoke_consent:
     description:
       - Whether O(state=absent) revokes a refresh token that is the credential in Vault (the grants C(authorization_code) and C(refresh_token)).
-      - That ends the consent of the person who gave it; the playbook C(trackops.api_tokens.authorize) asks for it again.
+      - This ends the person's consent; the playbook C(trackops.api_tokens.authorize) asks for it again.
     type: bool
     default: false
 extends_documentation_fragment:
@@ -59,11 +59,11 @@ extends_documentation_fragment:
 attributes:
   check_mode:
     support: full
-    description: Tells what would be got or removed, and asks nobody.
+    description: Returns what would be obtained or removed, and sends no request.
 """
 
 EXAMPLES = r"""
-- name: Get all tokens once, before the hosts ask
+- name: Obtain all tokens once, before the hosts need them
   trackops.api_tokens.token_cache:
     tokens:
       - {vendor: trackmage, path: fleet/trackmage}
@@ -72,14 +72,14 @@ EXAMPLES = r"""
   delegate_to: localhost
   run_once: true
 
-- name: Forget the tokens of one vendor
+- name: Remove the tokens of one vendor
   trackops.api_tokens.token_cache:
     vendor: tracx
     state: absent
   delegate_to: localhost
   run_once: true
 
-- name: Forget everything
+- name: Remove everything
   trackops.api_tokens.token_cache:
     state: absent
   delegate_to: localhost
@@ -88,36 +88,36 @@ EXAMPLES = r"""
 
 RETURN = r"""
 tokens:
-  description: What is known of each token, without the token.
+  description: Information about each token, without the token.
   type: list
   elements: dict
   returned: with O(state=present)
 missing:
-  description: The tokens that would be got.
+  description: The tokens that would be obtained.
   type: list
   elements: dict
   returned: with O(state=present) in check mode
 errors:
-  description: Why there are tokens that could not be got.
+  description: Why tokens could not be obtained.
   type: list
   elements: str
   returned: when it failed
 failures:
-  description: Of each token that could not be got, C(vendor), C(path), C(error) and C(error_code).
+  description: For each token that could not be obtained, C(vendor), C(path), C(error) and C(error_code).
   type: list
   elements: dict
   returned: when it failed
 removed:
   description:
     - Kind, vendor and path of the entries that were removed, or would be.
-    - Kinds are C(token), C(login) (to Vault), C(consent) (begun, not finished), C(lock) (notes about a lock), C(shared) (in Vault, with
+    - Kinds are C(token), C(login) (to Vault), C(consent) (started, not finished), C(lock) (notes about a lock), C(shared) (in Vault, with
       O(cache=vault)), C(failure) (remembered, without a token) and C(damaged).
-    - A failure that is forgotten is a change too. The next lookup asks again, and does not repeat the error.
+    - Removing a failure is a change too. The next lookup makes a new attempt, and does not repeat the error.
   type: list
   elements: dict
   returned: with O(state=absent) and O(state=pruned)
 removed_by_kind:
-  description: How many entries of each kind that is.
+  description: The number of entries of each kind.
   type: dict
   returned: with O(state=absent) and O(state=pruned)
   sample: {token: 4, login: 1}
@@ -128,19 +128,19 @@ revoked:
   returned: with O(state=absent)
 not_revoked:
   description:
-    - What was to be given back and was not, so that it stays valid until it expires, such as C(acme access_token).
-    - Of what is in RV(kept) too, the entry is still in the cache, and the same task tries again. Of the rest the vendor takes none back.
-    - Tokens of a vendor without a O(revocation_url) are not among them. Nobody can give them back.
+    - Tokens that should have been revoked but were not, so that they stay valid until they expire, such as C(acme access_token).
+    - The entries of those that are also in RV(kept) are still in the cache; run the task again to retry. The vendor revokes none of the others.
+    - Tokens of a vendor without a O(revocation_url) are not listed. They cannot be revoked.
   type: list
   elements: str
   returned: with O(state=absent)
 kept:
-  description: Vendor and path of the entries that stay, because the vendor did not revoke what they hold.
+  description: Vendor and path of the entries that stay because the vendor did not revoke their tokens.
   type: list
   elements: dict
   returned: with O(state=absent)
 error_code:
-  description: "The code of the error at the end of C(msg), such as C(TRK-V03): what to do is in the guide I(Errors)."
+  description: "The code of the error at the end of C(msg), such as C(TRK-V03). The guide I(Errors) says what to do."
   returned: on failure
   type: str
 """

@@ -6,7 +6,7 @@ from __future__ import absolute_import, division, print_function
 
 __metaclass__ = type
 
-# The documentation of the action plugin with the same name, which runs on the controller. What it runs on the host is token_file_write.
+# The documentation of the action plugin with the same name, which runs on the controller. On the host, it runs token_file_write.
 
 DOCUMENTATION = r"""
 module: token_file
@@ -15,19 +15,18 @@ version_added: 1.0.0
 author:
   - TrackOps founders (@trackops)
 description:
-  - "Shortest use: C(ansible web -m trackops.api_tokens.token_file -a vendor=tracx --become), which puts a token into C(/etc/api-tokens/tracx)."
-  - Makes one file or many hold a valid API token of a vendor, with the permissions that you say.
-  - The controller gets the tokens, from its cache where that holds good ones. The host needs no access to Vault or to the vendor.
-  - However many tokens a task has, the host is worked on in one go.
-  - A file is replaced whole or not at all, and is never open to others while it is written. A symlink at O(dest) is refused, not followed.
-  - When one of several tokens cannot be had, the other files are still written. The task then fails and says which failed and why; the files
-    that are concerned stay as they are.
+  - "Shortest use: C(ansible web -m trackops.api_tokens.token_file -a vendor=tracx --become), which writes a token to C(/etc/api-tokens/tracx)."
+  - Ensures that one or more files hold a vendor's valid API token, with the permissions that you set.
+  - The controller obtains the tokens, from its cache if it holds valid ones. The host needs no access to Vault or to the vendor.
+  - However many tokens a task has, one module run per host writes all files.
+  - Files are replaced atomically, and are never accessible to others while they are written. A symlink at O(dest) is rejected, not followed.
+  - If one of several tokens cannot be obtained, the other files are still written. The task then fails and reports which tokens failed and
+    why; their files stay as they are.
 notes:
-  - Ansible notifies no handler for a task that fails. Where some files of a task changed and others failed, a later run sees them as unchanged.
-    The role P(trackops.api_tokens.provision#role) takes care of that.
-  - To renew tokens before they expire, run the task more often than they expire, with a O(min_ttl) that is longer than the time between two
-    runs.
-  - Neither the output nor the diff nor the system log of the host has a token in it. The diff shows fingerprints and when the new token expires.
+  - Ansible notifies no handler after a failed task. If some files of a task changed and others failed, a later run sees them as unchanged.
+    The role P(trackops.api_tokens.provision#role) handles this.
+  - To renew tokens before they expire, run the task more often than they expire, with a O(min_ttl) longer than the time between two runs.
+  - The output, the diff and the host's system log never contain a token. The diff shows fingerprints and when the new token expires.
 extends_documentation_fragment:
   - trackops.api_tokens.token
   - trackops.api_tokens.token.module
@@ -36,18 +35,19 @@ extends_documentation_fragment:
 options:
   vendor:
     description:
-      - Whose token it is, V(trackmage), V(tracx), V(tracktik), V(trackunit), V(oauth2), or one of C(trackops_vendors).
-      - Not needed where a file is to be V(absent).
+      - The token's vendor, V(trackmage), V(tracx), V(tracktik), V(trackunit), V(oauth2), or a vendor in C(trackops_vendors).
+      - Not needed if the file should be V(absent).
     type: str
   path:
-    description: Path of the vendor's credentials in Vault, below the mount. Not given, the name of the vendor.
+    description: Path of the vendor's credentials in Vault, below the mount. Defaults to the vendor's name.
     type: str
   tokens:
     description:
-      - Several tokens, each in a file of its own.
-      - An item takes every option of this module but O(tokens) itself, also those that say how the token is had, such as O(min_ttl),
-        O(base_url), O(scope) and the HTTP, cache and Vault options. What it does not say is taken from the options beside O(tokens).
-      - O(dest) and O(path) can be given in the items only.
+      - Several tokens, each in a separate file.
+      - An item takes every option of this module except O(tokens) itself, including those that control how the token is obtained, such as
+        O(min_ttl), O(base_url), O(scope) and the HTTP, cache and Vault options. Options that it does not set are taken from those next to
+        O(tokens).
+      - O(dest) and O(path) can only be given in the items.
     type: list
     elements: dict
     suboptions:
@@ -104,87 +104,87 @@ options:
   dest:
     description:
       - Absolute path of the file on the host.
-      - Not given, it is made from O(directory), O(vendor) and O(path).
+      - If unset, it is built from O(directory), O(vendor) and O(path).
     type: str
   directory:
     description:
-      - Where files without a O(dest) of their own go. Such a file has the vendor's name, followed by O(path) where that is another name,
-        as in C(trackunit) and C(trackunit-fleet-trackunit).
+      - Directory for files without their own O(dest). Such a file is named after the vendor, followed by O(path) if that is a different
+        name, as in C(trackunit) and C(trackunit-fleet-trackunit).
     type: str
     default: /etc/api-tokens
   format:
     description:
-      - What is in the file. It is the same as long as the token is the same.
-      - V(raw) is the bare token without a line end, as Docker and Kubernetes keep secrets.
-      - V(header) is the one line of an C(Authorization) header, for C(curl --header @file).
+      - Content of the file. It is the same as long as the token is the same.
+      - V(raw) is the bare token without a line end, as Docker and Kubernetes store secrets.
+      - V(header) is a single C(Authorization) header line, for C(curl --header @file).
       - V(env) has C(<VENDOR>_TOKEN), C(<VENDOR>_AUTHORIZATION) and C(<VENDOR>_EXPIRES_AT), quoted so that a shell (C(. file)) and the
         C(EnvironmentFile) of systemd read them alike.
-      - V(json) has what is known of the token (C(access_token), C(authorization), C(expires_at), C(scope) and more) but no refresh token.
-      - V(template) is what O(template) makes of it.
+      - V(json) has the details of the token (C(access_token), C(authorization), C(expires_at), C(scope) and more) but no refresh token.
+      - V(template) is the output of O(template).
     type: str
     choices: [raw, header, env, json, template]
     default: raw
   template:
     description:
-      - File with a Jinja template on the controller, for O(format=template). It is looked for where M(ansible.builtin.template) looks, then
-        in the current directory and in C(templates) there, which is what a playbook of a collection needs.
-      - Beside the variables of the host it has C(token), a dictionary as in the file of O(format=json), C(vendor) and C(path).
+      - File with a Jinja template on the controller, for O(format=template). It is searched for where M(ansible.builtin.template) looks,
+        then in the current directory and its C(templates), which a playbook of a collection needs.
+      - It sees the host's variables, C(token) (a dictionary as in the file of O(format=json)), C(vendor) and C(path).
     type: str
   env_name:
-    description: What the names of the variables begin with for O(format=env). Not given, the name of the vendor in capitals.
+    description: Prefix of the variables' names for O(format=env). Defaults to the vendor's name in upper case.
     type: str
   state:
     description:
-      - V(present) makes the file hold a token that is good for O(min_ttl) seconds at least. One in the last fifth of its lifetime is renewed,
-        for all hosts of a run alike.
-      - V(absent) removes the file, and asks for no token.
+      - V(present) ensures that the file holds a token that is valid for at least O(min_ttl) seconds. A token in the last fifth of its
+        lifetime is renewed, for all hosts of a run alike.
+      - V(absent) removes the file, and requests no token.
     type: str
     choices: [present, absent]
     default: present
   owner:
     description:
-      - Name or number of the user that the file shall belong to.
-      - Not given, the user that the task runs as. A file that belongs to somebody else is not left to him.
+      - Name or number of the file's owner.
+      - Defaults to the user that the task runs as, even if the existing file belongs to another user.
     type: str
   group:
-    description: Name or number of the group of the file. Not given, the main group of the user that the task runs as.
+    description: Name or number of the file's group. Defaults to the primary group of the user that the task runs as.
     type: str
   mode:
     description:
       - Permissions of the file, as V('0600') (in quotes) or as V(u=rw,g=r).
-      - A mode that gives every user of the host access to the token is refused unless O(allow_readable) is set.
+      - A mode that gives every user of the host access to the token is rejected unless O(allow_readable) is set.
     type: raw
     default: '0600'
   allow_readable:
-    description: Whether O(mode) may let every user of the host at the token.
+    description: Whether O(mode) may give every user of the host access to the token.
     type: bool
     default: false
   create_directory:
     description:
-      - Whether to make the directories above O(dest) that are missing. Those that are there stay as they are.
-      - Not given, C(/etc/api-tokens) is made for the files right in it, and no other directory.
+      - Whether to create missing directories above O(dest). Existing ones stay as they are.
+      - If unset, only C(/etc/api-tokens) is created, for files directly in it.
     type: bool
   directory_mode:
-    description: Permissions of the directories that are made.
+    description: Permissions of created directories.
     type: raw
     default: '0755'
   backup:
     description:
-      - Whether to keep what was in the file that is replaced or removed, under a name with the time in it, for the user of the task alone.
-      - It holds a token, too, and nobody removes it but you.
+      - Whether to keep a copy of the replaced or removed file, under a name that contains the time, accessible only to the user of the task.
+      - The copy holds a token, too, and is never removed automatically.
     type: bool
     default: false
   seuser:
-    description: User part of the SELinux context. V(_default) is what the policy says.
+    description: User part of the SELinux context. V(_default) uses the policy's value.
     type: str
   serole:
-    description: Role part of the SELinux context. V(_default) is what the policy says.
+    description: Role part of the SELinux context. V(_default) uses the policy's value.
     type: str
   setype:
-    description: Type part of the SELinux context. V(_default) is what the policy says.
+    description: Type part of the SELinux context. V(_default) uses the policy's value.
     type: str
   selevel:
-    description: Level part of the SELinux context. V(_default) is what the policy says.
+    description: Level part of the SELinux context. V(_default) uses the policy's value.
     type: str
 attributes:
   action:
@@ -196,15 +196,14 @@ attributes:
   check_mode:
     support: full
     description: >-
-      Predicts exactly what would change, and changes nothing on the host. An owner or group that does not exist yet is taken for one that an
-      earlier task of the play makes. It gets the tokens to do so, which asks the vendor only where the
-      cache holds no good one.
+      Predicts exactly what would change, and changes nothing on the host. An owner or group that does not exist yet is assumed to be created
+      by an earlier task of the play. To predict, it obtains the tokens, which asks the vendor only if the cache holds no valid one.
   diff_mode:
     support: full
     description: Shows permissions, fingerprints and expiry, never content.
   platform:
     support: full
-    description: Where the files can be.
+    description: Where the files can be written.
     platforms: posix
 seealso:
   - module: trackops.api_tokens.token_info
@@ -221,7 +220,7 @@ EXAMPLES = r"""
   become: true
   notify: Restart telemetry
 
-- name: Several tokens at once, what they share said once
+- name: Several tokens at once, with shared options stated once
   trackops.api_tokens.token_file:
     directory: /etc/api-tokens
     group: integration
@@ -252,7 +251,7 @@ changed:
   returned: always
   type: bool
 files:
-  description: What was done, file by file, in the order in which they were asked for. Also there when the task fails.
+  description: What was done, file by file, in the requested order. Also returned if the task fails.
   returned: always
   type: list
   elements: dict
@@ -265,11 +264,11 @@ files:
       description: Whether its content or permissions changed.
       type: bool
     state:
-      description: V(present) or V(absent), as asked for.
+      description: V(present) or V(absent), as requested.
       type: str
       sample: present
     vendor:
-      description: Whose token it is.
+      description: The token's vendor.
       type: str
       sample: tracx
     path:
@@ -277,7 +276,7 @@ files:
       type: str
       sample: fleet/tracx
     fingerprint:
-      description: A name for the token that can be shown, from its SHA-256.
+      description: An identifier of the token that is safe to show, from its SHA-256.
       type: str
       sample: sha256:9f86d081884c7d65
     expires_at:
@@ -289,22 +288,22 @@ files:
       type: str
       sample: '2027-01-15T07:59:59Z'
     owner:
-      description: Owner of the file. Null where it failed or is absent.
+      description: Owner of the file. Null if it failed or is absent.
       type: str
       sample: root
     group:
-      description: Group of the file. Null where it failed or is absent.
+      description: Group of the file. Null if it failed or is absent.
       type: str
       sample: root
     mode:
-      description: Permissions of the file. Null where it failed or is absent.
+      description: Permissions of the file. Null if it failed or is absent.
       type: str
       sample: '0600'
     backup_file:
-      description: Where the file that was there is kept. Null where none is.
+      description: Where the copy of the previous file is. Null if there is none.
       type: str
     error:
-      description: Why the file was left as it was. Null where nothing went wrong.
+      description: Why the file was left as it was. Null if there was no error.
       type: str
     error_code:
       description: The code of RV(files[].error).
@@ -334,7 +333,7 @@ expires_at_iso:
   returned: for a task without O(tokens)
   type: str
 error_code:
-  description: "The code of the error at the end of C(msg), such as C(TRK-V03): what to do is in the guide I(Errors)."
+  description: "The code of the error at the end of C(msg), such as C(TRK-V03). The guide I(Errors) says what to do."
   returned: on failure
   type: str
 """

@@ -10,37 +10,37 @@ __metaclass__ = type
 
 DOCUMENTATION = r"""
 module: token_info
-short_description: What is known of an API token, without the token
+short_description: Show information about an API token, without the token
 version_added: 1.0.0
 author:
   - TrackOps founders (@trackops)
 description:
   - "Shortest use: C(ansible localhost -m trackops.api_tokens.token_info -a vendor=tracx)."
-  - Tells of a vendor's token when it expires, its scope, where it came from and its fingerprint. Never the token.
-  - Runs on the controller. With O(file) it also looks at a file on the host, of which the same is told.
+  - Returns when a vendor's token expires, its scope, where it came from and its fingerprint, but never the token.
+  - Runs on the controller. With O(file), it also inspects a file on the host, and returns the same for it.
 options:
   vendor:
-    description: Whose token, V(trackmage), V(tracx), V(tracktik), V(trackunit), V(oauth2), or one of C(trackops_vendors).
+    description: The token's vendor, V(trackmage), V(tracx), V(tracktik), V(trackunit), V(oauth2), or a vendor in C(trackops_vendors).
     type: str
   path:
-    description: Path of the vendor's credentials in Vault, below the mount. Not given, the name of the vendor.
+    description: Path of the vendor's credentials in Vault, below the mount. Defaults to the vendor's name.
     type: str
   fetch:
     description:
-      - Whether to get a token where the cache has no good one. V(false) only looks, and asks neither Vault nor the vendor.
-      - With O(explain) it is V(false), if not given.
+      - Whether to obtain a token if the cache has no valid one. V(false) only looks, and asks neither Vault nor the vendor.
+      - With O(explain), the default is V(false).
     type: bool
     default: true
   explain:
     description:
-      - Whether to tell each option with its value and where the value is from, in RV(options). Secrets are masked.
-      - With O(vendor).
+      - Whether to return each option with its value and the value's source, in RV(options). Secrets are masked.
+      - Requires O(vendor).
     type: bool
     default: false
   claims:
     description:
-      - Whether to tell the claims of a token that is a JWT. They are read, not verified.
-      - What by its name or its look is a token or a credential is left out.
+      - Whether to return the claims of a token that is a JWT. They are read, not verified.
+      - Claims whose name or value looks like a token or a credential are left out.
     type: bool
     default: false
   file:
@@ -48,12 +48,12 @@ options:
     type: str
   tokens:
     description:
-      - Look at the files of several tokens on the host, in one go. Asks neither Vault nor a vendor.
-      - The items are those of M(trackops.api_tokens.token_file); C(dest), or C(vendor) and C(path), say which file it is.
+      - Inspect the files of several tokens on the host at once. Asks neither Vault nor a vendor.
+      - The items are those of M(trackops.api_tokens.token_file); C(dest), or C(vendor) and C(path), identify the file.
     type: list
     elements: dict
   directory:
-    description: Where the files of O(tokens) are that do not say their C(dest).
+    description: Directory of the files in O(tokens) that have no C(dest).
     type: str
     default: /etc/api-tokens
 extends_documentation_fragment:
@@ -73,7 +73,7 @@ EXAMPLES = r"""
 
 # ansible localhost -m trackops.api_tokens.token_info -a 'vendor=tracx explain=true'
 
-- name: Is there an hour left
+- name: Check that there is an hour left
   trackops.api_tokens.token_info:
     vendor: trackunit
     path: fleet/trackunit
@@ -81,7 +81,7 @@ EXAMPLES = r"""
   register: trackunit
   failed_when: trackunit.expires_in | default(0, true) < 3600
 
-- name: Does the host have the token that is in the cache
+- name: Check that the host has the token in the cache
   trackops.api_tokens.token_info:
     vendor: tracx
     path: fleet/tracx
@@ -94,9 +94,9 @@ RETURN = r"""
 options:
   description:
     - Each option with its C(value) and its C(source).
-    - "The source is C(direct) (given with the task), C(variable NAME), C(environment NAME), C(ini FILE), C(file) (a token file of Vault),
+    - "The source is C(direct) (given with the task), C(variable NAME), C(environment NAME), C(ini FILE), C(file) (a Vault token file),
       C(default), or C(default of the vendor)."
-    - C(ignored_facts) names the variables of the option that a fact of the host would set. Facts are not used.
+    - C(ignored_facts) names the option's variables that a fact of the host would set. Facts are not used.
   type: dict
   returned: with O(explain)
 vendor:
@@ -116,19 +116,19 @@ expires_at:
   type: int
   returned: with O(vendor)
 expires_in:
-  description: Seconds that it is still valid for.
+  description: Seconds until it expires.
   type: int
   returned: with O(vendor)
 issued_at:
-  description: When it was asked for, in UNIX seconds (UTC).
+  description: When it was requested, in UNIX seconds (UTC).
   type: int
   returned: with O(vendor)
 scope:
-  description: Its scope, as far as the vendor tells.
+  description: Its scope, if the vendor states it.
   type: str
   returned: with O(vendor)
 source:
-  description: V(cache), or V(vendor) if it was got just now.
+  description: V(cache), or V(vendor) if it was obtained just now.
   type: str
   returned: with O(vendor)
 expires_at_iso:
@@ -137,7 +137,7 @@ expires_at_iso:
   returned: with O(vendor)
   sample: '2026-11-26T01:30:00Z'
 token_type:
-  description: How it is used, as the vendor spells it; C(raw) where the token stands in the header by itself, as with Tracx.
+  description: Its type, as spelled by the vendor; C(raw) if the header is the bare token, as with Tracx.
   type: str
   returned: with O(vendor)
 fingerprint:
@@ -145,7 +145,7 @@ fingerprint:
   type: str
   returned: with O(vendor)
 claims:
-  description: The unverified claims of the token, or null if it is no JWT.
+  description: The unverified claims of the token, or null if it is not a JWT.
   type: dict
   returned: with O(vendor) and O(claims)
 cache_vault_entry:
@@ -154,15 +154,15 @@ cache_vault_entry:
   returned: with O(cache=vault)
 tokens:
   description:
-    - What is known of the file of each item of O(tokens); as C(file), with C(vendor) and C(secret), the path in Vault, and C(state), that of
-      the item.
-    - C(leftover) is whether the file of an item with C(state=absent) is there; C(valid) is null for such an item.
-    - C(exposed) is whether every user of the host can read the file, without C(allow_readable).
+    - Information about the file of each item in O(tokens). As C(file), with C(vendor), C(secret) (the path in Vault) and C(state) (of the
+      item).
+    - C(leftover) says whether the file of an item with C(state=absent) exists; C(valid) is null for such an item.
+    - C(exposed) says whether every user of the host can read the file, without C(allow_readable).
   type: list
   elements: dict
   returned: with O(tokens)
 file:
-  description: What is known of the token in O(file).
+  description: Information about the token in O(file).
   type: dict
   returned: with O(file)
   contains:
@@ -170,25 +170,25 @@ file:
       description: The file.
       type: str
     exists:
-      description: Whether it is there.
+      description: Whether it exists.
       type: bool
     valid:
-      description: Whether it holds a token that has not expired, as far as that can be told. Null for a text, as of a template, in which none is found.
+      description: Whether it holds a token that has not expired, as far as is known. Null if its text, such as a template's output, has none.
       type: bool
     current:
-      description: Whether it holds the same token as the cache. Null without O(vendor), and where RV(file.valid) is.
+      description: Whether it holds the same token as the cache. Null without O(vendor), and if RV(file.valid) is null.
       type: bool
     fingerprint:
       description: Fingerprint of its token.
       type: str
     expires_at:
-      description: When its token expires, in UNIX seconds (UTC). Null if neither the file nor the token tells.
+      description: When its token expires, in UNIX seconds (UTC). Null if neither the file nor the token states it.
       type: int
     expires_at_iso:
       description: The same as ISO 8601, in UTC.
       type: str
     expires_in:
-      description: Seconds that its token is still valid for.
+      description: Seconds until its token expires.
       type: int
     mode:
       description: Its permissions.
@@ -200,16 +200,16 @@ file:
       description: Its group.
       type: str
     claims:
-      description: The unverified claims of its token, with O(claims). Null if it is no JWT.
+      description: The unverified claims of its token, with O(claims). Null if it is not a JWT.
       type: dict
     error:
-      description: Why it could not be looked at. Null where it could, or is not there.
+      description: Why it could not be inspected. Null if it could, or does not exist.
       type: str
     error_code:
       description: The code of RV(file.error).
       type: str
 error_code:
-  description: "The code of the error at the end of C(msg), such as C(TRK-V03): what to do is in the guide I(Errors)."
+  description: "The code of the error at the end of C(msg), such as C(TRK-V03). The guide I(Errors) says what to do."
   returned: on failure
   type: str
 """
