@@ -8,16 +8,19 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import os
 
 import pytest
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.errors import OptionError
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vault.login_input import (
     FIELDS,
+    KUBERNETES_TOKEN_FILE,
     ONLY_LATE,
     SECRETS,
     completed,
     login_secret,
     read_text,
+    surroundings,
 )
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vault.methods import METHODS
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vault.options import VaultOptions
@@ -91,3 +94,116 @@ def test_a_token_file_that_is_no_text(tmp_path):
     with pytest.raises(OptionError) as caught:
         completed({"url": "https://v"}, environ={}, home=str(tmp_path), read_file=read_text)
     assert caught.value.message == f"cannot read {tmp_path}/.vault-token: it is not text."
+
+
+TOKEN = {"auth_method": "token"}
+APPROLE = {"auth_method": "approle"}
+
+
+@pytest.mark.parametrize(
+    ("values", "environ", "files", "expected"),
+    [
+        ({}, {}, {}, TOKEN),
+        ({"url": "https://v", "unknown": 1, "namespace": None, "region": ""}, {}, {}, {"url": "https://v", **TOKEN}),
+        ({"validate_certs": False, "retries": 0}, {}, {}, {"validate_certs": False, "retries": 0, **TOKEN}),
+        # An option wins over its other name, and both over the environment.
+        ({"ca_cert": "a", "cacert": "b"}, {"VAULT_CACERT": "c"}, {}, {"ca_cert": "a", **TOKEN}),
+        ({"cacert": "b"}, {"VAULT_CACERT": "c"}, {}, {"ca_cert": "b", **TOKEN}),
+        ({}, {"VAULT_CACERT": "c", "VAULT_ADDR": "https://e", "VAULT_NAMESPACE": ""}, {}, {"ca_cert": "c", "url": "https://e", **TOKEN}),
+        (
+            {"boto_profile": "p", "aws_access_key_id": "i", "aws_secret_access_key": "k"},
+            {},
+            {},
+            {"aws_profile": "p", "aws_access_key": "i", "aws_secret_key": "k", **TOKEN},
+        ),
+        ({}, {"VAULT_PROXY_ADDR": "p", "VAULT_HTTP_PROXY": "h"}, {}, {"proxies": "p", **TOKEN}),
+        ({}, {"VAULT_HTTP_PROXY": "h"}, {}, {"proxies": "h", **TOKEN}),
+        # A file wins over a text, and a text over a folder; the name in the certificate is something else.
+        ({}, {"VAULT_CACERT_BYTES": "t", "VAULT_CAPATH": "d"}, {}, {"ca_cert_text": "t", **TOKEN}),
+        ({}, {"VAULT_CAPATH": "d", "VAULT_TLS_SERVER_NAME": "n"}, {}, {"ca_path": "d", "tls_server_name": "n", **TOKEN}),
+        (
+            {"ca_cert": "f"},
+            {"VAULT_CACERT_BYTES": "t", "VAULT_CAPATH": "d", "VAULT_TLS_SERVER_NAME": "n"},
+            {},
+            {"ca_cert": "f", "tls_server_name": "n", **TOKEN},
+        ),
+        # What is approle's is for nobody else.
+        ({}, {"VAULT_APPROLE_ROLE_ID": "r", "VAULT_APPROLE_SECRET_ID": "s", "VAULT_APPROLE_PATH": "m"}, {}, TOKEN),
+        (
+            APPROLE,
+            {"VAULT_APPROLE_ROLE_ID": "r", "VAULT_APPROLE_SECRET_ID": "s", "VAULT_APPROLE_PATH": "m"},
+            {"/h/.vault-token": "of nobody"},
+            {"role_id": "r", "secret_id": "s", "mount_point": "m", **APPROLE},
+        ),
+        *(({}, {"VAULT_SKIP_VERIFY": yes}, {}, {"validate_certs": False, **TOKEN}) for yes in ("1", "T", "true", "Y", "yes", "On")),
+        *(({}, {"VAULT_SKIP_VERIFY": no}, {}, TOKEN) for no in ("", "0", "false", "2")),
+        ({"validate_certs": True}, {"VAULT_SKIP_VERIFY": "1"}, {}, {"validate_certs": True, **TOKEN}),
+        # Where the token is.
+        ({}, {}, {"/h/.vault-token": " t\n"}, {"token": "t", **TOKEN}),
+        ({}, {"HOME": "/e"}, {"/e/.vault-token": "t", "/h/.vault-token": "x"}, {"token": "t", **TOKEN}),
+        ({"token_file": "mine"}, {}, {"/h/mine": "t"}, {"token_file": "mine", "token": "t", **TOKEN}),
+        ({"token_path": "~/d"}, {}, {"/h/d/.vault-token": "t"}, {"token_path": "~/d", "token": "t", **TOKEN}),
+        ({"token_path": "/d", "token_file": "f"}, {}, {"/d/f": "t"}, {"token_path": "/d", "token_file": "f", "token": "t", **TOKEN}),
+        ({"token": "o"}, {"VAULT_TOKEN": "e"}, {"/h/.vault-token": "f"}, {"token": "o", **TOKEN}),
+        ({}, {"VAULT_TOKEN": "e"}, {"/h/.vault-token": "f"}, {"token": "e", **TOKEN}),
+        ({}, {}, {"/h/.vault-token": " "}, TOKEN),
+        # Where the service account is.
+        ({"auth_method": "kubernetes"}, {}, {KUBERNETES_TOKEN_FILE: "j\n"}, {"auth_method": "kubernetes", "jwt": "j"}),
+        ({"auth_method": "kubernetes"}, {}, {}, {"auth_method": "kubernetes"}),
+        ({"auth_method": "kubernetes", "jwt": "o"}, {}, {KUBERNETES_TOKEN_FILE: "j"}, {"auth_method": "kubernetes", "jwt": "o"}),
+        ({"auth_method": "jwt"}, {}, {KUBERNETES_TOKEN_FILE: "j"}, {"auth_method": "jwt"}),
+        # The client's certificate and key; the key's text is what logs in.
+        (
+            {"auth_method": "userpass"},
+            {"VAULT_CLIENT_CERT": "~/c.pem", "VAULT_CLIENT_KEY": "~other/k.pem"},
+            {},
+            {"auth_method": "userpass", "cert_auth_public_key": "/h/c.pem", "cert_auth_private_key": "~other/k.pem"},
+        ),
+        (
+            {"auth_method": "cert", "url": "https://v", "cert_auth_private_key": "~/k.pem"},
+            {},
+            {"/h/k.pem": "-----BEGIN PRIVATE KEY-----\n"},
+            {
+                "auth_method": "cert",
+                "url": "https://v",
+                "cert_auth_private_key": "/h/k.pem",
+                "cert_auth_key_text": "-----BEGIN PRIVATE KEY-----",
+            },
+        ),
+        ({"auth_method": "cert", "cert_auth_private_key": "k"}, {}, {}, {"auth_method": "cert", "cert_auth_private_key": "k"}),
+        ({"auth_method": "cert", "url": "https://v"}, {}, {}, {"auth_method": "cert", "url": "https://v"}),
+    ],
+)
+def test_options_are_completed(values, environ, files, expected):
+    def read(path):
+        if path not in files:
+            raise FileNotFoundError(path)
+        return files[path]
+
+    assert completed(values, environ=environ, home="/h", read_file=read) == expected
+
+
+def test_without_a_home_files_are_where_they_are_said_to_be():
+    def read(path):
+        return f"from {path}"
+
+    assert completed({}, environ={}, home=None, read_file=read)["token"] == "from .vault-token"
+    assert completed({"token_path": "~/d"}, environ={}, home=None, read_file=read)["token"] == "from ~/d/.vault-token"
+    assert completed({"cert_auth_public_key": "~/c"}, environ={}, home="", read_file=read)["cert_auth_public_key"] == "~/c"
+
+
+def test_where_a_process_is(monkeypatch):
+    monkeypatch.setenv("HOME", "/somewhere")
+    environ, home, read = surroundings()
+    assert (environ is os.environ, home, read) == (True, "/somewhere", read_text)
+    monkeypatch.setenv("HOME", "")
+    monkeypatch.setattr(os.path, "expanduser", {"~": "~"}.get)
+    assert surroundings()[1] == "/~"
+    monkeypatch.setattr(os.path, "expanduser", {"~": "/root"}.get)
+    assert surroundings()[1] == "/root"
+
+
+def test_what_is_secret_and_what_is_not():
+    given = {"auth_method": "approle", "role_id": "r", "token": "t", "password": "p", "username": "u", "url": "https://v"}
+    assert login_secret(given) == (["r", ""], {"auth_method": "approle", "role_id": "r", "username": "u", "url": "https://v"})
+    assert login_secret({"auth_method": "none", "jwt": "j"}) == ([], {"auth_method": "none"})
