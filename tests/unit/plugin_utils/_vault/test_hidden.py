@@ -20,6 +20,12 @@ def test_credentials_and_what_was_read():
     assert sorted(hidden) == sorted(hidden)  # it is looked through for each message
 
 
+def test_a_short_word_is_no_secret():
+    hidden = Hidden([])
+    hidden.add_contents({"5": "x" * 5, "6": "y" * 6})
+    assert list(hidden) == ["yyyyyy"]
+
+
 @pytest.mark.thorough
 def test_words_are_left_out_and_long_texts_are_looked_for_in_pieces():
     hidden = Hidden([])
