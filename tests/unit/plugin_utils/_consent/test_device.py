@@ -77,12 +77,13 @@ def test_the_client_proves_itself_as_at_the_token_endpoint(tmp_path, client_auth
 
 
 def test_what_a_vendor_wants_beside_the_standard_goes_into_the_form(tmp_path):
-    vendor = dataclasses.replace(VENDOR, device_authorization_url="/device?prompt=consent", parameters={"audience": "https://api.example", "tenant": "t"})
+    vendor = dataclasses.replace(VENDOR, device_authorization_url="/device?prompt=consent&hint=", parameters={"audience": "https://api.example", "tenant": "t"})
     scene = Scene(answer(200, GIVEN), vault=FakeVault(CLIENT))
     work(scene, tmp_path, vendor).begin_device()
     assert scene.sent[0].url == "https://login.example.com/device"
-    assert parse_qs(scene.sent[0].body.decode()) == {
+    assert parse_qs(scene.sent[0].body.decode(), keep_blank_values=True) == {
         "prompt": ["consent"],
+        "hint": [""],
         "client_id": ["the-id"],
         "scope": ["read offline_access"],
         "audience": ["https://api.example"],
@@ -177,6 +178,11 @@ def given(**changes: t.Any) -> dict[str, t.Any]:
 
 def read(body: t.Any, status: int = 200, *, allow_http: bool = False) -> subject.DeviceCode:
     return subject.read_device_answer(VENDOR, answer(status, body), unspoken=Unspoken().also("s3cr3t"), allow_http=allow_http)
+
+
+def test_a_code_may_be_asked_for_again_but_not_sent_again():
+    grant = subject.device_grant(read(given()))
+    assert (grant.grant_type, dict(grant.fields), grant.repeatable) == (subject.DEVICE_GRANT, {"device_code": "the-device-code"}, False)
 
 
 def test_what_the_vendor_leaves_out_or_says_otherwise():
@@ -321,7 +327,7 @@ def test_a_code_or_an_address_with_a_credential_in_it_is_shown_to_nobody(tmp_pat
     scene = Scene(answer(200, {**GIVEN, **said}), vault=FakeVault({**CLIENT, "note": "Pr0duction-Passw0rd"}))
     with pytest.raises(VendorError) as caught:
         work(scene, tmp_path).begin_device()
-    assert (caught.value.message, caught.value.fault) == (SPOKEN, "consent:not_asked")
+    assert (caught.value.message, caught.value.fault, caught.value.status) == (SPOKEN, "consent:not_asked", 200)
 
 
 def test_the_name_of_the_client_may_be_in_the_address(tmp_path):

@@ -137,7 +137,8 @@ def test_a_code_that_the_vendor_does_not_take(world):
 
 def test_a_refused_client_is_told_of_no_next_attempt(world):
     """A person started this, and nothing is remembered: the next attempt is the next start."""
-    here = world(error("invalid_client", 401))
+    # A clock that is far off does not count, as nothing was signed.
+    here = world(answer(401, {"error": "invalid_client"}, date="Thu, 01 Jan 2026 00:00:00 GMT"))
     url, consent = here.work().begin(REDIRECT)
     assert failing(VendorError, here.work().finish, here.allowed(url), consent) == (
         "acme: the vendor refused the credentials at secret/fleet/x: invalid_client. Check client_id and client_secret there, and whether the vendor "
@@ -284,6 +285,68 @@ def test_a_device_code_is_asked_for_as_all_is(world):
 
     Authorizing(here.request, dataclasses.replace(here.scene.ports, exchange=exchange), device=True).begin_device()
     assert asked == [("https://login.example.com/device", here.request.http, 7, "acme")]
+
+
+@pytest.mark.parametrize("device", [False, True])
+def test_an_issuer_is_asked_only_for_what_is_needed(world, device):
+    given = {"authorize_url": "https://mine.example/a", "device_authorization_url": "https://mine.example/d"}
+    del given["authorize_url" if device else "device_authorization_url"]
+    vendor = Vendor(
+        "acme", issuer="https://login.example.com", grant_type="authorization_code", client_auth="basic", token_url="https://mine.example/t", **given
+    )
+    here = world(vendor=vendor)
+    Authorizing(here.request, here.scene.ports, device=device)
+    assert here.scene.sent == []
+
+
+def from_issuer(world, method, *script, data=CLIENT):
+    """Of an issuer that takes only this way to authenticate."""
+    issuer = "https://login.example.com"
+    metadata = {"issuer": issuer, "token_endpoint": f"{issuer}/t", "authorization_endpoint": f"{issuer}/a", "token_endpoint_auth_methods_supported": [method]}
+    here = world(answer(200, metadata), *script, vendor=Vendor("acme", issuer=issuer, grant_type="authorization_code"), data=data, http={"deadline": 30})
+    seconds = []
+
+    def exchange(request, options, given, name):
+        seconds.append(given)
+        return ports.exchange(request, options, given, name)
+
+    ports = here.scene.ports
+    here.scene.ports = dataclasses.replace(ports, exchange=exchange)
+    return here, seconds
+
+
+def test_how_the_client_authenticates_says_the_issuer(world):
+    here, seconds = from_issuer(world, "client_secret_post", error("invalid_client", 401))
+    work = here.work()
+    url, consent = work.begin(REDIRECT)
+    assert "takes client_auth=post. Nothing was stored." in failing(VendorError, work.finish, here.allowed(url), consent)
+    assert seconds == [30, 30]
+    here, _seconds = from_issuer(world, "none", data={"client_id": "the-id"})
+    assert "client_id=the-id" in here.work().begin(REDIRECT)[0]
+
+
+def test_what_consent_gives_is_not_needed_for_it(world):
+    here = world(vendor=dataclasses.replace(VENDOR, grant_type="refresh_token"))
+    assert "client_id=the-id" in here.work().begin(REDIRECT)[0]
+
+
+def test_a_request_that_never_left_is_repeated_with_another_proof(world):
+    vendor = dataclasses.replace(VENDOR, client_auth="client_secret_jwt")
+    lost = VendorError("acme: no.", "unavailable", retryable=True, sent=False)
+    here = world(lost, CONSENTED, vendor=vendor, data={"client_id": "the-id", "client_secret": "s3cr3t-0123456789-0123456789-012345"})
+    url, consent = here.work().begin(REDIRECT)
+    here.work().finish(here.allowed(url), consent)
+    assert len({parse_qs(sent.body.decode())["client_assertion"][0] for sent in here.scene.sent}) == 2
+
+
+def test_a_key_in_vault_signs(world, monkeypatch):
+    asked = []
+    monkeypatch.setattr(FakeClient, "transit_sign", lambda _client, mount, key, _data, _algorithm: asked.append((mount, key)) or b"signature", raising=False)
+    vendor = dataclasses.replace(VENDOR, client_auth="private_key_jwt", transit_key="transit/acme", assertion_algorithm="RS256")
+    here = world(CONSENTED, vendor=vendor, data={"client_id": "the-id"})
+    url, consent = here.work().begin(REDIRECT)
+    here.work().finish(here.allowed(url), consent)
+    assert asked == [("transit", "acme")]
 
 
 @pytest.mark.parametrize(("device", "retries"), [(False, [2]), (True, [2, 0])])

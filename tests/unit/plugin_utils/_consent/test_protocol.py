@@ -31,6 +31,8 @@ def test_what_is_begun_cannot_be_guessed_and_does_not_show():
     assert all(re.fullmatch(r"[A-Za-z0-9_-]{43}", value) for value in (first.state, first.verifier))  # RFC 7636 4.1
     assert repr(first) == f"Consent(redirect_uri='{HERE}')"
     assert subject.begin(HERE, pkce=False).verifier == ""
+    drawn = subject.begin(HERE, pkce=True, random=lambda size: f"of {size} bytes")
+    assert (drawn.state, drawn.verifier) == ("of 32 bytes", "of 32 bytes")
 
 
 def test_challenge_is_that_of_the_rfc():
@@ -182,6 +184,10 @@ def test_the_code_in_what_came_back(redirected: str):
     assert subject.state_of(redirected) == "the-state"
 
 
+def test_an_answer_without_a_state():
+    assert subject.state_of(f"{HERE}?code=c") == ""
+
+
 @pytest.mark.parametrize(
     ("redirected", "is_it"),
     [
@@ -216,6 +222,11 @@ FORGED = "acme: the answer has another state than was asked with, so it belongs 
         (back(error="access_denied", error_description="No\r\n\x1b[31mway"), f"{DENIED} The vendor says: No [31mway"),
         (back(error="invalid_scope"), "acme: the vendor did not ask for consent: invalid_scope. Check client_id and redirect_uri at the vendor, and scope."),
         (back(code=""), "acme: the vendor sent the browser back without a code. Start again."),
+        (back(error=""), "acme: the vendor sent the browser back without a code. Start again."),
+        (
+            f"{HERE}&code=c&state=the-state",
+            f"acme: this is not where the vendor sent the browser: it has neither a code nor an error. It begins with {HERE}.",
+        ),
         (back(code="a\nb"), "acme: the vendor sent the browser back without a code. Start again."),
         (back(code="c") + "&code=d", "acme: the answer names a parameter twice, which no vendor may do. Start again."),
         (
@@ -231,7 +242,7 @@ FORGED = "acme: the answer has another state than was asked with, so it belongs 
 )
 def test_what_is_no_consent(redirected: str, message: str):
     with pytest.raises(VendorError) as caught:
-        subject.read_redirect(redirected, dataclasses.replace(ASKED, redirect_uri=f"{HERE}?x=y"), VENDOR)
+        subject.read_redirect(redirected, dataclasses.replace(ASKED, redirect_uri=f"{HERE}?x=y?z"), VENDOR)
     code = "TRK-A01" if DENIED in message else "TRK-A02" if "did not ask" in message else "TRK-A03"
     kind, error = ("answer", None) if code == "TRK-A03" else ("refused", "access_denied" if code == "TRK-A01" else "invalid_scope")
     assert (caught.value.message, caught.value.error_code, caught.value.kind, caught.value.code) == (message, code, kind, error)

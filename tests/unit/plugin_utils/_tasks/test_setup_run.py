@@ -91,6 +91,10 @@ def test_from_nothing_and_again():
     ]
     assert looked.done == [f"would be {line}" for line in made.done]
     assert vault.data[ROLE]["token_policies"] == ["api-tokens", "api-tokens-cache", "api-tokens-consent"]
+    kv = {"type": "kv", "options": {"version": "2"}}
+    assert vault.data["sys/mounts/secret"] == kv, "nothing says that it is ours: it may have the secrets of others"
+    assert vault.data["sys/mounts/api-token-cache"] == {**kv, "description": "# Managed by trackops.api_tokens vault_setup, vault_setup_name=api-tokens."}
+    assert vault.data["api-token-cache/config"] == {"max_versions": 1}
     vault.asked.clear()
     again = vault.run(**ALL)
     assert (again.changed, again.done, vault.changes) == (False, [], [])

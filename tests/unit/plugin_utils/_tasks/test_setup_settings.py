@@ -98,6 +98,7 @@ def test_slashes_at_the_ends_are_no_part_of_a_path():
     assert found.consent_paths == ("fleet/trackmage", "fleet/acme")
     assert made(consent_paths=["/fleet/trackmage", "fleet/acme"]).consent_paths == found.consent_paths
     assert made(url="https://vault.example/").url == "https://vault.example"
+    assert (made(url="https://vault.example/X").url, made(mount="/X/").mount) == ("https://vault.example/X", "X")
     assert made(path="").vendors == made().vendors
     assert made(consent_paths=[None, "", "/", "fleet/acme"]).consent_paths == ("fleet/acme",)
 
@@ -184,7 +185,10 @@ def test_what_is_true_or_false(variable):
     assert [getattr(made(**{variable: value}), field) for value in (True, "yes", "True", 1, "on")] == [True] * 5
     assert [getattr(made(**{variable: value}), field) for value in (False, "no", "False", 0, "off")] == [False] * 5
     assert refused(**{variable: "flase"}) == f"vault_setup_{variable} has to be true or false, not 'flase'. [TRK-O02]"
+    assert refused(**{variable: "x" * 41}) == f"vault_setup_{variable} has to be true or false, not '{'x' * 39}…'. [TRK-O02]"
+    assert refused(**{variable: "x" * 40}) == f"vault_setup_{variable} has to be true or false, not '{'x' * 40}'. [TRK-O02]"
     assert not getattr(made(**{variable: ""}), field)
+    assert getattr(made(**{variable: " Yes "}), field) is True
 
 
 #: Where the shared cache is in the mount of the credentials: who may write it must not write those.
