@@ -41,6 +41,7 @@ class Options:
 def missing(**values):
     with pytest.raises(OptionError) as caught:
         validate(Options(**values))
+    assert caught.value.fault == "option:missing"
     return caught.value.message
 
 
@@ -85,6 +86,19 @@ def test_what_it_takes_are_options(method):
         assert hasattr(options, name), name
     # What logs in is a secret, or says who it is; region and the like are where.
     assert set(one.required) <= {*one.identity, *one.secrets, "cert_auth_private_key"}
+
+
+@pytest.mark.parametrize("method", ["userpass", "ldap"])
+def test_a_password_is_of_somebody(method):
+    one = METHODS[method]
+    assert (one.call, one.arguments) == (f"{method}.login", {"username": "username", "password": "password"})
+    assert (one.identity, one.secrets) == (("username",), ("username", "password"))
+
+
+@pytest.mark.parametrize("method", ["jwt", "gcp", "kubernetes"])
+def test_a_jwt_is_for_a_role(method):
+    one = METHODS[method]
+    assert (one.arguments, one.identity, one.secrets) == ({"role": "role_id", "jwt": "jwt"}, ("role_id",), ("jwt",))
 
 
 def test_each_that_logs_in_has_its_advice():
