@@ -76,7 +76,6 @@ def discovered(request: Request, *, ports: Ports, until: float, keep: Metadata |
         raise VendorError(
             f"{vendor.name}: the metadata of {host(vendor.issuer)} name an address that has a credential in it. Nobody is sent there. "
             "Check issuer, or set token_url.",
-            kind="answer",
             fault="vendor:discovery",
         )
     if not _here(vendor.issuer) and any(_here(vendor.url(more[name])) for name in _ADDRESSES if name in more):
@@ -84,7 +83,6 @@ def discovered(request: Request, *, ports: Ports, until: float, keep: Metadata |
         raise VendorError(
             f"{vendor.name}: the metadata of {host(vendor.issuer)} name an address of this machine, which only an issuer on this machine may. "
             "Check issuer, or set token_url.",
-            kind="answer",
             fault="vendor:discovery",
         )
     if keep and kept is None:
@@ -103,7 +101,6 @@ def _published(request: Request, *, ports: Ports, until: float) -> dict[str, t.A
             return _checked(vendor, answer.body)
     raise VendorError(
         f"{vendor.name}: the issuer {host(vendor.issuer)} publishes no OAuth 2.0 metadata. Check issuer, or set token_url.",
-        kind="answer",
         fault="vendor:discovery",
     )
 

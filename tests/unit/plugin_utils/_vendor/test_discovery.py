@@ -25,6 +25,8 @@ def found(scene, **vendor):
 def failure(*replies, family=VendorError):
     with pytest.raises(family) as caught:
         found(Scene(*replies))
+    if family is VendorError:
+        assert (caught.value.kind, caught.value.fault) == ("answer", "vendor:discovery")
     return caught.value.message
 
 
@@ -43,6 +45,66 @@ def test_rfc_8414_first_then_openid():
 def test_only_where_it_is_needed():
     assert found(Scene(), token_url="https://a.example/t").token_url == "https://a.example/t"
     assert found(Scene(), issuer="", token_url="https://a.example/t").issuer == ""
+
+
+def test_without_metadata_the_client_authenticates_as_every_server_allows():
+    assert found(Scene(), token_url="https://a.example/t").client_auth == "basic"
+    assert found(Scene(), token_url="https://a.example/t", client_auth="post").client_auth == "post"
+    assert found(Scene(), issuer="", token_url="https://a.example/t").client_auth == "basic"
+
+
+@pytest.mark.parametrize(("issuer", "theirs"), [(ISSUER + "/", ISSUER), (ISSUER, ISSUER + "/")])
+def test_a_slash_at_the_end_makes_no_other_issuer(issuer, theirs):
+    scene = Scene(answer(404), answer(200, {**METADATA, "issuer": theirs}))
+    assert found(scene, issuer=issuer).token_endpoint == f"{ISSUER}/t"
+    assert [request.url for request in scene.sent] == [
+        "https://login.example/.well-known/oauth-authorization-server/realm",
+        "https://login.example/realm/.well-known/openid-configuration",
+    ]
+
+
+@pytest.mark.parametrize(("methods", "pkce"), [(["plain", "S256"], True), (["plain"], False), ("S256", False), (None, False)])
+def test_whether_a_consent_is_asked_for_with_pkce(methods, pkce):
+    assert found(Scene(answer(200, {**METADATA, "code_challenge_methods_supported": methods}))).pkce is pkce
+
+
+def test_where_a_person_enters_a_code():
+    metadata = {**METADATA, "device_authorization_endpoint": f"{ISSUER}/d"}
+    assert found(Scene(answer(200, metadata))).device_authorization_url == f"{ISSUER}/d"
+
+
+@pytest.mark.parametrize(("until", "seconds"), [(NOW + 7, 7.0), (NOW - 1, 0.05)])
+def test_each_request_has_what_is_left_of_the_time(until, seconds):
+    asked, scene = [], Scene()
+
+    def exchange(http_request, options, seconds, name):
+        asked.append((options, seconds, name))
+        return answer(200, METADATA)
+
+    request = request_for(Vendor("acme", issuer=ISSUER))
+    discovered(request, ports=dataclasses.replace(scene.ports, exchange=exchange), until=until)
+    assert asked == [(request.http, seconds, "acme")]
+
+
+def test_what_is_used_of_the_metadata_is_kept():
+    class Once(Kept):
+        def write(self, found):
+            assert self.metadata is None
+            super().write(found)
+
+    kept, request = Once(), request_for(Vendor("acme", issuer=ISSUER))
+    first = discovered(request, ports=Scene(answer(200, {**METADATA, "jwks_uri": f"{ISSUER}/jwks"})).ports, until=NOW + 60, keep=kept)
+    assert kept.metadata == {name: METADATA[name] for name in ("token_endpoint", "revocation_endpoint", "authorization_endpoint")}
+    scene = Scene()
+    assert discovered(request, ports=scene.ports, until=NOW + 60, keep=kept) == first
+    assert scene.sent == []
+
+
+def test_the_users_own_names_of_fields_count():
+    metadata = {**METADATA, "token_endpoint_auth_methods_supported": ["client_secret_basic", "private_key_jwt"]}
+    request = request_for(Vendor("acme", issuer=ISSUER), secret={"fields": {"private_key": "pem"}})
+    found = discovered(request, ports=Scene(answer(200, metadata)).ports, until=NOW + 60, keys=("client_id", "pem"))
+    assert found.client_auth == "private_key_jwt"
 
 
 def test_options_win_over_metadata():
