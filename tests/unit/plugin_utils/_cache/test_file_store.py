@@ -535,6 +535,31 @@ def test_sweep_removes_what_killed_processes_left(store):
     assert sorted(os.listdir(store.path)) == sorted(["key", *notes, keys.name])
 
 
+def test_the_first_comes_first(store):
+    """Whoever looks at some of the files only goes on from there the next time."""
+    keys = keys_of(store)
+    names = sorted(letter * 32 for letter in "0a9f")
+    for name in names:
+        store.write(Keys(name, keys.fernet), HEADER, {})
+    assert [name for name, _header in store.headers()] == names
+    assert [name for name, _header in store.headers("a" * 32)] == [*names[2:], *names[:2]]
+    for name in names:
+        with open(path_of(store, name + ".tmp"), "w"):
+            pass
+    store.sweep(most=2)
+    assert not os.path.exists(path_of(store, names[0] + ".tmp")) and os.path.exists(path_of(store, names[1] + ".tmp"))
+    store.sweep("b" * 32, most=2)
+    assert [name for name in names if os.path.exists(path_of(store, name + ".tmp"))] == names[1:3]
+
+
+def test_what_finds_again_what_is_written(store):
+    keys = written(store)
+    assert (store.memory(), store.went_well(keys)) == ("runs", False)
+    lost = FileStore("/proc/none/cache", warn=lambda _text: None)
+    lost.user_key()
+    assert lost.memory() == ""
+
+
 def test_sweep_removes_pointers_to_entries_that_are_gone(store):
     keys = written(store)
     good, gone, junk = (name * 32 + ".hit" for name in "abc")
@@ -580,6 +605,60 @@ def test_a_lock_file_that_its_holder_has_removed_is_no_lock(store, monkeypatch):
     monkeypatch.setattr(fcntl, "flock", late)
     with holders, opened(store.path).try_lock(name) as mine:
         assert not mine
+
+
+def test_a_lock_file_that_is_gone_is_made_again(store, monkeypatch):
+    name = keys_of(store).name
+    lock = fcntl.flock
+    first = contextlib.ExitStack()
+    assert first.enter_context(store.try_lock(name))
+
+    def late(descriptor, how):
+        monkeypatch.setattr(fcntl, "flock", lock)
+        first.close()  # removes the file that is open here
+        return lock(descriptor, how)
+
+    monkeypatch.setattr(fcntl, "flock", late)
+    with opened(store.path).try_lock(name) as mine, opened(store.path).try_lock(name) as theirs:
+        assert (mine, theirs) == (True, False)
+
+
+def test_a_link_to_the_file_that_is_locked_is_no_lock(store, monkeypatch):
+    name, said = keys_of(store).name, []
+    lock, path = fcntl.flock, path_of(store, name + ".lock")
+
+    def exchanging(descriptor, how):
+        monkeypatch.setattr(fcntl, "flock", lock)
+        lock(descriptor, how)
+        os.rename(path, path + "-aside")
+        os.symlink(path + "-aside", path)
+
+    monkeypatch.setattr(fcntl, "flock", exchanging)
+    with FileStore(store.path, warn=said.append).try_lock(name) as mine:
+        assert not mine
+    assert len(said) == 1
+
+
+@pytest.mark.parametrize("given_back", [True, False])
+def test_a_key_that_another_process_makes_is_waited_for(tmp_path, monkeypatch, given_back):
+    store = opened(tmp_path)
+    os.chmod(store.path, 0o700)
+    now, holder = [0.0], contextlib.ExitStack()
+
+    def sleep(seconds):
+        now[0] += seconds
+        if given_back:
+            holder.close()
+
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(time, "sleep", sleep)
+    with holder:
+        assert holder.enter_context(opened(tmp_path).try_lock("key"))
+        if given_back:
+            assert opened(tmp_path).user_key() == store.user_key()
+        else:
+            with pytest.raises(LockTimeout, match=r" has held the lock \S+/key\.lock for 10 s\. "):
+                store.user_key()
 
 
 def test_an_entry_of_another_user_is_a_miss(store, monkeypatch):
