@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """
-A real headless Chromium, driven through chromedriver by the W3C WebDriver protocol.
+A real headless Chromium, driven by Selenium.
 
 ::
 
@@ -17,17 +17,20 @@ from __future__ import annotations
 
 import functools
 import os
-import pathlib
-import re
 import shutil
 import subprocess
 import tempfile
 import typing as t
 
-import requests
+from selenium.common.exceptions import StaleElementReferenceException
+from selenium.webdriver import Chrome, ChromeOptions
+from selenium.webdriver.chrome.service import Service
+from selenium.webdriver.common.by import By
+from selenium.webdriver.support import expected_conditions as expected
+from selenium.webdriver.support.wait import WebDriverWait
 
 from .places import locked
-from .processes import Process, StartError, Unavailable, find_binary, wait_for
+from .processes import Unavailable, find_binary
 
 _FOLDERS = ("/usr/lib/chromium", "/usr/lib/chromium-browser")
 # Without these, Chromium talks to its maker at every start.
@@ -44,7 +47,7 @@ _QUIET = (
     "--disable-dev-shm-usage",
     "--no-proxy-server",
 )
-_ELEMENT = "element-6066-11e4-a52e-4f735466cecf"  # the name of an element's id: W3C WebDriver 12.2
+_PATIENCE = 60.0  # seconds until the test fails: no measure of anything
 
 
 @functools.cache
@@ -73,98 +76,76 @@ class Browser:
     """One browser with an empty profile; a context manager."""
 
     def __init__(self) -> None:
-        self._folder = pathlib.Path(tempfile.mkdtemp(prefix="trackops-browser-"))
-        self._http = requests.Session()
-        self._http.trust_env = False
+        self._folder = tempfile.mkdtemp(prefix="trackops-browser-")
+        self._driver: Chrome | None = None
 
     def __enter__(self) -> Browser:
         try:
-            return self._start()
+            chromium, driver = find()
+            options = ChromeOptions()
+            options.binary_location = chromium
+            for argument in (*_QUIET, f"--user-data-dir={self._folder}/profile"):
+                options.add_argument(argument)
+            environment = {"HOME": self._folder, "PATH": os.environ.get("PATH", os.defpath), "LANG": "C.UTF-8"}
+            self._driver = Chrome(options=options, service=Service(driver, log_output=f"{self._folder}/driver.log", env=environment))
         except BaseException:
             self.close()
             raise
+        return self
 
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _start(self) -> Browser:
-        chromium, driver = find()
-        process = self._process = Process(
-            [driver, "--port=0"],
-            log=self._folder / "driver.log",
-            env={"HOME": str(self._folder), "PATH": os.environ.get("PATH", os.defpath), "LANG": "C.UTF-8"},
-        )
-        port = self._process.wait_ready("chromedriver's port", lambda: re.search(r"successfully on port (\d+)", process.output()))[1]
-        self._base = f"http://127.0.0.1:{port}"
-        self._process.wait_ready("chromedriver", lambda: self._http.get(f"{self._base}/status", timeout=2).json()["value"]["ready"])
-        options = {"binary": chromium, "args": [*_QUIET, f"--user-data-dir={self._folder / 'profile'}"]}
-        capabilities = {"alwaysMatch": {"browserName": "chrome", "goog:chromeOptions": options}}
-        session = self._send("POST", f"{self._base}/session", {"capabilities": capabilities})
-        self._base += f"/session/{session['sessionId']}"
-        return self
-
     def close(self) -> None:
-        if hasattr(self, "_process"):
-            self._process.stop()
-        self._http.close()
+        if self._driver is not None:
+            self._driver.quit()
         shutil.rmtree(self._folder, ignore_errors=True)
 
-    def _send(self, method: str, url: str, body: dict[str, t.Any] | None = None) -> t.Any:
-        answer = self._http.request(method, url, json=body, timeout=60).json()["value"]
-        if isinstance(answer, dict) and "error" in answer:
-            raise StartError(f"{answer['error']}: {answer.get('message', '')[:300]}")
-        return answer
+    @property
+    def _chrome(self) -> Chrome:
+        assert self._driver is not None, "a browser is started by `with`"
+        return self._driver
 
-    def _ask(self, method: str, path: str, body: dict[str, t.Any] | None = None) -> t.Any:
-        return self._send(method, f"{self._base}/{path}", body)
+    def _wait(self, condition: t.Callable[[t.Any], t.Any], what: str) -> t.Any:
+        """The page may be replaced by another one meanwhile: then that one's elements count."""
+        return WebDriverWait(self._chrome, _PATIENCE, 0.05, ignored_exceptions=[StaleElementReferenceException]).until(condition, what)
 
-    def _of(self, method: str, selector: str, what: str, body: dict[str, t.Any] | None = None) -> t.Any:
-        """Where the page with the element is replaced by another one meanwhile, that one's."""
-        for left in range(5, -1, -1):
-            try:
-                return self._ask(method, f"element/{self._element(selector)}/{what}", body)
-            except StartError as exc:
-                if not left or "stale element" not in str(exc):
-                    raise
-        return None
+    def _of(self, selector: str, work: t.Callable[[t.Any], t.Any]) -> t.Any:
+        # In a list, as a wait goes on for what is false or empty.
+        found = expected.presence_of_element_located((By.CSS_SELECTOR, selector))
+        return self._wait(lambda driver: [work(found(driver))], selector)[0]
 
     def open(self, url: str) -> None:
-        self._ask("POST", "url", {"url": url})
+        self._chrome.get(url)
 
     def forget(self) -> None:
-        """Be somebody else to the site that is open: who logged in there before is not known any more."""
-        self._ask("DELETE", "cookie")
+        """Delete the cookies of the site that is open: it no longer knows who logged in."""
+        self._chrome.delete_all_cookies()
 
     @property
     def url(self) -> str:
         """Where the browser is, as its address bar has it."""
-        return str(self._ask("GET", "url"))
+        return str(self._chrome.current_url)
 
     def text(self, selector: str = "body") -> str:
-        return str(self._of("GET", selector, "text"))
+        return str(self._of(selector, lambda element: element.text))
 
     def type(self, selector: str, text: str) -> None:
-        self._of("POST", selector, "value", {"text": text})
+        self._of(selector, lambda element: element.send_keys(text))
 
     def click(self, selector: str) -> None:
-        self._of("POST", selector, "click", {})
+        self._of(selector, lambda element: element.click())
 
-    def wait_text(self, selector: str, text: str, *, timeout: float = 60) -> str:
+    def wait_text(self, selector: str, text: str) -> str:
         """Wait until the element holds that text."""
-        return str(wait_for(f"{text!r} in {selector}", lambda: text in self.text(selector) and self.text(selector), timeout=timeout))
+        self._wait(expected.text_to_be_present_in_element((By.CSS_SELECTOR, selector), text), f"{text!r} in {selector}")
+        return self.text(selector)
 
     def run(self, script: str) -> t.Any:
         """What a piece of JavaScript returns."""
-        return self._ask("POST", "execute/sync", {"script": script, "args": []})
-
-    def resize(self, width: int, height: int) -> None:
-        self._ask("POST", "window/rect", {"width": width, "height": height})
+        return self._chrome.execute_script(script)
 
     def screen(self, width: int, height: int) -> None:
         """Have a screen of that size, also that of a phone, which no window is as narrow as."""
         metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 500}
-        self._ask("POST", "goog/cdp/execute", {"cmd": "Emulation.setDeviceMetricsOverride", "params": metrics})
-
-    def _element(self, selector: str) -> str:
-        found = wait_for(selector, lambda: self._ask("POST", "element", {"using": "css selector", "value": selector}), timeout=60)
-        return str(found[_ELEMENT])
+        self._chrome.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)

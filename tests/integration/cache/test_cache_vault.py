@@ -12,7 +12,6 @@ import subprocess
 import sys
 import typing as t
 
-import pytest
 from support.crowd import Crowd
 from support.processes import wait_for
 
@@ -193,8 +192,6 @@ def test_an_agent_renders_the_same_token(both: Scene) -> None:
 
 def test_jobs_of_ansible_runner(scene: Scene) -> None:
     runner = os.path.join(os.path.dirname(sys.executable), "ansible-runner")
-    if not os.path.exists(runner):
-        pytest.skip("ansible-runner is not installed")
     scene.stage.store("trackmage", "fleet/trackmage")
     scene.emulator.set("trackmage", delay=2.0)
     scene.vault.policy("controller", POLICY)
