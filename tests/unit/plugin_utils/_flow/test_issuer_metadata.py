@@ -14,7 +14,7 @@ from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.model im
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._cache.file_store import FileStore
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._flow.issuer_metadata import IssuerMetadata
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._flow.resolver import Resolver
-from support.scripted import NOW, FakeVault, Scene, access, answer, error, request_for
+from support.scripted import NOW, FakeVault, Scene, access, answer, approle, error, request_for, vault_options
 
 ISSUER = "https://login.example"
 METADATA = {"issuer": ISSUER, "token_endpoint": f"{ISSUER}/t", "token_endpoint_auth_methods_supported": ["client_secret_post"]}
@@ -67,12 +67,50 @@ def test_again_where_they_lead_nowhere(tmp_path):
     assert paths(scene) == [WELL_KNOWN, "/t", "/t", WELL_KNOWN, "/new"]
 
 
-def test_not_shared_between_ways_to_the_server(tmp_path):
-    store = FileStore(str(tmp_path / "cache"), warn=lambda text: None)
-    request = request_for(VENDOR, cache=str(tmp_path / "cache"))
-    IssuerMetadata(request, store, lambda: NOW).write(METADATA)
-    assert IssuerMetadata(request, store, lambda: NOW + 3599).read() == METADATA
-    assert IssuerMetadata(request, store, lambda: NOW + 3600).read() is None
-    assert IssuerMetadata(request, store, lambda: NOW - 1).read() is None
-    unchecked = dataclasses.replace(request, http=dataclasses.replace(request.http, validate_certs=False))
-    assert IssuerMetadata(unchecked, store, lambda: NOW).read() is None
+@pytest.fixture
+def store(tmp_path):
+    return FileStore(str(tmp_path / "cache"), warn=pytest.fail)
+
+
+def kept(request, store, *, age=0.0):
+    return IssuerMetadata(request, store, lambda: NOW + age)
+
+
+def test_for_an_hour(store):
+    request = request_for(VENDOR)
+    kept(request, store).write(METADATA)
+    assert [kept(request, store, age=age).read() for age in (0, 3599, 3600, -1)] == [METADATA, METADATA, None, None]
+    ((_name, header),) = store.headers()
+    assert header == {"schema": 1, "kind": "metadata", "expires_at": int(NOW) + 3600}
+
+
+@pytest.mark.parametrize("way", [{"validate_certs": False}, {"ca_cert": "/ca.pem"}, {"proxy": "http://p"}, {"allow_http": True}])
+def test_not_shared_between_ways_to_the_server(store, way):
+    kept(request_for(VENDOR), store).write(METADATA)
+    assert kept(request_for(VENDOR, http=way), store).read() is None
+
+
+@pytest.mark.parametrize(
+    "other", [{"vendor": dataclasses.replace(VENDOR, issuer=f"{ISSUER}/b")}, {"vault": approle()}, {"vault": vault_options(namespace="team")}]
+)
+def test_not_shared_between_issuers_and_logins(store, other):
+    kept(request_for(VENDOR), store).write(METADATA)
+    assert kept(request_for(**{"vendor": VENDOR, **other}), store).read() is None
+    assert kept(request_for(VENDOR, path="fleet/y", http={"timeout": 1}), store).read() == METADATA
+
+
+def test_whoever_found_them_knows_them_without_a_cache():
+    metadata = kept(request_for(VENDOR), FileStore("", warn=lambda text: None))
+    assert metadata.read() is None
+    metadata.write(METADATA)
+    assert metadata.read() == METADATA
+
+
+def test_what_leads_nowhere_is_forgotten(store):
+    request = request_for(VENDOR)
+    first, second = kept(request, store), kept(request, store)
+    first.write(METADATA)
+    second.forget()  # it has not used them
+    assert kept(request, store).read() == METADATA
+    first.forget()
+    assert (first.read(), kept(request, store).read(), list(store.headers())) == (None, None, [])
