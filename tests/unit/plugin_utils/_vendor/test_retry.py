@@ -6,6 +6,9 @@
 
 from __future__ import annotations
 
+import dataclasses
+from email.utils import formatdate
+
 import pytest
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.errors import VendorError
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.model import Vendor
@@ -91,3 +94,45 @@ def test_what_was_sent_before_is_not_repeated_later():
     scene = Scene(answer(503), answer(503), access("tok", scope=said, note=said))
     got = ask(request, build(), grant, ports=scene.ports, until=NOW + 60, secret_version="7", again=build)
     assert (got.access_token, got.scope, got.extra) == ("tok", None, {})
+    assert len({request.body for request in scene.sent}) == 3
+
+
+def sending():
+    """A request of a user, and its grant."""
+    request = request_for("tracktik", http={"retries": 3, "deadline": 60})
+    way = grants(request.vendor, PASSWORD_FIELDS)[0]
+    return request, build_request(request.vendor, way, PASSWORD_FIELDS), way
+
+
+def test_each_attempt_has_what_is_left_of_the_time():
+    (request, http_request, way), scene, asked = sending(), Scene(answer(503, retry_after="17"), access()), []
+    exchange = scene.ports.exchange
+
+    def watched(*arguments):
+        asked.append(arguments)
+        return exchange(*arguments)
+
+    ask(request, http_request, way, ports=dataclasses.replace(scene.ports, exchange=watched), until=NOW + 60, secret_version="7")
+    assert asked == [(http_request, request.http, seconds, "tracktik") for seconds in (60.0, 43.0)]
+    asked.clear()
+    scene.script = [access()]
+    ask(request, http_request, way, ports=dataclasses.replace(scene.ports, exchange=watched), until=NOW, secret_version="7")
+    assert asked[0][2] == 0.05
+
+
+def test_a_date_to_wait_for_is_by_the_clock_of_the_answer():
+    scene = Scene(answer(429, retry_after=formatdate(NOW + 17, usegmt=True)), access())
+    asked(scene)
+    assert scene.slept == [17]
+
+
+def test_the_answer_is_read_as_one_to_this_request():
+    request, http_request, way = sending()
+    http_request = dataclasses.replace(http_request, doubts=("It may be old.",))
+    scene = Scene(error("invalid_grant", error_description="p4ssw0rd of user is wrong"), access(lifetime="soon", scope="read user"))
+    with pytest.raises(VendorError) as caught:
+        ask(request, http_request, way, ports=scene.ports, until=NOW + 60, secret_version="7")
+    assert caught.value.message.endswith(". It may be old. The vendor says: *** of *** is wrong")
+    got = ask(request, http_request, way, ports=scene.ports, until=NOW + 60, secret_version="7")
+    assert (got.scope, got.secret_version) == ("read user", "7")
+    assert [warning[:36] for warning in scene.warnings] == ["tracktik: the lifetime of the token "]
