@@ -24,7 +24,7 @@ from .servers import ANSWERS, Brokens
 VENDORS = (*BUILT_IN, "acme")
 # OpenBao does not tell whether it knows the token.
 UNKNOWN_TOKEN = {
-    "openbao": "The token may be expired, or no policy of it has read on",
+    "openbao": "The token may be expired, or none of its policies grants read on",
     "hashicorp": "does not accept the token (permission denied; invalid token): it is wrong, expired or revoked",
 }
 RFC6749 = ("invalid_request", "invalid_client", "invalid_grant", "unauthorized_client", "unsupported_grant_type", "invalid_scope")
@@ -299,8 +299,8 @@ def vault(place: Place, *, mute: str, scripted: str) -> t.Iterator[Fault]:
         "a path that is denied": ({"path": "elsewhere/x"}, "denied reading secret/data/elsewhere/x"),
         "a mount that there is not": ({"engine_mount_point": "nowhere"}, "has nothing mounted at nowhere"),
         "a mount of others": ({"engine_mount_point": "theirs"}, "denied reading theirs/data/"),
-        "KV 2 read as KV 1": ({"engine_version": "1"}, "has KV version 2 at secret, but version 1 was asked for. Set engine_version=2."),
-        "KV 1 read as KV 2": ({"engine_mount_point": "old"}, "has KV version 1 at old, but version 2 was asked for. Set engine_version=1."),
+        "KV 2 read as KV 1": ({"engine_version": "1"}, "has KV version 2 at secret, but version 1 was requested. Set engine_version=2."),
+        "KV 1 read as KV 2": ({"engine_mount_point": "old"}, "has KV version 1 at old, but version 2 was requested. Set engine_version=1."),
         "a version that there is not": ({"secret_version": 99}, "or not its version 99"),
         "a field by a name that there is not": ({"credential_fields": {"password": "pw"}}, "has no field 'pw'"),
     }
@@ -314,7 +314,7 @@ def vault(place: Place, *, mute: str, scripted: str) -> t.Iterator[Fault]:
         "a mute server": ({"url": mute, "timeout": 1, "retries": 0}, "did not answer within 1 s"),
         "no TLS there": ({"url": operator.address.replace("http:", "https:")}, "does not speak TLS"),
         "a dead proxy": ({"proxies": nobody}, "cannot be reached through the proxy"),
-        "another web server": ({"url": place.stage.emulator.url}, "is not Vault's, but of a proxy or another service"),
+        "another web server": ({"url": place.stage.emulator.url}, "comes from a proxy or another service, not from Vault"),
         "no scheme": ({"url": "vault.example.com"}, "url must be the address of Vault"),
         "a CA file that is not there": (
             {"url": operator.address.replace("http:", "https:"), "ca_cert": "/nowhere/ca.pem"},
@@ -332,7 +332,7 @@ def vault(place: Place, *, mute: str, scripted: str) -> t.Iterator[Fault]:
             names_path=name != "no scheme",
             small=name in ("nobody listens", "a mute server"),
         )
-    not_kv2, not_vaults = "is not a secret of KV version 2", "is not Vault's, but of a proxy or another service"
+    not_kv2, not_vaults = "is not a secret of KV version 2", "comes from a proxy or another service, not from Vault"
     answers = {
         **{status: f"failed at reading secret/data/PATH with status {status} (scripted)" for status in ("400", "405", "472", "473")},
         **{status: f"cannot serve now: status {status} (scripted)" for status in ("500", "502", "503", "504")},
@@ -357,7 +357,7 @@ def broken_vaults(brokens: Brokens) -> t.Iterator[Fault]:
     """Real Vaults in a state in which they do not serve, or behind TLS that is not trusted."""
     tls = brokens.tls
     rows: dict[str, tuple[dict[str, t.Any], str]] = {
-        "sealed": ({"url": brokens.sealed.address}, "is sealed. An operator has to unseal it first."),
+        "sealed": ({"url": brokens.sealed.address}, "is sealed. An operator must unseal it first."),
         "stopped, with open connections": ({"url": brokens.paused.address, "timeout": 1, "retries": 0}, "did not answer within 1 s"),
         "gone": ({"url": brokens.gone.address}, "cannot be reached: connection refused"),
         "of a CA that is not known here": ({"url": tls.address}, "has a certificate that is not trusted here"),
@@ -552,7 +552,7 @@ def cache(place: Place) -> t.Iterator[Fault]:
 
 def options(place: Place) -> t.Iterator[Fault]:
     rows: dict[str, tuple[dict[str, t.Any], str]] = {
-        "misspelt": ({"mn_ttl": 5}, "is min_ttl meant?"),
+        "misspelt": ({"mn_ttl": 5}, "did you mean min_ttl?"),
         "output that there is not": ({"output": "secret"}, "Use one of: token, authorization, headers, details."),
         "variant that there is not": ({"variant": "v3"}, "Use one of: password, v2."),
         "engine_version 3": ({"engine_version": "3"}, "Use one of: 2, 1, auto."),

@@ -22,7 +22,7 @@ _OURS = re.compile(r"[0-9a-f]{32}(\.hit)?|key")
 # What a message asks its reader to do stands at the beginning of a sentence or of a part of one; or it says what has to be.
 _VERBS = "ask|begin|check|continue|correct|create|describe|get|give|install|leave|let|name|pip|put|raise|remove|run|see|set|try|undelete|unseal|use|write"
 _TO_DO = re.compile(rf"(?:^|[.;:,)] |\b(?:or|and) )(?:{_VERBS})\b", re.IGNORECASE)
-_HAS_TO_BE = re.compile(r"\b(?:has|have) to\b|\bmust\b|\bis \w+ meant\?|\bis needed\b|\bneeds \w+")
+_HAS_TO_BE = re.compile(r"\b(?:has|have) to\b|\bmust\b|\bdid you mean\b|\bis needed\b|\bneeds \w+")
 
 
 @dataclasses.dataclass(frozen=True)

@@ -122,7 +122,7 @@ def test_a_redirect_gets_no_token(stage: Stage) -> None:
 CLASHES: tuple[tuple[dict[str, object], str], ...] = (
     ({"url_username": "me"}, "api_request does not take 'url_username': the token is the authorization."),
     ({"headers": {"authorization": "x"}}, "api_request sets the Authorization header itself; leave it out of 'headers'."),
-    ({"metod": "POST"}, "there is no option 'metod'; is method meant?"),
+    ({"metod": "POST"}, "there is no option 'metod'; did you mean method?"),
     ({"vault": "x"}, "api_request: 'vault' has to be a dictionary of Vault options."),
 )
 

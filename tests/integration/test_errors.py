@@ -272,7 +272,7 @@ def test_vault_out_of_reach(vault_tls: Operator, emulator: Emulator, ansible: An
         check_all(check, done, {"no URL": "url must be the address of Vault"}, start="trackmage: ", secrets=secrets)
         with check("no address"):
             assert without["no address"].error == "trackmage: no address of Vault is known. Set url (ANSIBLE_HASHI_VAULT_ADDR, or VAULT_ADDR)."
-        told = f"Vault at {address} is sealed. An operator has to unseal it first."
+        told = f"Vault at {address} is sealed. An operator must unseal it first."
         check_all(check, while_sealed, dict.fromkeys(("sealed", "sealed, at login"), told), start=place, secrets=[*secrets, "ada-password"])
         with check("unsealed"):
             assert unsealed["unsealed"].value["source"] == "vendor"
@@ -283,7 +283,7 @@ def test_options(openbao_stage: Stage) -> None:
     stage = openbao_stage
     stage.store("trackunit")
     cases: dict[str, tuple[dict[str, t.Any], str]] = {
-        "misspelt": ({"mn_ttl": 5}, "there is no option 'mn_ttl'; is min_ttl meant?"),
+        "misspelt": ({"mn_ttl": 5}, "there is no option 'mn_ttl'; did you mean min_ttl?"),
         "output": ({"output": "secret"}, "Use one of: token, authorization, headers, details."),
         "variant": ({"variant": "v3"}, "Use one of: password, v2."),
         "engine_version": ({"engine_version": "3"}, "Use one of: 2, 1, auto."),

@@ -656,7 +656,7 @@ def test_a_typo_in_an_item_is_told_in_a_line(openbao_stage: Stage, liar: Liar) -
     stage = openbao_stage
     liar.says({})
     run = run_play(stage, liar.inventory({"provision_tokens": [{"vendor": "tracx", "min_tll": 5}]}), {"roles": ["trackops.api_tokens.provision"]})
-    assert run.rc == 2 and "there is no option 'min_tll'; is min_ttl meant?" in run.output, run
+    assert run.rc == 2 and "there is no option 'min_tll'; did you mean min_ttl?" in run.output, run
     assert len(run.output) < 2000
 
 
@@ -667,9 +667,9 @@ def test_typos_are_told_with_their_place(openbao_stage: Stage, liar: Liar) -> No
     items = [{"vendor": "tracx"}, {"vendor": "trackunit", "path": "fleet/it", "mn_ttl": 5}]
     slips = {"provision_min_tll": 900, "provision_mod": "0640"}  # the second one has a default
     run = run_play(stage, liar.inventory({"provision_tokens": items, **slips}), {"roles": ["trackops.api_tokens.provision"]})
-    assert run.rc == 2 and "provision_tokens, item 2 (trackunit fleet/it): there is no option 'mn_ttl'; is min_ttl meant?" in run.output, run
-    assert "The variable provision_min_tll is not used; is provision_min_ttl meant?" in run.output
-    assert run.output.count("The variable provision_mod is not used; is provision_mode meant?") == 1
+    assert run.rc == 2 and "provision_tokens, item 2 (trackunit fleet/it): there is no option 'mn_ttl'; did you mean min_ttl?" in run.output, run
+    assert "The variable provision_min_tll is not used; did you mean provision_min_ttl?" in run.output
+    assert run.output.count("The variable provision_mod is not used; did you mean provision_mode?") == 1
     asked = {"trackops.api_tokens.token_info": {"vendor": "tracx", "fetch": "flase"}}
     run = run_play(stage, liar.inventory({}), {"tasks": [asked]})
     assert run.rc == 2 and "fetch cannot be 'flase'. It has to be true or false." in run.output, run

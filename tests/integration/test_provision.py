@@ -209,7 +209,7 @@ MISTAKES: tuple[tuple[object, str], ...] = (
     ("", "provision_tokens, the list of tokens, is not set. Set it in group_vars, or give a file with it: -e @tokens.yml. [TRK-O03]"),
     ({"vendor": "tracx"}, "provision_tokens: must be a list of dictionaries"),
     ([{"vendor": "tracx"}, {"path": "fleet/x"}], "provision_tokens, item 2 (fleet/x): vendor is missing. [TRK-O03]"),
-    ([{"vendor": "tracx", "formatt": "env"}], "there is no option 'formatt'; is format meant?"),
+    ([{"vendor": "tracx", "formatt": "env"}], "there is no option 'formatt'; did you mean format?"),
     (
         [{"vendor": "tracx", "format": "xml"}],
         "provision_tokens, item 1 (tracx): value of format must be one of: raw, header, env, json, template, got: xml",

@@ -270,7 +270,7 @@ def test_what_cannot_work(schedule: Schedule) -> None:
     assert [message for (_changes, message), said in zip(chosen, told, strict=True) if message not in said] == [], run
     of_checks = [" ".join(turn["msg"].split()) for turn in run.result("Asked")["results"]]
     assert [message for (_changes, message), said in zip(WRONG, of_checks, strict=True) if message not in said] == [], run
-    assert [name for name in SLIPS if f"The variable {name} is not used; is {SLIPS[name]} meant?" not in run.output] == []
+    assert [name for name in SLIPS if f"The variable {name} is not used; did you mean {SLIPS[name]}?" not in run.output] == []
     assert not schedule.script.exists()
     assert os.listdir(schedule.units) == []
     # And without anybody who goes on.

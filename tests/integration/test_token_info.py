@@ -77,9 +77,9 @@ def test_only_looking_asks_nobody(stage: Stage) -> None:
 
 ERRORS: tuple[tuple[dict[str, object], str], ...] = (
     ({"path": "x"}, "token_info needs 'vendor', or 'file' or 'tokens' for files on the host."),
-    ({"vendor": "trackunti"}, f"There is no vendor 'trackunti'; is trackunit meant? Known: {', '.join(names())}, oauth2."),
+    ({"vendor": "trackunti"}, f"There is no vendor 'trackunti'; did you mean trackunit? Known: {', '.join(names())}, oauth2."),
     ({"file": "tok/x"}, "tok/x: file must be an absolute path"),
-    ({"vendor": "tracx", "min_tll": 5}, "there is no option 'min_tll'; is min_ttl meant?"),
+    ({"vendor": "tracx", "min_tll": 5}, "there is no option 'min_tll'; did you mean min_ttl?"),
     (
         {"tokens": [{"vendor": "tracx"}], "vendors": {"mine": {"token_url": "https://v.example/t"}}},
         "there is no option 'vendors' for tracx; only oauth2 and vendors of your own take it.",

@@ -103,7 +103,7 @@ def test_versions_of_a_secret(stage: Stage) -> None:
                 assert done[name].value["source"] == "vendor"
         for name, text in {
             "newest": "the vendor refused the credentials at secret/pinned (version 2): HTTP 401. Check connect_token there;",
-            "newest is deleted": "version 2 of the secret at secret/newest-deleted is deleted. Undelete it, write it anew,",
+            "newest is deleted": "version 2 of the secret at secret/newest-deleted is deleted. Undelete it, write it again,",
             "pinned and deleted": "version 2 of the secret at secret/newest-deleted is deleted.",
             "destroyed": "version 1 of the secret at secret/destroyed is destroyed.",
             "no such version": "has no secret at secret/pinned, or not its version 9. Check the path and secret_version.",
@@ -162,9 +162,9 @@ def test_the_other_kv_version_under_a_least_policy(stage: Stage) -> None:
     done = batch.run(env={"VAULT_TOKEN": token})
     with Checks() as check:
         with check("2 read as 1"):
-            assert "has KV version 2 at secret, but version 1 was asked for. Set engine_version=2." in done["2 read as 1"].error
+            assert "has KV version 2 at secret, but version 1 was requested. Set engine_version=2." in done["2 read as 1"].error
         with check("1 read as 2"):
-            assert "has KV version 1 at kv, but version 2 was asked for. Set engine_version=1." in done["1 read as 2"].error
+            assert "has KV version 1 at kv, but version 2 was requested. Set engine_version=1." in done["1 read as 2"].error
         with check("denied"):
             assert "has read on secret/data/other/tracx, or one" in done["denied"].error
             assert "read on secret/data/other/tracx" in done["denied"].error

@@ -208,7 +208,7 @@ def test_none_through_a_proxy(stage: Stage) -> None:
         with check("denied"):
             assert "denied reading secret/data/other" in done["denied"].error
         with check("nobody adds a token"):
-            assert "an agent or proxy has to add a token" in alone["nobody adds a token"].error
+            assert "an agent or proxy must add a token" in alone["nobody adds a token"].error
 
 
 def test_settings_of_hashi_vault(openbao_stage: Stage) -> None:

@@ -390,7 +390,7 @@ def test_ways_on_which_others_can_read_are_told(old_and_new: Stage, ca: Ca) -> N
             there = {} if host != socket.gethostname() else {"no_proxy": host}
             run = old_and_new.playbook(PLAYBOOK, env={**environment, **there, "VAULT_ADDR": address})
             assert "answered with status 403" in run.output, run
-            told.append(warns(run, f"Vault at {address} is asked over plain http: anybody on the way can read the Vault token and the secrets. {advice}"))
+            told.append(warns(run, f"Vault at {address} is used over plain http: anyone on the network can read the Vault token and the secrets. {advice}"))
         assert told == [True, False]
         assert proxy.tokens == []
     pair = ca.server()
@@ -398,5 +398,5 @@ def test_ways_on_which_others_can_read_are_told(old_and_new: Stage, ca: Ca) -> N
         standby.fail("trackunit", 503, times=None, kind="api")
         address = f"{standby.base_url('trackunit')}/api"
         run = old_and_new.playbook(PLAYBOOK, env={"VAULT_ADDR": address, "VAULT_SKIP_VERIFY": "1", "VAULT_TOKEN": TOKEN})
-    assert warns(run, f"Vault at {address}: its certificate is not checked (VAULT_SKIP_VERIFY): anybody on the way can read the secrets.")
+    assert warns(run, f"Vault at {address}: its certificate is not checked (VAULT_SKIP_VERIFY): anyone on the network can read the secrets.")
     assert "answered with status 503" in run.output

@@ -25,4 +25,4 @@ def nearest(name: str, known: t.Iterable[str], *, alike: float = 0.7) -> str:
 
 def is_meant(near: str) -> str:
     """The end of a sentence about an unknown name: a question that suggests *near*, or a full stop if that is empty."""
-    return f"; is {near} meant?" if near else "."
+    return f"; did you mean {near}?" if near else "."

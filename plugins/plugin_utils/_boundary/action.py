@@ -157,7 +157,7 @@ class TokenAction(ActionBase):  # type: ignore[misc]
                 text = f"{place}there is no option '{stranger}' for {', '.join(sorted(plugins))}; only oauth2 and vendors of your own take it."
                 raise OptionError(text, fault="option:unknown")
             near = nearest_option(stranger, known)
-            hint = f"is {near} meant?" if near else f"ansible-doc trackops.api_tokens.{module} lists them."
+            hint = f"did you mean {near}?" if near else f"ansible-doc trackops.api_tokens.{module} lists them."
             raise OptionError(f"{place}there is no option '{one_line(stranger, limit=40)}'; {hint}", fault="option:unknown")
 
     def option_values(self, plugin: str, item: t.Mapping[str, t.Any], task_vars: dict[str, t.Any]) -> dict[str, t.Any]:

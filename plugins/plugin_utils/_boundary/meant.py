@@ -46,6 +46,6 @@ def refuse_mount_of_no_login(vendor: str, direct: t.Mapping[str, t.Any], values:
     method = str(values.get("auth_method") or "token")
     if direct.get("mount_point") not in (None, "") and method in _WITHOUT_LOGIN:
         raise OptionError(
-            f"{vendor}: mount_point is the login's and has no use with auth_method={method}; is engine_mount_point meant?",
+            f"{vendor}: mount_point belongs to the login and has no effect with auth_method={method}; did you mean engine_mount_point?",
             fault="option:clash",
         )

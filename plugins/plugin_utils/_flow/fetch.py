@@ -150,7 +150,7 @@ def _with_trusted_refresh_token(work: Fetch, cached: Token, secret: Secret) -> T
     trusted = vouched_for(cached, request, secret.data, work.mac)
     if trusted is not cached:
         work.ports.warn(
-            f"{request.vendor.name}: the refresh token in the shared entry comes from somebody who does not know {request.where}, and is not used. "
+            f"{request.vendor.name}: the refresh token in the shared entry was not written by a controller that knows {request.where}, so it is not used. "
             "See who writes to cache_vault_path."
         )
     return trusted
@@ -192,7 +192,7 @@ def _send(
     try:
         http_request = build()
         if not request.http.validate_certs:
-            ports.warn(f"{vendor.name}: the vendor's certificate is not checked (http_validate_certs=false): anybody on the way can read the credentials.")
+            ports.warn(f"{vendor.name}: the vendor's certificate is not checked (http_validate_certs=false): anyone on the network can read the credentials.")
         token = ask(request, http_request, grant, ports=ports, until=until, secret_version=version, again=build, unused=work.told)
     except TokenError as exc:
         if isinstance(exc, VendorError) and (not exc.sent or exc.status in _NOT_THERE or exc.code == "invalid_client"):

@@ -68,7 +68,7 @@ def _alone(work: Fetch, known: Entry, *, locked: bool) -> Outcome:
 def _no_lock(request: Request) -> CacheError:
     """The error if a single-use credential cannot be locked: two processes could send it, for which many vendors withdraw the consent."""
     return CacheError(
-        f"{request.vendor.name}: what {request.where} holds can be used once only, and there is no lock to keep others from using it too, so nothing "
+        f"{request.vendor.name}: what {request.where} holds can be used only once, and no lock is available to stop another process from using it, so nothing "
         "was sent. Set cache_path to a directory that can be written and locked (NFS often has no locks), or cache to vault.",
         fault="cache:no_lock",
     )

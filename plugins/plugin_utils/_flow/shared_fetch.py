@@ -58,8 +58,8 @@ def fetch_shared(call: Call, entry: Entry, shared: SharedCache, attempt: Attempt
         outcome = _fetch_under_lease(call, entry, shared, found, attempt)
         if not isinstance(outcome.error, LeaseLost):  # else wait for the new holder of the lease
             return outcome
-    text = f"{call.request.vendor.name}: others took over the shared entry for {call.request.where} again and again. See who writes there, or remove the entry."
-    return Outcome(error=VaultError(text))
+    name, where = call.request.vendor.name, call.request.where
+    return Outcome(error=VaultError(f"{name}: other writers repeatedly took over the shared entry for {where}. See who writes there, or remove the entry."))
 
 
 def _usable(call: Call, theirs: Entry, ours: Entry, new_failures: frozenset[Failure]) -> Token | None:

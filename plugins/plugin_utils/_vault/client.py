@@ -263,7 +263,7 @@ class VaultClient:
         except Refusal as refusal:
             # Any other 400 does not mean a concurrent write: retries would never end.
             if refusal.status in (400, 412) and refusal.says("check-and-set"):
-                raise CasMismatch(f"{self._place}: {full} was written by somebody else meanwhile.", "cas") from None
+                raise CasMismatch(f"{self._place}: {full} was changed by another writer in the meantime.", "cas") from None
             raise self._refusals.any(refusal, "writing the cache entry at", full, needs="create and update", setting=_cache_setting(mount)) from None
         version = integer(_data(answer).get("version"))
         if version is None:

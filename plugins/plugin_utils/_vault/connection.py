@@ -116,16 +116,16 @@ class Connection:
         options = self._options
         if options.url.startswith("http:") and (options.proxies or not is_loopback(urlsplit(options.url).hostname or "")):
             self._warn(
-                f"{self.place} is asked over plain http: anybody on the way can read the Vault token and the secrets. Begin url with https:// (VAULT_ADDR)."
+                f"{self.place} is used over plain http: anyone on the network can read the Vault token and the secrets. Begin url with https:// (VAULT_ADDR)."
             )
         elif not options.validate_certs and options.url.startswith("https:"):
-            self._warn(f"{self.place}: its certificate is not checked (validate_certs=false): anybody on the way can read the secrets.")
+            self._warn(f"{self.place}: its certificate is not checked (validate_certs=false): anyone on the network can read the secrets.")
 
     def _refuse_redirect(self, scheme: str, target: str) -> t.NoReturn:
         start = "https" if scheme == "https" else "an address of this machine"
         raise VaultError(
             f"{self.place} redirects from {start} to {one_line(scrub(target, self.hidden))}: "
-            "the Vault token would cross the network readable. Check url (VAULT_ADDR).",
+            "the Vault token would cross the network unencrypted. Check url (VAULT_ADDR).",
             "unavailable",
         )
 

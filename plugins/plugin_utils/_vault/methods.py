@@ -66,7 +66,7 @@ def validate(options: t.Any) -> None:
 def _other_method(options: t.Any) -> str:
     """A question that suggests another method, if the options are for one; otherwise empty."""
     other = next((method for name, method in _TELLING.items() if getattr(options, name)), "") if options.auth_method == "token" else ""
-    return f" Is auth_method={other} meant?" if other else ""
+    return f" Did you mean auth_method={other}?" if other else ""
 
 
 def _password_login(method: str) -> Method:

@@ -129,7 +129,7 @@ class Refusals:
         return VaultError(f"{self._place} {text}", "missing")
 
     def _wrong_engine(self, mount: str, *, asked: int, found: int) -> VaultError:
-        return VaultError(f"{self._place} has KV version {found} at {mount}, but version {asked} was asked for. Set engine_version={found}.", "missing")
+        return VaultError(f"{self._place} has KV version {found} at {mount}, but version {asked} was requested. Set engine_version={found}.", "missing")
 
     def _other_engine(self, mount: str, path: str, *, engine: int) -> int | None:
         """The KV version of the mount, if it is not *engine*."""
@@ -142,9 +142,9 @@ class Refusals:
         number = integer(metadata.get("version"))
         subject = f"version {number} of the secret" if number else "the secret"
         if metadata.get("destroyed"):
-            state, remedy = "destroyed", "Write it anew, or name another version in secret_version."
+            state, remedy = "destroyed", "Write it again, or name another version in secret_version."
         else:
-            state, remedy = "deleted", "Undelete it, write it anew, or name another version in secret_version."
+            state, remedy = "deleted", "Undelete it, write it again, or name another version in secret_version."
         return VaultError(f"{self._place}: {subject} at {mount}/{path} is {state}. {remedy}", "deleted")
 
     def any(self, refusal: Refusal, doing: str, path: str, *, needs: str, hint: str = "", setting: str = "") -> VaultError:
@@ -163,7 +163,7 @@ class Refusals:
             return VaultError(f"{self._place} denied {doing} {path}{said}. {self._denied_advice(path, needs, setting)}{tail}", "denied")
         if refusal.status == 404:
             return VaultError(f"{self._place} has nothing at {path} ({doing.removesuffix(' at')}). Check the mount, the path and namespace.{tail}", "missing")
-        advice = tail or " Check url (VAULT_ADDR), what stands between here and Vault, and Vault's log."
+        advice = tail or " Check url (VAULT_ADDR), any proxy in front of Vault, and Vault's log."
         return NotTaken(f"{self._place} failed at {doing} {path} with status {refusal.status}{said}.{advice}")
 
     def _new_token(self) -> str:
@@ -171,12 +171,12 @@ class Refusals:
             return _NEW_TOKEN
         if self._options.auth_method == "none" and not self._questions.has_token():
             return "Check the agent or proxy that adds it."
-        return "Try again, which logs in anew. If that does not help, check url (VAULT_ADDR) and what stands before Vault."
+        return "Try again, which logs in again. If that does not help, check url (VAULT_ADDR) and any proxy in front of Vault."
 
     def _denied_advice(self, path: str, needs: str, setting: str) -> str:
         """Whether the token or its policies caused the denial. Asks Vault one more question."""
         if self._options.auth_method == "none" and not self._questions.has_token():
-            return f"With auth_method=none an agent or proxy has to add a token, whose policy has {needs} on {path}."
+            return f"With auth_method=none an agent or proxy must add a token whose policies grant {needs} on {path}."
         policies: list[str] = []
         if path.startswith("auth/token/"):
             return "The token may be expired or revoked."
@@ -184,10 +184,10 @@ class Refusals:
             policies = self._questions.policies()
         if not policies:
             both = f"both, and {setting}" if setting else "both"
-            return f"The token may be expired, or no policy of it has {needs} on {path}, or one denies it. Check {both}."
+            return f"The token may be expired, or none of its policies grants {needs} on {path}, or one of them denies it. Check {both}."
         names = scrub(", ".join(policies), self._hidden)
         correct = f", or {setting}" if setting else ""
-        return f"The token is valid, but none of its policies ({names}) has {needs} on {path}, or one of them denies it. Correct the policies{correct}."
+        return f"The token is valid, but none of its policies ({names}) grants {needs} on {path}, or one of them denies it. Correct the policies{correct}."
 
     def _general(self, refusal: Refusal, *, or_retries: str = ", or set retries") -> VaultError | None:
         """The error for a condition that affects any request: a foreign server, or the state of Vault."""

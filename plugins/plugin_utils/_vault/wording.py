@@ -18,8 +18,8 @@ from .transport import LARGEST_ANSWER, Refusal
 
 __all__ = ("LOCKS_USERS", "LOGIN_ADVICE", "NOT_INITIALISED", "SEALED", "STATES", "path_hint", "unlisted", "why_no_answer")
 
-NOT_INITIALISED = " is not initialised. An operator has to initialise and unseal it first."
-SEALED = " is sealed. An operator has to unseal it first."
+NOT_INITIALISED = " is not initialised. An operator must initialise and unseal it first."
+SEALED = " is sealed. An operator must unseal it first."
 # What a response to any request says about its sender; the first match applies.
 STATES: tuple[tuple[t.Callable[[Refusal], bool], str, str], ...] = (
     (
@@ -33,7 +33,7 @@ STATES: tuple[tuple[t.Callable[[Refusal], bool], str, str], ...] = (
         "unavailable",
         " refuses more requests{wait}: its rate limit is reached (429). Try again later.",
     ),
-    (lambda refusal: refusal.status == 407, "unreachable", ": the proxy before it wants a login (407). Check proxies."),
+    (lambda refusal: refusal.status == 407, "unreachable", ": the proxy in front of it requires a login (407). Check proxies."),
     (
         lambda refusal: refusal.status == 412,
         "unavailable",
@@ -42,7 +42,7 @@ STATES: tuple[tuple[t.Callable[[Refusal], bool], str, str], ...] = (
     (
         lambda refusal: not refusal.from_vault,
         "unavailable",
-        ": the answer (status {status}) is not Vault's, but of a proxy or another service. Check url (VAULT_ADDR) and proxies.",
+        ": the answer (status {status}) comes from a proxy or another service, not from Vault. Check url (VAULT_ADDR) and proxies.",
     ),
     (
         lambda refusal: refusal.status in (500, 502, 503, 504),
@@ -115,9 +115,9 @@ def _no_answer_table() -> tuple[tuple[tuple[type[BaseException], ...], str, _Sen
 
     late = "did not answer within {timeout} s. Try again, or raise timeout (ANSIBLE_HASHI_VAULT_TIMEOUT)."
     far = "cannot be reached: no connection within {timeout} s. Check url (VAULT_ADDR) and the network."
-    large = f"sent more than {LARGEST_ANSWER >> 20} MiB, which no secret has. Check url (VAULT_ADDR) and what stands before Vault."
-    damaged = "sent an answer whose compression is broken or not known. Check url (VAULT_ADDR), proxies and what stands before Vault."
-    endless = "redirects without end. Check url (VAULT_ADDR) and what stands before Vault."
+    large = f"sent more than {LARGEST_ANSWER >> 20} MiB, which no secret has. Check url (VAULT_ADDR) and any proxy in front of Vault."
+    damaged = "sent an answer whose compression is broken or not known. Check url (VAULT_ADDR), proxies and any proxy in front of Vault."
+    endless = "redirects without end. Check url (VAULT_ADDR) and any proxy in front of Vault."
     proxy = "cannot be reached through the proxy. Check proxies (ANSIBLE_HASHI_VAULT_PROXIES, https_proxy)."
     address = "its address or the proxy's is not a valid URL. Check url (VAULT_ADDR) and proxies."
     letters = "the token or another login value has characters that cannot be sent. Check it for line ends."
@@ -171,7 +171,7 @@ def _tls_trouble(_cause: BaseException, inside: list[BaseException]) -> str:
         return "cannot be asked: cert_auth_private_key does not belong to cert_auth_public_key."
     if "NO_CERTIFICATE" in text or "NO_START_LINE" in text or "PEM_LIB" in text:
         return "cannot be asked: a certificate file has no certificate in it. Check ca_cert (VAULT_CACERT, VAULT_CAPATH) and cert_auth_public_key."
-    return "failed at TLS. Check url (VAULT_ADDR), ca_cert (VAULT_CACERT) and what stands between here and Vault."
+    return "failed at TLS. Check url (VAULT_ADDR), ca_cert (VAULT_CACERT) and any proxy in front of Vault."
 
 
 def _socket_trouble(_cause: BaseException, inside: list[BaseException]) -> str:

@@ -135,7 +135,7 @@ def test_a_slip_of_the_pen_purges_nothing(scene: Scene) -> None:
     before = _files(scene)
     play = [{"hosts": "localhost", "gather_facts": False, "tasks": [{"trackops.api_tokens.token_cache": {"state": "absent", "vendr": "tracx"}}]}]
     run = scene.stage.playbook(json.dumps(play, indent=1), env=env)
-    assert run.rc != 0 and "there is no option 'vendr'; is vendor meant?" in run.output, run
+    assert run.rc != 0 and "there is no option 'vendr'; did you mean vendor?" in run.output, run
     assert sorted(_files(scene)) == sorted(before)
 
 
@@ -161,7 +161,7 @@ def test_an_unknown_vendor_purges_nothing(scene: Scene) -> None:
     assert failed["error"] == run.result("missing")["errors"][0]
     told = run.result("unknown")["msg"]
     known = f"Known: {', '.join(names())}, oauth2. Describe your own in trackops_vendors, or give token_url or issuer. [TRK-O05]"
-    assert told == f"There is no vendor 'trackuint'; is trackunit meant? {known}"
+    assert told == f"There is no vendor 'trackuint'; did you mean trackunit? {known}"
     assert run.result("described no more")["removed"] == [{"kind": "token", "vendor": "mycloud", "path": "secret/fleet/acme"}]
     forgotten = run.result("failure")
     assert forgotten["removed"] == [{"kind": "failure", "vendor": "trackmage", "path": "secret/fleet/missing"}]

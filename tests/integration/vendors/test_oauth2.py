@@ -170,6 +170,6 @@ def test_unusual_requests_and_answers(openbao_stage: Stage) -> None:
             found = done["described"].value
             assert (found["vendor"], found["authorization"]) == ("acme_eu", found["access_token"])
         with check("misspelt"):
-            assert done["misspelt"].error.startswith("acme_eu: 'tokn_url' is not known in the description of a vendor; is token_url meant?")
+            assert done["misspelt"].error.startswith("acme_eu: 'tokn_url' is not known in the description of a vendor; did you mean token_url?")
         with check("reserved"):
             assert "extra_parameters must not have 'client_secret'" in done["reserved"].error

@@ -91,9 +91,9 @@ def test_what_is_wrong_once_it_is_over(after, idle, complaint):
     [
         "It broke. Check url.",
         "It broke: begin url with https://",
-        "An operator has to unseal it.",
-        "is min_ttl meant?",
-        "Undelete it, or write it anew",
+        "An operator must unseal it.",
+        "did you mean min_ttl?",
+        "Undelete it, or write it again",
         "x has to be 1.",
     ],
 )

@@ -133,7 +133,7 @@ def test_the_code_is_at_the_end_however_long_the_message():
     [
         ("Vault is sealed.", "Vault is sealed. [TRK-V03]"),
         ("/a: is a directory", "/a: is a directory. [TRK-V03]"),
-        ("is min_ttl meant?", "is min_ttl meant? [TRK-V03]"),
+        ("did you mean min_ttl?", "did you mean min_ttl? [TRK-V03]"),
         ("Too many requests!", "Too many requests! [TRK-V03]"),
     ],
 )

@@ -38,6 +38,6 @@ def test_nothing_is_near_where_nothing_is_known():
     assert nearest("tracx", iter(())) == ""
 
 
-@pytest.mark.parametrize(("near", "end"), [("tracx", "; is tracx meant?"), ("", ".")])
+@pytest.mark.parametrize(("near", "end"), [("tracx", "; did you mean tracx?"), ("", ".")])
 def test_what_somebody_is_asked(near, end):
     assert f"no such vendor{is_meant(near)}" == f"no such vendor{end}"

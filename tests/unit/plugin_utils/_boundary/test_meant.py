@@ -40,7 +40,8 @@ def test_only_an_option_that_there_is():
 def test_a_mount_of_no_login(values, method):
     with pytest.raises(OptionError) as caught:
         refuse_mount_of_no_login("tracx", {"mount_point": "kv"}, {**values, "mount_point": "kv"})
-    assert caught.value.told == f"tracx: mount_point is the login's and has no use with auth_method={method}; is engine_mount_point meant? [TRK-O04]"
+    why = f"mount_point belongs to the login and has no effect with auth_method={method}"
+    assert caught.value.told == f"tracx: {why}; did you mean engine_mount_point? [TRK-O04]"
 
 
 @pytest.mark.parametrize(

@@ -54,7 +54,7 @@ def test_vendors_that_there_are(vendor, values):
     check_vendor(vendor, values)
 
 
-@pytest.mark.parametrize(("name", "said"), [("myne", "'myne'; is mine meant?"), ("acme", "'acme'."), ("tracks" * 20, f"'{('tracks' * 20)[:40]}'.")])
+@pytest.mark.parametrize(("name", "said"), [("myne", "'myne'; did you mean mine?"), ("acme", "'acme'."), ("tracks" * 20, f"'{('tracks' * 20)[:40]}'.")])
 def test_a_vendor_that_there_is_not(name, said):
     with pytest.raises(OptionError) as caught:
         check_vendor(name, {"vendors": {"mine": {}}})
@@ -71,7 +71,7 @@ def test_requests_for_several_paths():
     ("vendor", "direct", "message"),
     [
         ("acme", {}, f"There is no vendor 'acme'. Known: {BUILT_IN}, oauth2. "),
-        ("tracx", {"mount_point": "kv"}, "tracx: mount_point is the login's and has no use with auth_method=token; is "),
+        ("tracx", {"mount_point": "kv"}, "tracx: mount_point belongs to the login and has no effect with auth_method=token; did you mean "),
     ],
 )
 def test_slips_are_told_before_a_request_is_made(vendor, direct, message):

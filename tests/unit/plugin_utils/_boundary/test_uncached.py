@@ -24,7 +24,9 @@ def test_our_errors_are_ansibles():
     assert str(uncached.as_ansible(VaultError("no", "sealed"))).startswith("no")
 
 
-@pytest.mark.parametrize(("name", "end"), [("min_tll", "'min_tll'; is min_ttl meant?"), ("vault_adr", "'vault_adr'; is vault_addr meant?"), ("xyz", "'xyz'.")])
+@pytest.mark.parametrize(
+    ("name", "end"), [("min_tll", "'min_tll'; did you mean min_ttl?"), ("vault_adr", "'vault_adr'; did you mean vault_addr?"), ("xyz", "'xyz'.")]
+)
 def test_an_option_that_there_is_not(name, end):
     with pytest.raises(OptionError) as caught:
         uncached.reject_unknown_options("tracx", DEFINITIONS, {"min_ttl": 1, name: 1})
@@ -65,8 +67,8 @@ def test_a_life_that_is_too_short(monkeypatch):
 @pytest.mark.parametrize(
     ("plugin", "values", "direct", "told"),
     [
-        ("oauth2", {"vendor": "myne", "vendors": {"mine": {}}}, {}, "There is no vendor 'myne'; is mine meant? Known: "),
-        ("tracx", {"auth_method": "token"}, {"mount_point": "kv"}, "tracx: mount_point is the login's and has no use with auth_method=token; is "),
+        ("oauth2", {"vendor": "myne", "vendors": {"mine": {}}}, {}, "There is no vendor 'myne'; did you mean mine? Known: "),
+        ("tracx", {"auth_method": "token"}, {"mount_point": "kv"}, "tracx: mount_point belongs to the login and has no effect with auth_method=token; did "),
     ],
 )
 def test_what_is_told_before_anything_is_asked_for(plugin, values, direct, told):

@@ -201,7 +201,7 @@ def test_the_vendors_error_is_the_one_to_be_fixed(fetching):
 def test_no_check_of_the_certificate_is_told(fetching):
     scene = Scene(access("new"))
     fetching(scene, http={"validate_certs": False})(Entry())
-    assert scene.warnings == ["tracktik: the vendor's certificate is not checked (http_validate_certs=false): anybody on the way can read the credentials."]
+    assert scene.warnings == ["tracktik: the vendor's certificate is not checked (http_validate_certs=false): anyone on the network can read the credentials."]
 
 
 def test_what_is_missing_in_the_secret(fetching):
@@ -290,7 +290,7 @@ def test_one_that_nobody_vouches_for_is_not_used(fetching, theirs, sent):
     outcome = work(Entry(dataclasses.replace(WITH_REFRESH.token, refresh_token_mac=theirs)))
     assert (grants(scene), outcome.token.access_token, len(work.saved)) == ([sent], "new", int(sent == b"refresh_token"))
     told = (
-        "tracktik: the refresh token in the shared entry comes from somebody who does not know secret/fleet/x, and is not used. "
+        "tracktik: the refresh token in the shared entry was not written by a controller that knows secret/fleet/x, so it is not used. "
         "See who writes to cache_vault_path."
     )
     assert scene.warnings == ([] if sent == b"refresh_token" else [told])

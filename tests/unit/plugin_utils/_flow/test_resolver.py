@@ -659,7 +659,7 @@ def test_without_any_lock_what_can_be_used_once_is_not_sent(ask, nowhere):
     scene = Scene(vault=FakeVault({"client_id": "i", "client_secret": "s", "refresh_token": "refresh-0"}))
     message = failing(ask, scene, CONSENT_VENDOR, family=CacheError, **nowhere)
     assert message == (
-        "acme: what secret/fleet/x holds can be used once only, and there is no lock to keep others from using it too, so nothing was sent. "
+        "acme: what secret/fleet/x holds can be used only once, and no lock is available to stop another process from using it, so nothing was sent. "
         "Set cache_path to a directory that can be written and locked (NFS often has no locks), or cache to vault."
     )
     assert (scene.sent, scene.vault.clients) == ([], 0)
@@ -684,7 +684,7 @@ def test_the_endpoint_is_checked_before_anything_else(ask):
 def test_an_unchecked_certificate_is_told(ask):
     scene = Scene(access())
     ask(scene, http={"validate_certs": False})
-    assert scene.warnings == ["tracktik: the vendor's certificate is not checked (http_validate_certs=false): anybody on the way can read the credentials."]
+    assert scene.warnings == ["tracktik: the vendor's certificate is not checked (http_validate_certs=false): anyone on the network can read the credentials."]
 
 
 def test_known_asks_nobody(ask, tmp_path):

@@ -418,7 +418,8 @@ def test_a_planted_refresh_token_is_neither_used_nor_stored(controllers, rotates
     assert ["the-attackers" in str(sent.body) for sent in scene.sent] == [False] * len(scene.sent)
     assert scene.vault.data == {**OF_THE_OPERATOR, **rotates}
     assert len(scene.warnings) == 2
-    assert scene.warnings[0].startswith("acme: the refresh token in the shared entry comes from somebody who does not know secret/fleet/x, and is not used.")
+    text = "acme: the refresh token in the shared entry was not written by a controller that knows secret/fleet/x, so it is not used."
+    assert scene.warnings[0].startswith(text)
 
 
 @pytest.mark.parametrize("status", [429, 503])
@@ -605,7 +606,7 @@ def test_a_lease_that_is_taken_again_and_again_is_given_up(controllers, status):
     with pytest.raises(VaultError) as caught:
         controllers(scene, "b")
     assert caught.value.message == (
-        "tracktik: others took over the shared entry for secret/fleet/x again and again. See who writes there, or remove the entry."
+        "tracktik: other writers repeatedly took over the shared entry for secret/fleet/x. See who writes there, or remove the entry."
     )
     assert caught.value.kind == "unavailable"
     assert len(scene.sent) == 4

@@ -39,8 +39,8 @@ def of_others(status, text=""):
 @pytest.mark.parametrize(
     ("refusal", "told"),
     [
-        (answer(503, "Vault is sealed"), f"{PLACE} is sealed. An operator has to unseal it first. [TRK-V03]"),
-        (answer(501, "Vault is not initialized"), f"{PLACE} is not initialised. An operator has to initialise and unseal it first. [TRK-V03]"),
+        (answer(503, "Vault is sealed"), f"{PLACE} is sealed. An operator must unseal it first. [TRK-V03]"),
+        (answer(501, "Vault is not initialized"), f"{PLACE} is not initialised. An operator must initialise and unseal it first. [TRK-V03]"),
         (
             answer(403, f"2 errors occurred: permission denied, invalid token {SECRET}"),
             f"{PLACE} does not accept the token. Get a new one (vault login), and set VAULT_TOKEN (or vault_setup_token). [TRK-V04]",
@@ -65,7 +65,7 @@ def of_others(status, text=""):
             (
                 refusal,
                 "what answers at https://v.example is not Vault, but a proxy or another service. "
-                "Check VAULT_ADDR (or vault_setup_url) and what stands before Vault. [TRK-V09]",
+                "Check VAULT_ADDR (or vault_setup_url) and any proxy in front of Vault. [TRK-V09]",
             )
             for refusal in (not_vaults(), of_others(404, SECRET), of_others(400, SECRET), answer(404, body={"message": SECRET}))
         ),

@@ -69,7 +69,7 @@ def test_auto_says_what_was_denied_first(monkeypatch):
     message, kind = failure(wire.logged_in().read_secret, "kv", "x", engine_version="auto")
     assert kind == "denied"
     assert message == (
-        f"{HERE} denied reading kv/data/x (permission denied). The token is valid, but none of its policies (default, fleet) has read on kv/data/x,"
+        f"{HERE} denied reading kv/data/x (permission denied). The token is valid, but none of its policies (default, fleet) grants read on kv/data/x,"
         " or one of them denies it. Correct the policies,"
         " or engine_mount_point (now: kv)."
     )
@@ -130,7 +130,7 @@ NO_SECRET = said(404)
         (
             [said(404), answer(200, {"data": {"options": {"version": "1"}}})],
             ("kv", "x"),
-            "has KV version 1 at kv, but version 2 was asked for. Set engine_version=1.",
+            "has KV version 1 at kv, but version 2 was requested. Set engine_version=1.",
             "missing",
         ),
         (
@@ -148,14 +148,14 @@ NO_SECRET = said(404)
         (
             [said(403, "permission denied"), answer(200, {"data": {"options": {"version": "1"}, "type": "kv"}})],
             ("kv", "x"),
-            "has KV version 1 at kv, but version 2 was asked for. Set engine_version=1.",
+            "has KV version 1 at kv, but version 2 was requested. Set engine_version=1.",
             "missing",
         ),
         (
             [said(403, "permission denied"), answer(200, {"data": {"options": {"version": "2"}, "type": "kv"}}), answer(200, SELF)],
             ("secret", "x"),
             "denied reading secret/data/x (permission denied)."
-            " The token is valid, but none of its policies (default, fleet) has read on secret/data/x, or one of them denies it. Correct the policies,"
+            " The token is valid, but none of its policies (default, fleet) grants read on secret/data/x, or one of them denies it. Correct the policies,"
             " or engine_mount_point (now: secret).",
             "denied",
         ),
@@ -163,15 +163,15 @@ NO_SECRET = said(404)
             [said(403, "permission denied"), answer(200, {"data": {"type": "database"}}), answer(200, SELF)],
             ("secret", "x"),
             "denied reading secret/data/x (permission denied)."
-            " The token is valid, but none of its policies (default, fleet) has read on secret/data/x, or one of them denies it. Correct the policies,"
+            " The token is valid, but none of its policies (default, fleet) grants read on secret/data/x, or one of them denies it. Correct the policies,"
             " or engine_mount_point (now: secret).",
             "denied",
         ),
         (
             [said(403, "permission denied"), NO_TELLING, NO_TELLING],
             ("secret", "x"),
-            "denied reading secret/data/x (permission denied). The token may be expired, or no policy of it has read on secret/data/x, or one denies it."
-            " Check both, and engine_mount_point (now: secret).",
+            "denied reading secret/data/x (permission denied). The token may be expired, or none of its policies grants read on secret/data/x, or one of them"
+            " denies it. Check both, and engine_mount_point (now: secret).",
             "denied",
         ),
         (
@@ -200,8 +200,8 @@ def test_reading_fails(monkeypatch, script, arguments, message, kind):
 @pytest.mark.parametrize(
     ("body", "message"),
     [
-        (DELETED, "is deleted. Undelete it, write it anew, or name another version in secret_version."),
-        (DESTROYED, "is destroyed. Write it anew, or name another version in secret_version."),
+        (DELETED, "is deleted. Undelete it, write it again, or name another version in secret_version."),
+        (DESTROYED, "is destroyed. Write it again, or name another version in secret_version."),
     ],
 )
 def test_a_deleted_version(monkeypatch, status, body, message):
@@ -231,7 +231,7 @@ def test_kv1_asked_of_kv2(monkeypatch):
     warning = "Invalid path for a versioned K/V secrets engine. See the API docs for the appropriate API endpoints to use."
     wire = Wire(monkeypatch, answer(404, {"warnings": [warning]}))
     assert failure(wire.logged_in().read_secret, "secret", "x", engine_version="1") == (
-        f"{HERE} has KV version 2 at secret, but version 1 was asked for. Set engine_version=2.",
+        f"{HERE} has KV version 2 at secret, but version 1 was requested. Set engine_version=2.",
         "missing",
     )
 
@@ -246,7 +246,7 @@ def test_nobody_added_a_token(monkeypatch):
     client.login()
     assert failure(client.read_secret, "secret", "x") == (
         f"{HERE} denied reading secret/data/x (permission denied)."
-        " With auth_method=none an agent or proxy has to add a token, whose policy has read on secret/data/x.",
+        " With auth_method=none an agent or proxy must add a token whose policies grant read on secret/data/x.",
         "denied",
     )
     assert "X-Vault-Token" not in wire.sent[0][2]
@@ -260,13 +260,13 @@ HTML = answer(200, text="<html><body>Welcome, body-secret</body></html>", header
 @pytest.mark.parametrize(
     ("script", "message", "kind"),
     [
-        ([said(503, "Vault is sealed"), answer(200, {"initialized": True, "sealed": True})], "is sealed. An operator has to unseal it first.", "sealed"),
+        ([said(503, "Vault is sealed"), answer(200, {"initialized": True, "sealed": True})], "is sealed. An operator must unseal it first.", "sealed"),
         (
             [said(503, "Vault is sealed"), answer(200, {"initialized": False, "sealed": True})],
-            "is not initialised. An operator has to initialise and unseal it first.",
+            "is not initialised. An operator must initialise and unseal it first.",
             "sealed",
         ),
-        ([said(503, "Vault is sealed"), requests.ConnectionError()], "is sealed. An operator has to unseal it first.", "sealed"),
+        ([said(503, "Vault is sealed"), requests.ConnectionError()], "is sealed. An operator must unseal it first.", "sealed"),
         (
             [said(429, "request path: rate limit quota exceeded")] * 4,  # read three times more
             "refuses more requests: its rate limit is reached (429). Try again later.",
@@ -295,7 +295,7 @@ HTML = answer(200, text="<html><body>Welcome, body-secret</body></html>", header
         ([said(412, "required index state not present")], "is a replica that is not up to date yet (412). Try again, or set retries.", "unavailable"),
         (
             [said(418, "tea")],
-            "failed at reading secret/data/x with status 418 (tea). Check url (VAULT_ADDR), what stands between here and Vault, and Vault's log.",
+            "failed at reading secret/data/x with status 418 (tea). Check url (VAULT_ADDR), any proxy in front of Vault, and Vault's log.",
             "unavailable",
         ),
         (
@@ -337,12 +337,12 @@ HTML = answer(200, text="<html><body>Welcome, body-secret</body></html>", header
         ),
         (
             [requests.TooManyRedirects("body-secret")],
-            "redirects without end. Check url (VAULT_ADDR) and what stands before Vault.",
+            "redirects without end. Check url (VAULT_ADDR) and any proxy in front of Vault.",
             "unavailable",
         ),
         (
             [requests.exceptions.SSLError("tlsv13 body-secret")],
-            "failed at TLS. Check url (VAULT_ADDR), ca_cert (VAULT_CACERT) and what stands between here and Vault.",
+            "failed at TLS. Check url (VAULT_ADDR), ca_cert (VAULT_CACERT) and any proxy in front of Vault.",
             "tls",
         ),
     ],
@@ -363,7 +363,7 @@ def test_no_answer_from_vault(monkeypatch, script, message, kind):
     ("status", "text"), [(200, "<html>body-secret</html>"), (403, "<html>body-secret</html>"), (404, "body-secret"), (502, ""), (200, "[1]")]
 )
 def test_something_else_answers(monkeypatch, status, text):
-    message = f"{HERE}: the answer (status {status}) is not Vault's, but of a proxy or another service. Check url (VAULT_ADDR) and proxies."
+    message = f"{HERE}: the answer (status {status}) comes from a proxy or another service, not from Vault. Check url (VAULT_ADDR) and proxies."
     assert failure(Wire(monkeypatch, answer(status, text=text)).logged_in(retries=0).read_secret, "secret", "x") == (message, "unavailable")
     assert failure(Wire(monkeypatch, answer(status, text=text)).client(**APPROLE).login) == (message, "unavailable")
 
@@ -510,7 +510,7 @@ def test_somebody_else_was_first(monkeypatch):
     client = wire.logged_in()
     with pytest.raises(CasMismatch) as caught:
         client.kv2_write("secret", "c/x", {"a": 1}, cas=0)
-    assert (caught.value.message, caught.value.kind) == (f"{HERE}: secret/data/c/x was written by somebody else meanwhile.", "cas")
+    assert (caught.value.message, caught.value.kind) == (f"{HERE}: secret/data/c/x was changed by another writer in the meantime.", "cas")
 
 
 def test_a_mount_of_version_1_is_not_taken_for_a_shared_cache(monkeypatch):
@@ -548,7 +548,7 @@ def test_removing(monkeypatch):
 )
 def test_the_shared_cache_is_denied(monkeypatch, call, message):
     wire = Wire(monkeypatch, said(403, "permission denied"), answer(200, SELF))
-    advice = "The token is valid, but none of its policies (default, fleet) has"
+    advice = "The token is valid, but none of its policies (default, fleet) grants"
     correct = "Correct the policies, or cache_vault_mount (now: secret)."
     assert failure(call, wire.logged_in()) == (f"{HERE} denied {message.format(advice)}, or one of them denies it. {correct}", "denied")
 
@@ -627,7 +627,7 @@ def test_an_entry_that_is_nested_too_deeply_can_be_read_and_replaced(monkeypatch
     ("values", "advice"),
     [
         ({"auth_method": "none", "token": None}, "Check the agent or proxy that adds it."),
-        (APPROLE, "Try again, which logs in anew. If that does not help, check url (VAULT_ADDR) and what stands before Vault."),
+        (APPROLE, "Try again, which logs in again. If that does not help, check url (VAULT_ADDR) and any proxy in front of Vault."),
     ],
 )
 def test_a_token_that_nobody_gave_is_not_accepted(monkeypatch, values, advice):

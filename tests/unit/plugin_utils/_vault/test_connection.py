@@ -90,7 +90,7 @@ def test_no_check_is_told_once(monkeypatch):
     client = wire.logged_in(validate_certs=False)
     client.read_secret("secret", "x")
     client.read_secret("secret", "x")
-    assert wire.warnings == [f"{HERE}: its certificate is not checked (validate_certs=false): anybody on the way can read the secrets."]
+    assert wire.warnings == [f"{HERE}: its certificate is not checked (validate_certs=false): anyone on the network can read the secrets."]
 
 
 def test_a_client_certificate_goes_with_every_request(monkeypatch):
@@ -160,7 +160,7 @@ def test_no_redirect_takes_the_token_to_plain_http(monkeypatch, scheme, user):
     wire = Wire(monkeypatch, answer(307, headers={"Location": f"{scheme}://{user}active.example:8200/v1/secret/data/x?a=body-secret#body-secret"}))
     assert failure(wire.logged_in(url=URL.replace("https", "HTTPS")).read_secret, "secret", "x") == (
         f"{HERE} redirects from https to {scheme.lower()}://active.example:8200/v1/secret/data/x:"
-        " the Vault token would cross the network readable. Check url (VAULT_ADDR).",
+        " the Vault token would cross the network unencrypted. Check url (VAULT_ADDR).",
         "unavailable",
     )
 
@@ -381,8 +381,8 @@ def test_nothing_is_sent_when_patience_is_over(monkeypatch):
 @pytest.mark.parametrize(
     ("trouble", "message"),
     [
-        (TooLarge(), "sent more than 4 MiB, which no secret has. Check url (VAULT_ADDR) and what stands before Vault."),
-        (Damaged(), "sent an answer whose compression is broken or not known. Check url (VAULT_ADDR), proxies and what stands before Vault."),
+        (TooLarge(), "sent more than 4 MiB, which no secret has. Check url (VAULT_ADDR) and any proxy in front of Vault."),
+        (Damaged(), "sent an answer whose compression is broken or not known. Check url (VAULT_ADDR), proxies and any proxy in front of Vault."),
         (CutOff(), "broke off its answer. Try again, or set retries."),
     ],
 )
@@ -403,11 +403,11 @@ def test_a_standby_that_sends_to_a_dead_node(monkeypatch):
 def test_plain_http_to_another_machine_is_told(monkeypatch, url, warned):
     wire = Wire(monkeypatch)
     wire.client(url=url)
-    text = f"Vault at {url} is asked over plain http: anybody on the way can read the Vault token and the secrets. Begin url with https:// (VAULT_ADDR)."
+    text = f"Vault at {url} is used over plain http: anyone on the network can read the Vault token and the secrets. Begin url with https:// (VAULT_ADDR)."
     assert wire.warnings == ([text] if warned else [])
 
 
 def test_plain_http_through_a_proxy_is_told(monkeypatch):
     wire = Wire(monkeypatch)
     wire.client(url="http://127.0.0.1:8200", proxies={"http": "http://proxy.example"})
-    assert "is asked over plain http" in wire.warnings[0]
+    assert "is used over plain http" in wire.warnings[0]

@@ -63,7 +63,7 @@ def test_what_it_needs(method):
     ],
 )
 def test_what_is_there_for_another_login_is_asked_about(values, meant):
-    assert missing(auth_method="token", **values).endswith(f"(token_path, token_file)). Is auth_method={meant} meant?" if meant else "token_file)).")
+    assert missing(auth_method="token", **values).endswith(f"(token_path, token_file)). Did you mean auth_method={meant}?" if meant else "token_file)).")
     assert "meant" not in missing(auth_method="ldap", **{**values, "password": "p", "username": ""})
 
 

@@ -64,29 +64,29 @@ UNKNOWN = refusal(403, "permission denied")
 @pytest.mark.parametrize(
     ("answer", "text", "kind"),
     [
-        (refusal(503, "Vault is sealed"), " is sealed. An operator has to unseal it first.", "sealed"),
-        (refusal(501), " is not initialised. An operator has to initialise and unseal it first.", "sealed"),
+        (refusal(503, "Vault is sealed"), " is sealed. An operator must unseal it first.", "sealed"),
+        (refusal(501), " is not initialised. An operator must initialise and unseal it first.", "sealed"),
         (refusal(429), " refuses more requests: its rate limit is reached (429). Try again later.", "unavailable"),
         (refusal(429, retry_after=7.4), " refuses more requests for 7 s: its rate limit is reached (429). Try again later.", "unavailable"),
-        (refusal(407), ": the proxy before it wants a login (407). Check proxies.", "unreachable"),
+        (refusal(407), ": the proxy in front of it requires a login (407). Check proxies.", "unreachable"),
         (refusal(412), " is a replica that is not up to date yet (412). Try again, or set retries.", "unavailable"),
         (refusal(500, "a", "a", "b"), " cannot serve now: status 500 (a; b). Try again later, or set retries.", "unavailable"),
         (refusal(503, "no"), " cannot serve now: status 503 (no). Try again later, or set retries.", "unavailable"),
         (
             Refusal(403, errors=("x",), body={"message": "x"}, retry_after=None),
-            ": the answer (status 403) is not Vault's, but of a proxy or another service. Check url (VAULT_ADDR) and proxies.",
+            ": the answer (status 403) comes from a proxy or another service, not from Vault. Check url (VAULT_ADDR) and proxies.",
             "unavailable",
         ),
         (
             refusal(400),
-            " failed at reading p with status 400. Check url (VAULT_ADDR), what stands between here and Vault, and Vault's log.",
+            " failed at reading p with status 400. Check url (VAULT_ADDR), any proxy in front of Vault, and Vault's log.",
             "unavailable",
         ),
         (refusal(500, "no X"), " cannot serve now: status 500 (no X). Try again later, or set retries.", "unavailable"),
         (refusal(404), " has nothing at p (reading). Check the mount, the path and namespace.", "missing"),
         (
             refusal(400, "what?"),
-            " failed at reading p with status 400 (what?). Check url (VAULT_ADDR), what stands between here and Vault, and Vault's log.",
+            " failed at reading p with status 400 (what?). Check url (VAULT_ADDR), any proxy in front of Vault, and Vault's log.",
             "unavailable",
         ),
     ],
@@ -103,7 +103,7 @@ def test_a_hint_is_at_the_end():
 def test_whether_it_is_initialised_is_asked_for():
     sealed = refusal(503, "Vault is sealed")
     fresh = refusals(vault=Vault(initialised=False)).any(sealed, "reading", "p", needs="read")
-    assert told(fresh) == ("Vault at https://v is not initialised. An operator has to initialise and unseal it first.", "sealed")
+    assert told(fresh) == ("Vault at https://v is not initialised. An operator must initialise and unseal it first.", "sealed")
     for trouble in (UNKNOWN, VaultError("x")):
         assert "is sealed" in refusals(vault=Vault(initialised=trouble)).any(sealed, "reading", "p", needs="read").message
 
@@ -112,10 +112,10 @@ def test_whether_it_is_initialised_is_asked_for():
 @pytest.mark.parametrize(
     ("policies", "advice"),
     [
-        (["a", "s3cr3t"], "The token is valid, but none of its policies (a, ***) has read on p, or one of them denies it. Correct the policies."),
-        ([], "The token may be expired, or no policy of it has read on p, or one denies it. Check both."),
-        (UNKNOWN, "The token may be expired, or no policy of it has read on p, or one denies it. Check both."),
-        (VaultError("x"), "The token may be expired, or no policy of it has read on p, or one denies it. Check both."),
+        (["a", "s3cr3t"], "The token is valid, but none of its policies (a, ***) grants read on p, or one of them denies it. Correct the policies."),
+        ([], "The token may be expired, or none of its policies grants read on p, or one of them denies it. Check both."),
+        (UNKNOWN, "The token may be expired, or none of its policies grants read on p, or one of them denies it. Check both."),
+        (VaultError("x"), "The token may be expired, or none of its policies grants read on p, or one of them denies it. Check both."),
     ],
 )
 def test_a_denial_says_whose_fault_it_is(status, policies, advice):
@@ -135,12 +135,12 @@ def test_a_denial_of_the_token_itself():
     ("options", "vault", "advice"),
     [
         (TOKEN, None, "Get a new one (vault login), and set token (VAULT_TOKEN)."),
-        (approle(), None, "Try again, which logs in anew. If that does not help, check url (VAULT_ADDR) and what stands before Vault."),
+        (approle(), None, "Try again, which logs in again. If that does not help, check url (VAULT_ADDR) and any proxy in front of Vault."),
         (vault_options(auth_method="none"), Vault(token=False), "Check the agent or proxy that adds it."),
         (
             vault_options(auth_method="none"),
             Vault(token=True),
-            "Try again, which logs in anew. If that does not help, check url (VAULT_ADDR) and what stands before Vault.",
+            "Try again, which logs in again. If that does not help, check url (VAULT_ADDR) and any proxy in front of Vault.",
         ),
     ],
 )
@@ -157,7 +157,7 @@ def test_a_token_that_is_none(said, options, vault, advice):
 def test_an_agent_has_to_add_a_token():
     vault = Vault(token=False)
     denied = refusals(vault_options(auth_method="none"), vault).any(UNKNOWN, "reading", "p", needs="read")
-    assert denied.message.endswith("With auth_method=none an agent or proxy has to add a token, whose policy has read on p.")
+    assert denied.message.endswith("With auth_method=none an agent or proxy must add a token whose policies grant read on p.")
 
 
 def test_a_list_of_reasons_is_one_line():
@@ -219,8 +219,8 @@ def read(answer, *, engine=2, version=None, vault=None, path="x"):
     return told(refusals(vault=vault).read(answer, "kv", path, engine=engine, version=version))
 
 
-HAS_1 = ("Vault at https://v has KV version 1 at kv, but version 2 was asked for. Set engine_version=1.", "missing")
-HAS_2 = ("Vault at https://v has KV version 2 at kv, but version 1 was asked for. Set engine_version=2.", "missing")
+HAS_1 = ("Vault at https://v has KV version 1 at kv, but version 2 was requested. Set engine_version=1.", "missing")
+HAS_2 = ("Vault at https://v has KV version 2 at kv, but version 1 was requested. Set engine_version=2.", "missing")
 
 
 @pytest.mark.parametrize(
@@ -273,8 +273,8 @@ def test_a_token_that_is_none_says_nothing_of_the_engine():
 def test_the_path_of_each_engine():
     for engine, full in ((2, "kv/data/x"), (1, "kv/x")):
         assert read(UNKNOWN, engine=engine)[0] == (
-            f"Vault at https://v denied reading {full} (permission denied). The token may be expired, or no policy of it has read on {full}, or one denies it."
-            " Check both, and engine_mount_point (now: kv)."
+            f"Vault at https://v denied reading {full} (permission denied). The token may be expired, or none of its policies grants read on {full},"
+            " or one of them denies it. Check both, and engine_mount_point (now: kv)."
         )
 
 
@@ -289,7 +289,7 @@ def test_a_path_that_repeats_the_mount_needs_no_policy():
 
 def test_a_mount_that_is_not_there_is_denied_too():
     assert read(UNKNOWN, vault=Vault(policies=["fleet"]))[0].endswith(
-        "none of its policies (fleet) has read on kv/data/x, or one of them denies it. Correct the policies, or engine_mount_point (now: kv)."
+        "none of its policies (fleet) grants read on kv/data/x, or one of them denies it. Correct the policies, or engine_mount_point (now: kv)."
     )
 
 
@@ -316,9 +316,9 @@ def test_the_end_of_what_was_done():
 @pytest.mark.parametrize(
     ("metadata", "expected"),
     [
-        ({"version": 3, "destroyed": True}, "version 3 of the secret at kv/x is destroyed. Write it anew, or name another version in secret_version."),
-        ({"version": 3}, "version 3 of the secret at kv/x is deleted. Undelete it, write it anew, or name another version in secret_version."),
-        ({}, "the secret at kv/x is deleted. Undelete it, write it anew, or name another version in secret_version."),
+        ({"version": 3, "destroyed": True}, "version 3 of the secret at kv/x is destroyed. Write it again, or name another version in secret_version."),
+        ({"version": 3}, "version 3 of the secret at kv/x is deleted. Undelete it, write it again, or name another version in secret_version."),
+        ({}, "the secret at kv/x is deleted. Undelete it, write it again, or name another version in secret_version."),
     ],
 )
 def test_what_was_deleted(metadata, expected):

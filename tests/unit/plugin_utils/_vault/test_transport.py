@@ -153,7 +153,7 @@ def test_an_answer_without_end(fake):
             connection.sendall(b"x" * 65536)
 
     server = fake(serve)
-    message = "sent more than 4 MiB, which no secret has. Check url (VAULT_ADDR) and what stands before Vault."
+    message = "sent more than 4 MiB, which no secret has. Check url (VAULT_ADDR) and any proxy in front of Vault."
     assert failure(server.url, timeout=30) == (f"Vault at {server.url} {message}", "unavailable")
 
 
@@ -181,7 +181,7 @@ def test_a_large_secret_is_read(fake):
 
 
 CUT = "broke off its answer. Try again, or set retries."
-DAMAGED = "sent an answer whose compression is broken or not known. Check url (VAULT_ADDR), proxies and what stands before Vault."
+DAMAGED = "sent an answer whose compression is broken or not known. Check url (VAULT_ADDR), proxies and any proxy in front of Vault."
 
 
 @pytest.mark.parametrize(

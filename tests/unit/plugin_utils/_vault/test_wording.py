@@ -45,11 +45,11 @@ def tls(reason):
         (Late(), "unreachable", "did not answer within 7.5 s. Try again, or raise timeout (ANSIBLE_HASHI_VAULT_TIMEOUT)."),
         (failures.ReadTimeout(), "unreachable", "did not answer within 7.5 s. Try again, or raise timeout (ANSIBLE_HASHI_VAULT_TIMEOUT)."),
         (failures.ConnectTimeout(), "unreachable", "cannot be reached: no connection within 7.5 s. Check url (VAULT_ADDR) and the network."),
-        (TooLarge(), "unavailable", "sent more than 4 MiB, which no secret has. Check url (VAULT_ADDR) and what stands before Vault."),
+        (TooLarge(), "unavailable", "sent more than 4 MiB, which no secret has. Check url (VAULT_ADDR) and any proxy in front of Vault."),
         (
             Damaged(),
             "unavailable",
-            "sent an answer whose compression is broken or not known. Check url (VAULT_ADDR), proxies and what stands before Vault.",
+            "sent an answer whose compression is broken or not known. Check url (VAULT_ADDR), proxies and any proxy in front of Vault.",
         ),
         (CutOff(), "unavailable", "broke off its answer. Try again, or set retries."),
         (failures.ChunkedEncodingError(), "unavailable", "broke off its answer. Try again, or set retries."),
@@ -58,7 +58,7 @@ def tls(reason):
             "unreachable",
             "cannot be reached through the proxy. Check proxies (ANSIBLE_HASHI_VAULT_PROXIES, https_proxy).",
         ),
-        (failures.TooManyRedirects(), "unavailable", "redirects without end. Check url (VAULT_ADDR) and what stands before Vault."),
+        (failures.TooManyRedirects(), "unavailable", "redirects without end. Check url (VAULT_ADDR) and any proxy in front of Vault."),
         (
             failures.InvalidSchema("Missing dependencies for SOCKS support."),
             "library",
@@ -148,7 +148,7 @@ WANTS_CERTIFICATE = (
     "Set cert_auth_public_key and cert_auth_private_key (VAULT_CLIENT_CERT, VAULT_CLIENT_KEY)."
 )
 NO_CERTIFICATE = "cannot be asked: a certificate file has no certificate in it. Check ca_cert (VAULT_CACERT, VAULT_CAPATH) and cert_auth_public_key."
-FAILED = "failed at TLS. Check url (VAULT_ADDR), ca_cert (VAULT_CACERT) and what stands between here and Vault."
+FAILED = "failed at TLS. Check url (VAULT_ADDR), ca_cert (VAULT_CACERT) and any proxy in front of Vault."
 
 
 @pytest.mark.parametrize(

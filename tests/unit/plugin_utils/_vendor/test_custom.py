@@ -51,7 +51,7 @@ KNOWN = ", ".join(sorted(set(vars(Vendor(name=""))) - {"name"}))
     [
         ("https://a.example", "acme: the description of a vendor is a dictionary. See the guide 'own vendors'."),
         ({"url": "x"}, f"acme: 'url' is not known in the description of a vendor. Known: {KNOWN}."),
-        ({"tokn_url": "x"}, f"acme: 'tokn_url' is not known in the description of a vendor; is token_url meant? Known: {KNOWN}."),
+        ({"tokn_url": "x"}, f"acme: 'tokn_url' is not known in the description of a vendor; did you mean token_url? Known: {KNOWN}."),
         ({"name": "x"}, f"acme: 'name' is not known in the description of a vendor. Known: {KNOWN}."),
         ({"token_url": 5}, "acme: 'token_url' has to be a string."),
         ({"token_url": None}, "acme: 'token_url' has to be a string."),
