@@ -104,6 +104,23 @@ def test_private_whatever_the_umask(tmp_path, mask):
     assert sorted(os.listdir(store.path)) == sorted(["key", keys.name])
 
 
+def test_a_file_is_private_from_its_first_moment(store, monkeypatch):
+    """Whoever has opened it before its mode is changed reads what is written afterwards."""
+    keys, modes, change = keys_of(store), [], os.fchmod
+
+    def changing(descriptor, mode_):
+        modes.append(stat.S_IMODE(os.fstat(descriptor).st_mode))
+        change(descriptor, mode_)
+
+    monkeypatch.setattr(os, "fchmod", changing)
+    before = os.umask(0)
+    try:
+        store.write(keys, HEADER, {})
+    finally:
+        os.umask(before)
+    assert modes == [0o600]
+
+
 def test_a_directory_that_others_may_list_is_closed(store):
     os.mkdir(store.path)
     os.chmod(store.path, 0o755)  # noqa: S103 - what is to be mended
