@@ -93,6 +93,18 @@ def test_a_token_is_looked_up_on_request():
     assert result == Login(client_token="t", lease_seconds=60, renewable=True)
 
 
+@pytest.mark.parametrize("answer", [{}, {"data": None}, {"data": {"ttl": None}}])
+def test_a_token_of_which_little_is_known(answer):
+    result, _client = login({"token": "t", "token_validate": True}, answer=answer)
+    assert result == Login(client_token="t", lease_seconds=0, renewable=False)
+
+
+def test_the_usual_mount_of_certificates():
+    _result, client = login({"auth_method": "cert", "validate_certs": False, **CERT})
+    assert client.calls == [("adapter.login", {"url": "/v1/auth/cert/login", "use_token": False, "json": {}})]
+    assert client.token == "hvs.new"
+
+
 def test_no_login_sends_nothing():
     result, client = login({"auth_method": "none"})
     assert (result, client.calls) == (Login(client_token=""), [])
@@ -163,7 +175,7 @@ def test_no_aws_keys_anywhere(monkeypatch, credentials, message):
     boto3(monkeypatch, credentials)
     with pytest.raises(OptionError) as caught:
         login({"auth_method": "aws_iam"})
-    assert caught.value.message == message
+    assert (caught.value.message, caught.value.fault) == (message, "option:missing")
 
 
 def test_no_boto3(monkeypatch):
@@ -174,6 +186,7 @@ def test_no_boto3(monkeypatch):
         "auth_method=aws_iam needs aws_access_key and aws_secret_key (AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY),"
         " or the Python library boto3 to find them: pip install boto3."
     )
+    assert caught.value.fault == "option:library"
 
 
 def azure(monkeypatch, trouble=None):
@@ -220,7 +233,7 @@ def test_azure_gives_no_token(monkeypatch):
     azure(monkeypatch, RuntimeError("secret s"))
     with pytest.raises(VaultError) as caught:
         login({"auth_method": "azure", "role_id": "r"})
-    assert caught.value.message == "Azure gave no token for the login to Vault (RuntimeError)."
+    assert (caught.value.message, caught.value.kind) == ("Azure gave no token for the login to Vault (RuntimeError).", "login_refused")
 
 
 def test_no_azure_identity(monkeypatch):
@@ -230,7 +243,14 @@ def test_no_azure_identity(monkeypatch):
     assert caught.value.message == (
         "auth_method=azure needs jwt (ANSIBLE_HASHI_VAULT_JWT), or the Python library azure-identity to get one: pip install azure-identity."
     )
+    assert caught.value.fault == "option:library"
 
 
 def test_a_lease_that_no_clock_can_count_is_a_long_one():
     assert login_of({"auth": {**ANSWER["auth"], "lease_duration": 10**400}}).lease_seconds == 10 * 365 * 86400
+
+
+@pytest.mark.parametrize(("said", "seconds"), [(0, 0), (1, 1), (-5, 0), ("600", 0), (None, 0), (10 * 365 * 86400 + 1, 10 * 365 * 86400)])
+def test_the_length_of_a_lease(said, seconds):
+    found = login_of({"auth": {"client_token": 5, "lease_duration": said}})
+    assert found == Login(client_token="5", lease_seconds=seconds, renewable=False)
