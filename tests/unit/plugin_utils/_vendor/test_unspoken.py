@@ -50,6 +50,7 @@ VENDOR = Vendor("acme", base_url="https://acme.example", token_url="/t", client_
         ("on", True, ""),
         ("list", ["s3cr3t-value"], ""),
         ("client_secret", " ", ""),
+        ("client_secret", None, ""),
     ],
 )
 def test_what_of_a_secret_is_a_credential(key, value, where):
@@ -125,6 +126,7 @@ def test_messages_lose_more_than_what_is_kept():
     )
     assert found.everything == {"s3cr3t-value", "the-client", "machines", "a note of mine", "x" * 10_001}
     assert found.credentials == {"s3cr3t-value", "a note of mine", "t0k3n"}
+    assert unspoken_in_answer(VENDOR, (), identifiers=(), unused=("x" * 10_000,)).credentials == {"x" * 10_000}
     assert found.shown("the-client has s3cr3t%2Dvalue") == "*** has ***"
     assert [found.is_in("the-client"), found.is_in("x", "s3cr3t.value")] == [False, True]
     assert not Unspoken().is_in("anything")
