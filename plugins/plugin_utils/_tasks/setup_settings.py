@@ -82,7 +82,7 @@ def settings(values: t.Mapping[str, t.Any], *, vendors: t.Iterable[str], environ
         return _without_slashes(_text(given.get(name, default)))
 
     def first(name: str, variable: str) -> str:
-        return _text(given.get(name, "")) or environ.get(f"ANSIBLE_HASHI_VAULT_{variable}", "") or environ.get(f"VAULT_{variable}", "")
+        return _text(given.get(name, "")) or environ.get(f"ANSIBLE_HASHI_VAULT_{variable}") or environ.get(f"VAULT_{variable}", "")
 
     url = first("url", "ADDR").rstrip("/")
     token = (first("token", "TOKEN") or (token_file() if url else "")).strip()

@@ -102,6 +102,19 @@ def test_from_nothing_and_again():
     assert less.done == ["changed: the AppRole api-tokens"]
 
 
+def test_of_a_mount_that_is_new_nothing_is_read():
+    """Who may make one need not be allowed to read below it, and in check mode it is not there."""
+    vault = Kept(**{"GET api-token-cache/config": [refusal(403, "permission denied")]})
+    assert "would be made: one version of each entry at api-token-cache" in vault.run(dry_run=True, **ALL).done
+    assert "made: one version of each entry at api-token-cache" in vault.run(**ALL).done
+
+
+def test_a_mount_that_is_something_else_is_told():
+    vault = Kept({"sys/mounts/secret": {"type": "pki"}})
+    assert vault.told().startswith(f"{PLACE} has something else at sys/mounts/secret, not KV version 2 at secret. ")
+    assert vault.changes == []
+
+
 def test_what_others_made_is_seen_before_anything_is_changed():
     vault = Kept({ROLE: {"token_policies": ["prod"]}})
     assert vault.told().startswith(f"{PLACE} has an AppRole api-tokens at auth/approle that is not of this playbook")
@@ -238,6 +251,8 @@ def test_no_answer_is_told_with_the_operators_names():
     lost = VaultError(f"{PLACE} cannot be reached: connection refused. Check that it runs, and url (VAULT_ADDR).", "unreachable")
     said = Kept(**{f"GET {ROLE}": [lost]}).told()
     assert said == f"the AppRole api-tokens: {PLACE} cannot be reached: connection refused. Check that it runs, and VAULT_ADDR (or vault_setup_url). [TRK-V01]"
+    said = Kept(**{"POST sys/mounts/secret": [lost]}).told()
+    assert said == f"KV version 2 at secret: {PLACE} cannot be reached: connection refused. Check that it runs, and VAULT_ADDR (or vault_setup_url). [TRK-V01]"
     wrong = OptionError(f"{PLACE}: its address or the proxy's is not a valid URL. Check url (VAULT_ADDR) and proxies.", fault="option:address")
     assert Kept(**{f"GET {ROLE}": [wrong]}).told().endswith("Check VAULT_ADDR (or vault_setup_url) and VAULT_PROXY_ADDR and https_proxy. [TRK-O08]")
 
@@ -256,6 +271,21 @@ def test_a_secret_id():
             vault.setup().secret_id()
 
 
+@pytest.mark.parametrize(
+    ("path", "wanted", "name"),
+    [
+        (f"POST {ROLE}/secret-id", lambda setup: setup.secret_id(), "a secret_id of the AppRole api-tokens"),
+        (f"GET {ROLE}/role-id", lines, "the role_id of the AppRole api-tokens"),
+    ],
+)
+def test_what_may_not_be_had_is_named(path, wanted, name):
+    vault = Kept(**{path: [refusal(403, "permission denied"), VaultError("Vault is gone.", "unreachable")]})
+    for why in (f"{PLACE} ", "Vault is gone."):
+        with pytest.raises(VaultError) as caught:
+            wanted(vault.setup())
+        assert caught.value.message.startswith(f"{name}: {why}")
+
+
 def test_lines_to_set():
     vault = Kept()
     assert lines(vault.setup())[1] == "the role_id is not yet known"
@@ -268,6 +298,8 @@ def test_lines_to_set():
     text = {"policy": "# Managed by trackops.api_tokens vault_setup, vault_setup_name=api-tokens.\n"}
     vault = Kept({"auth/roles/role/api-tokens": others, "sys/policies/acl/api-tokens": text})
     setup = vault.run(approle_mount="roles", mount="kv", shared_cache=True, cache_path="a b", secret_id_file="~/secret id")
+    assert vault.data["auth/roles/role/api-tokens"]["token_policies"] == ["api-tokens", "api-tokens-cache", "theirs"]
+    assert not [line for line in lines(Kept().setup(cache_path="a b", cache_mount="c")) if "TRACKOPS_CACHE" in line]
     assert lines(setup)[1:] == [
         "export ANSIBLE_HASHI_VAULT_MOUNT_POINT=roles",
         "the role_id is not yet known",

@@ -82,6 +82,9 @@ def test_the_token_of_vault_login_is_read_only_where_none_is_given():
     assert settings({"url": "https://v"}, vendors=(), environ={}, token_file=file).token == "hvs.of-login"
     assert settings({"url": "https://v"}, vendors=(), environ={"VAULT_TOKEN": "hvs.x"}, token_file=file).token == "hvs.x"
     assert len(read) == 1
+    with pytest.raises(OptionError, match=r"^Set VAULT_ADDR and VAULT_TOKEN "):
+        settings({}, vendors=(), environ={}, token_file=file)
+    assert len(read) == 1, "without an address it goes nowhere"
 
 
 @pytest.mark.parametrize("absent", ["url", "token"])
