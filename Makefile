@@ -35,7 +35,7 @@ demo:  ## Four vendors, a real OpenBao, three ssh hosts: see it work
 	$(call in_env,demo) exec python tests/demo/run.py
 
 test:  ## Everything: unit, integration, molecule, lint, types, sanity
-	$(call in_env,test) python tests/support/prepare.py; $(offline) python -m pytest -n $(WORKERS) $(PYTEST_ARGS) $(TESTS)
+	$(call in_env,test) $(if $(TESTS),,python tests/support/prepare.py;) $(offline) python -m pytest -n $(WORKERS) $(PYTEST_ARGS) $(TESTS)
 
 fast:  ## The pure core and the structure: no Ansible, no network, no process; for each save
 	$(call in_env,fast) $(kept) python -m pytest -q -m "not system and not thorough" $(PYTEST_ARGS) $(or $(TESTS),tests/unit)
@@ -47,7 +47,7 @@ integration:  ## Real ansible-playbook against real servers
 	$(call in_env,test) python tests/support/prepare.py; $(offline) python -m pytest -n $(WORKERS) $(PYTEST_ARGS) tests/integration
 
 matrix:  ## Every supported ansible-core with every Python that it supports
-	$(call in_env,test) TRACKOPS_MATRIX=all; export TRACKOPS_MATRIX; python tests/support/prepare.py; exec env $(offline) python -m pytest $(PYTEST_ARGS) tests/integration/test_versions.py
+	$(call in_env,test) TRACKOPS_MATRIX=all; export TRACKOPS_MATRIX; python tests/support/prepare.py ansible-core OpenBao; exec env $(offline) python -m pytest $(PYTEST_ARGS) tests/integration/test_versions.py
 
 docs:  ## The documentation site, every warning an error: build/docs/index.html
 	$(call in_env,docs) exec python tests/support/docs.py

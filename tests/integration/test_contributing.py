@@ -27,6 +27,7 @@ FILES = {
 #: What is told of vendors, of their options and of the collection's files; each has failed for a new vendor, or would for a file that is missing.
 TESTS = (
     "tests/integration/vendors/test_parcelo.py",
+    "tests/quality/test_ansible_doc.py::test_what_a_vendor_does_with_scopes_is_said",
     "tests/unit/test_documents.py",
     "tests/unit/test_hit.py::test_what_ansible_is_told_of_the_options_is_what_their_documentation_says",
     "tests/unit/test_structure.py::test_a_vendor_is_complete",

@@ -184,7 +184,9 @@ def main(arguments: t.Sequence[str] | None = None) -> int:
         told = load(SURVIVORS)
     wrong = judge(found, told, files)
     print("\n\n".join(wrong))
-    print(f"{sum(run.made.values())} changes in {len(files)} files; {len(found)} survive, {len(wrong)} to look at.")
+    print(f"{sum(run.made.values())} changes in {len(files)} file{'s' * (len(files) > 1)}; {len(found)} survive, {len(wrong)} to look at.")
+    if wrong:
+        print(f"Kill each by a test of its file, or list it with a reason: make mutants MUTANTS_ARGS='--write {' '.join(options.files)}'")
     return 1 if wrong else 0
 
 

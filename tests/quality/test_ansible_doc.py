@@ -145,7 +145,8 @@ def test_shortest_use_and_examples_stand_on_each_page() -> None:
 @pytest.mark.parametrize("name", names())
 def test_what_a_vendor_does_with_scopes_is_said(name: str) -> None:
     vendor, said = built_in(name), documented()[name]["options"]["scope"]["description"]
-    assert ("takes none" in said) == (vendor.scope_use == "forbidden")
+    takes_none = vendor.scope_use == "forbidden"
+    assert ("takes none" in said) is takes_none, f"scope_use is {vendor.scope_use}: the description of scope in plugins/lookup/{name}.py says otherwise"
     assert all(f"V({scope})" in said for scope in vendor.scope.split())
 
 

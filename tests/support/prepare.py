@@ -4,7 +4,8 @@
 """
 Before the tests: get what takes long or needs the system's packages, and say what will not run.
 
-    python tests/support/prepare.py
+    python tests/support/prepare.py                         all of it
+    python tests/support/prepare.py ansible-core OpenBao    the parts whose names begin so
 
 The tests would get it all by themselves; here a person sees why it takes a while, and no test's time limit runs meanwhile.
 """
@@ -47,8 +48,8 @@ def parts() -> dict[str, _Find]:
     }
 
 
-def main() -> int:
-    wanted = parts()
+def main(beginnings: t.Sequence[str] = ()) -> int:
+    wanted = {name: find for name, find in parts().items() if name.startswith(tuple(beginnings) or "")}
     # Downloads wait for the network, and Vault is built meanwhile.
     with ThreadPoolExecutor(4) as pool:
         found = dict(zip(wanted, pool.map(_find, wanted.values()), strict=True))
@@ -66,4 +67,4 @@ def _find(find: _Find) -> tuple[bool, object]:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

@@ -17,9 +17,7 @@ import pytest
 # What is tested with Ansible's own code, which is not in the environment of `make fast`, and starts processes when it likes to.
 WITH_ANSIBLE = (
     "action/",
-    "callback/",
     "filter/",
-    "lookup/",
     "module_utils/",
     "modules/",
     "plugin_utils/_boundary/test_action.py",
@@ -27,6 +25,7 @@ WITH_ANSIBLE = (
     "plugin_utils/_boundary/test_lookup.py",
     "plugin_utils/_boundary/test_operator_variables.py",
     "plugin_utils/_boundary/test_preload.py",
+    "plugin_utils/_boundary/test_trust.py",
     "plugin_utils/_boundary/test_uncached.py",
     "plugin_utils/_boundary/test_vendor_settings.py",
     "test/",

@@ -242,6 +242,20 @@ def test_test_files_mirror_paths():
     assert without == set(), "give each module a test file of its path"
 
 
+def test_each_file_begins_with_its_licence_and_what_is_private_says_so():
+    """In the core and in what the modules share nothing is for users."""
+    licence = "".join(pathlib.Path(__file__).read_text(encoding="utf-8").splitlines(keepends=True)[:3])
+    private = "# Private to trackops.api_tokens: not for use from outside, and may change in any release."
+    files = [path for folder in ("plugins", "tests", "roles", "playbooks") for kind in ("py", "yml") for path in (ROOT / folder).rglob(f"*.{kind}")]
+    wrong = set()
+    for path in files:
+        head = path.read_text(encoding="utf-8").removeprefix("#!/usr/bin/env python3\n").removeprefix("#!/usr/bin/python\n")
+        belongs_to = path.relative_to(ROOT).parts[:2]
+        if not head.startswith(licence) or (belongs_to in (("plugins", "plugin_utils"), ("plugins", "module_utils")) and private not in head):
+            wrong.add(str(path.relative_to(ROOT)))
+    assert wrong == set(), "the first lines of each file are those of this one; below plugin_utils and module_utils the line on privacy follows"
+
+
 def test_playbooks_and_roles_call_no_function_that_a_fact_can_hide():
     """A fact of a host with the name of one of Jinja's functions would stop the play for all hosts. Filters have names of their own."""
     hidden = re.compile(r"(?<![\w.])(dict|namespace|range|cycler|joiner|lipsum|now|undef|url_for)\(")

@@ -16,7 +16,7 @@ from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.model im
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vendor.custom import vendor_from_mapping
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vendors import built_in, names
 
-#: What needs a credential, by vendor and variant (VENDORS.md).
+#: What needs a credential, by vendor and variant (docs/vendors/).
 FIELDS = {
     ("trackmage", "client_credentials"): ("client_id", "client_secret"),
     ("trackmage", "authorization_code"): ("client_id", "client_secret"),
@@ -36,7 +36,7 @@ def test_a_vendor(name):
     vendor = built_in(name)
     assert vendor.name == name
     assert not vendor.base_url or vendor.base_url.startswith("https://")
-    assert vendor.request_headers["Accept"] == "application/json"
+    assert vendor.request_headers.get("Accept") == "application/json", "each vendor's request_headers begin with Accept: application/json"
     assert not vendor.variant or vendor.variant in vendor.variants
     tree = ast.parse(inspect.getsource(sys.modules[f"{built_in.__module__}.{name}"]))
     imported = {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}

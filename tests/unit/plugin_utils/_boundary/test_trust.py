@@ -7,10 +7,9 @@
 from __future__ import annotations
 
 import pytest
-
-trust = pytest.importorskip("ansible_collections.trackops.api_tokens.plugins.plugin_utils._boundary.trust")
-unsafe_proxy = pytest.importorskip("ansible.utils.unsafe_proxy")
-template = pytest.importorskip("ansible.template")
+from ansible import template
+from ansible.utils import unsafe_proxy
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._boundary import trust
 
 OPERATORS = getattr(template, "trust_as_template", str)
 
