@@ -106,7 +106,7 @@ def settings(values: t.Mapping[str, t.Any], *, vendors: t.Iterable[str], environ
         mount=text("mount", ENGINE_MOUNT),
         path=own_path or _FOLDER,
         vendors=() if own_path else tuple(vendors),
-        consent_paths=_paths(given.get("consent_paths", ())),
+        consent_paths=_paths(given.get("consent_paths")),
         cache_mount=text("cache_mount", _CACHE_MOUNT),
         cache_path=text("cache_path", CacheOptions.vault_path),
         name=_text(given.get("name", "api-tokens")),
