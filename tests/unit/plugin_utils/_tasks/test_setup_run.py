@@ -168,6 +168,15 @@ def test_folders_of_two_runs_beside_each_other(second):
     vault.run(**second)
 
 
+def test_folders_of_two_runs_in_one_folder():
+    vault = Kept()
+    vault.run(shared_cache=True, cache_mount="secret", cache_path="prod/X")
+    vault.run(path="prod/Y", consent_paths="prod/Z")
+    vault = Kept()
+    vault.run(consent_paths="prod/X")
+    vault.run(shared_cache=True, cache_mount="secret", cache_path="prod/Y")
+
+
 def test_a_mount_for_the_cache_that_others_made_keeps_its_settings():
     vault = Kept({"sys/mounts/kv": {"type": "kv", "options": {"version": "2"}, "description": ""}, "kv/config": {"max_versions": 0}})
     setup = vault.run(shared_cache=True, cache_mount="kv")

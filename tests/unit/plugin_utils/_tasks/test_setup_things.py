@@ -64,6 +64,13 @@ def test_all_that_is_made():
         ("sys/policies/acl/team-consent", "the policy team-consent"),
     ]
     assert len(things(wanted())) == 3
+    made = {one.name: (one.want, one.fixed, dict(one.says)) for one in things(wanted(**ALL)) if not one.text}
+    assert made == {
+        "KV version 2 at secret": (KV2, True, {}),
+        "the login method approle at approle": ({"type": "approle"}, True, {}),
+        "KV version 2 at api-token-cache": (KV2, True, {"description": MARK}),
+        "one version of each entry at api-token-cache": ({"max_versions": 1}, False, {}),
+    }
     made = role(wanted(name="team", approle_mount="roles", token_ttl=600, secret_id_ttl=60))
     assert (made.path, made.name) == ("auth/roles/role/team", "the AppRole team")
     assert made.want == {"bind_secret_id": True, "token_ttl": 600, "secret_id_ttl": 60, "token_policies": ["team"]}
@@ -126,6 +133,7 @@ def test_an_approle_with_a_policy_of_others():
     has_it = {"token_policies": ["prod", "api-tokens"], "bind_secret_id": True}
     check_role(wanted(), has_it, own_policy(wanted()).want, place=PLACE)
     check_role(wanted(), has_it, {"policy": own_policy(wanted()).text}, place=PLACE)
+    check_role(wanted(), {"token_policies": ["api-tokens"]}, own_policy(wanted()).want, place=PLACE)
     with pytest.raises(VaultError, match="has something else for the policy api-tokens, not of this playbook"):
         check_role(wanted(), has_it, {"policy": 'path "prod/*" {}'}, place=PLACE)
 
@@ -161,8 +169,9 @@ def test_a_mount_is_looked_for_by_its_whole_path():
         assert found_in(others, mount, place=PLACE) is None
     assert found_in({"team/kv/": KV2}, mount, place=PLACE) == KV2
     assert found_in({"team/kv/": "odd"}, mount, place=PLACE) == {}
-    with pytest.raises(VaultError, match="has another mount above team/kv"):
+    with pytest.raises(VaultError) as caught:
         found_in({"team/": KV2}, mount, place=PLACE)
+    assert caught.value.told == f"{PLACE} has another mount above team/kv, so KV version 2 at team/kv cannot be made. Choose another mount. [TRK-V11]"
 
 
 def test_a_policy_of_others_stays():
