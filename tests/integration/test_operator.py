@@ -676,7 +676,7 @@ def test_typos_are_told_with_their_place(openbao_stage: Stage, liar: Liar) -> No
     textfile = ("-e", "status_textfile=/tmp/tokens.txt")
     run = stage.ansible.playbook("trackops.api_tokens.status", *textfile, inventory=liar.inventory({"provision_tokens": items[:1]}), env=stage.environment())
     assert (
-        run.rc == 2 and "status_textfile has to end with .prom: node_exporter reads no other file, and '/tmp/tokens.txt' does not. [TRK-O02]" in run.output
+        run.rc == 2 and "status_textfile must end in .prom: node_exporter reads no other file, and '/tmp/tokens.txt' does not. [TRK-O02]" in run.output
     ), run
 
 

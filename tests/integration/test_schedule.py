@@ -186,10 +186,10 @@ def test_a_run_that_hangs(schedule: Schedule) -> None:
 
 
 WRONG: tuple[tuple[dict[str, t.Any], str], ...] = (
-    ({"schedule_inventory": "hosts.ini"}, "schedule_inventory has to be given, as an absolute path."),
-    ({"schedule_variables": ["tokens.yml"]}, "schedule_variables have to be absolute paths."),
-    ({"schedule_name": "../x"}, "schedule_name may hold letters, digits, hyphens and underscores only."),
-    ({"schedule_type": "cron", "schedule_minutes": 7}, "schedule_minutes has to be at least 1, and with cron it has to divide 60"),
+    ({"schedule_inventory": "hosts.ini"}, "schedule_inventory is required, as an absolute path."),
+    ({"schedule_variables": ["tokens.yml"]}, "schedule_variables must be absolute paths."),
+    ({"schedule_name": "../x"}, "schedule_name may only contain letters, digits, hyphens and underscores."),
+    ({"schedule_type": "cron", "schedule_minutes": 7}, "schedule_minutes must be at least 1, and with cron it must divide 60"),
     ({"schedule_environment": {"VAULT_TOKEN": "x"}}, "A secret in schedule_environment could be read by every user."),
     *(
         ({"schedule_environment": {name: value}}, "A secret in schedule_environment could be read by every user.")
@@ -210,29 +210,29 @@ WRONG: tuple[tuple[dict[str, t.Any], str], ...] = (
             *(("schedule_status_options", ["-e", "a=b trackops_vault_jwt=x"]), ("schedule_status_options", ["-e", "status_url=https://u:p@a.example/"])),
         )
     ),
-    ({"schedule_type": "at"}, "schedule_type has to be auto, systemd or cron, not 'at'."),
-    ({"schedule_state": "gone"}, "schedule_state has to be present or absent, not 'gone'."),
-    ({"schedule_name": "x\n"}, "schedule_name may hold letters, digits, hyphens and underscores only."),
-    ({"schedule_user": "root\nEvil=1"}, "schedule_user has to be the name of a user"),
-    ({"schedule_user": "root\n"}, "schedule_user has to be the name of a user"),
-    ({"schedule_inventory": "/etc/a\nb"}, "The paths of the role schedule may not hold line breaks or control characters."),
-    ({"schedule_variables": ["/etc/a\u2028b"]}, "The paths of the role schedule may not hold line breaks or control characters."),
-    ({"schedule_ansible_playbook": "/bin/a\x1b[2J"}, "The paths of the role schedule may not hold line breaks or control characters."),
-    ({"schedule_script_directory": "/opt/a b"}, "schedule_script_directory has to be an absolute path of letters, digits"),
-    ({"schedule_cron_directory": "cron.d"}, "schedule_systemd_directory and schedule_cron_directory have to be absolute paths."),
-    ({"schedule_variables": "/etc/a"}, "schedule_variables, schedule_options and schedule_status_options have to be lists."),
-    ({"schedule_minutes": "15m"}, "schedule_minutes has to be at least 1"),
-    ({"schedule_min_ttl": "5m"}, "schedule_min_ttl has to be a number of seconds, not '5m'."),
-    ({"schedule_timeout": "30m"}, "schedule_timeout has to be a number of seconds, at least 1, not '30m'."),
-    ({"schedule_timeout": 0}, "schedule_timeout has to be a number of seconds, at least 1, not '0'."),
-    ({"schedule_environment": {"A;id": "x"}}, "schedule_environment has to be a dictionary of environment variables"),
-    ({"schedule_environment_file": "vault.env"}, "schedule_environment_file has to be an absolute path."),
-    ({"schedule_ansible_playbook": "bin/ansible-playbook"}, "schedule_ansible_playbook has to be an absolute path, or a name that is looked for in PATH."),
+    ({"schedule_type": "at"}, "schedule_type must be auto, systemd or cron, not 'at'."),
+    ({"schedule_state": "gone"}, "schedule_state must be present or absent, not 'gone'."),
+    ({"schedule_name": "x\n"}, "schedule_name may only contain letters, digits, hyphens and underscores."),
+    ({"schedule_user": "root\nEvil=1"}, "schedule_user must be a user name"),
+    ({"schedule_user": "root\n"}, "schedule_user must be a user name"),
+    ({"schedule_inventory": "/etc/a\nb"}, "The paths of the role schedule must not contain line breaks or control characters."),
+    ({"schedule_variables": ["/etc/a\u2028b"]}, "The paths of the role schedule must not contain line breaks or control characters."),
+    ({"schedule_ansible_playbook": "/bin/a\x1b[2J"}, "The paths of the role schedule must not contain line breaks or control characters."),
+    ({"schedule_script_directory": "/opt/a b"}, "schedule_script_directory must be an absolute path with only letters, digits"),
+    ({"schedule_cron_directory": "cron.d"}, "schedule_systemd_directory and schedule_cron_directory must be absolute paths."),
+    ({"schedule_variables": "/etc/a"}, "schedule_variables, schedule_options and schedule_status_options must be lists."),
+    ({"schedule_minutes": "15m"}, "schedule_minutes must be at least 1"),
+    ({"schedule_min_ttl": "5m"}, "schedule_min_ttl must be a number of seconds, not '5m'."),
+    ({"schedule_timeout": "30m"}, "schedule_timeout must be a number of seconds, at least 1, not '30m'."),
+    ({"schedule_timeout": 0}, "schedule_timeout must be a number of seconds, at least 1, not '0'."),
+    ({"schedule_environment": {"A;id": "x"}}, "schedule_environment must be a dictionary of environment variables"),
+    ({"schedule_environment_file": "vault.env"}, "schedule_environment_file must be an absolute path."),
+    ({"schedule_ansible_playbook": "bin/ansible-playbook"}, "schedule_ansible_playbook must be an absolute path, or a name that is searched for in PATH."),
 )
 
 ON_THE_HOST: tuple[tuple[dict[str, t.Any], str], ...] = (
     ({"schedule_user": "nobody1"}, "There is no user nobody1 on this host. [TRK-O02]"),
-    ({"schedule_user": "nobody"}, "has to belong to the user nobody. [TRK-O02]"),
+    ({"schedule_user": "nobody"}, "must belong to the user nobody. [TRK-O02]"),
     ({"schedule_environment_file": "/etc/vault.envv"}, "schedule_environment_file: there is no file /etc/vault.envv on this host. [TRK-O02]"),
     ({"schedule_environment_file": "/etc/passwd"}, "schedule_environment_file: other users could read /etc/passwd. Give it mode 0600. [TRK-O02]"),
 )

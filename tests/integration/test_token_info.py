@@ -322,7 +322,7 @@ def test_node_exporter_never_sees_half_a_file(stage: Stage, tmp_path: pathlib.Pa
 
 def test_status_into_a_path_that_would_start_in_the_collection(stage: Stage, ssh_hosts: SshHosts, wanted: list[str]) -> None:
     relative = stage.playbook("trackops.api_tokens.status", *wanted, "-e", "status_html=here.html", inventory=ssh_hosts.inventory())
-    assert relative.rc == 2 and "status_html, status_json and status_textfile have to be absolute paths." in relative.output
+    assert relative.rc == 2 and "status_html, status_json and status_textfile must be absolute paths." in relative.output
 
 
 def check_page(stage: Stage, page: pathlib.Path, chromium: Browser) -> None:

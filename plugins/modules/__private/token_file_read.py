@@ -15,7 +15,7 @@ author:
   - TrackOps founders (@trackops)
 description:
   - Use M(trackops.api_tokens.token_info) with its option O(trackops.api_tokens.token_info#module:file) instead.
-  - It reads files that M(trackops.api_tokens.token_file) has written, and tells of their tokens the fingerprint and the expiry only.
+  - It reads files that M(trackops.api_tokens.token_file) wrote, and returns only the fingerprint and expiry of their tokens.
 options:
   files:
     description: The files.
@@ -28,11 +28,11 @@ options:
         type: str
         required: true
       format:
-        description: What is expected in it. Not given, or V(template), a token is looked for as in all of the others.
+        description: Expected format. If unset or V(template), all other formats are tried.
         type: str
         choices: [raw, header, env, json, template]
   claims:
-    description: Whether to tell the claims of tokens that are JWTs.
+    description: Whether to return the claims of tokens that are JWTs.
     type: bool
     default: false
 extends_documentation_fragment:
@@ -47,14 +47,14 @@ attributes:
 """
 
 EXAMPLES = r"""
-- name: Look at a file through the module that is meant for it
+- name: Inspect a file with the public module
   trackops.api_tokens.token_info:
     file: /etc/api-tokens/tracx
 """
 
 RETURN = r"""
 files:
-  description: What is known of each file, in the order of O(files), for what M(trackops.api_tokens.token_info) returns.
+  description: Information about each file, in the order of O(files), from which M(trackops.api_tokens.token_info) builds its result.
   returned: always
   type: list
   elements: dict

@@ -14,12 +14,12 @@ version_added: 1.0.0
 author:
   - TrackOps founders (@trackops)
 description:
-  - Use M(trackops.api_tokens.token_file) instead. That one gets the tokens on the controller and then runs this module once on each host.
-  - It writes files whose content is handed over, whole and in one step each, and says what it did without telling what is in them.
-  - One file that cannot be written does not keep the others from being written.
+  - Use M(trackops.api_tokens.token_file) instead. It obtains the tokens on the controller and then runs this module once on each host.
+  - It writes files atomically with the given content, and reports what it did without showing the content.
+  - A file that cannot be written does not stop the others.
 options:
   files:
-    description: The files, in the order in which they are worked on.
+    description: The files, in the order in which they are processed.
     type: list
     elements: dict
     required: true
@@ -29,7 +29,7 @@ options:
         type: str
         required: true
       state:
-        description: Whether the file is to be there.
+        description: Whether the file should exist.
         type: str
         choices: [present, absent]
         default: present
@@ -46,25 +46,25 @@ options:
         description: Returned as it is, and shown in the diff.
         type: int
       owner:
-        description: User name or number. Not given, the user that the task runs as.
+        description: User name or number. Defaults to the user that the task runs as.
         type: str
       group:
-        description: Group name or number. Not given, the group of the user that the task runs as.
+        description: Group name or number. Defaults to the group of the user that the task runs as.
         type: str
       mode:
         description: Permissions, as an octal number.
         type: str
         default: '0600'
       create_directory:
-        description: Whether to make the directories above O(files[].dest) that are missing.
+        description: Whether to create missing directories above O(files[].dest).
         type: bool
         default: false
       directory_mode:
-        description: Permissions of the directories that are made, as an octal number.
+        description: Permissions of created directories, as an octal number.
         type: str
         default: '0755'
       backup:
-        description: Whether to keep the file that is replaced or removed.
+        description: Whether to keep a copy of a replaced or removed file.
         type: bool
         default: false
       seuser:
@@ -81,8 +81,8 @@ options:
         type: str
   contents:
     description:
-      - What goes into each file that is to be there, by its O(files[].dest), as V(base64:) and the content in base64.
-      - It is apart from O(files) so that it is hidden as a whole, whatever characters it has.
+      - Content of each file that should exist, by its O(files[].dest), as V(base64:) and the content in base64.
+      - It is separate from O(files) so that it is hidden as a whole, whatever characters it contains.
     type: dict
     default: {}
 seealso:
@@ -109,7 +109,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 files:
-  description: What was done with each file, in the order of O(files), for what M(trackops.api_tokens.token_file) returns.
+  description: What was done with each file, in the order of O(files), from which M(trackops.api_tokens.token_file) builds its result.
   returned: always
   type: list
   elements: dict

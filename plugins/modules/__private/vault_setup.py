@@ -15,7 +15,7 @@ author:
   - TrackOps founders (@trackops)
 description:
   - Use the playbook C(trackops.api_tokens.vault_setup) instead. The guide I(Vault) explains its variables.
-  - It runs on the controller, and takes no argument. It looks up the playbook's variables by itself, so that no callback plugin is told the token.
+  - It runs on the controller, and takes no arguments. It reads the playbook's variables itself, so that no callback plugin receives the token.
 options: {}
 extends_documentation_fragment:
   - ansible.builtin.action_common_attributes
@@ -29,23 +29,23 @@ attributes:
 """
 
 EXAMPLES = r"""
-- name: Set up Vault through the playbook that is meant for it
+- name: Set up Vault with the playbook
   ansible.builtin.import_playbook: trackops.api_tokens.vault_setup
 """
 
 RETURN = r"""
 done:
-  description: What was made and changed, or would be, thing by thing, and what was left.
+  description: What was created and changed, or would be, one by one, and what was left as it was.
   returned: always
   type: list
   elements: str
 to_set:
-  description: Lines for the shell of whoever runs playbooks.
+  description: Lines for the shell of the user who runs playbooks.
   returned: always
   type: list
   elements: str
 error_code:
-  description: "The code of the error at the end of C(msg), such as C(TRK-V11): what to do is in the guide I(Errors)."
+  description: "The code of the error at the end of C(msg), such as C(TRK-V11). The guide I(Errors) says what to do."
   returned: on failure
   type: str
 """
