@@ -31,16 +31,16 @@ LOCKS ?=
 help:  ## Show this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r name text; do printf '  make %-12s %s\n' "$$name" "$$text"; done
 
-demo:  ## Four vendors, a real OpenBao, three ssh hosts: see it work
+demo:  ## See it work: four vendors, a real OpenBao, three ssh hosts
 	$(call in_env,demo) exec python tests/demo/run.py
 
 test:  ## Everything: unit, integration, molecule, lint, types, sanity
 	$(call in_env,test) $(if $(TESTS),,python tests/support/prepare.py;) $(offline) python -m pytest -n $(WORKERS) $(PYTEST_ARGS) $(TESTS)
 
-fast:  ## The pure core and the structure: no Ansible, no network, no process; for each save
+fast:  ## The pure core and the structure: no Ansible, network or processes; for each save
 	$(call in_env,fast) $(kept) python -m pytest -q -m "not system and not thorough" $(PYTEST_ARGS) $(or $(TESTS),tests/unit)
 
-unit:  ## All unit tests, with those that start processes
+unit:  ## All unit tests, including those that start processes
 	$(call in_env,test) python -m pytest $(PYTEST_ARGS) tests/unit
 
 integration:  ## Real ansible-playbook against real servers
@@ -49,51 +49,51 @@ integration:  ## Real ansible-playbook against real servers
 matrix:  ## Every supported ansible-core with every Python that it supports
 	$(call in_env,test) TRACKOPS_MATRIX=all; export TRACKOPS_MATRIX; python tests/support/prepare.py ansible-core OpenBao; exec env $(offline) python -m pytest $(PYTEST_ARGS) tests/integration/test_versions.py
 
-docs:  ## The documentation site, every warning an error: build/docs/index.html
+docs:  ## The documentation site, with warnings as errors: build/docs/index.html
 	$(call in_env,docs) exec python tests/support/docs.py
 
-options:  ## What Ansible is told of the lookups' options, from their documentation: after each change of that
+options:  ## Write the definitions of the lookups' options from their documentation: after each change to it
 	$(call in_env,test) cd tests; exec python -m support.option_definitions
 
 lint:  ## ruff, mypy --strict, ansible-lint
 	$(call in_env,test) python -m pytest $(PYTEST_ARGS) tests/quality/test_lint.py
 
-format:  ## Format the Python files, and mend what ruff can
+format:  ## Format the Python files, and fix what ruff can
 	$(call in_env,fast) ruff format .; exec ruff check --fix .
 
 sanity:  ## ansible-test sanity with every Python, without an ignore file
 	$(call in_env,test) TRACKOPS_MATRIX=all; export TRACKOPS_MATRIX; exec python -m pytest $(PYTEST_ARGS) tests/quality/test_sanity.py
 
-bench:  ## What a cached token costs a play, against peers in the same run; writes the figures of docs/speed.md
+bench:  ## What a cached token costs a play, compared with peers in the same run; writes the figures in docs/speed.md
 	$(call in_env,test) exec python tests/bench/run.py --write $(BENCH_ARGS)
 
-faults:  ## Named faults of everything around a token, made and judged, with both Vaults
+faults:  ## Named faults of everything around a token, injected and judged, with both Vaults
 	$(call in_env,test) exec python tests/faults/run.py $(FAULTS_ARGS)
 
-load:  ## Load on real servers: 5,000 hosts, 64 controllers, tokens of two seconds; writes the figures of docs/load.md. LOAD_ARGS=--small
+load:  ## Load on real servers: 5,000 hosts, 64 controllers, two-second tokens; writes the figures in docs/load.md. LOAD_ARGS=--small
 	$(call in_env,test) exec python tests/load/run.py $(if $(LOAD_ARGS),$(LOAD_ARGS),--write)
 
-leaks:  ## Planted secrets, looked for in every place that somebody else may read
+leaks:  ## Planted secrets, and a search of every place where someone else could read them
 	$(call in_env,test) exec python tests/leaks/run.py $(LEAKS_ARGS)
 
-mutants:  ## Small changes of the core that no unit test notices: make mutants MUTANTS_ARGS='_flow/slot _cache'
+mutants:  ## Small changes to the core that no unit test notices: make mutants MUTANTS_ARGS='_flow/slot _cache'
 	$(call in_env,mutants) exec python tests/mutation/run.py $(MUTANTS_ARGS)
 
-readme:  ## The tested versions and the project's address, in all places where they are told; ADDRESS=https://... sets the latter
+readme:  ## Write the tested versions and the project's address everywhere; ADDRESS=https://... sets the address
 	$(call in_env,fast) exec python tests/support/readme.py $(ADDRESS)
 
 simulate:  ## A fleet on virtual time, many stories: make simulate SIMULATE_ARGS='--count 1000'
 	$(call in_env,fast) PYTHONPATH="$$(PYTHONPATH=tests python -c 'from support.collection import source_path; print(source_path())'):tests" exec python -m simulation.run $(SIMULATE_ARGS)
 
-release:  ## From the fragments to the changelog, a tag and the file for Galaxy: make release VERSION=1.0.0
+release:  ## Turn the fragments into the changelog, a tag and the file for Galaxy: make release VERSION=1.0.0
 	$(call in_env,test) exec python tests/support/release.py $(VERSION)
 
 scale:  ## What a large fleet costs, by simulation, into docs/scale.md: make scale SCALE_ARGS='--controllers 1000 --hosts 100000 --hours 24'
 	$(call in_env,fast) PYTHONPATH="$$(PYTHONPATH=tests python -c 'from support.collection import source_path; print(source_path())'):tests" exec python -m simulation.scale $(SCALE_ARGS)
 
-lock:  ## Write the lock files: the newest versions in the ranges of tests/requirements/*.in
+lock:  ## Write the lock files: the newest versions within the ranges in tests/requirements/*.in
 	$(call in_env,lock) exec python tests/support/lock.py $(LOCKS)
 
-clean:  ## Remove what was made in the checkout (the cache folder stays: it is only a cache)
+clean:  ## Remove what was built in the checkout (the cache folder stays: it is only a cache)
 	@rm -rf .pytest_cache .mypy_cache .ruff_cache .ansible build *.tar.gz
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
