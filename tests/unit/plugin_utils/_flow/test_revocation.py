@@ -12,12 +12,13 @@ import json
 from urllib.parse import parse_qs
 
 import pytest
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.ports import Event
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._flow.resolver import Resolver
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._flow.revocation import GivenBack, revoke_tokens
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vendors import built_in
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from support.scripted import FakeVault, Scene, access, answer, error, request_for
+from support.scripted import FakeClient, FakeVault, Scene, access, answer, error, request_for
 
 ISSUER = "https://login.example"
 METADATA = {"issuer": ISSUER, "token_endpoint": f"{ISSUER}/token", "revocation_endpoint": f"{ISSUER}/revoke"}
@@ -52,7 +53,24 @@ def test_both_tokens_over_https(tmp_path):
     assert revoked(scene) == []
     assert give_back(scene, request) == GivenBack(("tracktik refresh_token", "tracktik access_token"))
     assert revoked(scene) == ["r1", "one"]
-    assert [event.reason for event in scene.events if event.name == "revoked"] == ["refresh_token", "access_token"]
+    assert [parse_qs(request.body.decode())["token_type_hint"] for request in scene.sent[1:]] == [["refresh_token"], ["access_token"]]
+    assert [event for event in scene.events if event.name == "revoked"] == [
+        Event("revoked", "tracktik", "secret/fleet/x", reason=hint) for hint in ("refresh_token", "access_token")
+    ]
+
+
+def test_each_is_asked_about_as_the_options_say(tmp_path):
+    request = request_of(tmp_path, revocation_url=f"{ISSUER}/revoke", http={"deadline": 7})
+    scene, asked = cached(Scene(access("one"), answer(200)), request), []
+    exchange = scene.ports.exchange
+
+    def watched(http_request, *arguments):
+        asked.append(arguments)
+        return exchange(http_request, *arguments)
+
+    scene.ports = dataclasses.replace(scene.ports, exchange=watched)
+    assert give_back(scene, request).revoked == ("tracktik access_token",)
+    assert asked == [(request.http, 7, "tracktik")]
 
 
 def planted(scene, **changes):
@@ -217,6 +235,68 @@ def test_consent_is_not_ended_by_a_purge(tmp_path):
     given_back = give_back(scene, request, revoke_consent=True)
     assert given_back == GivenBack(("trackmage refresh_token", "trackmage access_token"))
     assert revoked(scene) == ["one", "r-vault", "one"]
+
+
+def consent(path, **data):
+    vendor = dataclasses.replace(built_in("trackmage").as_variant("authorization_code"), revocation_url=f"{ISSUER}/revoke")
+    return request_of(path, vendor), FakeVault({**CONSENT, **data})
+
+
+def test_a_consent_that_nothing_was_cached_of_is_ended(tmp_path):
+    request, vault = consent(tmp_path)
+    scene = Scene(answer(200), vault=vault)
+    assert give_back(scene, request) == GivenBack()
+    assert give_back(scene, request, revoke_consent=True) == GivenBack(("trackmage refresh_token",))
+    assert [parse_qs(request.body.decode())["token_type_hint"] for request in scene.sent] == [["refresh_token"]]
+    assert revoked(scene) == ["r-vault"]
+
+
+def test_a_consent_that_was_given_again_is_ended_with_the_one_before(tmp_path):
+    request, vault = consent(tmp_path)
+    scene = cached(Scene(access("one"), *[answer(200)] * 3, vault=vault), request)
+    vault.change(refresh_token="r-new")
+    assert give_back(scene, request, revoke_consent=True) == GivenBack(("trackmage refresh_token", "trackmage access_token"))
+    assert revoked(scene) == ["r-new", "r-vault", "one"]
+
+
+@pytest.mark.parametrize("stored", ["", None, 5, ["r-vault"]])
+def test_what_is_no_refresh_token_is_not_given_back(tmp_path, stored):
+    request, vault = consent(tmp_path, refresh_token=stored)
+    scene = Scene(vault=vault)
+    assert give_back(scene, request, revoke_consent=True) == GivenBack()
+    assert scene.sent == []
+
+
+@pytest.mark.parametrize(("client_auth", "asked"), [("post", False), ("", True)])
+def test_the_issuer_says_how_the_client_authenticates_where_nobody_else_does(tmp_path, client_auth, asked):
+    request = request_of(tmp_path, issuer=ISSUER, token_url="/token", client_auth=client_auth, revocation_url=f"{ISSUER}/mine")
+    metadata = answer(200, {**METADATA, "token_endpoint_auth_methods_supported": ["client_secret_post"]})
+    scene = cached(Scene(access("one"), *([metadata] if asked else []), answer(200)), request)
+    assert give_back(scene, request) == GivenBack(("tracktik access_token",))
+    assert scene.script == []
+    assert (scene.sent[-1].url, b"client_secret=s3cr3t" in scene.sent[-1].body) == (f"{ISSUER}/mine", True)
+
+
+def test_without_an_issuer_the_client_authenticates_as_every_server_allows(tmp_path):
+    request = request_of(tmp_path, client_auth="", revocation_url=f"{ISSUER}/revoke")
+    scene = cached(Scene(access("one"), answer(200)), request)
+    assert give_back(scene, request) == GivenBack(("tracktik access_token",))
+    assert len(scene.sent) == 2
+
+
+def test_a_key_that_stays_in_vault_signs_for_the_client(tmp_path):
+    class Signing(FakeClient):
+        def transit_sign(self, mount, key, data, algorithm):
+            return f"{mount} {key} {algorithm}".encode()
+
+    request = request_of(tmp_path, grant_type="client_credentials", client_auth="private_key_jwt", transit_key="transit/k", revocation_url=f"{ISSUER}/revoke")
+    scene = Scene(access("one"), answer(200))
+    vault = scene.vault
+    scene.ports = dataclasses.replace(scene.ports, vault=lambda options, warn: Signing(vault, options))
+    cached(scene, request)
+    assert give_back(scene, request) == GivenBack(("tracktik access_token",))
+    assertion = parse_qs(scene.sent[-1].body.decode())["client_assertion"][0]
+    assert base64.urlsafe_b64decode(assertion.split(".")[2] + "==") == b"transit k RS256"
 
 
 def test_an_access_token_is_given_back_after_its_consent_has_ended(tmp_path):
