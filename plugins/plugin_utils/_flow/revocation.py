@@ -106,10 +106,11 @@ class _Revocation:
         request = self._request
         user_key = self._store.known_key()
         self._own = entry_from_dict(self._store.read(token_keys(request, user_key))).token if user_key else None
+        self._choose()  # what is known if the shared entry cannot be read
         if request.cache.kind == "vault" and with_shared:
             self._shared_cache = SharedCache(request, self._session, self._ports)
             self._shared = self._shared_cache.read().token
-        self._choose()
+            self._choose()
 
     def _choose(self) -> None:
         self._values = _values([token for token in (self._own, self._shared) if token], self._request.vendor, revoke_consent=self._revoke_consent)

@@ -12,13 +12,15 @@ import json
 from urllib.parse import parse_qs
 
 import pytest
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.errors import VaultError
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.ports import Event
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._flow.resolver import Resolver
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._flow.revocation import GivenBack, revoke_tokens
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vault.refusals import NotTaken
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vendors import built_in
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from support.scripted import FakeClient, FakeVault, Scene, access, answer, error, request_for
+from support.scripted import FakeClient, FakeVault, Scene, access, answer, error, request_for, token
 
 ISSUER = "https://login.example"
 METADATA = {"issuer": ISSUER, "token_endpoint": f"{ISSUER}/token", "revocation_endpoint": f"{ISSUER}/revoke"}
@@ -59,9 +61,10 @@ def test_both_tokens_over_https(tmp_path):
     ]
 
 
-def test_each_is_asked_about_as_the_options_say(tmp_path):
-    request = request_of(tmp_path, revocation_url=f"{ISSUER}/revoke", http={"deadline": 7})
-    scene, asked = cached(Scene(access("one"), answer(200)), request), []
+@pytest.mark.parametrize(("changes", "metadata"), [({"revocation_url": f"{ISSUER}/revoke"}, []), ({"issuer": ISSUER}, [answer(200, METADATA)])])
+def test_each_is_asked_about_as_the_options_say(tmp_path, changes, metadata):
+    request = request_of(tmp_path, http={"deadline": 7}, **changes)
+    scene, asked = cached(Scene(access("one"), *metadata, answer(200)), request), []
     exchange = scene.ports.exchange
 
     def watched(http_request, *arguments):
@@ -70,7 +73,7 @@ def test_each_is_asked_about_as_the_options_say(tmp_path):
 
     scene.ports = dataclasses.replace(scene.ports, exchange=watched)
     assert give_back(scene, request).revoked == ("tracktik access_token",)
-    assert asked == [(request.http, 7, "tracktik")]
+    assert asked == [(request.http, 7, "tracktik")] * (1 + len(metadata))
 
 
 def planted(scene, **changes):
@@ -284,11 +287,55 @@ def test_without_an_issuer_the_client_authenticates_as_every_server_allows(tmp_p
     assert len(scene.sent) == 2
 
 
-def test_a_key_that_stays_in_vault_signs_for_the_client(tmp_path):
-    class Signing(FakeClient):
-        def transit_sign(self, mount, key, data, algorithm):
-            return f"{mount} {key} {algorithm}".encode()
+class Signing(FakeClient):
+    def transit_sign(self, mount, key, data, algorithm):
+        return f"{mount} {key} {algorithm}".encode()
 
+
+def claims_of(scene):
+    assertion = parse_qs(scene.sent[-1].body.decode())["client_assertion"][0]
+    return json.loads(base64.urlsafe_b64decode(assertion.split(".")[1] + "=="))
+
+
+@pytest.mark.parametrize(("token_url", "audience"), [("https://a.example/token", "https://a.example/token"), ("", f"{ISSUER}/token")])
+def test_the_proof_is_for_the_token_endpoint_and_needs_the_fields_of_the_way_that_the_issuer_names(tmp_path, token_url, audience):
+    request = request_of(tmp_path, grant_type="client_credentials", issuer=ISSUER, token_url=token_url, client_auth="", transit_key="transit/k")
+    metadata = answer(200, {**METADATA, "token_endpoint_auth_methods_supported": ["private_key_jwt"]})
+    scene = Scene(metadata, answer(200), vault=FakeVault({"client_id": "the-id"}))
+    vault = scene.vault
+    scene.ports = dataclasses.replace(scene.ports, vault=lambda options, warn: Signing(vault, options))
+    Resolver(scene.ports).keep(request, token("one"))
+    assert give_back(scene, request) == GivenBack(("tracktik access_token",))
+    assert (claims_of(scene)["sub"], claims_of(scene)["aud"]) == ("the-id", audience)
+
+
+def test_a_shared_entry_that_cannot_be_read_keeps_all(tmp_path):
+    request = request_of(tmp_path, kind="vault", revocation_url=f"{ISSUER}/revoke")
+    scene = cached(Scene(access("one", refresh_token="r1")), request)
+    scene.vault.kv_fault = VaultError("Vault is sealed.", "sealed")
+    assert give_back(scene, request) == GivenBack(failed=True, not_revoked=("tracktik access_token",))
+    assert revoked(scene) == []
+
+
+def test_a_shared_entry_that_vault_cannot_give_keeps_nothing_else(tmp_path, monkeypatch):
+    def too_large(self, mount, path):
+        raise NotTaken("Vault sent more than 4 MiB.")
+
+    request = request_of(tmp_path, kind="vault", revocation_url=f"{ISSUER}/revoke")
+    scene = cached(Scene(access("one"), answer(200)), request)
+    monkeypatch.setattr(FakeClient, "kv2_read", too_large)
+    assert give_back(scene, request) == GivenBack(("tracktik access_token",))
+    assert ["holds is not known" in warning for warning in scene.warnings] == [True]
+
+
+def test_without_a_shared_entry_the_own_tokens_are_given_back(tmp_path):
+    request = request_of(tmp_path, kind="vault", revocation_url=f"{ISSUER}/revoke")
+    scene = cached(Scene(access("one"), answer(200)), request)
+    scene.vault.entries.clear()
+    assert give_back(scene, request) == GivenBack(("tracktik access_token",))
+
+
+def test_a_key_that_stays_in_vault_signs_for_the_client(tmp_path):
     request = request_of(tmp_path, grant_type="client_credentials", client_auth="private_key_jwt", transit_key="transit/k", revocation_url=f"{ISSUER}/revoke")
     scene = Scene(access("one"), answer(200))
     vault = scene.vault
@@ -310,5 +357,7 @@ def test_an_access_token_is_given_back_after_its_consent_has_ended(tmp_path):
 def test_nothing_is_asked_where_there_is_nothing(tmp_path):
     scene = Scene()
     assert give_back(scene, request_of(tmp_path, revocation_url=f"{ISSUER}/revoke")) == GivenBack()
+    assert give_back(scene, request_of(tmp_path, issuer=ISSUER)) == GivenBack()
+    assert give_back(scene, request_of(tmp_path, kind="none", revocation_url=f"{ISSUER}/revoke")) == GivenBack()
     assert give_back(cached(Scene(access("one")), request_of(tmp_path)), request_of(tmp_path)) == GivenBack()
     assert scene.vault.clients == 0

@@ -201,6 +201,31 @@ def test_where_a_process_is(monkeypatch):
     assert surroundings()[1] == "/~"
     monkeypatch.setattr(os.path, "expanduser", {"~": "/root"}.get)
     assert surroundings()[1] == "/root"
+    monkeypatch.setenv("HOME", "/somewhere")
+    assert surroundings()[1] == "/somewhere"
+
+
+def unreadable(path):
+    raise PermissionError(13, "Permission denied")
+
+
+@pytest.mark.parametrize("values", [{"token": "t"}, {"auth_method": "kubernetes", "jwt": "j"}])
+def test_a_file_that_is_not_needed_is_not_read(values):
+    assert completed(values, environ={}, home="/h", read_file=unreadable) == {"auth_method": "token", **values}
+
+
+@pytest.mark.parametrize(("values", "path"), [({}, "/h/.vault-token"), ({"auth_method": "kubernetes"}, KUBERNETES_TOKEN_FILE)])
+def test_a_file_that_cannot_be_read(values, path):
+    with pytest.raises(OptionError) as caught:
+        completed(values, environ={}, home="/h", read_file=unreadable)
+    assert caught.value.message == f"cannot read {path}: permission denied."
+
+
+@pytest.mark.parametrize("text", ["", "-----BEGIN ENCRYPTED PRIVATE KEY-----"])
+def test_a_private_key_that_cannot_be_used_is_named(text):
+    values = {"auth_method": "cert", "url": "https://v", "cert_auth_private_key": "/k.pem"}
+    with pytest.raises(OptionError, match=r"/k\.pem"):
+        completed(values, environ={}, home="/h", read_file=lambda path: text)
 
 
 def test_what_is_secret_and_what_is_not():
