@@ -39,6 +39,10 @@ def test_ruff_format() -> None:
     check("ruff", "format", "--check", ".")
 
 
+def test_no_code_is_dead() -> None:
+    check("vulture")
+
+
 def test_mypy_strict() -> None:
     """The core, and what tests share: in one go, as the latter imports the former."""
     check("mypy", "--strict", "-p", CORE, "-p", "support", MYPYPATH=os.pathsep.join([str(ROOT / "tests"), str(source_path())]))

@@ -23,7 +23,6 @@ from support.scripted import NOW, FakeClient, FakeVault, Scene, access, answer, 
 
 WITH_REFRESH = Entry(token("old", age=3000, refresh_token="r1", secret_version="1"))
 SINGLE_USE = Vendor("acme", base_url="https://acme.example", token_url="/t", grant_type="refresh_token", client_auth="post")
-AWAY = VendorError("trackunit: no answer.", "unavailable", sent=True)
 
 
 class Work:

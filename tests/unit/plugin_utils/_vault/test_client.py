@@ -103,8 +103,6 @@ def test_slashes_at_the_ends_do_not_matter():
 
 # -- what is wrong with the secret ---------------------------------------------------------------------------------
 
-NO_SECRET = said(404)
-
 
 @pytest.mark.parametrize(
     ("script", "arguments", "message", "kind"),
@@ -253,8 +251,6 @@ def test_nobody_added_a_token(monkeypatch):
 
 
 # -- what is wrong with Vault, or before it ------------------------------------------------------------------------
-
-HTML = answer(200, text="<html><body>Welcome, body-secret</body></html>", headers={"Content-Type": "text/html"})
 
 
 @pytest.mark.parametrize(
