@@ -102,10 +102,10 @@ class ActionModule(TokenAction):
         for name in _OF_CODE:
             if own.get(name) not in (None, ""):
                 raise OptionError(
-                    f"{work.name}: {name} has no use with flow=device, where no browser comes back to this machine. Leave it out.", fault="option:clash"
+                    f"{work.name}: {name} cannot be used with flow=device, because no browser returns to this machine. Remove it.", fault="option:clash"
                 )
         if not own["wait"]:
-            raise OptionError(f"{work.name}: flow=device has no second step, so it has to wait. Leave wait out.", fault="option:clash")
+            raise OptionError(f"{work.name}: flow=device has no second step, so it always waits. Remove wait=false.", fault="option:clash")
         work.check_access()
         if self._play_context.check_mode:
             return {"changed": True, "msg": f"{work.name}: consent would be asked for, for {work.request.where}."}
@@ -120,11 +120,9 @@ class ActionModule(TokenAction):
 
     def _first_step(self, work: Authorizing, redirect_uri: str) -> dict[str, t.Any]:
         if work.request.cache.kind == "none":
-            raise OptionError(f"{work.name}: with cache=none nothing is kept until the second step. Leave cache out, or wait out.", fault="option:clash")
+            raise OptionError(f"{work.name}: with cache=none nothing is kept until the second step. Remove cache=none or wait=false.", fault="option:clash")
         if split_address(redirect_uri).port == 0:
-            raise OptionError(
-                f"{work.name}: without waiting, the port of the redirect address has to be known: set listen_port or redirect_uri.", fault="option:missing"
-            )
+            raise OptionError(f"{work.name}: with wait=false the redirect port must be fixed: set listen_port or redirect_uri.", fault="option:missing")
         url, _consent = work.begin(redirect_uri)
         self._ask(work, url)
         _say(
@@ -219,13 +217,13 @@ def _open_browser(url: str, stack: ExitStack) -> None:
 
 def _paste_again(line: str) -> None:
     if is_answer(line):
-        _say("That address does not carry the state that was asked with: it is from another attempt. Once more:")
+        _say("That address has a different state: it belongs to another attempt. Try again:")
     else:
-        _say("That address has neither a code nor an error. Once more:")
+        _say("That address has neither a code nor an error. Try again:")
 
 
 def _others(listener: Loopback | None) -> str:
     """A note for the person about requests without a valid state: the vendor may have omitted it."""
     if listener is None or not listener.refused:
         return ""
-    return f" Requests that did not carry the state that was asked with: {listener.refused}."
+    return f" Requests without the state of this attempt: {listener.refused}."

@@ -63,7 +63,7 @@ class LookupModule(LookupBase):  # type: ignore[misc]
         self.set_options(var_options=variables, direct=kwargs)
         try:
             if not all(isinstance(term, str) for term in terms):
-                raise OptionError("operator_vars: the terms have to be names of variables.")
+                raise OptionError("operator_vars: the terms must be names of variables.")
             refuse_replaced(variables)
         except OptionError as exc:
             raise AnsibleOptionsError(exc.told) from None

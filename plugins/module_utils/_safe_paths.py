@@ -51,7 +51,7 @@ def enter(dest):
             if exchanged == str(exc):
                 break
             exchanged = str(exc)
-    raise FileError("%s is exchanged while it is looked at" % exchanged)
+    raise FileError("%s was replaced while it was checked" % exchanged)
 
 
 def _walk(dest):
@@ -103,7 +103,7 @@ def _step(path, name, found):
     if (here.st_dev, here.st_ino) != (found.st_dev, found.st_ino):
         raise _Exchanged(path)
     if here.st_mode & stat.S_IWOTH and not here.st_mode & stat.S_ISVTX:
-        raise FileError("everyone may replace files in %s; take the write permission of others from it" % path)
+        raise FileError("every user can replace files in %s; remove the write permission of others from it" % path)
     return here
 
 

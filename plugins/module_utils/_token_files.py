@@ -261,7 +261,7 @@ def _make_directories(module, spec, missing):
         # Repeat the whole path with its checks: others may change its parents.
         left = enter(spec["dest"])
         if len(left) >= len(missing):
-            raise FileError("a directory above it is removed while it is made", "directory")
+            raise FileError("a parent directory was removed while it was created", "directory")
         missing = left
 
 

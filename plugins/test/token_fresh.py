@@ -21,7 +21,7 @@ def token_fresh(token: t.Any, seconds: float = 60) -> bool:
     try:
         return float(expires_at) - time.time() >= float(seconds)
     except (TypeError, ValueError):
-        raise AnsibleFilterError(coded("token_fresh: expires_at and the seconds have to be numbers.", "option:value")) from None
+        raise AnsibleFilterError(coded("token_fresh: expires_at and the seconds must be numbers.", "option:value")) from None
 
 
 def _expiry(token: t.Any) -> float | None:

@@ -182,7 +182,7 @@ def network(place: Place, *, mute: str, tls: t.Mapping[str, str]) -> t.Iterator[
             {"base_url": tls["good"], "http_ca_cert": ca, "http_client_cert": missing},
             "http_client_cert {missing} cannot be read",
         ),
-        "a dead proxy": ({"http_proxy": nobody}, "the proxy on the way to the vendor"),
+        "a dead proxy": ({"http_proxy": nobody}, "the proxy for the vendor"),
         "plain http to another machine": ({"base_url": "http://vendor.example.com"}, "over plain http"),
     }
     for name, (broken, says) in rows.items():

@@ -123,7 +123,7 @@ CLASHES: tuple[tuple[dict[str, object], str], ...] = (
     ({"url_username": "me"}, "api_request does not take 'url_username': the token is the authorization."),
     ({"headers": {"authorization": "x"}}, "api_request sets the Authorization header itself; leave it out of 'headers'."),
     ({"metod": "POST"}, "there is no option 'metod'; did you mean method?"),
-    ({"vault": "x"}, "api_request: 'vault' has to be a dictionary of Vault options."),
+    ({"vault": "x"}, "api_request: 'vault' must be a dictionary of Vault options."),
 )
 
 

@@ -296,9 +296,9 @@ def test_another_state(there: Stage) -> None:
     asking = Asking(there, "-e", "wait_timeout=6")
     back = there.emulator.consent(asking.url)
     status, page = ask_and_return(back.replace(f"state={asking.query['state']}", "state=forged"))
-    text = "This is not the answer that the playbook waits for: it does not carry the state that was asked with."
+    text = "This is not the answer that the playbook waits for: it does not have the state of the request."
     assert (status, text in page) == (400, True)
-    assert "Requests that did not carry the state that was asked with: 1. Nothing was stored." in asking.ended()[1]
+    assert "Requests without the state of this attempt: 1. Nothing was stored." in asking.ended()[1]
     assert "refresh_token" not in there.vault.get(PATH)
     assert there.emulator.requests("trackmage", kind="token") == []
 
@@ -363,7 +363,7 @@ def test_a_login_that_may_not_write_is_told_before_anybody_is_asked(there: Stage
         (["vendor=trackmage", "engine_version=1", "engine_mount_point=kv"], "trackmage: kv is KV version 1, which has no check-and-set."),
         (["vendor=trackmage", "redirect_uri=http://example.com/back"], "trackmage: redirect_uri would carry the code over plain http."),
         (["vendor=trackmage", "redirect_uri=https://example.com/back"], "the redirect address is not on this machine and there is no terminal"),
-        (["vendor=trackmage", "wait=false"], "without waiting, the port of the redirect address has to be known"),
+        (["vendor=trackmage", "wait=false"], "with wait=false the redirect port must be fixed"),
         ([], "'vendor' is needed"),
     ],
 )
@@ -459,7 +459,7 @@ def test_pasted_at_the_terminal(there: Stage) -> None:
         os.write(terminal, b"not an address\n")
         read_until("has neither a code nor an error. Once more")
         os.write(terminal, b"https://intranet.example.com/consent?code=stolen&state=forged\n")
-        read_until("does not carry the state that was asked with: it is from another attempt. Once more")
+        read_until("has a different state: it belongs to another attempt. Try again")
         os.write(terminal, there.emulator.consent(url).encode() + b"\n")
         read_until(r"the refresh token is stored at secret/fleet/trackmage \(version 3\)")
         read_until("PLAY RECAP")
@@ -575,7 +575,7 @@ def test_device_flow(openbao_stage: Stage, chromium: Browser) -> None:
     ("settings", "decision", "text"),
     [
         ({"device_lifetime": 600}, "deny", "oauth2: the consent was denied on the other device (access_denied)."),
-        ({"device_lifetime": 1}, "", "oauth2: nobody entered the code and allowed within 1 s."),
+        ({"device_lifetime": 1}, "", "oauth2: nobody entered the code and allowed access within 1 s."),
         ({"device_lifetime": 600, "refresh": False}, "allow", "oauth2: consent was given, but the vendor sent no refresh token"),
     ],
 )
@@ -596,10 +596,10 @@ def test_device_flow_that_ends_without_consent(there: Stage, settings: dict[str,
 @pytest.mark.parametrize(
     ("arguments", "text"),
     [
-        ({"redirect_uri": "http://127.0.0.1:1/cb"}, "redirect_uri has no use with flow=device"),
-        ({"wait": False}, "flow=device has no second step, so it has to wait."),
+        ({"redirect_uri": "http://127.0.0.1:1/cb"}, "redirect_uri cannot be used with flow=device"),
+        ({"wait": False}, "flow=device has no second step, so it always waits."),
         ({"flow": "phone"}, "value of flow must be one of: code, device, got: phone"),
-        ({"trackops_issuer": "", "trackops_oauth2_token_url": "http://127.0.0.1:1/t"}, "no address is known for the device flow (RFC 8628)."),
+        ({"trackops_issuer": "", "trackops_oauth2_token_url": "http://127.0.0.1:1/t"}, "the URL for the device flow (RFC 8628) is not known."),
     ],
 )
 def test_device_options_that_cannot_work(there: Stage, arguments: dict[str, t.Any], text: str) -> None:
@@ -630,7 +630,7 @@ def test_an_issuer_that_names_an_address_with_a_credential_in_it(there: Stage, f
     given = {"vendor": "oauth2", "path": "fleet/acme", "wait": False, "listen_port": 8400, "trackops_issuer": there.emulator.base_url("acme")}
     run = there.playbook(PLAYBOOK, "-e", json.dumps(given), "-vvv", env=writing(there))
     assert run.rc == 2, run
-    assert "name an address that has a credential in it. Nobody is sent there." in said(run)
+    assert "contain a URL with a credential in it, which is not used." in said(run)
     assert secret not in run.output
 
 

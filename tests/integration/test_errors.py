@@ -64,7 +64,7 @@ def test_vendor_refuses_or_fails(openbao_stage: Stage, vendor: str) -> None:
         "reset": ("close", {"reset": True}, "the answer of the vendor at"),
         "no token": ("no_token", {}, answer + "its answer has no token in '"),
         "a number as token": ("wrong_token", {"value": 12345}, answer + "its answer has no token in '"),
-        "a line break in the token": ("wrong_token", {"value": "a\nb: c"}, answer + "its token has characters that no HTTP header may carry"),
+        "a line break in the token": ("wrong_token", {"value": "a\nb: c"}, answer + "its token has characters that an HTTP header cannot contain"),
         "error with 200": ("error_200", {"echo_secret": True}, f"refused the credentials at {where} (version 1): invalid_grant. Check "),
         "huge": ("huge", {"mib": 2}, "sent more than 1 MiB"),
         "bomb": ("gzip_bomb", {"mib": 20}, "sent more than 1 MiB"),
@@ -121,7 +121,7 @@ def test_vendor_out_of_reach(openbao_stage: Stage) -> None:
         "mute": "no token for secret/trackmage: the vendor at 127.0.0.1:",
         "no name": "no token for secret/trackmage: the vendor at no-such-host.invalid cannot be reached",
         "no http": "vendor.example.com would get the credentials over plain http. Use https, or set allow_http if you must.",
-        "no URL": "trackmage: base_url 'api.trackmage.com' is not an address: it has to begin with https://",
+        "no URL": "trackmage: base_url 'api.trackmage.com' is not an address: it must begin with https://",
     }
     with Checks() as check:
         check_all(check, done, expected, start="trackmage: ", secrets=stage.emulator.secrets())
@@ -288,14 +288,14 @@ def test_options(openbao_stage: Stage) -> None:
         "variant": ({"variant": "v3"}, "Use one of: password, v2."),
         "engine_version": ({"engine_version": "3"}, "Use one of: 2, 1, auto."),
         "auth_method": ({"auth_method": "magic"}, "trackunit: auth_method cannot be 'magic'. Use one of: token, userpass, ldap, approle,"),
-        "min_ttl": ({"min_ttl": "soon"}, "trackunit: min_ttl cannot be 'soon'. It has to be a number."),
+        "min_ttl": ({"min_ttl": "soon"}, "trackunit: min_ttl cannot be 'soon'. It must be a number."),
         "variant as a list": ({"variant": ["password"]}, "trackunit: variant has a value that does not fit. Use one of: password, v2."),
         "client_auth": ({"client_auth": "magic"}, "Use one of: basic, basic_raw."),
-        "failure_ttl": ({"failure_ttl": "abc"}, "trackunit: failure_ttl cannot be 'abc'. It has to be a number."),
-        "failure_ttl below 0": ({"failure_ttl": -1}, "trackunit: failure_ttl has to be at least 0."),
-        "min_ttl below 0": ({"min_ttl": -1}, "trackunit: min_ttl has to be at least 0."),
-        "secret_version": ({"secret_version": "newest"}, "trackunit: secret_version cannot be 'newest'. It has to be a whole number."),
-        "http_timeout": ({"http_timeout": 0}, "trackunit: http_timeout has to be at least 0.001."),
+        "failure_ttl": ({"failure_ttl": "abc"}, "trackunit: failure_ttl cannot be 'abc'. It must be a number."),
+        "failure_ttl below 0": ({"failure_ttl": -1}, "trackunit: failure_ttl must be at least 0."),
+        "min_ttl below 0": ({"min_ttl": -1}, "trackunit: min_ttl must be at least 0."),
+        "secret_version": ({"secret_version": "newest"}, "trackunit: secret_version cannot be 'newest'. It must be a whole number."),
+        "http_timeout": ({"http_timeout": 0}, "trackunit: http_timeout must be at least 0.001."),
         "credential_fields": ({"credential_fields": "{{"}, "credential_fields"),
         "extra_parameters": ({"extra_parameters": ["a"]}, "extra_parameters"),
         "reserved": ({"extra_parameters": {"password": "pw-given-by-mistake"}}, "extra_parameters must not have 'password'"),
@@ -317,7 +317,7 @@ def test_options(openbao_stage: Stage) -> None:
     variable.add("cache", "trackunit")
     from_variable = variable.run(env={"TRACKOPS_CACHE": "valt"})
     expected = {name: text for name, (_options, text) in cases.items()}
-    expected["a term that is no path"] = "trackunit: the terms have to be paths in Vault, as strings."
+    expected["a term that is no path"] = "trackunit: the terms must be paths in Vault, as strings."
     expected["an empty term"] = "trackunit: the Vault path of the credentials is needed, for example fleet/trackunit."
     with Checks() as check:
         check_all(check, done, expected, start="trackunit: ", secrets=["pw-given-by-mistake-not"])

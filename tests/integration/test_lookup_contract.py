@@ -221,7 +221,7 @@ def test_credential_fields(openbao_stage: Stage) -> None:
         with check("empty"):
             assert done["empty"].error == f"trackunit: the secret secret/fleet/renamed has an empty field 'empty'. {hint}"
         with check("stranger"):
-            assert "credential_fields has no use for 'pasword'. Fields here: client_id, client_secret, username, password." in done["stranger"].error
+            assert "credential_fields names 'pasword', which is not used. Fields here: client_id, client_secret, username, password." in done["stranger"].error
         with check("not a dictionary"):
             assert "credential_fields" in done["not a dictionary"].error
 

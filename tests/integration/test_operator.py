@@ -27,7 +27,7 @@ from support.sshd import SshHosts
 from support.stage import BUILT_IN, Stage
 from support.vaultsetup import Operator
 
-IGNORED = "The fact '{}' is ignored: facts come from managed hosts, and only the operator sets what trackops.api_tokens does."
+IGNORED = "The fact '{}' is ignored: facts come from managed hosts, and only the operator configures trackops.api_tokens."
 
 
 @pytest.fixture(params=[next(iter(CORES)), [*CORES][-1]])
@@ -648,7 +648,7 @@ def test_seconds_that_are_no_number_are_told(openbao_stage: Stage, liar: Liar) -
         ("vault_setup", "vault_setup_token_ttl", "1h"),
     ):
         run = stage.ansible.playbook(f"trackops.api_tokens.{playbook}", "-e", f"{name}={value}", inventory=inventory, env=stage.environment())
-        assert (run.rc, f"{name} has to be a number of seconds, not '{value}'." in run.output) == (2, True), run
+        assert (run.rc, f"{name} must be a number of seconds, not '{value}'." in run.output) == (2, True), run
         assert "need attention" not in run.output
 
 
@@ -672,12 +672,10 @@ def test_typos_are_told_with_their_place(openbao_stage: Stage, liar: Liar) -> No
     assert run.output.count("The variable provision_mod is not used; did you mean provision_mode?") == 1
     asked = {"trackops.api_tokens.token_info": {"vendor": "tracx", "fetch": "flase"}}
     run = run_play(stage, liar.inventory({}), {"tasks": [asked]})
-    assert run.rc == 2 and "fetch cannot be 'flase'. It has to be true or false." in run.output, run
+    assert run.rc == 2 and "fetch cannot be 'flase'. It must be true or false." in run.output, run
     textfile = ("-e", "status_textfile=/tmp/tokens.txt")
     run = stage.ansible.playbook("trackops.api_tokens.status", *textfile, inventory=liar.inventory({"provision_tokens": items[:1]}), env=stage.environment())
-    assert (
-        run.rc == 2 and "status_textfile must end in .prom: node_exporter reads no other file, and '/tmp/tokens.txt' does not. [TRK-O02]" in run.output
-    ), run
+    assert run.rc == 2 and "status_textfile must end in .prom: node_exporter reads no other file, and '/tmp/tokens.txt' does not. [TRK-O02]" in run.output, run
 
 
 @pytest.mark.parametrize(("playbook", "what"), [("status", "to look for"), ("provision", "to put there")])

@@ -204,7 +204,7 @@ def test_a_template_beside_the_variables_of_a_playbook(stage, ssh_hosts):
 OPTION_ERRORS = (
     (
         {"token_field": "x"},
-        f"there is no option 'token_field' for {', '.join(names())}; only oauth2 and vendors of your own take it. [TRK-O01]",
+        f"there is no option 'token_field' for {', '.join(names())}; only oauth2 and your own vendors accept it. [TRK-O01]",
     ),
     ({"mode": "0644"}, "trackunit: mode 0644 gives every user of the host access to the token; use a group, or set allow_readable. [TRK-O12]"),
     ({"min_tttl": 5}, "there is no option 'min_tttl'; did you mean min_ttl? [TRK-O01]"),

@@ -82,7 +82,7 @@ ERRORS: tuple[tuple[dict[str, object], str], ...] = (
     ({"vendor": "tracx", "min_tll": 5}, "there is no option 'min_tll'; did you mean min_ttl?"),
     (
         {"tokens": [{"vendor": "tracx"}], "vendors": {"mine": {"token_url": "https://v.example/t"}}},
-        "there is no option 'vendors' for tracx; only oauth2 and vendors of your own take it.",
+        "there is no option 'vendors' for tracx; only oauth2 and your own vendors accept it.",
     ),
     ({"vendor": "tracx", "path": "fleet/none"}, "has no secret at secret/fleet/none"),
 )

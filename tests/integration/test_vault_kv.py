@@ -107,7 +107,7 @@ def test_versions_of_a_secret(stage: Stage) -> None:
             "pinned and deleted": "version 2 of the secret at secret/newest-deleted is deleted.",
             "destroyed": "version 1 of the secret at secret/destroyed is destroyed.",
             "no such version": "has no secret at secret/pinned, or not its version 9. Check the path and secret_version.",
-            "no version": "tracx: secret_version has to be at least 1.",
+            "no version": "tracx: secret_version must be at least 1.",
         }.items():
             with check(name):
                 assert text in done[name].error

@@ -96,7 +96,7 @@ def test_from_nothing_to_a_token(stage: Stage) -> None:
     vault.client.auth.approle.create_or_update_approle("api-tokens", token_policies=[*policies(stage), "of-others"])
     secret_id_file.chmod(0o640)
     again = stage.playbook(PLAYBOOK, "-e", "vault_setup_path=/fleet/", *keep, env=login_token)
-    assert warns(again, f"vault_setup_secret_id_file {secret_id_file} stays as it is, but others than its owner may use it (mode 0640): set its mode to 0600")
+    assert warns(again, f"vault_setup_secret_id_file {secret_id_file} stays as it is, but other users can access it (mode 0640): set its mode to 0600")
     assert told_of(again) == []
     assert policies(stage) == ["api-tokens", "api-tokens-cache", "api-tokens-consent", "of-others"]
     assert "kept, as they are not of this playbook: 1 of its policies; vault read auth/approle/role/api-tokens shows them" in again.output
@@ -194,7 +194,7 @@ def test_the_paths_that_lookups_take_when_none_is_given_and_what_others_made(sta
     # What may be written as cache since that run is not to be read as credentials after the next one.
     overlap = stage.playbook(PLAYBOOK, "-e", "vault_setup_path=trackops", "-e", "vault_setup_shared_cache=false", env=operator)
     assert overlap.rc != 0
-    told = "who may write the shared cache could write credentials, as the policy api-tokens-cache of an earlier run names a folder that lies in one"
+    told = "anyone with write access to the shared cache could overwrite credentials, because the policy api-tokens-cache of an earlier run names a folder"
     assert told in " ".join(overlap.output.split()), overlap
     assert client.sys.read_policy("api-tokens")["data"]["rules"] == MARK + OWN_PATHS
 
@@ -349,7 +349,7 @@ def test_values_that_would_widen_a_policy_or_leave_a_url_are_told(old_and_new: S
         wrong = {"vault_setup_shared_cache": True, "vault_setup_consent_paths": ["fleet/trackmage", "fleet/{{ '..' }}"]}
         run = old_and_new.playbook(json.dumps([{"import_playbook": PLAYBOOK, "vars": wrong}], indent=1), env=env)
         assert vault.tokens == []
-    rule = "may hold letters, digits, spaces and the characters . _ - @ : = ~ / only, and no part of it may be a dot or two. [TRK-O02]"
+    rule = "may contain only letters, digits, spaces and . _ - @ : = ~ /, and no part of it may be a dot or two. [TRK-O02]"
     failed = run.result("Set up one thing after the other")
     assert (run.rc, failed["msg"], failed["error_code"]) == (2, f"vault_setup_consent_paths {rule}", "TRK-O02"), run
 

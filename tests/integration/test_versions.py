@@ -187,7 +187,7 @@ def test_how_ansible_calls_lookups(caller: Stage, tmp_path: pathlib.Path) -> Non
     assert run.result("Calls")["msg"] == {"with": True, "unsafe": True, "list": True, "errors": "none", "none": True, "unset": []}
     assert run.result("Omitted")["msg"] == "cache"
     said = run.result("A list in a list")["msg"]
-    assert "A list of paths is written with a star: query('trackops.api_tokens.trackunit', *paths)." in said
+    assert "Write a list of paths with a star: query('trackops.api_tokens.trackunit', *paths)." in said
     assert (tmp_path / "token").read_text(encoding="utf-8").strip()
     assert run.result("Explained")["options"]["scope"]["source"] == "default of the vendor"
     # Whatever was omitted, it is the same token.

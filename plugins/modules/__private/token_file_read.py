@@ -144,7 +144,7 @@ def whole_seconds(value):
 def look(path, expected, with_claims):
     """What is known of the file; a symlink is not followed, nor one of another user on the way to it."""
     if not path.startswith("/"):
-        raise FileError("has to be an absolute path")
+        raise FileError("must be an absolute path")
     try:
         read = None if enter(path) else read_file(os.path.basename(path))
     except EnvironmentError as exc:

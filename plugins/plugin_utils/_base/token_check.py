@@ -33,7 +33,7 @@ def token_problem(token: Token) -> str:
     if not isinstance(value, str) or not value:
         return "its token is not text"
     if not _HEADER_TEXT.match(value):
-        return "its token has characters that no HTTP header may carry"
+        return "its token has characters that an HTTP header cannot contain"
     if len(value) > _LARGEST_TOKEN:
         return "its token is too long for an HTTP header"
     for name, text, longest, without in (

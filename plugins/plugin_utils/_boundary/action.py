@@ -154,7 +154,7 @@ class TokenAction(ActionBase):  # type: ignore[misc]
         for stranger in sorted({str(name) for item in items for name in item} - known):
             place = next((place for place, item in zip(item_places(of, called=named), of, strict=True) if stranger in item), "")
             if stranger in option_names("oauth2"):
-                text = f"{place}there is no option '{stranger}' for {', '.join(sorted(plugins))}; only oauth2 and vendors of your own take it."
+                text = f"{place}there is no option '{stranger}' for {', '.join(sorted(plugins))}; only oauth2 and your own vendors accept it."
                 raise OptionError(text, fault="option:unknown")
             near = nearest_option(stranger, known)
             hint = f"did you mean {near}?" if near else f"ansible-doc trackops.api_tokens.{module} lists them."
@@ -207,7 +207,7 @@ def flag(arguments: t.Mapping[str, t.Any], name: str, default: bool) -> bool:
     try:
         found: bool = default if value is None else boolean(value)
     except TypeError:
-        raise OptionError(f"{name} cannot be '{one_line(str(value), limit=40)}'. It has to be true or false.") from None
+        raise OptionError(f"{name} cannot be '{one_line(str(value), limit=40)}'. It must be true or false.") from None
     return found
 
 

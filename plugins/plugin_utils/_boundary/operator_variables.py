@@ -90,12 +90,12 @@ class OperatorVariables:
             return found
         own = {name: value for name in found for value in self._operators(name)}
         if len(own) < len(found) and not self._source.known:
-            message = "A fact has the name of a variable that is set, and it cannot be told whose variables these are, so none of them is used."
+            message = "A fact has the name of a variable that is set, and it is not known which host these variables belong to, so none of them is used."
             raise AnsibleOptionsError(coded(message, "option:value"))
         for name, value in found.items():
             if not (name in own and own[name] is value) and (self._source.said(name) or name not in own or own[name] != value):
                 self.ignored.add(name)
-                self._warn(f"The fact '{name}' is ignored: facts come from managed hosts, and only the operator sets what trackops.api_tokens does.")
+                self._warn(f"The fact '{name}' is ignored: facts come from managed hosts, and only the operator configures trackops.api_tokens.")
         return own
 
     def resolve(self, value: t.Any, templar: t.Any) -> t.Any:
@@ -116,7 +116,7 @@ class OperatorVariables:
             if not facts:
                 raise
             instead = f"ansible_facts.{facts[0][8:] if facts[0].startswith('ansible_') else facts[0]}"
-            message = f"A template for an option uses '{facts[0]}', which is a fact: hosts set no options. If the host is to decide, write {instead}."
+            message = f"A template for an option uses '{facts[0]}', which is a fact, and hosts must not set options. If the host may decide, write {instead}."
             raise AnsibleOptionsError(coded(message, "option:value")) from None
 
     def _operators(self, name: str) -> list[t.Any]:

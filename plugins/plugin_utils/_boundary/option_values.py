@@ -31,11 +31,11 @@ def as_mapping(name: str, value: t.Any, *, read_file: t.Callable[[str], str]) ->
     except OSError:
         raise OptionError(f"{shown}: the file {text!r} cannot be read.", fault="option:file") from None
     except (yaml.YAMLError, ValueError, RecursionError):  # an invalid date, or bytes that are not text
-        raise OptionError(f"{shown} has to be a dictionary, or the JSON or YAML text of one.") from None
+        raise OptionError(f"{shown} must be a dictionary, or the JSON or YAML text of one.") from None
     if parsed is None:
         return None
     if not isinstance(parsed, dict):
-        raise OptionError(f"{shown} has to be {what}, not {_kind(parsed)}.", fault="option:description" if name == "vendors" else "option:value")
+        raise OptionError(f"{shown} must be {what}, not {_kind(parsed)}.", fault="option:description" if name == "vendors" else "option:value")
     if name == "vendors" and set(parsed) == {"trackops_vendors"}:
         parsed = parsed["trackops_vendors"]
     return parsed

@@ -126,7 +126,7 @@ def describe_vendor(plugin: str, values: Values) -> Vendor:
 def _described(plugin: str, values: Values) -> Vendor:
     own = values.get("vendors") or {}
     if not isinstance(own, t.Mapping):
-        raise OptionError("trackops_vendors has to be a dictionary of vendors by their names.", fault="option:description")
+        raise OptionError("trackops_vendors must be a dictionary of vendors by their names.", fault="option:description")
     if plugin != "oauth2":
         return built_in(plugin)
     name = str(values.get("vendor") or "oauth2")
@@ -171,7 +171,7 @@ def _parameters(vendor: Vendor, values: Values) -> dict[str, t.Any]:
 
 def _with_checked_scope(vendor: Vendor, *, asked_for: bool) -> Vendor:
     if vendor.scope_use == "forbidden" and asked_for:
-        raise OptionError(f"{vendor.name}: the vendor takes no scope: it is set at the vendor. Leave scope out.", fault="option:clash")
+        raise OptionError(f"{vendor.name}: this vendor accepts no scope; scopes are configured at the vendor. Remove scope.", fault="option:clash")
     if vendor.scope_use == "required" and not vendor.scope:
         variant = f" in its variant {vendor.variant}" if vendor.variant else ""
         raise OptionError(f"{vendor.name}: scope is needed{variant}: the scopes of the key, separated by spaces.", fault="option:missing")
@@ -181,14 +181,15 @@ def _with_checked_scope(vendor: Vendor, *, asked_for: bool) -> Vendor:
 def _secret(vendor: Vendor, path: str, values: Values) -> SecretRef:
     fields = values.get("credential_fields") or {}
     if not isinstance(fields, t.Mapping) or not all(isinstance(v, str) and v for v in fields.values()):
-        raise OptionError(f"{vendor.name}: credential_fields has to be a dictionary: our field to the key in the secret.")
+        raise OptionError(f"{vendor.name}: credential_fields must be a dictionary: our field to the key in the secret.")
     known = {*needed_fields(vendor), *OPTIONAL_FIELDS}
     # A description may name fields that only another of its variants uses.
     fields = {**{ours: theirs for ours, theirs in vendor.credential_fields.items() if ours in known}, **fields}
     strangers = sorted(one_line(str(name), limit=40) for name in fields if name not in known)
     if strangers:
         raise OptionError(
-            f"{vendor.name}: credential_fields has no use for '{strangers[0]}'. Fields here: {', '.join(needed_fields(vendor))}.", fault="option:unknown"
+            f"{vendor.name}: credential_fields names '{strangers[0]}', which is not used. Fields here: {', '.join(needed_fields(vendor))}.",
+            fault="option:unknown",
         )
     mount = str(values.get("engine_mount_point") or ENGINE_MOUNT).strip("/")
     _check_printable(vendor, "engine_mount_point", mount)
@@ -259,7 +260,7 @@ def _number(values: Values, name: str, convert: t.Callable[[t.Any], t.Any], *, l
     except (TypeError, ValueError, OverflowError):
         finite = False
     if not finite:
-        raise OptionError(f"{who}{name} has to be a number.")
+        raise OptionError(f"{who}{name} must be a number.")
     if number < least:
-        raise OptionError(f"{who}{name} has to be at least {least:g}.")
+        raise OptionError(f"{who}{name} must be at least {least:g}.")
     return number

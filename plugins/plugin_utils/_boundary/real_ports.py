@@ -28,7 +28,7 @@ def real_ports(**others: t.Any) -> Ports:
     if os.environ.get("SSLKEYLOGFILE"):  # urllib3 honours it
         ports.warn(
             "SSLKEYLOGFILE is set, so the keys of the TLS connections to Vault and to vendors are written to that file: "
-            "whoever has it, and a recording of the traffic, can read the secrets. Unset it when you are done."
+            "anyone with it and a recording of the traffic can read the secrets. Unset it when you are done."
         )
     return ports
 

@@ -53,8 +53,8 @@ def tokens(plugin: str, terms: list[t.Any], values: Values, direct: Values) -> l
     resolved = with_dictionaries(plugin, values)
     if not all(isinstance(term, str) for term in terms):
         lists = any(isinstance(term, (list, tuple)) for term in terms)
-        hint = f" A list of paths is written with a star: query('trackops.api_tokens.{plugin}', *paths)." if lists else ""
-        raise OptionError(f"{plugin}: the terms have to be paths in Vault, as strings.{hint}")
+        hint = f" Write a list of paths with a star: query('trackops.api_tokens.{plugin}', *paths)." if lists else ""
+        raise OptionError(f"{plugin}: the terms must be paths in Vault, as strings.{hint}")
     asked = str(resolved.get("vendor") or plugin)
     given = pointer_input(plugin, values)
     paths: list[str | None] = [*terms] or [None]

@@ -63,5 +63,5 @@ def wrong_value(plugin: str, definitions: Definitions, sources: Sources, said: s
     if choices:
         fits = f"Use one of: {', '.join(map(str, choices))}."
     else:
-        fits = f"It has to be {_TYPES.get(kind, kind)}."
+        fits = f"It must be {_TYPES.get(kind, kind)}."
     return f"{plugin}: {name}{f' ({source})' if source else ''} {what}. {fits}"

@@ -51,7 +51,7 @@ def check_device_endpoint(vendor: Vendor, *, allow_http: bool) -> None:
     """:raises OptionError: ``device_authorization_url`` is missing or unusable."""
     if not vendor.device_authorization_url:
         raise OptionError(
-            f"{vendor.name}: no address is known for the device flow (RFC 8628). Set device_authorization_url or issuer, or use flow=code.",
+            f"{vendor.name}: the URL for the device flow (RFC 8628) is not known. Set device_authorization_url or issuer, or use flow=code.",
             fault="option:missing",
         )
     url = vendor.url(vendor.device_authorization_url)

@@ -155,7 +155,9 @@ class Authorizing:
                 interval = following
             else:
                 return self._stored(token, secret)
-        raise VendorError(f"{self.name}: nobody entered the code and allowed within {seconds:.0f} s. Nothing was stored. Start again.", fault="consent:timeout")
+        raise VendorError(
+            f"{self.name}: nobody entered the code and allowed access within {seconds:.0f} s. Nothing was stored. Start again.", fault="consent:timeout"
+        )
 
     def _exchange(self, code: str, consent: Consent, secret: Secret) -> Token:
         given = {"code": code, "redirect_uri": consent.redirect_uri, "code_verifier": consent.verifier}
@@ -196,7 +198,7 @@ class Authorizing:
         if not token.refresh_token:
             raise VendorError(
                 f"{self.name}: consent was given, but the vendor sent no refresh token, so later tokens could not be obtained. Many vendors "
-                "want a scope such as offline_access, or a setting of the client, for one.",
+                "require a scope such as offline_access, or a setting of the client, for one.",
                 fault="consent:no_refresh_token",
             )
         return token

@@ -131,7 +131,7 @@ class _Handler(BaseHTTPRequestHandler):
         elif self.path.partition("?")[0] != door.path:
             self._refuse(404, "Not here", "This is not the redirect address.")
         elif not door.fits(self.path):
-            self._refuse(400, "Not the answer", "This is not the answer that the playbook waits for: it does not carry the state that was asked with.")
+            self._refuse(400, "Not the answer", "This is not the answer that the playbook waits for: it does not have the state of the request.")
         elif not door.take():
             self._refuse(409, "Too late", "An answer was here before.")
         else:

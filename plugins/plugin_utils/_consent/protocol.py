@@ -97,7 +97,7 @@ def sent_to_both(vendor: Vendor) -> list[tuple[str, str]]:
 
 def _check_authorize_url(vendor: Vendor, url: str, *, allow_http: bool) -> None:
     if not vendor.authorize_url:
-        raise OptionError(f"{vendor.name}: no address is known at which the vendor asks for consent. Set authorize_url, or issuer.", fault="option:missing")
+        raise OptionError(f"{vendor.name}: the vendor's authorization URL is not known. Set authorize_url or issuer.", fault="option:missing")
     parts = split_address(url)
     if parts.scheme not in ("https", "http") or not host(url) or "@" in parts.netloc or parts.fragment or not _one_word(url):
         raise OptionError(f"{vendor.name}: authorize_url is not a usable http(s) address. Check base_url and authorize_url.", fault="option:address")
@@ -119,7 +119,7 @@ def check_redirect_uri(vendor: Vendor, redirect_uri: str) -> None:
     parts = split_address(redirect_uri)
     if not parts.scheme or parts.fragment or not _one_word(redirect_uri):
         raise OptionError(
-            f"{vendor.name}: redirect_uri has to be a whole address without a fragment, such as http://127.0.0.1:8400/callback.", fault="option:address"
+            f"{vendor.name}: redirect_uri must be a whole address without a fragment, such as http://127.0.0.1:8400/callback.", fault="option:address"
         )
     if parts.scheme == "http" and not is_loopback(parts.hostname or ""):
         raise OptionError(
@@ -173,7 +173,7 @@ def read_redirect(redirected: str, consent: Consent, vendor: Vendor, unspoken: t
         raise VendorError(f"{name}: the answer names a parameter twice, which no vendor may do. Start again.", fault="consent:answer")
     if not hmac.compare_digest(found.get("state", "").encode(), consent.state.encode()):
         raise VendorError(
-            f"{name}: the answer has another state than was asked with, so it belongs to another request or is forged. Start again.", fault="consent:answer"
+            f"{name}: the answer has a different state than the request, so it belongs to another request or is forged. Start again.", fault="consent:answer"
         )
     if vendor.issuer and found.get("iss", vendor.issuer).rstrip("/") != vendor.issuer.rstrip("/"):
         raise VendorError(f"{name}: the answer is from another issuer (RFC 9207). Start again, and check issuer and authorize_url.", fault="consent:answer")

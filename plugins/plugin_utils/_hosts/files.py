@@ -165,7 +165,7 @@ def plan(items: t.Iterable[Item]) -> list[HostFile]:
         with error_prefix(item.place):
             file = _host_file(item.file_options, item.token_options)
             if file.dest in files:
-                raise OptionError(f"{file.dest}: is the dest of two tokens; each needs a file of its own", fault="option:clash")
+                raise OptionError(f"{file.dest}: is the dest of two tokens; each needs a separate file", fault="option:clash")
             files[file.dest] = file
     return list(files.values())
 

@@ -74,12 +74,12 @@ def split(args: dict[str, t.Any]) -> tuple[dict[str, t.Any], dict[str, t.Any]]:
         raise OptionError("api_request needs 'url', the address of the API to call.", fault="option:missing")
     headers = args.get("headers") or {}
     if not isinstance(headers, dict):
-        raise OptionError("api_request: 'headers' has to be a dictionary.")
+        raise OptionError("api_request: 'headers' must be a dictionary.")
     if any(str(name).lower() == "authorization" for name in headers):
         raise OptionError("api_request sets the Authorization header itself; leave it out of 'headers'.", fault="option:clash")
     vault = args.get("vault") or {}
     if not isinstance(vault, dict):
-        raise OptionError("api_request: 'vault' has to be a dictionary of Vault options.")
+        raise OptionError("api_request: 'vault' must be a dictionary of Vault options.")
     request = {name: value for name, value in args.items() if name in OPTIONS_OF_URI}
     wanted = {name: value for name, value in args.items() if name not in OPTIONS_OF_URI and name != "vault"}
     return request, {**wanted, **vault}
@@ -93,7 +93,7 @@ def address_options(url: t.Any, *, allow_http: bool) -> dict[str, bool]:
     parts = split_address(str(url).strip())
     name = parts.hostname or ""
     if not (parts.scheme and name):  # the host's Python may parse it differently
-        raise OptionError("api_request: url is not an address that can be asked. It has to begin with https:// and a host.", fault="option:address")
+        raise OptionError("api_request: url is not a usable URL. It must begin with https:// and a host name.", fault="option:address")
     if parts.scheme.lower() != "http":
         return {}
     if is_loopback(name):

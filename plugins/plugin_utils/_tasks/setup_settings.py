@@ -36,9 +36,9 @@ _ADDRESS = re.compile(r"(?i)https?://[^/]")
 _WHOLE_NUMBER = re.compile(r"[0-9]{1,10}\Z")  # Vault accepts no more seconds
 _TRUE, _FALSE = ("1", "on", "true", "yes", "y", "t"), ("0", "off", "false", "no", "n", "f")
 
-_OF_NAMES = "may hold small letters, digits and the characters . _ - only, has to begin and end with a letter or digit, and is neither default nor root."
-_OF_MOUNTS = "may hold letters, digits and the characters . _ - @ : = ~ / only, and no part of it may be a dot or two."
-_OF_PATHS = "may hold letters, digits, spaces and the characters . _ - @ : = ~ / only, and no part of it may be a dot or two."
+_OF_NAMES = "may contain only lower-case letters, digits and . _ -, must begin and end with a letter or digit, and must not be default or root."
+_OF_MOUNTS = "may contain only letters, digits and . _ - @ : = ~ /, and no part of it may be a dot or two."
+_OF_PATHS = "may contain only letters, digits, spaces and . _ - @ : = ~ /, and no part of it may be a dot or two."
 
 
 @dataclass(frozen=True)
@@ -125,7 +125,7 @@ def settings(values: t.Mapping[str, t.Any], *, vendors: t.Iterable[str], environ
 def _check(found: Settings) -> None:
     """Checked in this order; the first wrong value is reported."""
     if found.secret_id_file and not found.secret_id_file.startswith(("/", "~")):
-        raise OptionError("vault_setup_secret_id_file has to be an absolute path. A relative one would start in the directory of the collection.")
+        raise OptionError("vault_setup_secret_id_file must be an absolute path. A relative one would start in the directory of the collection.")
     for variable, values, pattern, rule in (
         ("name", (found.name,), _NAME, _OF_NAMES),
         ("approle_mount", (found.approle,), _MOUNT, _OF_MOUNTS),
@@ -139,7 +139,8 @@ def _check(found: Settings) -> None:
             raise OptionError(f"{PREFIX}{variable} {rule}")
     if found.shared and found.cache_mount == found.mount and any(overlap(found.cache_path, one) for one in _credentials(found)):
         raise OptionError(
-            "Who may write the shared cache could write credentials, as vault_setup_cache_path lies in one of their folders or holds one. Choose another "
+            "Anyone with write access to the shared cache could overwrite credentials, because vault_setup_cache_path lies in one of their "
+            "folders or holds one. Choose another "
             "vault_setup_cache_path, or a vault_setup_cache_mount that is not vault_setup_mount."
         )
 
@@ -175,7 +176,7 @@ def _paths(value: t.Any) -> tuple[str, ...]:
 def _seconds(given: t.Mapping[str, t.Any], name: str, default: int) -> int:
     value = _text(given.get(name, default))
     if not _WHOLE_NUMBER.match(value):
-        raise OptionError(f"{PREFIX}{name} has to be a number of seconds, not '{one_line(value, limit=40)}'.")
+        raise OptionError(f"{PREFIX}{name} must be a number of seconds, not '{one_line(value, limit=40)}'.")
     return int(value)
 
 
@@ -183,5 +184,5 @@ def _flag(given: t.Mapping[str, t.Any], name: str) -> bool | None:
     """None if it is not set. Only an explicit false removes what an earlier run set up; a typo does not."""
     word = _text(given.get(name, "")).strip().lower()
     if word and word not in _TRUE and word not in _FALSE:
-        raise OptionError(f"{PREFIX}{name} has to be true or false, not '{one_line(word, limit=40)}'.")
+        raise OptionError(f"{PREFIX}{name} must be true or false, not '{one_line(word, limit=40)}'.")
     return word in _TRUE if word else None

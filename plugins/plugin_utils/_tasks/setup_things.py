@@ -164,7 +164,8 @@ def check_folders(settings: Settings, before: t.Mapping[str, str], *, place: str
     else:
         return
     raise VaultError(
-        f"{place}: who may write the shared cache could write credentials, as the policy {guilty} of an earlier run names a folder that lies in one of "
+        f"{place}: anyone with write access to the shared cache could overwrite credentials, because the policy {guilty} of an earlier run "
+        "names a folder that lies in one of "
         f"this run, or holds one. Choose other folders or another vault_setup_name, or delete that policy first (vault policy delete {guilty}).",
         fault="vault:occupied",
     )

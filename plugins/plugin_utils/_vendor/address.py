@@ -69,7 +69,7 @@ def refuse_placeholders(vendor: Vendor) -> None:
     for name, value in given:
         found = _PLACEHOLDER.search(value)
         if found:
-            raise OptionError(f"{vendor.name}: {name} still has {found[0]} in it. Put your own there.", fault="option:address")
+            raise OptionError(f"{vendor.name}: {name} still contains {found[0]}. Replace it with your own value.", fault="option:address")
 
 
 def check_endpoint(vendor: Vendor, *, allow_http: bool) -> None:
@@ -87,7 +87,7 @@ def check_endpoint(vendor: Vendor, *, allow_http: bool) -> None:
         if given:
             shown = f" '{given}'" if _SHOWN.fullmatch(given) else ""
             raise OptionError(
-                f"{vendor.name}: {option}{shown} is not an address: it has to begin with https://. Correct {option}, wherever it is set.",
+                f"{vendor.name}: {option}{shown} is not an address: it must begin with https://. Correct {option}, wherever it is set.",
                 fault="option:address",
             )
         raise OptionError(

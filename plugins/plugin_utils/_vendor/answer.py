@@ -190,8 +190,9 @@ class _Expiry:
         if abs(ahead) > _BELIEVED_CLOCK:
             days = abs(ahead) / 86400
             self.warn(
-                f"{self.request.vendor.name}: the clock of the vendor is {days:.0f} days {'behind' if ahead > 0 else 'ahead'}, by the Date of its answer. "
-                "That is not believed, so the expiry of its token is taken by the clock of this machine. Check that clock."
+                f"{self.request.vendor.name}: the clock of the vendor is {days:.0f} days {'behind' if ahead > 0 else 'ahead'}, according to "
+                "the Date of its answer. "
+                "That cannot be right, so the expiry of its token is calculated with the clock of this machine. Check that clock."
             )
             return moment
         return moment + ahead
@@ -313,9 +314,9 @@ class _Reader:
         if code == "invalid_grant" and vendor.grant_type == "authorization_code":
             return "The consent is no longer valid: run the playbook trackops.api_tokens.authorize again"
         if code in _CONSENT:
-            return "A person has to consent to this client at the vendor first"
+            return "A person must consent to this client at the vendor first"
         if code in _DPOP:
-            return "The client has to prove its key with each request (DPoP), which is not supported here: turn that off for it at the vendor"
+            return "The client must prove possession of its key with each request (DPoP), which is not supported here: turn that off for it at the vendor"
         # Keycloak sends unauthorized_client for a wrong secret, with the status of RFC 6749 5.2.
         if (code == "invalid_client" or (code == "unauthorized_client" and self.answer.status == 401)) and vendor.request_format != "query":
             return self._client_advice(code)
@@ -345,7 +346,7 @@ class _Reader:
     def _unavailable(self, status: int, shown: str = "", said: str = "") -> VendorError:
         wait = retry_after(self.answer, self.received_at)
         later = f" It asks to wait {wait:.0f} s." if wait is not None else ""
-        what = "has had too many requests" if status == 429 else "is not available"
+        what = "has received too many requests" if status == 429 else "is not available"
         return VendorError(
             f"{self._name}: the vendor at {self._host} {what} ({shown or f'HTTP {self.answer.status}'}), so there is no token for "
             f"{self._place}. Try again later; the credentials were not refused.{later}{said}",

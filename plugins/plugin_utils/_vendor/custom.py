@@ -59,7 +59,7 @@ def vendor_from_mapping(name: str, given: t.Any) -> Vendor:
     :raises OptionError: naming the wrong key.
     """
     if not isinstance(given, t.Mapping):
-        raise OptionError(f"{name}: the description of a vendor is a dictionary. See the guide 'own vendors'.", fault="option:description")
+        raise OptionError(f"{name}: the description of a vendor must be a dictionary. See the guide 'own vendors'.", fault="option:description")
     values = {str(key): _checked(name, str(key), value) for key, value in given.items()}
     vendor = Vendor(name=name, **values)
     if vendor.transit_key:
@@ -85,7 +85,8 @@ def _check_names(vendor: Vendor) -> None:
         stranger = next((name for name in way.credential_fields if name not in known), None)
         if stranger:
             raise OptionError(
-                f"{vendor.name}: 'credential_fields' has no use for '{stranger}'. Fields here: {', '.join(sorted(known))}.", fault="option:description"
+                f"{vendor.name}: 'credential_fields' names '{stranger}', which is not used. Fields here: {', '.join(sorted(known))}.",
+                fault="option:description",
             )
 
 
@@ -102,16 +103,16 @@ def _checked(name: str, key: str, value: t.Any, *, unknown: tuple[str, ...] = ("
         return _TABLES[key](name, value)
     if key == "variants":
         if not isinstance(value, t.Mapping):
-            raise OptionError(f"{name}: 'variants' is a dictionary of names, each with its changes.", fault="option:description")
+            raise OptionError(f"{name}: 'variants' must be a dictionary: each name with its changes.", fault="option:description")
         return value
     wanted = type(_DEFAULTS[key])
     if wanted is int and isinstance(value, str) and value.isdigit():
         value = int(value)
     if not isinstance(value, wanted) or (wanted is int and isinstance(value, bool)):
         shown = {"bool": "true or false", "int": "a whole number", "str": "a string"}.get(wanted.__name__, "a string")
-        raise OptionError(f"{name}: '{key}' has to be {shown}.", fault="option:description")
+        raise OptionError(f"{name}: '{key}' must be {shown}.", fault="option:description")
     if key == "default_lifetime" and value < 1:
-        raise OptionError(f"{name}: 'default_lifetime' has to be at least 1.", fault="option:description")
+        raise OptionError(f"{name}: 'default_lifetime' must be at least 1.", fault="option:description")
     if key in CHOICES and value not in CHOICES[key] and value != _DEFAULTS[key]:
         raise _not_among(name, f"'{key}'", ", ".join(CHOICES[key]), value)
     if key == "grant_type" and value not in GRANT_TYPES and ":" not in value:
@@ -122,7 +123,7 @@ def _checked(name: str, key: str, value: t.Any, *, unknown: tuple[str, ...] = ("
 
 
 def _not_among(name: str, key: str, known: str, value: t.Any) -> OptionError:
-    return OptionError(f"{name}: {key} has to be one of {known}; it cannot be '{one_line(str(value), limit=40)}'.", fault="option:description")
+    return OptionError(f"{name}: {key} must be one of {known}; it cannot be '{one_line(str(value), limit=40)}'.", fault="option:description")
 
 
 def _body(name: str, given: t.Any) -> t.Any:
@@ -133,21 +134,19 @@ def _claims(name: str, given: t.Any) -> t.Any:
     claims = nested(name, "assertion_claims", given)
     fixed = next((claim for claim in _MADE_ANEW if claims.get(claim) is not None), None)
     if fixed:
-        raise OptionError(
-            f"{name}: '{fixed}' in assertion_claims is made anew for each proof. It can only be null, to leave it out.", fault="option:description"
-        )
+        raise OptionError(f"{name}: '{fixed}' in assertion_claims is generated for each proof. It can only be null, to omit it.", fault="option:description")
     return claims
 
 
 def _names(name: str, given: t.Any) -> dict[str, str]:
     if not isinstance(given, t.Mapping) or not all(isinstance(part, str) and part for pair in given.items() for part in pair):
-        raise OptionError(f"{name}: 'credential_fields' has to be a dictionary: our field to the key in the secret.", fault="option:description")
+        raise OptionError(f"{name}: 'credential_fields' must be a dictionary: our field to the key in the secret.", fault="option:description")
     return {str(ours): str(theirs) for ours, theirs in given.items()}
 
 
 def _codes(name: str, given: t.Any) -> tuple[str, ...]:
     if not isinstance(given, (list, tuple)) or not all(isinstance(code, (str, int)) and not isinstance(code, bool) and str(code) for code in given):
-        raise OptionError(f"{name}: 'passing_errors' has to be a list of error codes.", fault="option:description")
+        raise OptionError(f"{name}: 'passing_errors' must be a list of error codes.", fault="option:description")
     return tuple(str(code) for code in given)
 
 
@@ -168,7 +167,7 @@ def check_request(vendor: Vendor) -> None:
         return
     told = {
         "issuer": ("issuer", vendor.issuer, "Give token_url"),
-        "grant_type": (f"grant_type={vendor.grant_type}", vendor.grant_type != "client_credentials", "Leave it out"),
+        "grant_type": (f"grant_type={vendor.grant_type}", vendor.grant_type != "client_credentials", "Remove it"),
         "client_auth": (f"client_auth={vendor.client_auth}", vendor.client_auth in _AMONG_PARAMETERS, "Put what the client sends into request_body"),
         "request_format": ("request_format=none", vendor.request_format == "none", "Use json, form or query"),
         "scope": ("scope", vendor.scope, "Put it into request_body"),
@@ -176,17 +175,17 @@ def check_request(vendor: Vendor) -> None:
     }
     for what, present, todo in told.values():
         if present:
-            raise OptionError(f"{vendor.name}: request_body is all that is sent, so {what} does not go with it. {todo}.", fault="option:description")
+            raise OptionError(f"{vendor.name}: request_body is the whole request, so {what} cannot be combined with it. {todo}.", fault="option:description")
 
 
 def parameters(name: str, option: str, given: t.Any) -> dict[str, Value | tuple[Value, ...]]:
     """Headers or parameters: each a string, a number, C({secret_field: NAME}), or (parameters) a list of these."""
     if not isinstance(given, t.Mapping):
-        raise OptionError(f"{name}: {option} has to be a dictionary.", fault="option:description")
+        raise OptionError(f"{name}: {option} must be a dictionary.", fault="option:description")
     found: dict[str, Value | tuple[Value, ...]] = {}
     for key, value in given.items():
         if option != "request_headers" and key in _RESERVED:
-            raise OptionError(f"{name}: {option} must not have '{key}': it has an option or a field of the secret of its own.", fault="option:description")
+            raise OptionError(f"{name}: {option} must not contain '{key}': an option or a field of the secret sets it.", fault="option:description")
         if option != "request_headers" and isinstance(value, (list, tuple)):
             found[str(key)] = tuple(_value(name, option, key, single) for single in value)
         else:
@@ -202,4 +201,4 @@ def _value(name: str, option: str, key: t.Any, value: t.Any) -> Value:
     field = secret_field(value)
     if field is not None:
         return field
-    raise OptionError(f"{name}: '{key}' in {option} has to be a string, a number or {{secret_field: NAME}}.", fault="option:description")
+    raise OptionError(f"{name}: '{key}' in {option} must be a string, a number or {{secret_field: NAME}}.", fault="option:description")

@@ -42,7 +42,7 @@ def transit_key(vendor: Vendor) -> tuple[str, str]:
     """
     mount, _slash, key = vendor.transit_key.strip("/").rpartition("/")
     if not mount or not key:
-        raise OptionError(f"{vendor.name}: transit_key has to be <mount>/<key name>, for example transit/{vendor.name}.", fault="option:value")
+        raise OptionError(f"{vendor.name}: transit_key must be <mount>/<key name>, for example transit/{vendor.name}.", fault="option:value")
     return mount, key
 
 
@@ -104,7 +104,7 @@ def _der(vendor: Vendor, pem: str) -> bytes:
         inner = pem[pem.index(begin) : pem.index(end) + len(end)]
         return ssl.PEM_cert_to_DER_cert(inner)
     except ValueError:
-        raise VaultError(f"{vendor.name}: the field 'certificate' of the secret is no certificate in PEM form.", kind="field") from None
+        raise VaultError(f"{vendor.name}: the field 'certificate' of the secret is not a certificate in PEM form.", kind="field") from None
 
 
 def _encoded(raw: bytes) -> str:
@@ -157,13 +157,13 @@ def _with_key(vendor: Vendor, pem: str, header: dict[str, str], claims: dict[str
         key, algorithms = _private_key(pem)
     except Exception:  # noqa: BLE001 - the library's messages may quote the key
         raise VaultError(
-            f"{vendor.name}: the field 'private_key' of the secret is no usable RSA, EC or Ed25519 key in PEM form, unencrypted.",
+            f"{vendor.name}: the field 'private_key' of the secret is not a usable, unencrypted RSA, EC or Ed25519 key in PEM form.",
             kind="field",
         ) from None
     algorithm = vendor.assertion_algorithm or algorithms[0]
     if algorithm not in algorithms:
         raise OptionError(
-            f"{vendor.name}: assertion_algorithm={algorithm} does not go with the private_key of the secret, which signs with {_or(algorithms)}.",
+            f"{vendor.name}: assertion_algorithm={algorithm} does not suit the private_key of the secret, which signs with {_or(algorithms)}.",
             fault="option:clash",
         )
     return str(jwt.encode(claims, key, algorithm=algorithm, headers=dict(header)))

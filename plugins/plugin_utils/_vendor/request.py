@@ -141,7 +141,7 @@ def _field(request: Request, data: t.Mapping[str, t.Any], name: str) -> str:
         if value is None
         else f"has an empty field '{key}'"
         if not value.removeprefix(_MARK).strip()
-        else f"has a field '{key}' with half a character (a lone surrogate)"
+        else f"has a field '{key}' with an incomplete character (a lone surrogate)"
         if not _sendable(value)
         else ""
     )

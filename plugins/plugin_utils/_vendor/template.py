@@ -38,7 +38,7 @@ def nested(name: str, option: str, given: t.Any) -> dict[str, Nested]:
     :raises OptionError: naming the place of a value that JSON cannot hold.
     """
     if not isinstance(given, t.Mapping):
-        raise OptionError(f"{name}: {option} has to be a dictionary.", fault="option:description")
+        raise OptionError(f"{name}: {option} must be a dictionary.", fault="option:description")
     return {str(key): _read(value, (str(key),), f"{name}: '{{}}' in {option}") for key, value in given.items()}
 
 
@@ -60,7 +60,7 @@ def _read(given: t.Any, path: tuple[str, ...], where: str) -> Nested:
         return {str(key): _read(value, (*path, str(key)), where) for key, value in given.items()}
     if isinstance(given, (list, tuple)):
         return tuple(_read(value, (*path, str(index)), where) for index, value in enumerate(given))
-    raise _wrong(path, where, "has to be a string, a number, true, false, null, a list, a dictionary or {secret_field: NAME}")
+    raise _wrong(path, where, "must be a string, a number, true, false, null, a list, a dictionary or {secret_field: NAME}")
 
 
 def _wrong(path: tuple[str, ...], where: str, what: str) -> OptionError:

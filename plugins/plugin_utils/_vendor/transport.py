@@ -151,7 +151,7 @@ def _explained(problem: Exception, request: HttpRequest, options: HttpOptions, s
         )
     if isinstance(problem, r.ProxyError):
         return failed(
-            f"the proxy on the way to the vendor at {where} did not connect. Check http_proxy.",
+            f"the proxy for the vendor at {where} did not connect. Check http_proxy.",
             kind="unavailable",
             retryable=True,
             sent=False,
@@ -197,7 +197,7 @@ def _not_asked(problem: Exception, options: HttpOptions, name: str) -> TokenErro
     if isinstance(problem, OSError) and not isinstance(problem, r.RequestException):
         return OptionError(f"{name}: {_file_trouble(options)}", fault="option:file")
     if isinstance(problem, (r.InvalidHeader, UnicodeError)):
-        return VendorError(f"{name}: a credential has characters that no HTTP header may carry. Check the secret.", kind="refused", fault="vault:field")
+        return VendorError(f"{name}: a credential has characters that an HTTP header cannot contain. Check the secret.", kind="refused", fault="vault:field")
     return None
 
 

@@ -76,7 +76,7 @@ def test_described_by_options(openbao_stage: Stage) -> None:
         with check("plain http"):
             assert "over plain http. Use https, or set allow_http if you must." in done["plain http"].error
         with check("no such grant"):
-            assert done["no such grant"].error.startswith("acme: grant_type has to be one of client_credentials")
+            assert done["no such grant"].error.startswith("acme: grant_type must be one of client_credentials")
 
 
 def test_unusual_requests_and_answers(openbao_stage: Stage) -> None:

@@ -56,7 +56,7 @@ def test_signatures(openbao_stage: Stage, ca: Ca) -> None:
         with check("wrong audience"):
             assert "aud is not what is wanted here" in done["wrong audience"].error
         with check("wrong algorithm"):
-            assert "assertion_algorithm=ES256 does not go with the private_key of the secret" in done["wrong algorithm"].error
+            assert "assertion_algorithm=ES256 does not suit the private_key of the secret" in done["wrong algorithm"].error
         with check("no proof was sent twice"):
             identifiers = [entry["jti"] for entry in sent.values() if entry.get("jti")]
             assert len(identifiers) == len(set(identifiers)) >= 6
@@ -108,7 +108,7 @@ def test_a_key_that_never_leaves_vault(stage: Stage) -> None:
         with check("no such key"):
             assert "signing/sign/nothing" in done["no such key"].error
         with check("no mount"):
-            assert done["no mount"].error == "acme: transit_key has to be <mount>/<key name>, for example transit/acme."
+            assert done["no mount"].error == "acme: transit_key must be <mount>/<key name>, for example transit/acme."
         with check("denied"):
             assert "denied signing with signing/sign/rsa-2048" in refused["denied"].error, refused["denied"].error
             assert "has update on signing/sign/rsa-2048" in refused["denied"].error, refused["denied"].error

@@ -70,7 +70,7 @@ def test_password_and_refresh(openbao_stage: Stage) -> None:
                 done["no portal"].error
             )
         with check("scope"):
-            assert done["scope"].error == "tracktik: the vendor takes no scope: it is set at the vendor. Leave scope out."
+            assert done["scope"].error == "tracktik: this vendor accepts no scope; scopes are configured at the vendor. Remove scope."
 
 
 def test_lifetime_and_rate_limit(openbao_stage: Stage) -> None:

@@ -64,7 +64,7 @@ def test_session_token(openbao_stage: Stage) -> None:
         with check("no refresh: asked again with the connect token"):
             assert done["forced"].value["access_token"] != done["details"].value["access_token"]
         with check("scope"):
-            assert done["scope"].error == "tracx: the vendor takes no scope: it is set at the vendor. Leave scope out."
+            assert done["scope"].error == "tracx: this vendor accepts no scope; scopes are configured at the vendor. Remove scope."
         with check("parameters"):
             assert done["parameters"].error == "tracx: its token request has no parameters, so extra_parameters cannot be sent."
 

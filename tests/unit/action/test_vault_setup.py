@@ -51,7 +51,7 @@ def test_what_is_there_and_no_place_for_a_secret_id(tmp_path: pathlib.Path, monk
     assert trouble() == ""
     for mode in (0o640, 0o604, 0o620, 0o606):
         path.chmod(mode)
-        assert trouble() == f"others than its owner may use it (mode 0{mode:o})"
+        assert trouble() == f"other users can access it (mode 0{mode:o})"
     path.chmod(0o600)
     (tmp_path / "link").symlink_to(path)
     assert vault_setup._trouble_with(str(tmp_path / "link")) == ""

@@ -63,7 +63,9 @@ def test_a_link_to_nothing_makes_no_directory(here):
 def test_where_everyone_may_replace_files(here):
     (here / "open").mkdir()
     (here / "open").chmod(0o777)
-    assert refused(subject.enter, str(here / "open" / "file")) == (f"everyone may replace files in {here}/open; take the write permission of others from it")
+    assert refused(subject.enter, str(here / "open" / "file")) == (
+        f"every user can replace files in {here}/open; remove the write permission of others from it"
+    )
     (here / "open").chmod(0o1777)
     assert subject.enter(str(here / "open" / "file")) == []
 

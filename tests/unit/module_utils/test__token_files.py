@@ -227,7 +227,7 @@ def test_a_hard_link_elsewhere_does_not_get_the_token(host, dest):
 
 def test_a_directory_that_everyone_may_write_to_is_refused(host, dest):
     dest.parent.chmod(0o777)
-    assert host.write(present(dest)).result["msg"] == (f"{dest}: everyone may replace files in {dest.parent}; take the write permission of others from it")
+    assert host.write(present(dest)).result["msg"] == (f"{dest}: every user can replace files in {dest.parent}; remove the write permission of others from it")
     dest.parent.chmod(0o1777)
     assert host.write(present(dest)).result["changed"]
 
@@ -695,7 +695,7 @@ def test_a_directory_that_takes_the_place_of_another_while_we_look(tmp_path, mon
 
     replacing(monkeypatch, safe_paths, "lstat", swap)
     result = token_files.ensure(FakeModule(), spec(conf / "token"), b"x")
-    assert result["error"] == (None if times == 1 else f"{conf / 'token'}: {conf} is exchanged while it is looked at")
+    assert result["error"] == (None if times == 1 else f"{conf / 'token'}: {conf} was replaced while it was checked")
     assert (conf / "token").exists() is (times == 1)
 
 
@@ -826,5 +826,5 @@ def test_a_directory_that_is_exchanged_is_not_entered(tmp_path, monkeypatch):
         return found
 
     monkeypatch.setattr(safe_paths.os, "lstat", look_and_exchange)
-    with pytest.raises(safe_paths.FileError, match=r"/kept is exchanged while it is looked at"):
+    with pytest.raises(safe_paths.FileError, match=r"/kept was replaced while it was checked"):
         safe_paths.enter(str(kept / "token"))

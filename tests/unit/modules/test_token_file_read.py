@@ -115,7 +115,7 @@ def test_what_is_no_file(host, tmp_path):
     files = seen(host, link, pipe, folder, tmp_path / "none", secret / "below", "token")
     assert [file.get("error") for file in files] == [
         "is a symlink; it is not followed. Remove it, or give the path of the file itself", "is not a regular file",
-        "is a directory; give the path of a file", None, f"{secret} is not a directory", "has to be an absolute path",
+        "is a directory; give the path of a file", None, f"{secret} is not a directory", "must be an absolute path",
     ]  # fmt: skip
     assert [file["exists"] for file in files] == [True, True, True, False, True, True]
     assert all("fingerprint" not in file for file in files)

@@ -46,7 +46,7 @@ def test_numbers_as_text():
 def test_what_is_no_number(token, seconds):
     with pytest.raises(AnsibleFilterError) as caught:
         token_fresh(token, seconds)
-    assert str(caught.value) == "token_fresh: expires_at and the seconds have to be numbers. [TRK-O02]"
+    assert str(caught.value) == "token_fresh: expires_at and the seconds must be numbers. [TRK-O02]"
 
 
 @pytest.mark.parametrize("token", [None, 5, ["x"]])

@@ -54,7 +54,7 @@ def test_what_describes_vendors_of_ones_own_is_of_no_use_to_built_in_ones(monkey
     refuse = functools.partial(TokenAction.refuse_unknown_options, None, own=(), module="token_info")
     with pytest.raises(OptionError) as caught:
         refuse([{option: "x", **items[0]}, *items[1:]])
-    assert caught.value.message == f"there is no option '{option}' for tracx; only oauth2 and vendors of your own take it."
+    assert caught.value.message == f"there is no option '{option}' for tracx; only oauth2 and your own vendors accept it."
     for own in ([{"vendor": "mine"}], [{}, {"vendor": "mine"}], [{}, {"vendor": "tracx"}, {"vendor": "mine"}], [{}]):
         refuse([{option: "x", **own[0]}, *own[1:]])
 

@@ -137,7 +137,7 @@ def test_behind_hostvars_there_is_no_play(folder, name):
     variables = variable_manager.get_vars(host=run.inventory.get_host(name), include_hostvars=False)
     operator = OperatorVariables(variables, warn=run.warned.append)
     if name == "a":  # one letter is one object for all, and another host says that it has this name
-        with pytest.raises(AnsibleOptionsError, match="it cannot be told whose variables these are"):
+        with pytest.raises(AnsibleOptionsError, match="it is not known which host these variables belong to"):
             operator.find(["mine"])
     else:
         assert operator.find(["mine"]) == {"mine": {"a": "good"}}
@@ -178,7 +178,7 @@ def test_templates_see_no_facts(folder):
 def test_a_template_with_a_bare_fact_is_told_what_to_write(folder):
     run = Run(folder, vars={"bare": "p/{{ ansible_system }}", "plain": "p/{{ ansible_facts.system }}", "missing": "{{ ansible_nothing }}"})
     run.lies({"ansible_system": "Linux"})
-    with pytest.raises(AnsibleOptionsError, match=r"uses 'ansible_system', which is a fact: .* write ansible_facts\.system\. \["):
+    with pytest.raises(AnsibleOptionsError, match=r"uses 'ansible_system', which is a fact, .* write ansible_facts\.system\. \["):
         run.resolved(run.operator(), "bare")
     assert run.resolved(run.operator(), "plain") == "p/Linux"
     with pytest.raises(Exception, match="ansible_nothing"):
@@ -217,7 +217,7 @@ def test_without_facts_all_is_the_operators():
 @pytest.mark.parametrize("value", ["evil", "mine", float("nan"), {"a": 1}])
 def test_what_has_the_name_of_a_kept_fact_is_not_used(value):
     operator = OperatorVariables({"trackops_scope": value, "min_ttl": 5, "ansible_facts": {"trackops_scope": "evil"}}, warn=pytest.fail)
-    with pytest.raises(AnsibleOptionsError, match="it cannot be told whose variables these are"):
+    with pytest.raises(AnsibleOptionsError, match="it is not known which host these variables belong to"):
         operator.find(["trackops_scope", "min_ttl"])
     assert operator.find(["min_ttl"]) == {"min_ttl": 5}
 

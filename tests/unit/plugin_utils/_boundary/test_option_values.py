@@ -36,20 +36,20 @@ def test_files_are_for_vendors_only():
     assert mapping("acme:\n  scope: x", "vendors") == {"acme": {"scope": "x"}}
     with pytest.raises(OptionError) as caught:
         mapping("/vendors.yml")
-    assert caught.value.message == "extra_parameters has to be a dictionary, not a text."
+    assert caught.value.message == "extra_parameters must be a dictionary, not a text."
 
 
 @pytest.mark.parametrize(
     ("value", "name", "message"),
     [
         ("/none", "vendors", "trackops_vendors: the file '/none' cannot be read."),
-        ("/bad.yml", "vendors", "trackops_vendors has to be a dictionary, or the JSON or YAML text of one."),
-        ("{", "extra_parameters", "extra_parameters has to be a dictionary, or the JSON or YAML text of one."),
-        ("[" * 1000, "extra_parameters", "extra_parameters has to be a dictionary, or the JSON or YAML text of one."),
-        ("a: 2020-99-99", "extra_parameters", "extra_parameters has to be a dictionary, or the JSON or YAML text of one."),
-        ("[1]", "request_headers", "request_headers has to be a dictionary, not a list."),
-        ([{"name": "acme"}], "vendors", "trackops_vendors has to be a dictionary of vendors by their names, not a list."),
-        ("- name: acme\n- name: b", "vendors", "trackops_vendors has to be a dictionary of vendors by their names, not a list."),
+        ("/bad.yml", "vendors", "trackops_vendors must be a dictionary, or the JSON or YAML text of one."),
+        ("{", "extra_parameters", "extra_parameters must be a dictionary, or the JSON or YAML text of one."),
+        ("[" * 1000, "extra_parameters", "extra_parameters must be a dictionary, or the JSON or YAML text of one."),
+        ("a: 2020-99-99", "extra_parameters", "extra_parameters must be a dictionary, or the JSON or YAML text of one."),
+        ("[1]", "request_headers", "request_headers must be a dictionary, not a list."),
+        ([{"name": "acme"}], "vendors", "trackops_vendors must be a dictionary of vendors by their names, not a list."),
+        ("- name: acme\n- name: b", "vendors", "trackops_vendors must be a dictionary of vendors by their names, not a list."),
     ],
 )
 def test_what_is_none(value, name, message):

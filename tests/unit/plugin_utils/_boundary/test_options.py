@@ -172,28 +172,28 @@ def test_paths():
         ("trackunit", {"variant": "v3"}, "trackunit: there is no variant 'v3'. Known: password, v2."),
         ("tracx", {"variant": "v3"}, "tracx: there is no variant 'v3'. Known: none."),
         ("trackunit", {"variant": "v2"}, "trackunit: scope is needed in its variant v2: the scopes of the key, separated by spaces."),
-        ("tracktik", {"scope": "api"}, "tracktik: the vendor takes no scope: it is set at the vendor. Leave scope out."),
+        ("tracktik", {"scope": "api"}, "tracktik: this vendor accepts no scope; scopes are configured at the vendor. Remove scope."),
         ("tracx", {"extra_parameters": {"a": "b"}}, "tracx: its token request has no parameters, so extra_parameters cannot be sent."),
         (
             "tracktik",
             {"extra_parameters": {"scope": "b"}},
-            "tracktik: extra_parameters must not have 'scope': it has an option or a field of the secret of its own.",
+            "tracktik: extra_parameters must not contain 'scope': an option or a field of the secret sets it.",
         ),
-        ("tracktik", {"extra_parameters": {"a": None}}, "tracktik: 'a' in extra_parameters has to be a string, a number or {secret_field: NAME}."),
+        ("tracktik", {"extra_parameters": {"a": None}}, "tracktik: 'a' in extra_parameters must be a string, a number or {secret_field: NAME}."),
         (
             "trackunit",
             {"credential_fields": {"user": "x"}},
-            "trackunit: credential_fields has no use for 'user'. Fields here: client_id, client_secret, username, password.",
+            "trackunit: credential_fields names 'user', which is not used. Fields here: client_id, client_secret, username, password.",
         ),
-        ("trackunit", {"credential_fields": ["username"]}, "trackunit: credential_fields has to be a dictionary: our field to the key in the secret."),
-        ("trackunit", {"credential_fields": {"username": ""}}, "trackunit: credential_fields has to be a dictionary: our field to the key in the secret."),
-        ("trackunit", {"min_ttl": "soon"}, "trackunit: min_ttl has to be a number."),
-        ("trackunit", {"min_ttl": -1}, "trackunit: min_ttl has to be at least 0."),
-        ("trackunit", {"max_age": "nan"}, "trackunit: max_age has to be a number."),
-        ("trackunit", {"http_deadline": "inf"}, "trackunit: http_deadline has to be a number."),
-        ("trackunit", {"http_timeout": 0}, "trackunit: http_timeout has to be at least 0.001."),
-        ("trackunit", {"http_retries": "1.5"}, "trackunit: http_retries has to be a number."),
-        ("trackunit", {"secret_version": 0}, "trackunit: secret_version has to be at least 1."),
+        ("trackunit", {"credential_fields": ["username"]}, "trackunit: credential_fields must be a dictionary: our field to the key in the secret."),
+        ("trackunit", {"credential_fields": {"username": ""}}, "trackunit: credential_fields must be a dictionary: our field to the key in the secret."),
+        ("trackunit", {"min_ttl": "soon"}, "trackunit: min_ttl must be a number."),
+        ("trackunit", {"min_ttl": -1}, "trackunit: min_ttl must be at least 0."),
+        ("trackunit", {"max_age": "nan"}, "trackunit: max_age must be a number."),
+        ("trackunit", {"http_deadline": "inf"}, "trackunit: http_deadline must be a number."),
+        ("trackunit", {"http_timeout": 0}, "trackunit: http_timeout must be at least 0.001."),
+        ("trackunit", {"http_retries": "1.5"}, "trackunit: http_retries must be a number."),
+        ("trackunit", {"secret_version": 0}, "trackunit: secret_version must be at least 1."),
         ("trackunit", {"http_client_key": "/k"}, "trackunit: http_client_key needs http_client_cert."),
         (
             "nobody",
@@ -201,7 +201,7 @@ def test_paths():
             f"There is no vendor 'nobody'. Built in: {BUILT_IN}; describe your own in trackops_vendors, or use vendor=oauth2.",
         ),
         ("../evil", {}, f"'../evil' is not a vendor's name. Built in: {BUILT_IN}."),
-        ("oauth2", {"vendors": ["acme"]}, "trackops_vendors has to be a dictionary of vendors by their names."),
+        ("oauth2", {"vendors": ["acme"]}, "trackops_vendors must be a dictionary of vendors by their names."),
     ],
 )
 def test_options_that_do_not_fit(plugin, values, message):
@@ -214,20 +214,20 @@ BODY = {"token_url": "https://a.example/rpc", "request_body": {"method": "login"
 @pytest.mark.parametrize(
     ("described", "values", "message"),
     [
-        ({"issuer": "https://i.example"}, {}, "issuer does not go with it. Give token_url."),
-        ({"grant_type": "password"}, {}, "grant_type=password does not go with it. Leave it out."),
-        ({"client_auth": "post"}, {}, "client_auth=post does not go with it. Put what the client sends into request_body."),
-        ({"client_auth": "private_key_jwt"}, {}, "client_auth=private_key_jwt does not go with it. Put what the client sends into request_body."),
-        ({"request_format": "none"}, {}, "request_format=none does not go with it. Use json, form or query."),
-        ({"scope": "a"}, {}, "scope does not go with it. Put it into request_body."),
-        ({}, {"scope": "a"}, "scope does not go with it. Put it into request_body."),
-        ({"parameters": {"b": "c"}}, {}, "'b' does not go with it. Put it into request_body."),
-        ({}, {"audience": "x"}, "'audience' does not go with it. Put it into request_body."),
+        ({"issuer": "https://i.example"}, {}, "issuer cannot be combined with it. Give token_url."),
+        ({"grant_type": "password"}, {}, "grant_type=password cannot be combined with it. Remove it."),
+        ({"client_auth": "post"}, {}, "client_auth=post cannot be combined with it. Put what the client sends into request_body."),
+        ({"client_auth": "private_key_jwt"}, {}, "client_auth=private_key_jwt cannot be combined with it. Put what the client sends into request_body."),
+        ({"request_format": "none"}, {}, "request_format=none cannot be combined with it. Use json, form or query."),
+        ({"scope": "a"}, {}, "scope cannot be combined with it. Put it into request_body."),
+        ({}, {"scope": "a"}, "scope cannot be combined with it. Put it into request_body."),
+        ({"parameters": {"b": "c"}}, {}, "'b' cannot be combined with it. Put it into request_body."),
+        ({}, {"audience": "x"}, "'audience' cannot be combined with it. Put it into request_body."),
     ],
 )
 def test_what_does_not_go_with_a_body(described, values, message):
     found = refused("oauth2", "p", vendor="acme", vendors={"acme": {**BODY, **described}}, **values)
-    assert found == "acme: request_body is all that is sent, so " + message
+    assert found == "acme: request_body is the whole request, so " + message
 
 
 def test_a_body_needs_no_client():
@@ -251,7 +251,7 @@ def test_names_of_fields_in_a_description():
     assert (key["private_key"], key["client_id"]) == ("pem", "username")
     wrong = {**described, "credential_fields": {"clientid": "username"}}
     assert refused("oauth2", "p", vendor="acme", vendors={"acme": wrong}) == (
-        "acme: 'credential_fields' has no use for 'clientid'. Fields here: certificate, client_id, client_secret, code, code_verifier, key_id, "
+        "acme: 'credential_fields' names 'clientid', which is not used. Fields here: certificate, client_id, client_secret, code, code_verifier, key_id, "
         "private_key, redirect_uri, refresh_token, subject."
     )
 
@@ -313,11 +313,11 @@ def test_no_secret_in_the_repr_of_a_request():
         ({"client_auth": ["basic"]}, "trackunit: client_auth '['basic']' is not known here. Use one of: basic, basic_raw."),
         ({"engine_version": "3"}, "trackunit: engine_version '3' is not known here. Use one of: 2, 1, auto."),
         ({"cache": "redis"}, "trackunit: cache 'redis' is not known here. Use one of: file, vault, none."),
-        ({"failure_ttl": "abc"}, "trackunit: failure_ttl has to be a number."),
-        ({"failure_ttl": [1]}, "trackunit: failure_ttl has to be a number."),
-        ({"failure_ttl": "nan"}, "trackunit: failure_ttl has to be a number."),
-        ({"failure_ttl": -1}, "trackunit: failure_ttl has to be at least 0."),
-        ({"min_ttl": -1}, "trackunit: min_ttl has to be at least 0."),
+        ({"failure_ttl": "abc"}, "trackunit: failure_ttl must be a number."),
+        ({"failure_ttl": [1]}, "trackunit: failure_ttl must be a number."),
+        ({"failure_ttl": "nan"}, "trackunit: failure_ttl must be a number."),
+        ({"failure_ttl": -1}, "trackunit: failure_ttl must be at least 0."),
+        ({"min_ttl": -1}, "trackunit: min_ttl must be at least 0."),
         ({"path": "a\nb"}, "trackunit: the Vault path 'a b' has a line break or another character in it that cannot be shown."),
         ({"path": "a\x1b[31mb"}, "trackunit: the Vault path 'a [31mb' has a line break or another character in it that cannot be shown."),
         ({"engine_mount_point": "a\x9bb"}, "trackunit: engine_mount_point 'a b' has a line break or another character in it that cannot be shown."),

@@ -80,4 +80,4 @@ def test_what_is_told_before_anything_is_asked_for(plugin, values, direct, told)
 def test_a_term_that_is_no_path():
     with pytest.raises(OptionError) as caught:
         uncached.tokens("tracx", [1], {"output": "token"}, {})
-    assert caught.value.message == "tracx: the terms have to be paths in Vault, as strings."
+    assert caught.value.message == "tracx: the terms must be paths in Vault, as strings."

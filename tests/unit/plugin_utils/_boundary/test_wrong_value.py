@@ -60,12 +60,12 @@ def test_choices(said, where, expected):
     ],
 )
 def test_types(said, where, expected):
-    assert wrong_value("tracx", DEFINITIONS, sources(**where), said) == f"tracx: {expected} It has to be a number."
+    assert wrong_value("tracx", DEFINITIONS, sources(**where), said) == f"tracx: {expected} It must be a number."
 
 
 def test_what_may_be_a_secret_is_not_shown():
     said = "Config 'token' from 'Direct' has an invalid value: Invalid value provided for 'str': ['hvs.secret']."
-    assert wrong_value("tracx", DEFINITIONS, sources({"token": ["hvs.secret"]}), said) == "tracx: token has a value that does not fit. It has to be a text."
+    assert wrong_value("tracx", DEFINITIONS, sources({"token": ["hvs.secret"]}), said) == "tracx: token has a value that does not fit. It must be a text."
 
 
 def test_another_message_is_left_to_ansible():

@@ -159,7 +159,7 @@ def test_no_refresh_token(tmp_path):
 
 def test_nobody_comes(tmp_path):
     message, scene = refused(tmp_path, PENDING, PENDING, seconds=13)
-    assert message == "acme: nobody entered the code and allowed within 13 s. Nothing was stored. Start again."
+    assert message == "acme: nobody entered the code and allowed access within 13 s. Nothing was stored. Start again."
     assert scene.slept == [5, 5]
     assert refused(tmp_path / "b", PENDING, PENDING, seconds=15)[1].slept == [5, 5]
 
@@ -268,7 +268,7 @@ def test_a_vendor_that_gives_no_code(status, body, message, kind):
 @pytest.mark.parametrize(
     ("url", "message"),
     [
-        ("", "acme: no address is known for the device flow (RFC 8628). Set device_authorization_url or issuer, or use flow=code."),
+        ("", "acme: the URL for the device flow (RFC 8628) is not known. Set device_authorization_url or issuer, or use flow=code."),
         ("http://a.example/d", "acme: a.example would get the credentials over plain http. Use https, or set allow_http if you must."),
         ("ftp://a.example/d", "acme: device_authorization_url is not a usable http(s) address. Check base_url and device_authorization_url."),
     ],
@@ -277,7 +277,7 @@ def test_endpoints_that_are_refused(tmp_path, url, message):
     scene = Scene(vault=FakeVault(CLIENT))
     with pytest.raises(OptionError) as caught:
         work(scene, tmp_path, dataclasses.replace(VENDOR, device_authorization_url=url)).begin_device()
-    code = "TRK-O03" if "no address" in message else "TRK-O09" if "plain http" in message else "TRK-O08"
+    code = "TRK-O03" if "is not known" in message else "TRK-O09" if "plain http" in message else "TRK-O08"
     assert (caught.value.message, caught.value.error_code, scene.sent) == (message, code, [])
 
 

@@ -150,7 +150,7 @@ def test_a_vendor_that_gives_no_refresh_token(world):
     here = world(access("the-token"))
     url, consent = here.work().begin(REDIRECT)
     assert failing(VendorError, here.work().finish, here.allowed(url), consent, code="TRK-A06") == (
-        "acme: consent was given, but the vendor sent no refresh token, so later tokens could not be obtained. Many vendors want a scope such as "
+        "acme: consent was given, but the vendor sent no refresh token, so later tokens could not be obtained. Many vendors require a scope such as "
         "offline_access, or a setting of the client, for one. Nothing was stored."
     )
 
@@ -376,7 +376,7 @@ def test_no_browser_is_sent_to_an_address_with_a_credential_in_it(world):
     metadata = {**LYING, "authorization_endpoint": "https://login.example/a?hint=s3cr3t"}
     here = world(answer(200, metadata), vendor=Vendor("acme", issuer="https://login.example", grant_type="authorization_code", client_auth="post"))
     assert failing(VendorError, here.work) == (
-        "acme: the metadata of login.example name an address that has a credential in it. Nobody is sent there. Check issuer, or set token_url."
+        "acme: the metadata of login.example contain a URL with a credential in it, which is not used. Check issuer, or set token_url."
     )
 
 

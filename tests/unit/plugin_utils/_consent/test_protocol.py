@@ -83,7 +83,7 @@ def test_the_query_of_authorize_url_stays():
 @pytest.mark.parametrize(
     ("url", "message"),
     [
-        ("", "acme: no address is known at which the vendor asks for consent. Set authorize_url, or issuer."),
+        ("", "acme: the vendor's authorization URL is not known. Set authorize_url or issuer."),
         ("http://example.com/a", "acme: at example.com you would log in over plain http. Use https, or set allow_http if you must."),
         ("javascript://example.com/%0aalert(1)", "acme: authorize_url is not a usable http(s) address. Check base_url and authorize_url."),
         ("https://user@example.com/", "acme: authorize_url is not a usable http(s) address. Check base_url and authorize_url."),
@@ -97,7 +97,7 @@ def test_the_query_of_authorize_url_stays():
 def test_authorization_urls_that_are_refused(url: str, message: str):
     with pytest.raises(OptionError) as caught:
         subject.authorization_url(dataclasses.replace(VENDOR, authorize_url=url), "c", ASKED)
-    code = "TRK-O03" if "no address" in message else "TRK-O09" if "plain http" in message else "TRK-O08"
+    code = "TRK-O03" if "is not known" in message else "TRK-O09" if "plain http" in message else "TRK-O08"
     assert (caught.value.message, caught.value.error_code) == (message, code)
 
 
@@ -130,7 +130,7 @@ def test_redirect_addresses_that_are_refused(uri: str):
     with pytest.raises(OptionError) as caught:
         subject.check_redirect_uri(VENDOR, uri)
     plain = "acme: redirect_uri would carry the code over plain http. Use https, or an address of this machine. [TRK-O09]"
-    odd = "acme: redirect_uri has to be a whole address without a fragment, such as http://127.0.0.1:8400/callback. [TRK-O08]"
+    odd = "acme: redirect_uri must be a whole address without a fragment, such as http://127.0.0.1:8400/callback. [TRK-O08]"
     assert caught.value.told == (plain if uri in ("http://a.example/", "http://127.0.0.1.example.com/", "http:/cb") else odd)
 
 
@@ -208,7 +208,7 @@ def test_what_ends_the_wait_carries_the_state(redirected: str, is_it: bool):
 
 
 DENIED = "acme: the consent was denied in the browser (access_denied)."
-FORGED = "acme: the answer has another state than was asked with, so it belongs to another request or is forged. Start again."
+FORGED = "acme: the answer has a different state than the request, so it belongs to another request or is forged. Start again."
 
 
 @pytest.mark.parametrize(

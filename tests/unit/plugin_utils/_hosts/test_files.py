@@ -100,7 +100,7 @@ def test_messages_name_the_item():
         == "provision_tokens, item 3 (fleet/x): vendor is missing"
     )
     twice = [Item(checked(dest="/a"), {"vendor": "tracx"}, place) for place in places[:2]]
-    assert refusal(lambda: plan(twice), CLASH) == "provision_tokens, item 2 (acme fleet/acme): /a: is the dest of two tokens; each needs a file of its own"
+    assert refusal(lambda: plan(twice), CLASH) == "provision_tokens, item 2 (acme fleet/acme): /a: is the dest of two tokens; each needs a separate file"
 
 
 @pytest.mark.parametrize(
@@ -178,7 +178,7 @@ def test_what_is_to_be_absent_needs_no_template():
 def test_two_tokens_cannot_share_a_file():
     pair = Item(checked(dest="/a/b"), {"vendor": "tracx"})
     other = Item(checked(dest="/a/./c/../b"), {"vendor": "trackunit"})
-    assert refusal(lambda: plan([pair, other]), CLASH) == "/a/b: is the dest of two tokens; each needs a file of its own"
+    assert refusal(lambda: plan([pair, other]), CLASH) == "/a/b: is the dest of two tokens; each needs a separate file"
 
 
 def test_readable_when_asked_for():

@@ -39,15 +39,15 @@ def test_options_of_vault_whose_names_uri_has_too():
             ({"url": URL, name: "x"}, f"api_request does not take '{name}': the token is the authorization.")
             for name in ("url_username", "user", "url_password", "password", "force_basic_auth", "use_gssapi", "use_netrc")
         ),
-        ({"url": URL, "headers": "X: 1"}, "api_request: 'headers' has to be a dictionary."),
+        ({"url": URL, "headers": "X: 1"}, "api_request: 'headers' must be a dictionary."),
         ({"url": URL, "headers": {"AUTHORIZATION": "x"}}, "api_request sets the Authorization header itself; leave it out of 'headers'."),
-        ({"url": URL, "vault": "x"}, "api_request: 'vault' has to be a dictionary of Vault options."),
+        ({"url": URL, "vault": "x"}, "api_request: 'vault' must be a dictionary of Vault options."),
     ],
 )
 def test_what_it_does_not_take(args, message):
     with pytest.raises(OptionError) as caught:
         split(args)
-    code = "TRK-O03" if "needs 'url'" in message else "TRK-O02" if "has to be" in message else "TRK-O04"
+    code = "TRK-O03" if "needs 'url'" in message else "TRK-O02" if "must be" in message else "TRK-O04"
     assert (caught.value.message, caught.value.error_code) == (message, code)
 
 
@@ -70,7 +70,7 @@ def test_a_long_name_is_cut_off(name, shown):
 def test_what_is_no_address_is_not_left_to_the_host(url):
     with pytest.raises(OptionError) as caught:
         address_options(url, allow_http=True)
-    assert caught.value.told == "api_request: url is not an address that can be asked. It has to begin with https:// and a host. [TRK-O08]"
+    assert caught.value.told == "api_request: url is not a usable URL. It must begin with https:// and a host name. [TRK-O08]"
 
 
 @pytest.mark.parametrize("url", [URL, "http://127.0.0.1:8080/x", "http://localhost", "http://[::1]/"])

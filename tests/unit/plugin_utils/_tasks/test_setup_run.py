@@ -142,7 +142,8 @@ def test_what_one_run_lets_be_written_as_cache_another_does_not_let_be_read_as_c
     vault.run(**first)
     vault.asked.clear()
     assert vault.told(**second) == (
-        f"{PLACE}: who may write the shared cache could write credentials, as the policy api-tokens{kept} of an earlier run names a folder that lies in one of "
+        f"{PLACE}: anyone with write access to the shared cache could overwrite credentials, because the policy api-tokens{kept} of an "
+        "earlier run names a folder that lies in one of "
         "this run, or holds one. Choose other folders or another vault_setup_name, or delete that policy first "
         f"(vault policy delete api-tokens{kept}). [TRK-V11]"
     )

@@ -106,9 +106,9 @@ def test_slashes_at_the_ends_are_no_part_of_a_path():
     assert made(consent_paths=[None, "", "/", "fleet/acme"]).consent_paths == ("fleet/acme",)
 
 
-MOUNT = "may hold letters, digits and the characters . _ - @ : = ~ / only, and no part of it may be a dot or two. [TRK-O02]"
+MOUNT = "may contain only letters, digits and . _ - @ : = ~ /, and no part of it may be a dot or two. [TRK-O02]"
 PATH = MOUNT.replace("digits and", "digits, spaces and")
-NAME = "may hold small letters, digits and the characters . _ - only, has to begin and end with a letter or digit, and is neither default nor root. [TRK-O02]"
+NAME = "may contain only lower-case letters, digits and . _ -, must begin and end with a letter or digit, and must not be default or root. [TRK-O02]"
 WIDER = 'fleet" { capabilities = ["read"] }\npath "*" { capabilities = ["sudo"] }\npath "x'
 
 
@@ -161,7 +161,7 @@ def test_what_is_no_address_of_vault(url):
 
 
 def test_a_file_for_the_secret_id_has_an_absolute_path():
-    told = "vault_setup_secret_id_file has to be an absolute path. A relative one would start in the directory of the collection. [TRK-O02]"
+    told = "vault_setup_secret_id_file must be an absolute path. A relative one would start in the directory of the collection. [TRK-O02]"
     assert refused(secret_id_file="secret-id") == told
     assert [made(secret_id_file=path).secret_id_file for path in ("/etc/x", "~/x", "~me/x")] == ["/etc/x", "~/x", "~me/x"]
 
@@ -169,9 +169,9 @@ def test_a_file_for_the_secret_id_has_an_absolute_path():
 @pytest.mark.parametrize("variable", ["token_ttl", "secret_id_ttl"])
 def test_seconds(variable):
     for value in ("30d", "1h", "", "-1", "1.5", "5\n", True):
-        assert refused(**{variable: value}) == f"vault_setup_{variable} has to be a number of seconds, not '{str(value).strip()}'. [TRK-O02]"
+        assert refused(**{variable: value}) == f"vault_setup_{variable} must be a number of seconds, not '{str(value).strip()}'. [TRK-O02]"
     nines = "9" * 5000
-    assert refused(**{variable: nines}) == f"vault_setup_{variable} has to be a number of seconds, not '{nines[:39]}…'. [TRK-O02]"
+    assert refused(**{variable: nines}) == f"vault_setup_{variable} must be a number of seconds, not '{nines[:39]}…'. [TRK-O02]"
     assert getattr(made(**{variable: "9" * 10}), variable) == 9_999_999_999
     assert getattr(made(**{variable: "600"}), variable) == getattr(made(**{variable: 600}), variable) == 600
 
@@ -187,9 +187,9 @@ def test_what_is_true_or_false(variable):
     field = {"shared_cache": "shared"}.get(variable, variable)
     assert [getattr(made(**{variable: value}), field) for value in (True, "yes", "True", 1, "on")] == [True] * 5
     assert [getattr(made(**{variable: value}), field) for value in (False, "no", "False", 0, "off")] == [False] * 5
-    assert refused(**{variable: "flase"}) == f"vault_setup_{variable} has to be true or false, not 'flase'. [TRK-O02]"
-    assert refused(**{variable: "x" * 41}) == f"vault_setup_{variable} has to be true or false, not '{'x' * 39}…'. [TRK-O02]"
-    assert refused(**{variable: "x" * 40}) == f"vault_setup_{variable} has to be true or false, not '{'x' * 40}'. [TRK-O02]"
+    assert refused(**{variable: "flase"}) == f"vault_setup_{variable} must be true or false, not 'flase'. [TRK-O02]"
+    assert refused(**{variable: "x" * 41}) == f"vault_setup_{variable} must be true or false, not '{'x' * 39}…'. [TRK-O02]"
+    assert refused(**{variable: "x" * 40}) == f"vault_setup_{variable} must be true or false, not '{'x' * 40}'. [TRK-O02]"
     assert not getattr(made(**{variable: ""}), field)
     assert getattr(made(**{variable: " Yes "}), field) is True
 
@@ -208,7 +208,8 @@ def test_what_is_true_or_false(variable):
 )
 def test_a_cache_in_a_folder_of_the_credentials(values):
     assert refused(shared_cache=True, cache_mount="secret", **values) == (
-        "Who may write the shared cache could write credentials, as vault_setup_cache_path lies in one of their folders or holds one. Choose "
+        "Anyone with write access to the shared cache could overwrite credentials, because vault_setup_cache_path lies in one of their "
+        "folders or holds one. Choose "
         "another vault_setup_cache_path, or a vault_setup_cache_mount that is not vault_setup_mount. [TRK-O02]"
     )
     made(shared_cache=True, cache_mount="secret", mount="kv", **values)

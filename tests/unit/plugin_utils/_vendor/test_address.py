@@ -24,22 +24,22 @@ from support.scripted import request_for
         (
             {"base_url": "a.example", "token_url": "/t"},
             False,
-            "acme: base_url 'a.example' is not an address: it has to begin with https://. Correct base_url, wherever it is set.",
+            "acme: base_url 'a.example' is not an address: it must begin with https://. Correct base_url, wherever it is set.",
         ),
         (
             {"base_url": "https:/a.example", "token_url": "/t"},
             False,
-            "acme: base_url 'https:/a.example' is not an address: it has to begin with https://. Correct base_url, wherever it is set.",
+            "acme: base_url 'https:/a.example' is not an address: it must begin with https://. Correct base_url, wherever it is set.",
         ),
         (
             {"base_url": "u:p@a.example", "token_url": "/t"},
             False,
-            "acme: base_url is not an address: it has to begin with https://. Correct base_url, wherever it is set.",
+            "acme: base_url is not an address: it must begin with https://. Correct base_url, wherever it is set.",
         ),
         (
             {"issuer": "a.example"},
             False,
-            "acme: issuer 'a.example' is not an address: it has to begin with https://. Correct issuer, wherever it is set.",
+            "acme: issuer 'a.example' is not an address: it must begin with https://. Correct issuer, wherever it is set.",
         ),
         ({"token_url": "ftp://a.example/t"}, True, "acme: the token endpoint is not a usable http(s) address. Check base_url and token_url."),
         ({"token_url": "https://"}, True, "acme: the token endpoint is not a usable http(s) address. Check base_url and token_url."),
@@ -128,7 +128,7 @@ def test_host(url, shown):
 def test_an_example_that_was_not_filled_in(changes, option, found):
     with pytest.raises(OptionError) as caught:
         refuse_placeholders(Vendor("acme", **changes))
-    assert caught.value.told == f"acme: {option} still has {found} in it. Put your own there. [TRK-O08]"
+    assert caught.value.told == f"acme: {option} still contains {found}. Replace it with your own value. [TRK-O08]"
 
 
 def test_what_is_no_placeholder():

@@ -286,8 +286,8 @@ def test_a_consent_that_is_gone(grant_type):
 @pytest.mark.parametrize(
     ("status", "headers", "message", "wait", "retryable"),
     [
-        (429, {"retry_after": "17"}, "has had too many requests (HTTP 429)", 17, True),
-        (429, {}, "has had too many requests (HTTP 429)", None, True),
+        (429, {"retry_after": "17"}, "has received too many requests (HTTP 429)", 17, True),
+        (429, {}, "has received too many requests (HTTP 429)", None, True),
         (503, {"retry_after": formatdate(NOW + 121, usegmt=True)}, "is not available (HTTP 503)", 120, True),
         (503, {"retry_after": formatdate(NOW + 121, usegmt=True), "date": formatdate(NOW + 61, usegmt=True)}, "is not available (HTTP 503)", 60, True),
         (503, {"retry_after": "later"}, "is not available (HTTP 503)", None, True),
@@ -328,9 +328,9 @@ def test_temporarily_unavailable():
         (answer(200, b'{"access_token":' + b"[" * 100_000), "its answer is not a JSON object"),
         (answer(200, b'{"x":' + b"[" * 64 + b"]" * 64 + b"}"), "its answer is not a JSON object"),
         (answer(200, b'{"access_token": "a", "access_token": "b"}'), "its answer names a field twice"),
-        (answer(200, {"access_token": "a\r\nX: y"}), "its token has characters that no HTTP header may carry"),
-        (answer(200, {"access_token": "a\n"}), "its token has characters that no HTTP header may carry"),
-        (answer(200, {"access_token": "tökén"}), "its token has characters that no HTTP header may carry"),
+        (answer(200, {"access_token": "a\r\nX: y"}), "its token has characters that an HTTP header cannot contain"),
+        (answer(200, {"access_token": "a\n"}), "its token has characters that an HTTP header cannot contain"),
+        (answer(200, {"access_token": "tökén"}), "its token has characters that an HTTP header cannot contain"),
     ],
 )
 def test_no_token_in_it(reply, what):

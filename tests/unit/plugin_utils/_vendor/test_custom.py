@@ -49,64 +49,64 @@ KNOWN = ", ".join(sorted(set(vars(Vendor(name=""))) - {"name"}))
 @pytest.mark.parametrize(
     ("given_", "message"),
     [
-        ("https://a.example", "acme: the description of a vendor is a dictionary. See the guide 'own vendors'."),
+        ("https://a.example", "acme: the description of a vendor must be a dictionary. See the guide 'own vendors'."),
         ({"url": "x"}, f"acme: 'url' is not known in the description of a vendor. Known: {KNOWN}."),
         ({"tokn_url": "x"}, f"acme: 'tokn_url' is not known in the description of a vendor; did you mean token_url? Known: {KNOWN}."),
         ({"name": "x"}, f"acme: 'name' is not known in the description of a vendor. Known: {KNOWN}."),
-        ({"token_url": 5}, "acme: 'token_url' has to be a string."),
-        ({"token_url": None}, "acme: 'token_url' has to be a string."),
-        ({"pkce": "yes"}, "acme: 'pkce' has to be true or false."),
-        ({"default_lifetime": True}, "acme: 'default_lifetime' has to be a whole number."),
-        ({"default_lifetime": 1.5}, "acme: 'default_lifetime' has to be a whole number."),
+        ({"token_url": 5}, "acme: 'token_url' must be a string."),
+        ({"token_url": None}, "acme: 'token_url' must be a string."),
+        ({"pkce": "yes"}, "acme: 'pkce' must be true or false."),
+        ({"default_lifetime": True}, "acme: 'default_lifetime' must be a whole number."),
+        ({"default_lifetime": 1.5}, "acme: 'default_lifetime' must be a whole number."),
         (
             {"client_auth": "digest"},
-            "acme: 'client_auth' has to be one of basic, basic_raw, post, none, private_key_jwt, client_secret_jwt, bearer_jwt, tls_client_auth; "
+            "acme: 'client_auth' must be one of basic, basic_raw, post, none, private_key_jwt, client_secret_jwt, bearer_jwt, tls_client_auth; "
             "it cannot be 'digest'.",
         ),
-        ({"request_method": "get"}, "acme: 'request_method' has to be one of POST, GET, PUT; it cannot be 'get'."),
+        ({"request_method": "get"}, "acme: 'request_method' must be one of POST, GET, PUT; it cannot be 'get'."),
         (
             {"grant_type": "implicit"},
-            "acme: grant_type has to be one of client_credentials, password, authorization_code, refresh_token, account_credentials, or a URN; "
+            "acme: grant_type must be one of client_credentials, password, authorization_code, refresh_token, account_credentials, or a URN; "
             "it cannot be 'implicit'.",
         ),
-        ({"request_headers": ["a"]}, "acme: request_headers has to be a dictionary."),
-        ({"request_headers": {"a": ["b"]}}, "acme: 'a' in request_headers has to be a string, a number or {secret_field: NAME}."),
-        ({"parameters": {"a": {"field": "b"}}}, "acme: 'a' in parameters has to be a string, a number or {secret_field: NAME}."),
-        ({"parameters": {"client_secret": "b"}}, "acme: parameters must not have 'client_secret': it has an option or a field of the secret of its own."),
-        ({"request_body": "x"}, "acme: request_body has to be a dictionary."),
-        ({"assertion_claims": ["x"]}, "acme: assertion_claims has to be a dictionary."),
+        ({"request_headers": ["a"]}, "acme: request_headers must be a dictionary."),
+        ({"request_headers": {"a": ["b"]}}, "acme: 'a' in request_headers must be a string, a number or {secret_field: NAME}."),
+        ({"parameters": {"a": {"field": "b"}}}, "acme: 'a' in parameters must be a string, a number or {secret_field: NAME}."),
+        ({"parameters": {"client_secret": "b"}}, "acme: parameters must not contain 'client_secret': an option or a field of the secret sets it."),
+        ({"request_body": "x"}, "acme: request_body must be a dictionary."),
+        ({"assertion_claims": ["x"]}, "acme: assertion_claims must be a dictionary."),
         (
             {"assertion_claims": {"exp": 5}},
-            "acme: 'exp' in assertion_claims is made anew for each proof. It can only be null, to leave it out.",
+            "acme: 'exp' in assertion_claims is generated for each proof. It can only be null, to omit it.",
         ),
-        ({"credential_fields": {"client_id": ""}}, "acme: 'credential_fields' has to be a dictionary: our field to the key in the secret."),
-        ({"credential_fields": ["client_id"]}, "acme: 'credential_fields' has to be a dictionary: our field to the key in the secret."),
-        ({"passing_errors": "10"}, "acme: 'passing_errors' has to be a list of error codes."),
-        ({"passing_errors": [""]}, "acme: 'passing_errors' has to be a list of error codes."),
-        ({"passing_errors": [1.5]}, "acme: 'passing_errors' has to be a list of error codes."),
-        ({"credential_fields": {5: "x"}}, "acme: 'credential_fields' has to be a dictionary: our field to the key in the secret."),
+        ({"credential_fields": {"client_id": ""}}, "acme: 'credential_fields' must be a dictionary: our field to the key in the secret."),
+        ({"credential_fields": ["client_id"]}, "acme: 'credential_fields' must be a dictionary: our field to the key in the secret."),
+        ({"passing_errors": "10"}, "acme: 'passing_errors' must be a list of error codes."),
+        ({"passing_errors": [""]}, "acme: 'passing_errors' must be a list of error codes."),
+        ({"passing_errors": [1.5]}, "acme: 'passing_errors' must be a list of error codes."),
+        ({"credential_fields": {5: "x"}}, "acme: 'credential_fields' must be a dictionary: our field to the key in the secret."),
         (
             {"credential_fields": {"client_id": "x", "strange": "y"}},
-            "acme: 'credential_fields' has no use for 'strange'. Fields here: certificate, client_id, client_secret, code, code_verifier, key_id, "
+            "acme: 'credential_fields' names 'strange', which is not used. Fields here: certificate, client_id, client_secret, code, code_verifier, key_id, "
             "private_key, redirect_uri, refresh_token, subject.",
         ),
         (
             {"variants": {"a": {"credential_fields": {"username": "x"}}}},
-            "acme: 'credential_fields' has no use for 'username'. Fields here: certificate, client_id, client_secret, code, code_verifier, key_id, "
+            "acme: 'credential_fields' names 'username', which is not used. Fields here: certificate, client_id, client_secret, code, code_verifier, key_id, "
             "private_key, redirect_uri, refresh_token, subject.",
         ),
-        ({"default_lifetime": 0}, "acme: 'default_lifetime' has to be at least 1."),
-        ({"default_lifetime": "ten"}, "acme: 'default_lifetime' has to be a whole number."),
-        ({"scope_in": "h" * 60}, f"acme: 'scope_in' has to be one of both, assertion, request; it cannot be '{'h' * 39}\N{HORIZONTAL ELLIPSIS}'."),
-        ({"parameters": {"a": [["b"]]}}, "acme: 'a' in parameters has to be a string, a number or {secret_field: NAME}."),
-        ({"parameters": {"a": None}}, "acme: 'a' in parameters has to be a string, a number or {secret_field: NAME}."),
-        ({"passing_errors": [True]}, "acme: 'passing_errors' has to be a list of error codes."),
-        ({"scope_in": "header"}, "acme: 'scope_in' has to be one of both, assertion, request; it cannot be 'header'."),
-        ({"variants": ["a"]}, "acme: 'variants' is a dictionary of names, each with its changes."),
+        ({"default_lifetime": 0}, "acme: 'default_lifetime' must be at least 1."),
+        ({"default_lifetime": "ten"}, "acme: 'default_lifetime' must be a whole number."),
+        ({"scope_in": "h" * 60}, f"acme: 'scope_in' must be one of both, assertion, request; it cannot be '{'h' * 39}\N{HORIZONTAL ELLIPSIS}'."),
+        ({"parameters": {"a": [["b"]]}}, "acme: 'a' in parameters must be a string, a number or {secret_field: NAME}."),
+        ({"parameters": {"a": None}}, "acme: 'a' in parameters must be a string, a number or {secret_field: NAME}."),
+        ({"passing_errors": [True]}, "acme: 'passing_errors' must be a list of error codes."),
+        ({"scope_in": "header"}, "acme: 'scope_in' must be one of both, assertion, request; it cannot be 'header'."),
+        ({"variants": ["a"]}, "acme: 'variants' must be a dictionary: each name with its changes."),
         ({"variants": {"a": "b"}}, "acme: the variant 'a' is not a dictionary."),
         (
             {"variants": {"a": {"client_auth": "b"}}},
-            "acme: 'client_auth' has to be one of basic, basic_raw, post, none, private_key_jwt, client_secret_jwt, bearer_jwt, tls_client_auth; "
+            "acme: 'client_auth' must be one of basic, basic_raw, post, none, private_key_jwt, client_secret_jwt, bearer_jwt, tls_client_auth; "
             "it cannot be 'b'.",
         ),
     ],
@@ -118,7 +118,7 @@ def test_what_is_wrong_is_named(given_, message):
 
 
 def test_the_form_of_the_transit_key_is_told():
-    with pytest.raises(OptionError, match=r"^acme: transit_key has to be <mount>/<key name>"):
+    with pytest.raises(OptionError, match=r"^acme: transit_key must be <mount>/<key name>"):
         vendor_from_mapping("acme", {"transit_key": "x"})
 
 
@@ -132,14 +132,14 @@ def test_a_field_that_one_variant_has_a_use_for_is_no_slip():
     assert vendor.credential_fields == {"username": "user"}
 
 
-WHOLE = "acme: request_body is all that is sent, so {} does not go with it. {}."
+WHOLE = "acme: request_body is the whole request, so {} cannot be combined with it. {}."
 
 
 @pytest.mark.parametrize(
     ("more", "what", "todo"),
     [
         ({"issuer": "https://i.example"}, "issuer", "Give token_url"),
-        ({"grant_type": "password"}, "grant_type=password", "Leave it out"),
+        ({"grant_type": "password"}, "grant_type=password", "Remove it"),
         ({"client_auth": "post"}, "client_auth=post", "Put what the client sends into request_body"),
         ({"client_auth": "private_key_jwt"}, "client_auth=private_key_jwt", "Put what the client sends into request_body"),
         ({"client_auth": "client_secret_jwt"}, "client_auth=client_secret_jwt", "Put what the client sends into request_body"),

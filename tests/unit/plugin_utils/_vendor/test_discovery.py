@@ -132,7 +132,7 @@ def test_metadata_that_leads_to_plain_http():
     )
 
 
-HERE = "acme: the metadata of login.example name an address of this machine, which only an issuer on this machine may. Check issuer, or set token_url."
+HERE = "acme: the metadata of login.example contain a URL of this machine, which only an issuer on this machine may use. Check issuer, or set token_url."
 
 
 @pytest.mark.parametrize("field", ["token_endpoint", "authorization_endpoint", "revocation_endpoint", "device_authorization_endpoint"])
@@ -187,7 +187,7 @@ def test_endpoints_for_clients_with_certificates():
 
 
 SECRET = {"client_id": "the-client", "client_secret": "s3cr3t-client-secret", "note": "Pr0duction-Passw0rd", "region": "europe", "env": "oauth2"}
-SPOKEN = "acme: the metadata of login.example name an address that has a credential in it. Nobody is sent there. Check issuer, or set token_url."
+SPOKEN = "acme: the metadata of login.example contain a URL with a credential in it, which is not used. Check issuer, or set token_url."
 
 
 class Kept:

@@ -76,7 +76,7 @@ def test_claims_of_its_own_and_those_that_are_left_out():
 def test_a_key_that_cannot_sign(key):
     with pytest.raises(VaultError) as caught:
         signed_assertion(VENDOR, {"client_id": "i", "private_key": key}, {}, now=NOW)
-    assert caught.value.message == ("acme: the field 'private_key' of the secret is no usable RSA, EC or Ed25519 key in PEM form, unencrypted.")
+    assert caught.value.message == ("acme: the field 'private_key' of the secret is not a usable, unencrypted RSA, EC or Ed25519 key in PEM form.")
     assert caught.value.__suppress_context__
 
 
@@ -128,7 +128,7 @@ def test_an_algorithm_that_does_not_go_with_the_key(key, algorithm, words):
     vendor = Vendor("acme", token_url="https://a.example/t", client_auth="private_key_jwt", assertion_algorithm=algorithm)
     with pytest.raises(OptionError) as caught:
         signed_assertion(vendor, {"client_id": "i", "private_key": pem(key)}, {}, now=NOW)
-    assert caught.value.message == f"acme: assertion_algorithm={algorithm} does not go with the private_key of the secret, which signs with {words}."
+    assert caught.value.message == f"acme: assertion_algorithm={algorithm} does not suit the private_key of the secret, which signs with {words}."
 
 
 def test_a_key_on_one_line():
@@ -163,7 +163,7 @@ def test_transit_signs_and_pyjwt_is_not_needed(monkeypatch):
     assert asked == [("team/transit", "acme", "RS256")]
     with pytest.raises(OptionError) as caught:
         vendor_from_mapping("acme", {"transit_key": "acme"})
-    assert caught.value.message == "acme: transit_key has to be <mount>/<key name>, for example transit/acme."
+    assert caught.value.message == "acme: transit_key must be <mount>/<key name>, for example transit/acme."
 
 
 def test_each_proof_of_a_signer_is_known():
@@ -199,7 +199,7 @@ def test_thumbprints_of_a_certificate():
         assert header[name] == base64.urlsafe_b64encode(digest(der).digest()).decode().rstrip("=")
     with pytest.raises(VaultError) as caught:
         signed_assertion(VENDOR, {**fields, "certificate": "pl4nted"}, {}, now=NOW)
-    assert caught.value.message == "acme: the field 'certificate' of the secret is no certificate in PEM form."
+    assert caught.value.message == "acme: the field 'certificate' of the secret is not a certificate in PEM form."
 
 
 def test_a_new_proof_for_each_attempt():

@@ -86,7 +86,8 @@ def at(seconds):
         pytest.param(
             answer(400, {"error": "invalid_dpop_proof", "error_description": "The DPoP proof JWT header is missing."}),
             {"client_auth": "private_key_jwt"},
-            f"the vendor refused the credentials at {PLACE}: invalid_dpop_proof. The client has to prove its key with each request (DPoP), which is "
+            f"the vendor refused the credentials at {PLACE}: invalid_dpop_proof. The client must prove possession of its key with each "
+            "request (DPoP), which is "
             f"not supported here: turn that off for it at the vendor{AGAIN} The vendor says: The DPoP proof JWT header is missing.",
             id="okta/terraform-provider-okta#1904",
         ),

@@ -240,7 +240,7 @@ def test_revocation(client_auth, sent, basic):
         ({"username": ["a"]}, "has a field 'username' that is neither a string nor a number"),
         ({"username": True}, "has a field 'username' that is neither a string nor a number"),
         ({"username": None}, "has a field 'username' that is neither a string nor a number"),
-        ({"username": "a\ud800"}, "has a field 'username' with half a character (a lone surrogate)"),
+        ({"username": "a\ud800"}, "has a field 'username' with an incomplete character (a lone surrogate)"),
     ],
 )
 def test_a_field_that_cannot_be_used(data, problem):

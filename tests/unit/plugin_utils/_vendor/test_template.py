@@ -49,14 +49,14 @@ def deep(levels):
     return {"a": value}
 
 
-KINDS = "has to be a string, a number, true, false, null, a list, a dictionary or {secret_field: NAME}"
+KINDS = "must be a string, a number, true, false, null, a list, a dictionary or {secret_field: NAME}"
 
 
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        ("text", "acme: request_body has to be a dictionary."),
-        (["a"], "acme: request_body has to be a dictionary."),
+        ("text", "acme: request_body must be a dictionary."),
+        (["a"], "acme: request_body must be a dictionary."),
         ({"a": {"b": [1, datetime.date(2026, 1, 1)]}}, f"acme: 'a.b.1' in request_body {KINDS}."),
         ({"a": float("nan")}, f"acme: 'a' in request_body {KINDS}."),
         ({"a": {"secret_field": 5}}, f"acme: 'a' in request_body {KINDS}."),

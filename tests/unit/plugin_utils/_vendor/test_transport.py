@@ -117,7 +117,7 @@ def test_a_header_beyond_latin_1(emulator):
 
 def test_a_header_that_cannot_be_sent(emulator):
     error = failure(emulator.base_url("tracx"), headers={"Authorization": f"{SECRET}\n"})
-    assert error.message == "trackmage: a credential has characters that no HTTP header may carry. Check the secret."
+    assert error.message == "trackmage: a credential has characters that an HTTP header cannot contain. Check the secret."
     assert error.kind == "refused"
 
 
@@ -230,7 +230,7 @@ def test_no_proxy_of_the_environment_carries_what_is_for_this_machine(emulator, 
 def test_a_proxy_that_is_not_there():
     port = closed_port()
     error = failure("https://vendor.invalid", proxy=f"http://user:{ENCODED}@127.0.0.1:{port}")
-    assert error.message == "trackmage: the proxy on the way to the vendor at vendor.invalid did not connect. Check http_proxy."
+    assert error.message == "trackmage: the proxy for the vendor at vendor.invalid did not connect. Check http_proxy."
     assert facts(error) == ("unavailable", True, False)
 
 

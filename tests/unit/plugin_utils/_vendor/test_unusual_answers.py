@@ -97,7 +97,8 @@ def test_a_clock_that_is_a_day_away_is_not_believed(ahead, lifetime, told):
     assert read(reply, expires_field="expires_at", received_at=NOW, warn=warnings.append).lifetime == lifetime
     days = f"{abs(ahead) / 86400:.0f} days {'behind' if ahead > 0 else 'ahead'}"
     expected = (
-        f"acme: the clock of the vendor is {days}, by the Date of its answer. That is not believed, so the expiry of its token is taken by the clock "
+        f"acme: the clock of the vendor is {days}, according to the Date of its answer. That cannot be right, so the expiry of its token is "
+        "calculated with the clock "
         "of this machine. Check that clock."
     )
     assert warnings == ([expected] if told else [])
@@ -263,7 +264,7 @@ def test_plain_text_is_told_too():
 def test_a_403_that_is_a_rate_limit_is_no_refusal(headers):
     limited = failure(answer(403, {"message": "API rate limit exceeded"}, **headers))
     assert (limited.kind, limited.retry_after, limited.status) == ("unavailable", 60, 403)
-    assert "has had too many requests (HTTP 403)" in limited.message
+    assert "has received too many requests (HTTP 403)" in limited.message
 
 
 # -- credentials as people put them ------------------------------------------------------------------------------------
@@ -325,7 +326,7 @@ def test_an_error_with_a_time_to_come_again_is_a_rate_limit_whatever_its_status(
     body = {"error": {"code": -32000, "message": "API calls quota exceeded.", "data": {"type": "OverLimitException"}}, "jsonrpc": "2.0"}
     found = failure(answer(200, body, retry_after="58"))
     assert found.message == (
-        "acme: the vendor at a.example has had too many requests (OverLimitException), so there is no token for secret/fleet/x (version 7). "
+        "acme: the vendor at a.example has received too many requests (OverLimitException), so there is no token for secret/fleet/x (version 7). "
         "Try again later; the credentials were not refused. It asks to wait 58 s."
     )
     assert (found.kind, found.retryable, found.retry_after) == ("unavailable", True, 58)
@@ -352,10 +353,10 @@ def test_server_error_with_401_is_a_refusal():
 @pytest.mark.parametrize(
     ("code", "advice"),
     [
-        ("consent_required", "A person has to consent to this client at the vendor first; "),
+        ("consent_required", "A person must consent to this client at the vendor first; "),
         (
             "invalid_dpop_proof",
-            "The client has to prove its key with each request (DPoP), which is not supported here: turn that off for it at the vendor; ",
+            "The client must prove possession of its key with each request (DPoP), which is not supported here: turn that off for it at the vendor; ",
         ),
     ],
 )
