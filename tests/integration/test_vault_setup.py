@@ -50,7 +50,7 @@ def told_of(run: t.Any) -> list[str]:
     """What the run says that it made or changed, which the play's recap has to bear out."""
     assert run.rc == 0, run
     said = run.result("Say what was done")["msg"]
-    lines = list(said) if said != "nothing: all is as it should be" else []
+    lines = list(said) if said != "nothing: everything is already correct" else []
     assert run.stats["localhost"]["changed"] == int(any(not line.startswith("left") for line in lines)), run
     return lines
 
