@@ -86,7 +86,7 @@ def _css(match: re.Match[str]) -> str:
 
 
 def _hex_list(match: re.Match[str]) -> str:
-    return _characters([int(number, 16) for number in re.findall(r"(?:0x|U\+)?([0-9A-Fa-f]{2,6})", match[0], re.IGNORECASE)])
+    return _characters([int(number, 16) for number in re.findall("[0-9A-Fa-f]{2,6}", match[0])])
 
 
 def _decimal_list(match: re.Match[str]) -> str:
@@ -138,7 +138,7 @@ def _escape(match: re.Match[str]) -> str:
     if kind in "xX" and len(run) > 3 and run[2] != "{":
         return _bytes_as_text(bytes.fromhex(re.sub(r"\\[xX]", "", run)))
     if kind in "uUxX" and len(run) > 2:
-        if run[2] == "{" or (kind == "U" and len(run) == 10 and "\\" not in run[1:]):
+        if run[2] == "{" or len(run) == 10:
             number = int(run[2:].strip("{}"), 16)
             return chr(number) if number <= 0x10FFFF else run
         units = bytes.fromhex(re.sub(r"\\[uU]", "", run))

@@ -20,12 +20,15 @@ from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.scrub_vi
     [
         ("%61%C3%BC%ff", "aüÿ"),
         ("%u00e9%u0041", "éA"),
+        ("%u20ac", "€"),
         ("a%2Bb+c", "a+b c"),
         ("=61=\r\n=C3=BC", "aü"),
         ("&amp;&#252;&#xFC;&EACUTE;&zz;", "&üüé&zz;"),
         (r"\u00fc\ud83d\ude00", "ü\U0001f600"),
         (r"\U0001F600", "\U0001f600"),
         (r"\U00110000", r"\U00110000"),
+        (r"\U0010ffff\u{10FFFF}", "\U0010ffff\U0010ffff"),
+        (r"\U0041\U0042", "AB"),
         (r"\u{1F600}\x{fc}", "\U0001f600ü"),
         (r"\u{110000}", r"\u{110000}"),
         (r"\xc3\xbc", "ü"),
@@ -35,18 +38,43 @@ from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.scrub_vi
         ("a<b>c</b>d < e", "acd < e"),
         (r"\61 \62 c", "abc"),
         ("41:62:43", "AbC"),
+        ("4a:4B:4c", "JKL"),
+        ("0X4a,0x4b,U+004C", "JKL"),
         ("0x41 0x62 0x43", "AbC"),
         ("U+0041 U+1F600 U+0043", "A\U0001f600C"),
         ("41 62", "41 62"),
         ("[65, 98, 67]", "[AbC]"),
         ("65, 128512, 67", "A\U0001f600C"),
         ("65, 9999999, 67", "A C"),
+        ("65, 256, 67", "A\u0100C"),
+        ("65, 1114111, 1114112", "A\U0010ffff "),
         ("195, 188, 255", "üÿ"),
         ("65, 98", "65, 98"),
     ],
 )
 def test_in_place(text, decoded):
     assert decoded in {decode(View(text)).text for decode in IN_PLACE}
+
+
+PERCENT, _PLUS, _QUOTED, ENTITY, BYTES, CHARACTERS, *_OTHERS = IN_PLACE
+
+
+@pytest.mark.parametrize(
+    ("decode", "text", "decoded"),
+    [
+        (ENTITY, "&Eacute;&eacute;&EACUTE;", "Ééé"),
+        (BYTES, r"\303\274", "ü"),
+        (CHARACTERS, r"\303\274", "\xc3\xbc"),
+        (BYTES, r"\xc3\xbc\XC3\XBC", "üü"),
+        (CHARACTERS, r"\xc3\xbc\XC3\XBC", "\xc3\xbc\xc3\xbc"),
+        (BYTES, r"\x41-\101-\7-\u-\x", "A-A-7-u-x"),
+        (CHARACTERS, r"\x41-\101-\7-\u-\x", "A-A-7-u-x"),
+        (BYTES, r"\U10000041", r"\U10000041"),
+        (BYTES, r"\ud83d", "\ud83d"),
+    ],
+)
+def test_which_way(decode, text, decoded):
+    assert decode(View(text)).text == decoded
 
 
 def test_a_text_without_encodings_stays_the_very_view():
@@ -88,6 +116,50 @@ def test_a_run_is_read_wherever_the_encoding_begins():
 def test_a_run_in_lines_is_read_as_one(between):
     encoded = base64.b64encode(b"x" * 50 + b"s3cr3t" + b"y" * 30).decode()
     assert "x" * 50 + "s3cr3t" + "y" * 30 in readable(between.join((encoded[:68], encoded[68:])))
+
+
+@pytest.mark.parametrize("run", ["czN+Y3I/", "czN-Y3I_", "czN+Y3I/A", "czN+Y3I/AB=="])
+def test_base64_in_both_alphabets_and_with_more_behind_it(run):
+    assert any("s3~cr?" in text for text in readable(run))
+
+
+def test_base64_that_ends_in_any_letter():
+    assert base64.b64encode(b"s3cr3t??W").endswith(b"X")
+    assert "s3cr3t??W" in readable(base64.b64encode(b"s3cr3t??W").decode())
+
+
+@pytest.mark.parametrize("size", range(10, 15))
+@pytest.mark.parametrize("more", ["", "A", "AA"])
+def test_base32_with_more_behind_it(size, more):
+    text = "s3cr3t-0123456"[:size]
+    run = base64.b32encode(text.encode()).decode().rstrip("=") + more
+    assert any(text in found for found in readable(run, shortest=size))
+
+
+def test_hex_with_more_behind_it():
+    assert "s3cr3t" in readable(b"s3cr3t".hex() + "7")
+    assert "s3cr3t" in readable("7" + b"s3cr3t".hex() + "7")
+
+
+def test_where_a_run_stands():
+    run = b"s3cr3t".hex()
+    source = View(f"a {run} b {run}")
+    [found] = [view for view in runs(source, Budget(10_000), shortest=6, beyond_latin=False) if view.text == "s3cr3t"]
+    (origin,) = found.origins
+    assert origin.view is source
+    assert list(origin.places((0, 1))) == [(2, 14), (17, 29)]
+
+
+@pytest.mark.parametrize("before", ["", "A", "AB"])
+def test_what_is_compressed_may_be_shorter_than_what_is_in_it(before):
+    squeezed = zlib.compress(b"x" * 100)
+    assert len(squeezed) < 50
+    assert "x" * 100 in readable(before + base64.b64encode(squeezed).decode(), shortest=50)
+
+
+def test_utf_16_may_begin_at_an_odd_byte():
+    assert any("s3cr3t?>" in text for text in readable((b"\x01" + "s3cr3t?>".encode("utf-16-le")).hex()))
+    assert any("s3cr3t?>" in text for text in readable((b"\x01" + "s3cr3t?>".encode("utf-16-be")).hex()))
 
 
 def test_characters_beyond_latin_are_read_from_utf_16_without_a_nul():
