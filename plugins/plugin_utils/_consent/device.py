@@ -6,7 +6,7 @@
 
 """Consent on another device (RFC 8628): the code that a person enters there, and how long and how often to poll for the outcome.
 
-Pure: no I/O, no clock.
+Requests and the clock are passed in.
 """
 
 from __future__ import annotations
@@ -16,16 +16,17 @@ import typing as t
 from dataclasses import dataclass, field
 from urllib.parse import parse_qsl, urlunsplit
 
-from .._base.errors import OptionError, VendorError
+from .._base.errors import OptionError, VendorError, sentence
 from .._base.loopback import is_loopback
-from .._base.model import HttpAnswer, HttpRequest, Vendor
+from .._base.model import HttpAnswer, HttpRequest, Token, Vendor
+from .._base.ports import Ports
 from .._base.strict_json import parse_json
 from .._vendor.address import host, split_address
 from .._vendor.request import DEVICE_GRANT, Assertion, Grant, client_request
 from .._vendor.unspoken import Unspoken
 from .protocol import sent_to_both
 
-__all__ = ("DeviceCode", "check_device_endpoint", "device_grant", "device_request", "next_interval", "outcome", "read_device_answer")
+__all__ = ("DeviceCode", "check_device_endpoint", "device_grant", "device_request", "next_interval", "outcome", "poll", "read_device_answer")
 
 _INTERVAL = 5.0  # seconds; RFC 8628 3.2: if the vendor sends none
 _LONGEST_INTERVAL = 60.0
@@ -130,6 +131,29 @@ def read_device_answer(vendor: Vendor, answer: HttpAnswer, *, unspoken: Unspoken
     )
 
 
+def poll(vendor: Vendor, code: DeviceCode, ask: t.Callable[[], Token], *, ports: Ports, seconds: float) -> Token:
+    """Ask for the token as often as the vendor allows (RFC 8628 3.4, 3.5), until the person has decided.
+
+    :arg ask: one request, without repetitions.
+    :arg seconds: how long to wait at most; the code may expire earlier.
+    :raises VendorError: consent was denied, the code expired, or nobody entered it.
+    """
+    until, interval = ports.monotonic() + seconds, code.interval
+    while ports.monotonic() + interval < until:
+        ports.sleep(interval)
+        try:
+            return ask()
+        except VendorError as exc:
+            following = next_interval(exc, interval)
+            if following is None:
+                final = outcome(vendor, exc)
+                raise final.reworded(f"{sentence(final.message)} Nothing was stored.") from None
+            interval = following
+    raise VendorError(
+        f"{vendor.name}: nobody entered the code and allowed access within {seconds:.0f} s. Nothing was stored. Start again.", fault="consent:timeout"
+    )
+
+
 def next_interval(exc: VendorError, interval: float) -> float | None:
     """The seconds to wait before polling again (RFC 8628 3.5); None if *exc* is final."""
     if exc.code == "authorization_pending":
@@ -150,8 +174,8 @@ def outcome(vendor: Vendor, exc: VendorError) -> VendorError:
     }
     if exc.code not in known:
         return exc
-    sentence, fault = known[exc.code]
-    return VendorError(f"{vendor.name}: {sentence}", exc.kind, status=exc.status, code=exc.code, fault=fault)
+    said, fault = known[exc.code]
+    return VendorError(f"{vendor.name}: {said}", exc.kind, status=exc.status, code=exc.code, fault=fault)
 
 
 def _refused(vendor: Vendor, answer: HttpAnswer, body: t.Mapping[str, t.Any], unspoken: Unspoken) -> VendorError:

@@ -32,7 +32,7 @@ from .._vendor.proof import signer
 from .._vendor.request import Assertion, Grant, build_request, credentials
 from .._vendor.retry import ask
 from .._vendor.unspoken import Unspoken, unspoken_in_secret
-from .device import DeviceCode, check_device_endpoint, device_grant, device_request, next_interval, outcome, read_device_answer
+from .device import DeviceCode, check_device_endpoint, device_grant, device_request, poll, read_device_answer
 from .protocol import Consent, authorization_url, begin, check_redirect_uri, read_redirect, state_of
 
 __all__ = ("PENDING_SECONDS", "Authorizing", "Stored")
@@ -142,22 +142,11 @@ class Authorizing:
         :raises VaultError: Vault did not store the refresh token.
         """
         secret = self._secret()
-        until, interval = self._ports.monotonic() + seconds, code.interval
-        while self._ports.monotonic() + interval < until:
-            self._ports.sleep(interval)
-            try:
-                token = self._with_refresh_token(self._ask(device_grant(code), secret, retries=0))
-            except VendorError as exc:
-                following = next_interval(exc, interval)
-                if following is None:
-                    final = outcome(self._vendor, exc)
-                    raise final.reworded(f"{sentence(final.message)} Nothing was stored.") from None
-                interval = following
-            else:
-                return self._stored(token, secret)
-        raise VendorError(
-            f"{self.name}: nobody entered the code and allowed access within {seconds:.0f} s. Nothing was stored. Start again.", fault="consent:timeout"
-        )
+
+        def ask_once() -> Token:
+            return self._with_refresh_token(self._ask(device_grant(code), secret, retries=0))
+
+        return self._stored(poll(self._vendor, code, ask_once, ports=self._ports, seconds=seconds), secret)
 
     def _exchange(self, code: str, consent: Consent, secret: Secret) -> Token:
         given = {"code": code, "redirect_uri": consent.redirect_uri, "code_verifier": consent.verifier}
