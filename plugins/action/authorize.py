@@ -19,10 +19,23 @@ from ..plugin_utils._base.errors import OptionError, TokenError, VendorError
 from ..plugin_utils._base.model import Request
 from ..plugin_utils._boundary.action import TokenAction, asked_path, display
 from ..plugin_utils._consent.browser import has_browser, opened
-from ..plugin_utils._consent.flow import PENDING_SECONDS, Authorizing, Stored
+from ..plugin_utils._consent.flow import Authorizing, Stored
 from ..plugin_utils._consent.loopback import Answer, Loopback, receive
-from ..plugin_utils._consent.protocol import answers, check_redirect_uri, is_answer, listening_address, with_port
+from ..plugin_utils._consent.protocol import answers, check_redirect_uri, listening_address, with_port
 from ..plugin_utils._consent.terminal import open_terminal
+from ..plugin_utils._tasks.consent_steps import (
+    PASTE,
+    changed_vendor,
+    enter_code,
+    no_answer,
+    open_address,
+    option_for_consent,
+    paste_again,
+    refuse_without_effect,
+    second_step,
+    stored_text,
+    would_ask,
+)
 from ..plugin_utils._vendor.address import split_address
 from ..plugin_utils._vendors import names
 
@@ -39,8 +52,6 @@ _OWN: dict[str, dict[str, t.Any]] = {
 }
 _PATH = "/callback"
 _WAIT = 300
-# Options that only the redirect needs.
-_OF_CODE = ("authorize_url", "pkce", "redirect_uri", "redirect_response")
 
 
 class ActionModule(TokenAction):
@@ -71,16 +82,10 @@ class ActionModule(TokenAction):
     def _consent_request(self, own: dict[str, t.Any], item: dict[str, t.Any], task_vars: dict[str, t.Any]) -> tuple[Request, dict[str, t.Any]]:
         """The request, in the variant that needs consent if the vendor has one."""
         request, values = self.request_of(item, task_vars)
-        vendor = request.vendor
-        if not vendor.single_use:
-            fitting = [name for name in vendor.variants if vendor.as_variant(name).single_use]
-            described = vendor.name in names() or vendor.name in (values.get("vendors") or {})
-            if fitting:
-                request, values = self.request_of({**item, "variant": fitting[0]}, task_vars)
-            elif not described and not values.get("grant_type"):
-                request, values = self.request_of({**item, "grant_type": "authorization_code"}, task_vars)
-        changes: dict[str, t.Any] = {name: own[name] for name in ("authorize_url", "pkce") if own.get(name) not in (None, "")}
-        return replace(request, vendor=replace(request.vendor, **changes)), values
+        option = option_for_consent(request.vendor, values, built_in=names())
+        if option:
+            request, values = self.request_of({**item, **option}, task_vars)
+        return replace(request, vendor=replace(request.vendor, **changed_vendor(own))), values
 
     # Consent
 
@@ -93,29 +98,19 @@ class ActionModule(TokenAction):
         redirect_uri = own.get("redirect_uri") or work.registered_redirect_uri() or f"http://127.0.0.1:{own['listen_port']}{_PATH}"
         check_redirect_uri(work.request.vendor, redirect_uri)
         if self._play_context.check_mode:
-            return {"changed": True, "msg": f"{work.name}: consent would be asked for, for {work.request.where}."}
+            return {"changed": True, "msg": would_ask(work.name, work.request.where)}
         if not own["wait"]:
             return self._first_step(work, redirect_uri)
         return self._wait(own, work, redirect_uri)
 
     def _by_device(self, own: dict[str, t.Any], work: Authorizing) -> dict[str, t.Any]:
-        for name in _OF_CODE:
-            if own.get(name) not in (None, ""):
-                raise OptionError(
-                    f"{work.name}: {name} cannot be used with flow=device, because no browser returns to this machine. Remove it.", fault="option:clash"
-                )
-        if not own["wait"]:
-            raise OptionError(f"{work.name}: flow=device has no second step, so it always waits. Remove wait=false.", fault="option:clash")
+        refuse_without_effect(own, work.name)
         work.check_access()
         if self._play_context.check_mode:
-            return {"changed": True, "msg": f"{work.name}: consent would be asked for, for {work.request.where}."}
+            return {"changed": True, "msg": would_ask(work.name, work.request.where)}
         code = work.begin_device()
         seconds = min(own["wait_timeout"] or code.lifetime, code.lifetime)
-        filled = f"\nor, with the code already in it:\n\n{code.verification_uri_complete}\n" if code.verification_uri_complete else ""
-        _show(
-            f"{work.name}: on any device, open this address, log in, enter the code and allow:\n\n"
-            f"{code.verification_uri}\ncode: {code.user_code}\n{filled}\nWaiting for {seconds:.0f} s."
-        )
+        _show(enter_code(work.name, code, seconds=seconds))
         return self._stored(work, work.wait_for_device(code, seconds=seconds))
 
     def _first_step(self, work: Authorizing, redirect_uri: str) -> dict[str, t.Any]:
@@ -124,11 +119,8 @@ class ActionModule(TokenAction):
         if split_address(redirect_uri).port == 0:
             raise OptionError(f"{work.name}: with wait=false the redirect port must be fixed: set listen_port or redirect_uri.", fault="option:missing")
         url, _consent = work.begin(redirect_uri)
-        self._ask(work, url)
-        _say(
-            f"Then run this again within {PENDING_SECONDS / 60:.0f} minutes with redirect_response set to the address that the browser ended "
-            "at, even if the browser shows no page there."
-        )
+        _show(open_address(work.name, url))
+        _say(second_step())
         return {"changed": False, "authorization_url": url}
 
     def _wait(self, own: dict[str, t.Any], work: Authorizing, redirect_uri: str) -> dict[str, t.Any]:
@@ -154,36 +146,28 @@ class ActionModule(TokenAction):
 
             if listener is not None:
                 listener.listen(split_address(redirect_uri).netloc, fits)
-            self._ask(work, url)
+            _show(open_address(work.name, url))
             if own["open_browser"] and has_browser(os.environ, os.uname().sysname):
                 _open_browser(url, stack)
             if terminal is not None:
                 stack.callback(terminal.close)
-                _say("If the browser cannot come back to this machine: paste the address that it ended at here, and press Enter.")
-                terminal.listen(came, wanted=fits, again=_paste_again)
+                _say(PASTE)
+                terminal.listen(came, wanted=fits, again=lambda line: _say(paste_again(line)))
             try:
                 stored = receive(
                     came,
                     lambda redirected: work.finish(redirected, consent),
                     timeout=seconds,
-                    describe=lambda done: _sentence(work, done),
+                    describe=lambda done: stored_text(work.name, done),
                 )
             except queue.Empty:
-                raise VendorError(
-                    f"{work.name}: no answer came within {seconds} s.{_others(listener)} Nothing was stored. Start again; or, if you "
-                    f"gave consent, within {PENDING_SECONDS / 60:.0f} minutes run this with redirect_response set to the address that the "
-                    "browser ended at.",
-                    fault="consent:timeout",
-                ) from None
+                strangers = listener.refused if listener is not None else 0
+                raise VendorError(no_answer(work.name, seconds=seconds, strangers=strangers), fault="consent:timeout") from None
         return {**self._stored(work, stored), "authorization_url": url}
 
     @staticmethod
-    def _ask(work: Authorizing, url: str) -> None:
-        _show(f"{work.name}: open this address in a browser, log in and allow:\n\n{url}\n")
-
-    @staticmethod
     def _stored(work: Authorizing, stored: Stored) -> dict[str, t.Any]:
-        text = _sentence(work, stored)
+        text = stored_text(work.name, stored)
         _say(text)
         return {"changed": True, "msg": text, "secret_version": int(stored.version), "scope": stored.scope}
 
@@ -198,10 +182,6 @@ def _show(text: str) -> None:
     display.display(text, stderr=True, screen_only=True)
 
 
-def _sentence(work: Authorizing, stored: Stored) -> str:
-    return f"{work.name}: the refresh token is stored at {stored.where} (version {stored.version})."
-
-
 def _person_pid() -> int:
     """The id of the process that the person started; this one is its worker."""
     parent = multiprocessing.parent_process()
@@ -213,17 +193,3 @@ def _open_browser(url: str, stack: ExitStack) -> None:
         stack.enter_context(opened(url))
     except OSError:
         display.vvv("trackops.api_tokens: no browser could be opened")
-
-
-def _paste_again(line: str) -> None:
-    if is_answer(line):
-        _say("That address has a different state: it belongs to another attempt. Try again:")
-    else:
-        _say("That address has neither a code nor an error. Try again:")
-
-
-def _others(listener: Loopback | None) -> str:
-    """A note for the person about requests without a valid state: the vendor may have omitted it."""
-    if listener is None or not listener.refused:
-        return ""
-    return f" Requests without the state of this attempt: {listener.refused}."
