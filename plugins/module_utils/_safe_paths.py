@@ -137,7 +137,7 @@ def read_file(name):
 def refuse_large(content):
     """Reject a large file: its owner may have made it any size."""
     if len(content) > LARGEST:
-        raise FileError("is larger than %d MiB, which is no file with a token" % (LARGEST >> 20), "file")
+        raise FileError("is larger than %d MiB, so it is not a token file" % (LARGEST >> 20), "file")
 
 
 def _refuse_other_than_file(status):

@@ -208,7 +208,7 @@ OPTION_ERRORS = (
     ),
     ({"mode": "0644"}, "trackunit: mode 0644 gives every user of the host access to the token; use a group, or set allow_readable. [TRK-O12]"),
     ({"min_tttl": 5}, "there is no option 'min_tttl'; did you mean min_ttl? [TRK-O01]"),
-    ({"path": "elsewhere"}, "path: is given beside tokens; give it in the items of tokens. [TRK-O04]"),
+    ({"path": "elsewhere"}, "path: is given next to tokens; set it in the items of tokens. [TRK-O04]"),
     ({"format": "xml"}, "value of format must be one of: raw, header, env, json, template, got: xml. [TRK-O02]"),
 )
 

@@ -99,7 +99,7 @@ def test_from_nothing_to_a_token(stage: Stage) -> None:
     assert warns(again, f"vault_setup_secret_id_file {secret_id_file} stays as it is, but other users can access it (mode 0640): set its mode to 0600")
     assert told_of(again) == []
     assert policies(stage) == ["api-tokens", "api-tokens-cache", "api-tokens-consent", "of-others"]
-    assert "kept, as they are not of this playbook: 1 of its policies; vault read auth/approle/role/api-tokens shows them" in again.output
+    assert "kept, because they are not of this playbook: 1 of its policies; vault read auth/approle/role/api-tokens shows them" in again.output
     role_id = vault.client.auth.approle.read_role_id("api-tokens")["data"]["role_id"]
     lines = again.result("Say what to set")["msg"]
     assert lines[:2] == ["export ANSIBLE_HASHI_VAULT_AUTH_METHOD=approle", f"export ANSIBLE_HASHI_VAULT_ROLE_ID={role_id}"]
@@ -205,7 +205,7 @@ def test_what_it_cannot_do_is_told(stage: Stage) -> None:
     assert taken.rc != 0
     assert "Vault at http" in taken.output
     told = "has KV version 1 at sys/mounts/old, not KV version 2 at old. Choose another mount, or upgrade it: vault kv enable-versioning old. "
-    assert told + "Do not remove it: its secrets would be gone. [TRK-V11]" in " ".join(taken.output.split()), taken
+    assert told + "Do not remove it: its secrets would be lost. [TRK-V11]" in " ".join(taken.output.split()), taken
     below = stage.playbook(PLAYBOOK, "-e", "vault_setup_mount=secret/data", env={"VAULT_TOKEN": stage.vault.root_token})
     assert below.rc != 0
     told = "has another mount above secret/data, so KV version 2 at secret/data cannot be made. Choose another mount. [TRK-V11]"
@@ -360,7 +360,7 @@ def test_values_that_would_widen_a_policy_or_leave_a_url_are_told(old_and_new: S
         (_refused, "the AppRole api-tokens: Vault at {} answered with status 403 (permission denied). Check VAULT_ADDR and"),
         (_redirected, "the AppRole api-tokens: Vault at {} redirects to another address, and the token is not sent there."),
         (_garbled, "the AppRole api-tokens: Vault at {} cannot be reached: the connection broke. Check that it runs"),
-        (_a_role_of_others, "kept, as they are not of this playbook: 2 of its policies; vault read auth/approle/role/api-tokens shows them"),
+        (_a_role_of_others, "kept, because they are not of this playbook: 2 of its policies; vault read auth/approle/role/api-tokens shows them"),
         (_refused_change, "KV version 2 at secret: Vault at {} refused it with status 400 (path is already in use). Check VAULT_ADDR"),
         (_not_vault, "the AppRole api-tokens: what answers at {} is not Vault, but a proxy or another service."),
     ],

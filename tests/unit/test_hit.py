@@ -140,7 +140,7 @@ def test_a_life_too_short_for_min_ttl_is_told_on_a_hit_too(home):
     """
     before, loaded, (told,) = json.loads(run(home, LOOK_UP, report)[-1])
     assert (before, loaded) == ([], False)
-    assert re.fullmatch(r"trackunit: the token for secret/fleet/x lives for (3599|3600) s only, less than min_ttl \(7200 s\)\.", told)
+    assert re.fullmatch(r"trackunit: the token for secret/fleet/x has a lifetime of only (3599|3600) s, less than min_ttl \(7200 s\)\.", told)
 
 
 COMPILED = """

@@ -98,11 +98,11 @@ class ActionModule(ActionBase):  # type: ignore[misc]
 
 def _trouble_with(path: str) -> str:
     """Why *path* cannot be used for a secret_id, and what to do; empty if it can."""
-    again = "remove it to have a new one made"
+    again = "remove it to get a new one"
     try:
         found = os.stat(path)
     except OSError:
-        return f"it cannot be looked at, as a symbolic link that leads nowhere: {again}"
+        return f"it is a symbolic link that cannot be followed: {again}"
     if not stat.S_ISREG(found.st_mode):
         return f"it is not a file: {again}"
     if found.st_uid not in (0, os.geteuid()):

@@ -21,7 +21,7 @@ __all__ = ("EVENTS_FILE", "Listener")
 _LONGEST = 2000
 _WORDS = {
     "hit": "from the cache",
-    "shared": "from the cache, fetched by someone else meanwhile",
+    "shared": "from the cache, fetched by another process in the meantime",
     "fetched": "fetched from the vendor",
     "refreshed": "renewed with the refresh token",
     "failed": "failed",

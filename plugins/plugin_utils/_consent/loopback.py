@@ -133,7 +133,7 @@ class _Handler(BaseHTTPRequestHandler):
         elif not door.fits(self.path):
             self._refuse(400, "Not the answer", "This is not the answer that the playbook waits for: it does not have the state of the request.")
         elif not door.take():
-            self._refuse(409, "Too late", "An answer was here before.")
+            self._refuse(409, "Too late", "An answer has already arrived.")
         else:
             self.server.keep(self.connection)
             self._visit()
@@ -155,7 +155,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
         """Refuse another method, or a malformed request."""
-        self._refuse(code, "Not the answer", "This is no request that a vendor sends a browser back with.")
+        self._refuse(code, "Not the answer", "A vendor does not redirect a browser with such a request.")
 
     def _page(self, status: int, title: str, text: str, tail: str) -> None:
         body = _PAGE.format(title=html.escape(title), text=html.escape(text), tail=tail).encode()

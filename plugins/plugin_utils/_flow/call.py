@@ -102,7 +102,7 @@ def _as_fingerprint(refused: str) -> str:
 
 def short_life(vendor: str, where: str, *, lifetime: float, min_ttl: float) -> str:
     """The warning for a token whose whole lifetime is below *min_ttl*."""
-    return f"{vendor}: the token for {where} lives for {int(lifetime)} s only, less than min_ttl ({min_ttl:g} s)."
+    return f"{vendor}: the token for {where} has a lifetime of only {int(lifetime)} s, less than min_ttl ({min_ttl:g} s)."
 
 
 def with_place(exc: TokenError, request: Request) -> str:

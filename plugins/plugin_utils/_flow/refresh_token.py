@@ -42,7 +42,7 @@ def store_refresh_token(request: Request, refresh_token: str, secret: Secret, *,
         return None
     if secret.version is None or ref.version is not None:
         reason = "KV v1 has no check-and-set" if secret.version is None else "secret_version pins an older one"
-        ports.warn(f"{request.vendor.name}: the vendor gave a new refresh token, kept in the cache only: {reason}.")
+        ports.warn(f"{request.vendor.name}: the vendor sent a new refresh token, which is kept only in the cache: {reason}.")
         return None
     try:
         # A different one is newer: a person gave consent again in the meantime.
@@ -100,7 +100,7 @@ def write_refresh_token(request: Request, refresh_token: str, secret: Secret, *,
             secret = session.secret()
             if only_if is not _ANY and secret.data.get(key) != only_if:
                 return None
-    raise VaultError(f"{request.vendor.name}: others keep writing {request.where}. Try again.", kind="cas")
+    raise VaultError(f"{request.vendor.name}: other writers keep changing {request.where}. Try again.", kind="cas")
 
 
 def _write(client: Vault, *, ref: SecretRef, data: dict[str, t.Any], cas: int) -> int:

@@ -157,8 +157,8 @@ def _expired_meanwhile(token: Token | None, request: Request) -> TokenError:
     """The error for a token that expired before it was stored."""
     lifetime = token.lifetime if token else 0.0
     return VaultError(
-        f"{request.vendor.name}: the token for {request.where} lives for {lifetime:g} s and has expired before it could be used, because "
-        "Vault or this machine kept it waiting for longer. Try again.",
+        f"{request.vendor.name}: the token for {request.where} has a lifetime of {lifetime:g} s and expired before it could be used, because "
+        "Vault or this machine took longer than that. Try again.",
         "unreachable",
     )
 

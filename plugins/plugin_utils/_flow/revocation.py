@@ -71,7 +71,7 @@ def revoke_tokens(request: Request, store: FileStore, ports: Ports, *, revoke_co
     for kind in work.not_taken:
         ports.warn(
             coded(
-                f"{vendor.name}: the vendor takes no {kind} back ({_NOT_TAKEN}). That of {request.where} is out of the cache, and stays valid "
+                f"{vendor.name}: the vendor does not revoke the {kind} of {request.where} ({_NOT_TAKEN}). It was removed from the cache, and stays valid "
                 "until it expires.",
                 "vendor:revocation",
             )

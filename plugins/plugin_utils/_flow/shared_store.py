@@ -152,7 +152,7 @@ class SharedCache:
         try:
             return _entry(self._read()[0])
         except NotTaken as exc:
-            self._ports.warn(coded(f"{exc.message} So what the shared entry {self._mount}/{self._path} holds is not known.", exc.fault))
+            self._ports.warn(coded(f"{exc.message} So the content of the shared entry {self._mount}/{self._path} is not known.", exc.fault))
             return Entry()
 
     def mac(self, secret: t.Mapping[str, t.Any], refresh_token: str) -> str:

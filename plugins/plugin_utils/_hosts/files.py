@@ -141,11 +141,11 @@ def check_common(common: Arguments, items: t.Sequence[Arguments]) -> None:
     """:raises OptionError: an option next to the *items* would redirect the credentials of several vendors."""
     alone = [key for key in _OF_ONE if common.get(key)]
     if alone:
-        raise OptionError(f"{alone[0]}: is given beside tokens; give it in the items of tokens", fault="option:clash")
+        raise OptionError(f"{alone[0]}: is given next to tokens; set it in the items of tokens", fault="option:clash")
     moved = [key for key in STEERING if common.get(key)]
     if moved and len({str(item.get("vendor", common.get("vendor"))) for item in items}) > 1:
         raise OptionError(
-            f"{moved[0]}: is given beside tokens of several vendors, and would hold for all of them; give it in the items of tokens", fault="option:clash"
+            f"{moved[0]}: is given next to tokens of several vendors, and would apply to all of them; set it in the items of tokens", fault="option:clash"
         )
 
 
@@ -298,4 +298,4 @@ def contents_argument(text: str) -> str:
     try:
         return "base64:" + base64.b64encode(text.encode("utf-8")).decode("ascii")
     except UnicodeError:
-        raise OptionError("what is to be written holds characters that no text can hold") from None
+        raise OptionError("the content has characters that cannot be encoded as text") from None

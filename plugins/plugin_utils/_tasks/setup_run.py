@@ -106,7 +106,7 @@ class Setup:
             f"export TRACKOPS_CACHE_VAULT_PATH={shlex.quote(settings.cache_path)}": settings.shared and settings.cache_is_elsewhere,
         }
         others = kept(settings, self._has)
-        rest = [f"kept, as they are not of this playbook: {others} of its policies; vault read {path} shows them"] if others else []
+        rest = [f"kept, because they are not of this playbook: {others} of its policies; vault read {path} shows them"] if others else []
         return [line for line, wanted in lines.items() if wanted] + rest
 
     def _check_folders(self) -> None:

@@ -141,7 +141,7 @@ def check_role(settings: Settings, found: Data, policy: Data | None, *, place: s
     elif policy is None:
         why = f"is not of this playbook, as there is no policy {settings.name}"
     elif found.get("bind_secret_id", True) is not True:
-        why = "lets in without a secret_id (bind_secret_id=false)"
+        why = "allows a login without a secret_id (bind_secret_id=false)"
     else:
         decide(own_policy(settings), policy, settings, place=place, ours=True)
         return
@@ -211,7 +211,7 @@ def _is_ours(thing: Thing, text: str, settings: Settings) -> bool:
 def _something_else(thing: Thing, found: Data, place: str) -> VaultError:
     mount = thing.path.removeprefix("sys/mounts/")
     if thing.want["type"] == "kv" and found.get("type") in ("kv", "generic"):
-        what, advice = "KV version 1", f"upgrade it: vault kv enable-versioning {mount}. Do not remove it: its secrets would be gone."
+        what, advice = "KV version 1", f"upgrade it: vault kv enable-versioning {mount}. Do not remove it: its secrets would be lost."
     else:
         what, advice = "something else", "remove it if nobody needs what is in it."
     return VaultError(f"{place} has {what} at {thing.path}, not {thing.name}. Choose another mount, or {advice}", fault="vault:occupied")

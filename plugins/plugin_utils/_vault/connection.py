@@ -87,7 +87,7 @@ class Connection:
         try:
             retry = retries(options)
         except (TypeError, ValueError, AttributeError):
-            raise OptionError("retries has a key or a value that urllib3's Retry does not take (ANSIBLE_HASHI_VAULT_RETRIES).") from None
+            raise OptionError("retries has a key or a value that urllib3's Retry does not accept (ANSIBLE_HASHI_VAULT_RETRIES).") from None
         try:
             made = session(options, patience=self._patience, retry=retry, retried=self._retried, refuse_redirect=self._refuse_redirect, guarded=self._guarded)
         except (OSError, ValueError):  # ssl.SSLError is an OSError

@@ -117,7 +117,7 @@ def _no_answer_table() -> tuple[tuple[tuple[type[BaseException], ...], str, _Sen
     far = "cannot be reached: no connection within {timeout} s. Check url (VAULT_ADDR) and the network."
     large = f"sent more than {LARGEST_ANSWER >> 20} MiB, which no secret has. Check url (VAULT_ADDR) and any proxy in front of Vault."
     damaged = "sent an answer whose compression is broken or not known. Check url (VAULT_ADDR), proxies and any proxy in front of Vault."
-    endless = "redirects without end. Check url (VAULT_ADDR) and any proxy in front of Vault."
+    endless = "redirects endlessly. Check url (VAULT_ADDR) and any proxy in front of Vault."
     proxy = "cannot be reached through the proxy. Check proxies (ANSIBLE_HASHI_VAULT_PROXIES, https_proxy)."
     address = "its address or the proxy's is not a valid URL. Check url (VAULT_ADDR) and proxies."
     letters = "the token or another login value has characters that cannot be sent. Check it for line ends."
@@ -155,7 +155,7 @@ def _untrusted(cause: t.Any, _inside: list[BaseException]) -> str:
 
 
 _NAME_A_CA = "Name its CA file in ca_cert (VAULT_CACERT); validate_certs=false would turn the check off."
-_NAME_ANOTHER_CA = "ca_cert {} does not vouch for it: name the file of its CA there (VAULT_CACERT)."
+_NAME_ANOTHER_CA = "ca_cert {} does not verify it: name the file of its CA there (VAULT_CACERT)."
 
 
 def _tls_trouble(_cause: BaseException, inside: list[BaseException]) -> str:

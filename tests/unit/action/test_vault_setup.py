@@ -40,7 +40,7 @@ def test_what_is_there_and_no_place_for_a_secret_id(tmp_path: pathlib.Path, monk
         return vault_setup._trouble_with(str(path)).partition(":")[0]
 
     path.symlink_to(tmp_path / "nowhere")
-    assert trouble() == "it cannot be looked at, as a symbolic link that leads nowhere"
+    assert trouble() == "it is a symbolic link that cannot be followed"
     path.unlink()
     path.mkdir()
     assert trouble() == "it is not a file"

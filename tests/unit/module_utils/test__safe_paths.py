@@ -94,7 +94,7 @@ def test_what_is_no_file(here):
 def test_a_file_beyond_reason(here):
     with (here / "large").open("wb") as file:
         file.truncate(subject.LARGEST + 1)
-    assert refused(subject.read_file, str(here / "large")) == "is larger than 16 MiB, which is no file with a token"
+    assert refused(subject.read_file, str(here / "large")) == "is larger than 16 MiB, so it is not a token file"
 
 
 @pytest.mark.parametrize(

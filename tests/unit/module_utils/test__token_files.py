@@ -538,7 +538,7 @@ def test_a_huge_file_is_not_read_to_its_end(host, dest):
     dest.touch()
     os.truncate(dest, 10 << 40)
     for change in (present, absent):
-        assert host.write(change(dest)).result["msg"] == f"{dest}: is larger than 16 MiB, which is no file with a token"
+        assert host.write(change(dest)).result["msg"] == f"{dest}: is larger than 16 MiB, so it is not a token file"
 
 
 def test_two_tokens_for_one_file_by_different_paths(host, tmp_path):

@@ -61,7 +61,7 @@ def test_a_life_that_is_too_short(monkeypatch):
     monkeypatch.setattr(uncached.display, "warning", said.append)
     pointer = Pointer(derive(bytes(32), b"", "x"), vendor="tracx", where="secret/x", scheme="Bearer")
     uncached.tell_short_lives([(token(lifetime=30), pointer), (token(lifetime=60), pointer)], min_ttl=60)
-    assert said == ["tracx: the token for secret/x lives for 30 s only, less than min_ttl (60 s)."]
+    assert said == ["tracx: the token for secret/x has a lifetime of only 30 s, less than min_ttl (60 s)."]
 
 
 @pytest.mark.parametrize(

@@ -165,4 +165,5 @@ def test_the_place_is_named_once(said, expected):
 
 
 def test_a_life_that_is_too_short():
-    assert short_life("tracx", "secret/x", lifetime=30.9, min_ttl=60.0) == ("tracx: the token for secret/x lives for 30 s only, less than min_ttl (60 s).")
+    told = "tracx: the token for secret/x has a lifetime of only 30 s, less than min_ttl (60 s)."
+    assert short_life("tracx", "secret/x", lifetime=30.9, min_ttl=60.0) == told

@@ -225,7 +225,7 @@ def test_or_stays_where_vault_would_not_tell_of_a_change_in_between(fetching):
     scene = Scene(access("new", refresh_token="r2"), vault=vault)
     outcome = fetching(scene, SINGLE_USE, secret={"engine_version": "1"})(Entry())
     assert (vault.data["refresh_token"], outcome.token.refresh_token, outcome.token.secret_version) == ("r1", "r2", outcome.asked_version)
-    assert scene.warnings == ["acme: the vendor gave a new refresh token, kept in the cache only: KV v1 has no check-and-set."]
+    assert scene.warnings == ["acme: the vendor sent a new refresh token, which is kept only in the cache: KV v1 has no check-and-set."]
 
 
 def test_the_digest_of_a_secret_without_versions_is_keyed(fetching):

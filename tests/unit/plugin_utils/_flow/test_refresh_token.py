@@ -67,7 +67,7 @@ def test_the_users_own_key(ask):
 def test_where_it_cannot_be_put_back(ask, vault, secret, reason):
     scene = Scene(access("one", refresh_token="r1"), vault=vault)
     assert ask(scene, **secret).refresh_token == "r1"
-    assert scene.warnings == [f"trackmage: the vendor gave a new refresh token, kept in the cache only: {reason}."]
+    assert scene.warnings == [f"trackmage: the vendor sent a new refresh token, which is kept only in the cache: {reason}."]
 
 
 def test_denied_is_told(ask, monkeypatch):
@@ -136,7 +136,7 @@ def test_others_who_keep_writing_the_secret(ask):
     scene.ports = dataclasses.replace(scene.ports, vault=lambda options, warn: type("Client", (FakeClient,), {"kv2_write": write})(scene.vault, options))
     assert ask(scene).access_token == "one"
     assert len(attempts) == 5
-    assert "others keep writing secret/fleet/x. Try again." in scene.warnings[0]
+    assert "other writers keep changing secret/fleet/x. Try again." in scene.warnings[0]
 
 
 # -- one function after the other --------------------------------------------------------------------------------------
@@ -214,7 +214,7 @@ def test_others_who_write_again_and_again():
     session = Session(*[NEWER] * 6)
     with pytest.raises(VaultError) as caught:
         write_refresh_token(request_for("trackmage"), "r2", OLD, session=session)
-    assert (caught.value.message, caught.value.kind) == ("trackmage: others keep writing secret/fleet/x. Try again.", "cas")
+    assert (caught.value.message, caught.value.kind) == ("trackmage: other writers keep changing secret/fleet/x. Try again.", "cas")
     assert len(session.written) == 5
 
 

@@ -185,7 +185,7 @@ def test_a_short_lifetime_is_told_and_used(ask):
     scene = Scene(access("one", lifetime=30))
     assert ask(scene).access_token == "one"
     assert ask(scene).access_token == "one"
-    told = "tracktik: the token for secret/fleet/x lives for 30 s only, less than min_ttl (60 s)."
+    told = "tracktik: the token for secret/fleet/x has a lifetime of only 30 s, less than min_ttl (60 s)."
     assert scene.warnings == [told, told], "on a hit too; Ansible shows equal warnings once"
 
 

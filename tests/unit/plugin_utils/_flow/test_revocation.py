@@ -202,8 +202,8 @@ def test_a_vendor_that_takes_no_access_tokens_back(tmp_path):
     scene = cached(Scene(access("one", refresh_token="r1"), answer(200), error("unsupported_token_type")), request)
     assert give_back(scene, request) == GivenBack(("tracktik refresh_token",), not_revoked=("tracktik access_token",))
     assert scene.warnings == [
-        "tracktik: the vendor takes no access token back (unsupported_token_type). That of secret/fleet/x is out of the cache, and stays valid until it "
-        "expires. [TRK-L13]"
+        "tracktik: the vendor does not revoke the access token of secret/fleet/x (unsupported_token_type). It was removed from the cache, and stays "
+        "valid until it expires. [TRK-L13]"
     ]
 
 
@@ -325,7 +325,7 @@ def test_a_shared_entry_that_vault_cannot_give_keeps_nothing_else(tmp_path, monk
     scene = cached(Scene(access("one"), answer(200)), request)
     monkeypatch.setattr(FakeClient, "kv2_read", too_large)
     assert give_back(scene, request) == GivenBack(("tracktik access_token",))
-    assert ["holds is not known" in warning for warning in scene.warnings] == [True]
+    assert ["So the content of the shared entry" in warning for warning in scene.warnings] == [True]
 
 
 def test_without_a_shared_entry_the_own_tokens_are_given_back(tmp_path):

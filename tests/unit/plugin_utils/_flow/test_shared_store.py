@@ -735,8 +735,8 @@ def test_a_token_that_expires_while_vault_keeps_it_waiting_is_not_given(controll
     with pytest.raises(VaultError) as caught:
         controllers(scene, "a")
     assert caught.value.message == (
-        "tracktik: the token for secret/fleet/x lives for 45 s and has expired before it could be used, because Vault or this machine "
-        "kept it waiting for longer. Try again."
+        "tracktik: the token for secret/fleet/x has a lifetime of 45 s and expired before it could be used, because Vault or this machine "
+        "took longer than that. Try again."
     )
 
 
@@ -803,7 +803,7 @@ def test_what_vault_cannot_give_is_not_known(shared, monkeypatch):
     monkeypatch.setattr(FakeClient, "kv2_read", too_large)
     assert cache.read() == Entry()
     path = f"secret/{shared_path(request_for('tracktik', kind='vault'))}"
-    assert scene.warnings == [f"Vault sent more than 4 MiB. So what the shared entry {path} holds is not known. [TRK-V09]"]
+    assert scene.warnings == [f"Vault sent more than 4 MiB. So the content of the shared entry {path} is not known. [TRK-V09]"]
 
 
 def test_only_a_refusal_is_shared_without_its_run():

@@ -57,14 +57,14 @@ def test_items_inherit_from_the_task_and_overrule_it():
 @pytest.mark.parametrize("key", ["dest", "path"])
 def test_what_says_which_one_is_not_for_several(key):
     message = refusal(lambda: split_items({key: "/a", "tokens": []}), CLASH)
-    assert message == f"{key}: is given beside tokens; give it in the items of tokens"
+    assert message == f"{key}: is given next to tokens; set it in the items of tokens"
 
 
 @pytest.mark.parametrize("key", [option for option in STEERING if option != "path"])
 def test_what_moves_credentials_is_not_for_several_vendors(key):
     items = [{"vendor": "tracx", "dest": "/a"}, {"vendor": "trackunit", "dest": "/b"}]
     message = refusal(lambda: split_items({key: "https://portal.example", "tokens": items}), CLASH)
-    assert message == f"{key}: is given beside tokens of several vendors, and would hold for all of them; give it in the items of tokens"
+    assert message == f"{key}: is given next to tokens of several vendors, and would apply to all of them; set it in the items of tokens"
     assert len(split_items({key: "https://portal.example", "vendor": "tracx", "tokens": [{"dest": "/a"}, {"dest": "/b"}]})) == 2
 
 
@@ -233,7 +233,7 @@ def test_of_a_token_that_is_not_known_nothing_is_said():
 
 
 def test_what_no_text_can_hold_is_refused():
-    assert refusal(lambda: contents_argument("half \ud800")) == "what is to be written holds characters that no text can hold"
+    assert refusal(lambda: contents_argument("half \ud800")) == "the content has characters that cannot be encoded as text"
 
 
 def test_contents_are_text_that_no_escape_can_change():

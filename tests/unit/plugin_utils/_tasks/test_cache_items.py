@@ -40,14 +40,14 @@ def test_an_address_beside_tokens_of_several_vendors_would_be_that_of_all():
     args = {"tokens": [{"vendor": "tracx"}, {"vendor": "acme"}], "base_url": "https://one.example"}
     with pytest.raises(OptionError) as caught:
         items(args)
-    assert caught.value.message.startswith("base_url: is given beside tokens of several vendors")
+    assert caught.value.message.startswith("base_url: is given next to tokens of several vendors")
     assert len(items({**args, "tokens": args["tokens"][:1]})) == 1
 
 
 def test_one_path_beside_several_tokens_would_send_the_credentials_of_one_to_the_others():
     with pytest.raises(OptionError) as caught:
         items({"path": "fleet/trackunit", "tokens": [{"vendor": "trackunit"}, {"vendor": "tracktik"}]})
-    assert caught.value.message == "path: is given beside tokens; give it in the items of tokens"
+    assert caught.value.message == "path: is given next to tokens; set it in the items of tokens"
 
 
 @pytest.mark.parametrize(

@@ -131,8 +131,8 @@ def test_what_lasts_is_told_at_once(refusal):
             "Name its CA file in VAULT_CACERT.",
         ),
         (
-            "ca_cert /etc/url/ca_cert.pem does not vouch for it: name the file of its CA there (VAULT_CACERT).",
-            "VAULT_CACERT /etc/url/ca_cert.pem does not vouch for it: name the file of its CA there.",
+            "ca_cert /etc/url/ca_cert.pem does not verify it: name the file of its CA there (VAULT_CACERT).",
+            "VAULT_CACERT /etc/url/ca_cert.pem does not verify it: name the file of its CA there.",
         ),
         (
             "Set cert_auth_public_key and cert_auth_private_key (VAULT_CLIENT_CERT, VAULT_CLIENT_KEY).",

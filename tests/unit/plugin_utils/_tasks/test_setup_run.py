@@ -318,7 +318,7 @@ def test_lines_to_set():
         "export TRACKOPS_CACHE=vault",
         "export TRACKOPS_CACHE_VAULT_MOUNT=api-token-cache",
         "export TRACKOPS_CACHE_VAULT_PATH='a b'",
-        "kept, as they are not of this playbook: 1 of its policies; vault read auth/roles/role/api-tokens shows them",
+        "kept, because they are not of this playbook: 1 of its policies; vault read auth/roles/role/api-tokens shows them",
     ]
 
 

@@ -116,8 +116,8 @@ def test_policies_in_an_answer(found, policies):
         ({"token_policies": ["prod"]}, True, "is not of this playbook, as it does not have the policy deployer"),
         ({}, True, "is not of this playbook, as it does not have the policy deployer"),
         ({"token_policies": ["deployer"]}, False, "is not of this playbook, as there is no policy deployer"),
-        ({"token_policies": ["deployer"], "bind_secret_id": False}, True, "lets in without a secret_id (bind_secret_id=false)"),
-        ({"token_policies": ["deployer"], "bind_secret_id": None}, True, "lets in without a secret_id (bind_secret_id=false)"),
+        ({"token_policies": ["deployer"], "bind_secret_id": False}, True, "allows a login without a secret_id (bind_secret_id=false)"),
+        ({"token_policies": ["deployer"], "bind_secret_id": None}, True, "allows a login without a secret_id (bind_secret_id=false)"),
     ],
 )
 def test_an_approle_of_others(role_there, policy_there, why):
@@ -153,7 +153,7 @@ def test_a_mount_that_is_something_else_is_not_touched_whoever_takes_over():
     mount = thing("KV version 2 at team/kv", mount="team/kv")
     version1 = (
         f"{PLACE} has KV version 1 at sys/mounts/team/kv, not KV version 2 at team/kv. Choose another mount, or upgrade it: "
-        "vault kv enable-versioning team/kv. Do not remove it: its secrets would be gone. [TRK-V11]"
+        "vault kv enable-versioning team/kv. Do not remove it: its secrets would be lost. [TRK-V11]"
     )
     for found in ({"type": "kv", "options": None}, {"type": "kv", "options": {"version": "1"}}, {"type": "generic"}):
         assert told(mount, found, take_over=True) == version1

@@ -333,7 +333,7 @@ def test_nobody_added_a_token(monkeypatch):
         ),
         (
             [requests.TooManyRedirects("body-secret")],
-            "redirects without end. Check url (VAULT_ADDR) and any proxy in front of Vault.",
+            "redirects endlessly. Check url (VAULT_ADDR) and any proxy in front of Vault.",
             "unavailable",
         ),
         (

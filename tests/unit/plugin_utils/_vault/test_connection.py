@@ -123,7 +123,7 @@ def test_proxies_timeout_and_namespace(monkeypatch):
         ),
         (
             {"retries": {"totally": 1}},
-            "retries has a key or a value that urllib3's Retry does not take (ANSIBLE_HASHI_VAULT_RETRIES).",
+            "retries has a key or a value that urllib3's Retry does not accept (ANSIBLE_HASHI_VAULT_RETRIES).",
         ),
     ],
 )

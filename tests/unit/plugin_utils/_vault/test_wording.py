@@ -58,7 +58,7 @@ def tls(reason):
             "unreachable",
             "cannot be reached through the proxy. Check proxies (ANSIBLE_HASHI_VAULT_PROXIES, https_proxy).",
         ),
-        (failures.TooManyRedirects(), "unavailable", "redirects without end. Check url (VAULT_ADDR) and any proxy in front of Vault."),
+        (failures.TooManyRedirects(), "unavailable", "redirects endlessly. Check url (VAULT_ADDR) and any proxy in front of Vault."),
         (
             failures.InvalidSchema("Missing dependencies for SOCKS support."),
             "library",
@@ -138,7 +138,7 @@ def test_a_proxy_is_not_taken_for_vault():
 )
 def test_a_certificate_that_is_not_trusted(reason, sentence):
     given = why_no_answer(caused(failures.SSLError(), untrusted(reason)), timeout=1, ca_cert="/x/e.pem")[1]
-    assert given == (sentence if reason else f"{sentence[:65]} ca_cert /x/e.pem does not vouch for it: name the file of its CA there (VAULT_CACERT).")
+    assert given == (sentence if reason else f"{sentence[:65]} ca_cert /x/e.pem does not verify it: name the file of its CA there (VAULT_CACERT).")
     assert why_no_answer(caused(failures.SSLError(), untrusted(reason)), timeout=1) == ("tls", sentence)
 
 
