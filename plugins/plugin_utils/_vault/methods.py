@@ -12,7 +12,7 @@ Pure: it only checks options. ``auth`` does the login.
 from __future__ import annotations
 
 import typing as t
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from .._base.errors import OptionError
 
@@ -69,35 +69,27 @@ def _other_method(options: t.Any) -> str:
     return f" Did you mean auth_method={other}?" if other else ""
 
 
-def _password_login(method: str) -> Method:
-    return Method(
-        call=f"{method}.login",
-        arguments={"username": "username", "password": "password"},
-        required=("username", "password"),
-        identity=("username",),
-        secrets=("username", "password"),
-    )
-
-
-def _jwt_login(call: str, *, mount_argument: str = "mount_point") -> Method:
-    return Method(
-        call=call,
-        arguments={"role": "role_id", "jwt": "jwt"},
-        required=("role_id", "jwt"),
-        identity=("role_id",),
-        secrets=("jwt",),
-        mount_argument=mount_argument,
-    )
-
-
 def _service_principal(options: t.Any) -> tuple[str, ...]:
     return ("azure_client_id", "azure_tenant_id") if options.azure_client_secret and not options.jwt else ()
 
 
+_BY_PASSWORD = Method(
+    arguments={"username": "username", "password": "password"},
+    required=("username", "password"),
+    identity=("username",),
+    secrets=("username", "password"),
+)
+_BY_JWT = Method(
+    arguments={"role": "role_id", "jwt": "jwt"},
+    required=("role_id", "jwt"),
+    identity=("role_id",),
+    secrets=("jwt",),
+)
+
 METHODS: t.Mapping[str, Method] = {
     "token": Method(required=("token",), secrets=("token",)),
-    "userpass": _password_login("userpass"),
-    "ldap": _password_login("ldap"),
+    "userpass": replace(_BY_PASSWORD, call="userpass.login"),
+    "ldap": replace(_BY_PASSWORD, call="ldap.login"),
     "approle": Method(
         call="approle.login",
         arguments={"role_id": "role_id", "secret_id": "secret_id"},
@@ -120,7 +112,7 @@ METHODS: t.Mapping[str, Method] = {
         secrets=("jwt", "azure_client_secret"),
         also=_service_principal,
     ),
-    "jwt": _jwt_login("jwt.jwt_login", mount_argument="path"),
+    "jwt": replace(_BY_JWT, call="jwt.jwt_login", mount_argument="path"),
     "cert": Method(
         call="cert.login",
         arguments={"name": "role_id", "cert_pem": "cert_auth_public_key", "key_pem": "cert_auth_private_key"},
@@ -128,7 +120,7 @@ METHODS: t.Mapping[str, Method] = {
         identity=("role_id", "cert_auth_public_key"),
         secrets=("cert_auth_key_text",),
     ),
-    "gcp": _jwt_login("gcp.login"),
-    "kubernetes": _jwt_login("kubernetes.login"),
+    "gcp": replace(_BY_JWT, call="gcp.login"),
+    "kubernetes": replace(_BY_JWT, call="kubernetes.login"),
     "none": Method(),
 }

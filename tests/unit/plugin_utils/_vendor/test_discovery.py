@@ -53,13 +53,13 @@ def test_without_metadata_the_client_authenticates_as_every_server_allows():
     assert found(Scene(), issuer="", token_url="https://a.example/t").client_auth == "basic"
 
 
-@pytest.mark.parametrize(("issuer", "theirs"), [(ISSUER + "/", ISSUER), (ISSUER, ISSUER + "/")])
+@pytest.mark.parametrize(("issuer", "theirs"), [(f"{ISSUER}X/", f"{ISSUER}X"), (f"{ISSUER}X", f"{ISSUER}X/")])
 def test_a_slash_at_the_end_makes_no_other_issuer(issuer, theirs):
     scene = Scene(answer(404), answer(200, {**METADATA, "issuer": theirs}))
     assert found(scene, issuer=issuer).token_endpoint == f"{ISSUER}/t"
     assert [request.url for request in scene.sent] == [
-        "https://login.example/.well-known/oauth-authorization-server/realm",
-        "https://login.example/realm/.well-known/openid-configuration",
+        "https://login.example/.well-known/oauth-authorization-server/realmX",
+        "https://login.example/realmX/.well-known/openid-configuration",
     ]
 
 
@@ -130,6 +130,12 @@ def test_metadata_that_leads_to_plain_http():
     assert failure(answer(200, {**METADATA, "token_endpoint": "http://login.example/t"}), family=OptionError) == (
         "acme: login.example would get the credentials over plain http. Use https, or set allow_http if you must."
     )
+
+
+def test_plain_http_for_those_who_must():
+    request = request_for(Vendor("acme", issuer=ISSUER), http={"allow_http": True})
+    metadata = {**METADATA, "token_endpoint": "http://login.example/t"}
+    assert discovered(request, ports=Scene(answer(200, metadata)).ports, until=NOW + 60).token_endpoint == "http://login.example/t"
 
 
 HERE = "acme: the metadata of login.example contain a URL of this machine, which only an issuer on this machine may use. Check issuer, or set token_url."
