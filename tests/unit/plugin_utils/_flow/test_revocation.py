@@ -300,7 +300,7 @@ def claims_of(scene):
 @pytest.mark.parametrize(("token_url", "audience"), [("https://a.example/token", "https://a.example/token"), ("", f"{ISSUER}/token")])
 def test_the_proof_is_for_the_token_endpoint_and_needs_the_fields_of_the_way_that_the_issuer_names(tmp_path, token_url, audience):
     request = request_of(tmp_path, grant_type="client_credentials", issuer=ISSUER, token_url=token_url, client_auth="", transit_key="transit/k")
-    metadata = answer(200, {**METADATA, "token_endpoint_auth_methods_supported": ["private_key_jwt"]})
+    metadata = answer(200, {**METADATA, "token_endpoint_auth_methods_supported": ["client_secret_basic", "private_key_jwt"]})
     scene = Scene(metadata, answer(200), vault=FakeVault({"client_id": "the-id"}))
     vault = scene.vault
     scene.ports = dataclasses.replace(scene.ports, vault=lambda options, warn: Signing(vault, options))
