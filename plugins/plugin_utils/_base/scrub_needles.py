@@ -74,7 +74,7 @@ def needles_of(given: t.Iterable[str]) -> Needles:
             elif form is secret:
                 folded.add(_plain(form, " "))
     beyond_latin = any(char > "\xff" for secret in secrets for char in secret)
-    return Needles(frozenset(compact - {""}), frozenset(folded - {"", " "}), frozenset(spelled), widest, beyond_latin)
+    return Needles(frozenset(compact), frozenset(folded - {" "}), frozenset(spelled), widest, beyond_latin)
 
 
 def _plain(text: str, space: str) -> str:

@@ -20,6 +20,50 @@ def test_a_secret_is_compared_in_one_letter_case_and_without_spaces():
     assert not needles.beyond_latin
 
 
+@pytest.mark.parametrize(
+    ("secret", "wanted"),
+    [
+        # As it is, percent-encoded, in hex, base32, and base64 at three offsets with both alphabets.
+        ("s3~cr?", "s3~cr? s3~cr%3f 73337e63723f omzx4y3sh czn+y3i/ czn-y3i_ mzfmnyp zm35jcj"),
+        ("s3cr3t??W", "s3cr3t??w s3cr3t%3f%3fw 7333637233743f3f57 omzwg4rtoq7t6v cznjcjn0pz9x mzy3izdd8/v mzy3izdd8_v zm2nym3q/p1 zm2nym3q_p1"),
+        ("abc", "abc 616263 mfrg ywjj"),
+        ("abcd", "abcd 61626364 mfrggz ywjjz"),
+        # Escaped as by Python and by JSON, with and without the spaces.
+        ("abc\x07é", "abcé abc%07%c3%a9 61626307c3a9 abc\\x07é abc\\u0007\\u00e9 mfrggb6dv ywjjb8op fiywfdq hymmhw6"),
+        ("A/b c'\"\\", "a/bc'\"\\ a/bc\\'\"\\\\ a/bc'\\\"\\\\ a%2fb%20c%27%22%5c a%2fb+c%27%22%5c a/b%20c%27%22%5c 412f62206327225c iexweidde4rf"
+         " qs9iigmnil evyibjjyjc bl2igyycix"),
+    ],
+)  # fmt: skip
+def test_what_is_looked_for_of_a_secret(secret, wanted):
+    """To the letter: what is missing here is found in no text."""
+    assert needles_of([secret]).compact == set(wanted.split())
+
+
+def test_one_secret_does_not_hide_another():
+    needles = needles_of(["ab", "ßßßßßß", "abcdef", "ünïcode"])
+    assert {"abcdef", "ünïcode", "ss" * 6} <= needles.compact
+    assert needles.widest == 2
+
+
+def test_characters_that_are_none_are_left_out():
+    assert "abcdef" in needles_of(["abc\x00def"]).compact
+    assert needles_of(["a\x00 b"]).folded == {"a b"}
+    assert needles_of(["   "]).folded == frozenset()
+    assert needles_of(["%41%20b"]).folded == frozenset()
+
+
+def test_half_a_character_is_looked_for_too():
+    assert "s3cr3t\udcff".encode("utf-8", "surrogatepass").hex() in needles_of(["s3cr3t\udcff"]).compact
+    assert b"s3cr3t%ed%b3%bf" in set(usual_spellings("s3cr3t\udcff"))
+
+
+def test_a_secret_is_decoded_three_times_and_no_more():
+    steps = ["abcd%41", "abcd%2541", "abcd%252541", "abcd%25252541"]
+    assert "abcda" in needles_of([steps[2]]).compact
+    assert {*steps[:3]} <= needles_of([steps[3]]).compact
+    assert "abcda" not in needles_of([steps[3]]).compact
+
+
 def test_what_is_too_short_is_not_looked_for():
     assert not needles_of(["", "ab"]).any
     assert needles_of(["", "ab"]).shortest == 0
@@ -56,7 +100,7 @@ def test_a_character_that_is_several_in_another_case_makes_what_is_looked_for_sh
 
 def test_characters_that_no_single_byte_has():
     assert needles_of(["пароль"]).beyond_latin
-    assert not needles_of(["ünïcode"]).beyond_latin
+    assert not needles_of(["ünïcode", "ÿÿÿ"]).beyond_latin
 
 
 def test_a_secret_that_looks_encoded_is_looked_for_decoded_too():

@@ -42,6 +42,33 @@ def test_a_secret_is_found_where_it_stands(text, place):
 
 def test_each_place_is_found_once():
     assert places("abc-abc%61bc", "abc") == [(0, 3), (4, 7), (7, 12)]
+    assert places("abc abc abc", "abc") == [(0, 3), (4, 7), (8, 11)]
+    assert places("aaaaa", "aaa") == [(0, 3), (1, 4), (2, 5)]
+
+
+@pytest.mark.parametrize("text", ["a b / d", "a\u200bb/d", "a\x00b/\td", "a b\u00a0/\u200bd"])
+@pytest.mark.parametrize("around", ["x {} y", "é {} y"])
+def test_spaces_and_what_nobody_sees_do_not_hide_a_short_secret(around, text):
+    start = around.index("{")
+    assert places(around.format(text), "ab/d") == [(start, start + len(text))]
+
+
+def test_two_ways_to_one_text_are_two_places():
+    in_hex, in_base64 = b"s3cr3t-two".hex(), base64.b64encode(b"s3cr3t-two").decode()
+    assert {(0, 20), (21, 37)} <= set(places(f"{in_hex} {in_base64}", "s3cr3t-two"))
+
+
+def test_at_the_third_step_all_is_searched():
+    def thrice(secret):
+        return secret.encode().hex().encode().hex().encode().hex()
+
+    one, two = thrice("s3cr3t-one"), thrice("an0ther-two")
+    assert {(0, 80), (81, 169)} <= set(places(f"{one} {two}", "s3cr3t-one", "an0ther-two"))
+
+
+def test_characters_beyond_latin():
+    run = "пароль".encode("utf-16-be").hex()
+    assert places(f"x {run}", "пароль") == [(2, 2 + len(run))]
 
 
 def test_the_same_run_twice_is_found_twice():
