@@ -128,6 +128,7 @@ class FakeVault:
         self.logins, self.reads, self.renewals, self.lookups, self.clients = 0, 0, 0, 0, 0
         self.dead: set[str] = set()
         self.denies_secret = False
+        self.may_update = True
         self.entries: dict[str, tuple[dict[str, t.Any], int]] = {}
 
     def __call__(self, options: VaultOptions, warn: t.Callable[[str], None]) -> FakeClient:
@@ -184,6 +185,9 @@ class FakeClient:
         if self._vault.denies_secret:
             raise VaultError("Vault: permission denied.", "denied")
         return Secret(dict(self._vault.data), version or self._vault.version, f"{mount}/{path}")
+
+    def may_update(self, mount: str, path: str) -> bool:
+        return self._vault.may_update
 
     def kv2_read(self, mount: str, path: str) -> tuple[dict[str, t.Any], int] | None:
         if self._vault.kv_fault:

@@ -17,6 +17,7 @@ import pytest
 # What is tested with Ansible's own code, which is not in the environment of `make fast`, and starts processes when it likes to.
 WITH_ANSIBLE = (
     "action/",
+    "callback/",
     "filter/",
     "module_utils/",
     "modules/",

@@ -236,7 +236,8 @@ def test_a_hit_imports_neither_hvac_nor_requests_and_opens_no_socket(tmp_path):
 
 def test_test_files_mirror_paths():
     """``tests/unit/plugin_utils/_flow/test_fetch.py`` for ``_flow/fetch.py``. Vendors are data, and tested on the wire."""
-    modules = {path.relative_to(ROOT / "plugins") for folder in ("plugin_utils", "module_utils") for path in (ROOT / "plugins" / folder).rglob("*.py")}
+    folders = ("plugin_utils", "module_utils", "action", "callback", "filter")
+    modules = {path.relative_to(ROOT / "plugins") for folder in folders for path in (ROOT / "plugins" / folder).rglob("*.py")}
     wanted = {path.with_suffix("") for path in modules if path.name != "__init__.py" and path.parent.name != "_vendors"}
     without = {str(path) for path in wanted if not (ROOT / "tests" / "unit" / path.parent / f"test_{path.name}.py").is_file()}
     assert without == set(), "give each module a test file of its path"

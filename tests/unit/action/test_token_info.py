@@ -1,0 +1,55 @@
+# Copyright (c) 2026, TrackOps founders
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What is told of a token, without a play and without a host."""
+
+from __future__ import annotations
+
+import typing as t
+
+import pytest
+from ansible.errors import AnsibleActionFail
+from ansible_collections.trackops.api_tokens.plugins.action.token_info import ActionModule
+from support.actions import action
+from support.scripted import Scene, access, error
+
+Run = t.Callable[..., t.Any]
+
+
+@pytest.fixture
+def run(tmp_path: t.Any) -> Run:
+    def ran(scene: Scene, **args: t.Any) -> t.Any:
+        args = {"vendor": "tracktik", "path": "fleet/x", **args}
+        return action(ActionModule, scene, args, cache=str(tmp_path / "cache")).run(None, {})
+
+    return ran
+
+
+def test_a_token_and_not_its_text(run: Run) -> None:
+    scene = Scene(access("t0ken-1"))
+    told = run(scene)
+    assert (told["vendor"], told["path"], told["changed"], told["source"]) == ("tracktik", "fleet/x", False, "vendor")
+    assert "t0ken" not in str(told)
+    assert run(scene)["fingerprint"] == told["fingerprint"]
+    assert len(scene.sent) == 1
+
+
+def test_without_fetch_nobody_is_asked(run: Run) -> None:
+    scene = Scene()
+    assert run(scene, fetch=False)["valid"] is False
+    assert (scene.sent, scene.vault.clients) == ([], 0)
+
+
+def test_a_failure_says_what_and_where(run: Run) -> None:
+    told = run(Scene(error("invalid_grant")))
+    assert (told["failed"], told["valid"], told["vendor"], told["path"]) == (True, False, "tracktik", "fleet/x")
+    assert told["msg"].endswith(f"[{told['error_code']}]")
+
+
+def test_a_word_that_is_no_boolean(run: Run) -> None:
+    assert run(Scene(), fetch="perhaps")["msg"].startswith("fetch ")
+
+
+def test_it_needs_a_token_or_a_file(tmp_path: t.Any) -> None:
+    with pytest.raises(AnsibleActionFail, match="token_info needs 'vendor', or 'file' or 'tokens'"):
+        action(ActionModule, Scene(), {}, cache=str(tmp_path)).run(None, {})
