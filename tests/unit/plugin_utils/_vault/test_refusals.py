@@ -201,6 +201,35 @@ def test_a_login_that_is_refused(status, advice):
     )
 
 
+@pytest.mark.parametrize(
+    ("method", "answer", "locked"),
+    [
+        ("userpass", UNKNOWN, True),
+        ("ldap", UNKNOWN, True),
+        ("approle", UNKNOWN, True),
+        ("jwt", UNKNOWN, False),
+        ("userpass", refusal(403, "no"), False),
+        ("userpass", refusal(400, "permission denied"), False),
+    ],
+)
+def test_a_user_who_may_be_locked(method, answer, locked):
+    values = {"username": "joe", "password": "p", "role_id": "r", "secret_id": "s", "jwt": "j"}
+    message = refusals(vault_options(auth_method=method, **values)).login(answer).message
+    assert message.endswith(", and whether Vault has locked this user (sys/locked-users).") is locked
+    assert ("locked" in message) is locked
+
+
+@pytest.mark.parametrize(
+    ("answer", "text"),
+    [
+        (refusal(500, "no"), " cannot serve now: status 500 (no). Try again later."),
+        (refusal(412), " is a replica that is not up to date yet (412). Try again."),
+    ],
+)
+def test_a_login_is_never_repeated_so_no_retries_are_advised(answer, text):
+    assert told(refusals(approle()).login(answer)) == (f"Vault at https://v{text}", "unavailable")
+
+
 def test_a_token_that_is_refused_at_its_check():
     assert told(refusals().login(UNKNOWN)) == (
         "Vault at https://v does not accept the token (permission denied). Get a new one (vault login), and set token (VAULT_TOKEN).",
@@ -296,7 +325,7 @@ def test_a_mount_that_is_not_there_is_denied_too():
 @pytest.mark.parametrize("answer", [UNKNOWN, refusal(404)])
 def test_the_engine_is_asked_for_where_the_secret_is(answer):
     vault = Vault(kv_version="2")
-    assert "was asked for" not in read(answer, vault=vault)[0]
+    assert "engine_version=" not in read(answer, vault=vault)[0]
     assert vault.asked[0] == ("kv_version", "kv", "x")
 
 
