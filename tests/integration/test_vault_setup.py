@@ -105,7 +105,7 @@ def test_from_nothing_to_a_token(stage: Stage) -> None:
     assert lines[:2] == ["export ANSIBLE_HASHI_VAULT_AUTH_METHOD=approle", f"export ANSIBLE_HASHI_VAULT_ROLE_ID={role_id}"]
     assert lines[2] == f"export ANSIBLE_HASHI_VAULT_SECRET_ID=$(cat {secret_id_file})"
     assert "export TRACKOPS_CACHE_VAULT_MOUNT=api-token-cache" in made.result("Say what to set")["msg"]
-    assert "is not used; is" not in looked.output + made.output + again.output  # vault_setup_secret_id_file, without the one that ends in ttl
+    assert "is not used; did you mean" not in looked.output + made.output + again.output  # vault_setup_secret_id_file, without the one that ends in ttl
     for secret in (vault.root_token, secret_id_file.read_text(encoding="utf-8")):
         assert secret not in looked.output + made.output + again.output
 

@@ -93,7 +93,7 @@ def _check_names(vendor: Vendor) -> None:
 def _checked(name: str, key: str, value: t.Any, *, unknown: tuple[str, ...] = ("name",)) -> t.Any:
     if key in unknown or key not in _DEFAULTS:
         known = set(_DEFAULTS) - set(unknown)
-        near = nearest(key, known) if key not in unknown else ""
+        near = nearest(key, known)
         raise OptionError(
             f"{name}: '{key}' is not known in the description of a vendor{is_meant(near)} Known: {', '.join(sorted(known))}.", fault="option:description"
         )
@@ -109,7 +109,7 @@ def _checked(name: str, key: str, value: t.Any, *, unknown: tuple[str, ...] = ("
     if wanted is int and isinstance(value, str) and value.isdigit():
         value = int(value)
     if not isinstance(value, wanted) or (wanted is int and isinstance(value, bool)):
-        shown = {"bool": "true or false", "int": "a whole number", "str": "a string"}.get(wanted.__name__, "a string")
+        shown = {"bool": "true or false", "int": "a whole number"}.get(wanted.__name__, "a string")
         raise OptionError(f"{name}: '{key}' must be {shown}.", fault="option:description")
     if key == "default_lifetime" and value < 1:
         raise OptionError(f"{name}: 'default_lifetime' must be at least 1.", fault="option:description")
@@ -165,15 +165,15 @@ def check_request(vendor: Vendor) -> None:
     """
     if not vendor.request_body:
         return
-    told = {
-        "issuer": ("issuer", vendor.issuer, "Give token_url"),
-        "grant_type": (f"grant_type={vendor.grant_type}", vendor.grant_type != "client_credentials", "Remove it"),
-        "client_auth": (f"client_auth={vendor.client_auth}", vendor.client_auth in _AMONG_PARAMETERS, "Put what the client sends into request_body"),
-        "request_format": ("request_format=none", vendor.request_format == "none", "Use json, form or query"),
-        "scope": ("scope", vendor.scope, "Put it into request_body"),
-        "parameters": (f"'{next(iter(vendor.parameters), '')}'", vendor.parameters, "Put it into request_body"),
-    }
-    for what, present, todo in told.values():
+    told = (
+        ("issuer", vendor.issuer, "Give token_url"),
+        (f"grant_type={vendor.grant_type}", vendor.grant_type != "client_credentials", "Remove it"),
+        (f"client_auth={vendor.client_auth}", vendor.client_auth in _AMONG_PARAMETERS, "Put what the client sends into request_body"),
+        ("request_format=none", vendor.request_format == "none", "Use json, form or query"),
+        ("scope", vendor.scope, "Put it into request_body"),
+        (f"'{next(iter(vendor.parameters), '')}'", vendor.parameters, "Put it into request_body"),
+    )
+    for what, present, todo in told:
         if present:
             raise OptionError(f"{vendor.name}: request_body is the whole request, so {what} cannot be combined with it. {todo}.", fault="option:description")
 

@@ -30,7 +30,14 @@ def test_a_description():
             "credential_fields": {"client_id": "client_email"},
             "assertion_claims": {"sub": None, "box": {"secret_field": "kind"}, "jti": None},
             "passing_errors": [10, "1003"],
-            "variants": {"eu": {"base_url": "https://eu.example", "request_body": {"a": {"b": 1}}}},
+            "variants": {
+                "eu": {
+                    "base_url": "https://eu.example",
+                    "request_body": {"a": {"b": 1}},
+                    "default_lifetime": "80",
+                    "request_headers": {"X-Eu": {"secret_field": "eu"}},
+                }
+            },
             "variant": "eu",
         },
     )
@@ -40,6 +47,7 @@ def test_a_description():
     assert (vendor.credential_fields, vendor.passing_errors) == ({"client_id": "client_email"}, ("10", "1003"))
     assert vendor.assertion_claims == {"sub": None, "box": SecretField("kind"), "jti": None}
     assert vendor.as_variant("eu").request_body == {"a": {"b": 1}}
+    assert (vendor.as_variant("eu").default_lifetime, vendor.as_variant("eu").request_headers) == (80, {"X-Eu": SecretField("eu")})
     assert vendor.as_variant("eu").token_endpoint == "https://eu.example/t"
 
 
