@@ -92,7 +92,7 @@ class ActionModule(TokenAction):
             why = self._why(file.template, {**variables, **facts})
             raise OptionError(f"the template {one_line(file.template, limit=100)} cannot be used{why}", fault="option:template") from None
         if not text.strip():
-            raise OptionError(f"{file.dest}: the template {file.template} gives an empty file", fault="option:template")
+            raise OptionError(f"{file.dest}: the template {file.template} produces an empty file", fault="option:template")
         return text
 
     def _why(self, name: str, variables: dict[str, t.Any]) -> str:

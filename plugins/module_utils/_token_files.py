@@ -171,7 +171,7 @@ def _note_place(dest, missing, earlier):
     here = os.stat(".")
     place = (here.st_dev, here.st_ino, tuple(missing), os.path.basename(dest))
     if place in earlier.places:
-        raise FileError("is the file of another token of this task, by another path")
+        raise FileError("is the file of another token of this task, under another path")
     earlier.places.add(place)
 
 

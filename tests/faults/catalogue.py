@@ -152,7 +152,7 @@ def odd_answers(place: Place) -> t.Iterator[Fault]:
                 at_vendor=(fault, options),
                 # What falls back to five minutes may be over by then.
                 asks_after=None if (vendor, name) == ("tracx", "a Date two hours ahead") else 0,
-                warns="says that it has already ended" if name in over or (vendor, name) == ("tracx", "a Date two hours ahead") else "",
+                warns="says that it has already expired" if name in over or (vendor, name) == ("tracx", "a Date two hours ahead") else "",
                 small=(vendor, name) in {("trackunit", "a lifetime as text"), ("tracx", "no Date"), ("acme", "a byte order mark")},
             )
 
@@ -366,7 +366,7 @@ def broken_vaults(brokens: Brokens) -> t.Iterator[Fault]:
             "has a certificate for another host name",
         ),
         "asked without TLS": ({"url": tls.address.replace("https", "http")}, "speaks TLS only: begin url with https://"),
-        "that demands a client certificate": ({"url": tls.mutual_address, "ca_cert": tls.ca_cert}, "it wants a client certificate that it trusts"),
+        "that demands a client certificate": ({"url": tls.mutual_address, "ca_cert": tls.ca_cert}, "it requires a client certificate that it trusts"),
         "whose CA file is none": ({"url": tls.address, "ca_cert": __file__}, "has no certificate in it"),
         "that never gave this token": ({"url": tls.address, "ca_cert": tls.ca_cert}, UNKNOWN_TOKEN[tls.flavour]),
     }
@@ -570,7 +570,7 @@ def options(place: Place) -> t.Iterator[Fault]:
         "variant as a list": ({"variant": ["password"]}, "variant"),
         "credential_fields as text": ({"credential_fields": "{{"}, "credential_fields"),
         "extra_parameters as a list": ({"extra_parameters": ["a"]}, "extra_parameters"),
-        "a reserved parameter": ({"extra_parameters": {"password": "x"}}, "must not have 'password'"),
+        "a reserved parameter": ({"extra_parameters": {"password": "x"}}, "must not contain 'password'"),
         "a client key without its certificate": ({"http_client_key": "k.pem"}, "http_client_key needs http_client_cert"),
         "url without a scheme": ({"url": "vault.example.com"}, "url must be the address of Vault"),
         "timeout below 0": ({"timeout": -3}, "timeout"),

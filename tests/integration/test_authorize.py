@@ -630,7 +630,7 @@ def test_an_issuer_that_names_an_address_with_a_credential_in_it(there: Stage, f
     given = {"vendor": "oauth2", "path": "fleet/acme", "wait": False, "listen_port": 8400, "trackops_issuer": there.emulator.base_url("acme")}
     run = there.playbook(PLAYBOOK, "-e", json.dumps(given), "-vvv", env=writing(there))
     assert run.rc == 2, run
-    assert "contain a URL with a credential in it, which is not used." in said(run)
+    assert "contains a URL with a credential in it, which is not used." in said(run)
     assert secret not in run.output
 
 

@@ -148,7 +148,7 @@ def test_every_proof_of_a_client(openbao_stage: Stage, keycloak: Keycloak, key: 
         with check("wrong certificate"):
             assert "Check client_id there, that the vendor knows the certificate, and " in done["wrong certificate"].error
         with check("wrong way"):
-            assert "whether the vendor takes client_auth=client_secret_jwt" in done["wrong way"].error
+            assert "whether the vendor accepts client_auth=client_secret_jwt" in done["wrong way"].error
         with check("nothing told"):
             assert leaked(done.run.output, [AWKWARD, LONG, *key[0].splitlines()[1:-1], *certificate.key_pem.splitlines()[1:-1]]) == []
 

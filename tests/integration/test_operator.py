@@ -481,8 +481,8 @@ def test_an_answer_that_ansible_trips_over(stage: Stage, liar: Liar) -> None:
 
 
 WRONG_SHAPES: tuple[tuple[t.Any, str], ...] = (
-    ([], "the host did not say what became of it"),
-    ([{"dest": "other", "changed": True}], "the host did not say what became of it"),
+    ([], "the host did not report a result for it"),
+    ([{"dest": "other", "changed": True}], "the host did not report a result for it"),
     ([{"changed": "yes", "owner": 5, "error": "\u001b[2J no\nline"}], "[2J no line"),
     ("text", "The files could not be written on the host."),
 )

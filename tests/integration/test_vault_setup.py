@@ -163,14 +163,14 @@ def test_the_paths_that_lookups_take_when_none_is_given_and_what_others_made(sta
     secret_id_file = stage.ansible.home / "secret-id"
     refused = stage.playbook(PLAYBOOK, "-e", "vault_setup_name=deployer", "-e", f"vault_setup_secret_id_file={secret_id_file}", env=operator)
     assert refused.rc != 0
-    said = f"an AppRole deployer at auth/approle that is not of this playbook, as it does not have the policy deployer. {advice}"
+    said = f"an AppRole deployer at auth/approle that is not of this playbook, because it does not have the policy deployer. {advice}"
     assert said in " ".join(refused.output.split())
     assert client.auth.approle.read_role_id("deployer")["data"]["role_id"] not in refused.output
     assert not secret_id_file.exists()
     client.auth.approle.create_or_update_approle("waiting", token_policies=["waiting"], bind_secret_id=False, token_bound_cidrs=["127.0.0.0/8"])
     waiting = stage.playbook(PLAYBOOK, "-e", "vault_setup_name=waiting", env=operator)
     assert waiting.rc != 0
-    said = f"an AppRole waiting at auth/approle that is not of this playbook, as there is no policy waiting. {advice}"
+    said = f"an AppRole waiting at auth/approle that is not of this playbook, because there is no policy waiting. {advice}"
     assert said in " ".join(waiting.output.split())
     assert "waiting" not in client.sys.list_policies()["data"]["policies"]
     deployer = client.auth.approle.read_role("deployer")["data"]
@@ -362,7 +362,7 @@ def test_values_that_would_widen_a_policy_or_leave_a_url_are_told(old_and_new: S
         (_garbled, "the AppRole api-tokens: Vault at {} cannot be reached: the connection broke. Check that it runs"),
         (_a_role_of_others, "kept, because they are not of this playbook: 2 of its policies; vault read auth/approle/role/api-tokens shows them"),
         (_refused_change, "KV version 2 at secret: Vault at {} refused it with status 400 (path is already in use). Check VAULT_ADDR"),
-        (_not_vault, "the AppRole api-tokens: what answers at {} is not Vault, but a proxy or another service."),
+        (_not_vault, "the AppRole api-tokens: the server at {} is not Vault, but a proxy or another service."),
     ],
     ids=["refused", "redirected", "garbled", "a role of others", "refused change", "not Vault"],
 )

@@ -126,5 +126,7 @@ def test_a_listener_that_wants_a_client_certificate(vault_tls: Operator, emulato
             with check(name):
                 assert outcome.value
         with check("nothing"):
-            advice = "it wants a client certificate that it trusts. Set cert_auth_public_key and cert_auth_private_key (VAULT_CLIENT_CERT, VAULT_CLIENT_KEY)."
+            advice = (
+                "it requires a client certificate that it trusts. Set cert_auth_public_key and cert_auth_private_key (VAULT_CLIENT_CERT, VAULT_CLIENT_KEY)."
+            )
             assert advice in without["nothing"].error

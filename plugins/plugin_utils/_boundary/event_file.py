@@ -58,4 +58,4 @@ def _check(descriptor: int) -> None:
         raise UnsafeFile("it has a second name (a hard link). Remove that, or name another file.")
     # The lines hold untrusted text, which would run as commands if appended to a shell's start-up file.
     if os.pread(descriptor, 1, 0) not in (b"", b"{"):
-        raise UnsafeFile("it holds something else than JSON lines. Name a new file.")
+        raise UnsafeFile("it contains something other than JSON lines. Name a new file.")

@@ -25,7 +25,7 @@ def refuse_replaced(variables: t.Mapping[str, t.Any] | None) -> None:
     if variables is not None and "omit" in variables and not is_omitted(variables["omit"]):
         from .._base.errors import OptionError
 
-        raise OptionError("A variable or a fact named 'omit' hides Ansible's own: default(omit) would give its value. Nothing is done for this host.")
+        raise OptionError("A variable or a fact named 'omit' hides Ansible's own: default(omit) would return its value. Nothing is done for this host.")
 
 
 def without_omitted(value: t.Any) -> t.Any:

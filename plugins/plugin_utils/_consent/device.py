@@ -81,7 +81,9 @@ def device_request(vendor: Vendor, fields: t.Mapping[str, str], *, assertion: As
     own = parse_qsl(parts.query, keep_blank_values=True)
     twice = sorted({name for name, _value in own} & {name for name, _value in asked})
     if twice:
-        raise OptionError(f"{vendor.name}: the query of device_authorization_url must not have '{twice[0]}': it is added here.", fault="option:clash")
+        raise OptionError(
+            f"{vendor.name}: the query of device_authorization_url must not contain '{twice[0]}': it is added automatically.", fault="option:clash"
+        )
     return client_request(vendor, urlunsplit(parts._replace(query="")), fields, [*own, *asked], assertion=assertion)
 
 
@@ -111,7 +113,7 @@ def read_device_answer(vendor: Vendor, answer: HttpAnswer, *, unspoken: Unspoken
     for address in filter(None, (uri, complete)):
         if not _usable(address) or not _private(address, allow_http=allow_http):
             raise VendorError(
-                f"{vendor.name}: the vendor names no usable https address for the person. Nothing is shown.", status=answer.status, fault="consent:not_asked"
+                f"{vendor.name}: the vendor sent no usable https URL for the person. Nothing is shown.", status=answer.status, fault="consent:not_asked"
             )
     if len(user_code) > _LONGEST_CODE or not user_code.isprintable():
         raise VendorError(

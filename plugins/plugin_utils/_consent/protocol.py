@@ -82,7 +82,7 @@ def authorization_url(vendor: Vendor, client_id: str, consent: Consent, *, allow
     own = parse_qsl(parts.query, keep_blank_values=True)
     twice = sorted({name for name, _value in own} & {name for name, _value in asked})
     if twice:
-        raise OptionError(f"{vendor.name}: the query of authorize_url must not have '{twice[0]}': it is added here.", fault="option:clash")
+        raise OptionError(f"{vendor.name}: the query of authorize_url must not contain '{twice[0]}': it is added automatically.", fault="option:clash")
     return urlunsplit(parts._replace(query=urlencode([*own, *asked])))
 
 

@@ -126,7 +126,7 @@ class SharedCache:
             waited = self._ports.monotonic() - began
             if waited >= self._longest_wait:
                 raise VaultError(
-                    f"{self._request.vendor.name}: others have held the shared entry {self._mount}/{self._path} for {waited:.0f} s, longer than a "
+                    f"{self._request.vendor.name}: another writer has held the shared entry {self._mount}/{self._path} for {waited:.0f} s, longer than a "
                     "request to the vendor takes. See who writes there, or remove the entry."
                 )
             # Jitter, so that processes that wait for the same token do not return together. No longer than the lease.

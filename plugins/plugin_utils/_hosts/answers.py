@@ -168,7 +168,7 @@ def file_results(answer: Answer, files: t.Sequence[str], fields: Fields, *, key:
     if not isinstance(entries, list):
         return None
     said = {entry[key]: reduced(entry, fields) for entry in entries if isinstance(entry, t.Mapping) and isinstance(entry.get(key), str)}
-    return [_with_code(said.get(path, {"error": f"{path}: the host did not say what became of it", "fault": "module"})) for path in files]
+    return [_with_code(said.get(path, {"error": f"{path}: the host did not report a result for it", "fault": "module"})) for path in files]
 
 
 def _with_code(said: dict[str, t.Any]) -> dict[str, t.Any]:

@@ -106,7 +106,7 @@ def _why(refusal: Refusal, place: str, did: str) -> tuple[str, str]:
             return f"{place}{state.does}", state.kind
     if refusal.status in (200, 204, 400, 404) and not refusal.from_vault:
         text = (
-            f"what answers at {place.removeprefix('Vault at ')} is not Vault, but a proxy or another service. "
+            f"the server at {place.removeprefix('Vault at ')} is not Vault, but a proxy or another service. "
             "Check VAULT_ADDR (or vault_setup_url) and any proxy in front of Vault."
         )
         return text, "unavailable"

@@ -137,9 +137,9 @@ def check_role(settings: Settings, found: Data, policy: Data | None, *, place: s
     if settings.take_over:
         return
     if settings.name not in policies_of(found):
-        why = f"is not of this playbook, as it does not have the policy {settings.name}"
+        why = f"is not of this playbook, because it does not have the policy {settings.name}"
     elif policy is None:
-        why = f"is not of this playbook, as there is no policy {settings.name}"
+        why = f"is not of this playbook, because there is no policy {settings.name}"
     elif found.get("bind_secret_id", True) is not True:
         why = "allows a login without a secret_id (bind_secret_id=false)"
     else:

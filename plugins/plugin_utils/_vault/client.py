@@ -164,7 +164,7 @@ class VaultClient:
         data, metadata = outer.get("data"), outer.get("metadata")
         if not isinstance(metadata, dict) or not isinstance(data, (dict, type(None))):
             raise VaultError(
-                f"{self._place}: what it has at {full} is not a secret of KV version 2. Set engine_version=1 if {mount} is of version 1.",
+                f"{self._place}: the data at {full} is not a secret of KV version 2. Set engine_version=1 if {mount} is of version 1.",
                 "missing",
             )
         if data is None:

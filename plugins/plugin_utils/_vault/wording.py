@@ -140,7 +140,7 @@ def _no_answer_table() -> tuple[tuple[tuple[type[BaseException], ...], str, _Sen
         ((inner.ProtocolError, failures.ChunkedEncodingError), "unavailable", _CUT_OFF),
         ((failures.RequestException, inner.HTTPError), "unavailable", _broken_off),
         # requests raises this for a CA file or client certificate that it cannot read.
-        ((OSError,), "tls", "cannot be asked: a certificate or key file cannot be read. Check ca_cert and cert_auth_*."),
+        ((OSError,), "tls", "cannot be contacted: a certificate or key file cannot be read. Check ca_cert and cert_auth_*."),
     )
 
 
@@ -161,16 +161,16 @@ _NAME_ANOTHER_CA = "ca_cert {} does not verify it: name the file of its CA there
 def _tls_trouble(_cause: BaseException, inside: list[BaseException]) -> str:
     text = " ".join(str(getattr(cause, "reason", None) or "") for cause in inside).upper()
     if "WRONG_VERSION_NUMBER" in text or "RECORD_LAYER" in text or "HTTP_REQUEST" in text:
-        return "does not speak TLS: begin url with http:// if that is meant (VAULT_ADDR)."
+        return "does not speak TLS: begin url with http:// if that is intended (VAULT_ADDR)."
     if "CERTIFICATE_REQUIRED" in text or "BAD_CERTIFICATE" in text or "HANDSHAKE_FAILURE" in text:
         return (
-            "refused the TLS connection: it wants a client certificate that it trusts. "
+            "refused the TLS connection: it requires a client certificate that it trusts. "
             "Set cert_auth_public_key and cert_auth_private_key (VAULT_CLIENT_CERT, VAULT_CLIENT_KEY)."
         )
     if "KEY_VALUES_MISMATCH" in text:
-        return "cannot be asked: cert_auth_private_key does not belong to cert_auth_public_key."
+        return "cannot be contacted: cert_auth_private_key does not belong to cert_auth_public_key."
     if "NO_CERTIFICATE" in text or "NO_START_LINE" in text or "PEM_LIB" in text:
-        return "cannot be asked: a certificate file has no certificate in it. Check ca_cert (VAULT_CACERT, VAULT_CAPATH) and cert_auth_public_key."
+        return "cannot be contacted: a certificate file has no certificate in it. Check ca_cert (VAULT_CACERT, VAULT_CAPATH) and cert_auth_public_key."
     return "failed at TLS. Check url (VAULT_ADDR), ca_cert (VAULT_CACERT) and any proxy in front of Vault."
 
 

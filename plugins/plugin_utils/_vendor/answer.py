@@ -199,7 +199,7 @@ class _Expiry:
 
     def _warn_of_lifetime(self, instead: str, *, understood: bool) -> None:
         """Warn, but do not show the response's value: it may be anything."""
-        what = "says that it has already ended" if understood else "is not understood"
+        what = "says that it has already expired" if understood else "is not understood"
         vendor = self.request.vendor
         self.warn(
             f"{vendor.name}: the lifetime of the token for {self.request.where}, '{vendor.expires_field}' in the vendor's answer, {what}: {instead}. "
@@ -248,7 +248,7 @@ class _Reader:
             return parse_body(self.request.vendor, self.answer.body)
         except DuplicateMember:
             if 200 <= self.answer.status < 300:
-                raise self.unreadable("its answer names a field twice") from None
+                raise self.unreadable("its answer has a field twice") from None
         return None
 
     def _said(self, parsed: t.Any) -> str:
@@ -306,7 +306,7 @@ class _Reader:
         if ahead is not None and abs(ahead) > _PROOF_TOLERANCE and (vendor.client_auth in _SIGNED or signs(vendor, self.grant.grant_type)):
             yield (
                 f"The clock of this machine is {abs(ahead):.0f} s {'ahead of' if ahead > 0 else 'behind'} the vendor's, "
-                "and a signed proof is good for a minute: check that clock."
+                "and a signed proof is valid for a minute: check that clock."
             )
 
     def _advice(self, code: str | None) -> str:
@@ -330,7 +330,7 @@ class _Reader:
             others = [*(["transit_key"] if vendor.transit_key else []), "assertion_audience", "assertion_algorithm"]
         elif vendor.client_auth == "tls_client_auth":
             others = ["that the vendor knows the certificate"]
-        others.append(f"whether the vendor takes client_auth={vendor.client_auth}")
+        others.append(f"whether the vendor accepts client_auth={vendor.client_auth}")
         if code == "unauthorized_client":
             others.append("that the client may use this grant")
         return f"Check {self._suspects('invalid_client')} there, {', '.join(others[:-1])}{', ' if others[1:] else ''}and {others[-1]}"

@@ -74,13 +74,13 @@ def discovered(request: Request, *, ports: Ports, until: float, keep: Metadata |
     more = _described(vendor, metadata, request, keys)
     if isinstance(keys, t.Mapping) and unspoken_in_secret(request, keys).is_in(*(value for value in more.values() if isinstance(value, str))):
         raise VendorError(
-            f"{vendor.name}: the metadata of {host(vendor.issuer)} contain a URL with a credential in it, which is not used. Check issuer, or set token_url.",
+            f"{vendor.name}: the metadata of {host(vendor.issuer)} contains a URL with a credential in it, which is not used. Check issuer, or set token_url.",
             fault="vendor:discovery",
         )
     if not _here(vendor.issuer) and any(_here(vendor.url(more[name])) for name in _ADDRESSES if name in more):
         # Otherwise it could have the credentials posted to any local service, which trusts requests from this machine.
         raise VendorError(
-            f"{vendor.name}: the metadata of {host(vendor.issuer)} contain a URL of this machine, which only an issuer on this machine may use. "
+            f"{vendor.name}: the metadata of {host(vendor.issuer)} contains a URL of this machine, which only an issuer on this machine may use. "
             "Check issuer, or set token_url.",
             fault="vendor:discovery",
         )

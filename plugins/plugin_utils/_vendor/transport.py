@@ -176,7 +176,7 @@ def _explained(problem: Exception, request: HttpRequest, options: HttpOptions, s
             fault="vendor:unreachable",
         )
     return _not_asked(problem, options, name) or failed(
-        f"the answer of the vendor at {where} was cut off. Try again; if it stays so, check base_url and the network.", kind="unavailable", retryable=False
+        f"the answer of the vendor at {where} was cut off. Try again; if this persists, check base_url and the network.", kind="unavailable", retryable=False
     )
 
 

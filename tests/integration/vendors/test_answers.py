@@ -154,7 +154,7 @@ def test_refusals_and_lifetimes(openbao_stage: Stage) -> None:
         with check("remembered"):
             assert done["remembered"].error.endswith(" The vendor says: No such client.")
         with check("wrong way"):
-            assert "and whether the vendor takes client_auth=post; " in done["wrong way"].error
+            assert "and whether the vendor accepts client_auth=post; " in done["wrong way"].error
         with check("spaced"):
             assert " The secret has white space at an end of: client_secret." in done["spaced"].error
         with check("lined"):

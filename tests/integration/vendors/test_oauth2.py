@@ -172,4 +172,4 @@ def test_unusual_requests_and_answers(openbao_stage: Stage) -> None:
         with check("misspelt"):
             assert done["misspelt"].error.startswith("acme_eu: 'tokn_url' is not known in the description of a vendor; did you mean token_url?")
         with check("reserved"):
-            assert "extra_parameters must not have 'client_secret'" in done["reserved"].error
+            assert "extra_parameters must not contain 'client_secret'" in done["reserved"].error

@@ -545,11 +545,11 @@ def test_two_tokens_for_one_file_by_different_paths(host, tmp_path):
     (tmp_path / "run").mkdir()
     (tmp_path / "var").symlink_to("run")
     answer = host.write(present(tmp_path / "run" / "token"), present(tmp_path / "var" / "token", OTHER))
-    assert answer.result["msg"] == f"{tmp_path / 'var' / 'token'}: is the file of another token of this task, by another path"
+    assert answer.result["msg"] == f"{tmp_path / 'var' / 'token'}: is the file of another token of this task, under another path"
     assert (tmp_path / "run" / "token").read_text() == SECRET
     new = [present(tmp_path / name / "new" / "token", text, create_directory=True) for name, text in (("run", SECRET), ("var", OTHER))]
     predicted, answer = host.write(*new, check=True), host.write(*new)
-    assert predicted.result["msg"] == answer.result["msg"] == f"{new[1]['dest']}: is the file of another token of this task, by another path"
+    assert predicted.result["msg"] == answer.result["msg"] == f"{new[1]['dest']}: is the file of another token of this task, under another path"
     assert (tmp_path / "run" / "new" / "token").read_text() == SECRET
 
 

@@ -61,7 +61,7 @@ def test_a_second_name(log, tmp_path):
 def test_a_file_of_something_else(log, content):
     log.write_text(content)
     log.chmod(0o600)
-    assert refused(log) == "it holds something else than JSON lines. Name a new file."
+    assert refused(log) == "it contains something other than JSON lines. Name a new file."
     assert log.read_text() == content
 
 

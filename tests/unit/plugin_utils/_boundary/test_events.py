@@ -146,7 +146,7 @@ READERS: list[int] = []
         (_group_writable, "is not used: others can write to it (mode 0660). Run chmod 600 on it."),
         (_foreign, "is not used: it belongs to another user. Name a file of your own."),
         (_hard_link, "is not used: it has a second name (a hard link). Remove that, or name another file."),
-        (_shell_start_file, "is not used: it holds something else than JSON lines. Name a new file."),
+        (_shell_start_file, "is not used: it contains something other than JSON lines. Name a new file."),
         (_directory, "cannot be written (Is a directory)."),
     ],
 )

@@ -91,7 +91,7 @@ def test_what_a_vendor_wants_beside_the_standard_goes_into_the_form(tmp_path):
     vendor = dataclasses.replace(VENDOR, device_authorization_url="/device?scope=x")
     with pytest.raises(OptionError) as caught:
         work(scene, tmp_path, vendor).begin_device()
-    assert caught.value.told == "acme: the query of device_authorization_url must not have 'scope': it is added here. [TRK-O04]"
+    assert caught.value.told == "acme: the query of device_authorization_url must not contain 'scope': it is added automatically. [TRK-O04]"
 
 
 def test_slow_down_is_obeyed_for_good(tmp_path):
@@ -200,7 +200,7 @@ def test_what_the_vendor_leaves_out_or_says_otherwise():
     assert "WDJB" not in repr(code)
 
 
-NO_ADDRESS = "acme: the vendor names no usable https address for the person. Nothing is shown."
+NO_ADDRESS = "acme: the vendor sent no usable https URL for the person. Nothing is shown."
 NO_CODE = "acme: the answer of the vendor at login.example.com has no device code (RFC 8628). Check device_authorization_url."
 
 

@@ -142,7 +142,7 @@ def test_a_refused_client_is_told_of_no_next_attempt(world):
     url, consent = here.work().begin(REDIRECT)
     assert failing(VendorError, here.work().finish, here.allowed(url), consent) == (
         "acme: the vendor refused the credentials at secret/fleet/x: invalid_client. Check client_id and client_secret there, and whether the vendor "
-        "takes client_auth=basic. Nothing was stored."
+        "accepts client_auth=basic. Nothing was stored."
     )
 
 
@@ -319,7 +319,7 @@ def test_how_the_client_authenticates_says_the_issuer(world):
     here, seconds = from_issuer(world, "client_secret_post", error("invalid_client", 401))
     work = here.work()
     url, consent = work.begin(REDIRECT)
-    assert "takes client_auth=post. Nothing was stored." in failing(VendorError, work.finish, here.allowed(url), consent)
+    assert "accepts client_auth=post. Nothing was stored." in failing(VendorError, work.finish, here.allowed(url), consent)
     assert seconds == [30, 30]
     here, _seconds = from_issuer(world, "none", data={"client_id": "the-id"})
     assert "client_id=the-id" in here.work().begin(REDIRECT)[0]
@@ -376,7 +376,7 @@ def test_no_browser_is_sent_to_an_address_with_a_credential_in_it(world):
     metadata = {**LYING, "authorization_endpoint": "https://login.example/a?hint=s3cr3t"}
     here = world(answer(200, metadata), vendor=Vendor("acme", issuer="https://login.example", grant_type="authorization_code", client_auth="post"))
     assert failing(VendorError, here.work) == (
-        "acme: the metadata of login.example contain a URL with a credential in it, which is not used. Check issuer, or set token_url."
+        "acme: the metadata of login.example contains a URL with a credential in it, which is not used. Check issuer, or set token_url."
     )
 
 

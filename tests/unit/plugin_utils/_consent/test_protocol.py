@@ -77,7 +77,7 @@ def test_the_query_of_authorize_url_stays():
     ]
     with pytest.raises(OptionError) as caught:
         subject.authorization_url(dataclasses.replace(VENDOR, authorize_url="/authorize?state=1&client_id=&x=y"), "c", ASKED)
-    assert caught.value.told == "acme: the query of authorize_url must not have 'client_id': it is added here. [TRK-O04]"
+    assert caught.value.told == "acme: the query of authorize_url must not contain 'client_id': it is added automatically. [TRK-O04]"
 
 
 @pytest.mark.parametrize(

@@ -521,8 +521,8 @@ def test_a_lease_that_is_written_again_and_again_is_not_waited_for_without_end(c
         controllers(scene, "b", http={"deadline": 5})
     assert 25 <= scene.now - started < 30
     assert caught.value.message == (
-        f"tracktik: others have held the shared entry secret/{shared_path(request_for('tracktik'))} for {scene.now - started:.0f} s, longer than a request "
-        "to the vendor takes. See who writes there, or remove the entry."
+        f"tracktik: another writer has held the shared entry secret/{shared_path(request_for('tracktik'))} for {scene.now - started:.0f} s, longer than"
+        " a request to the vendor takes. See who writes there, or remove the entry."
     ).replace("tracktik: ", "tracktik: no token for secret/fleet/x: ", 1)
     # The next host of the run does not wait.
     waited = scene.now

@@ -46,7 +46,7 @@ def test_claims_are_an_object(claims):
 def test_files_are_those_that_were_asked_for():
     answer = {"files": [{"dest": "/b", "changed": True}, {"dest": "/c"}, {"dest": 5}, "text"]}
     assert file_results(answer, ["/a", "/b"], WRITTEN, key="dest") == [
-        {"error": "/a: the host did not say what became of it. [TRK-H06]", "error_code": "TRK-H06"},
+        {"error": "/a: the host did not report a result for it. [TRK-H06]", "error_code": "TRK-H06"},
         {"changed": True},
     ]
 

@@ -64,7 +64,7 @@ def of_others(status, text=""):
         *(
             (
                 refusal,
-                "what answers at https://v.example is not Vault, but a proxy or another service. "
+                "the server at https://v.example is not Vault, but a proxy or another service. "
                 "Check VAULT_ADDR (or vault_setup_url) and any proxy in front of Vault. [TRK-V09]",
             )
             for refusal in (not_vaults(), of_others(404, SECRET), of_others(400, SECRET), answer(404, body={"message": SECRET}))
@@ -125,7 +125,10 @@ def test_what_lasts_is_told_at_once(refusal):
     ("ours", "theirs"),
     [
         ("cannot be reached: connection refused. Check that it runs, and url (VAULT_ADDR).", "Check that it runs, and VAULT_ADDR (or vault_setup_url)."),
-        ("does not speak TLS: begin url with http:// if that is meant (VAULT_ADDR).", ": begin VAULT_ADDR (or vault_setup_url) with http:// if that is meant."),
+        (
+            "does not speak TLS: begin url with http:// if that is intended (VAULT_ADDR).",
+            ": begin VAULT_ADDR (or vault_setup_url) with http:// if that is intended.",
+        ),
         (
             "Name its CA file in ca_cert (VAULT_CACERT); validate_certs=false would turn the check off.",
             "Name its CA file in VAULT_CACERT.",

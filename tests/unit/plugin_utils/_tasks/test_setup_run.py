@@ -155,7 +155,7 @@ def test_what_one_run_lets_be_written_as_cache_another_does_not_let_be_read_as_c
 def test_an_approle_that_waits_for_its_policy_is_of_others():
     """Whoever made it knows its role_id, and maybe a secret_id."""
     vault = Kept({ROLE: {"token_policies": ["api-tokens"], "bind_secret_id": True}})
-    assert vault.told().startswith(f"{PLACE} has an AppRole api-tokens at auth/approle that is not of this playbook, as there is no policy api-tokens. ")
+    assert vault.told().startswith(f"{PLACE} has an AppRole api-tokens at auth/approle that is not of this playbook, because there is no policy api-tokens. ")
     assert vault.changes == []
     vault.data[ROLE]["bind_secret_id"] = False
     vault.run(take_over=True)
@@ -254,7 +254,7 @@ def test_a_redirect_of_a_change_is_told_at_once():
 def test_what_answers_a_read_and_is_not_vault(answer):
     vault = Kept()
     vault.ask = lambda *_arguments: answer
-    assert vault.told().startswith("the AppRole api-tokens: what answers at https://v is not Vault, but a proxy or another service. ")
+    assert vault.told().startswith("the AppRole api-tokens: the server at https://v is not Vault, but a proxy or another service. ")
 
 
 def test_no_answer_is_told_with_the_operators_names():
@@ -277,7 +277,7 @@ def test_a_secret_id():
     odd = ("* * * * * root id", "of-the\nrole", "of-the-role\n", "short", "x" * 201, "a\ud800bcdefgh", "of-the-r\u00f6le", "$(id)-$(id)")
     for answer in ({}, {"data": {}}, {"data": {"secret_id": 5}}, {"data": {"secret_id": ""}}, *map(of, odd)):
         vault.ask = lambda *_arguments, answer=answer: answer
-        with pytest.raises(VaultError, match="a secret_id of the AppRole api-tokens: what answers at https://v is not Vault"):
+        with pytest.raises(VaultError, match="a secret_id of the AppRole api-tokens: the server at https://v is not Vault"):
             vault.setup().secret_id()
 
 

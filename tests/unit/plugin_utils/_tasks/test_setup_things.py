@@ -113,9 +113,9 @@ def test_policies_in_an_answer(found, policies):
 @pytest.mark.parametrize(
     ("role_there", "policy_there", "why"),
     [
-        ({"token_policies": ["prod"]}, True, "is not of this playbook, as it does not have the policy deployer"),
-        ({}, True, "is not of this playbook, as it does not have the policy deployer"),
-        ({"token_policies": ["deployer"]}, False, "is not of this playbook, as there is no policy deployer"),
+        ({"token_policies": ["prod"]}, True, "is not of this playbook, because it does not have the policy deployer"),
+        ({}, True, "is not of this playbook, because it does not have the policy deployer"),
+        ({"token_policies": ["deployer"]}, False, "is not of this playbook, because there is no policy deployer"),
         ({"token_policies": ["deployer"], "bind_secret_id": False}, True, "allows a login without a secret_id (bind_secret_id=false)"),
         ({"token_policies": ["deployer"], "bind_secret_id": None}, True, "allows a login without a secret_id (bind_secret_id=false)"),
     ],

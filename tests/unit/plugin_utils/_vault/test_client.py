@@ -182,7 +182,7 @@ def test_slashes_at_the_ends_do_not_matter():
         (
             [answer(200, {"data": {"username": "u"}})],
             ("kv", "x"),
-            "what it has at kv/data/x is not a secret of KV version 2. Set engine_version=1 if kv is of version 1.",
+            "the data at kv/data/x is not a secret of KV version 2. Set engine_version=1 if kv is of version 1.",
             "missing",
         ),
     ],
@@ -190,7 +190,7 @@ def test_slashes_at_the_ends_do_not_matter():
 def test_reading_fails(monkeypatch, script, arguments, message, kind):
     wire = Wire(monkeypatch, *script)
     got = failure(wire.logged_in().read_secret, *arguments)
-    assert got == (f"{HERE}: {message}" if message.startswith("what it has") else f"{HERE} {message}", kind)
+    assert got == (f"{HERE}: {message}" if message.startswith("the data at") else f"{HERE} {message}", kind)
     assert wire.script == []
 
 

@@ -53,16 +53,16 @@ def test_a_certificate_that_is_refused(monkeypatch, reason, message):
 @pytest.mark.parametrize(
     ("reason", "message"),
     [
-        ("WRONG_VERSION_NUMBER", "does not speak TLS: begin url with http:// if that is meant (VAULT_ADDR)."),
+        ("WRONG_VERSION_NUMBER", "does not speak TLS: begin url with http:// if that is intended (VAULT_ADDR)."),
         (
             "TLSV13_ALERT_CERTIFICATE_REQUIRED",
-            "refused the TLS connection: it wants a client certificate that it trusts. "
+            "refused the TLS connection: it requires a client certificate that it trusts. "
             "Set cert_auth_public_key and cert_auth_private_key (VAULT_CLIENT_CERT, VAULT_CLIENT_KEY).",
         ),
-        ("KEY_VALUES_MISMATCH", "cannot be asked: cert_auth_private_key does not belong to cert_auth_public_key."),
+        ("KEY_VALUES_MISMATCH", "cannot be contacted: cert_auth_private_key does not belong to cert_auth_public_key."),
         (
             "NO_CERTIFICATE_OR_CRL_FOUND",
-            "cannot be asked: a certificate file has no certificate in it. Check ca_cert (VAULT_CACERT, VAULT_CAPATH) and cert_auth_public_key.",
+            "cannot be contacted: a certificate file has no certificate in it. Check ca_cert (VAULT_CACERT, VAULT_CAPATH) and cert_auth_public_key.",
         ),
     ],
 )

@@ -66,7 +66,7 @@ def tls(reason):
             "Install it where ansible runs: pip install PySocks",
         ),
         (failures.InvalidSchema("No connection adapters."), "option", "its address or the proxy's is not a valid URL. Check url (VAULT_ADDR) and proxies."),
-        (OSError("SOCKS"), "tls", "cannot be asked: a certificate or key file cannot be read. Check ca_cert and cert_auth_*."),
+        (OSError("SOCKS"), "tls", "cannot be contacted: a certificate or key file cannot be read. Check ca_cert and cert_auth_*."),
         (failures.InvalidURL(), "option", "its address or the proxy's is not a valid URL. Check url (VAULT_ADDR) and proxies."),
         (failures.InvalidHeader(), "option", "the token or another login value has characters that cannot be sent. Check it for line ends."),
         (
@@ -74,7 +74,7 @@ def tls(reason):
             "option",
             "the token or another login value has characters that cannot be sent. Check it for line ends.",
         ),
-        (OSError(errno.ENOENT, "x"), "tls", "cannot be asked: a certificate or key file cannot be read. Check ca_cert and cert_auth_*."),
+        (OSError(errno.ENOENT, "x"), "tls", "cannot be contacted: a certificate or key file cannot be read. Check ca_cert and cert_auth_*."),
         (failures.RequestException(), "unavailable", "broke off its answer (RequestException). Try again, or set retries."),
         (ValueError(), "unavailable", "broke off its answer (ValueError). Try again, or set retries."),
     ],
@@ -142,12 +142,12 @@ def test_a_certificate_that_is_not_trusted(reason, sentence):
     assert why_no_answer(caused(failures.SSLError(), untrusted(reason)), timeout=1) == ("tls", sentence)
 
 
-NO_TLS = "does not speak TLS: begin url with http:// if that is meant (VAULT_ADDR)."
+NO_TLS = "does not speak TLS: begin url with http:// if that is intended (VAULT_ADDR)."
 WANTS_CERTIFICATE = (
-    "refused the TLS connection: it wants a client certificate that it trusts. "
+    "refused the TLS connection: it requires a client certificate that it trusts. "
     "Set cert_auth_public_key and cert_auth_private_key (VAULT_CLIENT_CERT, VAULT_CLIENT_KEY)."
 )
-NO_CERTIFICATE = "cannot be asked: a certificate file has no certificate in it. Check ca_cert (VAULT_CACERT, VAULT_CAPATH) and cert_auth_public_key."
+NO_CERTIFICATE = "cannot be contacted: a certificate file has no certificate in it. Check ca_cert (VAULT_CACERT, VAULT_CAPATH) and cert_auth_public_key."
 FAILED = "failed at TLS. Check url (VAULT_ADDR), ca_cert (VAULT_CACERT) and any proxy in front of Vault."
 
 
@@ -161,7 +161,7 @@ FAILED = "failed at TLS. Check url (VAULT_ADDR), ca_cert (VAULT_CACERT) and any 
         ("TLSV13_ALERT_CERTIFICATE_REQUIRED", WANTS_CERTIFICATE),
         ("SSLV3_ALERT_BAD_CERTIFICATE", WANTS_CERTIFICATE),
         ("SSLV3_ALERT_HANDSHAKE_FAILURE", WANTS_CERTIFICATE),
-        ("KEY_VALUES_MISMATCH", "cannot be asked: cert_auth_private_key does not belong to cert_auth_public_key."),
+        ("KEY_VALUES_MISMATCH", "cannot be contacted: cert_auth_private_key does not belong to cert_auth_public_key."),
         ("NO_CERTIFICATE_OR_CRL_FOUND", NO_CERTIFICATE),
         ("NO_START_LINE", NO_CERTIFICATE),
         ("PEM_LIB", NO_CERTIFICATE),

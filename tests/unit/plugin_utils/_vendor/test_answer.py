@@ -132,7 +132,7 @@ def test_where_a_refresh_token_is(vendor, body, found):
 # -- bad answers ---------------------------------------------------------------------------------------------------
 
 AT = "at secret/fleet/x (version 7)"
-BASIC = "Check client_id and client_secret there, and whether the vendor takes client_auth=basic"
+BASIC = "Check client_id and client_secret there, and whether the vendor accepts client_auth=basic"
 NEXT = "the next attempt is made as soon as the secret changes, or in 30 s."
 
 
@@ -211,8 +211,8 @@ def test_a_plain_text_is_shown():
 def test_where_a_good_key_is_refused_the_clock_may_be_wrong(ahead):
     reply = dataclasses.replace(error("invalid_client", 401), headers={"date": formatdate(NOW + 1 - ahead, usegmt=True)})
     told = {
-        21: " The clock of this machine is 21 s ahead of the vendor's, and a signed proof is good for a minute: check that clock.",
-        -21: " The clock of this machine is 21 s behind the vendor's, and a signed proof is good for a minute: check that clock.",
+        21: " The clock of this machine is 21 s ahead of the vendor's, and a signed proof is valid for a minute: check that clock.",
+        -21: " The clock of this machine is 21 s behind the vendor's, and a signed proof is valid for a minute: check that clock.",
     }
     jwt_bearer = "urn:ietf:params:oauth:grant-type:jwt-bearer"
     for vendor in ({"client_auth": "private_key_jwt"}, {"client_auth": "none", "grant_type": jwt_bearer}):
@@ -230,7 +230,7 @@ def test_doubts_are_told_one_after_the_other():
     ("vendor", "advice"),
     [
         ({"request_format": "query", "request_method": "GET", "client_auth": "post"}, "Check client_id and client_secret there;"),
-        ({"client_auth": "none"}, "Check the fields there, and whether the vendor takes client_auth=none;"),
+        ({"client_auth": "none"}, "Check the fields there, and whether the vendor accepts client_auth=none;"),
     ],
 )
 def test_which_fields_may_be_wrong(vendor, advice):
@@ -327,7 +327,7 @@ def test_temporarily_unavailable():
         (answer(200, b'{"access_token": "t", "x": NaN}'), "its answer is not a JSON object"),
         (answer(200, b'{"access_token":' + b"[" * 100_000), "its answer is not a JSON object"),
         (answer(200, b'{"x":' + b"[" * 64 + b"]" * 64 + b"}"), "its answer is not a JSON object"),
-        (answer(200, b'{"access_token": "a", "access_token": "b"}'), "its answer names a field twice"),
+        (answer(200, b'{"access_token": "a", "access_token": "b"}'), "its answer has a field twice"),
         (answer(200, {"access_token": "a\r\nX: y"}), "its token has characters that an HTTP header cannot contain"),
         (answer(200, {"access_token": "a\n"}), "its token has characters that an HTTP header cannot contain"),
         (answer(200, {"access_token": "tökén"}), "its token has characters that an HTTP header cannot contain"),

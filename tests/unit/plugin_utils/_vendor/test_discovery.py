@@ -138,7 +138,7 @@ def test_plain_http_for_those_who_must():
     assert discovered(request, ports=Scene(answer(200, metadata)).ports, until=NOW + 60).token_endpoint == "http://login.example/t"
 
 
-HERE = "acme: the metadata of login.example contain a URL of this machine, which only an issuer on this machine may use. Check issuer, or set token_url."
+HERE = "acme: the metadata of login.example contains a URL of this machine, which only an issuer on this machine may use. Check issuer, or set token_url."
 
 
 @pytest.mark.parametrize("field", ["token_endpoint", "authorization_endpoint", "revocation_endpoint", "device_authorization_endpoint"])
@@ -193,7 +193,7 @@ def test_endpoints_for_clients_with_certificates():
 
 
 SECRET = {"client_id": "the-client", "client_secret": "s3cr3t-client-secret", "note": "Pr0duction-Passw0rd", "region": "europe", "env": "oauth2"}
-SPOKEN = "acme: the metadata of login.example contain a URL with a credential in it, which is not used. Check issuer, or set token_url."
+SPOKEN = "acme: the metadata of login.example contains a URL with a credential in it, which is not used. Check issuer, or set token_url."
 
 
 class Kept:

@@ -139,7 +139,7 @@ EXPIRED = {"error": "invalid_grant", "error_description": "Please check the 'exp
     ],
 )
 def test_the_clock_is_wrong(reply, vendor, grant):
-    told = " The clock of this machine is 90 s behind the vendor's, and a signed proof is good for a minute: check that clock."
+    told = " The clock of this machine is 90 s behind the vendor's, and a signed proof is valid for a minute: check that clock."
     assert f"{AGAIN}{told}" in message(reply, grant=grant, grant_type=grant, **vendor)
 
 

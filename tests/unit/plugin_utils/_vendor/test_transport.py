@@ -142,7 +142,7 @@ def test_the_connection_ends(emulator):
     for fault, options in (("close", {}), ("close", {"reset": True}), ("cut", {})):
         emulator.fail("trackmage", fault, **options)
         error = failure(emulator.base_url("trackmage"))
-        assert error.message == (f"trackmage: the answer of the vendor at {where} was cut off. Try again; if it stays so, check base_url and the network.")
+        assert error.message == (f"trackmage: the answer of the vendor at {where} was cut off. Try again; if this persists, check base_url and the network.")
         assert facts(error) == ("unavailable", False, True)
 
 

@@ -56,12 +56,12 @@ TOLD = "acme: the lifetime of the token for secret/fleet/x, 'expires_in' in the 
 @pytest.mark.parametrize(
     ("token", "said", "lifetime", "told"),
     [
-        ("abc", 0, 300, "says that it has already ended: default_lifetime is used, 300 s. Set expires_field or default_lifetime."),
-        ("abc", -1, 300, "says that it has already ended: default_lifetime is used, 300 s. Set expires_field or default_lifetime."),
-        ("abc", "2020-01-01", 300, "says that it has already ended: default_lifetime is used, 300 s. Set expires_field or default_lifetime."),
+        ("abc", 0, 300, "says that it has already expired: default_lifetime is used, 300 s. Set expires_field or default_lifetime."),
+        ("abc", -1, 300, "says that it has already expired: default_lifetime is used, 300 s. Set expires_field or default_lifetime."),
+        ("abc", "2020-01-01", 300, "says that it has already expired: default_lifetime is used, 300 s. Set expires_field or default_lifetime."),
         ("abc", "soon", 300, "is not understood: default_lifetime is used, 300 s. Set expires_field or default_lifetime."),
-        (jwt_with(exp=NOW + 900), 0, 900, "says that it has already ended: the token itself tells. Set expires_field or default_lifetime."),
-        (jwt_with(exp=NOW - 900), 0, 300, "says that it has already ended: default_lifetime is used, 300 s. Set expires_field or default_lifetime."),
+        (jwt_with(exp=NOW + 900), 0, 900, "says that it has already expired: the token itself tells. Set expires_field or default_lifetime."),
+        (jwt_with(exp=NOW - 900), 0, 300, "says that it has already expired: default_lifetime is used, 300 s. Set expires_field or default_lifetime."),
         ("abc", None, 300, None),
         ("abc", 1, 1, None),
         ("abc", "PT1H", 3600, None),
@@ -202,7 +202,7 @@ def test_an_answer_in_another_format_says_what_to_set():
 
 REFUSED = "acme: the vendor refused the credentials at secret/fleet/x (version 7): "
 NEXT = "the next attempt is made as soon as the secret changes, or in 30 s."
-BASIC = "Check client_id and client_secret there, and whether the vendor takes client_auth=basic"
+BASIC = "Check client_id and client_secret there, and whether the vendor accepts client_auth=basic"
 
 
 def test_an_error_that_is_none_beside_a_token():
@@ -226,23 +226,23 @@ def test_success_false_is_a_refusal():
         (
             error("invalid_client", 401),
             {"client_auth": "private_key_jwt"},
-            "Check client_id and private_key there, assertion_audience, assertion_algorithm, and whether the vendor takes client_auth=private_key_jwt",
+            "Check client_id and private_key there, assertion_audience, assertion_algorithm, and whether the vendor accepts client_auth=private_key_jwt",
         ),
         (
             error("unauthorized_client", 401),
             {"client_auth": "private_key_jwt", "transit_key": "transit/acme"},
-            "Check client_id there, transit_key, assertion_audience, assertion_algorithm, whether the vendor takes client_auth=private_key_jwt, "
+            "Check client_id there, transit_key, assertion_audience, assertion_algorithm, whether the vendor accepts client_auth=private_key_jwt, "
             "and that the client may use this grant",
         ),
         (
             error("invalid_client", 401),
             {"client_auth": "tls_client_auth"},
-            "Check client_id there, that the vendor knows the certificate, and whether the vendor takes client_auth=tls_client_auth",
+            "Check client_id there, that the vendor knows the certificate, and whether the vendor accepts client_auth=tls_client_auth",
         ),
         (
             error("unauthorized_client", 401),
             {},
-            "Check client_id and client_secret there, whether the vendor takes client_auth=basic, and that the client may use this grant",
+            "Check client_id and client_secret there, whether the vendor accepts client_auth=basic, and that the client may use this grant",
         ),
         (error("unauthorized_client", 400), {}, "Check that the client may use this grant there"),
     ],
