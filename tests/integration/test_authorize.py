@@ -457,7 +457,7 @@ def test_pasted_at_the_terminal(there: Stage) -> None:
         url = read_until(r"(?m)^(https?://\S+response_type=\S+)$")[1]
         read_until("and press Enter")
         os.write(terminal, b"not an address\n")
-        read_until("has neither a code nor an error. Once more")
+        read_until("has neither a code nor an error. Try again")
         os.write(terminal, b"https://intranet.example.com/consent?code=stolen&state=forged\n")
         read_until("has a different state: it belongs to another attempt. Try again")
         os.write(terminal, there.emulator.consent(url).encode() + b"\n")

@@ -104,7 +104,7 @@ def test_a_key_that_never_leaves_vault(stage: Stage) -> None:
                 with check(algorithm):
                     assert done[algorithm].value["source"] == "vendor"
         with check("another kind"):
-            assert "Check client_id there, transit_key, assertion_audience, assertion_algorithm, and whether the vendor takes" in done["another kind"].error
+            assert "Check client_id there, transit_key, assertion_audience, assertion_algorithm, and whether the vendor accepts" in done["another kind"].error
         with check("no such key"):
             assert "signing/sign/nothing" in done["no such key"].error
         with check("no mount"):
