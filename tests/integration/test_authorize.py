@@ -383,7 +383,7 @@ def test_options_that_cannot_work(there: Stage, arguments: list[str], text: str)
 def test_check_mode_asks_nobody(there: Stage) -> None:
     run = there.playbook(PLAYBOOK, "-e", "vendor=trackmage", "-e", f"path={PATH}", "--check", env=writing(there))
     assert run.rc == 0, run
-    assert run.result("authorize")["msg"] == f"trackmage: consent would be asked for, for secret/{PATH}."
+    assert run.result("authorize")["msg"] == f"trackmage: consent for secret/{PATH} would be requested."
     assert there.emulator.requests("trackmage") == []
 
 

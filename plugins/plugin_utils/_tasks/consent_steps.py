@@ -4,7 +4,7 @@
 
 # Private to trackops.api_tokens: not for use from outside, and may change in any release.
 
-"""C(authorize): which request needs consent, what cannot be combined, and what the person at the terminal reads. Pure."""
+"""C(authorize): find the request that needs consent, reject options without effect, and word the texts for the person. Pure."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ __all__ = (
 _OF_CODE = ("authorize_url", "pkce", "redirect_uri", "redirect_response")
 _MINUTES = f"{PENDING_SECONDS / 60:.0f} minutes"
 
-PASTE = "If the browser cannot come back to this machine: paste the address that it ended at here, and press Enter."
+PASTE = "If the browser cannot return to this machine, paste the address at which it ended, and press Enter."
 
 
 def option_for_consent(vendor: Vendor, values: t.Mapping[str, t.Any], *, built_in: t.Collection[str]) -> dict[str, str]:
@@ -52,7 +52,7 @@ def option_for_consent(vendor: Vendor, values: t.Mapping[str, t.Any], *, built_i
 
 
 def changed_vendor(own: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
-    """What the module's *own* options change in the vendor's description."""
+    """The changes to the vendor's description from the module's *own* options."""
     return {name: own[name] for name in ("authorize_url", "pkce") if own.get(name) not in (None, "")}
 
 
@@ -66,8 +66,8 @@ def refuse_without_effect(own: t.Mapping[str, t.Any], name: str) -> None:
 
 
 def would_ask(name: str, where: str) -> str:
-    """In check mode."""
-    return f"{name}: consent would be asked for, for {where}."
+    """The message in check mode."""
+    return f"{name}: consent for {where} would be requested."
 
 
 def open_address(name: str, url: str) -> str:
@@ -84,12 +84,12 @@ def enter_code(name: str, code: DeviceCode, *, seconds: float) -> str:
 
 def second_step() -> str:
     return (
-        f"Then run this again within {_MINUTES} with redirect_response set to the address that the browser ended at, even if the browser shows no page there."
+        f"Then run this again within {_MINUTES} with redirect_response set to the address at which the browser ended, even if the browser shows no page there."
     )
 
 
 def paste_again(line: str) -> str:
-    """About a pasted *line* that does not answer this request."""
+    """The text about a pasted *line* that is not the response to this request."""
     if is_answer(line):
         return "That address has a different state: it belongs to another attempt. Try again:"
     return "That address has neither a code nor an error. Try again:"
@@ -100,7 +100,7 @@ def no_answer(name: str, *, seconds: float, strangers: int) -> str:
     others = f" Requests without the state of this attempt: {strangers}." if strangers else ""
     return (
         f"{name}: no answer came within {seconds} s.{others} Nothing was stored. Start again; or, if you gave consent, within {_MINUTES} run this "
-        "with redirect_response set to the address that the browser ended at."
+        "with redirect_response set to the address at which the browser ended."
     )
 
 

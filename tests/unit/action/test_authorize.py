@@ -61,7 +61,7 @@ def test_a_code_on_another_device(run: Run, shown: list[str]) -> None:
 def test_check_mode_asks_the_vendor_nothing(run: Run, flow: str) -> None:
     scene = Scene(vault=FakeVault(CREDENTIALS))
     result = run(scene, check_mode=True, flow=flow)
-    assert (result["changed"], result["msg"]) == (True, "acme: consent would be asked for, for secret/fleet/x.")
+    assert (result["changed"], result["msg"]) == (True, "acme: consent for secret/fleet/x would be requested.")
     assert scene.sent == []
 
 

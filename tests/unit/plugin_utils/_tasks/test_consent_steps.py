@@ -55,14 +55,14 @@ def test_the_device_flow_waits():
 
 
 def test_what_the_person_reads():
-    assert subject.would_ask("acme", "secret/fleet/x") == "acme: consent would be asked for, for secret/fleet/x."
+    assert subject.would_ask("acme", "secret/fleet/x") == "acme: consent for secret/fleet/x would be requested."
     assert subject.open_address("acme", "https://v.example/a") == "acme: open this address in a browser, log in and allow:\n\nhttps://v.example/a\n"
     plain = "acme: on any device, open this address, log in, enter the code and allow:\n\nhttps://v.example/device\ncode: WDJB-MJHT\n{}\nWaiting for 600 s."
     assert subject.enter_code("acme", CODE, seconds=600) == plain.format("")
     filled = dataclasses.replace(CODE, verification_uri_complete="https://v.example/device?c=1")
     assert subject.enter_code("acme", filled, seconds=600) == plain.format("\nor, with the code already in it:\n\nhttps://v.example/device?c=1\n")
     assert subject.second_step() == (
-        "Then run this again within 15 minutes with redirect_response set to the address that the browser ended at, even if the browser shows no page there."
+        "Then run this again within 15 minutes with redirect_response set to the address at which the browser ended, even if the browser shows no page there."
     )
     assert subject.stored_text("acme", Stored("secret/fleet/x", "7", None)) == "acme: the refresh token is stored at secret/fleet/x (version 7)."
 
@@ -76,5 +76,5 @@ def test_a_pasted_line_of_another_attempt():
 def test_no_answer(strangers, said):
     assert subject.no_answer("acme", seconds=30, strangers=strangers) == (
         f"acme: no answer came within 30 s.{said} Nothing was stored. Start again; or, if you gave consent, within 15 minutes run this with "
-        "redirect_response set to the address that the browser ended at."
+        "redirect_response set to the address at which the browser ended."
     )
