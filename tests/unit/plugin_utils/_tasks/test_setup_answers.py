@@ -67,7 +67,7 @@ def of_others(status, text=""):
                 "the server at https://v.example is not Vault, but a proxy or another service. "
                 "Check VAULT_ADDR (or vault_setup_url) and any proxy in front of Vault. [TRK-V09]",
             )
-            for refusal in (not_vaults(), of_others(404, SECRET), of_others(400, SECRET), answer(404, body={"message": SECRET}))
+            for refusal in (not_vaults(), of_others(204), of_others(404, SECRET), of_others(400, SECRET), answer(404, body={"message": SECRET}))
         ),
     ],
 )
@@ -75,7 +75,14 @@ def test_answers_have_the_codes_that_modules_give_them(refusal, told):
     assert refused(refusal, "it", place=PLACE, did="answered with").told == f"it: {told}"
 
 
+@pytest.mark.parametrize("refusal", [answer(500), of_others(301), not_vaults()])
+def test_what_is_not_known_may_pass_another_time(refusal):
+    assert refused(refusal, "it", place=PLACE, did="answered with").kind == "unavailable"
+
+
 def test_a_change_is_refused():
+    said = refused(answer(403, "permission denied", "rate limit quota exceeded"), "it", place=PLACE, did="refused it with").told
+    assert said == f"it: {PLACE} refused it with status 403 (permission denied, rate limit). {CHECK} [TRK-V05]"
     said = refused(answer(400, "existing mount at kv"), "it", place=PLACE, did="refused it with").told
     assert said == f"it: {PLACE} refused it with status 400 (existing mount). {CHECK} [TRK-V09]"
 

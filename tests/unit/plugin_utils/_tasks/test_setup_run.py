@@ -176,6 +176,7 @@ def test_folders_of_two_runs_in_one_folder():
     vault = Kept()
     vault.run(consent_paths="prod/X")
     vault.run(shared_cache=True, cache_mount="secret", cache_path="prod/Y")
+    vault.run(cache_mount="secret", cache_path="prod/X")  # which is not wanted
 
 
 def test_a_mount_for_the_cache_that_others_made_keeps_its_settings():
@@ -255,6 +256,13 @@ def test_what_answers_a_read_and_is_not_vault(answer):
     vault = Kept()
     vault.ask = lambda *_arguments: answer
     assert vault.told().startswith("the AppRole api-tokens: the server at https://v is not Vault, but a proxy or another service. ")
+
+
+def test_what_answers_a_change_and_is_not_vault():
+    vault = Kept()
+    ask = vault.ask
+    vault.ask = lambda method, path, body=None: ask(method, path) if method == "GET" else {"status": "fine"}
+    assert vault.told().startswith("KV version 2 at secret: what answers at https://v is not Vault, but a proxy or another service. ")
 
 
 def test_no_answer_is_told_with_the_operators_names():

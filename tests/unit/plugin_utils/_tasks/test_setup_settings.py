@@ -170,6 +170,7 @@ def test_a_file_for_the_secret_id_has_an_absolute_path():
 def test_seconds(variable):
     for value in ("30d", "1h", "", "-1", "1.5", "5\n", True):
         assert refused(**{variable: value}) == f"vault_setup_{variable} must be a number of seconds, not '{str(value).strip()}'. [TRK-O02]"
+    assert refused(**{variable: 10**5000}) == f"vault_setup_{variable} must be a number of seconds, not '?'. [TRK-O02]"
     nines = "9" * 5000
     assert refused(**{variable: nines}) == f"vault_setup_{variable} must be a number of seconds, not '{nines[:39]}…'. [TRK-O02]"
     assert getattr(made(**{variable: "9" * 10}), variable) == 9_999_999_999

@@ -134,8 +134,9 @@ def test_an_approle_with_a_policy_of_others():
     check_role(wanted(), has_it, own_policy(wanted()).want, place=PLACE)
     check_role(wanted(), has_it, {"policy": own_policy(wanted()).text}, place=PLACE)
     check_role(wanted(), {"token_policies": ["api-tokens"]}, own_policy(wanted()).want, place=PLACE)
-    with pytest.raises(VaultError, match="has something else for the policy api-tokens, not of this playbook"):
+    with pytest.raises(VaultError) as caught:
         check_role(wanted(), has_it, {"policy": 'path "prod/*" {}'}, place=PLACE)
+    assert caught.value.told == f"{PLACE} has something else for the policy api-tokens, not of this playbook. {ADVICE}"
 
 
 def test_what_is_the_same_stays():
