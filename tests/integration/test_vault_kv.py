@@ -166,5 +166,5 @@ def test_the_other_kv_version_under_a_least_policy(stage: Stage) -> None:
         with check("1 read as 2"):
             assert "has KV version 1 at kv, but version 2 was requested. Set engine_version=1." in done["1 read as 2"].error
         with check("denied"):
-            assert "has read on secret/data/other/tracx, or one" in done["denied"].error
+            assert "grants read on secret/data/other/tracx, or one" in done["denied"].error
             assert "read on secret/data/other/tracx" in done["denied"].error

@@ -111,7 +111,7 @@ def test_a_key_that_never_leaves_vault(stage: Stage) -> None:
             assert done["no mount"].error == "acme: transit_key must be <mount>/<key name>, for example transit/acme."
         with check("denied"):
             assert "denied signing with signing/sign/rsa-2048" in refused["denied"].error, refused["denied"].error
-            assert "has update on signing/sign/rsa-2048" in refused["denied"].error, refused["denied"].error
+            assert "grants update on signing/sign/rsa-2048" in refused["denied"].error, refused["denied"].error
         with check("the key stayed there"):
             assert "PRIVATE KEY" not in done.run.output
 
