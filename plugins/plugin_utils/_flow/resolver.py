@@ -86,7 +86,7 @@ class Resolver:
         """Store *token* in the cache as the new entry of *request*."""
         slot = TokenSlot(request, self.store(request.cache), self._ports)
         with slot.lock():
-            slot.write(Entry(replace(token, source="cache")))
+            slot.write(Entry(token))
 
     def store(self, options: CacheOptions) -> FileStore:
         if options not in self._stores:
@@ -197,9 +197,8 @@ def _save(call: Call, slot: TokenSlot, outcome: Outcome, *, took: float) -> None
     request, now = call.request, call.ports.clock()
     entry = slot.read()
     if outcome.token is not None:
-        token = replace(outcome.token, source="cache")
-        slot.write(Entry(token, failures_after_success(entry.failures, call.asker, asked=bool(outcome.asked_version)), call.renewals(entry)))
-        _tell_short_life(call, token)
+        slot.write(Entry(outcome.token, failures_after_success(entry.failures, call.asker, asked=bool(outcome.asked_version)), call.renewals(entry)))
+        _tell_short_life(call, outcome.token)
     elif outcome.repeated is not None:
         slot.write(replace(entry, failures=confirm(entry.failures, outcome.repeated, at=outcome.checked_at)))
     elif isinstance(outcome.error, RememberedError):

@@ -11,7 +11,7 @@ import datetime
 
 import pytest
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.errors import CacheError, OptionError, VaultError, VendorError
-from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.model import Entry
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.model import Entry, fingerprint
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._flow.resolver import Resolver
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._flow.slot import token_keys
 from support.scripted import CONSENT_VENDOR, NOW, PASSWORD_FIELDS, FakeVault, Scene, access, answer, approle, error, request_for, token
@@ -54,6 +54,7 @@ def test_cold_then_hits(ask):
     assert (len(scene.sent), scene.vault.reads, scene.vault.clients) == (1, 1, 1)
     assert scene.names() == ["vault_secret_read", "fetched", "hit"]
     assert scene.events[1].reason == "no entry"
+    assert (scene.events[2].fingerprint, scene.events[2].expires_at) == (fingerprint("t0ken"), NOW + 3600)
     assert all("t0ken" not in repr(event) for event in scene.events)
     assert scene.warnings == []
 
@@ -126,9 +127,36 @@ def test_a_failed_renewal_serves_the_valid_token(ask):
         f"The cached token is used, which is still valid until {valid_until(NOW + 3600)} UTC. [TRK-L02]"
     ]
     assert scene.names()[-2:] == ["failed", "served_stale"]
+    stale = scene.events[-1]
+    assert (stale.fingerprint, stale.expires_at, stale.error_code) == (fingerprint("one"), NOW + 3600, "TRK-L02")
     # The next one does not even try.
     assert ask(scene).access_token == "one"
-    assert len(scene.sent) == 2
+    assert (len(scene.sent), scene.vault.reads, scene.names()[-1], len(scene.warnings)) == (2, 3, "hit", 1)
+
+
+def test_who_was_asked_to_wait_does_not_renew_ahead(ask):
+    scene = Scene(access("one"), answer(429, retry_after="200"))
+    ask(scene)
+    scene.now += 3000
+    assert ask(scene, http={"retries": 0}).access_token == "one"
+    scene.now += 100
+    assert ask(scene, ports=scene.as_run("run-2")).access_token == "one"
+    assert (len(scene.sent), scene.names()[-1]) == (2, "hit")
+
+
+def test_a_token_that_expires_on_its_way_is_not_given(ask):
+    def slow(_request):
+        scene.now += 10
+        return access("one", lifetime=5)
+
+    scene = Scene(slow)
+    with pytest.raises(VaultError) as caught:
+        ask(scene)
+    assert (caught.value.message, caught.value.kind) == (
+        "tracktik: the token for secret/fleet/x has a lifetime of 5 s and expired before it could be used, because Vault or this machine took longer "
+        "than that. Try again.",
+        "unreachable",
+    )
 
 
 def test_vault_is_down_at_renewal(ask):
