@@ -67,6 +67,8 @@ ENTITY, BYTES, CHARACTERS = IN_PLACE[3:6]
         (CHARACTERS, r"\303\274", "\xc3\xbc"),
         (BYTES, r"\xc3\xbc\XC3\XBC", "üü"),
         (CHARACTERS, r"\xc3\xbc\XC3\XBC", "\xc3\xbc\xc3\xbc"),
+        (BYTES, r"\XC3\XBC", "ü"),
+        (CHARACTERS, r"\XC3\XBC", "\xc3\xbc"),
         (BYTES, r"\x41-\101-\7-\u-\x", "A-A-7-u-x"),
         (CHARACTERS, r"\x41-\101-\7-\u-\x", "A-A-7-u-x"),
         (BYTES, r"\U10000041", r"\U10000041"),
