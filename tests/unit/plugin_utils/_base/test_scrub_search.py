@@ -54,16 +54,18 @@ def test_spaces_and_what_nobody_sees_do_not_hide_a_short_secret(around, text):
 
 
 def test_two_ways_to_one_text_are_two_places():
-    in_hex, in_base64 = b"s3cr3t-two".hex(), base64.b64encode(b"s3cr3t-two").decode()
-    assert {(0, 20), (21, 37)} <= set(places(f"{in_hex} {in_base64}", "s3cr3t-two"))
+    once = b"s3cr%33t-two"  # else its usual spellings are found without a step
+    in_hex, in_base64 = once.hex(), base64.b64encode(once).decode()
+    assert {(0, 24), (25, 41)} <= set(places(f"{in_hex} {in_base64}", "s3cr3t-two"))
 
 
 def test_at_the_third_step_all_is_searched():
-    def thrice(secret):
+    def in_hex(secret):
         return secret.encode().hex().encode().hex().encode().hex()
 
-    one, two = thrice("s3cr3t-one"), thrice("an0ther-two")
-    assert {(0, 80), (81, 169)} <= set(places(f"{one} {two}", "s3cr3t-one", "an0ther-two"))
+    assert places(in_hex("s3cr3t%2Done"), "s3cr3t-one") == [], "the fourth is not taken"
+    one, two = (in_hex(secret.encode().hex()) for secret in ("s3cr3t-one", "an0ther-two"))
+    assert {(0, 160), (161, 337)} <= set(places(f"{one} {two}", "s3cr3t-one", "an0ther-two"))
 
 
 def test_characters_beyond_latin():
