@@ -282,6 +282,14 @@ def test_a_refusal_is_remembered_for_the_secrets_version(ask):
     assert b"password=corrected" in scene.sent[-1].body
 
 
+def test_a_token_ends_the_memory_of_a_refusal(ask, tmp_path):
+    scene = Scene(error("invalid_grant"), access("one"))
+    failing(ask, scene)
+    scene.vault.change(password="n3w")
+    ask(scene)
+    assert Resolver(scene.ports).known(request_for("tracktik", cache=str(tmp_path / "cache"))).failures == ()
+
+
 def test_what_else_is_in_the_secret_is_no_more_shown_than_what_was_sent(ask):
     """A vendor may know the old password that is still kept beside the new one, and repeat it; a short word is not taken for a secret."""
     scene = Scene(
