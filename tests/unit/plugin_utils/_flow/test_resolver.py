@@ -127,7 +127,8 @@ def test_a_failed_renewal_serves_the_valid_token(ask):
         f"The cached token is used, which is still valid until {valid_until(NOW + 3600)} UTC. [TRK-L02]"
     ]
     assert scene.names()[-2:] == ["failed", "served_stale"]
-    stale = scene.events[-1]
+    failed, stale = scene.events[-2:]
+    assert (failed.error_code, failed.reason[:45]) == ("TRK-L02", "tracktik: the vendor refused the credentials ")
     assert (stale.fingerprint, stale.expires_at, stale.error_code) == (fingerprint("one"), NOW + 3600, "TRK-L02")
     # The next one does not even try.
     assert ask(scene).access_token == "one"
@@ -280,6 +281,25 @@ def test_a_refusal_is_remembered_for_the_secrets_version(ask):
     scene.vault.change(password="corrected")
     assert ask(scene).access_token == "good"
     assert b"password=corrected" in scene.sent[-1].body
+
+
+def test_a_refusal_that_is_found_again_is_confirmed(ask, tmp_path):
+    scene = Scene(error("invalid_grant"))
+    failing(ask, scene)
+    scene.now += 100
+    failing(ask, scene)
+    (failure,) = Resolver(scene.ports).known(request_for("tracktik", cache=str(tmp_path / "cache"))).failures
+    assert (failure.recorded_at, failure.confirmed_at) == (NOW, NOW + 100)
+
+
+def test_what_a_run_remembers_of_vault_is_told(ask):
+    scene = Scene()
+    scene.vault.fault = VaultError("Vault cannot be reached.", "unreachable")
+    failing(ask, scene, family=VaultError)
+    failing(ask, scene, family=VaultError, path="fleet/y")
+    (event,) = (event for event in scene.events if event.name == "remembered")
+    assert (event.where, event.reason, event.error_code) == ("secret/fleet/y", "Vault cannot be reached.", "TRK-V01")
+    assert scene.vault.reads == 1
 
 
 def test_a_token_ends_the_memory_of_a_refusal(ask, tmp_path):
