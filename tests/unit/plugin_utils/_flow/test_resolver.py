@@ -8,11 +8,15 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
+import os
 
 import pytest
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.errors import CacheError, OptionError, VaultError, VendorError
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.model import Entry, fingerprint
-from ansible_collections.trackops.api_tokens.plugins.plugin_utils._flow.resolver import Resolver
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._cache.file_store import FileStore
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._cache.freshness import Verdict
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._cache.spared_store import SparedStore
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._flow.resolver import Resolver, open_store
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._flow.slot import token_keys
 from support.scripted import CONSENT_VENDOR, NOW, PASSWORD_FIELDS, FakeVault, Scene, access, answer, approle, error, request_for, token
 
@@ -148,13 +152,13 @@ def test_who_was_asked_to_wait_does_not_renew_ahead(ask):
 def test_a_token_that_expires_on_its_way_is_not_given(ask):
     def slow(_request):
         scene.now += 10
-        return access("one", lifetime=5)
+        return access("one", lifetime=10)
 
     scene = Scene(slow)
     with pytest.raises(VaultError) as caught:
         ask(scene)
     assert (caught.value.message, caught.value.kind) == (
-        "tracktik: the token for secret/fleet/x has a lifetime of 5 s and expired before it could be used, because Vault or this machine took longer "
+        "tracktik: the token for secret/fleet/x has a lifetime of 10 s and expired before it could be used, because Vault or this machine took longer "
         "than that. Try again.",
         "unreachable",
     )
@@ -300,6 +304,66 @@ def test_what_a_run_remembers_of_vault_is_told(ask):
     (event,) = (event for event in scene.events if event.name == "remembered")
     assert (event.where, event.reason, event.error_code) == ("secret/fleet/y", "Vault cannot be reached.", "TRK-V01")
     assert scene.vault.reads == 1
+
+
+def test_a_token_of_which_a_second_is_left_is_given(ask):
+    def slow(_request):
+        scene.now += 10
+        return access("one", lifetime=11)
+
+    scene = Scene(slow)
+    assert ask(scene).access_token == "one"
+
+
+def test_what_a_run_remembers_of_the_vendor_is_told(ask):
+    scene = Scene(answer(503))
+    for _host in range(2):
+        failing(ask, scene, http={"retries": 0})
+    failed, remembered = (event for event in scene.events if event.name in ("failed", "remembered"))
+    assert (remembered.name, remembered.error_code) == ("remembered", failed.error_code)
+    assert failed.reason.endswith(remembered.reason) and remembered.reason
+
+
+def test_events_name_the_entry_and_why_it_was_renewed(ask, tmp_path):
+    scene = Scene(access("one"), access("two"))
+    ask(scene)
+    scene.now += 3601
+    ask(scene)
+    request = request_for("tracktik", cache=str(tmp_path / "cache"))
+    name = token_keys(request, Resolver(scene.ports).store(request.cache).user_key()).name
+    fetched = [event for event in scene.events if event.name == "fetched"]
+    assert [(event.key, event.reason) for event in fetched] == [(name, "no entry"), (name, Verdict.UNUSABLE.value)]
+
+
+def test_a_life_as_long_as_it_has_to_be_is_not_told(ask):
+    scene = Scene(access("one", lifetime=60))
+    ask(scene, min_ttl=60)
+    assert scene.warnings == []
+
+
+def test_what_can_be_used_once_is_renewed_ahead_under_the_lock(ask):
+    vault = FakeVault({"client_id": "i", "client_secret": "s", "refresh_token": "r1"})
+    scene = Scene(access("one", refresh_token="r2"), access("two", refresh_token="r3"), vault=vault)
+    assert ask(scene, CONSENT_VENDOR).access_token == "one"
+    scene.now += 3000
+    assert ask(scene, CONSENT_VENDOR).access_token == "two"
+
+
+def test_plain_http_for_those_who_must(ask):
+    vendor = dataclasses.replace(request_for("tracktik").vendor, base_url="http://portal.example")
+    assert ask(Scene(access("one")), vendor, http={"allow_http": True}).access_token == "one"
+
+
+def test_where_a_run_keeps_what_it_needs(ask, tmp_path):
+    (tmp_path / "scratch").mkdir()
+    (tmp_path / "file").write_text("")
+    assert ask(Scene(access("one"), scratch=str(tmp_path / "scratch")), kind="none").access_token == "one"
+    assert os.listdir(tmp_path / "scratch") == ["trackops_api_tokens"]
+    scene = Scene(access("one"), scratch=str(tmp_path / "file"))
+    assert ask(scene, kind="none").access_token == "one"
+    assert scene.warnings == []
+    cache = request_for(cache=str(tmp_path / "cache")).cache
+    assert (type(open_store(cache, warn=print)), type(open_store(cache, warn=print, scratch="/s"))) == (FileStore, SparedStore)
 
 
 def test_a_token_ends_the_memory_of_a_refusal(ask, tmp_path):
