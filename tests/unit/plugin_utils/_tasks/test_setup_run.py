@@ -262,7 +262,7 @@ def test_what_answers_a_change_and_is_not_vault():
     vault = Kept()
     ask = vault.ask
     vault.ask = lambda method, path, body=None: ask(method, path) if method == "GET" else {"status": "fine"}
-    assert vault.told().startswith("KV version 2 at secret: what answers at https://v is not Vault, but a proxy or another service. ")
+    assert vault.told().startswith("KV version 2 at secret: the server at https://v is not Vault, but a proxy or another service. ")
 
 
 def test_no_answer_is_told_with_the_operators_names():
