@@ -364,3 +364,12 @@ def test_a_character_with_more_zeros_than_python_reads_is_a_text(entity):
     for text in (entity, f"A{entity}B", f"{entity}s3cret-t0ken"):
         assert "s3cret-t0ken" not in scrub(text, ["s3cret-t0ken"])
         assert finder(["s3cret-t0ken" * 30])(text) is False
+
+
+def test_the_longer_secret_goes_first_else_a_part_of_it_stays():
+    for secrets in (["b-secret", "a-b-secret"], ["a-b-secret", "b-secret"]):
+        assert Blanker(secrets)("x a-b-secret y b-secret") == f"x {BLANK} y {BLANK}"
+
+
+def test_half_a_character_beside_a_secret_stays():
+    assert Blanker(["s3cr3t-x"])("a S3CR3T-X \udcff b") == f"a {BLANK} \udcff b"
