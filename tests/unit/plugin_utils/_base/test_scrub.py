@@ -16,6 +16,7 @@ import zlib
 from urllib.parse import quote, quote_plus
 
 import pytest
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base import scrub as module
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base import scrub as scrub_module
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.scrub import BLANK, Blanker, finder, scrub
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.scrub_views import Budget
@@ -373,3 +374,9 @@ def test_the_longer_secret_goes_first_else_a_part_of_it_stays():
 
 def test_half_a_character_beside_a_secret_stays():
     assert Blanker(["s3cr3t-x"])("a S3CR3T-X \udcff b") == f"a {BLANK} \udcff b"
+
+
+def test_usual_spellings_go_wherever_they_stand_when_nothing_more_is_decoded(monkeypatch):
+    monkeypatch.setattr(module, "_MOST_BLANKED", 0)
+    assert Blanker(["s3cr3t/x"])("S3CR3T/X and s3cr3t%2Fx and S3CR3T/X \udcff") == f"{BLANK} and {BLANK} and {BLANK} \udcff"
+    assert Blanker(["s3cr3t/x"])("S3CR3T/X") == BLANK
