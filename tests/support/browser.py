@@ -145,6 +145,9 @@ class Browser:
         """What a piece of JavaScript returns."""
         return self._chrome.execute_script(script)
 
+    def resize(self, width: int, height: int) -> None:
+        self._chrome.set_window_size(width, height)
+
     def screen(self, width: int, height: int) -> None:
         """Have a screen of that size, also that of a phone, which no window is as narrow as."""
         metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 500}
