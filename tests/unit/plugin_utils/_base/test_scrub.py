@@ -380,3 +380,14 @@ def test_usual_spellings_go_wherever_they_stand_when_nothing_more_is_decoded(mon
     monkeypatch.setattr(module, "_MOST_BLANKED", 0)
     assert Blanker(["s3cr3t/x"])("S3CR3T/X and s3cr3t%2Fx and S3CR3T/X \udcff") == f"{BLANK} and {BLANK} and {BLANK} \udcff"
     assert Blanker(["s3cr3t/x"])("S3CR3T/X") == BLANK
+
+
+def test_what_cannot_be_searched_to_its_end_is_not_shown(monkeypatch):
+    monkeypatch.setattr(module, "_MOST_READ", 10)
+    assert scrub("harmless, but long", ["s3cr3t"]) == "***"
+    assert finder(["s3cr3t"])("harmless, but long")
+    assert not finder(["s3cr3t"])("no, no")
+
+
+def test_a_shown_text_has_its_limit():
+    assert scrub("abcdefg", ["s3cr3t"], limit=6) == scrub("abcdefg", [], limit=6) == "abcde…"
