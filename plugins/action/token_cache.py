@@ -11,7 +11,6 @@ import typing as t
 
 from ..plugin_utils._base.errors import OptionError, TokenError
 from ..plugin_utils._base.output import iso_time
-from ..plugin_utils._base.text import one_line
 from ..plugin_utils._boundary.action import TokenAction, display, failed_action, flag
 from ..plugin_utils._boundary.options import cache_options, check_vendor
 from ..plugin_utils._flow.purge import expired, is_cached, purge, revoke_logins
@@ -20,6 +19,7 @@ from ..plugin_utils._flow.revocation import revoke_tokens
 from ..plugin_utils._flow.slot import token_keys
 from ..plugin_utils._tasks import cache_items
 from ..plugin_utils._tasks.cache_items import OWN, without_names
+from ..plugin_utils._text.one_line import one_line
 
 _STATES = ("present", "absent", "pruned")
 # Logins are shared by all vendors; use one that needs no further options.

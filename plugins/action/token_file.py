@@ -16,12 +16,12 @@ from ansible.utils.unsafe_proxy import wrap_var
 
 from ..plugin_utils._base.errors import OptionError, TokenError
 from ..plugin_utils._base.model import Token
-from ..plugin_utils._base.text import one_line
 from ..plugin_utils._boundary.action import Resolved, TokenAction, Unseen, failed_action, found_interpreter, list_name
 from ..plugin_utils._hosts.answers import FAILURE, WRITTEN, diffs, file_results, reduced
 from ..plugin_utils._hosts.files import FILE_OPTIONS, HostFile, contents_argument, files_argument, plan, split_items
 from ..plugin_utils._hosts.formats import lasting, placeholder, render
 from ..plugin_utils._tasks.file_report import NOTHING_DONE, OF_ONE, TOLD, not_tried, report
+from ..plugin_utils._text.one_line import one_line
 
 try:
     from ansible.template import trust_as_template

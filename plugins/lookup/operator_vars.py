@@ -50,10 +50,10 @@ from ansible.errors import AnsibleOptionsError
 from ansible.plugins.lookup import LookupBase
 from ansible.utils.display import Display
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.errors import OptionError
-from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.text import one_line
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._boundary.omitted import refuse_replaced, resolved
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._boundary.operator_variables import OperatorVariables
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._tasks.role_variables import misspelt
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._text.one_line import one_line
 
 display = Display()
 

@@ -38,7 +38,7 @@ BOUNDARY = {
     "_boundary/vendor_settings",
 }
 #: The folders of the core, in layers: each file imports from lower layers and its own folder only.
-LAYERS = (("_base",), ("_cache", "_vault", "_vendors"), ("_vendor",), ("_flow",), ("_hosts", "_consent"), ("_boundary", "_tasks"), ("plugins",))
+LAYERS = (("_text",), ("_base",), ("_cache", "_vault", "_vendors"), ("_vendor",), ("_flow",), ("_hosts", "_consent"), ("_boundary", "_tasks"), ("plugins",))
 MOST_UNITS, MOST_LAYERS = 22, 8
 #: What a vendor consists of. Adding one is adding these files.
 PARTS = (

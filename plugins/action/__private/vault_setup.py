@@ -21,11 +21,11 @@ from ansible.plugins.loader import lookup_loader
 from ansible.utils.display import Display
 
 from ...plugin_utils._base.errors import OptionError, TokenError
-from ...plugin_utils._base.text import one_line
 from ...plugin_utils._tasks.setup_answers import for_operator
 from ...plugin_utils._tasks.setup_run import Setup
 from ...plugin_utils._tasks.setup_settings import PREFIX, VARIABLES, Settings, settings
 from ...plugin_utils._tasks.setup_things import Do
+from ...plugin_utils._text.one_line import one_line
 from ...plugin_utils._vault.client import VaultClient
 from ...plugin_utils._vault.login_input import surroundings
 from ...plugin_utils._vault.options import VaultOptions

@@ -110,7 +110,7 @@ class TokenError(Exception):
     @property
     def message(self) -> str:
         """One printable line: a path, term or namespace in it may contain line breaks and terminal escapes."""
-        from .text import one_line  # needed only after an error
+        from .._text.one_line import one_line  # needed only after an error
 
         return one_line(str(self.args[0]), limit=_LONGEST) if self.args else ""
 

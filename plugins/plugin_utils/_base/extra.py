@@ -14,7 +14,7 @@ from __future__ import annotations
 import re
 import typing as t
 
-from .scrub import finder
+from .._text.scrub import finder
 
 __all__ = ("LARGEST", "is_secret_name", "public")
 

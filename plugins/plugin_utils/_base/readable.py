@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import typing as t
 
-from .text import one_line
+from .._text.one_line import one_line
 
 __all__ = ("unreadable",)
 

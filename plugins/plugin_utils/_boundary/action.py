@@ -22,9 +22,9 @@ from .._base.errors import OptionError, TokenError
 from .._base.model import Request, Token
 from .._base.output import details
 from .._base.ports import Ports
-from .._base.text import one_line
 from .._flow.resolver import Resolver
 from .._hosts.files import item_places
+from .._text.one_line import one_line
 from .._vendors import names
 from .events import Listener
 from .lookup import TokenLookup

@@ -37,7 +37,7 @@ _WORDS = {
 
 def _printable(text: str) -> str:
     """*text* for a terminal: Vault paths and vendors' messages may contain line breaks and escapes."""
-    from .._base.text import one_line  # a cache hit without listeners does not need it
+    from .._text.one_line import one_line  # a cache hit without listeners does not need it
 
     return one_line(text, limit=_LONGEST)
 

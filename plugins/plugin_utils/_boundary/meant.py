@@ -11,7 +11,7 @@ from __future__ import annotations
 import typing as t
 
 from .._base.errors import OptionError
-from .._base.nearest import nearest
+from .._text.nearest import nearest
 
 __all__ = ("nearest_option", "refuse_mount_of_no_login")
 

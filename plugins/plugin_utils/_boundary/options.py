@@ -14,8 +14,8 @@ import typing as t
 
 from .._base.errors import OptionError
 from .._base.model import ENGINE_MOUNT, CacheOptions, Freshness, HttpOptions, Request, SecretRef, Vendor
-from .._base.nearest import is_meant, nearest
-from .._base.text import one_line
+from .._text.nearest import is_meant, nearest
+from .._text.one_line import one_line
 from .._vault import login_input
 from .._vault.options import VaultOptions
 from .._vendor.address import refuse_placeholders

@@ -12,7 +12,7 @@ import json
 import typing as t
 from collections import Counter
 
-from .._base.text import one_line
+from .._text.one_line import one_line
 
 __all__ = ("read_events", "table")
 

@@ -18,14 +18,14 @@ from ansible.utils.display import Display
 
 from .._base.errors import OptionError, TokenError
 from .._base.model import Request, fingerprint
-from .._base.nearest import is_meant
 from .._base.output import present
 from .._base.ports import Event
-from .._base.text import one_line
 from .._cache.pointer import Hit, Pointer, pointer_keys, remember
 from .._flow.call import short_life
 from .._flow.resolver import Resolver
 from .._flow.slot import token_keys
+from .._text.nearest import is_meant
+from .._text.one_line import one_line
 from .._vault.login_input import read_text
 from .events import Listener
 from .meant import nearest_option

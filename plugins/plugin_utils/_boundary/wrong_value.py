@@ -15,7 +15,7 @@ import re
 import typing as t
 from dataclasses import dataclass, field
 
-from .._base.text import one_line
+from .._text.one_line import one_line
 
 __all__ = ("Sources", "wrong_value")
 

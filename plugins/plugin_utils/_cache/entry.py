@@ -12,8 +12,8 @@ import dataclasses
 import typing as t
 
 from .._base.model import Entry, Failure, Renewal, Request, Token
-from .._base.text import one_line
 from .._base.token_check import is_line, is_moment, token_problem
+from .._text.one_line import one_line
 
 __all__ = ("entry_from_dict", "entry_to_dict", "failures_from_list", "login_facts", "token_facts")
 

@@ -22,7 +22,7 @@ from urllib.parse import parse_qsl, urlencode, urlunsplit
 from .._base.errors import OptionError, VendorError
 from .._base.loopback import is_loopback
 from .._base.model import Vendor
-from .._base.text import one_line
+from .._text.one_line import one_line
 from .._vendor.address import host, split_address
 from .._vendor.unspoken import Unspoken
 

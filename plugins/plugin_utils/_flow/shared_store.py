@@ -32,11 +32,11 @@ from .._base.extra import LARGEST, public
 from .._base.model import Entry, Failure, HttpAnswer, HttpOptions, HttpRequest, Request, Token
 from .._base.output import authorization
 from .._base.ports import Ports
-from .._base.scrub import finder
 from .._base.strict_json import parse_json
 from .._base.token_check import is_moment
 from .._cache.crypto import canonical, stretched
 from .._cache.entry import entry_from_dict, entry_to_dict, token_facts
+from .._text.scrub import finder
 from .._vault.refusals import NotTaken
 from .vault_session import VaultSession
 

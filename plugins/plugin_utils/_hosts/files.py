@@ -16,7 +16,7 @@ import typing as t
 from dataclasses import dataclass
 
 from .._base.errors import OptionError
-from .._base.text import one_line
+from .._text.one_line import one_line
 from .._vendor.options import STEERING
 
 __all__ = (

@@ -14,8 +14,8 @@ import typing as t
 
 from .._base.errors import OptionError
 from .._base.loopback import is_loopback
-from .._base.scrub import BLANK, Blanker
-from .._base.text import one_line
+from .._text.one_line import one_line
+from .._text.scrub import BLANK, Blanker
 from .._vendor.address import split_address
 
 __all__ = ("OPTIONS_OF_URI", "address_options", "expected", "split", "without")

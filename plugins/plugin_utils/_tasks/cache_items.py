@@ -12,8 +12,8 @@ import typing as t
 from collections import Counter
 
 from .._base.errors import OptionError
-from .._base.text import one_line
 from .._hosts.files import check_common
+from .._text.one_line import one_line
 
 __all__ = ("OWN", "items", "removed", "tell_nothing", "where", "without_names")
 

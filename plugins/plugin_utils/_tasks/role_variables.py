@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import typing as t
 
-from .._base.nearest import nearest
+from .._text.nearest import nearest
 
 __all__ = ("FAMILIES", "misspelt")
 

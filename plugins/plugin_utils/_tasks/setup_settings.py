@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 
 from .._base.errors import OptionError
 from .._base.model import ENGINE_MOUNT, CacheOptions
-from .._base.text import one_line
+from .._text.one_line import one_line
 from .role_variables import FAMILIES
 
 __all__ = ("PREFIX", "VARIABLES", "Settings", "overlap", "settings")

@@ -20,8 +20,8 @@ import typing as t
 
 from .._base.errors import CasMismatch, OptionError, VaultError
 from .._base.model import Login, Secret
-from .._base.scrub import scrub
-from .._base.text import one_line
+from .._text.one_line import one_line
+from .._text.scrub import scrub
 from .auth import authenticate, login_of
 from .connection import Connection
 from .refusals import Refusals

@@ -20,8 +20,8 @@ from .._base.errors import OptionError, VaultError
 from .._base.http_body import TooLarge
 from .._base.loopback import is_loopback
 from .._base.readable import unreadable
-from .._base.scrub import scrub
-from .._base.text import one_line
+from .._text.one_line import one_line
+from .._text.scrub import scrub
 from .hidden import Hidden
 from .login_files import refuse_passphrase
 from .refusals import NotTaken

@@ -9,7 +9,7 @@
 from __future__ import annotations
 
 from .._base.errors import OptionError
-from .._base.text import one_line
+from .._text.one_line import one_line
 
 __all__ = ("refuse_passphrase", "unreadable", "usable_key")
 

@@ -22,7 +22,7 @@ from dataclasses import dataclass, field, fields
 from urllib.parse import unquote, urlsplit, urlunsplit
 
 from .._base.errors import OptionError
-from .._base.text import one_line
+from .._text.one_line import one_line
 from .login_input import TRUE, completed
 from .methods import METHODS, validate
 

@@ -15,7 +15,7 @@ import contextlib
 import typing as t
 
 from .._base.errors import VaultError
-from .._base.scrub import scrub
+from .._text.scrub import scrub
 from .methods import METHODS
 from .transport import Refusal, integer
 from .wording import LOCKS_USERS, LOGIN_ADVICE, NOT_INITIALISED, SEALED, STATES, path_hint, unlisted

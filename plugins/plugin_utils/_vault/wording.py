@@ -13,7 +13,7 @@ import typing as t
 from .._base.causes import causes
 from .._base.deadline import Late
 from .._base.http_body import CutOff, Damaged, TooLarge
-from .._base.scrub import scrub
+from .._text.scrub import scrub
 from .transport import LARGEST_ANSWER, Refusal
 
 __all__ = ("LOCKS_USERS", "LOGIN_ADVICE", "NOT_INITIALISED", "SEALED", "STATES", "path_hint", "unlisted", "why_no_answer")

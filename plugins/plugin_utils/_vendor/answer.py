@@ -16,8 +16,8 @@ from .._base import extra, jwt
 from .._base.errors import VendorError
 from .._base.model import HttpAnswer, Request, Token, Vendor
 from .._base.strict_json import DuplicateMember
-from .._base.text import one_line
 from .._base.token_check import LONGEST_LIFETIME, token_problem
+from .._text.one_line import one_line
 from .._vendors import names
 from .address import address_of, host
 from .body import ADDRESS, at, fields_of, parse_body, what_it_is, without

@@ -13,8 +13,8 @@ import typing as t
 
 from .._base.errors import OptionError
 from .._base.model import Value, Vendor
-from .._base.nearest import is_meant, nearest
-from .._base.text import one_line
+from .._text.nearest import is_meant, nearest
+from .._text.one_line import one_line
 from .proof import ALGORITHMS, transit_key
 from .request import OPTIONAL_FIELDS, needed_fields
 from .template import nested, secret_field

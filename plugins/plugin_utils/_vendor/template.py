@@ -13,7 +13,7 @@ import typing as t
 
 from .._base.errors import OptionError
 from .._base.model import Nested, SecretField
-from .._base.text import one_line
+from .._text.one_line import one_line
 
 __all__ = ("filled", "nested", "secret_field", "secret_names")
 

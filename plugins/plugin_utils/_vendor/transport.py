@@ -26,7 +26,7 @@ from .._base.model import HttpAnswer, HttpOptions, HttpRequest
 from .._base.pem_file import pem_file
 from .._base.quiet_logs import quiet, quiet_adapter
 from .._base.readable import unreadable
-from .._base.text import one_line
+from .._text.one_line import one_line
 from .address import host
 
 if t.TYPE_CHECKING:

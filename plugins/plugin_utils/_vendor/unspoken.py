@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 
 from .._base.extra import is_secret_name
 from .._base.model import Request, Vendor
-from .._base.scrub import finder, scrub
+from .._text.scrub import finder, scrub
 from .request import IDENTIFIERS, OPTIONAL_FIELDS, as_text, needed_fields
 
 __all__ = ("Unspoken", "unspoken_in_answer", "unspoken_in_secret")

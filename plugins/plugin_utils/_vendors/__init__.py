@@ -14,7 +14,7 @@ import re
 
 from .._base.errors import OptionError
 from .._base.model import Vendor
-from .._base.nearest import is_meant, nearest
+from .._text.nearest import is_meant, nearest
 
 __all__ = ("built_in", "names")
 

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.scrub import scrub
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._text.scrub import scrub
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vault.hidden import Hidden
 
 

@@ -11,8 +11,8 @@ import gzip
 import zlib
 
 import pytest
-from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.scrub_encodings import IN_PLACE, runs
-from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.scrub_views import Budget, Exhausted, View
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._text.encodings import IN_PLACE, runs
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._text.views import Budget, Exhausted, View
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.scrub_needles import letters_of, needles_of, usual_spellings
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._text.needles import letters_of, needles_of, usual_spellings
 
 
 def test_a_secret_is_compared_in_one_letter_case_and_without_spaces():

@@ -14,9 +14,9 @@ import typing as t
 import unicodedata
 from collections import deque
 
-from .scrub_encodings import DEEPEST, IN_PLACE, runs
-from .scrub_needles import Needles, letters_of
-from .scrub_views import Budget, Replaced, Span, View
+from .encodings import DEEPEST, IN_PLACE, runs
+from .needles import Needles, letters_of
+from .views import Budget, Replaced, Span, View
 
 __all__ = ("Match", "found", "places_of")
 

@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.text import one_line
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._text.one_line import one_line
 
 
 def test_one_line():

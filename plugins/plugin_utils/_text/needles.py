@@ -18,8 +18,8 @@ import unicodedata
 from dataclasses import dataclass
 from urllib.parse import quote, quote_plus
 
-from .scrub_encodings import DEEPEST, IN_PLACE, SHORTEST, SHORTEST_RUN
-from .scrub_views import View
+from .encodings import DEEPEST, IN_PLACE, SHORTEST, SHORTEST_RUN
+from .views import View
 
 __all__ = ("Needles", "letters_of", "needles_of", "usual_spellings")
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 import base64
 
 import pytest
-from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.scrub_needles import needles_of
-from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.scrub_search import found, places_of
-from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.scrub_views import Budget, Exhausted
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._text.needles import needles_of
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._text.search import found, places_of
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._text.views import Budget, Exhausted
 
 
 def places(text, *secrets):

@@ -15,7 +15,7 @@ import re
 import typing as t
 import zlib
 
-from .scrub_views import Budget, Run, Span, View
+from .views import Budget, Run, Span, View
 
 __all__ = ("DEEPEST", "IN_PLACE", "SHORTEST", "SHORTEST_COMPRESSED", "SHORTEST_RUN", "runs")
 

@@ -17,11 +17,11 @@ from __future__ import annotations
 
 import typing as t
 
-from .scrub_encodings import SHORTEST_COMPRESSED
-from .scrub_needles import needles_of, usual_spellings
-from .scrub_search import Match, found, places_of
-from .scrub_views import Budget, Exhausted, Span
-from .text import SHOWN, one_line
+from .encodings import SHORTEST_COMPRESSED
+from .needles import needles_of, usual_spellings
+from .one_line import SHOWN, one_line
+from .search import Match, found, places_of
+from .views import Budget, Exhausted, Span
 
 __all__ = ("BLANK", "Blanker", "finder", "scrub")
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.scrub_views import Budget, Exhausted, Run, View
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._text.views import Budget, Exhausted, Run, View
 
 PERCENT = re.compile(r"%([0-9A-F]{2})")
 

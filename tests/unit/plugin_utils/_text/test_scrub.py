@@ -16,10 +16,10 @@ import zlib
 from urllib.parse import quote, quote_plus
 
 import pytest
-from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base import scrub as module
-from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base import scrub as scrub_module
-from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.scrub import BLANK, Blanker, finder, scrub
-from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.scrub_views import Budget
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._text import scrub as module
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._text import scrub as scrub_module
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._text.scrub import BLANK, Blanker, finder, scrub
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._text.views import Budget
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.nearest import is_meant, nearest
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._text.nearest import is_meant, nearest
 
 VENDORS = ("trackmage", "tracktik", "trackunit", "tracx")
 
