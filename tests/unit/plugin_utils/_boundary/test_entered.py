@@ -11,6 +11,7 @@ import os
 
 import pytest
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._boundary.entered import BentPath, entered
+from support.descriptors import open_descriptors
 
 NOBODY = 65534
 
@@ -107,8 +108,8 @@ def test_a_directory_that_may_not_be_listed(tmp_path, inner):
 
 def test_no_descriptor_stays_open(tmp_path, inner):
     (tmp_path / "round").symlink_to("round")
-    before = len(os.listdir("/proc/self/fd"))
+    before = open_descriptors()
     leads_to(inner)
     with pytest.raises(OSError, match="symbolic links"):
         leads_to(tmp_path / "round")
-    assert len(os.listdir("/proc/self/fd")) == before
+    assert open_descriptors() == before

@@ -12,6 +12,7 @@ import stat
 
 import pytest
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._boundary.event_file import UnsafeFile, append_line
+from support.descriptors import open_descriptors
 
 
 @pytest.fixture
@@ -103,8 +104,8 @@ def test_a_relative_path_and_one_with_a_slash_at_its_end(tmp_path, monkeypatch):
 
 
 def test_no_file_stays_open(log):
-    before = len(os.listdir("/proc/self/fd"))
+    before = open_descriptors()
     append_line(str(log), {})
     log.chmod(0o666)
     refused(log)
-    assert len(os.listdir("/proc/self/fd")) == before
+    assert open_descriptors() == before

@@ -29,6 +29,7 @@ from ansible_collections.trackops.api_tokens.plugins.plugin_utils._cache.directo
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._cache.file_store import FileStore
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from support.descriptors import open_descriptors
 from support.scripted import VAULT_TOKEN
 
 LOGIN = json.dumps([VAULT_TOKEN]).encode()
@@ -484,13 +485,13 @@ def test_a_file_system_without_locks(store, monkeypatch):
         raise OSError(errno.ENOLCK, "No locks available")
 
     name, warnings = keys_of(store).name, []
-    before = len(os.listdir("/proc/self/fd"))
+    before = open_descriptors()
     monkeypatch.setattr(fcntl, "flock", refused)
     other = FileStore(store.path, warn=warnings.append)
     with other.try_lock(name) as mine:
         assert mine is False
     del other
-    assert len(os.listdir("/proc/self/fd")) == before
+    assert open_descriptors() == before
     assert ["(No locks available)" in warning for warning in warnings] == [True]
 
 
@@ -779,14 +780,14 @@ def test_a_directory_that_is_exchanged_between_check_and_use_is_not_used(store, 
 
 
 def test_no_descriptor_stays_open(store):
-    before = len(os.listdir("/proc/self/fd"))
+    before = open_descriptors()
     other = opened(store.path)
     keys = written(other)
     with held(other, keys.name):
         list(other.headers())
     other.sweep()
     del other
-    assert len(os.listdir("/proc/self/fd")) == before
+    assert open_descriptors() == before
 
 
 # -- a directory of its own --------------------------------------------------------------------------------------------
