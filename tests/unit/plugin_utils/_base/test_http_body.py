@@ -73,6 +73,7 @@ def test_an_encoding_that_cannot_be_read(coding, content):
         read(content, content_encoding=coding)
 
 
+@pytest.mark.thorough
 def test_a_bomb_is_not_inflated():
     bomb = gzip.compress(b"\0" * (64 << 20))
     tracemalloc.start()

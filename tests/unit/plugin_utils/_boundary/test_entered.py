@@ -106,6 +106,7 @@ def test_a_directory_that_may_not_be_listed(tmp_path, inner):
         os.seteuid(0)
 
 
+@pytest.mark.thorough
 def test_no_descriptor_stays_open(tmp_path, inner):
     (tmp_path / "round").symlink_to("round")
     before = open_descriptors()

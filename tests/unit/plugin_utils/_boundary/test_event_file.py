@@ -103,6 +103,7 @@ def test_a_relative_path_and_one_with_a_slash_at_its_end(tmp_path, monkeypatch):
         append_line("logs/", {})
 
 
+@pytest.mark.thorough
 def test_no_file_stays_open(log):
     before = open_descriptors()
     append_line(str(log), {})

@@ -480,6 +480,7 @@ def test_a_lock_on_a_full_disk_is_one(store, monkeypatch):
         assert mine is True
 
 
+@pytest.mark.thorough
 def test_a_file_system_without_locks(store, monkeypatch):
     def refused(*_arguments):
         raise OSError(errno.ENOLCK, "No locks available")
@@ -779,6 +780,7 @@ def test_a_directory_that_is_exchanged_between_check_and_use_is_not_used(store, 
     assert {(victim / name).read_text() for name in before} == {"precious"}
 
 
+@pytest.mark.thorough
 def test_no_descriptor_stays_open(store):
     before = open_descriptors()
     other = opened(store.path)

@@ -384,6 +384,7 @@ def test_what_else_is_in_the_secret_is_no_more_shown_than_what_was_sent(ask):
     assert "The vendor says: not ***, nor eu" in message
 
 
+@pytest.mark.thorough
 def test_a_wrong_password_is_one_failed_login_for_the_run_however_long_it_takes(ask):
     scene = Scene(error("invalid_grant"), access("good"))
     messages = set()
@@ -396,6 +397,7 @@ def test_a_wrong_password_is_one_failed_login_for_the_run_however_long_it_takes(
     assert ask(scene).access_token == "good"
 
 
+@pytest.mark.thorough
 def test_other_runs_try_a_wrong_password_once_each_failure_ttl(ask):
     scene = Scene(*[error("invalid_grant")] * 3, access("good"))
     for number in range(90):  # a new run each second
@@ -414,6 +416,7 @@ def test_without_memory_every_call_tries(ask):
     assert len(scene.sent) == 4
 
 
+@pytest.mark.thorough
 def test_runs_at_the_same_time_keep_their_own_failures(ask):
     """Two runs of 40 hosts and a third with another proxy, in turn, while the vendor is down: one attempt each."""
     scene = Scene(*[answer(503)] * 3, vault=FakeVault())
@@ -425,6 +428,7 @@ def test_runs_at_the_same_time_keep_their_own_failures(ask):
     assert (len(scene.sent), scene.vault.reads) == (3, 3)
 
 
+@pytest.mark.thorough
 def test_so_do_runs_while_vault_is_sealed(ask):
     scene = Scene(access("good"))
     scene.vault.fault = VaultError("Vault is sealed.", "sealed")

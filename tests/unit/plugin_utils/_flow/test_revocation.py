@@ -100,6 +100,7 @@ def refusing(status, token):
     ("status", "failed"), [(400, False), (403, False), (404, False), (413, False), (408, True), (425, True), (429, True), (500, True), (300, True)]
 )
 @pytest.mark.parametrize("home", ["that took it over", "that is empty"])
+@pytest.mark.thorough
 def test_a_planted_token_that_was_taken_over_keeps_none_of_the_others(tmp_path, status, failed, home):
     """Refused for what it is, it would keep the entries for ever; what may be over soon is tried again, once the others were sent."""
     request = request_of(tmp_path, kind="vault", revocation_url=f"{ISSUER}/revoke")

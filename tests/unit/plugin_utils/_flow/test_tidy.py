@@ -79,6 +79,7 @@ def test_one_that_is_renewed_meanwhile_stays(store, monkeypatch):
     assert entries(store) == {name}
 
 
+@pytest.mark.thorough
 def test_a_little_at_each_call_and_all_in_the_end(store):
     for number in range(450):
         put(store, number, expires_at=0)
@@ -91,6 +92,7 @@ def test_a_little_at_each_call_and_all_in_the_end(store):
 
 
 @pytest.mark.parametrize("name", ["", ".hit"], ids=["entries", "pointers"])
+@pytest.mark.thorough
 def test_each_call_looks_elsewhere(store, name):
     """Where it began at the same place each time, it would see nothing behind two hundred files that stay."""
     for number in range(400):

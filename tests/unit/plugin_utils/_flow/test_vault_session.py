@@ -251,6 +251,7 @@ def test_where_nothing_is_kept_a_refused_login_is_known_to_the_run(tmp_path, kin
     assert (scene.vault.logins, messages) == (1 if told else 3, {f"Vault: the login was refused.{told}"})
 
 
+@pytest.mark.thorough
 def test_a_wrong_password_is_one_failed_login_for_the_run_however_long_it_takes(read):
     scene = Scene()
     scene.vault.login_fault = REFUSED
@@ -263,6 +264,7 @@ def test_a_wrong_password_is_one_failed_login_for_the_run_however_long_it_takes(
 
 @pytest.mark.parametrize("kind", ["sealed", "unreachable", "tls"])
 @pytest.mark.parametrize("vault", [approle(), vault_options()])
+@pytest.mark.thorough
 def test_an_outage_costs_each_run_one_attempt_whatever_token_is_asked_for(read, kind, vault):
     scene = Scene()
     read(scene, vault=vault)

@@ -353,6 +353,7 @@ def test_other_spellings_go_as_far_as_the_budget_lasts_and_the_rest_is_kept(monk
 
 
 @pytest.mark.parametrize("offset", [-40, -1, 0, 1, 40])
+@pytest.mark.thorough
 def test_a_secret_where_two_windows_meet(offset):
     spelled = "-".join(TOKEN)
     before = "." * (scrub_module._WINDOW + offset - len(spelled) // 2)

@@ -690,6 +690,7 @@ def test_what_is_written_and_read_is_in_no_message(monkeypatch):
         assert "no: " in message and "0123456789" not in message and "9876543210" not in message, name
 
 
+@pytest.mark.thorough
 def test_of_much_that_is_read_the_latest_is_hidden(monkeypatch):
     secrets = [f"s3cret-number-{number:04d}" for number in range(300)]
     wire = Wire(monkeypatch, *[answer(200, {"data": {"data": {"it": text}, "metadata": {"version": 1}}}) for text in secrets])

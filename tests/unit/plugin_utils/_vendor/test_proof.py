@@ -108,6 +108,7 @@ def decoded(token, key, algorithm, audience="https://a.example/t"):
 
 
 @pytest.mark.parametrize("algorithm", ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512"])
+@pytest.mark.thorough
 def test_the_algorithm_and_audience_that_are_asked_for(algorithm):
     vendor = Vendor(
         "acme", token_url="https://a.example/t", client_auth="private_key_jwt", assertion_algorithm=algorithm, assertion_audience="https://a.example"
