@@ -107,7 +107,7 @@ class ActionModule(TokenAction):
             found = purge(store, vendor=item.get("vendor"), where=cache_items.where(item, values), request=request, ports=ports, dry_run=check, keep=stays)
             removed += [entry for entry in found if entry not in removed]
             if not found and not stays:
-                cache_items.tell_nothing(item, values, warn=display.warning)
+                cache_items.warn_nothing_found(item, values, warn=display.warning)
             if not stays and flag(args, "revoke_logins", True):
                 login = request or self._request_or_none({**item, "vendor": _ANY_VENDOR}, variables)
                 revoked += revoke_logins(login, store, ports, dry_run=check) if login else []

@@ -332,14 +332,14 @@ def vault(place: Place, *, mute: str, scripted: str) -> t.Iterator[Fault]:
             names_path=name != "no scheme",
             small=name in ("nobody listens", "a mute server"),
         )
-    not_kv2, not_vaults = "is not a secret of KV version 2", "comes from a proxy or another service, not from Vault"
+    not_kv2, not_from_vault = "is not a secret of KV version 2", "comes from a proxy or another service, not from Vault"
     answers = {
         **{status: f"failed at reading secret/data/PATH with status {status} (scripted)" for status in ("400", "405", "472", "473")},
         **{status: f"cannot serve now: status {status} (scripted)" for status in ("500", "502", "503", "504")},
         "404": "has no secret at secret/PATH (KV version 2)",
         "412": "is a replica that is not up to date yet",
         "429": "its rate limit is reached",
-        **dict.fromkeys(("web-page", "web-page-503", "garbage", "list", "null"), not_vaults),
+        **dict.fromkeys(("web-page", "web-page-503", "garbage", "list", "null"), not_from_vault),
         **dict.fromkeys(("empty", "no-data", "data-null", "data-list", "text-as-data"), not_kv2),
         "huge": "sent more than 4 MiB",
         "redirect": "redirects to http://127.0.0.1:1, which cannot be reached",

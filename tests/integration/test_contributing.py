@@ -34,7 +34,7 @@ TESTS = (
     "tests/unit/test_structure.py::test_no_vendor_is_named_in_the_shared_code",
     "tests/unit/test_structure.py::test_test_files_mirror_paths",
     "tests/unit/plugin_utils/test_vendors.py",
-    "tests/unit/plugin_utils/_boundary/test_meant.py",
+    "tests/unit/plugin_utils/_boundary/test_suggestion.py",
     "tests/unit/plugin_utils/_boundary/test_options.py",
     "tests/unit/plugin_utils/_boundary/test_vendor_settings.py",
     "tests/unit/plugin_utils/_tasks/test_setup_things.py",

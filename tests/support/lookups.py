@@ -33,7 +33,7 @@ from .stage import Stage
 COLLECTION = "trackops.api_tokens."
 # For runs with many lookups that find nothing in the cache: what each of them would import anew, in a process of its own (see the callback
 # trackops_test_record).
-_OURS = ("_boundary.uncached", "_flow.fetch", "_vault.client", "_vendor.transport")
+_OURS = ("_boundary.full_lookup", "_flow.fetch", "_vault.client", "_vendor.transport")
 IMPORTED = {"TRACKOPS_TEST_IMPORTED": " ".join(("hvac", "requests", *(f"ansible_collections.{COLLECTION}plugins.plugin_utils.{name}" for name in _OURS)))}
 # What Ansible puts before the text of a lookup's error, in the versions that we know.
 _PREFIX = re.compile(r".*?lookup plugin '[^']+'(?: failed:|\. Error was a <[^>]*>, original message:) ?", re.DOTALL)

@@ -27,7 +27,7 @@ WITH_ANSIBLE = (
     "plugin_utils/_boundary/test_operator_variables.py",
     "plugin_utils/_boundary/test_preload.py",
     "plugin_utils/_boundary/test_trust.py",
-    "plugin_utils/_boundary/test_uncached.py",
+    "plugin_utils/_boundary/test_full_lookup.py",
     "plugin_utils/_boundary/test_vendor_settings.py",
     "test/",
 )

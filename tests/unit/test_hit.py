@@ -30,7 +30,7 @@ OF_A_HIT = {
     "_base.output",
     "_base.token_check",
     "_boundary",
-    "_boundary.listening",
+    "_boundary.listeners",
     "_boundary.lookup",
     "_boundary.omitted",
     "_boundary.pointer_input",
@@ -134,7 +134,7 @@ def test_a_life_too_short_for_min_ttl_is_told_on_a_hit_too(home):
     told = []
     Display.warning = lambda self, msg, *more, **options: told.append(msg)
     look_up(min_ttl=600)
-    before, loaded = list(told), package + "_boundary.uncached" in sys.modules
+    before, loaded = list(told), package + "_boundary.full_lookup" in sys.modules
     look_up(min_ttl=7200)
     print(json.dumps([before, loaded, told]))
     """

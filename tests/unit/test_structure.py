@@ -34,7 +34,7 @@ BOUNDARY = {
     "_boundary/operator_variables",
     "_boundary/preload",
     "_boundary/trust",
-    "_boundary/uncached",
+    "_boundary/full_lookup",
     "_boundary/vendor_settings",
 }
 #: The folders of the core, in layers: each file imports from lower layers and its own folder only.

@@ -28,10 +28,10 @@ from .._text.one_line import one_line
 from .._vendors import names
 from .events import Listener
 from .lookup import TokenLookup
-from .meant import nearest_option
 from .options import requests_from, surroundings
 from .preload import COLLECTION, preload
 from .real_ports import real_ports
+from .suggestion import nearest_option
 
 __all__ = (
     "Resolved",

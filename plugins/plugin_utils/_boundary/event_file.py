@@ -13,7 +13,7 @@ import os
 import stat
 import typing as t
 
-from .entered import BentPath, entered
+from .safe_directory import UnsafePath, safe_directory
 
 __all__ = ("UnsafeFile", "append_line")
 
@@ -35,9 +35,9 @@ def append_line(path: str, record: t.Mapping[str, t.Any]) -> None:
     line = json.dumps(record, ensure_ascii=True) + "\n"
     folder, name = os.path.split(path)
     try:
-        with entered(folder) as place:
+        with safe_directory(folder) as place:
             descriptor = os.open(name or ".", _FLAGS, 0o600, dir_fd=place)
-    except BentPath as exc:
+    except UnsafePath as exc:
         raise UnsafeFile(f"{exc}. Name a file whose path others cannot change.") from None
     try:
         _check(descriptor)

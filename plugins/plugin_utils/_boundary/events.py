@@ -14,7 +14,7 @@ import time
 import typing as t
 
 from .._base.ports import Event
-from .listening import EVENTS_FILE
+from .listeners import EVENTS_FILE
 
 __all__ = ("EVENTS_FILE", "Listener")
 

@@ -7,7 +7,7 @@
 """The base of the lookups: option values, and tokens that are fresh in the cache.
 
 Ansible forks a worker for each host and task, and each compiles its imports. So this file imports only what a cache hit needs; the rest
-is in ``uncached`` and imported on demand. The actions resolve options through the vendor's lookup, so from the same sources.
+is in ``full_lookup`` and imported on demand. The actions resolve options through the vendor's lookup, so from the same sources.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from .._base.output import present
 from .._cache.directory import KEY_FILE, Directory, file_state, own_path
 from .._cache.pointer import cached, pointer_keys
 from .._vault.login_input import read_text
-from .listening import anybody_listens
+from .listeners import has_listeners
 from .omitted import is_omitted, refuse_replaced, resolved, without_omitted
 from .pointer_input import pointer_input
 from .trust import is_plainly_the_operators
@@ -78,7 +78,7 @@ class TokenLookup(LookupBase):  # type: ignore[misc]
             values = self.raw_options(variables, {name: value for name, value in kwargs.items() if name not in _ANSIBLES_OWN})
             return self._cached_or_none(terms, values) or self._obtained(terms, values, kwargs)
         except Exception as exc:
-            from .uncached import as_ansible
+            from .full_lookup import as_ansible
 
             failed = as_ansible(exc)
             if failed is None:
@@ -87,7 +87,7 @@ class TokenLookup(LookupBase):  # type: ignore[misc]
             raise failed from None
 
     def _obtained(self, terms: list[t.Any], values: Values, direct: Values) -> list[t.Any]:
-        from .uncached import tokens
+        from .full_lookup import tokens
 
         return tokens(self.vendor, terms, values, direct)
 
@@ -113,13 +113,13 @@ class TokenLookup(LookupBase):  # type: ignore[misc]
                 return None
             hits.append(hit)
         if any(token.expires_at - token.issued_at < (min_ttl or 0) for token, _found in hits):
-            from .uncached import tell_short_lives
+            from .full_lookup import warn_short_lifetimes
 
-            tell_short_lives(hits, min_ttl=min_ttl or 0)
-        if anybody_listens(verbosity=display.verbosity, audit_log=values.get("audit_log")):
-            from .uncached import tell_hits
+            warn_short_lifetimes(hits, min_ttl=min_ttl or 0)
+        if has_listeners(verbosity=display.verbosity, audit_log=values.get("audit_log")):
+            from .full_lookup import report_hits
 
-            tell_hits(hits, values, seconds=time.monotonic() - began)
+            report_hits(hits, values, seconds=time.monotonic() - began)
         return [present(token, values["output"], vendor=found.vendor, scheme=found.scheme, now=now) for token, found in hits]
 
     def _place(self, term: str | None, values: Values) -> tuple[Directory, Keys] | None:
@@ -145,7 +145,7 @@ class TokenLookup(LookupBase):  # type: ignore[misc]
 
     def resolved_options(self, variables: t.Any, direct: dict[str, t.Any]) -> dict[str, t.Any]:
         """The values of all options: direct, variables, environment, ini, default; templates in variables are resolved."""
-        from .uncached import with_dictionaries
+        from .full_lookup import with_dictionaries
 
         return with_dictionaries(self.vendor, self.raw_options(variables, direct))
 
@@ -168,7 +168,7 @@ class TokenLookup(LookupBase):  # type: ignore[misc]
         definitions = self.option_definitions
         # Ansible ignores unknown options of a lookup, so a typo would pass unnoticed.
         if not direct.keys() <= {alias for name, about in definitions.items() for alias in (name, *(about.get("aliases") or ()))}:
-            from .uncached import reject_unknown_options
+            from .full_lookup import reject_unknown_options
 
             reject_unknown_options(self.vendor, definitions, direct)
         # Ansible treats an empty environment variable as set, so that it overrides ansible.cfg.
@@ -178,7 +178,7 @@ class TokenLookup(LookupBase):  # type: ignore[misc]
         try:
             self.set_options(var_options=variables, direct=direct)
         except Exception as exc:  # noqa: BLE001 (reworded if it is one of Ansible's)
-            from .uncached import option_error
+            from .full_lookup import option_error
 
             raise option_error(self.vendor, definitions, exc, direct=direct, variables=variables) from None
         finally:

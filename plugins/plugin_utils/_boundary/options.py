@@ -14,7 +14,7 @@ import typing as t
 
 from .._base.errors import OptionError
 from .._base.model import ENGINE_MOUNT, CacheOptions, Freshness, HttpOptions, Request, SecretRef, Vendor
-from .._text.nearest import is_meant, nearest
+from .._text.nearest import did_you_mean, nearest
 from .._text.one_line import one_line
 from .._vault import login_input
 from .._vault.options import VaultOptions
@@ -23,7 +23,7 @@ from .._vendor.custom import check_request, parameters, vendor_from_mapping
 from .._vendor.options import DESCRIBING
 from .._vendor.request import OPTIONAL_FIELDS, needed_fields
 from .._vendors import built_in, names
-from .meant import refuse_mount_of_no_login
+from .suggestion import refuse_mount_of_no_login
 
 __all__ = ("Surroundings", "cache_options", "check_vendor", "describe_vendor", "request_from", "requests_from", "surroundings")
 
@@ -96,7 +96,7 @@ def check_vendor(vendor: str, values: Values) -> None:
     known = (*names(), "oauth2", *(values.get("vendors") or {}))
     if vendor not in known and not (values.get("token_url") or values.get("issuer")):
         raise OptionError(
-            f"There is no vendor '{vendor[:40]}'{is_meant(nearest(vendor, known))} Known: {', '.join(known)}. "
+            f"There is no vendor '{vendor[:40]}'{did_you_mean(nearest(vendor, known))} Known: {', '.join(known)}. "
             "Describe your own in trackops_vendors, or give token_url or issuer.",
             fault="option:vendor",
         )

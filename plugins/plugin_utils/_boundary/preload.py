@@ -17,12 +17,12 @@ from ansible.plugins.loader import lookup_loader
 
 from .._cache.crypto import derive, open_sealed, seal
 from .._vendors import names
-from . import event_file, operator_variables, uncached, vendor_settings
+from . import event_file, full_lookup, operator_variables, vendor_settings
 
 __all__ = ("COLLECTION", "preload")
 
 COLLECTION = "trackops.api_tokens."
-_LOADED = (event_file, operator_variables, uncached, vendor_settings)  # everything a lookup may import, except the network code
+_LOADED = (event_file, operator_variables, full_lookup, vendor_settings)  # everything a lookup may import, except the network code
 
 
 def preload() -> None:

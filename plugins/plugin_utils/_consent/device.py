@@ -22,8 +22,8 @@ from .._base.model import HttpAnswer, HttpRequest, Token, Vendor
 from .._base.ports import Ports
 from .._base.strict_json import parse_json
 from .._vendor.address import host, split_address
+from .._vendor.redaction import Redactor
 from .._vendor.request import DEVICE_GRANT, Assertion, Grant, client_request
-from .._vendor.unspoken import Unspoken
 from .protocol import sent_to_both
 
 __all__ = ("DeviceCode", "check_device_endpoint", "device_grant", "device_request", "next_interval", "outcome", "poll", "read_device_answer")
@@ -92,14 +92,14 @@ def device_grant(code: DeviceCode) -> Grant:
     return Grant(DEVICE_GRANT, {"device_code": code.device_code}, repeatable=False)
 
 
-def read_device_answer(vendor: Vendor, answer: HttpAnswer, *, unspoken: Unspoken, allow_http: bool) -> DeviceCode:
+def read_device_answer(vendor: Vendor, answer: HttpAnswer, *, redactor: Redactor, allow_http: bool) -> DeviceCode:
     """The code in the vendor's response (RFC 8628 3.2).
 
     :raises VendorError: there is no code, or the URL must not be opened, or the code must not be shown.
     """
     body = _body(answer)
     if not 200 <= answer.status < 300 or "error" in body:
-        raise _refused(vendor, answer, body, unspoken)
+        raise _refused(vendor, answer, body, redactor)
     uri = _text(body, "verification_uri") or _text(body, "verification_url")  # the name in drafts, which some vendors still use
     device_code, user_code = _text(body, "device_code"), _text(body, "user_code")
     if not (device_code and user_code and uri):
@@ -119,7 +119,7 @@ def read_device_answer(vendor: Vendor, answer: HttpAnswer, *, unspoken: Unspoken
         raise VendorError(
             f"{vendor.name}: the vendor's code is not one that a person can enter. Nothing is shown.", status=answer.status, fault="consent:not_asked"
         )
-    if unspoken.is_in(user_code, uri, complete):
+    if redactor.is_in(user_code, uri, complete):
         raise VendorError(
             f"{vendor.name}: the vendor's code or its address has a credential in it. Nothing is shown.", status=answer.status, fault="consent:not_asked"
         )
@@ -180,11 +180,11 @@ def outcome(vendor: Vendor, exc: VendorError) -> VendorError:
     return VendorError(f"{vendor.name}: {said}", exc.kind, status=exc.status, code=exc.code, fault=fault)
 
 
-def _refused(vendor: Vendor, answer: HttpAnswer, body: t.Mapping[str, t.Any], unspoken: Unspoken) -> VendorError:
+def _refused(vendor: Vendor, answer: HttpAnswer, body: t.Mapping[str, t.Any], redactor: Redactor) -> VendorError:
     code = _text(body, "error")
-    shown = unspoken.shown(code, limit=60) if code else f"HTTP {answer.status}"
+    shown = redactor.shown(code, limit=60) if code else f"HTTP {answer.status}"
     said = _text(body, "error_description")
-    tail = f" The vendor says: {unspoken.shown(said)}" if said else ""
+    tail = f" The vendor says: {redactor.shown(said)}" if said else ""
     where = host(vendor.url(vendor.device_authorization_url))
     kind = "unavailable" if answer.status >= 500 or answer.status == 429 else "refused"
     return VendorError(

@@ -29,9 +29,9 @@ from .._flow.vault_session import VaultSession
 from .._vendor.address import check_endpoint
 from .._vendor.discovery import discovered
 from .._vendor.proof import signer
+from .._vendor.redaction import Redactor, redactor_for_secret
 from .._vendor.request import Assertion, Grant, build_request, credentials
 from .._vendor.retry import ask
-from .._vendor.unspoken import Unspoken, unspoken_in_secret
 from .device import DeviceCode, check_device_endpoint, device_grant, device_request, poll, read_device_answer
 from .protocol import Consent, authorization_url, begin, check_redirect_uri, read_redirect, state_of
 
@@ -110,7 +110,7 @@ class Authorizing:
         """
         try:
             consent = consent or self._begun(redirected)
-            code = read_redirect(redirected, consent, self._vendor, lambda: self._unspoken(self._secret()))
+            code = read_redirect(redirected, consent, self._vendor, lambda: self._redactor(self._secret()))
             secret = self._secret()
             self._forget(consent)
             token = self._exchange(code, consent, secret)
@@ -131,8 +131,8 @@ class Authorizing:
         http_request = device_request(vendor, fields, assertion=self._assertion(fields))
         answer = self._ports.exchange(http_request, self.request.http, self.request.http.deadline, self.name)
         # More credentials were sent than the secret contains.
-        unspoken = self._unspoken(secret).also(*(set(http_request.secrets) - set(fields.values())))
-        return read_device_answer(vendor, answer, unspoken=unspoken, allow_http=allow_http)
+        redactor = self._redactor(secret).also(*(set(http_request.secrets) - set(fields.values())))
+        return read_device_answer(vendor, answer, redactor=redactor, allow_http=allow_http)
 
     def wait_for_device(self, code: DeviceCode, *, seconds: float) -> Stored:
         """Poll for the outcome as often as the vendor allows (RFC 8628 3.4, 3.5), and store the refresh token.
@@ -174,11 +174,11 @@ class Authorizing:
         cache = dataclasses.replace(self.request.cache, failure_ttl=0)
         request = dataclasses.replace(self.request, vendor=self._vendor, http=http, cache=cache)
         until = self._ports.monotonic() + http.deadline
-        unused = self._unspoken(secret).everything
+        unused = self._redactor(secret).everything
         return ask(request, build(), grant, ports=self._ports, until=until, secret_version="", again=build, unused=unused)
 
-    def _unspoken(self, secret: Secret) -> Unspoken:
-        return unspoken_in_secret(dataclasses.replace(self.request, vendor=self._vendor), secret.data).also(*self._proofs)
+    def _redactor(self, secret: Secret) -> Redactor:
+        return redactor_for_secret(dataclasses.replace(self.request, vendor=self._vendor), secret.data).also(*self._proofs)
 
     def _assertion(self, fields: dict[str, str]) -> Assertion:
         return signer(self._vendor, fields, clock=self._ports.clock, transit=self._session.transit_sign, signed=self._proofs)

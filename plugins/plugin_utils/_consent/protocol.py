@@ -24,7 +24,7 @@ from .._base.loopback import is_loopback
 from .._base.model import Vendor
 from .._text.one_line import one_line
 from .._vendor.address import host, split_address
-from .._vendor.unspoken import Unspoken
+from .._vendor.redaction import Redactor
 
 __all__ = (
     "Consent",
@@ -155,10 +155,10 @@ def answers(redirected: str, consent: Consent) -> bool:
     return is_answer(redirected) and len(states) == 1 and hmac.compare_digest(states[0].encode(), consent.state.encode())
 
 
-def read_redirect(redirected: str, consent: Consent, vendor: Vendor, unspoken: t.Callable[[], Unspoken] = Unspoken) -> str:
+def read_redirect(redirected: str, consent: Consent, vendor: Vendor, redactor: t.Callable[[], Redactor] = Redactor) -> str:
     """The authorization code in the URL (or only its query) to which the browser was redirected.
 
-    :arg unspoken: the credentials to remove from the vendor's texts; called only if there are such texts.
+    :arg redactor: the credentials to remove from the vendor's texts; called only if there are such texts.
     :raises VendorError: another state, a denied consent, or no response at all.
     """
     name = vendor.name
@@ -178,16 +178,16 @@ def read_redirect(redirected: str, consent: Consent, vendor: Vendor, unspoken: t
     if vendor.issuer and found.get("iss", vendor.issuer).rstrip("/") != vendor.issuer.rstrip("/"):
         raise VendorError(f"{name}: the answer is from another issuer (RFC 9207). Start again, and check issuer and authorize_url.", fault="consent:answer")
     if found.get("error"):
-        raise _denied(name, found, unspoken().also(consent.state, consent.verifier))
+        raise _denied(name, found, redactor().also(consent.state, consent.verifier))
     code = found.get("code", "")
     if not code or not code.isprintable():
         raise VendorError(f"{name}: the vendor sent the browser back without a code. Start again.", fault="consent:answer")
     return code
 
 
-def _denied(name: str, found: t.Mapping[str, str], unspoken: Unspoken) -> VendorError:
-    error = unspoken.shown(found["error"], limit=60)
-    said = unspoken.shown(found.get("error_description", ""))
+def _denied(name: str, found: t.Mapping[str, str], redactor: Redactor) -> VendorError:
+    error = redactor.shown(found["error"], limit=60)
+    said = redactor.shown(found.get("error_description", ""))
     tail = f" The vendor says: {said}" if said else ""
     if error == "access_denied":
         return VendorError(f"{name}: the consent was denied in the browser (access_denied).{tail}", "refused", code=error, fault="consent:denied")

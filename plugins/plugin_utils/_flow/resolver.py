@@ -18,9 +18,9 @@ from .._base.model import CacheOptions, Entry, Request, Token
 from .._base.ports import Ports
 from .._cache.directory import own_path
 from .._cache.entry import entry_from_dict
+from .._cache.fallback_store import FallbackStore
 from .._cache.file_store import FileStore
 from .._cache.freshness import Verdict
-from .._cache.spared_store import SparedStore
 from .._vendor.address import check_endpoint
 from .call import Call, short_life, with_place
 from .failure_memory import (
@@ -50,7 +50,7 @@ def open_store(options: CacheOptions, *, warn: t.Callable[[str], None], scratch:
     path, tell = ("", _silent) if options.kind == "none" else (own_path(options.path), warn)
     if not scratch:
         return FileStore(path, warn=tell)
-    return SparedStore(path, warn=tell, spare=FileStore(os.path.join(scratch, "trackops_api_tokens"), warn=_silent))
+    return FallbackStore(path, warn=tell, spare=FileStore(os.path.join(scratch, "trackops_api_tokens"), warn=_silent))
 
 
 def _silent(_text: str) -> None:

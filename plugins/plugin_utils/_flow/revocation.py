@@ -19,15 +19,15 @@ from .._cache.entry import entry_from_dict
 from .._cache.file_store import FileStore
 from .._vendor.address import check_address
 from .._vendor.discovery import discovered
+from .._vendor.error_text import error_code
 from .._vendor.proof import signer
 from .._vendor.request import credentials, revocation_request
-from .._vendor.words import error_code
 from .refresh_token import refresh_token_key, vouched_for
 from .shared_store import SharedCache
 from .slot import token_keys
 from .vault_session import VaultSession
 
-__all__ = ("GivenBack", "revoke_tokens")
+__all__ = ("RevocationOutcome", "revoke_tokens")
 
 _NOT_TAKEN = "unsupported_token_type"  # RFC 7009 2.2.1: many servers do not revoke access tokens, because these are JWTs that APIs check by themselves
 _GONE = "invalid_token"  # expired or already revoked: RFC 7009 2.2 requires status 200, but Google sends this
@@ -36,7 +36,7 @@ _OF_THE_CLIENT = (401, 403, 404, 405, 410)  # about the client or the URL, not t
 
 
 @dataclass(frozen=True)
-class GivenBack:
+class RevocationOutcome:
     """What was revoked and what was not, as display names, and whether to keep the entry for a later attempt."""
 
     revoked: tuple[str, ...] = ()
@@ -44,7 +44,7 @@ class GivenBack:
     not_revoked: tuple[str, ...] = ()
 
 
-def revoke_tokens(request: Request, store: FileStore, ports: Ports, *, revoke_consent: bool = False, dry_run: bool = False) -> GivenBack:
+def revoke_tokens(request: Request, store: FileStore, ports: Ports, *, revoke_consent: bool = False, dry_run: bool = False) -> RevocationOutcome:
     """Revoke the cached tokens of *request*, including those of the shared entry, if the vendor has an endpoint for that.
 
     :arg revoke_consent: also revoke a refresh token that is the credential in Vault. A person must then give consent again.
@@ -52,12 +52,12 @@ def revoke_tokens(request: Request, store: FileStore, ports: Ports, *, revoke_co
     """
     vendor = request.vendor
     if not vendor.revocation_url and not vendor.issuer:
-        return GivenBack()
+        return RevocationOutcome()
     work = _Revocation(request, store, ports, revoke_consent=revoke_consent)
     try:
         work.find(with_shared=not dry_run)
         if dry_run:
-            return GivenBack(work.outcome().not_revoked)
+            return RevocationOutcome(work.outcome().not_revoked)
         work.ask_vendor()
     except TokenError as exc:
         ports.warn(
@@ -95,8 +95,8 @@ class _Revocation:
         self._revoked: set[str] = set()
         self.not_taken: dict[str, None] = {}  # the token types that the vendor does not revoke
 
-    def outcome(self, *, failed: bool = False) -> GivenBack:
-        return GivenBack(self._names(revoked=True), failed, self._names(revoked=False))
+    def outcome(self, *, failed: bool = False) -> RevocationOutcome:
+        return RevocationOutcome(self._names(revoked=True), failed, self._names(revoked=False))
 
     def _names(self, *, revoked: bool) -> tuple[str, ...]:
         return tuple(dict.fromkeys(f"{self._request.vendor.name} {hint}" for hint, value in self._values if (value in self._revoked) is revoked))

@@ -15,8 +15,8 @@ from .._base.ports import Ports
 from .._cache.crypto import Keys, derive
 from .._cache.entry import entry_from_dict, entry_to_dict, token_facts
 from .._cache.file_store import FileStore
+from .entry_lock import entry_lock
 from .failure_memory import forgotten_at
-from .patient_lock import patient_lock
 
 __all__ = ("TokenSlot", "token_keys")
 
@@ -48,7 +48,7 @@ class TokenSlot:
         return self.store.write(self.keys, header, entry_to_dict(entry))
 
     def lock(self) -> t.ContextManager[bool]:
-        return patient_lock(self._request, self.store, self.keys, self._ports)
+        return entry_lock(self._request, self.store, self.keys, self._ports)
 
     def try_lock(self) -> t.ContextManager[bool]:
         return self.store.try_lock(self.keys.name)

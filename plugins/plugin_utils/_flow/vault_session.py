@@ -23,6 +23,7 @@ from .._base.ports import Event, Ports, Vault
 from .._cache.crypto import Keys, derive
 from .._cache.entry import failures_from_list, login_facts
 from .._cache.file_store import FileStore
+from .entry_lock import entry_lock
 from .failure_memory import (
     RememberedError,
     add_failure,
@@ -33,7 +34,6 @@ from .failure_memory import (
     remembered_failure,
     remembered_login_refusal,
 )
-from .patient_lock import patient_lock
 
 __all__ = ("VaultSession", "login_keys")
 
@@ -271,7 +271,7 @@ class VaultSession:
         return failures_from_list((self._store.read(self._keys) or {}).get("failures"))
 
     def _lock(self) -> t.ContextManager[bool]:
-        return patient_lock(self._request, self._store, self._keys, self._ports)
+        return entry_lock(self._request, self._store, self._keys, self._ports)
 
     def _report(self, name: str, *, since: float | None = None) -> None:
         took = 0.0 if since is None else self._ports.monotonic() - since

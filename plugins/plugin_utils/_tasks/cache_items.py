@@ -15,7 +15,7 @@ from .._base.errors import OptionError
 from .._hosts.files import check_common
 from .._text.one_line import one_line
 
-__all__ = ("OWN", "items", "removed", "tell_nothing", "where", "without_names")
+__all__ = ("OWN", "items", "removed", "warn_nothing_found", "where", "without_names")
 
 #: Its options that do not describe a token.
 OWN = ("tokens", "revoke_logins", "revoke_consent")
@@ -45,7 +45,7 @@ def where(item: Facts, values: Facts) -> str | None:
     return f"{str(values.get('engine_mount_point') or 'secret').strip('/')}/{path}" if path else None
 
 
-def tell_nothing(item: Facts, values: Facts, *, warn: t.Callable[[str], None]) -> None:
+def warn_nothing_found(item: Facts, values: Facts, *, warn: t.Callable[[str], None]) -> None:
     """Warn that nothing was removed: a typo in a path would look like a purge. Without a path, all entries were meant, so there is no warning."""
     place = where(item, values)
     if place:

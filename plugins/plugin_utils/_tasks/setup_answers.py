@@ -19,7 +19,7 @@ from .._base.errors import VaultError
 from .._vault.transport import Refusal
 from .._vault.wording import NOT_INITIALISED, SEALED
 
-__all__ = ("for_operator", "is_not_there", "is_vaults", "may_pass", "not_vaults", "refused")
+__all__ = ("for_operator", "is_from_vault", "is_not_there", "may_pass", "not_from_vault", "refused")
 
 _REDIRECTS = (301, 302, 303, 307, 308)
 #: Texts of Vault and OpenBao, in lower case, that messages may show.
@@ -64,12 +64,12 @@ _STATES = (
 )
 
 
-def is_vaults(answer: t.Mapping[str, t.Any]) -> bool:
+def is_from_vault(answer: t.Mapping[str, t.Any]) -> bool:
     """Whether a response without an error comes from Vault; the response to a change may be empty."""
     return not answer or isinstance(answer.get("data"), dict) or "request_id" in answer
 
 
-def not_vaults() -> Refusal:
+def not_from_vault() -> Refusal:
     """Stands for a response without an error that does not come from Vault."""
     return Refusal(200, errors=(), body=None, retry_after=None)
 

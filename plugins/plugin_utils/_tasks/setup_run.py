@@ -15,7 +15,7 @@ import typing as t
 from .._base.errors import TokenError, VaultError
 from .._base.model import ENGINE_MOUNT
 from .._vault.transport import Refusal
-from .setup_answers import for_operator, is_not_there, is_vaults, may_pass, not_vaults, refused
+from .setup_answers import for_operator, is_from_vault, is_not_there, may_pass, not_from_vault, refused
 from .setup_settings import Settings
 from .setup_things import MOUNTS, Data, Do, Thing, check_folders, check_role, decide, found_in, kept, own_policy, policies_of, role, things, written_before
 
@@ -74,7 +74,7 @@ class Setup:
         data = self._write(name, f"{role(settings).path}/secret-id", {}).get("data")
         found = data.get("secret_id") if isinstance(data, dict) else None
         if not isinstance(found, str) or not _SECRET_ID.match(found):
-            raise self._refused(not_vaults(), name, "answered with")
+            raise self._refused(not_from_vault(), name, "answered with")
         return found
 
     def note(self, do: Do, name: str) -> None:
@@ -131,7 +131,7 @@ class Setup:
             raise self._refused(refusal, thing.name, "answered with") from None
         data = answer.get("data")
         if not isinstance(data, dict):
-            raise self._refused(not_vaults(), thing.name, "answered with")
+            raise self._refused(not_from_vault(), thing.name, "answered with")
         return found_in(data, thing, place=self._place) if is_mount else data
 
     def _write(self, name: str, path: str, body: Data) -> dict[str, t.Any]:
@@ -150,8 +150,8 @@ class Setup:
             answer = self._vault.ask(method, path, body)
         except TokenError as exc:
             raise exc.reworded(f"{name}: {for_operator(exc.message)}") from None
-        if not is_vaults(answer):
-            raise not_vaults()
+        if not is_from_vault(answer):
+            raise not_from_vault()
         return answer
 
     def _refused(self, refusal: Refusal, name: str, did: str) -> VaultError:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import typing as t
 
-__all__ = ("is_meant", "nearest")
+__all__ = ("did_you_mean", "nearest")
 
 
 def nearest(name: str, known: t.Iterable[str], *, alike: float = 0.7) -> str:
@@ -23,6 +23,6 @@ def nearest(name: str, known: t.Iterable[str], *, alike: float = 0.7) -> str:
     return next(iter(difflib.get_close_matches(name, known, cutoff=alike)), "")
 
 
-def is_meant(near: str) -> str:
+def did_you_mean(near: str) -> str:
     """The end of a sentence about an unknown name: a question that suggests *near*, or a full stop if that is empty."""
     return f"; did you mean {near}?" if near else "."

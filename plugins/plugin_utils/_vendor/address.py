@@ -54,7 +54,7 @@ def host(url: str) -> str:
 
 
 def address_of(url: str) -> str:
-    """Like :func:`host`, with the path. That may contain a sent credential: see :mod:`.unspoken`."""
+    """Like :func:`host`, with the path. That may contain a sent credential: see :mod:`.redactor`."""
     return host(url) + split_address(url).path
 
 

@@ -21,11 +21,11 @@ from .._text.one_line import one_line
 from .._vendors import names
 from .address import address_of, host
 from .body import ADDRESS, at, fields_of, parse_body, what_it_is, without
-from .moments import clock_difference, read_moment
+from .error_text import error_code, error_text, is_failure
+from .lifetimes import clock_difference, read_moment
+from .redaction import Redactor, redactor_for_answer
 from .request import Grant, needed_fields, signs
-from .unspoken import Unspoken, unspoken_in_answer
-from .waits import retry_after
-from .words import error_code, is_failure, words
+from .retry_after import retry_after
 
 __all__ = ("read_answer",)
 
@@ -82,15 +82,15 @@ def read_answer(
     :raises VendorError: a refusal, an outage, or a response without a usable token.
     """
     vendor, secrets, identifiers, unused = request.vendor, tuple(secrets), tuple(identifiers), tuple(unused)
-    unspoken = unspoken_in_answer(vendor, secrets, identifiers=identifiers, unused=unused)
-    reader = _Reader(request, answer, grant, received_at, unspoken, secret_version, tuple(doubts))
+    redactor = redactor_for_answer(vendor, secrets, identifiers=identifiers, unused=unused)
+    reader = _Reader(request, answer, grant, received_at, redactor, secret_version, tuple(doubts))
     body = reader.body()
     access_token = _access_token(body, vendor)
     if not access_token:
         raise reader.tokenless(body)
     refresh_token = _refresh_token(body, vendor)
-    unspoken = unspoken_in_answer(vendor, secrets, identifiers=identifiers, unused=unused, came=(access_token, refresh_token))
-    holds_secret = unspoken.finder()
+    redactor = redactor_for_answer(vendor, secrets, identifiers=identifiers, unused=unused, came=(access_token, refresh_token))
+    holds_secret = redactor.finder()
     top = body if isinstance(body, dict) else {}
     scope = _text(top.get("scope"))
     expires_at = _Expiry(request, answer, body, requested_at, received_at, warn).of(access_token)
@@ -100,7 +100,7 @@ def read_answer(
         expires_at=expires_at,
         issued_at=requested_at,
         scope=None if not scope or holds_secret(scope) else scope,
-        extra=_extra(vendor, top, unspoken.credentials) if len(answer.body) <= extra.LARGEST else {},
+        extra=_extra(vendor, top, redactor.credentials) if len(answer.body) <= extra.LARGEST else {},
         refresh_token=refresh_token or None,
         secret_version=secret_version,
     )
@@ -215,7 +215,7 @@ class _Reader:
     answer: HttpAnswer
     grant: Grant
     received_at: float
-    unspoken: Unspoken
+    redactor: Redactor
     secret_version: str
     doubts: tuple[str, ...] = ()
 
@@ -232,7 +232,7 @@ class _Reader:
         if status == 403 and code is None and retry_after(self.answer, self.received_at) is not None:
             raise self._unavailable(429)  # some vendors report a rate limit like this
         if code is not None and status == 200 and "retry-after" in self.answer.headers:
-            raise self._unavailable(429, self.unspoken.shown(code)[:60])  # a rate limit, if all errors have that status
+            raise self._unavailable(429, self.redactor.shown(code)[:60])  # a rate limit, if all errors have that status
         if code is not None or status in (401, 403):
             raise self._refusal(code, parsed)
         if status < 200 or status >= 400:
@@ -253,10 +253,10 @@ class _Reader:
 
     def _said(self, parsed: t.Any) -> str:
         """The vendor's own words, scrubbed."""
-        said = words(parsed)
+        said = error_text(parsed)
         if not said and parsed is None and self.answer.headers.get("content-type", "").startswith("text/plain"):
             said = self.answer.body[:4096].decode(errors="replace").strip()
-        return f" The vendor says: {self.unspoken.shown(said)}" if said else ""
+        return f" The vendor says: {self.redactor.shown(said)}" if said else ""
 
     @property
     def _name(self) -> str:
@@ -273,7 +273,7 @@ class _Reader:
 
     def _refusal(self, code: str | None, parsed: t.Any) -> VendorError:
         status = self.answer.status
-        shown = self.unspoken.shown(code)[:60] if code else f"HTTP {status}"
+        shown = self.redactor.shown(code)[:60] if code else f"HTTP {status}"
         said = self._said(parsed)
         if code in _REQUEST_FAULTS:
             what = "the scope" if code == "invalid_scope" else "the options of this vendor"
@@ -362,7 +362,7 @@ class _Reader:
     def _redirected(self) -> VendorError:
         target = host(self.answer.headers.get("location", "")) or "elsewhere"
         return VendorError(
-            f"{self._name}: the vendor at {self._host} redirects to {self.unspoken.shown(target, limit=80)} "
+            f"{self._name}: the vendor at {self._host} redirects to {self.redactor.shown(target, limit=80)} "
             f"(HTTP {self.answer.status}); the credentials at {self._place} are not sent on. "
             "Set base_url or token_url to the right address.",
             status=self.answer.status,
@@ -373,7 +373,7 @@ class _Reader:
         status = self.answer.status
         where, hint = self._host, "Check the options of this vendor"
         if status in (404, 405, 410):  # the path of the URL is wrong, so name the URL with its path
-            where = self.unspoken.shown(address_of(self.request.vendor.token_endpoint))
+            where = self.redactor.shown(address_of(self.request.vendor.token_endpoint))
             hint = "Check base_url, token_url and variant" if self.request.vendor.variants else ADDRESS
         if status in (400, 422):  # some vendors answer so for every error
             hint += f", and {self._suspects(None)} there"
@@ -386,7 +386,7 @@ class _Reader:
 
     def tokenless(self, body: t.Any) -> VendorError:
         """The error for a readable *body* without a token in the expected place."""
-        vendor, fields = self.request.vendor, self.unspoken.fields(fields_of(body))
+        vendor, fields = self.request.vendor, self.redactor.fields(fields_of(body))
         check = ADDRESS if vendor.name in names() else "Check token_field"
         return self.unreadable(f"its answer has no token in '{vendor.token_field}'", f"{check}; the answer has: {fields}" if fields else check)
 

@@ -13,7 +13,7 @@ import typing as t
 
 from .._base.errors import OptionError
 from .._base.model import Value, Vendor
-from .._text.nearest import is_meant, nearest
+from .._text.nearest import did_you_mean, nearest
 from .._text.one_line import one_line
 from .proof import ALGORITHMS, transit_key
 from .request import OPTIONAL_FIELDS, needed_fields
@@ -95,7 +95,7 @@ def _checked(name: str, key: str, value: t.Any, *, unknown: tuple[str, ...] = ("
         known = set(_DEFAULTS) - set(unknown)
         near = nearest(key, known)
         raise OptionError(
-            f"{name}: '{key}' is not known in the description of a vendor{is_meant(near)} Known: {', '.join(sorted(known))}.", fault="option:description"
+            f"{name}: '{key}' is not known in the description of a vendor{did_you_mean(near)} Known: {', '.join(sorted(known))}.", fault="option:description"
         )
     if key in ("request_headers", "parameters"):
         return parameters(name, key, value)

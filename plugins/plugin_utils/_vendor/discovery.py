@@ -17,8 +17,8 @@ from .._base.model import HttpRequest, Request, Vendor
 from .._base.ports import Ports
 from .._base.strict_json import parse_json
 from .address import check_endpoint, host, split_address
+from .redaction import redactor_for_secret
 from .request import needed_fields
-from .unspoken import unspoken_in_secret
 
 __all__ = ("DEFAULT_CLIENT_AUTH", "Metadata", "discovered")
 
@@ -72,7 +72,7 @@ def discovered(request: Request, *, ports: Ports, until: float, keep: Metadata |
     kept = keep.read() if keep else None
     metadata = _published(request, ports=ports, until=until) if kept is None else kept
     more = _described(vendor, metadata, request, keys)
-    if isinstance(keys, t.Mapping) and unspoken_in_secret(request, keys).is_in(*(value for value in more.values() if isinstance(value, str))):
+    if isinstance(keys, t.Mapping) and redactor_for_secret(request, keys).is_in(*(value for value in more.values() if isinstance(value, str))):
         raise VendorError(
             f"{vendor.name}: the metadata of {host(vendor.issuer)} contains a URL with a credential in it, which is not used. Check issuer, or set token_url.",
             fault="vendor:discovery",

@@ -14,7 +14,7 @@ import re
 
 from .._base.errors import OptionError
 from .._base.model import Vendor
-from .._text.nearest import is_meant, nearest
+from .._text.nearest import did_you_mean, nearest
 
 __all__ = ("built_in", "names")
 
@@ -37,9 +37,9 @@ def built_in(name: str) -> Vendor:
     try:
         module = importlib.import_module("." + name, __name__)
     except ImportError:
+        hint = did_you_mean(nearest(name, names()))
         raise OptionError(
-            f"There is no vendor '{name[:40]}'{is_meant(nearest(name, names()))} Built in: {', '.join(names())}; describe your own in trackops_vendors, or use "
-            "vendor=oauth2.",
+            f"There is no vendor '{name[:40]}'{hint} Built in: {', '.join(names())}; describe your own in trackops_vendors, or use vendor=oauth2.",
             fault="option:vendor",
         ) from None
     vendor: Vendor = module.VENDOR

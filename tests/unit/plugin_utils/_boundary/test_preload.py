@@ -31,5 +31,5 @@ def test_no_cryptography_is_no_trouble_yet(monkeypatch):
 
 def test_what_a_lookup_turns_to_is_loaded():
     package = subject.__name__.rpartition(".")[0]
-    for name in ("uncached", "operator_variables", "vendor_settings", "event_file"):
+    for name in ("full_lookup", "operator_variables", "vendor_settings", "event_file"):
         assert f"{package}.{name}" in sys.modules

@@ -14,7 +14,7 @@ from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.errors i
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.model import Vendor
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._consent import device as subject
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._consent.flow import Authorizing
-from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vendor.unspoken import Unspoken
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vendor.redaction import Redactor
 from support.scripted import CONSENT_VENDOR, FakeVault, Scene, access, answer, error, request_for
 
 VENDOR = dataclasses.replace(CONSENT_VENDOR, scope="read offline_access")
@@ -177,7 +177,7 @@ def given(**changes: t.Any) -> dict[str, t.Any]:
 
 
 def read(body: t.Any, status: int = 200, *, allow_http: bool = False) -> subject.DeviceCode:
-    return subject.read_device_answer(VENDOR, answer(status, body), unspoken=Unspoken().also("s3cr3t"), allow_http=allow_http)
+    return subject.read_device_answer(VENDOR, answer(status, body), redactor=Redactor().also("s3cr3t"), allow_http=allow_http)
 
 
 def test_a_code_may_be_asked_for_again_but_not_sent_again():

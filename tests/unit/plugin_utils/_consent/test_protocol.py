@@ -12,7 +12,7 @@ import pytest
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.errors import OptionError, VendorError
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.model import SecretField, Vendor
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._consent import protocol as subject
-from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vendor.unspoken import Unspoken
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vendor.redaction import Redactor
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -264,7 +264,7 @@ def test_the_credentials_are_asked_for_only_where_there_are_words_of_the_vendor(
 
     assert subject.read_redirect(back(code="the-code"), ASKED, VENDOR, never) == "the-code"
     with pytest.raises(VendorError) as caught:
-        subject.read_redirect(back(error="access_denied", error_description="no s3cr%33t"), ASKED, VENDOR, lambda: Unspoken().also("s3cr3t"))
+        subject.read_redirect(back(error="access_denied", error_description="no s3cr%33t"), ASKED, VENDOR, lambda: Redactor().also("s3cr3t"))
     assert caught.value.message == f"{DENIED} The vendor says: no ***"
 
 

@@ -13,9 +13,9 @@ import os
 import pytest
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.errors import CacheError, OptionError, VaultError, VendorError
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.model import Entry, fingerprint
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._cache.fallback_store import FallbackStore
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._cache.file_store import FileStore
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._cache.freshness import Verdict
-from ansible_collections.trackops.api_tokens.plugins.plugin_utils._cache.spared_store import SparedStore
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._flow.resolver import Resolver, open_store
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._flow.slot import token_keys
 from support.scripted import CONSENT_VENDOR, NOW, PASSWORD_FIELDS, FakeVault, Scene, access, answer, approle, error, request_for, token
@@ -363,7 +363,7 @@ def test_where_a_run_keeps_what_it_needs(ask, tmp_path):
     assert ask(scene, kind="none").access_token == "one"
     assert scene.warnings == []
     cache = request_for(cache=str(tmp_path / "cache")).cache
-    assert (type(open_store(cache, warn=print)), type(open_store(cache, warn=print, scratch="/s"))) == (FileStore, SparedStore)
+    assert (type(open_store(cache, warn=print)), type(open_store(cache, warn=print, scratch="/s"))) == (FileStore, FallbackStore)
 
 
 def test_a_token_ends_the_memory_of_a_refusal(ask, tmp_path):

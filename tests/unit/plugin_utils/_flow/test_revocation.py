@@ -15,7 +15,7 @@ import pytest
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.errors import VaultError
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.ports import Event
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._flow.resolver import Resolver
-from ansible_collections.trackops.api_tokens.plugins.plugin_utils._flow.revocation import GivenBack, revoke_tokens
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._flow.revocation import RevocationOutcome, revoke_tokens
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vault.refusals import NotTaken
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vendors import built_in
 from cryptography.hazmat.primitives import serialization
@@ -51,9 +51,9 @@ def cached(scene, request):
 def test_both_tokens_over_https(tmp_path):
     request = request_of(tmp_path, revocation_url=f"{ISSUER}/revoke")
     scene = cached(Scene(access("one", refresh_token="r1"), answer(200), answer(204)), request)
-    assert give_back(scene, request, dry_run=True) == GivenBack(("tracktik refresh_token", "tracktik access_token"))
+    assert give_back(scene, request, dry_run=True) == RevocationOutcome(("tracktik refresh_token", "tracktik access_token"))
     assert revoked(scene) == []
-    assert give_back(scene, request) == GivenBack(("tracktik refresh_token", "tracktik access_token"))
+    assert give_back(scene, request) == RevocationOutcome(("tracktik refresh_token", "tracktik access_token"))
     assert revoked(scene) == ["r1", "one"]
     assert [parse_qs(request.body.decode())["token_type_hint"] for request in scene.sent[1:]] == [["refresh_token"], ["access_token"]]
     assert [event for event in scene.events if event.name == "revoked"] == [
@@ -87,7 +87,7 @@ def test_what_somebody_put_into_the_shared_entry_keeps_nothing_from_being_revoke
     scene = cached(Scene(access("one", refresh_token="r1")), request)
     planted(scene, access_token="evil", refresh_token="x" * 1000)
     scene.script[:] = [lambda sent: answer(status, {"error": "invalid_request"}) if b"=evil" in sent.body else answer(200)] * 9
-    assert give_back(scene, request) == GivenBack(("tracktik access_token",), not_revoked=("tracktik access_token",))
+    assert give_back(scene, request) == RevocationOutcome(("tracktik access_token",), not_revoked=("tracktik access_token",))
     assert revoked(scene) == ["one", "evil"]
     assert "the shared entry for secret/fleet/x has, or had, a token that this controller does not know" in scene.warnings[-1]
 
@@ -112,7 +112,7 @@ def test_a_planted_token_that_was_taken_over_keeps_none_of_the_others(tmp_path, 
         planted(scene, access_token="two")
     scene.script[:] = [refusing(status, "evil")] * 9
     revoked_now = ("tracktik refresh_token", "tracktik access_token")[: 2 if home == "that took it over" else 1]
-    assert give_back(scene, theirs) == GivenBack(revoked_now, failed=failed, not_revoked=("tracktik access_token",))
+    assert give_back(scene, theirs) == RevocationOutcome(revoked_now, failed=failed, not_revoked=("tracktik access_token",))
     assert revoked(scene) == ["r1", "evil", *(["two"] if home == "that took it over" else [])]
     expected = "could not be revoked at the vendor, so it stays in the cache" if failed else "has, or had, a token that may not be the vendor's"
     assert [expected in warning for warning in scene.warnings] == [True]
@@ -122,7 +122,7 @@ def test_a_planted_token_that_was_taken_over_keeps_none_of_the_others(tmp_path, 
 def test_what_may_be_wrong_with_the_client_keeps_the_entry_where_nothing_was_taken(tmp_path, status, failed):
     request = request_of(tmp_path, kind="vault", revocation_url=f"{ISSUER}/revoke")
     scene = cached(Scene(access("one"), answer(status)), request)
-    assert give_back(scene, request) == GivenBack(failed=failed, not_revoked=("tracktik access_token",))
+    assert give_back(scene, request) == RevocationOutcome(failed=failed, not_revoked=("tracktik access_token",))
 
 
 @pytest.mark.parametrize("kind", ["file", "vault"])
@@ -130,7 +130,7 @@ def test_consent_that_could_not_be_ended_is_not_said_to_be(tmp_path, kind):
     vendor = dataclasses.replace(built_in("trackmage").as_variant("authorization_code"), revocation_url=f"{ISSUER}/revoke")
     request = request_of(tmp_path, vendor, kind=kind)
     scene = cached(Scene(access("one"), answer(400), answer(200), vault=FakeVault(CONSENT)), request)
-    assert give_back(scene, request, revoke_consent=True) == GivenBack(failed=True, not_revoked=("trackmage refresh_token", "trackmage access_token"))
+    assert give_back(scene, request, revoke_consent=True) == RevocationOutcome(failed=True, not_revoked=("trackmage refresh_token", "trackmage access_token"))
     assert revoked(scene) == ["r-vault"]
 
 
@@ -145,17 +145,17 @@ def test_the_refresh_token_of_the_shared_entry_is_revoked(tmp_path):
 def test_the_first_that_cannot_be_revoked_ends_it(tmp_path, kind):
     request = request_of(tmp_path, kind=kind, revocation_url=f"{ISSUER}/revoke")
     scene = cached(Scene(access("one", refresh_token="r1"), answer(500), answer(200)), request)
-    assert give_back(scene, request) == GivenBack(failed=True, not_revoked=("tracktik refresh_token", "tracktik access_token"))
+    assert give_back(scene, request) == RevocationOutcome(failed=True, not_revoked=("tracktik refresh_token", "tracktik access_token"))
     assert revoked(scene) == ["r1"]
 
 
 def test_no_credentials_go_to_a_revocation_endpoint_over_plain_http(tmp_path):
     request = request_of(tmp_path, revocation_url="http://login.example/revoke")
     scene = cached(Scene(access("one"), answer(200)), request)
-    assert give_back(scene, request) == GivenBack(failed=True, not_revoked=("tracktik access_token",))
+    assert give_back(scene, request) == RevocationOutcome(failed=True, not_revoked=("tracktik access_token",))
     assert "login.example would get the credentials over plain http" in scene.warnings[0]
     allowed = dataclasses.replace(request, http=dataclasses.replace(request.http, allow_http=True))
-    assert give_back(scene, allowed) == GivenBack(("tracktik access_token",))
+    assert give_back(scene, allowed) == RevocationOutcome(("tracktik access_token",))
 
 
 @pytest.mark.parametrize("token_url", ["/token", ""])
@@ -163,14 +163,14 @@ def test_the_issuer_names_the_endpoint(tmp_path, token_url):
     request = request_of(tmp_path, issuer=ISSUER, token_url=token_url)
     discovery = [] if token_url else [answer(200, METADATA)]
     scene = cached(Scene(*discovery, access("one"), answer(200, METADATA), answer(200)), request)
-    assert give_back(scene, request) == GivenBack(("tracktik access_token",))
+    assert give_back(scene, request) == RevocationOutcome(("tracktik access_token",))
     assert scene.sent[-1].url == f"{ISSUER}/revoke"
 
 
 def test_an_issuer_without_an_endpoint(tmp_path):
     request = request_of(tmp_path, issuer=ISSUER)
     scene = cached(Scene(access("one"), answer(200, {**METADATA, "revocation_endpoint": None})), request)
-    assert give_back(scene, request) == GivenBack()
+    assert give_back(scene, request) == RevocationOutcome()
     assert scene.warnings == []
 
 
@@ -180,7 +180,7 @@ def test_private_key_jwt_proves_the_client(tmp_path):
     vault = FakeVault({"client_id": "the-id", "private_key": pem.decode()})
     request = request_of(tmp_path, grant_type="client_credentials", client_auth="private_key_jwt", revocation_url=f"{ISSUER}/revoke")
     scene = cached(Scene(access("one"), answer(200), vault=vault), request)
-    assert give_back(scene, request) == GivenBack(("tracktik access_token",))
+    assert give_back(scene, request) == RevocationOutcome(("tracktik access_token",))
     form = {name: values[0] for name, values in parse_qs(scene.sent[-1].body.decode()).items()}
     assert (form["token"], form["client_assertion_type"]) == ("one", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer")
     claims = json.loads(base64.urlsafe_b64decode(form["client_assertion"].split(".")[1] + "=="))
@@ -191,7 +191,7 @@ def test_private_key_jwt_proves_the_client(tmp_path):
 def test_a_revocation_that_fails_keeps_the_entry(tmp_path, status):
     request = request_of(tmp_path, revocation_url=f"{ISSUER}/revoke")
     scene = cached(Scene(access("one", refresh_token="r1"), answer(200), answer(status)), request)
-    assert give_back(scene, request) == GivenBack(("tracktik refresh_token",), failed=True, not_revoked=("tracktik access_token",))
+    assert give_back(scene, request) == RevocationOutcome(("tracktik refresh_token",), failed=True, not_revoked=("tracktik access_token",))
     assert scene.warnings == [
         "tracktik: the token for secret/fleet/x could not be revoked at the vendor, so it stays in the cache. Try again once that is fixed: "
         f"its revocation endpoint answered with HTTP {status}. [TRK-L13]"
@@ -201,7 +201,7 @@ def test_a_revocation_that_fails_keeps_the_entry(tmp_path, status):
 def test_a_vendor_that_takes_no_access_tokens_back(tmp_path):
     request = request_of(tmp_path, revocation_url=f"{ISSUER}/revoke")
     scene = cached(Scene(access("one", refresh_token="r1"), answer(200), error("unsupported_token_type")), request)
-    assert give_back(scene, request) == GivenBack(("tracktik refresh_token",), not_revoked=("tracktik access_token",))
+    assert give_back(scene, request) == RevocationOutcome(("tracktik refresh_token",), not_revoked=("tracktik access_token",))
     assert scene.warnings == [
         "tracktik: the vendor does not revoke the access token of secret/fleet/x (unsupported_token_type). It was removed from the cache, and stays "
         "valid until it expires. [TRK-L13]"
@@ -211,7 +211,7 @@ def test_a_vendor_that_takes_no_access_tokens_back(tmp_path):
 def test_a_token_that_is_none_any_more_is_given_back(tmp_path):
     request = request_of(tmp_path, revocation_url=f"{ISSUER}/revoke")
     scene = cached(Scene(access("one"), error("invalid_token")), request)
-    assert give_back(scene, request) == GivenBack(("tracktik access_token",))
+    assert give_back(scene, request) == RevocationOutcome(("tracktik access_token",))
     assert scene.warnings == []
 
 
@@ -219,14 +219,14 @@ def test_a_token_that_is_none_any_more_is_given_back(tmp_path):
 def test_other_refusals_keep_the_entry(tmp_path, reply):
     request = request_of(tmp_path, revocation_url=f"{ISSUER}/revoke")
     scene = cached(Scene(access("one"), reply), request)
-    assert give_back(scene, request) == GivenBack(failed=True, not_revoked=("tracktik access_token",))
+    assert give_back(scene, request) == RevocationOutcome(failed=True, not_revoked=("tracktik access_token",))
 
 
 def test_the_tokens_of_the_shared_entry_from_an_empty_home(tmp_path):
     request = request_of(tmp_path / "a", kind="vault", revocation_url=f"{ISSUER}/revoke")
     scene = cached(Scene(access("one", refresh_token="r1"), answer(200), answer(200)), request)
     empty = dataclasses.replace(request, cache=dataclasses.replace(request.cache, path=str(tmp_path / "b")))
-    assert give_back(scene, empty) == GivenBack(("tracktik refresh_token", "tracktik access_token"))
+    assert give_back(scene, empty) == RevocationOutcome(("tracktik refresh_token", "tracktik access_token"))
     assert revoked(scene) == ["r1", "one"]
 
 
@@ -234,10 +234,10 @@ def test_consent_is_not_ended_by_a_purge(tmp_path):
     vendor = dataclasses.replace(built_in("trackmage").as_variant("authorization_code"), revocation_url=f"{ISSUER}/revoke")
     request = request_of(tmp_path, vendor)
     scene = cached(Scene(access("one"), answer(200), *[answer(200)] * 3, vault=FakeVault(CONSENT)), request)
-    assert give_back(scene, request) == GivenBack(("trackmage access_token",))
+    assert give_back(scene, request) == RevocationOutcome(("trackmage access_token",))
     assert revoked(scene) == ["one"]
     given_back = give_back(scene, request, revoke_consent=True)
-    assert given_back == GivenBack(("trackmage refresh_token", "trackmage access_token"))
+    assert given_back == RevocationOutcome(("trackmage refresh_token", "trackmage access_token"))
     assert revoked(scene) == ["one", "r-vault", "one"]
 
 
@@ -249,8 +249,8 @@ def consent(path, **data):
 def test_a_consent_that_nothing_was_cached_of_is_ended(tmp_path):
     request, vault = consent(tmp_path)
     scene = Scene(answer(200), vault=vault)
-    assert give_back(scene, request) == GivenBack()
-    assert give_back(scene, request, revoke_consent=True) == GivenBack(("trackmage refresh_token",))
+    assert give_back(scene, request) == RevocationOutcome()
+    assert give_back(scene, request, revoke_consent=True) == RevocationOutcome(("trackmage refresh_token",))
     assert [parse_qs(request.body.decode())["token_type_hint"] for request in scene.sent] == [["refresh_token"]]
     assert revoked(scene) == ["r-vault"]
 
@@ -259,7 +259,7 @@ def test_a_consent_that_was_given_again_is_ended_with_the_one_before(tmp_path):
     request, vault = consent(tmp_path)
     scene = cached(Scene(access("one"), *[answer(200)] * 3, vault=vault), request)
     vault.change(refresh_token="r-new")
-    assert give_back(scene, request, revoke_consent=True) == GivenBack(("trackmage refresh_token", "trackmage access_token"))
+    assert give_back(scene, request, revoke_consent=True) == RevocationOutcome(("trackmage refresh_token", "trackmage access_token"))
     assert revoked(scene) == ["r-new", "r-vault", "one"]
 
 
@@ -267,7 +267,7 @@ def test_a_consent_that_was_given_again_is_ended_with_the_one_before(tmp_path):
 def test_what_is_no_refresh_token_is_not_given_back(tmp_path, stored):
     request, vault = consent(tmp_path, refresh_token=stored)
     scene = Scene(vault=vault)
-    assert give_back(scene, request, revoke_consent=True) == GivenBack()
+    assert give_back(scene, request, revoke_consent=True) == RevocationOutcome()
     assert scene.sent == []
 
 
@@ -276,7 +276,7 @@ def test_the_issuer_says_how_the_client_authenticates_where_nobody_else_does(tmp
     request = request_of(tmp_path, issuer=ISSUER, token_url="/token", client_auth=client_auth, revocation_url=f"{ISSUER}/mine")
     metadata = answer(200, {**METADATA, "token_endpoint_auth_methods_supported": ["client_secret_post"]})
     scene = cached(Scene(access("one"), *([metadata] if asked else []), answer(200)), request)
-    assert give_back(scene, request) == GivenBack(("tracktik access_token",))
+    assert give_back(scene, request) == RevocationOutcome(("tracktik access_token",))
     assert scene.script == []
     assert (scene.sent[-1].url, b"client_secret=s3cr3t" in scene.sent[-1].body) == (f"{ISSUER}/mine", True)
 
@@ -284,7 +284,7 @@ def test_the_issuer_says_how_the_client_authenticates_where_nobody_else_does(tmp
 def test_without_an_issuer_the_client_authenticates_as_every_server_allows(tmp_path):
     request = request_of(tmp_path, client_auth="", revocation_url=f"{ISSUER}/revoke")
     scene = cached(Scene(access("one"), answer(200)), request)
-    assert give_back(scene, request) == GivenBack(("tracktik access_token",))
+    assert give_back(scene, request) == RevocationOutcome(("tracktik access_token",))
     assert len(scene.sent) == 2
 
 
@@ -306,7 +306,7 @@ def test_the_proof_is_for_the_token_endpoint_and_needs_the_fields_of_the_way_tha
     vault = scene.vault
     scene.ports = dataclasses.replace(scene.ports, vault=lambda options, warn: Signing(vault, options))
     Resolver(scene.ports).keep(request, token("one"))
-    assert give_back(scene, request) == GivenBack(("tracktik access_token",))
+    assert give_back(scene, request) == RevocationOutcome(("tracktik access_token",))
     assert (claims_of(scene)["sub"], claims_of(scene)["aud"]) == ("the-id", audience)
 
 
@@ -314,7 +314,7 @@ def test_a_shared_entry_that_cannot_be_read_keeps_all(tmp_path):
     request = request_of(tmp_path, kind="vault", revocation_url=f"{ISSUER}/revoke")
     scene = cached(Scene(access("one", refresh_token="r1")), request)
     scene.vault.kv_fault = VaultError("Vault is sealed.", "sealed")
-    assert give_back(scene, request) == GivenBack(failed=True, not_revoked=("tracktik access_token",))
+    assert give_back(scene, request) == RevocationOutcome(failed=True, not_revoked=("tracktik access_token",))
     assert revoked(scene) == []
 
 
@@ -325,7 +325,7 @@ def test_a_shared_entry_that_vault_cannot_give_keeps_nothing_else(tmp_path, monk
     request = request_of(tmp_path, kind="vault", revocation_url=f"{ISSUER}/revoke")
     scene = cached(Scene(access("one"), answer(200)), request)
     monkeypatch.setattr(FakeClient, "kv2_read", too_large)
-    assert give_back(scene, request) == GivenBack(("tracktik access_token",))
+    assert give_back(scene, request) == RevocationOutcome(("tracktik access_token",))
     assert ["So the content of the shared entry" in warning for warning in scene.warnings] == [True]
 
 
@@ -333,7 +333,7 @@ def test_without_a_shared_entry_the_own_tokens_are_given_back(tmp_path):
     request = request_of(tmp_path, kind="vault", revocation_url=f"{ISSUER}/revoke")
     scene = cached(Scene(access("one"), answer(200)), request)
     scene.vault.entries.clear()
-    assert give_back(scene, request) == GivenBack(("tracktik access_token",))
+    assert give_back(scene, request) == RevocationOutcome(("tracktik access_token",))
 
 
 def test_a_key_that_stays_in_vault_signs_for_the_client(tmp_path):
@@ -342,7 +342,7 @@ def test_a_key_that_stays_in_vault_signs_for_the_client(tmp_path):
     vault = scene.vault
     scene.ports = dataclasses.replace(scene.ports, vault=lambda options, warn: Signing(vault, options))
     cached(scene, request)
-    assert give_back(scene, request) == GivenBack(("tracktik access_token",))
+    assert give_back(scene, request) == RevocationOutcome(("tracktik access_token",))
     assertion = parse_qs(scene.sent[-1].body.decode())["client_assertion"][0]
     assert base64.urlsafe_b64decode(assertion.split(".")[2] + "==") == b"transit k RS256"
 
@@ -352,13 +352,13 @@ def test_an_access_token_is_given_back_after_its_consent_has_ended(tmp_path):
     request = request_of(tmp_path, vendor)
     scene = cached(Scene(access("one"), answer(200), vault=FakeVault(CONSENT)), request)
     scene.vault.data = {name: value for name, value in CONSENT.items() if name != "refresh_token"}
-    assert give_back(scene, request) == GivenBack(("trackmage access_token",))
+    assert give_back(scene, request) == RevocationOutcome(("trackmage access_token",))
 
 
 def test_nothing_is_asked_where_there_is_nothing(tmp_path):
     scene = Scene()
-    assert give_back(scene, request_of(tmp_path, revocation_url=f"{ISSUER}/revoke")) == GivenBack()
-    assert give_back(scene, request_of(tmp_path, issuer=ISSUER)) == GivenBack()
-    assert give_back(scene, request_of(tmp_path, kind="none", revocation_url=f"{ISSUER}/revoke")) == GivenBack()
-    assert give_back(cached(Scene(access("one")), request_of(tmp_path)), request_of(tmp_path)) == GivenBack()
+    assert give_back(scene, request_of(tmp_path, revocation_url=f"{ISSUER}/revoke")) == RevocationOutcome()
+    assert give_back(scene, request_of(tmp_path, issuer=ISSUER)) == RevocationOutcome()
+    assert give_back(scene, request_of(tmp_path, kind="none", revocation_url=f"{ISSUER}/revoke")) == RevocationOutcome()
+    assert give_back(cached(Scene(access("one")), request_of(tmp_path)), request_of(tmp_path)) == RevocationOutcome()
     assert scene.vault.clients == 0

@@ -386,7 +386,7 @@ def test_who_comes_while_another_logs_in_waits_and_uses_that_login(read):
 
 def test_after_the_wait_for_the_lock_it_looks_again(read, monkeypatch):
     """Somebody logged in while this one waited for the lock."""
-    scene, patient = Scene(), vault_session.patient_lock
+    scene, patient = Scene(), vault_session.entry_lock
     before = []
 
     def slow_lock(*arguments):
@@ -395,7 +395,7 @@ def test_after_the_wait_for_the_lock_it_looks_again(read, monkeypatch):
             read(scene)
         return patient(*arguments)
 
-    monkeypatch.setattr(vault_session, "patient_lock", slow_lock)
+    monkeypatch.setattr(vault_session, "entry_lock", slow_lock)
     read(scene)
     assert (scene.vault.logins, scene.vault.reads) == (1, 2)
     assert scene.names().count("vault_login_reused") == 1

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.errors import OptionError
-from ansible_collections.trackops.api_tokens.plugins.plugin_utils._tasks.cache_items import items, removed, tell_nothing, where, without_names
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._tasks.cache_items import items, removed, warn_nothing_found, where, without_names
 
 
 @pytest.mark.parametrize(
@@ -87,5 +87,5 @@ def test_what_was_removed_is_counted():
 )
 def test_nothing_there_at_a_path(item, expected):
     said = []
-    tell_nothing(item, {"engine_mount_point": "kv"}, warn=said.append)
+    warn_nothing_found(item, {"engine_mount_point": "kv"}, warn=said.append)
     assert said == expected

@@ -12,10 +12,10 @@ import pytest
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.errors import coded
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._tasks.setup_answers import (
     for_operator,
+    is_from_vault,
     is_not_there,
-    is_vaults,
     may_pass,
-    not_vaults,
+    not_from_vault,
     refused,
 )
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vault.login_input import FIELDS
@@ -67,7 +67,7 @@ def of_others(status, text=""):
                 "the server at https://v.example is not Vault, but a proxy or another service. "
                 "Check VAULT_ADDR (or vault_setup_url) and any proxy in front of Vault. [TRK-V09]",
             )
-            for refusal in (not_vaults(), of_others(204), of_others(404, SECRET), of_others(400, SECRET), answer(404, body={"message": SECRET}))
+            for refusal in (not_from_vault(), of_others(204), of_others(404, SECRET), of_others(400, SECRET), answer(404, body={"message": SECRET}))
         ),
     ],
 )
@@ -75,7 +75,7 @@ def test_answers_have_the_codes_that_modules_give_them(refusal, told):
     assert refused(refusal, "it", place=PLACE, did="answered with").told == f"it: {told}"
 
 
-@pytest.mark.parametrize("refusal", [answer(500), of_others(301), not_vaults()])
+@pytest.mark.parametrize("refusal", [answer(500), of_others(301), not_from_vault()])
 def test_what_is_not_known_may_pass_another_time(refusal):
     assert refused(refusal, "it", place=PLACE, did="answered with").kind == "unavailable"
 
@@ -93,8 +93,8 @@ def test_only_vault_can_say_that_something_is_not_there():
 
 
 def test_which_answers_are_vaults():
-    assert all(map(is_vaults, ({}, {"data": {}}, {"data": None, "request_id": "x", "warnings": ["y"]})))
-    assert not any(map(is_vaults, ({"data": None}, {"status": "ok"}, {"data": []})))
+    assert all(map(is_from_vault, ({}, {"data": {}}, {"data": None, "request_id": "x", "warnings": ["y"]})))
+    assert not any(map(is_from_vault, ({"data": None}, {"status": "ok"}, {"data": []})))
 
 
 @pytest.mark.parametrize(
@@ -121,7 +121,7 @@ def test_what_may_pass(refusal):
         answer(400, "path is already in use at kv/"),
         answer(503, "Vault is sealed"),
         of_others(502),
-        not_vaults(),
+        not_from_vault(),
     ],
 )
 def test_what_lasts_is_told_at_once(refusal):

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.trackops.api_tokens.plugins.plugin_utils._text.nearest import is_meant, nearest
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._text.nearest import did_you_mean, nearest
 
 VENDORS = ("trackmage", "tracktik", "trackunit", "tracx")
 
@@ -40,4 +40,4 @@ def test_nothing_is_near_where_nothing_is_known():
 
 @pytest.mark.parametrize(("near", "end"), [("tracx", "; did you mean tracx?"), ("", ".")])
 def test_what_somebody_is_asked(near, end):
-    assert f"no such vendor{is_meant(near)}" == f"no such vendor{end}"
+    assert f"no such vendor{did_you_mean(near)}" == f"no such vendor{end}"

@@ -14,10 +14,10 @@ import typing as t
 from .crypto import Keys
 from .file_store import FileStore, Header
 
-__all__ = ("SparedStore",)
+__all__ = ("FallbackStore",)
 
 
-class SparedStore(FileStore):
+class FallbackStore(FileStore):
     """A :class:`FileStore` that uses a directory of the run if its own cannot be written or locked.
 
     There it keeps no tokens or logins: only failures, sealed like all entries, so that a wrong password is tried once; and whether the

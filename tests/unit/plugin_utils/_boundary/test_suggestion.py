@@ -10,7 +10,7 @@ import json
 
 import pytest
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.errors import OptionError
-from ansible_collections.trackops.api_tokens.plugins.plugin_utils._boundary.meant import nearest_option, refuse_mount_of_no_login
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._boundary.suggestion import nearest_option, refuse_mount_of_no_login
 from support.option_definitions import file_of
 
 OPTIONS = {*json.loads(file_of("trackunit").read_text(encoding="utf-8")), "path"}

@@ -10,14 +10,14 @@ import errno
 import os
 
 import pytest
-from ansible_collections.trackops.api_tokens.plugins.plugin_utils._boundary.entered import BentPath, entered
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._boundary.safe_directory import UnsafePath, safe_directory
 from support.descriptors import open_descriptors
 
 NOBODY = 65534
 
 
 def leads_to(path):
-    with entered(str(path)) as place:
+    with safe_directory(str(path)) as place:
         return os.fstat(place).st_ino
 
 
@@ -61,7 +61,7 @@ def test_a_link_of_ours_where_others_could_put_another(tmp_path, inner, mode, ta
     if taken:
         assert leads_to(tmp_path / "link") == inner.stat().st_ino
     else:
-        with pytest.raises(BentPath, match=r"^the link link on its path belongs to another user, or can be replaced by one$"):
+        with pytest.raises(UnsafePath, match=r"^the link link on its path belongs to another user, or can be replaced by one$"):
             leads_to(tmp_path / "link")
     assert leads_to(inner) == inner.stat().st_ino, "a directory is what it is"
 
@@ -73,7 +73,7 @@ def test_links_of_others_and_in_directories_of_others(tmp_path, inner):
     (inner.parent / "ours").symlink_to(inner)
     os.chown(inner.parent, NOBODY, NOBODY)
     for path in (tmp_path / "theirs", inner.parent / "ours", tmp_path / "theirs" / ".." / "inner"):
-        with pytest.raises(BentPath):
+        with pytest.raises(UnsafePath):
             leads_to(path)
     assert leads_to(inner) == inner.stat().st_ino
 
@@ -89,7 +89,7 @@ def test_a_directory_that_becomes_a_link_while_it_is_entered(tmp_path, inner, mo
         return found
 
     monkeypatch.setattr(os, "stat", look)
-    with pytest.raises(OSError, match=r"Not a directory|symbolic links"), entered(str(inner)):
+    with pytest.raises(OSError, match=r"Not a directory|symbolic links"), safe_directory(str(inner)):
         pass
 
 

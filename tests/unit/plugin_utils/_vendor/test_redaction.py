@@ -12,7 +12,7 @@ import re
 
 import pytest
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.model import Vendor
-from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vendor.unspoken import Unspoken, unspoken_in_answer, unspoken_in_secret
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vendor.redaction import Redactor, redactor_for_answer, redactor_for_secret
 from support.scripted import request_for
 
 CORE = pathlib.Path(__file__).resolve().parents[4] / "plugins" / "plugin_utils"
@@ -55,7 +55,7 @@ VENDOR = Vendor("acme", base_url="https://acme.example", token_url="/t", client_
 )
 def test_what_of_a_secret_is_a_credential(key, value, where):
     request = request_for(VENDOR, secret={"fields": {"refresh_token": "theirs"}})
-    found = unspoken_in_secret(request, {key: value})
+    found = redactor_for_secret(request, {key: value})
     assert ("credentials" if found.credentials else "everything" if found.everything else "") == where
     assert found.credentials <= found.everything
 
@@ -78,19 +78,19 @@ def test_what_of_a_secret_is_a_credential(key, value, where):
 )
 def test_what_the_options_say_is_no_credential(changes, clear):
     vendor = dataclasses.replace(VENDOR, **changes)
-    found = unspoken_in_secret(request_for(vendor), {"client_secret": "Audience-7"})
+    found = redactor_for_secret(request_for(vendor), {"client_secret": "Audience-7"})
     assert (found.everything, found.credentials) == ({"Audience-7"}, set() if clear else {"Audience-7"})
-    found = unspoken_in_answer(vendor, ("sent-secret",), identifiers=(), unused=("Audience-7",))
+    found = redactor_for_answer(vendor, ("sent-secret",), identifiers=(), unused=("Audience-7",))
     assert found.credentials == ({"sent-secret"} if clear else {"sent-secret", "Audience-7"})
 
 
 def test_of_a_secret_each_field_counts_for_itself():
-    found = unspoken_in_secret(request_for(VENDOR), {"client_secret": "s3cr3t", "client_id": "the-client", "password": "hunter2", "on": None})
+    found = redactor_for_secret(request_for(VENDOR), {"client_secret": "s3cr3t", "client_id": "the-client", "password": "hunter2", "on": None})
     assert (found.everything, found.credentials) == ({"s3cr3t", "the-client", "hunter2"}, {"s3cr3t", "hunter2"})
 
 
 def test_identifiers_are_compared_without_their_line_ends():
-    found = unspoken_in_answer(VENDOR, ("the-client\n", "s3cr3t"), identifiers=("the-client ",), unused=(" the-client", "s3cr3t"), came=("the-client",))
+    found = redactor_for_answer(VENDOR, ("the-client\n", "s3cr3t"), identifiers=("the-client ",), unused=(" the-client", "s3cr3t"), came=("the-client",))
     assert (found.everything, found.credentials) == ({"the-client\n", "s3cr3t"}, {"s3cr3t"})
 
 
@@ -107,29 +107,29 @@ def test_identifiers_are_compared_without_their_line_ends():
     ],
 )
 def test_the_names_of_an_answers_fields(names, shown):
-    assert Unspoken(everything=frozenset({"hunter"})).fields(names) == shown
+    assert Redactor(everything=frozenset({"hunter"})).fields(names) == shown
 
 
 def test_more_that_is_not_to_be_said():
-    more = Unspoken(frozenset({"a-word"}), frozenset({"s3cr3t"})).also("t0k3n-1", "t0k3n-2")
-    assert more == Unspoken(frozenset({"a-word", "t0k3n-1", "t0k3n-2"}), frozenset({"s3cr3t", "t0k3n-1", "t0k3n-2"}))
+    more = Redactor(frozenset({"a-word"}), frozenset({"s3cr3t"})).also("t0k3n-1", "t0k3n-2")
+    assert more == Redactor(frozenset({"a-word", "t0k3n-1", "t0k3n-2"}), frozenset({"s3cr3t", "t0k3n-1", "t0k3n-2"}))
 
 
 def test_messages_are_short():
-    assert len(Unspoken().shown("x " * 150)) == 200
-    assert Unspoken().shown("abcdef", limit=4) == "abc\N{HORIZONTAL ELLIPSIS}"
+    assert len(Redactor().shown("x " * 150)) == 200
+    assert Redactor().shown("abcdef", limit=4) == "abc\N{HORIZONTAL ELLIPSIS}"
 
 
 def test_messages_lose_more_than_what_is_kept():
-    found = unspoken_in_answer(
+    found = redactor_for_answer(
         VENDOR, ("s3cr3t-value", "the-client"), identifiers=("the-client",), unused=("machines", "a note of mine", "x" * 10_001), came=("t0k3n", "")
     )
     assert found.everything == {"s3cr3t-value", "the-client", "machines", "a note of mine", "x" * 10_001}
     assert found.credentials == {"s3cr3t-value", "a note of mine", "t0k3n"}
-    assert unspoken_in_answer(VENDOR, (), identifiers=(), unused=("x" * 10_000,)).credentials == {"x" * 10_000}
+    assert redactor_for_answer(VENDOR, (), identifiers=(), unused=("x" * 10_000,)).credentials == {"x" * 10_000}
     assert found.shown("the-client has s3cr3t%2Dvalue") == "*** has ***"
     assert [found.is_in("the-client"), found.is_in("x", "s3cr3t.value")] == [False, True]
-    assert not Unspoken().is_in("anything")
+    assert not Redactor().is_in("anything")
     assert "s3cr3t" not in repr(found)
 
 
@@ -137,4 +137,4 @@ def test_words_of_vendors_pass_here_and_nowhere_else():
     """A message that scrubs for itself is one that forgets a secret."""
     scrubbing = re.compile(r"^from \.+_text\.scrub import ", re.MULTILINE)
     found = [path.name for folder in ("_vendor", "_consent") for path in sorted((CORE / folder).glob("*.py")) if scrubbing.search(path.read_text())]
-    assert found == ["unspoken.py"]
+    assert found == ["redaction.py"]

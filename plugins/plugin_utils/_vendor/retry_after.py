@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 
 from .._base.model import HttpAnswer
-from .moments import NUMBER, clock_difference, read_moment
+from .lifetimes import NUMBER, clock_difference, read_moment
 
 __all__ = ("retry_after",)
 

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vendor.words import error_code, is_failure, words
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vendor.error_text import error_code, error_text, is_failure
 
 
 @pytest.mark.parametrize(
@@ -43,20 +43,20 @@ from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vendor.words 
     ],
 )
 def test_words(said):
-    assert words(said) == "Nobody here"
+    assert error_text(said) == "Nobody here"
 
 
 def test_several_and_none():
-    assert words({"errors": [{"message": "one"}, {"message": "two"}, {"message": "one"}, {"message": "four"}]}) == "one; two"
+    assert error_text({"errors": [{"message": "one"}, {"message": "two"}, {"message": "one"}, {"message": "four"}]}) == "one; two"
     for nothing in (None, {}, [], 5, {"message": ""}, {"error": "invalid_client"}, {"message": {"a": 1}}):
-        assert words(nothing) == ""
+        assert error_text(nothing) == ""
 
 
 def test_an_answer_without_end():
     deep = {"message": "too deep"}
     for _ in range(60):
         deep = {"error": deep}
-    assert words(deep) == ""
+    assert error_text(deep) == ""
 
 
 @pytest.mark.parametrize(

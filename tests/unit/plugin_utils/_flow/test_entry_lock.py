@@ -19,7 +19,7 @@ import pytest
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.errors import CacheError, LockTimeout
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._cache.crypto import Keys
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._cache.file_store import FileStore
-from ansible_collections.trackops.api_tokens.plugins.plugin_utils._flow.patient_lock import patient_lock
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._flow.entry_lock import entry_lock
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._flow.resolver import Resolver
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._flow.slot import token_keys
 from support.scripted import CONSENT_VENDOR, Scene, access, request_for, vault_options
@@ -130,7 +130,7 @@ def test_what_fails_under_the_lock_is_not_its_fault(tmp_path):
     store = FileStore(request.cache.path, warn=pytest.fail)
     keys = token_keys(request, store.user_key())
     for _ in range(2):
-        with pytest.raises(CacheError, match="mine"), patient_lock(request, store, keys, scene.ports):
+        with pytest.raises(CacheError, match="mine"), entry_lock(request, store, keys, scene.ports):
             raise CacheError("mine")
 
 
@@ -157,7 +157,7 @@ def is_free(store, keys):
 def test_it_is_held_until_the_end(asked):
     request, store, keys = asked
     scene = Scene()
-    with patient_lock(request, store, keys, scene.ports) as locked:
+    with entry_lock(request, store, keys, scene.ports) as locked:
         assert (locked, is_free(store, keys)) == (True, False)
     assert (is_free(store, keys), scene.slept) == (True, [])
 
@@ -168,7 +168,7 @@ def test_it_is_waited_for(asked):
     with contextlib.ExitStack() as stack:
         stack.enter_context(held_elsewhere(store, keys))
         scene.while_asleep = lambda times: times == 3 and stack.close()
-        with patient_lock(request, store, keys, scene.ports) as locked:
+        with entry_lock(request, store, keys, scene.ports) as locked:
             assert (locked, is_free(store, keys)) == (True, False)
     assert len(scene.slept) == 3
 
@@ -177,7 +177,7 @@ def waiting(request, store, keys, scene, run="run-1"):
     """It wakes up seldom, so that three minutes have few naps."""
     started, ports = scene.now, scene.as_run(run)
     ports = dataclasses.replace(ports, sleep=lambda seconds: scene.ports.sleep(40 * seconds))
-    with pytest.raises(CacheError) as caught, patient_lock(request, store, keys, ports):
+    with pytest.raises(CacheError) as caught, entry_lock(request, store, keys, ports):
         pass
     return type(caught.value), caught.value.message, int((scene.now - started) / 10)
 
@@ -197,7 +197,7 @@ def test_one_wait_is_enough_for_a_run(asked):
         assert waiting(request, store, keys, scene) == (CacheError, message, 0)
         scene.now = ended + 331
         assert waiting(request, store, keys, scene)[::2] == (LockTimeout, 18)
-    with patient_lock(request, store, keys, scene.ports) as locked:
+    with entry_lock(request, store, keys, scene.ports) as locked:
         assert locked
 
 
@@ -237,13 +237,13 @@ class Spared(FileStore):
 def test_where_nothing_can_be_kept_nobody_waits_for_what_only_its_finder_has(tmp_path, vendor, free):
     request, store = request_for(vendor, cache=str(tmp_path / "cache")), Spared(str(tmp_path / "cache"), warn=pytest.fail)
     keys = token_keys(request, store.user_key())
-    with patient_lock(request, store, keys, Scene().ports) as locked:
+    with entry_lock(request, store, keys, Scene().ports) as locked:
         assert (locked, is_free(store, keys)) == (True, free)
 
 
 def test_where_there_are_no_locks_nothing_is_held(asked):
     request, _store, keys = asked
     scene = Scene()
-    with patient_lock(request, FileStore("", warn=lambda text: None), keys, scene.ports) as locked:
+    with entry_lock(request, FileStore("", warn=lambda text: None), keys, scene.ports) as locked:
         assert locked is False
     assert scene.slept == []

@@ -10,7 +10,7 @@ from email.utils import formatdate
 
 import pytest
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.model import HttpAnswer
-from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vendor.waits import retry_after
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vendor.retry_after import retry_after
 from support.scripted import NOW
 
 

@@ -11,7 +11,7 @@ from email.utils import formatdate
 
 import pytest
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.model import HttpAnswer
-from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vendor.moments import clock_difference, read_moment
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vendor.lifetimes import clock_difference, read_moment
 from hypothesis import given
 from hypothesis import strategies as st
 from support.scripted import NOW

@@ -21,7 +21,7 @@ from .._base.model import Request, Vendor
 from .._text.scrub import finder, scrub
 from .request import IDENTIFIERS, OPTIONAL_FIELDS, as_text, needed_fields
 
-__all__ = ("Unspoken", "unspoken_in_answer", "unspoken_in_secret")
+__all__ = ("Redactor", "redactor_for_answer", "redactor_for_secret")
 
 _SHORTEST = 6  # characters; a shorter value of a secret may be an ordinary word
 _LONGEST = 10_000  # characters; nothing stored from a response is longer, and searching for a file in a secret takes long
@@ -32,7 +32,7 @@ _NO_CREDENTIAL = re.compile(r"https?://[^\s/?#@]+/?\Z", re.IGNORECASE)  # a serv
 
 
 @dataclass(frozen=True)
-class Unspoken:
+class Redactor:
     """:arg everything: blanked in messages, where blanking one word too many does no harm.
     :arg credentials: those of them that are neither names nor words; never stored or used.
     """
@@ -51,8 +51,8 @@ class Unspoken:
         rest = len(found) - len(plain)
         return ", ".join([*plain, *([f"{rest} more" if plain else f"{rest} without a plain name"] if rest else [])])
 
-    def also(self, *secrets: str) -> Unspoken:
-        return Unspoken(self.everything.union(secrets), self.credentials.union(secrets))
+    def also(self, *secrets: str) -> Redactor:
+        return Redactor(self.everything.union(secrets), self.credentials.union(secrets))
 
     def finder(self) -> t.Callable[[str], bool]:
         """A predicate: whether a vendor's text contains a credential."""
@@ -62,7 +62,7 @@ class Unspoken:
         return any(map(self.finder(), texts))
 
 
-def unspoken_in_secret(request: Request, data: t.Mapping[str, t.Any]) -> Unspoken:
+def redactor_for_secret(request: Request, data: t.Mapping[str, t.Any]) -> Redactor:
     """The values in the *data* of a secret that no vendor's text may contain.
 
     Credentials are the fields that are known to be, those with a name like one, and values that do not look like a word.
@@ -78,10 +78,12 @@ def unspoken_in_secret(request: Request, data: t.Mapping[str, t.Any]) -> Unspoke
             everything.add(text)
         if (is_known or (not is_name and _is_random(text))) and _SHORTEST <= len(text) <= _LONGEST and not _in_the_clear(vendor, text):
             credentials.add(text)
-    return Unspoken(frozenset(everything - {""}), frozenset(credentials))
+    return Redactor(frozenset(everything - {""}), frozenset(credentials))
 
 
-def unspoken_in_answer(vendor: Vendor, sent: t.Iterable[str], *, identifiers: t.Iterable[str], unused: t.Iterable[str], came: t.Iterable[str] = ()) -> Unspoken:
+def redactor_for_answer(
+    vendor: Vendor, sent: t.Iterable[str], *, identifiers: t.Iterable[str], unused: t.Iterable[str], came: t.Iterable[str] = ()
+) -> Redactor:
     """The values that the response to a token request may not contain.
 
     :arg sent: the values in the request, including *identifiers*.
@@ -92,7 +94,7 @@ def unspoken_in_answer(vendor: Vendor, sent: t.Iterable[str], *, identifiers: t.
     rest = {text for text in unused if len(text) <= _LONGEST and text.strip() not in names and text not in sent and not _in_the_clear(vendor, text)}
     # A name may be shown unless it was also sent as a secret.
     everything = sent | {text for text in unused if text in sent or text.strip() not in names}
-    return Unspoken(everything, frozenset({text for text in {*sent, *came} if text.strip() not in names} | rest) - {""})
+    return Redactor(everything, frozenset({text for text in {*sent, *came} if text.strip() not in names} | rest) - {""})
 
 
 def _is_random(text: str) -> bool:

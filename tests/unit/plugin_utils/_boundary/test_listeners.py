@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.trackops.api_tokens.plugins.plugin_utils._boundary.listening import EVENTS_FILE, anybody_listens
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._boundary.listeners import EVENTS_FILE, has_listeners
 
 
 @pytest.mark.parametrize(
@@ -18,4 +18,4 @@ def test_anybody(monkeypatch, verbosity, audit_log, summary, expected):
     monkeypatch.delenv(EVENTS_FILE, raising=False)
     if summary:
         monkeypatch.setenv(EVENTS_FILE, "")
-    assert anybody_listens(verbosity=verbosity, audit_log=audit_log) is expected
+    assert has_listeners(verbosity=verbosity, audit_log=audit_log) is expected

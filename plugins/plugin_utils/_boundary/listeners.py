@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import os
 
-__all__ = ("EVENTS_FILE", "anybody_listens")
+__all__ = ("EVENTS_FILE", "has_listeners")
 
 #: The callback ``summary`` sets this variable, so that the forks report their events to it.
 EVENTS_FILE = "_TRACKOPS_API_TOKENS_EVENTS"
 
 
-def anybody_listens(*, verbosity: int, audit_log: object) -> bool:
+def has_listeners(*, verbosity: int, audit_log: object) -> bool:
     return verbosity >= 3 or bool(audit_log) or EVENTS_FILE in os.environ

@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 import typing as t
 
-__all__ = ("error_code", "is_failure", "words")
+__all__ = ("error_code", "error_text", "is_failure")
 
 # Member names for the vendor's sentence, the most useful first; without case and separators.
 _SENTENCES = (
@@ -64,14 +64,14 @@ def _plain(name: t.Any) -> str:
     return re.sub(r"[^a-z0-9]", "", str(name).casefold())
 
 
-def words(answer: t.Any, *, depth: int = 0) -> str:
+def error_text(answer: t.Any, *, depth: int = 0) -> str:
     """The vendor's sentence in a parsed *answer*; empty if there is none."""
     if isinstance(answer, str):
         return answer.strip()
     if depth > _DEEPEST:
         return ""
     if isinstance(answer, list):
-        found = [words(single, depth=depth + 1) for single in answer[:_MOST]]
+        found = [error_text(single, depth=depth + 1) for single in answer[:_MOST]]
         return "; ".join(dict.fromkeys(filter(None, found)))
     if not isinstance(answer, dict):
         return ""
@@ -83,7 +83,7 @@ def words(answer: t.Any, *, depth: int = 0) -> str:
     for name in _PLACES:
         value = members.get(name)
         # A single word under "error" is the code, which the message already shows.
-        found_in = words(value, depth=depth + 1) if isinstance(value, (dict, list)) or (isinstance(value, str) and " " in value.strip()) else ""
+        found_in = error_text(value, depth=depth + 1) if isinstance(value, (dict, list)) or (isinstance(value, str) and " " in value.strip()) else ""
         if found_in:
             return found_in
     return ""

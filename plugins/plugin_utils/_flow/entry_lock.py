@@ -20,13 +20,13 @@ from .._cache.entry import failures_from_list
 from .._cache.file_store import FileStore
 from .failure_memory import add_failure, as_error, asker_of, failure_of, forgotten_at, remembered_failure
 
-__all__ = ("patient_lock",)
+__all__ = ("entry_lock",)
 
 _SLACK = 60.0
 
 
 @contextlib.contextmanager
-def patient_lock(request: Request, store: FileStore, keys: Keys, ports: Ports) -> t.Iterator[bool]:
+def entry_lock(request: Request, store: FileStore, keys: Keys, ports: Ports) -> t.Iterator[bool]:
     """Hold the lock of the entry *keys*; yields False, holding nothing, if locks do not work.
 
     If results cannot be stored and the last attempt succeeded, callers do not wait: another caller's result would not reach them.

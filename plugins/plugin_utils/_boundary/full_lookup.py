@@ -24,18 +24,18 @@ from .._cache.pointer import Hit, Pointer, pointer_keys, remember
 from .._flow.call import short_life
 from .._flow.resolver import Resolver
 from .._flow.slot import token_keys
-from .._text.nearest import is_meant
+from .._text.nearest import did_you_mean
 from .._text.one_line import one_line
 from .._vault.login_input import read_text
 from .events import Listener
-from .meant import nearest_option
 from .omitted import without_omitted
 from .option_values import as_mapping
 from .options import requests_from, surroundings
 from .pointer_input import pointer_input
 from .real_ports import real_ports
+from .suggestion import nearest_option
 
-__all__ = ("as_ansible", "option_error", "reject_unknown_options", "tell_hits", "tell_short_lives", "tokens", "with_dictionaries")
+__all__ = ("as_ansible", "option_error", "reject_unknown_options", "report_hits", "tokens", "warn_short_lifetimes", "with_dictionaries")
 
 display = Display()
 
@@ -80,7 +80,7 @@ def _point(resolver: Resolver, request: Request, *, secret: list[str], given: t.
         remember(store, keys, Pointer(entry, vendor=request.vendor.name, where=request.where, scheme=request.vendor.authorization_scheme))
 
 
-def tell_hits(hits: list[Hit], values: Values, *, seconds: float) -> None:
+def report_hits(hits: list[Hit], values: Values, *, seconds: float) -> None:
     """Report tokens served directly from the cache to the listeners."""
     listener = Listener(display, audit_log=values.get("audit_log"))
     for token, pointer in hits:
@@ -88,7 +88,7 @@ def tell_hits(hits: list[Hit], values: Values, *, seconds: float) -> None:
         listener(Event("hit", pointer.vendor, pointer.where, seconds=seconds, expires_at=token.expires_at, fingerprint=name, key=pointer.keys.name))
 
 
-def tell_short_lives(hits: list[Hit], *, min_ttl: float) -> None:
+def warn_short_lifetimes(hits: list[Hit], *, min_ttl: float) -> None:
     """Warn about tokens with too short a lifetime, as was done when they were fetched."""
     for token, pointer in hits:
         lifetime = token.expires_at - token.issued_at
@@ -117,7 +117,7 @@ def reject_unknown_options(plugin: str, definitions: Definitions, direct: t.Iter
     for name in direct:
         if name not in known:
             near = nearest_option(name, known)
-            raise OptionError(f"{plugin}: there is no option '{one_line(name, limit=40)}'{is_meant(near)}", fault="option:unknown")
+            raise OptionError(f"{plugin}: there is no option '{one_line(name, limit=40)}'{did_you_mean(near)}", fault="option:unknown")
 
 
 def option_error(plugin: str, definitions: Definitions, exc: Exception, *, direct: Values, variables: Values) -> Exception:

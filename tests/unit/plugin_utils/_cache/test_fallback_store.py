@@ -14,8 +14,8 @@ import time
 import pytest
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.errors import LockTimeout
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._cache.crypto import derive
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._cache.fallback_store import FallbackStore
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._cache.file_store import FileStore
-from ansible_collections.trackops.api_tokens.plugins.plugin_utils._cache.spared_store import SparedStore
 
 FAILED = {"token": None, "failures": [{"message": "no"}], "renewals": []}
 GOOD = {"token": {"access_token": "t0ken-value"}, "failures": [], "renewals": []}
@@ -33,7 +33,7 @@ def opened(tmp_path):
 
     def opening(path="file/cache", run="run"):
         spare = FileStore(str(tmp_path / run / "ours"), warn=quiet)
-        return SparedStore(path and str(tmp_path / path), warn=quiet, spare=spare)
+        return FallbackStore(path and str(tmp_path / path), warn=quiet, spare=spare)
 
     return opening
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import pytest
 from ansible.errors import AnsibleLookupError, AnsibleOptionsError
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.errors import OptionError, VaultError
-from ansible_collections.trackops.api_tokens.plugins.plugin_utils._boundary import uncached
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._boundary import full_lookup
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._cache.crypto import derive
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._cache.pointer import Pointer
 from support.scripted import token
@@ -18,10 +18,10 @@ DEFINITIONS = {"min_ttl": {"type": "int"}, "url": {"aliases": ["vault_addr"]}}
 
 
 def test_our_errors_are_ansibles():
-    assert type(uncached.as_ansible(OptionError("no"))) is AnsibleOptionsError
-    assert type(uncached.as_ansible(VaultError("no"))) is AnsibleLookupError
-    assert uncached.as_ansible(KeyError("no")) is None
-    assert str(uncached.as_ansible(VaultError("no", "sealed"))).startswith("no")
+    assert type(full_lookup.as_ansible(OptionError("no"))) is AnsibleOptionsError
+    assert type(full_lookup.as_ansible(VaultError("no"))) is AnsibleLookupError
+    assert full_lookup.as_ansible(KeyError("no")) is None
+    assert str(full_lookup.as_ansible(VaultError("no", "sealed"))).startswith("no")
 
 
 @pytest.mark.parametrize(
@@ -29,17 +29,17 @@ def test_our_errors_are_ansibles():
 )
 def test_an_option_that_there_is_not(name, end):
     with pytest.raises(OptionError) as caught:
-        uncached.reject_unknown_options("tracx", DEFINITIONS, {"min_ttl": 1, name: 1})
+        full_lookup.reject_unknown_options("tracx", DEFINITIONS, {"min_ttl": 1, name: 1})
     assert caught.value.message == f"tracx: there is no option {end}"
 
 
 def test_options_that_there_are():
-    uncached.reject_unknown_options("tracx", DEFINITIONS, {"min_ttl": 1, "url": 1, "vault_addr": 1})
+    full_lookup.reject_unknown_options("tracx", DEFINITIONS, {"min_ttl": 1, "url": 1, "vault_addr": 1})
 
 
 def test_dictionaries():
     values = {"extra_parameters": '{"a": 1}', "vendors": None, "scope": "{x}"}
-    assert uncached.with_dictionaries("tracx", values) == {
+    assert full_lookup.with_dictionaries("tracx", values) == {
         "extra_parameters": {"a": 1},
         "vendors": None,
         "credential_fields": None,
@@ -47,20 +47,20 @@ def test_dictionaries():
         "scope": "{x}",
     }
     with pytest.raises(OptionError) as caught:
-        uncached.with_dictionaries("tracx", {"request_headers": "["})
+        full_lookup.with_dictionaries("tracx", {"request_headers": "["})
     assert caught.value.message.startswith("tracx: request_headers ")
 
 
 def test_any_other_error_of_an_option_is_as_it_is():
     exc = KeyError("x")
-    assert uncached.option_error("tracx", DEFINITIONS, exc, direct={}, variables={}) is exc
+    assert full_lookup.option_error("tracx", DEFINITIONS, exc, direct={}, variables={}) is exc
 
 
 def test_a_life_that_is_too_short(monkeypatch):
     said = []
-    monkeypatch.setattr(uncached.display, "warning", said.append)
+    monkeypatch.setattr(full_lookup.display, "warning", said.append)
     pointer = Pointer(derive(bytes(32), b"", "x"), vendor="tracx", where="secret/x", scheme="Bearer")
-    uncached.tell_short_lives([(token(lifetime=30), pointer), (token(lifetime=60), pointer)], min_ttl=60)
+    full_lookup.warn_short_lifetimes([(token(lifetime=30), pointer), (token(lifetime=60), pointer)], min_ttl=60)
     assert said == ["tracx: the token for secret/x has a lifetime of only 30 s, less than min_ttl (60 s)."]
 
 
@@ -73,11 +73,11 @@ def test_a_life_that_is_too_short(monkeypatch):
 )
 def test_what_is_told_before_anything_is_asked_for(plugin, values, direct, told):
     with pytest.raises(OptionError) as caught:
-        uncached.tokens(plugin, ["fleet/x"], {"output": "token", **values}, direct)
+        full_lookup.tokens(plugin, ["fleet/x"], {"output": "token", **values}, direct)
     assert caught.value.message.startswith(told)
 
 
 def test_a_term_that_is_no_path():
     with pytest.raises(OptionError) as caught:
-        uncached.tokens("tracx", [1], {"output": "token"}, {})
+        full_lookup.tokens("tracx", [1], {"output": "token"}, {})
     assert caught.value.message == "tracx: the terms must be paths in Vault, as strings."

@@ -18,22 +18,22 @@ import os
 import stat
 import typing as t
 
-__all__ = ("BentPath", "entered")
+__all__ = ("UnsafePath", "safe_directory")
 
 # O_PATH: this user may have the right to pass through a parent, but not to list it.
 _DIRECTORY = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_CLOEXEC | os.O_NOFOLLOW
 _MOST_LINKS = 40  # as in Linux
 
 
-class BentPath(Exception):
+class UnsafePath(Exception):
     """Another user can decide where the path leads; the text names the link."""
 
 
 @contextlib.contextmanager
-def entered(path: str) -> t.Iterator[int]:
+def safe_directory(path: str) -> t.Iterator[int]:
     """A descriptor of the directory *path*, for ``dir_fd``.
 
-    :raises BentPath: a link in the path belongs to another user, or can be replaced by one.
+    :raises UnsafePath: a link in the path belongs to another user, or can be replaced by one.
     :raises OSError: from the system.
     """
     with contextlib.ExitStack() as steps:
@@ -57,7 +57,7 @@ def _walk(path: str, steps: contextlib.ExitStack) -> int:
         if links > _MOST_LINKS:
             raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
         if not (_is_trusted(found) and _is_kept(os.fstat(here))):
-            raise BentPath(f"the link {name} on its path belongs to another user, or can be replaced by one")
+            raise UnsafePath(f"the link {name} on its path belongs to another user, or can be replaced by one")
         target = os.readlink(name, dir_fd=here)
         names[:0] = _names(target)
         if target.startswith("/"):
