@@ -33,7 +33,7 @@ options:
     description: Renew a token that is older than this many seconds.
     type: float
   force:
-    description: Obtain a new token. All hosts of a run share it.
+    description: Obtain a new token. All hosts of a run that set this share it.
     type: bool
     default: false
   refused:

@@ -20,7 +20,10 @@ __all__ = ("Seen", "has_advice", "judge_fault", "judge_message", "judge_recovery
 _LONGEST = 700
 _OURS = re.compile(r"[0-9a-f]{32}(\.hit)?|key")
 # What a message asks its reader to do stands at the beginning of a sentence or of a part of one; or it says what has to be.
-_VERBS = "ask|begin|check|continue|correct|create|describe|get|give|install|leave|let|name|pip|put|raise|remove|run|see|set|try|undelete|unseal|use|write"
+_VERBS = (
+    "ask|begin|check|continue|correct|create|describe|get|give|install|leave|let|name|pip|put|raise|remove|replace|run|see"
+    "|set|try|undelete|unseal|unset|use|write"
+)
 _TO_DO = re.compile(rf"(?:^|[.;:,)] |\b(?:or|and) )(?:{_VERBS})\b", re.IGNORECASE)
 _HAS_TO_BE = re.compile(r"\b(?:has|have) to\b|\bmust\b|\bdid you mean\b|\bis needed\b|\bneeds \w+")
 

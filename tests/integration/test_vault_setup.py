@@ -134,13 +134,18 @@ def test_from_nothing_to_a_token(stage: Stage) -> None:
     assert read("api-tokens-consent")["data"]["rules"] == consent
 
 
-OWN_PATHS = "".join(f'path "secret/data/{path}" {{\n  capabilities = ["read"]\n}}\n' for path in (*names(), "fleet/*"))
+def reading(*paths: str) -> str:
+    return "".join(f'path "secret/data/{path}" {{\n  capabilities = ["read"]\n}}\n' for path in paths)
+
+
+OWN_PATHS = reading(*names(), "fleet/*")
 
 
 def test_the_paths_that_lookups_take_when_none_is_given_and_what_others_made(stage: Stage) -> None:
     """The former are what the policy allows, the latter stays."""
     client, operator = stage.vault.client, {"VAULT_TOKEN": stage.vault.root_token}
-    stage.vault.policy("api-tokens", OWN_PATHS)  # as an older version of the playbook made it, or the documentation
+    # As an older version of the playbook made it, or the documentation: in any order.
+    stage.vault.policy("api-tokens", reading("fleet/*", *reversed(names())))
     ran = told_of(stage.playbook(PLAYBOOK, env=operator))
     assert ran == ["changed: the policy api-tokens", "made: the login method approle at approle", "made: the AppRole api-tokens"]
     assert client.sys.read_policy("api-tokens")["data"]["rules"] == MARK + OWN_PATHS

@@ -8,7 +8,7 @@
 
 A token that the user provides is used directly. Any other login results in a client token, which is cached (sealed) until shortly before
 its lease ends, renewed if Vault allows it, and dropped when Vault refuses it. A refused login is remembered, so that 500 hosts with a
-wrong password, or a run each minute, do not lock the account in Vault.
+wrong password, or runs in quick succession, cause one failed login.
 """
 
 from __future__ import annotations
@@ -133,7 +133,7 @@ class VaultSession:
         except RememberedError:
             raise
         except VaultError as exc:
-            if exc.kind in _OUTAGES and self._outage() is None:  # a login has remembered its own, under the lock
+            if exc.kind in _OUTAGES and not self._is_own(self._outage()):  # a login has remembered its own, under the lock
                 with self._store.try_lock(self._keys.name) as locked:
                     if locked:
                         self._remember(exc, took=self._ports.monotonic() - began)
@@ -241,6 +241,10 @@ class VaultSession:
             failure = remembered_login_refusal(self._failures(), self._asker, now=self._ports.clock())
         if failure is not None:
             raise RememberedError(failure.message, failure.kind.partition(":")[2], fault=failure.fault)
+
+    def _is_own(self, failure: Failure | None) -> bool:
+        """Whether later callers of this run get *failure*. Another run's is given only to those who waited while it occurred."""
+        return failure is not None and (failure.run, failure.network) == (self._asker.run, self._asker.network)
 
     def _outage(self) -> Failure | None:
         """The remembered failure that says that Vault is not available to this run."""

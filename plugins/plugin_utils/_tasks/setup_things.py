@@ -205,7 +205,12 @@ _GO_ON = "It stays as it is. Choose another vault_setup_name, or set vault_setup
 
 
 def _is_ours(thing: Thing, text: str, settings: Settings) -> bool:
-    return settings.take_over or text.startswith(f"{mark(settings)}\n") or text.strip() == thing.text.strip()
+    return settings.take_over or text.startswith(f"{mark(settings)}\n") or _rules_of(text) == _rules_of(thing.text)
+
+
+def _rules_of(policy: str) -> list[str]:
+    """The rules in the text of a *policy*, in any order: that of the documentation may have been another one."""
+    return sorted(re.split(r"\n(?=path )", policy.strip()))
 
 
 def _something_else(thing: Thing, found: Data, place: str) -> VaultError:

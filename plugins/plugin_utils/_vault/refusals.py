@@ -163,7 +163,7 @@ class Refusals:
             return VaultError(f"{self._place} denied {doing} {path}{said}. {self._denied_advice(path, needs, setting)}{tail}", "denied")
         if refusal.status == 404:
             return VaultError(f"{self._place} has nothing at {path} ({doing.removesuffix(' at')}). Check the mount, the path and namespace.{tail}", "missing")
-        advice = tail or " Check url (VAULT_ADDR), any proxy in front of Vault, and Vault's log."
+        advice = tail or " Check url (VAULT_ADDR), any proxy between here and Vault, and Vault's log."
         return NotTaken(f"{self._place} failed at {doing} {path} with status {refusal.status}{said}.{advice}")
 
     def _new_token(self) -> str:

@@ -116,7 +116,7 @@ def _no_answer_table() -> tuple[tuple[tuple[type[BaseException], ...], str, _Sen
     late = "did not answer within {timeout} s. Try again, or raise timeout (ANSIBLE_HASHI_VAULT_TIMEOUT)."
     far = "cannot be reached: no connection within {timeout} s. Check url (VAULT_ADDR) and the network."
     large = f"sent more than {LARGEST_ANSWER >> 20} MiB, which no secret has. Check url (VAULT_ADDR) and any proxy in front of Vault."
-    damaged = "sent an answer whose compression is broken or not known. Check url (VAULT_ADDR), proxies and any proxy in front of Vault."
+    damaged = "sent an answer whose compression is broken or not known. Check url (VAULT_ADDR), the option proxies, and any proxy in front of Vault."
     endless = "redirects endlessly. Check url (VAULT_ADDR) and any proxy in front of Vault."
     proxy = "cannot be reached through the proxy. Check proxies (ANSIBLE_HASHI_VAULT_PROXIES, https_proxy)."
     address = "its address or the proxy's is not a valid URL. Check url (VAULT_ADDR) and proxies."
@@ -171,7 +171,7 @@ def _tls_trouble(_cause: BaseException, inside: list[BaseException]) -> str:
         return "cannot be contacted: cert_auth_private_key does not belong to cert_auth_public_key."
     if "NO_CERTIFICATE" in text or "NO_START_LINE" in text or "PEM_LIB" in text:
         return "cannot be contacted: a certificate file has no certificate in it. Check ca_cert (VAULT_CACERT, VAULT_CAPATH) and cert_auth_public_key."
-    return "failed at TLS. Check url (VAULT_ADDR), ca_cert (VAULT_CACERT) and any proxy in front of Vault."
+    return "failed at TLS. Check url (VAULT_ADDR), ca_cert (VAULT_CACERT) and any proxy between here and Vault."
 
 
 def _socket_trouble(_cause: BaseException, inside: list[BaseException]) -> str:

@@ -192,7 +192,7 @@ class _Expiry:
             self.warn(
                 f"{self.request.vendor.name}: the clock of the vendor is {days:.0f} days {'behind' if ahead > 0 else 'ahead'}, according to "
                 "the Date of its answer. "
-                "That cannot be right, so the expiry of its token is calculated with the clock of this machine. Check that clock."
+                "That is too far off to be used, so the expiry of its token is calculated with the clock of this machine. Check that clock."
             )
             return moment
         return moment + ahead

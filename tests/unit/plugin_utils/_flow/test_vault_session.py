@@ -15,7 +15,7 @@ from ansible_collections.trackops.api_tokens.plugins.plugin_utils._cache.file_st
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._flow import vault_session
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._flow.resolver import open_store
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._flow.vault_session import VaultSession, login_keys
-from support.scripted import VAULT_TOKEN, Scene, approle, request_for, vault_options
+from support.scripted import VAULT_TOKEN, FakeClient, Scene, approle, request_for, vault_options
 
 REFUSED = VaultError("Vault: the login was refused.", "login_refused")
 
@@ -286,6 +286,26 @@ def test_an_outage_at_login_too(read):
     for number in range(150):
         assert failing(read, scene, path=f"fleet/{number}", ports=scene.as_run(f"run-{number % 3}")) == "sealed"
     assert scene.vault.logins == 3
+
+
+def test_a_run_remembers_its_own_outage_beside_that_of_another(read, monkeypatch):
+    scene = Scene()
+    scene.vault.fault = VaultError("Vault is away.", "unreachable")
+    read_secret = FakeClient.read_secret
+
+    def meanwhile(client, *arguments, **keywords):
+        monkeypatch.setattr(FakeClient, "read_secret", read_secret)
+        scene.now += 1
+        failing(read, scene, vault=vault_options(), ports=scene.as_run("run-1"))
+        scene.now += 1
+        return read_secret(client, *arguments, **keywords)
+
+    monkeypatch.setattr(FakeClient, "read_secret", meanwhile)
+    failing(read, scene, vault=vault_options(), ports=scene.as_run("run-2"))
+    assert scene.vault.reads == 2
+    for run in ("run-1", "run-2"):
+        failing(read, scene, vault=vault_options(), path="fleet/of-the-next-host", ports=scene.as_run(run))
+    assert scene.vault.reads == 2
 
 
 def test_an_outage_leaves_the_kept_login(read):

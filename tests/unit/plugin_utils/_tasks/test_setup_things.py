@@ -76,6 +76,16 @@ def test_all_that_is_made():
     assert made.want == {"bind_secret_id": True, "token_ttl": 600, "secret_id_ttl": 60, "token_policies": ["team"]}
 
 
+def test_a_policy_without_our_line_is_ours_if_it_has_our_rules_in_any_order():
+    policy = own_policy(wanted())
+    rules = policy.text.strip().split("\npath ")
+    shuffled = "path " + "\npath ".join(rule.removeprefix("path ") for rule in reversed(rules))
+    assert decide(policy, {"policy": shuffled}, wanted(), place=PLACE, ours=True) is Do.CHANGE
+    for others in (shuffled + '\npath "prod/*" {\n  capabilities = ["read"]\n}', "path " + rules[1], ""):
+        with pytest.raises(VaultError):
+            decide(policy, {"policy": others}, wanted(), place=PLACE, ours=True)
+
+
 @pytest.mark.parametrize("suffix", ["", "-cache", "-consent"])
 def test_the_documentation_shows_the_same_policies(suffix):
     text = thing(f"the policy api-tokens{suffix}", **ALL).text

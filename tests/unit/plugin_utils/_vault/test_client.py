@@ -291,7 +291,7 @@ def test_nobody_added_a_token(monkeypatch):
         ([said(412, "required index state not present")], "is a replica that is not up to date yet (412). Try again, or set retries.", "unavailable"),
         (
             [said(418, "tea")],
-            "failed at reading secret/data/x with status 418 (tea). Check url (VAULT_ADDR), any proxy in front of Vault, and Vault's log.",
+            "failed at reading secret/data/x with status 418 (tea). Check url (VAULT_ADDR), any proxy between here and Vault, and Vault's log.",
             "unavailable",
         ),
         (
@@ -338,7 +338,7 @@ def test_nobody_added_a_token(monkeypatch):
         ),
         (
             [requests.exceptions.SSLError("tlsv13 body-secret")],
-            "failed at TLS. Check url (VAULT_ADDR), ca_cert (VAULT_CACERT) and any proxy in front of Vault.",
+            "failed at TLS. Check url (VAULT_ADDR), ca_cert (VAULT_CACERT) and any proxy between here and Vault.",
             "tls",
         ),
     ],

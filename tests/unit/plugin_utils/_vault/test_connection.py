@@ -382,7 +382,7 @@ def test_nothing_is_sent_when_patience_is_over(monkeypatch):
     ("trouble", "message"),
     [
         (TooLarge(), "sent more than 4 MiB, which no secret has. Check url (VAULT_ADDR) and any proxy in front of Vault."),
-        (Damaged(), "sent an answer whose compression is broken or not known. Check url (VAULT_ADDR), proxies and any proxy in front of Vault."),
+        (Damaged(), "sent an answer whose compression is broken or not known. Check url (VAULT_ADDR), the option proxies, and any proxy in front of Vault."),
         (CutOff(), "broke off its answer. Try again, or set retries."),
     ],
 )

@@ -79,14 +79,14 @@ UNKNOWN = refusal(403, "permission denied")
         ),
         (
             refusal(400),
-            " failed at reading p with status 400. Check url (VAULT_ADDR), any proxy in front of Vault, and Vault's log.",
+            " failed at reading p with status 400. Check url (VAULT_ADDR), any proxy between here and Vault, and Vault's log.",
             "unavailable",
         ),
         (refusal(500, "no X"), " cannot serve now: status 500 (no X). Try again later, or set retries.", "unavailable"),
         (refusal(404), " has nothing at p (reading). Check the mount, the path and namespace.", "missing"),
         (
             refusal(400, "what?"),
-            " failed at reading p with status 400 (what?). Check url (VAULT_ADDR), any proxy in front of Vault, and Vault's log.",
+            " failed at reading p with status 400 (what?). Check url (VAULT_ADDR), any proxy between here and Vault, and Vault's log.",
             "unavailable",
         ),
     ],

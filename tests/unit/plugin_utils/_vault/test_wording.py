@@ -49,7 +49,7 @@ def tls(reason):
         (
             Damaged(),
             "unavailable",
-            "sent an answer whose compression is broken or not known. Check url (VAULT_ADDR), proxies and any proxy in front of Vault.",
+            "sent an answer whose compression is broken or not known. Check url (VAULT_ADDR), the option proxies, and any proxy in front of Vault.",
         ),
         (CutOff(), "unavailable", "broke off its answer. Try again, or set retries."),
         (failures.ChunkedEncodingError(), "unavailable", "broke off its answer. Try again, or set retries."),
@@ -148,7 +148,7 @@ WANTS_CERTIFICATE = (
     "Set cert_auth_public_key and cert_auth_private_key (VAULT_CLIENT_CERT, VAULT_CLIENT_KEY)."
 )
 NO_CERTIFICATE = "cannot be contacted: a certificate file has no certificate in it. Check ca_cert (VAULT_CACERT, VAULT_CAPATH) and cert_auth_public_key."
-FAILED = "failed at TLS. Check url (VAULT_ADDR), ca_cert (VAULT_CACERT) and any proxy in front of Vault."
+FAILED = "failed at TLS. Check url (VAULT_ADDR), ca_cert (VAULT_CACERT) and any proxy between here and Vault."
 
 
 @pytest.mark.parametrize(

@@ -97,7 +97,7 @@ def test_a_clock_that_is_a_day_away_is_not_believed(ahead, lifetime, told):
     assert read(reply, expires_field="expires_at", received_at=NOW, warn=warnings.append).lifetime == lifetime
     days = f"{abs(ahead) / 86400:.0f} days {'behind' if ahead > 0 else 'ahead'}"
     expected = (
-        f"acme: the clock of the vendor is {days}, according to the Date of its answer. That cannot be right, so the expiry of its token is "
+        f"acme: the clock of the vendor is {days}, according to the Date of its answer. That is too far off to be used, so the expiry of its token is "
         "calculated with the clock "
         "of this machine. Check that clock."
     )
