@@ -341,6 +341,20 @@ def test_no_token_in_it(reply, what):
     assert (broken.kind, broken.retryable) == ("answer", False)
 
 
+def test_a_list_has_a_token_only_where_the_description_looks_into_it():
+    listed = answer(200, [{"access_token": "t"}])
+    assert read(listed, dataclasses.replace(ACME, token_field="0.access_token")).access_token == "t"
+    told = failure(listed, ACME).message
+    assert told.endswith(": its answer is not a JSON object (HTTP 200). Name the place in the list with token_field, such as 0.access_token.")
+    told = failure(answer(200, b"5"), dataclasses.replace(ACME, token_field="0.access_token")).message
+    assert ": its answer is not a JSON object (HTTP 200). " in told
+
+
+@pytest.mark.parametrize(("status", "fault"), [(200, "answer"), (299, "answer"), (300, "redirect"), (301, "redirect"), (199, "rejected"), (400, "rejected")])
+def test_a_field_that_is_named_twice_matters_only_with_a_token(status, fault):
+    assert failure(answer(status, b'{"note": 1, "note": 2}')).fault == f"vendor:{fault}"
+
+
 @pytest.mark.parametrize(
     ("body", "has"),
     [

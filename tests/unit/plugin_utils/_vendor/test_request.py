@@ -14,9 +14,13 @@ from urllib.parse import parse_qsl, quote_plus
 import pytest
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.errors import VaultError
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.model import SecretField, Vendor
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.strict_json import WrittenNumber
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vendor.request import (
+    DEVICE_GRANT,
+    JWT_BEARER_GRANT,
     Grant,
     build_request,
+    client_request,
     credentials,
     grants,
     needed_fields,
@@ -227,6 +231,118 @@ def test_revocation(client_auth, sent, basic):
     assert "tok" in request.secrets
 
 
+SIGNED_GRANT = Vendor("acme", token_url="https://a.example/t", grant_type=JWT_BEARER_GRANT, client_auth="none", scope="a", scope_in="assertion")
+KEY_FIELDS = {"client_id": "i", "private_key": "PEM"}
+
+
+def never(_claims):
+    raise AssertionError("nothing is to be signed")
+
+
+def test_a_signed_grant_of_the_client_itself():
+    claims = []
+    request = built(SIGNED_GRANT, KEY_FIELDS, assertion=lambda more: claims.append(dict(more)) or "signed")
+    assert (claims, form(request)) == ([{"sub": "i", "scope": "a"}], {"grant_type": JWT_BEARER_GRANT, "assertion": "signed"})
+    assert needed_fields(SIGNED_GRANT) == ("client_id", "private_key")
+
+
+def test_a_scope_that_is_not_set_is_not_claimed():
+    claims = []
+    built(dataclasses.replace(SIGNED_GRANT, scope=""), KEY_FIELDS, assertion=lambda more: claims.append(dict(more)) or "signed")
+    assert claims == [{"sub": "i"}]
+
+
+def test_an_assertion_of_the_users_is_sent_as_it_is():
+    vendor = dataclasses.replace(SIGNED_GRANT, parameters={"assertion": SecretField("assertion")})
+    assert needed_fields(vendor) == ("assertion",)
+    sent = form(built(vendor, {"client_id": "i", "assertion": "theirs"}, assertion=never))
+    assert sent == {"grant_type": JWT_BEARER_GRANT, "scope": "a", "assertion": "theirs", "client_id": "i"}
+
+
+def test_the_refresh_after_a_signed_grant_has_no_assertion():
+    sent = form(built(SIGNED_GRANT, KEY_FIELDS, refresh_token="r", assertion=never))
+    assert sent == {"grant_type": "refresh_token", "refresh_token": "r", "scope": "a"}
+
+
+@pytest.mark.parametrize("client_auth", ["private_key_jwt", "client_secret_jwt", "bearer_jwt"])
+def test_where_nobody_signs_there_is_no_proof(client_auth):
+    request = built(Vendor("acme", token_url="https://a.example/t", client_auth=client_auth), {**KEY_FIELDS, "client_secret": "s"})
+    assert (form(request), request.headers.get("Authorization")) == ({"grant_type": "client_credentials"}, None)
+    assert form(built(SIGNED_GRANT, KEY_FIELDS)) == {"grant_type": JWT_BEARER_GRANT}
+
+
+@pytest.mark.parametrize(("grant_type", "scope"), [("authorization_code", None), (DEVICE_GRANT, None), ("refresh_token", "a b"), ("client_credentials", "a b")])
+def test_what_a_person_approved_is_not_asked_again(grant_type, scope):
+    vendor = Vendor("acme", token_url="https://a.example/t", client_auth="post", scope="a b")
+    request = build_request(vendor, Grant(grant_type, {}), {"client_id": "i", "client_secret": "s"})
+    assert form(request).get("scope") == scope
+
+
+def test_which_of_what_is_sent_are_names_and_which_secrets():
+    fields = {"client_id": "i", "client_secret": "s", "username": "u", "password": "p", "subject": "p", "redirect_uri": "http://127.0.0.1:8/"}
+    request = build_request(Vendor("acme", token_url="https://a.example/t", client_auth="basic"), Grant("authorization_code", {"code": "c"}), fields)
+    assert set(request.secrets) == {"i", "s", "u", "p", "c", base64.b64encode(b"i:s").decode()}
+    assert set(request.identifiers) == {"i", "u", "http://127.0.0.1:8/"}
+
+
+@pytest.mark.parametrize("address", ["https://a.example/?k=v", "https://u@a.example/", "https://a.example/#k"])
+def test_a_redirect_address_that_may_hold_a_secret_is_one(address):
+    grant = Grant("authorization_code", {"code": "c", "redirect_uri": address})
+    request = build_request(Vendor("acme", token_url="https://a.example/t", client_auth="none"), grant, {})
+    assert set(request.secrets) == {"c", address}
+
+
+def test_a_redirect_address_that_is_the_password_too_is_a_secret():
+    fields = {"client_id": "i", "client_secret": "urn:out-of-band", "redirect_uri": "urn:out-of-band"}
+    request = build_request(Vendor("acme", token_url="https://a.example/t", client_auth="post"), Grant("authorization_code", {"code": "c"}), fields)
+    assert (set(request.secrets), request.identifiers) == ({"i", "urn:out-of-band", "c"}, ("i",))
+
+
+@pytest.mark.parametrize(("request_format", "usual"), [("form", "application/x-www-form-urlencoded"), ("json", "application/json")])
+def test_the_users_own_type_of_content_stays(request_format, usual):
+    for headers, sent in (({}, usual), ({"Content-Type": "text/x"}, "text/x")):
+        vendor = Vendor("acme", token_url="https://a.example/t", client_auth="none", request_format=request_format, request_headers=headers)
+        assert built(vendor, {}).headers == {"Content-Type": sent}
+
+
+def test_a_parameter_as_often_as_it_is_given():
+    vendor = Vendor("acme", token_url="https://a.example/t", client_auth="none", request_format="json", parameters={"resource": ("a", "b", "c")})
+    assert json.loads(built(vendor, {}).body)["resource"] == ["a", "b", "c"]
+
+
+def test_a_refresh_is_sent_with_the_vendors_own_method():
+    vendor = Vendor("acme", token_url="https://a.example/t", client_auth="none", request_format="form", request_method="PUT")
+    assert built(vendor, {}, refresh_token="r").method == "PUT"
+    assert built(dataclasses.replace(vendor, request_format="none"), {}, refresh_token="r").method == "PUT"
+
+
+def test_a_client_at_another_endpoint():
+    vendor = Vendor("acme", token_url="https://a.example/t", client_auth="post")
+    parameters = [("client_id", "given twice"), ("scope", "a")]
+    request = client_request(vendor, "https://a.example/device", {"client_id": "i", "client_secret": "s"}, parameters)
+    assert (request.method, request.url, request.body) == ("POST", "https://a.example/device", b"scope=a&client_id=i&client_secret=s")
+    assert request.headers == {"Accept": "application/json", "Content-Type": "application/x-www-form-urlencoded"}
+    assert (set(request.secrets), request.client_certificate, request.repeatable) == ({"i", "s"}, "", True)
+
+
+@pytest.mark.parametrize("client_auth", ["private_key_jwt", "bearer_jwt"])
+def test_a_client_that_signs_does_so_to_revoke(client_auth):
+    vendor = Vendor("acme", revocation_url="https://a.example/revoke", client_auth=client_auth)
+    claims = []
+    request = revocation_request(vendor, KEY_FIELDS, "tok", hint="refresh_token", assertion=lambda more: claims.append(dict(more)) or "signed")
+    assert (claims, {"i", "PEM", "tok", "signed"} <= set(request.secrets)) == ([{}], True)
+    assert request.headers.get("Authorization", "") == ("Bearer signed" if client_auth == "bearer_jwt" else "")
+    assert form(request).get("client_assertion") == (None if client_auth == "bearer_jwt" else "signed")
+
+
+def test_a_client_with_a_certificate_shows_it_everywhere():
+    vendor = Vendor("acme", token_url="https://a.example/t", revocation_url="https://a.example/revoke", client_auth="tls_client_auth")
+    fields = {"client_id": "i", "certificate": "CERT", "private_key": "KEY"}
+    for request in (built(vendor, fields), revocation_request(vendor, fields, "tok", hint="access_token")):
+        assert (request.client_certificate, form(request)["client_id"]) == ("CERT\nKEY", "i")
+    assert built(dataclasses.replace(vendor, client_auth="none"), fields).client_certificate == ""
+
+
 # -- credentials ---------------------------------------------------------------------------------------------------
 
 
@@ -274,6 +390,90 @@ def test_no_consent_yet():
         "trackmage: the secret secret/fleet/x has neither a refresh_token nor a code. "
         "Run the playbook trackops.api_tokens.authorize to give consent in the browser."
     )
+    assert caught.value.kind == "field"
+    client = {"client_id": "i", "client_secret": "s"}
+    assert credentials(request, client, consent=True) == client
+    for name in ("code", "refresh_token"):
+        assert credentials(request, {**client, name: "x"}) == {**client, name: "x"}
+
+
+@pytest.mark.parametrize(("stored", "sent"), [(17, "17"), (1.5, "1.5"), (WrittenNumber("1.50"), "1.50"), ("17", "17")])
+def test_a_number_is_a_credential_with_the_digits_that_were_written(stored, sent):
+    assert credentials(request_for("trackunit"), {**PASSWORD_FIELDS, "password": stored})["password"] == sent
+
+
+@pytest.mark.parametrize("stored", [None, True, [], "", " \n", "a\ud800"])
+def test_what_is_not_needed_is_not_sent_where_it_cannot_be(stored):
+    found = credentials(request_for("trackunit"), {**PASSWORD_FIELDS, "subject": stored, "key_id": " k\n"})
+    assert found == {**PASSWORD_FIELDS, "key_id": "k"}
+
+
+def test_what_is_not_needed_has_another_name_too():
+    request = request_for("trackunit", secret={"fields": {"subject": "who"}})
+    assert credentials(request, {**PASSWORD_FIELDS, "who": "w", "subject": "not this"}) == {**PASSWORD_FIELDS, "subject": "w"}
+
+
+@pytest.mark.parametrize(
+    ("scheme", "stored", "sent"),
+    [
+        (None, " Bearer  t ", "Bearer  t"),
+        ("", " bearer  t\n", "t"),
+        ("Token", "BEARER t", "t"),
+        ("Token", "a bearer t", "a bearer t"),
+    ],
+)
+def test_what_a_header_says_itself_is_taken_off_its_credential(scheme, stored, sent):
+    vendor = Vendor("acme", token_url="https://a.example/t", client_auth="none", request_headers={"X-Key": SecretField("key", scheme), "X": "plain"})
+    vendor = dataclasses.replace(vendor, parameters={"other": SecretField("other")})
+    assert credentials(request_for(vendor), {"key": stored, "other": " Bearer o "}) == {"key": sent, "other": " Bearer o "}
+
+
+@pytest.mark.parametrize("name", ["client_id", "refresh_token", "code", "code_verifier", "redirect_uri", "key_id", "subject"])
+def test_white_space_that_cannot_belong_to_a_credential_is_taken_off(name):
+    found = credentials(request_for("trackunit"), {**PASSWORD_FIELDS, name: " Bearer x\t"})
+    assert found == {**PASSWORD_FIELDS, name: "x" if name == "refresh_token" else "Bearer x"}
+
+
+def test_white_space_that_may_belong_to_a_credential_is_told():
+    fields = {**PASSWORD_FIELDS, "username": "u ", "password": " p", "private_key": " PEM\n", "certificate": "PEM "}
+    assert built("trackunit", fields).doubts == ("The secret has white space at an end of: password, username.",)
+    assert built("trackunit").doubts == ()
+
+
+def test_a_certificate_and_its_key_under_other_names():
+    vendor = Vendor("acme", token_url="https://a.example/t", client_auth="tls_client_auth")
+    request = request_for(vendor, secret={"fields": {"certificate": "both"}})
+    stored = "-----BEGIN PRIVATE KEY-----"
+    assert credentials(request, {"client_id": "i", "both": stored, "certificate": "not this"}) == {"client_id": "i", "certificate": stored}
+    assert credentials(request, {"client_id": "i", "both": "C", "private_key": "K"}) == {"client_id": "i", "certificate": "C", "private_key": "K"}
+
+
+def test_a_certificate_of_the_options_is_for_any_client():
+    found = credentials(request_for("trackunit", http={"client_cert": "/c.pem"}), {**PASSWORD_FIELDS, "certificate": "C"})
+    assert found == PASSWORD_FIELDS
+    assert credentials(request_for("trackunit"), {**PASSWORD_FIELDS, "certificate": "C"})["certificate"] == "C"
+
+
+# -- grants --------------------------------------------------------------------------------------------------------
+
+
+def test_what_a_code_is_exchanged_with():
+    vendor = built_in("trackmage").as_variant("authorization_code")
+    fields = {"client_id": "i", "client_secret": "s", "code": "c", "redirect_uri": "u", "code_verifier": "v"}
+    (way,) = grants(vendor, fields)
+    assert way == Grant("authorization_code", {"code": "c", "redirect_uri": "u", "code_verifier": "v"}, repeatable=False)
+    assert grants(vendor, {**fields, "code": ""}) == []
+    assert grants(dataclasses.replace(vendor, grant_type="refresh_token"), {**fields, "refresh_token": "r"}) == [
+        Grant("refresh_token", {"refresh_token": "r"}, repeatable=False)
+    ]
+
+
+def test_a_refresh_token_that_is_not_to_be_used():
+    vendor = request_for("trackunit").vendor
+    own = Grant("password", {"username": "user", "password": "p4ssw0rd"})
+    assert grants(vendor, PASSWORD_FIELDS, refresh_token="r") == [Grant("refresh_token", {"refresh_token": "r"}, repeatable=False), own]
+    assert grants(vendor, PASSWORD_FIELDS, refresh_token="") == [own]
+    assert grants(dataclasses.replace(vendor, use_refresh_token=False), PASSWORD_FIELDS, refresh_token="r") == [own]
 
 
 def test_the_repr_hides_what_is_secret():
