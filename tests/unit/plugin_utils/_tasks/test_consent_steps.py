@@ -17,6 +17,7 @@ from ansible_collections.trackops.api_tokens.plugins.plugin_utils._tasks import 
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vendors import built_in, names
 
 CODE = DeviceCode("device-code", "WDJB-MJHT", "https://v.example/device", "", lifetime=600, interval=5)
+VARIANTS = {"a": {"scope": "x"}, "b": {"grant_type": "authorization_code"}, "c": {"grant_type": "refresh_token"}}
 OWN = {"wait": True, "authorize_url": None, "pkce": None, "redirect_uri": "", "redirect_response": None}
 
 
@@ -29,6 +30,10 @@ OWN = {"wait": True, "authorize_url": None, "pkce": None, "redirect_uri": "", "r
         (Vendor(name="mine"), {"vendors": {"mine": {}}}, {}),
         (Vendor(name="mine"), {"grant_type": "client_credentials"}, {}),
         (Vendor(name="mine"), {"vendors": None}, {"grant_type": "authorization_code"}),
+        (Vendor(name="mine"), {}, {"grant_type": "authorization_code"}),
+        (Vendor(name="mine"), {"vendors": {"theirs": {}}, "grant_type": ""}, {"grant_type": "authorization_code"}),
+        (Vendor(name="mine", grant_type="refresh_token"), {}, {}),
+        (Vendor(name="mine", variants=VARIANTS), {"vendors": {"mine": {}}}, {"variant": "b"}),
     ],
 )
 def test_the_option_with_which_a_request_needs_consent(vendor, values, option):
@@ -68,8 +73,9 @@ def test_what_the_person_reads():
 
 
 def test_a_pasted_line_of_another_attempt():
-    assert subject.paste_again("http://127.0.0.1/callback?code=1&state=2").startswith("That address has a different state")
-    assert subject.paste_again("hello").startswith("That address has neither a code nor an error")
+    other = "That address has a different state: it belongs to another attempt. Try again:"
+    assert subject.paste_again("http://127.0.0.1/callback?code=1&state=2") == other
+    assert subject.paste_again("hello") == "That address has neither a code nor an error. Try again:"
 
 
 @pytest.mark.parametrize(("strangers", "said"), [(0, ""), (2, " Requests without the state of this attempt: 2.")])

@@ -9,6 +9,8 @@ from __future__ import annotations
 import base64
 import dataclasses
 import hashlib
+import hmac
+import json
 import ssl
 import sys
 import types
@@ -18,7 +20,7 @@ import pytest
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.errors import OptionError, VaultError
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.model import SecretField, Vendor
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vendor.custom import vendor_from_mapping
-from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vendor.proof import signed_assertion, signer
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vendor.proof import signed_assertion, signer, transit_key
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vendor.request import build_request, credentials, grants, needed_fields
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vendor.retry import ask
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa, x25519
@@ -77,7 +79,7 @@ def test_a_key_that_cannot_sign(key):
     with pytest.raises(VaultError) as caught:
         signed_assertion(VENDOR, {"client_id": "i", "private_key": key}, {}, now=NOW)
     assert caught.value.message == ("acme: the field 'private_key' of the secret is not a usable, unencrypted RSA, EC or Ed25519 key in PEM form.")
-    assert caught.value.__suppress_context__
+    assert (caught.value.kind, caught.value.__suppress_context__) == ("field", True)
 
 
 def test_pyjwt_is_not_installed(monkeypatch):
@@ -130,6 +132,7 @@ def test_an_algorithm_that_does_not_go_with_the_key(key, algorithm, words):
     with pytest.raises(OptionError) as caught:
         signed_assertion(vendor, {"client_id": "i", "private_key": pem(key)}, {}, now=NOW)
     assert caught.value.message == f"acme: assertion_algorithm={algorithm} does not suit the private_key of the secret, which signs with {words}."
+    assert caught.value.fault == "option:clash"
 
 
 def test_a_key_on_one_line():
@@ -167,6 +170,71 @@ def test_transit_signs_and_pyjwt_is_not_needed(monkeypatch):
     assert caught.value.message == "acme: transit_key must be <mount>/<key name>, for example transit/acme."
 
 
+def parts(token):
+    header, claims, signature = (base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)) for part in token.split("."))
+    return header.decode(), claims.decode(), signature
+
+
+def test_what_is_signed_is_compact():
+    vendor = Vendor("acme", token_url="https://a.example/t", client_auth="client_secret_jwt", assertion_claims={"jti": "j"})
+    signed = signed_assertion(vendor, {"client_id": "i", "client_secret": "ü", "key_id": "k"}, {}, now=NOW + 0.9)
+    header, claims, signature = parts(signed)
+    assert header == '{"typ":"JWT","kid":"k","alg":"HS256"}'
+    assert claims == f'{{"iss":"i","sub":"i","aud":"https://a.example/t","jti":"j","iat":{NOW:.0f},"exp":{NOW + 60:.0f}}}'
+    assert signature == hmac.digest("ü".encode(), signed.rpartition(".")[0].encode(), "sha256")
+    assert "=" not in signed
+
+
+def test_an_identifier_has_128_random_bits():
+    vendor = Vendor("acme", token_url="https://a.example/t", client_auth="client_secret_jwt")
+    identifiers = {json.loads(parts(signed_assertion(vendor, {"client_id": "i", "client_secret": "s"}, {}, now=NOW))[1])["jti"] for _time in range(3)}
+    assert (len(identifiers), {len(bytes.fromhex(one)) for one in identifiers}) == (3, {16})
+
+
+def test_a_grant_is_signed_with_the_key_however_the_client_authenticates():
+    vendor = Vendor("acme", token_url="https://a.example/t", client_auth="client_secret_jwt")
+    signed = signed_assertion(vendor, {"client_id": "i", "client_secret": "s", "private_key": pem(RSA)}, {"sub": "s"}, now=NOW)
+    assert decoded(signed, RSA.public_key(), "RS256")["sub"] == "s"
+
+
+def test_a_client_secret_is_no_private_key():
+    vendor = Vendor("acme", token_url="https://a.example/t", client_auth="client_secret_jwt", assertion_algorithm="RS256")
+    with pytest.raises(OptionError) as caught:
+        signed_assertion(vendor, {"client_id": "i", "client_secret": "s"}, {}, now=NOW)
+    assert caught.value.message == "acme: client_secret_jwt signs with HS256, HS384 or HS512. Set assertion_algorithm to one of them, or leave it out."
+    assert caught.value.fault == "option:clash"
+
+
+@pytest.mark.parametrize(("algorithm", "asked_for"), [("", "RS256"), ("EdDSA", "EdDSA"), ("ES512", "ES512")])
+def test_what_transit_is_asked_to_sign(algorithm, asked_for):
+    asked = []
+    vendor = dataclasses.replace(VENDOR, transit_key="/team/transit/k/", assertion_algorithm=algorithm)
+    signed = signed_assertion(vendor, {"client_id": "i"}, {}, now=NOW, transit=lambda *arguments: asked.append(arguments) or b"signature")
+    assert (parts(signed)[0], parts(signed)[2]) == (f'{{"typ":"JWT","alg":"{asked_for}"}}', b"signature")
+    assert asked == [("team/transit", "k", signed.rpartition(".")[0].encode(), asked_for)]
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "words"),
+    [
+        ("HS256", "a transit key signs with one of RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, ES512, EdDSA."),
+        ("RS256", "transit_key cannot be used here."),
+    ],
+)
+def test_what_transit_cannot_sign(algorithm, words):
+    vendor = dataclasses.replace(VENDOR, transit_key="transit/k", assertion_algorithm=algorithm)
+    with pytest.raises(OptionError) as caught:
+        signed_assertion(vendor, {"client_id": "i"}, {}, now=NOW)
+    assert (caught.value.message, caught.value.fault) == (f"acme: {words}", "option:clash")
+
+
+@pytest.mark.parametrize("given", ["k", "/k", "transit/", "/", ""])
+def test_a_transit_key_has_a_mount_and_a_name(given):
+    with pytest.raises(OptionError) as caught:
+        transit_key(Vendor("acme", transit_key=given))
+    assert caught.value.told == "acme: transit_key must be <mount>/<key name>, for example transit/acme. [TRK-O02]"
+
+
 def test_each_proof_of_a_signer_is_known():
     moments, vendor = iter([NOW, NOW + 5]), dataclasses.replace(VENDOR, transit_key="transit/k")
     known = {"before"}
@@ -201,6 +269,15 @@ def test_thumbprints_of_a_certificate():
     with pytest.raises(VaultError) as caught:
         signed_assertion(VENDOR, {**fields, "certificate": "pl4nted"}, {}, now=NOW)
     assert caught.value.message == "acme: the field 'certificate' of the secret is not a certificate in PEM form."
+    assert (caught.value.kind, caught.value.__suppress_context__) == ("field", True)
+    after = jwt.get_unverified_header(signed_assertion(VENDOR, {**fields, "certificate": f"{certificate}\nfriendlyName: x\n"}, {}, now=NOW))
+    assert after == header
+
+
+def test_a_certificate_that_the_connection_shows_is_not_named_in_the_proof():
+    vendor = dataclasses.replace(VENDOR, client_auth="tls_client_auth")
+    fields = {"client_id": "i", "private_key": pem(RSA), "certificate": "a file's text", "key_id": ""}
+    assert jwt.get_unverified_header(signed_assertion(vendor, fields, {"sub": "s"}, now=NOW)) == {"alg": "RS256", "typ": "JWT"}
 
 
 def test_a_new_proof_for_each_attempt():
