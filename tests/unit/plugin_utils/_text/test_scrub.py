@@ -392,3 +392,38 @@ def test_what_cannot_be_searched_to_its_end_is_not_shown(monkeypatch):
 
 def test_a_shown_text_has_its_limit():
     assert scrub("abcdefg", ["s3cr3t"], limit=6) == scrub("abcdefg", [], limit=6) == "abcde…"
+
+
+def test_as_much_of_a_text_is_searched_as_a_long_secret_needs():
+    assert scrub("a, " * 682 + "b,", ["s3cr3t"], limit=4000) == "a, " * 682 + "b,"
+    longest = 200  # of the spellings of a secret of a hundred characters: hex
+    assert scrub("ab," * 8 * longest, ["s" * 100], limit=9000) == "ab," * 8 * longest
+    assert scrub("ab," * 8 * longest + "c", ["s" * 100], limit=9000) == "ab," * 4 * longest + "…"
+
+
+def test_what_is_shown_of_a_cut_text_ends_before_a_secret_that_stands_there():
+    longest = 12
+    shown = "a," * (1024 - 6 * longest)
+    assert scrub(f"{shown}s3cr3t{'b,' * 200}", ["s3cr3t"], limit=4000) == f"{shown}…"
+
+
+def _full_width(text):
+    return "".join(chr(ord(char) + 0xFEE0) for char in text)
+
+
+def test_a_text_that_is_nothing_but_a_spelled_secret_is_blanked_out():
+    for secret in ("s3cr3t", TOKEN):
+        assert Blanker([secret])(_full_width(secret)) == BLANK
+
+
+@pytest.mark.parametrize("offset", [0, 50, 90, 96, 100, 186, 192])
+def test_spelled_secrets_in_all_windows_go(monkeypatch, offset):
+    monkeypatch.setattr(module, "_WINDOW", 1)
+    spelled, dots = _full_width("s3cr3t-x"), "." * offset
+    assert Blanker(["s3cr3t-x"])(f"{dots}{spelled}{'.' * 96}{spelled}") == f"{dots}{BLANK}{'.' * 96}{BLANK}"
+
+
+@pytest.mark.parametrize("times", [1, 2, 3, 4])
+def test_a_usual_spelling_goes_as_often_as_it_stands(monkeypatch, times):
+    monkeypatch.setattr(module, "_MOST_BLANKED", 0)
+    assert Blanker(["s3cr3t/x"])(" ".join(["S3CR3T%2FX"] * times)) == " ".join([BLANK] * times)
