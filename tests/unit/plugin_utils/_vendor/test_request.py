@@ -54,6 +54,7 @@ def test_trackmage_is_a_get_with_everything_in_the_query(secret):
     assert parse_qsl(query, strict_parsing=True) == [("grant_type", "client_credentials"), ("client_id", "1_app"), ("client_secret", secret)]
     assert request.headers == {"Accept": "application/json"}
     assert secret not in repr(request)
+    assert set(request.secrets) == {"1_app", secret}
 
 
 def test_trackmage_authorization_code_is_json():
@@ -208,6 +209,12 @@ def test_where_the_scope_of_a_signed_grant_is(scope_in, asserted, sent):
     assert (claims[0].get("scope"), form(request).get("scope")) == (asserted, sent)
 
 
+def test_a_key_that_stays_in_vault_is_not_needed_in_the_secret():
+    vendor = Vendor("acme", token_url="https://a.example/t", client_auth="private_key_jwt")
+    assert needed_fields(vendor) == ("client_id", "private_key")
+    assert needed_fields(dataclasses.replace(vendor, transit_key="transit/k")) == ("client_id",)
+
+
 def test_an_existing_query_is_extended():
     vendor = Vendor("acme", token_url="https://a.example/t?x=1", client_auth="post", request_format="query", request_method="GET")
     assert built(vendor, {"client_id": "i", "client_secret": "s"}).url == ("https://a.example/t?x=1&grant_type=client_credentials&client_id=i&client_secret=s")
@@ -325,14 +332,22 @@ def test_a_client_at_another_endpoint():
     assert (set(request.secrets), request.client_certificate, request.repeatable) == ({"i", "s"}, "", True)
 
 
-@pytest.mark.parametrize("client_auth", ["private_key_jwt", "bearer_jwt"])
-def test_a_client_that_signs_does_so_to_revoke(client_auth):
-    vendor = Vendor("acme", revocation_url="https://a.example/revoke", client_auth=client_auth)
+@pytest.mark.parametrize("client_auth", ["private_key_jwt", "client_secret_jwt", "bearer_jwt"])
+def test_a_client_that_signs_does_so_everywhere(client_auth):
+    vendor = Vendor("acme", token_url="https://a.example/t", revocation_url="https://a.example/revoke", client_auth=client_auth)
+    fields = {"client_id": "i", "private_key": "PEM", "client_secret": "s"}
     claims = []
-    request = revocation_request(vendor, KEY_FIELDS, "tok", hint="refresh_token", assertion=lambda more: claims.append(dict(more)) or "signed")
-    assert (claims, {"i", "PEM", "tok", "signed"} <= set(request.secrets)) == ([{}], True)
-    assert request.headers.get("Authorization", "") == ("Bearer signed" if client_auth == "bearer_jwt" else "")
-    assert form(request).get("client_assertion") == (None if client_auth == "bearer_jwt" else "signed")
+    how = {"assertion": lambda more: claims.append(dict(more)) or "signed"}
+    proof = {"client_id": "i", "client_assertion_type": "urn:ietf:params:oauth:client-assertion-type:jwt-bearer", "client_assertion": "signed"}
+    header = client_auth == "bearer_jwt"
+    for request, own in (
+        (built(vendor, fields, **how), {"grant_type": "client_credentials"}),
+        (revocation_request(vendor, fields, "tok", hint="refresh_token", **how), {"token": "tok", "token_type_hint": "refresh_token"}),
+    ):
+        assert form(request) == {**own, **({} if header else proof)}
+        assert request.headers.get("Authorization", "") == ("Bearer signed" if header else "")
+        assert {"i", "PEM", "s", "signed"} <= set(request.secrets)
+    assert claims == [{}, {}]
 
 
 def test_a_client_with_a_certificate_shows_it_everywhere():
@@ -341,6 +356,13 @@ def test_a_client_with_a_certificate_shows_it_everywhere():
     for request in (built(vendor, fields), revocation_request(vendor, fields, "tok", hint="access_token")):
         assert (request.client_certificate, form(request)["client_id"]) == ("CERT\nKEY", "i")
     assert built(dataclasses.replace(vendor, client_auth="none"), fields).client_certificate == ""
+    assert built(vendor, {"client_id": "i", "certificate": "BOTH"}).client_certificate == "BOTH\n"
+    assert built(vendor, {"client_id": "i"}).client_certificate == ""
+
+
+def test_a_client_whose_way_is_not_known_yet_is_basic():
+    request = built(Vendor("acme", token_url="https://a.example/t"), {"client_id": "i", "client_secret": "s"})
+    assert request.headers["Authorization"] == "Basic " + base64.b64encode(b"i:s").decode()
 
 
 # -- credentials ---------------------------------------------------------------------------------------------------
@@ -372,6 +394,7 @@ def test_a_field_that_cannot_be_used(data, problem):
 def test_what_an_editor_puts_around_a_credential_is_taken_off():
     found = credentials(request_for("trackunit"), {**PASSWORD_FIELDS, "password": "\ufeffpa ss\r\n"})
     assert found["password"] == "pa ss"
+    assert credentials(request_for("trackunit"), {**PASSWORD_FIELDS, "password": "\nX ss X"})["password"] == "X ss X"
 
 
 def test_other_keys_and_extra_fields():
@@ -446,11 +469,12 @@ def test_a_certificate_and_its_key_under_other_names():
     stored = "-----BEGIN PRIVATE KEY-----"
     assert credentials(request, {"client_id": "i", "both": stored, "certificate": "not this"}) == {"client_id": "i", "certificate": stored}
     assert credentials(request, {"client_id": "i", "both": "C", "private_key": "K"}) == {"client_id": "i", "certificate": "C", "private_key": "K"}
+    assert credentials(request_for(vendor), {"client_id": "i", "certificate": stored}) == {"client_id": "i", "certificate": stored}
 
 
 def test_a_certificate_of_the_options_is_for_any_client():
     found = credentials(request_for("trackunit", http={"client_cert": "/c.pem"}), {**PASSWORD_FIELDS, "certificate": "C"})
-    assert found == PASSWORD_FIELDS
+    assert found == credentials(request_for("trackunit", http={"client_cert": "/c.pem"}), PASSWORD_FIELDS) == PASSWORD_FIELDS
     assert credentials(request_for("trackunit"), {**PASSWORD_FIELDS, "certificate": "C"})["certificate"] == "C"
 
 
