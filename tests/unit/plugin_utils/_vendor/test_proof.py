@@ -34,6 +34,7 @@ def pem(key, encryption=None):
 
 
 RSA = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+P256 = ec.generate_private_key(ec.SECP256R1())  # quicker to read and to sign with
 VENDOR = Vendor("acme", token_url="https://a.example/t", client_auth="private_key_jwt")
 
 
@@ -193,8 +194,8 @@ def test_an_identifier_has_128_random_bits():
 
 def test_a_grant_is_signed_with_the_key_however_the_client_authenticates():
     vendor = Vendor("acme", token_url="https://a.example/t", client_auth="client_secret_jwt")
-    signed = signed_assertion(vendor, {"client_id": "i", "client_secret": "s", "private_key": pem(RSA)}, {"sub": "s"}, now=NOW)
-    assert decoded(signed, RSA.public_key(), "RS256")["sub"] == "s"
+    signed = signed_assertion(vendor, {"client_id": "i", "client_secret": "s", "private_key": pem(P256)}, {"sub": "s"}, now=NOW)
+    assert decoded(signed, P256.public_key(), "ES256")["sub"] == "s"
 
 
 def test_a_client_secret_is_no_private_key():
@@ -208,10 +209,10 @@ def test_a_client_secret_is_no_private_key():
 @pytest.mark.parametrize(("algorithm", "asked_for"), [("", "RS256"), ("EdDSA", "EdDSA"), ("ES512", "ES512")])
 def test_what_transit_is_asked_to_sign(algorithm, asked_for):
     asked = []
-    vendor = dataclasses.replace(VENDOR, transit_key="/team/transit/k/", assertion_algorithm=algorithm)
-    signed = signed_assertion(vendor, {"client_id": "i"}, {}, now=NOW, transit=lambda *arguments: asked.append(arguments) or b"signature")
-    assert (parts(signed)[0], parts(signed)[2]) == (f'{{"typ":"JWT","alg":"{asked_for}"}}', b"signature")
-    assert asked == [("team/transit", "k", signed.rpartition(".")[0].encode(), asked_for)]
+    vendor = dataclasses.replace(VENDOR, transit_key="/X/transit/kX/", assertion_algorithm=algorithm)
+    signed = signed_assertion(vendor, {"client_id": "i"}, {}, now=NOW, transit=lambda *arguments: asked.append(arguments) or b"\x00\x00\x17")
+    assert (parts(signed)[0], signed.rpartition(".")[2]) == (f'{{"typ":"JWT","alg":"{asked_for}"}}', "AAAX")
+    assert asked == [("X/transit", "kX", signed.rpartition(".")[0].encode(), asked_for)]
 
 
 @pytest.mark.parametrize(
@@ -260,7 +261,7 @@ def test_bearer_jwt():
 
 
 def test_thumbprints_of_a_certificate():
-    der = bytes(range(256))
+    der = bytes(range(255))  # its Base64 has no padding, where a reader might stop
     certificate = ssl.DER_cert_to_PEM_cert(der)
     fields = {"client_id": "i", "private_key": pem(RSA), "certificate": "Bag Attributes\n" + certificate}
     header = jwt.get_unverified_header(signed_assertion(VENDOR, fields, {}, now=NOW))
@@ -270,14 +271,31 @@ def test_thumbprints_of_a_certificate():
         signed_assertion(VENDOR, {**fields, "certificate": "pl4nted"}, {}, now=NOW)
     assert caught.value.message == "acme: the field 'certificate' of the secret is not a certificate in PEM form."
     assert (caught.value.kind, caught.value.__suppress_context__) == ("field", True)
-    after = jwt.get_unverified_header(signed_assertion(VENDOR, {**fields, "certificate": f"{certificate}\nfriendlyName: x\n"}, {}, now=NOW))
-    assert after == header
+    issuer = ssl.DER_cert_to_PEM_cert(b"of the issuer")
+    followed = {**fields, "private_key": pem(P256), "certificate": f"{certificate}\nfriendlyName: x\n{issuer}"}
+    assert jwt.get_unverified_header(signed_assertion(VENDOR, followed, {}, now=NOW)) == {**header, "alg": "ES256"}
+
+
+def test_a_thumbprint_is_no_security_where_sha_1_is_forbidden(monkeypatch):
+    """As in FIPS mode."""
+    sha1 = hashlib.sha1
+
+    def forbidden(data, *, usedforsecurity=True):
+        if usedforsecurity:
+            raise ValueError("disabled for FIPS")
+        return sha1(data, usedforsecurity=False)
+
+    monkeypatch.setattr(hashlib, "sha1", forbidden)
+    vendor = dataclasses.replace(VENDOR, client_auth="client_secret_jwt")
+    fields = {"client_id": "i", "client_secret": "s3cr3t-" * 12, "certificate": ssl.DER_cert_to_PEM_cert(b"der")}
+    header = jwt.get_unverified_header(signed_assertion(vendor, fields, {}, now=NOW))
+    assert header["x5t"] == base64.urlsafe_b64encode(sha1(b"der", usedforsecurity=False).digest()).decode().rstrip("=")
 
 
 def test_a_certificate_that_the_connection_shows_is_not_named_in_the_proof():
     vendor = dataclasses.replace(VENDOR, client_auth="tls_client_auth")
-    fields = {"client_id": "i", "private_key": pem(RSA), "certificate": "a file's text", "key_id": ""}
-    assert jwt.get_unverified_header(signed_assertion(vendor, fields, {"sub": "s"}, now=NOW)) == {"alg": "RS256", "typ": "JWT"}
+    fields = {"client_id": "i", "private_key": pem(P256), "certificate": "a file's text", "key_id": ""}
+    assert jwt.get_unverified_header(signed_assertion(vendor, fields, {"sub": "s"}, now=NOW)) == {"alg": "ES256", "typ": "JWT"}
 
 
 def test_a_new_proof_for_each_attempt():
