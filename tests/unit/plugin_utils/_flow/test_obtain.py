@@ -42,6 +42,10 @@ def test_what_can_be_used_once_is_not_sent_without_a_lock(attempt):
     scene = Scene(access("t0ken", refresh_token="refresh-1"), vault=FakeVault(CONSENTED))
     outcome, _kept = attempt(scene, single_use=True, locked=False)
     assert isinstance(outcome.error, CacheError) and outcome.error.fault == "cache:no_lock"
+    assert outcome.error.message == (
+        "acme: what secret/fleet/x holds can be used only once, and no lock is available to stop another process from using it, so nothing was sent. "
+        "Set cache_path to a directory that can be written and locked (NFS often has no locks), or cache to vault."
+    )
     assert (scene.sent, scene.vault.clients) == ([], 0)
     assert attempt(scene, single_use=True)[0].token.access_token == "t0ken"
 

@@ -11,11 +11,14 @@ import threading
 
 import pytest
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.errors import VaultError
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.model import Login
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.ports import Event
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._cache.directory import SCHEMA
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._cache.file_store import FileStore
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._flow import vault_session
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._flow.resolver import open_store
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._flow.vault_session import VaultSession, login_keys
-from support.scripted import VAULT_TOKEN, FakeClient, Scene, approle, request_for, vault_options
+from support.scripted import NOW, VAULT_TOKEN, FakeClient, Scene, approle, request_for, vault_options
 
 REFUSED = VaultError("Vault: the login was refused.", "login_refused")
 
@@ -45,6 +48,19 @@ def test_one_login_for_all(read):
     assert scene.names() == ["vault_login", "vault_secret_read", "vault_login_reused", "vault_secret_read", "vault_login_reused", "vault_secret_read"]
 
 
+def test_what_is_told_of_each_step(read):
+    scene = Scene()
+    scene.vault.at_login = lambda options: setattr(scene, "now", scene.now + 2)
+    read(scene)
+    read(scene)
+    assert scene.events == [
+        Event("vault_login", "trackunit", "secret/fleet/x", reason="approle", seconds=2),
+        Event("vault_secret_read", "trackunit", "secret/fleet/x", reason="approle", seconds=2),
+        Event("vault_login_reused", "trackunit", "secret/fleet/x", reason="approle", seconds=0),
+        Event("vault_secret_read", "trackunit", "secret/fleet/x", reason="approle", seconds=0),
+    ]
+
+
 def test_another_identity_logs_in_itself(read):
     scene = Scene()
     read(scene)
@@ -68,6 +84,39 @@ def test_the_users_own_token_is_never_kept(read, tmp_path):
     scene.vault.dead.add(VAULT_TOKEN)
     assert failing(read, scene, vault=vault_options()) == "denied"
     assert scene.vault.lookups == 0
+
+
+def test_what_the_client_warns_of_is_passed_on(read):
+    scene = Scene()
+    ports = dataclasses.replace(scene.ports, vault=lambda options, warn: (warn("told"), scene.vault(options, warn))[1])
+    read(scene, ports=ports)
+    assert scene.warnings == ["told"]
+
+
+@pytest.mark.parametrize("kind", ["login_refused", "sealed"])
+def test_a_remembered_failure_has_the_code_of_the_first(read, kind):
+    scene = Scene()
+    scene.vault.login_fault = VaultError("Vault: no.", kind, fault="option:library")
+    faults = []
+    for _host in range(2):
+        with pytest.raises(VaultError) as caught:
+            read(scene)
+        faults.append(caught.value.fault)
+    assert (scene.vault.logins, faults) == (1, ["option:library"] * 2)
+
+
+def test_vault_is_asked_for_the_secret_that_is_named(tmp_path, monkeypatch):
+    monkeypatch.setattr(FakeClient, "read_secret", lambda client, *given, **more: (given, more))
+    request = request_for(path="fleet/z", vault=approle(), secret={"engine_version": "auto", "version": 7})
+    session = VaultSession(request, FileStore(str(tmp_path), warn=pytest.fail), Scene().ports)
+    assert session.secret() == (("secret", "fleet/z"), {"engine_version": "auto", "version": 7})
+
+
+def test_vault_signs_what_it_is_given(tmp_path, monkeypatch):
+    monkeypatch.setattr(FakeClient, "transit_sign", lambda client, *given: repr((client.token, *given)).encode(), raising=False)
+    scene = Scene()
+    session = VaultSession(request_for(vault=approle()), FileStore(str(tmp_path), warn=pytest.fail), scene.ports)
+    assert session.transit_sign("transit", "key", b"data", "RS256") == repr(("hvs.login-1", "transit", "key", b"data", "RS256")).encode()
 
 
 def test_nothing_is_sent_before_it_is_needed(tmp_path):
@@ -111,6 +160,59 @@ def test_renewed_in_its_last_third(read):
     scene.now += 3000
     read(scene)
     assert (scene.vault.renewals, scene.vault.logins) == (2, 1)
+
+
+@pytest.mark.parametrize(("lease", "after", "logins"), [(20, 17.5, 1), (20, 18, 2), (3600, 3589.5, 1), (3600, 3590, 2)])
+def test_a_tenth_of_a_lease_is_left_but_ten_seconds_at_most(read, lease, after, logins):
+    scene = Scene()
+    scene.vault.lease = lease
+    read(scene)
+    scene.now += after
+    read(scene)
+    assert scene.vault.logins == logins
+
+
+@pytest.mark.parametrize(("after", "renewals"), [(2400, 0), (2400.5, 1)])
+def test_the_last_third_begins_when_less_than_it_is_left(read, after, renewals):
+    scene = Scene()
+    scene.vault.renewable = True
+    read(scene)
+    scene.now += after
+    read(scene)
+    assert scene.vault.renewals == renewals
+
+
+def test_only_the_holder_of_the_lock_renews(read, tmp_path):
+    scene = Scene()
+    scene.vault.renewable = True
+    read(scene)
+    scene.now += 3000
+    store = FileStore(str(tmp_path / "cache"), warn=pytest.fail)
+    with store.try_lock(login_keys(request_for(vault=approle()), store.user_key()).name) as mine:
+        assert mine
+        read(scene)
+    assert (scene.vault.renewals, scene.vault.logins) == (0, 1)
+
+
+def test_a_renewal_that_names_no_token_is_of_the_one_in_use(read, monkeypatch):
+    scene = Scene()
+    scene.vault.renewable = True
+    monkeypatch.setattr(FakeClient, "renew_self", lambda client: Login("", 3600, True))
+    read(scene)
+    scene.now += 3000
+    read(scene)
+    scene.now += 3000
+    read(scene)
+    assert (scene.vault.logins, scene.vault.reads) == (1, 3)
+
+
+@pytest.mark.parametrize(("back", "logins"), [(60, 1), (60.5, 2)])
+def test_a_clock_that_is_a_minute_behind_is_no_reason_to_log_in(read, back, logins):
+    scene = Scene()
+    read(scene)
+    scene.now -= back
+    read(scene)
+    assert scene.vault.logins == logins
 
 
 def test_a_clock_that_jumped_back_means_a_new_login(read):
@@ -161,8 +263,11 @@ def test_a_policy_that_denies_is_no_reason_to_log_in_again_and_again(read):
     for _ in range(3):
         assert failing(read, scene) == "denied"
     assert scene.vault.logins == 1
+    scene.now += 30
+    assert failing(read, scene) == "denied"
+    assert scene.vault.logins == 1
     # But a role may have other policies by now.
-    scene.now += 31
+    scene.now += 1
     assert failing(read, scene) == "denied"
     assert scene.vault.logins == 2
 
@@ -318,6 +423,54 @@ def test_an_outage_leaves_the_kept_login(read):
     assert scene.vault.logins == 1
 
 
+def test_an_outage_leaves_the_login_that_was_made_just_before(read):
+    scene = Scene()
+    scene.vault.fault = VaultError("Vault is sealed.", "sealed")
+    failing(read, scene)
+    scene.vault.fault = None
+    read(scene, ports=scene.as_run("run-2"))
+    assert scene.vault.logins == 1
+
+
+@pytest.mark.parametrize(
+    ("fault", "message", "took"),
+    [
+        (REFUSED, "Vault: the login was refused. Changed credentials are tried at once, the same ones only by a later run, in 30 s.", [2]),
+        (VaultError("Vault is sealed.", "sealed"), "Vault is sealed.", [2]),
+        (VaultError("Vault failed with status 500.", "unavailable"), "Vault failed with status 500.", []),
+    ],
+)
+def test_which_failed_login_is_remembered(read, tmp_path, fault, message, took):
+    scene = Scene()
+    scene.vault.login_fault = fault
+    scene.vault.at_login = lambda options: setattr(scene, "now", scene.now + 2)
+    with pytest.raises(VaultError) as caught:
+        read(scene)
+    store = FileStore(str(tmp_path / "cache"), warn=pytest.fail)
+    kept = store.read(login_keys(request_for(vault=approle()), store.user_key())) or {"failures": []}
+    assert (caught.value.message, [failure["took"] for failure in kept["failures"]]) == (message, took)
+
+
+def test_how_long_an_outage_lasted_counts_from_the_beginning_of_the_call(read, tmp_path):
+    scene = Scene()
+    scene.vault.at_login = lambda options: setattr(scene, "now", scene.now + 2)
+    scene.vault.fault = VaultError("Vault is sealed.", "sealed")
+    failing(read, scene)
+    store = FileStore(str(tmp_path / "cache"), warn=pytest.fail)
+    kept = store.read(login_keys(request_for(vault=approle()), store.user_key()))
+    assert [failure["took"] for failure in kept["failures"]] == [2]
+
+
+def test_an_entry_says_what_it_is_and_when_it_may_go(read, tmp_path):
+    scene = Scene()
+    store = FileStore(str(tmp_path / "cache"), warn=pytest.fail)
+    read(scene)
+    assert [header for _name, header in store.headers()] == [{"schema": SCHEMA, "kind": "login", "expires_at": NOW + 3600}]
+    scene.vault.fault = VaultError("Vault is sealed.", "sealed")
+    failing(read, scene, vault=vault_options())
+    assert sorted(header["expires_at"] for _name, header in store.headers()) == [NOW + 30, NOW + 3600]
+
+
 def test_trouble_with_one_path_is_not_for_all(read):
     scene = Scene()
     for _ in range(2):
@@ -330,8 +483,9 @@ def test_without_memory_every_call_logs_in(tmp_path):
     scene = Scene()
     scene.vault.login_fault = REFUSED
     for _ in range(2):
-        with pytest.raises(VaultError):
+        with pytest.raises(VaultError) as caught:
             VaultSession(request_for(vault=approle(), failure_ttl=0), FileStore(str(tmp_path / "c"), warn=pytest.fail), scene.ports).secret()
+        assert caught.value.message == "Vault: the login was refused."
     assert scene.vault.logins == 2
 
 
@@ -343,6 +497,7 @@ def test_a_dead_login_and_a_refused_new_one(read):
     for _ in range(2):
         assert failing(read, scene) == "login_refused"
     assert scene.vault.logins == 2
+    assert (scene.vault.reads, scene.vault.lookups) == (2, 1), "the dead one is not kept"
 
 
 def test_a_kept_login_that_is_not_one(read, tmp_path):
@@ -355,6 +510,7 @@ def test_a_kept_login_that_is_not_one(read, tmp_path):
         {"login": {"client_token": "x"}},
         {"login": {"client_token": 5, "issued_at": 0, "expires_at": 9e9, "renewable": False}},
         {"login": {"client_token": "x", "issued_at": "a", "expires_at": "b", "renewable": False}},
+        {"login": {"client_token": "x", "issued_at": NOW + 50, "expires_at": NOW + 20, "renewable": False}},
     ):
         store.write(keys, {}, garbage)
         scene = Scene()

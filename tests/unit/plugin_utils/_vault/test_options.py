@@ -466,3 +466,156 @@ def test_importing_the_options_imports_no_client():
         lines = (package / name).read_text(encoding="utf-8").splitlines()
         heavy = ("import hvac", "from hvac", "import requests", "from requests", "import urllib3", "from urllib3", "import boto3")
         assert [line for line in lines if line.startswith(heavy)] == []
+
+
+# -- all of what is made of them -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("values", "fault"),
+    [
+        ({"url": ""}, "option:missing"),
+        ({"url": "vault"}, "option:address"),
+        ({"url": "https://vault:0"}, "option:address"),
+        ({"url": "https://"}, "option:address"),
+        ({"cert_auth_public_key": "/c"}, "option:clash"),
+    ],
+)
+def test_refused_options_have_codes(values, fault):
+    with pytest.raises(OptionError) as caught:
+        make({"url": URL, "token": "t", **values})
+    assert caught.value.fault == fault
+
+
+def test_an_unknown_method_is_told_in_part():
+    known = ", ".join(METHODS)
+    assert refused({"url": URL, "auth_method": "x" * 40}) == f"auth_method='{'x' * 40}' is not known. Use one of: {known}."
+    assert refused({"url": URL, "auth_method": "x" * 41}) == f"auth_method='{'x' * 39}…' is not known. Use one of: {known}."
+
+
+@pytest.mark.parametrize(("timeout", "deadline"), [(1, 60), (30, 60), (30.5, 61), (100, 200)])
+def test_how_long_one_caller_waits_at_most(timeout, deadline):
+    assert make({"url": URL, "token": "t", "timeout": timeout})[0].deadline == deadline
+
+
+def test_an_address_and_the_way_to_it():
+    options, _reads = make({"url": URL, "token": "t", "ca_cert": "/ca", "proxies": "http://p:1", "timeout": 7, "retries": 2, "validate_certs": "no"})
+    assert options.address() == {"url": URL, "namespace": ""}
+    assert options.network() == {
+        "ca_cert": "/ca",
+        "ca_cert_text": None,
+        "ca_path": None,
+        "tls_server_name": None,
+        "validate_certs": False,
+        "proxies": {"http": "http://p:1", "https": "http://p:1"},
+        "timeout": 7,
+        "retries": 2,
+        "cert_auth_public_key": None,
+        "cert_auth_private_key": None,
+    }
+
+
+@pytest.mark.parametrize(
+    ("values", "public", "secret"),
+    [
+        ({"auth_method": "none"}, {"auth_method": "none"}, b""),
+        ({"token": "t-1"}, {"auth_method": "token"}, b'["t-1"]'),
+        (
+            {"auth_method": "userpass", "username": "joe", "password": "pw", "mount_point": "up"},
+            {"auth_method": "userpass", "username": "joe", "mount_point": "up"},
+            b'["joe", "pw"]',
+        ),
+        ({"auth_method": "jwt", "role_id": "r", "jwt": "j"}, {"auth_method": "jwt", "role_id": "r"}, b'["j"]'),
+        (
+            {"auth_method": "cert", "cert_auth_public_key": "/c", "cert_auth_private_key": "/k1", "role_id": "web"},
+            {"auth_method": "cert", "cert_auth_public_key": "/c", "role_id": "web"},
+            b'["key-one"]',
+        ),
+    ],
+)
+def test_who_logs_in(values, public, secret):
+    options, _reads = make({"url": URL, **values}, files=KEYS)
+    assert (options.identity_public(), options.identity_secret()) == (public, secret)
+
+
+def test_who_logs_in_at_a_cloud():
+    aws = {
+        "auth_method": "aws_iam",
+        "role_id": "r",
+        "aws_access_key": "AK",
+        "aws_secret_key": "aws-1",
+        "aws_security_token": "sts-1",
+        "aws_profile": "dev",
+        "region": "eu-1",
+        "aws_iam_server_id": "vault.example",
+    }
+    options, _reads = make({"url": URL, **aws})
+    told = ("auth_method", "role_id", "aws_profile", "region", "aws_iam_server_id")
+    assert options.identity_public() == {name: aws[name] for name in told}
+    assert set(options.secrets()) == {"aws-1", "sts-1"}
+    azure = {"auth_method": "azure", "role_id": "r", "azure_tenant_id": "t", "azure_client_id": "c", "azure_client_secret": "az-1"}
+    options, _reads = make({"url": URL, **azure})
+    assert options.identity_public() == {
+        "auth_method": "azure",
+        "role_id": "r",
+        "azure_tenant_id": "t",
+        "azure_client_id": "c",
+        "azure_resource": "https://management.azure.com/",
+    }
+    assert options.secrets() == ("az-1",)
+
+
+def test_each_secret_is_told_once_and_a_password_as_it_is():
+    proxies = {"http": "http://u:p%40ss-1@p:1", "https": "http://u:p%40ss-1@p:1", "ftp": "http://[", "x": "http://p:1"}
+    assert make({"url": URL, "token": "t", "proxies": proxies})[0].secrets() == ("t", "p@ss-1")
+
+
+@pytest.mark.parametrize(("text", "value"), [(" Yes ", True), ("on", True), ("t", True), (1, True), ("OFF", False), ("f", False), ("n", False), (0, False)])
+def test_a_yes_or_a_no(text, value):
+    assert make({"url": URL, "token": "t", "validate_certs": text})[0].validate_certs is value
+    assert make({"url": URL, "token": "t", "token_validate": text})[0].token_validate is value
+
+
+@pytest.mark.parametrize("seconds", [0.5, "0.5", 1, 999_999])
+def test_a_timeout_that_can_be(seconds):
+    assert make({"url": URL, "token": "t", "timeout": seconds})[0].timeout == float(seconds)
+
+
+@pytest.mark.parametrize(("name", "value"), [("timeout", 1e6), ("timeout", 10**400), ("timeout", [1]), ("retries", [1]), ("retries", float("inf"))])
+def test_numbers_that_cannot_be(name, value):
+    assert refused({"url": URL, "token": "t", name: value}).startswith(f"{name} must be a number of ")
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({"HTTPS": "http://p:1", "http": ""}, {"https": "http://p:1"}),
+        (" {'https': 'http://p:1'} ", {"https": "http://p:1"}),
+        ("{[]: 1}", {"http": "{[]: 1}", "https": "{[]: 1}"}),
+        ("{1}", {"http": "{1}", "https": "{1}"}),
+        ("https=http://p:1?a=b", {"https": "http://p:1?a=b"}),
+        ("p:1", {"http": "p:1", "https": "p:1"}),
+    ],
+)
+def test_more_proxies(given, expected):
+    assert make({"url": URL, "token": "t", "proxies": given})[0].proxies == expected
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({1: 2}, {"1": 2}),
+        ("{1: 2}", {"1": 2}),
+        ("total=1,allowed_methods=None,other=['GET'],text=abc", {"total": 1, "allowed_methods": None, "other": ["GET"], "text": "abc"}),
+    ],
+)
+def test_more_retries(given, expected):
+    assert make({"url": URL, "token": "t", "retries": given})[0].retries == expected
+
+
+def test_a_line_end_is_taken_off_what_a_file_or_a_shell_gave():
+    given = {"auth_method": "approle", "role_id": " r\n", "secret_id": " s\n", "mount_point": " m\n", "namespace": " n\n"}
+    options, _reads = make({"url": URL, **given})
+    assert (options.role_id, options.secret_id, options.mount_point, options.namespace) == ("r", "s", "m", "n")
+    assert make({"url": URL, "auth_method": "jwt", "role_id": "r", "jwt": " j\n"})[0].jwt == "j"
+    assert make({"url": URL, "auth_method": "userpass", "username": "u", "password": " p "})[0].password == " p "
