@@ -6,14 +6,17 @@
 
 from __future__ import annotations
 
+import re
+from urllib.parse import parse_qs
+
 import pytest
-from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.errors import CacheError
-from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.model import Entry, Failure
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.errors import CacheError, VaultError
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.model import Entry, Failure, Vendor
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._cache.file_store import FileStore
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._flow.call import Call
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._flow.obtain import obtain
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._flow.slot import TokenSlot
-from support.scripted import CONSENT_VENDOR, NOW, FakeVault, Scene, access, request_for, token
+from support.scripted import CONSENT_VENDOR, NOW, PASSWORD_FIELDS, FakeVault, Scene, access, answer, request_for, token
 
 CONSENTED = {"client_id": "i", "client_secret": "s", "refresh_token": "refresh-0"}
 NOTHING = Entry()
@@ -66,3 +69,54 @@ def test_of_controllers_that_share_only_the_shared_entry_keeps_the_refresh_token
     assert (kept.token.access_token, kept.token.refresh_token, kept.failures) == ("t0ken", None, entry.failures)
     ((shared, _version),) = scene.vault.entries.values()
     assert "refresh-1" in str(shared)
+
+
+def _grants(scene):
+    return [parse_qs(sent.body.decode())["grant_type"] for sent in scene.sent]
+
+
+def test_a_refresh_token_is_taken_out_before_it_is_sent(attempt):
+    scene = Scene(access("t0ken"))
+    entry = Entry(token("previous", refresh_token="r", secret_version="1"))
+    outcome, kept = attempt(scene, entry=entry)
+    assert (outcome.token.access_token, _grants(scene)) == ("t0ken", [["refresh_token"]])
+    assert (kept.token.access_token, kept.token.refresh_token) == ("previous", None)
+
+
+def test_the_shared_refresh_token_is_signed_and_used_once(attempt):
+    scene = Scene(access("first", refresh_token="r-1", lifetime=600), access("second", refresh_token="r-2"))
+    attempt(scene, kind="vault")
+    ((shared, _version),) = scene.vault.entries.values()
+    assert re.search(r"'refresh_token': 'r-1', .*'refresh_token_mac': '\w+'", str(shared)), shared
+    scene.now += 1000
+    outcome, kept = attempt(scene, kind="vault")
+    assert (outcome.token.access_token, _grants(scene)) == ("second", [["password"], ["refresh_token"]])
+    assert kept == NOTHING, "its own entry never had the refresh token"
+
+
+def test_a_secret_without_a_version_has_one_by_its_content(attempt):
+    versions = set()
+    for password in ("p4ssw0rd", "p4ssw0rd", "another"):
+        scene = Scene(access("t0ken"), vault=FakeVault({**PASSWORD_FIELDS, "password": password}, version=None))
+        versions.add(attempt(scene)[0].token.secret_version)
+    assert len(versions) == 2 and all(version.startswith("v1:") for version in versions)
+
+
+def test_who_may_not_share_goes_alone(attempt):
+    scene = Scene(access("t0ken", refresh_token="r"))
+    scene.vault.kv_fault = VaultError("Vault: permission denied.", "denied")
+    outcome, _kept = attempt(scene, kind="vault")
+    assert (outcome.token.access_token, outcome.token.refresh_token) == ("t0ken", "r")
+    assert "Until then tokens are not shared with other controllers." in scene.warnings[0]
+
+
+def test_an_issuer_is_asked_once_for_several_tokens(tmp_path):
+    issuer = "https://login.example.com"
+    metadata = {"issuer": issuer, "token_endpoint": f"{issuer}/t"}
+    request = request_for(Vendor("acme", issuer=issuer, client_auth="basic"), cache=str(tmp_path / "cache"))
+    scene = Scene(answer(200, metadata), access("first"), access("second"))
+    slot = TokenSlot(request, FileStore(request.cache.path, warn=pytest.fail), scene.ports)
+    for name in ("first", "second"):
+        outcome = obtain(Call.begin(request, scene.ports, key="k"), slot, NOTHING, "no entry", locked=True)
+        assert outcome.token.access_token == name
+    assert [sent.url.removeprefix(issuer) for sent in scene.sent] == ["/.well-known/oauth-authorization-server", "/t", "/t"]

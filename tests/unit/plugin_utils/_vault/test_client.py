@@ -573,6 +573,77 @@ def test_each_question_of_an_operator_has_the_time_of_a_conversation(monkeypatch
         assert client.ask("GET", "x") == {"data": {}}
 
 
+# -- signatures ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "more"),
+    [
+        ("RS256", {"hash_algorithm": "sha2-256", "marshaling_algorithm": "jws", "signature_algorithm": "pkcs1v15", "salt_length": "hash"}),
+        ("PS384", {"hash_algorithm": "sha2-384", "marshaling_algorithm": "jws", "signature_algorithm": "pss", "salt_length": "hash"}),
+        ("ES512", {"hash_algorithm": "sha2-512", "marshaling_algorithm": "jws"}),
+        ("EdDSA", {}),
+    ],
+)
+@pytest.mark.parametrize("signature", ["vault:v1:_-8", "vault:v1:/+8=", "vault:v1:/+8"])
+def test_transit_signs(monkeypatch, algorithm, more, signature):
+    wire = Wire(monkeypatch, answer(200, {"data": {"signature": signature}}))
+    assert wire.logged_in().transit_sign("/transit/", "key", b"data", algorithm) == b"\xff\xef"
+    assert wire.asked == [("POST", "/v1/transit/sign/key")]
+    assert wire.sent[0][3] == {"input": "ZGF0YQ==", **more}
+
+
+@pytest.mark.parametrize(
+    ("script", "message", "kind"),
+    [
+        (
+            [said(400, "no hvs.user-token", "twice")],
+            ": transit/sign/key does not sign with RS256. Check transit_key, assertion_algorithm and the type of the key. Vault says: no ***; twice",
+            "field",
+        ),
+        (
+            [answer(404, {"errors": []})],
+            ": transit/sign/key does not sign with RS256. Check transit_key, assertion_algorithm and the type of the key.",
+            "field",
+        ),
+        (
+            [said(403, "permission denied"), answer(200, SELF)],
+            " denied signing with transit/sign/key (permission denied). The token is valid, but none of its policies (default, fleet) grants update on"
+            " transit/sign/key, or one of them denies it. Correct the policies.",
+            "denied",
+        ),
+        ([answer(200, {"data": {"signature": "vault:v1:§"}})], ": transit/sign/key gave no signature. Check transit_key.", "unavailable"),
+        ([answer(200, {"data": {"signature": "vault:v1:A"}})], ": transit/sign/key gave no signature. Check transit_key.", "unavailable"),
+    ],
+)
+def test_transit_does_not_sign(monkeypatch, script, message, kind):
+    wire = Wire(monkeypatch, *script)
+    assert failure(wire.logged_in().transit_sign, "transit", "key", b"data", "RS256") == (f"{HERE}{message}", kind)
+
+
+@pytest.mark.parametrize(("mount", "key"), [("", "key"), ("transit", ""), ("a//b", "key"), ("transit", "..")])
+def test_a_transit_key_that_is_none(monkeypatch, mount, key):
+    message, kind = failure(Wire(monkeypatch).logged_in().transit_sign, mount, key, b"data", "RS256")
+    assert (message.partition(" ")[0], kind) == ("transit_key", "option")
+
+
+@pytest.mark.parametrize(
+    ("script", "may"),
+    [
+        (answer(200, {"data": {"secret/data/x": ["update"]}}), True),
+        (answer(200, {"data": {"secret/data/x": ["read", "root"]}}), True),
+        (answer(200, {"data": {"secret/data/x": ["read"]}}), False),
+        (answer(200, {"data": {"secret/data/y": ["read"]}}), True),
+        (said(403, "permission denied"), True),
+    ],
+)
+def test_whether_the_token_may_write_a_secret(monkeypatch, script, may):
+    wire = Wire(monkeypatch, script)
+    assert wire.logged_in().may_update("/secret/", "/x") is may
+    assert wire.asked == [("POST", "/v1/sys/capabilities-self")]
+    assert wire.sent[0][3]["paths"] == ["secret/data/x"]
+
+
 ODD = (0, 1.5, True, "text", [], [1], {"a": 1}, 10**400)
 
 

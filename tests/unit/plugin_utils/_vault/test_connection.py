@@ -14,6 +14,7 @@ import pytest
 import requests
 import urllib3
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.deadline import Late
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.errors import OptionError, VaultError
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.http_body import CutOff, Damaged, TooLarge
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vault.client import VaultClient
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vault.options import VaultOptions
@@ -411,3 +412,43 @@ def test_plain_http_through_a_proxy_is_told(monkeypatch):
     wire = Wire(monkeypatch)
     wire.client(url="http://127.0.0.1:8200", proxies={"http": "http://proxy.example"})
     assert "is used over plain http" in wire.warnings[0]
+
+
+# -- what a message says beside the trouble --------------------------------------------------------------------------
+
+
+def test_a_namespace_belongs_to_the_place(monkeypatch):
+    message, _kind = failure(Wire(monkeypatch, said(404), NO_TELLING).logged_in(namespace="team").read_secret, "secret", "x")
+    assert message.startswith(f"{HERE} (namespace team) has no secret at secret/x ")
+
+
+def _refused(values, environ=None):
+    options = VaultOptions.from_mapping({"url": URL, "token": "t", **values}, environ=environ or {}, home="/h", read_file=lambda path: "")
+    with pytest.raises(OptionError) as caught:
+        VaultClient(options, warn=pytest.fail)
+    return caught.value.message, caught.value.fault
+
+
+def test_files_that_are_none_have_a_code(tmp_path):
+    key = tmp_path / "key.pem"
+    key.write_bytes(b"\xff-----BEGIN ENCRYPTED PRIVATE KEY-----\n")
+    pair = {"cert_auth_public_key": __file__, "cert_auth_private_key": str(key)}
+    assert _refused({"ca_cert": "/nonexistent.pem"}) == (f"ca_cert /nonexistent.pem {MISSING}", "option:file")
+    assert _refused({**pair, "cert_auth_private_key": "/nonexistent.pem"}) == (f"cert_auth_private_key /nonexistent.pem {MISSING}", "option:file")
+    assert _refused(pair)[0] == f"the private key {key} (cert_auth_private_key) has a passphrase. Use a key without one."
+    message = "no certificates can be read from VAULT_CACERT_BYTES or the folder VAULT_CAPATH. Give PEM texts."
+    assert _refused({}, environ={"VAULT_CACERT_BYTES": "no PEM"}) == (message, "option:file")
+
+
+def test_a_missing_library_has_a_code(monkeypatch):
+    monkeypatch.setitem(sys.modules, "hvac", None)
+    with pytest.raises(VaultError) as caught:
+        Wire(monkeypatch).client()
+    assert (caught.value.kind, caught.value.fault) == ("option", "option:library")
+
+
+@pytest.mark.parametrize(("action", "warnings"), [("warn", [f"{HERE}: status 503, trying again."]), ("ignore", [])])
+def test_a_repetition_is_told_if_the_user_wants_it(monkeypatch, action, warnings):
+    wire = Wire(monkeypatch, said(503, "x"), answer(200, KV2))
+    assert wire.logged_in(retries=1, retry_action=action).read_secret("secret", "x").version == 7
+    assert wire.warnings == warnings

@@ -501,6 +501,7 @@ def test_how_long_one_caller_waits_at_most(timeout, deadline):
 def test_an_address_and_the_way_to_it():
     options, _reads = make({"url": URL, "token": "t", "ca_cert": "/ca", "proxies": "http://p:1", "timeout": 7, "retries": 2, "validate_certs": "no"})
     assert options.address() == {"url": URL, "namespace": ""}
+    assert make({"url": URL, "token": "t", "namespace": "/X/team/"})[0].address() == {"url": URL, "namespace": "X/team"}
     assert options.network() == {
         "ca_cert": "/ca",
         "ca_cert_text": None,
@@ -519,6 +520,7 @@ def test_an_address_and_the_way_to_it():
     ("values", "public", "secret"),
     [
         ({"auth_method": "none"}, {"auth_method": "none"}, b""),
+        ({"auth_method": "aws_iam", "aws_profile": "dev"}, {"auth_method": "aws_iam", "aws_profile": "dev"}, b""),
         ({"token": "t-1"}, {"auth_method": "token"}, b'["t-1"]'),
         (
             {"auth_method": "userpass", "username": "joe", "password": "pw", "mount_point": "up"},
@@ -574,6 +576,16 @@ def test_each_secret_is_told_once_and_a_password_as_it_is():
 def test_a_yes_or_a_no(text, value):
     assert make({"url": URL, "token": "t", "validate_certs": text})[0].validate_certs is value
     assert make({"url": URL, "token": "t", "token_validate": text})[0].token_validate is value
+
+
+@pytest.mark.parametrize("url", ["http://vault:8200", "https://vault/X", "https://vault:1"])
+def test_addresses_that_stay_as_they_are(url):
+    assert make({"url": url, "token": "t"})[0].url == url
+
+
+@pytest.mark.parametrize("action", ["ignore", "warn"])
+def test_what_is_done_at_a_repetition(action):
+    assert make({"url": URL, "token": "t", "retry_action": action})[0].retry_action == action
 
 
 @pytest.mark.parametrize("seconds", [0.5, "0.5", 1, 999_999])
