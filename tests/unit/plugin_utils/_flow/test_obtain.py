@@ -120,3 +120,11 @@ def test_an_issuer_is_asked_once_for_several_tokens(tmp_path):
         outcome = obtain(Call.begin(request, scene.ports, key="k"), slot, NOTHING, "no entry", locked=True)
         assert outcome.token.access_token == name
     assert [sent.url.removeprefix(issuer) for sent in scene.sent] == ["/.well-known/oauth-authorization-server", "/t", "/t"]
+
+
+@pytest.mark.parametrize(("slow", "written"), [(False, 2), (True, 3)])
+def test_a_lease_is_extended_while_the_vendor_is_asked_again(attempt, slow, written):
+    scene = Scene(answer(429, retry_after="20"), access("t0ken")) if slow else Scene(access("t0ken"))
+    assert attempt(scene, kind="vault")[0].token.access_token == "t0ken"
+    ((_shared, version),) = scene.vault.entries.values()
+    assert version == written, "taken, extended for the pause, and released"
