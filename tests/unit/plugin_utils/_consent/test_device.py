@@ -76,6 +76,12 @@ def test_the_client_proves_itself_as_at_the_token_endpoint(tmp_path, client_auth
     assert parse_qs(scene.sent[0].body.decode()) == sent
 
 
+def test_a_client_that_signs_signs_this_request_too():
+    vendor = dataclasses.replace(VENDOR, client_auth="private_key_jwt")
+    request = subject.device_request(vendor, CLIENT, assertion=lambda claims: f"signed {dict(claims)}")
+    assert parse_qs((request.body or b"").decode())["client_assertion"] == ["signed {}"]
+
+
 def test_what_a_vendor_wants_beside_the_standard_goes_into_the_form(tmp_path):
     vendor = dataclasses.replace(VENDOR, device_authorization_url="/device?prompt=consent&hint=", parameters={"audience": "https://api.example", "tenant": "t"})
     scene = Scene(answer(200, GIVEN), vault=FakeVault(CLIENT))
@@ -284,6 +290,10 @@ def test_endpoints_that_are_refused(tmp_path, url, message):
 @pytest.mark.parametrize("url", ["HTTPS://a.example/d", "http://127.0.0.1/d"])
 def test_endpoints_that_are_fine(url):
     subject.check_device_endpoint(dataclasses.replace(VENDOR, device_authorization_url=url), allow_http=False)
+
+
+def test_an_endpoint_of_plain_http_is_fine_for_those_who_allow_it():
+    subject.check_device_endpoint(dataclasses.replace(VENDOR, device_authorization_url="http://a.example/d"), allow_http=True)
 
 
 @pytest.mark.parametrize("url", ["https://a@b.example/d", "https://a.example/ d", "https://a.example/\x1b", "https:///d", "/d"])
