@@ -18,6 +18,7 @@ from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.errors i
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.http_body import CutOff, Damaged, TooLarge
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vault.client import VaultClient
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vault.options import VaultOptions
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vault.refusals import NotTaken
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vault.transport import Refusal
 from support.vault_wire import APPROLE, HERE, KV2, LOGGED_IN, NO_TELLING, URL, Wire, answer, failure, said
 
@@ -452,3 +453,26 @@ def test_a_repetition_is_told_if_the_user_wants_it(monkeypatch, action, warnings
     wire = Wire(monkeypatch, said(503, "x"), answer(200, KV2))
     assert wire.logged_in(retries=1, retry_action=action).read_secret("secret", "x").version == 7
     assert wire.warnings == warnings
+
+
+def test_a_request_of_ours_has_its_body(monkeypatch):
+    wire = Wire(monkeypatch, answer(200, {"data": {}}))
+    wire.logged_in(guarded=True).ask("POST", "sys/x", {"a": 1})
+    assert (wire.asked, wire.sent[0][3]) == ([("POST", "/v1/sys/x")], {"a": 1})
+
+
+def test_a_certificate_that_is_not_checked_needs_no_file(monkeypatch):
+    wire = Wire(monkeypatch, answer(200, KV2))
+    assert wire.logged_in(ca_cert="/nonexistent.pem", validate_certs=False).read_secret("secret", "x").version == 7
+
+
+def test_how_long_vault_was_waited_for(monkeypatch):
+    message, _kind = failure(Wire(monkeypatch, LATE).logged_in(timeout=7, retries=0).read_secret, "secret", "x")
+    assert message == f"{HERE} did not answer within 7 s. Try again, or raise timeout (ANSIBLE_HASHI_VAULT_TIMEOUT)."
+
+
+@pytest.mark.parametrize(("trouble", "not_taken"), [(TooLarge(), True), (CutOff(), False)])
+def test_what_is_too_large_is_an_error_of_its_own(monkeypatch, trouble, not_taken):
+    with pytest.raises(VaultError) as caught:
+        Wire(monkeypatch, trouble).logged_in(retries=0).read_secret("secret", "x")
+    assert isinstance(caught.value, NotTaken) is not_taken
