@@ -221,7 +221,7 @@ def authorization_routes(vendor: AuthorizationCode, path: str) -> dict[str, tupl
 
 def _load(method: str, url: str, body: str | None = None) -> tuple[int, str | None, str]:
     parts = urlsplit(url)
-    connection = http.client.HTTPConnection(parts.netloc, timeout=10)
+    connection = http.client.HTTPConnection(parts.netloc, timeout=300)
     try:
         headers = {"Content-Type": "application/x-www-form-urlencoded"} if body is not None else {}
         connection.request(method, f"{parts.path}?{parts.query}" if parts.query else parts.path, body=body, headers=headers)

@@ -309,7 +309,7 @@ def test_a_used_code_and_the_refresh_token_that_was_there(there: Stage) -> None:
     back = there.emulator.consent(asking.url)
     code = parse_qs(urlsplit(back).query)["code"][0]
     spent = {"grant_type": "authorization_code", "code": code, "redirect_uri": asking.query["redirect_uri"], **there.credentials("trackmage")}
-    assert requests.post(f"{there.emulator.base_url('trackmage')}/oauth/v2/token", json=spent, timeout=10).status_code == 200
+    assert requests.post(f"{there.emulator.base_url('trackmage')}/oauth/v2/token", json=spent, timeout=300).status_code == 200
     status, page = ask_and_return(back)
     assert status == 400
     text = "trackmage: the vendor refused the authorization code (invalid_grant): it was used before, has expired"

@@ -245,7 +245,7 @@ def _sudo_user() -> t.Iterator[str]:
     finally:
         rules.unlink(missing_ok=True)
         with contextlib.suppress(StartError):
-            wait_for(f"the removal of {name}", lambda: subprocess.run(["userdel", name], capture_output=True, check=False).returncode in (0, 6), timeout=10)
+            wait_for(f"the removal of {name}", lambda: subprocess.run(["userdel", name], capture_output=True, check=False).returncode in (0, 6))
         shutil.rmtree(home, ignore_errors=True)
 
 

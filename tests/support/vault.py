@@ -108,7 +108,7 @@ class VaultServer:
         return variables
 
     def client(self, *, token: str | None = None, namespace: str | None = None) -> hvac.Client:
-        return hvac.Client(url=self.address, token=self.root_token if token is None else token, namespace=namespace, verify=self.ca_cert or True, timeout=10)
+        return hvac.Client(url=self.address, token=self.root_token if token is None else token, namespace=namespace, verify=self.ca_cert or True, timeout=300)
 
     # -- life ------------------------------------------------------------------------------------------------------
 
