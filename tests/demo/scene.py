@@ -163,7 +163,7 @@ def _try_to_log_in(ssh: SshHosts) -> None:
     about = ssh.variables()
     command = [about["ansible_ssh_executable"], "-i", about["ansible_ssh_private_key_file"], *shlex.split(about["ansible_ssh_common_args"])]
     command += ["-p", str(ssh.port), f"{ssh.user}@{ssh.addresses[0]}", "true"]
-    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=30, check=False)
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=300, check=False)
     if done.returncode != 0:
         raise Unavailable(f"ssh to {ssh.addresses[0]} does not work: {done.stderr.strip()[-200:] or f'status {done.returncode}'}")
 

@@ -345,7 +345,7 @@ class _Server(ThreadingHTTPServer):
         # The handshake is done here, in the connection's own thread: a slow client must not hold up the others.
         if self.context:
             try:
-                request.settimeout(10)
+                request.settimeout(300)
                 request = self.context.wrap_socket(request, server_side=True)
                 request.settimeout(None)
             except OSError:
@@ -494,7 +494,7 @@ class _Handler(BaseHTTPRequestHandler):
 def _loopback(host: str, port: int) -> socket.socket:
     if host not in ("127.0.0.1", "localhost"):
         raise OSError("loopback only")
-    return socket.create_connection((host, port), timeout=10)
+    return socket.create_connection((host, port), timeout=300)
 
 
 def _pump(source: socket.socket, sink: socket.socket) -> None:

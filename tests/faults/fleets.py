@@ -134,7 +134,7 @@ def _stopped(fleets: Fleets, case: Case) -> tuple[list[str], str, tuple[int, int
     emulator.fail(case.fault.vendor, "slow", times=1, sender=case.client, delay=900)
     holder = fleets.start(fleets.play(case, http_deadline=600, http_timeout=600))
     try:
-        holder.wait_ready("the request at the vendor", lambda: fleets.asked(case), timeout=120)
+        holder.wait_ready("the request at the vendor", lambda: fleets.asked(case), timeout=300)
         family = [holder.pid, *descendants(holder.pid)]
         for pid in family:
             os.kill(pid, signal.SIGSTOP)

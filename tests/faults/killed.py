@@ -69,7 +69,7 @@ def interrupt(place: Place, case: Case) -> list[str]:
     play = json.dumps([{"hosts": "localhost", "gather_facts": False, "tasks": [{"ansible.builtin.debug": {"msg": "{{ " + case.lookup(broken=True) + " }}"}}]}])
     process = stage.ansible.start_playbook(play + "\n", *stage.extra(), env=stage.environment({"VAULT_TOKEN": place.token}))
     try:
-        process.wait_ready("the request at the vendor", lambda: place.asked(case, stage.emulator.requests(kind="token")), timeout=120)
+        process.wait_ready("the request at the vendor", lambda: place.asked(case, stage.emulator.requests(kind="token")), timeout=300)
         forks = descendants(process.pid)
         for pid in [*forks, process.pid] if everywhere else forks[-1:]:
             with contextlib.suppress(ProcessLookupError):

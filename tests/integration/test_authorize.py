@@ -69,7 +69,7 @@ class Asking:
     def __init__(self, stage: Stage, *arguments: str, vendor: str = "trackmage", path: str = PATH, env: dict[str, str | None] | None = None) -> None:
         command = [PLAYBOOK, *stage.extra(), "-e", f"vendor={vendor}", "-e", f"path={path}", *arguments]
         self.process = stage.ansible.start(["ansible-playbook", *command], env=stage.environment({**writing(stage), **(env or {})}))
-        self.url = str(self.process.wait_ready("the address", lambda: _shown(self.process.output()), timeout=60))
+        self.url = str(self.process.wait_ready("the address", lambda: _shown(self.process.output()), timeout=300))
 
     @property
     def query(self) -> dict[str, str]:
@@ -90,7 +90,7 @@ def ask_and_return(url: str) -> tuple[int, str]:
     """What a browser shows that is sent there; not by way of any proxy of this machine."""
     with requests.Session() as session:
         session.trust_env = False
-        answer = session.get(url, timeout=30, allow_redirects=False)
+        answer = session.get(url, timeout=300, allow_redirects=False)
         return answer.status_code, answer.text
 
 
@@ -114,7 +114,7 @@ NOBODY = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"] if os.g
 def as_nobody(*command: str) -> int:
     if not NOBODY:
         pytest.skip("only root can become another user")
-    return subprocess.run([*NOBODY, *command], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=60, check=False).returncode
+    return subprocess.run([*NOBODY, *command], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=300, check=False).returncode
 
 
 def said(run: Run) -> str:
@@ -256,7 +256,7 @@ def test_what_others_send_to_the_loopback_address_is_no_answer(there: Stage, chr
             [*NOBODY, "curl", "-s", "--noproxy", "*", "-w", "\\n%{http_code}", *arguments],
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=300,
             check=False,
         )
         assert (code.returncode, code.stdout.rpartition("\n")[2]) == (0, str(status)), code
@@ -293,7 +293,7 @@ def test_a_squatter_on_one_of_the_addresses_of_localhost_is_told(there: Stage) -
 
 
 def test_another_state(there: Stage) -> None:
-    asking = Asking(there, "-e", "wait_timeout=6")
+    asking = Asking(there, "-e", "wait_timeout=12")
     back = there.emulator.consent(asking.url)
     status, page = ask_and_return(back.replace(f"state={asking.query['state']}", "state=forged"))
     text = "This is not the answer that the playbook waits for: it does not have the state of the request."
@@ -521,7 +521,7 @@ class AskingDevice:
         env = {**writing(stage), "ANSIBLE_LOG_PATH": str(stage.ansible.workdir / "log"), "BROWSER": "false", "DISPLAY": None}
         self.process = stage.ansible.start(["ansible-playbook", *command], env=stage.environment(env))
         shown = self.process.wait_ready(
-            "the code", lambda: re.search(r"^(http\S+/device)\ncode: (\S+)\n\n.*\n\n(http\S+)$", self.process.output(), re.MULTILINE), timeout=60
+            "the code", lambda: re.search(r"^(http\S+/device)\ncode: (\S+)\n\n.*\n\n(http\S+)$", self.process.output(), re.MULTILINE), timeout=300
         )
         self.address, self.code, self.filled = t.cast("re.Match[str]", shown).groups()
 
@@ -587,7 +587,7 @@ def test_device_flow_that_ends_without_consent(there: Stage, settings: dict[str,
         form = {"user_code": asking.code, "username": user["username"], "password": user["password"], "decision": decision}
         with requests.Session() as session:
             session.trust_env = False
-            assert session.post(asking.address, data=form, timeout=30).status_code == 200
+            assert session.post(asking.address, data=form, timeout=300).status_code == 200
     status, output = asking.ended()
     assert (status, text in output, NOTHING in output) == (2, True, True), output
     assert "refresh_token" not in there.vault.get("fleet/acme")

@@ -68,7 +68,7 @@ def job(stage: Stage, inputs: dict[str, t.Any], folder: pathlib.Path) -> subproc
     own = {"HOME": str(folder), "XDG_CACHE_HOME": str(folder / ".cache"), "ANSIBLE_LOCALHOST_WARNING": "False"}
     env = {**stage.ansible.environment(own), **own}
     command = [str(BIN / "ansible-runner"), "run", str(folder), "-p", "play.yml", "--cmdline", "-e " + json.dumps(json.dumps({**stage.variables, **variables}))]
-    return subprocess.run(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=180, check=False)
+    return subprocess.run(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=600, check=False)
 
 
 def test_the_credential_type_as_awx_injects_it(stage: Stage, tmp_path: pathlib.Path) -> None:
@@ -108,7 +108,7 @@ def test_ansible_builder_finds_what_the_collection_needs(tmp_path: pathlib.Path)
     place.mkdir(parents=True)
     for name in ("galaxy.yml", "requirements.txt", "meta"):
         os.symlink(ROOT / name, place / name)
-    done = subprocess.run([str(BIN / "ansible-builder"), "introspect", str(tmp_path)], capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run([str(BIN / "ansible-builder"), "introspect", str(tmp_path)], capture_output=True, text=True, timeout=600, check=False)
     assert done.returncode == 0, done.stderr
     found = yaml.safe_load(done.stdout)
     named = " ".join(str(found["python"]).split())

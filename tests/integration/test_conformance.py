@@ -259,7 +259,7 @@ def test_oidc_consent_in_a_browser(openbao_stage: Stage, oidc: OidcProvider, chr
     }
     command = ["ansible-playbook", "trackops.api_tokens.authorize", "-e", json.dumps(given)]
     asking = openbao_stage.ansible.start(command, env=openbao_stage.environment(env))
-    url = asking.wait_ready("the address", lambda: re.search(r"^(http\S+response_type=\S+)$", asking.output(), re.MULTILINE), timeout=60)[1]
+    url = asking.wait_ready("the address", lambda: re.search(r"^(http\S+response_type=\S+)$", asking.output(), re.MULTILINE), timeout=300)[1]
     assert parse_qs(urlsplit(url).query)["code_challenge_method"] == ["S256"]
     chromium.open(url)
     chromium.forget()
@@ -293,7 +293,7 @@ def test_oidc_consent_on_another_device(openbao_stage: Stage, oidc: OidcProvider
     }
     command = ["ansible-playbook", "trackops.api_tokens.authorize", "-e", json.dumps(given)]
     asking = openbao_stage.ansible.start(command, env=openbao_stage.environment(env))
-    filled = asking.wait_ready("the address", lambda: re.search(r"^(http\S+user_code=\S+)$", asking.output(), re.MULTILINE), timeout=60)[1]
+    filled = asking.wait_ready("the address", lambda: re.search(r"^(http\S+user_code=\S+)$", asking.output(), re.MULTILINE), timeout=300)[1]
     chromium.open(filled)
     chromium.forget()
     chromium.open(filled)

@@ -319,5 +319,5 @@ def _in_a_shell(stage: Stage, page: str, commands: list[str]) -> None:
     env = stage.ansible.environment({**own, "ANSIBLE_INVENTORY": str(inventory(stage))})
     env["PATH"] = f"{folder / 'bin'}{os.pathsep}{env['PATH']}"
     script = "set -euo pipefail\n" + "\n".join(commands)
-    done = subprocess.run(["bash", "-c", script], env=env, cwd=folder, capture_output=True, text=True, timeout=300, check=False)
+    done = subprocess.run(["bash", "-c", script], env=env, cwd=folder, capture_output=True, text=True, timeout=600, check=False)
     assert done.returncode == 0, f"{page}:\n{script}\n{done.stdout}\n{done.stderr}"

@@ -173,7 +173,7 @@ class Losing(http.server.BaseHTTPRequestHandler):
         headers = {name: value for name, value in self.headers.items() if name.lower() not in ("connection", "proxy-connection", "accept-encoding")}
         with requests.Session() as session:
             session.trust_env = False
-            answer = session.request(self.command, self.path, data=body, headers=headers, timeout=60)
+            answer = session.request(self.command, self.path, data=body, headers=headers, timeout=300)
         status, content = answer.status_code, answer.content
         if self.command == "POST":
             self.seen.append({name: values[0] for name, values in parse_qs(body.decode()).items()})
@@ -268,7 +268,7 @@ def consenting(stage: Stage, keycloak: Keycloak, client: str, flow: str) -> tupl
     given = {"vendor": "theirs", "path": PATH, "flow": flow, "trackops_theirs_issuer": keycloak.issuer, "trackops_theirs_scope": "openid offline_access"}
     asking = stage.ansible.start(["ansible-playbook", "trackops.api_tokens.authorize", "-e", json.dumps(given)], env=stage.environment(env))
     shown = r"^(http\S+response_type=\S+)$" if flow == "code" else r"^(http\S+user_code=\S+)$"
-    return asking, env, asking.wait_ready("the address", lambda: re.search(shown, asking.output(), re.MULTILINE), timeout=120)[1]
+    return asking, env, asking.wait_ready("the address", lambda: re.search(shown, asking.output(), re.MULTILINE), timeout=300)[1]
 
 
 def log_in(chromium: Browser, url: str) -> None:

@@ -12,6 +12,7 @@ import typing as t
 import pytest
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.errors import TokenError
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vault.client import VaultClient
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vault.connection import Connection
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vault.login_input import read_text
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vault.options import VaultOptions
 from support.ansible import Ansible
@@ -32,7 +33,7 @@ def reads(operator: Operator, **environ: str) -> str:
     """What comes of reading the secret with this environment and nothing else: its user, or the error."""
     given = {"VAULT_ADDR": operator.address, "VAULT_TOKEN": operator.root_token, **environ}
     options = VaultOptions.from_mapping({}, environ=given, home="/nowhere", read_file=read_text)
-    client = VaultClient(options, warn=lambda text: None)
+    client = VaultClient(Connection(options, warn=lambda text: None))
     try:
         client.login()
         return str(client.read_secret("secret", "x").data["username"])

@@ -227,10 +227,10 @@ class Bench:
         process = stage.ansible.start(command, env=stage.environment({"VAULT_TOKEN": None, **env, "BROWSER": "/bin/false"}))
         try:
             address = re.compile(r"(https?://[^\s\"']+response_type=[^\s\"'\\]+)")
-            url = process.wait_ready("the address of the consent", lambda: address.search(process.output()), timeout=120)[1]
+            url = process.wait_ready("the address of the consent", lambda: address.search(process.output()), timeout=300)[1]
             with requests.Session() as session:
                 session.trust_env = False
-                session.get(stage.emulator.consent(url), timeout=30)
+                session.get(stage.emulator.consent(url), timeout=300)
             if process.popen.wait(120):
                 self.report.blind.append(f"{setting.name}: consent: ended with {process.popen.returncode}: {process.output()[-500:]}")
         finally:

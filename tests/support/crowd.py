@@ -32,7 +32,7 @@ import typing as t
 from .collection import source_path
 from .places import TESTS
 
-_TIMEOUT = 150
+_TIMEOUT = 600
 
 
 @dataclasses.dataclass(frozen=True)

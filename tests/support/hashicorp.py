@@ -46,7 +46,7 @@ def find() -> str:
 
 def _is_hashicorps(binary: str) -> bool:
     try:
-        done = subprocess.run([binary, "version"], capture_output=True, text=True, timeout=30, check=False)
+        done = subprocess.run([binary, "version"], capture_output=True, text=True, timeout=300, check=False)
     except OSError:
         return False
     return done.returncode == 0 and done.stdout.startswith("Vault v")
@@ -90,7 +90,7 @@ def find_go() -> str:
 
 def _go_version(go: str) -> tuple[int, ...]:
     try:
-        done = subprocess.run([go, "env", "GOVERSION"], capture_output=True, text=True, timeout=60, check=False)
+        done = subprocess.run([go, "env", "GOVERSION"], capture_output=True, text=True, timeout=300, check=False)
     except OSError:
         return (0,)
     numbers = re.match(r"go(\d+)\.(\d+)", done.stdout.strip())

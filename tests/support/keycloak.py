@@ -66,7 +66,7 @@ def find() -> pathlib.Path:
 def java() -> str:
     """Java of this machine, installed from Debian's packages where we are root."""
     program = _program("java")
-    told = subprocess.run([program, "-version"], capture_output=True, text=True, timeout=60, check=False).stderr
+    told = subprocess.run([program, "-version"], capture_output=True, text=True, timeout=300, check=False).stderr
     version = re.search(r'version "(\d+)', told)
     if not version or int(version[1]) < _JAVA_NEEDED:
         raise Unavailable(f"Keycloak needs Java {_JAVA_NEEDED} or newer (Debian, Ubuntu: apt-get install {_PACKAGES['java']})")
@@ -188,21 +188,21 @@ class Keycloak:
     def _admin(self) -> str:
         """A token of the administrator's: it lasts a minute, so each request has its own."""
         url = self.token_url.replace("/fleet/", "/master/")
-        answer = self._http.post(url, data={"grant_type": "password", "client_id": "admin-cli", **_ADMIN}, timeout=60)
+        answer = self._http.post(url, data={"grant_type": "password", "client_id": "admin-cli", **_ADMIN}, timeout=300)
         answer.raise_for_status()
         return str(answer.json()["access_token"])
 
     def admin(self, method: str, path: str, body: t.Any = None) -> t.Any:
         """A request to its administration interface; *path* is below the realms."""
         url = self.issuer.replace("/realms/fleet", "/admin/realms" + path)
-        answer = self._http.request(method, url, json=body, headers={"Authorization": f"Bearer {self._admin()}"}, timeout=120)
+        answer = self._http.request(method, url, json=body, headers={"Authorization": f"Bearer {self._admin()}"}, timeout=300)
         if not answer.ok:
             raise AssertionError(f"{method} {path}: {answer.status_code} {answer.text}")
         return answer.json() if method == "GET" else None
 
     def post(self, endpoint: str, form: t.Mapping[str, str], *, issuer: str | None = None) -> requests.Response:
         """A request of the test's own: to C(token), C(revoke) or C(token/introspect)."""
-        return self._http.post(f"{issuer or self.issuer}/protocol/openid-connect/{endpoint}", data=form, timeout=60, verify=str(self.ca.cert))
+        return self._http.post(f"{issuer or self.issuer}/protocol/openid-connect/{endpoint}", data=form, timeout=300, verify=str(self.ca.cert))
 
     def events(self, kind: str, **facts: str) -> list[dict[str, t.Any]]:
         """Its own record of the requests of that kind, the newest first: C(CLIENT_LOGIN), C(REFRESH_TOKEN) …"""

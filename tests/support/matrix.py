@@ -89,7 +89,7 @@ def _real_path(candidate: str, minor: int) -> str | None:
     # A pyenv shim is there for every version and runs for some; a virtual environment's Python leads to the one below it.
     code = f"import os, sys; sys.exit(1) if sys.version_info[:2] != (3, {minor}) else print(os.path.realpath(sys.executable))"
     with contextlib.suppress(OSError, subprocess.TimeoutExpired):
-        done = subprocess.run([candidate, "-c", code], capture_output=True, text=True, timeout=30, check=False)
+        done = subprocess.run([candidate, "-c", code], capture_output=True, text=True, timeout=300, check=False)
         if done.returncode == 0:
             return done.stdout.strip()
     return None

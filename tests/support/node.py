@@ -35,6 +35,6 @@ def node() -> tuple[str, list[str]]:
 
 def _node_version(program: str) -> int:
     with contextlib.suppress(OSError, ValueError, subprocess.TimeoutExpired):
-        done = subprocess.run([program, "--version"], capture_output=True, text=True, timeout=30, check=False)
+        done = subprocess.run([program, "--version"], capture_output=True, text=True, timeout=300, check=False)
         return int(done.stdout.strip().lstrip("v").split(".")[0])
     return 0

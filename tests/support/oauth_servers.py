@@ -35,7 +35,7 @@ class _Server(abc.ABC):
     """One server in a folder of its own."""
 
     token_path: t.ClassVar[str]
-    patience: t.ClassVar[float] = 180  # the first start makes a database, perhaps on a busy machine
+    patience: t.ClassVar[float] = 900  # the first start makes a database, perhaps on a busy machine
 
     def __init__(self, clients: t.Any) -> None:
         self._folder = pathlib.Path(tempfile.mkdtemp(prefix="trackops-oauth-"))
@@ -75,7 +75,7 @@ class _Server(abc.ABC):
         """A request of the test's own, at a path below the token endpoint's folder."""
         with requests.Session() as session:
             session.trust_env = False
-            return session.post(self.token_url if not path else self.url + path, data=form, auth=auth, timeout=30)
+            return session.post(self.token_url if not path else self.url + path, data=form, auth=auth, timeout=300)
 
 
 class DjangoOAuth(_Server):

@@ -53,7 +53,7 @@ def closed_port() -> int:
     return port
 
 
-def wait_for(what: str, ready: t.Callable[[], object], *, timeout: float = 30, pause: float = 0.05) -> t.Any:
+def wait_for(what: str, ready: t.Callable[[], object], *, timeout: float = 300, pause: float = 0.05) -> t.Any:
     """Call ``ready`` until it gives something true, and return that; exceptions count as not yet."""
     end = time.monotonic() + timeout
     last: Exception | None = None
@@ -141,7 +141,7 @@ class Process:
     def output(self) -> str:
         return self.log.read_text(encoding="utf-8", errors="replace")
 
-    def wait_ready(self, what: str, ready: t.Callable[[], object], *, timeout: float = 30) -> t.Any:
+    def wait_ready(self, what: str, ready: t.Callable[[], object], *, timeout: float = 300) -> t.Any:
         """Like ``wait_for``, but gives up at once when the process has ended, and shows its log."""
 
         def check() -> object:

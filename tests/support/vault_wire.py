@@ -15,6 +15,7 @@ import requests
 import urllib3
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.errors import OptionError, VaultError
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vault.client import VaultClient
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vault.connection import Connection
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vault.options import VaultOptions
 from requests.adapters import HTTPAdapter
 
@@ -76,7 +77,7 @@ class Wire:
     def client(self, *, guarded: bool = False, **values: t.Any) -> VaultClient:
         given = {"url": URL, "token": "hvs.user-token", **values}
         options = VaultOptions.from_mapping(given, environ={}, home="/h", read_file=lambda path: "key")
-        return VaultClient(options, warn=self.warnings.append, sleep=self.slept.append, guarded=guarded)
+        return VaultClient(Connection(options, warn=self.warnings.append, sleep=self.slept.append, guarded=guarded))
 
     def logged_in(self, **values: t.Any) -> VaultClient:
         client = self.client(**values)

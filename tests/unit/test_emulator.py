@@ -58,9 +58,9 @@ def call(method: str, url: str, *, headers: dict[str, str] | None = None, body: 
     parts = urlsplit(url)
     port = parts.port or 80
     connection = (
-        http.client.HTTPSConnection(parts.hostname or "", port, context=context, timeout=10)
+        http.client.HTTPSConnection(parts.hostname or "", port, context=context, timeout=300)
         if parts.scheme == "https"
-        else http.client.HTTPConnection(parts.hostname or "", port, timeout=10)
+        else http.client.HTTPConnection(parts.hostname or "", port, timeout=300)
     )
     try:
         data = body.encode() if isinstance(body, str) else body
@@ -844,12 +844,12 @@ def test_stop_and_start_keep_the_port() -> None:
 
 
 def test_absolute_targets_and_tunnels_as_a_proxy(emu: Emulator) -> None:
-    connection = http.client.HTTPConnection(emu.host, emu.port, timeout=10)
+    connection = http.client.HTTPConnection(emu.host, emu.port, timeout=300)
     connection.request("GET", "http://api.tracx.example/tracx/api/me")
     assert connection.getresponse().status == 401
     connection.close()
     assert emu.requests("tracx")[0]["via_proxy"] is True
-    tunnel = http.client.HTTPConnection(emu.host, emu.port, timeout=10)
+    tunnel = http.client.HTTPConnection(emu.host, emu.port, timeout=300)
     tunnel.set_tunnel(emu.host, emu.port)
     tunnel.request("GET", "/tracx/api/me")
     assert tunnel.getresponse().status == 401

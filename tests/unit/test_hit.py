@@ -83,7 +83,7 @@ def run(home, *parts, **environment):
     env = {"PATH": os.environ["PATH"], "HOME": str(home), "ANSIBLE_COLLECTIONS_PATH": str(source_path()), "LANG": "C.UTF-8", **environment}
     env = {"VAULT_ADDR": "http://127.0.0.1:9", "VAULT_TOKEN": "hvs.CAESIJ4kq3Lx1z0m1kQeZk3a9F2sZ", **env}
     script = "".join(map(textwrap.dedent, parts))
-    done = subprocess.run([sys.executable, "-c", script], env=env, cwd=home, capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run([sys.executable, "-c", script], env=env, cwd=home, capture_output=True, text=True, timeout=600, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout.splitlines()
 

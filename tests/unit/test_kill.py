@@ -38,7 +38,7 @@ def _entry(number):
     return {"number": number, "padding": str(number) * SIZES[number % len(SIZES)]}
 
 
-def _lock(store, name, timeout=30.0):
+def _lock(store, name, timeout=300.0):
     return store.lock(name, timeout=timeout, monotonic=time.monotonic, sleep=time.sleep)
 
 
@@ -83,7 +83,7 @@ def test_no_damaged_entry_and_no_lock_stays(tmp_path):
             while len(writers) < 2:
                 writers.append(FORK.Process(target=_write_for_ever, args=(path, started)))
                 writers[-1].start()
-                assert started.acquire(timeout=30)
+                assert started.acquire(timeout=300)
             time.sleep(chance.random() * 0.004)
             victim = writers.pop(chance.randrange(len(writers)))
             os.kill(victim.pid, signal.SIGKILL)
@@ -94,7 +94,7 @@ def test_no_damaged_entry_and_no_lock_stays(tmp_path):
             writer.kill()
             writer.join()
         stop.set()
-        reader.join(30)
+        reader.join(300)
     assert reader.exitcode == 0
     assert trouble.value == 0
     assert reads.value > KILLS / 10

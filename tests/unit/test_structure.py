@@ -175,7 +175,7 @@ def run(script, *arguments):
         env={"PYTHONPATH": str(source_path()), "HOME": "/nowhere"},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=600,
         check=False,
     )
     assert done.returncode == 0, done.stderr

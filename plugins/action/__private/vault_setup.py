@@ -27,6 +27,7 @@ from ...plugin_utils._tasks.setup_settings import PREFIX, VARIABLES, Settings, s
 from ...plugin_utils._tasks.setup_things import Do
 from ...plugin_utils._text.one_line import one_line
 from ...plugin_utils._vault.client import VaultClient
+from ...plugin_utils._vault.connection import Connection
 from ...plugin_utils._vault.login_input import surroundings
 from ...plugin_utils._vault.options import VaultOptions
 from ...plugin_utils._vendors import names
@@ -69,7 +70,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         given = {"url": wanted.url, "token": wanted.token, "namespace": wanted.namespace, "retries": 0}
         try:
             options = VaultOptions.from_mapping(given, environ=environ, home=home, read_file=read_file)
-            vault = VaultClient(options, warn=_warn, guarded=True)
+            vault = VaultClient(Connection(options, warn=_warn, guarded=True))
         except TokenError as exc:
             raise exc.reworded(for_operator(exc.message)) from None
         vault.use_token(wanted.token)

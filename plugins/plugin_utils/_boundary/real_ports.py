@@ -47,6 +47,7 @@ def _exchange(request: HttpRequest, options: HttpOptions, seconds: float, name: 
 
 def _vault(options: VaultAccess, warn: t.Callable[[str], None]) -> Vault:
     from .._vault.client import VaultClient
+    from .._vault.connection import Connection
 
     # Only options.request_from creates requests, with the options of _vault.
-    return VaultClient(t.cast("VaultOptions", options), warn=warn)
+    return VaultClient(Connection(t.cast("VaultOptions", options), warn=warn))

@@ -30,6 +30,7 @@ __all__ = (
     "failure_of",
     "failures_after_success",
     "forgotten_at",
+    "is_own",
     "is_recent",
     "is_vault_refusal",
     "remembered_failure",
@@ -77,14 +78,18 @@ def _is_passed_on(failure: Failure, asker: Asker, now: float) -> bool:
     age = _age(failure, now)
     if age is None:
         return False
-    same_run, same_network = failure.run == asker.run, failure.network == asker.network
     if now < _retry_at(failure):
         return True
-    if age >= _memory(failure, asker.failure_ttl, same_run=same_run):
+    if age >= _memory(failure, asker.failure_ttl, same_run=failure.run == asker.run):
         return False
     if max(failure.recorded_at, failure.confirmed_at) > asker.started and _concerns(failure, asker):
         return True  # it occurred while this caller waited
-    return _may_pass(failure) and same_run and same_network
+    return _may_pass(failure) and is_own(failure, asker)
+
+
+def is_own(failure: Failure, asker: Asker) -> bool:
+    """Whether it occurred in the run of *asker*, with the same network options."""
+    return (failure.run, failure.network) == (asker.run, asker.network)
 
 
 def _concerns(failure: Failure, asker: Asker) -> bool:
@@ -115,9 +120,7 @@ def is_recent(failures: t.Iterable[Failure], asker: Asker, *, now: float) -> boo
     return any(
         age < asker.failure_ttl
         for failure in failures
-        if (age := _age(failure, now)) is not None
-        and not is_vault_refusal(as_error(failure))
-        and (failure.refused or (failure.run, failure.network) == (asker.run, asker.network))
+        if (age := _age(failure, now)) is not None and not is_vault_refusal(as_error(failure)) and (failure.refused or is_own(failure, asker))
     )
 
 

@@ -31,6 +31,7 @@ from .failure_memory import (
     failure_of,
     failures_after_success,
     forgotten_at,
+    is_own,
     remembered_failure,
     remembered_login_refusal,
 )
@@ -133,7 +134,7 @@ class VaultSession:
         except RememberedError:
             raise
         except VaultError as exc:
-            if exc.kind in _OUTAGES and not self._is_own(self._outage()):  # a login has remembered its own, under the lock
+            if exc.kind in _OUTAGES and not self._remembers_outage():  # a login has remembered its own, under the lock
                 with self._store.try_lock(self._keys.name) as locked:
                     if locked:
                         self._remember(exc, took=self._ports.monotonic() - began)
@@ -242,9 +243,10 @@ class VaultSession:
         if failure is not None:
             raise RememberedError(failure.message, failure.kind.partition(":")[2], fault=failure.fault)
 
-    def _is_own(self, failure: Failure | None) -> bool:
-        """Whether later callers of this run get *failure*. Another run's is given only to those who waited while it occurred."""
-        return failure is not None and (failure.run, failure.network) == (self._asker.run, self._asker.network)
+    def _remembers_outage(self) -> bool:
+        """Whether later callers of this run get an outage. Another run's is given only to those who waited while it occurred."""
+        outage = self._outage()
+        return outage is not None and is_own(outage, self._asker)
 
     def _outage(self) -> Failure | None:
         """The remembered failure that says that Vault is not available to this run."""

@@ -8,14 +8,11 @@
 
 All exceptions of hvac, requests and urllib3 leave here as a :class:`VaultError` or :class:`OptionError`: a single line that says what
 failed, at which Vault and path, and what to do; ``from None``, and without a secret or a response body.
-
-hvac is imported when a :class:`VaultClient` is created, not when this file is imported.
 """
 
 from __future__ import annotations
 
 import base64
-import time
 import typing as t
 
 from .._base.errors import CasMismatch, OptionError, VaultError
@@ -23,12 +20,11 @@ from .._base.model import Login, Secret
 from .._text.one_line import one_line
 from .._text.scrub import scrub
 from .auth import authenticate, login_of
-from .connection import Connection
 from .refusals import Refusals
 from .transport import Refusal, integer
 
 if t.TYPE_CHECKING:
-    from .options import VaultOptions
+    from .connection import Connection
 
 __all__ = ("VaultClient", "checked_path")
 
@@ -49,26 +45,13 @@ def checked_path(name: str, value: str) -> str:
 
 
 class VaultClient:
-    """A client for one Vault, which may keep its caller waiting for ``options.deadline`` seconds in total.
+    """What the collection asks of the Vault at the other end of *connection*."""
 
-    :arg warn: receives problems that do not stop the call.
-    :arg guarded: for an operator's token, as in :func:`.transport.session`.
-    """
-
-    def __init__(
-        self,
-        options: VaultOptions,
-        *,
-        warn: t.Callable[[str], None],
-        guarded: bool = False,
-        monotonic: t.Callable[[], float] = time.monotonic,
-        sleep: t.Callable[[float], None] = time.sleep,
-    ) -> None:
-        self._options = options
-        self._connection = Connection(options, warn=warn, guarded=guarded, monotonic=monotonic, sleep=sleep)
-        self._hvac = self._connection.hvac
-        self._place, self._hidden = self._connection.place, self._connection.hidden
-        self._refusals = Refusals(options, place=self._place, hidden=self._hidden, questions=self)
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._options, self._hvac = connection.options, connection.hvac
+        self._place, self._hidden = connection.place, connection.hidden
+        self._refusals = Refusals(self._options, place=self._place, hidden=self._hidden, questions=self)
         self._kv_versions: dict[tuple[str, str], str | None] = {}
 
     # -- logging in ------------------------------------------------------------------------------------------------

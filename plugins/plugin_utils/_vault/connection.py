@@ -12,6 +12,7 @@ hvac is imported when a :class:`Connection` is created, not when this file is im
 from __future__ import annotations
 
 import sys
+import time
 import typing as t
 from urllib.parse import quote, urlsplit
 
@@ -49,11 +50,11 @@ class Connection:
         options: VaultOptions,
         *,
         warn: t.Callable[[str], None],
-        guarded: bool,
-        monotonic: t.Callable[[], float],
-        sleep: t.Callable[[float], None],
+        guarded: bool = False,
+        monotonic: t.Callable[[], float] = time.monotonic,
+        sleep: t.Callable[[float], None] = time.sleep,
     ) -> None:
-        self._options = options
+        self.options = options
         self._warn = warn
         self._guarded = guarded
         self.place = f"Vault at {options.shown_url}" + (f" (namespace {options.namespace})" if options.namespace else "")
@@ -72,7 +73,7 @@ class Connection:
 
     def wait_anew(self) -> None:
         """Give Vault the whole ``deadline`` again."""
-        self._patience.left = self._options.deadline
+        self._patience.left = self.options.deadline
 
     def _connect(self) -> t.Any:
         try:
@@ -82,7 +83,7 @@ class Connection:
             raise VaultError(
                 f"the Python library {missing} is missing on this controller ({sys.executable}): pip install {missing}.", "option", fault="option:library"
             ) from None
-        options = self._options
+        options = self.options
         self._check_files()
         try:
             retry = retries(options)
@@ -103,7 +104,7 @@ class Connection:
         )
 
     def _check_files(self) -> None:
-        options = self._options
+        options = self.options
         certificates = (("cert_auth_public_key", options.cert_auth_public_key), ("cert_auth_private_key", options.cert_auth_private_key))
         found = unreadable((("ca_cert", options.ca_cert if options.validate_certs else None), *certificates))
         if found:
@@ -113,7 +114,7 @@ class Connection:
                 refuse_passphrase(options.cert_auth_private_key, file.read())
 
     def _warn_of_open_ways(self) -> None:
-        options = self._options
+        options = self.options
         if options.url.startswith("http:") and (options.proxies or not is_loopback(urlsplit(options.url).hostname or "")):
             self._warn(
                 f"{self.place} is used over plain http: anyone on the network can read the Vault token and the secrets. Begin url with https:// (VAULT_ADDR)."
@@ -130,15 +131,15 @@ class Connection:
         )
 
     def _retried(self, why: str) -> None:
-        if self._options.retry_action == "warn":
+        if self.options.retry_action == "warn":
             self._warn(f"{self.place}: {why}, trying again.")
 
     def _no_answer(self, exc: Exception, url: str) -> Exception:
         """The error for an exception of requests or urllib3; uses only its type, never its text."""
         exhausted = self._patience.left <= 0
-        options = self._options
+        options = self.options
         kind, text = why_no_answer(exc, timeout=options.deadline if exhausted else options.timeout, ca_cert=options.ca_cert or "")
-        asked, configured = urlsplit(url), urlsplit(self._options.url)
+        asked, configured = urlsplit(url), urlsplit(self.options.url)
         if url and (asked.hostname, asked.port) != (configured.hostname, configured.port) and kind not in _OPTIONS:
             reason = text.partition(". ")[0].rstrip(".")
             place = scrub(f"{asked.scheme}://{asked.netloc.rpartition('@')[2]}", self.hidden)

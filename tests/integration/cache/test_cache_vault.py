@@ -208,7 +208,7 @@ def test_jobs_of_ansible_runner(scene: Scene) -> None:
         env = {**scene.stage.ansible.environment({**scene.vault.env(), **own}), "ANSIBLE_LOCALHOST_WARNING": "False"}
         command = [runner, "run", str(folder), "-p", "play.yml", "--cmdline", "-e " + json.dumps(json.dumps(scene.stage.variables))]
         jobs.append(subprocess.Popen(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True))
-    outputs = [job.communicate(timeout=120)[0] for job in jobs]
+    outputs = [job.communicate(timeout=600)[0] for job in jobs]
     assert [job.returncode for job in jobs] == [0] * 4, outputs[0]
     assert len(scene.asked()) == 1
     assert len({line for output in outputs for line in output.splitlines() if '"msg"' in line}) == 1

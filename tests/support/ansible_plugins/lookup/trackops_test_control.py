@@ -22,5 +22,5 @@ class LookupModule(LookupBase):
     def run(self, terms: t.Any, variables: t.Any = None, **_options: t.Any) -> list[str]:
         url, document = terms
         request = urllib.request.Request(url, data=document.encode(), headers={"Content-Type": "application/json"}, method="POST")  # noqa: S310
-        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=60) as answer:
+        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=300) as answer:
             return [f"{answer.status}"]

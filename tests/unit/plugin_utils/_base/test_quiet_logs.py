@@ -18,6 +18,7 @@ from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.errors i
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.model import HttpOptions, HttpRequest
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.quiet_logs import quiet
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vault.client import VaultClient
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vault.connection import Connection
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vault.options import VaultOptions
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vendor.transport import exchange
 
@@ -129,7 +130,7 @@ def test_vault_requests_are_neither_logged_nor_printed(log, capsys, monkeypatch)
     monkeypatch.setattr(http.client.HTTPConnection, "debuglevel", 5)
     address = answering(["HTTP/1.1 403 Forbidden", "Content-Length: 2", "no header at all"])
     options = VaultOptions.from_mapping({"url": f"http://{address}", "token": SECRET, "retries": 0}, environ={}, home=None, read_file=open)
-    client = VaultClient(options, warn=lambda text: None)
+    client = VaultClient(Connection(options, warn=lambda text: None))
     client.use_token(SECRET)
     with pytest.raises(VaultError):
         client.read_secret("secret", "fleet/x")

@@ -12,7 +12,7 @@ import types
 import pytest
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.model import HttpOptions, HttpRequest
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._boundary.real_ports import real_ports
-from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vault import client
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vault import client, connection
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vendor import transport
 from support.scripted import vault_options
 
@@ -45,7 +45,8 @@ def test_the_vendor_is_asked(monkeypatch):
 
 def test_vault_is_asked(monkeypatch):
     made = []
-    monkeypatch.setattr(client, "VaultClient", lambda options, **keywords: made.append((options, keywords)) or "client")
+    monkeypatch.setattr(connection, "Connection", lambda options, **keywords: made.append((options, keywords)) or "connection")
+    monkeypatch.setattr(client, "VaultClient", lambda opened: f"client of {opened}")
     options, warn = vault_options(), print
-    assert real_ports().vault(options, warn) == "client"
+    assert real_ports().vault(options, warn) == "client of connection"
     assert made == [(options, {"warn": warn})]

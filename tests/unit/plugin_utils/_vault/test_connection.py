@@ -17,6 +17,7 @@ from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.deadline
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.errors import OptionError, VaultError
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.http_body import CutOff, Damaged, TooLarge
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vault.client import VaultClient
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vault.connection import Connection
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vault.options import VaultOptions
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vault.refusals import NotTaken
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vault.transport import Refusal
@@ -360,7 +361,7 @@ def test_all_waits_of_a_conversation_have_one_end(monkeypatch):
         now[0] += seconds
 
     options = VaultOptions.from_mapping({"url": URL, "token": "t"}, environ={}, home="/h", read_file=lambda path: "")
-    client = VaultClient(options, warn=wire.warnings.append, monotonic=lambda: now[0], sleep=sleep)
+    client = VaultClient(Connection(options, warn=wire.warnings.append, monotonic=lambda: now[0], sleep=sleep))
     message, kind = failure(client.read_secret, "secret", "x")
     assert (message, kind) == (f"{HERE} refuses more requests for 29 s: its rate limit is reached (429). Try again later.", "unavailable")
     assert wire.slept == [29, 29]
@@ -370,7 +371,7 @@ def test_nothing_is_sent_when_patience_is_over(monkeypatch):
     wire = Wire(monkeypatch)
     now = iter([0.0, 61.0])
     options = VaultOptions.from_mapping({"url": URL, "token": "t"}, environ={}, home="/h", read_file=lambda path: "")
-    client = VaultClient(options, warn=wire.warnings.append, monotonic=lambda: next(now, 61.0))
+    client = VaultClient(Connection(options, warn=wire.warnings.append, monotonic=lambda: next(now, 61.0)))
     with client._connection._patience.waiting():
         pass
     assert failure(client.read_secret, "secret", "x") == (
@@ -426,7 +427,7 @@ def test_a_namespace_belongs_to_the_place(monkeypatch):
 def _refused(values, environ=None):
     options = VaultOptions.from_mapping({"url": URL, "token": "t", **values}, environ=environ or {}, home="/h", read_file=lambda path: "")
     with pytest.raises(OptionError) as caught:
-        VaultClient(options, warn=pytest.fail)
+        VaultClient(Connection(options, warn=pytest.fail))
     return caught.value.message, caught.value.fault
 
 

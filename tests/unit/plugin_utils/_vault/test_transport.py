@@ -19,6 +19,7 @@ import tracemalloc
 import pytest
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.errors import VaultError
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vault.client import VaultClient
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vault.connection import Connection
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vault.options import VaultOptions
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vault.transport import LARGEST_ANSWER
 
@@ -79,7 +80,7 @@ def whole(body, *headers):
 def client(url, **values):
     given = {"url": url, "token": "hvs.user-token", "timeout": 0.5, **values}
     options = VaultOptions.from_mapping(given, environ={}, home="/h", read_file=lambda path: "")
-    made = VaultClient(options, warn=lambda text: None)
+    made = VaultClient(Connection(options, warn=lambda text: None))
     made.use_token("hvs.user-token")
     return made
 
@@ -132,7 +133,7 @@ def test_repetitions_have_the_same_end(fake):
         {"url": server.url, "token": "t", "timeout": 0.2, "retries": 3000, "retry_action": "ignore"}, environ={}, home="/h", read_file=lambda path: ""
     )
     clock = iter(range(0, 100000, 7))  # each look at the clock is 7 s later
-    made = VaultClient(options, warn=lambda text: None, monotonic=lambda: float(next(clock)), sleep=lambda seconds: None)
+    made = VaultClient(Connection(options, warn=lambda text: None, monotonic=lambda: float(next(clock)), sleep=lambda seconds: None))
     with pytest.raises(VaultError) as caught:
         made.read_secret("secret", "x")
     assert (caught.value.message, caught.value.kind) == late(server.url, "60")
