@@ -68,7 +68,7 @@ class Connection:
 
         :raises Refusal: the response is an error, or not from Vault.
         """
-        answer: dict[str, t.Any] = self.hvac.adapter.request(method, "/v1/" + quote(path, safe="/"), **more)
+        answer: dict[str, t.Any] = self.hvac.adapter.request(method, "/v1/" + quote(path), **more)
         return answer
 
     def wait_anew(self) -> None:
@@ -97,7 +97,6 @@ class Connection:
             url=options.url,
             token="",  # with None, hvac would take one from the environment
             verify=made.verify,
-            timeout=options.timeout,
             namespace=options.namespace,
             session=made,
             adapter=adapter(self._no_answer),
@@ -138,10 +137,10 @@ class Connection:
         """The error for an exception of requests or urllib3; uses only its type, never its text."""
         exhausted = self._patience.left <= 0
         options = self.options
-        kind, text = why_no_answer(exc, timeout=options.deadline if exhausted else options.timeout, ca_cert=options.ca_cert or "")
+        kind, text = why_no_answer(exc, timeout=options.deadline if exhausted else options.timeout, ca_cert=options.ca_cert)
         asked, configured = urlsplit(url), urlsplit(self.options.url)
         if url and (asked.hostname, asked.port) != (configured.hostname, configured.port) and kind not in _OPTIONS:
-            reason = text.partition(". ")[0].rstrip(".")
+            reason = text.partition(". ")[0].removesuffix(".")
             place = scrub(f"{asked.scheme}://{asked.netloc.rpartition('@')[2]}", self.hidden)
             text = f"redirects to {place}, which {reason}. Check that node, and api_addr in Vault's configuration."
         if kind in _OPTIONS:

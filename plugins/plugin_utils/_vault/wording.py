@@ -84,10 +84,10 @@ def path_hint(mount: str, path: str, *, engine: int) -> str:
     return f"Try {rest!r}: {' and '.join(repeated)} {verb} not part of path." if repeated else ""
 
 
-def why_no_answer(exc: Exception, *, timeout: float, ca_cert: str = "") -> tuple[str, str]:
+def why_no_answer(exc: Exception, *, timeout: float, ca_cert: str | None = None) -> tuple[str, str]:
     """The kind of error and its message: the first known kind among the causes of *exc*.
 
-    :arg ca_cert: the CA file from the options; empty if none was given.
+    :arg ca_cert: the CA file from the options; None if none was given.
     """
     inside = causes(exc)
     if any(type(cause).__name__ == "InvalidSchema" and "SOCKS" in str(cause) for cause in inside):

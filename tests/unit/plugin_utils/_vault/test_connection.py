@@ -88,6 +88,15 @@ def test_what_the_certificate_is_checked_against(monkeypatch, values, verify):
     assert wire.keywords[0]["verify"] == verify
 
 
+def test_a_ca_file_that_does_not_help_is_named(monkeypatch):
+    wire = Wire(monkeypatch, untrusted("self-signed certificate"))
+    assert failure(wire.logged_in(ca_cert=__file__).read_secret, "secret", "x") == (
+        f"{HERE} has a certificate that is not trusted here (self-signed certificate)."
+        f" ca_cert {__file__} does not verify it: name the file of its CA there (VAULT_CACERT).",
+        "tls",
+    )
+
+
 def test_no_check_is_told_once(monkeypatch):
     wire = Wire(monkeypatch, answer(200, KV2), answer(200, KV2))
     client = wire.logged_in(validate_certs=False)
@@ -196,6 +205,20 @@ def test_no_proxy_of_the_environment_carries_what_a_redirect_asks_of_this_machin
     wire = Wire(monkeypatch, answer(307, headers={"Location": "/v1/secret/data/y"}), answer(200, KV2))
     assert wire.logged_in(url="http://127.0.0.1:8200").read_secret("secret", "x").version == 7
     assert ["http" in keywords["proxies"] for keywords in wire.keywords] == [False, False]
+
+
+def test_a_connection_of_no_operator_is_not_guarded(monkeypatch):
+    wire = Wire(monkeypatch, answer(307, headers={"Location": "https://active.example:8200/v1/sys/x"}), answer(200, {"data": {}}))
+    options = VaultOptions.from_mapping({"url": URL, "token": "t"}, environ={}, home="/h", read_file=lambda path: "")
+    assert Connection(options, warn=pytest.fail).request("GET", "sys/x") == {"data": {}}
+    assert len(wire.sent) == 2
+
+
+def test_no_token_of_the_environment_is_sent_before_the_login(monkeypatch):
+    monkeypatch.setenv("VAULT_TOKEN", "hvs.of-the-environment")
+    wire = Wire(monkeypatch, answer(200, {"data": {}}))
+    wire.client().ask("GET", "sys/x")
+    assert "X-Vault-Token" not in wire.sent[0][2]
 
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
@@ -367,11 +390,12 @@ def test_all_waits_of_a_conversation_have_one_end(monkeypatch):
     assert wire.slept == [29, 29]
 
 
-def test_nothing_is_sent_when_patience_is_over(monkeypatch):
+@pytest.mark.parametrize("waited", [60.0, 61.0])
+def test_nothing_is_sent_when_patience_is_over(monkeypatch, waited):
     wire = Wire(monkeypatch)
-    now = iter([0.0, 61.0])
+    now = iter([0.0, waited])
     options = VaultOptions.from_mapping({"url": URL, "token": "t"}, environ={}, home="/h", read_file=lambda path: "")
-    client = VaultClient(Connection(options, warn=wire.warnings.append, monotonic=lambda: next(now, 61.0)))
+    client = VaultClient(Connection(options, warn=wire.warnings.append, monotonic=lambda: next(now, waited)))
     with client._connection._patience.waiting():
         pass
     assert failure(client.read_secret, "secret", "x") == (
@@ -393,13 +417,44 @@ def test_an_answer_that_is_none(monkeypatch, trouble, message):
     assert failure(Wire(monkeypatch, trouble).logged_in().read_secret, "secret", "x") == (f"{HERE} {message}", "unavailable")
 
 
-def test_a_standby_that_sends_to_a_dead_node(monkeypatch):
-    moved = answer(307, headers={"Location": "https://dead.example:8200/v1/secret/data/x?a=body-secret"})
+def test_the_last_second_is_not_the_end_of_patience(monkeypatch):
+    wire = Wire(monkeypatch, LATE)
+    now = iter([0.0, 59.5])
+    options = VaultOptions.from_mapping({"url": URL, "token": "t", "timeout": 30}, environ={}, home="/h", read_file=lambda path: "")
+    client = VaultClient(Connection(options, warn=wire.warnings.append, monotonic=lambda: next(now, 59.5)))
+    with client._connection._patience.waiting():
+        pass
+    assert failure(client.read_secret, "secret", "x")[0].startswith(f"{HERE} did not answer within 30 s.")
+
+
+@pytest.mark.parametrize("user", ["", "joe:body-secret@"])
+def test_a_standby_that_sends_to_a_dead_node(monkeypatch, user):
+    moved = answer(307, headers={"Location": f"https://{user}dead.example:8200/v1/secret/data/x?a=body-secret"})
     wire = Wire(monkeypatch, moved, requests.ConnectionError(urllib3.exceptions.MaxRetryError(None, "/", ConnectionRefusedError(111, "x"))))
     assert failure(wire.logged_in().read_secret, "secret", "x") == (
         f"{HERE} redirects to https://dead.example:8200, which cannot be reached: connection refused. Check that node, and api_addr in Vault's configuration.",
         "unreachable",
     )
+
+
+def test_a_standby_that_sends_to_a_node_that_the_key_is_not_for(monkeypatch):
+    """The reason has only one sentence."""
+    error = ssl.SSLError(1, "body-secret")
+    error.reason = "KEY_VALUES_MISMATCH"
+    moved = answer(307, headers={"Location": "https://active.example:8200/v1/secret/data/x"})
+    wire = Wire(monkeypatch, moved, requests.exceptions.SSLError(urllib3.exceptions.MaxRetryError(None, "/", error)))
+    assert failure(wire.logged_in().read_secret, "secret", "x")[0] == (
+        f"{HERE} redirects to https://active.example:8200, which cannot be contacted: cert_auth_private_key does not belong to cert_auth_public_key."
+        " Check that node, and api_addr in Vault's configuration."
+    )
+
+
+def test_a_proxy_that_needs_another_library(monkeypatch):
+    wire = Wire(monkeypatch, requests.exceptions.InvalidSchema("Missing dependencies for SOCKS support."))
+    with pytest.raises(OptionError) as caught:
+        wire.logged_in().read_secret("secret", "x")
+    assert caught.value.message.startswith(f"{HERE}: a SOCKS proxy (proxies, VAULT_PROXY_ADDR, or all_proxy in the environment) needs")
+    assert caught.value.fault == "option:library"
 
 
 @pytest.mark.parametrize(("url", "warned"), [("http://10.0.0.1:8200", True), ("http://127.0.0.1:8200", False), ("http://[::1]:8200", False), (URL, False)])
