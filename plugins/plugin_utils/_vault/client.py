@@ -207,12 +207,10 @@ class VaultClient:
                     "field",
                 ) from None
             raise self._refusals.any(refusal, "signing with", full, needs="update") from None
-        signature = str(_data(answer).get("signature") or "")
-        encoded = signature.rpartition(":")[2].replace("-", "+").replace("_", "/")
-        try:
-            return base64.b64decode(encoded + "=" * (-len(encoded) % 4), validate=True)
-        except ValueError:
-            raise VaultError(f"{self._place}: {full} gave no signature. Check transit_key.", "unavailable") from None
+        signature = _signature(str(_data(answer).get("signature")))
+        if not signature:
+            raise VaultError(f"{self._place}: {full} gave no signature. Check transit_key.", "unavailable")
+        return signature
 
     # -- the shared cache in KV version 2 --------------------------------------------------------------------------
 
@@ -317,6 +315,16 @@ class VaultClient:
             return call()
         except Refusal as refusal:
             raise self._refusals.any(refusal, doing, path, needs=needs) from None
+
+
+def _signature(text: str) -> bytes:
+    """The signature in *text*, ``vault:v<key version>:<base64 or base64url>``; empty if there is none."""
+    _version, colon, encoded = text.rpartition(":")
+    padded = encoded.replace("-", "+").replace("_", "/") + "=" * (-len(encoded) % 4)
+    try:
+        return base64.b64decode(padded, validate=True) if colon else b""
+    except ValueError:
+        return b""
 
 
 def _cache_setting(mount: str) -> str:

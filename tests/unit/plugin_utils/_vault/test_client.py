@@ -63,6 +63,46 @@ def test_auto_tries_where_vault_does_not_tell(monkeypatch):
     ]
 
 
+@pytest.mark.parametrize(
+    ("second", "third", "shown"),
+    [
+        (said(404), said(404), 2),
+        (said(404), said(403, "permission denied"), 2),
+        # An allowed path without a secret says more than a denied one.
+        (said(403, "permission denied"), said(404), 1),
+    ],
+)
+def test_auto_says_which_path_has_no_secret(monkeypatch, second, third, shown):
+    monkeypatch.setattr("hvac.api.auth_methods.Token.lookup_self", lambda *arguments, **keywords: SELF)
+    wire = Wire(monkeypatch, said(403, "permission denied"), second, third)
+    assert failure(wire.logged_in().read_secret, "kv", "x", engine_version="auto") == (
+        f"{HERE} has no secret at kv/x (KV version {shown}). Check the path, engine_mount_point, engine_version and namespace.",
+        "missing",
+    )
+
+
+def test_auto_finds_a_secret_of_version_1_where_version_2_has_none(monkeypatch):
+    wire = Wire(monkeypatch, said(403, "permission denied"), said(404), answer(200, {"data": {"username": "u"}}))
+    assert wire.logged_in().read_secret("kv", "x", engine_version="auto").data == {"username": "u"}
+
+
+def test_auto_does_not_try_a_vault_that_is_sealed(monkeypatch):
+    wire = Wire(monkeypatch, said(403, "permission denied"), said(503, "Vault is sealed"), answer(200, {"initialized": True}))
+    assert failure(wire.logged_in().read_secret, "kv", "x", engine_version="auto")[1] == "sealed"
+    assert wire.asked[1:] == [("GET", "/v1/kv/data/x"), ("GET", "/v1/sys/seal-status")]
+
+
+def test_auto_with_a_pinned_version_tries_version_2_alone(monkeypatch):
+    wire = Wire(monkeypatch, said(403, "permission denied"), answer(200, KV2), said(404))
+    client = wire.logged_in()
+    assert client.read_secret("kv", "x", engine_version="auto", version=3).data == {"username": "u"}
+    assert failure(client.read_secret, "kv", "x", engine_version="auto", version=3) == (
+        f"{HERE} has no secret at kv/x, or not its version 3. Check the path and secret_version.",
+        "missing",
+    )
+    assert [path for _method, path in wire.asked[1:]] == ["/v1/kv/data/x?version=3"] * 2
+
+
 def test_auto_says_what_was_denied_first(monkeypatch):
     denied = said(403, "permission denied")
     wire = Wire(monkeypatch, denied, denied, answer(200, SELF), denied, answer(200, SELF))
@@ -480,10 +520,28 @@ def test_the_life_of_a_login(monkeypatch):
     assert wire.sent[0][3] == {"increment": "60s"}
 
 
-def test_a_dead_login_cannot_be_renewed(monkeypatch):
+OF_ITSELF = pytest.mark.parametrize(
+    ("call", "doing", "needs"),
+    [
+        ("renew_self", "renewing the Vault token with auth/token/renew-self", "update"),
+        ("revoke_self", "revoking the Vault token with auth/token/revoke-self", "update"),
+        ("lookup_self", "looking up the Vault token with auth/token/lookup-self", "read"),
+    ],
+)
+
+
+@OF_ITSELF
+def test_a_dead_login(monkeypatch, call, doing, needs):
     wire = Wire(monkeypatch, said(403, "permission denied"))
-    assert failure(wire.logged_in().renew_self) == (
-        f"{HERE} denied renewing the Vault token with auth/token/renew-self (permission denied). The token may be expired or revoked.",
+    assert failure(getattr(wire.logged_in(), call)) == (f"{HERE} denied {doing} (permission denied). The token may be expired or revoked.", "denied")
+
+
+@OF_ITSELF
+def test_an_agent_that_adds_no_token(monkeypatch, call, doing, needs):
+    client = Wire(monkeypatch, said(403, "permission denied")).client(auth_method="none", token=None)
+    assert failure(getattr(client, call)) == (
+        f"{HERE} denied {doing} (permission denied)."
+        f" With auth_method=none an agent or proxy must add a token whose policies grant {needs} on {doing.rpartition(' ')[2]}.",
         "denied",
     )
 
@@ -520,9 +578,9 @@ def test_a_mount_of_version_1_is_not_taken_for_a_shared_cache(monkeypatch):
 def test_removing(monkeypatch):
     wire = Wire(monkeypatch, answer(204), said(404))
     client = wire.logged_in()
-    client.kv2_delete_metadata("secret", "c/x")
-    client.kv2_delete_metadata("secret", "c/x")
-    assert wire.asked == [("DELETE", "/v1/secret/metadata/c/x")] * 2
+    client.kv2_delete_metadata("tokens", "c/x")
+    client.kv2_delete_metadata("tokens", "c/x")
+    assert wire.asked == [("DELETE", "/v1/tokens/metadata/c/x")] * 2
 
 
 @pytest.mark.parametrize(
@@ -612,8 +670,20 @@ def test_transit_signs(monkeypatch, algorithm, more, signature):
             " transit/sign/key, or one of them denies it. Correct the policies.",
             "denied",
         ),
-        ([answer(200, {"data": {"signature": "vault:v1:§"}})], ": transit/sign/key gave no signature. Check transit_key.", "unavailable"),
-        ([answer(200, {"data": {"signature": "vault:v1:A"}})], ": transit/sign/key gave no signature. Check transit_key.", "unavailable"),
+        *(
+            ([answer(200, {"data": data})], ": transit/sign/key gave no signature. Check transit_key.", "unavailable")
+            for data in (
+                {},
+                {"signature": None},
+                {"signature": 5},
+                {"signature": ""},
+                {"signature": "abcd"},
+                {"signature": "vault:v1:"},
+                {"signature": "vault:v1:§"},
+                {"signature": "vault:v1:A"},
+                {"signature": "vault:v1:abcd!"},
+            )
+        ),
     ],
 )
 def test_transit_does_not_sign(monkeypatch, script, message, kind):
@@ -642,6 +712,21 @@ def test_whether_the_token_may_write_a_secret(monkeypatch, script, may):
     assert wire.logged_in().may_update("/secret/", "/x") is may
     assert wire.asked == [("POST", "/v1/sys/capabilities-self")]
     assert wire.sent[0][3]["paths"] == ["secret/data/x"]
+
+
+def test_a_secret_without_a_place_cannot_be_written(monkeypatch):
+    client = Wire(monkeypatch).logged_in()
+    empty = "is empty. Give the path of a secret below the mount, such as fleet/trackunit."
+    assert failure(client.may_update, "", "x") == (f"engine_mount_point {empty}", "option")
+    assert failure(client.may_update, "secret", "/") == (f"the path of the secret {empty}", "option")
+
+
+def test_whether_there_is_a_token_and_its_policies(monkeypatch):
+    client = Wire(monkeypatch, answer(200, {"data": {"policies": ["default"], "identity_policies": ["fleet"]}})).client()
+    assert not client.has_token()
+    client.use_token("hvs.user-token")
+    assert client.has_token()
+    assert client.policies() == ["default", "fleet"]
 
 
 ODD = (0, 1.5, True, "text", [], [1], {"a": 1}, 10**400)
