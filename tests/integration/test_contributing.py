@@ -41,6 +41,26 @@ TESTS = (
     "tests/unit/plugin_utils/_vendor/test_options.py",
 )
 
+GUIDE = """\
+# Parcelo
+
+## Credentials
+
+`client_id` and `client_secret`.
+
+## Use
+
+`lookup('trackops.api_tokens.parcelo', 'fleet/parcelo')`
+
+## Options
+
+## On the wire
+
+## Errors
+
+Messages end in a code: see [errors](../errors.md).
+"""
+
 
 def examples(step: str, language: str, *, until: str) -> list[str]:
     """The blocks of code in that language between *step* and *until*."""
@@ -67,7 +87,10 @@ def test_a_new_vendor_as_the_page_says(copy: pathlib.Path) -> None:
         (copy / name).write_text(LICENCE + "\n" + code, encoding="utf-8")
     for command in examples("**2. The lookup**", "sh", until="**3. The guide**"):
         subprocess.run(["sh", "-ec", command], cwd=copy, check=True)
-    (copy / "docs/vendors/parcelo.md").write_text("# Parcelo\n", encoding="utf-8")
+    (copy / "docs/vendors/parcelo.md").write_text(GUIDE, encoding="utf-8")
+    (line,) = examples("**3. The guide**", "markdown", until="**4. The test**")
+    readme = copy / "README.md"
+    readme.write_text(readme.read_text(encoding="utf-8").replace("| any other OAuth 2.0 vendor |", f"{line}| any other OAuth 2.0 vendor |"), encoding="utf-8")
 
     assert list(yaml.safe_load((copy / "changelogs/fragments/parcelo.yml").read_text(encoding="utf-8"))) == ["minor_changes"]
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST_", "COVERAGE_"))}

@@ -14,6 +14,8 @@ import re
 
 import pytest
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vault.login_input import FIELDS, LATE_ENVIRONMENT
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vendor.request import needed_fields
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vendors import built_in, names
 from support.option_definitions import file_of
 from support.places import ROOT
 
@@ -49,6 +51,17 @@ def is_there(path: str) -> bool:
         return path in python_files()
     # Sphinx and `make mutants` take names without their ending.
     return any(next(ROOT.glob(f"{beginning}{path.rstrip('/')}{ending}"), None) for beginning in BEGINNINGS for ending in ("", ".py", ".md"))
+
+
+@pytest.mark.parametrize("vendor", names())
+def test_a_vendor_has_a_row_in_readme_and_a_guide(vendor):
+    fields = ", ".join(f"`{field}`" for field in needed_fields(built_in(vendor)))
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert re.findall(rf"^\| [^|]+ \| `trackops\.api_tokens\.{vendor}` \| {re.escape(fields)} \| .*/{vendor}\.md\) \|$", readme, re.MULTILINE)
+    guide = (ROOT / f"docs/vendors/{vendor}.md").read_text(encoding="utf-8")
+    assert re.findall("^## (.+)", guide, re.MULTILINE)[:5] == ["Credentials", "Use", "Options", "On the wire", "Errors"]
+    assert f"lookup('trackops.api_tokens.{vendor}'" in guide
+    assert [field for field in needed_fields(built_in(vendor)) if f"`{field}`" not in guide.partition("## Use")[0]] == []
 
 
 @pytest.mark.parametrize("document", DOCUMENTS)
@@ -163,10 +176,10 @@ def test_the_table_of_vaults_options_is_their_documentation():
     sections = {"hashi_vault_collection": "yes", "trackops_api_tokens": "ours"}
     found = {option: cells for option, *cells in options_of_vault()}
     assert found.keys() == of_vault
-    for option, (names, ini) in found.items():
+    for option, (called, ini) in found.items():
         about = definitions[option]
-        assert (option, set(names[0]) - {str(about.get("default"))}) == (option, {option, *(about.get("aliases") or ())}), names[0]
-        assert (option, names[1]) == (option, [entry["name"] for entry in about.get("env") or ()])
-        assert (option, set(names[3])) == (option, {entry["name"] for entry in about.get("vars") or ()})
+        assert (option, set(called[0]) - {str(about.get("default"))}) == (option, {option, *(about.get("aliases") or ())}), called[0]
+        assert (option, called[1]) == (option, [entry["name"] for entry in about.get("env") or ()])
+        assert (option, set(called[3])) == (option, {entry["name"] for entry in about.get("vars") or ()})
         assert (option, ini) == (option, sections[about["ini"][0]["section"]] if about.get("ini") else "\N{EN DASH}")
-        assert set(LATE_ENVIRONMENT.get(option, ())) <= set(names[2])
+        assert set(LATE_ENVIRONMENT.get(option, ())) <= set(called[2])
