@@ -1,7 +1,7 @@
 # Copyright (c) 2026, TrackOps founders
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""`python -m emulator --port 0 --state-file F --log F`: serve until SIGTERM or SIGINT; the state is printed as one line of JSON."""
+"""`python -m emulator --port 0 --state-file F --log F`: serve until SIGTERM or SIGINT, and print the state as one line of JSON."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def main() -> None:
         if args.state_file:
             partial = args.state_file.with_name(f"{args.state_file.name}.{os.getpid()}")
             partial.write_text(state, encoding="utf-8")
-            partial.replace(args.state_file)  # a reader never sees half of it
+            partial.replace(args.state_file)  # readers never see a partial file
         print(state, flush=True)
         ending.wait()
 

@@ -1,9 +1,9 @@
 # Copyright (c) 2026, TrackOps founders
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""acme: a strict OAuth 2.0 server of no vendor, with every grant, client authentication and request format that it is set to.
+"""acme: a strict, vendor-neutral OAuth 2.0 server with configurable grants, client authentication and request formats.
 
-Its settings (`defaults`) say what it takes; all else is refused. RFC 6749, 7009, 7523, 7636, 8414, 8628, 8693, 8707.
+Its settings (`defaults`) say what it accepts; it refuses everything else. RFC 6749, 7009, 7523, 7636, 8414, 8628, 8693, 8707.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ AUTH_NAMES = {
     "tls_client_auth": "tls_client_auth",
     "bearer_jwt": "bearer_jwt",
 }
-# parameters that belong to a way of client authentication
+# the parameters of each client authentication method
 AUTH_PARAMETERS = {
     "basic": ("client_id",),
     "basic_raw": ("client_id",),
@@ -84,23 +84,23 @@ class Acme(DeviceFlow):
     }
     defaults: ClassVar[Json] = {
         "client_auth": ("basic",),  # of AUTH_NAMES
-        "tls_subject": None,  # common name of the certificate that tls_client_auth takes
-        "audience": None,  # list: what else than these the aud of an assertion may not be
-        "algorithms": None,  # list: the alg of an assertion
-        "mtls_base_url": None,  # where mtls_endpoint_aliases lead
+        "tls_subject": None,  # common name of the certificate that tls_client_auth requires
+        "audience": None,  # list: the only values accepted as an assertion's aud
+        "algorithms": None,  # list: the values accepted as an assertion's alg
+        "mtls_base_url": None,  # base URL of mtls_endpoint_aliases
         "request_method": "POST",
         "request_format": "form",  # form, json, query
         "grants": tuple(GRANTS),
-        "refresh_for": ("password", "authorization_code", "refresh_token", DEVICE),  # grants that give a refresh token
-        "token_field": "access_token",  # dotted path into the answer
+        "refresh_for": ("password", "authorization_code", "refresh_token", DEVICE),  # grants that issue a refresh token
+        "token_field": "access_token",  # dotted path in the response
         "expires_field": "expires_in",
         "expires_as": "seconds",  # seconds, unix, iso
-        "refresh_field": "refresh_token",  # dotted path, too
-        "bodiless": False,  # no parameters at all: whoever has authenticated gets a token
+        "refresh_field": "refresh_token",  # dotted path as well
+        "bodiless": False,  # no parameters at all: authentication alone is enough for a token
         "status": 200,
         "answer_format": "json",  # json, form, text (the bare token), json_string
         "token_type": "Bearer",
-        "scopes": None,  # list: others are refused
+        "scopes": None,  # list: any other scope is refused
         "require_scope": False,
         "require_accept": False,
         "required_headers": {},
@@ -112,9 +112,9 @@ class Acme(DeviceFlow):
         "code_lifetime": 60,
         "device_lifetime": 600,
         "device_interval": 5,
-        "device_slow_down": 0,  # how often a client is told to slow down although it asks as told
+        "device_slow_down": 0,  # number of slow_down errors for a client that keeps the interval
         "discovery": True,
-        "issuer": None,  # another one than the base URL, for mix-ups
+        "issuer": None,  # overrides the base URL, to test mix-ups
     }
 
     def __init__(self, credentials: Any) -> None:
@@ -173,7 +173,7 @@ class Acme(DeviceFlow):
             },
         )
 
-    # reading a request
+    # requests
 
     def parameters(self, call: Call) -> dict[str, str]:
         self.only(call, self.settings["request_method"])
@@ -187,7 +187,7 @@ class Acme(DeviceFlow):
         return parse_pairs(call.query, where="query", repeat=TARGETS)
 
     def authenticate(self, call: Call, parameters: dict[str, str]) -> tuple[str, str]:
-        """The client id, and the one way in which the client has authenticated."""
+        """Return the client id and the one method with which the client authenticated."""
         accepted = self.settings["client_auth"]
         header = call.header("Authorization")
         ways = [
@@ -241,7 +241,7 @@ class Acme(DeviceFlow):
 
     def public(self, call: Call, parameters: dict[str, str]) -> str | None:
         client_id = parameters.get("client_id", "")
-        if not client_id and parameters.get("grant_type") == JWT_BEARER:  # RFC 7523 2.1: its assertion names it
+        if not client_id and parameters.get("grant_type") == JWT_BEARER:  # RFC 7523 2.1: the assertion names the client
             client_id = str(read_assertion(parameters.get("assertion", ""), self.settings["assertion_key"]).get("iss"))
         return client_id if self.account(client_id=client_id) else None
 
@@ -258,14 +258,14 @@ class Acme(DeviceFlow):
         return self.proven(call, read_assertion(parameters["client_assertion"], None, secret=self.accounts()[0]["client_secret"]))
 
     def bearer(self, call: Call, parameters: dict[str, str]) -> str | None:
-        """GitHub Apps: the JWT itself, whose iat must not lie ahead and whose exp is at most ten minutes away."""
+        """GitHub Apps: a JWT as the bearer token. Its iat must not be in the future, and its exp at most ten minutes ahead."""
         claims = read_assertion((call.header("Authorization") or "")[len("Bearer ") :], self.settings["public_key"])
         if claims.get("iat", self.now()) > self.now() or claims.get("exp", 0) > self.now() + 600:
             raise BadRequest("assertion: iat lies ahead, or exp is more than ten minutes away")
         return self.proven(call, claims)
 
     def by_certificate(self, call: Call, parameters: dict[str, str]) -> str | None:
-        """RFC 8705 2.1: the subject of the certificate on the connection."""
+        """RFC 8705 2.1: check the subject of the connection's client certificate."""
         wanted = self.settings["tls_subject"]
         if not wanted or call.certificate_subject != wanted:
             raise BadRequest("the connection has no certificate, or that of another client")
@@ -340,7 +340,7 @@ class Acme(DeviceFlow):
                 raise BadRequest(f"parameter {name} is missing or wrong")
 
     def grant(self, call: Call, grant: str, client_id: str, parameters: dict[str, str]) -> tuple[str, str | None, str]:
-        """Subject, scope and family of what is granted."""
+        """Return the subject, scope and family of the new grant."""
         scope = self.scope(parameters.get("scope"))
         if grant == "authorization_code":
             code = self.spend_code(call, {**parameters, "client_id": client_id})
@@ -400,7 +400,7 @@ class Acme(DeviceFlow):
         return self.formatted(answer, token, document)
 
     def formatted(self, answer: Answer, token: Token, document: Json) -> Answer:
-        """The answer in the format that is set; what is not JSON has no room for nested values."""
+        """The response in the configured format. Formats other than JSON cannot hold nested values."""
         bodies = {"form": lambda: urlencode(document), "text": lambda: token.value, "json_string": lambda: json.dumps(token.value)}
         make = bodies.get(self.settings["answer_format"])
         if make is None:
@@ -418,7 +418,7 @@ class Acme(DeviceFlow):
     # revocation
 
     def revoke(self, call: Call) -> Answer:
-        """RFC 7009: 200 for whatever token, also an unknown one; a refresh token takes its family along."""
+        """RFC 7009: answer 200 for any token, even an unknown one. Revoking a refresh token revokes its whole family."""
         self.only(call, "POST")
         form = parse_form(call)
         client_id, way = self.authenticate(call, form)

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, TrackOps founders
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""JWTs that clients sign (RFC 7523): read and verified here with `cryptography`, not with the library under test."""
+"""Read and verify the JWTs that clients sign (RFC 7523), with `cryptography` and not with the code under test."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def _verify_hmac(alg: str, secret: str, signature: bytes, signed: bytes) -> None
 
 
 def read_assertion(text: str, public_key: str | None, *, secret: str | None = None) -> Json:
-    """The claims, `_header` among them. With a PEM key or a secret the signature is verified, without one only the shape."""
+    """Return the claims, and the header as `_header`. Verify the signature if a PEM key or a secret is given, otherwise only the structure."""
     parts = text.split(".")
     if len(parts) != 3:
         raise BadRequest("assertion: not a JWT")

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The authorization endpoint of RFC 6749 4.1 as a person sees it: a login form, a consent page, a redirect with a code.
 
-`AuthorizationCode` is mixed into a vendor; `consent()` is a browser of a few lines for tests that need no real one.
+`AuthorizationCode` is a base class for vendors. `consent()` is a minimal browser for tests that need no real one.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class Code:
 
 @dataclass
 class Visit:
-    """One person on the way through login and consent."""
+    """One person's progress through login and consent."""
 
     parameters: dict[str, str]
     logged_in: bool = False
@@ -65,7 +65,7 @@ def s256(verifier: str) -> str:
 
 
 class AuthorizationCode(Vendor):
-    """Login, consent, single-use codes bound to client, redirect address and PKCE challenge."""
+    """Login, consent, and single-use codes that are bound to the client, redirect URI and PKCE challenge."""
 
     user_credentials: ClassVar[str]
     authorize_optional: ClassVar[tuple[str, ...]] = ()
@@ -92,7 +92,7 @@ class AuthorizationCode(Vendor):
         except BadRequest as exc:
             return page("Error", f"<p>{html.escape(str(exc))}</p>", status=400, error="invalid_request")
         call.note(client_id=query.get("client_id"))
-        # RFC 6749 4.1.2.1: with a wrong client or redirect address nobody is sent anywhere.
+        # RFC 6749 4.1.2.1: do not redirect if the client or the redirect URI is wrong.
         if not self.account(client_id=query.get("client_id", "")):
             return page("Error", "<p>Unknown client.</p>", status=400, error="invalid_client")
         if not self.redirect_uri_allowed(query.get("redirect_uri", "")):
@@ -189,7 +189,7 @@ class AuthorizationCode(Vendor):
     # the client's side
 
     def spend_code(self, call: Call, parameters: Json) -> Code:
-        """The code's facts; whatever is wrong with it, it can not be tried again."""
+        """Return the code's facts. Its own client can send it only once, even if a later check refuses it."""
         code = self.codes.get(parameters["code"])
         if code is None or code.client_id != parameters["client_id"]:
             raise self.refuse(400, "invalid_grant", "the authorization code is invalid")
@@ -216,7 +216,7 @@ def authorization_routes(vendor: AuthorizationCode, path: str) -> dict[str, tupl
     return {path: ("authorize", vendor.authorize), f"{path}/login": ("authorize", vendor.login), f"{path}/consent": ("authorize", vendor.decide)}
 
 
-# --- a browser of a few lines
+# --- a minimal browser
 
 
 def _load(method: str, url: str, body: str | None = None) -> tuple[int, str | None, str]:
@@ -240,7 +240,7 @@ def _submit(url: str, text: str, fields: dict[str, str]) -> tuple[int, str | Non
 
 
 def consent(url: str, *, username: str, password: str, allow: bool = True) -> str:
-    """Walk through login and consent (plain http); the address that the browser would be sent to at the end."""
+    """Go through login and consent (plain http). Return the URL to which the browser would finally be redirected."""
     status, location, text = _load("GET", url)
     if location:
         return location

@@ -1,10 +1,10 @@
 # Copyright (c) 2026, TrackOps founders
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the vendors of the emulator share: calls, answers, strict parsing, the token store, the Vendor base class.
+"""Shared by the emulator's vendors: calls, answers, strict parsing, the token store, and the Vendor base class.
 
-A vendor gets a `Call` and returns an `Answer`, or raises `Refusal` (an answer, too). Parsers raise `BadRequest`, which the
-vendor turns into its own error shape. Nothing here does I/O.
+A vendor gets a `Call` and returns an `Answer`, or raises `Refusal`, which holds one. Parsers raise `BadRequest`, which the
+vendor converts to its own error format. Nothing here does I/O.
 """
 
 from __future__ import annotations
@@ -56,12 +56,12 @@ _SIGNING_KEY = secrets.token_bytes(32)
 
 
 class BadRequest(Exception):
-    """The request is not of the form that the vendor takes; the text names the reason and holds no value of the request."""
+    """The vendor does not accept this form of request. The message gives the reason, and contains no value from the request."""
 
 
 @dataclass
 class Answer:
-    """What goes back on the wire. The fields after `headers` are for faults: seconds, bytes, and how the connection ends."""
+    """A response. Except for `error`, which is for the log, the fields after `headers` are for faults: seconds, bytes, and how the connection ends."""
 
     status: int = 200
     body: bytes = b""
@@ -69,9 +69,9 @@ class Answer:
     error: str | None = None
     delay: float = 0.0
     drip: float | None = None
-    missing: int = 0  # so many bytes more are announced than sent
-    close: bool = False  # no answer at all
-    reset: bool = False  # and the connection ends with RST
+    missing: int = 0  # Content-Length exceeds the body by this many bytes
+    close: bool = False  # send no response
+    reset: bool = False  # and close the connection with RST
     date_skew: float = 0.0
     no_date: bool = False
 
@@ -84,7 +84,7 @@ class Refusal(Exception):
 
 @dataclass
 class Call:
-    """One request as it arrived; `path` is relative to the vendor's base URL, `query` is raw."""
+    """One request as received. `path` is relative to the vendor's base URL, and `query` is raw."""
 
     method: str
     path: str
@@ -127,7 +127,7 @@ def json_answer(status: int, document: Any, *, headers: Iterable[tuple[str, str]
 
 
 def fingerprint(secret: str) -> str:
-    """A name for a token in the log, that is not the token."""
+    """Identify a token in the log without revealing it."""
     return hashlib.sha256(secret.encode()).hexdigest()[:12]
 
 
@@ -203,7 +203,7 @@ def expect(parameters: Mapping[str, str], required: Iterable[str], *, optional: 
 
 
 def parse_basic(header: str | None, *, decoding: str) -> tuple[str, str]:
-    """Id and secret of a Basic header; `decoding` is `rfc6749` (2.3.1: each was form-encoded first) or `raw`."""
+    """Return the id and secret of a Basic header. `decoding` is `rfc6749` (2.3.1: each is form-encoded first) or `raw`."""
     scheme, _, value = (header or "").partition(" ")
     if scheme.lower() != "basic" or not value:
         raise BadRequest("Authorization: Basic is missing")
@@ -227,7 +227,7 @@ def _b64(data: bytes) -> str:
 
 
 def jwt(claims: Mapping[str, Any]) -> str:
-    """A JWT of the shape and size of RS256 with a 4096-bit key; the signature is a keyed hash that nobody verifies."""
+    """A JWT that looks like RS256 with a 4096-bit key and has its size. The signature is a keyed hash that nobody verifies."""
     head = _b64(json.dumps({"typ": "JWT", "alg": "RS256", "kid": "emulator"}, separators=(",", ":")).encode())
     signed = f"{head}.{_b64(json.dumps(dict(claims), separators=(',', ':')).encode())}"
     signature = b"".join(hmac.digest(_SIGNING_KEY, bytes([n]) + signed.encode(), "sha512") for n in range(8))
@@ -256,7 +256,7 @@ class Refresh:
 
 
 class TokenStore:
-    """Access and refresh tokens of one vendor. A family is what grew from one full grant."""
+    """The access and refresh tokens of one vendor. A family is all tokens that come from one full grant."""
 
     def __init__(self) -> None:
         self.access: dict[str, Token] = {}
@@ -274,7 +274,7 @@ class TokenStore:
                 item.revoked = True
 
     def revoke(self, token: str | None = None, *, kind: str = "access") -> int:
-        """Revoke one token (itself or its fingerprint) or all of a kind (`access`, `refresh`, `all`); tells how many."""
+        """Revoke one token (given as its value or fingerprint) or all of a kind (`access`, `refresh`, `all`), and return how many."""
         pools: list[Mapping[str, Token | Refresh]] = []
         if kind in ("access", "all") or token:
             pools.append(self.access)
@@ -292,29 +292,29 @@ Handler = Callable[[Call], Answer]
 
 
 class Vendor(ABC):
-    """One vendor: facts as class attributes, token endpoint in `routes()`, a protected API below `/api/`.
+    """One vendor: its facts are class attributes, `routes()` has its token endpoint, and below `/api/` it has a protected API.
 
-    The emulator holds `lock` while a handler runs, so handlers are short and never sleep.
+    The emulator holds its `lock` while a handler runs, so handlers are short and never sleep.
     """
 
     name: ClassVar[str]
-    expires_at: ClassVar[str] = "expires_in"  # dotted path into the token answer
+    expires_at: ClassVar[str] = "expires_in"  # dotted path in the token response
     token_at: ClassVar[str] = "access_token"
     credentials: ClassVar[dict[str, Json]] = {}
     common: ClassVar[Json] = {
         "lifetime": 3600,  # seconds
         "omit_expires": False,
-        "refresh": True,  # give refresh tokens where the vendor does
+        "refresh": True,  # issue refresh tokens where the vendor does
         "rotate_refresh": True,
-        "revoke_family": False,  # on reuse of a refresh token, everything that grew from the same grant dies
+        "revoke_family": False,  # revoke the whole family if a refresh token is reused
         "basic_decoding": "rfc6749",
         "api_scheme": "Bearer",  # Bearer, raw, any
-        "token_format": "jwt",  # or opaque, or quoted: with quotes and a backslash in it
-        "delay": 0.0,  # seconds before a token answer
+        "token_format": "jwt",  # or opaque, or quoted: contains quotes and a backslash
+        "delay": 0.0,  # seconds before a token response
         "api_delay": 0.0,
-        "skew": 0.0,  # the vendor's clock, against ours
-        "allow_parameters": (),  # names taken besides the vendor's own
-        "extra_answer": {},  # merged into the token answer
+        "skew": 0.0,  # seconds that the vendor's clock is ahead of ours
+        "allow_parameters": (),  # parameters accepted in addition to the vendor's own
+        "extra_answer": {},  # merged into the token response
         "rate_limit": None,  # requests per rate_window, then 429
         "rate_window": 60,
     }
@@ -354,7 +354,7 @@ class Vendor(ABC):
         except Refusal as exc:
             return exc.answer
 
-    # facts about the token answer, for faults
+    # facts about the token response, for faults
 
     @property
     def token_path(self) -> tuple[str, ...]:
@@ -374,7 +374,7 @@ class Vendor(ABC):
         return time.time() + float(self.settings["skew"])
 
     def accounts(self, name: str | None = None) -> list[Json]:
-        """The credentials of that name: one dict or a list of them."""
+        """The credentials with this name, as a list even if there is only one account."""
         found = self.all_credentials[name or self.name]
         return list(found) if isinstance(found, list) else [found]
 
@@ -399,7 +399,7 @@ class Vendor(ABC):
             raise self.refuse(405, "invalid_request", f"use {' or '.join(methods)}", headers=[("Allow", ", ".join(methods))])
 
     def extra_headers(self) -> list[tuple[str, str]]:
-        """Headers on every answer of this vendor."""
+        """Headers of every response of this vendor."""
         return []
 
     # rate limit
@@ -428,7 +428,7 @@ class Vendor(ABC):
         return token
 
     def token_answer(self, call: Call, token: Token, document: Json) -> Answer:
-        """`document` without what the settings leave out; noted in the log by the token's fingerprint."""
+        """Respond with `document` as the settings change it, and log the token's fingerprint."""
         if self.settings["omit_expires"]:
             document.pop("expires_in", None)
         document.update(self.settings["extra_answer"])
@@ -436,7 +436,7 @@ class Vendor(ABC):
         return json_answer(200, document, headers=[("Cache-Control", "no-store"), ("Pragma", "no-cache")])
 
     def spend_refresh(self, call: Call, value: str, *, client_id: str) -> Refresh:
-        """The grant behind a refresh token; with rotation it is spent, and a second use is refused and logged as `reuse`."""
+        """Return the grant of a refresh token. With rotation, the token is spent: a second use is refused and logged as `reuse`."""
         item = self.tokens.refresh.get(value)
         call.note(refresh=fingerprint(value))
         if item is None or item.client_id != client_id:
@@ -452,7 +452,7 @@ class Vendor(ABC):
         return item
 
     def glance(self, call: Call) -> Json:
-        """Grant and client of a request that is not looked at further, for the log."""
+        """The grant and client of a request for the log, without checking the request."""
         sent = {k: v[-1] for text in (call.query, call.body.decode("latin-1")) for k, v in parse_qs(text).items()}
         if call.body.startswith(b"{"):
             with contextlib.suppress(ValueError):
@@ -464,7 +464,7 @@ class Vendor(ABC):
     # the protected API
 
     def presented(self, header: str | None) -> str | None:
-        """The token in an Authorization header of exactly the form that this vendor takes."""
+        """The token from an Authorization header, if the header has exactly the form that this vendor accepts."""
         if header is None:
             return None
         scheme = self.settings["api_scheme"]

@@ -1,10 +1,10 @@
 # Copyright (c) 2026, TrackOps founders
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The token endpoints of docs/catalogue.md, each as its vendor documents it: the request, the answer, and its own shape of a refusal.
+"""The token endpoints of docs/catalogue.md, each as its vendor documents it: the request, the response, and the format of its errors.
 
-What is not documented is refused. A JWT may have claims that nobody documents, since RFC 7519 4 has servers ignore what they do not know; not
-one that means something there, such as Google's `sub`. The errors are those of the documentation, or of reports in the vendor's own trackers.
+Anything undocumented is refused. A JWT may have undocumented claims, since servers ignore claims that they do not know (RFC 7519 4), but not
+one that has a meaning for the vendor, such as Google's `sub`. The errors come from the documentation, or from reports in the vendor's own trackers.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ __all__ = ["ACCOUNTS", "HOSTS", "Account", "answer"]
 
 JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
-TOKEN = "t0ken-of-"  # and the vendor's name
+TOKEN = "t0ken-of-"  # followed by the vendor's name
 
 
 @dataclass
 class Account:
-    """What a vendor knows of its one client."""
+    """What a vendor knows about its only client."""
 
     client_id: str = ""
     client_secret: str = ""
@@ -42,7 +42,7 @@ class Account:
     more: Json = field(default_factory=dict)
 
 
-#: By vendor. A test fills in the keys.
+#: By vendor. Tests fill in the keys.
 ACCOUNTS: dict[str, Account] = {
     "github_app": Account("Iv23liXyz"),
     "entra": Account("535fb089-9ff3-47b6-9bfb-4f1264799865", "qWg8Q~ofEntra"),
@@ -65,7 +65,7 @@ ACCOUNTS: dict[str, Account] = {
 
 
 class Refuse(Exception):
-    """The request is documented, the credentials are wrong."""
+    """The request is as documented, but the credentials are wrong."""
 
 
 def _form(call: Call, *required: str, optional: Iterable[str] = ()) -> dict[str, str]:
@@ -86,7 +86,7 @@ def _client(account: Account, client_id: str, client_secret: str) -> None:
 
 
 def _claims(account: Account, text: str, *, algorithms: Iterable[str], needed: Iterable[str], longest: float = 3600) -> Json:
-    """A JWT with at least the claims that are documented, by the account's key."""
+    """Return the claims of a JWT that has at least the documented claims and is signed with the account's key."""
     shape = read_assertion(text, None)
     if shape["_header"].get("alg") not in algorithms or shape["_header"].get("typ") != "JWT":
         raise BadRequest("the header of the JWT is not as documented")
@@ -347,7 +347,7 @@ def _wialon_refusal(_call: Call, problem: Exception) -> Answer:
 
 
 def _oauth(status: int, error: str, text: str) -> Callable[[Call, Exception], Answer]:
-    """RFC 6749 5.2, with the words of the vendor."""
+    """An error of RFC 6749 5.2 in the vendor's words."""
 
     def refusal(_call: Call, problem: Exception) -> Answer:
         if isinstance(problem, Refuse):
@@ -389,7 +389,7 @@ HOSTS: dict[str, Endpoint] = {
 
 
 def answer(host: str, call: Call, accounts: dict[str, Account] = ACCOUNTS) -> Answer:
-    """What the vendor at *host* answers."""
+    """Return the response of the vendor at *host*."""
     endpoint = HOSTS[host]
     if call.path not in (endpoint.path, *endpoint.more_paths):
         return Answer(404, b"<html>no such page</html>", [("Content-Type", "text/html")])

@@ -1,9 +1,9 @@
 # Copyright (c) 2026, TrackOps founders
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The device flow of RFC 8628: a code for the client, and a page at which a person enters it on another device.
+"""The device flow of RFC 8628: a code for the client, and a page where a person enters it on another device.
 
-`DeviceFlow` is mixed into a vendor that has the pages of `authorize.py`.
+`DeviceFlow` is a base class for vendors that have the pages of `authorize.py`.
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ class Device:
     user_code: str
     expires_at: float
     interval: float
-    asked_at: float  # the last time that the client asked for the outcome
+    asked_at: float  # when the client last polled
     decision: str = ""  # allow, deny
     used: bool = False
     family: str = field(default_factory=new_family)
 
 
 class DeviceFlow(AuthorizationCode):
-    """Codes with a lifetime and an interval; who asks sooner is told to slow down, and so is who is meant to by `device_slow_down`."""
+    """Codes with a lifetime and a polling interval. Clients that poll too early are told to slow down; `device_slow_down` does so to any client."""
 
     def __init__(self, credentials: Any) -> None:
         super().__init__(credentials)
@@ -45,7 +45,7 @@ class DeviceFlow(AuthorizationCode):
 
     @abstractmethod
     def authenticate(self, call: Call, parameters: dict[str, str]) -> tuple[str, str]:
-        """The client, and the way in which it has authenticated; any other one is refused."""
+        """Return the client id and its authentication method. Refuse any other client."""
 
     # the client's side
 
@@ -70,7 +70,7 @@ class DeviceFlow(AuthorizationCode):
         return json_answer(200, document, headers=[("Cache-Control", "no-store")])
 
     def spend_device(self, call: Call, device_code: str, *, client_id: str) -> Device:
-        """The facts of an allowed code; every other one is refused as RFC 8628 3.5 has it."""
+        """Return the facts of a code that the person allowed. Refuse any other code as in RFC 8628 3.5."""
         device, now = self.devices.get(device_code), self.now()
         if device is None or device.client_id != client_id or device.used:
             raise self.refuse(400, "invalid_grant", "the device code is invalid")

@@ -1,10 +1,10 @@
 # Copyright (c) 2026, TrackOps founders
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Scripted faults: what a vendor, its network or its proxy may do instead of answering well.
+"""Scripted faults: how a vendor, its network or its proxy may fail.
 
-A fault is a function of a `Scene`; it makes an answer of its own, or spoils the genuine one (`scene.genuine()`, which does
-the vendor's work, so a refresh token is spent). `FAULTS` maps names to functions, `OPTIONS` to the options they take.
+A fault is a function of a `Scene`. It makes its own response, or spoils the genuine one: `scene.genuine()` does the vendor's
+work, and so spends a refresh token. `FAULTS` maps names to functions, whose keyword-only parameters are the fault's options.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ RFC6749_STATUS = {"invalid_client": 401}
 PHRASES = {401: "unauthorized", 403: "forbidden", 404: "not_found", 429: "rate_limited", 500: "server_error", 503: "unavailable"}
 
 
-# How a vendor may spell what it repeats.
+# Encodings in which a vendor may repeat what it received.
 ECHOES: dict[str, Callable[[str], str]] = {
     "raw": str,
     "url": lambda text: quote(text, safe=""),
@@ -49,9 +49,9 @@ ECHOES: dict[str, Callable[[str], str]] = {
 
 @dataclass
 class Fault:
-    """Fires on calls of `kind` (`any`: all), after `skip` calls have passed, `times` times (None: until reset).
+    """Fires `times` times (None: until reset) on calls of `kind` (`any`: all calls), after it has let `skip` calls pass.
 
-    With `sender` only calls count in which that text was sent (see `sent_text`): faults of many clients can wait at once.
+    With `sender`, only calls count that contain this text (see `sent_text`), so the faults of many clients can be queued at once.
     """
 
     name: str
@@ -73,7 +73,7 @@ class Fault:
 
 
 def sent_text(query: str, headers: Iterable[tuple[str, str]], body: str) -> str:
-    """All that a client said, with the words of a Basic header readable: its id is somewhere in it."""
+    """Everything that a client sent, with a Basic header also decoded, so that it contains the client id."""
     parts = [query, body]
     for name, value in headers:
         parts.append(value)
@@ -96,10 +96,10 @@ class Scene:
         return make(status, code, text)
 
     def echo(self, how: bool | str = True) -> str:
-        """All that a careless vendor might repeat: the request as sent, and every credential, raw and URL-encoded or as `how` of ECHOES says."""
+        """Everything that a careless vendor might repeat: the request and all credentials, raw and URL-encoded, or encoded by `how` of ECHOES."""
         said = sent_text(self.call.query, self.call.headers.items(), self.call.body.decode("utf-8", "replace"))
         accounts = [a for name, _ in self.vendor.credentials.items() for a in self.vendor.accounts(name)]
-        # Of many accounts those that the request is about; of one all that there is.
+        # With more than two accounts, only those that the request mentions; otherwise all of them.
         about = [a for a in accounts if len(accounts) <= 2 or any(isinstance(v, str) and v in said for v in a.values())]
         values = [v for a in about for v in a.values() if isinstance(v, str)]
         sent = [self.call.query, self.call.body.decode("utf-8", "replace"), self.call.headers.get("Authorization", "")]
@@ -115,7 +115,7 @@ def _place(document: Json, path: tuple[str, ...]) -> tuple[Json, str]:
 
 
 def _changed(scene: Scene, change: Callable[[Json], None]) -> Answer:
-    """The genuine answer with its JSON changed; a refusal passes unchanged."""
+    """The genuine response with its JSON changed. A refusal passes unchanged."""
     answer = scene.genuine()
     if answer.status == 200:
         document = json.loads(answer.body)
@@ -124,7 +124,7 @@ def _changed(scene: Scene, change: Callable[[Json], None]) -> Answer:
     return answer
 
 
-# --- answers instead of the genuine one
+# --- instead of the genuine response
 
 
 def status(
@@ -138,7 +138,7 @@ def status(
     echo_secret: bool | str = False,
     after: bool = False,
 ) -> Answer:
-    if after:  # the vendor has done its work by then: what is good for one use is spent
+    if after:  # the vendor has already done its work: single-use values are spent
         scene.genuine()
     name = PHRASES.get(code, "error")
     answer = scene.error(code, name, f"scripted {code}" + (f" {scene.echo(echo_secret)}" if echo_secret else ""))
@@ -211,7 +211,7 @@ def close(scene: Scene, *, reset: bool = False) -> Answer:
 
 
 def lose(scene: Scene, *, reset: bool = False) -> Answer:
-    """The vendor does its work (a refresh token is spent, a token issued), and the answer gets lost."""
+    """The vendor does its work (spends a refresh token, issues a token), but its response is lost."""
     scene.genuine()
     return Answer(0, close=True, reset=reset, error="lost")
 
@@ -228,7 +228,7 @@ def drip(scene: Scene, *, delay: float = 0.5) -> Answer:
     return answer
 
 
-# --- spoiled answers
+# --- spoiled responses
 
 
 def no_token(scene: Scene) -> Answer:
@@ -240,7 +240,7 @@ def no_token(scene: Scene) -> Answer:
 
 
 def wrong_token(scene: Scene, *, value: Any = 12345) -> Answer:
-    """The token is of another type, or empty, or holds control characters: whatever `value` is."""
+    """Replace the token with `value`, such as another type, an empty string or control characters."""
 
     def change(document: Json) -> None:
         place, name = _place(document, scene.vendor.token_path)
@@ -258,7 +258,7 @@ def merge(scene: Scene, *, values: Json | None = None) -> Answer:
 
 
 def lifetime(scene: Scene, *, value: Any = -5) -> Answer:
-    """`expires_in` as given (a vendor with an absolute expiry: now + value, other types as given)."""
+    """Replace `expires_in` with `value`. For a vendor with an absolute expiry, a number counts from now."""
 
     def change(document: Json) -> None:
         place, name = _place(document, scene.vendor.expires_path)
@@ -291,7 +291,7 @@ def iso_date(scene: Scene, *, offset: str = "Z") -> Answer:
 
 
 def duplicate_keys(scene: Scene, *, first: str = "duplicate") -> Answer:
-    """The token's key comes twice, at first with another value."""
+    """The token's key appears twice, first with another value."""
     answer = scene.genuine()
     if answer.status == 200:
         name = json.dumps(scene.vendor.token_path[-1])
@@ -380,7 +380,7 @@ RFC6749 = ("invalid_request", "invalid_client", "invalid_grant", "unauthorized_c
 
 
 def make_fault(name: str | int, *, kind: str = "token", times: int | None = 1, skip: int = 0, sender: str | None = None, **options: Any) -> Fault:
-    """A checked fault. `503` is short for `status` with that code, an RFC 6749 code for `oauth_error`."""
+    """Make a fault and check its options. `503` is short for `status` with that code, and an RFC 6749 code for `oauth_error`."""
     if isinstance(name, int) or name.isdigit():
         name, options = "status", {"code": int(name), **options}
     elif name in RFC6749:

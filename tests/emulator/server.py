@@ -8,8 +8,8 @@
         emu.fail("tracktik", 503, times=2)
         emu.requests("tracktik", kind="token")
 
-The log tells what arrived and what came of it, and holds no secret; with `record_raw=True` it also keeps what was on the
-wire (`raw`: query, headers, body), so that tests can check it. All methods are safe to call from any thread.
+The log records each request and its outcome, without secrets. With `record_raw=True` it also keeps the raw request (`raw`:
+query, headers, body), so that tests can check it. All methods are safe to call from any thread.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ WELL_KNOWN = "/.well-known/"
 
 @dataclass(frozen=True)
 class TlsFiles:
-    """PEM files. With `client_ca` a client certificate is demanded."""
+    """PEM files. With `client_ca`, clients need a certificate, unless `client_optional` is set."""
 
     cert: str | os.PathLike[str]
     key: str | os.PathLike[str]
@@ -68,7 +68,7 @@ class TlsFiles:
 
 
 class Emulator:
-    """See the module. `port=0` takes a free one; `stop()` and `start()` keep it, as a vendor that goes and comes back."""
+    """See the module. `port=0` takes a free port, and `stop()` and `start()` keep it, like a vendor that goes down and comes back."""
 
     def __init__(
         self, tls: TlsFiles | None = None, *, host: str = "127.0.0.1", port: int = 0, record_raw: bool = False, log: str | os.PathLike[str] | None = None
@@ -82,7 +82,7 @@ class Emulator:
         self._server: _Server | None = None
         self.reset()
 
-    # life
+    # start and stop
 
     def __enter__(self) -> Emulator:
         return self.start()
@@ -93,14 +93,14 @@ class Emulator:
             self._log_file.close()
 
     def start(self) -> Emulator:
-        """Listen. The port is known and taken when this returns."""
+        """Listen. When this returns, the port is known and in use."""
         self._server = _Server((self.host, self.port), self)
         self.port = self._server.server_address[1]
         threading.Thread(target=self._server.serve_forever, args=(0.05,), name="emulator", daemon=True).start()
         return self
 
     def stop(self) -> None:
-        """Refuse connections from now on, and end those that are open."""
+        """Refuse new connections, and close those that are open."""
         server, self._server = self._server, None
         if server:
             server.end()
@@ -120,14 +120,14 @@ class Emulator:
 
     @property
     def sink_url(self) -> str:
-        """Where redirects lead by default: another host name, that logs whether a credential came along (`leaked`)."""
+        """The default redirect target: a different host name, whose log entries say whether a credential was sent along (`leaked`)."""
         host = "localhost" if self.host == "127.0.0.1" else self.host
         return f"{'https' if self.tls else 'http'}://{host}:{self.port}/_sink/token"
 
     # operations
 
     def reset(self) -> None:
-        """Back to the start: credentials, settings, tokens, faults, log."""
+        """Restore the initial state: credentials, settings, tokens, faults, log."""
         with self.lock:
             self.credentials.clear()
             for cls in VENDORS.values():
@@ -156,36 +156,36 @@ class Emulator:
             return dict(self.vendors[vendor].settings)
 
     def set_credentials(self, name: str, value: Any = None, **fields: str) -> None:
-        """Replace credentials (a dict, or a list of dicts for many accounts), or with `fields` change some of them."""
+        """Replace credentials (a dict, or a list of dicts for many accounts), or change only those given as `fields`."""
         with self.lock:
             if name not in self.credentials:
                 raise ValueError(f"no credentials {name!r}; there are {', '.join(self.credentials)}")
             self.credentials[name] = {**(self.credentials[name] if value is None else value), **fields} if fields else value
 
     def revoke(self, vendor: str, token: str | None = None, *, kind: str = "access") -> int:
-        """Revoke a token (or the one of that fingerprint), or all of a kind: access, refresh, all."""
+        """Revoke one token (given as its value or fingerprint), or all of a kind: access, refresh, all."""
         with self.lock:
             return self.vendors[vendor].tokens.revoke(token, kind=kind)
 
     def fail(self, vendor: str, fault: str | int, times: int | None = 1, **options: Any) -> None:
-        """Let the next `times` calls fail (None: until reset or `heal`); see faults.py. Faults form a queue."""
+        """Make the next `times` calls fail (None: until reset or `heal`), see faults.py. Faults are queued."""
         made = make_fault(fault, times=times, **options)
         with self.lock:
             self.faults[vendor].append(made)
 
     def heal(self, vendor: str) -> None:
-        """Forget the faults of a vendor."""
+        """Remove all faults of a vendor."""
         with self.lock:
             self.faults[vendor].clear()
 
     def requests(self, vendor: str | None = None, kind: str | None = None, **facts: Any) -> list[Json]:
-        """Log entries in order of arrival. One in progress has status None. `facts` select by equality (grant_type=…)."""
+        """Log entries in order of arrival. A request in progress has the status None. `facts` filter by equality (grant_type=…)."""
         facts.update({k: v for k, v in (("vendor", vendor), ("kind", kind)) if v is not None})
         with self.lock:
             return [copy.deepcopy(e) for e in self._log if all(e.get(k) == v for k, v in facts.items())]
 
     def consent(self, url: str, *, allow: bool = True) -> str:
-        """Log in at an authorization URL of ours and allow or deny; the redirect address with its code."""
+        """Log in at one of the emulator's authorization URLs, and allow or deny. Return the redirect URL with its code."""
         vendor = self.vendors[urlsplit(url).path.split("/")[1]]
         user = vendor.accounts(getattr(vendor, "user_credentials", vendor.name))[0]
         return consent(url, username=user["username"], password=user["password"], allow=allow)
@@ -205,7 +205,7 @@ class Emulator:
                 self._log_file.write(json.dumps(entry) + "\n")
 
     def secrets(self) -> list[str]:
-        """Every credential value that must not turn up elsewhere."""
+        """Every credential value that must not appear elsewhere."""
         with self.lock:
             accounts = [a for v in self.credentials.values() for a in (v if isinstance(v, list) else [v])]
             values = [v for a in accounts for k, v in a.items() if isinstance(v, str) and k not in ("client_id", "username")]
@@ -213,11 +213,11 @@ class Emulator:
         return [v for v in (*values, *tokens) if v]
 
     def serve(self, method: str, target: str, headers: Any, body: bytes, wait: Callable[[float], object], *, certificate_subject: str | None = None) -> Answer:
-        """One request to a vendor or to the sink; `target` as in the request line."""
+        """Handle one request to a vendor or to the sink. `target` is the one in the request line."""
         parts = urlsplit(target)
         name, _, rest = parts.path.lstrip("/").partition("/")
         path = f"/{rest}"
-        if parts.path.startswith(WELL_KNOWN):  # RFC 8414 3.1: the issuer's path comes after the well-known part
+        if parts.path.startswith(WELL_KNOWN):  # RFC 8414 3.1: the issuer's path follows the well-known part
             well_known, _, name = parts.path[len(WELL_KNOWN) :].partition("/")
             path = WELL_KNOWN + well_known
         entry: Json = {
@@ -281,7 +281,7 @@ class Emulator:
     # control
 
     def control(self, method: str, operation: str, query: str, body: bytes) -> Answer:
-        """The operations above for other processes: POST a JSON object of arguments, GET to read."""
+        """The operations above, for other processes: POST a JSON object of arguments, or GET to read."""
         try:
             if method == "GET":
                 return json_answer(200, self._read(operation, {k: v[0] for k, v in parse_qs(query).items()}))
@@ -342,7 +342,7 @@ class _Server(ThreadingHTTPServer):
         super().__init__(address, _Handler)
 
     def process_request_thread(self, request: Any, client_address: Any) -> None:
-        # The handshake is done here, in the connection's own thread: a slow client must not hold up the others.
+        # Do the handshake in the connection's own thread, so that a slow client does not block the others.
         if self.context:
             try:
                 request.settimeout(300)
@@ -363,7 +363,7 @@ class _Server(ThreadingHTTPServer):
                 self.connections.discard(request)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Clients that go away are everyday life; a mistake of ours is not."""
+        """Ignore clients that disconnect, but report our own bugs."""
         if not isinstance(sys.exc_info()[1], OSError):
             super().handle_error(request, client_address)
 
@@ -389,7 +389,7 @@ class _Handler(BaseHTTPRequestHandler):
         return cast(_Server, self.server).emulator
 
     def wait(self, seconds: float) -> bool:
-        """Sleep unless the server ends; true when it does."""
+        """Sleep, but return True at once when the server stops."""
         return seconds > 0 and cast(_Server, self.server).ending.wait(seconds)
 
     def read_body(self) -> bytes:
@@ -418,7 +418,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.send(answer)
 
     def certificate_subject(self) -> str | None:
-        """The common name of the certificate that the client has shown."""
+        """The common name of the client's certificate."""
         found = self.connection.getpeercert() if isinstance(self.connection, ssl.SSLSocket) else None
         subject = cast("tuple[tuple[tuple[str, str], ...], ...]", (found or {}).get("subject", ()))
         names = [value for part in subject for name, value in part if name == "commonName"]
@@ -427,7 +427,7 @@ class _Handler(BaseHTTPRequestHandler):
     do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = do_HEAD = do_OPTIONS = serve
 
     def do_CONNECT(self) -> None:
-        """A proxy's tunnel to a loopback port, so that `http_proxy` can be tested with https as well."""
+        """Open a proxy tunnel to a loopback port, so that proxies can be tested with https as well."""
         host, _, port = self.path.rpartition(":")
         entry: Json = {
             "time": time.time(),
@@ -498,7 +498,7 @@ def _loopback(host: str, port: int) -> socket.socket:
 
 
 def _pump(source: socket.socket, sink: socket.socket) -> None:
-    """Copy until the source ends, then tell the sink."""
+    """Copy until the source ends, then shut down writing to the sink."""
     with contextlib.suppress(OSError):
         while data := source.recv(65536):
             sink.sendall(data)

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, TrackOps founders
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""TrackMage: client credentials as a GET with all in the query; authorization code with a JSON POST; hydra API errors."""
+"""TrackMage: client credentials by GET with everything in the query, authorization code by POST of JSON, hydra API errors."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, TrackOps founders
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""TrackTik: password grant as a form with everything in the body, never a scope; rotating refresh tokens, rate limits."""
+"""TrackTik: password grant as a form with everything in the body and no scope, rotating refresh tokens, rate limits."""
 
 from __future__ import annotations
 

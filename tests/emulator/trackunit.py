@@ -1,7 +1,7 @@
 # Copyright (c) 2026, TrackOps founders
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Trackunit IRIS: password grant with Basic, refresh tokens with offline_access; scoped keys (v2) as client credentials."""
+"""Trackunit IRIS: password grant with Basic, refresh tokens for the scope offline_access, and scoped keys (v2) as client credentials."""
 
 from __future__ import annotations
 

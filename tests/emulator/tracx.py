@@ -1,7 +1,7 @@
 # Copyright (c) 2026, TrackOps founders
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Tracx Connect: POST without a body, the connect token raw in Authorization; a nested token with an absolute expiry."""
+"""Tracx Connect: POST without a body and with the raw connect token in Authorization; the response has a nested token with an absolute expiry."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Tracx(Vendor):
             raise self.refuse(422, "unexpected_body", "no body is taken here")
         if not call.accepts_json():
             raise self.refuse(406, "not_acceptable", "Accept: application/json is missing")
-        # http.server reads headers as latin-1; what was sent are the UTF-8 bytes of the token.
+        # http.server decodes headers as latin-1, but the client sent the token as UTF-8.
         sent = (call.header("Authorization") or "").encode("latin-1")
         if not any(sent == a["connect_token"].encode() for a in self.accounts()):
             raise self.refuse(401, "unauthenticated", "Unauthenticated.")

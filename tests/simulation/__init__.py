@@ -2,6 +2,6 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A fleet on virtual time in one process: the collection's core runs as it is, its effects are played from a seed."""
+"""A fleet in virtual time and in one process: the collection's core runs unchanged, and a seed determines all effects."""
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What goes wrong in a story, and how it ends. Several things may be wrong at once."""
+"""The incidents of a story, and how they end. Several can overlap."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if t.TYPE_CHECKING:
 
 __all__ = ("begin",)
 
-#: Begins an incident; gives what ends it.
+#: Begins an incident and returns the function that ends it.
 Begin = t.Callable[["Story", Incident], t.Callable[[], None]]
 _SNAPSHOT = 60.0
 _LOOKS_EACH = 0.05
@@ -30,7 +30,7 @@ def begin(story: Story, incident: Incident) -> t.Callable[[], None]:
 
 
 def _nothing() -> None:
-    """It has no end of its own."""
+    """Nothing to do at the end of the incident."""
 
 
 def _fault(name: str) -> Begin:
@@ -69,7 +69,7 @@ def _path(story: Story, incident: Incident) -> str:
 
 
 def _password_rotated(story: Story, incident: Incident) -> t.Callable[[], None]:
-    """At the vendor first, in Vault at the end."""
+    """The password changes at the vendor first, and in Vault at the end of the incident."""
     path = _path(story, incident)
     story.vendor.passwords[path] = f"password-{story.world.now:.3f}"
     return lambda: story.store_secret(path)
@@ -87,7 +87,7 @@ def _leases_lost(story: Story, incident: Incident) -> t.Callable[[], None]:
 
 
 def _vault_restored(story: Story, incident: Incident) -> t.Callable[[], None]:
-    """Its entries are those of a minute ago, and nothing in them is newer; whatever they hold may be used again."""
+    """Vault's shared entries return to a snapshot from a minute before, so refresh tokens in them may be used again."""
     before = dict(story.vault.entries)
 
     def restore() -> None:
@@ -155,7 +155,7 @@ def _pruned(story: Story, incident: Incident) -> t.Callable[[], None]:
 
 
 def _command(story: Story, controller: Controller, work: t.Callable[[str], None], done: t.Callable[[], None]) -> None:
-    """A run of ansible that asks for no token."""
+    """Run Ansible without asking for a token."""
     controller.runs += 1
     process = Process(f"{controller.name}-run{controller.runs}")
 
@@ -182,7 +182,7 @@ def _disk_full(story: Story, incident: Incident) -> t.Callable[[], None]:
 
 
 def _clock_jumps(story: Story, incident: Incident) -> t.Callable[[], None]:
-    """It is set right at the end."""
+    """The clock is corrected at the end."""
     controller = _whom(story, incident)
 
     def jump(seconds: float) -> None:
@@ -194,7 +194,7 @@ def _clock_jumps(story: Story, incident: Incident) -> t.Callable[[], None]:
 
 
 def _stopped(story: Story, incident: Incident) -> t.Callable[[], None]:
-    """The run that holds a lock, as soon as one does; others wait for it."""
+    """Stop the first run that holds a lock, so that others wait for it."""
     controller, world = _whom(story, incident), story.world
     stopped: list[Process] = []
     over: list[bool] = []

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a story is made of: data, so that a seed makes it, and a broken one can be made shorter."""
+"""The plan of a story. It is plain data, so that a seed can generate it and a failing one can be shortened."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import typing as t
 
 __all__ = ("KINDS", "Incident", "Plan", "fleet_of", "incidents_of", "plan_of")
 
-#: What can go wrong, and which figures go with it. ``incidents.py`` does it.
+#: The kinds of incidents, with the values of ``much`` for each. ``incidents.py`` implements them.
 KINDS: t.Mapping[str, tuple[float, ...]] = {
     "vendor_away": (),
     "vendor_unavailable": (),
@@ -48,10 +48,10 @@ _MINUTES = 240.0
 
 @dataclasses.dataclass(frozen=True)
 class Incident:
-    at: float  # seconds after the beginning
+    at: float  # seconds after the start
     kind: str
     lasts: float = 0.0
-    whom: int = 0  # which controller, or which path
+    whom: int = 0  # number of the controller, or of the path
     much: float = 0.0
 
 
@@ -63,33 +63,33 @@ class Plan:
     hosts: int = 4
     forks: int = 2
     lifetime: float = 600.0
-    lease: float = 3600.0  # of a login to Vault
+    lease: float = 3600.0  # of a Vault login, in seconds
     refresh: str = "rotating"  # none, rotating, kept
-    consent: bool = False  # the vendor's credentials are nothing but a refresh token that rotates
+    consent: bool = False  # the vendor's only credential is a rotating refresh token
     hours: float = 2.0
-    every: float = 300.0  # seconds between the runs of a controller
-    jitter: float = 0.2  # the part of that by which they differ
+    every: float = 300.0  # seconds between a controller's runs
+    jitter: float = 0.2  # the fraction of `every` by which the intervals vary
     spread: float = 60.0  # seconds over which the first runs are spread
     tasks: int = 2
     between_tasks: float = 20.0
     min_ttl: float = 60.0
     max_age: float | None = None
     together: bool = False
-    skew: float = 0.0  # clocks are apart by twice as much at most
+    skew: float = 0.0  # clocks differ by at most twice this
     crash: float = 0.0
     crash_at: tuple[int, ...] = ()
     incidents: tuple[Incident, ...] = ()
-    single: bool = False  # force and refused are used too
-    interleave: bool = True  # callers give way between file operations
+    single: bool = False  # lookups also use force and refused
+    interleave: bool = True  # callers also give way between file operations
     vendor_latency: float = 0.3
     vault_latency: float = 0.02
-    token_size: int = 0  # characters at least
+    token_size: int = 0  # minimum number of characters
 
 
 def plan_of(seed: int, *, kinds: t.Sequence[str] = tuple(KINDS)) -> Plan:
-    """A small story with everything in it.
+    """A small story in which anything can happen.
 
-    :arg kinds: what goes wrong, where that is to be one of a few.
+    :arg kinds: restricts the kinds of incidents.
     """
     dice = random.Random(f"plan {seed}")
     shared = dice.random() < 0.6
@@ -120,7 +120,7 @@ def plan_of(seed: int, *, kinds: t.Sequence[str] = tuple(KINDS)) -> Plan:
 
 
 def incidents(dice: random.Random, number: int, *, seconds: float, whom: int, kinds: t.Sequence[str] = tuple(KINDS)) -> tuple[Incident, ...]:
-    """So many of any kind, some at the same time."""
+    """Generate *number* incidents of these kinds. Some overlap."""
     found = []
     for _number in range(number):
         kind = dice.choice(kinds)
@@ -130,7 +130,7 @@ def incidents(dice: random.Random, number: int, *, seconds: float, whom: int, ki
 
 
 def fleet_of(seed: int, *, controllers: int, days: float) -> Plan:
-    """A large fleet for days or weeks, with something going wrong every few hours."""
+    """A large fleet over days or weeks, with an incident every few hours."""
     dice = random.Random(f"fleet {seed}")
     seconds = 86400 * days
     return Plan(

@@ -2,21 +2,21 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What is promised, checked at each step of a story:
+"""The promises of the collection, checked at each step of a story:
 
-- no refresh token is used twice; a consent is lost only where an answer is;
-- one new token for each lifetime and cause, for each cache that controllers share;
-- no token that has expired or is somebody else's is handed out, none with less life than was asked for, and none that was refused;
-- a refusal is not repeated with the same secret: not in the same run, nor within ``failure_ttl`` by others who share the cache; nor a login that Vault refuses;
-- an outage of the vendor or of Vault is not found out again within the memory of a run, and ``Retry-After`` is kept by all;
-- what Vault denies is not served from elsewhere;
-- what was purged does not come back;
+- no refresh token is used twice, and a consent is lost only if a response is lost;
+- for each lifetime and cause, each cache gets one new token, however many controllers share it;
+- no caller gets a token that is expired, refused or somebody else's, or whose remaining lifetime is too short;
+- a refused secret is not sent again by the same run, nor within ``failure_ttl`` by others that share the cache, and no run repeats a refused Vault login;
+- while a run remembers an outage of the vendor or of Vault, it does not try again, and all callers honor ``Retry-After``;
+- if Vault denies a secret, no other source serves its token;
+- purged tokens do not come back;
 - an error has a cause;
-- where controllers share tokens, nobody asks the vendor whose lease another has taken over;
-- nobody waits for ever, and no run twice for the same holder of a lock.
+- if controllers share tokens, a caller does not ask the vendor once another has taken over its lease;
+- no caller waits forever, and no run waits twice for the same holder of a lock.
 
-A promise is bent by what nobody can know: who is killed or stopped on the way, an answer that is lost, a cache that was purged or cannot be
-written. Each such thing excuses one more request for the same token, of those who share the cache, and no more.
+Some events cannot be known to a caller: a process is killed or stopped, a response is lost, a cache is purged or cannot be written. Each such
+event allows those that share the cache one more request for the same token, and no more.
 """
 
 from __future__ import annotations
@@ -39,20 +39,20 @@ __all__ = ("FAILURE_TTL", "LONGEST_CALL", "Asked", "Promises")
 FAILURE_TTL = 30.0
 LONGEST_CALL = 600.0
 _LONGEST_RETRY_AFTER = 300.0
-_LONGEST_MEMORY = 700.0  # of a run: failure_ttl, ten times as long as the attempt took, and the wait for a holder
+_LONGEST_MEMORY = 700.0  # how long a run remembers: failure_ttl, ten times the duration of the attempt, and the wait for a lock
 _OUTAGES = ("unreachable", "sealed", "lost")
 _SLACK = 5.0
 _LONG = 60.0
 _MANY = 1000
-_CLOCK_SLACK = 60.0  # seconds that a failure may lie in the future
-_FAR_APART = 50.0  # seconds: from a minute on, a controller takes another's tokens for those of a clock that jumped
+_CLOCK_SLACK = 60.0  # seconds that a failure may be in the future
+_FAR_APART = 50.0  # seconds; beyond a minute, a controller treats another's tokens as if a clock had jumped
 
-Key = tuple[str, str]  # a scope or a controller, and a path
+Key = tuple[str, str]  # scope or controller, and path
 
 
 @dataclasses.dataclass(eq=False)
 class Asked:
-    """A lookup that has not been answered."""
+    """A pending lookup."""
 
     who: str
     run: str
@@ -65,16 +65,16 @@ class Asked:
     attempts: int = 0
     disturbed: bool = False
     stopped: bool = False
-    alone: bool = False  # Vault has not answered, or not let it share
-    outcome: str = ""  # the vendor's last
-    vault: str = ""  # Vault's last
-    outage: bool = False  # Vault's last answer was none
-    secret: str = ""  # what came of the last reading of the secret
+    alone: bool = False  # Vault did not answer, or denied the shared entry
+    outcome: str = ""  # the vendor's last outcome
+    vault: str = ""  # Vault's last outcome
+    outage: bool = False  # Vault's last outcome was an outage
+    secret: str = ""  # outcome of the last read of the secret
     events: list[str] = dataclasses.field(default_factory=list)
 
 
 class Promises:
-    """The judge of a story. It knows everything that the servers do."""
+    """The judge of a story. It sees everything that the servers do."""
 
     vendor: SimulatedVendor
     vault: SimulatedVault
@@ -84,7 +84,7 @@ class Promises:
         self._plan = plan
         self._faults = faults
         self.asked: dict[str, Asked] = {}
-        self.incidents = 0  # that last
+        self.incidents = 0  # that are going on
         self.troubled_until = 0.0
         self.longest_call = 0.0
         self.on_consent_lost: t.Callable[[str], None] = lambda path: None
@@ -92,10 +92,10 @@ class Promises:
         self._difference: float | None = None
         self._jumped = 0.0
         self._excused: set[Key] = set()
-        self._latest: dict[Key, float] = {}  # when the newest token came
-        self._newest: dict[Key, str] = {}  # which it is
+        self._latest: dict[Key, float] = {}  # when the newest token was issued
+        self._newest: dict[Key, str] = {}  # the newest token
         self._renewed: set[tuple[str, str, str]] = set()  # run, path, cause
-        self._used: dict[str, Asked | None] = {}  # refresh tokens, and by whom where that is told against him
+        self._used: dict[str, Asked | None] = {}  # by refresh token: the lookup that sent it, if it can be blamed
         self._reusable: set[str] = set()
         self._refused: set[tuple[str, str, str]] = set()  # run, path, secret
         self._refused_by: dict[tuple[str, str, str], float] = {}  # scope, path, secret
@@ -104,8 +104,8 @@ class Promises:
         self._outages: dict[str, float] = {}  # run
         self._login_refused: set[str] = set()  # run
         self._login_refused_at = 0.0
-        self._waited: dict[tuple[str, str], float] = {}  # run, and whom it has waited for
-        self._purged: dict[Key, tuple[float, float]] = {}  # when that ended, and began
+        self._waited: dict[tuple[str, str], float] = {}  # run, and the message that names the lock's holder
+        self._purged: dict[Key, tuple[float, float]] = {}  # when the purge ended, and began
 
     # -- lookups
 
@@ -113,7 +113,7 @@ class Promises:
         self.asked[asked.who] = asked
 
     def end(self, asked: Asked, result: t.Any) -> None:
-        """It has a token, or an error."""
+        """The lookup has got a token, or an error."""
         del self.asked[asked.who]
         took, failed = self._world.now - asked.began, isinstance(result, TokenError)
         self.longest_call = max(self.longest_call, 0.0 if asked.stopped else took)
@@ -149,7 +149,7 @@ class Promises:
             self._fail(f"{asked.who}: got {value}, which is not a token for {asked.path}")
         if not self._plan.shared and issued.by != asked.controller:
             self._fail(f"{asked.who}: got {value}, which is another controller's")
-        # Between the last look at the clock and this line there is no time.
+        # No time passes between the caller's last look at the clock and this line.
         left, wrong = issued.expires_at - now, self._apart() + self._jumped
         clock = now + self.skews[asked.controller]
         if left + wrong < 0 or (not asked.disturbed and token.expires_at < clock):
@@ -176,10 +176,10 @@ class Promises:
         if not self.incidents and self._world.now - self.troubled_until > _LONGEST_MEMORY:
             self._fail(f"{asked.who}: got no token for {asked.path}, and nothing has happened for long: {error.message}")
 
-    # -- what excuses
+    # -- what excuses requests
 
     def incident(self, change: int) -> None:
-        """One has begun or ended."""
+        """An incident has begun or ended."""
         self.incidents += change
         self.troubled_until = self._world.now
 
@@ -210,7 +210,7 @@ class Promises:
 
     def purged(self, controller: str, *, shared: bool, since: float | None = None) -> None:
         """
-        :arg since: when the purge began that has ended now, and well.
+        :arg since: when the purge began, if it has just succeeded.
         """
         if since is not None and (shared or not self._plan.shared):
             self._purged.update(((controller, path), (self._world.now, since)) for path in self.vendor.passwords)
@@ -236,20 +236,20 @@ class Promises:
         self._reusable.update(self.vendor.refresh_tokens)
 
     def peace(self) -> None:
-        """All that was excusable is over."""
+        """Nothing that happens from now on is an excuse."""
         for controller in self.skews:
             self._excuse_all(controller)
             self._forget_all(controller)
         self._failed.clear()
 
     def wait_for(self) -> float:
-        """Until when a Retry-After keeps everybody waiting, a refused login, or a failure of which a clock says that it comes only now."""
+        """When to ask again: after each Retry-After, a refused login, and failures that a wrong clock dates in the future."""
         wrong = self._apart() + self._jumped
         ahead = self.troubled_until + FAILURE_TTL + min(wrong, _CLOCK_SLACK) + _SLACK if wrong else 0.0
         return max(ahead, self._login_refused_at + FAILURE_TTL + wrong + _SLACK, max(self._retry.values(), default=0.0) + wrong + _SLACK)
 
     def _disturb(self, asked: Asked) -> None:
-        """What it has learned may be lost."""
+        """What this lookup has learned may be lost."""
         asked.disturbed = True
         self._excuse(asked.controller, asked.path)
         scope = self._scope(asked.controller)
@@ -268,7 +268,7 @@ class Promises:
             self._excuse(controller, path)
 
     def _forget(self, controller: str, path: str) -> None:
-        """What its runs remember of failures may be gone."""
+        """The failures that the controller's runs remember may be lost."""
         for known in [known for known in self._failed if known[0].startswith(controller + "-") and known[1] == path]:
             del self._failed[known]
 
@@ -298,7 +298,7 @@ class Promises:
         if now < retry - wrong and not asked.store._warned:
             self._fail(f"{who}: asked for {account} although the vendor wants to be left alone for another {retry - now:.3f} s")
         holder = self.vault.writers.get(account, who)
-        believed = self._plan.consent or wrong < _SLACK  # by a clock that is ahead, a lease is over too early
+        believed = self._plan.consent or wrong < _SLACK  # a clock that is ahead ends a lease too early
         if self._plan.shared and believed and holder != who and not asked.alone and not asked.store._warned:
             self._fail(f"{who}: asked for {account} although {holder} has taken the lease over")
         asked.attempts += 1
@@ -338,12 +338,12 @@ class Promises:
         else:
             self._excused.discard(key)
         if asked.store._warned or asked.disturbed:
-            self._excuse(controller, path)  # it is not kept
+            self._excuse(controller, path)  # the token is not stored
         self._latest[controller, path] = self._latest[shared] = now
         self._newest[shared] = self.vendor.newest[path]
 
     def _aging(self, asked: Asked) -> float:
-        """At which age a token is renewed at the earliest."""
+        """The lowest age at which a token is renewed."""
         lifetime, freshness = self.vendor.lifetime, asked.freshness
         needed = freshness.min_ttl if lifetime > freshness.min_ttl else lifetime / 2
         return min(lifetime * 0.8, lifetime - needed, *(() if freshness.max_age is None else (freshness.max_age,)))
@@ -351,11 +351,11 @@ class Promises:
     def _judge_refresh_token(self, who: str, asked: Asked | None, outcome: str, spent: str) -> None:
         if spent in self._used and spent not in self._reusable:
             first = self._used[spent]
-            # Where there is nothing else to ask with, one that may be spent is better than none.
+            # Without any other credential, sending a possibly spent refresh token is allowed.
             if not self._plan.consent or (first is not None and not first.disturbed):
                 self._fail(f"{who}: {spent} is used a second time")
         if self._plan.consent and outcome == "refused":
-            self._reusable.add(spent)  # now it is a wrong secret, which is asked with again as others are
+            self._reusable.add(spent)  # now it is a wrong secret, and is retried like any other
             self.on_consent_lost(self.vendor.refresh_tokens[spent])
         self._used.setdefault(spent, asked)
 
@@ -399,13 +399,13 @@ class Promises:
             asked.alone = True
             self._disturb(asked)
 
-    # -- who shares what
+    # -- sharing
 
     def _scope(self, controller: str) -> str:
         return "fleet" if self._plan.shared else controller
 
     def _apart(self) -> float:
-        """By how much the clocks of those who share tokens differ."""
+        """The largest clock difference between controllers that share tokens."""
         if self._difference is None:
             self._difference = max(self.skews.values()) - min(self.skews.values()) if self._plan.shared else 0.0
         return self._difference

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""``make simulate``: many stories, each from its seed. One that breaks a promise is made short and told, and ends the run."""
+"""``make simulate``: many stories, each from its own seed. The first one that breaks a promise is shortened and printed, and ends the run."""
 
 from __future__ import annotations
 

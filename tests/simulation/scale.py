@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""``python -m simulation.scale``: what a fleet costs Vault and the vendor, as the tables of docs/scale.md, which it writes between its marks."""
+"""``python -m simulation.scale``: measure the load of a fleet on Vault and the vendor, and write the table in docs/scale.md."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _HEAD = (
 
 
 def plans(controllers: int, hosts: int, hours: float) -> dict[str, Plan]:
-    """A run each half an hour on each controller, for all of its hosts; one token that lives for an hour."""
+    """Each controller runs every half hour for all of its hosts, with one token that lives for an hour."""
     calm = Plan(
         controllers=controllers,
         hosts=hosts // controllers,

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The vendor and Vault of a simulated fleet, with their faults. They tell an observer what they are asked and what comes of it."""
+"""The vendor and Vault of a simulated fleet, with their faults. They report each request and its outcome to an observer."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ from .world import World
 
 __all__ = ("Faults", "Issued", "Observer", "SimulatedVault", "SimulatedVendor", "VaultSession")
 
-VAULT_PATIENCE = 60.0  # the deadline of a conversation with Vault
+VAULT_PATIENCE = 60.0  # seconds: the deadline of a Vault session
 
 
 @dataclasses.dataclass
 class Faults:
-    """What is wrong now, with how many causes; probabilities of each request."""
+    """The current faults. An int counts the causes, a float is the probability per request, and ``rate_limit`` is in seconds."""
 
     vendor_away: int = 0  # connections are refused
     vendor_unavailable: int = 0  # 503
-    vendor_garbled: int = 0  # 200 with a page of a proxy
+    vendor_garbled: int = 0  # 200 with a proxy's web page
     rate_limit: float = 0.0  # Retry-After
-    vendor_lost: float = 0.0  # the request or its answer is lost, or comes late
-    vendor_slow: float = 0.0  # the answer comes when nobody waits for it any more
+    vendor_lost: float = 0.0  # the request or its response is lost or late
+    vendor_slow: float = 0.0  # the same, at the vendor: nobody waits any longer
     vault_away: int = 0
     vault_sealed: int = 0
     vault_lost: float = 0.0
@@ -41,24 +41,24 @@ class Faults:
 
 
 class Observer(t.Protocol):
-    """Who is told."""
+    """Receives the reports of both servers."""
 
     def vendor_attempt(self, who: str, account: str, grant: str) -> None:
-        """Somebody is about to ask the vendor."""
+        """A caller is about to ask the vendor."""
 
     def vendor_answer(self, who: str, account: str, grant: str, outcome: str, spent: str, *, delivered: bool) -> None:
-        """The vendor has answered: issued, refused, rate limit, unavailable. *spent*: the refresh token that was sent."""
+        """The vendor has answered: issued, refused, rate limit, unavailable, garbled. *spent*: the refresh token that was sent, if it is used up."""
 
     def vault_answer(self, who: str, what: str, outcome: str) -> None:
-        """Vault has answered, or not: ok, unreachable, sealed, failed, denied, login_refused, lost."""
+        """Vault has answered, or not: ok, unreachable, sealed, failed, no token, denied, login_refused, cas, lost."""
 
 
 @dataclasses.dataclass
 class Issued:
-    """A token that the vendor gave; times are the vendor's."""
+    """A token that the vendor has issued. Times are from the vendor's clock."""
 
     account: str
-    by: str  # the scope of the cache for which it was asked
+    by: str  # the scope of the cache that it was requested for
     issued_at: float
     expires_at: float
     delivered: bool = False
@@ -66,9 +66,9 @@ class Issued:
 
 
 class SimulatedVendor:
-    """Password grants and refresh tokens; an account has the password that it has now.
+    """Password grants and refresh tokens. An account's current password is in ``passwords``.
 
-    :arg refresh: ``none``, ``rotating`` (each use gives a new one, and the old one is dead) or ``kept``.
+    :arg refresh: ``none``, ``rotating`` (each use issues a new one and invalidates the old one) or ``kept``.
     """
 
     def __init__(self, world: World, faults: Faults, observer: Observer, *, lifetime: float, latency: float, refresh: str) -> None:
@@ -88,7 +88,7 @@ class SimulatedVendor:
         self._serial = 0
 
     def consent(self, account: str) -> str:
-        """A new refresh token, as a person's consent gives it."""
+        """Issue a new refresh token, as after a person's consent."""
         return self._new_refresh_token(account)
 
     def exchange(self, who: str, scope: str, request: HttpRequest, options: HttpOptions, seconds: float, name: str) -> HttpAnswer:
@@ -113,7 +113,7 @@ class SimulatedVendor:
         if lost or slow:
             if fate < 1 / 3:
                 world.tell(who, "the request to the vendor is lost")
-            elif fate < 2 / 3:  # it lies somewhere, and arrives when nobody waits for it any more
+            elif fate < 2 / 3:  # it is delayed; usually nobody waits for it any longer when it arrives
                 world.at(world.now + world.random.uniform(0, 3 * patience), lambda: t.cast(None, answered(delivered=False)))
             else:
                 answered(delivered=False)
@@ -170,7 +170,7 @@ def _json(status: int, body: t.Any, **headers: str) -> HttpAnswer:
 
 
 class SimulatedVault:
-    """Secrets, shared entries and logins; one Vault for all. Secrets and entries are KV version 2, with check-and-set."""
+    """One Vault for all controllers: secrets, shared entries and logins. Secrets and entries are in KV version 2, with check-and-set."""
 
     def __init__(self, world: World, faults: Faults, observer: Observer, *, latency: float, lease: float = 3600) -> None:
         self.world = world
@@ -182,12 +182,12 @@ class SimulatedVault:
         self.entries: dict[str, tuple[str, int]] = {}
         self.tokens: dict[str, float] = {}
         self.requests: dict[str, int] = {}
-        self.busiest = (0, 0)  # requests in the second with the most of them
-        self.largest = 0  # bytes of an entry
+        self.busiest = (0, 0)  # requests in the busiest second, and which second
+        self.largest = 0  # bytes of the largest entry
         self._second = (0, 0)
         self._logins = 0
-        self.versions: dict[str, int] = {}  # that were written of each entry
-        self.writers: dict[str, str] = {}  # who has written it last, by the path of the secret
+        self.versions: dict[str, int] = {}  # number of versions written, by entry
+        self.writers: dict[str, str] = {}  # who last wrote the entry, by the path of the secret
 
     def put(self, path: str, data: dict[str, t.Any]) -> None:
         self.secrets[path] = (dict(data), self.secrets.get(path, ({}, 0))[1] + 1)
@@ -211,7 +211,7 @@ class SimulatedVault:
 
 
 class VaultSession:
-    """One conversation; the part of the client that the core calls."""
+    """One session: the part of the Vault client that the core calls."""
 
     def __init__(self, vault: SimulatedVault, who: str) -> None:
         self._vault = vault
@@ -335,11 +335,11 @@ class VaultSession:
             try:
                 act()
             except VaultError:
-                return  # nobody waits for it
+                return  # nobody waits for the result
 
         if fate < 1 / 3:
             acts()
-        elif fate < 2 / 3:  # it arrives late: check-and-set is all that keeps it from doing harm
+        elif fate < 2 / 3:  # it arrives late: only check-and-set keeps it from doing harm
             world.at(world.now + world.random.uniform(0, 2 * patience), acts)
         world.pause(patience)
         self._vault.observer.vault_answer(self._who, what, "lost")

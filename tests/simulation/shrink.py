@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Make a story that breaks a promise shorter, as long as it breaks the same one: fewer incidents, callers, controllers and hours."""
+"""Shorten a story that breaks a promise while it still breaks the same one: fewer incidents, callers, controllers and hours."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .world import Violation
 
 __all__ = ("broken_by", "shrunk")
 
-_SEEDS = 3  # another order of the same things is tried too: with fewer dice thrown, each story is another one
+_SEEDS = 3  # try several: a shorter plan draws other random numbers, so each seed gives another story
 _MOST_STORIES = 400
 _EARLY = 30.0  # seconds
 
@@ -30,7 +30,7 @@ def broken_by(seed: int, plan: Plan) -> Violation | None:
 
 
 def shrunk(seed: int, plan: Plan, broken: Violation, *, most: int = _MOST_STORIES) -> tuple[int, Plan, Violation]:
-    """The shortest story that was found to break the promise that *broken* is about."""
+    """Return the shortest story found that breaks the same promise as *broken*."""
     left, kind = most, _kind(broken)
     if plan.crash:
         told = Story(seed, plan)
@@ -59,12 +59,12 @@ def shrunk(seed: int, plan: Plan, broken: Violation, *, most: int = _MOST_STORIE
 
 
 def _kind(broken: Violation) -> str:
-    """The promise, without who, which and when."""
+    """The promise without names and numbers."""
     return re.sub(r"\S*\d\S*", "_", broken.promise)[:60]
 
 
 def _shorter(plan: Plan) -> t.Iterator[Plan]:
-    """Each a little shorter than *plan*, those that save most first."""
+    """Yield plans that are a little shorter than *plan*, those that save the most first."""
     for parts in ("incidents", "crash_at"):
         found: tuple[t.Any, ...] = getattr(plan, parts)
         for size in sorted({len(found), len(found) // 2, 1} - {0}, reverse=True):

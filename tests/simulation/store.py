@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The file cache of one controller, in memory: what a file system does, with its moments in between."""
+"""The file cache of one controller in memory. Like on a file system, others can act between its operations."""
 
 from __future__ import annotations
 
@@ -26,20 +26,20 @@ _FILE_OPERATION = 0.001
 
 @dataclasses.dataclass
 class Disk:
-    """The files of one controller, and who holds which lock. A process that dies gives its locks back; one that is stopped does not."""
+    """The files of one controller, and the holders of its locks. A process that dies releases its locks; a stopped one does not."""
 
     path: str
     full: bool = False
-    files: dict[str, tuple[str, str, int]] = dataclasses.field(default_factory=dict)  # header, data, which write it was
+    files: dict[str, tuple[str, str, int]] = dataclasses.field(default_factory=dict)  # header, data, number of the write
     writes: int = 0
     held: dict[str, tuple[t.Any, int]] = dataclasses.field(default_factory=dict)
     waiting: dict[str, list[t.Any]] = dataclasses.field(default_factory=dict)
 
 
 class MemoryStore(FileStore):
-    """One process's view of it. Nothing is sealed here: that is what the tests of the file cache are for.
+    """One process's view of the disk. Nothing is encrypted here: the tests of the file cache cover that.
 
-    :arg interleave: give way before and after each file operation, else at locks alone.
+    :arg interleave: give way before and after each file operation, not only at locks.
     """
 
     def __init__(self, disk: Disk, world: World, *, interleave: bool, warn: t.Callable[[str], None] = lambda text: None) -> None:

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A story of a fleet: controllers that run plays for hours or weeks, and what goes wrong meanwhile. All of it follows from the plan and the seed."""
+"""A story of a fleet: controllers run plays for hours or weeks, and incidents happen meanwhile. The plan and the seed determine all of it."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from .world import START, Process, World
 
 __all__ = ("Controller", "Figures", "Plan", "Story", "plan_of")
 
-#: A vendor whose only credential is a refresh token, new after each use.
+#: A vendor whose only credential is a refresh token, which each use replaces.
 CONSENT = Vendor(name="acme", base_url="https://acme.example", token_url="/token", grant_type="refresh_token", client_auth="post")
 _CONSENT_TAKES = 60.0
 _SEEN = ("hit", "shared", "vault_login_reused", "vault_secret_read")
@@ -47,7 +47,7 @@ class Controller:
 
 @dataclasses.dataclass
 class Figures:
-    """What a story cost."""
+    """The cost of a story."""
 
     lookups: int = 0
     hits: int = 0
@@ -55,19 +55,19 @@ class Figures:
     vendor_requests: int = 0
     vault_requests: dict[str, int] = dataclasses.field(default_factory=dict)
     incidents: dict[str, int] = dataclasses.field(default_factory=dict)
-    consents: int = 0  # that had to be given again
+    consents: int = 0  # given again after a loss
     crashes: int = 0
     steps: int = 0
     seconds: float = 0.0
     busiest_second: int = 0
     shared_bytes: int = 0
-    versions: int = 0  # of one entry in Vault, were all of them kept
+    versions: int = 0  # of one entry in Vault, if Vault kept all of them
     cache_files: int = 0
     cache_bytes: int = 0
     longest_call: float = 0.0
 
     def add(self, other: Figures) -> None:
-        """The sum of both; of what is the most of its kind, the more."""
+        """Add the other figures, or take the larger one for those in ``_MOST``."""
         for field in dataclasses.fields(self):
             mine, theirs = getattr(self, field.name), getattr(other, field.name)
             if isinstance(mine, dict):
@@ -78,12 +78,12 @@ class Figures:
 
 
 def _secret_id(controller: Controller) -> str:
-    """As Vault makes them: what looks like a person's choice would be stretched, which takes longer than all else."""
+    """A UUID, as Vault makes them. A secret that looks chosen by a person would need key stretching, the slowest step by far."""
     return str(uuid.UUID(int=random.Random(controller.name).getrandbits(128)))
 
 
 def _bytes_of(controller: Controller) -> int:
-    """The size of its files as they are on a disk, sealed."""
+    """The size of the controller's files if they were encrypted on a disk."""
     sizes = [(len(header), len(header) + len(data) + 4) for header, data, _write in controller.disk.files.values()]
     return sum(line + 2 + 4 * math.ceil((57 + 16 * (plain // 16 + 1)) / 3) for line, plain in sizes)
 
@@ -120,20 +120,20 @@ class Story:
     # -- what happens
 
     def play(self) -> Figures:
-        """The whole story.
+        """Play the whole story.
 
-        :raises Violation: a promise was broken; what happened before is told.
+        :raises Violation: a promise was broken. The message tells what happened before.
         """
         plan, end = self.plan, START + self.plan.hours * 3600
         random.seed(self.world.seed)  # the core's own jitter
-        pointers._READ.clear()  # another story has other files in the same places
-        pointers._MANY = 1_000_000  # here the processes of all controllers are one
+        pointers._READ.clear()  # another story has different files at the same paths
+        pointers._MANY = 1_000_000  # here all controllers share one process
         for controller in self.controllers:
             self.world.spawn(None, lambda controller=controller: self._cron(controller, end), after=self.dice.uniform(0, min(plan.spread, plan.every)))
         for incident in plan.incidents:
             self.world.at(START + incident.at, lambda incident=incident: self._happens(incident))
         self.world.run(end)
-        # What comes afterwards is no part of the figures.
+        # The figures do not include what follows.
         figures = dataclasses.replace(
             self.figures,
             vendor_requests=self.vendor.requests,
@@ -189,7 +189,7 @@ class Story:
         return self._ask(controller, process, who, path, {"refused": result.access_token}) if refused else result
 
     def _ask(self, controller: Controller, process: Process, who: str, path: str, options: dict[str, t.Any]) -> t.Any:
-        """One lookup: from the options straight to the entry, else the whole way."""
+        """One lookup: read the entry that the options point to, or otherwise go through the resolver."""
         self.figures.lookups += 1
         request = self.request(controller, path)
         if options:
@@ -261,7 +261,7 @@ class Story:
         return self._pointers[key]
 
     def store_of(self, controller: Controller, who: str = "") -> MemoryStore:
-        """As a process sees it that begins now."""
+        """The controller's store as a new process sees it."""
         return MemoryStore(controller.disk, self.world, interleave=self.plan.interleave, warn=lambda text: self.world.tell(who or controller.name, text[:150]))
 
     def ports(self, controller: Controller, run: str, who: str) -> Ports:
@@ -305,7 +305,7 @@ class Story:
         self.world.at(self.world.now + incident.lasts, end)
 
     def store_secret(self, path: str, *, wrong: bool = False) -> None:
-        """What an operator, or a person who gives consent, puts into Vault."""
+        """Store in Vault what an operator would, or a person who gives consent."""
         data = {"client_id": "i", "client_secret": "s"}
         if self.plan.consent:
             data["refresh_token"] = f"wrong-{self.world.now:.3f}" if wrong else self.vendor.consent(path)
@@ -318,7 +318,7 @@ class Story:
         self.vault.put(path, data)
 
     def _consent_again(self, path: str) -> None:
-        """A person gives consent, some time after it was told that the old one is worth nothing."""
+        """A person gives consent again, some time after the old one was lost."""
         if path not in self._asked_for_consent:
             self._asked_for_consent.add(path)
             self.figures.consents += 1
@@ -332,7 +332,7 @@ class Story:
     # -- how it ends
 
     def _peace(self) -> None:
-        """All faults end, and who was at work ends that."""
+        """End all faults, and let pending lookups finish."""
         self.world.tell("story", "peace")
         for end in list(self._ends):
             end()

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Virtual time. Each caller has a stack of its own (a greenlet) and gives way at each effect; the seed alone decides who goes on."""
+"""Virtual time. Each caller has its own stack (a greenlet) and gives way at each effect. The seed alone decides which one continues."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _STORY_LINES = 200
 class Violation(AssertionError):
     """A promise was broken.
 
-    :arg promise: which one, in one line.
+    :arg promise: the promise, in one line.
     """
 
     def __init__(self, text: str, promise: str) -> None:
@@ -39,16 +39,16 @@ class Process:
     alive: bool = True
     stopped: bool = False
     threads: list[t.Any] = dataclasses.field(default_factory=list)
-    missed: list[t.Any] = dataclasses.field(default_factory=list)  # those whose moment came while it was stopped
+    missed: list[t.Any] = dataclasses.field(default_factory=list)  # wake-ups that were due while it was stopped
 
 
 class World:
-    """The clock, and the queue of those who go on at a moment.
+    """The clock, and the queue of callers and when each of them continues.
 
-    Each moment at which a caller gives way is a step, and the steps are numbered: before and after each effect there is one.
+    Each time a caller gives way is a step, and steps are numbered. There is one before and after each effect.
 
-    :arg crash: the probability that a caller is killed at a step, or its whole process, while :attr:`faults` is set.
-    :arg crash_at: the numbers of the steps at which a process is killed as well.
+    :arg crash: the probability at each step that the caller or its whole process is killed, while :attr:`faults` is set.
+    :arg crash_at: numbers of the steps at which this always happens.
     """
 
     def __init__(self, seed: int, *, crash: float = 0.0, crash_at: t.Container[int] = ()) -> None:
@@ -62,7 +62,7 @@ class World:
         self.crashed_at: list[int] = []
         self.story: list[str] = []
         self.on_kill: t.Callable[[Process, t.Any], None] = lambda process, thread: None
-        self._crash_dice = random.Random(f"crash {seed}")  # of its own, so that a story stays the same when its crashes are told by number
+        self._crash_dice = random.Random(f"crash {seed}")  # separate, so that a story is the same when its crashes are given by number
         self._queue: list[tuple[float, int, t.Callable[[], None]]] = []
         self._number = itertools.count()
         self._hub = getcurrent()
@@ -71,7 +71,7 @@ class World:
         self._turns: dict[t.Any, int] = {}
         self._killed: set[t.Any] = set()
 
-    # -- for who builds a world
+    # -- for the builder of a world
 
     def spawn(self, process: Process | None, work: t.Callable[[], None], *, after: float = 0.0) -> None:
         thread = greenlet(work, parent=self._hub)
@@ -82,11 +82,11 @@ class World:
         self._wake_at(self.now + after, thread)
 
     def at(self, moment: float, act: t.Callable[[], None]) -> None:
-        """Do *act* then, without a stack: it may not give way."""
+        """Call *act* at that moment, without its own stack: it must not give way."""
         heapq.heappush(self._queue, (moment, next(self._number), act))
 
     def run(self, until: float, *, done: t.Callable[[], bool] = lambda: False) -> None:
-        """Let everybody go on until that moment, or until it is *done*."""
+        """Let all callers continue until that moment, or until *done* returns True."""
         queue = self._queue
         while queue and queue[0][0] <= until and not done():
             moment, _number, act = heapq.heappop(queue)
@@ -96,7 +96,7 @@ class World:
             self.now = max(self.now, until)
 
     def kill(self, process: Process, thread: t.Any = None) -> None:
-        """As by kill -9, one of its threads alone or all; what a server has already begun is done. Called by the hub."""
+        """Like kill -9, for one thread or all. Servers still finish what they have begun. Only the hub may call this."""
         if not process.alive or (thread is not None and (thread.dead or thread not in process.threads)):
             return
         victims = list(process.threads) if thread is None else [thread]
@@ -106,13 +106,13 @@ class World:
         self._killed.update(victims)
         for victim in victims:
             self.on_kill(process, victim)
-            if victim and not victim.dead:  # one that has not begun never will
+            if victim and not victim.dead:  # a thread that has not started never will
                 victim.throw(GreenletExit)
             self._bury(victim)
             process.threads.remove(victim)
 
     def stop(self, process: Process) -> None:
-        """As by Ctrl-Z."""
+        """Like Ctrl-Z."""
         process.stopped = True
 
     def resume(self, process: Process) -> None:
@@ -122,7 +122,7 @@ class World:
             self.at(self.now, act)
 
     def forget(self, process: Process) -> None:
-        """It has ended."""
+        """The process has ended."""
         process.alive = False
         for thread in process.threads:
             self._of.pop(thread, None)
@@ -152,12 +152,12 @@ class World:
         return self._ids.get(getcurrent(), 0)
 
     def check(self) -> None:
-        """Who is dead has no effects, whatever its ``finally`` would still do."""
+        """Raise in a killed caller, so that its ``finally`` blocks have no effects."""
         if getcurrent() in self._killed:
             raise GreenletExit
 
     def pause(self, seconds: float) -> None:
-        """The caller goes on after so many seconds, or never: it may be killed here."""
+        """Continue the caller after *seconds*, or never: it may be killed here."""
         self.check()
         thread = getcurrent()
         process = self._of.get(thread)
@@ -167,7 +167,7 @@ class World:
             self.steps += 1
             if self.steps in self.crash_at or (self.crash and self._crash_dice.random() < self.crash):
                 self.crashed_at.append(self.steps)
-                # Told by the number of the step, so that the same step has the same end.
+                # Seeded by the number of the step, so that the same step always ends in the same way.
                 dice = random.Random(f"{self.seed} {self.steps}")
                 victim = thread if dice.random() < 0.3 else None
                 self.at(self.now + dice.choice((0.0, dice.random())) * seconds, lambda: self.kill(process, victim))
@@ -175,7 +175,7 @@ class World:
         self._hub.switch()
 
     def park(self) -> None:
-        """The caller goes on when it is woken."""
+        """Continue the caller when it is woken."""
         self.check()
         self._hub.switch()
 
@@ -187,7 +187,7 @@ class World:
 
         def act() -> None:
             if thread.dead or thread in self._killed or turn != self._turns.get(thread, 0):
-                return  # something else has woken it before
+                return  # something else has already woken it
             process = self._of.get(thread)
             if process is not None and process.stopped:
                 process.missed.append(act)
