@@ -29,7 +29,7 @@ from support.vaultsetup import Operator
 
 
 class Servers:
-    """Vault servers that are started when first asked for and live as long as the test run."""
+    """Vault servers, each started on first use and kept for the whole test run."""
 
     def __init__(self) -> None:
         self._started: dict[tuple[str, bool], VaultServer] = {}
@@ -37,7 +37,7 @@ class Servers:
     def get(self, flavour: str, *, tls: bool = False) -> VaultServer:
         server = self._started.get((flavour, tls))
         if server is not None and not _healthy(server):
-            # A test sealed, stopped or killed it.
+            # A test has sealed, stopped or killed it.
             self._started.pop((flavour, tls)).close()
             server = None
         if server is None:
@@ -74,7 +74,7 @@ def vault_servers() -> t.Iterator[Servers]:
 
 @pytest.fixture(params=FLAVOURS)
 def flavour(request: pytest.FixtureRequest) -> str:
-    """The Vault that a test runs against: each test that asks for it (or for ``vault``) runs with both."""
+    """The Vault that a test runs against: each test that requests this fixture (or ``vault``) runs with both."""
     return str(request.param)
 
 
@@ -86,13 +86,13 @@ def vault(vault_servers: Servers, flavour: str) -> Operator:
 
 @pytest.fixture
 def openbao(vault_servers: Servers) -> Operator:
-    """A clean OpenBao, for tests that have nothing to do with which Vault it is."""
+    """A clean OpenBao, for tests where the flavour of Vault does not matter."""
     return _clean(vault_servers.get("openbao"))
 
 
 @pytest.fixture
 def vault_tls(vault_servers: Servers, flavour: str) -> Operator:
-    """A clean full server: TLS with a CA of its own, storage on disk, can be sealed and unsealed."""
+    """A clean full server: TLS with its own CA, storage on disk, can be sealed and unsealed."""
     return _clean(vault_servers.get(flavour, tls=True))
 
 
@@ -110,7 +110,7 @@ def _emulator() -> t.Iterator[Emulator]:
 
 @pytest.fixture
 def emulator(_emulator: Emulator) -> Emulator:
-    """The vendor emulator, as new."""
+    """The vendor emulator, reset."""
     if not _emulator.running:
         _emulator.start()
     _emulator.reset()
@@ -124,13 +124,13 @@ def ca(tmp_path: pathlib.Path) -> Ca:
 
 @pytest.fixture(scope="session")
 def collection() -> pathlib.Path:
-    """The folder for ANSIBLE_COLLECTIONS_PATH with the built and installed collection in it."""
+    """The folder for ANSIBLE_COLLECTIONS_PATH that holds the built and installed collection."""
     return installed()
 
 
 @pytest.fixture
 def ansible(tmp_path: pathlib.Path, collection: pathlib.Path) -> Ansible:
-    """Ansible with a HOME of its own."""
+    """Ansible with its own HOME."""
     return Ansible(tmp_path / "run", collections=collection).settle()
 
 
@@ -142,13 +142,13 @@ def stage(vault: Operator, emulator: Emulator, ansible: Ansible) -> Stage:
 
 @pytest.fixture
 def openbao_stage(openbao: Operator, emulator: Emulator, ansible: Ansible) -> Stage:
-    """The same, with OpenBao only: for tests that have nothing to do with which Vault it is."""
+    """The same, with OpenBao only: for tests where the flavour of Vault does not matter."""
     return Stage(vault=openbao, emulator=emulator, ansible=ansible)
 
 
 @pytest.fixture
 def settled_stage(openbao_stage: Stage, monkeypatch: pytest.MonkeyPatch) -> Stage:
-    """All credentials are there, and all runs have one identity in Vault, which the cache is bound to."""
+    """A stage with all credentials stored, where all runs share one Vault identity, to which the cache is bound."""
     openbao_stage.store_all()
     token = openbao_stage.token()
     monkeypatch.setattr(openbao_stage, "token", lambda: token)
@@ -205,7 +205,7 @@ def _listened_to(path: pathlib.Path) -> bool:
 
 @pytest.fixture
 def syslog() -> t.Iterator[list[bytes]]:
-    """What programs of this machine write to the system log, as long as a test listens to it: one test at a time, on the whole machine."""
+    """What this machine's programs write to the system log while a test listens. Only one test on the whole machine may listen at a time."""
     with locked("syslog"):
         yield from _syslog()
 
@@ -213,7 +213,7 @@ def syslog() -> t.Iterator[list[bytes]]:
 def _syslog() -> t.Iterator[list[bytes]]:
     path = pathlib.Path("/dev/log")
     if os.geteuid() == 0 and path.is_socket() and not _listened_to(path):
-        path.unlink()  # of a run that was killed
+        path.unlink()  # left by a killed run
     if os.geteuid() != 0 or path.exists():
         pytest.skip("needs root, and a machine on which nobody else is at /dev/log")
     heard: list[bytes] = []

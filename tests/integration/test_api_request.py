@@ -1,7 +1,7 @@
 # Copyright (c) 2026, TrackOps founders
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""C(api_request) on real hosts: the API is called, a refused token is renewed once for all, and nobody sees a token."""
+"""C(api_request) on real hosts: it calls the API, renews a rejected token once for all hosts, and shows no token."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def tokens(stage: Stage) -> set[str]:
 
 
 def calls(stage: Stage, *tasks: dict[str, object], vendor: str = "tracx") -> str:
-    """One play with one call after the other, each with its name and its own arguments; one that fails does not end it."""
+    """A play with these calls in order, each with its name and arguments; it continues after a failed call."""
     written = [
         {
             "name": name,
@@ -106,9 +106,9 @@ def test_no_token_is_in_the_system_log_of_the_host(stage: Stage, syslog: list[by
     run = stage.playbook(play(stage, "trackunit", hosts="localhost", more="        headers: {X-Mine: kept}"))
     assert run.rc == 0, run
     assert [entry["status"] for entry in stage.emulator.requests("trackunit", kind="api")] == [200]
-    # Spelled as Python spells a text with quotes, the end is as it is.
+    # Even if Python escapes a token with quotes, its end is unchanged.
     assert [secret for secret in tokens(stage) for line in syslog if secret[-40:].encode() in line] == []
-    # A token that Ansible finds in its log takes nothing else out of it.
+    # When Ansible masks a token in its log, it masks nothing else.
     address = f"{stage.emulator.base_url('trackunit')}/api/me".encode()
     assert any(address in line for line in syslog) is (form != "quoted"), syslog
 

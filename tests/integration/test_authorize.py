@@ -1,7 +1,7 @@
 # Copyright (c) 2026, TrackOps founders
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Consent in the browser: a real Chromium at the vendor's pages, the playbook that waits for it, Vault before and after."""
+"""Consent in the browser: a real Chromium on the vendor's pages, the playbook that waits for it, Vault before and after."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ trackops_vendors:
 
 
 def _shown(output: str) -> str:
-    """The address for the browser; empty where there is none yet."""
+    """The address for the browser; empty if there is none yet."""
     found = re.search(r"^(https?://\S+response_type=\S+)$", output, re.MULTILINE)
     return found[1] if found else ""
 
@@ -76,7 +76,7 @@ class Asking:
         return {name: values[0] for name, values in parse_qs(urlsplit(self.url).query).items()}
 
     def ended(self, *, timeout: float = 60) -> tuple[int, str]:
-        """Exit status, and all that it said, on one line."""
+        """The exit status, and the whole output on one line."""
         status = self.process.popen.wait(timeout)
         return status, " ".join(self.process.output().split())
 
@@ -87,7 +87,7 @@ def writing(stage: Stage) -> dict[str, str | None]:
 
 
 def ask_and_return(url: str) -> tuple[int, str]:
-    """What a browser shows that is sent there; not by way of any proxy of this machine."""
+    """Request *url* as a browser would, without any proxy of this machine; returns the status and the page."""
     with requests.Session() as session:
         session.trust_env = False
         answer = session.get(url, timeout=300, allow_redirects=False)
@@ -107,7 +107,7 @@ def processes_of_all() -> str:
     return "\n".join(shown)
 
 
-# Another user of this machine. Where the tests do not run as root, it is this one, and what only permissions forbid is not shown.
+# Run a command as another user of this machine. Only root can: otherwise it runs as the current user, and permissions are not tested.
 NOBODY = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"] if os.geteuid() == 0 else []
 
 
@@ -155,12 +155,12 @@ def test_consent_in_a_browser_and_the_tokens_after_it(stage: Stage, chromium: Br
     assert asking.query.keys() == {"response_type", "client_id", "redirect_uri", "state"}
     exchange = stage.emulator.requests("trackmage", kind="token")[-1]
     assert (exchange["method"], exchange["grant_type"], exchange["status"]) == ("POST", "authorization_code", 200)
-    # No secret was shown, and none is in the address.
+    # The output shows no secret, and the address contains none.
     for secret in (*stage.emulator.secrets(), stored["client_secret"]):
         assert secret not in output
         assert secret not in asking.url
 
-    # Consent gave a token, too: it is served while it is good.
+    # Consent also returned a token, which is served while it is valid.
     run = stage.playbook(LOOKUP, env=env)
     assert run.rc == 0, run
     assert (run.result("Token")["msg"]["source"], run.result("Token")["msg"]["extra"]["user_email"]) == ("cache", user["username"])
@@ -174,7 +174,7 @@ def test_consent_in_a_browser_and_the_tokens_after_it(stage: Stage, chromium: Br
     assert stored == {**stage.credentials("trackmage"), "note": "kept"}
     assert [r["grant_type"] for r in stage.emulator.requests("trackmage", kind="token")] == ["authorization_code", "refresh_token"]
 
-    # On another controller, with nothing but Vault.
+    # On another controller, with only Vault.
     run = stage.playbook(LOOKUP, env={**env, "XDG_CACHE_HOME": str(stage.ansible.workdir / "another")})
     assert run.rc == 0, run
     assert [r["error"] for r in stage.emulator.requests("trackmage", kind="token")] == [None, None, None]
@@ -195,7 +195,7 @@ def test_denied_in_a_browser(there: Stage, chromium: Browser) -> None:
 
 
 def test_the_browser_is_opened_out_of_sight_of_other_users(there: Stage) -> None:
-    """A browser that stays in the foreground, as lynx does. It is looked at as another user of this machine can."""
+    """The browser stays in the foreground, as lynx does. The test looks at it as another user of this machine could."""
     script = there.ansible.write(
         "browser.sh",
         f"""\
@@ -216,7 +216,7 @@ def test_the_browser_is_opened_out_of_sight_of_other_users(there: Stage) -> None
     assert page in shown
     assert asking.query["state"] not in shown
     assert as_nobody("cat", page.removeprefix("file://")) != 0
-    # The browser still runs, and the code is exchanged at once nevertheless.
+    # The browser is still running, but the code is exchanged at once.
     assert ask_and_return(there.emulator.consent(asking.url))[0] == 200
     assert asking.ended()[0] == 0
     assert not pathlib.Path(page.removeprefix("file://")).parent.exists()
@@ -235,7 +235,7 @@ def test_the_page_for_the_browser_leads_to_the_vendor(there: Stage, chromium: Br
     assert asking.ended()[0] == 0
 
 
-# Other users of this machine, and pages of the web
+# Other users of this machine, and web pages
 
 
 def test_what_others_send_to_the_loopback_address_is_no_answer(there: Stage, chromium: Browser) -> None:
@@ -260,7 +260,7 @@ def test_what_others_send_to_the_loopback_address_is_no_answer(there: Stage, chr
             check=False,
         )
         assert (code.returncode, code.stdout.rpartition("\n")[2]) == (0, str(status)), code
-    # An image of a web page.
+    # An image in a web page.
     page = there.ansible.write("page.html", f'<img src="{html.escape(forged)}" onerror="document.title=1">')
     chromium.open(page.as_uri())
     wait_for("the image", lambda: chromium.run("return document.title") == "1")
@@ -387,7 +387,7 @@ def test_check_mode_asks_nobody(there: Stage) -> None:
     assert there.emulator.requests("trackmage") == []
 
 
-# Other ways back
+# Other redirect addresses
 
 
 def test_two_steps_without_waiting(there: Stage) -> None:
@@ -512,7 +512,7 @@ DEVICE = "urn:ietf:params:oauth:grant-type:device_code"
 
 
 class AskingDevice:
-    """The playbook in the background, on a controller without a browser: it shows a code and asks for the outcome."""
+    """The playbook in the background, on a controller without a browser: it shows a code and polls for the outcome."""
 
     def __init__(self, stage: Stage, *arguments: str) -> None:
         stage.store("acme", "fleet/acme", note="kept")
@@ -547,7 +547,7 @@ def test_device_flow(openbao_stage: Stage, chromium: Browser) -> None:
 
     asked = stage.emulator.requests("acme", kind="token")
     assert [(r["grant_type"], r["error"]) for r in asked] == [(DEVICE, "slow_down"), (DEVICE, None)]
-    assert not any(r["early"] for r in asked)  # after slow_down it waited the five seconds longer
+    assert not any(r["early"] for r in asked)  # after slow_down it waited five seconds longer
     stored = stage.vault.get("fleet/acme")
     assert stored.pop("refresh_token")
     assert stored == {**stage.credentials("acme"), "note": "kept"}
@@ -642,7 +642,7 @@ def test_device_flow_in_check_mode_asks_nobody(there: Stage) -> None:
     assert there.emulator.requests("acme", kind="device") == []
 
 
-# Vault under way
+# Vault changes or fails during the flow
 
 
 def test_what_others_change_meanwhile_is_kept(there: Stage) -> None:
@@ -654,7 +654,7 @@ def test_what_others_change_meanwhile_is_kept(there: Stage) -> None:
 
 
 def test_killed_between_the_vendors_answer_and_the_write(there: Stage) -> None:
-    """The new refresh token is on this disk before it is in Vault, so that the next run here goes on with it."""
+    """The new refresh token is on the local disk before it is in Vault, so the next run on this controller uses it."""
     with Line(there.vault.server.port) as line:
         env = {**writing(there), "VAULT_ADDR": line.address}
         asking = Asking(there, env=env)
@@ -664,7 +664,7 @@ def test_killed_between_the_vendors_answer_and_the_write(there: Stage) -> None:
         there.emulator.set("trackmage", delay=1.5, revoke_family=True)
         run = there.ansible.start_playbook(LOOKUP, *there.extra(), "-e", "force=true", env=there.environment(env))
         wait_for("the request", lambda: len(there.emulator.requests("trackmage", kind="token")) == 2)
-        line.cut.set()  # the vendor answers; what is sent to Vault gets lost
+        line.cut.set()  # the vendor answers; what is sent to Vault is lost
         wait_for("the answer", lambda: there.emulator.requests("trackmage", kind="token", grant_type="refresh_token", status=200))
         wait_for("the write", line.lost.is_set)
         for pid in (run.pid, *descendants(run.pid)):
@@ -676,12 +676,12 @@ def test_killed_between_the_vendors_answer_and_the_write(there: Stage) -> None:
         again = there.playbook(LOOKUP, "-e", "force=true", env=env)
         assert again.rc == 0, again
     assert there.vault.get(PATH)["refresh_token"] != before
-    # Neither of them used a refresh token twice, which would have ended all that grew from this consent.
+    # Neither run used a refresh token twice, which would have revoked every token from this consent.
     assert [r["error"] for r in there.emulator.requests("trackmage", kind="token")] == [None, None, None]
 
 
 def test_two_write_the_same_secret(there: Stage) -> None:
-    """A rotated refresh token and another field, changed at the same time: both stay."""
+    """A refresh token is rotated while somebody changes another field: both changes are kept."""
     env = writing(there)
     asking = Asking(there, env=env)
     assert ask_and_return(there.emulator.consent(asking.url))[0] == 200
@@ -697,7 +697,7 @@ def test_two_write_the_same_secret(there: Stage) -> None:
 
 
 class Line:
-    """A TCP line to a port of this machine; while it is cut, what is sent gets lost and nothing comes back."""
+    """A TCP line to a port of this machine; while it is cut, data is lost in both directions."""
 
     def __init__(self, port: int) -> None:
         self._port = port

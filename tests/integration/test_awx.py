@@ -1,7 +1,7 @@
 # Copyright (c) 2026, TrackOps founders
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The credential type for AWX, injected as AWX does it and used by ansible-runner; what ansible-builder finds in the collection."""
+"""The credential type for AWX, injected as AWX does it and used by ansible-runner; the dependencies that ansible-builder finds."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def credential_type() -> dict[str, t.Any]:
 
 
 def injected(inputs: dict[str, t.Any], folder: pathlib.Path) -> tuple[dict[str, str], dict[str, str]]:
-    """The environment and the extra variables of a job, as AWX makes them: unset texts are empty, booleans false, files in the job's folder."""
+    """A job's environment and extra variables, as AWX makes them: unset texts are empty, unset booleans false, files in the job's folder."""
     kind = credential_type()
     names = {field["id"]: field["type"] for field in kind["inputs"]["fields"]}
     assert inputs.keys() <= names.keys()
@@ -89,7 +89,7 @@ def test_the_credential_type_as_awx_injects_it(stage: Stage, tmp_path: pathlib.P
 
 
 def test_awx_takes_the_names() -> None:
-    """It refuses variables of the environment that may configure Ansible."""
+    """AWX refuses environment variables that could configure Ansible."""
     injectors = credential_type()["injectors"]
     assert [name for name in injectors["env"] if name.upper().startswith("ANSIBLE_")] == []
     assert set(injectors) <= {"file", "env", "extra_vars"}

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, TrackOps founders
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The lookup oauth2 against servers that are not ours, with their defaults: they say what is right, not our emulator."""
+"""The lookup oauth2 against third-party servers with their defaults: they decide what is correct, not our emulator."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if t.TYPE_CHECKING:
     from support.stage import Stage
 
 PATH = "fleet/theirs"
-# Every character that RFC 6749 2.3.1 is about.
+# Every character that RFC 6749 section 2.3.1 affects.
 AWKWARD = "s3cret:+%&=/ x\"'<>~"
 USER = {"username": "ada", "password": "lovelace pass+word&"}
 DJANGO = {
@@ -54,7 +54,7 @@ def django() -> t.Iterator[DjangoOAuth]:
 
 @pytest.fixture(scope="module")
 def key() -> tuple[str, dict[str, t.Any]]:
-    """A private key (PEM), and its public half as a JWK."""
+    """A private key (PEM), and its public key as a JWK."""
     private, public = rsa_pair()
     jwk = json.loads(jwt.algorithms.RSAAlgorithm.to_jwk(load_pem_public_key(public.encode())))
     return private, {**jwk, "kid": "first", "use": "sig", "alg": "RS256"}
@@ -91,7 +91,7 @@ def oidc(key: tuple[str, dict[str, t.Any]]) -> t.Iterator[OidcProvider]:
 
 
 def look_up(stage: Stage, *, env: dict[str, str | None] | None = None, **options: t.Any) -> Run:
-    """One lookup; its result is that of the task Token."""
+    """Run one lookup; its result is that of the task C(Token)."""
     arguments = ", ".join(f"{name}={value!r}" for name, value in options.items())
     return stage.playbook(
         f"""
@@ -113,7 +113,7 @@ def details(run: Run) -> dict[str, t.Any]:
 
 
 def knows(server: DjangoOAuth | OidcProvider, path: str, token: str, client: str) -> dict[str, t.Any]:
-    """What the server says of a token of its own (RFC 7662)."""
+    """The server's introspection response for its token (RFC 7662)."""
     answer: dict[str, t.Any] = server.post(path, {"token": token, "client_id": client, "client_secret": AWKWARD}).json()
     return answer
 
@@ -155,7 +155,7 @@ def test_django_refresh_token_in_vault(openbao_stage: Stage, django: DjangoOAuth
     assert found["access_token"] != granted["access_token"]
     rotated = openbao_stage.vault.get(PATH)["refresh_token"]
     assert rotated != granted["refresh_token"]
-    # What is in Vault is good for the next controller.
+    # The next controller can use what is in Vault.
     elsewhere = {**env, "XDG_CACHE_HOME": str(openbao_stage.ansible.workdir / "elsewhere")}
     details(look_up(openbao_stage, token_url=django.token_url, grant_type="refresh_token", env=elsewhere))
 
@@ -177,7 +177,7 @@ def test_django_refuses(openbao_stage: Stage, django: DjangoOAuth, client_auth: 
 
 
 def test_django_consent_in_a_browser(openbao_stage: Stage, django: DjangoOAuth, chromium: Browser) -> None:
-    """Its PKCE is required, its redirect address exact, its refresh tokens rotate."""
+    """This server requires PKCE and an exact redirect address, and rotates its refresh tokens."""
     openbao_stage.vault.put(PATH, {"client_id": "web", "client_secret": AWKWARD, "redirect_uri": "http://127.0.0.1:8400/callback"})
     env = writing(openbao_stage)
     given = {
@@ -203,7 +203,7 @@ def test_django_consent_in_a_browser(openbao_stage: Stage, django: DjangoOAuth, 
     assert details(look_up(openbao_stage, **options))["source"] == "cache"
     found = details(look_up(openbao_stage, force=True, **options))
     assert knows(django, "/o/introspect/", found["access_token"], "web")["username"] == "ada"
-    # A code is good once.
+    # A code is valid once.
     again = step(openbao_stage, {**given, "redirect_response": back}, env)
     assert "or it was used before. Start again. Nothing was stored." in " ".join(again.output.split())
 
@@ -247,7 +247,7 @@ def test_oidc_private_key_jwt(openbao_stage: Stage, oidc: OidcProvider, key: tup
 
 
 def test_oidc_consent_in_a_browser(openbao_stage: Stage, oidc: OidcProvider, chromium: Browser) -> None:
-    """OpenID Connect gives a refresh token for offline_access only, and that only with prompt=consent, in the query of authorize_url."""
+    """OpenID Connect issues a refresh token only for offline_access, and only with prompt=consent, here in the query of authorize_url."""
     openbao_stage.vault.put(PATH, {"client_id": "native", "client_secret": AWKWARD})
     env = writing(openbao_stage)
     given = {
@@ -280,7 +280,7 @@ def test_oidc_consent_in_a_browser(openbao_stage: Stage, oidc: OidcProvider, chr
 
 
 def test_oidc_consent_on_another_device(openbao_stage: Stage, oidc: OidcProvider, chromium: Browser) -> None:
-    """OpenID Connect gives a refresh token for offline_access only, and that only with prompt=consent, in the query of the endpoint."""
+    """OpenID Connect issues a refresh token only for offline_access, and only with prompt=consent, here in the query of the endpoint."""
     openbao_stage.vault.put(PATH, {"client_id": "device", "client_secret": AWKWARD})
     env = writing(openbao_stage)
     given = {

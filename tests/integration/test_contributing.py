@@ -1,7 +1,7 @@
 # Copyright (c) 2026, TrackOps founders
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""CONTRIBUTING.md's new vendor, made in a copy of the project as the page says, letter by letter."""
+"""Add a vendor to a copy of the project, following CONTRIBUTING.md to the letter."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ FILES = {
     "tests/integration/vendors/test_parcelo.py": ("**4. The test**", "python", "**5. The fragment**"),
     "changelogs/fragments/parcelo.yml": ("**5. The fragment**", "yaml", "**6. Run it**"),
 }
-#: What is told of vendors, of their options and of the collection's files; each has failed for a new vendor, or would for a file that is missing.
+#: The tests of vendors, their options and the collection's files: each has failed for a new vendor, or would fail for a missing file.
 TESTS = (
     "tests/integration/vendors/test_parcelo.py",
     "tests/quality/test_ansible_doc.py::test_what_a_vendor_does_with_scopes_is_said",
@@ -63,7 +63,7 @@ Messages end in a code: see [errors](../errors.md).
 
 
 def examples(step: str, language: str, *, until: str) -> list[str]:
-    """The blocks of code in that language between *step* and *until*."""
+    """The code blocks in that language between *step* and *until*."""
     page = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
     assert (page.count(step), page.count(until)) == (1, 1)
     found = re.findall(rf"^```{language}\n(.*?)^```$", page[page.index(step) : page.index(until)], re.MULTILINE | re.DOTALL)

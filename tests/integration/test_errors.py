@@ -1,7 +1,7 @@
 # Copyright (c) 2026, TrackOps founders
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Whatever goes wrong: one line with the vendor, the Vault path and what to do; no traceback, no secret."""
+"""Every error is one line with the vendor, the Vault path and what to do, without a traceback or a secret."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ RFC6749 = ("invalid_request", "invalid_client", "invalid_grant", "unauthorized_c
 
 
 def check_all(check: Checks, done: Outcomes, expected: dict[str, str], *, start: str, secrets: t.Iterable[str]) -> None:
-    """Each named case has failed with this text in one line that begins so, and no output tells a secret."""
+    """Check that each named case failed with one line that begins so and contains this text, and that the output has no secret."""
     for name, text in expected.items():
         with check(name):
             error = done[name].error
@@ -38,7 +38,7 @@ def check_all(check: Checks, done: Outcomes, expected: dict[str, str], *, start:
 
 @pytest.mark.parametrize("vendor", BUILT_IN)
 def test_vendor_refuses_or_fails(openbao_stage: Stage, vendor: str) -> None:
-    """The vendor repeats the whole request in its answer (``echo_secret``): nothing of it may be shown."""
+    """The vendor repeats the whole request in its response (``echo_secret``): none of it may be shown."""
     stage = openbao_stage
     where = "secret/fleet/it-"
     cases: dict[str, tuple[str, dict[str, t.Any], str]] = {
@@ -75,14 +75,14 @@ def test_vendor_refuses_or_fails(openbao_stage: Stage, vendor: str) -> None:
     expected = {}
     for number, (name, (fault, options, text)) in enumerate(cases.items()):
         stage.emulator.fail(vendor, fault, **options)
-        stage.store(vendor, f"fleet/it-{number}")  # what fails for one secret is remembered for that one
+        stage.store(vendor, f"fleet/it-{number}")  # a failure is remembered only for the secret that caused it
         batch.add(name, vendor, f"fleet/it-{number}")
         expected[name] = text.replace(where, f"{where}{number}")
     stage.store(vendor)
     batch.add("well again", vendor, output="details")
     done = batch.run("-vvvvv")
     token = done["well again"].value["access_token"]
-    # Its owner's login at the vendor is nothing that we know of; all else in the answers is.
+    # The collection does not know the owner's login at the vendor, but it knows everything else in the responses.
     others = [stage.emulator.credentials["trackmage_user"]["password"], stage.emulator.credentials["trackunit_v2"]["client_secret"]]
     secrets = [secret for secret in stage.emulator.secrets() if secret not in (token, *others)]
     with Checks() as check:
@@ -136,7 +136,7 @@ def test_vendor_out_of_reach(openbao_stage: Stage) -> None:
 
 
 def test_vault_refuses(stage: Stage) -> None:
-    """Logins, policies, secrets that are missing or not as they should be."""
+    """Logins and policies that fail, and secrets that are missing or malformed."""
     vault, good = stage.vault, stage.credentials("trackunit")
     vault.put("fleet/it", good)
     vault.put("denied/it", good)
@@ -211,7 +211,7 @@ def test_vault_refuses(stage: Stage) -> None:
     with Checks() as check:
         check_all(check, done, expected, start="trackunit: ", secrets=secrets)
         with check("the vendor was asked by the one that could"):
-            assert len(stage.emulator.requests("trackunit", kind="token")) == 2  # the digits of a number are a password
+            assert len(stage.emulator.requests("trackunit", kind="token")) == 2  # this number's digits are a password
         given = ["hvs.wrong-token-0123456789", "break-in-token", "wrong-secret-id-4711", "the-wrong-password", wrong_jwt, "not-a-jwt-at-all"]
         for name in expected:
             with check(f"{name} does not show what was given"):
@@ -219,7 +219,7 @@ def test_vault_refuses(stage: Stage) -> None:
 
 
 def test_vault_out_of_reach(vault_tls: Operator, emulator: Emulator, ansible: Ansible) -> None:
-    """Unreachable, TLS failures, sealed: and afterwards it is as if nothing had been."""
+    """Vault is unreachable, fails TLS or is sealed; once it is back, lookups work again."""
     stage = Stage(vault=vault_tls, emulator=emulator, ansible=ansible)
     stage.store("trackmage", "fleet/it")
     token, address = stage.token(), vault_tls.address
@@ -279,7 +279,7 @@ def test_vault_out_of_reach(vault_tls: Operator, emulator: Emulator, ansible: An
 
 
 def test_options(openbao_stage: Stage) -> None:
-    """What is wrong with the options is said before anything is asked, with the vendor's name."""
+    """Wrong options are reported with the vendor's name, before any request."""
     stage = openbao_stage
     stage.store("trackunit")
     cases: dict[str, tuple[dict[str, t.Any], str]] = {
@@ -331,7 +331,7 @@ def test_options(openbao_stage: Stage) -> None:
 
 
 def test_refusals_are_remembered_until_the_secret_changes(openbao_stage: Stage) -> None:
-    """Twenty hosts with a wrong password are one failed login; a secret that is mended works at once."""
+    """With a wrong password, two runs of ten hosts cause one failed login; a corrected secret works at once."""
     stage = openbao_stage
     stage.store("trackunit", "fleet/it", password="the-wrong-password")
     play = """

@@ -1,9 +1,9 @@
 # Copyright (c) 2026, TrackOps founders
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Each example in README.md, docs/ and the roles' READMEs is run: against the emulator and OpenBao, in as few processes as will do.
+"""Run each example in README.md, docs/ and the roles' READMEs against the emulator and OpenBao, in as few processes as possible.
 
-What is replaced in them: addresses, the folder /etc, become, users of a host, and services.
+The tests replace addresses, the folder /etc, become, the users of a host, and services.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ if t.TYPE_CHECKING:
     from support.ansible import Task
     from support.stage import Stage
 
-#: Commands and blocks that are not run here, by what they begin with, and why.
+#: Commands and blocks that are not run here: their beginnings, and why.
 NOT_RUN = {
     "python3 -m venv": "from the network; tests/support/bootstrap.py does the same with hashes",
     "pip install": "from the network; the libraries are those of tests/requirements/demo.in",
@@ -50,7 +50,7 @@ NOT_RUN = {
     "- hosts: localhost\n  connection: local\n  gather_facts: false\n  become: true\n  roles:\n": "the role schedule: tests/integration/test_schedule.py",
     "make ": "the CI runs them; that they are there is looked up",
 }
-#: And the page of which another test runs all that there is.
+#: The page whose examples another test runs.
 OF_ANOTHER_TEST = {"docs/catalogue.md": "tests/integration/vendors/test_catalogue.py"}
 PLACEHOLDER = "…"
 COMMANDS = ("ansible", "vault", "export", "make", "python3", "printf", "pip", "bao", "awx", "umask", "rm", "curl")
@@ -86,7 +86,7 @@ def _scoped_key(stage: Stage) -> dict[str, t.Any]:
 
 
 def replaced(text: str, stage: Stage) -> str:
-    """*text* with what there is here in the place of what its reader has."""
+    """*text* with the reader's addresses, folders and names replaced by those of the test."""
     base = stage.emulator.base_url
     etc, group = stage.ansible.workdir / "etc", grp.getgrgid(os.getegid()).gr_name
     plain = {
@@ -119,7 +119,7 @@ def replaced(text: str, stage: Stage) -> str:
 
 
 def inventory(stage: Stage) -> pathlib.Path:
-    """The hosts of the examples, all of them this machine, and the vendors' addresses."""
+    """The hosts of the examples, all on this machine, and the vendors' addresses."""
     host = {"ansible_connection": "local", "ansible_python_interpreter": interpreter(stage.ansible.workdir, sys.executable)}
     variables = {
         **stage.variables,
@@ -127,7 +127,7 @@ def inventory(stage: Stage) -> pathlib.Path:
         "url": stage.emulator.base_url("acme") + "/token",
         "provision_directory": "{{ inventory_dir }}/etc/api-tokens",
     }
-    # localhost is no member of "all" here, as it is in nobody's inventory.
+    # localhost is not a member of "all" here, as it is in no reader's inventory.
     content = {"all": {"vars": variables, "children": {name: {"hosts": {"web1": host}} for name in ("web", "integration")}}}
     return stage.ansible.write("inventory", json.dumps(content))
 
@@ -141,7 +141,7 @@ def passed(stage: Stage, plays: list[dict[str, t.Any]]) -> list[Task]:
     return list(run.tasks)
 
 
-# -- one kind of block after the other ---------------------------------------------------------------------------------
+# -- the kinds of blocks, one after the other --------------------------------------------------------------------------
 
 
 def test_each_block_says_what_it_is() -> None:
@@ -183,7 +183,7 @@ def _listed(folder: pathlib.Path) -> list[tuple[str, float]]:
 
 
 def _plays(content: t.Any, *, name: str) -> list[dict[str, t.Any]] | None:
-    """What runs the *content* of a block; None for a file of another program."""
+    """The plays that run the *content* of a block; None if it is another program's file."""
     play: dict[str, t.Any] = {"name": name, "hosts": "web1", "gather_facts": False}
     if isinstance(content, list) and all("hosts" in item for item in content):
         return [{"gather_facts": False, "name": name, **item} for item in content]
@@ -198,7 +198,7 @@ def _plays(content: t.Any, *, name: str) -> list[dict[str, t.Any]] | None:
     if isinstance(content, dict) and "trackops_vendors" in content:
         tasks = [{"trackops.api_tokens.token_info": {"vendor": vendor, "path": "fleet/acme", "explain": True}} for vendor in content["trackops_vendors"]]
         return [{**play, "vars": content, "tasks": tasks}]
-    if isinstance(content, dict) and "request_body" in content:  # a part of a description
+    if isinstance(content, dict) and "request_body" in content:  # part of a description
         described = {"trackops_vendors": {"acme": {"token_url": "https://api.acme.example/rpc", **content}}}
         return _plays(described, name=name)
     if isinstance(content, dict) and all(name.startswith("trackops_tracktik") for name in content):
@@ -265,7 +265,7 @@ def test_lines_of_json_are_json() -> None:
 
 
 def test_commands(stage: Stage) -> None:
-    """``vault`` and ``ansible-playbook`` in a shell, a page at a time; ``ansible`` for one host after the other as plays of one run."""
+    """Run ``vault`` and ``ansible-playbook`` in a shell, one page at a time, and ``ansible`` commands as plays of one run, one host at a time."""
     adhoc: list[dict[str, t.Any]] = []
     pages: dict[str, list[str]] = {}
     seen: set[str] = set()
@@ -285,15 +285,15 @@ def test_commands(stage: Stage) -> None:
                 seen.add(command)
     assert len(adhoc) > 12 and sum(map(len, pages.values())) > 20
     for page, commands in pages.items():
-        _prepare(stage)  # a page may end with the removal of the file
+        _prepare(stage)  # a page may end by removing the file
         if any("vault_setup" in command for command in commands):
-            stage.vault.client.sys.delete_policy("api-tokens")  # of the README's reader, who has made it by hand
+            stage.vault.client.sys.delete_policy("api-tokens")  # the README's reader has created it by hand
         _in_a_shell(stage, page, commands)
     assert [task.result for task in passed(stage, adhoc) if task.status == "failed"] == []
 
 
 def _prepare(stage: Stage) -> None:
-    """The files that readers have made, and a ``vault`` on PATH."""
+    """Create the files that readers have made, and put ``vault`` on PATH."""
     for vendor in ("trackmage", "tracktik", "trackunit", "acme"):
         stage.ansible.write(f"{vendor}.json", json.dumps(stage.credentials(vendor)))
     folder = stage.ansible.workdir

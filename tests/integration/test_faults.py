@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The small fault bench, one fault of each kind. `make faults` makes and judges all of them, with both Vaults."""
+"""The small fault bench, one fault of each kind. `make faults` runs and checks all of them, with both Vaults."""
 
 from __future__ import annotations
 

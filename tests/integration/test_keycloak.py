@@ -1,7 +1,7 @@
 # Copyright (c) 2026, TrackOps founders
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Keycloak, which more people run than any other token server: every way to prove a client, both ways to consent, and giving back."""
+"""Keycloak, the most widely run token server: every way to authenticate a client, both ways to consent, and revocation."""
 
 from __future__ import annotations
 
@@ -30,28 +30,28 @@ if t.TYPE_CHECKING:
     from support.browser import Browser
     from support.stage import Stage
 
-# Every character that RFC 6749 2.3.1 is about.
+# Every character that RFC 6749 section 2.3.1 affects.
 AWKWARD = "s3cret:+%&=/ x\"'<>~"
-LONG = "a-client-secret-of-some-length-9f3b"  # HS256 wants 32 characters
+LONG = "a-client-secret-of-some-length-9f3b"  # HS256 needs 32 characters
 USER = {"username": "ada", "password": "lovelace pass+word&"}
 PATH = "fleet/keycloak"
-# It tells of a token to those only that the token is for, so each of them is for the client that asks.
+# Keycloak introspects a token only for a client in its audience, so each token includes the client that asks.
 FOR_US = {"included.client.audience": "by secret", "access.token.claim": "true", "introspection.token.claim": "true"}
 AUDIENCE = {"name": "audience", "protocol": "openid-connect", "protocolMapper": "oidc-audience-mapper", "config": FOR_US}
-# The rest of the name is another one in each run.
+# The rest of the name differs in each run.
 DISTINGUISHED = {"x509.subjectdn": ".*CN=automation.*", "x509.allow.regex.pattern.comparison": "true"}
 MACHINE = {"serviceAccountsEnabled": True, "standardFlowEnabled": False}
 
 
 def keys_of(public: str) -> dict[str, str]:
-    """The attributes of a client whose public key this is (PEM)."""
+    """The attributes of a client with this public key (PEM)."""
     jwk = json.loads(jwt.algorithms.RSAAlgorithm.to_jwk(load_pem_public_key(public.encode())))
     return {"use.jwks.string": "true", "jwks.string": json.dumps({"keys": [{**jwk, "kid": "first", "use": "sig"}]})}
 
 
 @pytest.fixture(scope="module")
 def key() -> tuple[str, str]:
-    """A private key and its public half."""
+    """A private key and its public key."""
     return rsa_pair()
 
 
@@ -87,14 +87,14 @@ def keycloak(key: tuple[str, str]) -> t.Iterator[Keycloak]:
 
 
 def active(keycloak: Keycloak, token: str) -> bool:
-    """Whether it still takes a token of its own (RFC 7662), asked where the token is from."""
+    """Whether Keycloak still accepts its token (RFC 7662); the token's own issuer is asked."""
     issuer = jwt.decode(token, options={"verify_signature": False})["iss"]
     question = {"token": token, "client_id": "by secret", "client_secret": AWKWARD}
     return bool(keycloak.post("token/introspect", question, issuer=issuer).json()["active"])
 
 
 def purged(stage: Stage, *, env: dict[str, str | None] | None = None, **options: t.Any) -> dict[str, t.Any]:
-    """What ``token_cache`` says that gives a token back."""
+    """The result of ``token_cache`` when it revokes a token."""
     task = {"name": "Purge", "trackops.api_tokens.token_cache": {"state": "absent", "vendor": "theirs", "path": PATH, **options}}
     run = stage.playbook(json.dumps([{"hosts": "localhost", "gather_facts": False, "tasks": [task]}], indent=1), env=env)
     assert run.rc == 0, run
@@ -102,7 +102,7 @@ def purged(stage: Stage, *, env: dict[str, str | None] | None = None, **options:
 
 
 def test_every_proof_of_a_client(openbao_stage: Stage, keycloak: Keycloak, key: tuple[str, str]) -> None:
-    """By the issuer alone, but for what only an option can know."""
+    """The issuer alone is enough, except where an option has to choose the method."""
     stage, vault = openbao_stage, openbao_stage.vault
     certificate, stranger = keycloak.ca.client(), keycloak.ca.client("stranger", common_name="somebody")
     vault.put("kc/secret", {"client_id": "by secret", "client_secret": AWKWARD})
@@ -154,7 +154,7 @@ def test_every_proof_of_a_client(openbao_stage: Stage, keycloak: Keycloak, key: 
 
 
 class Losing(http.server.BaseHTTPRequestHandler):
-    """A proxy that passes token requests on, and loses the first answers."""
+    """A proxy that forwards token requests, and loses the first responses."""
 
     lose: t.ClassVar[int] = 0
     seen: t.ClassVar[list[dict[str, str]]] = []
@@ -188,7 +188,7 @@ class Losing(http.server.BaseHTTPRequestHandler):
 
 @contextlib.contextmanager
 def losing(answers: int) -> t.Iterator[tuple[str, list[dict[str, str]]]]:
-    """Such a proxy's address, and the forms that it passed on."""
+    """Such a proxy's address, and the forms that it forwarded."""
     handler = type("Handler", (Losing,), {"lose": answers, "seen": []})
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
@@ -199,7 +199,7 @@ def losing(answers: int) -> t.Iterator[tuple[str, list[dict[str, str]]]]:
 
 
 def test_a_proof_is_new_for_each_attempt(openbao_stage: Stage, keycloak: Keycloak, key: tuple[str, str]) -> None:
-    """Keycloak remembers identifiers: the proof of an attempt whose answer was lost is refused when it comes again."""
+    """Keycloak remembers assertion identifiers: if an attempt's response is lost, it rejects the same assertion when it is sent again."""
     openbao_stage.vault.put(PATH, {"client_id": "signed", "private_key": key[0], "key_id": "first"})
     with losing(2) as (proxy, seen):
         batch = Batch(openbao_stage, vendor="theirs", issuer=keycloak.issuer, output="details", http_proxy=proxy)
@@ -215,7 +215,7 @@ def test_a_proof_is_new_for_each_attempt(openbao_stage: Stage, keycloak: Keycloa
 
 @pytest.mark.parametrize("client", ["signed", "by secret"])
 def test_giving_back(openbao_stage: Stage, keycloak: Keycloak, key: tuple[str, str], client: str) -> None:
-    """By the issuer alone, with the client's proof: without one Keycloak takes nothing back."""
+    """The issuer alone is enough. The client authenticates, as Keycloak revokes nothing otherwise."""
     stage = openbao_stage
     secret = {"client_id": client, "private_key": key[0], "key_id": "first"} if client == "signed" else {"client_id": client, "client_secret": AWKWARD}
     stage.vault.put(PATH, secret)
@@ -244,7 +244,7 @@ def test_a_revocation_that_is_refused_keeps_the_entry(openbao_stage: Stage, keyc
 
 
 def test_each_refresh_token_is_used_once(openbao_stage: Stage, keycloak: Keycloak, tmp_path: pathlib.Path) -> None:
-    """Twenty processes renew at the same moment, five times. A refresh token that came twice would cost the session, and all tokens with it."""
+    """Twenty processes renew at the same moment, five times. A refresh token sent twice would end the session and all its tokens."""
     openbao_stage.vault.put(PATH, {"client_id": "trusted", "client_secret": AWKWARD, **USER})
     values = {"url": openbao_stage.vault.address, "token": openbao_stage.token(), "vendor": "theirs", "issuer": keycloak.issuer, "grant_type": "password"}
     crowd = Crowd(tmp_path / "cache", values=values)
@@ -261,7 +261,7 @@ def test_each_refresh_token_is_used_once(openbao_stage: Stage, keycloak: Keycloa
 
 
 def consenting(stage: Stage, keycloak: Keycloak, client: str, flow: str) -> tuple[t.Any, dict[str, str | None], str]:
-    """The playbook ``authorize`` as it waits for a person, the environment it runs in, and the address that it shows."""
+    """The playbook ``authorize`` while it waits for a person, its environment, and the address that it shows."""
     stage.vault.put(PATH, {"client_id": client, "client_secret": AWKWARD})
     policy = stage.vault.policy("writing", 'path "secret/data/*" { capabilities = ["read", "update"] }')
     env: dict[str, str | None] = {"VAULT_TOKEN": stage.vault.token(policy)}
@@ -281,7 +281,7 @@ def log_in(chromium: Browser, url: str) -> None:
 
 
 def with_refresh_token(stage: Stage, keycloak: Keycloak, env: dict[str, str | None]) -> tuple[str, Run]:
-    """The token, or the error, of a lookup that has to renew."""
+    """The token, or the error, of a lookup that must renew."""
     batch = Batch(stage, vendor="theirs", issuer=keycloak.issuer, grant_type="authorization_code", scope="openid offline_access", output="token")
     batch.add("token", "oauth2", PATH, force=True)
     done = batch.run(env=env)
@@ -289,11 +289,11 @@ def with_refresh_token(stage: Stage, keycloak: Keycloak, env: dict[str, str | No
 
 
 def test_consent_in_a_browser_lasts_until_it_is_ended(openbao_stage: Stage, keycloak: Keycloak, chromium: Browser) -> None:
-    """A purge gives back the access token alone: the refresh token in Vault is what the person has given."""
+    """A purge revokes only the access token: the refresh token in Vault is the person's consent."""
     stage = openbao_stage
     asking, env, url = consenting(stage, keycloak, "web", "code")
     log_in(chromium, url)
-    chromium.click("#kc-login")  # the page of consent has a button of that name too
+    chromium.click("#kc-login")  # the consent page has a button of that name too
     chromium.wait_text("#outcome", "stored")
     assert asking.popen.wait(120) == 0, asking.output()
     token, run = with_refresh_token(stage, keycloak, env)

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The small leak bench: one step of each kind, at the highest verbosity, with tracebacks. `make leaks` does all of it."""
+"""The small leak bench: one step of each kind, at the highest verbosity, with tracebacks. `make leaks` runs all steps."""
 
 from __future__ import annotations
 

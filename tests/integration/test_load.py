@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The load bench, small. `make load` does it with 5,000 hosts, 64 controllers and thousands of renewals."""
+"""The small load bench. `make load` runs it with 5,000 hosts, 64 controllers and thousands of renewals."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, TrackOps founders
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The contract of the lookups: terms, outputs, where options come from, credential_fields, HTTP options, ad-hoc use, many hosts."""
+"""The contract of the lookups: terms, outputs, sources of options, credential_fields, HTTP options, ad-hoc use, many hosts."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ OUTPUTS = ("token", "authorization", "headers", "details")
 
 
 def test_what_a_lookup_does_not_know_of_its_task(openbao_stage: Stage) -> None:
-    """Check mode, and the task's environment, which is for what runs on the host: both as the pages of the lookups say. So for modules."""
+    """Lookups and modules ignore check mode and the task's environment, which is for what runs on the host, as their pages say."""
     stage = openbao_stage
     stage.store("tracx")
     play = f"""
@@ -119,7 +119,7 @@ def test_terms_and_outputs(stage: Stage) -> None:
 
 
 def test_where_options_come_from(openbao_stage: Stage) -> None:
-    """Direct, variable, environment, ansible.cfg, default; an empty variable of the environment counts as unset."""
+    """Direct, variable, environment, ansible.cfg, default; an empty environment variable counts as unset."""
     stage = openbao_stage
     stage.store("trackunit")
     stage.store("trackunit", "from/ini")
@@ -227,7 +227,7 @@ def test_credential_fields(openbao_stage: Stage) -> None:
 
 
 def test_http_patience(openbao_stage: Stage) -> None:
-    """Timeouts, repetitions and the deadline; and netrc does not come in between."""
+    """Timeouts, retries and the deadline; netrc does not interfere."""
     stage, vendor = openbao_stage, "tracx"
     for name in ("slow", "drip", "patient", "impatient", "again", "deadline", "netrc"):
         stage.store(vendor, f"p/{name}")
@@ -303,7 +303,7 @@ def test_http_tls(openbao: Operator, emulator: Emulator, ansible: Ansible, tmp_p
         batch.add("plain http at a TLS port", "trackmage", base_url=vendor.base_url("trackmage").replace("https", "http"), **quick)
         batch.add("TLS at a plain port", "trackmage", base_url=emulator.base_url("trackmage").replace("http", "https"), **quick)
         done = batch.run()
-        # The environment of the tests has PySocks, which most controllers have not.
+        # The tests' environment has PySocks, but most controllers do not.
         (tmp_path / "without").mkdir()
         (tmp_path / "without" / "socks.py").write_text("raise ImportError", encoding="utf-8")
         bare = Batch(stage)
@@ -368,7 +368,7 @@ def test_ad_hoc(openbao_stage: Stage) -> None:
 
 @pytest.mark.parametrize("strategy", ["free", "linear"])
 def test_many_hosts_at_once(openbao_stage: Stage, strategy: str) -> None:
-    """Forks that ask at the same time share one request to each vendor, one login and one reading of each secret."""
+    """Forks that ask at the same time share one request per vendor, one login, and one read of each secret."""
     stage = openbao_stage
     stage.store_all("fleet/")
     role = stage.vault.approle("ci", [stage.vault.read_policy("fleet/*")])

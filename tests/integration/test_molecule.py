@@ -1,7 +1,7 @@
 # Copyright (c) 2026, TrackOps founders
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The molecule scenarios of the role, against OpenBao, the emulator, and ssh hosts of an ordinary user with become."""
+"""The role's molecule scenarios, against OpenBao, the emulator, and ssh hosts where an ordinary user uses become."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SCENARIOS = sorted(path.parent.name for path in MOLECULE.glob("*/molecule.yml"))
 
 @pytest.fixture
 def project(tmp_path: pathlib.Path) -> pathlib.Path:
-    """A copy of what molecule reads, so that it leaves nothing in the checkout."""
+    """A copy of the files that molecule reads, so that it leaves nothing in the checkout."""
     folder = tmp_path / "api_tokens"
     shutil.copytree(MOLECULE, folder / "extensions" / "molecule")
     shutil.copy(ROOT / "galaxy.yml", folder)

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, TrackOps founders
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Only the operator steers: what a managed host says, in facts or in the answers of modules, decides nothing on the controller."""
+"""Only the operator configures the collection: a managed host's facts and module results decide nothing on the controller."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ IGNORED = "The fact '{}' is ignored: facts come from managed hosts, and only the
 
 @pytest.fixture(params=[next(iter(CORES)), [*CORES][-1]])
 def stage(request: pytest.FixtureRequest, openbao: Operator, emulator: Emulator, collection: pathlib.Path, tmp_path: pathlib.Path) -> Stage:
-    """With the oldest and the newest ansible-core."""
+    """A stage with the oldest and one with the newest ansible-core."""
     try:
         venv = matrix_venv(Combination(request.param))
     except Unavailable as exc:
@@ -48,7 +48,7 @@ def liar(tmp_path: pathlib.Path) -> Liar:
 
 
 class Liar:
-    """A host of this machine, without ssh, whose modules answer what it likes."""
+    """A host on this machine, without ssh, that forges the results of its modules."""
 
     def __init__(self, folder: pathlib.Path) -> None:
         self.folder = folder
@@ -56,15 +56,15 @@ class Liar:
         self.variables: dict[str, t.Any] = {"ansible_connection": "local", "host_root": str(folder), **FORGED}
 
     def says(self, answer: t.Mapping[str, t.Any], *, module: str = "") -> None:
-        """Its modules run, and it adds this to their answers."""
+        """Run the modules, and add this to their results."""
         forge(self.folder, answer, module=module)
 
     def makes_up(self, facts: t.Mapping[str, t.Any], **answer: t.Any) -> None:
-        """It runs no module, and answers this, as C(command) does, to all of them: as good where only what it says counts, and much quicker."""
+        """Run no module; return this for each, in the form of C(command). Much quicker, and enough where only the result counts."""
         forge(self.folder, {"changed": True, "rc": 0, "stdout": "", "stderr": "", "ansible_facts": dict(facts), **answer}, made_up=True)
 
     def inventory(self, group: t.Mapping[str, t.Any], *others: str, **own: t.Any) -> pathlib.Path:
-        """Of the liar, with the operator's variables in group_vars and host_vars, and of honest hosts."""
+        """An inventory of the liar and some honest hosts, with the operator's variables in group_vars and host_vars."""
         honest = {"ansible_connection": "local", "ansible_python_interpreter": interpreter(self.folder, sys.executable)}
         hosts = {"liar": {**self.variables, **own}, **dict.fromkeys(others, honest)}
         path = self.folder / "inventory.yml"
@@ -72,14 +72,14 @@ class Liar:
         return path
 
 
-# A forged fact that a play uses makes Ansible say that facts will not be variables for ever; and hosts forge such lines.
+# When a play uses a forged fact, Ansible warns that it will stop injecting facts as variables; that warning repeats forged text.
 QUIET: dict[str, str | None] = {"ANSIBLE_DEPRECATION_WARNINGS": "False"}
 
 
 def run_play(
     stage: Stage, inventory: pathlib.Path, *plays: dict[str, t.Any], env: t.Mapping[str, str | None] | None = None, arguments: t.Sequence[str] = ()
 ) -> Run:
-    """Without extra variables, which beat everything."""
+    """Run the plays without extra variables, which would override everything."""
     text = json.dumps([{"hosts": "liar", "gather_facts": False, **play} for play in plays], indent=1)
     return stage.ansible.playbook(text, *arguments, inventory=inventory, env=stage.environment({**QUIET, **(env or {})}))
 
@@ -88,7 +88,7 @@ GATHER = {"name": "Gather", "ansible.builtin.setup": {"gather_subset": "!all"}}
 
 
 def effective(name: str, **task: t.Any) -> dict[str, t.Any]:
-    """A task that tells the path that is in effect; it asks nobody."""
+    """A task that reports the effective path, without any request."""
     return {"name": name, "trackops.api_tokens.token_info": {"vendor": "tracx", "fetch": False}, **task}
 
 
@@ -98,12 +98,12 @@ def nothing_went_astray(stage: Stage, run: Run) -> None:
 
 
 def told(run: Run, fact: str) -> int:
-    """How often the run says that this fact is ignored."""
+    """How often the run reports that this fact is ignored."""
     return " ".join(run.output.split()).count(IGNORED.format(fact))
 
 
 def option_variables() -> list[str]:
-    """Every variable that an option of a lookup is read from."""
+    """Every variable that sets an option of a lookup."""
     sources = [*(ROOT / "plugins/doc_fragments").glob("*.py"), *(ROOT / "plugins/lookup").glob("*.py")]
     text = "".join(path.read_text(encoding="utf-8") for path in sources)
     return sorted(set(re.findall(r"\bname: ((?:ansible_hashi_vault|trackops)_\w+)", text)))
@@ -111,7 +111,7 @@ def option_variables() -> list[str]:
 
 @pytest.mark.parametrize("operator", ["environment", "inventory"])
 def test_a_fact_sets_no_option(stage: Stage, liar: Liar, operator: str) -> None:
-    """All options at once, each with the address of somebody else's server."""
+    """The host forges the variables of all options at once, each with the address of an attacker's server."""
     names = option_variables()
     assert len(names) > 70
     liar.makes_up(dict.fromkeys(names, stage.emulator.sink_url))
@@ -146,7 +146,7 @@ def test_over_ssh_and_only_one_host_lies(openbao_stage: Stage, ssh_hosts: SshHos
 
 
 def test_within_the_task_that_the_host_answers(stage: Stage, liar: Liar) -> None:
-    """Ansible puts the facts of an answer above all variables of the same task: for the next item, and for what judges the answer."""
+    """Within a task, Ansible ranks returned facts above all variables: for the next loop item, and for C(changed_when) and the like."""
     sink = stage.emulator.sink_url
     names = {name: sink for name in option_variables() if name.endswith(("_url", "_addr", "_audit_log"))}
     liar.makes_up({**names, "where": sink, "inventory_hostname": "honest", "ansible_facts": {}, "trackops_http_validate_certs": False})
@@ -177,7 +177,7 @@ def test_within_the_task_that_the_host_answers(stage: Stage, liar: Liar) -> None
 
 
 def test_templates_that_lead_to_names_that_are_not_in_them(stage: Stage, liar: Liar) -> None:
-    """Of another host, by a lookup, by a template that is included; and the facts come before the task."""
+    """A template can reach a fact through hostvars, a lookup or an included template. The facts are gathered in an earlier task."""
     sink, good = stage.emulator.sink_url, stage.variables["trackops_tracx_base_url"]
     stage.ansible.write("url.j2", "{{ my_url }}")
     liar.makes_up({"ansible_site": sink, "facter_site": sink, "my_url": sink})
@@ -198,7 +198,7 @@ def test_templates_that_lead_to_names_that_are_not_in_them(stage: Stage, liar: L
 
 
 def test_within_the_task_in_the_templates_of_options(stage: Stage, liar: Liar) -> None:
-    """The names in them may look like those of facts, or be those of the loop: then the operator's value is lost, and the lookup fails."""
+    """If an option's template uses a name like a fact's, or a loop variable, a forged fact hides the operator's value: the lookup may then fail."""
     sink, good = stage.emulator.sink_url, stage.variables["trackops_tracx_base_url"]
     ask = "lookup('trackops.api_tokens.tracx', cache='none') | length > 0"
     echo = {"argv": ["echo", f"{{{{ {ask} }}}}"]}
@@ -236,7 +236,7 @@ def test_within_the_task_in_the_templates_of_options(stage: Stage, liar: Liar) -
 
 @pytest.mark.parametrize("trimmed", [{"_ansible_x": 1}, {"deep": [float("nan"), {"_ansible_y": [1]}]}], ids=["mark", "deep"])
 def test_a_fact_of_which_ansible_takes_a_part_out(stage: Stage, liar: Liar, trimmed: dict[str, t.Any]) -> None:
-    """What is a variable then is not equal to the fact; in set_fact, and in what Ansible resolves before it starts a worker."""
+    """Ansible strips some parts of facts, so the variable differs from the fact: in C(set_fact), and in templates resolved before a worker starts."""
     sink, good = stage.emulator.sink_url, stage.variables["trackops_tracx_base_url"]
     stage.vault.put("acme", {"client_id": "acme-client", "client_secret": "acme-secret-1234567"})
     liar.makes_up({"my": {"url": sink, **trimmed}, "mine": ["evil", trimmed], "trackops_vendors": {"acme": {"token_url": sink}, **trimmed}})
@@ -261,7 +261,7 @@ def test_a_fact_of_which_ansible_takes_a_part_out(stage: Stage, liar: Liar, trim
 
 
 def test_a_forged_name_switches_nothing_off_that_the_play_sets(stage: Stage, liar: Liar, tmp_path: pathlib.Path) -> None:
-    """group_vars give the fleet two tokens and a laboratory's certificates; the play narrows both down for this host."""
+    """group_vars give the fleet two tokens and disable certificate validation; the play restricts both for this host."""
     one, two = [{"vendor": "tracx"}], [{"vendor": "tracx"}, {"vendor": "trackunit"}]
     liar.says({"ansible_facts": {"inventory_hostname": "honest", "provision_tokens": two, "my_tokens": two, "trackops_http_validate_certs": False}})
     folders = {name: tmp_path / name for name in ("role", "params", "file")}
@@ -288,7 +288,7 @@ def test_a_forged_name_switches_nothing_off_that_the_play_sets(stage: Stage, lia
 
 
 def test_a_fact_that_hides_omit(stage: Stage, liar: Liar, tmp_path: pathlib.Path) -> None:
-    """Since ansible-core 2.19 C(omit) is no variable, so that a fact of this name would be what C(default(omit)) gives."""
+    """Since ansible-core 2.19, C(omit) is no longer a variable, so C(default(omit)) would return a fact of that name."""
     sink = stage.emulator.sink_url
     unset = "{{ query('trackops.api_tokens.operator_vars', 'site_url') | first | default(omit) }}"
     unset_too = "{{ lookup('trackops.api_tokens.tracx', cache='none', token_url=site_url | default(omit)) | length }}"
@@ -305,12 +305,12 @@ def test_a_fact_that_hides_omit(stage: Stage, liar: Liar, tmp_path: pathlib.Path
     run = run_play(stage, liar.inventory(stage.variables), {"tasks": [{**task, "ignore_errors": True} for task in tasks]})
     nothing_went_astray(stage, run)
     told = run.result("Another").get("msg", "")
-    # Before 2.19 Ansible puts its own over it.
+    # Before 2.19, Ansible's own variable overrides the fact.
     assert "named 'omit' hides Ansible's own" in told or len(stage.emulator.requests("tracx", kind="token")) > 0, run
 
 
 def test_the_item_of_another_turn(stage: Stage, liar: Liar) -> None:
-    """A fact "item" that is equal to another item of the same loop, for what judges the answer and for the label."""
+    """A forged fact "item" equals another item of the same loop: in C(changed_when), and in the label."""
     sink, good = stage.emulator.sink_url, stage.variables["trackops_tracx_base_url"]
     other = {"url": sink, "name": "other"}
     forged = {"item": other, "turn": 1, "ansible_loop": {"nextitem": other, "index0": 1}}
@@ -333,7 +333,7 @@ def test_the_item_of_another_turn(stage: Stage, liar: Liar) -> None:
     nothing_went_astray(stage, run)
 
 
-# Where the operator can set a variable, from below to above, and what is the path then.
+# Where the operator can set a variable, from the lowest precedence to the highest, and the resulting path.
 SOURCES: dict[str, dict[str, t.Any]] = {
     "group": {},
     "play": {"play": {"vars": {"trackops_tracx_path": "play"}}},
@@ -353,7 +353,7 @@ EXPECTED = {"vars_files": "file", "include_vars": "file", "delegate": "group", "
 
 
 def test_the_operator_sets_options_everywhere(stage: Stage, liar: Liar) -> None:
-    """Wherever Ansible lets a variable be set, it counts, with a fact of the same name."""
+    """A variable counts wherever Ansible lets the operator set it, even if there is a fact of the same name."""
     liar.makes_up({"ansible_system": "Linux", "trackops_tracx_path": "evil", "shadowed": "evil", "item": "evil"})
     inventory = liar.inventory({"trackops_tracx_path": "group", "shadowed": "template"}, "honest")
     (stage.ansible.workdir / "vars").mkdir(parents=True)
@@ -363,7 +363,7 @@ def test_the_operator_sets_options_everywhere(stage: Stage, liar: Liar) -> None:
         asked = effective(name, **source.get("task", {}))
         tasks = [{"ansible.builtin.ping": {}}, *([source["before"]] if "before" in source else []), {"block": [asked], **source.get("block", {})}]
         play = {"tasks": [{"ansible.builtin.meta": "clear_facts"}, *tasks], **source.get("play", {})}
-        if "arguments" in source or "before" in source:  # would hold for all plays
+        if "arguments" in source or "before" in source:  # would apply to all plays
             seen[name] = run_play(stage, inventory, play, arguments=source.get("arguments", ()))
         else:
             plays.append(play)
@@ -377,7 +377,7 @@ def test_the_operator_sets_options_everywhere(stage: Stage, liar: Liar) -> None:
 
 
 def test_facts_of_another_run_and_cacheable_ones(stage: Stage, liar: Liar) -> None:
-    """C(set_fact) with C(cacheable) makes a fact: it counts neither in this run nor in the next one."""
+    """C(set_fact) with C(cacheable) creates a fact, which is ignored in this run and in the next one."""
     kept = {"ANSIBLE_CACHE_PLUGIN": "jsonfile", "ANSIBLE_CACHE_PLUGIN_CONNECTION": str(liar.folder / "facts")}
     inventory = liar.inventory({"trackops_tracx_path": "group"})
     cacheable = {"ansible.builtin.set_fact": {"trackops_tracx_path": "cached", "cacheable": True}}
@@ -399,7 +399,7 @@ def test_a_fact_equal_to_what_the_operator_set_switches_nothing_off(stage: Stage
 
 
 def test_a_fact_names_no_other_host(stage: Stage, liar: Liar) -> None:
-    """Neither a forged inventory_hostname, nor the way over hostvars of a host that lies."""
+    """A forged inventory_hostname is ignored, and so are forged facts when another host reads the liar's hostvars."""
     liar.makes_up({"trackops_tracx_path": "evil", "shadowed": "evil", "inventory_hostname": "honest", "ansible_facts": {}})
     variables = {
         "trackops_tracx_path": "{{ shadowed }}", "shadowed": "group",
@@ -415,7 +415,7 @@ def test_a_fact_names_no_other_host(stage: Stage, liar: Liar) -> None:
 
 
 def test_in_names_of_tasks_too(stage: Stage, liar: Liar) -> None:
-    """Ansible resolves the names of tasks, and more, in the process that starts the workers."""
+    """Ansible resolves task names, and more, in the process that starts the workers."""
     liar.makes_up({"ansible_hashi_vault_url": stage.emulator.sink_url})
     named = {"name": "{{ lookup('trackops.api_tokens.tracx', output='details').source }} it is", "ansible.builtin.debug": {}}
     included = {"name": "Included", "ansible.builtin.include_tasks": "{{ 'x' if lookup('trackops.api_tokens.tracx') else 'y' }}.yml", "ignore_errors": True}
@@ -449,7 +449,7 @@ FORGED_ANSWER = {
 
 
 def test_of_an_answer_only_known_keys_are_taken(stage: Stage, liar: Liar) -> None:
-    """Of our own modules, and of uri below api_request."""
+    """The results come from our own modules, and from C(uri), which api_request runs."""
     target = liar.folder / "token"
     liar.says({**FORGED_ANSWER, "diff": [{"before": {"evil": 1}, "prepared": "evil"}]})
     api = {"vendor": "tracx", "url": f"{stage.emulator.base_url('tracx')}/api/me", "return_content": True}
@@ -465,7 +465,7 @@ def test_of_an_answer_only_known_keys_are_taken(stage: Stage, liar: Liar) -> Non
     assert (run.result("Write")["changed"], run.result("Write")["files"][0]["mode"], run.result("Read")["file"]["current"]) == (True, "0600", True)
     assert (run.result("Call")["status"], run.result("Call")["json"]["path"]) == (200, "/api/me")
     for name in ("Write", "Read", "Call"):
-        # Newer Ansible shows the warnings of any module by itself.
+        # Newer Ansible versions show every module's warnings themselves.
         told_by_us = {key: value for key, value in run.result(name).items() if key not in ("warnings", "deprecations")}
         assert "evil" not in json.dumps(told_by_us).casefold(), name
     nothing_went_astray(stage, run)
@@ -489,7 +489,7 @@ WRONG_SHAPES: tuple[tuple[t.Any, str], ...] = (
 
 
 def test_an_answer_of_the_wrong_shape(openbao_stage: Stage, liar: Liar) -> None:
-    """Each task has a Python of its own on the host, which adds something else."""
+    """Each task uses its own Python on the host, which forges a different result."""
     openbao_stage.store_all()
     tasks = []
     for number, (files, _error) in enumerate(WRONG_SHAPES):
@@ -517,7 +517,7 @@ def test_headers_of_an_api_are_no_orders_to_ansible(stage: Stage, liar: Liar) ->
 
 
 def test_a_host_has_the_token_renewed_once_whatever_it_says(openbao_stage: Stage, liar: Liar) -> None:
-    """Each renewal gives another token, whose refusal would be a new reason."""
+    """Each renewal returns a new token, and its rejection would be a new reason to renew."""
     stage = openbao_stage
     stage.store_all()
     liar.makes_up({}, status=401, failed=True)
@@ -529,7 +529,7 @@ def test_a_host_has_the_token_renewed_once_whatever_it_says(openbao_stage: Stage
 
 
 def test_no_token_in_debug_output(stage: Stage, liar: Liar) -> None:
-    """ANSIBLE_DEBUG prints the arguments of modules; nobody finds the token there."""
+    """ANSIBLE_DEBUG prints module arguments; the token is not among them."""
     liar.says({})
     api = {
         "vendor": "tracx",
@@ -550,7 +550,7 @@ def test_no_token_in_debug_output(stage: Stage, liar: Liar) -> None:
 
 
 def test_the_role_and_the_playbooks(stage: Stage, liar: Liar, tmp_path: pathlib.Path) -> None:
-    """A host gets no token of another vendor, and writes no page on the controller."""
+    """A lying host gets no other vendor's token, and cannot make the controller write a page."""
     target, evil = liar.folder / "tokens", tmp_path / "evil"
     forged = {
         "provision_tokens": [{"vendor": "trackunit", "dest": str(evil), "url": stage.emulator.sink_url}],
@@ -577,7 +577,7 @@ def test_the_role_and_the_playbooks(stage: Stage, liar: Liar, tmp_path: pathlib.
 
 
 def test_the_role_schedule(stage: Stage, liar: Liar, tmp_path: pathlib.Path) -> None:
-    """The facts come with the answer to a task of the role, or to one before it that was delegated; both on the controller."""
+    """The forged facts arrive with the result of a task of the role, or of an earlier delegated task; both on the controller."""
     root, pwned = tmp_path / "controller", tmp_path / "pwned"
     for folder in ("cron", "units"):
         (root / folder).mkdir(parents=True)
@@ -587,7 +587,7 @@ def test_the_role_schedule(stage: Stage, liar: Liar, tmp_path: pathlib.Path) -> 
     spec = yaml.safe_load((ROOT / "roles/schedule/meta/argument_specs.yml").read_text(encoding="utf-8"))["argument_specs"]["main"]["options"]
     ours = yaml.safe_load((ROOT / "roles/schedule/vars/main.yml").read_text(encoding="utf-8"))
     names = [*spec, *ours, "__schedule_values", "ansible_managed", "ansible_playbook_python", "item", "name", "value", "dict"]
-    environment = {"VAULT_ADDR": "http://evil.example", "_ansible_x": 1}  # of which Ansible takes a part out
+    environment = {"VAULT_ADDR": "http://evil.example", "_ansible_x": 1}  # Ansible strips a part of it
     liar.says({"ansible_facts": {**dict.fromkeys(names, "/evil\nevil=1"), "schedule_state": str(tmp_path / "evil"), "schedule_environment": environment}})
     group = {
         "schedule_inventory": "/etc/hosts of ours", "schedule_script_directory": str(root / "lib"), "schedule_cron_directory": str(root / "cron"),
@@ -613,7 +613,7 @@ def test_the_role_schedule(stage: Stage, liar: Liar, tmp_path: pathlib.Path) -> 
 
 
 def test_the_playbook_vault_setup(stage: Stage, liar: Liar, tmp_path: pathlib.Path) -> None:
-    """The operator's token of Vault goes to no other server, and no policy is wider than what the operator wants."""
+    """The operator's Vault token goes to no other server, and no policy is wider than the operator intends."""
     text = (ROOT / "playbooks/vault_setup.yml").read_text(encoding="utf-8")
     names = {*re.findall(r"\b__[a-z_]+", text), *(f"vault_setup_{name}" for name in FAMILIES["vault_setup_"])}
     forged = {**dict.fromkeys(names, "evil"), "vault_setup_url": stage.emulator.sink_url, "vault_setup_secret_id_file": str(tmp_path / "evil")}
@@ -637,7 +637,7 @@ def test_the_playbook_vault_setup(stage: Stage, liar: Liar, tmp_path: pathlib.Pa
 
 
 def test_seconds_that_are_no_number_are_told(openbao_stage: Stage, liar: Liar) -> None:
-    """Monitoring would be green for ever, and a secret_id would last for ever."""
+    """Otherwise monitoring would always be green, and a secret_id would never expire."""
     stage = openbao_stage
     liar.says({})
     inventory = liar.inventory({"provision_tokens": [{"vendor": "tracx"}]})
@@ -661,7 +661,7 @@ def test_a_typo_in_an_item_is_told_in_a_line(openbao_stage: Stage, liar: Liar) -
 
 
 def test_typos_are_told_with_their_place(openbao_stage: Stage, liar: Liar) -> None:
-    """In one of many items, in a variable of the role, in an option of a module, in the name of a file for node_exporter."""
+    """A typo in one of many items, in a variable of the role, in an option of a module, in the name of node_exporter's file."""
     stage = openbao_stage
     liar.says({})
     items = [{"vendor": "tracx"}, {"vendor": "trackunit", "path": "fleet/it", "mn_ttl": 5}]
@@ -690,7 +690,7 @@ def test_playbooks_say_which_variable_they_need_and_that_there_is_no_host(openba
 
 
 def test_where_values_come_from(stage: Stage, liar: Liar) -> None:
-    """Each kind of source, and no secret."""
+    """C(explain) reports each kind of source, and no secret."""
     liar.makes_up({"trackops_trackunit_path": "evil", "trackops_min_ttl": 5})
     stage.ansible.write("ansible.cfg", "[trackops_api_tokens]\nmax_age = 4000\n")
     group = {
@@ -724,7 +724,7 @@ def test_where_values_come_from(stage: Stage, liar: Liar) -> None:
 
 
 def test_safe_ways_are_safe(openbao_stage: Stage, liar: Liar) -> None:
-    """What docs/security.md allows, at -vvv and with an eye on the process list."""
+    """What docs/security.md allows shows no secret at -vvv, nor in the process list."""
     openbao_stage.store_all()
     liar.says({})
     api = f"{openbao_stage.emulator.base_url('tracx')}/api/me"
@@ -746,7 +746,7 @@ def test_safe_ways_are_safe(openbao_stage: Stage, liar: Liar) -> None:
     commands: set[bytes] = set()
     while run.running:
         commands |= command_lines(run.pid)
-        time.sleep(0.02)  # to look without a pause would slow down what is looked at
+        time.sleep(0.02)  # polling without a pause would slow down the run
     output = run.output()
     assert "failed=0" in output and "ok=7" in output, output
     held = {(liar.folder / "token").read_text(encoding="utf-8").strip(), openbao_stage.token()}

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, TrackOps founders
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The role ``provision`` and its playbook, on real ssh hosts, in the ways that operators run roles."""
+"""The role ``provision`` and its playbook on real ssh hosts, run in the ways that operators run roles."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def test_a_service_restarts_only_where_its_token_changed(stage, ssh_hosts):
 
 
 def test_what_was_handled_is_not_handled_again(stage, ssh_hosts):
-    """Neither after a flush in the same play nor in the next play."""
+    """Handlers do not run again, neither after a flush in the same play nor in the next play."""
     text = play(
         [{"vendor": "trackunit"}],
         post_tasks=[
@@ -92,7 +92,7 @@ def test_what_was_handled_is_not_handled_again(stage, ssh_hosts):
 
 
 def test_services_know_of_their_tokens_although_another_failed(stage, ssh_hosts):
-    """The next run would see the file unchanged, and the service would go on with the old token for ever."""
+    """If they were not told, the next run would find the file unchanged, and the service would keep the old token."""
     (ssh_hosts.root("host2") / "etc").mkdir()
     (ssh_hosts.root("host2") / "etc" / "trackunit").symlink_to("elsewhere")
     run = stage.playbook(play(), inventory=ssh_hosts.inventory())
@@ -113,7 +113,7 @@ WAYS: dict[str, dict[str, object]] = {
 
 
 def test_ways_to_run_a_play(stage, ssh_hosts):
-    """Each with tokens and a folder of its own, so that none finds what another has left."""
+    """Each way has its own tokens and folder, so that none finds what another has left."""
     plays = ""
     for way, options in WAYS.items():
         tokens = [{"vendor": vendor, "path": f"{way}/{vendor}"} for vendor in ("tracx", "trackunit")]
@@ -186,7 +186,7 @@ def test_the_playbook_as_printed(stage, ssh_hosts):
 
 
 def test_the_line_for_cron_as_printed(stage, sudo_hosts):
-    """docs/hosts.md, but for the names of the two files."""
+    """The line in docs/hosts.md, except for the names of the two files."""
     [line] = re.findall(r"^\*/15 .*", (ROOT / "docs" / "hosts.md").read_text(encoding="utf-8"), re.MULTILINE)
     user, *words = shlex.split(line)[5:]
     assert (user, words[:7]) == ("deploy", [".", "/etc/fleet/vault.env", "&&", "timeout", "-k", "30", "1800"])
@@ -228,7 +228,7 @@ def test_mistakes_in_variables_are_told(stage, ssh_hosts):
         told = [task.result["msg"] for task in run.find("Told", host=host)]
         assert [message for (_tokens, message), said in zip(MISTAKES, told, strict=True) if message not in said] == [], run
     assert names(ssh_hosts) == set()
-    # And without anybody who goes on.
+    # Without a rescue, the play fails.
     ended = stage.playbook(play(MISTAKES[0][0]), inventory=ssh_hosts.inventory())
     assert (ended.rc, MISTAKES[0][1] in ended.output) == (2, True), ended
 

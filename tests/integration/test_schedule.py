@@ -1,7 +1,7 @@
 # Copyright (c) 2026, TrackOps founders
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The role schedule: what it writes is what systemd, cron and sh take, and the script does what the role says."""
+"""The role schedule: systemd, cron and sh accept what it writes, and the script does what the role's documentation says."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ PLAY = """
 
 
 class Schedule:
-    """The role with all that it writes below one directory."""
+    """The role, with everything that it writes below one directory."""
 
     def __init__(self, stage: Stage, root: pathlib.Path) -> None:
         self.stage, self.root, self.user = stage, root, pwd.getpwuid(os.geteuid()).pw_name
@@ -71,7 +71,7 @@ class Schedule:
         return self.stage.playbook(PLAY, "-e", json.dumps({"ansible_python_interpreter": python, **self.variables, **changes}), *arguments)
 
     def run(self) -> subprocess.CompletedProcess[str]:
-        """As cron does: hardly any environment."""
+        """Run the script as cron does, with hardly any environment."""
         return subprocess.run([self.script], env={"PATH": "/usr/bin:/bin", "HOME": str(self.root)}, capture_output=True, text=True, timeout=300, check=False)
 
 
@@ -98,7 +98,7 @@ def test_systemd(schedule: Schedule) -> None:
         done = subprocess.run([analyze, "verify", *schedule.units.iterdir()], capture_output=True, text=True, timeout=600, check=False)
         assert (done.returncode, done.stdout + done.stderr) == (0, "")
 
-    # The same on cron: the units go.
+    # The same with cron: the units are removed.
     changed = schedule.apply(schedule_type="cron", schedule_minutes=20)
     assert changed.rc == 0, changed
     assert list(schedule.units.iterdir()) == []
@@ -126,20 +126,20 @@ def test_what_the_script_does(schedule: Schedule) -> None:
     assert schedule.run().returncode == 0
     assert (token.stat().st_mtime_ns, len(schedule.stage.emulator.requests("tracx"))) == (before.st_mtime_ns, requests)
 
-    # The run before still goes on.
+    # The previous run is still going on.
     (lock,) = schedule.stage.ansible.cache.rglob("trackops-api-tokens.lock")
     with open(lock, "rb") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
         waiting = schedule.run()
     assert (waiting.returncode, re.fullmatch(r"The run of [0-9-]{10} [0-9:]{8} still goes on\.\n", waiting.stdout) is not None) == (0, True), waiting
-    # One that should have been ended long ago is no good news.
+    # A previous run that should have ended long ago is an error.
     with open(lock, "rb") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
         os.utime(lock, times=(time.time(), time.time() - 3661))
         waiting = schedule.run()
     assert (waiting.returncode, "has not ended, although schedule_timeout is 1800 s." in waiting.stdout, f"fuser {lock}" in waiting.stdout) == (1, True, True)
 
-    # A failure: what failed, and the state of all tokens.
+    # A failure: the script prints what failed, and the state of all tokens.
     token.unlink()
     shutil.rmtree(schedule.stage.ansible.cache)
     schedule.stage.vault.put("tracx", {"connect_token": "wrong-connect-token-of-nobody"})
@@ -164,7 +164,7 @@ fi
 
 
 def test_a_run_that_hangs(schedule: Schedule) -> None:
-    """It is ended, the status follows, and the next run is not kept from its work."""
+    """A run that hangs is ended, the status follows, and the next run is not blocked."""
     hanging = schedule.root / "hanging"
     hanging.write_text(HANGS, encoding="utf-8")
     hanging.chmod(0o755)
@@ -172,7 +172,7 @@ def test_a_run_that_hangs(schedule: Schedule) -> None:
     applied = schedule.apply(schedule_type="systemd", schedule_timeout=1, schedule_ansible_playbook=str(hanging), schedule_environment=home)
     assert applied.rc == 0, applied
     service = (schedule.units / "trackops-api-tokens.service").read_text(encoding="utf-8")
-    # The script's own limits come first: 1 and 30 seconds for the run, and for the status.
+    # The script's own limits end first: 1 second for the run and 30 to kill it, and as much for the status.
     assert "TimeoutStartSec=122\n" in service
     for _again in range(2):
         ended = schedule.run()
@@ -247,11 +247,11 @@ def _through_the_role(changes: dict[str, t.Any]) -> dict[str, t.Any]:
 
 
 def test_what_cannot_work(schedule: Schedule) -> None:
-    """All cases in one run: the role ends at the task that refuses, and the block goes on."""
+    """All cases in one run: the role stops at the task that refuses, and the rescue continues."""
     values = {**schedule.variables, **SLIPS, "schedule_type": "cron"}
     chosen = [WRONG[0], next(case for case in WRONG if "schedule_options" in case[0]), *ON_THE_HOST]
     plays: list[dict[str, t.Any]] = [{"vars": values, "tasks": [_through_the_role(changes) for changes, _message in chosen]}]
-    # What the role sees in its values alone is asked of its checks: in the role each case would load all of it anew.
+    # Cases that the role detects from its values alone test its checks directly, as each run of the role would load all of it again.
     prefixed = "__schedule_names | map('regex_replace', '^', 'schedule_')"
     ask = {
         "name": "Asked",
@@ -262,7 +262,7 @@ def test_what_cannot_work(schedule: Schedule) -> None:
     given = {"given": f"{{{{ __schedule_names | zip(query('ansible.builtin.vars', *({prefixed}))) | items2dict(0, 1) }}}}"}
     defaults = yaml.safe_load((ROLE / "defaults/main.yml").read_text(encoding="utf-8"))
     asked = {"vars_files": [str(ROLE / "vars/main.yml")], "vars": {**defaults, **values}, "tasks": [{"ansible.builtin.set_fact": given}, ask]}
-    plays.insert(0, asked)  # afterwards the role's own values are there
+    plays.insert(0, asked)  # after the role, its own values would be set
     common = {"hosts": "localhost", "connection": "local", "gather_facts": False}
     run = schedule.stage.playbook(json.dumps([{**common, **play} for play in plays], indent=1))
     assert (run.rc, run.stats["localhost"]["rescued"]) == (0, len(chosen)), run
@@ -273,7 +273,7 @@ def test_what_cannot_work(schedule: Schedule) -> None:
     assert [name for name in SLIPS if f"The variable {name} is not used; did you mean {SLIPS[name]}?" not in run.output] == []
     assert not schedule.script.exists()
     assert os.listdir(schedule.units) == []
-    # And without anybody who goes on.
+    # Without a rescue, the play fails.
     ended = schedule.apply(**WRONG[0][0])
     assert (ended.rc, WRONG[0][1] in " ".join(ended.output.split())) == (2, True), ended
 

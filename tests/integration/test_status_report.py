@@ -1,7 +1,7 @@
 # Copyright (c) 2026, TrackOps founders
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The report of the playbook ``status`` for many hosts: the work grows as the hosts do, counted in calls and not in seconds."""
+"""The report of the playbook ``status`` for many hosts: its work grows linearly with the hosts, counted in calls and not in seconds."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from ansible.template import Templar, trust_as_template
 from support.places import ROOT
 
 VENDORS = ("trackmage", "tracx", "tracktik", "trackunit")
-#: Four times the hosts cost less than so many times the calls (3.7: some are made once). A look at all hosts for each of the failed ones gives 4.8.
+#: Four times the hosts must cost less than this factor in calls. It is 3.7, as some calls are made once; scanning all hosts for each failed one gives 4.8.
 GROWTH = 4.1
 
 
 def hosts(count: int) -> dict[str, dict[str, t.Any]]:
-    """Hosts with four tokens each: every tenth host has one that is missing, every fifth one that ends soon."""
+    """Hosts with four tokens each: every tenth host lacks one, every fifth has one that expires soon."""
     return {
         f"host{number}": {
             "group_names": [f"site{number % 7}"],
@@ -39,7 +39,7 @@ def token(vendor: str, *, missing: bool, soon: bool) -> dict[str, t.Any]:
 
 
 def report(of: dict[str, dict[str, t.Any]]) -> tuple[dict[str, t.Any], list[str]]:
-    """The report and the table, as the playbook makes them."""
+    """The report and the table, as the playbook renders them."""
     variables: dict[str, t.Any] = {"hostvars": of, "__status_of": list(of), "__status_red": 60, "__status_amber": 900, "__status_all": False}
 
     def rendered(name: str) -> str:
@@ -52,7 +52,7 @@ def report(of: dict[str, dict[str, t.Any]]) -> tuple[dict[str, t.Any], list[str]
 
 
 def calls(count: int) -> int:
-    """How many calls the report of so many hosts takes."""
+    """How many calls it takes to report that many hosts."""
     made, of = 0, hosts(count)
 
     def counted(_frame: t.Any, event: str, _argument: t.Any) -> None:
@@ -80,11 +80,11 @@ def test_what_needs_attention_comes_first_and_alone() -> None:
     }
     assert len(found["groups"]) == 7 and sum(one["total"] for one in found["groups"]) == 1200
     assert found["failed"][0] == {"host": "host0", "sentence": "1 of 4 need attention: /etc/api-tokens/tracx missing."}
-    assert len([line for line in table if line.startswith("host")]) == 91  # the heading, and those that are not in order
+    assert len([line for line in table if line.startswith("host")]) == 91  # the heading, and the tokens that need attention
     assert table[-2:] == ["in order: 1110 (status_all=true shows them)", "30 of 1200 need attention"]
 
 
 def test_the_work_grows_as_the_hosts_do() -> None:
-    report(hosts(2))  # what is loaded and compiled once
+    report(hosts(2))  # load and compile everything once
     few, many = calls(50), calls(200)
     assert many < GROWTH * few, (few, many)

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, TrackOps founders
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The ground under the other tests: do the servers count what they are asked, is the run's environment clean?"""
+"""What the other tests rely on: the servers count their requests, and the run's environment is clean."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, TrackOps founders
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Token files on real ssh hosts, written by ad-hoc commands and plays of a user."""
+"""Token files on real ssh hosts, written by a user's ad-hoc commands and plays."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def seen(hosts: SshHosts) -> dict[str, tuple[bytes, int, int]]:
 
 
 def secrets_of(stage: Stage) -> set[str]:
-    """Every credential that the vendors know, and every token that they gave."""
+    """Every credential that the vendors know, and every token that they issued."""
     return {secret for secret in stage.emulator.secrets() if len(secret) > 7}
 
 
@@ -140,7 +140,7 @@ def test_no_secret_is_in_any_process_list_while_it_runs(stage, ssh_hosts, tmp_pa
     commands: set[bytes] = set()
     while run.running:
         commands |= command_lines(run.pid, *ssh_hosts.pids)
-        time.sleep(0.02)  # to look without a pause would slow down what is looked at
+        time.sleep(0.02)  # polling without a pause would slow down the run
         if any(seen in command for command in commands):
             gate.unlink(missing_ok=True)
     assert len(files(ssh_hosts)) == 12, run.output()
@@ -152,7 +152,7 @@ def test_no_secret_is_in_any_process_list_while_it_runs(stage, ssh_hosts, tmp_pa
 def test_no_secret_is_in_the_system_log_of_the_hosts(stage, ssh_hosts, syslog):
     run = stage.playbook(PLAY, inventory=ssh_hosts.inventory())
     assert run.rc == 0, run
-    # Other tests' hosts are on this machine, too.
+    # Other tests have hosts on this machine too.
     calls = [line for line in syslog if b"token_file_write" in line and str(ssh_hosts.folder).encode() in line]
     assert len(calls) == 3 and all(b"contents=NOT_LOGGING_PARAMETER" in call for call in calls), syslog
     assert [secret for secret in secrets_of(stage) for line in syslog if secret.encode() in line] == []
@@ -174,7 +174,7 @@ def test_one_token_that_cannot_be_had_harms_no_other_file(stage, ssh_hosts):
     after = seen(ssh_hosts)
     assert after["host1/tracktik"] == before["host1/tracktik"]
     assert after["host1/tracx"][:2] == (before["host1/tracx"][0], 0o640)
-    # Twelve files, and the vendor heard one attempt.
+    # Twelve files, but only one more request to the vendor.
     assert len(stage.emulator.requests("tracktik", kind="token")) == 2
 
 
@@ -189,7 +189,7 @@ def test_a_symlink_on_one_host_fails_there_only(stage, ssh_hosts):
 
 
 def test_a_template_beside_the_variables_of_a_playbook(stage, ssh_hosts):
-    """The playbook is the collection's, and nobody can put a template beside it."""
+    """The playbook belongs to the collection, so users cannot put a template beside it."""
     stage.ansible.write("app.ini.j2", "key={{ token.access_token }}\n")
     tokens = [{"vendor": "tracx", "format": "template", "template": "app.ini.j2"}, {"vendor": "trackunit", "format": "template", "template": "none.j2"}]
     variables = json.dumps({"provision_tokens": tokens, "provision_directory": "{{ host_root }}", "provision_hosts": "host1"})
@@ -248,7 +248,7 @@ def test_template_gets_the_token_and_the_hosts_variables(stage, ssh_hosts):
 
 
 def test_ad_hoc_as_printed(stage):
-    """README and DESIGN.md, to the letter, on hosts that know nothing of us yet."""
+    """The commands in README and DESIGN.md, to the letter, on hosts without anything of this collection."""
     stage.store("tracx", "fleet/tracx")
     with contextlib.ExitStack() as stack:
         try:
@@ -276,7 +276,7 @@ def test_absent_asks_nobody(stage, ssh_hosts):
 
 
 def test_no_file_with_the_module_is_on_the_host_unless_it_was_asked_for(stage, ssh_hosts):
-    """The module goes through the connection, where nobody set pipelining: one command on the host, and its arguments are on no disk."""
+    """Unless pipelining is set, the module is sent through the connection: one command on the host, and its arguments are on no disk."""
     stage.store("tracx")
     play = """
     - hosts: host1

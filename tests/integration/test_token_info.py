@@ -177,7 +177,7 @@ def test_what_is_left_over_and_what_others_can_read(stage: Stage, ssh_hosts: Ssh
 
 @pytest.fixture
 def wanted(tmp_path: pathlib.Path) -> list[str]:
-    """What hosts should have; they need not have it."""
+    """The tokens that hosts should have, whether they have them or not."""
     variables = tmp_path / "tokens.json"
     variables.write_text(json.dumps({"provision_tokens": FILES, "provision_directory": "{{ host_root }}/tokens"}))
     return ["-e", f"@{variables}"]
@@ -185,7 +185,7 @@ def wanted(tmp_path: pathlib.Path) -> list[str]:
 
 @pytest.fixture
 def fleet(stage: Stage, ssh_hosts: SshHosts, wanted: list[str]) -> list[str]:
-    """Three hosts: one in order, one with a token that ends soon, one without files; and one that cannot be reached."""
+    """Three hosts: one in order, one with a token that expires soon, one without files; and one that is unreachable."""
     done = stage.playbook("trackops.api_tokens.provision", *wanted, "--limit", "host1,host2", inventory=ssh_hosts.inventory())
     assert done.rc == 0, done
     path = ssh_hosts.root("host2") / "tokens" / "tracx"
@@ -247,7 +247,7 @@ def test_status_of_one_odd_file_shows_the_others(stage: Stage, ssh_hosts: SshHos
 def test_status_for_monitoring_and_in_a_browser(
     stage: Stage, ssh_hosts: SshHosts, fleet: list[str], tmp_path: pathlib.Path, request: pytest.FixtureRequest
 ) -> None:
-    """All files of one run."""
+    """All files that one run writes."""
     document, textfile, page = tmp_path / "status.json", tmp_path / "trackops.prom", tmp_path / "status.html"
     lost = tmp_path / "lost.ini"
     lost.write_text("lost ansible_host=127.0.0.9 ansible_port=9 host_root=/nowhere\n")
@@ -273,12 +273,12 @@ def test_status_for_monitoring_and_in_a_browser(
     assert metrics["trackops_token_needs_attention", labels] == 0
     assert metrics["trackops_token_needs_attention", '{host="lost",vendor="",secret="",file="-"}'] == 1
     assert metrics["trackops_status_tokens", '{state="red"}'] == 5
-    assert stat.S_IMODE(textfile.stat().st_mode) == 0o644  # node_exporter is another user
+    assert stat.S_IMODE(textfile.stat().st_mode) == 0o644  # node_exporter runs as another user
     check_page(stage, page, request.getfixturevalue("chromium"))
 
 
 class Watched:
-    """The names that the kernel has seen come into a directory, by being made or moved there."""
+    """The names of files that were created in or moved into a directory, as the kernel reports them."""
 
     MADE, MOVED = 0x100, 0x80
 
@@ -288,7 +288,7 @@ class Watched:
         assert libc.inotify_add_watch(self._descriptor, os.fsencode(folder), self.MADE | self.MOVED) >= 0
 
     def names(self) -> list[tuple[int, str]]:
-        """So far; once only."""
+        """The names so far; can be called only once."""
         raw, found = os.read(self._descriptor, 1 << 20), []
         os.close(self._descriptor)
         while raw:
@@ -299,7 +299,7 @@ class Watched:
 
 
 def test_node_exporter_never_sees_half_a_file(stage: Stage, tmp_path: pathlib.Path) -> None:
-    """Not even where Ansible's temporary files are on another file system, from which nothing can be moved in one step."""
+    """This holds even if Ansible's temporary files are on another file system, from which no move is atomic."""
     textfile = tmp_path / "collector" / "trackops.prom"
     textfile.parent.mkdir()
     values = {"provision_tokens": [{"vendor": "tracx"}], "provision_directory": str(tmp_path / "tokens"), "status_textfile": str(textfile)}

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, TrackOps founders
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Where in Vault the credentials are: KV versions, mounts, versions of a secret, namespaces."""
+"""Where the credentials are in Vault: KV versions, mounts, versions of a secret, namespaces."""
 
 from __future__ import annotations
 
@@ -115,7 +115,7 @@ def test_versions_of_a_secret(stage: Stage) -> None:
 
 @pytest.mark.parametrize("flavour", ["openbao"], indirect=True)
 def test_namespaces(stage: Stage) -> None:
-    """HashiCorp's free edition has none."""
+    """OpenBao only, as HashiCorp's free edition has no namespaces."""
     outer = stage.vault.namespace("ops")
     inner = outer.namespace("eu")
     for vault, vendor in ((outer, "tracx"), (inner, "trackmage")):
@@ -149,7 +149,7 @@ def test_namespaces(stage: Stage) -> None:
 
 
 def test_the_other_kv_version_under_a_least_policy(stage: Stage) -> None:
-    """Everything is denied then; the policy is right, and the version wrong."""
+    """With the wrong version, Vault denies the request although the policy is right."""
     vault = stage.vault
     vault.kv1()
     stage.store("tracx", "fleet/tracx")

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, TrackOps founders
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Logging in to real Vaults, and the settings of ``community.hashi_vault`` as they stand."""
+"""Logins to real Vaults, and the settings of ``community.hashi_vault``, unchanged."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ if t.TYPE_CHECKING:
     from support.ansible import Ansible
     from support.vaultsetup import Operator
 
-# A run that logs in by something else than the token of the stage.
+# For runs that do not log in with the stage's token.
 NO_TOKEN = {"VAULT_TOKEN": None}
 
 
 def test_methods(stage: Stage) -> None:
-    """token, approle with and without secret_id, userpass, jwt; on other mounts too, and each login is used again."""
+    """token, approle with and without secret_id, userpass, jwt; on other mounts too. Each login is reused."""
     vault = stage.vault
     stage.store("tracx", "fleet/tracx")
     policy = vault.read_policy("fleet/*")
@@ -40,7 +40,7 @@ def test_methods(stage: Stage) -> None:
         "approle": {"auth_method": "approle", "role_id": full.role_id, "secret_id": full.secret_id},
         "approle without secret_id": {"auth_method": "approle", "role_id": bare.role_id},
         "approle elsewhere": {"auth_method": "approle", "role_id": other.role_id, "secret_id": other.secret_id, "mount_point": "teams/ci"},
-        # As a variable: a backslash in a template has a life of its own.
+        # As a variable, because templates interpret backslashes.
         "userpass": {"auth_method": "userpass", "username": "ada", "variables": {"ansible_hashi_vault_password": AWKWARD[2]}},
         "userpass elsewhere": {"auth_method": "userpass", "username": "bob", "password": "bob-password", "mount_point": "people"},
         "jwt": {"auth_method": "jwt", "role_id": keys.role, "jwt": signed},
@@ -49,7 +49,7 @@ def test_methods(stage: Stage) -> None:
     for name, options in methods.items():
         batch.add(name, "tracx", "fleet/tracx", **options)
         batch.add(f"{name}, again", "tracx", "fleet/tracx", force=True, **options)
-    # An identity without a right to the path must not get the token that another one has fetched.
+    # An identity without access to the path must not get the token that another one has fetched.
     vault.userpass("eve", "eve-password", [vault.read_policy("elsewhere/*")])
     batch.add("nobody", "tracx", "fleet/tracx", auth_method="userpass", username="eve", password="eve-password")
     done = batch.run(env=NO_TOKEN)
@@ -60,7 +60,7 @@ def test_methods(stage: Stage) -> None:
             with check(name):
                 same = "cache" if name == "token, validated" else "vendor"
                 assert done[name].value["source"] == same, "each identity has a cache of its own"
-                # force is once a run, and the same token is the same identity.
+                # force works once a run, and the same token is the same identity.
                 assert done[f"{name}, again"].value["source"] == same
         with check("one login each"):
             assert sorted(logins) == sorted(
@@ -132,7 +132,7 @@ def test_token_file(stage: Stage) -> None:
 
 
 def test_cert(vault_tls: Operator, emulator: Emulator, ansible: Ansible) -> None:
-    """Login by certificate over TLS with a CA file, and how the CA file is named."""
+    """Login by certificate over TLS with a CA file, and the ways to name the CA file."""
     stage = Stage(vault=vault_tls, emulator=emulator, ansible=ansible)
     stage.store("tracx", "fleet/tracx")
     policy = vault_tls.read_policy("fleet/*")
@@ -212,7 +212,7 @@ def test_none_through_a_proxy(stage: Stage) -> None:
 
 
 def test_settings_of_hashi_vault(openbao_stage: Stage) -> None:
-    """Whoever has community.hashi_vault configured sets nothing again: its variables, environment and ini, and their precedence."""
+    """A configured community.hashi_vault needs no further settings: its variables, environment and ini apply, with their precedence."""
     stage = openbao_stage
     vault = stage.vault
     stage.store("tracx", "fleet/tracx")
@@ -232,7 +232,7 @@ def test_settings_of_hashi_vault(openbao_stage: Stage) -> None:
 
     unreachable, denied = "cannot be reached", "denied"
     with Checks() as check:
-        # The address: each source wins over those below it, which are wrong.
+        # The address: each source overrides those below it, which are wrong.
         ini = "[hashi_vault_collection]\nurl = {}\nretries = 1\ntimeout = 11\n"
         results = run(
             {
@@ -261,7 +261,7 @@ def test_settings_of_hashi_vault(openbao_stage: Stage) -> None:
         for name, expected in {"env": "", "late": unreachable, "token: env": "", "token: variable": denied, "token: direct": ""}.items():
             with check(f"url and token, {name}"):
                 assert (expected in results[name].error or "does not accept" in results[name].error) if expected else results[name].value
-        # The late token wins over the file.
+        # The late token overrides the file.
         results = run({"late": {}}, {"VAULT_ADDR": good, "VAULT_TOKEN": "hvs.wrong-late"})
         with check("late token before the token file"):
             assert "denied" in results["late"].error or "does not accept" in results["late"].error

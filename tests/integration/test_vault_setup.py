@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The playbook vault_setup on both Vaults. What comes of each value and each answer is in ``tests/unit/plugin_utils/_tasks/test_setup_*.py``."""
+"""The playbook vault_setup on both Vaults. ``tests/unit/plugin_utils/_tasks/test_setup_*.py`` tests each value and each response."""
 
 from __future__ import annotations
 
@@ -41,13 +41,13 @@ def stage(stage: Stage) -> Stage:
 
 
 def with_one_host(stage: Stage) -> Stage:
-    """All plays are for this machine, so the Python of hosts can be the same for all."""
+    """All plays run on this machine, so all hosts can have the same Python."""
     stage.more["ansible_python_interpreter"] = interpreter(stage.ansible.workdir, str(stage.ansible.bin_dir / "python"))
     return stage
 
 
 def told_of(run: t.Any) -> list[str]:
-    """What the run says that it made or changed, which the play's recap has to bear out."""
+    """What the run reports as made or changed, checked against the play's recap."""
     assert run.rc == 0, run
     said = run.result("Say what was done")["msg"]
     lines = list(said) if said != "nothing: everything is already correct" else []
@@ -56,7 +56,7 @@ def told_of(run: t.Any) -> list[str]:
 
 
 def warns(run: t.Any, text: str) -> bool:
-    """Whether there is such a warning, wherever Ansible breaks its lines."""
+    """Whether the output has this warning, however Ansible wraps its lines."""
     return "".join(f"[WARNING]: {text}".split()) in "".join(run.output.split())
 
 
@@ -78,7 +78,7 @@ def test_from_nothing_to_a_token(stage: Stage) -> None:
     assert not secret_id_file.exists()
     assert "secret/" not in vault.client.sys.list_mounted_secrets_engines()["data"], "check mode changes nothing"
 
-    # With slashes at the ends of paths, and the paths of consent as a text.
+    # With slashes at the ends of paths, and the consent paths as text.
     slashes = ("-e", "vault_setup_path=/fleet/", "-e", "vault_setup_consent_paths=/fleet/trackmage,fleet/acme/")
     made = stage.playbook(PLAYBOOK, *slashes, "-e", "vault_setup_shared_cache=true", *keep, env=operator)
     assert told_of(made) == [line.removeprefix("would be ") for line in would]
@@ -90,7 +90,7 @@ def test_from_nothing_to_a_token(stage: Stage) -> None:
     consent = read("api-tokens-consent")["data"]["rules"]
     assert [line for line in consent.splitlines() if "path" in line] == ['path "secret/data/fleet/trackmage" {', 'path "secret/data/fleet/acme" {']
 
-    # What that run or somebody else has set up stays; with the token of ``vault login``.
+    # With the token of ``vault login``: what that run or somebody else has set up is kept.
     (stage.ansible.home / ".vault-token").write_text(vault.root_token + "\n", encoding="utf-8")
     login_token = {"VAULT_TOKEN": None}
     vault.client.auth.approle.create_or_update_approle("api-tokens", token_policies=[*policies(stage), "of-others"])
@@ -105,11 +105,11 @@ def test_from_nothing_to_a_token(stage: Stage) -> None:
     assert lines[:2] == ["export ANSIBLE_HASHI_VAULT_AUTH_METHOD=approle", f"export ANSIBLE_HASHI_VAULT_ROLE_ID={role_id}"]
     assert lines[2] == f"export ANSIBLE_HASHI_VAULT_SECRET_ID=$(cat {secret_id_file})"
     assert "export TRACKOPS_CACHE_VAULT_MOUNT=api-token-cache" in made.result("Say what to set")["msg"]
-    assert "is not used; did you mean" not in looked.output + made.output + again.output  # vault_setup_secret_id_file, without the one that ends in ttl
+    assert "is not used; did you mean" not in looked.output + made.output + again.output  # although a name ending in ttl exists
     for secret in (vault.root_token, secret_id_file.read_text(encoding="utf-8")):
         assert secret not in looked.output + made.output + again.output
 
-    # What it made is enough for a token, with the shared cache, and for nothing else.
+    # The new AppRole can get a token, with the shared cache, and do nothing else.
     stage.store("tracx", "fleet/tracx")
     stage.store("tracx", "other/tracx")
     login = {"auth_method": "approle", "role_id": role_id, "secret_id": secret_id_file.read_text(encoding="utf-8")}
@@ -125,7 +125,7 @@ def test_from_nothing_to_a_token(stage: Stage) -> None:
     with pytest.raises(hvac.exceptions.Forbidden):
         logged_in.secrets.kv.v2.create_or_update_secret("fleet/tracx", {"a": "b"})
 
-    # The shared cache no more; the same paths of consent, as a list; and what somebody changed in a policy of ours is put right.
+    # No shared cache any more; the same consent paths as a list; somebody's change to one of our policies is reverted.
     vault.policy("api-tokens-consent", consent.replace('"update"', '"sudo"'))
     listed = ("-e", "vault_setup_path=/fleet/", "-e", '{"vault_setup_consent_paths": ["fleet/trackmage", "fleet/acme"]}')
     less = stage.playbook(PLAYBOOK, *listed, "-e", "vault_setup_shared_cache=false", env=login_token)
@@ -142,9 +142,9 @@ OWN_PATHS = reading(*names(), "fleet/*")
 
 
 def test_the_paths_that_lookups_take_when_none_is_given_and_what_others_made(stage: Stage) -> None:
-    """The former are what the policy allows, the latter stays."""
+    """The policy allows the lookups' default paths; what others made is kept."""
     client, operator = stage.vault.client, {"VAULT_TOKEN": stage.vault.root_token}
-    # As an older version of the playbook made it, or the documentation: in any order.
+    # As an older version of the playbook or the documentation made it, in any order.
     stage.vault.policy("api-tokens", reading("fleet/*", *reversed(names())))
     ran = told_of(stage.playbook(PLAYBOOK, env=operator))
     assert ran == ["changed: the policy api-tokens", "made: the login method approle at approle", "made: the AppRole api-tokens"]
@@ -156,7 +156,7 @@ def test_the_paths_that_lookups_take_when_none_is_given_and_what_others_made(sta
     batch.add("first", "trackunit")
     assert batch.run(env={"VAULT_TOKEN": None})["first"].value
 
-    # A policy of the same name, and an AppRole: refused, in check mode too, before anything is changed or shown.
+    # A policy or AppRole of the same name is refused, in check mode too, before anything is changed or shown.
     theirs = 'path "prod/*" { capabilities = ["read"] }'
     stage.vault.policy("api-tokens", theirs)
     shared = ("-e", "vault_setup_token_ttl=600", "-e", "vault_setup_shared_cache=true", "-e", "vault_setup_cache_mount=secret")
@@ -183,7 +183,7 @@ def test_the_paths_that_lookups_take_when_none_is_given_and_what_others_made(sta
     assert client.sys.read_policy("api-tokens")["data"]["rules"] == theirs
 
     client.auth.approle.create_or_update_approle("api-tokens", bind_secret_id=False, token_bound_cidrs=["127.0.0.0/8"])
-    # Taken over, but not the settings of a mount that was there: its secrets would lose their older versions.
+    # They are taken over, but an existing mount keeps its settings: its secrets would lose their older versions.
     run = stage.playbook(PLAYBOOK, *shared, "-e", "vault_setup_take_over=true", env=operator)
     assert told_of(run) == [
         "changed: the policy api-tokens",
@@ -196,7 +196,7 @@ def test_the_paths_that_lookups_take_when_none_is_given_and_what_others_made(sta
     assert client.secrets.kv.v2.read_configuration(mount_point="secret")["data"]["max_versions"] == 0
     assert client.sys.read_policy("api-tokens-cache")["data"]["rules"].startswith(MARK + 'path "secret/data/trackops/api_tokens/*"')
 
-    # What may be written as cache since that run is not to be read as credentials after the next one.
+    # Since that run, this path is writable as a cache; the next run must not make it readable as credentials.
     overlap = stage.playbook(PLAYBOOK, "-e", "vault_setup_path=trackops", "-e", "vault_setup_shared_cache=false", env=operator)
     assert overlap.rc != 0
     told = "anyone with write access to the shared cache could overwrite credentials, because the policy api-tokens-cache of an earlier run names a folder"
@@ -215,14 +215,14 @@ def test_what_it_cannot_do_is_told(stage: Stage) -> None:
     assert below.rc != 0
     told = "has another mount above secret/data, so KV version 2 at secret/data cannot be made. Choose another mount. [TRK-V11]"
     assert told in " ".join(below.output.split()), below
-    denied = stage.playbook(PLAYBOOK)  # with the token of a user
+    denied = stage.playbook(PLAYBOOK)  # with a user's token
     assert denied.rc != 0
     assert "answered with status 403" in denied.output
     assert "Check VAULT_ADDR and the policies of the token. [TRK-V05]" in denied.output
 
 
 def test_without_vault(openbao_stage: Stage) -> None:
-    """It does not answer, or nobody said where it is."""
+    """Vault does not answer, or its address is not set."""
     down = f"http://127.0.0.1:{closed_port()}"
     silent = openbao_stage.playbook(PLAYBOOK, env={"VAULT_ADDR": down, "VAULT_TOKEN": "x"})
     assert silent.rc != 0
@@ -245,7 +245,7 @@ def old_and_new(request: pytest.FixtureRequest, openbao: Operator, emulator: Emu
 
 
 def test_a_redirect_gets_no_token(old_and_new: Stage, ca: Ca) -> None:
-    """From https to plain http. The path of the CA's file starts where ansible-playbook does."""
+    """A redirect from https to plain http. The CA file's path is relative to the directory where ansible-playbook starts."""
     sink = old_and_new.emulator
     old_and_new.ansible.write("ca.pem", ca.cert.read_text(encoding="utf-8"))
     pair = ca.server()
@@ -280,7 +280,7 @@ EVERY_SPELLING = " ".join(spell(TOKEN) for spell in ECHOES.values())
 
 
 class Repeating:
-    """What answers in Vault's place: *answer* gives, for a method and a path, the first line, further headers and the body."""
+    """A server in Vault's place: for a method and a path, *answer* returns the status line, further headers and the body."""
 
     def __init__(self, answer: t.Callable[[str, str], tuple[str, str, t.Any]], *, host: str = "127.0.0.1") -> None:
         self.tokens: list[str | None] = []
@@ -325,7 +325,7 @@ def _garbled(_method: str, _path: str) -> tuple[str, str, t.Any]:
 
 
 def _nothing_there(method: str, path: str) -> tuple[str, str, t.Any]:
-    """So that it is made."""
+    """Report that nothing exists, so that the playbook makes it."""
     if method == "GET" and not path.endswith("/role-id"):
         return "HTTP/1.0 404 Not Found", "", {"errors": []}
     return "HTTP/1.0 200 OK", "", {"data": {"role_id": TOKEN}}
@@ -348,7 +348,7 @@ def _not_vault(_method: str, _path: str) -> tuple[str, str, t.Any]:
 
 
 def test_values_that_would_widen_a_policy_or_leave_a_url_are_told(old_and_new: Stage) -> None:
-    """Before Vault is asked anything: a survey in front of the playbook would hand the operator's token to whoever fills it in."""
+    """They are refused before any request to Vault: otherwise, whoever fills in a survey for the playbook could use the operator's token."""
     with Repeating(_nothing_there) as vault:
         env = {"VAULT_ADDR": f"http://127.0.0.1:{vault.port}", "VAULT_TOKEN": TOKEN}
         wrong = {"vault_setup_shared_cache": True, "vault_setup_consent_paths": ["fleet/trackmage", "fleet/{{ '..' }}"]}
@@ -372,7 +372,7 @@ def test_values_that_would_widen_a_policy_or_leave_a_url_are_told(old_and_new: S
     ids=["refused", "redirected", "garbled", "a role of others", "refused change", "not Vault"],
 )
 def test_an_answer_that_repeats_the_token_is_not_shown(old_and_new: Stage, answer: t.Any, told: str) -> None:
-    """Neither on the screen with the most -v, nor in the log, nor to callbacks; and what is known of it is."""
+    """The response is not shown on the screen with the most -v, in the log, or to callbacks; the error still says what is known."""
     log = old_and_new.ansible.workdir / "log"
     with Repeating(answer) as vault:
         address = f"127.0.0.1:{vault.port}"
@@ -386,7 +386,7 @@ def test_an_answer_that_repeats_the_token_is_not_shown(old_and_new: Stage, answe
 
 
 def test_ways_on_which_others_can_read_are_told(old_and_new: Stage, ca: Ca) -> None:
-    """As the lookups do: plain http to another machine, and a certificate that is not checked. To this machine no proxy is asked."""
+    """The playbook warns as the lookups do: of plain http to another machine, and of an unchecked certificate. Requests to this machine bypass proxies."""
     with Repeating(_refused, host="") as vault, Repeating(_nothing_there) as proxy:
         told, advice = [], "Begin VAULT_ADDR (or vault_setup_url) with https://."
         environment = {"VAULT_TOKEN": TOKEN, "http_proxy": f"http://127.0.0.1:{proxy.port}"}

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What the vault command takes from the environment for TLS and proxies, and a listener that wants a client certificate."""
+"""The vault command's environment variables for TLS and proxies, and a listener that requires a client certificate."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ if t.TYPE_CHECKING:
 
 
 def reads(operator: Operator, **environ: str) -> str:
-    """What comes of reading the secret with this environment and nothing else: its user, or the error."""
+    """Read the secret with only this environment; returns its user, or the error."""
     given = {"VAULT_ADDR": operator.address, "VAULT_TOKEN": operator.root_token, **environ}
     options = VaultOptions.from_mapping({}, environ=given, home="/nowhere", read_file=read_text)
     client = VaultClient(Connection(options, warn=lambda text: None))
@@ -48,7 +48,7 @@ def test_environment_of_the_vault_command(vault_tls: Operator, tmp_path: pathlib
     ca = str(vault_tls.server.ca_cert)
     text = read_text(ca)
     other = read_text(str(Ca(tmp_path / "other").cert))
-    remark = "# F\u0151tan\xfas\xedtv\xe1ny\n"  # as bundles of systems have them
+    remark = "# F\u0151tan\xfas\xedtv\xe1ny\n"  # as in system CA bundles
     folder = tmp_path / "authorities"
     (folder / "deeper").mkdir(parents=True)
     (folder / "other.pem").write_text(remark + other, encoding="utf-8")
@@ -82,7 +82,7 @@ def test_environment_of_the_vault_command(vault_tls: Operator, tmp_path: pathlib
 @pytest.mark.parametrize("flavour", ["openbao"])
 @pytest.mark.parametrize("core", combinations(), ids=str)
 def test_the_same_in_a_play(core: Combination, vault_tls: Operator, emulator: Emulator, collection: pathlib.Path, tmp_path: pathlib.Path) -> None:
-    """With the oldest and the newest ansible-core; the lookup gets them from where ansible-playbook was started."""
+    """With the oldest and the newest ansible-core; the lookup reads the environment of ansible-playbook."""
     try:
         ansible = Ansible(tmp_path / "run", collections=collection, bin_dir=matrix_venv(core) / "bin")
     except Unavailable as exc:

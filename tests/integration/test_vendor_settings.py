@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A setting of one vendor never moves or changes what another vendor is asked; what is set for all vendors is told, and not taken."""
+"""A vendor's setting never redirects or changes another vendor's requests. Such a setting for all vendors is ignored with a warning."""
 
 from __future__ import annotations
 

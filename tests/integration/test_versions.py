@@ -1,7 +1,7 @@
 # Copyright (c) 2026, TrackOps founders
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Lookups, token_file, the role and the playbooks, as installed by a user of the oldest and the newest ansible-core; `make matrix` takes all."""
+"""Lookups, token_file, the role and the playbooks, installed as a user does, with the oldest and the newest ansible-core. `make matrix` runs all."""
 
 from __future__ import annotations
 
@@ -61,11 +61,11 @@ PLAY = """
       listen: trackops.api_tokens token changed
 """
 TOKENS = [{"vendor": "trackunit"}, {"vendor": "tracx", "format": "env"}, {"vendor": "trackmage", "path": "wrong"}]
-# To a vendor that says this, nobody may listen: before 2.19 Ansible takes what a variable holds for a template.
+# A vendor's text that must never be evaluated: before 2.19, Ansible treats a variable's value as a template.
 HOSTILE = "{{ lookup('ansible.builtin.pipe', 'echo executed') }}"
 
 
-# The ways in which Ansible calls a lookup, and what it leaves in the arguments. Each release does some of it in its own way.
+# The ways in which Ansible calls a lookup, and what it leaves in the arguments. Releases differ in some of this.
 CALLS = """
 - hosts: localhost
   gather_facts: false
@@ -118,7 +118,7 @@ def combination(request: pytest.FixtureRequest) -> Combination:
 
 @pytest.fixture
 def stage(combination: Combination, openbao: Operator, emulator: Emulator, collection: pathlib.Path, tmp_path: pathlib.Path) -> Stage:
-    """With that ansible-core."""
+    """A stage with that ansible-core."""
     try:
         venv = matrix_venv(combination)
     except Unavailable as exc:
@@ -170,7 +170,7 @@ def test_works_with_ansible_core(combination: Combination, stage: Stage, emulato
 
 @pytest.fixture(params=[None, *combinations()], ids=lambda one: str(one or "of the tests"))
 def caller(request: pytest.FixtureRequest, openbao: Operator, emulator: Emulator, collection: pathlib.Path, tmp_path: pathlib.Path) -> Stage:
-    """With each of these, and with the ansible-core that all other tests have."""
+    """A stage with each of these, and one with the ansible-core of all other tests."""
     try:
         bin_dir = matrix_venv(request.param) / "bin" if request.param else None
     except Unavailable as exc:
@@ -190,14 +190,14 @@ def test_how_ansible_calls_lookups(caller: Stage, tmp_path: pathlib.Path) -> Non
     assert "Write a list of paths with a star: query('trackops.api_tokens.trackunit', *paths)." in said
     assert (tmp_path / "token").read_text(encoding="utf-8").strip()
     assert run.result("Explained")["options"]["scope"]["source"] == "default of the vendor"
-    # Whatever was omitted, it is the same token.
+    # Whatever is omitted, the token is the same.
     sent = stage.emulator.requests("trackunit", kind="token")
     assert [form(entry)["scope"] for entry in sent] == ["api", "api"], run
     assert not any("omit" in entry["raw"]["body"] for entry in sent)
 
 
 def test_what_fails_with_ansible_core(stage: Stage, tmp_path: pathlib.Path) -> None:
-    """One of three tokens cannot be had: the others are there, and status says which one is not."""
+    """One of three tokens cannot be obtained: the others are written, and status reports the missing one."""
     stage.store_all()
     stage.store("trackmage", "wrong", client_secret="not-this-one")
     values = {"provision_tokens": TOKENS, "provision_directory": str(tmp_path / "etc"), "provision_hosts": "localhost", "status_amber": "4000"}
@@ -219,6 +219,6 @@ def _api(emulator: Emulator) -> str:
 
 
 def test_what_nobody_may_call_is_not_listed(stage: Stage) -> None:
-    """The modules in the folder ``__private``: actions run them on hosts."""
+    """The modules in the folder ``__private`` are not listed: only actions run them, on hosts."""
     listed = stage.ansible.run(["ansible-doc", "--list", "--json", "--type", "module", "trackops.api_tokens"])
     assert set(json.loads(listed.stdout)) == {f"trackops.api_tokens.{name}" for name in ("api_request", "authorize", "token_cache", "token_file", "token_info")}

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A Vault, the vendors and many callers: what the cache's tests stand on."""
+"""A Vault, the vendors and many callers: the basis of the cache's tests."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if t.TYPE_CHECKING:
 
 @dataclasses.dataclass
 class Scene:
-    """Callers before a Vault and the vendors; what both were asked is read from their own logs."""
+    """A Vault, the vendors and their callers; requests are read from the logs of Vault and of the vendors."""
 
     stage: Stage
     folder: pathlib.Path
@@ -37,7 +37,7 @@ class Scene:
         return self.stage.emulator
 
     def crowd(self, vendor: str, *, cache: str = "cache", login: AppRole | str | None = None, **options: t.Any) -> Crowd:
-        """Callers for that vendor's token; ``login`` is a Vault token (else one with least privilege), or an AppRole."""
+        """Callers for that vendor's token; ``login`` is a Vault token (by default one with least privilege), or an AppRole."""
         values: dict[str, t.Any] = {"url": self.vault.address, "base_url": self.emulator.base_url(vendor)}
         if login is None or isinstance(login, str):
             values["token"] = login or self.stage.token()
@@ -55,7 +55,7 @@ class Scene:
         return self.emulator.requests(vendor, kind="token")
 
     def wait_asked(self, vendor: str, number: int) -> None:
-        """Until the vendor has so many token requests in its log, the last of which it may still be working on."""
+        """Wait until the vendor's log has that many token requests; it may still be working on the last one."""
         wait_for(f"request {number} to {vendor}", lambda: len(self.asked(vendor)) >= number, pause=0.01)
 
     def grants(self, vendor: str) -> list[str | None]:
@@ -68,7 +68,7 @@ class Scene:
         return len(self.vault.audit_requests(f"secret/data/{path}", operation="read"))
 
     def forget(self) -> None:
-        """From here on only what comes counts."""
+        """Forget all requests so far."""
         self.emulator.clear_log()
         self.vault.mark()
 
@@ -85,7 +85,7 @@ def login_env(login: AppRole) -> dict[str, str | None]:
 
 
 def inventory(ansible: Ansible, hosts: int) -> pathlib.Path:
-    """So many hosts, all of them this machine."""
+    """An inventory of that many hosts, all on this machine."""
     lines = "\n".join(f"h{number:03d} ansible_connection=local" for number in range(hosts))
     return ansible.write("hosts.ini", lines + "\n")
 
@@ -97,5 +97,5 @@ def scene(openbao_stage: Stage, tmp_path: pathlib.Path) -> Scene:
 
 @pytest.fixture
 def both(stage: Stage, tmp_path: pathlib.Path) -> Scene:
-    """A scene with each of the two Vaults in turn."""
+    """A scene with each of the two Vaults."""
     return Scene(stage, tmp_path)

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""An entry belongs to one login and one request, nothing in the folder can be read, and an unsafe folder is refused."""
+"""An entry belongs to one login and one request, everything in the folder is encrypted, and an unsafe folder is refused."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from .conftest import Scene
 
 
 def _fetched(crowd: Crowd, *paths: str, vendor: str = "trackunit", **options: t.Any) -> bool:
-    """Whether this caller had to ask the vendor; the first caller of a kind, so that it must get a token."""
+    """Whether this caller had to ask the vendor; fails if it got no token."""
     answer = crowd.one(vendor, *paths, **options)
     assert answer.token, answer.error
     return answer.details["source"] == "vendor"
@@ -75,7 +75,7 @@ def test_every_difference_is_another_entry(scene: Scene) -> None:
         problems.append("another path got the entry")
     assert problems == []
     assert not _fetched(crowd), "the first one is still there"
-    # What only says how to reach the servers, or what to do with the token, is the same entry.
+    # Options that only say how to reach the servers, or what to do with the token, do not change the entry.
     for same in ({"min_ttl": 600}, {"http_timeout": 3}, {"timeout": 20}, {"authorization_scheme": "Token"}, {"retries": 2}):
         assert not _fetched(crowd, **same), same
 
@@ -115,7 +115,7 @@ def test_nothing_can_be_read_from_the_files(scene: Scene) -> None:
     shapes = {form for secret in secrets if len(secret) > 6 for form in forms(secret)}
     shapes |= {base64.b64encode(secret.encode()).decode() for secret in secrets if len(secret) > 6}
     assert [form[:6] + "…" for form in shapes if form.encode() in content] == []
-    # A Vault token begins with hvs. or s.; what is readable in the files is one line of JSON each.
+    # A Vault token begins with hvs. or s.; the only readable part of each file is one line of JSON.
     assert b"hvs." not in content and login.role_id.encode() not in content
 
 

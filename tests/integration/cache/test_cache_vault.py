@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""``cache: vault``: a fleet of controllers, each with a HOME and a login of its own, and one vendor request."""
+"""``cache: vault``: many controllers, each with its own HOME and login, make one vendor request."""
 
 from __future__ import annotations
 
@@ -66,18 +66,18 @@ def test_sixty_four_controllers(both: Scene) -> None:
     assert len(both.asked()) == 1
     assert [answer.events.count("fetched") for answer in answers].count(1) == 1
     assert {answer.warnings for answer in answers} == {()}
-    # Login, the entry while another one fetches, the entry with the token: three on an idle machine. Where 64 processes wait for few cores,
-    # some look once more.
+    # On an idle machine three: the login, the entry while another controller fetches, the entry with the token. If 64 processes share few cores,
+    # some read the entry once more.
     assert len(both.vault.audit_requests()) <= 5 * 64, f"{len(both.vault.audit_requests()) / 64:.2f} for each controller"
 
-    # Its fields are there for others.
+    # Other programs can use its fields.
     _path, entry = _entry(both, "trackunit")
     assert set(entry) == FIELDS
     assert entry["access_token"] == answers[0].token
     assert entry["authorization"] == f"Bearer {answers[0].token}"
     assert (entry["vendor"], entry["path"], entry["token_type"], entry["lease_until"]) == ("trackunit", "secret/fleet/trackunit", "Bearer", 0)
 
-    # Again, from the files alone.
+    # Again, from the local files alone.
     both.forget()
     both.vault.server.process.pause()
     try:
@@ -109,15 +109,15 @@ def test_a_lease_of_a_wrong_clock_is_not_waited_for_long(scene: Scene) -> None:
         scene.wait_asked("tracx", 1)
         running.kill()
     scene.emulator.set("tracx", delay=0)
-    # By the lease it would be a day.
+    # Until the lease expires it would be a day.
     assert fleet.one("tracx", "fleet/tracx", homes=scene.folder / "homes").token
 
 
 def test_a_long_wait_for_the_vendor_keeps_the_lease(scene: Scene) -> None:
-    """``Retry-After`` beyond the lease: the holder says that it lives, and nobody else asks."""
+    """If ``Retry-After`` is longer than the lease, the holder renews the lease, and no other controller asks the vendor."""
     scene.stage.store("tracx", "fleet/tracx")
     fleet = _fleet(scene, "tracx", http_timeout=4, http_deadline=300)
-    # The lease: two timeouts and 5 s.
+    # The lease lasts two timeouts and 5 s.
     scene.emulator.fail("tracx", "status", code=503, retry_after=15)
     answers = fleet.ask("tracx", "fleet/tracx", callers=8, homes=scene.folder / "homes")
     assert len({answer.token for answer in answers}) == 1 and answers[0].token, answers[0].error
@@ -146,7 +146,7 @@ def test_refresh_tokens_of_a_fleet_are_used_once(scene: Scene) -> None:
         answers = fleet.ask("tracktik", "fleet/tracktik", callers=16, homes=scene.folder / "homes", clock=1001 * generation)
         assert len({answer.token for answer in answers}) == 1 and answers[0].token
     assert scene.grants("tracktik") == ["password", "refresh_token", "refresh_token"]
-    # One whose answer is lost is spent; neither this controller nor another one sends it again.
+    # A refresh token whose response is lost counts as used; no controller sends it again.
     scene.emulator.fail("tracktik", "lose")
     scene.emulator.fail("tracktik", 500)
     for _ in range(2):

@@ -21,7 +21,7 @@ FOUR = [{"vendor": vendor, "path": f"fleet/{vendor}"} for vendor in ("trackmage"
 
 
 def _run(scene: Scene, *tasks: dict[str, t.Any], env: dict[str, str | None]) -> Run:
-    """One run with these ``token_cache`` tasks; ``check`` in one of them is check mode."""
+    """One run with these ``token_cache`` tasks; a task with ``check`` runs in check mode."""
     wrapped = []
     for number, arguments in enumerate(tasks):
         check = arguments.pop("check", False)
@@ -91,7 +91,7 @@ def test_absent_without_servers(scene: Scene) -> None:
         scene.vault.server.process.resume()
     told = run.result("task 0")
     assert told["changed"] and len(told["removed"]) == 4
-    # Without it nobody could revoke the login later.
+    # The login is kept, as nobody could revoke it later without its entry.
     assert told["revoked"] == [] and len(_files(scene)) == 1
     assert "could not be revoked; do it again when Vault answers" in run.output
     again = _run(scene, {"state": "absent"}, env=env)
@@ -124,7 +124,7 @@ def test_pruned(scene: Scene) -> None:
         assert [removed["vendor"] for removed in run.result(f"task {number}")["removed"]].count("tracx") == 1
         assert run.result(f"task {number}")["removed_by_kind"] == {"token": 1, "damaged": 1}
     assert not run.result("task 2")["changed"]
-    assert len(_files(scene)) == 5  # three tokens, the login, and what is not ours
+    assert len(_files(scene)) == 5  # three tokens, the login, and a file that is not ours
     assert Crowd(folder, values={}).files()["not ours"] == b""
 
 

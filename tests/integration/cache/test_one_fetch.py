@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""One vendor request, one Vault login, one secret read per token lifetime: counted in the logs of the vendor and of Vault."""
+"""One vendor request, one Vault login and one secret read per token lifetime, counted in the logs of the vendor and of Vault."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ PLAY = """
 
 
 def _switched_off(scene: Scene) -> dict[str, str | None]:
-    """Addresses at which nobody answers would be other cache entries; so the servers themselves are stopped."""
+    """Stop the servers. Addresses where nobody answers would mean other cache entries."""
     scene.emulator.stop()
     scene.vault.server.process.pause()
     return {"ANSIBLE_HASHI_VAULT_TIMEOUT": "2"}
@@ -124,10 +124,10 @@ def test_different_tokens_do_not_wait_for_each_other(scene: Scene) -> None:
     with contextlib.ExitStack() as all_of_them:
         for number in range(4):
             all_of_them.enter_context(crowd.start("tracx", f"fleet/{number}", callers=5))
-        # All four are asked for while the vendor still thinks about the first.
+        # All four are requested while the vendor is still working on the first.
         scene.wait_asked("tracx", 4)
         assert [entry["status"] for entry in scene.asked()] == [None] * 4
-    # Nobody waits for these answers any more.
+    # Nobody is waiting for these responses any more.
     scene.emulator.stop()
     scene.emulator.start()
     scene.emulator.set("tracx", delay=0)

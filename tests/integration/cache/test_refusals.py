@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A wrong password is tried once, not once a host; what may pass is tried again by one caller."""
+"""A wrong password is tried once, not once per host; one caller retries a temporary failure."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def test_wrong_and_corrected(scene: Scene) -> None:
 
 
 def test_each_wrong_version_is_tried_once(scene: Scene) -> None:
-    """Where the version is no number (KV v1) and the message stays the same, too."""
+    """KV v1 has no version numbers, and the error stays the same, but each new secret is tried."""
     scene.vault.kv1()
     crowd = scene.crowd("tracktik", login=scene.vault.token(scene.vault.read_policy("*", mount="kv", version=1)))
     crowd.values |= {"engine_mount_point": "kv", "engine_version": "1"}
@@ -69,7 +69,7 @@ def test_each_wrong_version_is_tried_once(scene: Scene) -> None:
 
 
 def test_credentials_rotated_in_vault_are_picked_up(both: Scene) -> None:
-    """The vendor has a new password already, the secret changes while the vendor is asked with the old one."""
+    """The vendor already has a new password; the secret changes while the vendor is asked with the old one."""
     both.stage.store("tracktik")
     both.emulator.set_credentials("tracktik", password="rotated")
     both.emulator.set("tracktik", delay=1.0)
@@ -130,7 +130,7 @@ def test_the_vendor_comes_back_within_the_deadline(scene: Scene) -> None:
     crowd = scene.crowd("tracx", http_retries=5)
     scene.emulator.stop()
     running = crowd.start("tracx", callers=10)
-    # Who has the credentials asks the vendor next.
+    # A caller that has read the credentials asks the vendor next.
     wait_for("a caller that asks", lambda: scene.reads("tracx"))
     scene.emulator.start()
     answers = running.answers()
@@ -157,7 +157,7 @@ def test_vault_away_is_tried_once(scene: Scene) -> None:
 
 
 def test_two_runs_at_once_keep_their_memory(scene: Scene) -> None:
-    """Two runs of 40 hosts while the vendor is down: each finds it out once, and neither wipes out what the other knows."""
+    """Two runs of 40 hosts while the vendor is down: each finds out once, and neither overwrites the other's memory."""
     scene.stage.store("trackunit", "fleet/trackunit")
     scene.emulator.fail("trackunit", 503, times=None)
     hosts = inventory(scene.stage.ansible, 40)

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""When a token is renewed, by whom, with what, and what happens where that fails."""
+"""When a token is renewed, by whom and with what, and what happens if the renewal fails."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ def test_min_ttl_max_age_and_force(scene: Scene) -> None:
     assert crowd.one("tracx", max_age=3600).token == first
     for options in ({"min_ttl": 3500, "clock": 200}, {"max_age": 100, "clock": 120}, {"force": True}):
         before = crowd.one("tracx").token
-        crowd.one("tracx", force=True)  # as young as it can be
+        crowd.one("tracx", force=True)  # as new as possible
         scene.forget()
         answer = crowd.one("tracx", **options)
         assert answer.details["source"] == "vendor", options
         assert len(scene.asked()) == 1 and answer.token != before, options
-    # A vendor's lifetime below min_ttl is said to everyone, never looped over.
+    # If the vendor's lifetime is below min_ttl, everyone is warned, and nobody retries in a loop.
     scene.emulator.set("tracx", lifetime=100)
     short = crowd.one("tracx", min_ttl=600, force=True)
     (warning,) = short.warnings
@@ -67,7 +67,7 @@ def test_a_failed_renewal_leaves_the_valid_token(scene: Scene) -> None:
     assert len(scene.asked()) == 1
     (warning,) = {warning for answer in answers for warning in answer.warnings}
     assert one_line(warning) and "still valid" in warning and "503" in warning
-    # Below min_ttl everyone has to know.
+    # Below min_ttl everyone is warned.
     below = crowd.ask("tracx", callers=4, clock=3100, min_ttl=600, same_run=True)
     assert {answer.token for answer in below} == {old.token}
     assert all("still valid" in answer.warnings[0] for answer in below)
@@ -169,7 +169,7 @@ def test_many_hosts_report_the_same_refused_token(scene: Scene) -> None:
 
 
 def test_an_api_that_refuses_what_its_vendor_gives_again(scene: Scene) -> None:
-    """Twenty hosts, with fewer forks than hosts: the vendor is asked once more and not for each of them, and force is once a run as well."""
+    """Twenty hosts, with fewer forks than hosts: the vendor is asked once more, not once per host. force also works once a run."""
     scene.stage.store("tracx")
     body = {"data": {"token": "same-token-0123456789", "expires_at": int(time.time()) + 3600}}
     scene.emulator.fail("tracx", "literal", body=json.dumps(body), times=None)

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What the cache tells: the table after the play, the audit log, -vvv; and that no secret is in any of it."""
+"""What the cache reports: the table after the play, the audit log, -vvv. None of it contains a secret."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def test_summary_audit_log_and_verbosity(scene: Scene) -> None:
     run = scene.stage.playbook(PLAY, "-vvv", "--forks", "5", inventory=inventory(scene.stage.ansible, 20), env=env)
     assert run.rc == 0, run
 
-    # The table: 19 hosts had it from the cache, or waited for the one that fetched it.
+    # The table: 19 hosts got the token from the cache, or waited for the host that fetched it.
     head, _, table = run.stdout.partition("API TOKENS ")[2].partition("\n")
     assert set(head) == {"*"}
     rows = {line.split()[0]: line.split() for line in table.splitlines() if line}
@@ -60,7 +60,7 @@ def test_summary_audit_log_and_verbosity(scene: Scene) -> None:
     assert int(cached) + int(shared) == 19 and 3000 < int(left) <= 3600
     assert rows["tracktik"][6] == "1" and rows["tracktik"][8] == "-"
 
-    # The audit log: JSON lines, whole ones although many forks write.
+    # The audit log: complete JSON lines, although many forks write.
     lines = [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()]
     assert stat.S_IMODE(log.stat().st_mode) == 0o600
     assert all(set(line) <= LINE and {"time", "event", "vendor", "path", "duration", "host", "user", "process"} <= set(line) for line in lines)

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The Vault login is kept like a token: used again, renewed, replaced when Vault refuses it, and never the user's own token."""
+"""The Vault login is cached like a token: reused, renewed, replaced when Vault rejects it. The user's own token is never cached."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def test_a_single_use_secret_id_is_spent_once(both: Scene) -> None:
     login = both.approle(policies=[both.vault.read_policy("mine/*")], secret_id_num_uses=1)
     answers = both.crowd("tracx", login=login).ask("tracx", "mine/tracx", callers=30)
     assert {answer.error for answer in answers} == {""}
-    # Also later, when a path is denied and a newer login could have helped.
+    # Nor is it used again later, when a path is denied and a newer login could have helped.
     crowd = both.crowd("tracx", login=login)
     assert "denied" in crowd.one("tracx", "theirs/tracx", clock=60).error
     assert both.crowd("trackmage", login=login).one("trackmage", "mine/trackmage", clock=61).token
@@ -86,7 +86,7 @@ def test_a_wrong_login_is_tried_once(both: Scene) -> None:
     assert "refused the login" in error and "ada" in error and "wrong" not in error
     assert "Changed credentials are tried at once, the same ones only by a later run, in 30 s." in error
     assert len(both.vault.audit_requests("auth/userpass/login/ada")) == 1
-    for clock in range(0, 90, 10):  # runs of others: the account is not locked by a timer either
+    for clock in range(0, 90, 10):  # other runs: scheduled runs do not lock the account either
         assert "refused the login" in crowd.one("tracx", clock=clock).error
     assert len(both.vault.audit_requests("auth/userpass/login/ada")) == 3
     assert crowd.one("tracx", password="right").token

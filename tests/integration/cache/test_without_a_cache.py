@@ -1,7 +1,7 @@
 # Copyright (c) 2026, TrackOps founders
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Where nothing can be kept or locked: a run locks no account, and loses no consent. With real forks, a real Vault, and the vendors' own logs."""
+"""If nothing can be cached or locked, a run locks no account and loses no consent. With real forks, a real Vault, and the vendors' own logs."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .conftest import Scene, inventory
 
 HOSTS = 8
 REDIRECT = "http://127.0.0.1:9/callback"
-#: As the kernel answers where a mount has no lock service; for files below the directories in the environment variable.
+#: Fail as the kernel does if a mount has no lock service, for files below the directories in the environment variable.
 NO_LOCKS = """
     import errno, fcntl, os
 
@@ -50,7 +50,7 @@ def _without_locks(folder: pathlib.Path, *places: pathlib.Path) -> dict[str, str
 
 @pytest.fixture(params=["none", "unwritable", "no locks"])
 def nowhere(request: pytest.FixtureRequest, scene: Scene, tmp_path: pathlib.Path) -> dict[str, str]:
-    """The environment of a run that has no cache, or none that it can write, or lock."""
+    """The environment of a run whose cache is off, not writable, or without locks."""
     below = tmp_path / "file"
     below.touch()
     if request.param == "none":
@@ -61,7 +61,7 @@ def nowhere(request: pytest.FixtureRequest, scene: Scene, tmp_path: pathlib.Path
 
 
 def _errors(scene: Scene, lookup: str, env: t.Mapping[str, str | None]) -> set[tuple[str, str]]:
-    """What the hosts are told, and the codes of it."""
+    """The hosts' error messages and their codes."""
     run = scene.stage.playbook(_play(lookup), "--forks", str(HOSTS), inventory=inventory(scene.stage.ansible, HOSTS), env=env)
     assert len([host for host in run.stats.values() if host["failures"]]) == HOSTS, run
     outcomes = [Outcome(task.task, task, run) for task in run.tasks]
@@ -91,7 +91,7 @@ def test_a_wrong_login_to_vault(scene: Scene, nowhere: dict[str, str]) -> None:
 
 
 def _consented(scene: Scene) -> None:
-    """A code from a person's consent, in Vault; the vendor ends the consent if anything is used a second time."""
+    """Store a code from a person's consent in Vault; the vendor revokes the consent if a code or token is used twice."""
     stage, tokens = scene.stage, scene.emulator
     wanted = {"response_type": "code", "client_id": stage.credentials("trackmage")["client_id"], "redirect_uri": REDIRECT, "state": "s"}
     landed = tokens.consent(f"{tokens.base_url('trackmage')}/oauth/v2/auth?{urlencode(wanted)}")
@@ -108,7 +108,7 @@ def test_a_consent_is_not_lost(scene: Scene, nowhere: dict[str, str]) -> None:
     env = {"VAULT_TOKEN": scene.vault.token(policy), **nowhere}
     run = scene.stage.playbook(_play(CONSENT), "--forks", str(HOSTS), inventory=inventory(scene.stage.ansible, HOSTS), env=env)
     assert run.rc == 0, run
-    kept = "WITHOUT_LOCKS" in nowhere  # there the cache can be written
+    kept = "WITHOUT_LOCKS" in nowhere  # this directory is writable
     assert [(entry["grant_type"], entry["status"]) for entry in scene.asked()] == [
         ("authorization_code", 200),
         *[("refresh_token", 200)] * (0 if kept else HOSTS - 1),
@@ -125,7 +125,7 @@ def test_without_any_lock_nothing_is_sent(scene: Scene, tmp_path: pathlib.Path) 
 
 
 def test_nothing_is_left_of_a_run(scene: Scene, tmp_path: pathlib.Path) -> None:
-    """Neither a token, a login, nor the directory with what has failed."""
+    """Neither a token, nor a login, nor the directory of the remembered failures."""
     scene.stage.store("trackunit", password="wrong-password-1")
     local = tmp_path / "local"
     _errors(scene, "lookup('trackops.api_tokens.trackunit') | length", {"TRACKOPS_CACHE": "none", "ANSIBLE_LOCAL_TEMP": str(local)})

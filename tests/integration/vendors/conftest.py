@@ -1,7 +1,7 @@
 # Copyright (c) 2026, TrackOps founders
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""For tests of what vendors are asked."""
+"""Fixtures for tests of requests to vendors."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if t.TYPE_CHECKING:
 
 @pytest.fixture
 def over_tls(ca: Ca) -> t.Iterator[tuple[Emulator, Ca]]:
-    """An emulator whose ``acme`` knows its clients by their certificates, and who signs these."""
+    """An emulator whose ``acme`` authenticates clients by certificate, and the CA that signs their certificates."""
     server = ca.server()
     with Emulator(TlsFiles(server.cert, server.key, ca.cert, client_optional=True), record_raw=True) as running:
         running.set("acme", client_auth=("tls_client_auth",), tls_subject="automation")
@@ -28,7 +28,7 @@ def over_tls(ca: Ca) -> t.Iterator[tuple[Emulator, Ca]]:
 
 @pytest.fixture
 def takes_awkward_credentials(openbao_stage: Stage) -> t.Callable[[str, t.Callable[[str], dict[str, str]]], None]:
-    """Checks that a vendor takes each account that is made of an awkward text."""
+    """Checks that a vendor accepts accounts whose credentials have awkward characters."""
 
     def check(vendor: str, account: t.Callable[[str], dict[str, str]]) -> None:
         accounts = {text: account(text) for text in AWKWARD}

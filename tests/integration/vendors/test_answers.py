@@ -1,7 +1,7 @@
 # Copyright (c) 2026, TrackOps founders
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Answers that are not quite as the RFC has them, on the wire: formats, lifetimes, refusals, clocks; and what of them is passed on."""
+"""Responses that deviate from the RFC, on the wire: formats, lifetimes, errors, clocks; and what of them is passed on."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def test_formats_and_places(openbao_stage: Stage) -> None:
         with check("form, not set"):
             assert done["form, not set"].error.endswith("its answer is form-encoded (HTTP 200). Set response_format=form.")
         with check("text"):
-            assert 3590 <= done["text"].value["expires_in"] <= 3600  # a JWT tells its own
+            assert 3590 <= done["text"].value["expires_in"] <= 3600  # a JWT contains its own expiry
         with check("string"):
             assert done["string"].value["access_token"].startswith("at-")
             assert 40 <= done["string"].value["expires_in"] <= 50
@@ -56,7 +56,7 @@ def test_formats_and_places(openbao_stage: Stage) -> None:
 
 
 def test_nothing_secret_is_passed_on(openbao_stage: Stage) -> None:
-    """A vendor repeats credentials and adds tokens: none of it is in the result, in the file on a host, or in the shared entry."""
+    """The vendor repeats credentials and adds tokens: none of them is in the result, in the file on a host, or in the shared entry."""
     stage = openbao_stage
     account = stage.credentials("acme")
     stage.store("acme", "fleet/acme")
@@ -108,7 +108,7 @@ def test_nothing_secret_is_passed_on(openbao_stage: Stage) -> None:
 
 
 def test_numbers_that_no_float_holds(stage: Stage) -> None:
-    """They stop neither sharing nor JSON."""
+    """They break neither sharing nor JSON."""
     stage.store("acme", "fleet/acme")
     stage.emulator.fail("acme", "literal", body='{"access_token": "t0ken", "expires_in": 900, "odd": {"deep": [1e999, -1e999]}}')
     dest = stage.ansible.workdir / "odd.json"
@@ -171,7 +171,7 @@ def test_refusals_and_lifetimes(openbao_stage: Stage) -> None:
 
 
 def test_a_clock_of_1970(openbao_stage: Stage) -> None:
-    """An absolute expiry beside a Date of 1970 does not make a token of ten years; it is told."""
+    """If the Date header says 1970, an absolute expiry does not become a lifetime of decades; the run warns."""
     stage = openbao_stage
     stage.store("tracx")
     stage.emulator.fail("tracx", "date_skew", seconds=-time.time())

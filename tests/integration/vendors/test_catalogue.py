@@ -1,7 +1,7 @@
 # Copyright (c) 2026, TrackOps founders
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The descriptions of docs/catalogue.md as they are printed, at servers that do what the vendors' documentation says, under their own addresses."""
+"""The descriptions in docs/catalogue.md as printed, against servers that do what the vendors' documentation says, at the vendors' addresses."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if t.TYPE_CHECKING:
     from support.stage import Stage
 
 CATALOGUE = pathlib.Path(__file__).resolve().parents[3] / "docs" / "catalogue.md"
-#: What is in <…> on the page.
+#: The values for <…> on the page.
 YOURS = {
     "installation id": "4711",
     "tenant": "acme.onmicrosoft.com",
@@ -38,9 +38,9 @@ YOURS = {
 }
 ROWS = ("From", "Secret", "Rights", "Lifetime", "Differs", "Refusal")
 LIFETIMES = {"google": 3599, "servicenow": 1799, "entra": 3599, "box": 4169, "crowdstrike": 1799, "dynatrace": 300, "pagerduty": 2592000}
-#: Where the secret is the key, and not something else.
+#: The ways whose secret is a key.
 WITH_A_KEY = ("github_app", "github_app narrow", "entra certificate", "google", "okta", "docusign", "box jwt")
-#: What a wrong secret is answered with: what to look at, and what the vendor says. Further advice may be between them.
+#: The error for a wrong secret: what to check, and what the vendor says. There may be further advice in between.
 REFUSALS = {
     "github_app": "HTTP 401. Check client_id and private_key there{again} The vendor says: A JSON web token could not be decoded",
     "github_app narrow": "HTTP 401. Check client_id and private_key there{again} The vendor says: A JSON web token could not be decoded",
@@ -71,7 +71,7 @@ REFUSALS = {
 }
 AGAIN = "; the next attempt is made as soon as the secret changes, or in 30 s."
 SECRET = ("client_secret", "password", "private_key", "token", "refresh_token")
-#: In a documented request, but not needed.
+#: Parts of documented requests that the vendor does not require.
 NOT_NEEDED = {("okta", "client_id"), ("crowdstrike", "token_type_hint")}
 
 
@@ -84,7 +84,7 @@ class Entry:
     rows: dict[str, str]
 
     def fields(self, variant: str) -> set[str] | None:
-        """The fields of the secret, by its `vault kv put` line; None where they come from a file."""
+        """The fields of the secret, from its `vault kv put` line; None if they come from a file."""
         line = self.rows.get(f"Secret of `variant='{variant}'`", self.rows["Secret"])
         (words,) = re.findall(rf"^`vault kv put secret/fleet/{self.vendor} (.+)`$", line)
         return None if words.startswith("@") else {word.partition("=")[0] for word in words.split()}
@@ -101,7 +101,7 @@ def entries() -> list[Entry]:
 
 
 def ways(entry: Entry) -> t.Iterator[tuple[str, str]]:
-    """Names and variants that can be tried; the demo environment of Docusign differs by its addresses alone."""
+    """The names and variants to try; Docusign's demo environment is left out, as it differs only in its addresses."""
     yield entry.vendor, ""
     for variant in entry.description.get("variants", {}):
         if variant != "demo":
@@ -120,7 +120,7 @@ def test_each_entry_says_all_there_is_to_say() -> None:
 
 
 def secret_of(entry: Entry, variant: str, account: Account, keys: t.Mapping[str, str]) -> dict[str, t.Any]:
-    """The secret as the page's `vault` line has it."""
+    """The secret, with the fields of the page's `vault` line."""
     known = {**account.more, "private_key": keys["private"], "certificate": account.certificate}
     known |= {name: getattr(account, name) for name in ("client_id", "client_secret", "username", "password")}
     fields = entry.fields(variant)
@@ -138,7 +138,7 @@ def secret_of(entry: Entry, variant: str, account: Account, keys: t.Mapping[str,
 
 
 def wrong(secret: t.Mapping[str, t.Any], name: str, other_key: str) -> dict[str, t.Any]:
-    """The same secret, with another key, password, client secret or token."""
+    """The same secret, with a wrong key, password, client secret or token."""
     if name in WITH_A_KEY and name != "box jwt":
         return {**secret, "private_key": other_key}
     spoilt = next(field for field in ("password", "client_secret", "token") if field in secret)
@@ -187,7 +187,7 @@ def test_catalogue(openbao_stage: Stage, ca: Ca, monkeypatch: pytest.MonkeyPatch
 
 
 def give_back(batch: Batch, described: dict[str, t.Any], common: dict[str, str]) -> None:
-    """CrowdStrike documents how: a token that is in the cache, and is purged."""
+    """Cache a token, then purge it: CrowdStrike documents how to revoke one."""
     batch.add("kept", "oauth2", "fleet/crowdstrike", variables=described, vendor="crowdstrike", cache="file")
     purge = {"vendor": "crowdstrike", "path": "fleet/crowdstrike", "state": "absent", **common}
     batch.task({"name": "give back", "trackops.api_tokens.token_cache": purge, "vars": described})
@@ -227,7 +227,7 @@ def check_refusal(name: str, vendor: str, outcome: Outcome) -> None:
 
 
 class Servers:
-    """The vendors. What one of them takes, it is asked for again at once without any one of its parts, which it has to refuse."""
+    """The vendors. Each accepted request is repeated at once without one of its parts, for each part; the vendor must reject these."""
 
     def __init__(self) -> None:
         self.lax: list[str] = []

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, TrackOps founders
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Tokens that are given back (RFC 7009): what is on the wire for each way to prove the client, and what is said where it fails."""
+"""Token revocation (RFC 7009): what is on the wire for each way to authenticate the client, and what is said if it fails."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if t.TYPE_CHECKING:
     from support.stage import Stage
 
 ASSERTION = {"client_id", "client_assertion", "client_assertion_type"}
-# What proves the client beside the token: the parameters, and the scheme in the header.
+# How the client authenticates: the parameters beside the token, and the scheme in the header.
 PROOFS: dict[str, tuple[set[str], str | None]] = {
     "basic": (set(), "Basic"),
     "basic_raw": (set(), "Basic"),
@@ -35,7 +35,7 @@ PURGE = {"state": "absent", "revoke_logins": False}
 
 
 def run_tasks(stage: Stage, tasks: t.Iterable[dict[str, t.Any]], **options: t.Any) -> Run:
-    """One run with these tasks; an entry ``emulator`` tells the emulator something in between."""
+    """One run with these tasks; an entry ``emulator`` controls the emulator between them."""
     play = []
     for number, task in enumerate(tasks):
         if "emulator" in task:
@@ -59,7 +59,7 @@ def test_every_proof_of_a_client(openbao_stage: Stage, over_tls: tuple[Emulator,
     stage.vault.put("fleet/acme", account)
     stage.vault.put("fleet/key", {"client_id": account["client_id"], "private_key": private})
     stage.vault.put("fleet/certificate", {"client_id": account["client_id"], "certificate": certificate.cert_pem, "private_key": certificate.key_pem})
-    # The endpoints for clients with certificates are named beside the others (RFC 8705 5).
+    # The metadata names the endpoints for clients with certificates beside the others (RFC 8705 section 5).
     stage.emulator.set("acme", public_key=public, mtls_base_url=secure.base_url("acme"))
     secure.set("acme", public_key=public)
     tasks: list[dict[str, t.Any]] = []
@@ -105,7 +105,7 @@ FAULTS: dict[str, tuple[dict[str, t.Any], str]] = {
 
 @pytest.mark.parametrize("cache", ["file", "vault"])
 def test_what_is_said_where_it_fails(openbao_stage: Stage, cache: str) -> None:
-    """The entry stays, of this controller and of all of them, and so it can be done again."""
+    """The local or the shared entry is kept, so the purge can be repeated."""
     stage = openbao_stage
     stage.store("acme", "fleet/acme")
     base = stage.emulator.base_url("acme")
@@ -115,7 +115,7 @@ def test_what_is_said_where_it_fails(openbao_stage: Stage, cache: str) -> None:
     }  # fmt: skip
     tasks: list[dict[str, t.Any]] = [{"name": "warm", **item}]
     for name, (fault, _said) in FAULTS.items():
-        # The refresh token is given back first.
+        # The refresh token is revoked first.
         tasks += [{"emulator": ("fail", {"vendor": "acme", "kind": "revoke", **fault})}, {"name": name, **PURGE, **item}]
     tasks += [
         {"emulator": ("fail", {"vendor": "acme", "kind": "revoke", "fault": "503", "skip": 1})},
@@ -150,7 +150,7 @@ def test_what_is_said_where_it_fails(openbao_stage: Stage, cache: str) -> None:
 
 
 def test_what_other_controllers_hold(openbao_stage: Stage) -> None:
-    """From an empty home only the shared entry knows the tokens; a person's refresh token in Vault is given back when that is asked for."""
+    """With an empty home, only the shared entry has the tokens; a person's refresh token in Vault is revoked only on request."""
     stage = openbao_stage
     base = stage.emulator.base_url("acme")
     stage.store("acme", "fleet/acme")

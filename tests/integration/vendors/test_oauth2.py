@@ -1,7 +1,7 @@
 # Copyright (c) 2026, TrackOps founders
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Any other OAuth 2.0 vendor, described by the options of ``oauth2`` or by ``trackops_vendors``."""
+"""Any other OAuth 2.0 vendor, described in the options of ``oauth2`` or in ``trackops_vendors``."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, TrackOps founders
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Clients that prove who they are: signatures (RFC 7523), by keys that stay in Vault too, and certificates (RFC 8705)."""
+"""Client authentication by signatures (RFC 7523), also with keys that stay in Vault, and by certificates (RFC 8705)."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ KEYS = {
 
 
 def test_a_key_that_never_leaves_vault(stage: Stage) -> None:
-    """Signed by the transit engine of a real Vault, verified by the vendor."""
+    """A real Vault's transit engine signs, and the vendor verifies."""
     vault, base = stage.vault.client, stage.emulator.base_url("acme")
     account = stage.credentials("acme")
     stage.vault.put("fleet/acme", {"client_id": account["client_id"]})
@@ -117,7 +117,7 @@ def test_a_key_that_never_leaves_vault(stage: Stage) -> None:
 
 
 def _pem(public: str) -> str:
-    """The transit engine gives an Ed25519 key as bare base64."""
+    """A PEM key; the transit engine returns an Ed25519 key as bare base64."""
     if public.startswith("-----"):
         return public
     import base64
@@ -138,7 +138,7 @@ def test_certificates(openbao_stage: Stage, over_tls: tuple[Emulator, Ca]) -> No
     stage.vault.put("fleet/bundle", {"client_id": account["client_id"], "certificate": good.cert_pem + good.key_pem})
     stage.vault.put("fleet/other", {"client_id": account["client_id"], "certificate": other.cert_pem, "private_key": other.key_pem})
     stage.vault.put("fleet/broken", {"client_id": account["client_id"], "certificate": good.cert_pem, "private_key": other.key_pem})
-    # Metadata over http here, the endpoint for clients with certificates there.
+    # One emulator serves the metadata over http, the other the endpoint for clients with certificates.
     stage.emulator.set("acme", client_auth=("tls_client_auth",), mtls_base_url=vendor.base_url("acme"))
     temporary = stage.ansible.workdir / "tmp"
     temporary.mkdir()

@@ -53,14 +53,14 @@ def test_client_credentials(stage: Stage) -> None:
 
 
 def code_of(stage: Stage) -> str:
-    """The code that a person's consent gives."""
+    """The code that results from a person's consent."""
     wanted = {"response_type": "code", "client_id": stage.credentials("trackmage")["client_id"], "redirect_uri": REDIRECT, "state": "s"}
     landed = stage.emulator.consent(f"{stage.emulator.base_url('trackmage')}/oauth/v2/auth?{urlencode(wanted)}")
     return parse_qs(urlsplit(landed).query)["code"][0]
 
 
 def test_authorization_code(stage: Stage) -> None:
-    """The code is bought once; the refresh token that came with it goes back to Vault, and each new one too."""
+    """The code is exchanged once; its refresh token is stored in Vault, and so is each later one."""
     stage.store("trackmage", "fleet/consent", code=code_of(stage), redirect_uri=REDIRECT, note="kept")
     policy = stage.vault.policy("consent", 'path "secret/data/fleet/consent" { capabilities = ["read", "create", "update"] }')
     env = {"VAULT_TOKEN": stage.vault.token(policy)}
@@ -108,7 +108,7 @@ def test_awkward_credentials(takes_awkward_credentials: t.Callable[..., None]) -
 
 
 def test_the_log_of_a_malformed_header(openbao_stage: Stage) -> None:
-    """urllib3 logs the whole URL when a header line is none, and TrackMage's URL holds its secret. Ansible's log takes warnings of all loggers."""
+    """urllib3 logs the whole URL of a response with a malformed header line, and TrackMage's URL holds its secret. Ansible logs every logger's warnings."""
     stage = openbao_stage
     stage.store("trackmage")
     log = stage.ansible.workdir / "ansible.log"

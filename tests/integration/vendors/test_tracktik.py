@@ -1,7 +1,7 @@
 # Copyright (c) 2026, TrackOps founders
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""TrackTik on the wire: a portal of the customer's own, password grant as a form, never a scope, rotating refresh tokens."""
+"""TrackTik on the wire: the customer's own portal, password grant as a form, never a scope, rotating refresh tokens."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def test_lifetime_and_rate_limit(openbao_stage: Stage) -> None:
     batch = Batch(stage)
     batch.add("the JWT tells", "tracktik", output="details")
     batch.add("first", "tracktik", "dead/refresh", output="details")
-    # The same token of Vault's, as another identity would see nothing of this cache.
+    # The same Vault token, as another identity could not read this cache.
     env = {"VAULT_TOKEN": stage.token()}
     done = batch.run(env=env)
     stage.emulator.revoke("tracktik", kind="refresh")

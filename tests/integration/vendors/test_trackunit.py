@@ -102,7 +102,7 @@ def test_password_grant_refresh_and_v2(openbao_stage: Stage) -> None:
 
 
 def test_awkward_credentials(takes_awkward_credentials: t.Callable[..., None]) -> None:
-    """RFC 6749 2.3.1: id and secret are form-encoded before base64; or not, where the server wants it so."""
+    """RFC 6749 section 2.3.1: id and secret are form-encoded before base64, unless the server requires them raw."""
     takes_awkward_credentials(
         "trackunit", lambda text: {"client_id": f"id{text}".strip(), "client_secret": text, "username": f"user{text}", "password": f"{text}p"}
     )

@@ -70,7 +70,7 @@ def test_session_token(openbao_stage: Stage) -> None:
 
 
 def test_clocks_that_differ(openbao_stage: Stage) -> None:
-    """The expiry is absolute, by the vendor's clock, an hour ahead of ours."""
+    """The expiry is absolute, by the vendor's clock, which is an hour ahead of ours."""
     openbao_stage.emulator.set("tracx", skew=3600, lifetime=900)
     openbao_stage.store("tracx")
     batch = Batch(openbao_stage)
@@ -80,5 +80,5 @@ def test_clocks_that_differ(openbao_stage: Stage) -> None:
 
 
 def test_awkward_connect_tokens(takes_awkward_credentials: t.Callable[..., None]) -> None:
-    # Spaces around a header's value are not part of it (RFC 9110 5.5).
+    # Spaces around a header's value are not part of it (RFC 9110 section 5.5).
     takes_awkward_credentials("tracx", lambda text: {"connect_token": f"ct-{text}-ct"})
