@@ -1,7 +1,7 @@
 # Copyright (c) 2026, TrackOps founders
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""For all tests: the checkout is importable as a collection, without Ansible; how many examples hypothesis tries; and in CI nothing is skipped."""
+"""Setup for all tests: import the checkout as a collection without Ansible, limit hypothesis's examples, and turn skips in CI into failures."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TESTS not in sys.path:
 
 from support.places import cache_home, in_ci  # noqa: E402
 
-# Each worker reads all test files: compiling them anew would be half of that. Only here, not in the processes that tests start.
+# Each worker reads all test files; recompiling them would take half of that time. Set here only, not in the processes that tests start.
 sys.pycache_prefix = sys.pycache_prefix or str(cache_home() / "compiled")
 sys.dont_write_bytecode = False
 
@@ -26,20 +26,20 @@ from support.collection import source_path  # noqa: E402
 
 sys.path.insert(0, str(source_path()))
 
-# No deadline: a time limit for an example would judge the machine. HYPOTHESIS_PROFILE chooses another one.
+# No deadline: a time limit for each example would measure the machine. HYPOTHESIS_PROFILE selects another profile.
 hypothesis.settings.register_profile("dev", max_examples=20, deadline=None)
-# Always the same examples: chance is for whoever can look into what it finds, and must not decide about somebody's change.
+# Always the same examples: random ones help a developer who can investigate them, but must not decide about somebody's change.
 hypothesis.settings.register_profile("ci", max_examples=100, deadline=None, derandomize=True, database=None)
 hypothesis.settings.register_profile("mutants", max_examples=20, deadline=None, derandomize=True, database=None)
 hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE") or ("ci" if in_ci() else "dev"))
 
-# What no package can change: who runs the tests, and what the machine's kernel or system log allow.
+# No package can change which user runs the tests, or what the kernel or the system log allow: these skips are accepted.
 _MAY_BE_SKIPPED_IN_CI = re.compile(r"\broot\b")
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> t.Generator[None, pytest.TestReport, pytest.TestReport]:
-    """A developer's machine may lack a program, and the test that needs it is skipped with the reason. In CI that is a failure."""
+    """A developer's machine may lack a program: the test that needs it is skipped, with the reason. In CI the skip is a failure."""
     return _unless_in_ci((yield))
 
 

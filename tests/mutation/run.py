@@ -5,13 +5,13 @@
 Change the core in small ways, one at a time, and see whether its unit tests notice: ``make mutants``.
 
     make mutants                                       the whole core; hours of CPU
-    make mutants MUTANTS_ARGS='_flow/slot _cache'      the files whose path in plugins/plugin_utils begins so
-    make mutants MUTANTS_ARGS='--write _flow/slot'     write the changes that survive into survivors.yml; then say why
+    make mutants MUTANTS_ARGS='_flow/slot _cache'      only files whose path in plugins/plugin_utils begins with one of these
+    make mutants MUTANTS_ARGS='--write _flow/slot'     write the surviving changes into survivors.yml; then add the reasons
 
-mutmut does the work, in a copy of the checkout. What it can change: the bodies of functions without a decorator. The tests of each file
-itself come first; what they do not notice, all tests of its folder may, in one go for all of its files. A change that no test notices, a survivor, is
-killed by a new test or stands in ``survivors.yml`` with a reason. The command fails on one that does neither, and on a line of that file
-whose change no longer survives.
+mutmut does the work, in a copy of the checkout. It can change only the bodies of functions without a decorator. The file's own tests run
+first. The changes that they do not notice are tried again with all tests of the folder, in one run for all of its files. A change that no
+test notices is a survivor: a new test kills it, or ``survivors.yml`` lists it with a reason. The command fails on a survivor without an
+entry there, and on an entry whose change no longer survives.
 """
 
 from __future__ import annotations
@@ -33,14 +33,14 @@ from support.places import ROOT, cache_home, locked
 
 from mutation.survivors import Survivor, judge, load, save
 
-#: Where the copy stands in its folder: mutmut takes the name of a module from its path.
+#: The path of the copy in its folder: mutmut derives the names of modules from it.
 PLACE = "ansible_collections/trackops/api_tokens"
 CORE = "plugins/plugin_utils"
 SURVIVORS = pathlib.Path(__file__).with_name("survivors.yml")
-#: It joins the core and Ansible; data is tested on the wire.
+#: ``_boundary`` joins the core and Ansible; ``_vendors`` is data, and tested on the wire.
 NOT_MUTATED = ("_boundary/", "_vendors/")
 _NOT_COPIED = (".git", ".ci", ".ansible", ".*_cache", ".hypothesis", "__pycache__", "build", "*.tar.gz")
-#: Exit codes of mutmut's workers: pytest's own, and those of a test that runs without end.
+#: Exit codes that mutmut records: all tests passed; no test runs the changed code.
 _SURVIVED, _NO_TESTS = 0, 33
 
 _SETTINGS = """
@@ -65,14 +65,14 @@ def chosen(names: t.Sequence[str]) -> list[str]:
 
 
 def own_tests(file: str) -> str:
-    """Where the tests of *file* itself are; empty where it has none."""
+    """The path of the tests for *file* itself; empty if it has none."""
     folder, _slash, name = file.rpartition("/")
     own = f"tests/unit/plugin_utils/{folder}/test_{name}"
     return own if (ROOT / own).is_file() else ""
 
 
 def prepare(work: pathlib.Path, files: t.Iterable[str], tests: str, mark: str) -> None:
-    """A fresh copy of the checkout, with mutmut's settings beside it."""
+    """Make a fresh copy of the checkout, with mutmut's settings beside it."""
     shutil.rmtree(work, ignore_errors=True)
     shutil.copytree(ROOT, work / PLACE, ignore=shutil.ignore_patterns(*_NOT_COPIED), symlinks=True)
     changed = ", ".join(f'"{PLACE}/{CORE}/{file}"' for file in files)
@@ -81,7 +81,7 @@ def prepare(work: pathlib.Path, files: t.Iterable[str], tests: str, mark: str) -
 
 
 def survivors(work: pathlib.Path, file: str) -> tuple[dict[str, Survivor], int]:
-    """Those that no test noticed, by mutmut's names for them, and how many changes were made."""
+    """The changes that no test noticed, by mutmut's names for them, and how many changes were made."""
     from mutmut.mutation.data import SourceFileMutationData
     from mutmut.mutation.diff_apply import get_diff_for_mutant
     from mutmut.utils.file_utils import change_cwd
@@ -101,12 +101,12 @@ def survivors(work: pathlib.Path, file: str) -> tuple[dict[str, Survivor], int]:
 
 
 def run_mutmut(work: pathlib.Path, names: t.Iterable[str], *, processes: int) -> int:
-    """Make these changes, or all of the file."""
+    """Run mutmut on the named changes, or on all changes of the file."""
     command = [str(pathlib.Path(sys.executable).parent / "mutmut"), "run", "--max-children", str(processes), *names]
-    # The same examples of hypothesis each time.
+    # The same hypothesis examples each time.
     env = {**os.environ, "HYPOTHESIS_PROFILE": "mutants", "PYTHONPYCACHEPREFIX": str(work / "compiled")}
     with (work / "mutmut.log").open("w+", encoding="utf-8") as log:
-        # It draws its progress for a terminal.
+        # mutmut draws its progress for a terminal.
         status = subprocess.run(command, cwd=work, env=env, stdout=None if sys.stdout.isatty() else log, stderr=subprocess.STDOUT, check=False).returncode
         if status != 0:
             log.seek(0)
@@ -124,7 +124,7 @@ class Run:
         self.made: dict[str, int] = {}
 
     def alone(self, file: str, tests: str, mark: str) -> int:
-        """All changes of one file."""
+        """Try all changes of one file."""
         prepare(self._work, [file], tests, mark)
         status = run_mutmut(self._work, (), processes=self._processes)
         if status == 0:
@@ -132,7 +132,7 @@ class Run:
         return status
 
     def again(self, folder: str) -> int:
-        """What is left of the files of a folder, by all of its tests."""
+        """Try the remaining changes of a folder's files again, with all tests of the folder."""
         files = [file for file, left in self.left.items() if left and file.startswith(f"{folder}/")]
         if not files:
             return 0
@@ -147,7 +147,7 @@ class Run:
             theirs = list(several)
             for file in theirs:
                 own = own_tests(file)
-                # Of a file's own tests, all may start processes: then none is left to be run here.
+                # If all of a file's own tests are marked system, none is left to run here.
                 if not own or self.alone(file, own, "not system and not thorough") != 0:
                     status = self.alone(file, f"tests/unit/plugin_utils/{folder}", "not system")
                     if status != 0:

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, TrackOps founders
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The changes that no test notices, and why each may: the file ``survivors.yml``."""
+"""The changes that no test notices, with the reason why each is acceptable: the file ``survivors.yml``."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _HEADER = """\
 
 @dataclasses.dataclass(frozen=True, order=True)
 class Survivor:
-    """A change that no test notices; the reason why it may is not a part of its identity."""
+    """A change that no test notices. The reason is not part of its identity."""
 
     file: str
     function: str
@@ -31,7 +31,7 @@ class Survivor:
 
     @classmethod
     def of_diff(cls, file: str, function: str, diff: str) -> Survivor:
-        """From a unified diff. Only the changed lines count, wherever they stand in the function."""
+        """Read a unified diff. Only the changed lines count, wherever they are in the function."""
         lines = [line for line in diff.splitlines() if line[:1] in ("-", "+") and not line.startswith(("---", "+++"))]
         return cls(file, function, "\n".join(f"{line[0]} {line[1:].strip()}" for line in lines))
 
@@ -40,13 +40,13 @@ class Survivor:
 
 
 def load(path: pathlib.Path) -> list[Survivor]:
-    """What the file says."""
+    """Read the file."""
     told = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
     return [Survivor(file, one["function"], one["change"], one.get("reason") or "") for file, several in told.items() for one in several]
 
 
 def save(path: pathlib.Path, survivors: t.Iterable[Survivor]) -> None:
-    """Write the file anew, in order."""
+    """Write the file again, sorted."""
     files: dict[str, list[dict[str, str]]] = {}
     for one in sorted(set(survivors)):
         files.setdefault(one.file, []).append({"function": one.function, "change": one.change, "reason": one.reason})
@@ -59,7 +59,7 @@ def _text(dumper: yaml.SafeDumper, value: str) -> yaml.ScalarNode:
 
 
 def judge(found: t.Iterable[Survivor], told: t.Iterable[Survivor], files: t.Collection[str]) -> list[str]:
-    """What is wrong: survivors that the file does not explain, and lines of the file, for these files, that are no longer true."""
+    """The problems: survivors without an entry or a reason, and entries for these files whose change no longer survives."""
     survive = set(found)
     known = {one: one.reason for one in told if one.file in files}
     return [

@@ -2,10 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """
-What ansible-doc prints is read: options in groups, one line for each, and no page longer than it has to be.
+ansible-doc prints pages that people can read: options in groups, one line for each group, and no page longer than necessary.
 
-ansible-doc sorts options by name and knows no groups, so the description of a lookup has them. Of a page, all but the texts is given: where an
-option can be set, its default, its type, an empty line.
+ansible-doc sorts options by name and knows no groups, so the description of a lookup lists them. Only the texts of a page can be made
+shorter; the rest is fixed: where an option can be set, its default, its type, an empty line.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ from support.places import ROOT
 
 PREFIX = "trackops.api_tokens."
 MODULES = sorted(path.stem for path in (ROOT / "plugins" / "modules").glob("*.py"))
-#: Lines of a page on a terminal of 80 columns.
+#: The most lines of a page on a terminal with 80 columns.
 LONGEST = {"lookup": 850, "oauth2": 1090, "module": 640, "token_file": 800}
-#: Lines of texts for each option, on the average.
+#: The most lines of text for each option, on average.
 TEXTS = 1.7
 _GIVEN = re.compile(r" {8}(set_via|default|type|choices|aliases|elements|required|added in)\b")
 
@@ -44,14 +44,14 @@ def ansible_doc(*arguments: str) -> str:
 
 @functools.cache
 def documented() -> dict[str, dict[str, t.Any]]:
-    """What the documentation of each lookup says."""
+    """The documentation of each lookup, as ansible-doc returns it."""
     found = json.loads(ansible_doc("-t", "lookup", "-j", *(PREFIX + name for name in lookups())))
     return {name.removeprefix(PREFIX): {**about["doc"], "examples": about["examples"]} for name, about in found.items()}
 
 
 @functools.cache
 def pages(kind: str) -> dict[str, list[str]]:
-    """The lines of the page of each lookup or module: of all in one go, as starting Ansible takes longer than a page."""
+    """The lines of the page of each lookup or module. All pages in one call, because starting Ansible takes longer than printing a page."""
     names = lookups() if kind == "lookup" else MODULES
     shown = ansible_doc("-t", kind, *(PREFIX + name for name in names))
     found = re.split(rf"^> {kind.upper()} {re.escape(PREFIX)}(\w+) ", shown, flags=re.MULTILINE)
@@ -61,14 +61,14 @@ def pages(kind: str) -> dict[str, list[str]]:
 
 @functools.cache
 def short_pages() -> dict[str, list[str]]:
-    """The same of each lookup for who knows it: its call is the last line."""
+    """The short page of each lookup (``ansible-doc -s``); the call is its last line."""
     shown = ansible_doc("-t", "lookup", "-s", *(PREFIX + name for name in lookups()))
     found = re.findall(r"(.*?)^lookup\('(\w+)',", shown, re.MULTILINE | re.DOTALL)
     return {name: page.splitlines() for page, name in found}
 
 
 def groups(lookup: str) -> dict[str, list[str]]:
-    """The groups of its page, each with its options."""
+    """The groups of the lookup's page, each with its options."""
     paragraphs = [re.fullmatch(r"B\(([\w ]+)\) - (O\(\w+\)(?:, O\(\w+\))*)\.", text) for text in documented()[lookup]["description"]]
     return {found[1]: re.findall(r"O\((\w+)\)", found[2]) for found in paragraphs if found}
 
@@ -102,12 +102,12 @@ def test_pages_of_lookups_are_no_longer_than_they_have_to_be(lookup: str) -> Non
 
 
 def _lines_of_texts(lines: list[str]) -> int:
-    """Lines in which options are described."""
+    """The number of lines that describe options."""
     start = next(number for number, line in enumerate(lines) if line.startswith("OPTIONS"))
     end = next(number for number, line in enumerate(lines) if number > start and re.match(r"[A-Z]", line))
     found, given = 0, False
     for line in lines[start + 1 : end]:
-        # Where it can be set is given line by line, down to the next empty one.
+        # Where an option can be set is listed line by line, down to the next empty line.
         given = bool(line) and (given or _GIVEN.match(line) is not None)
         found += bool(line) and not given
     return found

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, TrackOps founders
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The file that goes to Galaxy: what is in it, and whether Galaxy's own importer takes it."""
+"""The file for Galaxy: what it contains, and whether Galaxy's own importer accepts it."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def test_galaxy_takes_it(artifact: pathlib.Path, tmp_path: pathlib.Path) -> None
 
 
 def test_requirements_of_users_are_those_of_the_demo() -> None:
-    """Whoever installs the collection needs hvac and requests and nothing else; the demo a server with a certificate besides."""
+    """Users need only these packages; the demo also needs OpenBao as its server, and a certificate."""
     lines = (TESTS / "requirements" / "demo.in").read_text(encoding="utf-8").splitlines()
     assert [line.split(">")[0] for line in lines if line and not line.startswith(("#", "openbao", "trustme"))] == [
         "ansible-core",

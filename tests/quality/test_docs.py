@@ -59,7 +59,7 @@ def test_the_site_builds(tmp_path: pathlib.Path) -> None:
 
 
 def _too_wide(site: pathlib.Path) -> dict[str, list[str]]:
-    """What stands out of a page, on the screen of a phone and on a large one, and is in nothing that can be scrolled."""
+    """What sticks out of a page on the screen of a phone or on a large one, unless it is in something that scrolls."""
     pages = sorted(page.relative_to(site).as_posix() for page in site.rglob("*.html"))
     assert len(pages) > 40
     found = {}
@@ -75,7 +75,7 @@ def _too_wide(site: pathlib.Path) -> dict[str, list[str]]:
 
 
 def test_each_promise_of_the_threat_model_has_its_test() -> None:
-    """The tests that docs/security.md names are there."""
+    """docs/security.md names a test for each promise, and each of these tests exists."""
     text = (ROOT / "docs/security.md").read_text(encoding="utf-8")
     named = re.findall(r"`((?:unit|integration|quality)/[\w/]+\.py)(?:::(\w+))?`", text)
     assert len(named) > 20

@@ -44,12 +44,12 @@ def test_no_code_is_dead() -> None:
 
 
 def test_mypy_strict() -> None:
-    """The core, and what tests share: in one go, as the latter imports the former."""
+    """The core and the code that tests share, in one run, because the latter imports the former."""
     check("mypy", "--strict", "-p", CORE, "-p", "support", MYPYPATH=os.pathsep.join([str(ROOT / "tests"), str(source_path())]))
 
 
 def test_ansible_lint(tmp_path: pathlib.Path) -> None:
-    # A copy: ansible-lint leaves a folder in the project that it reads.
+    # ansible-lint leaves a folder in the project that it reads, so it gets a copy.
     copy = tmp_path / "ansible_collections" / "trackops" / "api_tokens"
     shutil.copytree(ROOT, copy, ignore=shutil.ignore_patterns(".git", "tests", "__pycache__", ".*_cache", ".ansible"))
     command = ["ansible-lint", "--nocolor", "--offline", "--project-dir", str(copy), str(copy)]
@@ -57,12 +57,12 @@ def test_ansible_lint(tmp_path: pathlib.Path) -> None:
 
 
 def _pyenv_root() -> str:
-    # pyenv's shims look below HOME, which is another one here.
+    # pyenv's shims look below HOME, which is changed for this command.
     return os.environ.get("PYENV_ROOT") or os.path.expanduser("~/.pyenv")
 
 
 def test_documentation_of_the_plugins(tmp_path: pathlib.Path) -> None:
-    """Strictly: what it refers to is there, and so is what its markup names."""
+    """Strict: everything that the documentation refers to exists, and so does everything that its markup names."""
     docs = environment("docs") / "bin" / "antsibull-docs"
     check(
         str(docs),
@@ -72,12 +72,12 @@ def test_documentation_of_the_plugins(tmp_path: pathlib.Path) -> None:
         "all",
         "--skip-rstcheck",
         str(installed() / "ansible_collections/trackops/api_tokens"),
-        HOME=str(tmp_path),  # it leaves a log there
+        HOME=str(tmp_path),  # it writes a log there
     )
 
 
 def test_in_ci_make_fast_finds_nothing_to_skip() -> None:
-    """Its environment has less than that of the other tests. In CI a file that is skipped fails."""
+    """The environment of ``make fast`` has fewer packages than that of the other tests, and in CI a skipped file is a failure."""
     python = environment("fast") / "bin" / "python"
     command = ["-m", "pytest", "-q", "--collect-only", "-p", "no:cacheprovider", "-m", "not system and not thorough", "tests/unit"]
     check(str(python), *command, CI="true")

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, TrackOps founders
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One command from the fragments to the tag and the file for Galaxy, in a copy of the checkout."""
+"""One command goes from the changelog fragments to the tag and the file for Galaxy, in a copy of the checkout."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def checkout(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> pathlib
     for name in ("GIT_AUTHOR", "GIT_COMMITTER"):
         monkeypatch.setenv(f"{name}_NAME", "tests")
         monkeypatch.setenv(f"{name}_EMAIL", "tests@localhost")
-    # ansible-galaxy and antsibull-changelog want the path of a collection.
+    # ansible-galaxy and antsibull-changelog expect the path of a collection.
     folder = tmp_path / "ansible_collections" / "trackops" / "api_tokens"
     shutil.copytree(ROOT, folder, ignore=shutil.ignore_patterns(".git", "tests", "build", "__pycache__", ".*_cache", ".ansible", "*.tar.gz"))
     _git(folder, "init", "--quiet")

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, TrackOps founders
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the role takes is what the module takes, and what its defaults say."""
+"""The role's options match the module's options and the role's own defaults."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def ansible_doc(*arguments: str) -> str:
 
 
 def module_options(name: str) -> dict[str, t.Any]:
-    """The options of one of our modules, with those of its documentation fragments."""
+    """The options of one of our modules, including those of its documentation fragments."""
     options: dict[str, t.Any] = json.loads(ansible_doc("--type", "module", "--json", f"trackops.api_tokens.{name}"))[f"trackops.api_tokens.{name}"]["doc"][
         "options"
     ]

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, TrackOps founders
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A unit test starts no process and opens no socket. One that must is marked ``system``, and ``make fast`` leaves it out, and says so."""
+"""A unit test starts no process and opens no socket. Tests that need to are marked ``system``; ``make fast`` leaves them out, and says so."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import typing as t
 
 import pytest
 
-# What is tested with Ansible's own code, which is not in the environment of `make fast`, and starts processes when it likes to.
+# These tests use Ansible's own code, which is not in the environment of `make fast` and may start processes at any time.
 WITH_ANSIBLE = (
     "action/",
     "callback/",
@@ -33,7 +33,7 @@ WITH_ANSIBLE = (
 )
 collect_ignore = [] if importlib.util.find_spec("ansible") else [path.rstrip("/") for path in WITH_ANSIBLE]
 
-# Names of Python's audit events: what a unit test must not do.
+# Names of Python's audit events for what a unit test must not do.
 _FORBIDDEN = frozenset(
     ("os.exec", "os.fork", "os.forkpty", "os.posix_spawn", "os.system", "socket.bind", "socket.connect", "socket.getaddrinfo", "subprocess.Popen")
 )
@@ -42,7 +42,7 @@ _watched: list[int] = []
 
 
 def _audit(event: str, arguments: tuple[t.Any, ...]) -> None:
-    # Only the thread that runs the test: servers of other tests may still be ending in theirs.
+    # Only the thread that runs the test: servers of other tests may still be shutting down in their own threads.
     if event in _FORBIDDEN and threading.get_ident() in _watched:
         _seen.append(event)
         raise PermissionError(f"{event} in a unit test: mark the test with @pytest.mark.system")
@@ -53,7 +53,7 @@ sys.addaudithook(_audit)
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> t.Generator[None, object, object]:
-    """Refuse processes and sockets; a test that catches the refusal fails all the same."""
+    """Refuse processes and sockets. A test that catches the refusal fails anyway."""
     if item.get_closest_marker("system") or str(item.path.relative_to(pathlib.Path(__file__).parent)).startswith(WITH_ANSIBLE):
         return (yield)
     _seen.clear()
@@ -69,7 +69,7 @@ def pytest_runtest_call(item: pytest.Item) -> t.Generator[None, object, object]:
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> t.Generator[None, None, None]:
-    """Where marks choose from the whole folder: the files of which nothing was run, just before pytest's last line."""
+    """If marks select from the whole folder, list the files of which nothing was run, just before pytest's last line."""
     yield
     folder = pathlib.Path(__file__).parent
     asked = [(config.invocation_params.dir / name).resolve() for name in config.args]
@@ -87,7 +87,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
 
 
 def not_run(folder: pathlib.Path, ran: t.Collection[pathlib.Path]) -> list[str]:
-    """The test files in *folder* that are not among *ran*, by what they test; of a folder without any that ran, the folder."""
+    """The test files in *folder* that are not in *ran*, named by what they test. A folder in which no file ran is listed as a whole."""
     with_runs = {parent for path in ran for parent in path.parents}
     left = []
     for path in sorted(set(folder.rglob("test_*.py")) - set(ran)):

@@ -2,9 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Writers killed with SIGKILL at random moments, with readers beside them.
+"""Writers are killed with SIGKILL at random moments while readers run.
 
-TRACKOPS_KILLS says how many (300 by default; 10,000 take some minutes: ``TRACKOPS_KILLS=10000 pytest tests/unit/test_kill.py``).
+TRACKOPS_KILLS sets the number of kills (300 by default; 10,000 take some minutes: ``TRACKOPS_KILLS=10000 pytest tests/unit/test_kill.py``).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, TrackOps founders
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The request to an API: with which token, and again with a new one; the module ``uri`` is replaced by a script."""
+"""The request to an API: which token it sends, and the repetition with a new one. A script replaces the module ``uri``."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from support.scripted import Scene, access, error
 
 
 class Api:
-    """Answers from a script, as ansible.builtin.uri returns them; ``sent`` are its arguments."""
+    """Answers from a script, as ansible.builtin.uri returns them; ``sent`` holds the module's arguments."""
 
     def __init__(self, *script: dict[str, t.Any]) -> None:
         self.script = list(script)

@@ -70,7 +70,7 @@ def test_absent_removes_what_is_named(run: Run) -> None:
 
 def test_pruned_removes_what_has_expired(run: Run) -> None:
     scene = Scene(access("t0ken-1", lifetime=10), access("t0ken-2"))
-    scene.now = 1_000.0  # long ago: the first one has expired by the clock of this machine
+    scene.now = 1_000.0  # long ago: by the clock of this machine, the first token has expired
     run(scene, tokens=TWO)
     done = run(scene, state="pruned")
     assert (done["changed"], len(done["removed"])) == (True, 2)

@@ -11,7 +11,7 @@ from ansible_collections.trackops.api_tokens.plugins.action.token_file import Ac
 
 
 def test_the_hosts_of_a_run_get_their_tokens_together() -> None:
-    """Else a token that is renewed ahead of time would be another one for the hosts that come first."""
+    """Otherwise a token that is renewed early would be a different one for the first hosts than for the others."""
     asked: list[bool] = []
 
     class Asking(ActionModule):

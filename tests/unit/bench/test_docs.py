@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The bench judges its goals as it says, and writes its figures between the markers of the page and nowhere else."""
+"""The bench judges its goals as it states, and writes its figures only between the markers of the page."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def test_the_median_of_the_ratios_is_judged() -> None:
 
 
 def test_the_least_to_the_least() -> None:
-    """Unless told otherwise: others on the machine only ever add to a cost."""
+    """The default compares the least costs: other work on the machine only ever adds to a cost."""
     row = compared("ours", [0.012, 0.018], [0.011, 0.010], against="file", limit=1.2)
     assert (row.figure, row.missed) == (pytest.approx(1.2), False)
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The judge of the fault bench finds what is wrong; else no green bench says anything."""
+"""The judge of the fault bench finds what is wrong; otherwise a green bench would mean nothing."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The detector of the leak bench finds a secret in every spelling, and a part of one; else no green bench says anything."""
+"""The detector of the leak bench finds a secret in every spelling, and parts of one; otherwise a green bench would mean nothing."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Paths on a host on which not only we are at work. Races and other users: test__token_files.py, on the Pythons of hosts."""
+"""Paths on a host where others work too. Races and other users: test__token_files.py, on the Python versions of hosts."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ansible_collections.trackops.api_tokens.plugins.module_utils import _safe_p
 
 @pytest.fixture
 def here(tmp_path):
-    """A directory that the test may leave for another one."""
+    """A directory for a test that may change the working directory, which is changed back afterwards."""
     before = os.getcwd()
     yield tmp_path
     os.chdir(before)

@@ -1,9 +1,9 @@
 # Copyright (c) 2026, TrackOps founders
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The module as a host runs it, in a process of its own, with the oldest Pythons that hosts may have and the one that runs the tests.
+"""The module as a host runs it: in its own process, with the oldest Python versions that hosts may have and the one that runs the tests.
 
-The rules of files that a fake can show better (SELinux) are tested in this process.
+Rules that a fake shows better (SELinux) are tested in this process.
 """
 
 from __future__ import annotations
@@ -409,7 +409,7 @@ def test_owner_and_group_by_name_and_by_number(host, dest):
 
 @needs_root
 def test_who_was_there_first_does_not_keep_the_file(host, dest):
-    """In /tmp anyone can make the file before us, with the permissions that he would like it to have."""
+    """In /tmp anyone can create the file before us, with permissions of their choice."""
     dest.write_text("")
     os.chown(dest, 12345, 12345)
     dest.chmod(0o666)
@@ -564,7 +564,7 @@ def _working_directory():
 
 
 class FakeModule:
-    """What of AnsibleModule is used."""
+    """The parts of AnsibleModule that are used."""
 
     def __init__(self, *, check_mode=False, fails=False, selinux=True):
         self.check_mode = check_mode
@@ -579,7 +579,7 @@ class FakeModule:
         return self.selinux
 
     def selinux_default_context(self, path, mode=0):
-        assert os.path.isabs(path)  # the policy goes by paths
+        assert os.path.isabs(path)  # the policy goes by absolute paths
         return ["system_u", "object_r", "etc_dir_t" if stat.S_ISDIR(mode) else "etc_t", "s0"]
 
     def selinux_context(self, path):
@@ -636,7 +636,7 @@ def test_a_helper_that_would_end_the_process_ends_one_file_only(dest):
 
 
 def replacing(monkeypatch, module, function, after):
-    """Have *module* see an ``os`` in which *after* is called with each argument of *function* that it was called with."""
+    """Replace ``os`` in *module*: after each call of *function*, *after* is called with the same path."""
     real = getattr(os, function)
 
     def wrapped(path, *arguments):
@@ -648,7 +648,7 @@ def replacing(monkeypatch, module, function, after):
 
 
 def test_a_link_that_takes_the_place_while_we_look(dest, monkeypatch):
-    """Between lstat and open: O_NOFOLLOW."""
+    """The link appears between lstat and open, so O_NOFOLLOW refuses it."""
     victim = dest.with_name("victim")
     victim.write_text("precious")
     dest.write_text("old")
@@ -684,7 +684,7 @@ def test_a_strangers_link_that_takes_the_place_of_a_directory_while_we_look(tmp_
 
 @pytest.mark.parametrize("times", [1, 2])
 def test_a_directory_that_takes_the_place_of_another_while_we_look(tmp_path, monkeypatch, times):
-    """Once it can be a file system that is mounted when someone comes; twice it is no accident."""
+    """Once may be a file system that is mounted on access; twice is no accident."""
     conf = tmp_path / "conf"
     conf.mkdir()
 
@@ -752,7 +752,7 @@ WISHES: dict[str, dict[str, t.Any]] = {
 @needs_root
 @pytest.mark.parametrize("uid", [0, NOBODY])
 def test_check_mode_is_right_in_every_case(uid):
-    """Whether something changes, and whether it fails: foreseen and then done, for every directory, file and wish."""
+    """Check mode predicts whether something changes and whether it fails, for every directory, file and wish."""
     with tempfile.TemporaryDirectory() as folder:
         pathlib.Path(folder).chmod(0o755)
         cases = {names: laid_out(pathlib.Path(folder, *names), *names) for names in itertools.product(DIRECTORIES, FILES, WISHES)}
@@ -792,7 +792,7 @@ def done(wish: dict[str, t.Any]) -> tuple[bool, bool]:
 
 
 def as_user(uid: int, function: t.Callable[[], t.Any]) -> t.Any:
-    """What *function* returns in a process of that user."""
+    """The result of *function* in a process of that user."""
     reading, writing = os.pipe()
     pid = os.fork()
     if pid == 0:
@@ -811,7 +811,7 @@ def as_user(uid: int, function: t.Callable[[], t.Any]) -> t.Any:
 
 
 def test_a_directory_that_is_exchanged_is_not_entered(tmp_path, monkeypatch):
-    """Between the look at it and the step into it, another user puts a directory of his own in its place."""
+    """Between the check and the step into the directory, another user puts one of their own in its place."""
     kept, others, aside = tmp_path / "kept", tmp_path / "others", tmp_path / "aside"
     kept.mkdir()
     others.mkdir()

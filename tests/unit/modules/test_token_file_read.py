@@ -1,7 +1,7 @@
 # Copyright (c) 2026, TrackOps founders
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What is seen of a file with a token, on the Pythons that hosts may have. Whoever owns the file may have written anything."""
+"""What is reported about a file with a token, on the Python versions that hosts may have. The owner of the file may have written anything."""
 
 from __future__ import annotations
 
@@ -123,7 +123,7 @@ def test_what_is_no_file(host, tmp_path):
 
 @needs_root
 def test_a_strangers_symlink_in_the_path_is_not_followed(host, tmp_path):
-    """Root would tell of a file that its owner may not read."""
+    """Otherwise root would report on a file that the owner of the link may not read."""
     (tmp_path / "kept").mkdir()
     (tmp_path / "kept" / "token").write_text(TOKEN)
     link = tmp_path / "link"

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What `make mutants` says of the changes that no test notices, and whether its file may be true."""
+"""What `make mutants` says about the changes that no test notices, and whether its file can be right."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_what_is_wrong():
 
 
 def test_each_has_a_reason_and_a_place():
-    """What can be seen without making the changes."""
+    """What can be checked without making the changes."""
     for one in load(SURVIVORS):
         assert one.reason, one
         source = (ROOT / "plugins" / "plugin_utils" / one.file).read_text(encoding="utf-8")

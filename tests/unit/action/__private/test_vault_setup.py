@@ -1,7 +1,7 @@
 # Copyright (c) 2026, TrackOps founders
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The file for a secret_id: a secret_id that cannot be kept is not made, and none is lost."""
+"""The file for a secret_id: no secret_id is created that cannot be saved, and none is lost."""
 
 from __future__ import annotations
 

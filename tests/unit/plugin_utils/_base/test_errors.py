@@ -63,14 +63,14 @@ def sources():
 
 
 def in_playbooks():
-    """The codes that playbooks and roles name themselves."""
+    """The codes that playbooks and roles contain themselves."""
     files = [path for folder in ("playbooks", "roles") for path in (ROOT / folder).rglob("*") if path.is_file() and path.suffix in (".yml", ".j2")]
     return set(re.findall(r"TRK-\w+", "".join(path.read_text(encoding="utf-8") for path in files)))
 
 
 @functools.cache
 def raised():
-    """What the code gives as fault, and as kind where there is no fault; those of hosts are words of the module that writes there."""
+    """The faults in the code, and the kinds where there is no fault. Those of hosts are the words that the module there raises."""
     found = set()
     for path, text in sources().items():
         for node in ast.walk(ast.parse(text)):
@@ -86,7 +86,7 @@ def raised():
                 found |= {word for word in words if isinstance(word, str) and ":" in word}
             elif called in AREAS:
                 found |= {f"{AREAS[called]}:{word}" for word in words if isinstance(word, str) and word}
-        if path.name == "wording.py":  # a table of kinds and sentences
+        if path.name == "wording.py":  # it has a table of kinds and sentences
             kinds = {"unreachable", "tls", "sealed", "unavailable"}
             found |= {f"vault:{kind}" for kind in kinds if f'"{kind}"' in text}
     return found

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What else a vendor said: useful facts stay, and nothing that is or holds a credential."""
+"""Other fields of a vendor's answer: useful facts stay; whatever is or contains a credential is dropped."""
 
 from __future__ import annotations
 
@@ -150,14 +150,14 @@ def test_names_with_a_place_of_their_own_and_half_characters():
 
 
 def test_more_secrets_than_can_be_looked_for_leave_nothing():
-    """Each would be looked for in each text: minutes, for an answer of 60 kB."""
+    """Each would be searched for in each text, which takes minutes for an answer of 60 kB."""
     few, many = ([f"secret-{number:06}" for number in range(count)] for count in (63, 64))
     assert public({"token": few, "list": ["a", "secret-000001"]}, without=(), secrets=["s3cret"]) == {"list": ["a"]}
     assert public({"token": many, "list": ["a", *many]}, without=(), secrets=["s3cret"]) == {}
 
 
 def test_the_role_schedule_takes_the_same_names_for_secrets():
-    """A role cannot call what is private to the plugins."""
+    """A role cannot call code that is private to the plugins, so it has its own copy."""
     ours = yaml.safe_load((ROOT / "roles/schedule/vars/main.yml").read_text(encoding="utf-8"))
     assert "|".join(ours["__schedule_secret_names"]) == extra._SECRET.pattern
     assert set(ours["__schedule_secret_whole"]) == extra._SECRET_WHOLE

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Bodies: bounded in memory too, decoded, whole."""
+"""Bodies of answers: bounded, in memory too; decoded; complete."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.http_bod
 
 
 class Pieces:
-    """A stream that gives what it has piece by piece, as a connection does."""
+    """A stream that returns its data piece by piece, as a connection does."""
 
     def __init__(self, *pieces):
         self.pieces = list(pieces)
@@ -151,7 +151,7 @@ def test_nothing_is_whole_whatever_its_encoding():
     ],
 )
 def test_cut_in_the_headers(more, cut):
-    """It looks like an answer with an empty body that nothing announced."""
+    """An answer that ends in its headers looks like one with an empty body of unannounced length."""
     if not cut:
         assert read(b"", **more) == b""
         return

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Which addresses are this machine's own."""
+"""Which addresses belong to this machine."""
 
 from __future__ import annotations
 
@@ -51,6 +51,6 @@ def test_what_leads_elsewhere(name):
     ],
 )
 def test_plain_http_for_this_machine_stays_on_it(url, found):
-    """A proxy of the environment would carry it over the network."""
+    """A proxy from the environment would carry the request over the network."""
     assert proxies_to(url, given={}, found={"http": "http://found"}) == ({"http": "http://found"} if found else {})
     assert proxies_to(url, given={"http": "http://given"}, found={"http": "http://given"}) == {"http": "http://given"}

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The nouns: what they tell, and what they never show."""
+"""The data classes: what they show, and what they never show."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_nouns_do_not_change():
 
 def test_the_name_of_a_token():
     assert fingerprint("abc") == "sha256:ba7816bf8f01cfea"
-    assert fingerprint("\udcff").startswith("sha256:")  # bytes that were no text
+    assert fingerprint("\udcff").startswith("sha256:")  # bytes that were not text
     assert token("abc").fingerprint == fingerprint("abc")
 
 

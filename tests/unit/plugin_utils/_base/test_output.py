@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What callers get of a token."""
+"""The forms in which callers get a token."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def test_details_have_no_refresh_token():
     assert details == {
         "vendor": "tracx",
         "access_token": "abc",
-        "token_type": "raw",  # it stands in the header by itself
+        "token_type": "raw",  # the header contains only the token
         "authorization": "abc",
         "expires_at": int(NOW) + 3600,
         "expires_in": 3600,

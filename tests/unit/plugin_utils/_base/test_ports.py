@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a port does when nothing is given, and the name of a run."""
+"""The defaults of the ports, and the name of a run."""
 
 from __future__ import annotations
 

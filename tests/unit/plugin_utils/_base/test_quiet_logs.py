@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Our own requests are in nobody's log; the requests of others are."""
+"""Our own requests appear in no log; those of others still do."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ SECRET = "pl4nted-s3cret"
 
 @pytest.fixture
 def log():
-    """What a root handler that takes everything hears."""
+    """Everything that reaches a root handler at the lowest level."""
     stream, root = io.StringIO(), logging.getLogger()
     handler, level = logging.StreamHandler(stream), root.level
     root.addHandler(handler)
@@ -102,7 +102,7 @@ def answering(lines):
 @pytest.mark.system
 @pytest.mark.parametrize("line", ["X-Good: one", "no header at all"])
 def test_a_request_is_neither_logged_nor_printed(log, capsys, monkeypatch, line):
-    """A header line that is none makes urllib3 log the whole URL; http.client prints what it sends where it is told to."""
+    """A malformed header makes urllib3 log the whole URL; http.client prints what it sends if its debuglevel is set."""
     monkeypatch.setattr(http.client.HTTPConnection, "debuglevel", 5)
     lines = ["HTTP/1.1 200 OK", "Content-Length: 2", line, "X-More: two"]
     url = f"http://{answering(lines)}/token?client_secret={SECRET}"
@@ -119,7 +119,7 @@ def test_a_request_is_neither_logged_nor_printed(log, capsys, monkeypatch, line)
 
 @pytest.mark.system
 def test_it_would_be_logged_otherwise(log, monkeypatch):
-    """What the tests above rely on: urllib3 does tell URLs."""
+    """The tests above rely on this: urllib3 does log URLs."""
     url = f"http://{answering(['HTTP/1.1 200 OK', 'Content-Length: 2', 'no header at all'])}/token?client_secret={SECRET}"
     requests.get(url, timeout=20)
     assert SECRET in log.getvalue()

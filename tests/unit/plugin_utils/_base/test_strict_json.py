@@ -78,7 +78,7 @@ def test_what_is_not_deep_stays_as_it_is(value, indent):
 
 
 def test_a_text_without_an_end_is_read_once():
-    """Else its cost would be the square of its length."""
+    """Otherwise the cost would grow with the square of its length."""
     text = "[" * 3000 + '"' + '\\"' * 1_000_000
     assert shallow(text).endswith("null")
     assert shallow('["a\\') == '["a\\'

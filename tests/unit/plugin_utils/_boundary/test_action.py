@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What the actions share, as far as it needs no play."""
+"""What the actions share, as far as it can be tested without a play."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def test_the_path_that_an_item_means():
     "items",
     [
         [{"vendor": "tracx"}],
-        [{}, {"vendor": "tracx"}],  # tokens, and what is said beside them
+        [{}, {"vendor": "tracx"}],  # tokens, with the options of the task before them
         [{"vendor": "tracx"}, {"path": "fleet/tracx"}],
     ],
 )
@@ -67,7 +67,7 @@ def test_an_answer_that_ansible_trips_over(trouble):
     with pytest.raises(AnsibleActionFail) as caught:
         answer_of(run)
     assert "Ansible cannot read what the module answered on the host." in str(caught.value)
-    assert caught.value.__context__ is None  # else Ansible shows its traceback
+    assert caught.value.__context__ is None  # otherwise Ansible shows its traceback
 
 
 def test_other_errors_are_ansibles_own():

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Lines are added to files that only this user can have written, and to no others."""
+"""Lines are appended only to files that no other user can have written."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def test_what_others_can_write(log):
 def test_what_others_own(log, monkeypatch):
     log.touch(mode=0o600)
     monkeypatch.setattr(os, "geteuid", lambda: 4711)
-    if log.stat().st_uid:  # root's file is good for all
+    if log.stat().st_uid:  # a file of root is accepted from everyone
         assert refused(log) == "it belongs to another user. Name a file of your own."
     else:
         append_line(str(log), {})
@@ -80,7 +80,7 @@ def test_a_link_is_not_followed(log, tmp_path):
 
 
 def test_a_directory_that_others_exchange_is_not_written_to(tmp_path):
-    """For a link to one in which a file of ours has the same name."""
+    """The directory is another user's link to one in which we have a file with the same name."""
     if os.geteuid() != 0:
         pytest.skip("only root can give a link away")
     (tmp_path / "ours").mkdir()

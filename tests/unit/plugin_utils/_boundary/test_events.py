@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Who hears of what happened."""
+"""Which listeners are told about an event."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def _plain(path):
 
 
 def _fifo(path):
-    os.mkfifo(path, 0o600)  # nobody reads it: a plain open would wait without end
+    os.mkfifo(path, 0o600)  # nobody reads it: a plain open would block forever
     return path
 
 

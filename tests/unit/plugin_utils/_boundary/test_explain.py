@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What is shown of option values, and what their sources are called. Whole plays: integration/test_token_info.py."""
+"""How option values are shown, and what their sources are called. Whole plays: integration/test_token_info.py."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a lookup says when something is wrong, and the texts and files of its dictionaries."""
+"""What a lookup says when something is wrong, and dictionaries that are given as texts or files."""
 
 from __future__ import annotations
 

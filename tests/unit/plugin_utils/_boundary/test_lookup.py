@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""When it is plain that a variable is no fact; in any doubt the whole check is made."""
+"""When a variable is clearly not a fact; in case of doubt, the full check runs."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def test_a_fact_that_has_the_name_of_the_host_is_not_the_host(monkeypatch):
 
 
 def test_one_lookups_place_is_never_anothers(monkeypatch):
-    """Option values are kept for a while, and what is made of them longer: the next values may be where the first ones were in memory."""
+    """Option values are freed before the results made from them: new values may get the memory address of old ones."""
     monkeypatch.setattr(lookup, "_FOUND", {})
     found = lookup.TokenLookup.__new__(lookup.TokenLookup)
     monkeypatch.setattr(lookup.TokenLookup, "_find_place", lambda self, term, values: ([], values["place"]))

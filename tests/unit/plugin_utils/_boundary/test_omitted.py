@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Ansible's omit in its two shapes; that Ansible has them so, a real run shows in tests/integration/test_versions.py."""
+"""Ansible's omit in its two forms. A real run in tests/integration/test_versions.py shows that these are Ansible's forms."""
 
 from __future__ import annotations
 

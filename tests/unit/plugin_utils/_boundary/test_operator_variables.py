@@ -2,9 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What the operator has set, with Ansible's own variable manager, in the process that starts the workers.
+"""Which variables the operator has set: with Ansible's own variable manager, in the process that starts the workers.
 
-Plays with facts that try to get in: integration/test_operator.py.
+Plays with facts that try to pass as the operator's: integration/test_operator.py.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ from ansible.vars.manager import VariableManager
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._boundary import operator_variables as subject
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._boundary.operator_variables import OperatorVariables
 
-# Since 2.19 texts of the operator have a mark.
+# Since 2.19, texts of the operator are marked as trusted.
 MARKED = {"trusted_as_template": True} if "trusted_as_template" in inspect.signature(DataLoader.load_from_file).parameters else {}
 TEMPLATE = "p/{{ where }}"
 GROUP = {"mine": {"a": "good"}, "flag": True, "where": "good", "templated": TEMPLATE, "site": "good"}
 
 
 class Run:
-    """A run of one play, whose host "liar" has sent facts."""
+    """A run of one play; its host "liar" has sent facts."""
 
     def __init__(self, folder, **play):
         self.folder = folder
@@ -55,7 +55,7 @@ class Run:
         return self.manager.get_vars(play=self.play, host=self.inventory.get_host(name), task=task)
 
     def operator(self, name="liar"):
-        """As a strategy does it."""
+        """Make OperatorVariables as a strategy does."""
         host, task = self.inventory.get_host(name), self.task
         iterator = PlayIterator(self.inventory, self.play, PlayContext(), self.manager, {})
         operator = OperatorVariables(self.variables(name, task), warn=self.warned.append)
@@ -96,7 +96,7 @@ LIES = [
 
 @pytest.mark.parametrize("lie", LIES, ids=repr)
 def test_no_value_of_a_fact_counts(folder, lie):
-    """Ansible takes parts of some out, and others are not equal to themselves."""
+    """Ansible removes parts of some values, and others are not equal to themselves."""
     run = Run(folder, vars={"of_play": False})
     run.lies({"mine": lie, "flag": lie, "of_play": lie})
     assert run.operator().find(["mine", "flag", "of_play", "nothing"]) == {"mine": {"a": "good"}, "flag": True, "of_play": False}
@@ -136,7 +136,7 @@ def test_behind_hostvars_there_is_no_play(folder, name):
     variable_manager = run.manager
     variables = variable_manager.get_vars(host=run.inventory.get_host(name), include_hostvars=False)
     operator = OperatorVariables(variables, warn=run.warned.append)
-    if name == "a":  # one letter is one object for all, and another host says that it has this name
+    if name == "a":  # a text of one letter is the same object everywhere, and another host claims this name
         with pytest.raises(AnsibleOptionsError, match="it is not known which host these variables belong to"):
             operator.find(["mine"])
     else:
@@ -145,7 +145,7 @@ def test_behind_hostvars_there_is_no_play(folder, name):
 
 
 def test_whose_variables_they_are_is_not_guessed(folder):
-    """Less than what the operator has set would be used, so nothing is."""
+    """Otherwise only some of the variables that the operator has set would be used."""
     run = Run(folder, vars={"mine": {"a": "play"}})
     run.lies({"mine": "evil"})
     operator = OperatorVariables(run.variables(task=run.task), warn=run.warned.append)
@@ -249,8 +249,8 @@ def test_a_text_that_is_none_yet():
 def test_the_same_object_is_from_the_same_task():
     value = ["x"]
     assert subject._set_together(value, value)
-    assert not subject._set_together(["x"], ["x"])  # a host may send what the operator has set
-    for alone in (None, True, 7, "", "a"):  # there is one object for all
+    assert not subject._set_together(["x"], ["x"])  # a host may send the same value as the operator
+    for alone in (None, True, 7, "", "a"):  # each of these is the same object everywhere
         assert not subject._set_together(alone, alone)
 
 

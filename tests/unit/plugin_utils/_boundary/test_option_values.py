@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Dictionaries that came as texts or files."""
+"""Dictionaries that are given as texts or files."""
 
 from __future__ import annotations
 

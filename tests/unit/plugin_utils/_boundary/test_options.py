@@ -292,7 +292,7 @@ def test_oauth2_with_an_own_vendor_whose_description_options_change():
     assert describe_vendor("oauth2", {"vendor": "acme", "vendors": own}).scope == "x"
     changed = describe_vendor("oauth2", {"vendor": "acme", "vendors": own, "scope": "y", "variant": "old", "client_auth": "basic"})
     assert (changed.scope, changed.token_endpoint, changed.client_auth) == ("y", "https://a.example/old", "basic")
-    # The options of oauth2 do not bend a built-in vendor.
+    # The options of oauth2 do not change a built-in vendor.
     assert describe_vendor("tracx", {"grant_type": "password"}).grant_type == "connect_token"
 
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What tells one token from another before anything is made of the options."""
+"""What distinguishes one token from another before the options are processed."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The real effects are loaded when they are used, with what they are given."""
+"""The real effects are loaded on first use, and get the caller's arguments."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Which values show by themselves that no host has sent them; with the marks of the Ansible at hand."""
+"""Which values certainly do not come from a host, by the marks of the installed Ansible."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Settings that belong to one vendor, and none that would hold for all."""
+"""Settings that belong to one vendor; none of them applies to all vendors."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def test_a_name_that_means_something_else(vendor, option, meaning):
 
 
 def test_no_two_settings_have_one_name():
-    """With the vendors that could be mistaken for each other: one with a name that ends as an option begins, and one without that end."""
+    """Checked with vendors that could be confused: one with a name that ends as an option begins, and one without that end."""
     starts = {option[:at] for option in DESCRIBING for at, letter in enumerate(option) if letter == "_"}
     vendors = {"x", *starts, *(f"x_{start}" for start in starts), *(f"x_{start}_{other}" for start in starts for other in starts)}
     names = [name for vendor in vendors for name in own_names(vendor, DEFINITIONS).values()]

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A value that does not fit its option: named are the option, the variable or file that has it, and what would fit."""
+"""A value that does not fit its option: the message names the option, the variable or file that sets it, and what would fit."""
 
 from __future__ import annotations
 

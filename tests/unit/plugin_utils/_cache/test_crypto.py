@@ -79,7 +79,7 @@ def test_a_changed_seal_does_not_open(plain, data):
     assert isinstance(KEYS, Keys)
 
 
-# -- as slow as a guess has to be --------------------------------------------------------------------------------------
+# -- slow enough against guessing ---------------------------------------------------------------------------------------
 
 
 def as_parts(*parts):
@@ -88,7 +88,7 @@ def as_parts(*parts):
 
 @pytest.fixture
 def slow(monkeypatch):
-    """The slow derivations that were made."""
+    """The calls of the slow derivation."""
     calls = []
 
     def counted(*arguments):
@@ -153,7 +153,7 @@ DIGITS = "0123456789"
         ("hvs.0123456789abcdefghijklmn", "hvs.0123456789abcdefghijklm"),  # 24 characters
         ("hvs.0123456789abcdefghijklmn-_", "hvs.0123456789abcdefghijklmn$"),
         ("hvs.0123456789abcdefghijklmn", "hvt.0123456789abcdefghijklmn"),
-        ("01234567-0123-4567-0123-456701234567", "01234560-0123-4560-1234-560123456012"),  # nine that differ
+        ("01234567-0123-4567-0123-456701234567", "01234560-0123-4560-1234-560123456012"),  # only nine different ones
         ("6F1C5F1A-6A1E-4A4E-9F4E-0D7B3C1F2E11", "6F1C5F1A-6A1E-4A4E-9F4E-0D7B3C1F2E1X"),
         ("6f1c5f1a-6a1e-4a4e-9f4e-0d7b3c1f2e11", "6f1c5f1a-6a1e-4a4e-9f4e0-d7b3c1f2e11"),
         (f"aB.cD.{DIGITS * 4}", f"aB.cD.{(DIGITS * 4)[1:]}"),

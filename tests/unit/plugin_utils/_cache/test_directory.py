@@ -49,7 +49,7 @@ def test_there_and_back(directory):
 @pytest.mark.parametrize(
     "changes",
     [
-        {"header": {**HEADER, "kind": "login"}},  # the open line is not the sealed one
+        {"header": {**HEADER, "kind": "login"}},  # the readable line differs from the sealed one
         {"header": {}},
         {"sealed": b"junk"},
         {"sealed": b""},

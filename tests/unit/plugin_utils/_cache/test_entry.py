@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What tells one cache entry from another, and its JSON shape."""
+"""What distinguishes one cache entry from another, and the JSON format of an entry."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def test_the_same_token(other):
 
 
 def test_the_facts_stay_as_they_are():
-    """Entries of earlier releases are found by them."""
+    """Entries of earlier releases are found by these facts."""
     request = dataclasses.replace(secret(mount="X/kv/"), http=request_for(http={"client_cert": "/pki/b.pem"}).http)
     facts = token_facts(request)
     vendor = facts.pop("vendor")
@@ -189,7 +189,7 @@ ODD = (None, True, 0, -1, 10**400, math.nan, math.inf, "", "x\ny", "\x1b[31m", [
     [(part, field.name) for part, kind in (("token", Token), ("failures", Failure), ("renewals", Renewal)) for field in dataclasses.fields(kind)],
 )
 def test_a_part_of_any_shape_is_sound_or_not_there(part, name, value):
-    """Sound: of the types that it says, so that it can be compared, counted with and shown."""
+    """Sound: its fields have their declared types, so that they can be compared, calculated with and shown."""
     shape = json.loads(json.dumps(entry_to_dict(FULL)))
     (shape["token"] if part == "token" else shape[part][0])[name] = value
     entry = entry_from_dict(shape)

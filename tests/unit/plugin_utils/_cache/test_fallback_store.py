@@ -1,7 +1,7 @@
 # Copyright (c) 2026, TrackOps founders
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A cache that cannot be written or locked, and the run's directory that stands in for it."""
+"""A cache that cannot be written or locked, and the run's directory that replaces it."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def quiet(_text):
 
 @pytest.fixture
 def opened(tmp_path):
-    """A store as each process of a run opens it; with a path below a file, or none, it can never be written."""
+    """A store as each process of a run opens it. With a path below a file, or without a path, it can never be written."""
     (tmp_path / "file").touch()
 
     def opening(path="file/cache", run="run"):

@@ -44,7 +44,7 @@ def store(tmp_path):
 
 
 def opened(path):
-    """A store that must not warn; one that may is told so with `warnings`."""
+    """A store that must not warn; tests of warnings open their own."""
     return FileStore(str(path), warn=pytest.fail)
 
 
@@ -99,14 +99,14 @@ def test_private_whatever_the_umask(tmp_path, mask):
             assert mode(path_of(store, keys.name + ".lock")) & 0o077 == 0
     finally:
         os.umask(before)
-    # Whoever could write to one above could exchange the cache.
+    # Anyone who can write to a directory above could replace the cache.
     assert [mode(path) for path in (tmp_path / "deep", tmp_path / "deep" / "er", store.path)] == [0o700] * 3
     assert {mode(path_of(store, name)) for name in os.listdir(store.path)} == {0o600}
     assert sorted(os.listdir(store.path)) == sorted(["key", keys.name])
 
 
 def test_a_file_is_private_from_its_first_moment(store, monkeypatch):
-    """Whoever has opened it before its mode is changed reads what is written afterwards."""
+    """Anyone who opened the file before its mode was changed could read what is written later."""
     keys, modes, change = keys_of(store), [], os.fchmod
 
     def changing(descriptor, mode_):
@@ -158,7 +158,7 @@ KEYS = derive(b"u" * 32, LOGIN, "facts")
 
 @contextlib.contextmanager
 def as_nobody():
-    """Root may write everywhere, so that a directory which cannot be written is one of somebody else."""
+    """Root may write everywhere. As nobody, a directory of another user cannot be written."""
     if os.geteuid() != 0:
         yield
         return
@@ -279,7 +279,7 @@ def test_another_login_or_another_key_file_reads_nothing(store, tmp_path):
     elsewhere = opened(tmp_path / "other")
     other = keys_of(elsewhere)
     assert other.name != keys.name
-    os.link(path_of(store, keys.name), path_of(elsewhere, other.name))  # even under the name that it asks for
+    os.link(path_of(store, keys.name), path_of(elsewhere, other.name))  # even under the name that the store asks for
     assert elsewhere.read(other) is None
     os.unlink(path_of(store, "key"))
     assert opened(store.path).read(keys_of(opened(store.path))) is None
@@ -428,7 +428,7 @@ def test_one_holder(store):
 
 
 def given_up(store, name):
-    """What is told to who waits for a lock in vain."""
+    """The message and the holder that a caller gets when it waits for a lock in vain."""
     with pytest.raises(LockTimeout) as caught, held(opened(store.path), name, timeout=0, sleep=pytest.fail):
         pass
     return caught.value.message.replace(path_of(store, name), "LOCK"), caught.value.holder
@@ -555,7 +555,7 @@ def test_sweep_removes_what_killed_processes_left(store):
 
 
 def test_the_first_comes_first(store):
-    """Whoever looks at some of the files only goes on from there the next time."""
+    """A search starts at the given name and goes on at the beginning after the last file."""
     keys = keys_of(store)
     names = sorted(letter * 32 for letter in "0a9f")
     for name in names:
@@ -590,7 +590,7 @@ def test_sweep_removes_pointers_to_entries_that_are_gone(store):
     assert sorted(os.listdir(store.path)) == sorted(["key", good, keys.name])
 
 
-# -- guards that stand behind others -----------------------------------------------------------------------------------
+# -- guards behind other guards ----------------------------------------------------------------------------------------
 
 
 def test_another_process_may_make_the_key_between_the_first_look_and_the_lock(store, monkeypatch):
@@ -608,7 +608,7 @@ def test_another_process_may_make_the_key_between_the_first_look_and_the_lock(st
 
 
 def test_a_lock_file_that_its_holder_has_removed_is_no_lock(store, monkeypatch):
-    """Opened before it was removed, locked after: two would hold the lock, were it not looked at again."""
+    """Opened before it was removed, locked afterwards: if the file were not checked again, two would hold the lock."""
     name = keys_of(store).name
     lock = fcntl.flock
     holders = contextlib.ExitStack()
@@ -749,7 +749,7 @@ def _lock(store, keys):
 )
 @pytest.mark.parametrize("known", [True, False], ids=["entered before", "not entered before"])
 def test_a_directory_that_is_exchanged_between_check_and_use_is_not_used(store, tmp_path, monkeypatch, work, known):
-    """Who may write above it puts a link to another directory of ours into its place."""
+    """A user who may write to the directory above replaces it with a link to another directory of ours."""
     keys, victim = written(store), tmp_path / "victim"
     victim.mkdir()
     for name in (keys.name, "a" * 32 + ".tmp", "b" * 32 + ".hit"):
@@ -809,7 +809,7 @@ def test_a_directory_with_files_of_others_is_refused_and_left_alone(tmp_path, mo
         f"The token cache {path} holds files that are not the cache's, so tokens are not kept there. Set cache_path to a directory of your own (mode 0700)."
     )
     assert (mode(path), os.listdir(path)) == (mode_, ["notes.txt"])
-    with pytest.raises(CacheError):  # whoever prunes would take files of others for damaged entries
+    with pytest.raises(CacheError):  # pruning would take the files of others for damaged entries
         list(opened(path).headers())
     assert (mode(path), os.listdir(path)) == (mode_, ["notes.txt"])
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""When a cached token is good enough; a lifetime of 3600 s unless said otherwise."""
+"""When a cached token is good enough; its lifetime is 3600 s unless a test says otherwise."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def test_those_who_force_at_once_are_served_by_one_fetch():
 def test_a_refused_token(name):
     assert verdict(0, refused=name) is UNUSABLE
     assert not still_valid(token(), Freshness(refused=name), now=NOW)
-    # Whoever asks after the renewal is served: it is another token.
+    # A caller after the renewal is served: the token is another one.
     assert judge(token("new"), Freshness(refused=name), now=NOW, started=NOW) is FRESH
 
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The pointer from option values to an entry: a hit without a request, and a miss in any doubt."""
+"""The pointer from option values to an entry: a hit needs no request, and any doubt is a miss."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def store(tmp_path):
 
 
 def put(store, value="cached", *, issued_at=NOW, lifetime=1000.0, **more):
-    """An entry with a token, and a pointer to it; its keys."""
+    """Write an entry with a token, and a pointer to it; the keys of both."""
     entry = derive(store.user_key(), json.dumps(SECRET).encode(), "facts")
     token = Token(value, "Bearer", issued_at + lifetime, issued_at, **more)
     store.write(entry, {"kind": "token"}, entry_to_dict(Entry(token)))
@@ -74,7 +74,7 @@ def test_there(store):
     ("asked", "fresh"),
     [
         ({"now": NOW + 799}, True),
-        ({"now": NOW + 801}, False),  # the last fifth: somebody has to renew it
+        ({"now": NOW + 801}, False),  # the last fifth of its lifetime: somebody has to renew it
         ({"now": NOW + 1001}, False),
         ({"now": NOW - 61}, False),  # the clock has jumped
         ({"min_ttl": 999}, True),
@@ -94,7 +94,7 @@ def test_what_was_read_is_read_once(store, monkeypatch):
     monkeypatch.setattr(pointer, "_READ", {})
     monkeypatch.setattr(Directory, "read", lambda self, keys, read=Directory.read: reads.append(keys.name) or read(self, keys))
     assert (hit(store, keys), hit(store, keys), len(reads)) == ("cached", "cached", 2)
-    # Of few entries: a process that goes through many does not keep them all.
+    # Few entries stay in memory: a process that reads many does not keep them all.
     monkeypatch.setattr(pointer, "_MANY", 3)
     pointer._READ["other"] = None
     assert (hit(store, keys), len(reads), len(pointer._READ)) == ("cached", 2, 3)
@@ -163,7 +163,7 @@ def test_all_that_was_given_counts():
 
 
 def test_where_a_pointer_is():
-    """As by earlier releases, in whatever order the options were given."""
+    """The same as in earlier releases, whatever the order of the options."""
     key, facts = b"u" * 32, {"kind": "pointer", "given": hashlib.sha256(json.dumps([VERSION, [{"a": 1, "b": 2}]]).encode()).hexdigest()}
     for login, secret in ((SECRET, json.dumps(SECRET).encode()), ([], b""), (["", ""], b"")):
         expected = derive(key, secret, facts)
@@ -206,7 +206,7 @@ def test_a_pointer_shows_nothing(store):
 
 
 def test_what_a_link_leads_to_counts(tmp_path):
-    """A token file may be a link to where an agent writes, and so are the files that Kubernetes mounts."""
+    """A token file may be a link to a file that an agent writes; the files that Kubernetes mounts are links too."""
     target, other, link = tmp_path / "target", tmp_path / "other", tmp_path / "link"
     target.write_text("hvs.one")
     link.symlink_to(target)

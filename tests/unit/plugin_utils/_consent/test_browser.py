@@ -13,7 +13,7 @@ import pytest
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._consent.browser import has_browser, opened
 from support.processes import wait_for
 
-pytestmark = pytest.mark.system  # processes
+pytestmark = pytest.mark.system  # starts processes
 
 
 URL = "https://login.example.com/authorize?response_type=code&state=s%22<x>"
@@ -21,7 +21,7 @@ URL = "https://login.example.com/authorize?response_type=code&state=s%22<x>"
 
 @pytest.fixture
 def browser(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> t.Callable[[str], pathlib.Path]:
-    """Makes a script the browser; it writes its argument, and then does what the test says."""
+    """Make a script the browser; it writes its argument to a file, and then runs the commands of the test."""
 
     def become(rest: str) -> pathlib.Path:
         script, said = tmp_path / "browser", tmp_path / "said"

@@ -327,7 +327,7 @@ SPOKEN = "acme: the vendor's code or its address has a credential in it. Nothing
         {"user_code": "s-3-c-r-3-t"},
         {"user_code": "733363723374"},
         {"user_code": "Pr0duction-Passw0rd"},
-        {"user_code": "dGhlLWlkOnMzY3IzdA=="},  # of the header that was sent
+        {"user_code": "dGhlLWlkOnMzY3IzdA=="},  # a part of the header that was sent
         {"verification_uri": "https://login.example.com/d?c=s3cr%33t"},
         {"verification_uri": "https://s3cr3t.evil.example/"},
         {"verification_uri_complete": "https://login.example.com/d?user_code=s3cr3t"},

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""From a consent in the browser to a refresh token in Vault. With another device: test_device.py."""
+"""From consent in the browser to a refresh token in Vault. Consent on another device: test_device.py."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class World:
         return Authorizing(dataclasses.replace(self.request, **changes), self.scene.ports)
 
     def allowed(self, url, **changes):
-        """Where the browser comes back to."""
+        """The URL to which the browser returns."""
         return f"{REDIRECT}?code=the-code&state={parse_qs(urlsplit(url).query)['state'][0]}"
 
 
@@ -60,7 +60,7 @@ def test_all_goes_well(world):
     url, consent = here.work().begin(REDIRECT)
     stored = here.work().finish(here.allowed(url), consent)
     assert (stored.where, stored.version, stored.scope) == ("secret/fleet/x", "2", "read")
-    # What the token was bought with is worth nothing now.
+    # The old code in the secret is worthless now, so it was removed.
     assert here.scene.vault.data == {"client_id": "the-id", "client_secret": "s3cr3t", "refresh_token": "the-refresh-token"}
     sent = parse_qs(here.scene.sent[0].body.decode())
     assert (sent["grant_type"], sent["code"], sent["redirect_uri"], len(sent["code_verifier"])) == (["authorization_code"], ["the-code"], [REDIRECT], 1)
@@ -85,7 +85,7 @@ def test_not_too_late(world):
 
 
 def kept(here):
-    """The names and headers of consents that were begun, and of nothing else."""
+    """The names and headers of the pending consents, and of nothing else."""
     store = FileStore(here.request.cache.path, warn=pytest.fail)
     return {name: header for name, header in store.headers() if header.get("kind") == "consent"}
 
@@ -119,7 +119,7 @@ def test_the_code_is_spent_once_although_the_vendor_fails(world):
     url, _consent = here.work().begin(REDIRECT)
     assert failing(VendorError, here.work().finish, here.allowed(url)).endswith(" Nothing was stored.")
     assert failing(VendorError, here.work().finish, here.allowed(url)) == f"{AGAIN} Nothing was stored."
-    assert len(here.scene.sent) == 1  # an answer may have been lost: no second try
+    assert len(here.scene.sent) == 1  # the answer may have been lost: no second attempt
 
 
 def test_a_code_that_the_vendor_does_not_take(world):
@@ -136,8 +136,8 @@ def test_a_code_that_the_vendor_does_not_take(world):
 
 
 def test_a_refused_client_is_told_of_no_next_attempt(world):
-    """A person started this, and nothing is remembered: the next attempt is the next start."""
-    # A clock that is far off does not count, as nothing was signed.
+    """A person started this, and no failure is remembered, so the message names no time for a next attempt."""
+    # A clock that is far off does not matter, because nothing was signed.
     here = world(answer(401, {"error": "invalid_client"}, date="Thu, 01 Jan 2026 00:00:00 GMT"))
     url, consent = here.work().begin(REDIRECT)
     assert failing(VendorError, here.work().finish, here.allowed(url), consent) == (
@@ -255,7 +255,7 @@ def test_what_is_given_counts_more_than_what_the_issuer_says(world):
     assert url.startswith(f"{issuer}/a?")
     work.finish(here.allowed(url), consent)
     assert here.scene.sent[1].url == "https://mine.example/t"
-    # Where all is given, nobody is asked.
+    # If all endpoints are given, the issuer is not asked.
     here = world(vendor=dataclasses.replace(given, authorize_url="https://mine.example/a"))
     assert here.work().begin(REDIRECT)[0].startswith("https://mine.example/a?")
     assert here.scene.sent == []
@@ -300,7 +300,7 @@ def test_an_issuer_is_asked_only_for_what_is_needed(world, device):
 
 
 def from_issuer(world, method, *script, data=CLIENT):
-    """Of an issuer that takes only this way to authenticate."""
+    """A world whose issuer accepts only this authentication method, and the seconds that each request was given."""
     issuer = "https://login.example.com"
     metadata = {"issuer": issuer, "token_endpoint": f"{issuer}/t", "authorization_endpoint": f"{issuer}/a", "token_endpoint_auth_methods_supported": [method]}
     here = world(answer(200, metadata), *script, vendor=Vendor("acme", issuer=issuer, grant_type="authorization_code"), data=data, http={"deadline": 30})
@@ -351,7 +351,7 @@ def test_a_key_in_vault_signs(world, monkeypatch):
 
 @pytest.mark.parametrize(("device", "retries"), [(False, [2]), (True, [2, 0])])
 def test_how_often_a_request_is_repeated(world, device, retries):
-    """A poll is not: the next one comes anyway."""
+    """A poll is not repeated: the next poll follows anyway."""
     code = answer(200, {"device_code": "d3vice-c0de", "user_code": "AB-CD", "verification_uri": "https://login.example.com/d"})
     here = world(*([code] if device else []), CONSENTED, vendor=CONSENT_VENDOR, http={"retries": 2})
     asked = []

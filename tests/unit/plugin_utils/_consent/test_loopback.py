@@ -14,7 +14,7 @@ from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.errors i
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._consent import loopback as subject
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._consent.loopback import Answer, Loopback, receive
 
-pytestmark = pytest.mark.system  # sockets
+pytestmark = pytest.mark.system  # opens sockets
 
 RIGHT = "/callback?code=c&state=s"
 
@@ -78,7 +78,7 @@ def test_the_browser_sees_the_error_too(answers):
         (("/callback?error=access_denied",), 400),
         (("/callback",), 400),
         (("/favicon.ico?code=c&state=s",), 404),
-        (("//callback?code=c&state=s",), 200),  # http.server folds the slashes: the same path
+        (("//callback?code=c&state=s",), 200),  # http.server merges the slashes: the same path
         ((RIGHT, "POST"), 501),
         ((RIGHT, "HEAD"), 501),
         ((RIGHT, "<script>"), 501),
@@ -103,7 +103,7 @@ def test_another_host_name_is_no_way_in(answers, host):
 
 
 def test_the_right_answer_counts_once(answers):
-    # A browser connects ahead of time, and sends nothing.
+    # A browser connects in advance and sends nothing.
     with listening(answers) as listener, socket.create_connection(("127.0.0.1", listener.port)):
         first, _found = in_background(listener.port, "/callback?code=1&state=s")
         answer = answers.get(timeout=10)
@@ -119,7 +119,7 @@ def test_connections_without_end_do_not_keep_the_browser_out(answers):
         idle = [socket.create_connection(("127.0.0.1", listener.port), timeout=10) for _ in range(most + 8)]
         thread, found = in_background(listener.port, RIGHT)
         answer = answers.get(timeout=10)
-        # The answer's own connection is never closed to make room.
+        # The connection that carries the answer is never closed to make room.
         idle += [socket.create_connection(("127.0.0.1", listener.port), timeout=10) for _ in range(most + 8)]
         assert idle[0].recv(1) == b""  # the oldest was closed
         answer.close(good=True, text="done")
@@ -130,7 +130,7 @@ def test_connections_without_end_do_not_keep_the_browser_out(answers):
 
 
 def test_nothing_is_logged(answers, capfd):
-    """The request line has the authorization code in it."""
+    """The request line contains the authorization code."""
     with listening(answers) as listener:
         get(listener.port, "/callback?code=the-code-of-the-person&state=other")
         get(listener.port, "/callback?code=the-code-of-the-person", "POST")
@@ -191,12 +191,12 @@ class TestLocalhost:
             with pytest.raises(OptionError) as caught:
                 Loopback("localhost", port, "/callback", answers)
             assert caught.value.message == TAKEN.format(f"{shown}:{port}") + FREE
-        # Nothing of the attempt is left.
+        # The failed attempt leaves nothing behind.
         with Loopback("localhost", port, "/callback", answers) as listener:
             assert listener.port == port
 
     def test_a_free_port_is_free_at_both(self, answers, monkeypatch):
-        """The squatter has the ::1 of the first port that is found; the second is taken."""
+        """A squatter takes ::1 of the first port that is found, so the second port is used."""
         squatters, real = [], subject._bind
 
         def bind(address, port, door, *, optional):

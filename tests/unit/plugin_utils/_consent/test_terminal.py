@@ -12,7 +12,7 @@ import pytest
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._consent.loopback import Answer
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._consent.terminal import Terminal, open_terminal
 
-pytestmark = pytest.mark.system  # a terminal
+pytestmark = pytest.mark.system  # uses a terminal
 
 
 @pytest.fixture

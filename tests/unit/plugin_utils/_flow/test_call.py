@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""One call for one token: what it does with an entry, and what it leaves for the next calls of its run."""
+"""One call for one token: what it does with an entry, and what it leaves for later calls of its run."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def test_a_refused_token_is_renewed_once_a_run_whatever_it_is_called(refused):
     ],
 )
 def test_a_host_is_believed_once_in_five_minutes(age, run, expected):
-    """Otherwise its word, a lie at each call, would have the token of all hosts renewed each time."""
+    """Otherwise a host that lies at each call would have the token of all hosts renewed each time."""
     renewals = call(refused="tok", by_host=True).renewals(Entry(token("before")))
     assert [renewal.cause for renewal in renewals] == [fingerprint("tok"), "host"]
     another = Entry(token("another"), renewals=(Renewal(run, "host", NOW - age),))

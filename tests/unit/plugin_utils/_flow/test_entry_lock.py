@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A process that is stopped while it holds a lock, and the hosts of a run that wait for it."""
+"""A process that is stopped while it holds a lock, and the hosts of a run that wait for the lock."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ with FileStore(sys.argv[1], warn=print).try_lock(sys.argv[2]) as locked:
 
 @pytest.fixture
 def hold(tmp_path):
-    """Another process holds the lock of TrackTik's token, until the test ends."""
+    """Let another process hold the lock of TrackTik's token until the test ends."""
     processes = []
 
     def holding(request, name=None, *, stopped=True):
@@ -174,7 +174,7 @@ def test_it_is_waited_for(asked):
 
 
 def waiting(request, store, keys, scene, run="run-1"):
-    """It wakes up seldom, so that three minutes have few naps."""
+    """Wait for the lock in vain. Each pause is 40 times as long as usual, so that three minutes need few of them."""
     started, ports = scene.now, scene.as_run(run)
     ports = dataclasses.replace(ports, sleep=lambda seconds: scene.ports.sleep(40 * seconds))
     with pytest.raises(CacheError) as caught, entry_lock(request, store, keys, ports):
@@ -189,7 +189,7 @@ def test_one_wait_is_enough_for_a_run(asked):
         family, message, waited = waiting(request, store, keys, scene)
         assert (family, waited) == (LockTimeout, 18)
         ended = scene.now
-        # For the time that is remembered anyway, and ten times as long as it took, five minutes at most.
+        # Kept for as long as a failure is remembered, plus ten times the wait, but at most plus five minutes.
         (noted,) = (header for _name, header in store.headers())
         assert noted == {"schema": 1, "kind": "lock", "vendor": "tracktik", "path": "secret/fleet/x", "expires_at": int(ended + 30 + 300)}
         assert waiting(request, store, keys, scene) == (CacheError, message, 0)
@@ -223,11 +223,11 @@ def test_the_wait_is_as_long_as_a_call_takes(asked):
     request = dataclasses.replace(request, http=dataclasses.replace(request.http, deadline=20), vault=vault_options(timeout=50))
     scene = Scene()
     with held_elsewhere(store, keys):
-        assert waiting(request, store, keys, scene)[2] == 18  # 20 for the vendor, 100 for Vault, and 60
+        assert waiting(request, store, keys, scene)[2] == 18  # 20 s for the vendor, 100 s for Vault, and 60 s more
 
 
 class Spared(FileStore):
-    """Nothing can be kept, and yet all went well."""
+    """A store that can keep nothing, although all went well."""
 
     def went_well(self, keys):
         return bool(keys)

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Which failures are remembered, for whom and how long."""
+"""Which failures are remembered, for whom and for how long."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def told(failure, *, after=0.0, asker=ME, **more):
         ({}, 29.1, False),
         ({"took": 5.0}, 78.9, True),
         ({"took": 5.0}, 79.1, False),
-        ({"took": 1000.0}, 328.9, True),  # 30 and 300 s at most
+        ({"took": 1000.0}, 328.9, True),  # at most 30 s plus 300 s
         ({"took": 1000.0}, 329.1, False),
         ({"kind": "answer"}, 0, True),
         ({"kind": "vault:sealed"}, 0, True),
@@ -60,9 +60,9 @@ def told(failure, *, after=0.0, asker=ME, **more):
         ({"network": "other"}, 0, False),
         ({**OTHER, "retry_at": NOW + 100}, 99, True),
         ({**OTHER, "retry_at": NOW + 100}, 100, False),
-        ({**OTHER, "retry_at": NOW + 1e9}, 298, True),  # 300 s after it was recorded at most
+        ({**OTHER, "retry_at": NOW + 1e9}, 298, True),  # at most 300 s after it was recorded
         ({**OTHER, "retry_at": NOW + 1e9}, 300, False),
-        ({"recorded_at": NOW + 60}, 0, True),  # another controller's clock
+        ({"recorded_at": NOW + 60}, 0, True),  # the clock of another controller
         ({"recorded_at": NOW + 61}, 0, False),  # a clock that has jumped
     ],
 )
@@ -77,12 +77,12 @@ def test_before_anything_is_read(changes, after, expected):
         ({"kind": "vault:denied"}, True),
         ({"kind": "refused"}, True),
         ({"network": "other"}, False),
-        ({"network": "other", "kind": "refused"}, True),  # what the vendor refuses it refuses on every way
+        ({"network": "other", "kind": "refused"}, True),  # the vendor refuses credentials on every network path
     ],
 )
 def test_what_happened_while_one_waited(changes, expected):
     assert told(dataclasses.replace(OUTAGE, **OTHER, **changes, recorded_at=NOW + 1), after=2) is expected
-    # Whatever another controller's clock says.
+    # This holds whatever the clock of another controller says.
     old = dataclasses.replace(OUTAGE, **OTHER, **changes, recorded_at=NOW - 1e6)
     assert told(old, new={old}) is expected
     assert not told(old)
@@ -105,7 +105,7 @@ def test_a_refusal_that_was_confirmed_while_one_waited():
     assert confirm([OUTAGE], REFUSAL, at=NOW + 5) == (OUTAGE,)
     old = dataclasses.replace(confirmed, recorded_at=NOW - 3600)
     assert told(old, after=6)
-    assert not told(dataclasses.replace(old, **OTHER), after=6)  # there it is forgotten sooner
+    assert not told(dataclasses.replace(old, **OTHER), after=6)  # others forget it sooner
 
 
 @pytest.mark.parametrize(
@@ -132,7 +132,7 @@ def test_a_refusal_of_the_same_secret(changes, after, expected):
         ({}, 86400, False),
         (OTHER, 28.9, True),
         (OTHER, 29, False),
-        ({"network": "other"}, 0, True),  # the entry is that of these credentials
+        ({"network": "other"}, 0, True),  # the entry belongs to these credentials
         ({"kind": "vault:denied"}, 0, False),
         ({"recorded_at": NOW + 61}, 0, False),
     ],
@@ -144,7 +144,7 @@ def test_a_login_that_vault_refused(changes, after, expected):
 
 
 def test_what_a_token_makes_one_forget():
-    """What was found on another way to the servers stays; a refusal ends once these credentials got the token."""
+    """Failures on another network path stay; a refusal ends when these credentials got the token."""
     proxy, refused = dataclasses.replace(OUTAGE, network="proxy"), dataclasses.replace(REFUSAL, network="proxy")
     assert failures_after_success([OUTAGE, proxy, REFUSAL, refused], ME) == (proxy,)
     assert failures_after_success([OUTAGE, proxy, REFUSAL, refused], ME, asked=False) == (proxy, REFUSAL, refused)
@@ -169,7 +169,7 @@ def test_each_run_has_its_own():
     other, proxy = dataclasses.replace(OUTAGE, **OTHER), dataclasses.replace(OUTAGE, network="proxy")
     new = dataclasses.replace(OUTAGE, message="again", recorded_at=NOW)
     assert add_failure([OUTAGE, other, proxy], new, failure_ttl=30, now=NOW) == (other, proxy, new)
-    old = dataclasses.replace(other, recorded_at=NOW - 30)  # from now on nobody is told
+    old = dataclasses.replace(other, recorded_at=NOW - 30)  # from now on it is told to nobody
     assert add_failure([old], new, failure_ttl=30, now=NOW) == (new,)
     many = [dataclasses.replace(other, run=str(number), recorded_at=NOW - number / 10) for number in range(100)]
     kept = add_failure(many, new, failure_ttl=30, now=NOW)
@@ -205,7 +205,7 @@ def test_there_and_back():
 
 
 def test_where_the_vendor_asks_for_no_wait_nobody_else_waits():
-    """Nor does a controller whose clock is behind that of the one that failed."""
+    """Not even a controller whose clock is behind that of the one that failed."""
     failure = failure_of(VendorError("v", "unavailable"), Asker("other", "proxy", NOW, 30), asked_version="", took=1.0, now=NOW + 5)
     assert failure.retry_at == 0.0
     assert not told(failure)

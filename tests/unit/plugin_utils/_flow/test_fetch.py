@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""From the credentials in Vault to a token: which grant is sent, how often, and what is said of the refresh token."""
+"""From the credentials in Vault to a token: which grants are sent, how often, and what is reported about the refresh token."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ SINGLE_USE = Vendor("acme", base_url="https://acme.example", token_url="/t", gra
 
 
 class Work:
-    """A fetch, and the entries that it saved on its way."""
+    """A fetch, and the entries that it saved meanwhile."""
 
     def __init__(self, folder, scene, vendor="tracktik", **options):
         request = request_for(vendor, **options)
@@ -79,11 +79,11 @@ def test_the_refresh_token_leaves_the_entry_before_it_is_sent(fetching):
     assert saved == [[None]]
     assert (outcome.token.refresh_token, outcome.spent) == ("r2", True)
     assert scene.events[-1].name == "refreshed"
-    assert scene.vault.version == 1  # it is no credential that belongs into Vault
+    assert scene.vault.version == 1  # it is not one of the credentials that Vault keeps
 
 
 def test_a_refresh_token_that_cannot_be_taken_out_is_not_sent_where_there_is_another_way(fetching):
-    """On a full disk the next caller would find it in the cache and use it again, which a rotating vendor takes for theft."""
+    """On a full disk it would stay in the cache. The next caller would use it again, which a rotating vendor takes for theft."""
     scene = Scene(access("new", refresh_token="r2"))
     work = fetching(scene)
     work.can_be_written = False
@@ -132,7 +132,7 @@ def test_the_last_grants_failure_is_told(fetching):
     scene = Scene(error("invalid_grant"), error("invalid_client", 401))
     outcome = fetching(scene)()
     assert (outcome.error.code, outcome.asked_version, outcome.spent) == ("invalid_client", "1", True)
-    (first,) = [event for event in scene.events if event.name == "failed"]  # the caller tells the last
+    (first,) = [event for event in scene.events if event.name == "failed"]  # the caller reports the last one
     assert first.reason.startswith("refresh_token: tracktik: the vendor refused")
     assert first.error_code == "TRK-L02"
 
@@ -167,7 +167,7 @@ def test_credentials_that_changed_meanwhile_are_tried_once(fetching):
     scene = Scene()
     scene.script = [error("invalid_grant"), changed_meanwhile(scene, error("invalid_client", 401)), access("new")]
     outcome = fetching(scene)()
-    # The entry's refresh token is of the old credentials.
+    # The refresh token in the entry belongs to the old credentials.
     assert (grants(scene), outcome.spent, outcome.asked_version) == ([b"refresh_token", b"other", b"other"], True, "2")
     assert scene.events[-1].reason == "the secret has changed in Vault"
 
@@ -216,7 +216,7 @@ def test_a_refresh_token_that_is_the_credential_goes_back_into_vault(fetching, g
     work = fetching(scene, dataclasses.replace(SINGLE_USE, grant_type=grant_type))
     outcome = work(Entry())
     assert (vault.data["refresh_token"], outcome.token.secret_version) == ("r2", "2")
-    # Before that on this disk: a crash in between loses nothing.
+    # It was saved on this disk before that: a crash in between loses nothing.
     assert [(entry.token.refresh_token, entry.token.source) for entry in work.saved] == [("r2", "cache")]
 
 
@@ -242,7 +242,7 @@ def test_the_digest_of_a_secret_without_versions_is_keyed(fetching):
 
 @pytest.mark.parametrize("changes", [{"use_refresh_token": False}, {"request_body": {"token": "{{ refresh_token }}"}}])
 def test_a_refresh_token_that_is_the_credential_is_used_each_time(fetching, changes):
-    """Where the one in the entry is not to be used, the same one in the secret still is."""
+    """If the one in the entry must not be used, the same one in the secret still is."""
     scene = Scene(access("new"), vault=FakeVault({"client_id": "i", "client_secret": "s", "refresh_token": "r1"}))
     assert fetching(scene, dataclasses.replace(SINGLE_USE, **changes))().token.access_token == "new"
 
@@ -257,7 +257,7 @@ def test_what_is_not_certainly_refused_is_put_back_where_there_is_no_other_way(f
 
 @pytest.mark.parametrize(("reply", "sent"), [(error("invalid_grant"), [b"r1", b"r2"]), (answer(503), [b"r1"])])
 def test_the_one_in_the_secret_is_tried_where_that_of_the_entry_is_refused(fetching, reply, sent):
-    """Where the vendor is away, nothing is known of the first: a second is not spent."""
+    """If the vendor is unavailable, nothing is known about the first one, so a second one is not spent."""
     scene = Scene(reply, access("new"), vault=FakeVault({"client_id": "i", "client_secret": "s", "refresh_token": "r2"}))
     fetching(scene, SINGLE_USE, http={"retries": 0})()
     assert [request.body.partition(b"refresh_token=")[2][:2] for request in scene.sent] == sent
@@ -276,7 +276,7 @@ def test_a_refresh_token_that_is_shared_is_vouched_for(fetching):
 
     assert shared(access("new", refresh_token="r2"), Entry()).refresh_token_mac == "r2 by who knows the-id"
     assert shared(access("new"), Entry()).refresh_token_mac == ""
-    # Stored among the credentials: who reads them can compare.
+    # It is stored among the credentials, so a controller that reads them can compare.
     stored = shared(access("new", refresh_token="r2"), Entry(), vendor=SINGLE_USE)
     assert (stored.secret_version, stored.refresh_token_mac) == ("2", "")
 
@@ -296,7 +296,7 @@ def test_one_that_nobody_vouches_for_is_not_used(fetching, theirs, sent):
 
 
 def test_what_else_is_in_the_secret_is_kept_out_of_what_the_vendor_says(fetching):
-    """A text of six characters, or a number of as many digits; a shorter one is a word like any other."""
+    """Texts of at least six characters and numbers of at least six digits are hidden; a shorter one is an ordinary word."""
     more = {"note": "sixsix", "short": "five5", "number": 123456, "year": 2027, "flag": True, "none": None}
     said = {"a": "sixsix", "b": "five5", "c": 123456, "d": 2027, "e": True}
     scene = Scene(access("new", **said), vault=FakeVault({**FakeVault().data, **more}))
@@ -347,7 +347,7 @@ def test_metadata_that_may_lead_nowhere_are_asked_for_again(fetching, reply, kep
 
 
 def test_each_repetition_has_a_proof_of_its_own(fetching):
-    """A server takes the identifier of a proof once."""
+    """A server accepts the identifier of a proof only once."""
     scene = Scene(answer(503), access("new"))
     vendor = Vendor("acme", base_url="https://acme.example", token_url="/t", client_auth="client_secret_jwt")
     assert fetching(scene, vendor)(Entry()).token.access_token == "new"
@@ -374,7 +374,7 @@ EARLIER, REFRESH = "at-0123456789abcdefghijkl", "rt-9f8e7d6c5b4a39281706"
 
 
 def test_what_the_vendor_knows_from_before_is_in_nothing_that_it_says(fetching):
-    """What lies in the entry, and what was sent with the grant before this one."""
+    """The vendor knows what is in the entry, and what was sent with the previous grant."""
     entry = Entry(token(EARLIER, age=3000, refresh_token=REFRESH, secret_version="1"))
     for known in (EARLIER, REFRESH):
         got = fetching(Scene(error("invalid_grant"), access("new", scope=f"read {known}", note=[known, "b"])))(entry).token

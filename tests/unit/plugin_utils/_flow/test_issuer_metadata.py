@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Metadata of an issuer: asked for once an hour, and again where they lead nowhere."""
+"""Metadata of an issuer: requested once an hour, and again if they lead nowhere."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def test_once_an_hour(tmp_path):
         scene.ports = scene.as_run(str(scene.now))
     asked(scene, tmp_path)
     assert paths(scene) == [WELL_KNOWN, "/t", "/t", "/t", "/t", WELL_KNOWN, "/t"]
-    assert b"client_secret=s3cr3t" in scene.sent[1].body  # picked by the metadata
+    assert b"client_secret=s3cr3t" in scene.sent[1].body  # the metadata select this method
 
 
 def test_once_a_fetch_without_a_cache(tmp_path):
@@ -110,7 +110,7 @@ def test_what_leads_nowhere_is_forgotten(store):
     request = request_for(VENDOR)
     first, second = kept(request, store), kept(request, store)
     first.write(METADATA)
-    second.forget()  # it has not used them
+    second.forget()  # it has not used the metadata
     assert kept(request, store).read() == METADATA
     first.forget()
     assert (first.read(), kept(request, store).read(), list(store.headers())) == (None, None, [])

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Which parts work together for a controller alone, and for controllers that share tokens."""
+"""Which parts work together for a single controller, and for controllers that share tokens."""
 
 from __future__ import annotations
 

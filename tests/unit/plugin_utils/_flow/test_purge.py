@@ -109,7 +109,7 @@ def there(store):
 
 
 def clock(monkeypatch, scene):
-    """The time that purging goes by."""
+    """Make purging use the clock of the scene."""
     monkeypatch.setattr(module, "time", types.SimpleNamespace(time=scene.ports.clock, monotonic=scene.ports.monotonic, sleep=scene.ports.sleep))
 
 
@@ -164,7 +164,7 @@ def test_which_entries_go(store, vendor, where, gone, dry_run):
 def test_pointers_go_with_their_entries(store):
     put(store, "1", kind="token", **TRACKTIK)
     put(store, "2", kind="token", vendor="trackunit", path="secret/fleet/x")
-    for digit in "123":  # the third leads nowhere already
+    for digit in "123":  # the entry of the third is already gone
         store.write(Keys(digit * 32 + ".hit", KEY), {"entry": digit * 32}, {})
     for dry_run, left in ((True, "123"), (False, "2")):
         purge(store, vendor="tracktik", where=None, request=None, ports=Scene().ports, dry_run=dry_run)
@@ -221,7 +221,7 @@ def test_what_has_expired(store, dry_run):
 
 
 class RevokingClient(FakeClient):
-    """It can end its own login."""
+    """A client that can revoke its own login."""
 
     fault: VaultError | None = None
     revoked: list[str]
@@ -234,7 +234,7 @@ class RevokingClient(FakeClient):
 
 @pytest.fixture
 def kept(tmp_path):
-    """A login that is kept: what it is asked for, the cache and the scene."""
+    """A cached login: its request, the cache, the scene, and the Vault clients that were made."""
     scene = Scene(access("one"))
     request = request_for("tracktik", cache=str(tmp_path / "a"), vault=approle())
     Resolver(scene.ports).token(request)

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Refresh tokens that are put back into Vault."""
+"""Refresh tokens that are written back to Vault."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_the_code_becomes_a_refresh_token(ask):
         "owner": "me",
     }
     assert scene.vault.version == 2
-    # Another controller goes on from there, and this one after it.
+    # Another controller continues from there, and this one after it.
     assert ask(scene, "b").access_token == "two"
     assert (scene.vault.data["refresh_token"], scene.vault.version) == ("r2", 3)
     assert b'"refresh_token": "r1"' in scene.sent[1].body
@@ -113,7 +113,7 @@ def test_a_code_that_was_used(ask):
 
 
 def test_a_vendor_that_is_away_costs_no_consent(ask):
-    """What is not certainly refused stays: there is no other way to a token, and the code was used long ago."""
+    """A refresh token that was not certainly refused stays: the code was used long ago, so nothing else leads to a token."""
     scene = Scene(access("one", refresh_token="r1"), answer(503), access("two", refresh_token="r2"), vault=FakeVault(CODE, version=None))
     ask(scene)
     scene.now += 3601
@@ -168,7 +168,7 @@ def test_whose_refresh_token_is_taken(refresh_token, its_mac, key, trusted):
 
 
 class Session:
-    """A Vault whose secret is written by others before each write of ours."""
+    """A Vault in which others write the secret before each of our writes."""
 
     def __init__(self, *theirs):
         self.theirs, self.written = list(theirs), []

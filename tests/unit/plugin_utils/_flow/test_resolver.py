@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The straight line, with a scripted vendor, Vault and clock, and the real file cache."""
+"""The whole way to a token, with a scripted vendor, Vault and clock, and the real file cache."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def valid_until(moment):
 
 @pytest.fixture
 def ask(tmp_path):
-    """Ask for TrackTik's token (which has refresh tokens), each time as another process would."""
+    """Ask for TrackTik's token (which has refresh tokens), each time as a new process would."""
 
     def asking(scene, vendor="tracktik", *, ports=None, path="fleet/x", **options):
         request = request_for(vendor, path, **{"cache": str(tmp_path / "cache"), **options})
@@ -82,7 +82,7 @@ def test_fetched_by_someone_else_while_we_waited(ask, tmp_path):
     request = request_for("tracktik", cache=str(tmp_path / "cache"))
     resolver = Resolver(scene.ports)
     other = Scene(access("theirs"))
-    # The lock is held by another caller, who has the token by the time that it is ours.
+    # Another caller holds the lock, and has the token by the time we get the lock.
     store = resolver.store(request.cache)
     store.user_key()
     real = store.try_lock
@@ -134,7 +134,7 @@ def test_a_failed_renewal_serves_the_valid_token(ask):
     failed, stale = scene.events[-2:]
     assert (failed.error_code, failed.reason[:45]) == ("TRK-L02", "tracktik: the vendor refused the credentials ")
     assert (stale.fingerprint, stale.expires_at, stale.error_code) == (fingerprint("one"), NOW + 3600, "TRK-L02")
-    # The next one does not even try.
+    # The next call does not even try.
     assert ask(scene).access_token == "one"
     assert (len(scene.sent), scene.vault.reads, scene.names()[-1], len(scene.warnings)) == (2, 3, "hit", 1)
 
@@ -238,7 +238,7 @@ def test_force_is_once_a_run(ask):
         assert ask(scene, force=True).access_token == "two"
         scene.now += 1
     assert ask(scene, force=True, ports=scene.as_run("run-2")).access_token == "three"
-    assert ask(scene, force=True).access_token == "three"  # what another run has forced meanwhile is no older
+    assert ask(scene, force=True).access_token == "three"  # what another run forced meanwhile is new enough
     assert len(scene.sent) == 3
 
 
@@ -375,7 +375,7 @@ def test_a_token_ends_the_memory_of_a_refusal(ask, tmp_path):
 
 
 def test_what_else_is_in_the_secret_is_no_more_shown_than_what_was_sent(ask):
-    """A vendor may know the old password that is still kept beside the new one, and repeat it; a short word is not taken for a secret."""
+    """A vendor may know, and repeat, an old password that is kept beside the new one. A short word does not count as a secret."""
     scene = Scene(
         error("invalid_grant", error_description="not zz-old-password-zz, nor eu"),
         vault=FakeVault({**PASSWORD_FIELDS, "old": "zz-old-password-zz", "region": "eu"}),
@@ -418,7 +418,7 @@ def test_without_memory_every_call_tries(ask):
 
 @pytest.mark.thorough
 def test_runs_at_the_same_time_keep_their_own_failures(ask):
-    """Two runs of 40 hosts and a third with another proxy, in turn, while the vendor is down: one attempt each."""
+    """Two runs of 40 hosts, one of them also through a proxy, take turns while the vendor is down: one attempt each."""
     scene = Scene(*[answer(503)] * 3, vault=FakeVault())
     others = [("run-1", {}), ("run-2", {}), ("run-2", {"proxy": "http://proxy.example"})]
     for _host in range(40):
@@ -465,7 +465,7 @@ def test_what_another_network_found_survives_a_success(ask):
 
 
 def test_a_vendor_that_keeps_callers_waiting_is_asked_the_more_rarely(ask):
-    """Else, with four tokens of 30 s each, the memory of the first would be over when the next host comes to it."""
+    """Otherwise, with four tokens that take 30 s each, the first failure would be forgotten before the next host asks."""
 
     def hangs(_request):
         scene.now += 30
@@ -523,7 +523,7 @@ def test_a_passing_failure_is_found_out_once_a_run(ask):
     assert failing(ask, scene) == message
     assert (len(scene.sent), len(scene.slept), scene.vault.reads) == (4, 3, 1)
     assert scene.names()[-1] == "remembered"
-    scene.now += 1  # whoever asked at the very moment of the failure shares it
+    scene.now += 1  # a caller that asks at the very moment of the failure shares it
     assert ask(scene, ports=scene.as_run("run-2")).access_token == "good"
 
 
@@ -593,7 +593,7 @@ def test_the_refresh_token_is_used_and_rotated(ask):
         ask(scene)
         scene.now += 3550
     assert grant_types(scene) == ["password", "refresh_token", "refresh_token", "refresh_token"]
-    # RFC 6749 6: without a new one the old one stays good.
+    # RFC 6749 6: if there is no new one, the old one stays valid.
     assert [b"refresh_token=r%d" % n in request.body for n, request in zip((1, 2, 2), scene.sent[1:], strict=True)] == [True] * 3
     assert scene.names().count("refreshed") == 3
 
@@ -631,7 +631,7 @@ def test_it_is_kept_where_an_option_was_wrong(ask):
     scene = Scene(access("one", refresh_token="r1"), OptionError("http_ca_cert: no such file."), access("two"))
     ask(scene)
     scene.now += 3550
-    assert ask(scene).access_token == "one"  # still valid for a moment: the mistake is a warning
+    assert ask(scene).access_token == "one"  # still valid for a moment, so the mistake is only a warning
     assert "http_ca_cert: no such file. The cached token is used" in scene.warnings[0]
     assert ask(scene, ports=scene.as_run("run-2")).access_token == "two"
     assert grant_types(scene) == ["password", "refresh_token", "refresh_token"]
@@ -696,7 +696,7 @@ def test_renewing_ahead_looks_again_under_the_lock(ask, tmp_path):
 
 
 def test_the_version_of_a_secret_without_versions_betrays_nothing(ask):
-    """The digest is keyed: with another user's key the same secret has another one."""
+    """The digest is keyed: at another path, or with another login, the same secret has another digest."""
     versions = {
         ask(Scene(access(), vault=FakeVault(version=None)), secret={"engine_version": "1"}, **more).secret_version
         for more in ({}, {"path": "fleet/y"}, {"vault": approle()})
@@ -715,7 +715,7 @@ def test_without_a_cache(ask, tmp_path):
 
 @pytest.fixture(params=["none", "below a file"])
 def nowhere(request, tmp_path):
-    """Options with which nothing can be kept."""
+    """Options with which nothing can be cached."""
     (tmp_path / "file").touch()
     return {"kind": "none"} if request.param == "none" else {"cache": str(tmp_path / "file" / "cache")}
 
@@ -742,7 +742,7 @@ def test_where_nothing_is_kept_a_run_remembers_an_outage(ask, nowhere, tmp_path)
 
 
 def test_where_nothing_is_kept_the_first_success_lets_all_others_go_at_once(ask, nowhere, tmp_path):
-    """Each needs a request of its own: one after the other they would wait for hours."""
+    """Each needs its own request: one after the other, they would wait for hours."""
     within = []
 
     def other(_request):
@@ -757,7 +757,7 @@ def test_where_nothing_is_kept_the_first_success_lets_all_others_go_at_once(ask,
 
 
 def test_where_nothing_is_kept_a_refresh_token_is_used_by_one_after_the_other(ask, nowhere, tmp_path):
-    """Each gets what the one before it has stored in Vault; nobody begins before that."""
+    """Each uses what the previous one has stored in Vault, and none begins before that."""
     scene = Scene(vault=FakeVault({"client_id": "i", "client_secret": "s", "refresh_token": "refresh-0"}), scratch=str(tmp_path))
     waited = []
 

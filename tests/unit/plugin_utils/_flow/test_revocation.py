@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What is given back to the vendor, and how the client proves itself for it."""
+"""What is revoked at the vendor, and how the client authenticates for that."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ def refusing(status, token):
 @pytest.mark.parametrize("home", ["that took it over", "that is empty"])
 @pytest.mark.thorough
 def test_a_planted_token_that_was_taken_over_keeps_none_of_the_others(tmp_path, status, failed, home):
-    """Refused for what it is, it would keep the entries for ever; what may be over soon is tried again, once the others were sent."""
+    """If the vendor refuses the planted token itself, its entry does not stay forever; a temporary failure is tried again. The others are sent in any case."""
     request = request_of(tmp_path, kind="vault", revocation_url=f"{ISSUER}/revoke")
     scene = cached(Scene(access("one", refresh_token="r1")), request)
     planted(scene, access_token="evil")

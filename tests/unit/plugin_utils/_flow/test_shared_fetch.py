@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a controller takes from the shared entry, and what it leaves there. How the lease goes round is in test_shared_store.py."""
+"""What a controller takes from the shared entry, and what it leaves there. How the lease is passed on: test_shared_store.py."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The cache that controllers share in Vault: one request a lifetime, and nobody waits for the dead."""
+"""The cache that controllers share in Vault: one request for each lifetime, and nobody waits for a dead controller."""
 
 from __future__ import annotations
 
@@ -36,11 +36,11 @@ from support.scripted import NOW, PASSWORD_FIELDS, FakeClient, FakeVault, Scene,
 
 @pytest.fixture
 def controllers(tmp_path):
-    """Ask for TrackTik's token as the controller of that name: a cache folder of its own, a Vault that all share."""
+    """Ask for TrackTik's token as the named controller, with a cache folder of its own and a Vault that all share."""
 
     def asking(scene, name, **options):
         vendor = options.pop("vendor", "tracktik")
-        login = approle(secret_id=str(uuid.uuid5(uuid.NAMESPACE_OID, name)))  # as Vault makes them: a person's choice is derived slowly
+        login = approle(secret_id=str(uuid.uuid5(uuid.NAMESPACE_OID, name)))  # a UUID, as Vault creates it; one that a person chose is derived slowly
         request = request_for(vendor, **{"cache": str(tmp_path / name), "kind": "vault", "vault": login, **options})
         return Resolver(scene.as_run(name)).token(request)
 
@@ -53,7 +53,7 @@ def entry_of(scene):
 
 
 def taken(scene, **changes):
-    """Somebody holds the lease."""
+    """Somebody else holds the lease."""
     ((where, (data, version)),) = scene.vault.entries.items()
     scene.vault.entries[where] = ({**data, "lease_holder": "somebody", "lease_until": NOW + 1e9, "lease_seconds": 65, **changes}, version + 1)
 
@@ -164,7 +164,7 @@ def test_a_refusal_is_shared(controllers):
 
 @pytest.mark.parametrize("version", [1, None], ids=["KV v2", "KV v1"])
 def test_what_one_was_refused_no_other_sends_until_the_secret_changes(controllers, version):
-    """Each reads the secret with its own login, and sees that it is the one that was refused."""
+    """Each reads the secret with its own login, and sees that this secret was refused."""
     scene = Scene(*[error("invalid_grant", 401)] * 9, vault=FakeVault(dict(PASSWORD_FIELDS), version=version))
     for name in "abcd":
         with pytest.raises(VendorError):
@@ -185,7 +185,7 @@ def test_a_refresh_token_is_shared_where_the_secret_has_no_versions(controllers)
 
 
 def test_a_shared_digest_of_a_secret_tells_neither_the_secret_nor_where_else_it_is(controllers, tmp_path):
-    """Slowly derived, as a person may have chosen it; and another one at each place."""
+    """The digest is derived slowly, because a person may have chosen the secret, and it differs at each place."""
     scene = Scene(access("one"), access("two"), vault=FakeVault(dict(PASSWORD_FIELDS), version=None))
     controllers(scene, "a")
     controllers(scene, "a", path="fleet/y")
@@ -248,7 +248,7 @@ def test_garbage_is_a_miss(controllers, garbage):
 
 
 def planted(scene, **changes):
-    """Somebody who can write only there has written this."""
+    """Change the entry as somebody who can write only there."""
     ((where, (data, version)),) = scene.vault.entries.items()
     scene.vault.entries[where] = ({**data, "lease_until": 0, **changes}, version + 1)
 
@@ -349,7 +349,7 @@ def test_who_waits_looks_soon_and_then_each_few_seconds(controllers):
 
 
 def test_while_one_renews_the_others_read_what_was_there(controllers):
-    """All but the refresh token, which may be spent."""
+    """All of the entry except the refresh token, which may be spent."""
     seen = []
 
     def looking(_request):
@@ -369,7 +369,7 @@ def test_who_comes_second_for_the_lease_waits(controllers, monkeypatch):
     write, tried = FakeClient.kv2_write, []
 
     def second(client, mount, path, data, *, cas):
-        if not tried:  # somebody else writes between the look and this
+        if not tried:  # somebody else writes between our read and our write
             write(client, mount, path, {**data, "access_token": ""}, cas=cas)
             theirs = {"access_token": "theirs", "token_type": "Bearer", "issued_at": scene.now, "expires_at": scene.now + 3600, "lease_until": 0}
             scene.while_asleep = lambda _times: taken(scene, **theirs)
@@ -383,7 +383,7 @@ def test_who_comes_second_for_the_lease_waits(controllers, monkeypatch):
 
 @pytest.mark.parametrize("changes", [{}, {"access_token": ""}])
 def test_what_vault_refused_to_others_is_not_taken_from_an_entry(controllers, changes):
-    """It would make this controller ask the vendor alone, beside the lease."""
+    """Otherwise this controller would ask the vendor alone, without the lease."""
     scene = Scene(access("one"), access("two"))
     controllers(scene, "a")
     scene.now += 3700
@@ -409,7 +409,7 @@ OF_THE_OPERATOR = {"client_id": "id", "client_secret": "s3cr3tsecret", "refresh_
 
 @pytest.mark.parametrize("rotates", [{}, {"refresh_token": "the-operators-next"}], ids=["kept", "rotated"])
 def test_a_planted_refresh_token_is_neither_used_nor_stored(controllers, rotates):
-    """Who may write only the shared entry gets nothing into the credentials: there it would stay after the entry was repaired."""
+    """With write access to the shared entry only, nobody can change the credentials: such a change would outlast the repair of the entry."""
     scene = Scene(access("one"), access("two", **rotates), vault=FakeVault(dict(OF_THE_OPERATOR)))
     controllers(scene, "a", vendor=ACME)
     for number, mac in enumerate(({}, {"refresh_token_mac": "0" * 64})):
@@ -427,7 +427,7 @@ def test_a_planted_refresh_token_is_neither_used_nor_stored(controllers, rotates
 @pytest.mark.parametrize("status", [429, 503])
 @pytest.mark.parametrize(("changes", "options"), [({"issued_at": NOW + 4000}, {}), ({}, {"force": True}), ({}, {"max_age": 0.5})])
 def test_a_planted_token_stays_in_no_controllers_own_cache(controllers, status, changes, options):
-    """Its refresh token is the honest one, and the vendor fails when that is used."""
+    """The refresh token in the entry is the real one, and the vendor fails when it is used."""
     scene = Scene(access("one", refresh_token="r1"), *[answer(status)] * 8)
     controllers(scene, "a")
     scene.now += 10
@@ -442,7 +442,7 @@ def test_a_planted_token_stays_in_no_controllers_own_cache(controllers, status, 
 
 
 def test_a_refresh_token_of_another_entry_is_not_taken(controllers):
-    """Its MAC is for its own place."""
+    """Its MAC is valid for its own place only."""
     scene = Scene(access("one", refresh_token="r1"), access("two", refresh_token="r2"), access("three"))
     controllers(scene, "a")
     ((where, _first),) = scene.vault.entries.items()
@@ -544,7 +544,7 @@ def test_whoever_waits_hears_of_a_failure_whatever_the_clock_of_the_holder_says(
 
 
 def lease_at_request(scene, seen, then, *, takes=0.0):
-    """An answer of the vendor; the lease at that moment is put into *seen*."""
+    """An answer of the vendor; the remaining seconds of the lease at that moment are added to *seen*."""
 
     def answering(_request):
         entry = entry_of(scene)
@@ -566,7 +566,7 @@ def test_a_lease_is_short_but_for_what_can_be_used_once(controllers, grant_type,
 
 
 def test_the_lease_is_made_longer_before_each_request(controllers):
-    """Discovery takes most of it, and there is no pause before the token request."""
+    """Discovery takes most of the lease, and the token request follows without a pause."""
     seen = []
     metadata = answer(200, {"issuer": "https://i.example", "token_endpoint": "https://i.example/token"})
     scene = Scene()
@@ -577,7 +577,7 @@ def test_the_lease_is_made_longer_before_each_request(controllers):
 
 
 def test_the_lease_is_made_longer_before_each_pause(controllers):
-    """Else another controller would take over during the pause, before the next request could make it longer."""
+    """Otherwise another controller would take over during the pause, before the next request could extend the lease."""
     seen = []
     scene = Scene(answer(503, retry_after="30"), access("one"))
     sleep = scene.ports.sleep
@@ -593,7 +593,7 @@ def test_the_lease_is_made_longer_before_each_pause(controllers):
 
 @pytest.mark.parametrize("status", [429, 503])
 def test_a_lease_that_is_taken_again_and_again_is_given_up(controllers, status):
-    """By somebody who is no controller, while the vendor is busy: each new lease would be another request without a pause."""
+    """Somebody who is no controller takes it while the vendor is busy: each new lease would be another request without a pause."""
     scene = Scene(access("one"), *[answer(status, retry_after="15")] * 100)
     controllers(scene, "a")
     scene.now += 3700
@@ -629,7 +629,7 @@ def test_whoever_lost_the_lease_waits_for_the_new_holder(controllers, monkeypatc
     scene.while_asleep = lambda times: times == 4 and taken(scene, issued_at=scene.now, expires_at=scene.now + 3600, **theirs)
     assert controllers(scene, "b").access_token == "theirs"
     assert len(scene.sent) == 1
-    assert written == [0, 1]  # the lease, and in vain to make it longer: there is nothing to give back
+    assert written == [0, 1]  # it wrote the lease, and failed to extend it: there is nothing to release
 
 
 def test_a_refresh_token_that_was_spent_in_vain_leaves_the_shared_entry(controllers):
@@ -656,7 +656,7 @@ def test_one_that_was_not_sent_stays(controllers):
 
 
 def test_no_controller_keeps_a_refresh_token_of_its_own(controllers, tmp_path):
-    """Alone, because the shared entry is denied for a while, it would use one that the others have used."""
+    """While the shared entry is denied, a controller would use its own refresh token, which the others may have used."""
     scene = Scene(access("one", refresh_token="r1"), access("two", refresh_token="r2"), access("three"))
     controllers(scene, "a")
     controllers(scene, "b")
@@ -765,7 +765,7 @@ def test_what_is_asked_under_the_lease_is_asked_as_it_was_given(shared):
     scene.ports = dataclasses.replace(scene.ports, exchange=lambda *arguments: asked.append(arguments))
     cache = shared(scene)
     lease = cache.claim(nothing, wait=False)
-    scene.now += 5  # as long as that, it lasts for one more request
+    scene.now += 5  # after 5 s, the lease still lasts for one more request
     cache.guarded(lease).exchange("request", "options", 7.0, "name")
     assert (asked, lease.version) == ([("request", "options", 7.0, "name")], 1)
     scene.now += 0.5
@@ -814,7 +814,7 @@ def test_only_a_refusal_is_shared_without_its_run():
 
 
 def test_who_vouches_for_a_refresh_token(shared):
-    """Controllers of different releases of the collection share entries: the value stays as it is."""
+    """Controllers with different releases of the collection share entries, so the value must not change."""
     mac = shared(Scene()).mac
     assert mac({"b": 1, "a": "x"}, "r1") == mac({"a": "x", "b": 1}, "r1") == "68b56ec0c6914a6f989cbe289abc24599ee04aac14d01ad90e990a4b15dde639"
     assert len({mac({"a": "x"}, "r1"), mac({"a": "y"}, "r1"), mac({"a": "x"}, "r2")}) == 3
@@ -835,7 +835,7 @@ MANY = [{"message": "", "kind": "", "recorded_at": 0.0}] * 400
 
 
 def test_an_entry_that_vault_takes_no_more_is_begun_anew(controllers, monkeypatch):
-    """Vault and OpenBao limit what a request may hold, and the lease is written with what the entry holds."""
+    """Vault and OpenBao limit what a request may contain, and the lease is written together with the rest of the entry."""
     scene = Scene(access("one"), access("two"))
     controllers(scene, "a")
     planted(scene, expires_at=NOW - 1, issued_at=NOW - 3600, failures=MANY, extra={"more": ["x"] * 978})
@@ -886,7 +886,7 @@ def test_credentials_for_one_use_are_used_by_nobody_alone(controllers, monkeypat
 
 
 def test_another_controllers_token_makes_no_run_forget_that_its_credentials_are_refused(controllers):
-    """Whoever may write the shared entries alone could make it ask until the account is locked."""
+    """Otherwise anyone who may write only the shared entries could make it ask until the account is locked."""
     scene = Scene(*[error("invalid_grant", 401)] * 9, vault=FakeVault(dict(PASSWORD_FIELDS)))
     token = {
         "access_token": "planted",
@@ -910,7 +910,7 @@ def test_another_controllers_token_makes_no_run_forget_that_its_credentials_are_
 
 
 def test_a_shared_refusal_holds_for_no_run_longer_than_for_others(controllers):
-    """The run that was refused keeps that itself; with its name, which the entry told, anybody could keep it from its token for a day."""
+    """The refused run remembers that itself. If the entry gave its name, anybody could keep it from its token for a day."""
     scene = Scene(error("invalid_grant"), access("one"))
     with pytest.raises(VendorError):
         controllers(scene, "a")

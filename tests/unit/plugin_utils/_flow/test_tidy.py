@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What nobody comes back for leaves the cache by itself, and nothing else does."""
+"""Entries that nobody will use again leave the cache by themselves; all others stay."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def store(tmp_path):
 
 
 def put(store, number, **header):
-    """An entry, whose names are spread as those of real ones."""
+    """Write an entry; the names are spread like real ones."""
     name = f"{number * 0x9E3779B97F4A7C15 % 2**128:032x}"
     assert store.write(Keys(name, KEY), header, {})
     return name
@@ -94,7 +94,7 @@ def test_a_little_at_each_call_and_all_in_the_end(store):
 @pytest.mark.parametrize("name", ["", ".hit"], ids=["entries", "pointers"])
 @pytest.mark.thorough
 def test_each_call_looks_elsewhere(store, name):
-    """Where it began at the same place each time, it would see nothing behind two hundred files that stay."""
+    """If it always began at the same place, it would see nothing behind two hundred files that stay."""
     for number in range(400):
         stays = pathlib.Path(store.path, f"{number // 200 * 8:x}{number:031x}{name}")
         stays.write_text('{"entry": "key"}\n')

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Logins to Vault: kept, reused, renewed, replaced, and not repeated in vain."""
+"""Logins to Vault: cached, reused, renewed, replaced, and not repeated in vain."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ REFUSED = VaultError("Vault: the login was refused.", "login_refused")
 
 @pytest.fixture
 def read(tmp_path):
-    """Read the secret, each time as another process would."""
+    """Read the secret, each time as a new process would."""
 
     def reading(scene, *, ports=None, vault=None, path="fleet/x"):
         store = FileStore(str(tmp_path / "cache"), warn=scene.warnings.append)
@@ -228,7 +228,7 @@ def test_a_login_that_ends_while_its_caller_waits_is_replaced(tmp_path):
     scene.vault.lease = 60
     session = VaultSession(request_for(vault=approle()), FileStore(str(tmp_path / "cache"), warn=pytest.fail), scene.ports)
     session.secret()
-    scene.now += 65  # for another controller, say
+    scene.now += 65  # a wait for another controller, for example
     scene.vault.dead.add("hvs.login-1")
     session.secret()
     assert scene.vault.logins == 2
@@ -266,7 +266,7 @@ def test_a_policy_that_denies_is_no_reason_to_log_in_again_and_again(read):
     scene.now += 30
     assert failing(read, scene) == "denied"
     assert scene.vault.logins == 1
-    # But a role may have other policies by now.
+    # By now, however, a role may have other policies.
     scene.now += 1
     assert failing(read, scene) == "denied"
     assert scene.vault.logins == 2
@@ -280,7 +280,7 @@ def test_a_single_use_secret_id_is_not_spent_twice(read):
     scene.vault.denies_secret = True
     for _ in range(3):
         assert failing(read, scene, path="fleet/forbidden") == "denied"
-    assert scene.vault.logins == 2  # tried once more, and never again in this run
+    assert scene.vault.logins == 2  # tried once more, then never again in this run
     scene.vault.denies_secret = False
     read(scene)
     assert scene.vault.logins == 2
@@ -379,7 +379,7 @@ def test_an_outage_costs_each_run_one_attempt_whatever_token_is_asked_for(read, 
         assert failing(read, scene, vault=vault, path=f"fleet/{number}", ports=scene.as_run(f"run-{number % 3}")) == kind
         scene.now += 0.1
     assert scene.vault.reads - asked == 3
-    # Told again is not seen again: the memory ends for all.
+    # A repeated message is not a new failure: the memory ends for all.
     scene.vault.login_fault = scene.vault.fault = None
     scene.now += 15.5
     read(scene, vault=vault)
@@ -535,7 +535,7 @@ def test_another_caller_has_logged_in_anew_meanwhile(tmp_path):
 
 
 def test_who_comes_while_another_logs_in_waits_and_uses_that_login(read):
-    """The second caller comes in the middle of the first one's login: it can only wait for the lock, or log in too."""
+    """The second caller arrives during the first one's login: it can only wait for the lock, or log in as well."""
     scene = Scene()
     went_on, waited, others = threading.Event(), [], []
     ports = dataclasses.replace(scene.ports, sleep=lambda seconds: (waited.append(seconds), went_on.set(), done.wait(0.01)))
@@ -561,7 +561,7 @@ def test_who_comes_while_another_logs_in_waits_and_uses_that_login(read):
 
 
 def test_after_the_wait_for_the_lock_it_looks_again(read, monkeypatch):
-    """Somebody logged in while this one waited for the lock."""
+    """Another caller logged in while this one waited for the lock."""
     scene, patient = Scene(), vault_session.entry_lock
     before = []
 

@@ -2,9 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The real hvac and requests against a server that is not what Vault is: slow, endless, a bomb, cut off.
+"""The real hvac and requests against a server that misbehaves: slow, endless, a decompression bomb, cut off.
 
-No Vault does so, therefore it is one of our own. What the sockets do is real.
+No Vault does this, so the server is our own. The sockets are real.
 """
 
 from __future__ import annotations
