@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Writes the figures into `docs/speed.md`, between its markers, and the plot beside it. Nobody types a figure there."""
+"""Write the figures to `docs/speed.md`, between its markers, and the plot next to it. Figures there are never edited by hand."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def _three(spread: Spread) -> list[str]:
 
 
 def as_svg(tables: t.Sequence[Table], *, title: str) -> str:
-    """A bar for each row, in milliseconds, with its least and its most as a line."""
+    """Draw a bar for each row's median, in milliseconds, and a line from its minimum to its maximum."""
     width, left, line, gap = 860, 250, 22, 40
     most = max(row.cost.most for table in tables for row in table.rows)
     scale = (width - left - 90) / most

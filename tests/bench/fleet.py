@@ -2,11 +2,11 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Many controllers that start at the same moment, with one cache in Vault: what each costs Vault and the vendor, and how long it takes.
+"""Many controllers start at the same moment with one cache in Vault: what each costs Vault and the vendor, and how long it takes.
 
-They are processes with a cache folder each, and run the core that lookups call; Ansible's own start is not in it. The vendor takes a
-second for a token, so that all the others ask while one fetches. This machine does the work of all of them, of Vault and of the vendor:
-by the clock they wait for its cores, so the CPU time of each is judged.
+Each is a process with its own cache folder that runs the core that lookups call, without Ansible's own startup. The vendor takes a
+second for a token, so that all others ask while one fetches. This machine runs all of them, Vault and the vendor, and they compete
+for its cores, so the goals are about CPU time and not about the clock.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ path "secret/data/trackops/api_tokens/*" { capabilities = ["create", "read", "up
 
 
 class _Start(t.NamedTuple):
-    """What came of it when some controllers began to ask at the same moment: CPU seconds, and requests to Vault and to the vendor."""
+    """The outcome of a simultaneous start of some controllers: answers, CPU seconds, and requests to Vault and to the vendor."""
 
     answers: list[Answer]
     cpu: float
@@ -42,7 +42,7 @@ class _Start(t.NamedTuple):
 
 
 def fleet(place: Scene, size: Size) -> t.Iterator[Table]:
-    """One controller alone, then all of them, each time with nothing in any cache."""
+    """One controller alone, then all of them, both with empty caches."""
     place.vault.policy("controller", _POLICY)
     role = place.vault.approle("bench", ["controller"])
     place.emulator.set("trackunit", delay=_DELAY)
@@ -71,11 +71,11 @@ def fleet(place: Scene, size: Size) -> t.Iterator[Table]:
         place.vault.put(path, place.emulator.credentials["trackunit"])
     try:
         one = start("fleet/one", 1)
-        start_alone = start("fleet/one", 1)  # with its token in the cache: what is left is the start of the process
+        start_alone = start("fleet/one", 1)  # the token is cached now, so this measures only the start of the process
         all_ = start("fleet/all", size.controllers)
     finally:
         place.emulator.set("trackunit", delay=0.0)
-    # The one that fetches has the secret to read, and the entry to write, too.
+    # The controller that fetches also reads the secret and writes the entry.
     others = size.controllers - 1
     rows = (
         compared("vendor requests of all", [float(all_.asked)], [1.0], against="1", unit="", limit=1.0),

@@ -2,12 +2,11 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Files on many hosts: four tokens with one `token_file` task, beside one `copy` task of one file, in the same plays.
+"""Files on many hosts: one `token_file` task with four tokens, compared with one `copy` task with one file in the same plays.
 
-The hosts are real ssh hosts on loopback addresses of this machine, which therefore does the work of all of them: the ratio counts, not
-the seconds. For root they have a user of their own, whose shell starts nothing that this machine's root may have in its profile. The
-tokens are in the cache before, as they are in a fleet that runs the role from cron. Who goes first changes from round to round, and
-connections stay open for all of a round.
+The hosts are real ssh hosts on loopback addresses. This machine does the work of all of them, so the ratio counts, not the seconds.
+If root runs this, the hosts have a separate user, so that root's shell profile is not measured. The tokens are already cached, as in a
+fleet that runs the role from cron. The order of the two tasks alternates between rounds, and connections stay open for a whole round.
 """
 
 from __future__ import annotations
@@ -54,8 +53,8 @@ _HEAD = """
 """
 _CASES = ("new files", "nothing to change")
 _FORKS = 20
-_GOAL = 0.5  # of the time of `copy`
-_REPORT = 60.0  # seconds: what people call seconds and not minutes
+_GOAL = 0.5  # the ratio to the time of `copy`
+_REPORT = 60.0  # seconds
 
 
 def hosts(place: Scene, size: Size) -> t.Iterator[Table]:
@@ -64,7 +63,7 @@ def hosts(place: Scene, size: Size) -> t.Iterator[Table]:
     stage.store_all()
     warm_up = json.dumps({"tokens": [{"vendor": vendor} for vendor in BUILT_IN]})
     _checked(stage.adhoc("localhost", "-m", "trackops.api_tokens.token_cache", "-a", warm_up))
-    # First, because the ssh clients that the others leave are counted for whoever is measured when they end.
+    # First, because ssh clients left by the others are charged to whatever is being measured when they end.
     yield _on_local_hosts(place, stage, size)
     yield _status(place, stage, size)
     yield _on_ssh_hosts(place, stage, size)
@@ -88,10 +87,10 @@ def _on_ssh_hosts(place: Scene, stage: Stage, size: Size) -> Table:
 
 
 def _round(stage: Stage, machines: SshHosts, order: list[str]) -> dict[str, dict[str, float]]:
-    """The seconds of the two tasks, for each of the cases, in one play."""
+    """The seconds of both tasks in each case, measured in one play."""
     machines.clear()
     steps = "".join(_CLOCK + _TASKS[name].replace("FOUR", _four("{{ host_root }}")) for _case in _CASES for name in order)
-    # Pipelining is unset: off for copy, and our modules turn it on for themselves. It is what users have who set nothing.
+    # Pipelining has its default, as for users who set nothing: off for copy, and turned on by our modules for themselves.
     env = {"ANSIBLE_SSH_ARGS": "-C -o ControlMaster=auto -o ControlPersist=3600s", "ANSIBLE_FORKS": str(_FORKS)}
     run = _checked(stage.playbook(_HEAD + steps + _CLOCK, inventory=machines.inventory(), env=env, timeout=7200))
     clocks = [float(task.result["msg"]) for task in run.find("Clock")]
@@ -100,7 +99,7 @@ def _round(stage: Stage, machines: SshHosts, order: list[str]) -> dict[str, dict
 
 
 def _on_local_hosts(place: Scene, stage: Stage, size: Size) -> Table:
-    """The same task on few and on many hosts: each host costs the same."""
+    """The same task on few and on many hosts: the cost per host must not grow."""
     folder = place.ansible.workdir / "local"
     task = {"trackops.api_tokens.token_file": {"tokens": json.loads(_four(f"{folder}/{{{{ inventory_hostname }}}}"))}}
     spent: dict[int, float] = {}
@@ -117,7 +116,7 @@ def _on_local_hosts(place: Scene, stage: Stage, size: Size) -> Table:
 
 
 def _status(place: Scene, stage: Stage, size: Size) -> Table:
-    """The status of the hosts that `_on_local_hosts` has left: the report and its files, after the task that looks at the hosts."""
+    """The status report on the hosts that `_on_local_hosts` has left: the report and its files, without the task that looks at the hosts."""
     count, folder = max(size.local_hosts), place.ansible.workdir / "local"
     given = {**place.variables, "provision_tokens": json.loads(_four(f"{folder}/{{{{ inventory_hostname }}}}"))}
     files = {f"status_{kind}": f"{folder}/status.{ending}" for kind, ending in (("html", "html"), ("json", "json"), ("textfile", "prom"))}

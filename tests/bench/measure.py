@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a command costs: the CPU time of the process and of all that it forks, and the largest of them in memory."""
+"""Measure a command: the CPU time of its process and all forks, and the memory of the largest of them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _PR_SET_CHILD_SUBREAPER = 36
 
 @dataclasses.dataclass(frozen=True)
 class Sample:
-    """One run: user and system seconds of all its processes, seconds on the clock, the resident memory of the largest process."""
+    """One run: user and system seconds of all its processes, seconds by the clock, and the resident memory of the largest process."""
 
     cpu: float
     wall: float
@@ -42,17 +42,17 @@ class Spread:
 
     @classmethod
     def of_ratios(cls, mine: t.Sequence[float], theirs: t.Sequence[float]) -> Spread:
-        """Round by round, because the two of a round met the same machine."""
+        """Compare round by round, because both values of a round were measured under the same load."""
         return cls.of([one / other for one, other in zip(mine, theirs, strict=True)])
 
 
 def adopt_orphans() -> None:
-    """Become the parent of forks that outlive their own: Linux counts the CPU time of a process for whoever waits for it."""
+    """Become the parent of orphaned forks, because Linux adds a process's CPU time to the process that waits for it."""
     ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1)
 
 
 def run_measured(command: t.Sequence[str], *, env: t.Mapping[str, str], cwd: pathlib.Path, timeout: float = 1800) -> Sample:
-    """Run it to its end; SystemExit with what it printed where it fails."""
+    """Run the command to its end. If it fails, raise SystemExit with its output."""
     with tempfile.TemporaryFile() as output:
         begun, before = time.monotonic(), cpu_of_children()
         process = subprocess.Popen(command, env=dict(env), cwd=cwd, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT)
@@ -71,7 +71,7 @@ def run_measured(command: t.Sequence[str], *, env: t.Mapping[str, str], cwd: pat
 
 
 def _wait(process: subprocess.Popen[bytes], timeout: float) -> float:
-    """Wait for it and for the orphans that it left; the resident size of the largest, in KiB."""
+    """Wait for the process and its orphans that have ended. Return the resident size of the largest, in KiB."""
     end = time.monotonic() + timeout
     while True:
         pid, status, usage = os.wait4(process.pid, os.WNOHANG)

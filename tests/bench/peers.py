@@ -2,14 +2,14 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A lookup with our documentation that does nothing: what ansible-core alone costs a lookup of ours."""
+"""A lookup that has our documentation and does nothing. It shows ansible-core's share of the cost of our lookups."""
 
 from __future__ import annotations
 
 import ast
 import pathlib
 
-# The same options as ours, so the same work for ansible-core, and then nothing.
+# The same options as ours, so ansible-core does the same work, but the lookup does nothing.
 _EMPTY = '''
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ class LookupModule(LookupBase):
 
 
 def empty_lookups(collection: pathlib.Path, folder: pathlib.Path) -> pathlib.Path:
-    """A collection `bench.empty` in that folder with a lookup `<vendor>` for each of ours, `<vendor>_bare`, which asks for no option, and
-    `nothing`, which has none."""
+    """Create a collection `bench.empty` in that folder: for each of our lookups `<vendor>`, and `<vendor>_bare`, which reads no options; and
+    `nothing`, which has no options."""
     plugins = folder / "ansible_collections" / "bench" / "empty" / "plugins" / "lookup"
     plugins.mkdir(parents=True)
     for path in sorted((collection / "ansible_collections/trackops/api_tokens/plugins/lookup").glob("*.py")):

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The scene of a measurement: real Vault, the vendor emulator, one ansible-core with the collection and its peers, and the plays."""
+"""The scene of a measurement: a real Vault, the vendor emulator, one ansible-core with the collection and its peers, and the plays."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ PASSWORD = "bench-password"
 
 @dataclasses.dataclass(frozen=True)
 class Scene:
-    """One ansible-core whose token is in the cache already."""
+    """One ansible-core, with the token already in its cache."""
 
     core: str
     version: str
@@ -50,7 +50,7 @@ class Scene:
         return len(self.emulator.requests("trackunit", kind="token"))
 
     def expressions(self) -> dict[str, str]:
-        """What a task may look up, by its name in the tables."""
+        """The expressions that tasks look up, by their names in the tables."""
         kv2 = "community.hashi_vault.vault_kv2_get', 'trackunit'"
         return {
             "constant": "'constant'",
@@ -65,13 +65,13 @@ class Scene:
 
     @property
     def definitions(self) -> pathlib.Path:
-        """The folder with what Ansible is told of our lookups' options."""
+        """The folder with the option definitions that our lookups pass to Ansible."""
         return self.ansible.collections[0] / "ansible_collections/trackops/api_tokens/plugins/plugin_utils/_boundary/option_definitions"
 
     def playbook(
         self, plays: t.Any, *, hosts: int, forks: int = 10, env: t.Mapping[str, str] | None = None, variables: t.Mapping[str, t.Any] | None = None
     ) -> Sample:
-        """A play of these hosts, which are this machine."""
+        """Run the plays on this many hosts, all of which are this machine."""
         inventory = self.ansible.workdir / f"hosts-{hosts}"
         if not inventory.exists():
             inventory.write_text("".join(f"host{number:04}\n" for number in range(hosts)), encoding="utf-8")
@@ -88,7 +88,7 @@ class Scene:
         callbacks: t.Sequence[str] = (),
         codes: t.Mapping[str, str] | None = None,
     ) -> dict[str, list[float]]:
-        """The CPU seconds of each expression in a fresh worker, after these plugins were loaded in the controller."""
+        """The CPU seconds of each expression in a fresh worker, after the controller has loaded these plugins."""
         job = {
             "expressions": {name: text if "{" in text else "{{ " + text + " }}" for name, text in expressions.items()},
             "variables": self.variables,
@@ -108,7 +108,7 @@ class Scene:
 
 @contextlib.contextmanager
 def scene(core: str) -> t.Iterator[Scene]:
-    """Everything started, and the token fetched once."""
+    """Start everything, and fetch the token once."""
     venv = matrix_venv(Combination(core))
     facts = "import ansible, json, platform; print(json.dumps([ansible.__version__, platform.python_version()]))"
     version, python = json.loads(subprocess.run([str(venv / "bin/python"), "-c", facts], capture_output=True, text=True, check=True).stdout)

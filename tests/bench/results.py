@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Figures and goals: what was measured, against what, and whether it is good enough."""
+"""Figures and goals: what was measured, what it is compared with, and whether it is good enough."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Judged = t.Literal["median", "least to least"]
 
 @dataclasses.dataclass(frozen=True)
 class Row:
-    """One thing measured. ``limit`` is the goal: the ratio may not be above it. ``judged`` says which of the three figures counts."""
+    """One measurement. ``limit`` is the goal: the ratio must not exceed it. ``judged`` says which ratio counts."""
 
     name: str
     unit: str
@@ -31,7 +31,7 @@ class Row:
 
     @property
     def figure(self) -> float:
-        """The ratio that the goal is about."""
+        """The ratio that the goal applies to."""
         if self.ratio is None:
             raise ValueError(f"{self.name} is compared with nothing")
         return self.least_ratio if self.judged == "least to least" else self.ratio.median
@@ -43,7 +43,7 @@ class Row:
 
 @dataclasses.dataclass(frozen=True)
 class Table:
-    """The rows of one section for one ansible-core; ``core`` is empty where it plays no part."""
+    """The rows of one section for one ansible-core; ``core`` is empty if it does not matter."""
 
     section: str
     title: str
@@ -69,9 +69,9 @@ def compared(
     limit: float | None = None,
     judged: Judged = "least to least",
 ) -> Row:
-    """A row with its ratio to another; values in seconds are told in milliseconds.
+    """A row with its ratio to another. With the unit ms, values in seconds are converted.
 
-    Others on the machine only ever add to a cost, so the least of all rounds is nearest to the truth.
+    Other processes on the machine can only add to a cost, so the smallest value of all rounds is the most accurate.
     """
     factor = 1000 if unit == "ms" else 1
     cost = Spread.of([value * factor for value in mine])
@@ -79,7 +79,7 @@ def compared(
 
 
 def keep(path: pathlib.Path, tables: t.Sequence[Table]) -> list[Table]:
-    """Put the tables of a section beside those that are kept there, in place of what was measured before of the same; all of them."""
+    """Add the tables to the stored ones, replacing those of the same section and core. Return all of them."""
     kept = [_table(entry) for entry in json.loads(path.read_text(encoding="utf-8"))] if path.exists() else []
     fresh = {(table.section, table.core) for table in tables}
     found = [*(table for table in kept if (table.section, table.core) not in fresh), *tables]
@@ -94,7 +94,7 @@ def _table(entry: dict[str, t.Any]) -> Table:
 
 
 def as_text(table: Table) -> str:
-    """For a terminal."""
+    """The table as text for a terminal."""
     lines = [table.heading, ""]
     lines.append(f"{'':44}{'min':>9}{'median':>9}{'max':>9}   {'ratio min':>9}{'median':>8}{'max':>8}  {'to':24}goal")
     for row in table.rows:

@@ -2,14 +2,14 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""`make bench`: what a cached token costs a play, against peers in the same run, on the oldest and the newest ansible-core.
+"""`make bench`: measure what a cached token costs a play, against peers in the same run, on the oldest and the newest ansible-core.
 
     python tests/bench/run.py                          everything
     python tests/bench/run.py worker --core 2.21       one section on one core, while you work
     python tests/bench/run.py play --quick             fewer hosts and rounds
 
-CPU time is measured, user and system, of the controller and all its forks. Two runs on two machines are not compared: ratios are.
-The exit code is 1 where a goal is missed, or a section could not be measured.
+It measures the user and system CPU time of the controller and all its forks. Between machines, only ratios are comparable.
+The exit code is 1 if a goal is missed, or a section could not be measured.
 """
 
 from __future__ import annotations
@@ -48,21 +48,21 @@ SECTIONS: dict[str, t.Callable[[Scene, Size], t.Iterator[Table]]] = {
     "hosts": hosts,
     "fleet": fleet,
 }
-# What asks the vendor on purpose.
+# Sections that ask the vendor on purpose.
 FETCHING = {"cold", "hosts", "fleet"}
-# Measured with the newest ansible-core alone: most of it is done on hosts, or without Ansible.
+# Measured only with the newest ansible-core: most of the work happens on hosts, or without Ansible.
 ONCE = {"hosts", "fleet"}
 
 
 def size_of(core: str, *, quick: bool) -> Size:
-    """The largest plays are for one ansible-core: the other has the same ratios with fewer hosts."""
+    """The size for an ansible-core. The oldest gets smaller plays, because its ratios are the same with fewer hosts."""
     if quick:
         return QUICK
     return Size() if core != OLDEST else dataclasses.replace(Size(), play_hosts=150, growth=(10,))
 
 
 def measured(place: Scene, name: str, size: Size) -> list[Table]:
-    """The tables of a section; SystemExit where it could not be measured."""
+    """The tables of a section. Raises SystemExit if it could not be measured."""
     before, begun = place.fetched, time.monotonic()
     tables = []
     try:
@@ -99,12 +99,12 @@ def main() -> int:
                     continue
                 try:
                     found = measured(place, name, size_of(core, quick=given.quick))
-                except SystemExit as exc:  # the other sections are still to be measured
+                except SystemExit as exc:  # continue with the other sections
                     problems.append(f"{core}: {name} could not be measured: {exc}")
                     print(problems[-1], flush=True)
                     continue
                 tables += found
-                # A section may be measured alone, when the machine is quiet; its ratios are of one run all the same.
+                # Sections can be measured separately, when the machine is quiet: the ratios of each still come from one run.
                 everything = keep(OUTPUT / ("bench-quick.json" if given.quick else "bench.json"), found)
                 if given.write:
                     write_docs(sorted(everything, key=lambda table: (list(SECTIONS).index(table.section), table.core)))

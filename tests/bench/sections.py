@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What is measured with one ansible-core, section by section."""
+"""The sections of measurements with one ansible-core."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ TOKEN_INFO = {"trackops.api_tokens.token_info": {"vendor": "trackunit"}, "run_on
 SUMMARY = {"ANSIBLE_CALLBACKS_ENABLED": "trackops.api_tokens.summary"}
 IDLE = {"ansible.builtin.meta": "noop"}
 PEERS = ("hashi_vault, token", "hashi_vault, userpass")
-WARM = 1.3  # of the constant task, where the parent has loaded what lookups need
+WARM = 1.3  # limit for the ratio to the constant task, if the parent has loaded what lookups need
 
 
 @dataclasses.dataclass(frozen=True)
 class Size:
-    """How much is measured."""
+    """The size of the measurements."""
 
     forks_rounds: int = 15
     template_rounds: int = 5
     calls: int = 400
     hosts: int = 100
     rounds: int = 2
-    task_rounds: int = 6  # without the peers: a goal of 1.3 is closer than what others on the machine add to a single play
+    task_rounds: int = 6  # not for the peers; noise in a single play exceeds the margin of a goal of 1.3
     requests: int = 40  # hosts that ask the vendor's API
     request_rounds: int = 2
     play_hosts: int = 500
@@ -67,7 +67,7 @@ def worker(place: Scene, size: Size) -> t.Iterator[Table]:
     many = {name: f"{{% for _ in range({size.calls}) %}}{{{{ {given[name]} }}}}{{% endfor %}}" for name in ("lookup('file')", "ours")}
     once = {f"{name}, once": given[name] for name in many}
     spent = place.in_worker({**many, **once}, rounds=size.template_rounds)
-    # The least first one is taken off each: its own noise is as large as many of the next ones.
+    # Subtract the cheapest first call from each, because the noise of a first call is as large as many next calls.
     each = {name: [(all_ - min(spent[f"{name}, once"])) / (size.calls - 1) for all_ in spent[name]] for name in many}
     base = each["lookup('file')"]
     rows = [compared(name, values, base, against="lookup('file')", limit=2.5 if name == "ours" else None) for name, values in each.items()]
@@ -75,7 +75,7 @@ def worker(place: Scene, size: Size) -> t.Iterator[Table]:
 
 
 def options(place: Scene, size: Size) -> t.Iterator[Table]:
-    """What it costs Ansible to know the options of a lookup: parsed from the documentation, or read from the file beside our code."""
+    """What it costs Ansible to learn the options of a lookup: parsed from the documentation, or read from the file next to our code."""
     read = (
         "import json; from ansible import constants as C; "
         f"C.config.initialize_plugin_configuration_definitions('lookup', 'bench', json.load(open('{place.definitions / 'trackunit.json'}', encoding='utf-8')))"
@@ -92,7 +92,7 @@ def options(place: Scene, size: Size) -> t.Iterator[Table]:
 
 
 def task(place: Scene, size: Size) -> t.Iterator[Table]:
-    """One task on many hosts, over the same play without it."""
+    """The cost of one task on many hosts, beyond the same play without it."""
     given = place.expressions()
     cases: dict[str, tuple[dict[str, t.Any], str, dict[str, str]]] = {
         **{name: (IDLE, expression, {}) for name, expression in given.items()},
@@ -116,7 +116,7 @@ def task(place: Scene, size: Size) -> t.Iterator[Table]:
 
 
 def whole_play(place: Scene, size: Size) -> t.Iterator[Table]:
-    """Four tasks on many hosts, all over what a play of no task costs."""
+    """The cost of four tasks on many hosts, beyond a play without tasks."""
     given, hosts = place.expressions(), size.play_hosts
     cases: dict[str, tuple[dict[str, t.Any], str]] = {name: (IDLE, given[name]) for name in ("constant", "ours", *PEERS)}
     cases["ours, after token_info"] = (TOKEN_INFO, OURS)
@@ -131,7 +131,7 @@ def whole_play(place: Scene, size: Size) -> t.Iterator[Table]:
     rows: list[Row] = [compared(name, values, spent["constant"], against="constant") for name, values in spent.items()]
     rows += [compared("constant", spent["constant"], spent[peer], against=peer) for peer in PEERS]
     for (mine, peer), goal in goals.items():
-        # No play is below its tasks without a lookup. Where ansible-core leaves no more room, the goal is the one for a task.
+        # A play cannot cost less than its tasks without a lookup. If that exceeds the goal, the goal of a single task applies.
         floor = WARM * spent["constant"][0] / spent[peer][0] if mine != "ours" else 0.0
         rows.append(compared(mine, spent[mine], spent[peer], against=peer, limit=round(max(goal, floor), 2)))
     title = f"Four tasks on each of {hosts} hosts, 10 forks, CPU of the whole play for each host"
@@ -139,7 +139,7 @@ def whole_play(place: Scene, size: Size) -> t.Iterator[Table]:
 
 
 def uri(place: Scene, size: Size) -> t.Iterator[Table]:
-    """A request to the vendor's API from each host: with a token in the text, with our header, with `api_request`."""
+    """A request to the vendor's API from each host: with a literal token, with our header, and with `api_request`."""
     token = list(place.emulator.vendors["trackunit"].tokens.access)[-1]
     url = f"{place.emulator.base_url('trackunit')}/api/things"
 
@@ -165,7 +165,7 @@ def uri(place: Scene, size: Size) -> t.Iterator[Table]:
 
 
 def cold(place: Scene, size: Size) -> t.Iterator[Table]:
-    """A token that is in no cache, over what the import of hvac costs."""
+    """The cost of an uncached token, beyond the import of hvac."""
     lookup = {"ours, no cache": "lookup('trackops.api_tokens.trackunit', cache='none')"}
     place.vault.mark()
     asked = place.fetched
@@ -184,21 +184,21 @@ def cold(place: Scene, size: Size) -> t.Iterator[Table]:
 
 
 def growth(place: Scene, size: Size) -> t.Iterator[Table]:
-    """The same lookup with more hosts, more forks, more entries; and its memory."""
+    """The same lookup with more hosts, forks and cache entries, and its memory."""
 
     def each(expression: str, hosts: int, forks: int = 10) -> list[float]:
-        # The largest plays are their own average.
+        # The largest plays need one round, because they average over many hosts.
         rounds = range(size.rounds if hosts <= size.hosts else 1)
         without = min(place.playbook(play(TOKEN_INFO), hosts=hosts, forks=forks).cpu for _round in rounds)
         return [(min(place.playbook(play(TOKEN_INFO, debug(expression)), hosts=hosts, forks=forks).cpu for _round in rounds) - without) / hosts]
 
     rows = []
     for hosts in (size.hosts, *size.growth):
-        # Ansible's own work for a host grows with their number, and a play on few hosts says little of each.
+        # Ansible's own work per host grows with the number of hosts, and a play on few hosts says little about each.
         constant = each("'constant'", hosts)
         rows.append(compared(f"{hosts:,} hosts, 10 forks", each(OURS, hosts), constant, against="constant", limit=WARM if hosts > size.hosts else None))
     for forks in size.forks:
-        # The fewer forks, the longer the controller waits, which costs it CPU time whatever the task is.
+        # With fewer forks, the controller waits longer, which costs CPU time whatever the task is.
         constant = each("'constant'", size.hosts, forks)
         rows.append(compared(f"{size.hosts} hosts, {forks} forks", each(OURS, size.hosts, forks), constant, against="constant", limit=WARM))
     yield Table("growth", "A task with a cached token, after token_info, CPU for each host", place.version, tuple(rows))
@@ -219,7 +219,7 @@ def growth(place: Scene, size: Size) -> t.Iterator[Table]:
 
 
 def crowd(cache: pathlib.Path, count: int) -> None:
-    """Entries of others, as many as a big fleet has."""
+    """Add other entries to the cache, as many as a big fleet has."""
     found = [path for path in cache.iterdir() if path.name != "key" and not path.name.endswith((".lock", ".tmp"))]
     for number in range(count):
         for path in found:

@@ -2,12 +2,12 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """
-The demo: four vendors' tokens, from credentials in a real OpenBao, used in a play and provisioned onto three hosts; twice.
+The demo: fetch four vendors' tokens with credentials from a real OpenBao, use them in a play and provision them to three hosts, twice.
 
     make demo                             # or: python tests/demo/run.py [--verbose] [--local]
 
-Every number on the screen is measured from outside: Vault's audit log, the vendors' request log, the files on the hosts. If one is not
-what it should be, the demo ends with a status other than 0 and shows Ansible's last output, without secrets.
+Every number on the screen is measured from outside: from Vault's audit log, the vendors' request log and the files on the hosts. If one
+is wrong, the demo exits with a nonzero status and shows Ansible's last output, without secrets.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ from support.processes import Process, StartError, Unavailable
 from support.vault import VaultServer
 
 HERE = pathlib.Path(__file__).resolve().parent
-# Seconds for one run of the playbook, on a machine that is busy with other things, too.
+# Seconds for one run of the playbook, even on a busy machine.
 PATIENCE = 300
 
 
@@ -51,18 +51,18 @@ class Wrong(Exception):
 
 
 class Interrupted(BaseException):
-    """A signal asks us to end."""
+    """A signal asks the demo to end."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Run:
-    """One run of the playbook, and what the world saw of it."""
+    """One run of the playbook, and what was observed from outside."""
 
     seconds: float
     changed: int
-    shown: dict[str, Json]  # what the play itself tells of each vendor's token
-    vault: tuple[str, ...]  # what was asked of Vault
-    vendors: tuple[Json, ...]  # what was asked of the vendors
+    shown: dict[str, Json]  # what the play itself shows of each vendor's token
+    vault: tuple[str, ...]  # requests to Vault
+    vendors: tuple[Json, ...]  # requests to the vendors
 
     @property
     def logins(self) -> int:
@@ -73,16 +73,16 @@ class Run:
         return sum(path.startswith(f"{MOUNT}/data/") for path in self.vault)
 
     def asked(self, kind: str) -> collections.Counter[str]:
-        """How often each vendor was asked for a token, or its API called; only what it answered with 200."""
+        """Number of requests of this kind to each vendor that it answered with 200: ``token`` or ``api``."""
         return collections.Counter(entry["vendor"] for entry in self.vendors if entry["kind"] == kind and entry["status"] == 200)
 
     def issued(self, vendor: str) -> str:
-        """The fingerprint of the token that the vendor gave."""
+        """The fingerprint of the token that the vendor issued."""
         return next(str(entry["token"]) for entry in self.vendors if entry["kind"] == "token" and entry["vendor"] == vendor)
 
 
 class Demo:
-    """The servers are there; this runs the playbook and keeps what it printed."""
+    """Run the playbook against the running servers, and keep its output."""
 
     def __init__(self, folder: pathlib.Path, *, server: VaultServer, login: Login, vendors: Vendors, fleet: Hosts) -> None:
         self.server, self.vendors, self.fleet = server, vendors, fleet
@@ -105,7 +105,7 @@ class Demo:
         record = self._ansible.workdir / f"run-{number}.jsonl"
         command = [str(self._ansible.bin_dir / "ansible-playbook"), "-i", str(self._inventory), str(HERE / "site.yml")]
         started = time.monotonic()
-        # In a session of its own: Ctrl-C reaches us alone, and we end all of it.
+        # In its own session, so that Ctrl-C reaches only the demo, which then ends the whole session.
         process = Process(command, log=record.with_suffix(".log"), env=self._ansible.environment(record=record), cwd=self._ansible.workdir)
         try:
             process.popen.wait(PATIENCE)
@@ -146,7 +146,7 @@ def _with_variables(inventory: Json, **variables: t.Any) -> Json:
 
 
 def check_first(run: Run, fleet: Hosts) -> dict[str, list[str]]:
-    """The first run: each vendor once, one login, the right token in every file. Gives the hosts that have each vendor's."""
+    """The first run: one token request per vendor, one login, the right token in every file. Return the hosts that have each vendor's token."""
     once = dict.fromkeys(NAMES, 1)
     _expect("token requests to each vendor", run.asked("token"), once)
     _expect("API calls answered with 200", run.asked("api"), once)
@@ -159,7 +159,7 @@ def check_first(run: Run, fleet: Hosts) -> dict[str, list[str]]:
 
 
 def check_files(run: Run, fleet: Hosts) -> dict[str, list[str]]:
-    """Every file is private and holds the token that the vendor gave out."""
+    """Every file is private and holds the token that the vendor has issued."""
     variables = yaml.safe_load((HERE / "group_vars" / "all.yml").read_text(encoding="utf-8"))
     found: dict[str, list[str]] = {name: [] for name in NAMES}
     for item in variables["provision_tokens"]:
@@ -175,7 +175,7 @@ def check_files(run: Run, fleet: Hosts) -> dict[str, list[str]]:
 
 
 def check_second(run: Run) -> None:
-    """The second run: nothing changes, nobody is asked, and yet the APIs let us in."""
+    """The second run: nothing changes, no request goes to Vault or for a token, and the APIs still accept the tokens."""
     _expect("changed tasks in the second run", run.changed, 0)
     _expect("API calls answered with 200 in the second run", run.asked("api"), dict.fromkeys(NAMES, 1))
     _expect("other requests to the vendors in the second run", len(run.vendors) - len(NAMES), 0)
@@ -200,7 +200,7 @@ def started(what: str, where: str, more: str = "") -> None:
 
 
 def play(stack: contextlib.ExitStack, arguments: argparse.Namespace) -> None:
-    """All of it; *stack* ends what was started."""
+    """Play the whole demo. *stack* stops whatever was started."""
     folder = _new_folder()
     stack.callback(shutil.rmtree, folder, ignore_errors=True)
     tell(f"trackops.api_tokens with ansible-core {importlib.metadata.version('ansible-core')}, Python {platform.python_version()}\n\nStarted")
@@ -229,7 +229,7 @@ def play(stack: contextlib.ExitStack, arguments: argparse.Namespace) -> None:
 
 
 def _new_folder() -> pathlib.Path:
-    # HOME is in it, and ansible-core 2.19 has Python parse that path, who warns of names with "4or" or the like in them: letters only.
+    # Letters only: HOME is inside, ansible-core 2.19 lets Python parse that path, and Python warns about names with "4or" and the like.
     name = "trackops-demo-" + "".join(secrets.choice(string.ascii_lowercase) for _ in range(10))
     folder = pathlib.Path(tempfile.gettempdir(), name)
     folder.mkdir(mode=0o700)
@@ -287,7 +287,7 @@ def main(words: t.Sequence[str] | None = None) -> int:
 
 
 def _interrupt(number: int, _frame: object) -> t.NoReturn:
-    # Once is enough: cleaning up must not be interrupted.
+    # Ignore further signals: they must not interrupt the cleanup.
     for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(each, signal.SIG_IGN)
     raise Interrupted(signal.Signals(number).name)
@@ -296,7 +296,7 @@ def _interrupt(number: int, _frame: object) -> t.NoReturn:
 if __name__ == "__main__":
     with contextlib.suppress(AttributeError):
         sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]
-    # Nothing of the user's own settings for Ansible, Vault or proxies may change the demo.
+    # The user's own settings for Ansible, Vault and this collection must not change the demo.
     for name in [name for name in os.environ if name.startswith(("ANSIBLE_", "VAULT_", "BAO_", "TRACKOPS_")) and name != "TRACKOPS_DEV_CACHE"]:
         del os.environ[name]
     sys.exit(main())

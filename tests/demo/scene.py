@@ -2,9 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """
-What the demo's play needs around it: OpenBao as an operator sets it up, the vendors (an emulator), three hosts.
+The surroundings of the demo's play: OpenBao as an operator configures it, the vendors (an emulator) and three hosts.
 
-Each is a context manager that leaves nothing behind.
+The vendors and the hosts are context managers that leave nothing behind.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ Json = dict[str, t.Any]
 
 
 def vault_path(vendor: str) -> str:
-    """Where a vendor's credentials are, below the mount."""
+    """The path of a vendor's credentials below the mount."""
     return f"fleet/{vendor}"
 
 
@@ -50,10 +50,10 @@ class Login:
 
 
 def configured(server: VaultServer, credentials: t.Mapping[str, Json]) -> Login:
-    """What an operator does once: mount, secrets, policy, AppRole. The secret id is good for one login only."""
+    """Do what an operator does once: mount, secrets, policy, AppRole. The secret ID is valid for only one login."""
     vault = server.client()
     vault.sys.enable_secrets_engine("kv", path=MOUNT, options={"version": "2"})
-    # A new mount of KV v2 takes a moment.
+    # A new KV v2 mount takes a moment.
     server.process.wait_ready("the KV mount", lambda: vault.secrets.kv.v2.read_configuration(mount_point=MOUNT))
     for vendor in NAMES:
         vault.secrets.kv.v2.create_or_update_secret(vault_path(vendor), credentials[vendor], mount_point=MOUNT)
@@ -71,7 +71,7 @@ def configured(server: VaultServer, credentials: t.Mapping[str, Json]) -> Login:
 
 
 class Vendors:
-    """The emulator of the four vendors, a process of its own, with credentials made for this run."""
+    """The emulator of the four vendors in a separate process, with credentials made for this run."""
 
     def __init__(self, folder: pathlib.Path) -> None:
         self.credentials = {name: _with_new_secrets(VENDORS[name].credentials[name]) for name in NAMES}
@@ -95,7 +95,7 @@ class Vendors:
             process.stop()
 
     def new_requests(self) -> list[Json]:
-        """What was asked of the vendors since the last call."""
+        """The requests to the vendors since the last call."""
         lines = self._log.read_text(encoding="utf-8").splitlines()
         new, self._seen = lines[self._seen :], len(lines)
         return [json.loads(line) for line in new]
@@ -118,7 +118,7 @@ class Hosts:
     where: str
 
     def token_in(self, host: str, dest: str) -> tuple[str, str]:
-        """Mode and fingerprint of the token in a file on a host, as a program there would read it."""
+        """The mode of a file on a host, and the fingerprint of its token as a program there would read it."""
         path = pathlib.Path(dest.replace("{{ host_root }}", str(self.roots[host])))
         text, suffix = path.read_text(encoding="utf-8"), path.suffix
         token = _READERS[suffix](text)
@@ -135,7 +135,7 @@ _READERS: t.Mapping[str, t.Callable[[str], str]] = {
 
 @contextlib.contextmanager
 def hosts(folder: pathlib.Path, *, local: bool = False) -> t.Iterator[Hosts]:
-    """Three hosts reached over ssh; with local connections where there is no sshd, or on request."""
+    """Three hosts over ssh. Without an sshd, or on request, they have local connections instead."""
     with contextlib.ExitStack() as stack:
         try:
             if local:
@@ -153,13 +153,13 @@ def _ssh_hosts(stack: contextlib.ExitStack) -> Hosts:
     stack.callback(_end_shared_connections, ssh.folder / "cp")
     _try_to_log_in(ssh)
     roots = {name: ssh.root(name) for name in ssh.names}
-    # An sshd that is not root cannot hand a terminal over in every container; nobody here needs one.
+    # In some containers, an sshd without root cannot allocate a terminal, and nothing here needs one.
     inventory = ssh.data(group="fleet", more={"ansible_ssh_use_tty": False})
     return Hosts(inventory, roots, "3 hosts over ssh", f"{', '.join(ssh.addresses)}, port {ssh.port}")
 
 
 def _try_to_log_in(ssh: SshHosts) -> None:
-    """An sshd that runs may still let nobody in: an account without a shell, a container with too few rights."""
+    """A running sshd may still refuse every login: an account without a shell, a container with too few privileges."""
     about = ssh.variables()
     command = [about["ansible_ssh_executable"], "-i", about["ansible_ssh_private_key_file"], *shlex.split(about["ansible_ssh_common_args"])]
     command += ["-p", str(ssh.port), f"{ssh.user}@{ssh.addresses[0]}", "true"]
@@ -182,13 +182,13 @@ def _local_hosts(folder: pathlib.Path, why: str) -> Hosts:
 
 
 def _refuse_to_start_a_service() -> None:
-    """Where installing sshd would also start it for all the world to see, a demo must not."""
+    """If installing sshd would also start a public service, refuse: a demo must not do that."""
     there = find_binary("sshd", folders=("/usr/sbin", "/usr/local/sbin", "/sbin"))
     if there is None and os.geteuid() == 0 and pathlib.Path("/run/systemd/system").is_dir() and not in_ci():
         raise Unavailable("there is no sshd, and installing it would start a service (Debian, Ubuntu: apt-get install openssh-server)")
 
 
 def _end_shared_connections(folder: pathlib.Path) -> None:
-    """Ansible leaves ssh's shared connections open for a minute after a run."""
+    """Close ssh's shared connections, which Ansible leaves open for a minute after a run."""
     for socket in folder.glob("*") if folder.is_dir() else ():
         subprocess.run([find_binary("ssh") or "ssh", "-O", "exit", "-o", f"ControlPath={socket}", "host"], capture_output=True, check=False)

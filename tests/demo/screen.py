@@ -1,7 +1,7 @@
 # Copyright (c) 2026, TrackOps founders
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the demo prints. Pure: values in, text out; nothing that comes out of here holds a secret."""
+"""The demo's output. Pure: values in, text out."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ import typing as t
 
 __all__ = ("scrub", "table")
 
-# What the demo cannot know beforehand: the vendors' tokens are JWTs, Vault's begin with "s." or "hvs.".
+# Tokens that the demo cannot know beforehand: the vendors' tokens are JWTs, and Vault's begin with "s." or "hvs.".
 _TOKENS = re.compile(r"\beyJ[\w-]{8,}\.[\w-]+\.[\w-]+|\b(?:hv)?[sbr]\.[A-Za-z0-9_-]{20,}")
 
 
 def table(rows: t.Sequence[t.Sequence[object]], *, right: t.Collection[int] = ()) -> str:
-    """Rows as aligned columns, the first one the heading; columns numbered in *right* are aligned there."""
+    """Align the columns of the rows, of which the first is the heading. The column numbers in *right* are right-aligned."""
     texts = [[str(cell) for cell in row] for row in rows]
     widths = [max(map(len, column)) for column in zip(*texts, strict=True)]
     lines = []
@@ -26,7 +26,7 @@ def table(rows: t.Sequence[t.Sequence[object]], *, right: t.Collection[int] = ()
 
 
 def scrub(text: str, secrets: t.Iterable[str]) -> str:
-    """*text* without the secrets given and without anything that looks like a token."""
+    """Return *text* without the given secrets and without anything that looks like a token."""
     for secret in sorted(filter(None, secrets), key=len, reverse=True):
         text = text.replace(secret, "********")
     return _TOKENS.sub("********", text)

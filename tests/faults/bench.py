@@ -2,10 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Makes the faults, runs real `ansible-playbook` before, while and after they last, and has judged what it did.
+"""Cause the faults, run real `ansible-playbook` before, during and after them, and judge the results.
 
-Many faults in one run, each of them a host: it has an account, a secret and a cache folder of its own, so what is counted in the logs of
-Vault and of the vendor is its own. Those that have to fail are in one run and those that have to work in another, so that exit codes tell.
+One run covers many faults, each as a separate host. Each fault has its own account, secret and cache folder, so that the logs of Vault and of the
+vendor can be counted for each. Hosts that must fail and hosts that must work are in separate runs, so that exit codes are meaningful.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ _NOTHING = Seen(exit_code=0, failures=0, oks=0)
 class Verdict:
     fault: Fault
     message: str = ""
-    # While the fault lasted, after it, and when all was well: requests to the vendor, and reads of the secret.
+    # During the fault, after it, and in the next run: requests to the vendor, and reads of the secret.
     asked: tuple[int, int, int] = (0, 0, 0)
     reads: tuple[int, int, int] = (0, 0, 0)
     complaints: list[str] = dataclasses.field(default_factory=list)
@@ -62,7 +62,7 @@ class Judged:
 
 
 def run(*, flavour: str = "openbao", small: bool = False, areas: t.Collection[str] = (), only: str = "") -> Judged:
-    """Make and judge the faults: all, one of each kind, or those of some areas."""
+    """Cause and judge the faults: all of them, one of each kind, or those of some areas."""
     begun = time.monotonic()
 
     def wanted(fault: Fault) -> bool:
@@ -106,7 +106,7 @@ def run(*, flavour: str = "openbao", small: bool = False, areas: t.Collection[st
 
 
 def _tls(stack: contextlib.ExitStack, scratch: pathlib.Path) -> dict[str, str]:
-    """Vendors over TLS by what is wrong with their certificates, and the CA of all."""
+    """The addresses of vendors with TLS, by what is wrong with their certificates, and the CA of all of them."""
     ca = Ca(scratch / "pki")
     pairs = {
         "good": ca.server("good"),
@@ -127,7 +127,7 @@ def _tls(stack: contextlib.ExitStack, scratch: pathlib.Path) -> dict[str, str]:
 
 @dataclasses.dataclass
 class _Phase:
-    """All cases once: what was seen of each, and the runs in which they were."""
+    """One run of all cases: what was seen of each, and the Ansible runs."""
 
     seen: dict[str, Seen] = dataclasses.field(default_factory=dict)
     runs: list[Run] = dataclasses.field(default_factory=list)
@@ -159,12 +159,12 @@ def _phase(place: Place, cases: t.Sequence[Case], *, broken: bool) -> _Phase:
 
 
 def _play(place: Place, cases: t.Sequence[Case], env: dict[str, str | None], *, broken: bool) -> Run:
-    """Each case is a host of its own, so that it can fail without the others."""
+    """Each case is a separate host, so that it can fail on its own."""
     ask = "{% set found = LOOKUP %}{{ found[0].source }} {{ found[0].access_token | hash('sha256') }}"
     hosts = {case.client: {"ansible_connection": "local", "ask": ask.replace("LOOKUP", case.lookup(broken=broken))} for case in cases}
     inventory = place.stage.ansible.write("cases.yml", json.dumps({"all": {"hosts": hosts}}))
     play = json.dumps([{"hosts": "all", "gather_facts": False, "tasks": [{"name": "token", "ansible.builtin.debug": {"msg": "{{ ask }}"}}]}], indent=1)
-    # What all of them would import; where the environment is the fault, it decides that, too.
+    # What all hosts would import; if the environment is the fault, it also decides this.
     imported = {} if env else IMPORTED
     return place.stage.playbook(play, "--forks", _FORKS, inventory=inventory, env={"VAULT_TOKEN": place.token, **imported, **env}, timeout=900)
 
@@ -176,7 +176,7 @@ def _seen(place: Place, case: Case, run_: Run, requests: list[dict[str, t.Any]],
     source, _space, digest = str(task.result.get("msg", "")).partition(" ") if task and not outcome.error else ("", "", "")  # type: ignore[union-attr]
     others = any(other["failures"] for host, other in run_.stats.items() if host != case.client)
     return Seen(
-        # It tells of all cases of the run; whether one that works spoils it can be told where no other has failed.
+        # The exit code covers all cases of the run, so it says something about a working case only if no other has failed.
         exit_code=0 if others and not stats.get("failures") and run_.rc == _FAILED else run_.rc,
         failures=stats.get("failures", 0),
         oks=stats.get("ok", 0),
@@ -191,7 +191,7 @@ def _seen(place: Place, case: Case, run_: Run, requests: list[dict[str, t.Any]],
 
 
 def _good_tokens(place: Place) -> dict[str, str]:
-    """Whose token it is, by the digest of each that is good at its vendor."""
+    """The owners of all tokens that their vendors accept, by the token's digest."""
     return {
         hashlib.sha256(token.value.encode()).hexdigest(): token.client_id
         for vendor in place.stage.emulator.vendors.values()
@@ -237,7 +237,7 @@ def _judge(place: Place, scripted: ScriptedVault) -> list[Verdict]:
 
 
 def _warm_up(place: Place) -> None:
-    """A token in the cache of those that have one before the fault begins."""
+    """Fill the caches of the cases that have a token before the fault begins."""
     warm = [case for case in place.cases if case.fault.warm]
     first = _phase(place, warm, broken=False)
     for case in warm:
@@ -272,7 +272,7 @@ def _three(in_turn: t.Iterable[Seen], name: str) -> tuple[int, int, int]:
 
 
 def _complaints_beside(place: Place, phases: t.Sequence[_Phase], counted: t.Mapping[str, int]) -> t.Iterator[tuple[Case, str]]:
-    """What the log of a server tells of a case: refresh tokens that were sent twice, logins, requests to a Vault from a script; and the secret."""
+    """Complaints from the servers' logs: refresh tokens sent twice, wrong numbers of logins and of requests to the scripted Vault. Also check the secret."""
     broken = phases[0]
     logins = collections.Counter(case.fault.login for case in place.cases if case.fault.login)
     tried = {path: sum(entry.path.startswith(path) for entry in broken.audit) for path in logins}
@@ -284,7 +284,7 @@ def _complaints_beside(place: Place, phases: t.Sequence[_Phase], counted: t.Mapp
             yield case, f"{tried[fault.login]} logins at {fault.login} for {logins[fault.login]} faults"
         if fault.area == "Vault answers":
             name = fault.name.rpartition(" ")[2]
-            # Where there is no secret, it is asked for the version of the mount too.
+            # If there is no secret, the version of the mount is read as well.
             asked, expected = counted.get(name, 0), 2 if name == "404" else 1
             if asked != expected:
                 yield case, f"{asked} requests to Vault, not {expected}"
@@ -297,7 +297,7 @@ def _complaints_beside(place: Place, phases: t.Sequence[_Phase], counted: t.Mapp
 
 
 def _verdict_of_all(place: Place, phases: t.Sequence[_Phase]) -> Verdict:
-    """No traceback and no secret in what the runs print, nor in what they leave behind outside of the caches."""
+    """The runs print no traceback and no secret, leave nothing in TMPDIR, and store no secret in readable form."""
     verdict = Verdict(Fault("all of them together: what is printed, and what is left", "runs", reads=0))
     ansible = place.stage.ansible
     detector = Detector([*_issued(place), *(secret for case in place.cases for secret in case.secrets), Secret("Vault token", "of the runs", place.token)])

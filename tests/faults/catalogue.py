@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The faults by name. A line here is a fault that is made, judged and told in the table."""
+"""The faults by name. Each entry is caused, judged and shown in the table."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from .place import Case, Fault, Place
 from .servers import ANSWERS, Brokens
 
 VENDORS = (*BUILT_IN, "acme")
-# OpenBao does not tell whether it knows the token.
+# OpenBao does not say whether it knows the token.
 UNKNOWN_TOKEN = {
     "openbao": "The token may be expired, or none of its policies grants read on",
     "hashicorp": "does not accept the token (permission denied; invalid token): it is wrong, expired or revoked",
@@ -42,7 +42,7 @@ def options_of(vendor: str, place: Place) -> dict[str, t.Any]:
     return acme_options(place) if vendor == "acme" else {}
 
 
-# -- what a vendor may answer ------------------------------------------------------------------------------------------
+# -- responses of a vendor ---------------------------------------------------------------------------------------------
 
 
 def vendor_answers(place: Place) -> t.Iterator[Fault]:
@@ -81,7 +81,7 @@ def vendor_answers(place: Place) -> t.Iterator[Fault]:
                 options=options_of(vendor, place),
                 at_vendor=(fault, options),
                 after=new_version if name in refusals else None,
-                # Those of a refusal are read again: they may have changed meanwhile.
+                # After a refusal, the credentials are read again: they may have changed.
                 reads=2 if name in refusals else 1,
                 small=(vendor, name)
                 in {
@@ -123,7 +123,7 @@ def vendor_answers(place: Place) -> t.Iterator[Fault]:
 
 
 def odd_answers(place: Place) -> t.Iterator[Fault]:
-    """Answers that are odd, and good for a token."""
+    """Odd responses that still contain a valid token."""
     rows: dict[str, tuple[str, dict[str, t.Any]]] = {
         "a negative lifetime": ("lifetime", {"value": -5}),
         "a lifetime of 0": ("lifetime", {"value": 0}),
@@ -150,7 +150,7 @@ def odd_answers(place: Place) -> t.Iterator[Fault]:
                 vendor=vendor,
                 options={**options_of(vendor, place), **({"default_lifetime": 3600} if vendor == "acme" else {})},
                 at_vendor=(fault, options),
-                # What falls back to five minutes may be over by then.
+                # This lifetime falls back to five minutes, and may be over before the next run.
                 asks_after=None if (vendor, name) == ("tracx", "a Date two hours ahead") else 0,
                 warns="says that it has already expired" if name in over or (vendor, name) == ("tracx", "a Date two hours ahead") else "",
                 small=(vendor, name) in {("trackunit", "a lifetime as text"), ("tracx", "no Date"), ("acme", "a byte order mark")},
@@ -286,10 +286,10 @@ def vault(place: Place, *, mute: str, scripted: str) -> t.Iterator[Fault]:
         "a role that there is not": ({"auth_method": "jwt", "role_id": "none", "jwt": keys.sign()}, "refused the login by jwt at auth/jwt as role none"),
         "ldap where there is none": ({"auth_method": "ldap", "username": "ada", "password": "x" * 20}, "login by ldap at auth/ldap as ada"),
     }
-    if operator.flavour == "openbao":  # HashiCorp's free edition has none, and takes no notice
+    if operator.flavour == "openbao":  # HashiCorp's free edition has no namespaces and ignores the option
         logins["a namespace that there is not"] = ({"namespace": "no/such/team"}, "(namespace no/such/team)")
     for name, (broken, says) in logins.items():
-        named = not says.startswith("needs")  # an option that is missing is missing for any path
+        named = not says.startswith("needs")  # a missing option has nothing to do with the path
         login = next((f"auth/{method}/login" for method in ("approle", "jwt", "ldap") if f"by {method}" in says or name == "no secret_id"), "")
         login = {"a wrong password": "auth/userpass/login/ada", "an unknown user": "auth/userpass/login/eve"}.get(name, login)
         small, reads = name in ("a wrong token", "a wrong password"), 1 if says == denied or says.startswith("denied") else 0
@@ -354,7 +354,7 @@ def vault(place: Place, *, mute: str, scripted: str) -> t.Iterator[Fault]:
 
 
 def broken_vaults(brokens: Brokens) -> t.Iterator[Fault]:
-    """Real Vaults in a state in which they do not serve, or behind TLS that is not trusted."""
+    """Real Vaults that cannot serve, or whose TLS is not trusted."""
     tls = brokens.tls
     rows: dict[str, tuple[dict[str, t.Any], str]] = {
         "sealed": ({"url": brokens.sealed.address}, "is sealed. An operator must unseal it first."),
@@ -433,7 +433,7 @@ def _left_by_killed(path: pathlib.Path) -> None:
 
 
 def _sweep(_place: Place, case: Case) -> None:
-    """What `token_cache state=pruned` does; its test is elsewhere."""
+    """Do what `token_cache state=pruned` does, which is tested elsewhere."""
     for end in (".lock", ".tmp"):
         (case.cache / f"{'0' * 32}{end}").unlink(missing_ok=True)
 
@@ -463,7 +463,7 @@ def _mounted(*options: str, full: bool = False) -> t.Callable[[pathlib.Path], No
 
 
 def _attributed(attribute: str) -> t.Callable[[pathlib.Path], None]:
-    """An attribute of the file system, which refuses even root."""
+    """Set a file attribute that keeps even root from writing."""
 
     def set_it(path: pathlib.Path) -> None:
         path.mkdir(mode=0o700)
@@ -596,7 +596,7 @@ def options(place: Place) -> t.Iterator[Fault]:
 
 
 def renewing(place: Place) -> t.Iterator[Fault]:
-    """A token is old and to be renewed with its refresh token; the vendor gives a new one of those each time."""
+    """An old token must be renewed with its refresh token, which the vendor rotates."""
     acme = {**acme_options(place), "grant_type": "password"}
     old = {"max_age": 1}
     rows: dict[str, tuple[tuple[str, dict[str, t.Any]], tuple[int, ...]]] = {
@@ -639,7 +639,7 @@ def renewing(place: Place) -> t.Iterator[Fault]:
 
 
 def shared(place: Place) -> t.Iterator[Fault]:
-    """The cache in Vault is not as it should be. Without the right to it a controller goes on alone, with a warning; a wrong mount is told."""
+    """Problems of the cache in Vault. If Vault denies it, the controller continues alone with a warning; a wrong mount is an error."""
     common = {"cache": "vault"}
     alone = "Until then tokens are not shared with other controllers."
     yield Fault("shared cache: is denied", "shared cache", options=common, broken={"cache_vault_path": "not/ours"}, warns=alone, asks_after=0, small=True)

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What is wrong with the controller: its clock, what is installed there, its environment, its ansible.cfg."""
+"""Faults of the controller: its clock, its installed modules, its environment, its ansible.cfg."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _YEAR = 365 * 86400
 
 
 def clocks() -> t.Iterator[Fault]:
-    """A token is in the cache, and the clock jumps, and jumps back: nobody is given a token that is over, nor waits for one."""
+    """With a token in the cache, the clock jumps and then jumps back. No caller gets an expired token or waits for one."""
     for name, seconds in {
         "two hours ahead": 7200,
         "two hours behind": -7200,
@@ -33,7 +33,7 @@ def clocks() -> t.Iterator[Fault]:
                 vendor=vendor,
                 warm=True,
                 env={"PYTHONPATH": _SITE, "FAULTS_CLOCK": str(seconds)},
-                # An absolute expiry is corrected by the Date of the answer, unless that is too far off to be believed.
+                # The Date of the response corrects an absolute expiry, unless it is implausibly far off.
                 warns="days" if vendor == "tracx" and abs(seconds) > 86400 else "",
                 small=(name, vendor) == ("two hours behind", "trackunit"),
             )
@@ -50,7 +50,7 @@ def controllers(place: Place) -> t.Iterator[Fault]:
     rows: dict[str, tuple[dict[str, str | None], str | tuple[str, ...], dict[str, t.Any]]] = {
         "hvac is not installed": ({"PYTHONPATH": _SITE, "FAULTS_WITHOUT": "hvac"}, ("hvac", "pip install"), {"reads": 0}),
         "requests is not installed": ({"PYTHONPATH": _SITE, "FAULTS_WITHOUT": "requests"}, ("requests", "pip install"), {"reads": 0}),
-        # All servers of these faults are on this machine, to which a proxy of the environment is no way.
+        # All servers are on this machine, for which proxies from the environment are not used.
         "a dead proxy in the environment": ({"http_proxy": nobody, "HTTP_PROXY": nobody, "no_proxy": ""}, "", {"asks": 1}),
         "TRACKOPS_CACHE=valt": ({"TRACKOPS_CACHE": "valt"}, ("TRACKOPS_CACHE", "Use one of: file, vault, none."), {"reads": 0, "names_path": False}),
         "TRACKOPS_MIN_TTL=soon": ({"TRACKOPS_MIN_TTL": "soon"}, "TRACKOPS_MIN_TTL", {"reads": 0, "names_path": False}),

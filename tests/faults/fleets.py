@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Whole runs of many hosts, that last or come one after the other: what one fault costs all of them. They go on beside the other faults."""
+"""What one fault costs many hosts, in long runs, repeated runs or runs at the same time. They run in parallel with the other faults."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ FLEETS = (
 
 
 class Fleets:
-    """Starts those that are wanted; ``judged`` waits for them."""
+    """Start the wanted faults; ``judged`` waits for them."""
 
     def __init__(self, place: Place, stack: contextlib.ExitStack, wanted: t.Callable[[Fault], bool]) -> None:
         self._told: list[Told] = []
@@ -59,7 +59,7 @@ class Fleets:
         ]
         if not chosen:
             return
-        # Servers of their own: what is counted elsewhere is forgotten in between.
+        # Separate servers, because the others' logs are cleared between phases.
         server, emulator = stack.enter_context(VaultServer(place.stage.vault.flavour)), stack.enter_context(Emulator(record_raw=True))
         self._stage = Stage(vault=Operator(server), emulator=emulator, ansible=Ansible(place.scratch / "fleets", collections=installed()))
         self._place = Place(self._stage, place.scratch / "fleet")
@@ -81,7 +81,7 @@ class Fleets:
             case = self._place.add(fault)
         try:
             complaints, message, counts = act(self, case)
-        except Exception as exc:  # noqa: BLE001 (whatever it is, it is told of this fault, and the others go on)
+        except Exception as exc:  # noqa: BLE001 (any error becomes a complaint of this fault, and the others continue)
             complaints, message, counts = [f"the bench failed: {type(exc).__name__}: {exc}"], "", (0, 0, 0)
         self._told.append((fault, message, counts, (0, 0, 0), complaints))
 
@@ -112,13 +112,13 @@ class Fleets:
         self._place.store(case, password="not-this-password")
 
     def mend(self, case: Case) -> list[str]:
-        """The secret is put right; the next run works."""
+        """Correct the secret, and expect the next run to work."""
         self._place.store(case)
         return [] if (run := self.finish(self.play(case))).rc == 0 else [f"no token after it: exit code {run.rc}"]
 
 
 def judge_run(case: Case, run: Run, *, exit_code: int = 2) -> tuple[list[str], str]:
-    """All hosts are told the same, in one line, and the exit code tells of it."""
+    """All hosts get the same message, in one line, and the run has the right exit code."""
     messages = {Outcome(task.task, task, run).error for task in run.tasks if task.task == "token"}
     message = min(messages, default="")
     complaints = [] if run.rc == exit_code else [f"exit code {run.rc}, not {exit_code}"]
@@ -161,7 +161,7 @@ def _stopped(fleets: Fleets, case: Case) -> tuple[list[str], str, tuple[int, int
 def _lasting(fleets: Fleets, case: Case) -> tuple[list[str], str, tuple[int, int, int]]:
     fleets.spoil(case)
     run = fleets.finish(fleets.play(case, LASTING, failure_ttl=2))
-    complaints, message = judge_run(case, run, exit_code=0)  # the errors are ignored, so that the run goes on
+    complaints, message = judge_run(case, run, exit_code=0)  # errors are ignored, so that the run continues
     first = fleets.asked(case)
     fleets.finish(fleets.play(case, failure_ttl=2))
     second = fleets.asked(case) - first

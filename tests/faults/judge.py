@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What has to be true of a fault, as rules. Pure: what was seen goes in, complaints come out."""
+"""The rules for faults. Pure: observations in, complaints out."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ __all__ = ("Seen", "has_advice", "judge_fault", "judge_message", "judge_recovery
 
 _LONGEST = 700
 _OURS = re.compile(r"[0-9a-f]{32}(\.hit)?|key")
-# What a message asks its reader to do stands at the beginning of a sentence or of a part of one; or it says what has to be.
+# A message gives advice if a sentence or clause begins with an imperative, or if it says what is needed.
 _VERBS = (
     "ask|begin|check|continue|correct|create|describe|get|give|install|leave|let|name|pip|put|raise|remove|replace|run|see"
     "|set|try|undelete|unseal|unset|use|write"
@@ -38,7 +38,7 @@ class Seen:
     error: str = ""
     warnings: tuple[str, ...] = ()
     source: str = ""
-    # Whether the token is one that the vendor has given, and takes.
+    # Whether the token is one that the vendor has issued and still accepts.
     good: bool = False
     asked: int = 0
     reads: int = 0
@@ -50,7 +50,7 @@ class Seen:
 
 
 def judge_fault(fault: Fault, path: str, seen: Seen) -> list[str]:
-    """While the fault lasts: how it ends, what is told, how often was asked, and what is left."""
+    """Judge a run during the fault: its end, its message, the number of requests, and the files left behind."""
     told = [*_judge_end(seen, fails=bool(fault.says)), *(judge_message(fault, path, seen.error) if fault.says else _judge_warnings(fault, seen))]
     if fault.asks is not None and seen.asked not in (fault.asks if isinstance(fault.asks, tuple) else (fault.asks,)):
         told.append(f"{seen.asked} requests to the vendor, not {fault.asks}")
@@ -74,7 +74,7 @@ def _judge_warnings(fault: Fault, seen: Seen) -> list[str]:
 
 
 def judge_message(fault: Fault, path: str, error: str) -> list[str]:
-    """One line, with the vendor first, the Vault path, what is wrong, and what to do."""
+    """The message is one line that begins with the vendor and has the Vault path, the problem and advice."""
     told = [f"not told: {text!r}" for text in ((fault.says,) if isinstance(fault.says, str) else fault.says) if text not in error]
     if not one_line(error):
         told.append("more than one line")
@@ -95,7 +95,7 @@ def has_advice(message: str) -> bool:
 
 
 def judge_recovery(fault: Fault, after: Seen, idle: Seen) -> list[str]:
-    """Once the fault is over, the next run has a token, with as many requests as are needed, and the one after it asks nobody."""
+    """After the fault, the next run gets a token with the expected number of requests, and the run after it asks nobody."""
     told = []
     for when, seen in (("after it", after), ("when all is well", idle)):
         if seen.error or (seen.exit_code, seen.failures, seen.oks) != (0, 0, 1):
@@ -114,7 +114,7 @@ def judge_recovery(fault: Fault, after: Seen, idle: Seen) -> list[str]:
 
 
 def strangers(files: t.Iterable[str]) -> list[str]:
-    """What is in a cache folder, and is neither an entry nor the key, or not this user's alone (``!`` behind its name)."""
+    """Complain about files in a cache folder that are neither entries nor the key, or that others can access (``!`` after the name)."""
     return [
         f"{name.rstrip('!')} in the cache is {'not ours alone' if name.endswith('!') else 'left'}"
         for name in files

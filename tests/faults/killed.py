@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Runs that are killed, ended or interrupted while the vendor works on their request, and hosts that do not take a file."""
+"""Runs that are killed, ended or interrupted while the vendor works on their request, and hosts on which a file cannot be written."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from support.sshd import SshHosts
 from .place import Case, Fault, Place
 
 SIGNALS: dict[str, tuple[int, bool]] = {
-    # Whether it reaches the controller and all forks, or only the fork that waits for the vendor.
+    # The signal, and whether it goes to the controller and all forks, or only to the fork that waits for the vendor.
     "kill -9 of the run": (signal.SIGKILL, True),
     "kill -9 of the fork": (signal.SIGKILL, False),
     "SIGTERM to the run": (signal.SIGTERM, True),
@@ -36,7 +36,7 @@ def signals(place: Place) -> t.Iterator[Fault]:
         for name in SIGNALS:
             small = (vendor, name) == ("tracktik", "kill -9 of the run")
             yield Fault(f"{vendor}: {name} in the middle of a request", "signals", vendor=vendor, asks=1, small=small)
-    # The refresh token may be spent: it must not be sent again. The old token is still good.
+    # The refresh token may be spent, so it must not be sent again. The old token is still valid.
     acme = {"vendor": "acme", "token_url": f"{place.stage.emulator.base_url('acme')}/token", "grant_type": "password"}
     for vendor, options in (("tracktik", {}), ("acme", acme)):
         for name in ("kill -9 of the run", "kill -9 of the fork", "Ctrl-C"):
@@ -54,7 +54,7 @@ def signals(place: Place) -> t.Iterator[Fault]:
 
 
 def _prune(_place: Place, case: Case) -> None:
-    """What `token_cache state=pruned` does: locks that nobody holds are removed, as they are by the next process that takes them."""
+    """Remove locks that nobody holds, as `token_cache state=pruned` does, and as the next process does that takes one."""
     for path in case.cache.glob("*.lock"):
         with open(path, "rb") as file:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -62,7 +62,7 @@ def _prune(_place: Place, case: Case) -> None:
 
 
 def interrupt(place: Place, case: Case) -> list[str]:
-    """Start a run, wait until the vendor has its request, and end it; what is wrong with its end."""
+    """Start a run, wait until the vendor has its request, and end the run. Return the complaints."""
     stage = place.stage
     number, everywhere = SIGNALS[next(name for name in SIGNALS if name in case.fault.name)]
     stage.emulator.fail(case.fault.vendor, "slow", times=None, sender=case.client, delay=600)
@@ -122,7 +122,7 @@ HOSTS: tuple[HostFault, ...] = (
 
 
 def on_hosts(place: Place, *, small: bool, first_host: int = 80) -> list[tuple[Fault, str, list[str]]]:
-    """Each fault on a host of its own, in one run; a sound host beside them gets its file."""
+    """Cause each fault on a separate host, in one run. A healthy host in the same run gets its file."""
     stage = place.stage
     stage.store("trackunit", "faults/hosts")
     stage.store("trackunit", "faults/wrong", password="not-this-password")

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Where faults happen, and what one fault is: its own client at its vendor, its own secret in Vault, its own cache folder."""
+"""Where faults happen, and what defines one. Each has its own client at its vendor, secret in Vault and cache folder."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from support.stage import Stage
 
 SECRET_FIELDS = ("client_secret", "password", "connect_token")
 GIVEN_SECRETS = ("token", "password", "secret_id", "jwt")
-_LONG = 16  # what the detector looks for
+_LONG = 16  # minimum length for the detector
 COLLECTION = "trackops.api_tokens."
 
 
 @dataclasses.dataclass(frozen=True)
 class Fault:
     """
-    One named fault. ``options`` hold while it lasts and afterwards, ``broken`` only while it lasts.
+    One named fault. ``options`` apply during and after the fault, ``broken`` only during it.
 
-    ``says`` is in the message; without it the lookup works all the same, with ``warns`` in a warning if there is something to tell.
-    ``asks`` is how often the vendor is asked for a token while the fault lasts. Once it is over, the next run has a token, with ``asks_after`` requests.
+    The error message contains ``says``. Without it, the lookup works despite the fault, and a warning contains ``warns``, if set.
+    ``asks`` is the number of token requests to the vendor during the fault. The next run gets a token, with ``asks_after`` requests.
     """
 
     name: str
@@ -36,33 +36,33 @@ class Fault:
     vendor: str = "trackunit"
     options: t.Mapping[str, t.Any] = dataclasses.field(default_factory=dict)
     broken: t.Mapping[str, t.Any] = dataclasses.field(default_factory=dict)
-    # What the vendor does: the name of a fault of the emulator, and its options.
+    # The vendor's behavior: the name of one of the emulator's faults, and its options.
     at_vendor: tuple[str, t.Mapping[str, t.Any]] | None = None
     credentials: t.Mapping[str, t.Any] = dataclasses.field(default_factory=dict)
     before: t.Callable[[Place, Case], object] | None = None
     after: t.Callable[[Place, Case], object] | None = None
     asks: int | tuple[int, ...] | None = 1
     asks_after: int | None = 1
-    # How often the secret is read while the fault lasts.
+    # Number of reads of the secret during the fault.
     reads: int = 1
-    # The login at Vault that is tried once.
+    # Path of the Vault login that is tried once.
     login: str = ""
-    # The environment of the run while it lasts.
+    # Environment of the run during the fault.
     env: t.Mapping[str, str | None] = dataclasses.field(default_factory=dict)
     warns: str = ""
-    # A token is in the cache before the fault begins.
+    # Whether a token is in the cache before the fault begins.
     warm: bool = False
     names_path: bool = True
-    # Whether the next run has a token once the fault is over; what a vendor asked to wait for holds for longer.
+    # Whether the next run after the fault gets a token; a vendor's Retry-After outlasts the fault.
     recovers: bool = True
-    # Whether the cache folder may be looked at while the fault lasts: else it is the fault, or full of it.
+    # Whether to check the cache folder during the fault. Not if the folder itself is the fault, or holds its files.
     tidy: bool = True
     small: bool = False
 
 
 @dataclasses.dataclass
 class Case:
-    """A fault with what belongs to it alone."""
+    """A fault with its own client, secret and cache folder."""
 
     fault: Fault
     client: str
@@ -72,7 +72,7 @@ class Case:
     account: dict[str, t.Any]
 
     def given(self) -> list[Secret]:
-        """The secrets among the options that hold while the fault lasts."""
+        """The secrets among the options that apply only during the fault."""
         return [Secret("option", name, str(value)) for name, value in self.fault.broken.items() if name in GIVEN_SECRETS and len(str(value)) >= _LONG]
 
     def lookup(self, *, broken: bool) -> str:
@@ -90,7 +90,7 @@ class Case:
 
 @dataclasses.dataclass
 class Place:
-    """Real servers, and an account of its own for each fault."""
+    """Real servers, with a separate account for each fault."""
 
     stage: Stage
     scratch: pathlib.Path
@@ -100,7 +100,7 @@ class Place:
     def __post_init__(self) -> None:
         rules = 'path "secret/data/faults/*" { capabilities = ["read"] }\n'
         rules += 'path "secret/data/trackops/*" { capabilities = ["create", "read", "update"] }\n'
-        # What there is not, or not in that version, is not denied.
+        # Allow these, so that a missing mount or a wrong KV version is not reported as denied.
         rules += 'path "nowhere/*" { capabilities = ["create", "read", "update"] }\npath "old/*" { capabilities = ["create", "read", "update"] }\n'
         self.token = self.stage.vault.token(self.stage.vault.policy("the-faults", rules))
 
@@ -108,7 +108,7 @@ class Place:
         number = len(self.cases) + 1
         client = f"case-{number:03}-{secrets.token_hex(4)}"
         account = self._account(fault.vendor, client)
-        # The client's name is in every message: what is looked for is what comes behind it.
+        # The client's name is in every message, so search only for the part after it.
         planted = [Secret("credential", f"{fault.name} {field}", account[field].partition(".")[2]) for field in SECRET_FIELDS if field in account]
         case = Case(fault, client, f"faults/{client}", self.scratch / "caches" / client, planted, account)
         held = self.stage.emulator.credentials[fault.vendor]
@@ -122,7 +122,7 @@ class Place:
         self.stage.vault.put(case.path, {**case.account, **changed})
 
     def asked(self, case: Case, entries: t.Sequence[dict[str, t.Any]]) -> int:
-        """How many of these requests to a token endpoint are of this case's client."""
+        """Count the token requests of this case's client."""
         return sum(
             entry["kind"] == "token" and case.client in sent_text(entry["raw"]["query"], entry["raw"]["headers"], entry["raw"]["body"]) for entry in entries
         )

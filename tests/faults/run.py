@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""`make faults`: named faults of Vault, vendors, network, TLS, cache, disk and options, through real `ansible-playbook`.
+"""`make faults`: named faults of Vault, vendors, network, TLS, cache, disk and options, tested with real `ansible-playbook` runs.
 
 python tests/faults/run.py                               all, with OpenBao and with HashiCorp Vault
 python tests/faults/run.py --flavour openbao --area cache
@@ -43,7 +43,7 @@ def main() -> int:
 
 
 def as_text(judged: Judged, *, title: str = "", verbose: bool = False) -> str:
-    """A line a fault: how often the vendor was asked and the secret read, while it lasted, after it and when all was well; and what is wrong."""
+    """One line per fault: vendor requests and reads of the secret during it, after it and in the next run, and the complaints."""
     head = f"{'':{_NAME}}{'vendor':>8}{'Vault':>8}  verdict"
     lines = [f"{title}: {len(judged.verdicts)} faults in {judged.seconds:.0f} s", "", head]
     area = ""

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Vaults that are not what they should be: one that answers from a script, and real ones that are in no state to serve."""
+"""Faulty Vaults: one with scripted answers, and real ones that cannot serve."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from support.vault import VaultServer
 
 Answer = tuple[int, dict[str, str], bytes]
 JSON = {"Content-Type": "application/json"}
-# By the last part of the address: status, headers, body.
+# By the name in the address: status, headers, body.
 ANSWERS: dict[str, Answer] = {
     **{str(status): (status, JSON, json.dumps({"errors": ["scripted"]}).encode()) for status in (400, 404, 405, 412, 429, 472, 473, 500, 502, 503, 504)},
     "web-page": (200, {"Content-Type": "text/html"}, b"<html>log in to the proxy first</html>"),
@@ -38,7 +38,7 @@ ANSWERS: dict[str, Answer] = {
 
 
 class ScriptedVault:
-    """What is asked at ``url/NAME`` is answered with ``ANSWERS[NAME]``; ``drip`` sends a byte now and then, ``cut`` half of the headers."""
+    """Answers requests to ``url/NAME`` with ``ANSWERS[NAME]``. ``drip`` sends a byte every half second, and ``cut`` only half of the headers."""
 
     def __init__(self) -> None:
         asked: collections.Counter[str] = collections.Counter()
@@ -61,7 +61,7 @@ class ScriptedVault:
                     self.send_header(header, value)
                 self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
-                with contextlib.suppress(ConnectionError):  # who has read enough of a huge answer goes away
+                with contextlib.suppress(ConnectionError):  # clients disconnect once they have read enough of a huge answer
                     self.wfile.write(body)
 
             def drip(self) -> None:
@@ -89,7 +89,7 @@ class ScriptedVault:
         return f"http://127.0.0.1:{self._server.server_address[1]}"
 
     def counts(self) -> dict[str, int]:
-        """How often each was asked."""
+        """Number of requests to each name."""
         return dict(self._asked)
 
     def __enter__(self) -> ScriptedVault:
@@ -102,7 +102,7 @@ class ScriptedVault:
 
 
 class Brokens:
-    """Real Vaults that are in no state to serve: sealed, stopped while their connections stay open, gone; and one with TLS."""
+    """Real Vaults that cannot serve: sealed, paused with open connections, gone. One more has TLS."""
 
     def __init__(self, stack: contextlib.ExitStack, flavour: str) -> None:
         self.sealed, self.paused, self.gone = (stack.enter_context(VaultServer(flavour)) for _ in range(3))

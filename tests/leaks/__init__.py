@@ -2,4 +2,4 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Planted secrets, and every place in which somebody else could read them. `make leaks`."""
+"""Plant secrets, and search every place where somebody else could read them. `make leaks`."""

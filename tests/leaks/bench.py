@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Runs of Ansible with the planted secrets, and what was written anywhere meanwhile."""
+"""Run Ansible with the planted secrets, and search everything that is written meanwhile."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from .echoing import EchoingVault
 from .ground import Ground
 from .steps import Step, faults, successes
 
-# The one that ansible-core keeps by itself; others have to be there first.
+# Callbacks that come with ansible-core or with us; others must be installed first.
 NOTIFYING = ("ansible.builtin.junit", "ansible.builtin.tree", "trackops.api_tokens.summary")
 
 
@@ -49,7 +49,7 @@ class Setting:
 
     @property
     def tells_arguments(self) -> bool:
-        """Whether Ansible shows or keeps the arguments of any module."""
+        """Whether Ansible shows or stores the arguments of any module."""
         return self.keeps_modules or "ANSIBLE_DEBUG" in self.env
 
 
@@ -64,11 +64,11 @@ class Hit:
 
 @dataclasses.dataclass
 class Report:
-    """One check is one kind of secret looked for in one place of one run."""
+    """Each check searches one place of one run for one kind of secret."""
 
     checks: int = 0
     hits: list[Hit] = dataclasses.field(default_factory=list)
-    # What a run should have shown and did not: then nothing was watched.
+    # What a run should have shown but did not, so that its checks prove nothing.
     blind: list[str] = dataclasses.field(default_factory=list)
     bytes_read: dict[str, int] = dataclasses.field(default_factory=dict)
     checks_of: dict[tuple[str, str], int] = dataclasses.field(default_factory=dict)
@@ -77,7 +77,7 @@ class Report:
 
 
 class Watch:
-    """Command lines of all processes, and the system log, while it is open."""
+    """Record the command lines of all processes, and the system log, while it is open."""
 
     def __init__(self, folder: pathlib.Path) -> None:
         self.processes = folder / f"processes-{random.token_hex(4)}"
@@ -85,7 +85,7 @@ class Watch:
         self._stack = contextlib.ExitStack()
 
     def __enter__(self) -> Watch:
-        # It ends with us, however we end.
+        # This process ends with ours, however ours ends.
         process = Process([sys.executable, "-m", "leaks.watch", str(self.processes)], log=self.processes.with_suffix(".log"), cwd=TESTS)
         self._stack.callback(process.stop, grace=60)
         wait_for("the list of processes", self.processes.exists)
@@ -98,7 +98,7 @@ class Watch:
 
 @contextlib.contextmanager
 def _system_log() -> t.Iterator[list[bytes] | None]:
-    """What is written to the system log; None where somebody else listens there, or we may not."""
+    """Collect what is written to the system log. None if something else listens there, or if we may not."""
     path = pathlib.Path("/dev/log")
     if os.geteuid() != 0 or path.exists():
         yield None
@@ -172,7 +172,7 @@ class Bench:
             "ANSIBLE_CACHE_PLUGIN": "jsonfile",
             "ANSIBLE_CACHE_PLUGIN_CONNECTION": str(folder / "facts"),
             "JUNIT_OUTPUT_DIR": str(folder / "junit"),
-            "ANSIBLE_DEPRECATION_WARNINGS": "False",  # of the callback tree, whose files are of interest as long as there are any
+            "ANSIBLE_DEPRECATION_WARNINGS": "False",  # about the callback tree, whose files must be checked as long as it exists
             "ANSIBLE_CALLBACK_TREE_DIR": str(folder / "tree"),
             "TRACKOPS_AUDIT_LOG": str(folder / "audit.jsonl"),
             "TRACKOPS_ALLOW_HTTP": "true",
@@ -192,7 +192,7 @@ class Bench:
         marked = [{"name": "canary", "ansible.builtin.debug": {"msg": canary}}]
         on_hosts = [
             *marked,
-            # It lives long enough for whoever looks at the processes in turns to see it.
+            # Runs long enough for the watch to see it, which looks at the processes in turn.
             {"name": "canary on hosts", "ansible.builtin.command": {"argv": ["/bin/sh", "-c", "sleep 3", canary]}, "changed_when": False},
             {"name": "canary fact", "ansible.builtin.set_fact": {"bird": canary, "cacheable": True}},
         ]
@@ -212,7 +212,7 @@ class Bench:
         return run
 
     def _consent(self, setting: Setting, env: t.Mapping[str, str | None]) -> bytes:
-        """The playbook that waits for a person's consent; the person is the emulator's."""
+        """Run the playbook that waits for a person's consent. The emulator plays the person."""
         stage = self.ground.stage
         command = [
             "ansible-playbook",
@@ -262,7 +262,7 @@ class Bench:
             "audit log": (folder / "audit.jsonl").read_bytes(),
             "token cache": b"".join(path.read_bytes() for path in cache.iterdir() if path.is_file() and path.name != "key"),
             "other files of the controller": _all(ansible.home, without=set(cache.rglob("*"))),
-            # Our own server is given its root token so.
+            # Our own Vault server gets its root token on the command line.
             "process lists": b"\n".join(line for line in lines if line.startswith(b"command ") and b" -dev-root-token-id=" not in line),
             "environments on hosts": b"\n".join(line for line in lines if line.startswith(b"environment ")),
             "other files on hosts": b"".join(_all(hosts.root(name), without=dests | kept) + b"/" for name in hosts.names),
@@ -292,7 +292,7 @@ class Bench:
                 report.hits.append(Hit(setting.name, place, secret, spelling, detector.excerpt(data, secret)))
 
 
-# Places in which something that is no secret must turn up, because else nobody looked.
+# Places where the canary, which is not a secret, must appear. Otherwise the search proves nothing.
 _WITH_CANARY = {
     "stdout",
     "ANSIBLE_LOG_PATH",

@@ -2,11 +2,11 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Finds secrets in bytes, however they are spelt.
+"""Find secrets in bytes, in whatever encoding.
 
-Each secret is cut into its runs of letters, digits, `_` and `-`, which URL-encoding, JSON, HTML, YAML and `repr` leave as they are. A run is
-looked for in windows of 16 characters: raw, in base64 (at each of the three places where a byte may stand in a group) and in hex. So a secret
-is found in whatever text it is embedded, and a part of it of 31 characters is found too.
+Each secret is split into runs of letters, digits, `_` and `-`, which URL-encoding, JSON, HTML, YAML and `repr` leave unchanged. The detector
+searches for each run in windows of 16 characters: raw, in upper case, in base64 (at each of the three possible offsets) and in hex. This finds a
+secret in any surrounding text, and also any part of it with at least 31 characters.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ __all__ = ("Detector", "Secret")
 
 _WINDOW = 16
 _RUN = re.compile(rb"[A-Za-z0-9_\-]{%d,}" % _WINDOW)
-# All that a window of any spelling may consist of.
+# The characters that can be in a window of any encoding.
 _TEXT = re.compile(rb"[A-Za-z0-9_+/\-]{%d,}" % _WINDOW)
 
 
@@ -47,12 +47,12 @@ class Detector:
                 self._add(secret, spelling, run)
 
     def find(self, data: bytes) -> dict[Secret, str]:
-        """The secrets in the data, each with the spelling in which it was found first."""
+        """Return the secrets in the data, each with the encoding in which it was first found."""
         windows = self._windows
         found: dict[Secret, str] = {}
         for match in _TEXT.finditer(data):
             run = match[0]
-            if run in self._clean:  # outputs repeat themselves
+            if run in self._clean:  # output is repetitive
                 continue
             before = len(found)
             for start in range(len(run) - _WINDOW + 1):
@@ -64,7 +64,7 @@ class Detector:
         return found
 
     def excerpt(self, data: bytes, secret: Secret) -> str:
-        """Where a secret is in the data: the text around it, with all secrets taken out."""
+        """Return the text around a secret in the data, without any secrets."""
         for match in _TEXT.finditer(data):
             if any(self._windows.get(match[0][at : at + _WINDOW], (None,))[0] == secret for at in range(len(match[0]) - _WINDOW + 1)):
                 around = data[max(0, match.start() - 150) : match.start()], data[match.end() : match.end() + 50]
@@ -86,7 +86,7 @@ def _spellings(secret: Secret) -> t.Iterator[tuple[str, bytes]]:
             yield "upper case", run.upper()
         for code in (base64.b64encode, base64.urlsafe_b64encode):
             for shift in range(3):
-                # The first group holds bytes of before, the last one bytes of behind: neither is ours alone.
+                # Drop the first and last groups: they can also hold bytes from before or after the secret.
                 inner = code(b"\0" * shift + run)[4 if shift else 0 : -4]
                 if len(inner) >= _WINDOW:
                     yield "base64", inner
@@ -95,7 +95,7 @@ def _spellings(secret: Secret) -> t.Iterator[tuple[str, bytes]]:
 
 
 def _secret_part(value: bytes) -> bytes:
-    """Of a JWT only the signature is secret, and the other parts have words that are in every JWT; the first and last lines are in every PEM file."""
+    """Return only a JWT's signature, because its other parts occur in other JWTs, and a PEM file without its first and last lines."""
     if value.count(b".") == 2 and value.startswith(b"ey"):
         return value.rpartition(b".")[2]
     return b"\n".join(line for line in value.splitlines() if not line.startswith(b"-----"))

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A hostile Vault: every answer is an error that repeats the whole request, spelt in another way each time."""
+"""A hostile Vault: every answer is an error that repeats the request's body and credentials, each time in another encoding."""
 
 from __future__ import annotations
 

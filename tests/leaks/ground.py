@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Where the secrets are planted: real Vault, vendors, ssh hosts, and all the credentials that a user of them has."""
+"""Where the secrets are planted: a real Vault, vendors, ssh hosts, and all credentials that a user of them has."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ from support.vaultsetup import Operator
 
 from .detector import Secret
 
-# What each spelling has to cope with.
+# Characters that each encoding must handle.
 _AWKWARD = " %+&<\"'/\\x"
 
 
 def planted(name: str, *, awkward: bool = True) -> str:
-    """A new secret that says in a hit what it is."""
+    """A new secret whose text says what it is."""
     return f"{name}-{secrets.token_hex(16)}" + (_AWKWARD if awkward else "")
 
 
@@ -48,11 +48,11 @@ class Ground:
 
     @property
     def folder(self) -> str:
-        """Where the vendors' credentials are in Vault; no secret, and a part of every message about them."""
+        """The Vault folder of the vendors' credentials. It is not secret, and is in every message about them."""
         return f"fleet-{self.canary}"
 
     def secrets(self) -> list[Secret]:
-        """All that was planted, and all that was issued since."""
+        """All planted secrets, and all secrets issued since."""
         return [*self.given, *self._issued()]
 
     def _issued(self) -> t.Iterator[Secret]:
@@ -72,7 +72,7 @@ class Ground:
             yield Secret("cache key", "of this user", key.read_bytes())
 
 
-# Secrets that are good for one request.
+# Secrets that are valid for one request.
 _PASSING = {"code": "authorization code", "code_verifier": "PKCE verifier", "client_assertion": "client assertion", "assertion": "client assertion"}
 
 
@@ -100,7 +100,7 @@ def _plant(stage: Stage, server: VaultServer, hosts: SshHosts, inputs: pathlib.P
         return value
 
     for vendor in (*BUILT_IN, "acme"):
-        # Tracx's goes into a header as it is, where a line of text has to do.
+        # Tracx's token goes into a header unchanged, so it must be plain text.
         changed = {
             field: secret("credential", f"{vendor} {field}", awkward=field != "connect_token")
             for field in emulator.credentials[vendor]
@@ -141,7 +141,7 @@ def _plant(stage: Stage, server: VaultServer, hosts: SshHosts, inputs: pathlib.P
     (inputs / "broken.pem").write_text(secret("key", "of a TLS client, broken", awkward=False), encoding="utf-8")
     stage.store("trackmage", "consent/trackmage")
 
-    # In a file, not in a task: a task that has a secret in its own text shows its text, as any task does.
+    # In a file, not in a task: Ansible shows a task's own text, even if it contains a secret.
     variables = {
         "canary": canary,
         "planted": {

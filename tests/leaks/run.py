@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""`make leaks`: secrets of every kind, planted, and looked for in every place that somebody else may read.
+"""`make leaks`: plant secrets of every kind, and search every place that somebody else may read.
 
 python tests/leaks/run.py                  all settings
 python tests/leaks/run.py --only debug     some of them

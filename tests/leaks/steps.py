@@ -2,9 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What is done while others watch: every way to a token, and every way in which it goes wrong.
+"""The steps of a run: every way to get a token, and every way in which that fails.
 
-A step is one task. ``expected`` is how it ends; a step that ends in another way watched nothing, which the bench tells.
+A step is one task, and ``expected`` is how it must end. The bench reports steps that end otherwise, because they test nothing.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ class Step:
     family: str
     task: Task
     expected: str = "ok"
-    # A fault that is waiting at the vendor when the step comes: (vendor, fault, options).
+    # A fault queued at the vendor for this step: (vendor, fault, options).
     fault: tuple[str, str, dict[str, t.Any]] | None = None
-    # In the small bench too: one of each kind.
+    # Whether the small bench includes it, which has one step of each kind.
     small: bool = False
     on_hosts: bool = False
-    # A token among the arguments of a module that is not ours: in its debug mode ansible-core shows them in spite of no_log, and with
-    # ANSIBLE_KEEP_REMOTE_FILES it keeps them. docs/security.md says so.
+    # Whether the step passes a token to a module that is not ours. In debug mode, ansible-core shows such arguments despite no_log, and with
+    # ANSIBLE_KEEP_REMOTE_FILES it stores them. See docs/security.md.
     hands_over: bool = False
 
     def as_task(self) -> Task:
@@ -55,7 +55,7 @@ def successes(ground: Ground) -> list[Step]:
         steps.append(Step(name, family, task, **more))
 
     api = {"vendor": "tracktik", "path": f"{folder}/tracktik", "url": f"{emulator.base_url('tracktik')}/api/things", "return_content": True}
-    # Before any other call of that API, because the fault is for the next one.
+    # Before any other call of that API, because the fault hits the next call.
     refuses = ("tracktik", "status", {"code": 401, "kind": "api"})
     add("api_request, refused once", "module", {"trackops.api_tokens.api_request": api}, fault=refuses)
     add("api_request", "module", {"trackops.api_tokens.api_request": api}, small=True)
@@ -122,7 +122,7 @@ def successes(ground: Ground) -> list[Step]:
 def faults(ground: Ground, *, hostile: str, hostile_login: str) -> list[Step]:
     """``hostile`` is the address of an :class:`EchoingVault`."""
     folder, emulator = ground.folder, ground.stage.emulator
-    # Each step asks the vendor anew: a run remembers what was refused, without a cache too.
+    # Each step must ask the vendor again, but even without a cache, a run remembers refusals.
     quick = {"cache": "none", "http_retries": 0, "failure_ttl": 0}
     steps: list[Step] = []
 
@@ -150,7 +150,7 @@ def faults(ground: Ground, *, hostile: str, hostile_login: str) -> list[Step]:
         at_vendor(f"repeats the request, {how}", BUILT_IN[number % 4], "oauth_error", error="invalid_client", echo_secret=how, small=how in ("html", "base64"))
     others = {"refreshToken": ground.variables["planted"]["in_a_url"], "nested": {"client_secret": ground.variables["planted"]["in_a_url"]}}
     at_vendor("other secrets in the answer", "tracktik", "merge", values=others, expected="ok")
-    # Faults wait in line at their vendor, so what asks a vendor without one comes after them.
+    # Faults are queued at their vendor, so steps that ask a vendor without a fault come after them.
     for vendor in BUILT_IN:
         add(f"{vendor} wrong credentials", "vendor", shown(query(vendor, f"{folder}/wrong-{vendor}", **quick)), small=vendor == "trackunit")
     in_url = f"'http://me:' ~ planted.in_a_url ~ '@{emulator.host}:{emulator.port}/trackunit'"

@@ -2,9 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A process that writes down the command line of every process of this machine, until it is ended: `python -m leaks.watch FILE`.
+"""Record the command line of every process on this machine until SIGTERM: `python -m leaks.watch FILE`.
 
-The hosts are on this machine, so one list is that of both sides. Of processes that came over ssh it writes the environment too.
+The hosts are on this machine, so the list covers the controller and the hosts. For processes started over ssh, it also has the environment.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import sys
 import time
 
 _PAUSE = 0.004
-# A process may change its command line soon after it has begun: a fork becomes another program.
+# Seconds; a young process may still change its command line when a fork executes another program.
 _YOUNG = 1.5
 
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The parts of `make load`: what is done, what is counted at the servers, and what has to be true of it."""
+"""The parts of `make load`: what they do, what they count on the servers, and what they require."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ if t.TYPE_CHECKING:
 
 __all__ = ("PARTS", "Part", "Scene", "Size", "scene")
 
-_MIN_TTL = 0.1  # of a lifetime: what has to be left
-_LAST_FIFTH = 0.8  # of a lifetime: before that nobody renews
-_GROWTH = 4096  # KiB: what an interpreter takes and gives back
+_MIN_TTL = 0.1  # the fraction of a lifetime that must be left
+_LAST_FIFTH = 0.8  # the fraction of a lifetime before which nobody renews
+_GROWTH = 4096  # KiB: normal variation of an interpreter
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,7 +52,7 @@ class Size:
 
 @dataclasses.dataclass
 class Part:
-    """One part's figures by their names, and what is wrong."""
+    """One part's figures by name, and what is wrong."""
 
     name: str
     figures: dict[str, str] = dataclasses.field(default_factory=dict)
@@ -98,7 +98,7 @@ def scene(flavour: str) -> t.Iterator[Scene]:
 
 
 def play(place: Scene, size: Size) -> t.Iterator[Part]:
-    """One play over many hosts, each of which asks for the tokens of four vendors; cold, then warm."""
+    """One play on many hosts, each of which asks for the tokens of four vendors: without tokens, with a cold cache, with a warm cache."""
     stage = place.stage
     hosts = stage.ansible.write("hosts.ini", "".join(f"h{number:05} ansible_connection=local\n" for number in range(size.hosts)))
     looked_up = " ~ ".join(f"(lookup('trackops.api_tokens.{vendor}', 'fleet/{vendor}') | length)" for vendor in BUILT_IN)
@@ -125,7 +125,7 @@ def play(place: Scene, size: Size) -> t.Iterator[Part]:
         )
         part.figures["seconds"] = f"{took:,.0f}"
         part.figures["CPU for a host, ms"] = f"{1000 * (after.ru_utime + after.ru_stime - spent.ru_utime - spent.ru_stime) / size.hosts:.0f}"
-        # Of the largest process there was until now: what is added is what the play needed more than those before it.
+        # This is the largest process so far, so the difference is what this play needs beyond the earlier ones.
         baseline = baseline or after.ru_maxrss
         part.figures["memory of the controller, MiB"] = f"{after.ru_maxrss / 1024:.0f}"
         part.figures["of it more than without tokens, MiB"] = f"{(after.ru_maxrss - baseline) / 1024:.1f}"
@@ -133,7 +133,7 @@ def play(place: Scene, size: Size) -> t.Iterator[Part]:
 
 
 def controllers(place: Scene, size: Size) -> t.Iterator[Part]:
-    """Many controllers, each with a file cache of its own and nothing in it, ask at the same moment for a token of the shared cache."""
+    """Many controllers, each with an empty file cache, ask at the same moment for a token from the shared cache."""
     for vendor in ("trackunit", "tracktik"):
         place.forget()
         crowd = Crowd(place.folder / "unused", values=place.values(base_url=place.stage.emulator.base_url(vendor), cache="vault"))
@@ -148,7 +148,7 @@ def controllers(place: Scene, size: Size) -> t.Iterator[Part]:
 
 
 def renewals(place: Scene, size: Size) -> t.Iterator[Part]:
-    """Tokens that live for seconds, asked for without a pause by several processes; one of the vendors gives rotating refresh tokens."""
+    """Several processes constantly ask for tokens that live for seconds. One of the vendors issues rotating refresh tokens."""
     for vendor in ("trackunit", "tracktik"):
         place.stage.emulator.set(vendor, lifetime=size.lifetime)
         for number in range(size.tokens):
@@ -161,7 +161,7 @@ def renewals(place: Scene, size: Size) -> t.Iterator[Part]:
 
 def _renewed(place: Scene, size: Size, kind: str) -> Part:
     place.forget()
-    # With the file cache the callers are forks of one controller, with the shared one a controller each.
+    # With the file cache, all callers share a controller's cache; with the shared cache, each is its own controller.
     caches = [place.folder / f"renewed-{kind}-{caller if kind == 'vault' else 0}" for caller in range(size.callers)]
     processes = [_start(place, size, kind, cache) for cache in caches]
     told = [json.loads(_finished(process)) for process in processes]
@@ -183,7 +183,7 @@ def _renewed(place: Scene, size: Size, kind: str) -> Part:
         part.wrong.append("nothing was renewed")
     part.figures[f"seconds of a lifetime used, of {size.lifetime} (mean)"] = f"{_mean_step(given):.2f}"
     part.at_most("memory gained by a process, KiB", max(answer["rss"][-1] - _in_the_middle(answer["rss"]) for answer in told), _GROWTH)
-    # While they work there are locks, and files being written; in the end there is what there was in between, at the best moment.
+    # Locks and temporary files come and go during the work, so compare the end with the smallest count of the second half.
     left = [len(list(cache.iterdir())) for cache in caches]
     part.at_most("files gained in a cache", max(end - min(answer["files"][len(answer["files"]) // 2 :]) for end, answer in zip(left, told, strict=True)), 0)
     part.figures["requests to Vault"] = f"{len(place.stage.vault.audit_requests()):,}"
@@ -192,7 +192,7 @@ def _renewed(place: Scene, size: Size, kind: str) -> Part:
 
 
 def _in_the_middle(samples: t.Sequence[int]) -> int:
-    """By then all is loaded and all entries are there."""
+    """The middle sample: by then everything is loaded, and all entries exist."""
     return samples[len(samples) // 2]
 
 
@@ -223,7 +223,7 @@ def _finished(process: subprocess.Popen[str]) -> str:
 
 
 def _steps(given: t.Mapping[str, t.Mapping[str, t.Any]]) -> t.Iterator[float]:
-    """The seconds between a token and the next one of the same request."""
+    """The seconds between each token and the next one for the same request."""
     of: dict[str, list[float]] = {}
     for facts in given.values():
         of.setdefault(facts["of"], []).append(facts["issued_at"])
@@ -242,7 +242,7 @@ def _mean_step(given: t.Mapping[str, t.Mapping[str, t.Any]]) -> float:
 
 
 def _expired_at_vendor(place: Scene, given: t.Mapping[str, t.Mapping[str, t.Any]]) -> int:
-    """Tokens that were given to somebody after their end, by the vendor's own books."""
+    """Count the tokens that a caller got after they had expired according to the vendor."""
     ends = {
         hashlib.sha256(token.value.encode()).hexdigest(): token.expires_at
         for vendor in place.stage.emulator.vendors.values()

@@ -2,14 +2,14 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""`make load`: load on real servers, what it costs them, and that no promise is broken under it.
+"""`make load`: put load on real servers, measure what it costs them, and check that all promises hold.
 
 python tests/load/run.py                              5,000 hosts, 64 controllers, thousands of renewals, with OpenBao
 python tests/load/run.py renewals --seconds 30        one part
-python tests/load/run.py --small                      a minute
-python tests/load/run.py --write                      and the figures into docs/load.md
+python tests/load/run.py --small                      takes a minute
+python tests/load/run.py --write                      also write the figures to docs/load.md
 
-The exit code is 1 where something is not as it should be.
+The exit code is 1 if anything is wrong.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from load.parts import PARTS, Part, Size, scene
 
 PAGE = ROOT / "docs" / "load.md"
 BEGIN, END = "<!-- figures: written by make load -->", "<!-- end of the figures -->"
-# On a busy machine two seconds are over before a token is where it belongs, which is told.
+# On a busy machine, two seconds pass before a token reaches its caller, and that is reported.
 SMALL = Size(hosts=50, forks=10, controllers=8, seconds=12, tokens=2, callers=2, lifetime=5)
 
 

@@ -2,9 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""One caller that asks for its tokens again and again, in a process that goes on: `python -m load.worker`, its job as JSON on standard input.
+"""One caller that repeatedly asks for its tokens in a long-lived process: `python -m load.worker`, with its job as JSON on standard input.
 
-It tells, as JSON, which tokens it was given, when, and what it needed of the machine meanwhile.
+Prints, as JSON, the tokens that it got and when, its errors, and its memory and cache files over time.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _LEAST_ROUNDS = 20
 
 
 def main() -> None:
-    # Whose turn it is to renew is by chance: what is needed for that is loaded before memory is looked at.
+    # Which process renews is random, so load what a renewal needs before memory is measured.
     import hvac  # noqa: F401
     from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.errors import TokenError
     from ansible_collections.trackops.api_tokens.plugins.plugin_utils._boundary.options import Surroundings, request_from
@@ -42,14 +42,14 @@ def main() -> None:
     rss: list[int] = []
     files: list[int] = []
     begun = time.time()
-    # On a busy machine a round takes as long as it takes.
+    # On a busy machine, rounds can be slow, so require a minimum number of them.
     while time.time() - begun < job["seconds"] or len(rss) < _LEAST_ROUNDS:
         for request in wanted:
             asked += 1
-            # What is still good then is given, and may end while this process waits for its turn on the processor.
+            # Compare with this time: a valid token may expire while this process waits for a processor.
             now = time.time()
             try:
-                # A process of a run that goes on has a resolver for each task.
+                # As in a real run, which has a new resolver for each task.
                 token = Resolver(ports).token(request)
             except TokenError as exc:
                 errors.append(exc.message)

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, TrackOps founders
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""PyPI's django-oauth-toolkit with its defaults: ``python django_oauth.py PORT DATABASE CLIENTS.json``.
+"""Run PyPI's django-oauth-toolkit with its defaults: ``python django_oauth.py PORT DATABASE CLIENTS.json``.
 
 CLIENTS.json: ``{"user": {"username", "password"}, "clients": [fields of oauth2_provider.models.Application]}``.
 """

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Python loads this file first where it is on PYTHONPATH: a controller whose clock is wrong, or that lacks something.
+"""Simulates a controller with a wrong clock, missing modules or an unusual umask. Python loads this file first if its folder is on PYTHONPATH.
 
 ``FAULTS_CLOCK``: seconds that the wall clock is ahead. ``FAULTS_WITHOUT``: modules that are not installed. ``FAULTS_UMASK``: octal.
 """
