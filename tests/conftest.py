@@ -28,7 +28,7 @@ sys.path.insert(0, str(source_path()))
 
 # No deadline: a time limit for each example would measure the machine. HYPOTHESIS_PROFILE selects another profile.
 hypothesis.settings.register_profile("dev", max_examples=20, deadline=None)
-# Always the same examples: random ones help a developer who can investigate them, but must not decide about somebody's change.
+# Always the same examples: random ones help a developer who can investigate them, but must not decide about other people's changes.
 hypothesis.settings.register_profile("ci", max_examples=100, deadline=None, derandomize=True, database=None)
 hypothesis.settings.register_profile("mutants", max_examples=20, deadline=None, derandomize=True, database=None)
 hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE") or ("ci" if in_ci() else "dev"))

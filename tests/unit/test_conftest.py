@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The guard of the unit tests: what is not marked ``system`` starts no process and opens no socket."""
+"""The guard of the unit tests: a test that is not marked ``system`` starts no process and opens no socket."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What the documents name is there: files, folders, make targets, Python modules to run, pages that they lead to."""
+"""What the documents name exists: files, folders, make targets, Python modules to run, pages that they link to."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ DOCUMENTS = sorted(
     for pattern in ("*.md", "docs/**/*.md", "docs/**/*.rst", "tests/README.md", "roles/*/README.md", "extensions/**/*.md")
     for path in ROOT.glob(pattern)
 )
-#: Where a path may begin.
+#: Folders in which a path may begin.
 BEGINNINGS = ("", "tests/", "tests/unit/", "plugins/", "plugins/plugin_utils/")
-#: Files that somebody makes: the release, and who adds a vendor.
+#: Files that do not exist yet: a release makes the first; the second is the example of a new vendor.
 MADE = ("changelogs/changelog.yaml", "parcelo")
 _CODE = re.compile(r"^(`{3,})[^\n]*\n(.*?)^\1|(`+)([^`\n]+)\3", re.DOTALL | re.MULTILINE)
 _FOLDERS = r"(?:plugins|docs|tests|roles|playbooks|extensions|changelogs|meta|unit|integration|quality|support|emulator|_[a-z]+)"
@@ -34,7 +34,7 @@ _PATH = re.compile(rf"(?<![\w./<>-])({_FOLDERS}/[\w./*-]*|\w+\.py)(?![\w/<])")
 
 
 def codes(document: str) -> list[str]:
-    """What stands in the document as code."""
+    """The code in the document: its blocks and spans."""
     text = (ROOT / document).read_text(encoding="utf-8")
     return [found[2] or found[4] for found in _CODE.finditer(text)]
 
@@ -49,7 +49,7 @@ def is_there(path: str) -> bool:
         return True
     if "/" not in path:
         return path in python_files()
-    # Sphinx and `make mutants` take names without their ending.
+    # Sphinx and `make mutants` take names without their suffix.
     return any(next(ROOT.glob(f"{beginning}{path.rstrip('/')}{ending}"), None) for beginning in BEGINNINGS for ending in ("", ".py", ".md"))
 
 
@@ -71,7 +71,7 @@ def test_paths(document):
 
 
 def test_paths_are_looked_for():
-    """Where a file is named, and where something else only looks like one."""
+    """Names of files are found, and other text that only looks like one is not."""
     named = [path for code in codes("CONTRIBUTING.md") for path in _PATH.findall(code)]
     assert {"plugins/plugin_utils/_base/model.py", "_base/errors.py", "tests/unit/test_structure.py", "plugins/modules/__private/"} <= set(named)
     assert (is_there("oauth.py"), is_there("_vendor/oauth.py"), is_there("unit/lookup"), is_there("slot.py")) == (False, False, False, True)
@@ -97,7 +97,7 @@ def test_links(document):
 
 
 def test_modules_that_examples_import():
-    """The examples of CONTRIBUTING.md are files in `plugins/plugin_utils/_vendors/` and in `tests/`."""
+    """The examples of CONTRIBUTING.md belong in `plugins/plugin_utils/_vendors/` and `tests/`, so their imports must work from there."""
     text = "\n".join(codes("CONTRIBUTING.md"))
     ours = re.findall(r"^ *from \.\.([\w.]+) import", text, re.MULTILINE)
     of_tests = re.findall(r"^ *from (support[\w.]*) import", text, re.MULTILINE)
@@ -107,7 +107,7 @@ def test_modules_that_examples_import():
 
 
 def variables_of_authorize():
-    """Those that the playbook takes by the name of their option."""
+    """The variables that the playbook takes by the names of the options."""
     return set(re.findall(r"operator_vars', '(\w+)'", (ROOT / "playbooks" / "authorize.yml").read_text(encoding="utf-8")))
 
 
@@ -123,7 +123,7 @@ def test_the_variables_of_the_playbook_authorize_are_listed():
     assert set(re.findall(r"`(\w+)`", listed)) == variables_of_authorize()
 
 
-#: What users copy: a play's facts of the controller hold the environment of the run, and with it the login to Vault.
+#: Users copy these examples. In a play on the controller, facts would include the environment of the run, and with it the login to Vault.
 EXAMPLES = sorted(
     path.relative_to(ROOT).as_posix()
     for pattern in ("*.md", "docs/**/*.md", "docs/**/*.rst", "roles/**/*.md", "roles/**/*.yml", "playbooks/**/*.yml", "plugins/**/*.py", "extensions/**/*.yml")
@@ -132,7 +132,7 @@ EXAMPLES = sorted(
 
 
 def plays_on_the_controller(text: str) -> list[str]:
-    """What stands in each play on localhost beside or below its ``hosts``."""
+    """For each play on localhost, the lines beside and below its ``hosts``."""
     lines, plays = text.splitlines(), []
     for number, line in enumerate(lines):
         found = re.match(r"( *)(- )?hosts: localhost\b", line)
@@ -163,7 +163,7 @@ def test_whoever_reads_of_messages_is_led_to_their_codes(document):
 
 
 def options_of_vault():
-    """For each row of the table in docs/vault.md: its option, and the names in its cells."""
+    """For each row of the table in docs/vault.md: the option, the names in the cells, and the ini entry."""
     text = (ROOT / "docs" / "vault.md").read_text(encoding="utf-8").split("| Option | Environment | Late | Variable | ini |")[1].split("\n\n")[0]
     for row in text.splitlines()[2:]:
         option, environment, late, variable, ini = row.strip("| ").split(" |") if row.count("|") == 6 else pytest.fail(row)

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, TrackOps founders
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The emulator takes each vendor's right request and refuses every wrong one; faults, log, tokens and control do as they say."""
+"""The emulator accepts each vendor's correct request and refuses every wrong one. Faults, log, tokens and control work as they should."""
 
 from __future__ import annotations
 
@@ -480,7 +480,7 @@ def test_trackmage_authorization_code(emu: Emulator) -> None:
     reply = exchange(emu, answered(back)["code"])
     assert (reply.status, reply.json["token_type"]) == (200, "bearer")
     assert exchange(emu, answered(back)["code"]).json["error"] == "invalid_grant"
-    assert me(emu, "trackmage", f"Bearer {reply.json['access_token']}").status == 401  # a code used twice ends what it gave
+    assert me(emu, "trackmage", f"Bearer {reply.json['access_token']}").status == 401  # the second use of a code revokes its token
 
 
 def test_trackmage_refresh(emu: Emulator) -> None:
@@ -583,7 +583,7 @@ def test_acme_private_key_jwt(emu: Emulator, alg: str, change: dict[str, Any], s
         "client_assertion_type": "urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
     }
     assert acme_raw(emu, {}, form).status == status
-    assert acme_raw(emu, {}, form).status == 401  # a jti is good for one use
+    assert acme_raw(emu, {}, form).status == 401  # a jti is valid for one use
 
 
 def sign(facts: dict[str, Any], private: str, alg: str) -> str:
@@ -759,7 +759,7 @@ def test_date_skew(emu: Emulator) -> None:
     emu.fail("tracx", "date_skew", seconds=-600)
     before = int(time.time())
     assert before <= date(tracx(emu)) + 600 <= time.time()
-    emu.set("tracx", skew=600)  # the whole vendor's clock
+    emu.set("tracx", skew=600)  # the clock of the whole vendor
     before = int(time.time())
     reply = tracx(emu)
     assert before <= date(reply) - 600 <= time.time()

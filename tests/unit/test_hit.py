@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a cache hit loads: a unit of its own, with real Ansible; and nothing at all where an action or the callback was loaded before."""
+"""What a cache hit loads, with real Ansible: only its own small part of the core, and nothing if the process already loaded an action or the callback."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.system
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 CORE = ROOT / "plugins" / "plugin_utils"
 PACKAGE = "ansible_collections.trackops.api_tokens.plugins.plugin_utils."
-#: All that a hit imports of ours.
+#: Everything of ours that a hit imports.
 OF_A_HIT = {
     "_base",
     "_base.output",
@@ -45,7 +45,7 @@ OF_A_HIT = {
 }
 MOST_LINES = 1360
 MOST_CODE_LINES = 830  # without comments, docstrings and empty lines
-#: What takes long to load or to set up, and is not loaded by Ansible itself.
+#: Slow to load or to set up, and not loaded by Ansible itself.
 UNWANTED = ("hvac", "requests", "urllib3", "cryptography.hazmat.primitives.kdf.hkdf", "getpass", "difflib")
 
 LOOK_UP = """
@@ -90,7 +90,7 @@ def run(home, *parts, **environment):
 
 @pytest.fixture(scope="module")
 def filled(tmp_path_factory):
-    """A home with a token in the cache, and the pointer that a lookup has left."""
+    """A home with a cached token, and the pointer that a lookup left."""
     folder = tmp_path_factory.mktemp("filled")
     assert run(folder, LOOK_UP, FILL) == ["['the-token']"]
     return folder
@@ -98,7 +98,7 @@ def filled(tmp_path_factory):
 
 @pytest.fixture
 def home(filled, tmp_path):
-    """Such a home for a test alone."""
+    """A copy of that home for one test."""
     return shutil.copytree(filled, tmp_path, dirs_exist_ok=True)
 
 
@@ -128,7 +128,7 @@ def test_a_hit_loads_a_unit_of_its_own(home):
 
 
 def test_a_life_too_short_for_min_ttl_is_told_on_a_hit_too(home):
-    """Whoever comes after the one that obtained the token is told the same; who asks for less loads nothing for that."""
+    """Callers after the one that obtained the token get the same warning; those with a smaller min_ttl load nothing for it."""
     report = """
     from ansible.utils.display import Display
     told = []
@@ -150,7 +150,7 @@ COMPILED = """
     folder = os.path.dirname(sys.modules[package[:-1]].__file__)
     print(json.dumps([found, sorted({os.path.relpath(name, folder) for name in compiled if name.startswith(folder)})]))
 """
-#: Ansible's loader of collections has this one: it says how the others are loaded.
+#: Ansible's loader of collections still loads and compiles this file, which sets up how the others are loaded.
 OF_ANSIBLE = ["__init__.py"]
 
 
@@ -163,7 +163,7 @@ def of_ansible(filled, tmp_path_factory):
 
 @pytest.fixture
 def kept(of_ansible):
-    """The variable with the folder of what Python has compiled: Ansible, as that takes long, and nothing of ours."""
+    """The variable that names the folder of compiled code. It holds Ansible's, because compiling that takes long, and none of ours."""
     ours = [folder for folder in of_ansible.rglob("plugins") if folder.parent.name == "api_tokens"]
     assert ours
     for folder in ours:
@@ -172,7 +172,7 @@ def kept(of_ansible):
 
 
 def test_what_one_worker_has_compiled_the_next_ones_need_not(home, kept):
-    """Ansible's loader of collections would compile each module in each worker."""
+    """Otherwise Ansible's loader of collections would compile each module in each worker."""
     first, second = (json.loads(run(home, LOOK_UP, COMPILED, **kept)[-1]) for _ in range(2))
     files = {name.replace(".", "/") + (".py" if "." in name else "/__init__.py") for name in OF_A_HIT}
     assert first == [["the-token"], sorted([*OF_ANSIBLE, *files])]
@@ -180,7 +180,7 @@ def test_what_one_worker_has_compiled_the_next_ones_need_not(home, kept):
 
 
 def test_other_finders_stay_first(home):
-    """ansible-test refuses a change of the first one, for example."""
+    """ansible-test, for example, does not allow the first finder to change."""
     report = """
     class First:
         @staticmethod
@@ -234,7 +234,7 @@ PLANTED = """
     ],
 )
 def test_compiled_code_is_taken_from_those_only_who_may_change_the_source(tmp_path, prepare, told):
-    """Others could have put code there that the user of Ansible, or root, would run."""
+    """Others could have put code there, which the user of Ansible, or root, would run."""
     (tmp_path / "core").mkdir(mode=0o755)
     (tmp_path / "core").chmod(0o755)
     shutil.copy(CORE / "__init__.py", tmp_path / "core")
@@ -251,7 +251,7 @@ def test_compiled_code_is_taken_from_those_only_who_may_change_the_source(tmp_pa
 
 
 def test_a_hit_makes_no_classes_by_factories(home):
-    """A dataclass, a named tuple costs a worker a millisecond."""
+    """A dataclass or a named tuple costs a worker a millisecond."""
     report = """
     import collections, dataclasses
     def refuse(*arguments, **keywords):

@@ -60,7 +60,7 @@ def _read_until(path, stop, reads, trouble):
     keys = _keys(store)
     while not stop.is_set():
         found = store.read(keys)
-        # There was an entry before the first kill: from then on there is always one, and it is whole.
+        # There was an entry before the first kill: from then on there is always one, and it is complete.
         if found is None or found != _entry(found["number"]):
             trouble.value += 1
         reads.value += 1
@@ -98,7 +98,7 @@ def test_no_damaged_entry_and_no_lock_stays(tmp_path):
     assert reader.exitcode == 0
     assert trouble.value == 0
     assert reads.value > KILLS / 10
-    # No lock is held, although its file may be there, and writers after all that still work.
+    # No lock is held, although its file may remain, and writers still work.
     with _lock(store, keys.name, timeout=0) as mine:
         assert mine
         assert store.write(keys, {"kind": "token"}, _entry(7))

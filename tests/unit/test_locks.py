@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Every environment is installed from a lock file with hashes, and `make lock` has seen the requirements as they are."""
+"""Every environment is installed from a lock file with hashes, and `make lock` was run after the last change of the requirements."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from support.places import TESTS
 
 
 def _packages(text: str) -> list[str]:
-    """Each requirement with its hashes, as one line."""
+    """Each requirement with its hashes, on one line."""
     lines = [line for line in text.splitlines() if line.strip() and not line.startswith("#")]
     return "\n".join(lines).replace("\\\n", " ").splitlines()
 
@@ -53,8 +53,8 @@ def test_keycloak_is_pinned_by_its_hash():
 
 
 def test_the_demo_imports_nothing_that_its_environment_has_not():
-    """It shares code with the tests, which have more; that it runs nowhere else is otherwise seen only by who tries it first."""
-    distributions = {"yaml": "ansible-core"}  # which brings it
+    """The demo shares code with the tests, which have more packages. Without this test, only the demo's first user would notice a missing one."""
+    distributions = {"yaml": "ansible-core"}  # which installs it
     required = {re.match(r"[\w-]+", line).group() for line in (REQUIREMENTS / "demo.in").read_text(encoding="utf-8").splitlines() if line[:1].isalpha()}
     imported = imports_of([*(TESTS / "demo").glob("*.py"), *(TESTS / "emulator").glob("*.py")])
     assert {"hvac", "trustme"} <= set(imported), "this test follows the imports"
@@ -63,7 +63,7 @@ def test_the_demo_imports_nothing_that_its_environment_has_not():
 
 
 def imports_of(paths):
-    """What is imported from outside by *paths* and the files of ours that they import, also within functions: a file by each name."""
+    """The packages that *paths* and the files of ours that they import need, also within functions; for each, a file that imports it."""
     waiting, seen, found = list(paths), set(), {}
     while waiting:
         path = waiting.pop()

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""README.md, galaxy.yml and the documentation agree on the address and on the tested versions, and their links lead somewhere."""
+"""README.md, galaxy.yml and the documentation agree on the address and on the tested versions, and their links work."""
 
 from __future__ import annotations
 

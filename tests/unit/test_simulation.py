@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A few stories of a fleet on virtual time (`make simulate` has many), and whether the simulation would notice a broken promise."""
+"""A few stories of a fleet on virtual time (`make simulate` plays many), and whether the simulation would notice a broken promise."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ from support.places import in_ci
 
 CALM = Plan(hours=1.0)
 
-#: Stories that broke a promise before, made short by `make simulate`.
+#: Stories that broke a promise in the past, shortened by `make simulate`.
 BROKEN_BEFORE = (
-    # On a full disk a refresh token was sent although it stayed in the cache.
+    # On a full disk, a refresh token was sent although it stayed in the cache.
     (17, Plan(controllers=1, hosts=1, forks=1, lifetime=45.0, hours=0.7, every=60.0, incidents=(Incident(2302.8, "disk_full", 300.0, 8),), interleave=False)),
-    # A token expired while Vault kept it waiting, and was given nevertheless.
+    # A token expired during a wait for Vault, and was returned anyway.
     (
         32,
         Plan(
@@ -44,7 +44,7 @@ BROKEN_BEFORE = (
             incidents=(Incident(838.2, "vault_fails_over", 300.0, 3, 0.1),),
         ),
     ),
-    # A run forgot that it had renewed.
+    # A run forgot that it had renewed a token.
     (
         52,
         Plan(
@@ -64,7 +64,7 @@ BROKEN_BEFORE = (
 )
 
 
-@pytest.mark.parametrize("seed", range(1000, 1008) if in_ci() else range(1000, 1004))  # `make simulate` plays as many as are wanted
+@pytest.mark.parametrize("seed", range(1000, 1008) if in_ci() else range(1000, 1004))  # `make simulate` plays any number
 def test_no_promise_is_broken(seed):
     Story(seed, plan_of(seed)).play()
 
@@ -86,7 +86,7 @@ def test_each_thing_that_can_go_wrong_happens_and_ends(kind):
 @pytest.mark.thorough
 @pytest.mark.parametrize("shared", [False, True])
 def test_a_process_is_killed_at_each_step_of_a_first_lookup(shared):
-    """Those of the real ports too: before and after each file operation, each request to Vault and each to the vendor."""
+    """The steps of the real ports count too: before and after each file operation, each request to Vault and each request to the vendor."""
     plan = Plan(controllers=2, shared=shared, hosts=1, forks=1, tasks=1, every=40.0, hours=0.02, lifetime=45.0)
     steps = Story(1, plan).play().steps
     assert steps > 60
@@ -104,7 +104,7 @@ def test_a_calm_fleet_asks_as_lifetimes_need(shared):
     story = Story(3, plan)
     figures = story.play()
     scopes = 1 if shared else 5
-    # A token is renewed in its last fifth at the earliest.
+    # A token is renewed in the last fifth of its lifetime at the earliest.
     assert scopes * 6 <= figures.vendor_requests <= scopes * (figures.seconds / 480 + 1)
     assert figures.errors == 0
     assert figures.lookups > 500
@@ -122,7 +122,7 @@ def test_what_a_fleet_costs_is_a_row_for_each_kind_of_fleet():
 
 
 def broken(monkeypatch, seeds, plan, *changes):
-    """The promise that is broken by these changes of the core, in one of so many stories."""
+    """The promise that is broken with these changes of the core, in one of the *seeds*; empty if none is."""
     for target, name, change in changes:
         monkeypatch.setattr(target, name, change)
     for seed in seeds:

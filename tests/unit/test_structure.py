@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The shape of the collection: each vendor is complete, and folders import downwards only."""
+"""The structure of the collection: each vendor is complete, and folders import only downwards."""
 
 from __future__ import annotations
 
@@ -37,10 +37,10 @@ BOUNDARY = {
     "_boundary/full_lookup",
     "_boundary/vendor_settings",
 }
-#: The folders of the core, in layers: each file imports from lower layers and its own folder only.
+#: The folders of the core, in layers: each file imports only from its own folder and from lower layers.
 LAYERS = (("_text",), ("_base",), ("_cache", "_vault", "_vendors"), ("_vendor",), ("_flow",), ("_hosts", "_consent"), ("_boundary", "_tasks"), ("plugins",))
 MOST_UNITS, MOST_LAYERS = 22, 8
-#: What a vendor consists of. Adding one is adding these files.
+#: The files of a vendor. Adding a vendor means adding these files.
 PARTS = (
     "plugins/plugin_utils/_vendors/{}.py",
     "plugins/lookup/{}.py",
@@ -69,14 +69,14 @@ def test_a_part_that_is_missing_is_noticed(tmp_path):
 
 @pytest.mark.parametrize("vendor", names())
 def test_no_vendor_is_named_in_the_shared_code(vendor):
-    """But in words for people."""
+    """Only texts for people may name one."""
     naming = [path for path, identifiers in shared().items() if vendor in identifiers]
     assert naming == []
 
 
 @functools.cache
 def shared():
-    """The identifiers in each file of the core that is for all vendors."""
+    """The identifiers in each file of the core that serves all vendors."""
     files = [path for path in CORE.rglob("*.py") if path.parent.name != "_vendors"]
     assert files
     return {path: _identifiers(compile(path.read_text(encoding="utf-8"), str(path), "exec")) for path in files}
@@ -84,7 +84,7 @@ def shared():
 
 @functools.cache
 def imports():
-    """The file of each import inside ``plugins``, by the file that has it; what is imported for typing or in a function counts too."""
+    """For each file in ``plugins``, the files that it imports; imports for typing or in a function count too."""
     plugins = ROOT / "plugins"
     files = {path.relative_to(plugins).with_suffix("").parts: path for path in sorted(plugins.rglob("*.py"))}
     found = {}
@@ -127,7 +127,7 @@ def test_what_runs_on_hosts_imports_nothing_of_the_controller():
 
 
 def longest_way(graph):
-    """The number of layers of *graph*; fails on a circle."""
+    """The number of layers of *graph*; fails on a cycle."""
     depth = {}
 
     def of(name, above):
@@ -149,7 +149,7 @@ def test_a_circle_is_noticed():
 
 
 def test_few_units_in_few_layers():
-    """A unit is what a reader of the listing sees: a folder, or a file that stands alone."""
+    """A unit is what a reader of the directory listing sees: a folder, or a file that stands alone."""
 
     def unit(name):
         return name[:2] if name[0] in ("plugin_utils", "module_utils") else name[:1]
@@ -235,7 +235,7 @@ def test_a_hit_imports_neither_hvac_nor_requests_and_opens_no_socket(tmp_path):
 
 
 def test_test_files_mirror_paths():
-    """``tests/unit/plugin_utils/_flow/test_fetch.py`` for ``_flow/fetch.py``. Vendors are data, and tested on the wire."""
+    """``tests/unit/plugin_utils/_flow/test_fetch.py`` tests ``_flow/fetch.py``. Vendors are data, and tested on the wire."""
     folders = ("plugin_utils", "module_utils", "action", "callback", "filter")
     modules = {path.relative_to(ROOT / "plugins") for folder in folders for path in (ROOT / "plugins" / folder).rglob("*.py")}
     wanted = {path.with_suffix("") for path in modules if path.name != "__init__.py" and path.parent.name != "_vendors"}
@@ -244,7 +244,7 @@ def test_test_files_mirror_paths():
 
 
 def test_each_file_begins_with_its_licence_and_what_is_private_says_so():
-    """In the core and in what the modules share nothing is for users."""
+    """Nothing in the core, or in the code that modules share, is for users."""
     licence = "".join(pathlib.Path(__file__).read_text(encoding="utf-8").splitlines(keepends=True)[:3])
     private = "# Private to trackops.api_tokens: not for use from outside, and may change in any release."
     files = [path for folder in ("plugins", "tests", "roles", "playbooks") for kind in ("py", "yml") for path in (ROOT / folder).rglob(f"*.{kind}")]
@@ -258,7 +258,7 @@ def test_each_file_begins_with_its_licence_and_what_is_private_says_so():
 
 
 def test_playbooks_and_roles_call_no_function_that_a_fact_can_hide():
-    """A fact of a host with the name of one of Jinja's functions would stop the play for all hosts. Filters have names of their own."""
+    """A host's fact with the name of a Jinja function would stop the play for all hosts. Filters have names of their own."""
     hidden = re.compile(r"(?<![\w.])(dict|namespace|range|cycler|joiner|lipsum|now|undef|url_for)\(")
     files = [path for folder in ("playbooks", "roles") for path in sorted((ROOT / folder).rglob("*")) if path.suffix in (".yml", ".j2")]
     called = {str(path.relative_to(ROOT)): hidden.findall(re.sub(r"\{#.*?#\}", "", path.read_text(encoding="utf-8"), flags=re.DOTALL)) for path in files}

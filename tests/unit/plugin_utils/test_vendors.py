@@ -16,7 +16,7 @@ from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.model im
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vendor.custom import vendor_from_mapping
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vendors import built_in, names
 
-#: What needs a credential, by vendor and variant (docs/vendors/).
+#: The fields of the secret that a vendor needs, by vendor and variant (docs/vendors/).
 FIELDS = {
     ("trackmage", "client_credentials"): ("client_id", "client_secret"),
     ("trackmage", "authorization_code"): ("client_id", "client_secret"),

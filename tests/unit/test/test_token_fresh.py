@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Whether a token is good for so many seconds more: details, a result of token_info, or a JWT."""
+"""Whether a token stays valid for so many more seconds. The token is given as details, as a result of token_info, or as a JWT."""
 
 from __future__ import annotations
 

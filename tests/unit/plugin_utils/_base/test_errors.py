@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Messages of one printable line, what an error carries, and its code."""
+"""Messages of one printable line, the data that an error carries, and its code."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The file cache on a real file system: private, whole, never trusted, and never in the way."""
+"""The file cache on a real file system: private, complete, never trusted, and never an obstacle."""
 
 from __future__ import annotations
 

@@ -169,7 +169,7 @@ def test_each_run_has_its_own():
     other, proxy = dataclasses.replace(OUTAGE, **OTHER), dataclasses.replace(OUTAGE, network="proxy")
     new = dataclasses.replace(OUTAGE, message="again", recorded_at=NOW)
     assert add_failure([OUTAGE, other, proxy], new, failure_ttl=30, now=NOW) == (other, proxy, new)
-    old = dataclasses.replace(other, recorded_at=NOW - 30)  # from now on it is told to nobody
+    old = dataclasses.replace(other, recorded_at=NOW - 30)  # from now on it is no longer reported
     assert add_failure([old], new, failure_ttl=30, now=NOW) == (new,)
     many = [dataclasses.replace(other, run=str(number), recorded_at=NOW - number / 10) for number in range(100)]
     kept = add_failure(many, new, failure_ttl=30, now=NOW)

@@ -593,7 +593,7 @@ def test_the_lease_is_made_longer_before_each_pause(controllers):
 
 @pytest.mark.parametrize("status", [429, 503])
 def test_a_lease_that_is_taken_again_and_again_is_given_up(controllers, status):
-    """Somebody who is no controller takes it while the vendor is busy: each new lease would be another request without a pause."""
+    """Another program takes it while the vendor is busy: each new lease would mean another request without a pause."""
     scene = Scene(access("one"), *[answer(status, retry_after="15")] * 100)
     controllers(scene, "a")
     scene.now += 3700

@@ -22,7 +22,7 @@ from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vendor.option
 
 
 def checked(**options):
-    """File options as Ansible's validator leaves them."""
+    """File options as Ansible's validator returns them."""
     return {**{name: spec.get("default") for name, spec in FILE_OPTIONS.items()}, **options}
 
 

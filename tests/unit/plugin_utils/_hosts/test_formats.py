@@ -79,7 +79,7 @@ def test_env_is_read_by_systemd_as_it_was(value, escapes_in_single_quotes):
 
 
 def environment_file_value(line: str, *, escapes_in_single_quotes: bool) -> str:
-    """The value of an assignment, by the rules of systemd's src/basic/env-file.c, for a value that is quoted as a whole."""
+    """The value of an assignment that is quoted as a whole, by the rules of systemd's src/basic/env-file.c."""
     quoted = line.partition("=")[2]
     quote, rest, value = quoted[0], iter(quoted[1:]), ""
     for character in rest:
@@ -109,7 +109,7 @@ def test_json_has_what_lasts_and_no_refresh_token():
 
 
 def test_json_to_the_letter():
-    """A file is written again when its text has changed."""
+    """The exact text matters: a file is written again whenever its text changes."""
     assert render("json", {"vendor": "tracx", "scope": "ü", "extra": {"b": [1], "a": None}, "source": "cache"}) == (
         '{\n  "extra": {\n    "a": null,\n    "b": [\n      1\n    ]\n  },\n  "scope": "\\u00fc",\n  "vendor": "tracx"\n}\n'
     )

@@ -75,7 +75,7 @@ def test_what_is_no_address_is_not_left_to_the_host(url):
 
 @pytest.mark.parametrize("url", [URL, "http://127.0.0.1:8080/x", "http://localhost", "http://[::1]/"])
 def test_what_is_not_readable_on_the_way(url):
-    """To this machine not even through a proxy."""
+    """A request to this machine does not even go through a proxy."""
     assert address_options(url, allow_http=False) == ({"use_proxy": False} if url.startswith("http:") else {})
 
 
@@ -146,7 +146,7 @@ def test_more_tokens_than_one():
     }  # fmt: skip
 
 
-BUFFER = list(TOKEN.encode())  # as Node writes one
+BUFFER = list(TOKEN.encode())  # as Node writes a buffer
 
 
 @pytest.mark.parametrize(
@@ -168,7 +168,7 @@ def test_what_is_json_stays_json(content, cleaned):
     ("secret", "value", "cleaned"),
     [
         ("abcdefghijkl", ["abcd", "efgh", "ijkl"], ["********"]),
-        ("abcdefghijklmno", ["abcde", "fghij", "klmno"], ["abcde", "fghij", "klmno"]),  # these are words
+        ("abcdefghijklmno", ["abcde", "fghij", "klmno"], ["abcde", "fghij", "klmno"]),  # these count as words
         ("abcdefgh", ["abcd", "efgh"], ["abcd", "efgh"]),
         ("1-True-2-3-4", [1, True, 2, 3, 4], [1, True, 2, 3, 4]),
         ("4815162342", [4815162342, 1, 2], ["********", 1, 2]),
@@ -186,7 +186,7 @@ def test_json_that_blanking_would_break_is_written_anew():
     assert without(["4815162342"])(' [4815162342, "ü"]') == '["********", "ü"]'
     assert without(["4815162342"])('[4815162342, "\\u00fc"]') == '["********", "\\u00fc"]'
     assert without(["4815162342"])("4815162342") == "********"
-    # What was no JSON need not become it.
+    # Text that was not JSON need not become JSON.
     assert without(["4815162342"])('{"token":4815162342,') == '{"token":********,'
 
 
@@ -207,7 +207,7 @@ def test_an_answer_of_some_mebibytes_is_kept_and_the_token_goes_from_all_of_it()
 
 
 def test_many_names_with_the_token_are_numbered():
-    """Looking for each free number from the start would cost the square of their count."""
+    """If each search for a free number began at the start, the cost would be the square of their count."""
     spelled = {"".join(c.upper() if bits >> place & 1 else c for place, c in enumerate("t0k3n-of-mine")): bits for bits in range(8192)}
     found = without(["t0k3n-of-mine"])({**spelled, "******** (3)": "mine"})
     assert found["******** (3)"] == "mine"

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Which tokens the arguments of C(token_cache) mean."""
+"""Which tokens the arguments of C(token_cache) describe."""
 
 from __future__ import annotations
 

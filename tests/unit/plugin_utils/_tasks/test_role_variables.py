@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Which variables are slips of the pen; and that each one of the documentation is none."""
+"""Which variables are misspelt; no documented variable is."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ def test_all_variables_of_roles_and_playbooks_are_known():
     for path in ROOT.glob("roles/*/meta/argument_specs.yml"):
         used |= set(yaml.safe_load(path.read_text(encoding="utf-8"))["argument_specs"]["main"]["options"])
     ours = {name for name in used if name.startswith(tuple(FAMILIES))}
-    # Those of vault_setup are looked up by its action, as they are in the table: test_setup_settings.py shows that each is used.
+    # vault_setup's action looks up all variables of the table that begin so: test_setup_settings.py shows that each is used.
     looked_up = {name for name in KNOWN if name.startswith("vault_setup_")}
     assert {*KNOWN} == ours | looked_up | {"provision_changed"}
-    assert {"vendor", "path"} <= used - ours  # of authorize: they have no prefix
+    assert {"vendor", "path"} <= used - ours  # the variables of authorize have no prefix
 
 
 def test_all_documented_variables_together_are_no_slips():

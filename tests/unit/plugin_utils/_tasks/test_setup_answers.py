@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What an answer means; nothing of it is shown but its status and known words."""
+"""What an answer means; nothing of it is shown except its status and known words."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def answer(status, *errors, body=None):
 
 
 def of_others(status, text=""):
-    """No JSON of Vault's."""
+    """A refusal that is not Vault's JSON."""
     return Refusal(status, errors=(text,), body=None, retry_after=None)
 
 
@@ -163,7 +163,7 @@ def test_sentences_have_the_names_that_the_operator_knows(ours, theirs):
 
 
 def test_no_sentence_about_the_way_to_vault_names_an_option_of_a_lookup():
-    """All texts of the files that have them: an option that is new in one is told here."""
+    """This checks all texts of the file that contains them, so a new option in one of them is noticed here."""
     options = re.compile(
         rf"(?<![\w./:-])(?:{'|'.join(sorted(set(FIELDS) - {'url', 'token', 'timeout', 'jwt', 'password', 'namespace'}))}|begin url|check url)(?!\w)"
     )

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""One run against a scripted Vault: what is asked of it, in which order, and what is told."""
+"""One run against a scripted Vault: its requests, in their order, and what is reported."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ ALL = {"shared_cache": True, "consent_paths": "fleet/trackmage"}
 
 
 class Kept:
-    """A Vault that keeps what it is given; *troubles* are raised in their order, instead, for changes of a path."""
+    """A Vault that stores what it is given. Requests that *troubles* names raise these errors first, in their order."""
 
     def __init__(self, data=None, **troubles):
         self.data = dict(data or {})
@@ -103,7 +103,7 @@ def test_from_nothing_and_again():
 
 
 def test_of_a_mount_that_is_new_nothing_is_read():
-    """Who may make one need not be allowed to read below it, and in check mode it is not there."""
+    """A user who may create a mount may lack the right to read below it, and in check mode the mount does not exist."""
     vault = Kept(**{"GET api-token-cache/config": [refusal(403, "permission denied")]})
     assert "would be made: one version of each entry at api-token-cache" in vault.run(dry_run=True, **ALL).done
     assert "made: one version of each entry at api-token-cache" in vault.run(**ALL).done
@@ -121,7 +121,7 @@ def test_what_others_made_is_seen_before_anything_is_changed():
     assert vault.asked == [("GET", ROLE)]
 
 
-#: The second run reads what the first one lets be written as cache; or the other way round.
+#: The second run reads as credentials what the first run allows to be written as cache, or the other way round.
 @pytest.mark.parametrize(
     ("first", "second", "kept"),
     [
@@ -130,7 +130,7 @@ def test_what_others_made_is_seen_before_anything_is_changed():
         ({"shared_cache": True, "cache_mount": "secret", "cache_path": "prod"}, {"path": "prod", "shared_cache": False}, "-cache"),
         ({"shared_cache": True, "cache_mount": "kv", "cache_path": "prod"}, {"mount": "kv", "path": "prod", "cache_mount": "secret"}, "-cache"),
         ({"shared_cache": True, "cache_mount": "secret", "cache_path": "prod"}, {"consent_paths": "prod/trackmage"}, "-cache"),
-        # Replaced by the second run, if that does not end before.
+        # The second run would replace this policy, unless it fails before that.
         ({"shared_cache": True, "cache_mount": "secret", "cache_path": "prod"}, {"shared_cache": True, "path": "prod"}, "-cache"),
         ({"consent_paths": "prod/trackmage"}, {"shared_cache": True, "cache_mount": "secret", "cache_path": "prod"}, "-consent"),
         ({"consent_paths": "a/b"}, {"shared_cache": True, "cache_mount": "secret", "cache_path": "a", "consent_paths": "c/d"}, "-consent"),
@@ -153,7 +153,7 @@ def test_what_one_run_lets_be_written_as_cache_another_does_not_let_be_read_as_c
 
 
 def test_an_approle_that_waits_for_its_policy_is_of_others():
-    """Whoever made it knows its role_id, and maybe a secret_id."""
+    """Whoever created it knows its role_id, and perhaps a secret_id."""
     vault = Kept({ROLE: {"token_policies": ["api-tokens"], "bind_secret_id": True}})
     assert vault.told().startswith(f"{PLACE} has an AppRole api-tokens at auth/approle that is not of this playbook, because there is no policy api-tokens. ")
     assert vault.changes == []
@@ -176,7 +176,7 @@ def test_folders_of_two_runs_in_one_folder():
     vault = Kept()
     vault.run(consent_paths="prod/X")
     vault.run(shared_cache=True, cache_mount="secret", cache_path="prod/Y")
-    vault.run(cache_mount="secret", cache_path="prod/X")  # which is not wanted
+    vault.run(cache_mount="secret", cache_path="prod/X")  # unused without shared_cache
 
 
 def test_a_mount_for_the_cache_that_others_made_keeps_its_settings():
@@ -202,7 +202,7 @@ def test_what_was_made_before_an_error_is_known():
 
 @pytest.mark.parametrize("status", [403, 500, 503])
 def test_policies_that_cannot_be_read_are_not_replaced(status):
-    """An error that ends in time for the change would otherwise take the policies of others from the AppRole."""
+    """Otherwise, if the error ended before the change, the AppRole would lose policies that others gave it."""
     vault = Kept({ROLE: {"token_policies": ["api-tokens", "of-others"]}}, **{f"GET {ROLE}": [refusal(status)]})
     assert vault.told().startswith(f"the AppRole api-tokens: {PLACE} answered with status {status}. ")
     assert vault.asked == [("GET", ROLE)]
@@ -211,7 +211,7 @@ def test_policies_that_cannot_be_read_are_not_replaced(status):
 @pytest.mark.parametrize("path", ["secret/data", "secret/x/y", "sys/raw"])
 @pytest.mark.parametrize("variable", ["mount", "cache_mount"])
 def test_a_path_below_another_mount_is_none_of_its_own(variable, path):
-    """Vault asked for it alone answers with the mount above."""
+    """Asked for this path alone, Vault answers with the mount above it."""
     vault = Kept({"sys/mounts/secret": {"type": "kv", "options": {"version": "2"}}})
     vault.data[f"sys/mounts/{path}"] = {"type": "kv", "options": {"version": "2"}}
     ask, there = vault.ask, dict(vault.data)

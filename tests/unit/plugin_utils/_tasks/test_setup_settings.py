@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Which values of the playbook's variables are taken, and in which words the others are refused."""
+"""Which values of the playbook's variables are accepted, and the messages that refuse the others."""
 
 from __future__ import annotations
 
@@ -118,7 +118,7 @@ WIDER = 'fleet" { capabilities = ["read"] }\npath "*" { capabilities = ["sudo"] 
         ("name", "../../../auth/token/create-orphan", NAME),
         ("name", "default", NAME),  # the policy of every token
         ("name", "root", NAME),
-        ("name", "Fleet", NAME),  # Vault would make it fleet
+        ("name", "Fleet", NAME),  # Vault would change it to fleet
         ("name", "", NAME),
         ("name", "fleet\n", NAME),
         ("name", "fleet-", NAME),
@@ -195,13 +195,13 @@ def test_what_is_true_or_false(variable):
     assert getattr(made(**{variable: " Yes "}), field) is True
 
 
-#: Where the shared cache is in the mount of the credentials: who may write it must not write those.
+#: The shared cache is in the mount of the credentials: write access to the cache must not cover the credentials.
 @pytest.mark.parametrize(
     "values",
     [
         {"cache_path": "fleet"},
         {"cache_path": "fleet/cache"},
-        {"cache_path": "acme"},  # the path of a lookup without one
+        {"cache_path": "acme"},  # the path of a lookup that sets none
         {"path": "trackops"},
         {"path": "trackops/api_tokens/acme"},
         {"consent_paths": ["fleet/trackmage", "trackops/api_tokens/trackmage"]},

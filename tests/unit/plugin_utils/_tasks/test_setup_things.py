@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What is wanted in Vault, and what is done where something is there: nothing, a change, or an error."""
+"""What is wanted in Vault, and what happens if something exists already: nothing, a change, or an error."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from support.places import ROOT
 PLACE = "Vault at https://v"
 ADVICE = "It stays as it is. Choose another vault_setup_name, or set vault_setup_take_over=true. [TRK-V11]"
 KV2 = {"type": "kv", "options": {"version": "2"}}
-#: The vendors of the policy in docs/vault.md; of a newer one there is a line more in Vault.
+#: The vendors in the policy of docs/vault.md; for a newer vendor, the policy in Vault has one more line.
 SHOWN = ("trackmage", "tracktik", "trackunit", "tracx")
 MARK = "# Managed by trackops.api_tokens vault_setup, vault_setup_name=api-tokens."
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What is told of a token, and of a file with one."""
+"""What is reported about a token, and about a file with one."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def file(*, from_template=False, **changes):
         ({"expires_at": int(NOW)}, False),
         ({"exists": False, "fingerprint": None}, False),
         ({"fingerprint": None}, False),
-        ({"fingerprint": None, "from_template": True}, None),  # a token may be in it all the same
+        ({"fingerprint": None, "from_template": True}, None),  # it may still contain a token
         ({"fingerprint": None, "from_template": True, "empty": True}, False),
         ({"fingerprint": None, "from_template": True, "error": "may not be read"}, False),
         ({"fingerprint": None, "from_template": True, "exists": False}, False),

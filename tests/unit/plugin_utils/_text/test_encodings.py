@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What servers' encodings decode to, and that all else stays as it is."""
+"""What servers' encodings decode to; all other text stays as it is."""
 
 from __future__ import annotations
 

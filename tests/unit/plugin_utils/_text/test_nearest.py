@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Which known name may be meant, and how alike it has to be."""
+"""Which known name was probably meant, and how similar it must be."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""In which forms secrets are looked for."""
+"""The forms in which secrets are searched for."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ def test_a_secret_is_compared_in_one_letter_case_and_without_spaces():
 @pytest.mark.parametrize(
     ("secret", "wanted"),
     [
-        # As it is, percent-encoded, in hex, base32, and base64 at three offsets with both alphabets.
+        # As is, percent-encoded, in hex, base32, and base64 at three offsets with both alphabets.
         ("s3~cr?", "s3~cr? s3~cr%3f 73337e63723f omzx4y3sh czn+y3i/ czn-y3i_ mzfmnyp zm35jcj"),
         ("s3cr3t??W", "s3cr3t??w s3cr3t%3f%3fw 7333637233743f3f57 omzwg4rtoq7t6v cznjcjn0pz9x mzy3izdd8/v mzy3izdd8_v zm2nym3q/p1 zm2nym3q_p1"),
         ("abc", "abc 616263 mfrg ywjj"),
         ("abcd", "abcd 61626364 mfrggz ywjjz"),
-        # Escaped as by Python and by JSON, with and without the spaces.
+        # Escaped as Python and JSON do it, with and without the spaces.
         ("abc\x07é", "abcé abc%07%c3%a9 61626307c3a9 abc\\x07é abc\\u0007\\u00e9 mfrggb6dv ywjjb8op fiywfdq hymmhw6"),
         ("A/b c'\"\\", "a/bc'\"\\ a/bc\\'\"\\\\ a/bc'\\\"\\\\ a%2fb%20c%27%22%5c a%2fb+c%27%22%5c a/b%20c%27%22%5c 412f62206327225c iexweidde4rf"
          " qs9iigmnil evyibjjyjc bl2igyycix"),
     ],
 )  # fmt: skip
 def test_what_is_looked_for_of_a_secret(secret, wanted):
-    """To the letter: what is missing here is found in no text."""
+    """Exactly these forms: one that is missing here is found in no text."""
     assert needles_of([secret]).compact == set(wanted.split())
 
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""No secret is in what is shown, however it is encoded there."""
+"""No text that is shown contains a secret, in whatever encoding."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ ENCODINGS = {
     "percent, plus": quote_plus,
     "base64": lambda text: base64.b64encode(text.encode()).decode(),
     "base64, for URLs": lambda text: base64.urlsafe_b64encode(text.encode()).decode().rstrip("="),
-    # No digit, which would belong to the number that follows it.
+    # Not a digit, which would belong to the number that follows it.
     "base64 after one byte": lambda text: base64.b64encode(b"~" + text.encode()).decode(),
     "base64 in a Basic pair": lambda text: base64.b64encode(f"id:{text}".encode()).decode(),
     "base64 in the middle": lambda text: base64.b64encode(f"i d:{text}, and more".encode()).decode(),
@@ -164,7 +164,7 @@ def test_a_secret_that_stands_twice_goes_twice(encoding, outer):
 
 def test_different_runs_that_come_to_the_same_text_go_both():
     secret = "Xk29fjQpLm47TzWb"
-    # The same in the end, by different steps; and twice in what itself stands twice.
+    # Different steps lead to the same text; and a text with the secret twice appears twice.
     first, second = (ENCODINGS["base64"](prefix + ENCODINGS["percent, lower case"](secret)) for prefix in ("%20", " "))
     inner = ENCODINGS["hex"](f"{ENCODINGS['base64'](f'a {secret}')} {ENCODINGS['base64'](f'b {secret}')}")
     assert scrub(f"{first}, {second}", [secret], limit=9000) == "***, ***"
@@ -182,7 +182,7 @@ def test_what_stands_often_is_read_once(monkeypatch):
     assert sum(read) - first < first + 2 * len(often)
 
 
-#: A harmless thing that a step decodes besides, and that so made the same text out of more and of fewer steps.
+#: Harmless text that a step decodes as well, so that more steps and fewer steps lead to the same text.
 DECOYS = {"percent": "%20", "HTML, decimal": " &amp;", "JSON, all escaped": r" \n", "octal": r" \n", "a list of numbers": " 1, 2, 3"}
 
 
@@ -230,7 +230,7 @@ def test_a_secret_encoded_below_an_encoding_in_lines(lines):
         shown = LINES[lines](encoding(secret))
         assert len(shown.split()) > 1, name
         assert finder([secret])(f"It was '{shown}' that came"), name
-        assert finder([secret])(f"It was {json.dumps(shown)} that came"), name  # three deep
+        assert finder([secret])(f"It was {json.dumps(shown)} that came"), name  # three levels deep
     shown = LINES[lines](json.dumps(secret))
     scrubbed = scrub(f"It was '{shown}' that came", [secret], limit=4000)
     assert "***" in scrubbed and scrubbed.startswith("It was '") and shown.split()[-1] not in scrubbed
@@ -273,7 +273,7 @@ def test_a_short_secret_leaves_the_words_that_it_begins():
 
 
 def _bombs(count):
-    """Compressed texts that are base64 themselves: each inflates to much more that can be decoded."""
+    """Compressed texts in base64; each inflates to much more text that can be decoded in turn."""
     return [base64.b64encode(zlib.compress(("QUFB" * 16_000 + f"{number:06d}").encode(), 9)).decode().rstrip("=") for number in range(count)]
 
 
@@ -286,7 +286,7 @@ def test_encodings_that_grow_are_not_read_to_their_end(monkeypatch):
     assert sum(read) < 2 * scrub_module._MOST_READ
     read.clear()
     holds_secret = finder(["s3cr3t"])
-    # What cannot be looked at is taken to hold one.
+    # A text that cannot be searched is taken to contain a secret.
     assert [holds_secret(" ".join(_bombs(14))) for _ in range(30)][-1] is True
     assert sum(read) < 4 * scrub_module._MOST_READ
 
@@ -310,7 +310,7 @@ def test_a_blanked_text_is_otherwise_as_it_was(encoding, secret):
     assert blanked.startswith(before) and blanked.endswith(after)
     left = blanked[len(before) : -len(after)]
     assert BLANK in left
-    # Of base64 and the like, what has no byte of the secret alone stays.
+    # In base64 and the like, characters that hold no whole byte of the secret stay.
     assert len(left.replace(BLANK, "")) <= (21 if "middle" in encoding else 7)
     assert not finder([secret])(blanked)
 
@@ -323,7 +323,7 @@ def test_nothing_to_blank_leaves_the_very_text():
     assert Blanker(["ab"])("ab abc") == f"{BLANK} {BLANK}c"
 
 
-# What servers make of a token that they repeat: these go wherever in an answer they stand.
+# The forms in which servers repeat a token: these are removed wherever they appear in an answer.
 USUAL = ("as it is", "upper case", "percent", "percent, plus", "base64", "base64, for URLs", "base64 after one byte",
          "base64 in a Basic pair", "hex", "HEX", "HTML", "JSON", "JSON of PHP", "JSON, all escaped", "repr")  # fmt: skip
 
@@ -396,7 +396,7 @@ def test_a_shown_text_has_its_limit():
 
 def test_as_much_of_a_text_is_searched_as_a_long_secret_needs():
     assert scrub("a, " * 682 + "b,", ["s3cr3t"], limit=4000) == "a, " * 682 + "b,"
-    longest = 200  # of the spellings of a secret of a hundred characters: hex
+    longest = 200  # the longest spelling of a secret of a hundred characters: hex
     assert scrub("ab," * 8 * longest, ["s" * 100], limit=9000) == "ab," * 8 * longest
     assert scrub("ab," * 8 * longest + "c", ["s" * 100], limit=9000) == "ab," * 4 * longest + "…"
 

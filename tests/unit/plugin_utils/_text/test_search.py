@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Where the secrets stand in a text."""
+"""Where a text contains the secrets."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_spaces_and_what_nobody_sees_do_not_hide_a_short_secret(around, text):
 
 
 def test_two_ways_to_one_text_are_two_places():
-    once = b"s3cr%33t-two"  # else its usual spellings are found without a step
+    once = b"s3cr%33t-two"  # otherwise its usual spellings are found without decoding
     in_hex, in_base64 = once.hex(), base64.b64encode(once).decode()
     assert {(0, 24), (25, 41)} <= set(places(f"{in_hex} {in_base64}", "s3cr3t-two"))
 

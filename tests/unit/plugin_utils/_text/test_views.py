@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What is found in a decoded text is told from where it stands in the text itself."""
+"""What is found in a decoded text is mapped to its place in the text itself."""
 
 from __future__ import annotations
 

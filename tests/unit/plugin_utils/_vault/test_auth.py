@@ -18,7 +18,7 @@ LOGIN = Login(client_token="hvs.new", lease_seconds=600, renewable=True)
 
 
 class Recorder:
-    """An hvac client of which every call is written down: ``client.auth.approle.login(...)`` and any other."""
+    """An hvac client that records every call: ``client.auth.approle.login(...)`` and any other."""
 
     def __init__(self, answer=ANSWER, path="", calls=None):
         self.__dict__.update(_answer=answer, _path=path, calls=[] if calls is None else calls)

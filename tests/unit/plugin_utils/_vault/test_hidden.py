@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What no message about Vault shows, and how much of it is kept."""
+"""The texts that no message about Vault shows, and how many of them are kept."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def test_credentials_and_what_was_read():
     hidden.add("")
     hidden.add_contents({"a": "first-text", "b": {"c": ["second-text", {"d": "third-text"}], "e": 7, "f": None}})
     assert sorted(hidden) == sorted(["login-secret", "hvs.token", "first-text", "second-text", "third-text"])
-    assert sorted(hidden) == sorted(hidden)  # it is looked through for each message
+    assert sorted(hidden) == sorted(hidden)  # each message goes through it again
 
 
 def test_a_short_word_is_no_secret():

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a cache hit knows of the login to Vault is all that the login is made of."""
+"""A cache hit considers everything about the login to Vault that the login itself uses."""
 
 from __future__ import annotations
 
@@ -43,18 +43,18 @@ def test_the_secret_is_the_one_that_the_options_have(method):
     options = VaultOptions.from_mapping({**GIVEN, "auth_method": method}, environ={}, home="/h", read_file=lambda path: "key text")
     parts = [str(getattr(options, name) or "") for name in METHODS[method].secrets]
     assert secret == parts
-    # No secret of any method is among what is derived quickly.
+    # The part that is derived quickly contains no secret of any method.
     shown = repr(public)
     for name in ("token", "password", "secret_id", "jwt", "aws_secret_key", "aws_security_token", "azure_client_secret"):
         assert f"the {name}'" not in shown
     assert "key text" not in shown
-    # Who logs in, and where, is.
+    # It does contain who logs in, and where.
     for value in (*options.identity_public().values(), *options.address().values()):
         assert value in shown or value in parts
 
 
 def test_all_that_the_options_are_made_of_goes_through_it():
-    """Another variable or file that the full way looked at would make a hit of what is none."""
+    """If the full way read another variable or file, a miss could be taken for a hit."""
 
     asked, files = set(), []
 
@@ -106,7 +106,7 @@ APPROLE = {"auth_method": "approle"}
         ({}, {}, {}, TOKEN),
         ({"url": "https://v", "unknown": 1, "namespace": None, "region": ""}, {}, {}, {"url": "https://v", **TOKEN}),
         ({"validate_certs": False, "retries": 0}, {}, {}, {"validate_certs": False, "retries": 0, **TOKEN}),
-        # An option wins over its other name, and both over the environment.
+        # An option takes precedence over its other name, and both over the environment.
         ({"ca_cert": "a", "cacert": "b"}, {"VAULT_CACERT": "c"}, {}, {"ca_cert": "a", **TOKEN}),
         ({"cacert": "b"}, {"VAULT_CACERT": "c"}, {}, {"ca_cert": "b", **TOKEN}),
         ({}, {"VAULT_CACERT": "c", "VAULT_ADDR": "https://e", "VAULT_NAMESPACE": ""}, {}, {"ca_cert": "c", "url": "https://e", **TOKEN}),
@@ -118,7 +118,7 @@ APPROLE = {"auth_method": "approle"}
         ),
         ({}, {"VAULT_PROXY_ADDR": "p", "VAULT_HTTP_PROXY": "h"}, {}, {"proxies": "p", **TOKEN}),
         ({}, {"VAULT_HTTP_PROXY": "h"}, {}, {"proxies": "h", **TOKEN}),
-        # A file wins over a text, and a text over a folder; the name in the certificate is something else.
+        # A file takes precedence over a text, and a text over a folder. The name in the certificate is independent of them.
         ({}, {"VAULT_CACERT_BYTES": "t", "VAULT_CAPATH": "d"}, {}, {"ca_cert_text": "t", **TOKEN}),
         ({}, {"VAULT_CAPATH": "d", "VAULT_TLS_SERVER_NAME": "n"}, {}, {"ca_path": "d", "tls_server_name": "n", **TOKEN}),
         (
@@ -127,7 +127,7 @@ APPROLE = {"auth_method": "approle"}
             {},
             {"ca_cert": "f", "tls_server_name": "n", **TOKEN},
         ),
-        # What is approle's is for nobody else.
+        # Other methods ignore the variables of approle.
         ({}, {"VAULT_APPROLE_ROLE_ID": "r", "VAULT_APPROLE_SECRET_ID": "s", "VAULT_APPROLE_PATH": "m"}, {}, TOKEN),
         (
             APPROLE,
@@ -138,7 +138,7 @@ APPROLE = {"auth_method": "approle"}
         *(({}, {"VAULT_SKIP_VERIFY": yes}, {}, {"validate_certs": False, **TOKEN}) for yes in ("1", "T", "true", "Y", "yes", "On")),
         *(({}, {"VAULT_SKIP_VERIFY": no}, {}, TOKEN) for no in ("", "0", "false", "2")),
         ({"validate_certs": True}, {"VAULT_SKIP_VERIFY": "1"}, {}, {"validate_certs": True, **TOKEN}),
-        # Where the token is.
+        # Where the token comes from.
         ({}, {}, {"/h/.vault-token": " t\n"}, {"token": "t", **TOKEN}),
         ({}, {"HOME": "/e"}, {"/e/.vault-token": "t", "/h/.vault-token": "x"}, {"token": "t", **TOKEN}),
         ({"token_file": "mine"}, {}, {"/h/mine": "t"}, {"token_file": "mine", "token": "t", **TOKEN}),
@@ -147,12 +147,12 @@ APPROLE = {"auth_method": "approle"}
         ({"token": "o"}, {"VAULT_TOKEN": "e"}, {"/h/.vault-token": "f"}, {"token": "o", **TOKEN}),
         ({}, {"VAULT_TOKEN": "e"}, {"/h/.vault-token": "f"}, {"token": "e", **TOKEN}),
         ({}, {}, {"/h/.vault-token": " "}, TOKEN),
-        # Where the service account is.
+        # Where the token of the service account comes from.
         ({"auth_method": "kubernetes"}, {}, {KUBERNETES_TOKEN_FILE: "j\n"}, {"auth_method": "kubernetes", "jwt": "j"}),
         ({"auth_method": "kubernetes"}, {}, {}, {"auth_method": "kubernetes"}),
         ({"auth_method": "kubernetes", "jwt": "o"}, {}, {KUBERNETES_TOKEN_FILE: "j"}, {"auth_method": "kubernetes", "jwt": "o"}),
         ({"auth_method": "jwt"}, {}, {KUBERNETES_TOKEN_FILE: "j"}, {"auth_method": "jwt"}),
-        # The client's certificate and key; the key's text is what logs in.
+        # The client's certificate and key; the text of the key is the credential.
         (
             {"auth_method": "userpass"},
             {"VAULT_CLIENT_CERT": "~/c.pem", "VAULT_CLIENT_KEY": "~other/k.pem"},

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The login methods as data: what each needs, and that hvac has it."""
+"""The login methods as data: what each requires, and that hvac supports it."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def test_what_it_takes_are_options(method):
     options = vault_options()
     for name in (*one.arguments.values(), *one.required, *one.identity, *one.secrets):
         assert hasattr(options, name), name
-    # What logs in is a secret, or says who it is; region and the like are where.
+    # What a login requires is a secret, or says who logs in; the region and the like say where.
     assert set(one.required) <= {*one.identity, *one.secrets, "cert_auth_private_key"}
 
 

@@ -331,7 +331,7 @@ def test_options_of_another_method_do_not_change_who_one_is():
     assert (plain.identity_secret(), plain.identity_public()) == (more.identity_secret(), more.identity_public())
 
 
-# -- what the vault command has, and no option ----------------------------------------------------------------------
+# -- settings of the vault command without an option -------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -361,7 +361,7 @@ def test_a_client_certificate_goes_with_any_login():
     environ = {"VAULT_CLIENT_CERT": "~/c.pem", "VAULT_CLIENT_KEY": "~/k.pem"}
     options, reads = make({"url": URL, "token": "t"}, environ=environ)
     assert (options.cert_auth_public_key, options.cert_auth_private_key, reads) == ("/nowhere/home/c.pem", "/nowhere/home/k.pem", [])
-    # A proxy before Vault may know people by it.
+    # A proxy in front of Vault may identify callers by it.
     assert options.identity_public() == {"auth_method": "token", "cert_auth_public_key": "/nowhere/home/c.pem"}
     assert options.network() != make({"url": URL, "token": "t"})[0].network()
     login, _reads = make({"url": URL, "auth_method": "cert"}, environ=environ, files={"/nowhere/home/k.pem": "key"})
@@ -421,7 +421,7 @@ def test_whatever_is_given_is_taken_or_refused_in_a_line(values):
     options.identity_public(), options.identity_secret(), options.secrets(), options.address(), options.network(), options.shown_url
 
 
-# -- the documentation says the same -------------------------------------------------------------------------------
+# -- the documentation agrees -----------------------------------------------------------------------------------------
 
 
 @functools.cache
@@ -434,7 +434,7 @@ def overlay():
     return yaml.safe_load(ModuleDocFragment.PLUGINS)["options"]
 
 
-#: Fields that no option fills.
+#: Fields that have no option.
 NO_OPTIONS = {"cert_auth_key_text", "ca_cert_text", "ca_path", "tls_server_name"}
 
 
@@ -468,7 +468,7 @@ def test_importing_the_options_imports_no_client():
         assert [line for line in lines if line.startswith(heavy)] == []
 
 
-# -- all of what is made of them -------------------------------------------------------------------------------------
+# -- everything that is made of the options -----------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

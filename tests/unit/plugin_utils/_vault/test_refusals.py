@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What each refusal of Vault comes to; which request brought it is in test_client.py."""
+"""The error for each refusal of Vault; which requests are refused is in test_client.py."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ TOKEN = vault_options()
 
 
 class Vault:
-    """What Vault answers to a question; an exception is what it refuses with."""
+    """Vault's answer to each question; an exception is raised instead of an answer."""
 
     def __init__(self, *, token=True, policies=(), kv_version=None, initialised=True):
         self.answers = {"has_token": token, "policies": policies, "kv_version": kv_version, "is_initialised": initialised}
@@ -150,7 +150,7 @@ def test_a_token_that_is_none(said, options, vault, advice):
         f"Vault at https://v does not accept the token ({said}): it is wrong, expired or revoked. {advice} Denied: reading p.",
         "denied",
     )
-    # To the user it is the login that does not work; a denial of its policies is another one.
+    # For the user, the login does not work; a denial by its policies is a different error.
     assert (denied.error_code, refusals(options, vault).any(UNKNOWN, "reading", "p", needs="read").error_code) == ("TRK-V04", "TRK-V05")
 
 
@@ -176,7 +176,7 @@ def test_a_list_of_reasons_is_one_line():
         ({"auth_method": "jwt", "role_id": "ops", "jwt": "j", "username": "joe"}, "login by jwt at auth/jwt as role ops"),
         ({"auth_method": "approle", "role_id": "0123456789abcdef", "secret_id": "s"}, "login by approle at auth/approle as role_id 0123456789abcdef"),
         ({"auth_method": "approle", "role_id": "0123456789abcdefg", "secret_id": "s"}, "login by approle at auth/approle as role_id 01234567…"),
-        ({"auth_method": "approle", "role_id": "0123456789"}, "login by approle at auth/approle"),  # all that the login needs
+        ({"auth_method": "approle", "role_id": "0123456789"}, "login by approle at auth/approle"),  # the login needs nothing else
         ({"auth_method": "aws_iam"}, "login by aws_iam at auth/aws"),
         ({}, "check of the token"),
     ],

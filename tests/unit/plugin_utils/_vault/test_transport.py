@@ -23,14 +23,14 @@ from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vault.connect
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vault.options import VaultOptions
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vault.transport import LARGEST_ANSWER
 
-#: Sockets of this machine only.
+#: These tests open sockets, of this machine only.
 pytestmark = pytest.mark.system
 
 SECRET = {"data": {"data": {"username": "u"}, "metadata": {"version": 7}}}
 
 
 class FakeVault:
-    """A server that does the same to everybody: *serve* gets the connection, and an event that is set at the end."""
+    """A server that treats all clients alike: *serve* gets the connection, and an event that is set at the end."""
 
     def __init__(self, serve):
         self._serve = serve
@@ -96,7 +96,7 @@ def late(url, seconds="0.5"):
 
 
 def drip(data):
-    """One byte at a time, each long before a socket would be tired of waiting; without end."""
+    """Send one byte at a time, each long before the timeout of a socket, without end."""
 
     def serve(connection, stop):
         connection.sendall(data)
@@ -127,7 +127,7 @@ def test_chunks_without_end(fake):
 
 
 def test_repetitions_have_the_same_end(fake):
-    """Every attempt is late; so many of them would be 100 times as long as a conversation may be."""
+    """Every attempt is late; so many of them would take 100 times as long as a conversation may take."""
     server = fake(drip(b""))
     options = VaultOptions.from_mapping(
         {"url": server.url, "token": "t", "timeout": 0.2, "retries": 3000, "retry_action": "ignore"}, environ={}, home="/h", read_file=lambda path: ""

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Where credentials may go, and what is shown of an address."""
+"""Where credentials may be sent, and how much of an address is shown."""
 
 from __future__ import annotations
 

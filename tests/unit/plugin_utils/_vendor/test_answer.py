@@ -172,7 +172,7 @@ def test_rfc_6749_codes(code, status, message):
     refused = failure(error(code, status))
     assert refused.message == f"trackunit: {message}"
     assert (refused.kind, refused.status, refused.code, refused.retryable) == ("refused", status, code, False)
-    # Some vendors say so with status 200.
+    # Some vendors refuse with status 200.
     assert failure(error(code, 200)).message == f"trackunit: {message}"
 
 
@@ -361,7 +361,7 @@ def test_a_field_that_is_named_twice_matters_only_with_a_token(status, fault):
         ({}, ""),
         ({"token_type": "Bearer", "access_token": 5}, "; the answer has: access_token, token_type"),
         ({"data": {"accessToken": "t", "user": {"id": 1}}, "meta": {}}, "; the answer has: data.accessToken, data.user, meta"),
-        # What can be a value is not shown, wherever it is.
+        # What may be a value is not shown, wherever it is.
         ({"p4ssw0rd": "client_secret", "ok": 1}, "; the answer has: ok, 1 more"),
         ({"s3cr3t": 1, "p4ssw0rd": 2}, "; the answer has: 2 without a plain name"),
         ({"tokens": {"eyJhbGciOi.J9": 1, "a b": 2, "x" * 41: 3}}, "; the answer has: 3 without a plain name"),
@@ -412,7 +412,7 @@ def test_other_refusals(status, kind, hint):
 
 @pytest.mark.parametrize("status", [404, 405, 410])
 def test_where_no_token_endpoint_is_no_credentials_are_refused(status):
-    """Although an API says there, in OAuth's own form, that something is wrong."""
+    """This is so even if an API there reports an error in OAuth's own form."""
     rejected = failure(answer(status, {"error": "invalid_request"}))
     assert (rejected.kind, rejected.code) == ("answer", None)
     assert rejected.message.startswith(

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Bodies in the formats of vendors, and places in them."""
+"""Bodies in the formats of vendors, and paths to the values in them."""
 
 from __future__ import annotations
 

@@ -158,7 +158,7 @@ def test_an_issuer_on_this_machine_names_what_it_likes():
     here = "http://127.0.0.1:8080/realm"
     metadata = {"issuer": here, "token_endpoint": "http://localhost:8080/t", "authorization_endpoint": "https://login.example/a"}
     assert found(Scene(answer(200, metadata)), issuer=here).token_endpoint == "http://localhost:8080/t"
-    # What the user says is not the issuer's.
+    # An address that the user sets does not count as the issuer's.
     assert found(Scene(answer(200, METADATA)), revocation_url="http://127.0.0.1/r").revocation_url == "http://127.0.0.1/r"
 
 
@@ -224,7 +224,7 @@ def test_an_address_with_a_credential_in_it_is_refused_and_not_named(field, addr
     with pytest.raises(VendorError) as caught:
         discovered(request, ports=Scene(answer(200, {**METADATA, field: address})).ports, until=NOW + 60, keep=kept, keys=SECRET)
     assert (caught.value.message, caught.value.fault, kept.metadata) == (SPOKEN, "vendor:discovery", None)
-    with pytest.raises(VendorError) as caught:  # the secret may be newer than what is kept
+    with pytest.raises(VendorError) as caught:  # the secret may be newer than the cached metadata
         discovered(request, ports=Scene().ports, until=NOW + 60, keep=Kept({**METADATA, field: address}), keys=SECRET)
     assert caught.value.message == SPOKEN
 

@@ -129,7 +129,7 @@ def test_the_order_of_day_and_month():
     christmas = read_moment("2026-12-25")
     assert read_moment("12/25/2026") == read_moment("25/12/2026") == read_moment("25.12.2026") == read_moment("25-12-2026") == christmas
     assert read_moment("13/12/2026") == read_moment("2026-12-13")
-    assert read_moment("02/03/2026") == read_moment("2026-02-03")  # with slashes as in the US
+    assert read_moment("02/03/2026") == read_moment("2026-02-03")  # with slashes, as in the US
     assert read_moment("12/25/2026 12:30 AM").seconds - christmas.seconds == 1800
 
 
@@ -182,7 +182,7 @@ def test_no_clock_to_compare_with(headers):
 @pytest.mark.parametrize("shape", ["{}!", "{}", "P{}!", "{}:00:00!", "1.{}!", "{} s", "/Date({})/", "{} days, 01:00:00", "{}.01:00:00"])
 @pytest.mark.parametrize("digits", [200, 5000, 900_000])
 def test_what_is_too_long_for_a_moment_is_not_read(shape, digits):
-    """It would take hours, or be a number that no float holds."""
+    """It would take hours to convert, or be a number that no float can hold."""
     text = shape.format("9" * digits)
     assert read_moment(text) is None
     assert read_moment({"seconds": text}) is None

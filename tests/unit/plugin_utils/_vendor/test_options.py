@@ -12,7 +12,7 @@ from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vendor.option
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vendors import names
 from support.places import ROOT
 
-# Of no vendor in particular: what is asked for, how the network is reached, where tokens are kept.
+# Options of no particular vendor: what is asked for, how the network is reached, where tokens are cached.
 OF_ALL = (
     *(
         "_terms",
@@ -39,7 +39,7 @@ def documented(lookup):
 
 
 def test_each_option_is_known_to_move_credentials_or_not_to():
-    """A new option has to be put into one of the two lists."""
+    """A new option must be added to one of the two lists."""
     assert sorted(documented("oauth2").keys() - {*FIELDS, "vendor"}) == sorted({*OF_ALL, *STEERING} - {"path"})
 
 

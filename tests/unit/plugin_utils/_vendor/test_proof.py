@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Signed proofs: every algorithm, whoever signs, verified with another library."""
+"""Signed proofs: every algorithm and every signer, verified with another library."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def pem(key, encryption=None):
 
 
 RSA = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-P256 = ec.generate_private_key(ec.SECP256R1())  # quicker to read and to sign with
+P256 = ec.generate_private_key(ec.SECP256R1())  # faster to read and to sign with
 VENDOR = Vendor("acme", token_url="https://a.example/t", client_auth="private_key_jwt")
 
 
@@ -54,7 +54,7 @@ def test_an_assertion(key, algorithm):
     claims = jwt.decode(signed, key.public_key(), algorithms=[algorithm], audience="https://a.example/t", options={"verify_exp": False, "verify_iat": False})
     assert (claims["iss"], claims["sub"], claims["iat"], claims["exp"]) == ("i", "i", NOW, NOW + 60)
     assert jwt.get_unverified_header(signed)["kid"] == "k1"
-    assert signed_assertion(VENDOR, fields, {}, now=NOW) != signed  # an identifier of its own each time
+    assert signed_assertion(VENDOR, fields, {}, now=NOW) != signed  # each proof has its own identifier
 
 
 def test_claims_of_its_own_and_those_that_are_left_out():
@@ -95,7 +95,7 @@ def test_pyjwt_is_not_installed(monkeypatch):
 
 
 def test_another_library_is_called_jwt(monkeypatch):
-    """https://github.com/ansible-collections/community.general/issues/10807: `pip install jwt` is something else."""
+    """https://github.com/ansible-collections/community.general/issues/10807: `pip install jwt` installs another library."""
     monkeypatch.setitem(sys.modules, "jwt", types.ModuleType("jwt"))
     with pytest.raises(OptionError) as caught:
         signed_assertion(VENDOR, {"client_id": "i", "private_key": ""}, {}, now=NOW)
@@ -261,7 +261,7 @@ def test_bearer_jwt():
 
 
 def test_thumbprints_of_a_certificate():
-    der = bytes(range(255))  # its Base64 has no padding, where a reader might stop
+    der = bytes(range(255))  # its Base64 has no padding at which a reader might stop
     certificate = ssl.DER_cert_to_PEM_cert(der)
     fields = {"client_id": "i", "private_key": pem(RSA), "certificate": "Bag Attributes\n" + certificate}
     header = jwt.get_unverified_header(signed_assertion(VENDOR, fields, {}, now=NOW))
@@ -277,7 +277,7 @@ def test_thumbprints_of_a_certificate():
 
 
 def test_a_thumbprint_is_no_security_where_sha_1_is_forbidden(monkeypatch):
-    """As in FIPS mode."""
+    """In FIPS mode, for example."""
     sha1 = hashlib.sha1
 
     def forbidden(data, *, usedforsecurity=True):

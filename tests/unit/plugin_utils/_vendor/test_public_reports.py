@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Answers of vendors that users of other tools reported in public because those tools told them nothing: here the message says what to do."""
+"""Vendors' answers that users of other tools reported in public because those tools did not help them: here the message says what to do."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def message(reply, *, grant="client_credentials", **vendor):
 
 
 def at(seconds):
-    """A ``Date``, so far from the clock of this machine."""
+    """A ``Date`` header that is this far from the clock of this machine."""
     return formatdate(NOW + 1 + seconds, usegmt=True)
 
 
@@ -149,7 +149,7 @@ def test_the_clock_is_wrong(reply, vendor, grant):
         (at(-3600), JWT_BEARER_GRANT, "The clock of this machine is 3600 s ahead of the vendor's, "),
         (at(-21), JWT_BEARER_GRANT, "21 s ahead of"),
         (at(19), JWT_BEARER_GRANT, None),
-        (at(3600), "password", None),  # no proof
+        (at(3600), "password", None),  # it sends no proof
         ("yesterday", JWT_BEARER_GRANT, None),
     ],
 )

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What no vendor may be made to say."""
+"""Credentials that must not appear in a vendor's words."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ VENDOR = Vendor("acme", base_url="https://acme.example", token_url="/t", client_
     ("key", "value", "where"),
     [
         ("client_secret", "s3cr3t", "credentials"),
-        ("client_secret", "abc", "everything"),  # of an address, a part like any other
-        ("theirs", "the-password", "credentials"),  # credential_fields says that it is the refresh token
+        ("client_secret", "abc", "everything"),  # too short: it may be an ordinary part of an address
+        ("theirs", "the-password", "credentials"),  # credential_fields says that this is the refresh token
         ("Api-Key", "a plain word", "credentials"),
         ("note", "Pr0duction", "credentials"),
         ("certificate", "-----BEGIN PRIVATE KEY-----", "credentials"),
@@ -33,16 +33,16 @@ VENDOR = Vendor("acme", base_url="https://acme.example", token_url="/t", client_
         ("client_id", "The-Client-1", "everything"),
         ("certificate", "-----BEGIN CERTIFICATE-----", "everything"),
         ("region", "europe", "everything"),
-        ("client_secret", "read machines", "everything"),  # the options say it
+        ("client_secret", "read machines", "everything"),  # the options contain it
         ("client_secret", "https://Acme1.my.example/", "everything"),
-        ("client_secret", "Ab1" * 4000, "everything"),  # no address is so long
+        ("client_secret", "Ab1" * 4000, "everything"),  # no address is that long
         ("region", "eu-10", ""),
         ("client_secret", "sixsix", "credentials"),
         ("client_secret", "five5", "everything"),
         ("client_secret", " sixsix\n", "credentials"),
         ("note", "Ab1" * 3333 + "x", "credentials"),
         ("note", "Ab1" * 3333 + "xy", "everything"),
-        ("note", "https://Acme1.example/Path2", "everything"),  # an address is no credential by its looks
+        ("note", "https://Acme1.example/Path2", "everything"),  # an address does not look like a credential
         ("note", "PR0DUCTION", "everything"),
         ("note", "pr0duction", "everything"),
         ("note", "Production", "everything"),
@@ -67,7 +67,7 @@ def test_what_of_a_secret_is_a_credential(key, value, where):
         ({"issuer": "https://i.example/Audience-7"}, True),
         ({"base_url": "https://acme.example/AUDIENCE-7/"}, True),
         ({"token_url": "/audience-7/t"}, True),
-        ({"token_url": "/audience-7/t", "issuer": "https://i.example"}, False),  # the issuer says the address then
+        ({"token_url": "/audience-7/t", "issuer": "https://i.example"}, False),  # then the address comes from the issuer
         ({"scope": "read AUDIENCE-7"}, True),
         ({"parameters": {"a": "x", "audience": "audience-7"}}, True),
         ({"parameters": {"audience": ("x", "audience-7")}}, True),
@@ -134,7 +134,7 @@ def test_messages_lose_more_than_what_is_kept():
 
 
 def test_words_of_vendors_pass_here_and_nowhere_else():
-    """A message that scrubs for itself is one that forgets a secret."""
+    """Only redaction.py scrubs vendors' words: a message that scrubs for itself may forget a secret."""
     scrubbing = re.compile(r"^from \.+_text\.scrub import ", re.MULTILINE)
     found = [path.name for folder in ("_vendor", "_consent") for path in sorted((CORE / folder).glob("*.py")) if scrubbing.search(path.read_text())]
     assert found == ["redaction.py"]

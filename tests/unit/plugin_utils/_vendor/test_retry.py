@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Retries inside one deadline, on a clock that only moves when someone sleeps."""
+"""Retries within one deadline, on a clock that moves only while the code sleeps."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def test_what_passes_is_asked_again(passing):
     scene = Scene(passing, passing, access("tok"))
     got = asked(scene)
     assert got.access_token == "tok"
-    assert got.issued_at == scene.now  # from before the request that was answered
+    assert got.issued_at == scene.now  # taken before the request that was answered
     assert 0.375 <= scene.slept[0] <= 0.5
     assert 0.75 <= scene.slept[1] <= 1.0
 
@@ -80,7 +80,7 @@ def test_a_refresh_token_is_sent_again_only_where_it_cannot_be_spent(passing, ag
 
 
 def test_what_was_sent_before_is_not_repeated_later():
-    """A proof of an attempt before, that the vendor did not act on, is as good as the one after it."""
+    """The proof of an earlier attempt, on which the vendor did not act, is as good as the next one."""
     proofs = iter(["eyJ.first-Pr00f-0123456789.sig", "eyJ.second-Pr00f-9876543210.sig", "eyJ.third-Pr00f-5555511111.sig"])
     vendor = Vendor("acme", token_url="https://acme.example/t", client_auth="private_key_jwt")
     fields = {"client_id": "the-id", "private_key": "PEM"}
@@ -98,7 +98,7 @@ def test_what_was_sent_before_is_not_repeated_later():
 
 
 def sending():
-    """A request of a user, and its grant."""
+    """A user's request, the request to the vendor, and its grant."""
     request = request_for("tracktik", http={"retries": 3, "deadline": 60})
     way = grants(request.vendor, PASSWORD_FIELDS)[0]
     return request, build_request(request.vendor, way, PASSWORD_FIELDS), way

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""How long to wait, in the headers that servers use."""
+"""How long to wait, as the headers of servers say it."""
 
 from __future__ import annotations
 
@@ -90,5 +90,5 @@ def test_rate_limits(status, headers, seconds):
 @pytest.mark.parametrize("digits", [200, 5000, 900_000])
 @pytest.mark.parametrize("name", ["retry-after", "x-ratelimit-reset"])
 def test_what_is_too_long_for_a_wait_is_not_read(shape, digits, name):
-    """It would take hours, or be a number that no float holds."""
+    """It would take hours to convert, or be a number that no float can hold."""
     assert retry_after(HttpAnswer(429, {name: shape.format("9" * digits)}, b""), NOW) is None

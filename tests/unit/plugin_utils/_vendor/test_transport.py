@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Sending a token request with the real requests, to servers on loopback addresses that behave badly."""
+"""The real requests library sends a token request to servers on loopback addresses that misbehave."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vendor.transp
 from emulator import Emulator
 from requests import certs
 
-#: Its servers are real ones, on loopback addresses.
+#: The servers of these tests are real, on loopback addresses.
 pytestmark = pytest.mark.system
 
 SECRET = "pl4nted:s3cret+/%"
@@ -51,7 +51,7 @@ def _clean(emulator, monkeypatch):
 
 
 def asked(base, *, method="GET", headers=None, body=None, seconds=30.0, **options):
-    """TrackMage's request, whose URL holds the secret, to *base*."""
+    """Send TrackMage's request, whose URL contains the secret, to *base*."""
     url = f"{base}/oauth/v2/token?grant_type=client_credentials&client_id=1_trackmage&client_secret={ENCODED}"
     request = HttpRequest(method, url, {"Accept": "application/json", **(headers or {})}, body, (SECRET,))
     return exchange(request, HttpOptions(**{"timeout": 20, **options}), seconds, "trackmage")
@@ -133,7 +133,7 @@ def test_a_drip_of_bytes_ends_at_the_deadline(emulator):
     emulator.set_credentials("trackmage", client_secret=SECRET)
     emulator.fail("trackmage", "drip", delay=0.1)
     error = failure(emulator.base_url("trackmage"), seconds=0.7, deadline=20)
-    assert "did not answer within 20 s." in error.message  # the option's value, not what was left of it
+    assert "did not answer within 20 s." in error.message  # the option's value, not the time that was left
 
 
 def test_the_connection_ends(emulator):
@@ -212,7 +212,7 @@ def test_a_name_server_that_does_not_answer_is_not_waited_for(monkeypatch):
 
     monkeypatch.setattr(socket, "getaddrinfo", stuck)
     try:
-        # Whoever waits for the name server waits for ever.
+        # A wait for the name server would last forever.
         assert "did not answer within 0.3 s." in failure("https://vendor.invalid", seconds=0.3, deadline=0.3).message
     finally:
         release.set()
@@ -220,7 +220,7 @@ def test_a_name_server_that_does_not_answer_is_not_waited_for(monkeypatch):
 
 @pytest.mark.parametrize("variable", ["http_proxy", "HTTP_PROXY", "all_proxy"])
 def test_no_proxy_of_the_environment_carries_what_is_for_this_machine(emulator, monkeypatch, variable):
-    """It would get the credentials over plain http, which is refused elsewhere."""
+    """The proxy would get the credentials over plain http, which is refused elsewhere."""
     monkeypatch.setenv(variable, emulator.sink_url)
     port = closed_port()
     assert f"127.0.0.1:{port} cannot be reached (connection refused)" in failure(f"http://127.0.0.1:{port}").message

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a token request becomes in the real requests, up to the point where it would be sent: for each save. The rest is in ``test_transport``."""
+"""What the real requests library makes of a token request, without sending it; quick enough for each save. The rest: ``test_transport``."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ URL = "https://v.example/token"
 
 @pytest.fixture
 def sent(monkeypatch):
-    """Pairs of a prepared request and how it is sent. Each is answered with a redirect and a cookie."""
+    """Pairs of a prepared request and the options for sending it. Each is answered with a redirect and a cookie."""
     pairs = []
 
     class Recorder(HTTPAdapter):
@@ -37,7 +37,7 @@ def sent(monkeypatch):
 def asked(sent, *, headers=(), seconds=30.0, **options):
     request = HttpRequest("POST", URL, {"Accept": "application/json", **dict(headers)}, b"a=b", ())
     answer = transport.exchange(request, HttpOptions(**options), seconds, "acme")
-    ((prepared, how),) = sent  # no redirect is followed
+    ((prepared, how),) = sent  # no redirect was followed
     assert (answer.status, answer.body, answer.headers["location"]) == (302, b"{}", "https://elsewhere.example/")
     return prepared, how
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Answers of servers that are not quite as the RFC has them: what is read, what is refused, what is told."""
+"""Servers' answers that differ from the RFC: what is read, what is refused, what is reported."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def test_a_key_with_dots():
     ],
 )
 def test_a_clock_that_is_a_day_away_is_not_believed(ahead, lifetime, told):
-    """An absolute expiry is by the vendor's clock, where it has one."""
+    """An absolute expiry goes by the vendor's clock, if the answer gives its time."""
     warnings = []
     at = NOW + 600 if told else NOW + 600 - ahead
     reply = answer(200, {"access_token": "t", "expires_at": at}, date=formatdate(NOW - ahead, usegmt=True))
@@ -267,7 +267,7 @@ def test_a_403_that_is_a_rate_limit_is_no_refusal(headers):
     assert "has received too many requests (HTTP 403)" in limited.message
 
 
-# -- credentials as people put them ------------------------------------------------------------------------------------
+# -- credentials as people enter them ----------------------------------------------------------------------------------
 
 
 def sent(data, **vendor):
@@ -295,7 +295,7 @@ def test_a_scheme_before_a_field():
         _fields, request = sent({"key": value}, client_auth="none", request_headers=header, request_format="none")
         assert request.headers == {"Authorization": "Token abc"}
     _fields, request = sent({"key": "Bearer abc "}, client_auth="none", request_headers={"Authorization": SecretField("key")}, request_format="none")
-    assert request.headers == {"Authorization": "Bearer abc"}  # meant so
+    assert request.headers == {"Authorization": "Bearer abc"}  # intended
 
 
 def test_white_space_that_may_belong_to_it_is_named_when_it_is_refused():
@@ -316,7 +316,7 @@ def test_numbers_are_their_digits():
 
 def test_which_of_them_are_only_names():
     _fields, request = sent({"client_id": "the-id", "client_secret": "s3cr3t", "username": "u5er", "password": "the-id"}, grant_type="password")
-    assert set(request.identifiers) == {"u5er"}  # a name that is a password too is a secret
+    assert set(request.identifiers) == {"u5er"}  # a name that is also a password is a secret
 
 
 # -- errors where others have refusals, and the other way round ---------------------------------------------------------
