@@ -66,7 +66,7 @@ def of_language(*languages: str) -> list[Example]:
     return [example for example in examples() if example.language in languages and example.page not in OF_ANOTHER_TEST and not reason_not_to_run(example.text)]
 
 
-# -- what stands in for the world --------------------------------------------------------------------------------------
+# -- stand-ins for the reader's world ----------------------------------------------------------------------------------
 
 
 @pytest.fixture

@@ -338,7 +338,7 @@ def check_page(stage: Stage, page: pathlib.Path, chromium: Browser) -> None:
     colours = {("host1", "green"), ("host2", "green"), ("host2", "amber"), ("host3", "red"), ("lost", "red")}
     assert {(host, colour) for host, colour, _rgb in shown} == colours
     assert len({rgb for _host, _colour, rgb in shown}) == 3
-    # The filter is a script, which runs only if its hash in the page's policy is right.
+    # The filter is a script, which runs only if the page's policy has its correct hash.
     visible = "return Array.from(document.querySelectorAll('#tokens tbody tr')).filter(r => r.offsetParent).map(r => r.innerText.split('\\t')[0].trim())"
     chromium.type("#filter", "TRACX host")
     assert (chromium.run(visible), chromium.text("#shown")) == (["host3", "host2", "host1"], "3 of 13 shown")

@@ -60,7 +60,7 @@ def test_methods(stage: Stage) -> None:
             with check(name):
                 same = "cache" if name == "token, validated" else "vendor"
                 assert done[name].value["source"] == same, "each identity has a cache of its own"
-                # force works once a run, and the same token is the same identity.
+                # force renews only once a run, and the same token is the same identity.
                 assert done[f"{name}, again"].value["source"] == same
         with check("one login each"):
             assert sorted(logins) == sorted(
@@ -191,7 +191,7 @@ def test_cert(vault_tls: Operator, emulator: Emulator, ansible: Ansible) -> None
 
 
 def test_none_through_a_proxy(stage: Stage) -> None:
-    """A real ``bao proxy`` (``vault proxy``) with auto-auth stands between us and Vault and adds the token."""
+    """A real ``bao proxy`` (``vault proxy``) with auto-auth is between us and Vault, and adds the token."""
     stage.store("tracx", "fleet/tracx")
     role = stage.vault.approle("proxy", [stage.vault.read_policy("fleet/*")])
     with stage.vault.server.proxy(role_id=role.role_id, secret_id=t.cast(str, role.secret_id)) as address:
@@ -265,7 +265,7 @@ def test_settings_of_hashi_vault(openbao_stage: Stage) -> None:
         results = run({"late": {}}, {"VAULT_ADDR": good, "VAULT_TOKEN": "hvs.wrong-late"})
         with check("late token before the token file"):
             assert "denied" in results["late"].error or "does not accept" in results["late"].error
-        # A whole login from each source.
+        # A complete login, with options from several sources.
         results = run(
             {"ini and env": {}},
             {"VAULT_ADDR": good, "ANSIBLE_HASHI_VAULT_SECRET_ID": role.secret_id},

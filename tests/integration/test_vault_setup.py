@@ -236,7 +236,7 @@ def test_without_vault(openbao_stage: Stage) -> None:
 
 @pytest.fixture(params=combinations(), ids=str)
 def old_and_new(request: pytest.FixtureRequest, openbao: Operator, emulator: Emulator, collection: pathlib.Path, tmp_path: pathlib.Path) -> Stage:
-    """With the oldest and the newest ansible-core."""
+    """A stage with the oldest and one with the newest ansible-core."""
     try:
         venv = matrix_venv(request.param)
     except Unavailable as exc:

@@ -18,7 +18,7 @@ _SOURCE = TESTS / "actionlint-build"
 
 @functools.cache
 def find() -> str:
-    """The path of its binary."""
+    """The path of the actionlint binary."""
     digest = hashlib.sha256((_SOURCE / "go.sum").read_bytes()).hexdigest()[:12]
     target = cache_home() / f"actionlint-{digest}"
     with locked(target.name):

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, TrackOps founders
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""An action of ours with a real task of Ansible's, without a play: requests and effects come from a :class:`.scripted.Scene`."""
+"""One of our actions with a real Ansible task, without a play: requests and effects come from a :class:`.scripted.Scene`."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from .scripted import Scene, request_for
 
 
 def action(kind: t.Any, scene: Scene, args: t.Mapping[str, t.Any], *, cache: str, check_mode: bool = False) -> t.Any:
-    """An object of the action class *kind* whose items mean requests of that vendor and path, with a cache in the folder *cache*."""
+    """An instance of the action class *kind*, whose items become requests for that vendor and path, with its cache in the folder *cache*."""
 
     class Tried(kind):  # type: ignore[misc]
         _supports_async = False
 
         def refuse_unknown_options(self, *arguments: t.Any, **keywords: t.Any) -> None:
-            """Ansible has to have loaded the lookups for that; the integration tests have it."""
+            """Does nothing: the check needs the lookups loaded by Ansible, and the integration tests cover it."""
 
         def option_values(self, plugin: str, item: t.Mapping[str, t.Any], task_vars: t.Any) -> dict[str, t.Any]:
             return {"cache_path": cache, **item}

@@ -35,7 +35,7 @@ from .places import TESTS
 from .processes import Process
 
 _PLUGINS = TESTS / "support" / "ansible_plugins"
-# What a run keeps of the environment around it: nothing that changes Ansible, Vault or HTTP.
+# The environment variables that a run inherits: none that changes Ansible, Vault or HTTP.
 _KEPT = ("LANG", "LC_ALL", "TZ", "TMPDIR", "SYSTEMROOT")
 
 
@@ -51,7 +51,7 @@ class Task:
 
 @dataclasses.dataclass(frozen=True, repr=False)
 class Run:
-    """What a run gave. Its ``repr`` is what it printed, so ``assert run.rc == 0, run`` shows it."""
+    """The result of a run. Its ``repr`` is the output, so ``assert run.rc == 0, run`` shows it."""
 
     command: tuple[str, ...]
     rc: int
@@ -63,7 +63,7 @@ class Run:
 
     @property
     def output(self) -> str:
-        """Everything that a person would have seen."""
+        """Everything that a person would see."""
         return self.stdout + self.stderr
 
     def __repr__(self) -> str:
@@ -86,7 +86,7 @@ class Run:
 
 
 class Ansible:
-    """Runs Ansible with its own HOME, cache and configuration in ``workdir``."""
+    """Run Ansible with its own HOME, cache and configuration in ``workdir``."""
 
     def __init__(
         self,
@@ -126,7 +126,7 @@ class Ansible:
         cwd: pathlib.Path | None = None,
         stdin: str | None = None,
     ) -> Run:
-        """Run a program of the environment. ``env`` adds variables, a value of None removes one."""
+        """Run a program of the virtual environment. ``env`` adds variables; a value of None removes one."""
         record = self.workdir / f"record-{secrets.token_hex(4)}.jsonl"
         full = [str(self.bin_dir / command[0]), *command[1:], *self._inventory(inventory)]
         done = subprocess.run(
@@ -143,7 +143,7 @@ class Ansible:
         return _run(tuple(command), done, record)
 
     def start(self, command: t.Sequence[str], *, inventory: str | pathlib.Path | None = None, env: t.Mapping[str, str | None] | None = None) -> Process:
-        """Start a run in the background, for tests of what happens while it goes on; its output is in ``.output()``."""
+        """Start a run in the background, for tests of what happens during it; ``.output()`` returns its output."""
         full = [str(self.bin_dir / command[0]), *command[1:], *self._inventory(inventory)]
         record = self.workdir / f"record-{secrets.token_hex(4)}.jsonl"
         return Process(full, log=record.with_suffix(".log"), env=self.environment(env, record=record), cwd=self.workdir)
@@ -152,7 +152,7 @@ class Ansible:
         return self.start(["ansible-playbook", self._play(play), *arguments], **options)
 
     def environment(self, more: t.Mapping[str, str | None] | None = None, *, record: pathlib.Path | None = None) -> dict[str, str]:
-        """The whole environment of a run."""
+        """All environment variables of a run."""
         variables: dict[str, str | None] = {name: os.environ[name] for name in _KEPT if name in os.environ}
         variables.setdefault("LANG", "C.UTF-8")
         variables.update(
@@ -160,11 +160,11 @@ class Ansible:
             HOME=str(self.home),
             XDG_CACHE_HOME=str(self.cache),
             USER=getpass.getuser(),
-            # By default Ansible takes the account's home, not HOME.
+            # By default, Ansible uses the account's home directory, not HOME.
             ANSIBLE_REMOTE_TEMP=str(self.home / ".ansible" / "tmp"),
             PYENV_ROOT=os.environ.get("PYENV_ROOT"),
             ANSIBLE_COLLECTIONS_PATH=os.pathsep.join(str(path) for path in self.collections),
-            # They are errors here, see _run.
+            # They are errors here; see _run.
             ANSIBLE_DEPRECATION_WARNINGS="True",
             ANSIBLE_LOCALHOST_WARNING="False",
             ANSIBLE_INVENTORY_UNPARSED_WARNING="False",
@@ -188,14 +188,14 @@ class Ansible:
         return {name: value for name, value in variables.items() if value is not None}
 
     def write(self, name: str, text: str) -> pathlib.Path:
-        """A file beside the playbooks of the runs; ``ansible.cfg`` there is the runs' configuration."""
+        """Write a file beside the runs' playbooks; an ``ansible.cfg`` there configures the runs."""
         path = self.workdir / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(textwrap.dedent(text), encoding="utf-8")
         return path
 
     def settle(self) -> Ansible:
-        """From now on C(localhost) compiles what Ansible sends to it only once, as the other hosts of the tests do (see ``support.hosts``)."""
+        """Make C(localhost) compile what Ansible sends only once, as the tests' other hosts do (see ``support.hosts``)."""
         python = interpreter(self.workdir, str(self.bin_dir / "python"))
         self.write("host_vars/localhost.json", json.dumps({"ansible_python_interpreter": python}))
         return self

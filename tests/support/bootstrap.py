@@ -30,10 +30,10 @@ from support.places import TESTS, cache_home, locked
 REQUIREMENTS = TESTS / "requirements"
 MARKER = "trackops-complete"
 _INSTALLER = "lock"  # the environment with uv
-# Those whose programs are started a thousand times. Where PYTHONDONTWRITEBYTECODE is set, each start would compile what it loads.
+# Environments whose programs start a thousand times. If PYTHONDONTWRITEBYTECODE is set, each start would compile what it loads.
 _COMPILED = ("test", "docs")
 _COMPILED_MARKER = "trackops-compiled"
-_KEPT = 14 * 86400.0  # seconds without use
+_KEPT = 14 * 86400.0  # seconds since the last use
 
 
 def say(text: str) -> None:
@@ -41,7 +41,7 @@ def say(text: str) -> None:
 
 
 def environment(kind: str, *, python: str = sys.executable) -> pathlib.Path:
-    """The path of a complete virtual environment with what the lock file of this name holds, made now if there is none."""
+    """The path of a complete virtual environment for the lock file of this name, created if there is none."""
     lock_file = REQUIREMENTS / f"{kind}.txt"
     target = cache_home() / f"venv-{kind}-{_digest(lock_file, python)}"
     if not (target / MARKER).exists():
@@ -66,7 +66,7 @@ def _make(target: pathlib.Path, kind: str, lock_file: pathlib.Path, python: str)
     say(f"Setting up the {kind} environment in {target} ...")
     shutil.rmtree(target, ignore_errors=True)
     create_venv(target, python=python)
-    # Only what the lock file names, by its hash; a source distribution would be built with tools that no lock file names.
+    # Install only what the lock file names, by hash. Building a source distribution would need tools that no lock file names.
     wanted = ["--no-deps", "--only-binary", ":all:", "--require-hashes", "-r", str(lock_file)]
     if kind == _INSTALLER or not _uv_install(target, wanted):
         pip_install(target, *wanted)
@@ -76,7 +76,7 @@ def _make(target: pathlib.Path, kind: str, lock_file: pathlib.Path, python: str)
 
 
 def create_venv(target: pathlib.Path, *, python: str = sys.executable) -> None:
-    """An empty virtual environment with pip in it."""
+    """Create an empty virtual environment with pip."""
     ways = [[python, "-m", "venv", str(target)], [python, "-m", "virtualenv", "--quiet", str(target)]]
     if shutil.which("uv"):
         ways.append(["uv", "venv", "--quiet", "--seed", "--python", python, str(target)])
@@ -106,7 +106,7 @@ def _try(ways: list[list[str]], target: pathlib.Path) -> bool:
 
 
 def pip_install(venv: pathlib.Path, *arguments: str) -> None:
-    """pip, quiet, with one more try: the first contact with a package index can time out."""
+    """Run pip quietly, with one retry: the first contact with a package index can time out."""
     command = [str(venv / "bin" / "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input", *arguments]
     for attempt in (1, 2):
         done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=sys.stderr, check=False)
@@ -118,23 +118,23 @@ def pip_install(venv: pathlib.Path, *arguments: str) -> None:
 
 
 def _uv_install(venv: pathlib.Path, wanted: list[str]) -> bool:
-    """The same with uv, which downloads many files at a time; False where it cannot, for example because only pip knows this machine's index."""
+    """The same with uv, which downloads many files at a time; False if it cannot, for example because only pip knows this machine's index."""
     uv = environment(_INSTALLER) / "bin" / "uv"
     command = [str(uv), "pip", "install", "--quiet", "--python", str(venv / "bin" / "python"), *wanted]
     return subprocess.run(command, stdin=subprocess.DEVNULL, stdout=sys.stderr, check=False).returncode == 0
 
 
 def _compile(venv: pathlib.Path) -> None:
-    """As pip does and uv does not."""
+    """Compile the installed packages, as pip does and uv does not."""
     say(f"Compiling what is in {venv} ...")
     env = {name: value for name, value in os.environ.items() if name != "PYTHONPYCACHEPREFIX"}
-    # Some packages have files for other Pythons, which this one cannot compile.
+    # Some packages contain files for other Pythons, which this one cannot compile.
     subprocess.run([str(venv / "bin" / "python"), "-m", "compileall", "-qq", str(venv / "lib")], env=env, stdout=subprocess.DEVNULL, check=False)
     (venv / _COMPILED_MARKER).touch()
 
 
 def _forget_older(target: pathlib.Path, kind: str) -> None:
-    """Remove those that nobody has used for two weeks: several checkouts may share the cache folder."""
+    """Remove environments that have not been used for two weeks. Newer ones stay, as several checkouts may share the cache folder."""
     for path in target.parent.glob(f"venv-{kind}-*"):
         marker = path / MARKER
         if path != target and marker.exists() and time.time() - marker.stat().st_mtime > _KEPT:

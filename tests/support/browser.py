@@ -33,7 +33,7 @@ from .places import locked
 from .processes import Unavailable, find_binary
 
 _FOLDERS = ("/usr/lib/chromium", "/usr/lib/chromium-browser")
-# Without these, Chromium talks to its maker at every start.
+# Without these, Chromium contacts Google at every start.
 _QUIET = (
     "--headless",
     "--no-sandbox",
@@ -47,12 +47,12 @@ _QUIET = (
     "--disable-dev-shm-usage",
     "--no-proxy-server",
 )
-_PATIENCE = 60.0  # seconds until the test fails: no measure of anything
+_PATIENCE = 60.0  # seconds until the test fails; not a measurement
 
 
 @functools.cache
 def find() -> tuple[str, str]:
-    """The paths of Chromium and of its driver; installed from Debian's packages where we are root."""
+    """The paths of Chromium and of its driver, installed from Debian's packages if we are root."""
     for attempt in ("there", "installed"):
         chromium = find_binary("chromium", "chromium-browser", "google-chrome", folders=_FOLDERS)
         driver = find_binary("chromedriver", folders=_FOLDERS)
@@ -107,11 +107,11 @@ class Browser:
         return self._driver
 
     def _wait(self, condition: t.Callable[[t.Any], t.Any], what: str) -> t.Any:
-        """The page may be replaced by another one meanwhile: then that one's elements count."""
+        """Wait for a result; if another page replaces this one meanwhile, its elements count."""
         return WebDriverWait(self._chrome, _PATIENCE, 0.05, ignored_exceptions=[StaleElementReferenceException]).until(condition, what)
 
     def _of(self, selector: str, work: t.Callable[[t.Any], t.Any]) -> t.Any:
-        # In a list, as a wait goes on for what is false or empty.
+        # In a list, as Selenium keeps waiting while the result is false or empty.
         found = expected.presence_of_element_located((By.CSS_SELECTOR, selector))
         return self._wait(lambda driver: [work(found(driver))], selector)[0]
 
@@ -119,12 +119,12 @@ class Browser:
         self._chrome.get(url)
 
     def forget(self) -> None:
-        """Delete the cookies of the site that is open: it no longer knows who logged in."""
+        """Delete the cookies of the open site, which logs the user out."""
         self._chrome.delete_all_cookies()
 
     @property
     def url(self) -> str:
-        """Where the browser is, as its address bar has it."""
+        """The address in the browser's address bar."""
         return str(self._chrome.current_url)
 
     def text(self, selector: str = "body") -> str:
@@ -142,13 +142,13 @@ class Browser:
         return self.text(selector)
 
     def run(self, script: str) -> t.Any:
-        """What a piece of JavaScript returns."""
+        """Run a piece of JavaScript; returns its result."""
         return self._chrome.execute_script(script)
 
     def resize(self, width: int, height: int) -> None:
         self._chrome.set_window_size(width, height)
 
     def screen(self, width: int, height: int) -> None:
-        """Have a screen of that size, also that of a phone, which no window is as narrow as."""
+        """Emulate a screen of that size. It can be as narrow as a phone's, which no window can."""
         metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 500}
         self._chrome.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)

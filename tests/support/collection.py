@@ -2,10 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """
-The collection as a user gets it: built with ``ansible-galaxy collection build`` and installed from that file.
+The collection as users get it: built with ``ansible-galaxy collection build`` and installed from that file.
 
-``installed()`` gives a folder for ANSIBLE_COLLECTIONS_PATH. It is kept under a name made from the content of the checkout,
-so it is built again only after a change. ``source_path()`` gives a folder for PYTHONPATH in which the checkout itself is importable
+``installed()`` returns a folder for ANSIBLE_COLLECTIONS_PATH. It is kept under a name made from the content of the checkout,
+so it is rebuilt only after a change. ``source_path()`` returns a folder for PYTHONPATH in which the checkout itself is importable
 as ``ansible_collections.trackops.api_tokens``, for the unit tests, which need no Ansible.
 """
 
@@ -24,7 +24,7 @@ import time
 from .places import ROOT, cache_home, locked
 
 NAMESPACE, NAME = "trackops", "api_tokens"
-_KEPT = 86400.0  # seconds without use
+_KEPT = 86400.0  # seconds since the last use
 _NOT_OURS = {".git", ".ci", "tests", "__pycache__", ".pytest_cache", ".mypy_cache", ".ruff_cache", ".ansible", ".venv", ".hypothesis", "build"}
 
 
@@ -47,7 +47,7 @@ def build(folder: pathlib.Path) -> pathlib.Path:
 
 
 def source_path() -> pathlib.Path:
-    """A folder in which the checkout stands where Python looks for a collection."""
+    """A folder with the checkout where Python looks for a collection."""
     folder = cache_home() / "source" / hashlib.sha256(str(ROOT).encode()).hexdigest()[:12]
     link = folder / "ansible_collections" / NAMESPACE / NAME
     link.parent.mkdir(parents=True, exist_ok=True)
@@ -71,7 +71,7 @@ def _galaxy(*arguments: str) -> None:
     command = [str(pathlib.Path(sys.executable).parent / "ansible-galaxy"), "collection", *arguments]
     env = {name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_")}
     with tempfile.TemporaryDirectory() as home:
-        # Its own HOME: nothing of the developer's configuration, nothing left in it.
+        # Its own HOME: it neither reads the developer's configuration nor leaves anything there.
         env.update(HOME=home, ANSIBLE_NOCOLOR="1", PYENV_ROOT=os.environ.get("PYENV_ROOT") or os.path.expanduser("~/.pyenv"))
         done = subprocess.run(command, env=env, cwd=home, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
     if done.returncode != 0:
@@ -91,7 +91,7 @@ def _content_digest() -> str:
 
 
 def _forget_older(target: pathlib.Path) -> None:
-    # By age, not by number: another checkout's tests may be running with theirs for hours.
+    # By age, not by number: another checkout's tests may use theirs for hours.
     for path in target.parent.iterdir():
         with contextlib.suppress(FileNotFoundError):
             if path != target and time.time() - path.stat().st_mtime > _KEPT:

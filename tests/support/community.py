@@ -2,9 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Collections of other people, for benches: `community_collections(venv)` has `community.hashi_vault` and the callbacks that people enable.
+"""Third-party collections for benches: `community_collections(venv)` has `community.hashi_vault` and the callbacks that people enable.
 
-They are a part of the package `ansible`, which is downloaded once for each ansible-core and kept in the cache folder.
+They are part of the package `ansible`, which is downloaded once for each ansible-core and kept in the cache folder.
 """
 
 from __future__ import annotations

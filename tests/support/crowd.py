@@ -2,18 +2,18 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """
-Many processes that ask for a token at the same moment, without Ansible's start-up time: the core that the lookups call, in a process each.
+Many processes that ask for a token at the same moment, without Ansible's start-up time: each runs the core that the lookups call.
 
 ::
 
     crowd = Crowd(tmp_path / "cache", values={"url": vault.address, "token": token, "base_url": emulator.base_url("tracx")})
     answers = crowd.ask("tracx", callers=50)                    # all of them at once, sharing one cache folder
     assert {answer.token for answer in answers} == {...}
-    crowd.ask("tracx", callers=64, homes=tmp_path / "homes")    # each with a cache folder of its own, as on 64 controllers
+    crowd.ask("tracx", callers=64, homes=tmp_path / "homes")    # each with its own cache folder, as on 64 controllers
     with crowd.start("tracx") as running: running.kill()        # one caller, killed with -9
 
 The options are those of the lookups (``force=True``, ``min_ttl=…``). ``clock`` moves the callers' clocks, in seconds. The callers are forks of
-one process (``same_run=True``: for the cache they are the forks of one run, otherwise each is a run of its own).
+one process (``same_run=True``: the cache sees them as forks of one run; otherwise each is its own run).
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _TIMEOUT = 600
 
 @dataclasses.dataclass(frozen=True)
 class Answer:
-    """What one caller got: a token or an error, the names of the events on the way, warnings, and how long it took."""
+    """One caller's result: a token or an error, the names of the events, warnings, and the duration."""
 
     token: str | None = dataclasses.field(repr=False)
     error: str
@@ -49,10 +49,10 @@ class Answer:
 
 
 class Running:
-    """Callers that are at it."""
+    """Callers that are still running."""
 
     def __init__(self, job: dict[str, t.Any], env: dict[str, str]) -> None:
-        # A session of its own, so that all callers can be killed together.
+        # Its own session, so that all callers can be killed together.
         self.popen = subprocess.Popen(
             [sys.executable, "-m", "support.crowd"],
             env=env,
@@ -76,7 +76,7 @@ class Running:
         return [Answer(**{**line, "events": tuple(line["events"]), "warnings": tuple(line["warnings"]), "modules": tuple(line["modules"])}) for line in lines]
 
     def kill(self) -> None:
-        """All callers end at once, as by kill -9."""
+        """Kill all callers at once, as kill -9 does."""
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.popen.pid, signal.SIGKILL)
         self.popen.communicate()
@@ -96,7 +96,7 @@ class Crowd:
         self.values = dict(values)
 
     def ask(self, vendor: str, *paths: str, callers: int = 1, **options: t.Any) -> list[Answer]:
-        """Everyone asks at the same moment; the answers of all."""
+        """Let all callers ask at the same moment; returns all answers."""
         return self.start(vendor, *paths, callers=callers, **options).answers()
 
     def one(self, vendor: str, *paths: str, **options: t.Any) -> Answer:
@@ -115,7 +115,7 @@ class Crowd:
         umask: int | None = None,
         **options: t.Any,
     ) -> Running:
-        # Callers are forks of one process; what they all import is imported once, except where a test looks at imports.
+        # Callers are forks of one process; shared imports happen once, except in tests of imports.
         values = {"cache_path": str(self.cache), **self.values, **options}
         job = {
             "vendor": vendor,
@@ -133,7 +133,7 @@ class Crowd:
         return Running(job, env)
 
     def files(self) -> dict[str, bytes]:
-        """All files of the cache folder and what is in them."""
+        """All files of the cache folder, with their contents."""
         return {path.name: path.read_bytes() for path in self.cache.iterdir() if path.is_file()} if self.cache.is_dir() else {}
 
 
@@ -168,7 +168,7 @@ def _fork(job: dict[str, t.Any], number: int, start: float) -> int:
 
 
 def _tell(answer: dict[str, t.Any]) -> None:
-    # One write each, so that the lines of many stay whole; a pipe takes 4096 bytes at once, a regular line is shorter.
+    # One write per line, so that lines of several callers do not mix: a pipe writes up to 4096 bytes at once, and usual lines are shorter.
     os.write(1, (json.dumps(answer) + "\n").encode())
 
 

@@ -10,6 +10,6 @@ import os
 
 
 def open_descriptors() -> int:
-    """Without those that only wait for the garbage collector: it may come in the middle of a test, whoever left them."""
+    """Count them after a garbage collection, as another test's leftovers could otherwise be collected in the middle of a test."""
     gc.collect()
     return len(os.listdir("/proc/self/fd"))

@@ -2,11 +2,11 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """
-Build the documentation site, every warning an error.
+Build the documentation site, with warnings as errors.
 
     make docs                          into build/docs
 
-The guides are docs/*.md and docs/docsite/rst, the rest is what the plugins say of themselves.
+The guides are docs/*.md and docs/docsite/rst; the rest comes from the plugins' own documentation.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _PAGES = ("CHANGELOG.md", "CODE_OF_CONDUCT.md", "CONTRIBUTING.md", "SECURITY.md"
 
 
 def build(target: pathlib.Path) -> None:
-    """The site's HTML in *target*; raises CalledProcessError where something is wrong, after it was printed."""
+    """Build the site's HTML in *target*; if something is wrong, print it and raise CalledProcessError."""
     with tempfile.TemporaryDirectory(prefix="trackops-docs-") as folder:
         source = pathlib.Path(folder, "site")
         shutil.copytree(ROOT / "docs" / "docsite" / "site", source)
@@ -40,7 +40,7 @@ def build(target: pathlib.Path) -> None:
             (source / name).parent.mkdir(exist_ok=True)
             shutil.copy(ROOT / name, source / name)
         env = {**os.environ, "ANSIBLE_COLLECTIONS_PATH": str(installed()), "PATH": os.pathsep.join([str(_BIN), os.environ.get("PATH", os.defpath)])}
-        # Each run with a HOME of its own: nothing of the developer's configuration.
+        # Each run has its own HOME, without the developer's configuration.
         env.update(HOME=folder, PYENV_ROOT=os.environ.get("PYENV_ROOT") or os.path.expanduser("~/.pyenv"))
         collection = f"{NAMESPACE}.{NAME}"
         _run(env, "antsibull-docs", "collection", "--use-current", "--fail-on-error", "--no-indexes", "--dest-dir", str(source), collection)

@@ -19,7 +19,7 @@ _COMMENT = re.compile(r"(?:^|\s{2,})#.*$|\s+# .*$")
 
 @dataclasses.dataclass(frozen=True)
 class Example:
-    """``language`` is what the block says that it is; ``page`` the file, relative to the project."""
+    """``language`` is the language that the block declares; ``page`` is the file, relative to the project."""
 
     page: str
     line: int
@@ -37,7 +37,7 @@ class Example:
 
     @property
     def expressions(self) -> list[str]:
-        """The Jinja expressions of a block that has some, with lines of comment and blank lines between them."""
+        """The Jinja expressions of a block, which may have comments and blank lines between them."""
         without = "\n".join("" if line.startswith("#") else line for line in self.text.splitlines())
         return [" ".join(part.split()) for part in re.split(r"\n(?=\S)", without) if part.strip()]
 
@@ -45,7 +45,7 @@ class Example:
 def examples() -> list[Example]:
     pages = [ROOT / "README.md", *(ROOT / "roles").rglob("README.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "docs").rglob("*.rst")]
     found = [example for page in sorted(pages) if "docsite/site" not in page.as_posix() for example in _of(page.relative_to(ROOT).as_posix())]
-    # README.md first: what it sets up is there for the others.
+    # README.md comes first, as the other pages use what it sets up.
     return sorted(found, key=lambda example: (example.page != "README.md", example.page, example.line))
 
 

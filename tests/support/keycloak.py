@@ -7,11 +7,11 @@ Keycloak from Maven Central: the version and the hash are in tests/oauth-servers
 ::
 
     with Keycloak(tmp_path, {"clients": [...], "users": [...]}) as keycloak:
-        keycloak.issuer                     # of a realm with these; over https with Keycloak's own CA: keycloak.secure_issuer
-        keycloak.events("REFRESH_TOKEN")    # what it says of its own requests
+        keycloak.issuer                     # the issuer of a realm with these; over https with Keycloak's own CA: keycloak.secure_issuer
+        keycloak.events("REFRESH_TOKEN")    # its own record of requests
 
-Maven downloads it from where this machine's Maven is told to (170 MB), Java 17 or newer runs it. It is prepared once (half a minute of
-computing), and then starts in 15 s of computing. It forgets all when it ends.
+Maven downloads it (170 MB) from the repository that this machine configures, and Java 17 or newer runs it. It is prepared once (half a minute of
+computing), and then starts in 15 s of computing. It keeps nothing after it ends.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ __all__ = ("Keycloak", "find")
 _LOCK = TESTS / "oauth-servers" / "keycloak.json"
 _JAVA_NEEDED = 17
 _DOWNLOAD = "org.apache.maven.plugins:maven-dependency-plugin:3.6.1:get"
-# What has to be known before it starts: the database is in memory, a client may show a certificate.
+# Options needed before it starts: the database is in memory, and a client may present a certificate.
 _BUILD = ("--db=dev-mem", "--https-client-auth=request")
 _ADMIN = {"username": "admin", "password": "only-for-tests"}
 _PACKAGES = {"java": "default-jre-headless", "mvn": "maven"}
@@ -64,7 +64,7 @@ def find() -> pathlib.Path:
 
 @functools.cache
 def java() -> str:
-    """Java of this machine, installed from Debian's packages where we are root."""
+    """This machine's Java, installed from Debian's packages if we are root."""
     program = _program("java")
     told = subprocess.run([program, "-version"], capture_output=True, text=True, timeout=300, check=False).stderr
     version = re.search(r'version "(\d+)', told)
@@ -87,10 +87,10 @@ def _program(name: str) -> str:
 
 
 def _download(pinned: t.Mapping[str, str], folder: pathlib.Path) -> pathlib.Path:
-    """The archive, which is what its hash says or is not used."""
+    """Download the archive, and check its hash."""
     coordinates = ":".join(pinned[name] for name in ("artifact", "version", "type"))
-    # A repository of its own: nothing is left in the developer's.
-    options = os.environ.get("MAVEN_ARGS", "").split()  # which Maven itself looks at since 3.9
+    # Its own repository, so that nothing is left in the developer's.
+    options = os.environ.get("MAVEN_ARGS", "").split()  # Maven reads it itself since 3.9
     command = [_program("mvn"), *options, "-B", "-q", "-C", f"-Dmaven.repo.local={folder / 'm2'}", _DOWNLOAD, f"-Dartifact={coordinates}", "-Dtransitive=false"]
     _run(command, "Maven could not download Keycloak", home=folder)
     group, name = pinned["artifact"].split(":")
@@ -104,7 +104,7 @@ def _download(pinned: t.Mapping[str, str], folder: pathlib.Path) -> pathlib.Path
 def _unpack(archive: pathlib.Path, folder: pathlib.Path) -> pathlib.Path:
     shutil.unpack_archive(archive, folder / "unpacked")
     (unpacked,) = (folder / "unpacked").iterdir()
-    (unpacked / "bin" / "kc.sh").chmod(0o755)  # shutil forgets modes
+    (unpacked / "bin" / "kc.sh").chmod(0o755)  # shutil does not restore modes
     return unpacked
 
 
@@ -115,16 +115,16 @@ def _run(command: list[str], problem: str, *, home: pathlib.Path) -> None:
 
 
 class Keycloak:
-    """A running Keycloak with the realm C(fleet): its defaults, but that refresh tokens rotate, and that it takes http."""
+    """A running Keycloak with the realm C(fleet). It has the defaults, except that refresh tokens rotate and http is allowed."""
 
     patience: t.ClassVar[float] = 900  # on a busy machine
 
     def __init__(self, folder: pathlib.Path, realm: t.Mapping[str, t.Any]) -> None:
         self.folder = folder
         self.ca = Ca(folder / "pki")
-        # With revokeRefreshToken a refresh token is good once, and whoever sends it again loses the session.
+        # With revokeRefreshToken, a refresh token is valid once, and sending it again ends the session.
         self._realm: dict[str, t.Any] = {"realm": "fleet", "enabled": True, "sslRequired": "none", "revokeRefreshToken": True, "eventsEnabled": True}
-        # Of renewals it keeps no record by itself.
+        # By default, it does not record renewals.
         self._realm.update(enabledEventTypes=["LOGIN", "CLIENT_LOGIN", "REFRESH_TOKEN", "REFRESH_TOKEN_ERROR"], **realm)
         self._ports = free_port(), free_port(), free_port()
         self._http = requests.Session()
@@ -160,13 +160,13 @@ class Keycloak:
             "HOME": str(self.folder),
             "PATH": os.pathsep.join((str(pathlib.Path(java()).parent), os.environ.get("PATH", os.defpath))),
             "LANG": "C.UTF-8",
-            # It does not live long enough for more; what it runs is what its hash says.
+            # Its run is too short to gain from full optimization, and its files are verified by hash.
             "JAVA_OPTS_APPEND": "-XX:TieredStopAtLevel=1 -XX:+UnlockDiagnosticVMOptions -XX:-BytecodeVerificationRemote",
             "KC_BOOTSTRAP_ADMIN_USERNAME": _ADMIN["username"],
             "KC_BOOTSTRAP_ADMIN_PASSWORD": _ADMIN["password"],
         }
         installed = find()
-        home = self.folder / "home"  # it writes beside what it reads
+        home = self.folder / "home"  # it writes beside the files that it reads
         home.mkdir()
         for part in ("lib", "conf", "providers", "themes"):
             (home / part).symlink_to(installed / part)
@@ -186,14 +186,14 @@ class Keycloak:
         self._http.close()
 
     def _admin(self) -> str:
-        """A token of the administrator's: it lasts a minute, so each request has its own."""
+        """An administrator's token. It lasts a minute, so each request gets its own."""
         url = self.token_url.replace("/fleet/", "/master/")
         answer = self._http.post(url, data={"grant_type": "password", "client_id": "admin-cli", **_ADMIN}, timeout=300)
         answer.raise_for_status()
         return str(answer.json()["access_token"])
 
     def admin(self, method: str, path: str, body: t.Any = None) -> t.Any:
-        """A request to its administration interface; *path* is below the realms."""
+        """Send a request to its administration interface; *path* is below the realms."""
         url = self.issuer.replace("/realms/fleet", "/admin/realms" + path)
         answer = self._http.request(method, url, json=body, headers={"Authorization": f"Bearer {self._admin()}"}, timeout=300)
         if not answer.ok:
@@ -201,10 +201,10 @@ class Keycloak:
         return answer.json() if method == "GET" else None
 
     def post(self, endpoint: str, form: t.Mapping[str, str], *, issuer: str | None = None) -> requests.Response:
-        """A request of the test's own: to C(token), C(revoke) or C(token/introspect)."""
+        """Send the test's own request to C(token), C(revoke) or C(token/introspect)."""
         return self._http.post(f"{issuer or self.issuer}/protocol/openid-connect/{endpoint}", data=form, timeout=300, verify=str(self.ca.cert))
 
     def events(self, kind: str, **facts: str) -> list[dict[str, t.Any]]:
-        """Its own record of the requests of that kind, the newest first: C(CLIENT_LOGIN), C(REFRESH_TOKEN) …"""
+        """Its own record of requests of that kind, newest first: C(CLIENT_LOGIN), C(REFRESH_TOKEN) …"""
         found = self.admin("GET", f"/fleet/events?type={kind}&max=200")
         return [event for event in found if all(event.get(name) == value for name, value in facts.items())]

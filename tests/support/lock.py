@@ -7,7 +7,7 @@ Write the lock files of all environments: the newest versions in the ranges of `
     make lock                      all of them
     make lock LOCKS="fast docs"    some of them
 
-A lock fits all Pythons and platforms that its environment supports. It names no package index: that is a setting of whoever installs.
+A lock fits all Pythons and platforms that its environment supports. It names no package index: each machine configures its own.
 """
 
 from __future__ import annotations
@@ -34,14 +34,14 @@ __all__ = ("header", "locks", "source")
 _OLDEST_PYTHON = "3.10"
 _SANITY = "sanity-"  # and the ansible-core
 _COMMUNITY = "community-"  # and the ansible-core
-# Used without their dependencies.
+# Installed without their dependencies.
 _ALONE = ("old-modules", _COMMUNITY)
 _FROM_NPM = "npm"
 _NPM = TESTS / "oauth-servers"
 
 
 def locks() -> dict[str, str]:
-    """The oldest Python of each lock, by the lock's name; that of npm has none."""
+    """The oldest Python of each lock, by the lock's name. npm's lock is not among them."""
     found = {path.stem: _OLDEST_PYTHON for path in sorted(REQUIREMENTS.glob("*.in")) if path.stem != "core"}
     cores = {f"core-{core}": f"3.{first}" for core, (first, _last) in CORES.items()}
     community = {f"{_COMMUNITY}{core}": f"3.{first}" for core, (first, _last) in CORES.items()}
@@ -49,15 +49,15 @@ def locks() -> dict[str, str]:
 
 
 def _tested_cores() -> dict[str, str]:
-    """The releases of ansible-core that the tests' own environment has, on one Python or another: by their minor versions."""
+    """The releases of ansible-core that the tests' own environment uses, on any Python, by minor version."""
     versions = re.findall(r"^ansible-core==(\S+)", (REQUIREMENTS / "test.txt").read_text(encoding="utf-8"), re.MULTILINE)
     return {".".join(version.split(".")[:2]): version for version in versions}
 
 
 def source(name: str) -> str:
-    """The requirements that a lock is made from, with those of the files that it includes."""
+    """The requirements for a lock, with those of the files that it includes."""
     if name.startswith(_SANITY):
-        # Its ansible-test has the rest, see _sanity().
+        # Its ansible-test lists the rest; see _sanity().
         return f"ansible-core=={_tested_cores()[name.removeprefix(_SANITY)]}\n"
     if name.startswith(_COMMUNITY):
         # The package `ansible` counts ansible-core's minor versions: 9 is for 2.16.
@@ -72,7 +72,7 @@ def source(name: str) -> str:
 
 
 def header(name: str) -> str:
-    """The first line of a lock: by it a test tells one whose requirements have changed since."""
+    """The first line of a lock. A test uses it to find locks whose requirements have changed since."""
     return f"# Written by `make lock` from requirements with the digest {hashlib.sha256(source(name).encode()).hexdigest()[:16]}.\n"
 
 
@@ -96,7 +96,7 @@ def _lock(name: str, python: str) -> None:
     options = ["--universal", "--python-version", python, "--generate-hashes", "--no-annotate", "--no-header", "--no-emit-index-url", "--upgrade", "--quiet"]
     if name.startswith(_ALONE):
         options.append("--no-deps")
-    # The hashes of files that only this machine has must not get in.
+    # Hashes of files that exist only on this machine must not be included.
     env = {key: value for key, value in os.environ.items() if key not in ("UV_FIND_LINKS", "PIP_FIND_LINKS")}
     with tempfile.TemporaryDirectory() as folder:
         wanted, made = pathlib.Path(folder, "requirements.in"), pathlib.Path(folder, "lock.txt")
@@ -106,7 +106,7 @@ def _lock(name: str, python: str) -> None:
 
 
 def _sanity(core: str, uv: pathlib.Path, folder: str) -> str:
-    """What this ansible-core's ansible-test installs for its sanity tests, all with their versions."""
+    """The packages that this ansible-core's ansible-test installs for its sanity tests, with versions."""
     unpacked = pathlib.Path(folder, "ansible-core")
     newest = max(last for _first, last in CORES.values())
     command = [str(uv), "pip", "install", "--quiet", "--no-deps", "--python-version", f"3.{newest}", "--target", str(unpacked), core.strip()]
@@ -117,7 +117,7 @@ def _sanity(core: str, uv: pathlib.Path, folder: str) -> str:
 
 
 def _lock_npm() -> None:
-    """npm's own lock file, without the addresses that it would put into it."""
+    """Write npm's own lock file, without the registry addresses that npm would add."""
     from support.node import node
 
     program, npm = node()

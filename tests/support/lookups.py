@@ -14,7 +14,7 @@ Many lookups in one real ``ansible-playbook`` run, because starting Ansible cost
     assert done["bare token"].value == ...
     assert "denied" in done["denied"].error
 
-Each case is one task that may fail, in the order in which they were added. ``Checks`` collects what is wrong in many cases, so that
+Each case is one task that may fail; cases run in the order in which they were added. ``Checks`` collects the failures of many cases, so that
 one of them does not hide the others.
 """
 
@@ -31,19 +31,19 @@ from .ansible import Run, Task
 from .stage import Stage
 
 COLLECTION = "trackops.api_tokens."
-# For runs with many lookups that find nothing in the cache: what each of them would import anew, in a process of its own (see the callback
+# For runs with many lookups that miss the cache: import once what each lookup would otherwise import in its own process (see the callback
 # trackops_test_record).
 _OURS = ("_boundary.full_lookup", "_flow.fetch", "_vault.client", "_vendor.transport")
 IMPORTED = {"TRACKOPS_TEST_IMPORTED": " ".join(("hvac", "requests", *(f"ansible_collections.{COLLECTION}plugins.plugin_utils.{name}" for name in _OURS)))}
-# What Ansible puts before the text of a lookup's error, in the versions that we know.
+# The prefixes that known Ansible versions put before a lookup's error.
 _PREFIX = re.compile(r".*?lookup plugin '[^']+'(?: failed:|\. Error was a <[^>]*>, original message:) ?", re.DOTALL)
-# And what our messages end with.
+# How our messages end.
 _CODE = re.compile(r" \[(TRK-[A-Z]\d\d)\]\Z")
 
 
 @dataclasses.dataclass(frozen=True)
 class Outcome:
-    """What one lookup gave: its results, or the text of its error."""
+    """One lookup's outcome: its results, or the text of its error."""
 
     name: str
     task: Task
@@ -51,12 +51,12 @@ class Outcome:
 
     @property
     def error(self) -> str:
-        """The lookup's own message, without what Ansible puts before it and without its code; empty when it worked."""
+        """The lookup's own message, without Ansible's prefix and without its code; empty if it succeeded."""
         return _CODE.sub("", self._told)
 
     @property
     def error_code(self) -> str:
-        """The code at the end of the message; empty where there is none."""
+        """The code at the end of the message; empty if there is none."""
         found = _CODE.search(self._told)
         return found[1] if found else ""
 
@@ -92,7 +92,7 @@ class Outcomes(dict[str, Outcome]):
 
 
 class Batch:
-    """Lookups to be done in one run. ``common`` are options for all of them."""
+    """Lookups to run together. ``common`` are options for all of them."""
 
     def __init__(self, stage: Stage, **common: t.Any) -> None:
         self.stage = stage
@@ -100,15 +100,15 @@ class Batch:
         self._tasks: list[dict[str, t.Any]] = []
 
     def add(self, name: str, plugin: str, /, *paths: str, variables: t.Mapping[str, t.Any] | None = None, **options: t.Any) -> None:
-        """A lookup with these terms and options, in a task with these variables."""
+        """Add a lookup with these terms and options, in a task with these variables."""
         self.expression(name, query(plugin, *paths, **{**self.common, **options}), variables=variables)
 
     def expression(self, name: str, expression: str, *, variables: t.Mapping[str, t.Any] | None = None) -> None:
-        """Any Jinja expression; its value is the result."""
+        """Add any Jinja expression; its value is the result."""
         self.task({"name": name, "ansible.builtin.debug": {"msg": {"found": "{{ " + expression + " }}"}}, "vars": dict(variables or {})})
 
     def control(self, operation: str, /, **arguments: t.Any) -> None:
-        """Tell the emulator something between two cases: ``control("set", vendor="acme", lifetime=5)``, ``control("fail", …)``."""
+        """Control the emulator between two cases: ``control("set", vendor="acme", lifetime=5)``, ``control("fail", …)``."""
         self._tasks.append(control(self.stage, operation, arguments, name=f"control {len(self._tasks)}"))
 
     def task(self, task: dict[str, t.Any]) -> None:
@@ -119,7 +119,7 @@ class Batch:
         return json.dumps([{"hosts": "localhost", "gather_facts": False, "tasks": self._tasks}], indent=1)
 
     def run(self, *arguments: str, env: t.Mapping[str, str | None] | None = None, **options: t.Any) -> Outcomes:
-        """Run them; every case has an outcome afterwards."""
+        """Run all cases; afterwards each has an outcome."""
         run = self.stage.playbook(self.play, *arguments, env={**(env or {}), **IMPORTED}, **options)
         done = Outcomes()
         done.run = run
@@ -132,7 +132,7 @@ class Batch:
 
 
 def control(stage: Stage, operation: str, arguments: t.Mapping[str, t.Any], *, name: str) -> dict[str, t.Any]:
-    """A task that tells the emulator something."""
+    """A task that controls the emulator."""
     tell = f"{{{{ lookup('trackops_test_control', '{stage.emulator.url}/_control/{operation}', control_document) }}}}"
     return {"name": name, "ansible.builtin.debug": {"msg": tell}, "vars": {"control_document": json.dumps(arguments)}}
 
@@ -144,7 +144,7 @@ def query(plugin: str, /, *paths: str, **options: t.Any) -> str:
 
 
 class Checks:
-    """Collects failed assertions: ``with checks("case"): assert …``; all of them are told at the end of the outer ``with``."""
+    """Collects failed assertions: ``with checks("case"): assert …``; the outer ``with`` reports all of them when it ends."""
 
     def __init__(self) -> None:
         self._failed: list[str] = []
@@ -165,13 +165,13 @@ class Checks:
 
 
 def forms(secret: str) -> set[str]:
-    """How a secret may look in an output: raw, URL-encoded, as JSON or YAML escape it."""
+    """The forms of a secret in output: raw, URL-encoded, escaped as in JSON or YAML."""
     escaped = {json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1], repr(secret)[1:-1], secret.replace("'", "''")}
     return {secret, quote(secret), quote(secret, safe=""), quote_plus(secret), *escaped}
 
 
 def leaked(text: str, secrets: t.Iterable[str]) -> list[str]:
-    """The secrets that are in the text, in any form; never those so short that they are there by chance."""
+    """The secrets that are in the text, in any form; very short ones are left out, as they may occur by chance."""
     return sorted({secret for secret in secrets if len(secret) >= 4 and any(form in text for form in forms(secret))})
 
 

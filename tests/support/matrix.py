@@ -4,7 +4,7 @@
 """
 Virtual environments with other versions of ansible-core, kept in the cache folder: ``matrix_venv(Combination("2.16"))``.
 
-Each push is tested with the oldest and the newest; ``make matrix`` takes all, with each Python that a release supports.
+Each push is tested with the oldest and the newest; ``make matrix`` tests all, with each Python that a release supports.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ import typing as t
 from .bootstrap import environment
 from .processes import Unavailable
 
-# The controller's Pythons of each release, as its documentation has them: 3.first to 3.last.
+# The controller's Pythons for each release, according to its documentation: 3.first to 3.last.
 CORES: t.Final[dict[str, tuple[int, int]]] = {
     "2.16": (10, 12),
     "2.17": (10, 12),
@@ -33,7 +33,7 @@ CORES: t.Final[dict[str, tuple[int, int]]] = {
 
 
 class Combination(t.NamedTuple):
-    """An ansible-core, and the minor version of the Python 3 that it runs on: any that it supports where that does not matter."""
+    """An ansible-core, and the minor version of its Python 3; None means any that it supports."""
 
     core: str
     minor: int | None = None
@@ -43,7 +43,7 @@ class Combination(t.NamedTuple):
 
 
 def combinations() -> list[Combination]:
-    """What is to be tested: the oldest and the newest ansible-core; with TRACKOPS_MATRIX=all all of them with all their Pythons."""
+    """The combinations to test: the oldest and the newest ansible-core; with TRACKOPS_MATRIX=all, every ansible-core with each of its Pythons."""
     if os.environ.get("TRACKOPS_MATRIX") == "all":
         return [Combination(core, minor) for core, (first, last) in CORES.items() for minor in range(first, last + 1)]
     oldest, *_others, newest = CORES
@@ -51,7 +51,7 @@ def combinations() -> list[Combination]:
 
 
 def matrix_venv(wanted: Combination) -> pathlib.Path:
-    """An environment with that ansible-core, hvac and requests; ``Unavailable`` where no Python here fits."""
+    """An environment with that ansible-core, hvac and requests; raises ``Unavailable`` if this machine has no suitable Python."""
     first, last = (wanted.minor, wanted.minor) if wanted.minor else CORES[wanted.core]
     python = find_python(first, last)
     if python is None:
@@ -65,7 +65,7 @@ def matrix_venv(wanted: Combination) -> pathlib.Path:
 
 @functools.cache
 def find_python(first: int, last: int) -> str | None:
-    """The newest Python 3.first to 3.last of this machine, by the path that it has itself."""
+    """The real path of this machine's newest Python from 3.first to 3.last."""
     for minor in range(last, first - 1, -1):
         for candidate in _candidates(minor):
             found = _real_path(candidate, minor)
@@ -86,7 +86,7 @@ def _candidates(minor: int) -> t.Iterator[str]:
 
 
 def _real_path(candidate: str, minor: int) -> str | None:
-    # A pyenv shim is there for every version and runs for some; a virtual environment's Python leads to the one below it.
+    # pyenv has a shim for every version, but not all of them run; a virtual environment's Python leads to its base Python.
     code = f"import os, sys; sys.exit(1) if sys.version_info[:2] != (3, {minor}) else print(os.path.realpath(sys.executable))"
     with contextlib.suppress(OSError, subprocess.TimeoutExpired):
         done = subprocess.run([candidate, "-c", code], capture_output=True, text=True, timeout=300, check=False)

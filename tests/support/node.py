@@ -1,7 +1,7 @@
 # Copyright (c) 2026, TrackOps founders
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Node.js of this machine, or from PyPI."""
+"""Node.js from this machine, or from PyPI."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _NODE_NEEDED = 20
 
 @functools.cache
 def node() -> tuple[str, list[str]]:
-    """Node.js, and how to call its npm: of this machine, else from PyPI."""
+    """Node.js, and the command for its npm: from this machine, or else from PyPI."""
     here, npm = shutil.which("node"), shutil.which("npm")
     if here and npm and _node_version(here) >= _NODE_NEEDED:
         return here, [npm]

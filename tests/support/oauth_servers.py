@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """
-OAuth servers that others have written, from the registries, pinned, in the developer's cache folder.
+Third-party OAuth servers from the registries, pinned, in the developer's cache folder.
 
 ``DjangoOAuth`` is PyPI's django-oauth-toolkit, ``OidcProvider`` npm's oidc-provider. Both keep their defaults: what they refuse or
 leave out is theirs to say. Context managers; ``server.url`` and ``server.token_url`` are where they are.
@@ -32,10 +32,10 @@ _FILES = TESTS / "oauth-servers"
 
 
 class _Server(abc.ABC):
-    """One server in a folder of its own."""
+    """One server in its own folder."""
 
     token_path: t.ClassVar[str]
-    patience: t.ClassVar[float] = 900  # the first start makes a database, perhaps on a busy machine
+    patience: t.ClassVar[float] = 900  # the first start creates a database, perhaps on a busy machine
 
     def __init__(self, clients: t.Any) -> None:
         self._folder = pathlib.Path(tempfile.mkdtemp(prefix="trackops-oauth-"))
@@ -46,7 +46,7 @@ class _Server(abc.ABC):
 
     @abc.abstractmethod
     def command(self) -> list[str]:
-        """What starts the server."""
+        """The command that starts the server."""
 
     @property
     def url(self) -> str:
@@ -72,7 +72,7 @@ class _Server(abc.ABC):
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def post(self, path: str, form: dict[str, str], *, auth: tuple[str, str] | None = None) -> requests.Response:
-        """A request of the test's own, at a path below the token endpoint's folder."""
+        """Send the test's own request to a path below the token endpoint's folder."""
         with requests.Session() as session:
             session.trust_env = False
             return session.post(self.token_url if not path else self.url + path, data=form, auth=auth, timeout=300)
@@ -102,7 +102,7 @@ def django() -> pathlib.Path:
 
 @functools.cache
 def npm_packages() -> pathlib.Path:
-    """The folder with node_modules, as package-lock.json has it."""
+    """The folder with node_modules, installed from package-lock.json."""
     lock = _FILES / "package-lock.json"
     target = cache_home() / f"npm-oauth-{hashlib.sha256(lock.read_bytes()).hexdigest()[:8]}"
     _program, npm = node()

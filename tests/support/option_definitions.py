@@ -2,10 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """
-What Ansible has to know of the lookups' options, taken from their documentation: ``make options``.
+What Ansible needs to know about the lookups' options, taken from their documentation: ``make options``.
 
-Ansible parses the documentation of a lookup in each worker, to find out where its options come from. With these files beside the code it
-need not. Without one it does, so that a lookup can be tried before there is one; but what a wrong setting is answered with comes from these
+Ansible parses a lookup's documentation in each worker, to find out where its options come from. With these files beside the code it
+need not. Without a file it does, so that a new lookup can be tried first; but the errors for wrong settings come from these
 files too, so a vendor is complete only with its own.
 """
 
@@ -31,7 +31,7 @@ C.config.has_configuration_definition = lambda *arguments: False  # so that the 
 found = {name: lookup_loader.get("trackops.api_tokens." + name).option_definitions for name in sys.argv[1:]}
 print(json.dumps(found))
 """
-#: What people read, and Ansible does not use.
+#: Keys for readers, which Ansible does not use.
 _FOR_PEOPLE = ("description", "version_added", "version_added_collection", "elements")
 
 
@@ -41,7 +41,7 @@ def lookups() -> list[str]:
 
 @functools.cache
 def documented(python: str = sys.executable) -> dict[str, dict[str, t.Any]]:
-    """What the Ansible of that Python finds in the documentation of each lookup, as far as it uses it."""
+    """The options that this Python's Ansible finds in each lookup's documentation, with only the keys that Ansible uses."""
     env = {"ANSIBLE_COLLECTIONS_PATH": str(source_path()), "LANG": "C.UTF-8", "HOME": str(source_path()), "PATH": "/usr/bin:/bin"}
     done = subprocess.run([python, "-c", _SCRIPT, *lookups()], env=env, capture_output=True, text=True, check=True)
     found: dict[str, dict[str, t.Any]] = json.loads(done.stdout)
@@ -53,7 +53,7 @@ def _used(about: dict[str, t.Any]) -> dict[str, t.Any]:
 
 
 def text(options: dict[str, t.Any]) -> str:
-    """What the file of a lookup has to hold: a line for each option."""
+    """The expected content of a lookup's file: a line for each option."""
     return "{\n" + ",\n".join(f"{json.dumps(name)}: {json.dumps(about, sort_keys=True)}" for name, about in options.items()) + "\n}\n"
 
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, TrackOps founders
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Certificates for tests: a CA of our own, server and client certificates signed by it, RSA key pairs."""
+"""Certificates for tests: our own CA, server and client certificates signed by it, and RSA key pairs."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _PEM = serialization.Encoding.PEM
 
 @dataclasses.dataclass(frozen=True)
 class Pair:
-    """A certificate and its key, in files; their texts are read when asked for."""
+    """A certificate and its key, in files, which are read on demand."""
 
     cert: pathlib.Path
     key: pathlib.Path
@@ -36,7 +36,7 @@ class Ca:
     """A certificate authority in a folder: ``ca.cert`` is what clients trust."""
 
     def __init__(self, folder: pathlib.Path) -> None:
-        import trustme  # not in the environment of `make fast`, whose tests have a use for the rest only
+        import trustme  # not installed for `make fast`, whose tests use only the rest of this module
 
         self.folder = folder
         folder.mkdir(parents=True, exist_ok=True)

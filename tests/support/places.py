@@ -16,7 +16,7 @@ TESTS = ROOT / "tests"
 
 
 def cache_home() -> pathlib.Path:
-    """The folder that survives between runs; every part of it can be deleted at any time."""
+    """The folder that is kept between runs; any part of it can be deleted at any time."""
     base = os.environ.get("TRACKOPS_DEV_CACHE")
     if base:
         folder = pathlib.Path(base)
@@ -29,7 +29,7 @@ def cache_home() -> pathlib.Path:
 
 @contextlib.contextmanager
 def locked(name: str) -> t.Iterator[None]:
-    """One process at a time does what is named; the others wait for it."""
+    """Hold the lock of this name: one process at a time, while the others wait."""
     with open(cache_home() / f"{name}.lock", "w", encoding="utf-8") as handle:
         fcntl.flock(handle, fcntl.LOCK_EX)
         yield

@@ -2,12 +2,12 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """
-Before the tests: get what takes long or needs the system's packages, and say what will not run.
+Before the tests: get what takes long or needs system packages, and report which tests will not run.
 
     python tests/support/prepare.py                         all of it
     python tests/support/prepare.py ansible-core OpenBao    the parts whose names begin so
 
-The tests would get it all by themselves; here a person sees why it takes a while, and no test's time limit runs meanwhile.
+The tests would get it all themselves; here a person sees why it takes a while, and no test's time limit is running.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _Find = t.Callable[[], object]
 
 
 def parts() -> dict[str, _Find]:
-    """What the tests need beside this environment, the slowest first."""
+    """What the tests need besides this environment, slowest first."""
     pythons = {f"Python {version} for hosts": partial(targets.find_interpreter, version) for version in targets.PYTHONS if version != "this"}
     cores = {str(one): partial(matrix.matrix_venv, one) for one in matrix.combinations()}
     return {
@@ -50,7 +50,7 @@ def parts() -> dict[str, _Find]:
 
 def main(beginnings: t.Sequence[str] = ()) -> int:
     wanted = {name: find for name, find in parts().items() if name.startswith(tuple(beginnings) or "")}
-    # Downloads wait for the network, and Vault is built meanwhile.
+    # Vault is built while downloads wait for the network.
     with ThreadPoolExecutor(4) as pool:
         found = dict(zip(wanted, pool.map(_find, wanted.values()), strict=True))
     for name, (here, told) in found.items():

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, TrackOps founders
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Processes that end with the test run, however it ends; free ports, and a mute one; waiting. Standard library only."""
+"""Processes that end with the test run, however it ends; free ports; a mute server; waiting. Standard library only."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ _PR_SET_PDEATHSIG = 1
 
 
 class Unavailable(Exception):
-    """Something that the tests would like to use cannot be had on this machine; the text says why."""
+    """Something that the tests use is not available on this machine; the text says why."""
 
 
 class StartError(Exception):
-    """A server did not come up; the text ends with its log."""
+    """A server did not start; the text ends with its log."""
 
 
 def free_port(host: str = "127.0.0.1") -> int:
-    """A port for a server that cannot choose one itself; for a minute the kernel gives it to nobody else."""
+    """A port for a server that cannot choose one itself; for a minute the kernel assigns it to nobody else."""
     with socket.create_server((host, 0)) as server, socket.socket() as client:
         port: int = server.getsockname()[1]
         client.connect(("127.0.0.1" if host == "0.0.0.0" else host, port))
-        # The side that closes first keeps the port in TIME_WAIT: it can be bound by its number (SO_REUSEADDR), but is not given out.
+        # The side that closes first keeps the port in TIME_WAIT: it can be bound by number (SO_REUSEADDR), but is not assigned automatically.
         server.accept()[0].close()
         client.recv(1)
     return port
@@ -45,7 +45,7 @@ _CLOSED: list[socket.socket] = []
 
 
 def closed_port() -> int:
-    """A port at which nobody listens as long as this process lives: bound here, and not listened to."""
+    """A port where nobody listens while this process lives: it is bound here, without listening."""
     held = socket.socket()
     held.bind(("127.0.0.1", 0))
     _CLOSED.append(held)
@@ -54,7 +54,7 @@ def closed_port() -> int:
 
 
 def wait_for(what: str, ready: t.Callable[[], object], *, timeout: float = 300, pause: float = 0.05) -> t.Any:
-    """Call ``ready`` until it gives something true, and return that; exceptions count as not yet."""
+    """Call ``ready`` until it returns something true, and return that; an exception counts as not ready."""
     end = time.monotonic() + timeout
     last: Exception | None = None
     while time.monotonic() < end:
@@ -75,7 +75,7 @@ def port_open(host: str, port: int) -> bool:
 
 
 def find_binary(*names: str, folders: t.Sequence[str] = ()) -> str | None:
-    """A program beside the running Python, on PATH, or in the folders given; the first that there is."""
+    """The first program of this name beside the running Python, on PATH, or in the given folders."""
     path = os.pathsep.join([os.path.dirname(sys.executable), os.environ.get("PATH", ""), *folders])
     for name in names:
         found = shutil.which(name, path=path)
@@ -101,7 +101,7 @@ def descendants(pid: int) -> list[int]:
 
 
 def command_lines(*pids: int) -> set[bytes]:
-    """Of these processes and of all that they started, as everybody on this machine can read them now: other tests' are not among them."""
+    """The command lines of these processes and their descendants, as every user can read them now; other tests' processes are left out."""
     found: set[bytes] = set()
     for member in {*pids, *(below for pid in pids for below in descendants(pid))}:
         with contextlib.suppress(OSError):
@@ -110,14 +110,14 @@ def command_lines(*pids: int) -> set[bytes]:
 
 
 class Process:
-    """A server in its own session, its output in a file; it is ended at exit, and by the kernel if we are killed."""
+    """A server in its own session, with its output in a file. It is ended at exit, or by the kernel if we are killed."""
 
     def __init__(self, command: t.Sequence[str], *, log: pathlib.Path, env: t.Mapping[str, str] | None = None, cwd: pathlib.Path | None = None) -> None:
         self.command = list(command)
         self.log = log
         log.parent.mkdir(parents=True, exist_ok=True)
         with open(log, "ab") as output:
-            # Not through a thread: the kernel's signal follows the thread that started the child.
+            # Not from another thread: the kernel sends its signal when the thread that started the child ends.
             self.popen = subprocess.Popen(
                 self.command,
                 stdin=subprocess.DEVNULL,
@@ -142,7 +142,7 @@ class Process:
         return self.log.read_text(encoding="utf-8", errors="replace")
 
     def wait_ready(self, what: str, ready: t.Callable[[], object], *, timeout: float = 300) -> t.Any:
-        """Like ``wait_for``, but gives up at once when the process has ended, and shows its log."""
+        """Like ``wait_for``, but give up at once if the process has ended, and show its log."""
 
         def check() -> object:
             return "ended" if not self.running else ready()
@@ -157,7 +157,7 @@ class Process:
         return value
 
     def stop(self, *, grace: float = 3) -> None:
-        """End it and all that it started; does nothing the second time."""
+        """End it and all that it started; a second call does nothing."""
         atexit.unregister(self.stop)
         if self.popen.returncode is not None:
             return
@@ -165,7 +165,7 @@ class Process:
         family = descendants(self.pid)
         _signal(family, signal.SIGTERM)
         with contextlib.suppress(StartError):
-            # Children first, so that their parent reaps them: orphans stay as zombies where process 1 does not reap.
+            # End children first, so that their parent reaps them: orphans remain zombies if process 1 does not reap.
             wait_for("the children's end", lambda: not descendants(self.pid), timeout=0.5)
         _signal([self.pid], signal.SIGTERM)
         with contextlib.suppress(subprocess.TimeoutExpired):
@@ -176,12 +176,12 @@ class Process:
         self.popen.wait()
 
     def kill(self) -> None:
-        """End it the hard way, as a crash would."""
+        """Kill it, as a crash would."""
         self.popen.kill()
         self.popen.wait()
 
     def pause(self) -> None:
-        """Stop answering while connections stay open, as an overloaded server does."""
+        """Stop answering but keep connections open, as an overloaded server does."""
         self.popen.send_signal(signal.SIGSTOP)
 
     def resume(self) -> None:
@@ -206,7 +206,7 @@ def _die_with_parent() -> None:
 
 
 class MuteServer:
-    """Takes connections and says nothing."""
+    """A server that accepts connections and never answers."""
 
     def __enter__(self) -> str:
         self.socket = socket.create_server(("127.0.0.1", 0))

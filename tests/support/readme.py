@@ -2,9 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """
-What is written in several places, from the one where it is decided: the project's address and the tested versions.
+Copy facts from their source to all files that repeat them: the project's address and the tested versions.
 
-    make readme                          write them anew
+    make readme                          write them again
     make readme ADDRESS=https://…        set the address of the repository first
 
 The address is ``repository`` in galaxy.yml. README.md is shown on Galaxy, where only absolute links work.
@@ -34,7 +34,7 @@ _TABLE = re.compile(r"(<!-- tested: written by `make readme` -->\n).*?(<!-- /tes
 
 
 def address() -> str:
-    """Where the project is, by galaxy.yml."""
+    """The project's address, from galaxy.yml."""
     found = re.search(r"^repository: (https://\S+)$", _text("galaxy.yml"), re.MULTILINE)
     if found is None:
         raise ValueError("galaxy.yml has no repository")
@@ -42,12 +42,12 @@ def address() -> str:
 
 
 def pages(where: str | None = None) -> str:
-    """What the address of a file begins with, in the project at *where*."""
+    """The beginning of a file's address, in the project at *where*."""
     return f"{where or address()}/blob/{_BRANCH}/"
 
 
 def rendered(where: str, *, before: str | None = None) -> dict[str, str]:
-    """The files that tell the address, as they are to be; *before* is the address that they have now."""
+    """The expected content of the files that contain the address; *before* is the address that they contain now."""
     new, old = pages(where), pages(before or where)
     fields = {"repository": where, "documentation": new + "README.md", "homepage": where, "issues": f"{where}/issues"}
     readme = _text("README.md").replace(old, new)

@@ -2,12 +2,12 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """
-Release: from the fragments to changelogs/changelog.yaml, CHANGELOG.md, a commit, a tag and the file for Galaxy.
+Make a release from the fragments: changelogs/changelog.yaml, CHANGELOG.md, a commit, a tag and the file for Galaxy.
 
     make release VERSION=1.0.0
 
-The tree has to be clean. Afterwards galaxy.yml has the next development version (1.1.0-dev0), in a commit of its own. Nothing is pushed
-or published: the last lines say how.
+The tree must be clean. Afterwards galaxy.yml has the next development version (1.1.0-dev0), in its own commit. Nothing is pushed
+or published: the last lines of the output say how.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _BIN = pathlib.Path(sys.executable).parent
 
 
 def next_development(version: str) -> str:
-    """The version of the branch after a release: ``1.1.0-dev0`` after 1.0.0 and after 1.0.1."""
+    """The branch's version after a release: ``1.1.0-dev0`` after 1.0.0 and after 1.0.1."""
     major, minor, _patch = _parts(version)
     return f"{major}.{minor + 1}.0-dev0"
 

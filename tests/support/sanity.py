@@ -2,12 +2,12 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """
-``ansible-test sanity`` on the collection as it is built, without an ignore file.
+Run ``ansible-test sanity`` on the built collection, without an ignore file.
 
     python tests/support/sanity.py [--test NAME ...]        (any arguments of ansible-test sanity)
 
-ansible-test makes a virtual environment for each of its tests, and installs what its own lists name, without hashes. Here its pip has no package index:
-it finds only the files that have been downloaded by the lock file ``tests/requirements/sanity-*.txt``, each checked by its hash.
+ansible-test creates a virtual environment for each of its tests, and installs its own lists of packages without hashes. Here its pip has no index:
+it finds only the files downloaded from the lock file ``tests/requirements/sanity-*.txt``, each checked by its hash.
 The environments stay in the cache folder, so only the first run is slow.
 """
 
@@ -34,14 +34,14 @@ from support.places import cache_home, locked
 from support.processes import Unavailable
 
 _MINORS = (6, 16)
-# What ansible-test would download from its own site to get pip into a new virtual environment: Python has it already.
+# Replaces the script that ansible-test would download from its own site to install pip in a new virtual environment: Python ships pip.
 _GET_PIP = "import ensurepip\nensurepip.bootstrap(default_pip=True)\n"
 
 
 def run(*arguments: str, timeout: float = 1800) -> subprocess.CompletedProcess[str]:
-    """Run it; the result's stdout has everything that it printed."""
+    """Run it; the result's stdout has the whole output."""
     home = find_home()
-    # A short path: ansible-test refuses some characters, and its own paths get long.
+    # A short path: ansible-test refuses some characters, and adds long paths.
     with tempfile.TemporaryDirectory(prefix="sanity-") as folder:
         pythons = _link_pythons(pathlib.Path(folder, "bin"))
         checkout = pathlib.Path(folder, "ansible_collections", NAMESPACE, NAME)
@@ -61,7 +61,7 @@ def run(*arguments: str, timeout: float = 1800) -> subprocess.CompletedProcess[s
 
 
 def find_home() -> pathlib.Path:
-    """The HOME of ansible-test: with the files that it may install, and later with its virtual environments."""
+    """The HOME of ansible-test, with the files that it may install, and later its virtual environments."""
     lock_file = REQUIREMENTS / f"sanity-{_core()}.txt"
     home = cache_home() / f"sanity-{hashlib.sha256(lock_file.read_bytes()).hexdigest()[:12]}"
     with locked(home.name):
@@ -80,7 +80,7 @@ def _core() -> str:
 
 def _download(lock_file: pathlib.Path, folder: pathlib.Path) -> None:
     first, last = CORES[_core()]
-    # The import test installs on each Python of a controller.
+    # The import test installs packages on each controller Python.
     for minor in range(first, last + 1):
         if find_python(minor, minor):
             command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:", "--require-hashes"]
@@ -91,7 +91,7 @@ def _download(lock_file: pathlib.Path, folder: pathlib.Path) -> None:
 
 
 def _without_index(home: pathlib.Path) -> None:
-    # In a file: ansible-test passes no PIP_* variable on.
+    # In a file, because ansible-test does not pass on PIP_* variables.
     configuration = home / ".config" / "pip" / "pip.conf"
     configuration.parent.mkdir(parents=True)
     configuration.write_text(f"[global]\nno-index = true\nfind-links = {home / 'wheels'}\nonly-binary = :all:\n", encoding="utf-8")
@@ -110,7 +110,7 @@ def _provide_pip(home: pathlib.Path) -> None:
 
 
 def _commit(checkout: pathlib.Path) -> None:
-    # ansible-test asks git which files there are, and puts its own below tests/output.
+    # ansible-test gets the list of files from git, and writes its own below tests/output.
     (checkout / ".gitignore").write_text("/tests/output/\n/.gitignore\n", encoding="utf-8")
     git = ["git", "-c", "user.name=tests", "-c", "user.email=tests@localhost", "-C", str(checkout)]
     for command in (["init", "-q"], ["add", "-A"], ["commit", "-q", "-m", "the collection as built"]):
@@ -118,7 +118,7 @@ def _commit(checkout: pathlib.Path) -> None:
 
 
 def _link_pythons(folder: pathlib.Path) -> pathlib.Path:
-    """The Pythons under their usual names: ansible-test compiles and imports with each that it finds."""
+    """A folder with the Pythons under their usual names: ansible-test compiles and imports with each that it finds."""
     folder.mkdir()
     for minor, python in _pythons().items():
         (folder / f"python3.{minor}").symlink_to(python)
@@ -126,9 +126,9 @@ def _link_pythons(folder: pathlib.Path) -> pathlib.Path:
 
 
 def _pythons() -> dict[int, str]:
-    """The oldest and the newest for hosts and for controllers: what a Python between them refuses, one of them does, too.
+    """The oldest and the newest Python for hosts and for controllers: code that a Python in between refuses also fails with one of them.
 
-    With TRACKOPS_MATRIX=all all that are here.
+    With TRACKOPS_MATRIX=all, all Pythons of this machine.
     """
     found = {minor: python for minor in range(*_MINORS) if (python := find_python(minor, minor))}
     if os.environ.get("TRACKOPS_MATRIX") == "all":
@@ -138,7 +138,7 @@ def _pythons() -> dict[int, str]:
 
 
 def _supported() -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The Pythons of hosts only, and of controllers, that this ansible-test knows."""
+    """The Pythons that this ansible-test supports: those only for hosts, and those for controllers."""
     from ansible_test._util.target.common import constants
 
     return constants.REMOTE_ONLY_PYTHON_VERSIONS, constants.CONTROLLER_PYTHON_VERSIONS
@@ -150,7 +150,7 @@ def _minor(version: str) -> int:
 
 def _environment(home: pathlib.Path, pythons: pathlib.Path) -> dict[str, str]:
     env = {name: value for name, value in os.environ.items() if not name.startswith(("ANSIBLE_", "VAULT_", "PIP_", "XDG_"))}
-    # Without pyenv's shims: they are there for every version and run for some.
+    # Without pyenv's shims: they exist for every version, but not all of them run.
     rest = [folder for folder in env.get("PATH", os.defpath).split(os.pathsep) if not folder.rstrip("/").endswith("/shims")]
     env["PATH"] = os.pathsep.join([str(pathlib.Path(sys.executable).parent), str(pythons), *rest])
     env["HOME"] = str(home)

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Ports that play a script, and the requests to play it with: for unit tests of the core, without ansible or network."""
+"""Ports that play a script, and requests for them: for unit tests of the core, without ansible or network."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ __all__ = (
 )
 
 NOW = 1_800_000_000.0
-#: A vendor that wants the consent of a person.
+#: A vendor that requires a person's consent.
 CONSENT_VENDOR = Vendor(
     name="acme",
     base_url="https://login.example.com",
@@ -55,7 +55,7 @@ CONSENT_VENDOR = Vendor(
     grant_type="authorization_code",
     client_auth="basic",
 )
-#: As Vault makes them: what looks like a person's choice would be stretched for each new cache, which takes longer than all else.
+#: In the form that Vault generates: a text that a person might have chosen is stretched for each new cache, which is slow.
 VAULT_TOKEN, SECRET_ID = "hvs.CAESIJ4kq3Lx1z0m1kQeZk3a9F2sZ", "3c8a51e2-9d47-4b60-8f13-a0e25b7d964c"
 _MOST_NAPS = 20_000
 PASSWORD_FIELDS = {"client_id": "the-id", "client_secret": "s3cr3t", "username": "user", "password": "p4ssw0rd"}
@@ -115,14 +115,14 @@ def error(code: str, status: int = 400, **more: t.Any) -> HttpAnswer:
 
 
 class FakeVault:
-    """Vault with one secret, logins from a script, and KV v2 entries of its own; counts what it is asked."""
+    """A fake Vault with one secret, scripted logins, and its own KV v2 entries; it counts its requests."""
 
     def __init__(self, data: t.Mapping[str, t.Any] | None = None, *, version: int | None = 1) -> None:
         self.data: dict[str, t.Any] = dict(PASSWORD_FIELDS if data is None else data)
         self.version = version
         self.fault: Exception | None = None
         self.login_fault: Exception | None = None
-        self.at_login: t.Callable[[VaultOptions], None] | None = None  # is called in the middle of each login
+        self.at_login: t.Callable[[VaultOptions], None] | None = None  # called during each login
         self.kv_fault: Exception | None = None
         self.lease, self.renewable = 3600, False
         self.logins, self.reads, self.renewals, self.lookups, self.clients = 0, 0, 0, 0, 0
@@ -142,7 +142,7 @@ class FakeVault:
 
 
 class FakeClient:
-    """The part of VaultClient that the core calls."""
+    """The part of VaultClient that the core uses."""
 
     def __init__(self, vault: FakeVault, options: VaultOptions) -> None:
         self._vault, self._options, self.token = vault, options, ""
@@ -213,10 +213,10 @@ class FakeClient:
 
 
 class Scene:
-    """A clock that moves by itself when someone sleeps, a vendor that answers from a list, and what was heard of both.
+    """A clock that advances when someone sleeps, a vendor that answers from a list, and a record of requests, sleeps, warnings and events.
 
-    An item of ``script`` is an answer, an exception, or a function of the request that gives one of these. ``while_asleep`` is what others
-    do meanwhile: it is told how often someone has slept.
+    An item of ``script`` is an answer, an exception, or a function of the request that returns one of these. ``while_asleep`` is called after each
+    sleep with the number of sleeps so far, and does what others do meanwhile.
     """
 
     def __init__(self, *script: t.Any, vault: FakeVault | None = None, run: str = "run-1", scratch: str = "") -> None:
@@ -241,7 +241,7 @@ class Scene:
         )
 
     def as_run(self, run: str) -> Ports:
-        """The same world, seen by another run of ansible."""
+        """The same scene, seen by another run of ansible."""
         return dataclasses.replace(self.ports, run=run)
 
     def names(self) -> list[str]:

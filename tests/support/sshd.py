@@ -9,10 +9,10 @@ Hosts to provision: sshd on 127.0.0.2, 127.0.0.3 …, with one host key, one cli
     with SshHosts(count=3) as hosts:
         ansible.playbook(play, inventory=hosts.inventory())     # hosts host1, host2, host3 in group "fleet"
 
-All hosts share this machine's file system, so each has a folder of its own: the host variable ``host_root``.
+All hosts share this machine's file system, so each has its own folder: the host variable ``host_root``.
 ``unprivileged=True`` (root only) logs in as a new user who may use sudo: plays need ``become``; the user is removed at the end.
-``own_etc=True`` (root only) gives the hosts an ``/etc`` to write to, which is a layer over this machine's that goes with them: see ``etc()``.
-sshd comes from the system, or is installed or unpacked with apt-get; ``Unavailable`` says why there is none.
+``own_etc=True`` (root only) gives the hosts a writable ``/etc``, a temporary layer over this machine's: see ``etc()``.
+sshd comes from the system, or is installed or unpacked with apt-get; if there is none, ``Unavailable`` says why.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from .places import cache_home, locked
 from .processes import Process, StartError, Unavailable, find_binary, free_port, port_open, wait_for
 
 _SBIN = ("/usr/sbin", "/usr/local/sbin", "/sbin")
-# sshd listens on 16 addresses at most (MAX_LISTEN_SOCKS).
+# sshd listens on at most 16 addresses (MAX_LISTEN_SOCKS).
 _PER_PROCESS = 16
 
 
@@ -71,7 +71,7 @@ class SshHosts:
         sshd, keygen = find_sshd(), _keygen()
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="trackops-ssh-"))
         self._undo.callback(shutil.rmtree, self.folder, ignore_errors=True)
-        # The hosts' users must get to their folders.
+        # The hosts' users must be able to reach their folders.
         self.folder.chmod(0o755)
         if self.unprivileged:
             self.user = self._undo.enter_context(_sudo_user())
@@ -103,7 +103,7 @@ class SshHosts:
             f"Port {self.port}\n{listen}"
             f"HostKey {self.folder / 'host_key'}\nPidFile {self.folder / f'pid_{number}'}\n"
             f"AuthorizedKeysFile {self.folder / 'authorized_keys'}\n{session}"
-            # The keys lie under a folder that others may write to (/tmp).
+            # The keys are under a folder that others may write to (/tmp).
             "StrictModes no\n"
             "PasswordAuthentication no\nKbdInteractiveAuthentication no\nPubkeyAuthentication yes\nPermitRootLogin prohibit-password\n"
             f"AllowUsers {self.user}\n"
@@ -120,24 +120,24 @@ class SshHosts:
     # -- for Ansible -----------------------------------------------------------------------------------------------
 
     def root(self, name: str) -> pathlib.Path:
-        """The folder of one host, which stands for its file system."""
+        """The folder that represents one host's file system."""
         return self.folder / name
 
     def etc(self) -> pathlib.Path:
-        """The hosts' ``/etc``, as it is while they run."""
+        """The hosts' ``/etc``, while they run."""
         return pathlib.Path(f"/proc/{self._processes[0].pid}/root/etc") if self.own_etc else pathlib.Path("/etc")
 
     @property
     def pids(self) -> list[int]:
-        """Of the servers, which start all that runs on the hosts."""
+        """The process ids of the servers, which start everything that runs on the hosts."""
         return [process.pid for process in self._processes]
 
     def log(self) -> str:
-        """What sshd says: connections and commands."""
+        """sshd's log: connections and commands."""
         return "".join(process.output() for process in self._processes)
 
     def variables(self) -> dict[str, t.Any]:
-        """The connection variables that all hosts have in common."""
+        """The connection variables of all hosts."""
         common = f"-o UserKnownHostsFile={self.folder / 'known_hosts'} -o IdentitiesOnly=yes -o BatchMode=yes -o GlobalKnownHostsFile=/dev/null"
         return {
             "ansible_connection": "ssh",
@@ -147,14 +147,14 @@ class SshHosts:
             "ansible_ssh_common_args": common,
             "ansible_ssh_executable": _ssh(),
             "ansible_python_interpreter": interpreter(self.folder, _target_python()),
-            # Not below the runs' HOME: a socket path has 107 characters at most.
+            # Not below the runs' HOME: a socket path has at most 107 characters.
             "ansible_control_path_dir": str(self.folder / "cp"),
-            # One host's temporary files must not be another's.
+            # Hosts must not share temporary files.
             "ansible_remote_tmp": "{{ host_root }}/tmp/.ansible",
         }
 
     def data(self, *, group: str = "fleet", unreachable: t.Collection[str] = (), more: t.Mapping[str, t.Any] | None = None) -> dict[str, t.Any]:
-        """The inventory as data. Hosts named in ``unreachable`` get an address where nobody listens."""
+        """The inventory as data. The hosts in ``unreachable`` get an address where nobody listens."""
         hosts: dict[str, dict[str, t.Any]] = {}
         for name, address in zip(self.names, self.addresses, strict=True):
             hosts[name] = {"ansible_host": address, "host_root": str(self.root(name))}
@@ -163,7 +163,7 @@ class SshHosts:
         return {"all": {"children": {group: {"hosts": hosts, "vars": {**self.variables(), **(more or {})}}}}}
 
     def inventory(self, path: pathlib.Path | None = None, **options: t.Any) -> pathlib.Path:
-        """Write the inventory (YAML, as JSON is YAML); options as in ``data``."""
+        """Write the inventory as JSON, which is valid YAML; options as in ``data``."""
         target = path or self.folder / f"inventory-{secrets.token_hex(4)}.yml"
         target.write_text(json.dumps(self.data(**options), indent=2), encoding="utf-8")
         return target
@@ -194,7 +194,7 @@ def find_sshd() -> Sshd:
         _apt_install("openssh-server")
         found = find_binary("sshd", folders=_SBIN)
     if found:
-        # sshd wants to be called by its absolute path.
+        # sshd must be called by its absolute path.
         return Sshd(os.path.realpath(found), {})
     if shutil.which("apt-get") and shutil.which("dpkg") and not _as_root():
         return _unpacked()
@@ -202,12 +202,12 @@ def find_sshd() -> Sshd:
 
 
 def _unpacked() -> Sshd:
-    """openssh-server without being root: downloaded with apt-get, unpacked into the cache folder, never installed."""
+    """sshd without root: openssh-server is downloaded with apt-get and unpacked into the cache folder, never installed."""
     folder = cache_home() / "sshd"
     with locked("sshd"):
         if not (folder / "usr/sbin/sshd").exists():
             with tempfile.TemporaryDirectory(dir=cache_home()) as temporary:
-                # Libraries that sshd alone needs, under their names in different releases.
+                # Libraries that only sshd needs, with their names in different releases.
                 for package in ("openssh-server", "libwrap0", "libwtmpdb0", "libnsl2"):
                     subprocess.run(["apt-get", "download", "-qq", package], cwd=temporary, capture_output=True, check=False)
                 for package_file in pathlib.Path(temporary).glob("*.deb"):
@@ -224,7 +224,7 @@ def _unpacked() -> Sshd:
 
 @contextlib.contextmanager
 def _sudo_user() -> t.Iterator[str]:
-    """A new user who may do everything with sudo and without a password; gone afterwards."""
+    """A temporary user who may do everything with sudo, without a password."""
     if not _as_root():
         raise Unavailable("hosts with an unprivileged user and become need root here, to make that user")
     if find_binary("sudo") is None and shutil.which("apt-get"):
@@ -235,7 +235,7 @@ def _sudo_user() -> t.Iterator[str]:
     home = tempfile.mkdtemp(prefix="trackops-home-")
     rules = pathlib.Path("/etc/sudoers.d") / name
     try:
-        # '*' as the password: no login by password, and yet no locked account, which sshd would refuse.
+        # '*' as the password prevents password logins without locking the account, as sshd would refuse a locked one.
         subprocess.run(["useradd", "--system", "--no-create-home", "--home-dir", home, "--shell", "/bin/sh", "--password", "*", name], check=True)
         account = pwd.getpwnam(name)
         os.chown(home, account.pw_uid, account.pw_gid)
@@ -250,7 +250,7 @@ def _sudo_user() -> t.Iterator[str]:
 
 
 def _with_own_etc() -> list[str]:
-    """The beginning of a command that sees an ``/etc`` of its own."""
+    """The prefix of a command that sees its own ``/etc``."""
     layer = "mount -t tmpfs layer /mnt && mkdir /mnt/upper /mnt/work && mount -t overlay layer -o lowerdir=/etc,upperdir=/mnt/upper,workdir=/mnt/work /etc && "
     begin = ["unshare", "--mount", "sh", "-c"]
     if not _as_root() or subprocess.run([*begin, f"{layer}true"], capture_output=True, check=False).returncode != 0:
@@ -263,7 +263,7 @@ def _apt_install(*packages: str) -> None:
     with locked("apt"):
         print(f"\nInstalling {' '.join(packages)} with apt-get ...", file=sys.stderr, flush=True)
         subprocess.run(["apt-get", "update", "-qq"], env=env, capture_output=True, check=False)
-        # No service may start: we run our own.
+        # No service may start, as we run our own.
         subprocess.run(["apt-get", "install", "-y", "-qq", "--no-install-recommends", *packages], env=env, capture_output=True, check=False)
 
 
@@ -283,6 +283,6 @@ def _keygen() -> str:
 
 
 def _target_python() -> str:
-    """A Python that every user of this machine may run, else our own."""
+    """A Python that every user of this machine may run, or else our own."""
     system = pathlib.Path("/usr/bin/python3")
     return str(system) if system.exists() else sys.executable

@@ -39,7 +39,7 @@ class Stage:
     more: dict[str, t.Any] = dataclasses.field(default_factory=dict)
 
     def store(self, vendor: str, path: str | None = None, *, mount: str = "secret", **changed: t.Any) -> int:
-        """Put the emulator's credentials of a vendor into Vault (at the vendor's name), with changes; gives the version."""
+        """Store the emulator's credentials for a vendor in Vault (by default at the vendor's name), with changes; returns the version."""
         return self.vault.put(path or vendor, {**self.credentials(vendor), **changed}, mount=mount)
 
     def store_all(self, folder: str = "") -> None:
@@ -51,7 +51,7 @@ class Stage:
         return dict(held[0] if isinstance(held, list) else held)
 
     def token(self) -> str:
-        """A token that can read everything under ``secret/``, and nothing else; always the same, as a user's would be."""
+        """A token that can read everything under ``secret/``, and nothing else; always the same one, like a user's."""
         return self._token
 
     @functools.cached_property
@@ -60,7 +60,7 @@ class Stage:
 
     @property
     def variables(self) -> dict[str, t.Any]:
-        """The inventory variables that lead the four vendors to the emulator."""
+        """The inventory variables that point the four vendors to the emulator."""
         found: dict[str, t.Any] = {f"trackops_{vendor}_base_url": self.emulator.base_url(vendor) for vendor in BUILT_IN}
         if self.emulator.tls is not None:
             found["trackops_http_ca_cert"] = str(pathlib.Path(self.emulator.tls.cert).parent / "ca.pem")

@@ -1,11 +1,11 @@
 # Copyright (c) 2026, TrackOps founders
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Target hosts' Pythons: interpreters old and new, each with the module library of an ansible-core that still supports it, and a
-module in a process of its own on one of them.
+"""Target hosts' Pythons: old and new interpreters, each with the module library of an ansible-core that still supports it; runs
+each module in its own process on one of them.
 
-The module library of the installed ansible-core is for current Pythons. For older ones the last ansible-core that supports them on
-targets is fetched once with pip and kept in the developer's cache folder.
+The module library of the installed ansible-core supports current Pythons. For older ones, the last ansible-core that supports them on
+targets is downloaded once with pip and kept in the developer's cache folder.
 """
 
 from __future__ import annotations
@@ -26,16 +26,16 @@ from .processes import Unavailable
 
 __all__ = ("OLDEST_CORE", "PYTHONS", "Answer", "Target", "find_interpreter")
 
-# The oldest that a host may have, and the one that runs the tests.
+# The oldest Pythons that a host may have, and the one that runs the tests.
 PYTHONS = ("2.7", "3.6", "this")
 
-# The last that supports Python 2.7 and 3.6 on targets.
+# The last ansible-core that supports Python 2.7 and 3.6 on targets.
 OLDEST_CORE = "2.16.14"
 _LOCK = TESTS / "requirements" / "old-modules.txt"
 
 
-# What AnsiballZ does: the arguments are set, and the module's main() is called. Syslog is listened to.
-# Python and Ansible's library are loaded once; each line of orders is a module in a process of its own, forked from there.
+# As AnsiballZ does, set the arguments and call the module's main(). Messages to syslog are captured.
+# Python and Ansible's library are loaded once; each order is a line, and its module runs in a fork.
 _HOST = """
 import atexit, importlib, json, os, sys, traceback
 import ansible.module_utils.basic as basic
@@ -79,11 +79,11 @@ for line in iter(sys.stdin.readline, ""):
 @dataclasses.dataclass(frozen=True)
 class Answer:
     result: dict[str, t.Any]
-    everything: str  # that was printed and logged
+    everything: str  # printed or logged
 
 
 class Target:
-    """A host with this Python: *python* is one of ``PYTHONS``. ``Unavailable`` where this machine has none."""
+    """A host with this Python: *python* is one of ``PYTHONS``. Raises ``Unavailable`` if this machine has none."""
 
     def __init__(self, python: str, folder: pathlib.Path) -> None:
         this = python == "this"
@@ -101,7 +101,7 @@ class Target:
     ) -> Answer:
         order = {"module": module, "arguments": arguments, "umask": umask, **dict(zip(("stdout", "stderr"), map(str, self._outputs), strict=True))}
         if preexec:
-            # What it takes away is not given back.
+            # Its own process, as the restrictions that preexec sets cannot be undone.
             host = self._start(locale, preexec)
             _obey(host, order)
             _end(host)
@@ -136,11 +136,11 @@ def _end(host: subprocess.Popen[str]) -> None:
 
 
 def find_interpreter(version: str) -> str:
-    """The program ``python<version>``: on PATH, or of pyenv."""
+    """The program ``python<version>``, from PATH or pyenv."""
     found = shutil.which(f"python{version}")
     if found and _works(found):
         return found
-    # A shim that does not run by itself still tells where pyenv is.
+    # A shim that does not run by itself still shows where pyenv is.
     shims = pathlib.Path(found).parent if found else None
     beside = shims.parent if shims and shims.name == "shims" else pathlib.Path("~/.pyenv").expanduser()
     pyenv = pathlib.Path(os.environ.get("PYENV_ROOT") or beside)
@@ -151,12 +151,12 @@ def find_interpreter(version: str) -> str:
 
 
 def _works(program: str) -> bool:
-    # pyenv's shims are on PATH for versions that are not active, and then only complain.
+    # pyenv's shims are on PATH even for inactive versions, and then only print an error.
     return subprocess.run([program, "-c", ""], capture_output=True, check=False).returncode == 0
 
 
 def _installed_library() -> pathlib.Path:
-    """``ansible/module_utils`` of the ansible-core that runs the tests."""
+    """``ansible/module_utils`` of the ansible-core in the tests' environment."""
     spec = importlib.util.find_spec("ansible")
     if spec is None or spec.origin is None:
         raise Unavailable("ansible-core is not installed")
@@ -185,7 +185,7 @@ def _fetch(folder: pathlib.Path) -> None:
 
 
 def _tree(folder: pathlib.Path, library: pathlib.Path) -> pathlib.Path:
-    """Lay out *folder* as ansible-core lays out what it ships to a host, for PYTHONPATH; returns it."""
+    """Fill *folder* with the layout that ansible-core ships to a host, for PYTHONPATH; returns the folder."""
     collection = folder / "ansible_collections" / "trackops" / "api_tokens"
     plugins = collection / "plugins"
     plugins.mkdir(parents=True)

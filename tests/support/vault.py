@@ -8,11 +8,11 @@ Real Vault servers on a free loopback port: OpenBao's ``bao`` and HashiCorp's ``
 
     with VaultServer("openbao") as server:            # or "hashicorp"; development mode: in memory, unsealed, no TLS
         server.client()                               # hvac, as root
-        server.audit_requests("auth/approle/login")   # what was asked of it, from its own audit log
+        server.audit_requests("auth/approle/login")   # its requests, from its own audit log
 
     with VaultServer("openbao", tls=True) as server:  # a full server: TLS, sealed storage, server.seal(), server.unseal()
 
-    with server.proxy(role_id=..., secret_id=...) as proxy:   # adds the token by itself (auto-auth)
+    with server.proxy(role_id=..., secret_id=...) as proxy:   # adds the token itself (auto-auth)
     with server.agent(template, destination, role_id=..., secret_id=...):   # renders a template
 """
 
@@ -40,7 +40,7 @@ FLAVOURS = ("openbao", "hashicorp")
 
 @dataclasses.dataclass(frozen=True)
 class AuditEntry:
-    """One request as Vault's audit log has it; ``path`` is without the namespace."""
+    """One request in Vault's audit log; ``path`` does not include the namespace."""
 
     path: str
     operation: str
@@ -50,7 +50,7 @@ class AuditEntry:
 
 
 def binary(flavour: str) -> str:
-    """The server's program, or ``Unavailable`` with the reason."""
+    """The server's program; raises ``Unavailable`` with the reason if there is none."""
     if flavour == "hashicorp":
         return hashicorp.find()
     found = find_binary("bao")
@@ -60,20 +60,20 @@ def binary(flavour: str) -> str:
 
 
 class VaultServer:
-    """One server with a folder of its own; a context manager, or ``start()`` and ``stop()``."""
+    """One server with its own folder. Use it as a context manager, or with ``start()`` and ``stop()``."""
 
     def __init__(self, flavour: str = "openbao", *, tls: bool = False, client_ca: Ca | None = None, audit_raw: bool = False) -> None:
         if flavour not in FLAVOURS:
             raise ValueError(f"flavour is one of {', '.join(FLAVOURS)}")
         self.flavour = flavour
         self.tls = tls
-        # Without hashes in the audit log: for tests that look for the tokens which the server gave, and must know them.
+        # No hashes in the audit log, for tests that need to know the tokens that the server issued.
         self.audit_raw = audit_raw
         self.root_token = "root-" + secrets.token_hex(12)
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix=f"trackops-{flavour}-"))
         self.port = free_port()
         self._cluster_port = free_port()
-        # A full server listens here too, for those who have a client certificate of its CA.
+        # A full server also listens here, for clients with a certificate from its CA.
         self._mutual_port, self._mutual_cluster_port = free_port(), free_port()
         self.ca = (client_ca or Ca(self.folder / "pki")) if tls else None
         self._pair: Pair | None = self.ca.server() if self.ca else None
@@ -87,7 +87,7 @@ class VaultServer:
 
     @property
     def mutual_address(self) -> str:
-        """Where a full server wants a client certificate, whoever logs in."""
+        """The address where a full server requires a client certificate, whatever the login method."""
         return f"https://127.0.0.1:{self._mutual_port}"
 
     @property
@@ -101,7 +101,7 @@ class VaultServer:
         return self._process
 
     def env(self, *, token: str | None = None) -> dict[str, str]:
-        """The variables that a user of this server would have set, with the root token unless another is given."""
+        """The environment variables of a user of this server, with the root token unless another one is given."""
         variables = {"VAULT_ADDR": self.address, "VAULT_TOKEN": self.root_token if token is None else token}
         if self.ca_cert:
             variables["VAULT_CACERT"] = self.ca_cert
@@ -123,7 +123,7 @@ class VaultServer:
         self.close()
 
     def start(self) -> VaultServer:
-        """Start it, or start it again: a full server keeps its data (and is unsealed), development mode forgets."""
+        """Start or restart it: a full server keeps its data (and is unsealed), development mode loses it."""
         command = [binary(self.flavour), "server"]
         command += [f"-config={self._config()}"]
         if not self.tls:
@@ -178,7 +178,7 @@ class VaultServer:
     def _config(self) -> pathlib.Path:
         config: dict[str, t.Any] = {"disable_mlock": True} if self.flavour == "hashicorp" else {}
         if self.flavour == "openbao":
-            # OpenBao takes audit devices from its configuration only.
+            # OpenBao accepts audit devices only in its configuration.
             config["audit"] = [{"type": "file", "path": "requests/", "options": self._audit_options()}]
         if self.tls and self._pair:
             (self.folder / "data").mkdir(exist_ok=True)
@@ -198,7 +198,7 @@ class VaultServer:
         path.write_text(json.dumps(config, indent=1), encoding="utf-8")
         return path
 
-    # -- what was asked of it --------------------------------------------------------------------------------------
+    # -- its requests ----------------------------------------------------------------------------------------------
 
     @property
     def _audit_log(self) -> pathlib.Path:
@@ -208,7 +208,7 @@ class VaultServer:
         return {"file_path": str(self._audit_log), "log_raw": str(self.audit_raw).lower()}
 
     def session_tokens(self) -> set[str]:
-        """Every token that was sent to the server or given by it (``audit_raw=True`` only), the root token too."""
+        """Every token that was sent to the server or issued by it (``audit_raw=True`` only), including the root token."""
         if not self.audit_raw:
             raise ValueError("the audit log of this server has hashes in place of tokens")
         found: set[str] = set()
@@ -226,14 +226,14 @@ class VaultServer:
             client.sys.enable_audit_device(device_type="file", path="requests", options=self._audit_options())
 
     def mark(self) -> None:
-        """Forget the requests so far: ``audit_requests`` tells those after the last mark."""
+        """Forget the requests so far: ``audit_requests`` returns those after the last mark."""
         self._audit_seen = self._audit_log.stat().st_size if self._audit_log.exists() else 0
 
     def audit_requests(self, path_prefix: str = "", *, operation: str | None = None, include_root: bool = False) -> list[AuditEntry]:
         """
         The requests since the last mark, in order.
 
-        Those made with the root token are left out unless asked for: they are mostly the test's own set-up.
+        By default, requests with the root token are left out: they are mostly the test's own set-up.
         """
         if not self._audit_log.exists():
             return []
@@ -251,7 +251,7 @@ class VaultServer:
 
     @contextlib.contextmanager
     def proxy(self, *, role_id: str, secret_id: str, mount: str = "approle") -> t.Iterator[str]:
-        """A real ``bao proxy`` (or ``vault proxy``) that logs in by itself and adds its token; gives its address."""
+        """A real ``bao proxy`` (or ``vault proxy``) that logs in itself and adds its token; yields its address."""
         port = free_port()
         config = self._auto_auth("proxy", role_id, secret_id, mount)
         config["api_proxy"] = {"use_auto_auth_token": "force"}
@@ -267,7 +267,7 @@ class VaultServer:
 
     @contextlib.contextmanager
     def agent(self, template: str, destination: pathlib.Path, *, role_id: str, secret_id: str, mount: str = "approle") -> t.Iterator[Process]:
-        """A real agent that renders ``template`` (Consul template language) into ``destination`` and keeps it fresh."""
+        """A real agent that renders ``template`` (Consul template language) to ``destination`` and keeps it up to date."""
         config = self._auto_auth("agent", role_id, secret_id, mount)
         config["template"] = [{"contents": template, "destination": str(destination)}]
         config["template_config"] = {"static_secret_render_interval": "1s"}
@@ -316,6 +316,6 @@ def _entry(entry: dict[str, t.Any]) -> AuditEntry:
 
 
 def _clean_env(home: pathlib.Path) -> dict[str, str]:
-    """Servers take settings from BAO_* and VAULT_* too: the developer's own must not reach them."""
+    """The environment without BAO_* and VAULT_*: servers read them too, and must not get the developer's settings."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("VAULT_", "BAO_"))}
     return {**kept, "HOME": str(home)}

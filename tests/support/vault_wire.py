@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The real hvac and requests, with their last step replaced: what would go to the network is answered from a script."""
+"""The real hvac and requests, with only the network replaced: a script answers the requests."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ SELF = {"data": {"policies": ["default", "fleet"], "identity_policies": None}}
 
 
 class Scripted(requests.Response):
-    """An answer of the script; its body is read from a stream, as one from the network."""
+    """An answer of the script; its body is read from a stream, like one from the network."""
 
     scripted: bytes
 
@@ -48,7 +48,7 @@ def said(status: int, *errors: str, **more: t.Any) -> Scripted:
 
 
 class Wire:
-    """Answers in order of a script; what was asked is in ``sent``, as (method, path with query, headers, body)."""
+    """Answers from a script, in order; ``sent`` has the requests as (method, path with query, headers, body)."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, *script: Scripted | Exception) -> None:
         self.script = list(script)
@@ -86,7 +86,7 @@ class Wire:
 
 
 def failure(call: t.Callable[..., object], *arguments: t.Any, **keywords: t.Any) -> tuple[str, str]:
-    """The message and the kind of the error that *call* ends with; neither holds a secret."""
+    """The message and the kind of the error that *call* raises; asserts that neither contains a secret."""
     with pytest.raises((VaultError, OptionError)) as caught:
         call(*arguments, **keywords)
     error = caught.value

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """
-A Vault as an operator sets it up, in as few words as a test can use.
+Set up a Vault as an operator does, concisely enough for tests.
 
 ::
 
@@ -39,7 +39,7 @@ class AppRole:
 
 @dataclasses.dataclass(frozen=True)
 class JwtRole:
-    """A role of the jwt login method, and the key that its tokens are signed with."""
+    """A role of the jwt login method, and the key that signs its tokens."""
 
     role: str
     mount: str
@@ -52,7 +52,7 @@ class JwtRole:
 
 
 class Operator:
-    """The operator of one server, or of one namespace in it. Everything the tests need to know of a server is here too."""
+    """The operator of one server, or of one namespace in it. It also has everything that tests need to know about the server."""
 
     def __init__(self, server: VaultServer, *, namespace: str | None = None) -> None:
         self.server = server
@@ -96,7 +96,7 @@ class Operator:
         self.client.sys.enable_secrets_engine("kv", path=mount, options={"version": "1"})
 
     def put(self, path: str, data: t.Mapping[str, t.Any], *, mount: str = "secret") -> int:
-        """Write a new version of a KV v2 secret; gives its number."""
+        """Write a new version of a KV v2 secret; returns its number."""
         answer = self.client.secrets.kv.v2.create_or_update_secret(path, dict(data), mount_point=mount)
         version: int = answer["data"]["version"]
         return version
@@ -110,7 +110,7 @@ class Operator:
         return data
 
     def delete(self, path: str, *versions: int, mount: str = "secret") -> None:
-        """Delete the latest version, or those given; they can be undeleted."""
+        """Delete the latest version, or the given ones; they can be undeleted."""
         if versions:
             self.client.secrets.kv.v2.delete_secret_versions(path, list(versions), mount_point=mount)
         else:
@@ -137,7 +137,7 @@ class Operator:
         return token
 
     def approle(self, name: str, policies: t.Sequence[str], *, mount: str = "approle", secret_id: bool = True, **role: t.Any) -> AppRole:
-        """An AppRole; without ``secret_id`` the role id alone logs in, from loopback only."""
+        """An AppRole. Without ``secret_id``, the role id alone is enough to log in, but only from loopback."""
         self._auth("approle", mount)
         settings: dict[str, t.Any] = {"token_policies": list(policies), "bind_secret_id": secret_id, **role}
         if not secret_id:
@@ -156,7 +156,7 @@ class Operator:
         self.client.auth.userpass.create_or_update_user(username, password, list(policies), mount_point=mount)
 
     def jwt(self, role: str, policies: t.Sequence[str], *, mount: str = "jwt") -> JwtRole:
-        """The jwt login method with a key pair of the test's own."""
+        """The jwt login method, with the test's own key pair."""
         self._auth("jwt", mount)
         private, public = rsa_pair()
         client = self.client
@@ -167,7 +167,7 @@ class Operator:
         return JwtRole(role=role, mount=mount, private_key=private)
 
     def cert(self, role: str, policies: t.Sequence[str], *, ca: Ca | None = None, mount: str = "cert") -> Pair:
-        """The cert login method (the server must be one with TLS); gives a client certificate that it takes."""
+        """The cert login method (the server needs TLS); returns a client certificate that it accepts."""
         authority = ca or self.server.ca
         if authority is None:
             raise ValueError("logins by certificate need a server with TLS")
@@ -190,7 +190,7 @@ class Operator:
     # -- between tests ---------------------------------------------------------------------------------------------
 
     def reset(self) -> None:
-        """Back to a new server: an empty KV v2 at ``secret``, no other mount, login method, policy or namespace."""
+        """Reset the server to new: an empty KV v2 at ``secret``, and no other mount, login method, policy or namespace."""
         client = self.client
         for path in client.sys.list_mounted_secrets_engines()["data"]:
             if path not in _KEPT_MOUNTS and not path.startswith("ns_"):
@@ -207,7 +207,7 @@ class Operator:
         self.mark()
 
     def _drop_namespaces(self, inside: str | None = None) -> None:
-        """All namespaces, the inner ones first; each goes in its own time, and its parent only after it."""
+        """Delete all namespaces, inner ones first: deletion takes time, and a parent can be deleted only after its children."""
         client = self.server.client(namespace=inside)
         for name in _namespaces(client):
             self._drop_namespaces(f"{inside}/{name}" if inside else name)

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, TrackOps founders
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What was on the wire, from the emulator's log (``record_raw=True``)."""
+"""What was sent on the wire, from the emulator's log (``record_raw=True``)."""
 
 from __future__ import annotations
 

@@ -174,7 +174,7 @@ def test_an_unsafe_folder_is_refused(scene: Scene, make: t.Callable[[pathlib.Pat
 
 @pytest.fixture
 def mounted(tmp_path: pathlib.Path) -> t.Iterator[t.Callable[[], pathlib.Path]]:
-    """Mounts a small file system; root only."""
+    """Mount a small file system; root only."""
     done: list[pathlib.Path] = []
 
     def mount() -> pathlib.Path:

@@ -169,7 +169,7 @@ def test_many_hosts_report_the_same_refused_token(scene: Scene) -> None:
 
 
 def test_an_api_that_refuses_what_its_vendor_gives_again(scene: Scene) -> None:
-    """Twenty hosts, with fewer forks than hosts: the vendor is asked once more, not once per host. force also works once a run."""
+    """Twenty hosts, with fewer forks than hosts: the vendor is asked once more, not once per host. force also renews only once a run."""
     scene.stage.store("tracx")
     body = {"data": {"token": "same-token-0123456789", "expires_at": int(time.time()) + 3600}}
     scene.emulator.fail("tracx", "literal", body=json.dumps(body), times=None)

@@ -2,10 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """
-What the Python of a host in tests starts with (see ``support.hosts``): what Ansible sends in a zip file is compiled once, not for each task.
+Loaded when a test host's Python starts (see ``support.hosts``): code that Ansible sends in a zip file is compiled once, not for each task.
 
-Python keeps no bytecode of what it imports from a zip file, and compiling Ansible's own code is half of what a module costs.
-Here it is kept beside this file, under a name made from the source and the Python. All else is as on any host: nothing of this is in the environment.
+Python keeps no bytecode for imports from a zip file, and compiling Ansible's own code is half of a module's cost.
+This module keeps it beside this file, under a name made from the source and the Python. The environment is as on any other host.
 """
 
 from __future__ import annotations
@@ -33,13 +33,13 @@ def _compiled(path: str, source: bytes, *more: t.Any) -> t.Any:
         code = _compile(path, source, *more)
         _keep(kept, marshal.dumps(code))
     else:
-        # Tracebacks have the path of this zip file, not of the first one.
+        # Tracebacks show the path of this zip file, not of the first one.
         _imp._fix_co_filename(code, path)  # type: ignore[attr-defined]
     return code
 
 
 def _keep(kept: str, content: bytes) -> None:
-    # As another user than the one of the tests it cannot be kept.
+    # Only the user who runs the tests can keep it.
     with contextlib.suppress(OSError):
         os.makedirs(_KEPT, exist_ok=True)
         new = f"{kept}.{os.getpid()}"
@@ -49,6 +49,6 @@ def _keep(kept: str, content: bytes) -> None:
 
 
 zipimport._compile_source = _compiled  # type: ignore[attr-defined]
-# Programs that the host's modules start know nothing of it.
+# Programs that modules start on the host do not inherit it.
 os.environ.pop("PYTHONPATH", None)
 sys.path[:] = [path for path in sys.path if path != _HERE]

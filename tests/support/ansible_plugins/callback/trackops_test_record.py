@@ -31,7 +31,7 @@ class CallbackModule(CallbackBase):
 
     def __init__(self, *arguments: t.Any, **options: t.Any) -> None:
         super().__init__(*arguments, **options)
-        # For runs with many lookups: what each of them would import anew in its own process.
+        # For runs with many lookups: import once what each lookup would otherwise import in its own process.
         for name in os.environ.get("TRACKOPS_TEST_IMPORTED", "").split():
             with contextlib.suppress(ImportError):
                 importlib.import_module(name)

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, TrackOps founders
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Tell the vendor emulator something between two tasks: its address, and JSON. A module would be a process of its own."""
+"""Control the vendor emulator between two tasks, given its address and JSON. A module would need its own process."""
 
 from __future__ import annotations
 
