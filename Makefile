@@ -4,28 +4,28 @@
 
 # Needs Python 3.10+ and make. Everything else is installed in the user's cache folder by tests/support/bootstrap.py.
 
-# The first Python on PATH that is new enough; a pyenv shim may be there and still not run.
+# The first Python on PATH that runs and is new enough; a pyenv shim may exist and still not run.
 PYTHON ?= $(shell for p in python3 /usr/bin/python3 python3.13 python3.12 python3.14 python3.11 python3.10; do \
 	"$$p" -c 'import sys; sys.exit(sys.version_info < (3, 10))' >/dev/null 2>&1 && { echo "$$p"; exit; }; done; echo python3)
-# One more than the cores that CI has: a sixth of the time tests wait for servers, leases and timeouts.
+# One more than the number of cores in CI, because tests spend a sixth of their time waiting for servers, leases and timeouts.
 WORKERS ?= 3
-# Nothing named: all of pyproject.toml's testpaths, the slow ones first.
+# Empty: all testpaths of pyproject.toml, the slow ones first.
 TESTS ?=
 PYTEST_ARGS ?=
 
 in_env = @set -eu; venv="$$($(PYTHON) tests/support/bootstrap.py $(1))"; PATH="$$venv/bin:$$PATH"; export PATH;
 
-# What the tests need is there after tests/support/prepare.py: from then on nothing may be fetched.
+# tests/support/prepare.py fetches everything that the tests need; after it, nothing may be downloaded.
 offline = PIP_NO_INDEX=1 UV_OFFLINE=1 npm_config_offline=true GOPROXY=off GOTOOLCHAIN=local MAVEN_ARGS=--offline
 
-# What Python has compiled is kept in the cache folder: compiling it anew would be a fifth of what `make fast` does.
+# Keep compiled Python files in the cache folder: compiling them again would take a fifth of the time of `make fast`.
 kept = exec env PYTHONDONTWRITEBYTECODE= PYTHONPYCACHEPREFIX="$${venv%/*}/compiled"
 
-# Which lock files to write, by name; nothing named: all.
+# Names of the lock files to write. Empty: all.
 LOCKS ?=
 
 .DEFAULT_GOAL := help
-# All that have a description below.
+# All targets with a description below.
 .PHONY: $(shell sed -n 's/^\([a-z]*\):.*[#][#] .*/\1/p' $(firstword $(MAKEFILE_LIST)))
 
 help:  ## Show this list

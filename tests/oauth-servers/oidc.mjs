@@ -2,8 +2,8 @@
 // GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 // SPDX-License-Identifier: GPL-3.0-or-later
 //
-// npm's oidc-provider with its defaults; only the clients, and the features that the tests are about, are set.
-//   node oidc.mjs PORT CLIENTS.json
+// Run npm's oidc-provider with its defaults, except for the clients and the features under test.
+//   node oidc.mjs PORT CLIENTS.json NODE_MODULES_FOLDER
 
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
