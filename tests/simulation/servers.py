@@ -30,7 +30,7 @@ class Faults:
     vendor_garbled: int = 0  # 200 with a proxy's web page
     rate_limit: float = 0.0  # Retry-After
     vendor_lost: float = 0.0  # the request or its response is lost or late
-    vendor_slow: float = 0.0  # the same, at the vendor: nobody waits any longer
+    vendor_slow: float = 0.0  # the vendor answers after the caller has given up
     vault_away: int = 0
     vault_sealed: int = 0
     vault_lost: float = 0.0
