@@ -1,7 +1,7 @@
 # Copyright (c) 2026, TrackOps founders
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The role's options match the module's options and the role's own defaults."""
+"""What is documented agrees with the code: the role's variables and defaults, and the module's options for files and items."""
 
 from __future__ import annotations
 

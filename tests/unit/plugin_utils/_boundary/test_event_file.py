@@ -46,7 +46,7 @@ def test_what_others_can_write(log):
 def test_what_others_own(log, monkeypatch):
     log.touch(mode=0o600)
     monkeypatch.setattr(os, "geteuid", lambda: 4711)
-    if log.stat().st_uid:  # a file of root is accepted from everyone
+    if log.stat().st_uid:  # everyone accepts a file of root
         assert refused(log) == "it belongs to another user. Name a file of your own."
     else:
         append_line(str(log), {})

@@ -76,7 +76,7 @@ def test_those_who_force_at_once_are_served_by_one_fetch():
 def test_a_refused_token(name):
     assert verdict(0, refused=name) is UNUSABLE
     assert not still_valid(token(), Freshness(refused=name), now=NOW)
-    # A caller after the renewal is served: the token is another one.
+    # A caller that asks after the renewal is served: the token is a new one.
     assert judge(token("new"), Freshness(refused=name), now=NOW, started=NOW) is FRESH
 
 

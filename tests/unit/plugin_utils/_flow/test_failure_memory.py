@@ -77,7 +77,7 @@ def test_before_anything_is_read(changes, after, expected):
         ({"kind": "vault:denied"}, True),
         ({"kind": "refused"}, True),
         ({"network": "other"}, False),
-        ({"network": "other", "kind": "refused"}, True),  # the vendor refuses credentials on every network path
+        ({"network": "other", "kind": "refused"}, True),  # a refusal by the vendor holds on every network path
     ],
 )
 def test_what_happened_while_one_waited(changes, expected):

@@ -409,7 +409,7 @@ OF_THE_OPERATOR = {"client_id": "id", "client_secret": "s3cr3tsecret", "refresh_
 
 @pytest.mark.parametrize("rotates", [{}, {"refresh_token": "the-operators-next"}], ids=["kept", "rotated"])
 def test_a_planted_refresh_token_is_neither_used_nor_stored(controllers, rotates):
-    """With write access to the shared entry only, nobody can change the credentials: such a change would outlast the repair of the entry."""
+    """Write access to the shared entry alone does not reach the credentials, where a planted token would outlast the repair of the entry."""
     scene = Scene(access("one"), access("two", **rotates), vault=FakeVault(dict(OF_THE_OPERATOR)))
     controllers(scene, "a", vendor=ACME)
     for number, mac in enumerate(({}, {"refresh_token_mac": "0" * 64})):
@@ -656,7 +656,7 @@ def test_one_that_was_not_sent_stays(controllers):
 
 
 def test_no_controller_keeps_a_refresh_token_of_its_own(controllers, tmp_path):
-    """While the shared entry is denied, a controller would use its own refresh token, which the others may have used."""
+    """Otherwise, while the shared entry is denied, it would use a refresh token of its own that the others have used."""
     scene = Scene(access("one", refresh_token="r1"), access("two", refresh_token="r2"), access("three"))
     controllers(scene, "a")
     controllers(scene, "b")

@@ -379,7 +379,7 @@ def test_an_outage_costs_each_run_one_attempt_whatever_token_is_asked_for(read, 
         assert failing(read, scene, vault=vault, path=f"fleet/{number}", ports=scene.as_run(f"run-{number % 3}")) == kind
         scene.now += 0.1
     assert scene.vault.reads - asked == 3
-    # A repeated message is not a new failure: the memory ends for all.
+    # A repeated message does not prolong the memory, which ends for all.
     scene.vault.login_fault = scene.vault.fault = None
     scene.now += 15.5
     read(scene, vault=vault)

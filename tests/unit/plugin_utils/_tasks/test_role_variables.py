@@ -24,7 +24,7 @@ def test_all_variables_of_roles_and_playbooks_are_known():
     for path in ROOT.glob("roles/*/meta/argument_specs.yml"):
         used |= set(yaml.safe_load(path.read_text(encoding="utf-8"))["argument_specs"]["main"]["options"])
     ours = {name for name in used if name.startswith(tuple(FAMILIES))}
-    # vault_setup's action looks up all variables of the table that begin so: test_setup_settings.py shows that each is used.
+    # vault_setup's action looks up its variables by their names in the table; test_setup_settings.py shows that each is used.
     looked_up = {name for name in KNOWN if name.startswith("vault_setup_")}
     assert {*KNOWN} == ours | looked_up | {"provision_changed"}
     assert {"vendor", "path"} <= used - ours  # the variables of authorize have no prefix
