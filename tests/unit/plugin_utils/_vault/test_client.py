@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What Vault is asked, and what its answers become; from hvac down to the last step before the network."""
+"""What Vault is asked, and what becomes of its answers: from hvac down to the last step before the network."""
 
 from __future__ import annotations
 
@@ -290,7 +290,7 @@ def test_nobody_added_a_token(monkeypatch):
     assert "X-Vault-Token" not in wire.sent[0][2]
 
 
-# -- what is wrong with Vault, or before it ------------------------------------------------------------------------
+# -- what is wrong with Vault, or in front of it ---------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -304,7 +304,7 @@ def test_nobody_added_a_token(monkeypatch):
         ),
         ([said(503, "Vault is sealed"), requests.ConnectionError()], "is sealed. An operator must unseal it first.", "sealed"),
         (
-            [said(429, "request path: rate limit quota exceeded")] * 4,  # read three times more
+            [said(429, "request path: rate limit quota exceeded")] * 4,  # a read is repeated three times
             "refuses more requests: its rate limit is reached (429). Try again later.",
             "unavailable",
         ),
@@ -390,7 +390,7 @@ def test_no_answer_from_vault(monkeypatch, script, message, kind):
     client = wire.client(**APPROLE)
     expected = f"{HERE} {message}".replace("reading secret/data/x", "")
     if isinstance(script[0], requests.Response):
-        expected = expected.replace(", or set retries", "")  # which a login is not repeated for
+        expected = expected.replace(", or set retries", "")  # a login is not repeated
     if "418" not in message:
         assert failure(client.login) == (expected, kind)
 
@@ -740,7 +740,7 @@ ODD = (0, 1.5, True, "text", [], [1], {"a": 1}, 10**400)
 )  # fmt: skip
 @pytest.mark.thorough
 def test_an_answer_of_any_shape_is_an_answer_or_an_error_of_ours(monkeypatch, place, odd):
-    """Whoever answers in Vault's place."""
+    """Anything may answer in Vault's place."""
     body = {
         "auth": {"client_token": "hvs.other", "lease_duration": 60, "renewable": True},
         "data": {"data": {"a": "b"}, "metadata": {"version": 7}, "options": {"version": "2"}, "policies": ["x"], "type": "kv", "ttl": 60},
@@ -768,7 +768,7 @@ def test_an_answer_of_any_shape_is_an_answer_or_an_error_of_ours(monkeypatch, pl
 
 
 def test_an_entry_that_is_nested_too_deeply_can_be_read_and_replaced(monkeypatch):
-    """OpenBao keeps it, and Python's reader gives up."""
+    """OpenBao stores such an entry, but Python's JSON parser gives up."""
     deep = '{"a": ' * 5000 + "1" + "}" * 5000
     text = f'{{"data": {{"data": {{"extra": {deep}, "schema": 1}}, "metadata": {{"version": 7}}}}}}'
     found, version = Wire(monkeypatch, answer(200, text=text)).logged_in().kv2_read("secret", "x")
@@ -820,7 +820,7 @@ def test_a_wrapping_token_is_not_shown(monkeypatch):
 
 @pytest.mark.parametrize("status", [400, 412])
 def test_another_refusal_of_a_write_is_no_sign_of_somebody_else(monkeypatch, status):
-    """Whoever took it for one would try again for ever."""
+    """If it were taken for one, the write would be repeated forever."""
     refusals = [said(status, "error parsing JSON")]
     message, kind = failure(Wire(monkeypatch, *refusals).logged_in().kv2_write, "secret", "x", {}, cas=1)
     assert kind == "unavailable"
@@ -828,7 +828,7 @@ def test_another_refusal_of_a_write_is_no_sign_of_somebody_else(monkeypatch, sta
 
 
 def test_what_is_written_and_read_is_in_no_message(monkeypatch):
-    """Whoever answers in Vault's place, such as a filter of requests, may repeat what it was sent."""
+    """Anything that answers in Vault's place, such as a request filter, may repeat what it was sent."""
     kept = {"access_token": "AT-secret-0123456789", "nested": {"list": ["RT-new-9876543210"]}}
     written = json.dumps(kept)
     client = Wire(monkeypatch, said(400, f"rejected: {written}")).logged_in()

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""How Vault is reached: certificates, proxies, redirects, repetitions, the end of patience; and what is said where nothing answers."""
+"""How Vault is reached: certificates, proxies, redirects, retries and the deadline; and the messages if nothing answers."""
 
 from __future__ import annotations
 
@@ -179,7 +179,7 @@ def test_no_redirect_takes_the_token_to_plain_http(monkeypatch, scheme, user):
 
 @pytest.mark.parametrize("start", ["http://127.0.0.1:8100", "http://localhost:8100", "http://[::1]:8100"])
 def test_no_redirect_takes_the_token_from_this_machine_into_the_network(monkeypatch, start):
-    """An agent or a tunnel listens here with plain http, and nobody was told of plain http beyond it."""
+    """An agent or a tunnel listens here with plain http, and the user was not warned about plain http beyond this machine."""
     away = answer(307, headers={"Location": "http://hvs.user-token.active.example:8200/v1/secret/data/x"})
     message, kind = failure(Wire(monkeypatch, away).logged_in(url=start).read_secret, "secret", "x")
     assert "redirects from an address of this machine to http://***.active.example:8200/v1/secret/data/x: the Vault token would cross" in message
@@ -199,7 +199,7 @@ def test_no_proxy_of_the_environment_carries_what_is_for_this_machine(monkeypatc
 
 
 def test_no_proxy_of_the_environment_carries_what_a_redirect_asks_of_this_machine(monkeypatch):
-    """requests reads the environment anew for it."""
+    """requests reads the environment again for the redirect."""
     monkeypatch.setenv("http_proxy", "http://proxy.example")
     monkeypatch.delenv("no_proxy", raising=False)
     wire = Wire(monkeypatch, answer(307, headers={"Location": "/v1/secret/data/y"}), answer(200, KV2))
@@ -258,7 +258,7 @@ def test_no_proxy_of_the_environment_gets_what_an_operator_asks_of_this_machine(
 
 
 def test_a_cluster_of_plain_http_stays_one(monkeypatch):
-    """Of which the user was warned."""
+    """The user was warned about plain http."""
     wire = Wire(monkeypatch, answer(307, headers={"Location": "http://active.example:8200/v1/secret/data/x"}), answer(200, KV2))
     assert wire.logged_in(url="http://standby.example:8200").read_secret("secret", "x").version == 7
 
@@ -323,7 +323,7 @@ def test_without_retries_what_does_not_pass_in_a_moment_is_not_repeated(monkeypa
 @pytest.mark.parametrize("status", [412, 472, 473, 500, 502, 503])
 @pytest.mark.parametrize("passes", [True, False])
 def test_without_retries_a_read_outlasts_a_moment(monkeypatch, status, passes):
-    """Else one answer of a standby, a replica or a load balancer would fail all hosts of a run, which remembers it."""
+    """Otherwise one such answer of a standby, a replica or a load balancer would fail all hosts of a run, which remembers it."""
     script = [said(status, "x") for _ in range(2 if passes else 4)]
     wire = Wire(monkeypatch, *script, answer(200, KV2))
     if passes:
@@ -371,11 +371,11 @@ def test_the_old_name_of_allowed_methods(monkeypatch):
     assert wire.script == []
 
 
-# -- the end of patience -------------------------------------------------------------------------------------------
+# -- the deadline ---------------------------------------------------------------------------------------------------------
 
 
 def test_all_waits_of_a_conversation_have_one_end(monkeypatch):
-    """Vault asks three times for 29 s; the third time would be later than the 60 s that it has in all."""
+    """Vault asks for a wait of 29 s three times. The third wait would end after the 60 s that the whole conversation has."""
     wire = Wire(monkeypatch, *[answer(429, {"errors": ["x"]}, headers={"Retry-After": "29"})] * 3)
     now = [0.0]
 
@@ -471,7 +471,7 @@ def test_plain_http_through_a_proxy_is_told(monkeypatch):
     assert "is used over plain http" in wire.warnings[0]
 
 
-# -- what a message says beside the trouble --------------------------------------------------------------------------
+# -- what a message adds to the problem ------------------------------------------------------------------------------------
 
 
 def test_a_namespace_belongs_to_the_place(monkeypatch):
@@ -488,7 +488,7 @@ def _refused(values, environ=None):
 
 def test_files_that_are_none_have_a_code(tmp_path):
     key = tmp_path / "key.pem"
-    key.write_bytes(b"\xff" + b"-----begin encrypted private key-----\n".upper())  # in capitals, this file itself would be taken for one
+    key.write_bytes(b"\xff" + b"-----begin encrypted private key-----\n".upper())  # written in capitals here, this file itself would be taken for a key
     pair = {"cert_auth_public_key": __file__, "cert_auth_private_key": str(key)}
     assert _refused({"ca_cert": "/nonexistent.pem"}) == (f"ca_cert /nonexistent.pem {MISSING}", "option:file")
     assert _refused({**pair, "cert_auth_private_key": "/nonexistent.pem"}) == (f"cert_auth_private_key /nonexistent.pem {MISSING}", "option:file")
