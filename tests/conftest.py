@@ -33,7 +33,7 @@ hypothesis.settings.register_profile("ci", max_examples=100, deadline=None, dera
 hypothesis.settings.register_profile("mutants", max_examples=20, deadline=None, derandomize=True, database=None)
 hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE") or ("ci" if in_ci() else "dev"))
 
-# No package can change which user runs the tests, or what the kernel or the system log allow: these skips are accepted.
+# These skips are accepted: their reasons name root. No package can change which user runs the tests, or what the kernel allows.
 _MAY_BE_SKIPPED_IN_CI = re.compile(r"\broot\b")
 
 
