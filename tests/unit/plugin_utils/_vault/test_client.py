@@ -18,6 +18,9 @@ from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vault.client 
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vault.transport import Refusal
 from support.vault_wire import APPROLE, DELETED, DESTROYED, HERE, KV2, LOGGED_IN, NO_TELLING, ROLE, SECRET_ID, SELF, Wire, answer, failure, said
 
+#: hvac warns of calls that are going to change.
+pytestmark = pytest.mark.filterwarnings("error::DeprecationWarning")
+
 # -- reading -------------------------------------------------------------------------------------------------------
 
 
@@ -52,9 +55,25 @@ def test_auto_asks_vault(monkeypatch, options, path):
     assert wire.asked == [("GET", "/v1/sys/internal/ui/mounts/kv/x"), ("GET", f"/v1/{path}")]
 
 
-def test_auto_tries_where_vault_does_not_tell(monkeypatch):
+def test_auto_knows_the_old_name_of_version_1(monkeypatch):
+    wire = Wire(monkeypatch, answer(200, {"data": {"options": None, "path": "kv/", "type": "generic"}}), answer(200, {"data": {"username": "u"}}))
+    assert wire.logged_in().read_secret("kv", "x", engine_version="auto").data == {"username": "u"}
+    assert wire.asked[1:] == [("GET", "/v1/kv/x")]
+
+
+def test_auto_needs_a_token_that_vault_accepts(monkeypatch):
+    wire = Wire(monkeypatch, said(401, "permission denied"), answer(200, SELF))
+    assert failure(wire.logged_in().read_secret, "kv", "x", engine_version="auto") == (
+        f"{HERE} denied reading the kind of mount at kv (permission denied). The token is valid, but none of its policies (default, fleet) grants read on kv,"
+        " or one of them denies it. Correct the policies.",
+        "denied",
+    )
+
+
+@pytest.mark.parametrize("status", [400, 403, 404, 405])
+def test_auto_tries_where_vault_does_not_tell(monkeypatch, status):
     denied = said(403, "permission denied")
-    wire = Wire(monkeypatch, denied, denied, answer(200, SELF), answer(200, {"data": {"username": "u"}}))
+    wire = Wire(monkeypatch, said(status, "permission denied"), denied, answer(200, SELF), answer(200, {"data": {"username": "u"}}))
     assert wire.logged_in().read_secret("kv", "x", engine_version="auto").data == {"username": "u"}
     assert [path for _method, path in wire.asked if "lookup" not in path] == [
         "/v1/sys/internal/ui/mounts/kv/x",
@@ -120,6 +139,12 @@ def test_a_wrapped_read(monkeypatch):
     assert wire.logged_in(wrap_ttl="30s").read_secret("secret", "x").version == 7
     assert wire.sent[0][2]["X-Vault-Wrap-TTL"] == "30s"
     assert (wire.asked[1], wire.sent[1][3]) == (("POST", "/v1/sys/wrapping/unwrap"), {"token": "hvs.wrap"})
+
+
+def test_a_wrapped_read_of_a_pinned_version(monkeypatch):
+    wire = Wire(monkeypatch, answer(200, {"wrap_info": {"token": "hvs.wrap"}}), answer(200, KV2))
+    wire.logged_in(wrap_ttl="30s").read_secret("secret", "x", version=7)
+    assert wire.asked[0] == ("GET", "/v1/secret/data/x?version=7")
 
 
 @pytest.mark.parametrize("path", ["", "/", "//"])
@@ -552,15 +577,32 @@ def test_an_agent_that_adds_no_token(monkeypatch, call, doing, needs):
 def test_an_entry_of_the_shared_cache(monkeypatch):
     wire = Wire(monkeypatch, said(404), answer(200, {"data": {"version": 1}}), answer(200, KV2), answer(404, DELETED))
     client = wire.logged_in()
-    assert client.kv2_read("secret", "c/x") is None
-    assert client.kv2_write("secret", "c/x", {"a": 1}, cas=0) == 1
-    assert client.kv2_read("secret", "c/x") == ({"username": "u"}, 7)
-    assert client.kv2_read("secret", "c/x") == ({}, 3)
+    assert client.kv2_read("tokens", "c/x") is None
+    assert client.kv2_write("tokens", "c/x", {"a": 1}, cas=0) == 1
+    assert client.kv2_read("tokens", "c/x") == ({"username": "u"}, 7)
+    assert client.kv2_read("tokens", "c/x") == ({}, 3)
+    assert wire.asked == [(method, "/v1/tokens/data/c/x") for method in ("GET", "POST", "GET", "GET")]
     assert wire.sent[1][3] == {"data": {"a": 1}, "options": {"cas": 0}}
 
 
-def test_somebody_else_was_first(monkeypatch):
-    wire = Wire(monkeypatch, said(400, "check-and-set parameter did not match the current version"))
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda client, *place: client.kv2_read(*place),
+        lambda client, *place: client.kv2_write(*place, {}, cas=0),
+        lambda client, *place: client.kv2_delete_metadata(*place),
+    ],
+)
+def test_an_entry_without_a_place(monkeypatch, call):
+    client = Wire(monkeypatch).logged_in()
+    empty = "is empty. Give the path of a secret below the mount, such as fleet/trackunit."
+    assert failure(call, client, "", "c/x") == (f"cache_vault_mount {empty}", "option")
+    assert failure(call, client, "secret", "/") == (f"cache_vault_path {empty}", "option")
+
+
+@pytest.mark.parametrize("status", [400, 412])
+def test_somebody_else_was_first(monkeypatch, status):
+    wire = Wire(monkeypatch, said(status, "check-and-set parameter did not match the current version"))
     client = wire.logged_in()
     with pytest.raises(CasMismatch) as caught:
         client.kv2_write("secret", "c/x", {"a": 1}, cas=0)
