@@ -334,7 +334,7 @@ def vault(place: Place, *, mute: str, scripted: str) -> t.Iterator[Fault]:
         )
     not_kv2, not_from_vault = "is not a secret of KV version 2", "comes from a proxy or another service, not from Vault"
     answers = {
-        **{status: f"failed at reading secret/data/PATH with status {status} (scripted)" for status in ("400", "405", "472", "473")},
+        **{status: f"failed (reading secret/data/PATH): status {status} (scripted)" for status in ("400", "405", "472", "473")},
         **{status: f"cannot serve now: status {status} (scripted)" for status in ("500", "502", "503", "504")},
         "404": "has no secret at secret/PATH (KV version 2)",
         "412": "is a replica that is not up to date yet",
@@ -343,7 +343,7 @@ def vault(place: Place, *, mute: str, scripted: str) -> t.Iterator[Fault]:
         **dict.fromkeys(("empty", "no-data", "data-null", "data-list", "text-as-data"), not_kv2),
         "huge": "sent more than 4 MiB",
         "redirect": "redirects to http://127.0.0.1:1, which cannot be reached",
-        "bad-gzip": "whose compression is broken or not known",
+        "bad-gzip": "whose compression is broken or unknown",
         "cut": "broke off its answer",
         "drip": "did not answer within 1 s",
     }
@@ -641,7 +641,7 @@ def renewing(place: Place) -> t.Iterator[Fault]:
 def shared(place: Place) -> t.Iterator[Fault]:
     """Problems of the cache in Vault. If Vault denies it, the controller continues alone with a warning; a wrong mount is an error."""
     common = {"cache": "vault"}
-    alone = "Until then tokens are not shared with other controllers."
+    alone = "Until this is fixed, tokens are not shared with other controllers."
     yield Fault("shared cache: is denied", "shared cache", options=common, broken={"cache_vault_path": "not/ours"}, warns=alone, asks_after=0, small=True)
     rows: dict[str, tuple[dict[str, t.Any], str]] = {
         "is at a mount that there is not": ({"cache_vault_mount": "nowhere"}, "has nothing at nowhere/data/trackops/api_tokens/"),

@@ -27,7 +27,7 @@ def main() -> None:
     from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.errors import TokenError
     from ansible_collections.trackops.api_tokens.plugins.plugin_utils._boundary.options import Surroundings, request_from
     from ansible_collections.trackops.api_tokens.plugins.plugin_utils._boundary.real_ports import real_ports
-    from ansible_collections.trackops.api_tokens.plugins.plugin_utils._flow import fetch, shared_fetch, shared_store, vault_session  # noqa: F401
+    from ansible_collections.trackops.api_tokens.plugins.plugin_utils._flow import fetch, shared_fetch, shared_store, vault_login  # noqa: F401
     from ansible_collections.trackops.api_tokens.plugins.plugin_utils._flow.resolver import Resolver
     from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vendor import transport  # noqa: F401
 

@@ -16,7 +16,7 @@ from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.model im
 
 from .world import World
 
-__all__ = ("Faults", "Issued", "Observer", "SimulatedVault", "SimulatedVendor", "VaultSession")
+__all__ = ("Faults", "Issued", "Observer", "SimulatedVault", "SimulatedVendor", "VaultLogin")
 
 VAULT_PATIENCE = 60.0  # seconds: the deadline of a Vault session
 
@@ -192,8 +192,8 @@ class SimulatedVault:
     def put(self, path: str, data: dict[str, t.Any]) -> None:
         self.secrets[path] = (dict(data), self.secrets.get(path, ({}, 0))[1] + 1)
 
-    def client(self, who: str) -> VaultSession:
-        return VaultSession(self, who)
+    def client(self, who: str) -> VaultLogin:
+        return VaultLogin(self, who)
 
     def new_token(self) -> str:
         self._logins += 1
@@ -210,7 +210,7 @@ class SimulatedVault:
         self.busiest = max(self.busiest, (self._second[1], second))
 
 
-class VaultSession:
+class VaultLogin:
     """One session: the part of the Vault client that the core calls."""
 
     def __init__(self, vault: SimulatedVault, who: str) -> None:

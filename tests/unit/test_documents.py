@@ -13,7 +13,7 @@ import pathlib
 import re
 
 import pytest
-from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vault.login_input import FIELDS, LATE_ENVIRONMENT
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vault.login_input import FALLBACK_ENVIRONMENT, FIELDS
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vendor.request import needed_fields
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vendors import built_in, names
 from support.option_definitions import file_of
@@ -182,4 +182,4 @@ def test_the_table_of_vaults_options_is_their_documentation():
         assert (option, called[1]) == (option, [entry["name"] for entry in about.get("env") or ()])
         assert (option, set(called[3])) == (option, {entry["name"] for entry in about.get("vars") or ()})
         assert (option, ini) == (option, sections[about["ini"][0]["section"]] if about.get("ini") else "\N{EN DASH}")
-        assert set(LATE_ENVIRONMENT.get(option, ())) <= set(called[2])
+        assert set(FALLBACK_ENVIRONMENT.get(option, ())) <= set(called[2])

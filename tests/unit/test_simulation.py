@@ -153,7 +153,7 @@ def test_a_lease_that_ends_too_early_is_noticed(monkeypatch):
 
 def test_a_refusal_that_is_forgotten_is_noticed(monkeypatch):
     plan = Plan(forks=4, incidents=tuple(Incident(900.0 * n, "wrong_password", 300.0) for n in range(8)), lifetime=300.0)
-    promise = broken(monkeypatch, range(20), plan, (fetch, "remembered_refusal", lambda failures, asker, **facts: None))
+    promise = broken(monkeypatch, range(20), plan, (fetch, "remembered_refusal", lambda failures, caller, **facts: None))
     assert "was repeated" in promise
 
 
@@ -165,7 +165,7 @@ def test_an_aged_token_is_noticed(monkeypatch):
 
 def test_a_failure_that_is_never_forgotten_is_noticed(monkeypatch):
     plan = Plan(hours=0.5, incidents=(Incident(10.0, "vendor_unavailable", 300.0),))
-    promise = broken(monkeypatch, range(20), plan, (resolver, "remembered_failure", lambda failures, asker, **facts: next(iter(failures), None)))
+    promise = broken(monkeypatch, range(20), plan, (resolver, "remembered_failure", lambda failures, caller, **facts: next(iter(failures), None)))
     assert "nothing has happened for long" in promise
 
 

@@ -15,7 +15,7 @@ from ansible import constants as C
 
 from .._base.errors import TokenError
 from .._base.model import Request
-from .._vault.login_input import LATE_ENVIRONMENT, completed
+from .._vault.login_input import FALLBACK_ENVIRONMENT, completed
 from .._vendor.options import DESCRIBING
 from .operator_variables import OperatorVariables
 from .options import Surroundings
@@ -94,7 +94,7 @@ def _add_late(found: Explained, values: Values, surroundings: Surroundings) -> N
         return
     for option, value in late.items():
         if option in found and found[option]["source"] == "default" and value != found[option]["value"]:
-            candidates = (*LATE_ENVIRONMENT.get(option, ()), f"VAULT_APPROLE_{option.upper()}", "VAULT_APPROLE_PATH", "VAULT_SKIP_VERIFY")
+            candidates = (*FALLBACK_ENVIRONMENT.get(option, ()), f"VAULT_APPROLE_{option.upper()}", "VAULT_APPROLE_PATH", "VAULT_SKIP_VERIFY")
             name = next((name for name in candidates if surroundings.environ.get(name)), None)
             found[option] = {**found[option], "value": value, "source": f"environment {name}" if name else "file"}
 

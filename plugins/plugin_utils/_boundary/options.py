@@ -23,7 +23,7 @@ from .._vendor.custom import check_request, parameters, vendor_from_mapping
 from .._vendor.options import DESCRIBING
 from .._vendor.request import OPTIONAL_FIELDS, needed_fields
 from .._vendors import built_in, names
-from .suggestion import refuse_mount_of_no_login
+from .suggestion import refuse_mount_without_login
 
 __all__ = ("Surroundings", "cache_options", "check_vendor", "describe_vendor", "request_from", "requests_from", "surroundings")
 
@@ -57,7 +57,7 @@ def requests_from(plugin: str, vendor: str, paths: t.Iterable[str | None], value
     :raises OptionError: the vendor is unknown, or options contradict each other.
     """
     check_vendor(vendor, values)
-    refuse_mount_of_no_login(vendor, direct, values)
+    refuse_mount_without_login(vendor, direct, values)
     return [request_from(plugin, path, values, surroundings=surroundings) for path in paths]
 
 

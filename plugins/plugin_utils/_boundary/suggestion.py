@@ -13,7 +13,7 @@ import typing as t
 from .._base.errors import OptionError
 from .._text.nearest import nearest
 
-__all__ = ("nearest_option", "refuse_mount_of_no_login")
+__all__ = ("nearest_option", "refuse_mount_without_login")
 
 # Common wrong names for options, which would otherwise match another option better.
 _CALLED: t.Mapping[str, str] = {
@@ -37,7 +37,7 @@ def nearest_option(name: str, known: t.Iterable[str]) -> str:
     return nearest(name, known, alike=_ALIKE)
 
 
-def refuse_mount_of_no_login(vendor: str, direct: t.Mapping[str, t.Any], values: t.Mapping[str, t.Any]) -> None:
+def refuse_mount_without_login(vendor: str, direct: t.Mapping[str, t.Any], values: t.Mapping[str, t.Any]) -> None:
     """Reject a C(mount_point) without a login, where it has no effect: it is often mistaken for the secrets' mount, its name elsewhere.
 
     :arg direct: the options of the task or lookup. A global setting may be meant for tasks that log in.

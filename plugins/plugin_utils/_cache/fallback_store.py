@@ -40,7 +40,7 @@ class FallbackStore(FileStore):
             return True
         if "failures" in data:
             well = not data["failures"] and bool(data.get("token") or data.get("login"))
-            noted = {"failures": data["failures"], "went_well": well}
+            noted = {"failures": data["failures"], "succeeded_unstored": well}
             if noted != self._spare.read(keys):
                 self._made().write(keys, header, noted)
         return False
@@ -49,8 +49,8 @@ class FallbackStore(FileStore):
         super().remove(name)
         self._spare.remove(name)
 
-    def went_well(self, keys: Keys) -> bool:
-        return (self._spare.read(keys) or {}).get("went_well") is True
+    def succeeded_unstored(self, keys: Keys) -> bool:
+        return (self._spare.read(keys) or {}).get("succeeded_unstored") is True
 
     def memory(self) -> str:
         return super().memory() or ("run" if self._spare.memory() else "")

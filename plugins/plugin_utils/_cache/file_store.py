@@ -168,7 +168,7 @@ class FileStore(Directory):
         """Who can find written entries again: later C(runs), or nobody (empty). Known after the first lock request."""
         return "" if self._warned else "runs"
 
-    def went_well(self, _keys: Keys) -> bool:
+    def succeeded_unstored(self, _keys: Keys) -> bool:
         """Whether the last attempt succeeded but its result could not be stored for the waiting callers."""
         return False
 

@@ -48,8 +48,7 @@ def judge(token: Token | None, freshness: Freshness, *, now: float, started: flo
 
 
 def _needed(lifetime: float, freshness: Freshness) -> float:
-    """The seconds that must be left. A new request does not lengthen a lifetime below ``min_ttl``: such a token is good for
-    half of it."""
+    """The seconds that must be left. If a whole lifetime is no longer than ``min_ttl``, another token would be no better: it serves for half of it."""
     return freshness.min_ttl if lifetime > freshness.min_ttl else lifetime / 2
 
 

@@ -25,7 +25,7 @@ from .._cache.entry import token_facts
 from .._flow.purge import remove_shared
 from .._flow.refresh_token import write_refresh_token
 from .._flow.resolver import Resolver
-from .._flow.vault_session import VaultSession
+from .._flow.vault_login import VaultLogin
 from .._vendor.address import check_endpoint
 from .._vendor.discovery import discovered
 from .._vendor.proof import signer
@@ -67,7 +67,7 @@ class Authorizing:
         self._ports = ports
         self._resolver = Resolver(ports)
         self._store = self._resolver.store(request.cache)
-        self._session = VaultSession(request, self._store, ports)
+        self._session = VaultLogin(request, self._store, ports)
         self._proofs: set[str] = set()  # signed for this consent, and possibly sent
         self._vendor = self._with_endpoints("device_authorization_url" if device else "authorize_url")
 

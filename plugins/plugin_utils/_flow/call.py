@@ -14,13 +14,13 @@ from .._base.errors import TokenError
 from .._base.model import Entry, Freshness, Renewal, Request, Token, fingerprint
 from .._base.ports import Event, Ports
 from .._cache.freshness import Verdict, judge, still_valid
-from .failure_memory import Asker, asker_of
+from .failure_memory import Caller, caller_of
 
 __all__ = ("Call", "short_life", "with_place")
 
 _FORCE = "force"
 _HOST = "host"
-_HOST_BELIEVED_AFTER = 300.0  # seconds; otherwise one host could cause a renewal of the shared token at each call
+_HOST_BELIEVED_AGAIN_AFTER = 300.0  # seconds; otherwise one host could cause a renewal of the shared token at each call
 _RENEWALS_KEPT_FOR = 86400.0
 _MOST_RENEWALS = 64
 
@@ -38,8 +38,8 @@ class Call:
         return cls(request, ports, ports.clock(), ports.monotonic(), key)
 
     @property
-    def asker(self) -> Asker:
-        return asker_of(self.request, run=self.ports.run, started=self.started)
+    def caller(self) -> Caller:
+        return caller_of(self.request, run=self.ports.run, started=self.started)
 
     def verdict(self, entry: Entry) -> Verdict:
         """Decide what to do with the entry's token."""
@@ -78,7 +78,7 @@ class Call:
         return tuple(filter(None, (_FORCE if freshness.force else None, refused, host)))
 
     def _is_recent(self, renewal: Renewal) -> bool:
-        return renewal.run == self.ports.run and 0 <= self.ports.clock() - renewal.at < _HOST_BELIEVED_AFTER
+        return renewal.run == self.ports.run and 0 <= self.ports.clock() - renewal.at < _HOST_BELIEVED_AGAIN_AFTER
 
     def _freshness(self, entry: Entry) -> Freshness:
         """The request's wishes, without the renewals that its run has already used."""

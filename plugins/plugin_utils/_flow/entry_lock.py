@@ -18,7 +18,7 @@ from .._base.ports import Ports
 from .._cache.crypto import Keys, derive
 from .._cache.entry import failures_from_list
 from .._cache.file_store import FileStore
-from .failure_memory import add_failure, as_error, asker_of, failure_of, forgotten_at, remembered_failure
+from .failure_memory import add_failure, as_error, caller_of, failure_of, forgotten_at, remembered_failure
 
 __all__ = ("entry_lock",)
 
@@ -29,7 +29,8 @@ _SLACK = 60.0
 def entry_lock(request: Request, store: FileStore, keys: Keys, ports: Ports) -> t.Iterator[bool]:
     """Hold the lock of the entry *keys*; yields False, holding nothing, if locks do not work.
 
-    If results cannot be stored and the last attempt succeeded, callers do not wait: another caller's result would not reach them.
+    If results cannot be stored and the last attempt succeeded, callers do not wait, because another caller's result would not
+    reach them: then it yields True, but the lock is already released.
 
     :raises LockTimeout: another process has held the lock for longer than a call takes.
     :raises CacheError: this run has already waited for that process.
@@ -45,24 +46,24 @@ def entry_lock(request: Request, store: FileStore, keys: Keys, ports: Ports) -> 
             except LockTimeout as exc:
                 _remember(request, store, keys, ports, exc, took=ports.monotonic() - began)
                 raise
-        if not request.vendor.single_use and store.went_well(keys):
+        if not request.vendor.single_use and store.succeeded_unstored(keys):
             stack.close()
         yield locked
 
 
 def _raise_remembered(request: Request, store: FileStore, keys: Keys, ports: Ports) -> None:
     now = ports.clock()
-    asker = asker_of(request, run=ports.run, started=now)
+    caller = caller_of(request, run=ports.run, started=now)
     holder = str(store.lock_holder(keys.name))
     waited_for = [failure for failure in _known(request, store, keys) if failure.code == holder]
-    failure = remembered_failure(waited_for, asker, now=now)
+    failure = remembered_failure(waited_for, caller, now=now)
     if failure is not None:
         raise as_error(failure)
 
 
 def _remember(request: Request, store: FileStore, keys: Keys, ports: Ports, exc: LockTimeout, *, took: float) -> None:
     now, failure_ttl = ports.clock(), request.cache.failure_ttl
-    failure = failure_of(exc, asker_of(request, run=ports.run, started=now), asked_version="", took=took, now=now)
+    failure = failure_of(exc, caller_of(request, run=ports.run, started=now), asked_version="", took=took, now=now)
     notes = _notes(request, store, keys)
     with store.try_lock(notes.name) as locked:
         if locked:

@@ -21,11 +21,11 @@ from .._base.model import Failure, Request
 from .._cache.crypto import canonical
 
 __all__ = (
-    "Asker",
+    "Caller",
     "RememberedError",
     "add_failure",
     "as_error",
-    "asker_of",
+    "caller_of",
     "confirm",
     "failure_of",
     "failures_after_success",
@@ -39,19 +39,19 @@ __all__ = (
 )
 
 _LONGEST_RETRY_AFTER = 300.0
-_LONGEST_SLOW_START = 300.0
+_LONGEST_EXTRA_MEMORY = 300.0
 _LONGEST_RUN = 86400.0
 _CLOCK_SLACK = 60.0  # seconds that another controller's clock may be ahead
 _MOST_FAILURES = 64
 # Vault failures that may resolve on their own.
-_PASSING_VAULT = ("vault:unreachable", "vault:tls", "vault:sealed", "vault:unavailable")
+_TEMPORARY_VAULT = ("vault:unreachable", "vault:tls", "vault:sealed", "vault:unavailable")
 _LOCK = "lock"
 _LOGIN_REFUSED = "vault:login_refused"
 _REFUSED_BY_VAULT = ("denied", "login_refused")
 
 
 @dataclass(frozen=True)
-class Asker:
+class Caller:
     """The caller: its run, its network options, when it began, and how long it remembers failures."""
 
     run: str
@@ -60,67 +60,67 @@ class Asker:
     failure_ttl: float
 
 
-def asker_of(request: Request, *, run: str, started: float) -> Asker:
+def caller_of(request: Request, *, run: str, started: float) -> Caller:
     network = hashlib.sha256(canonical([vars(request.http), request.vault.network()])).hexdigest()[:16]
-    return Asker(run, network, started, request.cache.failure_ttl)
+    return Caller(run, network, started, request.cache.failure_ttl)
 
 
-def remembered_failure(failures: t.Iterable[Failure], asker: Asker, *, now: float, new: t.Container[Failure] = ()) -> Failure | None:
-    """The newest failure that *asker* gets instead of an attempt, before anything is read from Vault.
+def remembered_failure(failures: t.Iterable[Failure], caller: Caller, *, now: float, new: t.Container[Failure] = ()) -> Failure | None:
+    """The newest failure that *caller* gets instead of an attempt, before anything is read from Vault.
 
     :arg new: failures known to be newer than its call, whatever the clocks of other controllers say.
     """
-    known = [failure for failure in failures if (failure in new and _concerns(failure, asker)) or _is_passed_on(failure, asker, now)]
+    known = [failure for failure in failures if (failure in new and _concerns(failure, caller)) or _is_passed_on(failure, caller, now)]
     return max(known, key=lambda failure: failure.recorded_at, default=None)
 
 
-def _is_passed_on(failure: Failure, asker: Asker, now: float) -> bool:
+def _is_passed_on(failure: Failure, caller: Caller, now: float) -> bool:
     age = _age(failure, now)
     if age is None:
         return False
     if now < _retry_at(failure):
         return True
-    if age >= _memory(failure, asker.failure_ttl, same_run=failure.run == asker.run):
+    if age >= _memory(failure, caller.failure_ttl, same_run=failure.run == caller.run):
         return False
-    if max(failure.recorded_at, failure.confirmed_at) > asker.started and _concerns(failure, asker):
+    if max(failure.recorded_at, failure.confirmed_at) > caller.started and _concerns(failure, caller):
         return True  # it occurred while this caller waited
-    return _may_pass(failure) and is_own(failure, asker)
+    return _may_resolve(failure) and is_own(failure, caller)
 
 
-def is_own(failure: Failure, asker: Asker) -> bool:
-    """Whether it occurred in the run of *asker*, with the same network options."""
-    return (failure.run, failure.network) == (asker.run, asker.network)
+def is_own(failure: Failure, caller: Caller) -> bool:
+    """Whether it occurred in the run of *caller*, with the same network options."""
+    return (failure.run, failure.network) == (caller.run, caller.network)
 
 
-def _concerns(failure: Failure, asker: Asker) -> bool:
-    """Whether *failure* applies to *asker*: a network failure says nothing about another CA, proxy or timeout; a refusal applies to all."""
-    return failure.refused or failure.network == asker.network
+def _concerns(failure: Failure, caller: Caller) -> bool:
+    """Whether *failure* applies to *caller*: a network failure says nothing about another CA, proxy or timeout; a refusal applies to all."""
+    return failure.refused or failure.network == caller.network
 
 
-def remembered_refusal(failures: t.Iterable[Failure], asker: Asker, *, secret_version: str, now: float) -> Failure | None:
+def remembered_refusal(failures: t.Iterable[Failure], caller: Caller, *, secret_version: str, now: float) -> Failure | None:
     """The vendor's refusal of this version of the secret. It applies in the run that saw it, and for C(failure_ttl) in others."""
-    return _held(failures, asker, lambda failure: failure.refused and failure.secret_version == secret_version, now=now)
+    return _held(failures, caller, lambda failure: failure.refused and failure.secret_version == secret_version, now=now)
 
 
-def remembered_login_refusal(failures: t.Iterable[Failure], asker: Asker, *, now: float) -> Failure | None:
+def remembered_login_refusal(failures: t.Iterable[Failure], caller: Caller, *, now: float) -> Failure | None:
     """Vault's refusal of a login with the same credentials. It applies in the run that saw it, and for C(failure_ttl) in others."""
-    return _held(failures, asker, lambda failure: failure.kind == _LOGIN_REFUSED, now=now)
+    return _held(failures, caller, lambda failure: failure.kind == _LOGIN_REFUSED, now=now)
 
 
-def _held(failures: t.Iterable[Failure], asker: Asker, wanted: t.Callable[[Failure], bool], *, now: float) -> Failure | None:
+def _held(failures: t.Iterable[Failure], caller: Caller, wanted: t.Callable[[Failure], bool], *, now: float) -> Failure | None:
     for failure in filter(wanted, failures):
-        age, memory = _age(failure, now), _memory(failure, asker.failure_ttl, same_run=failure.run == asker.run)
+        age, memory = _age(failure, now), _memory(failure, caller.failure_ttl, same_run=failure.run == caller.run)
         if age is not None and age < memory:
             return failure
     return None
 
 
-def is_recent(failures: t.Iterable[Failure], asker: Asker, *, now: float) -> bool:
-    """Whether this run failed, or the vendor refused any run, within C(failure_ttl). Requests that Vault refuses are tried each time."""
+def is_recent(failures: t.Iterable[Failure], caller: Caller, *, now: float) -> bool:
+    """Whether this run failed, or the vendor refused any run, within C(failure_ttl). Vault's refusals do not count: those requests are tried each time."""
     return any(
-        age < asker.failure_ttl
+        age < caller.failure_ttl
         for failure in failures
-        if (age := _age(failure, now)) is not None and not is_vault_refusal(as_error(failure)) and (failure.refused or is_own(failure, asker))
+        if (age := _age(failure, now)) is not None and not is_vault_refusal(as_error(failure)) and (failure.refused or is_own(failure, caller))
     )
 
 
@@ -128,20 +128,20 @@ class RememberedError(VaultError):
     """A Vault failure that this run already knows: nothing was attempted, so it must not be remembered for longer."""
 
 
-def failure_of(exc: VendorError | VaultError | LockTimeout, asker: Asker, *, asked_version: str, took: float, now: float) -> Failure:
+def failure_of(exc: VendorError | VaultError | LockTimeout, caller: Caller, *, asked_version: str, took: float, now: float) -> Failure:
     """The record of *exc*, after an attempt of *took* seconds with that version of the secret."""
     if isinstance(exc, LockTimeout):
-        return Failure(exc.message, _LOCK, now, run=asker.run, network=asker.network, code=str(exc.holder), took=took, fault=exc.fault)
+        return Failure(exc.message, _LOCK, now, run=caller.run, network=caller.network, code=str(exc.holder), took=took, fault=exc.fault)
     if isinstance(exc, VaultError):
-        return Failure(exc.message, f"vault:{exc.kind}", now, run=asker.run, network=asker.network, took=took, fault=exc.fault)
+        return Failure(exc.message, f"vault:{exc.kind}", now, run=caller.run, network=caller.network, took=took, fault=exc.fault)
     wait = min(exc.retry_after or 0.0, _LONGEST_RETRY_AFTER)
     return Failure(
         exc.message,
         exc.kind,
         now,
         secret_version=asked_version,
-        run=asker.run,
-        network=asker.network,
+        run=caller.run,
+        network=caller.network,
         retry_at=now + wait if wait else 0.0,
         status=exc.status,
         code=exc.code,
@@ -160,13 +160,14 @@ def add_failure(failures: t.Iterable[Failure], failure: Failure, *, failure_ttl:
     return (*sorted(kept, key=lambda old: old.recorded_at), failure)[-most:]
 
 
-def failures_after_success(failures: t.Iterable[Failure], asker: Asker, *, asked: bool = True) -> tuple[Failure, ...]:
-    """The failures to keep once *asker* has a token: those of callers with other network options.
+def failures_after_success(failures: t.Iterable[Failure], caller: Caller, *, asked: bool = True) -> tuple[Failure, ...]:
+    """The failures to keep once *caller* has a token: those of callers with other network options; refusals too, if the token came from another
+    controller.
 
     :arg asked: whether the token came from the server itself. Another controller's token says nothing about the credentials refused here;
     if it did, a writer of the shared cache could make each run send them again and again.
     """
-    return tuple(failure for failure in failures if (not asked if failure.refused else failure.network != asker.network))
+    return tuple(failure for failure in failures if (not asked if failure.refused else failure.network != caller.network))
 
 
 def confirm(failures: t.Iterable[Failure], failure: Failure, *, at: float) -> tuple[Failure, ...]:
@@ -212,9 +213,9 @@ def _memory(failure: Failure, failure_ttl: float, *, same_run: bool) -> float:
         return 0.0
     if failure.refused or failure.kind == _LOGIN_REFUSED:
         return _LONGEST_RUN if same_run else failure_ttl
-    return failure_ttl + min(10 * failure.took, _LONGEST_SLOW_START)
+    return failure_ttl + min(10 * failure.took, _LONGEST_EXTRA_MEMORY)
 
 
-def _may_pass(failure: Failure) -> bool:
+def _may_resolve(failure: Failure) -> bool:
     """Whether it may resolve on its own. Other failures last until they are fixed, and then the next attempt succeeds at once."""
-    return not failure.refused and (failure.kind in _PASSING_VAULT or not failure.kind.startswith("vault:"))
+    return not failure.refused and (failure.kind in _TEMPORARY_VAULT or not failure.kind.startswith("vault:"))

@@ -26,7 +26,7 @@ from .call import Call
 from .failure_memory import as_error, remembered_refusal
 from .issuer_metadata import IssuerMetadata
 from .refresh_token import Mac, store_refresh_token, vouched_for
-from .vault_session import VaultSession
+from .vault_login import VaultLogin
 
 __all__ = ("Fetch", "Outcome", "fetch")
 
@@ -57,9 +57,11 @@ class Fetch:
     """The inputs of a fetch.
 
     :arg reason: why a new token is needed.
-    :arg save: writes the original entry without its refresh token, or with it again; False if it cannot be written.
+    :arg save: writes the original entry: without its refresh token before that is sent, with it again if it was not used up; False if it
+        cannot be written.
     :arg keep: writes an entry with a token that the vendor has just issued.
-    :arg digest_key: keys the digest that serves as the version of a KV v1 secret, so that it reveals nothing; for shared tokens, ``mac`` does.
+    :arg digest_key: the key of the digest that serves as the version of a KV v1 secret; with a key it reveals nothing. For shared tokens, ``mac``
+        makes the digest.
     :arg ports: for the requests to the vendor.
     :arg told: credentials and tokens that the vendor may know and that no response may repeat; grows with each request.
     :arg mac: computes the MAC of a refresh token from the secret's data; None if nobody else can write the entry.
@@ -67,7 +69,7 @@ class Fetch:
 
     call: Call
     reason: str
-    session: VaultSession
+    session: VaultLogin
     save: t.Callable[[Entry], bool]
     keep: t.Callable[[Entry], bool]
     digest_key: bytes = field(repr=False)
@@ -85,7 +87,7 @@ def fetch(work: Fetch, entry: Entry) -> Outcome:
     except TokenError as exc:
         return Outcome(error=exc)
     version = _version(work, secret)
-    refusal = remembered_refusal(entry.failures, work.call.asker, secret_version=version, now=work.ports.clock())
+    refusal = remembered_refusal(entry.failures, work.call.caller, secret_version=version, now=work.ports.clock())
     if refusal is not None:
         error = as_error(refusal)
         work.call.report("remembered", entry.token, error=error)
@@ -182,7 +184,8 @@ def _send(
     """Ask the vendor with one grant.
 
     :arg spending: the entry that contained this grant's refresh token.
-    :arg replaceable: whether a token can be obtained without it. If not, a refresh token that may be used up is better than none.
+    :arg replaceable: whether another grant can still obtain a token. If not, the refresh token goes back into the entry: one that may be used
+        up is better than none.
     """
     vendor, ports = request.vendor, work.ports
     until = ports.monotonic() + request.http.deadline

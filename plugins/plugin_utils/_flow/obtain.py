@@ -20,7 +20,7 @@ from .issuer_metadata import IssuerMetadata
 from .shared_fetch import fetch_shared
 from .shared_store import SharedCache
 from .slot import TokenSlot
-from .vault_session import VaultSession
+from .vault_login import VaultLogin
 
 __all__ = ("obtain",)
 
@@ -33,7 +33,7 @@ def obtain(call: Call, slot: TokenSlot, entry: Entry, reason: str, *, locked: bo
     :arg locked: whether this process holds the lock of the entry; False if locks do not work.
     """
     request, ports = call.request, call.ports
-    session = VaultSession(request, slot.store, ports)
+    session = VaultLogin(request, slot.store, ports)
     work = Fetch(
         call=call,
         reason=reason,
@@ -68,8 +68,8 @@ def _alone(work: Fetch, known: Entry, *, locked: bool) -> Outcome:
 def _no_lock(request: Request) -> CacheError:
     """The error if a single-use credential cannot be locked: two processes could send it, for which many vendors withdraw the consent."""
     return CacheError(
-        f"{request.vendor.name}: what {request.where} holds can be used only once, and no lock is available to stop another process from using it, so nothing "
-        "was sent. Set cache_path to a directory that can be written and locked (NFS often has no locks), or cache to vault.",
+        f"{request.vendor.name}: the credential at {request.where} works only once, and no lock is available to stop another process from using it, so nothing "
+        "was sent. Set cache_path to a directory that can be written and locked (NFS often has no locks), or set cache=vault.",
         fault="cache:no_lock",
     )
 

@@ -16,9 +16,9 @@ from .._base.model import Request
 from .._base.ports import Event, Ports
 from .._cache.entry import entry_from_dict
 from .._cache.file_store import FileStore
-from .._vault.refusals import NotTaken
+from .._vault.refusals import LastingRefusal
 from .slot import token_keys
-from .vault_session import VaultSession, login_keys
+from .vault_login import VaultLogin, login_keys
 
 __all__ = ("expired", "is_cached", "purge", "remove_shared", "revoke_logins")
 
@@ -77,10 +77,10 @@ def remove_shared(request: Request, store: FileStore, ports: Ports) -> bool:
     from .shared_store import shared_path
 
     path, mount = shared_path(request), request.cache.vault_mount
-    session = VaultSession(request, store, ports)
+    session = VaultLogin(request, store, ports)
     try:
         there = session.call(lambda client: client.kv2_read(mount, path)) is not None
-    except NotTaken:  # it exists, and is larger than any entry of ours
+    except LastingRefusal:  # it exists, and is larger than any entry of ours
         there = True
     if there:
         session.call(lambda client: client.kv2_delete_metadata(mount, path))

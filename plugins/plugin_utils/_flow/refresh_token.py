@@ -17,7 +17,7 @@ from .._base.model import Request, Secret, SecretRef, Token
 from .._base.ports import Ports, Vault
 
 if t.TYPE_CHECKING:
-    from .vault_session import VaultSession
+    from .vault_login import VaultLogin
 
 __all__ = ("Mac", "refresh_token_key", "store_refresh_token", "vouched_for", "write_refresh_token")
 
@@ -28,7 +28,7 @@ _SPENT = ("code", "code_verifier")  # used up once exchanged for the token
 _ATTEMPTS = 5
 
 
-def store_refresh_token(request: Request, refresh_token: str, secret: Secret, *, session: VaultSession, ports: Ports) -> str | None:
+def store_refresh_token(request: Request, refresh_token: str, secret: Secret, *, session: VaultLogin, ports: Ports) -> str | None:
     """Replace the refresh token in *secret* with *refresh_token*; its other fields stay.
 
     The vendor has already replaced the old one and the token itself is good, so a failure here is a warning, and the new refresh token
@@ -45,7 +45,7 @@ def store_refresh_token(request: Request, refresh_token: str, secret: Secret, *,
         ports.warn(f"{request.vendor.name}: the vendor sent a new refresh token, which is kept only in the cache: {reason}.")
         return None
     try:
-        # A different one is newer: a person gave consent again in the meantime.
+        # If another one is there by now, it is newer: a person gave consent again in the meantime.
         return write_refresh_token(request, refresh_token, secret, session=session, only_if=secret.data.get(key))
     except VaultError as exc:
         ports.warn(
@@ -79,7 +79,7 @@ def vouched_for(token: Token, request: Request, secret: t.Mapping[str, t.Any], m
 _ANY = object()
 
 
-def write_refresh_token(request: Request, refresh_token: str, secret: Secret, *, session: VaultSession, only_if: t.Any = _ANY) -> str | None:
+def write_refresh_token(request: Request, refresh_token: str, secret: Secret, *, session: VaultLogin, only_if: t.Any = _ANY) -> str | None:
     """Write *refresh_token* into the secret. Changes to other fields since *secret* was read are preserved.
 
     :arg only_if: the refresh token that must still be there; if omitted, any is replaced.

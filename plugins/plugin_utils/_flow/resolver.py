@@ -127,8 +127,8 @@ def _tell_short_life(call: Call, token: Token) -> None:
 
 def _renew_ahead(call: Call, slot: TokenSlot, entry: Entry) -> Token:
     """One caller renews early; the others use the token, which is still good."""
-    asker, now = call.asker, call.ports.clock()
-    if is_recent(entry.failures, asker, now=now) or remembered_failure(entry.failures, asker, now=now):
+    caller, now = call.caller, call.ports.clock()
+    if is_recent(entry.failures, caller, now=now) or remembered_failure(entry.failures, caller, now=now):
         return _hit(call, entry)
     with slot.try_lock() as locked:
         if not locked:
@@ -140,8 +140,8 @@ def _renew_ahead(call: Call, slot: TokenSlot, entry: Entry) -> Token:
 
 
 def _renew(call: Call, slot: TokenSlot, entry: Entry, reason: str, *, locked: bool = True) -> Token:
-    """Fetch a new token; the lock is held, unless locks do not work. If that fails, the old token may serve."""
-    failure = remembered_failure(entry.failures, call.asker, now=call.ports.clock())
+    """Fetch a new token; the lock is held, unless locks do not work. If the fetch fails, the old token may serve."""
+    failure = remembered_failure(entry.failures, call.caller, now=call.ports.clock())
     if failure is not None:
         error: TokenError = as_error(failure)
         call.report("remembered", error=error)
@@ -197,13 +197,13 @@ def _save(call: Call, slot: TokenSlot, outcome: Outcome, *, took: float) -> None
     request, now = call.request, call.ports.clock()
     entry = slot.read()
     if outcome.token is not None:
-        slot.write(Entry(outcome.token, failures_after_success(entry.failures, call.asker, asked=bool(outcome.asked_version)), call.renewals(entry)))
+        slot.write(Entry(outcome.token, failures_after_success(entry.failures, call.caller, asked=bool(outcome.asked_version)), call.renewals(entry)))
         _tell_short_life(call, outcome.token)
     elif outcome.repeated is not None:
         slot.write(replace(entry, failures=confirm(entry.failures, outcome.repeated, at=outcome.checked_at)))
     elif isinstance(outcome.error, RememberedError):
         call.report("remembered", error=outcome.error)
     elif isinstance(outcome.error, (VendorError, VaultError)):
-        failure = failure_of(outcome.error, call.asker, asked_version=outcome.asked_version, took=took, now=now)
+        failure = failure_of(outcome.error, call.caller, asked_version=outcome.asked_version, took=took, now=now)
         slot.write(replace(entry, failures=add_failure(entry.failures, failure, failure_ttl=request.cache.failure_ttl, now=now)))
         call.report("failed", error=outcome.error)

@@ -25,7 +25,7 @@ from .._vendor.request import credentials, revocation_request
 from .refresh_token import refresh_token_key, vouched_for
 from .shared_store import SharedCache
 from .slot import token_keys
-from .vault_session import VaultSession
+from .vault_login import VaultLogin
 
 __all__ = ("RevocationOutcome", "revoke_tokens")
 
@@ -87,7 +87,7 @@ class _Revocation:
         self._store = store
         self._ports = ports
         self._revoke_consent = revoke_consent
-        self._session = VaultSession(request, store, ports)
+        self._session = VaultLogin(request, store, ports)
         self._shared_cache: SharedCache | None = None
         self._own: Token | None = None
         self._shared: Token | None = None
@@ -133,7 +133,8 @@ class _Revocation:
         if not self._values:
             return
         check_address(endpoint, endpoint.url(endpoint.revocation_url), allow_http=request.http.allow_http)
-        self._revoke_each(endpoint, credentials(replace(request, vendor=endpoint), secret, consent=True))  # even if the consent may have ended
+        # consent=True: no error if the consent has already ended.
+        self._revoke_each(endpoint, credentials(replace(request, vendor=endpoint), secret, consent=True))
 
     def _revoke_each(self, endpoint: Vendor, fields: dict[str, str]) -> None:
         request, ports, in_use = self._request, self._ports, self._own or self._shared
@@ -209,7 +210,7 @@ def _with_endpoint(request: Request, keys: t.Container[str], ports: Ports) -> Ve
     return replace(found, token_url=vendor.token_url or found.token_url)
 
 
-def _revoke(request: Request, vendor: Vendor, fields: dict[str, str], value: str, *, hint: str, session: VaultSession, ports: Ports) -> bool:
+def _revoke(request: Request, vendor: Vendor, fields: dict[str, str], value: str, *, hint: str, session: VaultLogin, ports: Ports) -> bool:
     """Revoke *value*; False if the vendor does not revoke tokens of this type."""
     # Nothing of the response is shown or stored, so the signed assertions need no tracking.
     sign = signer(vendor, fields, clock=ports.clock, transit=session.transit_sign, signed=set())

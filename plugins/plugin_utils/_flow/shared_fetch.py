@@ -16,7 +16,7 @@ from .._base.errors import TokenError, VaultError, VendorError, coded
 from .._base.model import Entry, Failure, Token
 from .._base.ports import Ports
 from .._cache.freshness import Verdict
-from .._vault.refusals import NotTaken
+from .._vault.refusals import LastingRefusal
 from .call import Call
 from .failure_memory import add_failure, as_error, confirm, failure_of, remembered_failure
 from .fetch import Outcome
@@ -43,9 +43,9 @@ def fetch_shared(call: Call, entry: Entry, shared: SharedCache, attempt: Attempt
         try:
             found = shared.claim(lambda theirs, new: _usable(call, theirs, entry, new), wait=not still_good)
         except VaultError as exc:
-            if exc.kind != "denied" and not (isinstance(exc, NotTaken) and shared.may_do_without):
+            if exc.kind != "denied" and not (isinstance(exc, LastingRefusal) and shared.may_do_without):
                 return Outcome(error=exc)
-            call.ports.warn(coded(f"{exc.message} Until then tokens are not shared with other controllers.", exc.fault))
+            call.ports.warn(coded(f"{exc.message} Until this is fixed, tokens are not shared with other controllers.", exc.fault))
             return alone(entry)
         except TokenError as exc:
             return Outcome(error=exc)
@@ -75,7 +75,7 @@ def _usable(call: Call, theirs: Entry, ours: Entry, new_failures: frozenset[Fail
         # Only the shared entry keeps the refresh token, so that two controllers never use it. The local copy expires after a
         # while, so that repairing a wrong entry repairs the tokens of all controllers.
         return replace(theirs.token.without_refresh_token(), expires_at=min(theirs.token.expires_at, now + _KEPT_FOR))
-    failure = remembered_failure(theirs.failures, call.asker, now=now, new=new_failures)
+    failure = remembered_failure(theirs.failures, call.caller, now=now, new=new_failures)
     if failure is not None:
         error = as_error(failure)
         call.report("remembered", error=error)
@@ -115,5 +115,5 @@ def _shared_failures(call: Call, failures: tuple[Failure, ...], outcome: Outcome
         return confirm(failures, outcome.repeated, at=outcome.checked_at)
     if not isinstance(outcome.error, VendorError):
         return failures  # Vault may grant the next controller what it refused this one
-    failure = failure_of(outcome.error, call.asker, asked_version=outcome.asked_version, took=took, now=now)
+    failure = failure_of(outcome.error, call.caller, asked_version=outcome.asked_version, took=took, now=now)
     return add_failure(failures, shareable(failure), failure_ttl=failure_ttl, now=now, most=MOST_FAILURES)

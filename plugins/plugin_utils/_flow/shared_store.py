@@ -37,8 +37,8 @@ from .._base.token_check import is_moment
 from .._cache.crypto import canonical, stretched
 from .._cache.entry import entry_from_dict, entry_to_dict, token_facts
 from .._text.scrub import finder
-from .._vault.refusals import NotTaken
-from .vault_session import VaultSession
+from .._vault.refusals import LastingRefusal
+from .vault_login import VaultLogin
 
 __all__ = ("MOST_FAILURES", "Lease", "LeaseLost", "SharedCache", "shareable", "shared_path")
 
@@ -81,7 +81,7 @@ class Lease:
 
 
 class SharedCache:
-    def __init__(self, request: Request, session: VaultSession, ports: Ports) -> None:
+    def __init__(self, request: Request, session: VaultLogin, ports: Ports) -> None:
         self._request = request
         self._session = session
         self._ports = ports
@@ -93,7 +93,7 @@ class SharedCache:
         #: Whether two controllers may ask the vendor at the same time if necessary.
         self.may_do_without = not single_use
         self._one_request = http.deadline if single_use else min(http.deadline, 2 * http.timeout)
-        # So then wait for the holder even after the lease has ended on this clock, because the holder's clock may be behind.
+        # With single-use credentials, keep waiting after the lease has ended on this clock: the holder's clock may be behind.
         self._tolerance = _CLOCKS_APART if single_use else 0.0
         # Allows for a killed holder, and for the next holder, which may use its whole deadline.
         self._longest_wait = http.deadline + 2 * (self._one_request + _LEASE_SLACK)
@@ -108,7 +108,7 @@ class SharedCache:
         failures: frozenset[Failure] | None = None
         while True:
             data, version = self._read()
-            if version != seen:  # wait for a lease no longer than our own would last: the holder's clock may be wrong
+            if version != seen:  # do not wait longer for a lease than our own would last: the holder's clock may be wrong
                 seen, patience = version, self._ports.monotonic() + self._lease_seconds(data)
             entry = _entry(data)
             failures = frozenset(entry.failures) if failures is None else failures
@@ -129,18 +129,18 @@ class SharedCache:
                     f"{self._request.vendor.name}: another writer has held the shared entry {self._mount}/{self._path} for {waited:.0f} s, longer than a "
                     "request to the vendor takes. See who writes there, or remove the entry."
                 )
-            # Jitter, so that processes that wait for the same token do not return together. No longer than the lease.
+            # Jitter, so that processes that wait for the same token do not return together. At most a quarter longer than the lease lasts.
             self._ports.sleep(min(nap, left) * random.uniform(1.0, 1.25))  # noqa: S311 - no secret
             nap = _LATER_NAP
 
     def _take(self, entry: Entry, version: int) -> Lease | None:
         """Take the lease; None if another process has changed the entry."""
-        # Remove the refresh token from the shared entry before it is used: if the holder is killed, it is used up.
+        # Remove the refresh token from the shared entry before it is used: a holder that is killed may already have sent it, and nobody may send it again.
         kept = replace(entry, token=entry.token and entry.token.without_refresh_token())
         try:
             return self._leased(entry, kept, version)
-        except NotTaken:
-            # Vault may reject a foreign entry when it is written back, because it grows on the way. That must not block the token for ever.
+        except LastingRefusal:
+            # Vault may reject a foreign entry when it is written back with our fields added. That must not block the token for ever.
             return self._leased(entry, Entry(), version)
 
     def _leased(self, entry: Entry, kept: Entry, version: int) -> Lease | None:
@@ -151,7 +151,7 @@ class SharedCache:
         """The shared entry; an empty one, with a warning, if it cannot be read."""
         try:
             return _entry(self._read()[0])
-        except NotTaken as exc:
+        except LastingRefusal as exc:
             self._ports.warn(coded(f"{exc.message} So the content of the shared entry {self._mount}/{self._path} is not known.", exc.fault))
             return Entry()
 
@@ -161,7 +161,7 @@ class SharedCache:
         return hmac.new(key, canonical([self._path, refresh_token]), hashlib.sha256).hexdigest()
 
     def guarded(self, lease: Lease) -> Ports:
-        """Ports for the requests to the vendor that extend *lease* for the whole time, including retries and pauses.
+        """Ports for asking the vendor: each request and each pause first extends *lease* to cover it.
 
         They raise :class:`LeaseLost` if another process took over the lease because this one looked dead.
         """

@@ -206,7 +206,7 @@ class VaultClient:
                     f"{self._place}: {full} does not sign with {algorithm}. Check transit_key, assertion_algorithm and the type of the key.{said}",
                     "field",
                 ) from None
-            raise self._refusals.any(refusal, "signing with", full, needs="update") from None
+            raise self._refusals.of_request(refusal, "signing with", full, needs="update") from None
         signature = _signature(str(_data(answer).get("signature")))
         if not signature:
             raise VaultError(f"{self._place}: {full} gave no signature. Check transit_key.", "unavailable")
@@ -225,7 +225,9 @@ class VaultClient:
             outer = _data(answer)
         except Refusal as refusal:
             if refusal.status != 404:
-                raise self._refusals.any(refusal, "reading the cache entry at", f"{mount}/data/{path}", needs="read", setting=_cache_setting(mount)) from None
+                raise self._refusals.of_request(
+                    refusal, "reading the cache entry at", f"{mount}/data/{path}", needs="read", setting=_cache_setting(mount)
+                ) from None
             outer = refusal.data
         self._hidden.add_contents(_inner(outer, "data"))
         version = integer(_inner(outer, "metadata").get("version"))
@@ -245,7 +247,7 @@ class VaultClient:
             # Any other 400 does not mean a concurrent write: retries would never end.
             if refusal.status in (400, 412) and refusal.says("check-and-set"):
                 raise CasMismatch(f"{self._place}: {full} was changed by another writer in the meantime.", "cas") from None
-            raise self._refusals.any(refusal, "writing the cache entry at", full, needs="create and update", setting=_cache_setting(mount)) from None
+            raise self._refusals.of_request(refusal, "writing the cache entry at", full, needs="create and update", setting=_cache_setting(mount)) from None
         version = integer(_data(answer).get("version"))
         if version is None:
             raise VaultError(f"{self._place}: {mount} is not a KV engine of version 2. Check cache_vault_mount.", "missing")
@@ -259,7 +261,7 @@ class VaultClient:
         except Refusal as refusal:
             if refusal.status != 404:
                 full = f"{mount}/metadata/{path}"
-                raise self._refusals.any(refusal, "removing the cache entry at", full, needs="delete", setting=_cache_setting(mount)) from None
+                raise self._refusals.of_request(refusal, "removing the cache entry at", full, needs="delete", setting=_cache_setting(mount)) from None
 
     def _of_cache(self, mount: str, path: str) -> tuple[str, str]:
         return checked_path("cache_vault_mount", mount), checked_path("cache_vault_path", path)
@@ -269,7 +271,8 @@ class VaultClient:
     def ask(self, method: str, path: str, body: t.Mapping[str, t.Any] | None = None) -> dict[str, t.Any]:
         """The response to any request; each request gets the whole ``deadline``.
 
-        By path: hvac's calls for policies, mounts and roles use other fields than Vault, and wanted and found are compared.
+        Requests are sent by path, not through hvac's calls: those name the fields of policies, mounts and roles differently from Vault, and
+        what is wanted is compared with what Vault returns.
 
         :raises Refusal: the response is an error, or not from Vault. Its content must not be shown.
         """
@@ -299,7 +302,7 @@ class VaultClient:
         except Refusal as refusal:
             if refusal.status in (400, 403, 404, 405):
                 return None
-            raise self._refusals.any(refusal, "reading the kind of mount at", mount, needs="read") from None
+            raise self._refusals.of_request(refusal, "reading the kind of mount at", mount, needs="read") from None
         about = _data(answer)
         if about.get("type") not in ("kv", "generic", None):
             return None
@@ -314,7 +317,7 @@ class VaultClient:
         try:
             return call()
         except Refusal as refusal:
-            raise self._refusals.any(refusal, doing, path, needs=needs) from None
+            raise self._refusals.of_request(refusal, doing, path, needs=needs) from None
 
 
 def _signature(text: str) -> bytes:

@@ -25,7 +25,7 @@ from .._text.one_line import one_line
 from .._text.scrub import scrub
 from .hidden import Hidden
 from .login_files import refuse_passphrase
-from .refusals import NotTaken
+from .refusals import LastingRefusal
 from .transport import Patience, adapter, retries, session
 from .wording import why_no_answer
 
@@ -60,7 +60,7 @@ class Connection:
         self.place = f"Vault at {options.shown_url}" + (f" (namespace {options.namespace})" if options.namespace else "")
         self.hidden = Hidden(options.secrets())
         self._patience = Patience(options.deadline, monotonic=monotonic, sleep=sleep)
-        self._warn_of_open_ways()
+        self._warn_if_unprotected()
         self.hvac = self._connect()
 
     def request(self, method: str, path: str, **more: t.Any) -> dict[str, t.Any]:
@@ -112,7 +112,7 @@ class Connection:
             with open(options.cert_auth_private_key, encoding="utf-8", errors="replace") as file:
                 refuse_passphrase(options.cert_auth_private_key, file.read())
 
-    def _warn_of_open_ways(self) -> None:
+    def _warn_if_unprotected(self) -> None:
         options = self.options
         if options.url.startswith("http:") and (options.proxies or not is_loopback(urlsplit(options.url).hostname or "")):
             self._warn(
@@ -146,4 +146,4 @@ class Connection:
         if kind in _OPTIONS:
             return OptionError(f"{self.place}: {text}", fault=_OPTIONS[kind])
         too_large = any(isinstance(cause, TooLarge) for cause in causes(exc))
-        return (NotTaken if too_large else VaultError)(f"{self.place} {text}", kind)
+        return (LastingRefusal if too_large else VaultError)(f"{self.place} {text}", kind)

@@ -18,10 +18,10 @@ import typing as t
 
 __all__ = (
     "ALIASES",
+    "FALLBACK_ENVIRONMENT",
     "FIELDS",
     "KUBERNETES_TOKEN_FILE",
-    "LATE_ENVIRONMENT",
-    "ONLY_LATE",
+    "ONLY_FALLBACK",
     "TRUE",
     "completed",
     "login_secret",
@@ -39,7 +39,7 @@ ALIASES: t.Mapping[str, tuple[str, ...]] = {
 }
 
 # Environment variables of the vault command, for options that are not set otherwise. The first one set wins.
-LATE_ENVIRONMENT: t.Mapping[str, tuple[str, ...]] = {
+FALLBACK_ENVIRONMENT: t.Mapping[str, tuple[str, ...]] = {
     "url": ("VAULT_ADDR",),
     "ca_cert": ("VAULT_CACERT",),
     "namespace": ("VAULT_NAMESPACE",),
@@ -49,7 +49,7 @@ LATE_ENVIRONMENT: t.Mapping[str, tuple[str, ...]] = {
     "cert_auth_private_key": ("VAULT_CLIENT_KEY",),
 }
 #: More variables of the vault command, without an option here: certificate texts, a folder of them, and the name in Vault's certificate.
-ONLY_LATE: t.Mapping[str, str] = {
+ONLY_FALLBACK: t.Mapping[str, str] = {
     "ca_cert_text": "VAULT_CACERT_BYTES",
     "ca_path": "VAULT_CAPATH",
     "tls_server_name": "VAULT_TLS_SERVER_NAME",
@@ -134,11 +134,11 @@ def completed(values: t.Mapping[str, t.Any], *, environ: t.Mapping[str, str], ho
     given = _given(values)
     given.setdefault("auth_method", "token")
     method = str(given["auth_method"])
-    for name, variables in LATE_ENVIRONMENT.items():
+    for name, variables in FALLBACK_ENVIRONMENT.items():
         for variable in variables:
             _late(given, name, environ.get(variable))
     # As with the vault command, a file wins over a text, and a text over a folder.
-    for name, variable in ONLY_LATE.items():
+    for name, variable in ONLY_FALLBACK.items():
         value = environ.get(variable)
         if name == "tls_server_name" or not {"ca_cert", "ca_cert_text"} & given.keys():
             _late(given, name, value)

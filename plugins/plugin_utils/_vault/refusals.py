@@ -18,17 +18,17 @@ from .._base.errors import VaultError
 from .._text.scrub import scrub
 from .methods import METHODS
 from .transport import Refusal, integer
-from .wording import LOCKS_USERS, LOGIN_ADVICE, NOT_INITIALISED, SEALED, STATES, path_hint, unlisted
+from .wording import LOCKS_USERS, LOGIN_ADVICE, NOT_INITIALISED, SEALED, STATES, items_of_multierror, path_hint
 
 if t.TYPE_CHECKING:
     from .options import VaultOptions
 
-__all__ = ("NotTaken", "Questions", "Refusals")
+__all__ = ("LastingRefusal", "Questions", "Refusals")
 
 _NEW_TOKEN = "Get a new one (vault login), and set token (VAULT_TOKEN)."
 
 
-class NotTaken(VaultError):
+class LastingRefusal(VaultError):
     """Vault answered with a lasting error: the data written or read may be the cause."""
 
 
@@ -113,7 +113,7 @@ class Refusals:
         if refusal.status == 403 and hint and self._general(refusal) is None and not refusal.says("token"):
             # Do not advise a policy here: the path itself is wrong.
             return VaultError(f"{self._place} denied reading {full}{self._said(refusal)}. {hint}", "denied")
-        return self.any(refusal, "reading", full, needs="read", hint=hint, setting=f"engine_mount_point (now: {mount})")
+        return self.of_request(refusal, "reading", full, needs="read", hint=hint, setting=f"engine_mount_point (now: {mount})")
 
     def _missing(self, refusal: Refusal, mount: str, path: str, *, engine: int, version: int | None, hint: str) -> VaultError:
         if refusal.says("no handler for route") or refusal.says("route entry not found"):
@@ -147,7 +147,7 @@ class Refusals:
             state, remedy = "deleted", "Undelete it, write it again, or name another version in secret_version."
         return VaultError(f"{self._place}: {subject} at {mount}/{path} is {state}. {remedy}", "deleted")
 
-    def any(self, refusal: Refusal, doing: str, path: str, *, needs: str, hint: str = "", setting: str = "") -> VaultError:
+    def of_request(self, refusal: Refusal, doing: str, path: str, *, needs: str, hint: str = "", setting: str = "") -> VaultError:
         """The error for any refused request.
 
         :arg setting: the option for the KV mount, and its value: Vault does not distinguish a missing mount from a denied one.
@@ -162,9 +162,9 @@ class Refusals:
                 return VaultError(text, "denied", fault="vault:login_refused")
             return VaultError(f"{self._place} denied {doing} {path}{said}. {self._denied_advice(path, needs, setting)}{tail}", "denied")
         if refusal.status == 404:
-            return VaultError(f"{self._place} has nothing at {path} ({doing.removesuffix(' at')}). Check the mount, the path and namespace.{tail}", "missing")
+            return VaultError(f"{self._place} has nothing at {path} ({doing.removesuffix(' at').removesuffix(' with')}). Check the mount, the path and namespace.{tail}", "missing")
         advice = tail or " Check url (VAULT_ADDR), any proxy between here and Vault, and Vault's log."
-        return NotTaken(f"{self._place} failed at {doing} {path} with status {refusal.status}{said}.{advice}")
+        return LastingRefusal(f"{self._place} failed ({doing} {path}): status {refusal.status}{said}.{advice}")
 
     def _new_token(self) -> str:
         if self._options.auth_method == "token":
@@ -183,8 +183,8 @@ class Refusals:
         with contextlib.suppress(Refusal, VaultError):
             policies = self._questions.policies()
         if not policies:
-            both = f"both, and {setting}" if setting else "both"
-            return f"The token may be expired, or none of its policies grants {needs} on {path}, or one of them denies it. Check {both}."
+            what = f"the token, its policies, and {setting}" if setting else "the token and its policies"
+            return f"The token may be expired, or none of its policies grants {needs} on {path}, or one of them denies it. Check {what}."
         names = scrub(", ".join(policies), self._hidden)
         correct = f", or {setting}" if setting else ""
         return f"The token is valid, but none of its policies ({names}) grants {needs} on {path}, or one of them denies it. Correct the policies{correct}."
@@ -212,6 +212,6 @@ class Refusals:
         """Vault's own reason, in a form that may be shown."""
         reasons = [reason for reason in refusal.errors if reason] if refusal.from_vault else []
         # hashicorp/go-multierror lists: "1 error occurred:\n\t* permission denied\n\n"
-        text = "; ".join(dict.fromkeys(" ".join(unlisted(reason).split()) for reason in reasons))
+        text = "; ".join(dict.fromkeys(" ".join(items_of_multierror(reason).split()) for reason in reasons))
         shown = scrub(text, self._hidden).rstrip(". ")
         return f" ({shown})" if shown else ""

@@ -41,7 +41,7 @@ _LONGEST_WAIT = 30.0
 _LONGEST_TOLD = 86400.0
 # 412: a replica that is not up to date. 472, 473: a standby. 500, 502, 503: maintenance, an election, a proxy without a backend.
 _RETRIED_STATUSES = (412, 429, 472, 473, 500, 502, 503, 504)
-# Used if retries is not set: without these, a disruption of a second or two would fail all hosts of a run. Before a 504 the wait was long enough.
+# Used if retries is not set: without these, a disruption of a second or two would fail all hosts of a run. 504 is left out: its sender has waited long enough.
 _OWN_RETRIES, _OWN_STATUSES, _OWN_BACKOFF = 3, (412, 429, 472, 473, 500, 502, 503), 0.5
 # In the response to a request that Vault has not processed.
 _NOT_ACTIVE = b"local node not active"

@@ -16,7 +16,7 @@ from .._base.http_body import CutOff, Damaged, TooLarge
 from .._text.scrub import scrub
 from .transport import LARGEST_ANSWER, Refusal
 
-__all__ = ("LOCKS_USERS", "LOGIN_ADVICE", "NOT_INITIALISED", "SEALED", "STATES", "path_hint", "unlisted", "why_no_answer")
+__all__ = ("LOCKS_USERS", "LOGIN_ADVICE", "NOT_INITIALISED", "SEALED", "STATES", "items_of_multierror", "path_hint", "why_no_answer")
 
 NOT_INITIALISED = " is not initialised. An operator must initialise and unseal it first."
 SEALED = " is sealed. An operator must unseal it first."
@@ -66,7 +66,7 @@ LOGIN_ADVICE: t.Mapping[str, tuple[str, ...]] = {
 LOCKS_USERS = ("userpass", "ldap", "approle")
 
 
-def unlisted(reason: str) -> str:
+def items_of_multierror(reason: str) -> str:
     _head, colon, tail = reason.partition("occurred:")
     return "; ".join(part.strip() for part in tail.split("* ") if part.strip()) if colon else reason
 
@@ -116,7 +116,7 @@ def _no_answer_table() -> tuple[tuple[tuple[type[BaseException], ...], str, _Sen
     late = "did not answer within {timeout} s. Try again, or raise timeout (ANSIBLE_HASHI_VAULT_TIMEOUT)."
     far = "cannot be reached: no connection within {timeout} s. Check url (VAULT_ADDR) and the network."
     large = f"sent more than {LARGEST_ANSWER >> 20} MiB, which no secret has. Check url (VAULT_ADDR) and any proxy in front of Vault."
-    damaged = "sent an answer whose compression is broken or not known. Check url (VAULT_ADDR), the option proxies, and any proxy in front of Vault."
+    damaged = "sent an answer whose compression is broken or unknown. Check url (VAULT_ADDR), the option proxies, and any proxy in front of Vault."
     endless = "redirects endlessly. Check url (VAULT_ADDR) and any proxy in front of Vault."
     proxy = "cannot be reached through the proxy. Check proxies (ANSIBLE_HASHI_VAULT_PROXIES, https_proxy)."
     address = "its address or the proxy's is not a valid URL. Check url (VAULT_ADDR) and proxies."

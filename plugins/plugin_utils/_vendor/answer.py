@@ -174,10 +174,10 @@ class _Expiry:
         until = self._by_our_clock(own) if own is not None else 0.0
         if until > self.requested_at:
             if value is not None:
-                self._warn_of_lifetime("the token itself tells", understood=said is not None)
+                self._warn_of_lifetime("so the expiry in the token itself is used", understood=said is not None)
             return self._bounded(until)
         if value is not None:
-            self._warn_of_lifetime(f"default_lifetime is used, {vendor.default_lifetime} s", understood=said is not None)
+            self._warn_of_lifetime(f"so default_lifetime is used, {vendor.default_lifetime} s", understood=said is not None)
         return self.requested_at + vendor.default_lifetime
 
     def _bounded(self, until: float) -> float:
@@ -202,7 +202,7 @@ class _Expiry:
         what = "says that it has already expired" if understood else "is not understood"
         vendor = self.request.vendor
         self.warn(
-            f"{vendor.name}: the lifetime of the token for {self.request.where}, '{vendor.expires_field}' in the vendor's answer, {what}: {instead}. "
+            f"{vendor.name}: the lifetime of the token for {self.request.where}, '{vendor.expires_field}' in the vendor's answer, {what}, {instead}. "
             "Set expires_field or default_lifetime."
         )
 

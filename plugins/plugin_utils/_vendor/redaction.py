@@ -24,7 +24,7 @@ from .request import IDENTIFIERS, OPTIONAL_FIELDS, as_text, needed_fields
 __all__ = ("Redactor", "redactor_for_answer", "redactor_for_secret")
 
 _SHORTEST = 6  # characters; a shorter value of a secret may be an ordinary word
-_LONGEST = 10_000  # characters; nothing stored from a response is longer, and searching for a file in a secret takes long
+_LONGEST = 10_000  # characters; nothing stored from a response is longer, and searching for a value that is a whole file takes long
 _FIELD = re.compile(r"[A-Za-z]+(?:[._-][A-Za-z]+)*\Z")
 _LONGEST_FIELD = 40  # characters
 _MOST_FIELDS = 12
@@ -34,7 +34,7 @@ _NO_CREDENTIAL = re.compile(r"https?://[^\s/?#@]+/?\Z", re.IGNORECASE)  # a serv
 @dataclass(frozen=True)
 class Redactor:
     """:arg everything: blanked in messages, where blanking one word too many does no harm.
-    :arg credentials: those of them that are neither names nor words; never stored or used.
+    :arg credentials: those of them that are neither names nor words; text that contains one is never stored or used.
     """
 
     everything: frozenset[str] = field(default=frozenset(), repr=False)

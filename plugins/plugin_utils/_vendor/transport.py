@@ -136,7 +136,7 @@ def _explained(problem: Exception, request: HttpRequest, options: HttpOptions, s
         )
     if isinstance(problem, (Damaged, r.ContentDecodingError)):
         return failed(
-            f"the vendor at {where} sent an answer whose compression is broken or not known. Check base_url and token_url, "
+            f"the vendor at {where} sent an answer whose compression is broken or unknown. Check base_url and token_url, "
             "and any proxy between here and the vendor (http_proxy).",
             kind="answer",
         )

@@ -84,7 +84,7 @@ def test_a_wrong_login_is_tried_once(both: Scene) -> None:
     answers = crowd.ask("tracx", callers=30, same_run=True)
     (error,) = {answer.error for answer in answers}
     assert "refused the login" in error and "ada" in error and "wrong" not in error
-    assert "Changed credentials are tried at once, the same ones only by a later run, in 30 s." in error
+    assert "Changed credentials are tried at once; the same ones only by a later run, and not within the next 30 s." in error
     assert len(both.vault.audit_requests("auth/userpass/login/ada")) == 1
     for clock in range(0, 90, 10):  # other runs: scheduled runs do not lock the account either
         assert "refused the login" in crowd.one("tracx", clock=clock).error

@@ -10,7 +10,7 @@ import json
 
 import pytest
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.errors import OptionError
-from ansible_collections.trackops.api_tokens.plugins.plugin_utils._boundary.suggestion import nearest_option, refuse_mount_of_no_login
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._boundary.suggestion import nearest_option, refuse_mount_without_login
 from support.option_definitions import file_of
 
 OPTIONS = {*json.loads(file_of("trackunit").read_text(encoding="utf-8")), "path"}
@@ -39,7 +39,7 @@ def test_only_an_option_that_there_is():
 @pytest.mark.parametrize(("values", "method"), [({}, "token"), ({"auth_method": "token"}, "token"), ({"auth_method": "none"}, "none")])
 def test_a_mount_of_no_login(values, method):
     with pytest.raises(OptionError) as caught:
-        refuse_mount_of_no_login("tracx", {"mount_point": "kv"}, {**values, "mount_point": "kv"})
+        refuse_mount_without_login("tracx", {"mount_point": "kv"}, {**values, "mount_point": "kv"})
     why = f"mount_point belongs to the login and has no effect with auth_method={method}"
     assert caught.value.told == f"tracx: {why}; did you mean engine_mount_point? [TRK-O04]"
 
@@ -49,4 +49,4 @@ def test_a_mount_of_no_login(values, method):
     [({}, "token"), ({"mount_point": ""}, "token"), ({"mount_point": None}, "none"), ({"mount_point": "ci"}, "approle")],
 )
 def test_a_mount_that_is_none_of_the_task_or_of_a_login(direct, method):
-    refuse_mount_of_no_login("tracx", direct, {"mount_point": "set for all", "auth_method": method})
+    refuse_mount_without_login("tracx", direct, {"mount_point": "set for all", "auth_method": method})

@@ -76,7 +76,7 @@ def test_a_run_shares_its_locks_and_failures(opened, path):
             pass
         assert first.write(keys, {"kind": "failure"}, FAILED) is False
     assert second.read(keys) == {"failures": FAILED["failures"]}
-    assert (second.memory(), second.went_well(keys)) == ("run", False)
+    assert (second.memory(), second.succeeded_unstored(keys)) == ("run", False)
     assert opened(path, run="another").read(keys) is None
     second.remove(keys.name)
     assert first.read(keys) is None
@@ -93,13 +93,16 @@ def test_of_a_token_or_a_login_nothing_is_kept_but_that_it_went_well(opened, tmp
     store.write(keys, {}, FAILED)
     store.write(keys, {}, data)
     assert opened(path).read(keys) == {"failures": []}
-    assert store.went_well(keys)
-    assert [data for own, data in sealed if not own] == [{"failures": FAILED["failures"], "went_well": False}, {"failures": [], "went_well": True}]
+    assert store.succeeded_unstored(keys)
+    assert [data for own, data in sealed if not own] == [
+        {"failures": FAILED["failures"], "succeeded_unstored": False},
+        {"failures": [], "succeeded_unstored": True},
+    ]
     assert secret not in content(tmp_path)
     store.write(keys, {}, data)
     assert len([data for own, data in sealed if not own]) == 2, "what is known is not written again"
     store.write(keys, {}, {**data, "failures": FAILED["failures"]})
-    assert not store.went_well(keys)
+    assert not store.succeeded_unstored(keys)
 
 
 def test_what_is_no_failure_is_not_kept(opened):
@@ -117,7 +120,7 @@ def test_a_cache_that_can_be_written_needs_no_other(opened, tmp_path):
         assert store.write(keys, {}, GOOD)
         assert opened("cache").lock_holder(keys.name) == os.getpid()
     assert store.read(keys) == GOOD
-    assert (store.memory(), store.went_well(keys)) == ("runs", False)
+    assert (store.memory(), store.succeeded_unstored(keys)) == ("runs", False)
     assert not (tmp_path / "run").exists()
 
 

@@ -573,7 +573,7 @@ def test_the_first_comes_first(store):
 
 def test_what_finds_again_what_is_written(store):
     keys = written(store)
-    assert (store.memory(), store.went_well(keys)) == ("runs", False)
+    assert (store.memory(), store.succeeded_unstored(keys)) == ("runs", False)
     lost = FileStore("/proc/none/cache", warn=lambda _text: None)
     lost.user_key()
     assert lost.memory() == ""

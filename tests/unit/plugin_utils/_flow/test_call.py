@@ -29,7 +29,7 @@ def test_the_beginning():
     begun = call(scene)
     scene.now += 10
     assert (begun.started, begun.started_monotonic, begun.key) == (NOW, NOW, "the-key")
-    assert (begun.asker.run, begun.asker.started, begun.asker.failure_ttl) == ("run-1", NOW, 30)
+    assert (begun.caller.run, begun.caller.started, begun.caller.failure_ttl) == ("run-1", NOW, 30)
 
 
 @pytest.mark.parametrize(

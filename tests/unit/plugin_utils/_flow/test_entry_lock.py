@@ -229,7 +229,7 @@ def test_the_wait_is_as_long_as_a_call_takes(asked):
 class Spared(FileStore):
     """A store that can keep nothing, although all went well."""
 
-    def went_well(self, keys):
+    def succeeded_unstored(self, keys):
         return bool(keys)
 
 

@@ -13,10 +13,10 @@ import pytest
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.errors import CacheError, LockTimeout, VaultError, VendorError
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.model import Failure
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._flow.failure_memory import (
-    Asker,
+    Caller,
     add_failure,
     as_error,
-    asker_of,
+    caller_of,
     confirm,
     failure_of,
     failures_after_success,
@@ -29,14 +29,14 @@ from ansible_collections.trackops.api_tokens.plugins.plugin_utils._flow.failure_
 )
 from support.scripted import NOW, request_for, vault_options
 
-ME = Asker("run", "network", started=NOW, failure_ttl=30)
+ME = Caller("run", "network", started=NOW, failure_ttl=30)
 OUTAGE = Failure("away", "unavailable", NOW - 1, run="run", network="network")
 REFUSAL = Failure("no", "refused", NOW - 1, secret_version="7", run="run", network="network")
 OTHER = {"run": "other"}
 
 
-def told(failure, *, after=0.0, asker=ME, **more):
-    return remembered_failure([failure], asker, now=NOW + after, **more) is not None
+def told(failure, *, after=0.0, caller=ME, **more):
+    return remembered_failure([failure], caller, now=NOW + after, **more) is not None
 
 
 @pytest.mark.parametrize(
@@ -151,18 +151,18 @@ def test_what_a_token_makes_one_forget():
 
 
 def test_without_memory_only_the_vendors_own_wish_counts():
-    asker = dataclasses.replace(ME, failure_ttl=0)
-    assert not told(OUTAGE, asker=asker)
-    assert told(dataclasses.replace(OUTAGE, retry_at=NOW + 10), asker=asker)
-    assert remembered_refusal([REFUSAL], asker, secret_version="7", now=NOW) is None
-    assert not is_recent([OUTAGE], asker, now=NOW)
-    assert not told(dataclasses.replace(OUTAGE, recorded_at=NOW + 5), asker=asker)
+    caller = dataclasses.replace(ME, failure_ttl=0)
+    assert not told(OUTAGE, caller=caller)
+    assert told(dataclasses.replace(OUTAGE, retry_at=NOW + 10), caller=caller)
+    assert remembered_refusal([REFUSAL], caller, secret_version="7", now=NOW) is None
+    assert not is_recent([OUTAGE], caller, now=NOW)
+    assert not told(dataclasses.replace(OUTAGE, recorded_at=NOW + 5), caller=caller)
 
 
 def test_the_shortest_memory():
-    asker, new = dataclasses.replace(ME, failure_ttl=1), dataclasses.replace(OUTAGE, recorded_at=NOW)
-    assert [told(new, asker=asker, after=after) for after in (0, 0.9, 1)] == [True, True, False]
-    assert [is_recent([new], asker, now=NOW + after) for after in (0, 0.9, 1)] == [True, True, False]
+    caller, new = dataclasses.replace(ME, failure_ttl=1), dataclasses.replace(OUTAGE, recorded_at=NOW)
+    assert [told(new, caller=caller, after=after) for after in (0, 0.9, 1)] == [True, True, False]
+    assert [is_recent([new], caller, now=NOW + after) for after in (0, 0.9, 1)] == [True, True, False]
 
 
 def test_each_run_has_its_own():
@@ -206,15 +206,15 @@ def test_there_and_back():
 
 def test_where_the_vendor_asks_for_no_wait_nobody_else_waits():
     """Not even a controller whose clock is behind that of the one that failed."""
-    failure = failure_of(VendorError("v", "unavailable"), Asker("other", "proxy", NOW, 30), asked_version="", took=1.0, now=NOW + 5)
+    failure = failure_of(VendorError("v", "unavailable"), Caller("other", "proxy", NOW, 30), asked_version="", took=1.0, now=NOW + 5)
     assert failure.retry_at == 0.0
     assert not told(failure)
 
 
 def test_who_asks():
-    asker = asker_of(request_for(failure_ttl=7), run="r", started=5.0)
-    assert re.fullmatch("[0-9a-f]{16}", asker.network)
-    assert asker == Asker("r", asker.network, 5.0, 7)
+    caller = caller_of(request_for(failure_ttl=7), run="r", started=5.0)
+    assert re.fullmatch("[0-9a-f]{16}", caller.network)
+    assert caller == Caller("r", caller.network, 5.0, 7)
 
 
 @pytest.mark.parametrize(
@@ -228,5 +228,5 @@ def test_who_asks():
     ],
 )
 def test_another_way_to_the_servers(other):
-    assert asker_of(request_for(**other), run="r", started=0).network != asker_of(request_for(), run="r", started=0).network
-    assert asker_of(request_for(path="b"), run="r", started=0).network == asker_of(request_for(), run="r", started=0).network
+    assert caller_of(request_for(**other), run="r", started=0).network != caller_of(request_for(), run="r", started=0).network
+    assert caller_of(request_for(path="b"), run="r", started=0).network == caller_of(request_for(), run="r", started=0).network

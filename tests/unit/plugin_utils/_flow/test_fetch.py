@@ -18,7 +18,7 @@ from ansible_collections.trackops.api_tokens.plugins.plugin_utils._cache.file_st
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._flow.call import Call
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._flow.fetch import Fetch, fetch
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._flow.issuer_metadata import IssuerMetadata
-from ansible_collections.trackops.api_tokens.plugins.plugin_utils._flow.vault_session import VaultSession
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._flow.vault_login import VaultLogin
 from support.scripted import NOW, FakeClient, FakeVault, Scene, access, answer, error, request_for, token
 
 WITH_REFRESH = Entry(token("old", age=3000, refresh_token="r1", secret_version="1"))
@@ -33,7 +33,7 @@ class Work:
         store = FileStore(str(folder / "cache"), warn=pytest.fail)
         self.saved = []
         call = Call.begin(request, scene.ports, key="k")
-        session = VaultSession(request, store, scene.ports)
+        session = VaultLogin(request, store, scene.ports)
         metadata = IssuerMetadata(request, store, scene.ports.clock)
         self.can_be_written = True
         self.work = Fetch(call, "why", session, self._save, self._save, b"digest-key", scene.ports, metadata)

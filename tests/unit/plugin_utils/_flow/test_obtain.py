@@ -46,8 +46,8 @@ def test_what_can_be_used_once_is_not_sent_without_a_lock(attempt):
     outcome, _kept = attempt(scene, single_use=True, locked=False)
     assert isinstance(outcome.error, CacheError) and outcome.error.fault == "cache:no_lock"
     assert outcome.error.message == (
-        "acme: what secret/fleet/x holds can be used only once, and no lock is available to stop another process from using it, so nothing was sent. "
-        "Set cache_path to a directory that can be written and locked (NFS often has no locks), or cache to vault."
+        "acme: the credential at secret/fleet/x works only once, and no lock is available to stop another process from using it, so nothing was sent. "
+        "Set cache_path to a directory that can be written and locked (NFS often has no locks), or set cache=vault."
     )
     assert (scene.sent, scene.vault.clients) == ([], 0)
     assert attempt(scene, single_use=True)[0].token.access_token == "t0ken"
@@ -107,7 +107,7 @@ def test_who_may_not_share_goes_alone(attempt):
     scene.vault.kv_fault = VaultError("Vault: permission denied.", "denied")
     outcome, _kept = attempt(scene, kind="vault")
     assert (outcome.token.access_token, outcome.token.refresh_token) == ("t0ken", "r")
-    assert "Until then tokens are not shared with other controllers." in scene.warnings[0]
+    assert "Until this is fixed, tokens are not shared with other controllers." in scene.warnings[0]
 
 
 def test_an_issuer_is_asked_once_for_several_tokens(tmp_path):

@@ -18,7 +18,7 @@ from ansible_collections.trackops.api_tokens.plugins.plugin_utils._flow import p
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._flow.purge import expired, is_cached, purge, remove_shared, revoke_logins
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._flow.resolver import Resolver, open_store
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._flow.slot import TokenSlot
-from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vault.refusals import NotTaken
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vault.refusals import LastingRefusal
 from support.scripted import NOW, FakeClient, Scene, access, approle, error, request_for, token
 
 
@@ -45,7 +45,7 @@ def test_the_shared_entry_goes_from_an_empty_home_too(tmp_path):
 
 def test_a_shared_entry_that_is_too_large_to_be_read_goes_too(tmp_path, monkeypatch):
     def too_large(self, mount, path):
-        raise NotTaken("Vault sent more than 4 MiB.")
+        raise LastingRefusal("Vault sent more than 4 MiB.")
 
     scene = Scene(access("one"))
     request = request_for("tracktik", cache=str(tmp_path / "a"), kind="vault")

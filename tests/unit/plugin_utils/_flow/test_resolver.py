@@ -783,8 +783,8 @@ def test_without_any_lock_what_can_be_used_once_is_not_sent(ask, nowhere):
     scene = Scene(vault=FakeVault({"client_id": "i", "client_secret": "s", "refresh_token": "refresh-0"}))
     message = failing(ask, scene, CONSENT_VENDOR, family=CacheError, **nowhere)
     assert message == (
-        "acme: what secret/fleet/x holds can be used only once, and no lock is available to stop another process from using it, so nothing was sent. "
-        "Set cache_path to a directory that can be written and locked (NFS often has no locks), or cache to vault."
+        "acme: the credential at secret/fleet/x works only once, and no lock is available to stop another process from using it, so nothing was sent. "
+        "Set cache_path to a directory that can be written and locked (NFS often has no locks), or set cache=vault."
     )
     assert (scene.sent, scene.vault.clients) == ([], 0)
     assert ask(Scene(access("t0ken")), **nowhere).access_token == "t0ken", "a password can be used again"

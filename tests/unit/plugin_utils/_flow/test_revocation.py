@@ -16,7 +16,7 @@ from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.errors i
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.ports import Event
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._flow.resolver import Resolver
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._flow.revocation import RevocationOutcome, revoke_tokens
-from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vault.refusals import NotTaken
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vault.refusals import LastingRefusal
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vendors import built_in
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -320,7 +320,7 @@ def test_a_shared_entry_that_cannot_be_read_keeps_all(tmp_path):
 
 def test_a_shared_entry_that_vault_cannot_give_keeps_nothing_else(tmp_path, monkeypatch):
     def too_large(self, mount, path):
-        raise NotTaken("Vault sent more than 4 MiB.")
+        raise LastingRefusal("Vault sent more than 4 MiB.")
 
     request = request_of(tmp_path, kind="vault", revocation_url=f"{ISSUER}/revoke")
     scene = cached(Scene(access("one"), answer(200)), request)

@@ -16,7 +16,7 @@ from ansible_collections.trackops.api_tokens.plugins.plugin_utils._flow.call imp
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._flow.fetch import Outcome
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._flow.shared_fetch import fetch_shared
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._flow.shared_store import SharedCache
-from ansible_collections.trackops.api_tokens.plugins.plugin_utils._flow.vault_session import VaultSession
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._flow.vault_login import VaultLogin
 from support.scripted import NOW, Scene, request_for, token
 
 NOTHING = Entry()
@@ -27,7 +27,7 @@ class World:
     def __init__(self, folder, scene, **freshness):
         self.scene, self.asked = scene, []
         request = request_for("tracktik", kind="vault", **freshness)
-        session = VaultSession(request, FileStore(str(folder / "cache"), warn=pytest.fail), scene.ports)
+        session = VaultLogin(request, FileStore(str(folder / "cache"), warn=pytest.fail), scene.ports)
         self.shared = SharedCache(request, session, scene.ports)
         self.call = Call.begin(request, scene.ports, key="k")
 
@@ -151,7 +151,7 @@ def test_few_failures_are_shared(world):
 
 def test_a_shared_failure_is_told_without_an_attempt(world):
     here = world()
-    here.put(Entry(None, (Failure("no", "unavailable", NOW - 1, run="run-1", network=here.call.asker.network),)))
+    here.put(Entry(None, (Failure("no", "unavailable", NOW - 1, run="run-1", network=here.call.caller.network),)))
     outcome = here.fetch()
     assert (type(outcome.error), outcome.error.message, here.asked) == (VendorError, "no", [])
     assert told(here) == ("remembered", "no", "")
@@ -164,7 +164,7 @@ def test_without_the_right_to_share_a_controller_is_alone(world):
     entry = Entry(token("mine", age=3601, refresh_token="r1"))
     assert here.fetch(entry, Outcome(token=token("new"))).token.access_token == "new"
     assert here.asked == [entry]
-    assert here.scene.warnings == ["Vault denied it. Until then tokens are not shared with other controllers. [TRK-V05]"]
+    assert here.scene.warnings == ["Vault denied it. Until this is fixed, tokens are not shared with other controllers. [TRK-V05]"]
 
 
 def test_any_other_trouble_with_the_shared_entry_is_the_outcome(world):

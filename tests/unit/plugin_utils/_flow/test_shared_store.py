@@ -20,7 +20,7 @@ from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.model im
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.output import authorization
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._cache.crypto import canonical
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._cache.file_store import FileStore
-from ansible_collections.trackops.api_tokens.plugins.plugin_utils._flow.failure_memory import asker_of
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._flow.failure_memory import caller_of
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._flow.resolver import Resolver
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._flow.shared_store import (
     MOST_FAILURES,
@@ -29,8 +29,8 @@ from ansible_collections.trackops.api_tokens.plugins.plugin_utils._flow.shared_s
     shareable,
     shared_path,
 )
-from ansible_collections.trackops.api_tokens.plugins.plugin_utils._flow.vault_session import VaultSession
-from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vault.refusals import NotTaken
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._flow.vault_login import VaultLogin
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vault.refusals import LastingRefusal
 from support.scripted import NOW, PASSWORD_FIELDS, FakeClient, FakeVault, Scene, access, answer, approle, error, request_for, token
 
 
@@ -213,7 +213,7 @@ def test_whoever_may_not_share_fetches_alone(controllers):
     scene = Scene(access("one"))
     scene.vault.kv_fault = VaultError("Vault: permission denied at secret/trackops.", "denied")
     assert controllers(scene, "a").access_token == "one"
-    assert scene.warnings == ["Vault: permission denied at secret/trackops. Until then tokens are not shared with other controllers. [TRK-V05]"]
+    assert scene.warnings == ["Vault: permission denied at secret/trackops. Until this is fixed, tokens are not shared with other controllers. [TRK-V05]"]
 
 
 def test_a_token_that_cannot_be_written_back_is_still_one(controllers):
@@ -387,7 +387,7 @@ def test_what_vault_refused_to_others_is_not_taken_from_an_entry(controllers, ch
     scene = Scene(access("one"), access("two"))
     controllers(scene, "a")
     scene.now += 3700
-    network = asker_of(request_for("tracktik", kind="vault"), run="", started=0).network
+    network = caller_of(request_for("tracktik", kind="vault"), run="", started=0).network
     failure = {"message": "planted", "kind": "vault:denied", "recorded_at": scene.now + 1, "run": "b", "network": network}
     planted(scene, failures=[failure], **changes)
     assert controllers(scene, "b").access_token == "two"
@@ -536,7 +536,7 @@ def test_whoever_waits_hears_of_a_failure_whatever_the_clock_of_the_holder_says(
     controllers(scene, "a")
     scene.now += 3700
     taken(scene, lease_until=scene.now + 30)
-    network = asker_of(request_for("tracktik", vault=approle()), run="", started=0).network
+    network = caller_of(request_for("tracktik", vault=approle()), run="", started=0).network
     failure = {**FAILURE, "recorded_at": NOW, "network": network, "message": "the holder's"}
     scene.while_asleep = lambda times: times == 2 and planted(scene, failures=[failure])
     with pytest.raises(VendorError, match="the holder's"):
@@ -751,7 +751,7 @@ def test_what_comes_with_a_shared_token_is_cleaned_as_that_of_an_answer(controll
 def shared(tmp_path):
     def of(scene):
         request = request_for("tracktik", kind="vault")
-        return SharedCache(request, VaultSession(request, FileStore(str(tmp_path / "cache"), warn=pytest.fail), scene.ports), scene.ports)
+        return SharedCache(request, VaultLogin(request, FileStore(str(tmp_path / "cache"), warn=pytest.fail), scene.ports), scene.ports)
 
     return of
 
@@ -795,7 +795,7 @@ def test_what_is_shared_now(shared):
 
 def test_what_vault_cannot_give_is_not_known(shared, monkeypatch):
     def too_large(self, mount, path):
-        raise NotTaken("Vault sent more than 4 MiB.")
+        raise LastingRefusal("Vault sent more than 4 MiB.")
 
     scene = Scene()
     cache = shared(scene)
@@ -843,7 +843,7 @@ def test_an_entry_that_vault_takes_no_more_is_begun_anew(controllers, monkeypatc
 
     def strict(self, mount, path, data, *, cas):
         if json.dumps(data).count('"') > 300:
-            raise NotTaken("Vault failed at writing the cache entry with status 400.")
+            raise LastingRefusal("Vault failed at writing the cache entry with status 400.")
         return write(self, mount, path, data, cas=cas)
 
     monkeypatch.setattr(FakeClient, "kv2_write", strict)
@@ -863,19 +863,19 @@ def test_no_more_failures_are_carried_on_than_controllers_share(controllers):
 
 def test_where_vault_cannot_give_or_take_an_entry_a_controller_goes_on_alone(controllers, monkeypatch):
     def too_large(self, mount, path):
-        raise NotTaken("Vault sent more than 4 MiB.")
+        raise LastingRefusal("Vault sent more than 4 MiB.")
 
     monkeypatch.setattr(FakeClient, "kv2_read", too_large)
     scene = Scene(access("one"))
     assert controllers(scene, "a").access_token == "one"
-    assert scene.warnings == ["Vault sent more than 4 MiB. Until then tokens are not shared with other controllers. [TRK-V09]"]
+    assert scene.warnings == ["Vault sent more than 4 MiB. Until this is fixed, tokens are not shared with other controllers. [TRK-V09]"]
 
 
 def test_credentials_for_one_use_are_used_by_nobody_alone(controllers, monkeypatch):
     """Two controllers that send the same refresh token lose the consent."""
 
     def too_large(self, mount, path):
-        raise NotTaken("Vault sent more than 4 MiB.")
+        raise LastingRefusal("Vault sent more than 4 MiB.")
 
     monkeypatch.setattr(FakeClient, "kv2_read", too_large)
     vendor = Vendor(name="acme", token_url="https://login.acme.example/token", grant_type="refresh_token", client_auth="post")

@@ -234,7 +234,7 @@ def test_slashes_at_the_ends_do_not_matter():
             [said(403, "permission denied"), NO_TELLING, NO_TELLING],
             ("secret", "x"),
             "denied reading secret/data/x (permission denied). The token may be expired, or none of its policies grants read on secret/data/x, or one of them"
-            " denies it. Check both, and engine_mount_point (now: secret).",
+            " denies it. Check the token, its policies, and engine_mount_point (now: secret).",
             "denied",
         ),
         (
@@ -356,7 +356,7 @@ def test_nobody_added_a_token(monkeypatch):
         ([said(412, "required index state not present")], "is a replica that is not up to date yet (412). Try again, or set retries.", "unavailable"),
         (
             [said(418, "tea")],
-            "failed at reading secret/data/x with status 418 (tea). Check url (VAULT_ADDR), any proxy between here and Vault, and Vault's log.",
+            "failed (reading secret/data/x): status 418 (tea). Check url (VAULT_ADDR), any proxy between here and Vault, and Vault's log.",
             "unavailable",
         ),
         (

@@ -19,7 +19,7 @@ from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.http_bod
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vault.client import VaultClient
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vault.connection import Connection
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vault.options import VaultOptions
-from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vault.refusals import NotTaken
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vault.refusals import LastingRefusal
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vault.transport import Refusal
 from support.vault_wire import APPROLE, HERE, KV2, LOGGED_IN, NO_TELLING, URL, Wire, answer, failure, said
 
@@ -409,7 +409,7 @@ def test_nothing_is_sent_when_patience_is_over(monkeypatch, waited):
     ("trouble", "message"),
     [
         (TooLarge(), "sent more than 4 MiB, which no secret has. Check url (VAULT_ADDR) and any proxy in front of Vault."),
-        (Damaged(), "sent an answer whose compression is broken or not known. Check url (VAULT_ADDR), the option proxies, and any proxy in front of Vault."),
+        (Damaged(), "sent an answer whose compression is broken or unknown. Check url (VAULT_ADDR), the option proxies, and any proxy in front of Vault."),
         (CutOff(), "broke off its answer. Try again, or set retries."),
     ],
 )
@@ -531,4 +531,4 @@ def test_how_long_vault_was_waited_for(monkeypatch):
 def test_what_is_too_large_is_an_error_of_its_own(monkeypatch, trouble, not_taken):
     with pytest.raises(VaultError) as caught:
         Wire(monkeypatch, trouble).logged_in(retries=0).read_secret("secret", "x")
-    assert isinstance(caught.value, NotTaken) is not_taken
+    assert isinstance(caught.value, LastingRefusal) is not_taken

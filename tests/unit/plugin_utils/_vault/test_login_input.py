@@ -15,7 +15,7 @@ from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.errors i
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vault.login_input import (
     FIELDS,
     KUBERNETES_TOKEN_FILE,
-    ONLY_LATE,
+    ONLY_FALLBACK,
     SECRETS,
     completed,
     login_secret,
@@ -33,7 +33,7 @@ GIVEN = {
 
 def test_the_same_methods_and_options_as_everywhere():
     assert {name: method.secrets for name, method in METHODS.items()} == SECRETS
-    assert {*FIELDS, *ONLY_LATE, "cert_auth_key_text"} == {field.name for field in dataclasses.fields(VaultOptions)}
+    assert {*FIELDS, *ONLY_FALLBACK, "cert_auth_key_text"} == {field.name for field in dataclasses.fields(VaultOptions)}
 
 
 @pytest.mark.parametrize("method", METHODS)

@@ -13,9 +13,9 @@ from ansible_collections.trackops.api_tokens.plugins.doc_fragments.vault import 
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.errors import OptionError
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vault.login_input import (
     ALIASES,
+    FALLBACK_ENVIRONMENT,
     FIELDS,
     KUBERNETES_TOKEN_FILE,
-    LATE_ENVIRONMENT,
 )
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vault.methods import METHODS
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vault.options import VaultOptions
@@ -67,7 +67,7 @@ def test_the_late_environment_counts_only_for_what_is_unset(name, variable, earl
     assert getattr(make({**others, name: unset}, environ={variable: said})[0], name) == late
 
 
-@pytest.mark.parametrize("variable", [name for names in LATE_ENVIRONMENT.values() for name in names])
+@pytest.mark.parametrize("variable", [name for names in FALLBACK_ENVIRONMENT.values() for name in names])
 def test_an_empty_late_variable_is_unset(variable):
     options, _reads = make({"url": URL, "token": "t"}, environ={variable: ""})
     assert (options.url, options.token, options.ca_cert, options.namespace) == (URL, "t", None, None)

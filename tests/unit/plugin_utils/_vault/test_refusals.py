@@ -79,33 +79,33 @@ UNKNOWN = refusal(403, "permission denied")
         ),
         (
             refusal(400),
-            " failed at reading p with status 400. Check url (VAULT_ADDR), any proxy between here and Vault, and Vault's log.",
+            " failed (reading p): status 400. Check url (VAULT_ADDR), any proxy between here and Vault, and Vault's log.",
             "unavailable",
         ),
         (refusal(500, "no X"), " cannot serve now: status 500 (no X). Try again later, or set retries.", "unavailable"),
         (refusal(404), " has nothing at p (reading). Check the mount, the path and namespace.", "missing"),
         (
             refusal(400, "what?"),
-            " failed at reading p with status 400 (what?). Check url (VAULT_ADDR), any proxy between here and Vault, and Vault's log.",
+            " failed (reading p): status 400 (what?). Check url (VAULT_ADDR), any proxy between here and Vault, and Vault's log.",
             "unavailable",
         ),
     ],
 )
 def test_any_request(answer, text, kind):
-    assert told(refusals().any(answer, "reading", "p", needs="read")) == (f"Vault at https://v{text}", kind)
+    assert told(refusals().of_request(answer, "reading", "p", needs="read")) == (f"Vault at https://v{text}", kind)
 
 
 def test_a_hint_is_at_the_end():
     for answer in (refusal(404), refusal(400), UNKNOWN):
-        assert refusals().any(answer, "reading", "p", needs="read", hint="Try q.").message.endswith(". Try q.")
+        assert refusals().of_request(answer, "reading", "p", needs="read", hint="Try q.").message.endswith(". Try q.")
 
 
 def test_whether_it_is_initialised_is_asked_for():
     sealed = refusal(503, "Vault is sealed")
-    fresh = refusals(vault=Vault(initialised=False)).any(sealed, "reading", "p", needs="read")
+    fresh = refusals(vault=Vault(initialised=False)).of_request(sealed, "reading", "p", needs="read")
     assert told(fresh) == ("Vault at https://v is not initialised. An operator must initialise and unseal it first.", "sealed")
     for trouble in (UNKNOWN, VaultError("x")):
-        assert "is sealed" in refusals(vault=Vault(initialised=trouble)).any(sealed, "reading", "p", needs="read").message
+        assert "is sealed" in refusals(vault=Vault(initialised=trouble)).of_request(sealed, "reading", "p", needs="read").message
 
 
 @pytest.mark.parametrize("status", [401, 403])
@@ -113,19 +113,19 @@ def test_whether_it_is_initialised_is_asked_for():
     ("policies", "advice"),
     [
         (["a", "s3cr3t"], "The token is valid, but none of its policies (a, ***) grants read on p, or one of them denies it. Correct the policies."),
-        ([], "The token may be expired, or none of its policies grants read on p, or one of them denies it. Check both."),
-        (UNKNOWN, "The token may be expired, or none of its policies grants read on p, or one of them denies it. Check both."),
-        (VaultError("x"), "The token may be expired, or none of its policies grants read on p, or one of them denies it. Check both."),
+        ([], "The token may be expired, or none of its policies grants read on p, or one of them denies it. Check the token and its policies."),
+        (UNKNOWN, "The token may be expired, or none of its policies grants read on p, or one of them denies it. Check the token and its policies."),
+        (VaultError("x"), "The token may be expired, or none of its policies grants read on p, or one of them denies it. Check the token and its policies."),
     ],
 )
 def test_a_denial_says_whose_fault_it_is(status, policies, advice):
-    denied = refusals(vault=Vault(policies=policies), secrets=["s3cr3t"]).any(refusal(status, "permission denied s3cr3t"), "reading", "p", needs="read")
+    denied = refusals(vault=Vault(policies=policies), secrets=["s3cr3t"]).of_request(refusal(status, "permission denied s3cr3t"), "reading", "p", needs="read")
     assert told(denied) == (f"Vault at https://v denied reading p (permission denied ***). {advice}", "denied")
 
 
 def test_a_denial_of_the_token_itself():
     vault = Vault(policies=["a"])
-    denied = refusals(vault=vault).any(UNKNOWN, "renewing", "auth/token/renew-self", needs="update")
+    denied = refusals(vault=vault).of_request(UNKNOWN, "renewing", "auth/token/renew-self", needs="update")
     assert denied.message.endswith("The token may be expired or revoked.")
     assert vault.asked == []
 
@@ -145,24 +145,24 @@ def test_a_denial_of_the_token_itself():
     ],
 )
 def test_a_token_that_is_none(said, options, vault, advice):
-    denied = refusals(options, vault).any(refusal(403, said), "reading", "p", needs="read")
+    denied = refusals(options, vault).of_request(refusal(403, said), "reading", "p", needs="read")
     assert told(denied) == (
         f"Vault at https://v does not accept the token ({said}): it is wrong, expired or revoked. {advice} Denied: reading p.",
         "denied",
     )
     # For the user, the login does not work; a denial by its policies is a different error.
-    assert (denied.error_code, refusals(options, vault).any(UNKNOWN, "reading", "p", needs="read").error_code) == ("TRK-V04", "TRK-V05")
+    assert (denied.error_code, refusals(options, vault).of_request(UNKNOWN, "reading", "p", needs="read").error_code) == ("TRK-V04", "TRK-V05")
 
 
 def test_an_agent_has_to_add_a_token():
     vault = Vault(token=False)
-    denied = refusals(vault_options(auth_method="none"), vault).any(UNKNOWN, "reading", "p", needs="read")
+    denied = refusals(vault_options(auth_method="none"), vault).of_request(UNKNOWN, "reading", "p", needs="read")
     assert denied.message.endswith("With auth_method=none an agent or proxy must add a token whose policies grant read on p.")
 
 
 def test_a_list_of_reasons_is_one_line():
     listed = refusal(400, "2 errors occurred:\n\t* one\n\t* two\n\n", "", "one; two", "end. ")
-    assert " status 400 (one; two; end)." in refusals().any(listed, "reading", "p", needs="read").message
+    assert " status 400 (one; two; end)." in refusals().of_request(listed, "reading", "p", needs="read").message
 
 
 # -- a login -------------------------------------------------------------------------------------------------------
@@ -303,7 +303,7 @@ def test_the_path_of_each_engine():
     for engine, full in ((2, "kv/data/x"), (1, "kv/x")):
         assert read(UNKNOWN, engine=engine)[0] == (
             f"Vault at https://v denied reading {full} (permission denied). The token may be expired, or none of its policies grants read on {full},"
-            " or one of them denies it. Check both, and engine_mount_point (now: kv)."
+            " or one of them denies it. Check the token, its policies, and engine_mount_point (now: kv)."
         )
 
 
@@ -337,7 +337,7 @@ def test_a_path_with_the_mount_in_it_is_told_but_for_a_token_that_is_none():
 
 
 def test_the_end_of_what_was_done():
-    assert refusals().any(refusal(404), "looking at", "p", needs="read").message == (
+    assert refusals().of_request(refusal(404), "looking at", "p", needs="read").message == (
         "Vault at https://v has nothing at p (looking). Check the mount, the path and namespace."
     )
 

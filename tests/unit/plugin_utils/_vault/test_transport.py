@@ -182,7 +182,7 @@ def test_a_large_secret_is_read(fake):
 
 
 CUT = "broke off its answer. Try again, or set retries."
-DAMAGED = "sent an answer whose compression is broken or not known. Check url (VAULT_ADDR), the option proxies, and any proxy in front of Vault."
+DAMAGED = "sent an answer whose compression is broken or unknown. Check url (VAULT_ADDR), the option proxies, and any proxy in front of Vault."
 
 
 @pytest.mark.parametrize(

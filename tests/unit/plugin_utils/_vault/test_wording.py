@@ -13,7 +13,7 @@ import ssl
 import pytest
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.deadline import Late
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.http_body import CutOff, Damaged, TooLarge
-from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vault.wording import path_hint, unlisted, why_no_answer
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vault.wording import items_of_multierror, path_hint, why_no_answer
 from requests import exceptions as failures
 from urllib3 import exceptions as inner
 
@@ -49,7 +49,7 @@ def tls(reason):
         (
             Damaged(),
             "unavailable",
-            "sent an answer whose compression is broken or not known. Check url (VAULT_ADDR), the option proxies, and any proxy in front of Vault.",
+            "sent an answer whose compression is broken or unknown. Check url (VAULT_ADDR), the option proxies, and any proxy in front of Vault.",
         ),
         (CutOff(), "unavailable", "broke off its answer. Try again, or set retries."),
         (failures.ChunkedEncodingError(), "unavailable", "broke off its answer. Try again, or set retries."),
@@ -184,7 +184,7 @@ def test_tls(reason, expected):
     ],
 )
 def test_a_list_of_reasons(said, expected):
-    assert unlisted(said) == expected
+    assert items_of_multierror(said) == expected
 
 
 @pytest.mark.parametrize(

@@ -164,7 +164,7 @@ def test_an_encoding_that_cannot_be_read(emulator, coding, body_hex):
         return
     error = failure(emulator.base_url("trackmage"))
     assert error.message == (
-        f"trackmage: the vendor at {emulator.base_url('trackmage').split('/')[2]} sent an answer whose compression is broken or not known. "
+        f"trackmage: the vendor at {emulator.base_url('trackmage').split('/')[2]} sent an answer whose compression is broken or unknown. "
         "Check base_url and token_url, and any proxy between here and the vendor (http_proxy)."
     )
 

@@ -15,9 +15,9 @@ from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.model im
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.ports import Event
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._cache.directory import SCHEMA
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._cache.file_store import FileStore
-from ansible_collections.trackops.api_tokens.plugins.plugin_utils._flow import vault_session
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._flow import vault_login
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._flow.resolver import open_store
-from ansible_collections.trackops.api_tokens.plugins.plugin_utils._flow.vault_session import VaultSession, login_keys
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._flow.vault_login import VaultLogin, login_keys
 from support.scripted import NOW, VAULT_TOKEN, FakeClient, Scene, approle, request_for, vault_options
 
 REFUSED = VaultError("Vault: the login was refused.", "login_refused")
@@ -29,7 +29,7 @@ def read(tmp_path):
 
     def reading(scene, *, ports=None, vault=None, path="fleet/x"):
         store = FileStore(str(tmp_path / "cache"), warn=scene.warnings.append)
-        return VaultSession(request_for(path=path, vault=vault or approle()), store, ports or scene.ports).secret()
+        return VaultLogin(request_for(path=path, vault=vault or approle()), store, ports or scene.ports).secret()
 
     return reading
 
@@ -108,20 +108,20 @@ def test_a_remembered_failure_has_the_code_of_the_first(read, kind):
 def test_vault_is_asked_for_the_secret_that_is_named(tmp_path, monkeypatch):
     monkeypatch.setattr(FakeClient, "read_secret", lambda client, *given, **more: (given, more))
     request = request_for(path="fleet/z", vault=approle(), secret={"engine_version": "auto", "version": 7})
-    session = VaultSession(request, FileStore(str(tmp_path), warn=pytest.fail), Scene().ports)
+    session = VaultLogin(request, FileStore(str(tmp_path), warn=pytest.fail), Scene().ports)
     assert session.secret() == (("secret", "fleet/z"), {"engine_version": "auto", "version": 7})
 
 
 def test_vault_signs_what_it_is_given(tmp_path, monkeypatch):
     monkeypatch.setattr(FakeClient, "transit_sign", lambda client, *given: repr((client.token, *given)).encode(), raising=False)
     scene = Scene()
-    session = VaultSession(request_for(vault=approle()), FileStore(str(tmp_path), warn=pytest.fail), scene.ports)
+    session = VaultLogin(request_for(vault=approle()), FileStore(str(tmp_path), warn=pytest.fail), scene.ports)
     assert session.transit_sign("transit", "key", b"data", "RS256") == repr(("hvs.login-1", "transit", "key", b"data", "RS256")).encode()
 
 
 def test_nothing_is_sent_before_it_is_needed(tmp_path):
     scene = Scene()
-    VaultSession(request_for(vault=approle()), FileStore(str(tmp_path), warn=print), scene.ports)
+    VaultLogin(request_for(vault=approle()), FileStore(str(tmp_path), warn=print), scene.ports)
     assert scene.vault.clients == 0
 
 
@@ -226,7 +226,7 @@ def test_a_clock_that_jumped_back_means_a_new_login(read):
 def test_a_login_that_ends_while_its_caller_waits_is_replaced(tmp_path):
     scene = Scene()
     scene.vault.lease = 60
-    session = VaultSession(request_for(vault=approle()), FileStore(str(tmp_path / "cache"), warn=pytest.fail), scene.ports)
+    session = VaultLogin(request_for(vault=approle()), FileStore(str(tmp_path / "cache"), warn=pytest.fail), scene.ports)
     session.secret()
     scene.now += 65  # a wait for another controller, for example
     scene.vault.dead.add("hvs.login-1")
@@ -236,7 +236,7 @@ def test_a_login_that_ends_while_its_caller_waits_is_replaced(tmp_path):
 
 def test_one_that_is_denied_before_is_not(tmp_path):
     scene = Scene()
-    session = VaultSession(request_for(vault=approle()), FileStore(str(tmp_path / "cache"), warn=pytest.fail), scene.ports)
+    session = VaultLogin(request_for(vault=approle()), FileStore(str(tmp_path / "cache"), warn=pytest.fail), scene.ports)
     session.secret()
     scene.vault.dead.add("hvs.login-1")
     with pytest.raises(VaultError):
@@ -289,10 +289,10 @@ def test_a_single_use_secret_id_is_not_spent_twice(read):
 def test_the_session_itself_goes_on_with_the_kept_login(tmp_path):
     scene = Scene()
     store = FileStore(str(tmp_path / "cache"), warn=pytest.fail)
-    VaultSession(request_for(vault=approle()), store, scene.ports).secret()
+    VaultLogin(request_for(vault=approle()), store, scene.ports).secret()
     scene.now += 31
     scene.vault.login_fault, scene.vault.denies_secret = REFUSED, True
-    session = VaultSession(request_for(vault=approle()), store, scene.ports)
+    session = VaultLogin(request_for(vault=approle()), store, scene.ports)
     with pytest.raises(VaultError):
         session.secret()
     scene.vault.denies_secret = False
@@ -325,7 +325,7 @@ def test_other_runs_try_a_refused_login_once_each_failure_ttl(read):
         messages.add(caught.value.message)
         scene.now += 1
     assert scene.vault.logins == 3
-    assert messages == {"Vault: the login was refused. Changed credentials are tried at once, the same ones only by a later run, in 30 s."}
+    assert messages == {"Vault: the login was refused. Changed credentials are tried at once; the same ones only by a later run, and not within the next 30 s."}
     scene.vault.login_fault = None
     assert read(scene, ports=scene.as_run("run-last"), vault=approle(secret_id="corrected")).version == 1
     assert scene.vault.logins == 4
@@ -334,11 +334,11 @@ def test_other_runs_try_a_refused_login_once_each_failure_ttl(read):
 @pytest.mark.parametrize(
     ("kind", "scratch", "told"),
     [
-        ("none", "run", " Changed credentials are tried at once, the same ones only by a later run."),
+        ("none", "run", " Changed credentials are tried at once; the same ones only by a later run."),
         ("none", "file/run", ""),
         ("none", "", ""),
-        ("file", "run", " Changed credentials are tried at once, the same ones only by a later run."),
-        ("vault", "run", " Changed credentials are tried at once, the same ones only by a later run."),
+        ("file", "run", " Changed credentials are tried at once; the same ones only by a later run."),
+        ("vault", "run", " Changed credentials are tried at once; the same ones only by a later run."),
         ("file", "file/run", ""),
     ],
 )
@@ -351,7 +351,7 @@ def test_where_nothing_is_kept_a_refused_login_is_known_to_the_run(tmp_path, kin
     for _host in range(3):
         store = open_store(request.cache, warn=scene.warnings.append, scratch=scene.ports.scratch)
         with pytest.raises(VaultError) as caught:
-            VaultSession(request, store, scene.ports).secret()
+            VaultLogin(request, store, scene.ports).secret()
         messages.add(caught.value.message)
     assert (scene.vault.logins, messages) == (1 if told else 3, {f"Vault: the login was refused.{told}"})
 
@@ -435,7 +435,7 @@ def test_an_outage_leaves_the_login_that_was_made_just_before(read):
 @pytest.mark.parametrize(
     ("fault", "message", "took"),
     [
-        (REFUSED, "Vault: the login was refused. Changed credentials are tried at once, the same ones only by a later run, in 30 s.", [2]),
+        (REFUSED, "Vault: the login was refused. Changed credentials are tried at once; the same ones only by a later run, and not within the next 30 s.", [2]),
         (VaultError("Vault is sealed.", "sealed"), "Vault is sealed.", [2]),
         (VaultError("Vault failed with status 500.", "unavailable"), "Vault failed with status 500.", []),
     ],
@@ -484,7 +484,7 @@ def test_without_memory_every_call_logs_in(tmp_path):
     scene.vault.login_fault = REFUSED
     for _ in range(2):
         with pytest.raises(VaultError) as caught:
-            VaultSession(request_for(vault=approle(), failure_ttl=0), FileStore(str(tmp_path / "c"), warn=pytest.fail), scene.ports).secret()
+            VaultLogin(request_for(vault=approle(), failure_ttl=0), FileStore(str(tmp_path / "c"), warn=pytest.fail), scene.ports).secret()
         assert caught.value.message == "Vault: the login was refused."
     assert scene.vault.logins == 2
 
@@ -522,11 +522,11 @@ def test_another_caller_has_logged_in_anew_meanwhile(tmp_path):
     scene = Scene()
     store = FileStore(str(tmp_path / "cache"), warn=pytest.fail)
     request = request_for(vault=approle())
-    VaultSession(request, store, scene.ports).secret()
-    slow = VaultSession(request, store, scene.ports)
+    VaultLogin(request, store, scene.ports).secret()
+    slow = VaultLogin(request, store, scene.ports)
     slow.call(lambda client: None)
     scene.vault.dead.add("hvs.login-1")
-    VaultSession(request, store, scene.ports).secret()
+    VaultLogin(request, store, scene.ports).secret()
     slow.secret()
     assert scene.vault.logins == 2
 
@@ -562,7 +562,7 @@ def test_who_comes_while_another_logs_in_waits_and_uses_that_login(read):
 
 def test_after_the_wait_for_the_lock_it_looks_again(read, monkeypatch):
     """Another caller logged in while this one waited for the lock."""
-    scene, patient = Scene(), vault_session.entry_lock
+    scene, patient = Scene(), vault_login.entry_lock
     before = []
 
     def slow_lock(*arguments):
@@ -571,7 +571,7 @@ def test_after_the_wait_for_the_lock_it_looks_again(read, monkeypatch):
             read(scene)
         return patient(*arguments)
 
-    monkeypatch.setattr(vault_session, "entry_lock", slow_lock)
+    monkeypatch.setattr(vault_login, "entry_lock", slow_lock)
     read(scene)
     assert (scene.vault.logins, scene.vault.reads) == (1, 2)
     assert scene.names().count("vault_login_reused") == 1

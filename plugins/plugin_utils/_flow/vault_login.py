@@ -27,7 +27,7 @@ from .entry_lock import entry_lock
 from .failure_memory import (
     RememberedError,
     add_failure,
-    asker_of,
+    caller_of,
     failure_of,
     failures_after_success,
     forgotten_at,
@@ -36,12 +36,12 @@ from .failure_memory import (
     remembered_login_refusal,
 )
 
-__all__ = ("VaultSession", "login_keys")
+__all__ = ("VaultLogin", "login_keys")
 
 _T = t.TypeVar("_T")
 
 _NO_LEASE = 86400.0  # a client token that never expires is checked again after a day
-_RENEW_LAST_PART = 1 / 3
+_RENEW_LAST_PART = 1 / 3  # of the lease of Vault's own token; for vendors' tokens see _cache/freshness.py
 _MARGIN = 10.0
 _NOT_CACHED = ("token", "none")
 # Vault cannot serve any request of this run now.
@@ -95,8 +95,8 @@ def login_keys(request: Request, user_key: bytes) -> Keys:
     return derive(user_key, request.vault.identity_secret(), login_facts(request))
 
 
-class VaultSession:
-    """One caller's session with Vault; nothing is sent before the first call."""
+class VaultLogin:
+    """One caller's login to Vault, and what it asks there; nothing is sent before the first call."""
 
     def __init__(self, request: Request, store: FileStore, ports: Ports) -> None:
         self._request = request
@@ -106,7 +106,7 @@ class VaultSession:
         self._reused: _KeptLogin | None = None
         self._made: _KeptLogin | None = None  # by this caller
         self._keys = login_keys(request, store.user_key())
-        self._asker = asker_of(request, run=ports.run, started=ports.clock())
+        self._caller = caller_of(request, run=ports.run, started=ports.clock())
 
     def secret(self) -> Secret:
         """The vendor's secret.
@@ -228,10 +228,10 @@ class VaultSession:
 
     def _next_attempt(self) -> str:
         """When a login is tried again, if the refusal is remembered."""
-        seconds = self._asker.failure_ttl
+        seconds = self._caller.failure_ttl
         memory = self._store.memory() if seconds else ""
-        when = f", in {seconds:g} s" if memory == "runs" else ""
-        return f" Changed credentials are tried at once, the same ones only by a later run{when}." if memory else ""
+        when = f", and not within the next {seconds:g} s" if memory == "runs" else ""
+        return f" Changed credentials are tried at once; the same ones only by a later run{when}." if memory else ""
 
     # What is remembered in the entry
 
@@ -239,33 +239,33 @@ class VaultSession:
         """:raises RememberedError: this run already knows that Vault is not available or, with *refusals*, that it refuses the login."""
         failure = self._outage()
         if failure is None and refusals:
-            failure = remembered_login_refusal(self._failures(), self._asker, now=self._ports.clock())
+            failure = remembered_login_refusal(self._failures(), self._caller, now=self._ports.clock())
         if failure is not None:
             raise RememberedError(failure.message, failure.kind.partition(":")[2], fault=failure.fault)
 
     def _remembers_outage(self) -> bool:
-        """Whether later callers of this run get an outage. Another run's is given only to those who waited while it occurred."""
+        """Whether this run's own outage is already recorded. Another run's does not count: only callers who waited when it occurred get it."""
         outage = self._outage()
-        return outage is not None and is_own(outage, self._asker)
+        return outage is not None and is_own(outage, self._caller)
 
     def _outage(self) -> Failure | None:
         """The remembered failure that says that Vault is not available to this run."""
         outages = [failure for failure in self._failures() if failure.kind.partition(":")[2] in _OUTAGES]
-        return remembered_failure(outages, self._asker, now=self._ports.clock())
+        return remembered_failure(outages, self._caller, now=self._ports.clock())
 
     def _remember(self, exc: VaultError, *, took: float) -> None:
         """Add the failure to the entry; the lock is held."""
-        now, asker = self._ports.clock(), self._asker
-        failure = failure_of(exc, asker, asked_version="", took=took, now=now)
-        failures = add_failure(self._failures(), failure, failure_ttl=asker.failure_ttl, now=now)
+        now, caller = self._ports.clock(), self._caller
+        failure = failure_of(exc, caller, asked_version="", took=took, now=now)
+        failures = add_failure(self._failures(), failure, failure_ttl=caller.failure_ttl, now=now)
         # Keep the cached login: it is valid, and other callers may have rights to what they request.
         self._write(self._reused or (self._kept() if exc.kind in _OUTAGES else None), failures)
 
     def _keep(self, login: _KeptLogin) -> None:
-        self._write(login, failures_after_success(self._failures(), self._asker))
+        self._write(login, failures_after_success(self._failures(), self._caller))
 
     def _write(self, login: _KeptLogin | None, failures: tuple[Failure, ...]) -> None:
-        ends = [forgotten_at(failure, self._asker.failure_ttl) for failure in failures]
+        ends = [forgotten_at(failure, self._caller.failure_ttl) for failure in failures]
         header = {"kind": "login", "expires_at": max([*ends, login.expires_at if login else 0.0])}
         data = {"failures": [dataclasses.asdict(failure) for failure in failures]}
         self._store.write(self._keys, header, {**data, **login.as_dict()} if login else data)
