@@ -289,6 +289,8 @@ class VaultLogin:
 
         return self._request("write secret", secret) if path in vault.secrets else self._request("write entry", entry)
 
+    write_secret = kv2_write
+
     def kv2_delete_metadata(self, mount: str, path: str) -> None:
         self._request("delete entry", lambda: self._vault.entries.pop(path, None))
 

@@ -208,6 +208,8 @@ class FakeClient:
         self._vault.entries[where] = (json.loads(json.dumps(data)), cas + 1)
         return cas + 1
 
+    write_secret = kv2_write
+
     def kv2_delete_metadata(self, mount: str, path: str) -> None:
         self._vault.entries.pop(f"{mount}/{path}", None)
 

@@ -76,6 +76,9 @@ class Vault(t.Protocol):
     def kv2_write(self, mount: str, path: str, data: t.Mapping[str, t.Any], *, cas: int) -> int:
         """Write the entry if its version is still *cas* (0: no entry yet), and return the new version; else raise :class:`CasMismatch`."""
 
+    def write_secret(self, mount: str, path: str, data: t.Mapping[str, t.Any], *, cas: int) -> int:
+        """As :meth:`kv2_write`, for a secret."""
+
     def kv2_delete_metadata(self, mount: str, path: str) -> None:
         """Remove the entry with all its versions, if it exists."""
 

@@ -104,4 +104,4 @@ def write_refresh_token(request: Request, refresh_token: str, secret: Secret, *,
 
 
 def _write(client: Vault, *, ref: SecretRef, data: dict[str, t.Any], cas: int) -> int:
-    return client.kv2_write(ref.mount, ref.path, data, cas=cas)
+    return client.write_secret(ref.mount, ref.path, data, cas=cas)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import base64
 import codecs
 import html
+import itertools
 import re
 import typing as t
 import zlib
@@ -86,7 +87,8 @@ def _css(match: re.Match[str]) -> str:
 
 
 def _hex_list(match: re.Match[str]) -> str:
-    return _characters([int(number, 16) for number in re.findall("[0-9A-Fa-f]{2,6}", match[0])])
+    numbers = [int(number, 16) for number in re.findall("[0-9A-Fa-f]{2,6}", match[0])]
+    return _code_points(numbers) if "U+" in match[0].upper() else _characters(numbers)
 
 
 def _decimal_list(match: re.Match[str]) -> str:
@@ -94,9 +96,13 @@ def _decimal_list(match: re.Match[str]) -> str:
 
 
 def _characters(numbers: list[int]) -> str:
-    """The text of *numbers*: bytes, or characters if one is larger."""
-    if max(numbers) < 0x100:
-        return _bytes_as_text(bytes(numbers))
+    """The text of *numbers*: bytes, except for those that are larger, which are characters."""
+    return "".join(
+        _bytes_as_text(bytes(some)) if are_bytes else _code_points(some) for are_bytes, some in itertools.groupby(numbers, lambda number: number < 0x100)
+    )
+
+
+def _code_points(numbers: t.Iterable[int]) -> str:
     return "".join(chr(number) if number <= 0x10FFFF else " " for number in numbers)
 
 

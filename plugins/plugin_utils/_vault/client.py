@@ -165,14 +165,16 @@ class VaultClient:
 
     def _read(self, full: str, plain: t.Callable[[], t.Any], *, params: dict[str, t.Any]) -> dict[str, t.Any]:
         if not self._options.wrap_ttl:
-            return t.cast("dict[str, t.Any]", plain())
+            answer: dict[str, t.Any] = plain()
+            return answer
         # hvac's KV reads cannot request a wrapped response.
         wrapped = self._connection.request("get", full, params=params, wrap_ttl=self._options.wrap_ttl)
-        token = str(_inner(wrapped, "wrap_info").get("token") or "")
+        token = _inner(wrapped, "wrap_info").get("token")
         if not token:
             return wrapped
-        self._hidden.add(token)
-        return t.cast("dict[str, t.Any]", self._hvac.sys.unwrap(token=token))
+        self._hidden.add(str(token))
+        unwrapped: dict[str, t.Any] = self._hvac.sys.unwrap(token=str(token))
+        return unwrapped
 
     def may_update(self, mount: str, path: str) -> bool:
         """Whether the token's policies allow it to write a new version of the KV v2 secret; True if Vault does not say."""
@@ -238,7 +240,17 @@ class VaultClient:
 
         :raises CasMismatch: another writer was first.
         """
-        mount, path = self._of_cache(mount, path)
+        return self._write_v2(*self._of_cache(mount, path), data, cas=cas, doing="writing the cache entry at", option="cache_vault_mount")
+
+    def write_secret(self, mount: str, path: str, data: t.Mapping[str, t.Any], *, cas: int) -> int:
+        """Write the secret if its version is still *cas*; return its new version. KV version 2 only.
+
+        :raises CasMismatch: another writer was first.
+        """
+        mount, path = checked_path("engine_mount_point", mount), checked_path("the path of the secret", path)
+        return self._write_v2(mount, path, data, cas=cas, doing="writing the secret at", option="engine_mount_point")
+
+    def _write_v2(self, mount: str, path: str, data: t.Mapping[str, t.Any], *, cas: int, doing: str, option: str) -> int:
         full = f"{mount}/data/{path}"
         self._hidden.add_contents(data)
         try:
@@ -247,10 +259,10 @@ class VaultClient:
             # Any other 400 does not mean a concurrent write: retries would never end.
             if refusal.status in (400, 412) and refusal.says("check-and-set"):
                 raise CasMismatch(f"{self._place}: {full} was changed by another writer in the meantime.", "cas") from None
-            raise self._refusals.of_request(refusal, "writing the cache entry at", full, needs="create and update", setting=_cache_setting(mount)) from None
+            raise self._refusals.of_request(refusal, doing, full, needs="create and update", setting=f"{option} (now: {mount})") from None
         version = integer(_data(answer).get("version"))
         if version is None:
-            raise VaultError(f"{self._place}: {mount} is not a KV engine of version 2. Check cache_vault_mount.", "missing")
+            raise VaultError(f"{self._place}: {mount} is not a KV engine of version 2. Check {option}.", "missing")
         return version
 
     def kv2_delete_metadata(self, mount: str, path: str) -> None:

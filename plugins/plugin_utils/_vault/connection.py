@@ -134,16 +134,29 @@ class Connection:
             self._warn(f"{self.place}: {why}, trying again.")
 
     def _no_answer(self, exc: Exception, url: str) -> Exception:
-        """The error for an exception of requests or urllib3; uses only its type, never its text."""
+        """The error for an exception of requests or urllib3; uses only its type, never its text. Raises nothing: *url* may be a server's."""
         exhausted = self._patience.left <= 0
         options = self.options
         kind, text = why_no_answer(exc, timeout=options.deadline if exhausted else options.timeout, ca_cert=options.ca_cert)
-        asked, configured = urlsplit(url), urlsplit(self.options.url)
-        if url and (asked.hostname, asked.port) != (configured.hostname, configured.port) and kind not in _OPTIONS:
+        server = _server(url)
+        if url and server is None:
+            kind, text = "unavailable", "redirects to an address that is not a valid URL. Check api_addr in Vault's configuration."
+        elif server and server != _server(options.url) and kind not in _OPTIONS:
             reason = text.partition(". ")[0].removesuffix(".")
-            place = scrub(f"{asked.scheme}://{asked.netloc.rpartition('@')[2]}", self.hidden)
-            text = f"redirects to {place}, which {reason}. Check that node, and api_addr in Vault's configuration."
+            text = f"redirects to {scrub(server, self.hidden)}, which {reason}. Check that node, and api_addr in Vault's configuration."
         if kind in _OPTIONS:
             return OptionError(f"{self.place}: {text}", fault=_OPTIONS[kind])
         too_large = any(isinstance(cause, TooLarge) for cause in causes(exc))
         return (LastingRefusal if too_large else VaultError)(f"{self.place} {text}", kind)
+
+
+def _server(url: str) -> str | None:
+    """The scheme, host and port of *url*; empty if there is no host, None if it is not a URL."""
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname or "", parts.port
+    except ValueError:
+        return None
+    if not host:
+        return ""
+    return f"{parts.scheme}://{f'[{host}]' if ':' in host else host}{'' if port is None else f':{port}'}"

@@ -52,7 +52,7 @@ def _pieces(text: str) -> t.Iterator[str]:
 
 
 def _texts(value: t.Any) -> t.Iterator[str]:
-    """The texts in *value*, duplicates included."""
+    """The texts and numbers in *value*, duplicates included."""
     waiting = [value]
     while waiting:
         inner = waiting.pop()
@@ -62,3 +62,5 @@ def _texts(value: t.Any) -> t.Iterator[str]:
             waiting += inner
         elif isinstance(inner, str):
             yield inner
+        elif isinstance(inner, (int, float)) and not isinstance(inner, bool):
+            yield str(getattr(inner, "text", inner))  # a credential may consist of digits

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import contextlib
 import typing as t
+from urllib.parse import urlsplit
 
 from .._base.errors import VaultError
 from .._text.scrub import scrub
@@ -80,10 +81,14 @@ class Refusals:
             return general
         options, said = self._options, self._said(refusal)
         if options.auth_method == "token":
-            return VaultError(
-                f"{self._place} does not accept the token{said}. {_NEW_TOKEN}",
-                "login_refused",
+            said_wrong = refusal.says("invalid token") or refusal.says("bad token")
+            # Vault answers so to a wrong token and to one without the default policy, which has the right to look itself up.
+            valid = (
+                " If it is valid but its policies do not allow auth/token/lookup-self, set token_validate=false."
+                if refusal.status == 403 and not said_wrong
+                else ""
             )
+            return VaultError(f"{self._place} does not accept the token{said}. {_NEW_TOKEN}{valid}", "login_refused")
         if refusal.status == 404 or refusal.says("no handler for route") or refusal.says("unsupported path"):
             return VaultError(
                 f"{self._place} has no such login: {self.login_name()}. Check mount_point, auth_method and namespace.",
@@ -125,8 +130,14 @@ class Refusals:
         elif version is not None:
             text = f"has no secret at {mount}/{path}, or not its version {version}. Check the path and secret_version."
         else:
-            text = f"has no secret at {mount}/{path} (KV version {engine}). {hint or 'Check the path, engine_mount_point, engine_version and namespace.'}"
+            text = f"has no secret at {mount}/{path} (KV version {engine}). {hint or self._missing_advice()}"
         return VaultError(f"{self._place} {text}", "missing")
+
+    def _missing_advice(self) -> str:
+        """What to check if a secret is missing: a namespace in the address leads to no mount, which Vault answers like a missing secret."""
+        check = "Check the path, engine_mount_point, engine_version and namespace."
+        path = urlsplit(self._options.url).path.strip("/")
+        return f"{check} The path {path!r} in url is for a proxy in front of Vault; a namespace belongs into namespace (VAULT_NAMESPACE)." if path else check
 
     def _wrong_engine(self, mount: str, *, asked: int, found: int) -> VaultError:
         return VaultError(f"{self._place} has KV version {found} at {mount}, but version {asked} was requested. Set engine_version={found}.", "missing")
@@ -162,7 +173,10 @@ class Refusals:
                 return VaultError(text, "denied", fault="vault:login_refused")
             return VaultError(f"{self._place} denied {doing} {path}{said}. {self._denied_advice(path, needs, setting)}{tail}", "denied")
         if refusal.status == 404:
-            return VaultError(f"{self._place} has nothing at {path} ({doing.removesuffix(' at').removesuffix(' with')}). Check the mount, the path and namespace.{tail}", "missing")
+            return VaultError(
+                f"{self._place} has nothing at {path} ({doing.removesuffix(' at').removesuffix(' with')}). Check the mount, the path and namespace.{tail}",
+                "missing",
+            )
         advice = tail or " Check url (VAULT_ADDR), any proxy between here and Vault, and Vault's log."
         return LastingRefusal(f"{self._place} failed ({doing} {path}): status {refusal.status}{said}.{advice}")
 

@@ -23,6 +23,7 @@ from urllib.parse import urljoin, urlsplit
 
 from .._base.causes import causes
 from .._base.deadline import Late, within
+from .._base.errors import TokenError
 from .._base.http_body import CutOff, Damaged, TooLarge, read_body
 from .._base.loopback import is_loopback, leads_here, proxies_to
 from .._base.quiet_logs import adapter_class, quiet
@@ -39,6 +40,7 @@ LARGEST_ANSWER = 4 << 20
 # Seconds. The longest Retry-After that is honoured; if it is longer, the error says how long.
 _LONGEST_WAIT = 30.0
 _LONGEST_TOLD = 86400.0
+_LONGEST_FOREIGN = 200  # bytes of an answer that is not from Vault
 # 412: a replica that is not up to date. 472, 473: a standby. 500, 502, 503: maintenance, an election, a proxy without a backend.
 _RETRIED_STATUSES = (412, 429, 472, 473, 500, 502, 503, 504)
 # Used if retries is not set: without these, a disruption of a second or two would fail all hosts of a run. 504 is left out: its sender has waited long enough.
@@ -139,8 +141,7 @@ def adapter(failed: t.Callable[[Exception, str], Exception]) -> t.Any:
     :arg failed: the error for an exception of the libraries and the URL requested; the URL is empty if none was.
     """
     from hvac.adapters import RawAdapter  # type: ignore[import-untyped,unused-ignore]
-    from requests.exceptions import RequestException
-    from urllib3.exceptions import HTTPError, InsecureRequestWarning
+    from urllib3.exceptions import InsecureRequestWarning
 
     class Adapter(RawAdapter):  # type: ignore[misc,unused-ignore]
         def get_login_token(self, response: t.Any) -> str:
@@ -153,7 +154,9 @@ def adapter(failed: t.Callable[[Exception, str], Exception]) -> t.Any:
                     response = super().request(method, url, headers=headers, raise_exception=False, **kwargs)
             except NoAnswer as exc:
                 raise failed(exc.cause, exc.url) from None
-            except (RequestException, HTTPError, OSError, ValueError) as exc:
+            except TokenError:
+                raise
+            except Exception as exc:  # noqa: BLE001 - Vault's side decides what the libraries stumble over
                 raise failed(exc, "") from None
             return _answer(response)
 
@@ -169,7 +172,8 @@ def _answer(response: t.Any) -> dict[str, t.Any]:
     errors = body.get("errors") if isinstance(body, dict) else None
     texts = tuple(str(error) for error in errors) if isinstance(errors, list) else ()
     if body is None:
-        texts = (response.text[:200],)
+        # Not response.text: the server's charset may be one that Python cannot use.
+        texts = (response.content[:_LONGEST_FOREIGN].decode("utf-8", "replace"),)
     elif not response.content:
         body = None
     raise Refusal(response.status_code, errors=texts, body=body, retry_after=_seconds_of(response.headers.get("Retry-After")))
@@ -194,10 +198,16 @@ def _parsed(response: t.Any) -> t.Any:
 
 
 def _seconds_of(header: str | None) -> float | None:
-    try:
-        return min(max(0.0, float(header)), _LONGEST_TOLD) if header else None
-    except ValueError:
+    from urllib3.exceptions import InvalidHeader
+    from urllib3.util.retry import Retry
+
+    if not header:
         return None
+    try:
+        seconds = float(header) if header.strip()[:1].isdigit() else Retry().parse_retry_after(header)
+    except (InvalidHeader, ValueError, OverflowError):
+        return None
+    return min(max(0.0, seconds), _LONGEST_TOLD)
 
 
 def session(
@@ -399,7 +409,7 @@ def _next(retry: t.Any, request: t.Any, response: t.Any, trouble: Exception | No
     except (HTTPError, OSError):
         return end
     pause = None
-    with contextlib.suppress(InvalidHeader):
+    with contextlib.suppress(InvalidHeader, ValueError, OverflowError):  # a date may be out of every range
         pause = following.get_retry_after(raw) if raw is not None and following.respect_retry_after_header else None
     pause = following.get_backoff_time() if pause is None else pause
     return (following, pause) if pause <= _LONGEST_WAIT else end

@@ -133,7 +133,7 @@ def test_others_who_keep_writing_the_secret(ask):
         attempts.append(cas)
         raise CasMismatch("cas", "cas")
 
-    scene.ports = dataclasses.replace(scene.ports, vault=lambda options, warn: type("Client", (FakeClient,), {"kv2_write": write})(scene.vault, options))
+    scene.ports = dataclasses.replace(scene.ports, vault=lambda options, warn: type("Client", (FakeClient,), {"write_secret": write})(scene.vault, options))
     assert ask(scene).access_token == "one"
     assert len(attempts) == 5
     assert "other writers keep changing secret/fleet/x. Try again." in scene.warnings[0]
@@ -179,7 +179,7 @@ class Session:
     def call(self, work):
         return work(self)
 
-    def kv2_write(self, mount, path, data, *, cas):
+    def write_secret(self, mount, path, data, *, cas):
         self.written.append((mount, path, data, cas))
         if self.theirs:
             raise CasMismatch("cas", "cas")

@@ -171,6 +171,22 @@ def test_different_runs_that_come_to_the_same_text_go_both():
     assert scrub(f"{inner}, {inner}", [secret], limit=9000) == "***, ***"
 
 
+def test_code_points_that_could_be_bytes():
+    secret = "0\u00c2\u00a1000"  # in Latin-1 the bytes of another text
+    assert finder([secret])(" ".join(f"U+{ord(char):04X}" for char in secret))
+
+
+@pytest.mark.parametrize("before", ["", "error 401 ", "401, 8364, ", "bad: "])
+@pytest.mark.parametrize("form", [" ".join, ", ".join])
+def test_a_number_that_is_no_byte_does_not_hide_the_bytes_beside_it(before, form):
+    secret = "P\u00e4ssw\u00f6rtchen-m\u00fc\u00dfig9"
+    lists = [form(str(byte) for byte in secret.encode()), form(str(ord(char)) for char in secret), form(f"{byte:02x}" for byte in secret.encode())]
+    lists.append(form(f"0x{byte:02x}" for byte in secret.encode()))
+    for numbers in lists:
+        assert scrub(before + numbers, [secret], limit=9000).endswith("***"), (before, numbers)
+        assert finder([secret])(before + numbers), (before, numbers)
+
+
 def test_what_stands_often_is_read_once(monkeypatch):
     read = []
     spend = Budget.spend

@@ -12,7 +12,7 @@ import json
 import pytest
 import requests
 import urllib3
-from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.errors import CasMismatch, VaultError
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.errors import CasMismatch, OptionError, VaultError
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.model import Secret
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vault.client import checked_path
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vault.transport import Refusal
@@ -154,6 +154,25 @@ def test_an_empty_path(monkeypatch, path):
     assert message == "the path of the secret is empty. Give the path of a secret below the mount, such as fleet/trackunit."
 
 
+def test_the_codes_of_paths_and_versions_that_cannot_be(monkeypatch):
+    faults = []
+    for mount, path, more in (("secret", "", {}), ("secret", "a//b", {}), ("secret", "x", {"engine_version": "1", "version": 2})):
+        with pytest.raises(OptionError) as caught:
+            Wire(monkeypatch).logged_in().read_secret(mount, path, **more)
+        faults.append(caught.value.fault)
+    assert faults == ["option:vault_path", "option:vault_path", "option:clash"]
+
+
+def test_a_namespace_in_the_address(monkeypatch):
+    """Vault answers as if the secret did not exist."""
+    message, kind = failure(Wire(monkeypatch, said(404), NO_TELLING).logged_in(url="https://vault.example:8200/team/a/").read_secret, "secret", "x")
+    assert message == (
+        f"{HERE}/team/a has no secret at secret/x (KV version 2). Check the path, engine_mount_point, engine_version and namespace."
+        " The path 'team/a' in url is for a proxy in front of Vault; a namespace belongs into namespace (VAULT_NAMESPACE)."
+    )
+    assert kind == "missing"
+
+
 @pytest.mark.parametrize("path", ["../sys/x", "a/../b", "a/./b", "a//b", "a\nb", "a\x00b"])
 def test_a_path_that_leads_elsewhere(monkeypatch, path):
     message, kind = failure(Wire(monkeypatch).logged_in().read_secret, "secret", path)
@@ -163,7 +182,7 @@ def test_a_path_that_leads_elsewhere(monkeypatch, path):
 
 
 def test_slashes_at_the_ends_do_not_matter():
-    assert checked_path("p", "/a/b/") == "a/b"
+    assert checked_path("p", "/X/a/bX/") == "X/a/bX"
 
 
 # -- what is wrong with the secret ---------------------------------------------------------------------------------
@@ -756,11 +775,34 @@ def test_whether_the_token_may_write_a_secret(monkeypatch, script, may):
     assert wire.sent[0][3]["paths"] == ["secret/data/x"]
 
 
-def test_a_secret_without_a_place_cannot_be_written(monkeypatch):
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda client, *place: client.may_update(*place),
+        lambda client, *place: client.read_secret(*place),
+        lambda client, *place: client.write_secret(*place, {}, cas=0),
+    ],
+)
+def test_a_secret_without_a_place(monkeypatch, call):
     client = Wire(monkeypatch).logged_in()
     empty = "is empty. Give the path of a secret below the mount, such as fleet/trackunit."
-    assert failure(client.may_update, "", "x") == (f"engine_mount_point {empty}", "option")
-    assert failure(client.may_update, "secret", "/") == (f"the path of the secret {empty}", "option")
+    assert failure(call, client, "", "x") == (f"engine_mount_point {empty}", "option")
+    assert failure(call, client, "secret", "/") == (f"the path of the secret {empty}", "option")
+
+
+def test_a_secret_that_is_written(monkeypatch):
+    wire = Wire(monkeypatch, answer(200, {"data": {"version": 8}}), said(403, "no 987654321012345 here, nor 44556677.125"), answer(200, SELF), answer(204))
+    client = wire.logged_in()
+    assert client.write_secret("kv", "x", {"a": 1}, cas=7) == 8
+    assert (wire.asked, wire.sent[0][3]) == ([("POST", "/v1/kv/data/x")], {"data": {"a": 1}, "options": {"cas": 7}})
+    # Credentials may be numbers.
+    message, kind = failure(client.write_secret, "kv", "x", {"client_secret": 987654321012345, "pin": [44556677.125]}, cas=8)
+    assert message == (
+        f"{HERE} denied writing the secret at kv/data/x (no *** here, nor ***). The token is valid, but none of its policies (default, fleet) grants"
+        " create and update on kv/data/x, or one of them denies it. Correct the policies, or engine_mount_point (now: kv)."
+    )
+    assert kind == "denied"
+    assert failure(client.write_secret, "kv", "x", {}, cas=9) == (f"{HERE}: kv is not a KV engine of version 2. Check engine_mount_point.", "missing")
 
 
 def test_whether_there_is_a_token_and_its_policies(monkeypatch):

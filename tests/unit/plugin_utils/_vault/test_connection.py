@@ -7,6 +7,9 @@
 from __future__ import annotations
 
 import builtins
+import datetime
+import email.utils
+import re
 import ssl
 import sys
 
@@ -425,6 +428,63 @@ def test_the_last_second_is_not_the_end_of_patience(monkeypatch):
     with client._connection._patience.waiting():
         pass
     assert failure(client.read_secret, "secret", "x")[0].startswith(f"{HERE} did not answer within 30 s.")
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        "http://127.0.0.1:1\thvs.user-token/",
+        "https://active.example:99999/",
+        "https://active.example:1\t%22body-secret%22",
+        "https://[body-secret",
+        "//[",
+        "https://",
+    ],
+)
+def test_a_redirect_to_no_address(monkeypatch, place):
+    """urllib's exceptions quote the address, in which a server may repeat what it was sent."""
+    for url in (URL, "http://127.0.0.1:8200"):
+        wire = Wire(monkeypatch, *[answer(307, headers={"Location": place}), requests.exceptions.InvalidURL("body-secret")] * 4)
+        client = wire.logged_in(url=url, retries=0)
+        for call in (client.lookup_self, lambda client=client: client.write_secret("secret", "x", {"a": "body-secret"}, cas=1)):
+            assert failure(call)[1] in ("unavailable", "option")
+
+
+def test_a_redirect_to_an_address_that_is_none_is_said_so(monkeypatch):
+    wire = Wire(monkeypatch, answer(307, headers={"Location": "https://active.example:99999/"}), requests.exceptions.InvalidURL("body-secret"))
+    assert failure(wire.logged_in().read_secret, "secret", "x") == (
+        f"{HERE} redirects to an address that is not a valid URL. Check api_addr in Vault's configuration.",
+        "unavailable",
+    )
+
+
+@pytest.mark.parametrize("charset", ["idna", "undefined", "no-such-charset"])
+@pytest.mark.parametrize("status", [200, 500])
+def test_a_charset_that_python_cannot_use(monkeypatch, charset, status):
+    wire = Wire(monkeypatch, answer(status, text="<html>body", headers={"Content-Type": f"text/html; charset={charset}"}))
+    assert failure(wire.logged_in(retries=0).read_secret, "secret", "x") == (
+        f"{HERE}: the answer (status {status}) comes from a proxy or another service, not from Vault. Check url (VAULT_ADDR) and proxies.",
+        "unavailable",
+    )
+
+
+NEVER = "Fri, 31 Dec 99999999999999999999 23:59:59 GMT"
+
+
+@pytest.mark.parametrize("header", [NEVER, "Fri, 31 Dec 9999999999 23:59:59 GMT", "soon", "-", "1e999", "\u00b2"])
+def test_a_time_to_wait_that_is_none(monkeypatch, header):
+    """The login is not refused: it is tried again later."""
+    late = answer(429, {"errors": ["x"]}, headers={"Retry-After": header})
+    message, kind = failure(Wire(monkeypatch, *[late] * 9).client(**APPROLE).login)
+    assert message.startswith(f"{HERE} refuses more requests") and kind == "unavailable"
+
+
+def test_a_date_to_wait_for_is_said(monkeypatch):
+    later = email.utils.format_datetime(datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(hours=5), usegmt=True)
+    wire = Wire(monkeypatch, answer(429, {"errors": ["x"]}, headers={"Retry-After": later}))
+    message, _kind = failure(wire.logged_in().read_secret, "secret", "x")
+    seconds = re.fullmatch(rf"{HERE} refuses more requests for (\d+) s: its rate limit is reached \(429\). Try again later.", message)
+    assert seconds and 17000 < int(seconds[1]) <= 18000
 
 
 @pytest.mark.parametrize("user", ["", "joe:body-secret@"])

@@ -231,10 +231,13 @@ def test_a_login_is_never_repeated_so_no_retries_are_advised(answer, text):
 
 
 def test_a_token_that_is_refused_at_its_check():
-    assert told(refusals().login(UNKNOWN)) == (
-        "Vault at https://v does not accept the token (permission denied). Get a new one (vault login), and set token (VAULT_TOKEN).",
-        "login_refused",
-    )
+    """A token that is wrong; and one that may be right, because Vault refuses the question in the same words."""
+    text = "Vault at https://v does not accept the token ({}). Get a new one (vault login), and set token (VAULT_TOKEN)."
+    rights = " If it is valid but its policies do not allow auth/token/lookup-self, set token_validate=false."
+    assert told(refusals().login(UNKNOWN)) == (text.format("permission denied") + rights, "login_refused")
+    for reason in ("invalid token", "bad token"):
+        assert told(refusals().login(refusal(403, reason))) == (text.format(reason), "login_refused")
+    assert told(refusals().login(refusal(400, "no"))) == (text.format("no"), "login_refused")
 
 
 def test_a_login_while_vault_is_away():

@@ -60,7 +60,12 @@ TOLD = "acme: the lifetime of the token for secret/fleet/x, 'expires_in' in the 
         ("abc", -1, 300, "says that it has already expired, so default_lifetime is used, 300 s. Set expires_field or default_lifetime."),
         ("abc", "2020-01-01", 300, "says that it has already expired, so default_lifetime is used, 300 s. Set expires_field or default_lifetime."),
         ("abc", "soon", 300, "is not understood, so default_lifetime is used, 300 s. Set expires_field or default_lifetime."),
-        (jwt_with(exp=NOW + 900), 0, 900, "says that it has already expired, so the expiry in the token itself is used. Set expires_field or default_lifetime."),
+        (
+            jwt_with(exp=NOW + 900),
+            0,
+            900,
+            "says that it has already expired, so the expiry in the token itself is used. Set expires_field or default_lifetime.",
+        ),
         (jwt_with(exp=NOW - 900), 0, 300, "says that it has already expired, so default_lifetime is used, 300 s. Set expires_field or default_lifetime."),
         ("abc", None, 300, None),
         ("abc", 1, 1, None),
