@@ -147,8 +147,8 @@ class Bench:
         env = self._environment(setting, folder)
         before = {name: path.stat().st_size for name, path in self._server_logs().items()}
         output: list[Run] = []
-        with Watch(ground.inputs) as watch, EchoingVault(400) as hostile, EchoingVault(403) as hostile_login:
-            for steps in (successes(ground), faults(ground, hostile=hostile, hostile_login=hostile_login)):
+        with Watch(ground.inputs) as watch, EchoingVault(400) as hostile, EchoingVault(403) as login, EchoingVault(307) as redirects:
+            for steps in (successes(ground), faults(ground, hostile=hostile, hostile_login=login, hostile_redirects=redirects)):
                 chosen = [step for step in steps if (step.small or not self.small) and not (step.hands_over and setting.tells_arguments)]
                 output.append(self._play(setting, env, chosen))
             consent = self._consent(setting, env)

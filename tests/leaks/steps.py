@@ -17,6 +17,7 @@ from support.lookups import query
 from support.processes import closed_port
 from support.stage import BUILT_IN
 
+from .echoing import REDIRECTS
 from .ground import Ground
 
 Task = dict[str, t.Any]
@@ -119,8 +120,8 @@ def successes(ground: Ground) -> list[Step]:
     return steps
 
 
-def faults(ground: Ground, *, hostile: str, hostile_login: str) -> list[Step]:
-    """``hostile`` is the address of an :class:`EchoingVault`."""
+def faults(ground: Ground, *, hostile: str, hostile_login: str, hostile_redirects: str) -> list[Step]:
+    """The hostile ones are addresses of an :class:`EchoingVault`."""
     folder, emulator = ground.folder, ground.stage.emulator
     # Each step must ask the vendor again, but even without a cache, a run remembers refusals.
     quick = {"cache": "none", "http_retries": 0, "failure_ttl": 0}
@@ -196,6 +197,13 @@ def faults(ground: Ground, *, hostile: str, hostile_login: str) -> list[Step]:
     for how in ECHOES:
         variables_of = {"ansible_hashi_vault_url": hostile_login}
         add(f"a Vault that repeats the login, {how}", "Vault", shown(query("tracx", f"{folder}/tracx", **quick), **variables_of))
+    for place in REDIRECTS:
+        variables_of = {
+            "ansible_hashi_vault_url": hostile_redirects,
+            "ansible_hashi_vault_auth_method": "token",
+            "ansible_hashi_vault_token": "{{ planted.token }}",
+        }
+        add(f"a Vault that redirects to {place!r}", "Vault", shown(query("tracx", f"{folder}/tracx", **quick), **variables_of), small="\t" in place)
     add("audit log that cannot be written", "disk", shown(query("tracx", f"{folder}/tracx", audit_log="/proc/none/audit")), expected="ok")
     add("cache that is a file", "disk", shown(query("tracx", f"{folder}/tracx", cache_path=str(ground.inputs / "variables.json"))), small=True)
     add("template that fails", "lookup", shown(f"(lookup('trackops.api_tokens.tracx', '{folder}/tracx') | int) + none"))
