@@ -38,7 +38,7 @@ test:  ## Everything: unit, integration, molecule, lint, types, sanity
 	$(call in_env,test) $(if $(TESTS),,python tests/support/prepare.py;) $(offline) python -m pytest -n $(WORKERS) $(PYTEST_ARGS) $(TESTS)
 
 fast:  ## The pure core and the structure: no Ansible, network or processes; for each save
-	$(call in_env,fast) $(kept) python -m pytest -q -m "not system and not thorough" $(PYTEST_ARGS) $(or $(TESTS),tests/unit)
+	$(call in_env,fast) $(kept) python -m pytest -q --maxfail=25 -m "not system and not thorough" $(PYTEST_ARGS) $(or $(TESTS),tests/unit)
 
 unit:  ## All unit tests, including those that start processes
 	$(call in_env,test) python -m pytest $(PYTEST_ARGS) tests/unit

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib.util
 import pathlib
+import subprocess
 import sys
 import textwrap
 import threading
@@ -80,10 +81,39 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
             for report in terminalreporter.getreports(outcome)
             if (path := config.rootpath / report.nodeid.split("::")[0]).is_file()
         }
+        for path in tests_of(changed(folder), folder):
+            if path.is_file() and path not in ran:
+                name = path.relative_to(folder)
+                terminalreporter.write_line(f"YOU CHANGED {mirrored(name)}, and its tests were not run here: make test TESTS=tests/unit/{name}", red=True)
         left = not_run(folder, ran)
         if left:
             for line in textwrap.wrap(f"not run here, but by make unit: {', '.join(left)}", 120, break_on_hyphens=False):
                 terminalreporter.write_line(line)
+
+
+def changed(folder: pathlib.Path) -> list[str]:
+    """The files that differ from the last commit, as paths in the checkout; none where git does not know *folder*."""
+    try:
+        done = subprocess.run(["git", "status", "--porcelain", "--untracked-files=all"], cwd=folder, capture_output=True, text=True, check=False)
+    except OSError:
+        return []
+    return [line[3:].rpartition(" -> ")[2] for line in done.stdout.splitlines()]
+
+
+def tests_of(names: t.Iterable[str], folder: pathlib.Path) -> list[pathlib.Path]:
+    """The unit tests of these files: themselves, or those that mirror a plugin's path."""
+    found = {}
+    for path in map(pathlib.PurePosixPath, names):
+        if path.suffix == ".py" and path.parts[:2] == ("tests", "unit"):
+            found[folder.joinpath(*path.parts[2:])] = None
+        elif path.suffix == ".py" and path.parts[0] == "plugins":
+            found[folder.joinpath(*path.parts[1:-1], f"test_{path.name}")] = None
+    return [path for path in found if path.name.startswith("test_")]
+
+
+def mirrored(test: pathlib.PurePath) -> str:
+    """What the *test* is about, as :func:`not_run` names it."""
+    return str(test.with_name(test.stem.removeprefix("test_"))).removeprefix("plugin_utils/")
 
 
 def not_run(folder: pathlib.Path, ran: t.Collection[pathlib.Path]) -> list[str]:

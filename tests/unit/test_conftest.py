@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import os
 import pathlib
 import shutil
 import subprocess
@@ -68,5 +69,18 @@ def test_what_is_left_out_is_said_before_the_last_line(tmp_path):
     said = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False).stdout.splitlines()
     assert said[-2] == "not run here, but by make unit: lookup/, _flow/lock, hit"
     assert said[-1].startswith("2 passed, 6 skipped, 4 deselected in ")
+    (tmp_path / "bin").mkdir()
+    git = tmp_path / "bin" / "git"
+    git.write_text(
+        "#!/bin/sh\nprintf ' M %s\\n' plugins/plugin_utils/_flow/lock.py plugins/plugin_utils/_flow/fetch.py tests/unit/test_hit.py README.md a.py\n"
+    )
+    git.chmod(0o755)
+    env = {**os.environ, "PATH": f"{git.parent}:{os.environ['PATH']}"}
+    said = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True, check=False).stdout.splitlines()
+    assert said[-4:-1] == [
+        "YOU CHANGED _flow/lock, and its tests were not run here: make test TESTS=tests/unit/plugin_utils/_flow/test_lock.py",
+        "YOU CHANGED hit, and its tests were not run here: make test TESTS=tests/unit/test_hit.py",
+        "not run here, but by make unit: lookup/, _flow/lock, hit",
+    ]
     chosen = subprocess.run([*command, "-k", "it"], cwd=tmp_path, capture_output=True, text=True, check=False).stdout
     assert "2 passed" in chosen and "not run here" not in chosen

@@ -63,7 +63,8 @@ def path_of(store, name):
 
 
 def mode(path):
-    return stat.S_IMODE(os.stat(path).st_mode)
+    """As people read it: 0o600."""
+    return oct(stat.S_IMODE(os.stat(path).st_mode))
 
 
 @contextlib.contextmanager
@@ -96,12 +97,12 @@ def test_private_whatever_the_umask(tmp_path, mask):
     try:
         keys = written(store)
         with held(store, keys.name):
-            assert mode(path_of(store, keys.name + ".lock")) & 0o077 == 0
+            assert int(mode(path_of(store, keys.name + ".lock")), 8) & 0o077 == 0
     finally:
         os.umask(before)
     # Anyone who can write to a directory above could replace the cache.
-    assert [mode(path) for path in (tmp_path / "deep", tmp_path / "deep" / "er", store.path)] == [0o700] * 3
-    assert {mode(path_of(store, name)) for name in os.listdir(store.path)} == {0o600}
+    assert [mode(path) for path in (tmp_path / "deep", tmp_path / "deep" / "er", store.path)] == ["0o700"] * 3
+    assert {mode(path_of(store, name)) for name in os.listdir(store.path)} == {"0o600"}
     assert sorted(os.listdir(store.path)) == sorted(["key", keys.name])
 
 
@@ -126,7 +127,7 @@ def test_a_directory_that_others_may_list_is_closed(store):
     os.mkdir(store.path)
     os.chmod(store.path, 0o755)  # noqa: S103 - what is to be mended
     written(store)
-    assert mode(store.path) == 0o700
+    assert mode(store.path) == "0o700"
 
 
 @pytest.mark.parametrize(
@@ -808,10 +809,10 @@ def test_a_directory_with_files_of_others_is_refused_and_left_alone(tmp_path, mo
     assert caught.value.message == (
         f"The token cache {path} holds files that are not the cache's, so tokens are not kept there. Set cache_path to a directory of your own (mode 0700)."
     )
-    assert (mode(path), os.listdir(path)) == (mode_, ["notes.txt"])
+    assert (mode(path), os.listdir(path)) == (oct(mode_), ["notes.txt"])
     with pytest.raises(CacheError):  # pruning would take the files of others for damaged entries
         list(opened(path).headers())
-    assert (mode(path), os.listdir(path)) == (mode_, ["notes.txt"])
+    assert (mode(path), os.listdir(path)) == (oct(mode_), ["notes.txt"])
 
 
 @pytest.mark.parametrize("left", [[], ["key.lock"], ["0" * 32, "0" * 32 + ".hit", "0" * 32 + ".tmp", "0" * 32 + ".hit.lock"]])
@@ -822,7 +823,7 @@ def test_an_empty_directory_and_one_whose_key_was_removed_are_its_own(tmp_path, 
     for name in left:
         (path / name).touch()
     assert opened(path).user_key()
-    assert mode(path) == 0o700
+    assert mode(path) == "0o700"
 
 
 def test_looking_does_not_close_a_directory_but_writing_does(store):
@@ -830,6 +831,6 @@ def test_looking_does_not_close_a_directory_but_writing_does(store):
     os.chmod(store.path, 0o755)  # noqa: S103
     assert store.read(keys) == {"a": 1}
     assert len(list(store.headers())) == 1
-    assert mode(store.path) == 0o755
+    assert mode(store.path) == "0o755"
     written(store)
-    assert mode(store.path) == 0o700
+    assert mode(store.path) == "0o700"

@@ -309,7 +309,7 @@ def test_what_holds_no_token_is_taken_as_it_is(controllers):
     assert (got.scope, got.token_type, len(got.extra)) == ("read write", "DPoP", 35)
 
 
-@pytest.mark.parametrize("until", [10**400, 1e308, float("inf"), float("nan"), True, -1, "x", [], {}])
+@pytest.mark.parametrize("until", [10**400, 1e308, float("inf"), float("nan"), True, -1, "x", [], {}], ids=lambda value: repr(value)[:8])
 def test_a_lease_that_is_no_moment_is_none(controllers, until):
     scene = Scene(access("one"), access("two"))
     controllers(scene, "a")
@@ -319,7 +319,7 @@ def test_a_lease_that_is_no_moment_is_none(controllers, until):
     assert entry_of(scene)["lease_until"] == 0
 
 
-@pytest.mark.parametrize("seconds", [10**400, float("inf"), float("nan"), True, -1, "x", [], {}])
+@pytest.mark.parametrize("seconds", [10**400, float("inf"), float("nan"), True, -1, "x", [], {}], ids=lambda value: repr(value)[:8])
 def test_a_lease_of_no_length_is_waited_for_as_ours_would_be(controllers, seconds):
     scene = Scene(access("one"), access("two"))
     controllers(scene, "a")
