@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from urllib.parse import parse_qsl, urlunsplit
 
 from .._base.errors import OptionError, VendorError, sentence
-from .._base.loopback import is_loopback
+from .._base.local_address import is_loopback
 from .._base.model import HttpAnswer, HttpRequest, Token, Vendor
 from .._base.ports import Ports
 from .._base.strict_json import parse_json

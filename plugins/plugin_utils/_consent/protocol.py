@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from urllib.parse import parse_qsl, urlencode, urlunsplit
 
 from .._base.errors import OptionError, VendorError
-from .._base.loopback import is_loopback
+from .._base.local_address import is_loopback
 from .._base.model import Vendor
 from .._text.one_line import one_line
 from .._vendor.address import host, split_address

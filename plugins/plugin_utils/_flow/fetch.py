@@ -63,7 +63,7 @@ class Fetch:
     :arg digest_key: the key of the digest that serves as the version of a KV v1 secret; with a key it reveals nothing. For shared tokens, ``mac``
         makes the digest.
     :arg ports: for the requests to the vendor.
-    :arg told: credentials and tokens that the vendor may know and that no response may repeat; grows with each request.
+    :arg must_not_repeat: credentials and tokens that the vendor may know and that no response may repeat; grows with each request.
     :arg mac: computes the MAC of a refresh token from the secret's data; None if nobody else can write the entry.
     """
 
@@ -76,7 +76,7 @@ class Fetch:
     ports: Ports
     metadata: IssuerMetadata
     mac: Mac | None = None
-    told: set[str] = field(default_factory=set, repr=False)
+    must_not_repeat: set[str] = field(default_factory=set, repr=False)
 
 
 def fetch(work: Fetch, entry: Entry) -> Outcome:
@@ -119,9 +119,9 @@ def _ask_vendor(work: Fetch, entry: Entry, secret: Secret, version: str) -> Outc
     cached = entry.token if entry.token and entry.token.secret_version == version else None
     if cached is not None:
         cached = _with_trusted_refresh_token(work, cached, secret)
-    work.told.update(text for text in map(as_text, secret.data.values()) if text is not None and len(text) >= _SHORTEST_SECRET)
+    work.must_not_repeat.update(text for text in map(as_text, secret.data.values()) if text is not None and len(text) >= _SHORTEST_SECRET)
     if entry.token is not None:
-        work.told.update(filter(None, (entry.token.access_token, entry.token.refresh_token)))
+        work.must_not_repeat.update(filter(None, (entry.token.access_token, entry.token.refresh_token)))
     in_order = grants(request.vendor, fields, refresh_token=cached.refresh_token if cached else None)
     outcome = Outcome()  # credentials() guarantees at least one grant
     for position, grant in enumerate(in_order):
@@ -189,14 +189,14 @@ def _send(
     """
     vendor, ports = request.vendor, work.ports
     until = ports.monotonic() + request.http.deadline
-    sign = signer(vendor, fields, clock=ports.clock, transit=work.session.transit_sign, signed=work.told)
+    sign = signer(vendor, fields, clock=ports.clock, transit=work.session.transit_sign, signed=work.must_not_repeat)
     # An assertion may be used only once, so each retry gets a new one.
     build = functools.partial(build_request, vendor, grant, fields, assertion=sign)
     try:
         http_request = build()
         if not request.http.validate_certs:
             ports.warn(f"{vendor.name}: the vendor's certificate is not checked (http_validate_certs=false): anyone on the network can read the credentials.")
-        token = ask(request, http_request, grant, ports=ports, until=until, secret_version=version, again=build, unused=work.told)
+        token = ask(request, http_request, grant, ports=ports, until=until, secret_version=version, again=build, unused=work.must_not_repeat)
     except TokenError as exc:
         if isinstance(exc, VendorError) and (not exc.sent or exc.status in _NOT_THERE or exc.code == "invalid_client"):
             work.metadata.forget()

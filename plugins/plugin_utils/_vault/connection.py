@@ -19,7 +19,7 @@ from urllib.parse import quote, urlsplit
 from .._base.causes import causes
 from .._base.errors import OptionError, VaultError
 from .._base.http_body import TooLarge
-from .._base.loopback import is_loopback
+from .._base.local_address import is_loopback
 from .._base.readable import unreadable
 from .._text.one_line import one_line
 from .._text.scrub import scrub

@@ -25,7 +25,7 @@ from .._base.causes import causes
 from .._base.deadline import Late, within
 from .._base.errors import TokenError
 from .._base.http_body import CutOff, Damaged, TooLarge, read_body
-from .._base.loopback import is_loopback, leads_here, proxies_to
+from .._base.local_address import is_loopback, leads_here, proxies_to
 from .._base.quiet_logs import adapter_class, quiet
 from .._base.strict_json import WrittenNumber, shallow
 from .auth import login_of

@@ -12,7 +12,7 @@ import re
 from urllib.parse import SplitResult, urlsplit
 
 from .._base.errors import OptionError
-from .._base.loopback import is_loopback
+from .._base.local_address import is_loopback
 from .._base.model import Vendor
 
 __all__ = (

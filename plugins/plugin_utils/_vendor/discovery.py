@@ -12,7 +12,7 @@ import dataclasses
 import typing as t
 
 from .._base.errors import VendorError
-from .._base.loopback import leads_here
+from .._base.local_address import leads_here
 from .._base.model import HttpRequest, Request, Vendor
 from .._base.ports import Ports
 from .._base.strict_json import parse_json

@@ -21,7 +21,7 @@ from .._base.causes import causes
 from .._base.deadline import Late, within
 from .._base.errors import OptionError, TokenError, VendorError
 from .._base.http_body import Damaged, TooLarge, read_body
-from .._base.loopback import proxies_to
+from .._base.local_address import proxies_to
 from .._base.model import HttpAnswer, HttpOptions, HttpRequest
 from .._base.pem_file import pem_file
 from .._base.quiet_logs import quiet, quiet_adapter
