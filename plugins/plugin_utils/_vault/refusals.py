@@ -137,7 +137,7 @@ class Refusals:
         """What to check if a secret is missing: a namespace in the address leads to no mount, which Vault answers like a missing secret."""
         check = "Check the path, engine_mount_point, engine_version and namespace."
         path = urlsplit(self._options.url).path.strip("/")
-        return f"{check} The path {path!r} in url is for a proxy in front of Vault; a namespace belongs into namespace (VAULT_NAMESPACE)." if path else check
+        return f"{check} The path {path!r} in url is for a proxy in front of Vault; a namespace belongs in namespace (VAULT_NAMESPACE)." if path else check
 
     def _wrong_engine(self, mount: str, *, asked: int, found: int) -> VaultError:
         return VaultError(f"{self._place} has KV version {found} at {mount}, but version {asked} was requested. Set engine_version={found}.", "missing")

@@ -165,10 +165,10 @@ def test_the_codes_of_paths_and_versions_that_cannot_be(monkeypatch):
 
 def test_a_namespace_in_the_address(monkeypatch):
     """Vault answers as if the secret did not exist."""
-    message, kind = failure(Wire(monkeypatch, said(404), NO_TELLING).logged_in(url="https://vault.example:8200/team/a/").read_secret, "secret", "x")
+    message, kind = failure(Wire(monkeypatch, said(404), NO_TELLING).logged_in(url="https://vault.example:8200/Xteam/a/").read_secret, "secret", "x")
     assert message == (
-        f"{HERE}/team/a has no secret at secret/x (KV version 2). Check the path, engine_mount_point, engine_version and namespace."
-        " The path 'team/a' in url is for a proxy in front of Vault; a namespace belongs into namespace (VAULT_NAMESPACE)."
+        f"{HERE}/Xteam/a has no secret at secret/x (KV version 2). Check the path, engine_mount_point, engine_version and namespace."
+        " The path 'Xteam/a' in url is for a proxy in front of Vault; a namespace belongs in namespace (VAULT_NAMESPACE)."
     )
     assert kind == "missing"
 
@@ -578,6 +578,15 @@ OF_ITSELF = pytest.mark.parametrize(
 def test_a_dead_login(monkeypatch, call, doing, needs):
     wire = Wire(monkeypatch, said(403, "permission denied"))
     assert failure(getattr(wire.logged_in(), call)) == (f"{HERE} denied {doing} (permission denied). The token may be expired or revoked.", "denied")
+
+
+@OF_ITSELF
+def test_a_vault_without_tokens(monkeypatch, call, doing, needs):
+    what, _with, path = doing.rpartition(" with ")
+    assert failure(getattr(Wire(monkeypatch, said(404)).logged_in(), call)) == (
+        f"{HERE} has nothing at {path} ({what}). Check the mount, the path and namespace.",
+        "missing",
+    )
 
 
 @OF_ITSELF

@@ -19,6 +19,7 @@ import urllib3
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.deadline import Late
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.errors import OptionError, VaultError
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.http_body import CutOff, Damaged, TooLarge
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vault import connection
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vault.client import VaultClient
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vault.connection import Connection
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vault.options import VaultOptions
@@ -456,6 +457,22 @@ def test_a_redirect_to_an_address_that_is_none_is_said_so(monkeypatch):
         f"{HERE} redirects to an address that is not a valid URL. Check api_addr in Vault's configuration.",
         "unavailable",
     )
+
+
+@pytest.mark.parametrize(
+    ("url", "server"),
+    [
+        ("https://active.example/v1/x", "https://active.example"),
+        ("https://joe:secret@active.example:8200/v1/x", "https://active.example:8200"),
+        ("http://[::1]:8200/v1/x", "http://[::1]:8200"),
+        ("https:///v1/x", ""),
+        ("", ""),
+        ("https://active.example:99999/", None),
+        ("https://[active.example/", None),
+    ],
+)
+def test_the_server_of_an_address(url, server):
+    assert connection._server(url) == server
 
 
 @pytest.mark.parametrize("charset", ["idna", "undefined", "no-such-charset"])
