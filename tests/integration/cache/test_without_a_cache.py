@@ -120,7 +120,7 @@ def test_without_any_lock_nothing_is_sent(scene: Scene, tmp_path: pathlib.Path) 
     _consented(scene)
     env = {"TRACKOPS_CACHE_PATH": str(tmp_path / "unlocked"), **_without_locks(tmp_path, tmp_path)}
     ((message, code),) = _errors(scene, CONSENT, {**env, "ANSIBLE_LOCAL_TEMP": str(tmp_path / "local")})
-    assert one_line(message) and "can be used only once" in message and code == "TRK-C03"
+    assert one_line(message) and "works only once" in message and code == "TRK-C03"
     assert scene.asked() == []
 
 

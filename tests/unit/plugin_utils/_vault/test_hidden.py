@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import pytest
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.strict_json import WrittenNumber
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._text.scrub import scrub
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vault.hidden import Hidden
 
@@ -78,3 +79,9 @@ def test_of_much_the_latest_is_kept_and_all_credentials():
     kept = list(hidden)
     assert kept[:301] == ["login-secret", *("hvs." + text for text in texts)]
     assert kept[301:] == texts[-100:]
+
+
+def test_numbers_are_hidden_as_they_were_written():
+    hidden = Hidden([])
+    hidden.add_contents({"pin": 987654, "ratio": WrittenNumber("44556677.1250"), "on": True, "none": None, "short": 12345})
+    assert set(hidden) == {"987654", "44556677.1250"}
