@@ -16,7 +16,7 @@ import typing as t
 from dataclasses import dataclass
 
 from .._base.errors import VaultError
-from .._vault.transport import Refusal
+from .._vault.answer import Refusal
 from .._vault.wording import NOT_INITIALISED, SEALED
 
 __all__ = ("for_operator", "is_from_vault", "is_not_there", "may_pass", "not_from_vault", "refused")

@@ -14,7 +14,7 @@ import typing as t
 
 from .._base.errors import TokenError, VaultError
 from .._base.model import ENGINE_MOUNT
-from .._vault.transport import Refusal
+from .._vault.answer import Refusal
 from .setup_answers import for_operator, is_from_vault, is_not_there, may_pass, not_from_vault, refused
 from .setup_settings import Settings
 from .setup_things import MOUNTS, Data, Do, Thing, check_folders, check_role, decide, found_in, kept, own_policy, policies_of, role, things, written_before

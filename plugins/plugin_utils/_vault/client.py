@@ -19,9 +19,9 @@ from .._base.errors import CasMismatch, OptionError, VaultError
 from .._base.model import Login, Secret
 from .._text.one_line import one_line
 from .._text.scrub import scrub
+from .answer import Refusal, integer
 from .auth import authenticate, login_of
 from .refusals import Refusals
-from .transport import Refusal, integer
 
 if t.TYPE_CHECKING:
     from .connection import Connection

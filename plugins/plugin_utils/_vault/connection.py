@@ -26,7 +26,8 @@ from .._text.scrub import scrub
 from .hidden import Hidden
 from .login_files import refuse_passphrase
 from .refusals import LastingRefusal
-from .transport import Patience, adapter, retries, session
+from .retries import retries
+from .transport import Patience, adapter, session
 from .wording import why_no_answer
 
 if t.TYPE_CHECKING:

@@ -17,8 +17,8 @@ from urllib.parse import urlsplit
 
 from .._base.errors import VaultError
 from .._text.scrub import scrub
+from .answer import Refusal, integer
 from .methods import METHODS
-from .transport import Refusal, integer
 from .wording import LOCKS_USERS, LOGIN_ADVICE, NOT_INITIALISED, SEALED, STATES, items_of_multierror, path_hint
 
 if t.TYPE_CHECKING:

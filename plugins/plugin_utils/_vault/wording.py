@@ -14,7 +14,8 @@ from .._base.causes import causes
 from .._base.deadline import Late
 from .._base.http_body import CutOff, Damaged, TooLarge
 from .._text.scrub import scrub
-from .transport import LARGEST_ANSWER, Refusal
+from .answer import Refusal
+from .transport import LARGEST_ANSWER
 
 __all__ = ("LOCKS_USERS", "LOGIN_ADVICE", "NOT_INITIALISED", "SEALED", "STATES", "items_of_multierror", "path_hint", "why_no_answer")
 

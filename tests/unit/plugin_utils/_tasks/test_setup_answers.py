@@ -18,8 +18,8 @@ from ansible_collections.trackops.api_tokens.plugins.plugin_utils._tasks.setup_a
     not_from_vault,
     refused,
 )
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vault.answer import Refusal
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vault.login_input import FIELDS
-from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vault.transport import Refusal
 from support.places import ROOT
 
 PLACE = "Vault at https://v.example"

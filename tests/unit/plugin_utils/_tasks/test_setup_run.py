@@ -10,7 +10,7 @@ import pytest
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.errors import OptionError, VaultError
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._tasks.setup_run import Setup
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._tasks.setup_settings import settings
-from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vault.transport import Refusal
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vault.answer import Refusal
 
 PLACE = "Vault at https://v"
 TOKEN = "0f0e0d0c-0b0a-0908-0706-050403020100"

@@ -14,8 +14,8 @@ import requests
 import urllib3
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.errors import CasMismatch, OptionError, VaultError
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.model import Secret
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vault.answer import Refusal
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vault.client import checked_path
-from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vault.transport import Refusal
 from support.vault_wire import APPROLE, DELETED, DESTROYED, HERE, KV2, LOGGED_IN, NO_TELLING, ROLE, SECRET_ID, SELF, Wire, answer, failure, said
 
 #: hvac warns of calls that are going to change.
@@ -359,7 +359,7 @@ def test_nobody_added_a_token(monkeypatch):
         ),
         (
             [answer(429, {"errors": ["x"]}, headers={"Retry-After": "1e400"})] * 4,
-            "refuses more requests for 86400 s: its rate limit is reached (429). Try again later.",
+            "refuses more requests for 21600 s: its rate limit is reached (429). Try again later.",
             "unavailable",
         ),
         (

@@ -20,11 +20,11 @@ from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.deadline
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.errors import OptionError, VaultError
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.http_body import CutOff, Damaged, TooLarge
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vault import connection
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vault.answer import Refusal
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vault.client import VaultClient
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vault.connection import Connection
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vault.options import VaultOptions
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vault.refusals import LastingRefusal
-from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vault.transport import Refusal
 from support.vault_wire import APPROLE, HERE, KV2, LOGGED_IN, NO_TELLING, URL, Wire, answer, failure, said
 
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.errors import VaultError
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vault.answer import Refusal
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vault.refusals import Refusals
-from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vault.transport import Refusal
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vault.wording import path_hint
 from support.scripted import approle, vault_options
 
