@@ -86,7 +86,7 @@ class Wire:
 
 
 def failure(call: t.Callable[..., object], *arguments: t.Any, **keywords: t.Any) -> tuple[str, str]:
-    """The message and the kind of the error that *call* raises; asserts that neither contains a secret."""
+    """The message and the kind of the error that *call* raises; asserts that the message is one line without a secret."""
     with pytest.raises((VaultError, OptionError)) as caught:
         call(*arguments, **keywords)
     error = caught.value

@@ -93,7 +93,7 @@ def test_a_directory_that_becomes_a_link_while_it_is_entered(tmp_path, inner, mo
         pass
 
 
-@pytest.mark.skipif(os.geteuid() != 0 or not hasattr(os, "O_PATH"), reason="root may list everything")
+@pytest.mark.skipif(os.geteuid() != 0 or not hasattr(os, "O_PATH"), reason="needs root, which becomes another user here, and O_PATH")
 def test_a_directory_that_may_not_be_listed(tmp_path, inner):
     inner.parent.chmod(0o711)
     above = [path for path in inner.parents if path.stat().st_mode & 0o001 == 0]
