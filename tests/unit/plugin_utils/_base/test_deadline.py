@@ -13,12 +13,12 @@ import pytest
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.deadline import Late, within
 
 
-def test_what_the_work_returns():
+def test_the_result_of_the_work_is_returned():
     assert within(60, lambda: 7) == 7
     assert within(60, lambda: None) is None
 
 
-def test_a_second_is_enough_for_what_is_done_at_once(monkeypatch):
+def test_work_that_returns_at_once_succeeds_with_a_limit_of_one_second(monkeypatch):
     class AtOnce(threading.Thread):
         def start(self):
             self.run()
@@ -30,16 +30,16 @@ def test_a_second_is_enough_for_what_is_done_at_once(monkeypatch):
     assert within(1, lambda: 7) == 7
 
 
-def test_no_process_is_kept_alive_by_work_that_nobody_waits_for():
+def test_abandoned_work_does_not_keep_the_process_alive():
     assert within(60, lambda: threading.current_thread().daemon)
 
 
-def test_what_the_work_raises():
+def test_an_error_of_the_work_is_raised():
     with pytest.raises(KeyError):
         within(60, lambda: {}["x"])
 
 
-def test_nobody_waits_longer():
+def test_the_caller_waits_no_longer_than_the_limit():
     release = threading.Event()
     with pytest.raises(Late):
         within(0.05, release.wait)
@@ -51,7 +51,7 @@ def test_nothing_begins_after_the_deadline():
         within(0, lambda: pytest.fail("it was begun"))
 
 
-def test_the_work_has_the_context_of_its_caller():
+def test_the_work_runs_in_the_context_of_its_caller():
     name = contextvars.ContextVar("name", default="other")
     name.set("mine")
     assert within(60, name.get) == "mine"

@@ -38,11 +38,11 @@ def test_a_message_is_one_printable_line(family):
     assert issubclass(family, TokenError)
 
 
-def test_without_a_text():
+def test_an_error_without_a_text_has_an_empty_message():
     assert TokenError().message == ""
 
 
-def test_what_an_error_carries():
+def test_the_data_of_each_error_and_its_defaults():
     assert VaultError("v").kind == "unavailable"
     assert CasMismatch("c", "cas").kind == "cas"
     assert (CasMismatch("c", "cas").message, LockTimeout("l").message) == ("c", "l")
@@ -53,7 +53,7 @@ def test_what_an_error_carries():
     assert (full.kind, full.status, full.code, full.retryable, full.retry_after, full.sent) == ("unavailable", 429, "slow", True, 2.0, False)
 
 
-def test_from_one_process_to_another():
+def test_an_error_survives_pickling():
     back = pickle.loads(pickle.dumps(VendorError("v", "refused", status=401)))  # noqa: S301 - our own
     assert (back.message, back.kind, back.status) == ("v", "refused", 401)
 
@@ -92,19 +92,19 @@ def raised():
     return found
 
 
-def test_each_code_is_that_of_one_kind():
+def test_codes_are_unique_and_their_letter_names_the_family():
     assert len(set(CODES.values())) == len(CODES)
     assert {code for code in CODES.values() if not re.fullmatch(r"TRK-[OVLCAH]\d\d", code)} == set()
     letters = {fault.partition(":")[0]: {code[4] for one, code in CODES.items() if one.startswith(fault.partition(":")[0])} for fault in CODES}
     assert letters == {"option": {"O"}, "vault": {"V"}, "vendor": {"L"}, "cache": {"C"}, "consent": {"A"}, "host": {"H"}}
 
 
-def test_what_is_raised_has_a_code():
+def test_every_fault_that_is_raised_has_a_code():
     assert raised() - CODES.keys() - {"vault:option"} == set()
     assert in_playbooks() - set(CODES.values()) == set()
 
 
-def test_no_code_is_of_nothing():
+def test_every_code_belongs_to_a_fault_that_is_raised():
     defaults = {kind.default_fault for kind in (TokenError, OptionError, CacheError, LockTimeout, VaultError, VendorError)}
     hosts = {f"host:{word}" for word in re.findall(r'errno\.\w+: "(\w+)"', (PLUGINS / "module_utils/_safe_paths.py").read_text(encoding="utf-8"))} | {
         "host:path"
@@ -113,7 +113,7 @@ def test_no_code_is_of_nothing():
     assert CODES.keys() - raised() - defaults - hosts - by_playbooks == set()
 
 
-def test_the_page_has_each_code_once():
+def test_the_error_page_lists_every_code_once_with_a_cure():
     page = (ROOT / "docs" / "errors.md").read_text(encoding="utf-8")
     headings = re.findall(r"^### (\S+)$", page, re.MULTILINE)
     assert sorted(headings) == sorted(CODES.values())
@@ -137,11 +137,11 @@ def test_the_code_is_at_the_end_however_long_the_message():
         ("Too many requests!", "Too many requests! [TRK-V03]"),
     ],
 )
-def test_a_sentence_and_the_code(text, told):
+def test_the_code_follows_a_complete_sentence(text, told):
     assert coded(text, "vault:sealed") == told
 
 
-def test_other_words_for_the_same_error():
+def test_a_reworded_error_keeps_its_type_code_and_status():
     first = VendorError("no", "refused", status=401, code="invalid_grant", fault="vendor:grant")
     second = first.reworded("acme: no. Nothing was stored.")
     assert (second.message, second.error_code, second.kind, second.status, second.code) == (
@@ -172,6 +172,6 @@ def test_other_words_for_the_same_error():
         (VendorError, ("refused",), {"fault": "vendor:grant"}, "TRK-L02"),
     ],
 )
-def test_each_error_has_a_code(kind, arguments, fault, code):
+def test_each_kind_of_error_has_its_code(kind, arguments, fault, code):
     error = kind("no", *arguments, **fault)
     assert (error.error_code, error.told) == (code, f"no. [{code}]")

@@ -35,7 +35,7 @@ JWT = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJ4In0.c2ln"
         *("ticket_granting_ticket", "tgt", "cas_ticket", "service-ticket", "csrf", "xsrf", "sess", "phpsessid", "jsessionid", "mnemonic"),
     ],
 )
-def test_names_of_credentials(name):
+def test_fields_named_like_a_credential_are_dropped(name):
     assert is_secret_name(name)
     assert public({name: "value-of-it", "a": {"b": [{name: "value-of-it"}]}, "kept": 1}, without=(), secrets=()) == {"a": {"b": [{}]}, "kept": 1}
     assert public({name: {"value": "nested-value"}}, without=(), secrets=()) == {}
@@ -72,7 +72,7 @@ def test_names_of_credentials(name):
         {"permissions": {"read": ["a", "b"]}, "limit": 1.5, "nothing": None},
     ],
 )
-def test_facts_stay(said):
+def test_harmless_fields_are_kept(said):
     assert public(said, without=(), secrets=[SECRET]) == said
 
 
@@ -112,51 +112,51 @@ def test_facts_stay(said):
         "x" * 2001,
     ],
 )
-def test_values_that_are_or_hold_credentials(value):
+def test_values_that_contain_a_credential_are_dropped(value):
     said = {"note": value, "list": [value, "kept", {"note": value, "kept": "x"}], "deep": {"er": {"note": value, "kept": 1}}, value: "as a name"}
     assert public(said, without=(), secrets=[SECRET]) == {"list": ["kept", {"kept": "x"}], "deep": {"er": {"kept": 1}}}
 
 
-def test_what_was_left_out_for_its_name_is_left_out_elsewhere_too():
+def test_a_value_dropped_for_its_name_is_dropped_everywhere():
     said = {"refreshToken": "rt-8f3a-22", "self": "https://a.example/rt-8f3a-22", "other": "kept"}
     assert public(said, without=(), secrets=()) == {"other": "kept"}
 
 
-def test_so_is_what_is_below_such_a_name_but_for_words():
+def test_values_nested_below_a_secret_name_are_dropped_everywhere_except_short_words():
     said = {"secret": {"a": ["nested-value"], "b": {"c": "sixsix"}, "d": "five5"}, "other": "the nested-value", "six": "sixsix", "five": "five5"}
     assert public(said, without=(), secrets=()) == {"five": "five5"}
 
 
-def test_whether_there_is_one_may_be_told():
+def test_flags_and_status_codes_with_a_secret_name_are_kept():
     said = {"password": True, "token": None, "CODE": 200, "Code": 4.5, "code": "4711", "pin": 4711, "key": 0.5}
     assert public(said, without=(), secrets=["True", "None", ""]) == {"password": True, "token": None, "CODE": 200, "Code": 4.5}
 
 
-def test_a_credential_that_is_empty_is_in_no_text():
+def test_an_empty_credential_matches_nothing():
     assert public({"a": "", "b": "text"}, without=(), secrets=[""]) == {"a": "", "b": "text"}
 
 
-def test_a_long_text_is_left_out():
+def test_a_text_longer_than_2000_characters_is_dropped():
     assert public({"a": "-" * 2000, "b": "-" * 2001}, without=(), secrets=()) == {"a": "-" * 2000}
 
 
-def test_a_number_that_is_a_credential():
+def test_a_number_equal_to_a_credential_is_dropped():
     assert public({"echo": 12345678, "pin": 4711, "count": 4}, without=(), secrets=["12345678"]) == {"count": 4}
 
 
-def test_names_with_a_place_of_their_own_and_half_characters():
+def test_fields_returned_elsewhere_are_left_out_and_lone_surrogates_are_replaced():
     said = public({"scope": "x", "note\udc00": "half \ud800 here"}, without=("scope",), secrets=())
     assert json.loads(json.dumps(said, ensure_ascii=False).encode()) == {"note\ufffd": "half \ufffd here"}
 
 
-def test_more_secrets_than_can_be_looked_for_leave_nothing():
+def test_too_many_secrets_to_search_for_leave_nothing():
     """Each would be searched for in each text, which takes minutes for an answer of 60 kB."""
     few, many = ([f"secret-{number:06}" for number in range(count)] for count in (63, 64))
     assert public({"token": few, "list": ["a", "secret-000001"]}, without=(), secrets=["s3cret"]) == {"list": ["a"]}
     assert public({"token": many, "list": ["a", *many]}, without=(), secrets=["s3cret"]) == {}
 
 
-def test_the_role_schedule_takes_the_same_names_for_secrets():
+def test_the_schedule_role_uses_the_same_patterns_for_secret_names():
     """A role cannot call code that is private to the plugins, so it has its own copy."""
     ours = yaml.safe_load((ROOT / "roles/schedule/vars/main.yml").read_text(encoding="utf-8"))
     assert "|".join(ours["__schedule_secret_names"]) == extra._SECRET.pattern
@@ -165,7 +165,7 @@ def test_the_role_schedule_takes_the_same_names_for_secrets():
     assert ours["__schedule_about_secrets"] == extra._ABOUT.pattern
 
 
-def test_what_is_nested_too_deeply_is_left_out():
+def test_a_value_nested_too_deeply_drops_everything():
     deep = "x"
     for _ in range(3000):
         deep = {"a": [deep]}

@@ -39,7 +39,7 @@ def read(content, largest=1000, **more):
     return read_body(response(content, **{"connection": "close", **more}), largest=largest)
 
 
-def test_as_it_comes():
+def test_a_body_without_encoding_is_read_up_to_the_limit():
     assert read(Pieces(b"one ", b"two"), content_length="7") == b"one two"
     assert read(b"x" * 40_000, largest=40_000, content_length="40000") == b"x" * 40_000
     for pieces in ((b"x" * 10, b"y"), (b"x", b"y" * 10)):
@@ -48,14 +48,14 @@ def test_as_it_comes():
 
 
 @pytest.mark.parametrize("coding", ["", "identity"])
-def test_plain(coding):
+def test_the_limit_includes_its_last_byte(coding):
     assert read(b"x" * 1000, content_encoding=coding) == b"x" * 1000
     with pytest.raises(TooLarge):
         read(b"x" * 1001, content_encoding=coding)
 
 
 @pytest.mark.parametrize(("coding", "pack"), [("gzip", gzip.compress), ("x-gzip", gzip.compress), ("deflate", zlib.compress), (" GZIP ", gzip.compress)])
-def test_compressed(coding, pack):
+def test_compressed_bodies_are_inflated_limited_and_checked(coding, pack):
     assert read(pack(b"x" * 1000), content_encoding=coding) == b"x" * 1000
     with pytest.raises(TooLarge):
         read(pack(b"x" * 1001), content_encoding=coding)
@@ -63,18 +63,18 @@ def test_compressed(coding, pack):
         read(pack(b"x" * 900)[:-3], content_encoding=coding)
 
 
-def test_gzip_of_several_members():
+def test_all_members_of_a_gzip_body_are_read():
     assert read(gzip.compress(b"one ") + gzip.compress(b"two"), content_encoding="gzip") == b"one two"
 
 
 @pytest.mark.parametrize(("coding", "content"), [("br", b"x"), ("zstd", b"x"), ("gzip", b"no gzip"), ("gzip", gzip.compress(b"x", mtime=0) + b"rest")])
-def test_an_encoding_that_cannot_be_read(coding, content):
+def test_an_unknown_or_broken_encoding_is_rejected(coding, content):
     with pytest.raises(Damaged):
         read(content, content_encoding=coding)
 
 
 @pytest.mark.thorough
-def test_a_bomb_is_not_inflated():
+def test_a_decompression_bomb_is_not_inflated():
     bomb = gzip.compress(b"\0" * (64 << 20))
     tracemalloc.start()
     try:
@@ -96,7 +96,7 @@ def in_two_members():
 
 
 @pytest.mark.parametrize("pieces", [in_two_chunks, in_two_members])
-def test_what_was_inflated_before_counts(pieces):
+def test_the_limit_counts_what_earlier_chunks_inflated_to(pieces):
     stream = Pieces(*pieces())
     tracemalloc.start()
     try:
@@ -107,7 +107,7 @@ def test_what_was_inflated_before_counts(pieces):
         tracemalloc.stop()
 
 
-def test_an_endless_answer_is_not_kept():
+def test_reading_an_endless_body_stops_at_the_limit():
     class Endless:
         served = 0
 
@@ -121,7 +121,7 @@ def test_an_endless_answer_is_not_kept():
     assert endless.served < 2 << 20
 
 
-def test_shorter_than_it_said():
+def test_a_body_shorter_than_its_content_length_is_cut_off():
     with pytest.raises(CutOff):
         read(b"12345", content_length="10")
     assert read(b"12345", content_length="5") == b"12345"
@@ -129,7 +129,7 @@ def test_shorter_than_it_said():
     assert read(b"12345", content_length="ten") == b"12345"
 
 
-def test_nothing_is_whole_whatever_its_encoding():
+def test_an_empty_body_with_an_encoding_is_complete():
     assert read(b"", content_encoding="gzip", content_length="0") == b""
 
 
@@ -150,7 +150,7 @@ def test_nothing_is_whole_whatever_its_encoding():
         ({}, False),
     ],
 )
-def test_cut_in_the_headers(more, cut):
+def test_an_answer_cut_off_in_its_headers_is_noticed(more, cut):
     """An answer that ends in its headers looks like one with an empty body of unannounced length."""
     if not cut:
         assert read(b"", **more) == b""
@@ -159,7 +159,7 @@ def test_cut_in_the_headers(more, cut):
         read(b"", **more)
 
 
-def test_the_reader_can_be_out_of_time():
+def test_reading_stops_when_the_time_is_up():
     def late():
         raise TimeoutError
 
@@ -167,7 +167,7 @@ def test_the_reader_can_be_out_of_time():
         read_body(response(b"x"), largest=10, in_time=late)
 
 
-def test_it_is_asked_after_each_chunk():
+def test_the_time_is_checked_after_each_chunk():
     asked = []
     read_body(response(Pieces(b"a", b"b", b"c"), connection="close"), largest=10, in_time=lambda: asked.append(1))
     assert len(asked) == 3

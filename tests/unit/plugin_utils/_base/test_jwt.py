@@ -21,7 +21,7 @@ def made(payload):
 
 
 @pytest.mark.parametrize("payload", [{"exp": 1}, {}, {"a": "é" * 10}, {"x": [1]}, {"xy": 1}])
-def test_claims_whatever_the_padding(payload):
+def test_claims_are_read_with_any_padding(payload):
     assert claims(made(payload)) == payload
 
 
@@ -37,7 +37,7 @@ def test_claims_whatever_the_padding(payload):
         (made([1]), "not a JWT: its payload is no JSON object"),
     ],
 )
-def test_no_jwt(token, why):
+def test_a_text_that_is_not_a_jwt_is_rejected_with_the_reason(token, why):
     with pytest.raises(ValueError) as caught:  # noqa: PT011 - the text is compared
         claims(token)
     assert str(caught.value) == why
@@ -63,13 +63,13 @@ def test_no_jwt(token, why):
         (None, None),
     ],
 )
-def test_expiry(exp, found):
+def test_expiry_is_a_plausible_exp_claim_or_none(exp, found):
     assert expiry(made({"exp": exp})) == found
 
 
 @given(
     st.text() | st.lists(st.binary(max_size=40), min_size=3, max_size=3).map(lambda parts: ".".join(base64.urlsafe_b64encode(part).decode() for part in parts))
 )
-def test_any_text(token):
+def test_any_text_gives_a_plausible_expiry_or_none(token):
     found = expiry(token)
     assert found is None or 0 < found < 1e11

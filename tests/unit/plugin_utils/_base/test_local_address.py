@@ -11,12 +11,12 @@ from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.local_ad
 
 
 @pytest.mark.parametrize("name", ["localhost", "127.0.0.1", "127.255.255.254", "::1"])
-def test_loopback(name):
+def test_loopback_addresses_are_recognized(name):
     assert is_loopback(name)
 
 
 @pytest.mark.parametrize("name", ["127.0.0.1.evil.example", "localhost.evil.example", "128.0.0.1", "127.1", "", "1127.0.0.1", "::2"])
-def test_not_loopback(name):
+def test_other_addresses_are_not_loopback(name):
     assert not is_loopback(name)
 
 
@@ -27,14 +27,14 @@ def test_not_loopback(name):
         *("2130706433", "0x7f000001", "0x7f.1", "0177.0.0.1", "::ffff:127.0.0.1", "::ffff:7f00:1", "::1%lo", "::1%", "0.0.0.0", "0", "::"),
     ],
 )
-def test_all_spellings_of_this_machine(name):
+def test_all_spellings_of_this_machine_are_recognized(name):
     assert leads_here(name)
 
 
 @pytest.mark.parametrize(
     "name", ["", "login.example", "localhost.example", "notlocalhost", "localhostX", "128.1", "10.0.0.1", "::2", "::ffff:10.0.0.1", "127.0.0.1.example"]
 )
-def test_what_leads_elsewhere(name):
+def test_other_hosts_do_not_lead_here(name):
     assert not leads_here(name)
 
 

@@ -39,17 +39,17 @@ SECRET = "s3cr3t-t0k3n"
         model.HttpAnswer(200, {}, SECRET.encode()),
     ],
 )
-def test_no_secret_is_shown(noun):
+def test_no_repr_contains_a_secret(noun):
     assert SECRET not in repr(noun)
 
 
-def test_nouns_do_not_change():
+def test_data_classes_are_frozen():
     for noun in (getattr(model, name) for name in model.__all__):
         if dataclasses.is_dataclass(noun):
             assert noun.__dataclass_params__.frozen, noun
 
 
-def test_the_name_of_a_token():
+def test_the_fingerprint_of_a_token_is_part_of_its_sha256():
     assert fingerprint("abc") == "sha256:ba7816bf8f01cfea"
     assert fingerprint("\udcff").startswith("sha256:")  # bytes that were not text
     assert token("abc").fingerprint == fingerprint("abc")
@@ -58,7 +58,7 @@ def test_the_name_of_a_token():
 @pytest.mark.parametrize(
     ("refused", "expected"), [("abc", True), (fingerprint("abc"), True), (fingerprint("abc")[7:], True), ("ab", False), ("", False), (None, False)]
 )
-def test_a_token_that_the_api_refused(refused, expected):
+def test_a_refused_token_is_recognized_by_value_or_fingerprint(refused, expected):
     assert Freshness(refused=refused).refuses("abc") is expected
 
 
@@ -67,12 +67,12 @@ def test_a_token_that_the_api_refused(refused, expected):
     [("/t", "https://a/X/t"), ("t", "https://a/X/t"), ("//X/", "https://a/X/X/"), ("https://c/t", "https://c/t"), ("", "")],
 )
 @pytest.mark.parametrize("base_url", ["https://a/X", "https://a/X//"])
-def test_addresses(base_url, path, expected):
+def test_endpoints_are_joined_to_the_base_url(base_url, path, expected):
     vendor = Vendor("acme", base_url=base_url, token_url=path)
     assert (vendor.url(path), vendor.token_endpoint) == (expected, expected)
 
 
-def test_a_variant():
+def test_a_variant_replaces_fields_of_its_vendor():
     vendor = Vendor("acme", scope="one", variants={"two": {"scope": "two"}})
     assert (vendor.as_variant("two").scope, vendor.as_variant("two").variant, vendor.scope) == ("two", "two", "one")
 
@@ -81,18 +81,18 @@ def test_a_variant():
     ("grant_type", "expected"),
     [("authorization_code", True), ("refresh_token", True), ("client_credentials", False), ("password", False), ("urn:ietf:params:oauth:x", False)],
 )
-def test_credentials_that_can_be_used_once(grant_type, expected):
+def test_single_use_depends_on_the_grant_type(grant_type, expected):
     vendor = Vendor("acme", variants={"other": {"grant_type": grant_type}})
     assert (vendor.single_use, vendor.as_variant("other").single_use) == (False, expected)
 
 
-def test_where_the_credentials_are():
+def test_where_is_the_mount_and_path_of_the_credentials():
     assert SecretRef("/kv/", "fleet/x").where == "kv/fleet/x"
     assert request_for(path="fleet/y").where == "secret/fleet/y"
     assert isinstance(request_for(), Request)
 
 
-def test_the_life_of_a_token():
+def test_lifetime_and_seconds_left_of_a_token():
     assert token(age=10, lifetime=60).lifetime == 60
     assert token(lifetime=-5).lifetime == 0
     assert token(age=10, lifetime=60).seconds_left(NOW) == 50

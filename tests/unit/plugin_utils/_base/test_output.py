@@ -13,7 +13,7 @@ from support.scripted import NOW, token
 TOKEN = token("abc", lifetime=3600.9, scope="s", extra={"user_id": "u"}, refresh_token="r3fresh", source="cache")
 
 
-def test_a_moment():
+def test_times_are_printed_in_iso_8601_utc():
     assert iso_time(1_800_000_060.9) == "2027-01-15T08:01:00Z"
 
 
@@ -27,7 +27,7 @@ def test_a_moment():
         ("headers", "", {"Authorization": "abc"}),
     ],
 )
-def test_forms(output, scheme, expected):
+def test_each_output_has_its_form(output, scheme, expected):
     assert present(TOKEN, output, vendor="tracx", scheme=scheme, now=NOW) == expected
 
 

@@ -12,7 +12,7 @@ import pathlib
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.pem_file import pem_file
 
 
-def test_in_memory(tmp_path, monkeypatch):
+def test_the_key_is_in_a_file_in_memory(tmp_path, monkeypatch):
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     with pem_file("the key") as path:
         assert pathlib.Path(path).read_text() == "the key"
@@ -20,7 +20,7 @@ def test_in_memory(tmp_path, monkeypatch):
     assert not os.path.exists(path)
 
 
-def test_on_disk_where_there_are_no_such_files(tmp_path, monkeypatch):
+def test_without_memfd_the_key_is_in_a_private_file_that_is_removed(tmp_path, monkeypatch):
     monkeypatch.delattr(os, "memfd_create")
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     with pem_file("the key") as path:

@@ -15,7 +15,7 @@ from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base import p
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.ports import Event, Ports, this_run
 
 
-def test_nobody_has_to_listen():
+def test_the_default_ports_need_no_listener():
     made = Ports(exchange=None, vault=None)
     made.warn("x")
     made.event(Event("hit", "tracx", "secret/x"))
@@ -23,12 +23,12 @@ def test_nobody_has_to_listen():
     assert made.run == this_run()
 
 
-def test_the_name_of_a_run():
+def test_the_name_of_a_run_is_stable():
     assert this_run() == this_run()
     assert len(this_run()) == 16
 
 
-def test_the_forks_of_a_run_have_its_name(monkeypatch):
+def test_forks_of_a_run_share_its_name(monkeypatch):
     parent = type("Parent", (), {"pid": os.getpid()})
     mine = this_run()
     monkeypatch.setattr(multiprocessing, "parent_process", lambda: parent)
@@ -38,7 +38,7 @@ def test_the_forks_of_a_run_have_its_name(monkeypatch):
 
 
 @pytest.mark.parametrize("stat", ["", "12 (a) b"])
-def test_without_the_time_of_birth_it_is_the_process(monkeypatch, tmp_path, stat):
+def test_without_a_start_time_the_name_depends_on_the_process_id(monkeypatch, tmp_path, stat):
     mine = this_run()
     (tmp_path / "stat").write_text(stat)
     monkeypatch.setattr(ports, "open", lambda *_arguments: (tmp_path / "stat").open("rb"), raising=False)

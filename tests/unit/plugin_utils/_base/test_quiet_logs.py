@@ -37,7 +37,7 @@ def log():
     root.setLevel(level)
 
 
-def test_what_is_called_in_it_is_not_logged(log):
+def test_library_logs_are_silent_inside_quiet(log):
     ours, children = logging.getLogger("urllib3.connectionpool"), []
     with quiet():
         ours.warning("url=%s", SECRET, exc_info=ValueError(SECRET))
@@ -50,7 +50,7 @@ def test_what_is_called_in_it_is_not_logged(log):
     assert log.getvalue() == "Ansible's own words\nafter it\n"
 
 
-def test_other_threads_are_heard(log):
+def test_other_threads_are_still_logged(log):
     with quiet():
         thread = threading.Thread(target=logging.getLogger("urllib3").error, args=("another plugin",))
         thread.start()
@@ -58,7 +58,7 @@ def test_other_threads_are_heard(log):
     assert log.getvalue() == "another plugin\n"
 
 
-def test_a_record_factory_of_others_goes_on(log, monkeypatch):
+def test_another_record_factory_keeps_working(log, monkeypatch):
     class Theirs(logging.LogRecord):
         def getMessage(self):
             return "theirs: " + super().getMessage()
@@ -71,7 +71,7 @@ def test_a_record_factory_of_others_goes_on(log, monkeypatch):
     logging.setLogRecordFactory(logging.LogRecord)
 
 
-def test_a_handler_of_the_library_itself_hears_nothing(log):
+def test_handlers_of_the_library_receive_nothing(log):
     seen = []
 
     class Sink(logging.Handler):
@@ -118,7 +118,7 @@ def test_a_request_is_neither_logged_nor_printed(log, capsys, monkeypatch, line)
 
 
 @pytest.mark.system
-def test_it_would_be_logged_otherwise(log, monkeypatch):
+def test_without_quiet_urllib3_logs_the_url(log, monkeypatch):
     """The tests above rely on this: urllib3 does log URLs."""
     url = f"http://{answering(['HTTP/1.1 200 OK', 'Content-Length: 2', 'no header at all'])}/token?client_secret={SECRET}"
     requests.get(url, timeout=20)

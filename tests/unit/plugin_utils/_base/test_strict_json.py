@@ -32,24 +32,24 @@ def test_parse_json_gives_a_value_or_a_value_error(body):
         (b'{"a": {"x": 1}, "b": {"x": 2}}', {"a": {"x": 1}, "b": {"x": 2}}),
     ],
 )
-def test_what_is_forgiven(body, expected):
+def test_valid_json_and_harmless_deviations_are_parsed(body, expected):
     assert parse_json(body) == expected
 
 
 @pytest.mark.parametrize("body", [b'{"a": 1, "a": 1}', b'[{"b": {"a": 1, "c": 2, "a": 3}}]'])
-def test_a_member_is_named_once(body):
+def test_a_duplicate_member_is_rejected(body):
     with pytest.raises(DuplicateMember):
         parse_json(body)
 
 
 @pytest.mark.parametrize("name", ["NaN", "Infinity", "-Infinity"])
-def test_what_python_alone_takes_for_a_number(name):
+def test_nan_and_infinity_are_rejected(name):
     with pytest.raises(ValueError, match=f"^{name}$"):
         parse_json(f"[{name}]".encode())
 
 
 @pytest.mark.parametrize("around", [("[", "]"), ('{"a":', "}")])
-def test_how_deep_it_may_be(around):
+def test_nesting_is_limited_to_63_levels(around):
     def nested(levels):
         return (around[0] * levels + "1" + around[1] * levels).encode()
 
@@ -63,7 +63,7 @@ def test_how_deep_it_may_be(around):
         assert caught.value.__cause__ is None
 
 
-def test_numbers():
+def test_finite_numbers_only_and_as_they_were_written():
     assert (finite("1.5"), finite("1e999"), finite("-1e999"), finite("nan")) == (1.5, None, None, None)
     assert (WrittenNumber("1.50"), WrittenNumber("1.50").text) == (1.5, "1.50")
 
@@ -72,12 +72,12 @@ JSON = st.recursive(st.none() | st.booleans() | st.text() | st.integers(), lambd
 
 
 @given(value=JSON, indent=st.sampled_from((None, 1)))
-def test_what_is_not_deep_stays_as_it_is(value, indent):
+def test_shallow_json_stays_unchanged(value, indent):
     text = json.dumps(value, indent=indent)
     assert shallow(text) == text
 
 
-def test_a_text_without_an_end_is_read_once():
+def test_an_unterminated_string_is_read_once():
     """Otherwise the cost would grow with the square of its length."""
     text = "[" * 3000 + '"' + '\\"' * 1_000_000
     assert shallow(text).endswith("null")
@@ -85,12 +85,12 @@ def test_a_text_without_an_end_is_read_once():
 
 
 @pytest.mark.parametrize("inner", ["", "1", "[]", "[1], {}, [[2]]"])
-def test_where_it_is_cut_off(inner):
+def test_values_below_level_64_become_null(inner):
     assert shallow("[" * 65 + inner + "]" * 65) == "[" * 64 + "null" + "]" * 64
     assert shallow("[" * 64 + "1, 2" + "]" * 64) == "[" * 64 + "1, 2" + "]" * 64
 
 
-def test_what_is_deep_is_cut_off():
+def test_very_deep_json_is_cut_to_valid_json():
     deep = '[{"a\\"]": ' * 100_000 + "1" + "}]" * 100_000
     found = json.loads(shallow(f'{{"data": {deep}, "version": 3}}'))
     assert found["version"] == 3

@@ -16,7 +16,7 @@ from support.scripted import NOW, token
 GOOD = token(scope="a b", refresh_token="r", secret_version="v1:0123", extra={"a": 1})
 
 
-def test_a_good_token():
+def test_valid_tokens_have_no_problem():
     assert token_problem(GOOD) == ""
     assert token_problem(token(scope=None)) == ""
     assert token_problem(token(lifetime=0)) == ""
@@ -56,16 +56,16 @@ def test_a_good_token():
         ({"extra": [1]}, "what comes with its token is not an object"),
     ],
 )
-def test_what_is_no_token(changes, problem):
+def test_an_invalid_token_has_its_problem_named(changes, problem):
     assert token_problem(dataclasses.replace(GOOD, **changes)) == problem
 
 
 @pytest.mark.parametrize("value", [-1, 1e12, math.inf, 10**400, True, None, "1"])
-def test_what_is_no_moment(value):
+def test_a_moment_is_a_plausible_number_of_seconds(value):
     assert not is_moment(value)
     assert is_moment(0) and is_moment(NOW)
 
 
-def test_lines():
+def test_a_line_is_short_printable_text():
     assert is_line("é x", 3)
     assert not any(is_line(value, 3) for value in ("", "abcd", "a\nb", "\x1b", None, 5))

@@ -24,7 +24,7 @@ from ansible_collections.trackops.api_tokens.plugins.plugin_utils._boundary.acti
 from support.scripted import NOW, request_for, token
 
 
-def test_what_is_told_of_an_item():
+def test_a_resolved_item_has_vendor_path_and_details():
     bare = Resolved({"vendor": "tracx"}, error="no")
     assert (bare.vendor, bare.path) == ("tracx", "tracx")
     assert Resolved({"vendor": "tracx", "path": "fleet/y"}).path == "fleet/y"
@@ -36,7 +36,7 @@ def test_what_is_told_of_an_item():
         bare.details()
 
 
-def test_the_path_that_an_item_means():
+def test_the_path_of_an_item_defaults_to_its_vendor():
     assert (asked_path({"path": "a", "vendor": "b"}), asked_path({"vendor": "b"}), asked_path({})) == ("a", "b", "")
 
 
@@ -49,7 +49,7 @@ def test_the_path_that_an_item_means():
         [{"vendor": "tracx"}, {"path": "fleet/tracx"}],
     ],
 )
-def test_what_describes_vendors_of_ones_own_is_of_no_use_to_built_in_ones(monkeypatch, option, items):
+def test_options_of_custom_vendors_are_refused_for_built_in_ones(monkeypatch, option, items):
     monkeypatch.setattr(subject, "option_names", lambda plugin: {"scope", *(("vendors", "issuer") if plugin == "oauth2" else ())})
     refuse = functools.partial(TokenAction.refuse_unknown_options, None, own=(), module="token_info")
     with pytest.raises(OptionError) as caught:
@@ -60,7 +60,7 @@ def test_what_describes_vendors_of_ones_own_is_of_no_use_to_built_in_ones(monkey
 
 
 @pytest.mark.parametrize("trouble", [AttributeError, TypeError, ValueError, KeyError, IndexError, RecursionError])
-def test_an_answer_that_ansible_trips_over(trouble):
+def test_an_answer_that_ansible_cannot_read_is_reported_without_a_traceback(trouble):
     def run():
         raise trouble("of the host")
 
@@ -70,7 +70,7 @@ def test_an_answer_that_ansible_trips_over(trouble):
     assert caught.value.__context__ is None  # otherwise Ansible shows its traceback
 
 
-def test_other_errors_are_ansibles_own():
+def test_errors_of_ansible_pass_unchanged():
     def run():
         raise AnsibleActionFail("unreachable")
 
@@ -79,13 +79,13 @@ def test_other_errors_are_ansibles_own():
     assert answer_of(lambda: {"rc": 0}) == {"rc": 0}
 
 
-def test_one_of_our_errors_has_its_code_in_the_result():
+def test_a_failed_action_has_the_error_code_in_its_result():
     failed = failed_action(VendorError("no", "refused"), path="x")
     assert failed.result["path"] == "x"
     assert failed.result["error_code"] == VendorError("no", "refused").error_code
 
 
-def test_the_interpreter_is_looked_for_once():
+def test_the_discovered_interpreter_is_returned_as_a_fact():
     found = types.SimpleNamespace(_discovered_interpreter_key="discovered_interpreter_python", _discovered_interpreter="/usr/bin/python3")
     assert found_interpreter(found) == {"ansible_facts": {"discovered_interpreter_python": "/usr/bin/python3"}}
     assert found_interpreter(types.SimpleNamespace(_discovered_interpreter_key=None)) == {}
@@ -107,7 +107,7 @@ class Connection:
 @pytest.mark.parametrize(
     ("origin", "become", "piped"), [("default", None, True), ("default", "sudo", False), ("env: ANSIBLE_PIPELINING", None, False), (None, None, False)]
 )
-def test_pipelining_where_nothing_was_said_about_it(origin, become, piped):
+def test_pipelining_is_switched_on_only_where_it_is_not_configured(origin, become, piped):
     connection = Connection(origin, become)
     with subject.pipelined(connection, {}):
         assert connection.set == ([("pipelining", True)] if piped else [])

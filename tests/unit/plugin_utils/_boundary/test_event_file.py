@@ -26,7 +26,7 @@ def refused(path):
     return str(caught.value)
 
 
-def test_lines_are_added(log):
+def test_lines_are_appended_to_a_private_file(log):
     append_line(str(log), {"a": "ü\n"})
     append_line(str(log), {"a": 2})
     assert log.read_bytes().isascii()
@@ -34,7 +34,7 @@ def test_lines_are_added(log):
     assert stat.S_IMODE(log.stat().st_mode) == 0o600
 
 
-def test_what_others_can_write(log):
+def test_a_file_that_others_can_write_is_refused(log):
     for mode in (0o620, 0o602):
         log.touch()
         log.chmod(mode)
@@ -43,7 +43,7 @@ def test_what_others_can_write(log):
     append_line(str(log), {})
 
 
-def test_what_others_own(log, monkeypatch):
+def test_a_file_of_another_user_is_refused(log, monkeypatch):
     log.touch(mode=0o600)
     monkeypatch.setattr(os, "geteuid", lambda: 4711)
     if log.stat().st_uid:  # everyone accepts a file of root
@@ -52,21 +52,21 @@ def test_what_others_own(log, monkeypatch):
         append_line(str(log), {})
 
 
-def test_a_second_name(log, tmp_path):
+def test_a_file_with_a_hard_link_is_refused(log, tmp_path):
     log.touch(mode=0o600)
     os.link(log, tmp_path / "other")
     assert refused(log) == "it has a second name (a hard link). Remove that, or name another file."
 
 
 @pytest.mark.parametrize("content", ["#!/bin/sh\n", " {}", "[]"])
-def test_a_file_of_something_else(log, content):
+def test_a_file_without_json_lines_is_refused(log, content):
     log.write_text(content)
     log.chmod(0o600)
     assert refused(log) == "it contains something other than JSON lines. Name a new file."
     assert log.read_text() == content
 
 
-def test_no_regular_file(log):
+def test_a_fifo_is_refused(log):
     os.mkfifo(log, 0o600)
     assert refused(log) == "it is not a regular file. Name another file."
 
@@ -79,7 +79,7 @@ def test_a_link_is_not_followed(log, tmp_path):
     assert (tmp_path / "precious").read_text() == "{"
 
 
-def test_a_directory_that_others_exchange_is_not_written_to(tmp_path):
+def test_a_directory_that_others_can_replace_is_not_written_to(tmp_path):
     """The directory is another user's link to one in which we have a file with the same name."""
     if os.geteuid() != 0:
         pytest.skip("only root can give a link away")
@@ -93,7 +93,7 @@ def test_a_directory_that_others_exchange_is_not_written_to(tmp_path):
     assert (tmp_path / "ours" / "audit.log").read_text() == '{"mine": 1}\n{}\n'
 
 
-def test_a_relative_path_and_one_with_a_slash_at_its_end(tmp_path, monkeypatch):
+def test_relative_paths_work_and_a_trailing_slash_is_an_error(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     append_line("audit.log", {})
     (tmp_path / "logs").mkdir()

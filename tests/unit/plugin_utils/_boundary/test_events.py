@@ -47,13 +47,13 @@ def told(event=EVENT, *, verbosity=0, audit_log=None):
     return display
 
 
-def test_vvv():
+def test_events_are_displayed_from_verbosity_3():
     assert told(verbosity=3).lines[0] == "trackops.api_tokens: tracx secret/tracx: fetched from the vendor (no entry), 250 ms"
     assert told(Event("hit", "tracx", "secret/tracx"), verbosity=3).lines[0] == "trackops.api_tokens: tracx secret/tracx: from the cache, 0 ms"
     assert told(verbosity=2).lines == []
 
 
-def test_the_audit_log(tmp_path):
+def test_the_audit_log_is_a_private_file_of_json_lines(tmp_path):
     path = tmp_path / "audit.log"
     before = os.umask(0)
     try:
@@ -78,7 +78,7 @@ def test_the_audit_log(tmp_path):
     assert first["user"]
 
 
-def test_an_audit_log_that_cannot_be_written_is_told_once(tmp_path):
+def test_an_unwritable_audit_log_is_warned_about_once(tmp_path):
     link = tmp_path / "link"
     link.symlink_to(tmp_path / "elsewhere")
     assert told(audit_log=str(link)).warnings == [f"The audit log {link} cannot be written (Too many levels of symbolic links)."]
@@ -150,7 +150,7 @@ READERS: list[int] = []
         (_directory, "cannot be written (Is a directory)."),
     ],
 )
-def test_an_audit_log_that_others_can_steer_is_not_used(tmp_path, made, why):
+def test_an_audit_log_that_others_control_is_not_used(tmp_path, made, why):
     path = made(tmp_path / "audit")
     before = path.read_bytes() if path.is_file() else None
     assert told(audit_log=str(path)).warnings == [f"The audit log {path} {why}"]
@@ -159,14 +159,14 @@ def test_an_audit_log_that_others_can_steer_is_not_used(tmp_path, made, why):
         os.close(READERS.pop())
 
 
-def test_an_audit_log_goes_on_and_takes_one_that_was_rotated(tmp_path):
+def test_an_existing_audit_log_is_appended_to(tmp_path):
     path = _plain(tmp_path / "audit")
     assert told(audit_log=str(path)).warnings == []
     assert told(audit_log=str(path)).warnings == []
     assert len(path.read_text().splitlines()) == 4
 
 
-def test_nothing_that_is_told_holds_control_characters(tmp_path):
+def test_nothing_displayed_or_logged_has_control_characters(tmp_path):
     awkward = "a\x1b]0;title\x07\r\nb\u202ec\x7f\x9bd"
     event = Event("failed", awkward, "secret/" + awkward, reason=awkward)
     path = tmp_path / "audit"
@@ -180,7 +180,7 @@ def test_nothing_that_is_told_holds_control_characters(tmp_path):
     assert VaultError(awkward).message == "a ]0;title b c d"
 
 
-def test_the_summary_hears_everything_and_is_never_in_the_way(tmp_path, monkeypatch):
+def test_the_summary_gets_every_event_and_its_failure_does_no_harm(tmp_path, monkeypatch):
     path = tmp_path / "events"
     monkeypatch.setenv(EVENTS_FILE, str(path))
     told()
@@ -196,7 +196,7 @@ def _append(arguments):
 
 
 @pytest.mark.system
-def test_lines_of_many_processes_stay_whole(tmp_path):
+def test_lines_of_concurrent_processes_stay_whole(tmp_path):
     path = str(tmp_path / "log")
     with FORK.Pool(4) as pool:
         pool.map(_append, [(path, number) for number in range(4)])
@@ -210,7 +210,7 @@ def _send_run(pipe):
 
 
 @pytest.mark.system
-def test_a_run_is_the_same_in_all_its_forks():
+def test_all_forks_of_a_run_have_the_same_run_name():
     ours, theirs = FORK.Pipe()
     names = []
     for _ in range(2):

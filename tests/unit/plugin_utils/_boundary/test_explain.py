@@ -26,7 +26,7 @@ HIDDEN = "********"
         ("/etc/ansible.cfg", "ini /etc/ansible.cfg"),
     ],
 )
-def test_sources(origin, told):
+def test_the_source_of_a_value_is_named(origin, told):
     assert subject._worded(origin, {"SET": "x", "EMPTY": ""}) == told
 
 
@@ -49,11 +49,11 @@ def test_a_secret_is_masked(option):
         ("credential_fields", {"username": "login"}, {"username": "login"}),
     ],
 )
-def test_values(option, value, shown):
+def test_values_are_shown_without_credentials(option, value, shown):
     assert subject._shown(option, value) == shown
 
 
-def test_what_the_vault_command_takes_is_found_where_nothing_is_set():
+def test_variables_of_the_vault_command_fill_unset_options():
     found = {"url": {"value": None, "source": "default"}, "token": {"value": "t", "source": "direct"}}
     environ = {"VAULT_ADDR": "https://vault.example:8200", "VAULT_TOKEN": "other"}
     subject._add_late(found, {"token": "t"}, Surroundings(environ, None, lambda _path: ""))
@@ -61,7 +61,7 @@ def test_what_the_vault_command_takes_is_found_where_nothing_is_set():
     assert found["token"] == {"value": "t", "source": "direct"}
 
 
-def test_the_vendors_own_values_are_defaults():
+def test_values_of_the_vendor_are_shown_as_its_defaults():
     found = {name: {"value": None, "source": "default"} for name in ("path", "base_url", "min_ttl")}
     found["scope"] = {"value": None, "source": "direct"}
     subject._add_defaults(found, request_for())

@@ -17,7 +17,7 @@ from support.scripted import token
 DEFINITIONS = {"min_ttl": {"type": "int"}, "url": {"aliases": ["vault_addr"]}}
 
 
-def test_our_errors_are_ansibles():
+def test_our_errors_become_ansible_errors():
     assert type(full_lookup.as_ansible(OptionError("no"))) is AnsibleOptionsError
     assert type(full_lookup.as_ansible(VaultError("no"))) is AnsibleLookupError
     assert full_lookup.as_ansible(KeyError("no")) is None
@@ -27,17 +27,17 @@ def test_our_errors_are_ansibles():
 @pytest.mark.parametrize(
     ("name", "end"), [("min_tll", "'min_tll'; did you mean min_ttl?"), ("vault_adr", "'vault_adr'; did you mean vault_addr?"), ("xyz", "'xyz'.")]
 )
-def test_an_option_that_there_is_not(name, end):
+def test_an_unknown_option_is_rejected_with_a_suggestion(name, end):
     with pytest.raises(OptionError) as caught:
         full_lookup.reject_unknown_options("tracx", DEFINITIONS, {"min_ttl": 1, name: 1})
     assert caught.value.message == f"tracx: there is no option {end}"
 
 
-def test_options_that_there_are():
+def test_known_options_and_aliases_are_accepted():
     full_lookup.reject_unknown_options("tracx", DEFINITIONS, {"min_ttl": 1, "url": 1, "vault_addr": 1})
 
 
-def test_dictionaries():
+def test_dictionary_options_are_parsed_from_text():
     values = {"extra_parameters": '{"a": 1}', "vendors": None, "scope": "{x}"}
     assert full_lookup.with_dictionaries("tracx", values) == {
         "extra_parameters": {"a": 1},
@@ -51,12 +51,12 @@ def test_dictionaries():
     assert caught.value.message.startswith("tracx: request_headers ")
 
 
-def test_any_other_error_of_an_option_is_as_it_is():
+def test_an_unrelated_option_error_is_returned_unchanged():
     exc = KeyError("x")
     assert full_lookup.option_error("tracx", DEFINITIONS, exc, direct={}, variables={}) is exc
 
 
-def test_a_life_that_is_too_short(monkeypatch):
+def test_a_lifetime_below_min_ttl_is_warned_about(monkeypatch):
     said = []
     monkeypatch.setattr(full_lookup.display, "warning", said.append)
     pointer = Pointer(derive(bytes(32), b"", "x"), vendor="tracx", where="secret/x", scheme="Bearer")
@@ -71,13 +71,13 @@ def test_a_life_that_is_too_short(monkeypatch):
         ("tracx", {"auth_method": "token"}, {"mount_point": "kv"}, "tracx: mount_point belongs to the login and has no effect with auth_method=token; did "),
     ],
 )
-def test_what_is_told_before_anything_is_asked_for(plugin, values, direct, told):
+def test_mistakes_are_reported_before_any_request(plugin, values, direct, told):
     with pytest.raises(OptionError) as caught:
         full_lookup.tokens(plugin, ["fleet/x"], {"output": "token", **values}, direct)
     assert caught.value.message.startswith(told)
 
 
-def test_a_term_that_is_no_path():
+def test_a_term_that_is_not_a_string_is_refused():
     with pytest.raises(OptionError) as caught:
         full_lookup.tokens("tracx", [1], {"output": "token"}, {})
     assert caught.value.message == "tracx: the terms must be paths in Vault, as strings."

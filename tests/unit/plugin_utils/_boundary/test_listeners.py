@@ -14,7 +14,7 @@ from ansible_collections.trackops.api_tokens.plugins.plugin_utils._boundary.list
     ("verbosity", "audit_log", "summary", "expected"),
     [(0, None, False, False), (2, "", False, False), (3, None, False, True), (0, "/log", False, True), (0, None, True, True)],
 )
-def test_anybody(monkeypatch, verbosity, audit_log, summary, expected):
+def test_listeners_are_verbosity_3_the_audit_log_and_the_summary(monkeypatch, verbosity, audit_log, summary, expected):
     monkeypatch.delenv(EVENTS_FILE, raising=False)
     if summary:
         monkeypatch.setenv(EVENTS_FILE, "")

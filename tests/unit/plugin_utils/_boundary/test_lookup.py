@@ -42,21 +42,21 @@ def plain(monkeypatch, variables, *, inject=True, cache="memory", facts=None, ho
         ({"known": False, "cache": "jsonfile"}, False),
     ],
 )
-def test_facts_of_the_workers_host(monkeypatch, given, expected):
+def test_a_variable_is_plain_only_if_it_is_certainly_no_fact(monkeypatch, given, expected):
     assert plain(monkeypatch, {"inventory_hostname": NAME}, **given) is expected
 
 
 @pytest.mark.parametrize("variables", [{"ansible_facts": {"a": 1}}, {"hostvars": {}}])
-def test_outside_of_a_worker_with_facts_about(monkeypatch, variables):
+def test_outside_of_a_worker_variables_with_facts_are_not_plain(monkeypatch, variables):
     assert plain(monkeypatch, variables, known=False) is False
 
 
-def test_a_fact_that_has_the_name_of_the_host_is_not_the_host(monkeypatch):
+def test_an_equal_host_name_from_a_fact_is_not_trusted(monkeypatch):
     same_text = "".join(["h", "1"])
     assert plain(monkeypatch, {"inventory_hostname": same_text}) is False
 
 
-def test_one_lookups_place_is_never_anothers(monkeypatch):
+def test_option_values_at_a_reused_address_do_not_share_a_cached_place(monkeypatch):
     """Option values are freed before the results made from them: new values may get the memory address of old ones."""
     monkeypatch.setattr(lookup, "_FOUND", {})
     found = lookup.TokenLookup.__new__(lookup.TokenLookup)

@@ -15,7 +15,7 @@ NEW = type("_OmitType", (), {})()
 
 
 @pytest.mark.parametrize("omit", [OLD, NEW])
-def test_it_drops_out_wherever_it_is(omit):
+def test_omit_is_removed_at_every_level(omit):
     assert is_omitted(omit)
     given = {"a": omit, "b": {"c": omit, "d": 1}, "e": [omit, {"f": omit}, [omit, "g"]], "h": None}
     assert without_omitted(given) == {"b": {"d": 1}, "e": [{}, ["g"]], "h": None}
@@ -24,13 +24,13 @@ def test_it_drops_out_wherever_it_is(omit):
 
 
 @pytest.mark.parametrize("value", ["omit", "", None, 0, False, "a __omit_place_holder__", [], {}])
-def test_all_else_stays(value):
+def test_other_values_are_kept(value):
     assert not is_omitted(value)
     assert without_omitted(value) == value
     assert resolved(lambda: value) == [value]
 
 
-def test_a_template_that_ends_in_it_is_an_error_of_ansible_and_no_other_error_is_swallowed():
+def test_a_template_that_resolves_to_omit_is_dropped_and_other_errors_are_raised():
     def fails(error):
         raise error
 
@@ -41,12 +41,12 @@ def test_a_template_that_ends_in_it_is_an_error_of_ansible_and_no_other_error_is
 
 
 @pytest.mark.parametrize("value", ["a host's word", None])
-def test_a_variable_may_hide_it(value):
+def test_a_variable_that_hides_omit_is_refused(value):
     with pytest.raises(OptionError, match="A variable or a fact named 'omit' hides Ansible's own") as caught:
         refuse_replaced({"omit": value})
     assert "a host's word" not in caught.value.told
 
 
 @pytest.mark.parametrize("variables", [{"omit": OLD}, {"omit": NEW}, {}, None])
-def test_ansibles_own_hides_nothing(variables):
+def test_ansibles_own_omit_is_accepted(variables):
     refuse_replaced(variables)

@@ -95,7 +95,7 @@ LIES = [
 
 
 @pytest.mark.parametrize("lie", LIES, ids=repr)
-def test_no_value_of_a_fact_counts(folder, lie):
+def test_facts_never_replace_the_operators_values(folder, lie):
     """Ansible removes parts of some values, and others are not equal to themselves."""
     run = Run(folder, vars={"of_play": False})
     run.lies({"mine": lie, "flag": lie, "of_play": lie})
@@ -103,7 +103,7 @@ def test_no_value_of_a_fact_counts(folder, lie):
     assert sum("'mine'" in line for line in run.warned) == 1
 
 
-def test_a_fact_that_nothing_of_the_operators_has_the_name_of(folder):
+def test_a_fact_without_an_operator_variable_of_its_name_is_ignored(folder):
     run = Run(folder)
     run.lies({"mine_too": {"a": "evil", "_ansible_x": 1}})
     operator = run.operator()
@@ -111,7 +111,7 @@ def test_a_fact_that_nothing_of_the_operators_has_the_name_of(folder):
     assert operator.ignored == {"mine_too"}
 
 
-def test_what_no_fact_has_the_name_of_is_as_ansible_gave_it(folder):
+def test_variables_without_a_fact_of_their_name_stay_unchanged(folder):
     run = Run(folder)
     run.lies({"other": 1})
     operator = run.operator()
@@ -121,14 +121,14 @@ def test_what_no_fact_has_the_name_of_is_as_ansible_gave_it(folder):
 
 
 @pytest.mark.parametrize("name", ["x", "honest", "liar", "a", None, True])
-def test_the_name_of_another_host_switches_nothing_off(folder, name):
+def test_a_fact_that_claims_another_host_name_changes_nothing(folder, name):
     run = Run(folder, vars={"mine": {"a": "play"}, "flag": False})
     run.lies({"inventory_hostname": name, "mine": {"a": "evil"}, "flag": True, "environment": {}, "hostvars": {}})
     assert run.operator().find(["mine", "flag"]) == {"mine": {"a": "play"}, "flag": False}
 
 
 @pytest.mark.parametrize("name", ["liar", "a"])
-def test_behind_hostvars_there_is_no_play(folder, name):
+def test_variables_read_through_hostvars_have_no_play_vars(folder, name):
     run = Run(folder, vars={"mine": {"a": "play"}})
     run.lies({"mine": "evil"}, name)
     run.lies({"inventory_hostname": "a"}, "honest")
@@ -144,7 +144,7 @@ def test_behind_hostvars_there_is_no_play(folder, name):
     assert iterator and host and task
 
 
-def test_whose_variables_they_are_is_not_guessed(folder):
+def test_variables_of_an_unknown_host_are_refused(folder):
     """Otherwise only some of the variables that the operator has set would be used."""
     run = Run(folder, vars={"mine": {"a": "play"}})
     run.lies({"mine": "evil"})
@@ -154,14 +154,14 @@ def test_whose_variables_they_are_is_not_guessed(folder):
     assert operator.find(["flag"]) == {"flag": True}
 
 
-def test_variables_of_no_host_have_no_facts(folder):
+def test_variables_without_a_host_are_not_checked_for_facts(folder):
     run = Run(folder)
     run.lies({"mine": "evil"})
     variables = {**run.manager.get_vars(play=run.play), "mine": [1]}
     assert OperatorVariables(variables, warn=run.warned.append).find(["mine"]) == {"mine": [1]}
 
 
-def test_set_facts_count_and_cacheable_ones_do_not(folder):
+def test_set_fact_counts_and_cacheable_facts_do_not(folder):
     run = Run(folder)
     value = {"a": "set"}
     run.manager.set_nonpersistent_facts("liar", {"mine": {"a": "set"}, "flag": False, "site": value})
@@ -186,7 +186,7 @@ def test_a_template_with_a_bare_fact_is_told_what_to_write(folder):
 
 
 @pytest.mark.parametrize("name", ["{{ ansible_system }}.yml", "{{ ansible_facts.system }}.yml"])
-def test_files_of_variables_that_facts_choose(folder, name):
+def test_variable_files_chosen_by_facts_are_loaded(folder, name):
     run = Run(folder, vars_files=[name])
     (folder / "Linux.yml").write_text('{"mine": {"a": "file"}, "ansible_site": "file"}')
     run.lies({"ansible_system": "Linux", "mine": "evil", "ansible_site": {"_ansible_x": 1}})
@@ -195,7 +195,7 @@ def test_files_of_variables_that_facts_choose(folder, name):
     assert "ansible_system" not in operator._source.without_facts
 
 
-def test_another_host_behind_a_template(folder):
+def test_a_template_reads_operator_variables_of_another_host(folder):
     run = Run(
         folder, vars={"through": "{{ hostvars['liar'].site }} {{ hostvars['liar'].ansible_facts.system }} {{ hostvars['honest'].ansible_facts | length }}"}
     )
@@ -206,7 +206,7 @@ def test_another_host_behind_a_template(folder):
 # Without a play, as in an inventory plugin
 
 
-def test_without_facts_all_is_the_operators():
+def test_without_facts_every_variable_is_the_operators():
     said = []
     operator = OperatorVariables({"a": 1, "b": "{{ x }}"}, warn=said.append)
     assert operator.find(["a", "b", "none"]) == {"a": 1, "b": "{{ x }}"}
@@ -215,7 +215,7 @@ def test_without_facts_all_is_the_operators():
 
 
 @pytest.mark.parametrize("value", ["evil", "mine", float("nan"), {"a": 1}])
-def test_what_has_the_name_of_a_kept_fact_is_not_used(value):
+def test_a_variable_with_the_name_of_a_cached_fact_is_refused(value):
     operator = OperatorVariables({"trackops_scope": value, "min_ttl": 5, "ansible_facts": {"trackops_scope": "evil"}}, warn=pytest.fail)
     with pytest.raises(AnsibleOptionsError, match="it is not known which host these variables belong to"):
         operator.find(["trackops_scope", "min_ttl"])
@@ -234,11 +234,11 @@ def test_what_has_the_name_of_a_kept_fact_is_not_used(value):
         (7, set()),
     ],
 )
-def test_the_words_of_templates(value, found):
+def test_identifiers_of_templates_are_found(value, found):
     assert subject._identifiers(value) == found
 
 
-def test_a_text_that_is_none_yet():
+def test_identifiers_of_a_lazily_decrypted_text_are_found():
     class Encrypted:
         def __str__(self):
             return "{{ secret }}"
@@ -246,7 +246,7 @@ def test_a_text_that_is_none_yet():
     assert subject._identifiers(Encrypted()) == {"secret"}
 
 
-def test_the_same_object_is_from_the_same_task():
+def test_set_together_compares_identity_not_equality():
     value = ["x"]
     assert subject._set_together(value, value)
     assert not subject._set_together(["x"], ["x"])  # a host may send the same value as the operator
@@ -254,7 +254,7 @@ def test_the_same_object_is_from_the_same_task():
         assert not subject._set_together(alone, alone)
 
 
-def test_facts_of_odd_caches():
+def test_broken_fact_caches_have_no_facts():
     class Raising:
         def get(self, host):
             raise KeyError(host)

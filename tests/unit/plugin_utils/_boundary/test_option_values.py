@@ -25,11 +25,11 @@ def mapping(value, name="extra_parameters"):
     ("value", "expected"),
     [(None, None), ({"a": 1}, {"a": 1}), ('{"a": 1}', {"a": 1}), ("a: 1", {"a": 1}), ("a: 1\nb: 2", {"a": 1, "b": 2}), ("", None), ("null", None)],
 )
-def test_texts(value, expected):
+def test_texts_are_parsed_as_json_or_yaml(value, expected):
     assert mapping(value) == expected
 
 
-def test_files_are_for_vendors_only():
+def test_only_vendors_may_name_a_file():
     assert mapping("/vendors.yml", "vendors") == {"acme": {"token_url": "https://x"}}
     assert mapping("/named.yml", "vendors") == {"acme": {}}
     assert mapping('{"acme": {}}', "vendors") == {"acme": {}}
@@ -52,13 +52,13 @@ def test_files_are_for_vendors_only():
         ("- name: acme\n- name: b", "vendors", "trackops_vendors must be a dictionary of vendors by their names, not a list."),
     ],
 )
-def test_what_is_none(value, name, message):
+def test_a_value_that_is_not_a_dictionary_is_refused(value, name, message):
     with pytest.raises(OptionError) as caught:
         mapping(value, name)
     assert caught.value.message == message
 
 
-def test_home_is_found(monkeypatch):
+def test_a_tilde_is_expanded_to_home(monkeypatch):
     monkeypatch.setenv("HOME", "")
     monkeypatch.setenv("HOME", "/")
     assert mapping("~/vendors.yml", "vendors") == {"acme": {"token_url": "https://x"}}

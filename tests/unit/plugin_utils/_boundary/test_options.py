@@ -32,7 +32,7 @@ def made(plugin="trackunit", path=None, **values):
 
 
 @pytest.mark.parametrize("plugin", [*names(), "oauth2"])
-def test_defaults_are_those_of_the_documentation(plugin):
+def test_defaults_equal_the_documented_ones(plugin):
     told = json.loads((ROOT / f"plugins/plugin_utils/_boundary/option_definitions/{plugin}.json").read_text(encoding="utf-8"))
     defaults = {name: option["default"] for name, option in told.items() if "default" in option}
     assert {"min_ttl", "failure_ttl", "cache_vault_path", "engine_mount_point", "timeout", "http_deadline"} <= defaults.keys()
@@ -50,19 +50,19 @@ def refused(plugin="trackunit", path=None, **values):
 @pytest.mark.parametrize(
     ("vendor", "values"), [("tracx", {}), ("oauth2", {}), ("mine", {"vendors": {"mine": {}}}), ("x", {"token_url": "u"}), ("x", {"issuer": "i"})]
 )
-def test_vendors_that_there_are(vendor, values):
+def test_known_and_described_vendors_are_accepted(vendor, values):
     check_vendor(vendor, values)
 
 
 @pytest.mark.parametrize(("name", "said"), [("myne", "'myne'; did you mean mine?"), ("acme", "'acme'."), ("tracks" * 20, f"'{('tracks' * 20)[:40]}'.")])
-def test_a_vendor_that_there_is_not(name, said):
+def test_an_unknown_vendor_is_refused_with_a_suggestion(name, said):
     with pytest.raises(OptionError) as caught:
         check_vendor(name, {"vendors": {"mine": {}}})
     assert caught.value.message.startswith(f"There is no vendor {said} Known: ")
     assert caught.value.told.endswith("oauth2, mine. Describe your own in trackops_vendors, or give token_url or issuer. [TRK-O05]")
 
 
-def test_requests_for_several_paths():
+def test_each_path_becomes_a_request():
     requests = requests_from("tracx", "tracx", ["one", None], {"auth_method": "approle", "role_id": "r"}, direct={"mount_point": "ci"}, surroundings=AROUND)
     assert [request.where for request in requests] == ["secret/one", "secret/tracx"]
 
@@ -74,27 +74,27 @@ def test_requests_for_several_paths():
         ("tracx", {"mount_point": "kv"}, "tracx: mount_point belongs to the login and has no effect with auth_method=token; did you mean "),
     ],
 )
-def test_slips_are_told_before_a_request_is_made(vendor, direct, message):
+def test_mistakes_are_reported_before_a_request_is_built(vendor, direct, message):
     with pytest.raises(OptionError) as caught:
         requests_from("oauth2", vendor, [None], {"url": "no address"}, direct=direct, surroundings=AROUND)
     assert caught.value.message.startswith(message)
 
 
-def test_a_wrong_value_is_that_of_an_option_or_of_a_description():
+def test_the_error_code_says_whether_an_option_or_a_description_is_wrong():
     for values, code in (({"grant_type": "client_credential"}, "TRK-O02"), ({"vendors": {"acme": {"grant_type": "client_credential"}}}, "TRK-O06")):
         with pytest.raises(OptionError) as caught:
             describe_vendor("oauth2", {"vendor": "acme", **values})
         assert caught.value.told.endswith(f"it cannot be 'client_credential'. [{code}]")
 
 
-def test_zero_options():
+def test_without_options_a_request_has_the_defaults():
     request = made()
     assert request.secret == SecretRef("secret", "trackunit")
     assert (request.freshness, request.http, request.cache) == (Freshness(), HttpOptions(), CacheOptions())
     assert (request.vault.url, request.vault.token, request.vendor.variant) == ("https://v.example", "hvs.x", "password")
 
 
-def test_everything():
+def test_every_option_reaches_the_request():
     request = made(
         "trackunit",
         "/fleet/eu/",
@@ -158,7 +158,7 @@ def test_empty_values_are_unset():
     assert request_from("trackunit", None, empty, surroundings=AROUND) == made()
 
 
-def test_paths():
+def test_the_path_comes_from_the_term_the_option_or_the_vendor():
     assert request_from("tracx", None, {"path": "team/tracx"}, surroundings=AROUND).where == "secret/team/tracx"
     assert made("tracx", "a/b").where == "secret/a/b"
     for path in ("", "/", " / "):
@@ -204,7 +204,7 @@ def test_paths():
         ("oauth2", {"vendors": ["acme"]}, "trackops_vendors must be a dictionary of vendors by their names."),
     ],
 )
-def test_options_that_do_not_fit(plugin, values, message):
+def test_options_that_do_not_fit_the_vendor_are_refused(plugin, values, message):
     assert refused(plugin, **values) == message
 
 
@@ -225,18 +225,18 @@ BODY = {"token_url": "https://a.example/rpc", "request_body": {"method": "login"
         ({}, {"audience": "x"}, "'audience' cannot be combined with it. Put it into request_body."),
     ],
 )
-def test_what_does_not_go_with_a_body(described, values, message):
+def test_options_that_conflict_with_request_body_are_refused(described, values, message):
     found = refused("oauth2", "p", vendor="acme", vendors={"acme": {**BODY, **described}}, **values)
     assert found == "acme: request_body is the whole request, so " + message
 
 
-def test_a_body_needs_no_client():
+def test_request_body_needs_no_client_authentication():
     vendor = describe_vendor("oauth2", {"vendor": "acme", "vendors": {"acme": BODY}})
     assert vendor.client_auth == "none"
     assert describe_vendor("oauth2", {"vendor": "acme", "vendors": {"acme": {**BODY, "client_auth": "basic"}}}).client_auth == "basic"
 
 
-def test_names_of_fields_in_a_description():
+def test_a_description_can_rename_credential_fields():
     described = {
         "token_url": "https://a.example/t",
         "credential_fields": {"client_id": "username", "client_secret": "password", "private_key": "pem"},
@@ -256,7 +256,7 @@ def test_names_of_fields_in_a_description():
     )
 
 
-def test_variants_and_schemes():
+def test_the_variant_and_the_authorization_scheme_can_be_chosen():
     v2 = describe_vendor("trackunit", {"variant": "v2", "scope": "a b"})
     assert (v2.token_endpoint, v2.scope, v2.client_auth) == ("https://auth.trackunit.com/token/v2", "a b", "post")
     assert describe_vendor("trackmage", {"variant": "authorization_code"}).grant_type == "authorization_code"
@@ -265,7 +265,7 @@ def test_variants_and_schemes():
     assert describe_vendor("trackunit", {"authorization_scheme": ""}).authorization_scheme == ""
 
 
-def test_oauth2_through_options_alone():
+def test_oauth2_can_be_described_by_options_alone():
     vendor = describe_vendor(
         "oauth2",
         {
@@ -287,7 +287,7 @@ def test_oauth2_through_options_alone():
     assert request.secret.fields == {"username": "u"}
 
 
-def test_oauth2_with_an_own_vendor_whose_description_options_change():
+def test_options_of_oauth2_override_the_description_of_a_custom_vendor():
     own = {"acme": {"token_url": "https://a.example/t", "scope": "x", "variants": {"old": {"token_url": "https://a.example/old"}}}}
     assert describe_vendor("oauth2", {"vendor": "acme", "vendors": own}).scope == "x"
     changed = describe_vendor("oauth2", {"vendor": "acme", "vendors": own, "scope": "y", "variant": "old", "client_auth": "basic"})
@@ -324,12 +324,12 @@ def test_no_secret_in_the_repr_of_a_request():
         ({"namespace": "a\nb"}, "trackunit: namespace has a line break or another character in it that cannot be shown. Check where it is set."),
     ],
 )
-def test_a_value_that_is_none(values, message):
+def test_a_value_of_the_wrong_type_is_refused(values, message):
     assert refused(**values) == message
 
 
 @pytest.mark.parametrize("term", ["a\nb", "a\x1b]0;title\x07", "\u202egnp"])
-def test_a_term_with_control_characters_reaches_no_terminal(term):
+def test_control_characters_of_a_term_are_not_printed(term):
     assert refused(path=term).isprintable()
 
 
@@ -354,7 +354,7 @@ ODD = st.one_of(
 
 
 @given(st.sampled_from([*names(), "oauth2"]), st.dictionaries(st.sampled_from(NAMES), ODD, max_size=5))
-def test_whatever_is_given_becomes_a_request_or_one_line(plugin, values):
+def test_any_options_give_a_request_or_a_one_line_error(plugin, values):
     message = ""
     try:
         request = request_from(plugin, None, values, surroundings=AROUND)

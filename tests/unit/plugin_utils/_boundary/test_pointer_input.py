@@ -23,14 +23,14 @@ def given(plugin="tracx", files=None, **changes):
     return pointer_input(plugin, {**VALUES, **changes}, files=files)
 
 
-def test_the_secret_is_apart():
+def test_the_vault_token_is_kept_apart():
     secret, rest = given()
     assert secret == ["hvs.user"]
     assert "hvs.user" not in repr(rest)
 
 
 @pytest.mark.parametrize("changes", [{"path": "fleet/y"}, {"scope": "b"}, {"url": "https://other.example"}, {"namespace": "team"}, {"vendors": {"a": {}}}])
-def test_another_token(changes):
+def test_options_that_select_another_token_change_the_input(changes):
     assert given(**changes) != given()
     assert given("trackunit") != given()
 
@@ -38,15 +38,15 @@ def test_another_token(changes):
 @pytest.mark.parametrize(
     "changes", [{"min_ttl": 5}, {"max_age": 5}, {"force": True}, {"refused": "x"}, {"output": "headers"}, {"audit_log": "/log"}, {"cache_path": "/c"}]
 )
-def test_the_same_token(changes):
+def test_options_that_select_the_same_token_do_not_change_the_input(changes):
     assert given(**changes) == given()
 
 
-def test_another_login():
+def test_another_vault_token_changes_only_the_secret_part():
     assert given(token="hvs.other")[0] == ["hvs.other"]
 
 
-def test_a_file_of_vendors_is_read_and_told(tmp_path):
+def test_the_vendors_file_is_part_of_the_input(tmp_path):
     path, seen = tmp_path / "vendors.yml", []
     path.write_text("acme: {}")
     first = given(vendors=str(path), files=seen)
@@ -56,6 +56,6 @@ def test_a_file_of_vendors_is_read_and_told(tmp_path):
     assert given(vendors='{"acme": {}}', files=[]) is not None
 
 
-def test_in_doubt_it_is_the_full_way(tmp_path):
+def test_unusable_options_take_the_full_lookup(tmp_path):
     assert given(vendors=str(tmp_path / "none.yml")) is None
     assert given(auth_method="no such method") is None

@@ -20,7 +20,7 @@ def test_each_lookup_is_loaded(monkeypatch):
     assert loaded == [(f"trackops.api_tokens.{name}", {"class_only": True}) for name in (*names(), "oauth2")]
 
 
-def test_no_cryptography_is_no_trouble_yet(monkeypatch):
+def test_preloading_succeeds_without_cryptography(monkeypatch):
     def missing(*_arguments):
         raise ImportError
 
@@ -29,7 +29,7 @@ def test_no_cryptography_is_no_trouble_yet(monkeypatch):
     subject.preload()
 
 
-def test_what_a_lookup_turns_to_is_loaded():
+def test_modules_that_a_lookup_imports_late_are_loaded():
     package = subject.__name__.rpartition(".")[0]
     for name in ("full_lookup", "operator_variables", "vendor_settings", "event_file"):
         assert f"{package}.{name}" in sys.modules

@@ -17,7 +17,7 @@ from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vendor import
 from support.scripted import vault_options
 
 
-def test_what_is_given_is_used():
+def test_given_ports_are_used():
     said = []
     ports = real_ports(warn=said.append, clock=lambda: 7.0)
     ports.warn("x")
@@ -27,7 +27,7 @@ def test_what_is_given_is_used():
 
 
 @pytest.mark.parametrize(("constants", "found"), [({}, ""), ({"DEFAULT_LOCAL_TMP": "/of/the/run"}, "/of/the/run")])
-def test_the_runs_directory_is_ansibles(monkeypatch, constants, found):
+def test_the_scratch_directory_is_ansibles_local_tmp(monkeypatch, constants, found):
     monkeypatch.setitem(sys.modules, "ansible.constants", types.SimpleNamespace(**constants))
     assert real_ports().scratch == found
     assert real_ports(scratch="/other").scratch == "/other"
@@ -35,7 +35,7 @@ def test_the_runs_directory_is_ansibles(monkeypatch, constants, found):
     assert real_ports().scratch == ""
 
 
-def test_the_vendor_is_asked(monkeypatch):
+def test_exchange_calls_the_http_transport(monkeypatch):
     asked = []
     monkeypatch.setattr(transport, "exchange", lambda *arguments: asked.append(arguments) or "answer")
     request, options = HttpRequest("GET", "https://x", {}), HttpOptions()
@@ -43,7 +43,7 @@ def test_the_vendor_is_asked(monkeypatch):
     assert asked == [(request, options, 5.0, "tracx")]
 
 
-def test_vault_is_asked(monkeypatch):
+def test_vault_opens_a_client_for_the_connection(monkeypatch):
     made = []
     monkeypatch.setattr(connection, "Connection", lambda options, **keywords: made.append((options, keywords)) or "connection")
     monkeypatch.setattr(client, "VaultClient", lambda opened: f"client of {opened}")

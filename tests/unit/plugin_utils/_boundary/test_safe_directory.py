@@ -27,7 +27,7 @@ def inner(tmp_path):
     return tmp_path / "outer" / "inner"
 
 
-def test_directories_and_links_of_ours(tmp_path, inner):
+def test_own_directories_and_links_are_entered(tmp_path, inner):
     (tmp_path / "absolute").symlink_to(inner)
     (tmp_path / "relative").symlink_to("outer/../outer/./inner/")
     (tmp_path / "chain").symlink_to("relative")
@@ -36,13 +36,13 @@ def test_directories_and_links_of_ours(tmp_path, inner):
     assert leads_to("/") == os.stat("/").st_ino
 
 
-def test_from_the_directory_at_hand(inner, monkeypatch):
+def test_relative_paths_start_at_the_current_directory(inner, monkeypatch):
     monkeypatch.chdir(inner.parent)
     assert leads_to("inner") == leads_to("../outer/inner") == inner.stat().st_ino
     assert leads_to("") == inner.parent.stat().st_ino
 
 
-def test_what_is_not_there(tmp_path, inner):
+def test_missing_paths_and_link_loops_are_errors(tmp_path, inner):
     with pytest.raises(FileNotFoundError):
         leads_to(inner / "gone")
     (tmp_path / "file").touch()
@@ -55,7 +55,7 @@ def test_what_is_not_there(tmp_path, inner):
 
 
 @pytest.mark.parametrize(("mode", "taken"), [(0o755, True), (0o1777, True), (0o777, False), (0o775, False)])
-def test_a_link_of_ours_where_others_could_put_another(tmp_path, inner, mode, taken):
+def test_an_own_link_that_others_can_replace_is_refused(tmp_path, inner, mode, taken):
     (tmp_path / "link").symlink_to(inner)
     tmp_path.chmod(mode)
     if taken:
@@ -67,7 +67,7 @@ def test_a_link_of_ours_where_others_could_put_another(tmp_path, inner, mode, ta
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a link away")
-def test_links_of_others_and_in_directories_of_others(tmp_path, inner):
+def test_links_that_another_user_controls_are_refused(tmp_path, inner):
     (tmp_path / "theirs").symlink_to(inner)
     os.chown(tmp_path / "theirs", NOBODY, NOBODY, follow_symlinks=False)
     (inner.parent / "ours").symlink_to(inner)
@@ -78,7 +78,7 @@ def test_links_of_others_and_in_directories_of_others(tmp_path, inner):
     assert leads_to(inner) == inner.stat().st_ino
 
 
-def test_a_directory_that_becomes_a_link_while_it_is_entered(tmp_path, inner, monkeypatch):
+def test_a_directory_replaced_by_a_link_during_entry_is_refused(tmp_path, inner, monkeypatch):
     seen = os.stat
 
     def look(name, **options):
@@ -94,7 +94,7 @@ def test_a_directory_that_becomes_a_link_while_it_is_entered(tmp_path, inner, mo
 
 
 @pytest.mark.skipif(os.geteuid() != 0 or not hasattr(os, "O_PATH"), reason="needs root, which becomes another user here, and O_PATH")
-def test_a_directory_that_may_not_be_listed(tmp_path, inner):
+def test_a_directory_that_cannot_be_listed_is_entered(tmp_path, inner):
     inner.parent.chmod(0o711)
     above = [path for path in inner.parents if path.stat().st_mode & 0o001 == 0]
     for path in above:

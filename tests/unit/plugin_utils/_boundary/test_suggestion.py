@@ -27,17 +27,17 @@ OPTIONS = {*json.loads(file_of("trackunit").read_text(encoding="utf-8")), "path"
         ("xyz", ""),
     ],
 )
-def test_the_nearest_option(name, meant):
+def test_the_nearest_option_is_suggested(name, meant):
     assert nearest_option(name, OPTIONS) == meant
 
 
-def test_only_an_option_that_there_is():
+def test_only_existing_options_are_suggested():
     assert nearest_option("mountpoint", ["min_ttl"]) == ""
     assert nearest_option("mountpoint", iter(["mount_point"])) == "mount_point"
 
 
 @pytest.mark.parametrize(("values", "method"), [({}, "token"), ({"auth_method": "token"}, "token"), ({"auth_method": "none"}, "none")])
-def test_a_mount_of_no_login(values, method):
+def test_mount_point_without_a_login_is_refused(values, method):
     with pytest.raises(OptionError) as caught:
         refuse_mount_without_login("tracx", {"mount_point": "kv"}, {**values, "mount_point": "kv"})
     why = f"mount_point belongs to the login and has no effect with auth_method={method}"
@@ -48,5 +48,5 @@ def test_a_mount_of_no_login(values, method):
     ("direct", "method"),
     [({}, "token"), ({"mount_point": ""}, "token"), ({"mount_point": None}, "none"), ({"mount_point": "ci"}, "approle")],
 )
-def test_a_mount_that_is_none_of_the_task_or_of_a_login(direct, method):
+def test_mount_point_set_elsewhere_or_with_a_login_is_accepted(direct, method):
     refuse_mount_without_login("tracx", direct, {"mount_point": "set for all", "auth_method": method})

@@ -17,7 +17,7 @@ def event(name, vendor="tracx", where="secret/x", **more):
     return {"name": name, "vendor": vendor, "where": where, **more}
 
 
-def test_nothing_happened():
+def test_without_events_there_is_no_table():
     assert table([], now=NOW) == []
 
 
@@ -43,12 +43,12 @@ def test_each_token_has_a_line():
     ]
 
 
-def test_a_line_is_a_line():
+def test_control_characters_do_not_break_a_row():
     rows = table([event("hit", "acme\nx", "\x1b[2Jy")], now=NOW)
     assert rows[3].startswith("acme x  [2Jy")
 
 
-def test_what_cannot_be_read_is_left_out(tmp_path):
+def test_unreadable_events_are_skipped(tmp_path):
     path = tmp_path / "events"
     path.write_bytes(json.dumps(event("hit")).encode() + b'\n[1]\n{"name": "cut o\n\xff\n')
     assert read_events(str(path)) == [event("hit")]

@@ -33,13 +33,13 @@ def found(values=VALUES, direct=(), **variables):
     return find()
 
 
-def test_its_own_name_for_each_setting():
+def test_each_vendor_has_its_own_setting_names():
     assert own_names("acme", DEFINITIONS) == {name: f"acme_{name}" for name in DESCRIBING}
     assert settings_of("acme") != settings_of("other")
 
 
 @pytest.mark.parametrize("vendor", ["A", "a-b", "9a", "", "a\n"])
-def test_a_name_that_no_variable_can_have(vendor):
+def test_a_vendor_that_is_not_an_identifier_has_no_setting_names(vendor):
     assert own_names(vendor, DEFINITIONS) == {}
 
 
@@ -54,14 +54,14 @@ def test_a_name_that_no_variable_can_have(vendor):
         ("x_refresh", "token_field", "refresh_token_field of x"),
     ],
 )
-def test_a_name_that_means_something_else(vendor, option, meaning):
+def test_a_setting_name_with_another_meaning_is_left_out(vendor, option, meaning):
     named = own_names(vendor, DEFINITIONS)
     assert set(DESCRIBING) - set(named) == {option}
     other, _of, owner = meaning.partition(" of ")
     assert (own_names(owner, DEFINITIONS)[other] if owner else other) == f"{vendor}_{option}"
 
 
-def test_no_two_settings_have_one_name():
+def test_no_two_settings_share_a_name():
     """Checked with vendors that could be confused: one with a name that ends as an option begins, and one without that end."""
     starts = {option[:at] for option in DESCRIBING for at, letter in enumerate(option) if letter == "_"}
     vendors = {"x", *starts, *(f"x_{start}" for start in starts), *(f"x_{start}_{other}" for start in starts for other in starts)}
@@ -70,24 +70,24 @@ def test_no_two_settings_have_one_name():
     assert not set(names) & set(DEFINITIONS)
 
 
-def test_variables_and_environment_of_this_vendor(monkeypatch):
+def test_settings_come_from_variables_and_environment_of_the_vendor(monkeypatch):
     monkeypatch.setenv("TRACKOPS_ACME_SCOPE", "read")
     monkeypatch.setenv("TRACKOPS_OTHER_SCOPE", "write")
     values = found(trackops_acme_base_url="https://acme.example")
     assert (values["base_url"], values["scope"], values["min_ttl"]) == ("https://acme.example", "read", 60)
 
 
-def test_what_oauth2_itself_has_is_not_for_a_vendor_with_a_name():
+def test_settings_of_oauth2_do_not_apply_to_named_vendors():
     assert found()["base_url"] is None
     assert found({**VALUES, "vendor": "a-b"})["base_url"] is None
 
 
-def test_what_is_given_with_the_lookup_stays():
+def test_options_of_the_lookup_take_precedence():
     values = found({**VALUES, "base_url": "https://direct.example"}, direct={"base_url": "https://direct.example"}.items())
     assert values["base_url"] == "https://direct.example"
 
 
-def test_what_belongs_to_one_of_two_vendors_does_not_reach_the_other(monkeypatch):
+def test_a_setting_never_reaches_a_vendor_with_a_similar_name(monkeypatch):
     monkeypatch.setenv("TRACKOPS_X_ASSERTION_AUDIENCE", "https://x.example")
     assert found({**VALUES, "vendor": "x"})["assertion_audience"] == "https://x.example"
     assert found({**VALUES, "vendor": "x_assertion"})["audience"] is None
@@ -96,7 +96,7 @@ def test_what_belongs_to_one_of_two_vendors_does_not_reach_the_other(monkeypatch
 OPTIONS = ("scope", "client_auth", "path", "output")
 
 
-def test_settings_for_all_vendors_are_ignored_and_told():
+def test_settings_for_all_vendors_are_ignored_with_a_warning():
     assert ignored_settings({}, (), OPTIONS) == []
     assert ignored_settings({"TRACKOPS_SCOPE": "", "TRACKOPS_ISSUER": "of oauth2"}, (), OPTIONS) == []
     (line,) = ignored_settings({"TRACKOPS_SCOPE": "read"}, (), OPTIONS)

@@ -45,7 +45,7 @@ def sources(direct=None, variables=None, environ=None, config_file=None):
         ({"config_file": "/etc/ansible/ansible.cfg"}, "cache (/etc/ansible/ansible.cfg) has a value that does not fit."),
     ],
 )
-def test_choices(said, where, expected):
+def test_a_wrong_choice_names_option_source_and_choices(said, where, expected):
     assert wrong_value("tracx", DEFINITIONS, sources(**where), said) == f"tracx: {expected} Use one of: file, vault, none."
 
 
@@ -59,14 +59,14 @@ def test_choices(said, where, expected):
         ({"direct": {"min_ttl": ["a secret"]}}, "min_ttl has a value that does not fit."),
     ],
 )
-def test_types(said, where, expected):
+def test_a_wrong_type_names_option_source_and_type(said, where, expected):
     assert wrong_value("tracx", DEFINITIONS, sources(**where), said) == f"tracx: {expected} It must be a number."
 
 
-def test_what_may_be_a_secret_is_not_shown():
+def test_a_value_that_may_be_secret_is_not_shown():
     said = "Config 'token' from 'Direct' has an invalid value: Invalid value provided for 'str': ['hvs.secret']."
     assert wrong_value("tracx", DEFINITIONS, sources({"token": ["hvs.secret"]}), said) == "tracx: token has a value that does not fit. It must be a text."
 
 
-def test_another_message_is_left_to_ansible():
+def test_an_unrelated_message_is_left_to_ansible():
     assert wrong_value("tracx", DEFINITIONS, sources(), "Something about a cache") is None
