@@ -9,9 +9,10 @@ Change the core in small ways, one at a time, and see whether its unit tests not
     make mutants MUTANTS_ARGS='--write _flow/slot'     write the surviving changes into survivors.yml; then add the reasons
 
 mutmut does the work, in a copy of the checkout. It can change only the bodies of functions without a decorator. The file's own tests run
-first. The changes that they do not notice are tried again with all tests of the folder, in one run for all of its files. A change that no
-test notices is a survivor: a new test kills it, or ``survivors.yml`` lists it with a reason. The command fails on a survivor without an
-entry there, and on an entry whose change no longer survives.
+first. The changes that they do not notice are tried again with all tests of the folder, in one run for all of its files; those that
+still survive, with the file's own tests that open sockets or start processes. A change that no test notices is a survivor: a new test
+kills it, or ``survivors.yml`` lists it with a reason. The command fails on a survivor without an entry there, and on an entry whose change
+no longer survives.
 """
 
 from __future__ import annotations
@@ -142,6 +143,17 @@ class Run:
             self.left |= {file: survivors(self._work, file)[0] for file in files}
         return status
 
+    def with_system(self, file: str) -> int:
+        """Try the remaining changes of one file again, with those of its own tests that open sockets or start processes."""
+        own, left = own_tests(file), self.left[file]
+        if not left or not own or "mark.system" not in (ROOT / own).read_text(encoding="utf-8"):
+            return 0
+        prepare(self._work, [file], own, "system")
+        status = run_mutmut(self._work, left, processes=self._processes)
+        if status == 0:
+            self.left[file] = survivors(self._work, file)[0]
+        return status
+
     def all(self, files: t.Sequence[str]) -> int:
         for folder, several in itertools.groupby(files, lambda file: file.rpartition("/")[0]):
             theirs = list(several)
@@ -156,6 +168,9 @@ class Run:
             if status != 0:
                 return status
             for file in theirs:
+                status = self.with_system(file)
+                if status != 0:
+                    return status
                 print(f"{file}: {self.made[file]} changes, {len(self.left[file])} survive", flush=True)
         return 0
 
