@@ -43,6 +43,8 @@ NOT_MUTATED = ("_boundary/", "_vendors/")
 _NOT_COPIED = (".git", ".ci", ".ansible", ".*_cache", ".hypothesis", "__pycache__", "build", "*.tar.gz")
 #: Exit codes that mutmut records: all tests passed; no test runs the changed code.
 _SURVIVED, _NO_TESTS = 0, 33
+#: In a file of tests of which none runs without sockets or processes.
+_ALL_SYSTEM = "\npytestmark = pytest.mark.system"
 
 _SETTINGS = """
 [tool.mutmut]
@@ -65,11 +67,11 @@ def chosen(names: t.Sequence[str]) -> list[str]:
     return [file for file in files if not file.startswith(NOT_MUTATED) and file.startswith(tuple(names) or "")]
 
 
-def own_tests(file: str) -> str:
-    """The path of the tests for *file* itself; empty if it has none."""
+def own_tests(file: str) -> tuple[str, str]:
+    """The path of the tests for *file* itself, and their text; empty if it has none."""
     folder, _slash, name = file.rpartition("/")
     own = f"tests/unit/plugin_utils/{folder}/test_{name}"
-    return own if (ROOT / own).is_file() else ""
+    return (own, (ROOT / own).read_text(encoding="utf-8")) if (ROOT / own).is_file() else ("", "")
 
 
 def prepare(work: pathlib.Path, files: t.Iterable[str], tests: str, mark: str) -> None:
@@ -145,8 +147,8 @@ class Run:
 
     def with_system(self, file: str) -> int:
         """Try the remaining changes of one file again, with those of its own tests that open sockets or start processes."""
-        own, left = own_tests(file), self.left[file]
-        if not left or not own or "mark.system" not in (ROOT / own).read_text(encoding="utf-8"):
+        (own, text), left = own_tests(file), self.left[file]
+        if not left or "mark.system" not in text:
             return 0
         prepare(self._work, [file], own, "system")
         status = run_mutmut(self._work, left, processes=self._processes)
@@ -158,9 +160,8 @@ class Run:
         for folder, several in itertools.groupby(files, lambda file: file.rpartition("/")[0]):
             theirs = list(several)
             for file in theirs:
-                own = own_tests(file)
-                # If all of a file's own tests are marked system, none is left to run here.
-                if not own or self.alone(file, own, "not system and not thorough") != 0:
+                own, text = own_tests(file)
+                if not own or _ALL_SYSTEM in text or self.alone(file, own, "not system and not thorough") != 0:
                     status = self.alone(file, f"tests/unit/plugin_utils/{folder}", "not system")
                     if status != 0:
                         return status

@@ -43,6 +43,11 @@ class Refusal(Exception):
         # Vault's error responses have "errors"; a deleted version has "data", a wrong KV version "warnings". Another service's JSON has none.
         return isinstance(self.body, dict) and bool({"errors", "data", "warnings"} & set(self.body))
 
+    @property
+    def rejects_token(self) -> bool:
+        """Whether the token is wrong, expired or revoked; otherwise its policies may be the reason."""
+        return self.says("invalid token") or self.says("bad token")
+
     def says(self, text: str) -> bool:
         return any(text in error.lower() for error in self.errors)
 

@@ -228,7 +228,7 @@ class VaultClient:
         except Refusal as refusal:
             if refusal.status != 404:
                 raise self._refusals.of_request(
-                    refusal, "reading the cache entry at", f"{mount}/data/{path}", needs="read", setting=_cache_setting(mount)
+                    refusal, "reading the cache entry at", f"{mount}/data/{path}", needs="read", setting=_setting("cache_vault_mount", mount)
                 ) from None
             outer = refusal.data
         self._hidden.add_contents(_inner(outer, "data"))
@@ -259,7 +259,7 @@ class VaultClient:
             # Any other 400 does not mean a concurrent write: retries would never end.
             if refusal.status in (400, 412) and refusal.says("check-and-set"):
                 raise CasMismatch(f"{self._place}: {full} was changed by another writer in the meantime.", "cas") from None
-            raise self._refusals.of_request(refusal, doing, full, needs="create and update", setting=f"{option} (now: {mount})") from None
+            raise self._refusals.of_request(refusal, doing, full, needs="create and update", setting=_setting(option, mount)) from None
         version = integer(_data(answer).get("version"))
         if version is None:
             raise VaultError(f"{self._place}: {mount} is not a KV engine of version 2. Check {option}.", "missing")
@@ -273,7 +273,9 @@ class VaultClient:
         except Refusal as refusal:
             if refusal.status != 404:
                 full = f"{mount}/metadata/{path}"
-                raise self._refusals.of_request(refusal, "removing the cache entry at", full, needs="delete", setting=_cache_setting(mount)) from None
+                raise self._refusals.of_request(
+                    refusal, "removing the cache entry at", full, needs="delete", setting=_setting("cache_vault_mount", mount)
+                ) from None
 
     def _of_cache(self, mount: str, path: str) -> tuple[str, str]:
         return checked_path("cache_vault_mount", mount), checked_path("cache_vault_path", path)
@@ -342,8 +344,8 @@ def _signature(text: str) -> bytes:
         return b""
 
 
-def _cache_setting(mount: str) -> str:
-    return f"cache_vault_mount (now: {mount})"
+def _setting(option: str, mount: str) -> str:
+    return f"{option} (now: {mount})"
 
 
 def _data(answer: t.Mapping[str, t.Any]) -> dict[str, t.Any]:

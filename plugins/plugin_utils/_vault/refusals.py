@@ -81,11 +81,10 @@ class Refusals:
             return general
         options, said = self._options, self._said(refusal)
         if options.auth_method == "token":
-            said_wrong = refusal.says("invalid token") or refusal.says("bad token")
             # Vault answers so to a wrong token and to one without the default policy, which has the right to look itself up.
             valid = (
                 " If it is valid but its policies do not allow auth/token/lookup-self, set token_validate=false."
-                if refusal.status == 403 and not said_wrong
+                if refusal.status == 403 and not refusal.rejects_token
                 else ""
             )
             return VaultError(f"{self._place} does not accept the token{said}. {_NEW_TOKEN}{valid}", "login_refused")
@@ -168,7 +167,7 @@ class Refusals:
             return general
         said, tail = self._said(refusal), f" {hint}" if hint else ""
         if refusal.status in (401, 403):
-            if refusal.says("invalid token") or refusal.says("bad token"):
+            if refusal.rejects_token:
                 text = f"{self._place} does not accept the token{said}: it is wrong, expired or revoked. {self._new_token()} Denied: {doing} {path}."
                 return VaultError(text, "denied", fault="vault:login_refused")
             return VaultError(f"{self._place} denied {doing} {path}{said}. {self._denied_advice(path, needs, setting)}{tail}", "denied")

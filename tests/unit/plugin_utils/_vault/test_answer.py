@@ -113,3 +113,10 @@ def test_integers(value, found):
 def test_what_an_error_says():
     refusal = refused(400, {"errors": ["Permission Denied", "two"]})
     assert (refusal.says("permission denied"), refusal.says("three")) == (True, False)
+
+
+@pytest.mark.parametrize(
+    ("said", "rejects"), [("Invalid token", True), ("bad token; 2 errors", True), ("permission denied", False), ("invalid role, bad name", False)]
+)
+def test_the_token_is_rejected(said, rejects):
+    assert Refusal(403, errors=("something", said), body={}, retry_after=None).rejects_token is rejects

@@ -7,12 +7,15 @@
 from __future__ import annotations
 
 import io
+import pathlib
+import warnings
 
 import pytest
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.model import HttpOptions, HttpRequest
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vendor import transport
 from requests.adapters import HTTPAdapter
 from urllib3 import HTTPResponse
+from urllib3.exceptions import InsecureRequestWarning
 
 URL = "https://v.example/token"
 
@@ -20,22 +23,29 @@ URL = "https://v.example/token"
 @pytest.fixture
 def sent(monkeypatch):
     """Pairs of a prepared request and the options for sending it. Each is answered with a redirect and a cookie."""
-    pairs = []
+    pairs = Pairs()
 
     class Recorder(HTTPAdapter):
         def send(self, request, **how):
             pairs.append((request, how))
+            pairs.during(how)
             headers = {"Location": "https://elsewhere.example/", "Set-Cookie": "a=b"}
             return self.build_response(request, HTTPResponse(io.BytesIO(b"{}"), headers, 302, preload_content=False))
 
-    for name in ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy", "NETRC", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
+    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "NETRC", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
         monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.lower(), raising=False)
     monkeypatch.setattr(transport, "quiet_adapter", Recorder)
     return pairs
 
 
-def asked(sent, *, headers=(), seconds=30.0, **options):
-    request = HttpRequest("POST", URL, {"Accept": "application/json", **dict(headers)}, b"a=b", ())
+class Pairs(list):
+    def during(self, how):
+        """What happens while the request is sent."""
+
+
+def asked(sent, *, url=URL, headers=(), seconds=30.0, certificate="", **options):
+    request = HttpRequest("POST", url, {"Accept": "application/json", **dict(headers)}, b"a=b", (), client_certificate=certificate)
     answer = transport.exchange(request, HttpOptions(**options), seconds, "acme")
     ((prepared, how),) = sent  # no redirect was followed
     assert (answer.status, answer.body, answer.headers["location"]) == (302, b"{}", "https://elsewhere.example/")
@@ -87,3 +97,44 @@ def test_no_wait_is_longer_than_what_is_left(sent, timeout, seconds, expected):
 def test_the_proxy(sent):
     _prepared, how = asked(sent, proxy="http://p.example:3128")
     assert {scheme: how["proxies"][scheme] for scheme in ("http", "https")} == dict.fromkeys(("http", "https"), "http://p.example:3128")
+
+
+def test_the_certificate_of_the_secret_is_in_a_file_while_the_request_is_sent(sent):
+    """It takes the place of the options' certificate, with its key in the same file; other options stay."""
+    read = []
+    sent.during = lambda how: read.append(pathlib.Path(how["cert"]).read_text())
+    _prepared, how = asked(sent, certificate="PEM\n", client_cert="/c", client_key="/k", ca_cert="/ca")
+    assert (read, how["verify"]) == (["PEM\n"], "/ca")
+    assert not pathlib.Path(how["cert"]).exists()
+
+
+def test_over_plain_http(sent):
+    prepared, _how = asked(sent, url="http://v.example/token")
+    assert prepared.url == "http://v.example/token"
+
+
+FOUND, GIVEN = "http://found.example:1", "http://given.example:1"
+
+
+@pytest.mark.parametrize(("given", "but_for", "used"), [(None, "", FOUND), (None, "v.example", None), (GIVEN, "", GIVEN)])
+def test_the_proxy_of_the_environment(sent, monkeypatch, given, but_for, used):
+    monkeypatch.setenv("https_proxy", FOUND)
+    monkeypatch.setenv("no_proxy", but_for)
+    _prepared, how = asked(sent, proxy=given)
+    assert how["proxies"].get("https") == used
+
+
+def test_the_library_does_not_warn_of_what_we_warn_of(sent):
+    def warn(_how):
+        warnings.warn("Unverified HTTPS request is being made", InsecureRequestWarning, stacklevel=1)
+
+    sent.during = warn
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        asked(sent, validate_certs=False)
+
+
+def test_any_other_warning_is_shown(sent):
+    sent.during = lambda how: warnings.warn("old", DeprecationWarning, stacklevel=1)
+    with pytest.warns(DeprecationWarning, match="old"):
+        asked(sent)
