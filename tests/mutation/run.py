@@ -43,8 +43,6 @@ NOT_MUTATED = ("_boundary/", "_vendors/")
 _NOT_COPIED = (".git", ".ci", ".ansible", ".*_cache", ".hypothesis", "__pycache__", "build", "*.tar.gz")
 #: Exit codes that mutmut records: all tests passed; no test runs the changed code.
 _SURVIVED, _NO_TESTS = 0, 33
-#: In a file of tests of which none runs without sockets or processes.
-_ALL_SYSTEM = "\npytestmark = pytest.mark.system"
 
 _SETTINGS = """
 [tool.mutmut]
@@ -54,7 +52,7 @@ also_copy = ["{place}"]
 pytest_add_cli_args = [
     "-m", "{mark}", "-p", "no:cacheprovider", "-p", "no:xdist", "-p", "no:unraisableexception", "-o", "addopts=--import-mode=importlib", "--no-header",
 ]
-pytest_add_cli_args_test_selection = ["{place}/{tests}"]
+pytest_add_cli_args_test_selection = [{tests}]
 timeout_multiplier = 5.0
 track_dependencies = false
 use_git_change_detection = false
@@ -67,19 +65,25 @@ def chosen(names: t.Sequence[str]) -> list[str]:
     return [file for file in files if not file.startswith(NOT_MUTATED) and file.startswith(tuple(names) or "")]
 
 
-def own_tests(file: str) -> tuple[str, str]:
-    """The path of the tests for *file* itself, and their text; empty if it has none."""
+def own_tests(file: str) -> list[str]:
+    """The paths of the tests for *file* itself."""
     folder, _slash, name = file.rpartition("/")
-    own = f"tests/unit/plugin_utils/{folder}/test_{name}"
-    return (own, (ROOT / own).read_text(encoding="utf-8")) if (ROOT / own).is_file() else ("", "")
+    own = (f"tests/unit/plugin_utils/{folder}/test_{name.removesuffix('.py')}{end}.py" for end in ("", "_without_network"))
+    return [path for path in own if (ROOT / path).is_file()]
 
 
-def prepare(work: pathlib.Path, files: t.Iterable[str], tests: str, mark: str) -> None:
+def is_system(path: str) -> bool:
+    """Whether one of the tests in *path*, or all of them, open sockets or start processes."""
+    return "mark.system" in (ROOT / path).read_text(encoding="utf-8")
+
+
+def prepare(work: pathlib.Path, files: t.Iterable[str], tests: t.Iterable[str], mark: str) -> None:
     """Make a fresh copy of the checkout, with mutmut's settings beside it."""
     shutil.rmtree(work, ignore_errors=True)
     shutil.copytree(ROOT, work / PLACE, ignore=shutil.ignore_patterns(*_NOT_COPIED), symlinks=True)
     changed = ", ".join(f'"{PLACE}/{CORE}/{file}"' for file in files)
-    settings = _SETTINGS.format(place=PLACE, core=CORE, files=changed, tests=tests, mark=mark)
+    selected = ", ".join(f'"{PLACE}/{path}"' for path in tests)
+    settings = _SETTINGS.format(place=PLACE, core=CORE, files=changed, tests=selected, mark=mark)
     (work / "pyproject.toml").write_text((ROOT / "pyproject.toml").read_text(encoding="utf-8") + settings, encoding="utf-8")
 
 
@@ -126,7 +130,7 @@ class Run:
         self.left: dict[str, dict[str, Survivor]] = {}
         self.made: dict[str, int] = {}
 
-    def alone(self, file: str, tests: str, mark: str) -> int:
+    def alone(self, file: str, tests: t.Iterable[str], mark: str) -> int:
         """Try all changes of one file."""
         prepare(self._work, [file], tests, mark)
         status = run_mutmut(self._work, (), processes=self._processes)
@@ -139,7 +143,7 @@ class Run:
         files = [file for file, left in self.left.items() if left and file.startswith(f"{folder}/")]
         if not files:
             return 0
-        prepare(self._work, files, f"tests/unit/plugin_utils/{folder}", "not system")
+        prepare(self._work, files, [f"tests/unit/plugin_utils/{folder}"], "not system")
         status = run_mutmut(self._work, [name for file in files for name in self.left[file]], processes=self._processes)
         if status == 0:
             self.left |= {file: survivors(self._work, file)[0] for file in files}
@@ -147,8 +151,8 @@ class Run:
 
     def with_system(self, file: str) -> int:
         """Try the remaining changes of one file again, with those of its own tests that open sockets or start processes."""
-        (own, text), left = own_tests(file), self.left[file]
-        if not left or "mark.system" not in text:
+        own, left = [path for path in own_tests(file) if is_system(path)], self.left[file]
+        if not left or not own:
             return 0
         prepare(self._work, [file], own, "system")
         status = run_mutmut(self._work, left, processes=self._processes)
@@ -160,9 +164,10 @@ class Run:
         for folder, several in itertools.groupby(files, lambda file: file.rpartition("/")[0]):
             theirs = list(several)
             for file in theirs:
-                own, text = own_tests(file)
-                if not own or _ALL_SYSTEM in text or self.alone(file, own, "not system and not thorough") != 0:
-                    status = self.alone(file, f"tests/unit/plugin_utils/{folder}", "not system")
+                own = own_tests(file)
+                # If all of them are marked system, none is left to run here.
+                if not own or self.alone(file, own, "not system and not thorough") != 0:
+                    status = self.alone(file, [f"tests/unit/plugin_utils/{folder}"], "not system")
                     if status != 0:
                         return status
             status = self.again(folder)
