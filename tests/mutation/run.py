@@ -43,6 +43,8 @@ NOT_MUTATED = ("_boundary/", "_vendors/")
 _NOT_COPIED = (".git", ".ci", ".ansible", ".*_cache", ".hypothesis", "__pycache__", "build", "*.tar.gz")
 #: Exit codes that mutmut records: all tests passed; no test runs the changed code.
 _SURVIVED, _NO_TESTS = 0, 33
+#: How tests that open sockets or start processes are marked, and a file of which each test does.
+_SYSTEM, _ALL_SYSTEM = "pytest.mark.system", "\npytestmark = pytest.mark.system"
 
 _SETTINGS = """
 [tool.mutmut]
@@ -65,16 +67,11 @@ def chosen(names: t.Sequence[str]) -> list[str]:
     return [file for file in files if not file.startswith(NOT_MUTATED) and file.startswith(tuple(names) or "")]
 
 
-def own_tests(file: str) -> list[str]:
-    """The paths of the tests for *file* itself."""
+def own_tests(file: str, marked: str = "") -> list[str]:
+    """The paths of the tests for *file* itself; only those with the text *marked* in them."""
     folder, _slash, name = file.rpartition("/")
     own = (f"tests/unit/plugin_utils/{folder}/test_{name.removesuffix('.py')}{end}.py" for end in ("", "_without_network"))
-    return [path for path in own if (ROOT / path).is_file()]
-
-
-def is_system(path: str) -> bool:
-    """Whether one of the tests in *path*, or all of them, open sockets or start processes."""
-    return "mark.system" in (ROOT / path).read_text(encoding="utf-8")
+    return [path for path in own if (ROOT / path).is_file() and marked in (ROOT / path).read_text(encoding="utf-8")]
 
 
 def prepare(work: pathlib.Path, files: t.Iterable[str], tests: t.Iterable[str], mark: str) -> None:
@@ -151,7 +148,7 @@ class Run:
 
     def with_system(self, file: str) -> int:
         """Try the remaining changes of one file again, with those of its own tests that open sockets or start processes."""
-        own, left = [path for path in own_tests(file) if is_system(path)], self.left[file]
+        own, left = own_tests(file, _SYSTEM), self.left[file]
         if not left or not own:
             return 0
         prepare(self._work, [file], own, "system")
@@ -164,12 +161,10 @@ class Run:
         for folder, several in itertools.groupby(files, lambda file: file.rpartition("/")[0]):
             theirs = list(several)
             for file in theirs:
-                own = own_tests(file)
-                # If all of them are marked system, none is left to run here.
-                if not own or self.alone(file, own, "not system and not thorough") != 0:
-                    status = self.alone(file, [f"tests/unit/plugin_utils/{folder}"], "not system")
-                    if status != 0:
-                        return status
+                own = sorted({*own_tests(file)} - {*own_tests(file, _ALL_SYSTEM)})
+                status = self.alone(file, own or [f"tests/unit/plugin_utils/{folder}"], "not system and not thorough")
+                if status != 0:
+                    return status
             status = self.again(folder)
             if status != 0:
                 return status
