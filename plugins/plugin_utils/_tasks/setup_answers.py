@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 from .._base.errors import VaultError
 from .._vault.answer import Refusal
-from .._vault.wording import NOT_INITIALISED, SEALED
+from .._vault.refusal_texts import NOT_INITIALISED, SEALED
 
 __all__ = ("for_operator", "is_from_vault", "is_not_there", "may_pass", "not_from_vault", "refused")
 

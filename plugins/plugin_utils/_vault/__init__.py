@@ -5,7 +5,7 @@
 # Private to trackops.api_tokens: not for use from outside, and may change in any release.
 
 """Vault: the options of a login (``login_input``, ``login_files``, ``options``), the login methods as data (``methods``) and the logins (``auth``);
-the client (``client``), how requests are sent (``transport``), and the messages for errors (``refusals``, ``wording``).
+the client (``client``), how requests are sent (``transport``), and the messages for errors (``refusals``, ``transport_error``).
 
 Importing this package imports neither hvac nor requests; creating a ``client.VaultClient`` does.
 """

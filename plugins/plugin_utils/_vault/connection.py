@@ -28,7 +28,7 @@ from .login_files import refuse_passphrase
 from .refusals import LastingRefusal
 from .retries import retries
 from .transport import Patience, adapter, session
-from .wording import why_no_answer
+from .transport_error import why_no_answer
 
 if t.TYPE_CHECKING:
     from .options import VaultOptions

@@ -19,7 +19,7 @@ from .._base.errors import VaultError
 from .._text.scrub import scrub
 from .answer import Refusal, integer
 from .methods import METHODS
-from .wording import LOCKS_USERS, LOGIN_ADVICE, NOT_INITIALISED, SEALED, STATES, items_of_multierror, path_hint
+from .refusal_texts import LOCKS_USERS, LOGIN_ADVICE, NOT_INITIALISED, SEALED, STATES, items_of_multierror, path_hint
 
 if t.TYPE_CHECKING:
     from .options import VaultOptions

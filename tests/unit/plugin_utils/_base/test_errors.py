@@ -86,7 +86,7 @@ def raised():
                 found |= {word for word in words if isinstance(word, str) and ":" in word}
             elif called in AREAS:
                 found |= {f"{AREAS[called]}:{word}" for word in words if isinstance(word, str) and word}
-        if path.name == "wording.py":  # it has a table of kinds and sentences
+        if path.parent.name == "_vault" and path.name in ("refusal_texts.py", "transport_error.py"):  # they have tables of kinds and sentences
             kinds = {"unreachable", "tls", "sealed", "unavailable"}
             found |= {f"vault:{kind}" for kind in kinds if f'"{kind}"' in text}
     return found

@@ -167,7 +167,7 @@ def test_no_sentence_about_the_way_to_vault_names_an_option_of_a_lookup():
     options = re.compile(
         rf"(?<![\w./:-])(?:{'|'.join(sorted(set(FIELDS) - {'url', 'token', 'timeout', 'jwt', 'password', 'namespace'}))}|begin url|check url)(?!\w)"
     )
-    source = (ROOT / "plugins/plugin_utils/_vault/wording.py").read_text(encoding="utf-8").partition("def why_no_answer")[2]
+    source = (ROOT / "plugins/plugin_utils/_vault/transport_error.py").read_text(encoding="utf-8").partition("def why_no_answer")[2]
     texts = re.findall(r'"((?:[^"\\\n]|\\.)* (?:[^"\\\n]|\\.)*)"', source)
     assert len(texts) > 25 and sum(for_operator(text) != text for text in texts) > 15
     assert {text for text in texts if options.search(for_operator(text).lower())} == set()

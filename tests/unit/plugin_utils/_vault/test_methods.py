@@ -12,7 +12,7 @@ import hvac
 import pytest
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.errors import OptionError
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vault.methods import METHODS, validate
-from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vault.wording import LOGIN_ADVICE
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vault.refusal_texts import LOGIN_ADVICE
 from support.scripted import vault_options
 
 COMPLETE = {

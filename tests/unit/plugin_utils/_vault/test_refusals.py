@@ -9,8 +9,8 @@ from __future__ import annotations
 import pytest
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.errors import VaultError
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vault.answer import Refusal
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vault.refusal_texts import path_hint
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vault.refusals import Refusals
-from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vault.wording import path_hint
 from support.scripted import approle, vault_options
 
 TOKEN = vault_options()

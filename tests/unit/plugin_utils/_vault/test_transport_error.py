@@ -13,7 +13,7 @@ import ssl
 import pytest
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.deadline import Late
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.http_body import CutOff, Damaged, TooLarge
-from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vault.wording import items_of_multierror, path_hint, why_no_answer
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vault.transport_error import why_no_answer
 from requests import exceptions as failures
 from urllib3 import exceptions as inner
 
@@ -171,33 +171,3 @@ FAILED = "failed at TLS. Check url (VAULT_ADDR), ca_cert (VAULT_CACERT) and any 
 )
 def test_tls(reason, expected):
     assert why_no_answer(caused(failures.SSLError(), tls(reason)), timeout=1) == ("tls", expected)
-
-
-@pytest.mark.parametrize(
-    ("said", "expected"),
-    [
-        ("no", "no"),
-        ("1 error occurred:\n\t* denied\n\n", "denied"),
-        ("2 errors occurred:\n\t* a\n\t* b\n", "a; b"),
-        ("occurred:", ""),
-        ("2 errors occurred:\n\t* a\n\t* 1 error occurred:\n\t* b\n", "a; 1 error occurred:; b"),
-    ],
-)
-def test_a_list_of_reasons(said, expected):
-    assert items_of_multierror(said) == expected
-
-
-@pytest.mark.parametrize(
-    ("path", "engine", "hint"),
-    [
-        ("x", 2, ""),
-        ("kv/x", 2, "Try 'x': the mount is not part of path."),
-        ("data/x", 2, "Try 'x': data/ is not part of path."),
-        ("kv/data/x", 2, "Try 'x': the mount and data/ are not part of path."),
-        ("data/x", 1, ""),
-        ("kv/data/x", 1, "Try 'data/x': the mount is not part of path."),
-        ("kvx", 2, ""),
-    ],
-)
-def test_a_path_that_repeats_the_mount(path, engine, hint):
-    assert path_hint("kv", path, engine=engine) == hint

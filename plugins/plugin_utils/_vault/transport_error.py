@@ -4,7 +4,10 @@
 
 # Private to trackops.api_tokens: not for use from outside, and may change in any release.
 
-"""The messages for connection problems and for Vault's error responses. Pure."""
+"""The messages for requests to Vault that got no answer. Pure.
+
+No exception's text is used, except OpenSSL's about a certificate.
+"""
 
 from __future__ import annotations
 
@@ -14,75 +17,11 @@ from .._base.causes import causes
 from .._base.deadline import Late
 from .._base.http_body import CutOff, Damaged, TooLarge
 from .._text.scrub import scrub
-from .answer import Refusal
 from .transport import LARGEST_ANSWER
 
-__all__ = ("LOCKS_USERS", "LOGIN_ADVICE", "NOT_INITIALISED", "SEALED", "STATES", "items_of_multierror", "path_hint", "why_no_answer")
+__all__ = ("why_no_answer",)
 
-NOT_INITIALISED = " is not initialised. An operator must initialise and unseal it first."
-SEALED = " is sealed. An operator must unseal it first."
-# What a response to any request says about its sender; the first match applies.
-STATES: tuple[tuple[t.Callable[[Refusal], bool], str, str], ...] = (
-    (
-        lambda refusal: refusal.says("client sent an http request to an https server"),
-        "tls",
-        " speaks TLS only: begin url with https:// (VAULT_ADDR).",
-    ),
-    (lambda refusal: refusal.status == 501 or refusal.says("not initialized"), "sealed", NOT_INITIALISED),
-    (
-        lambda refusal: refusal.status == 429,
-        "unavailable",
-        " refuses more requests{wait}: its rate limit is reached (429). Try again later.",
-    ),
-    (lambda refusal: refusal.status == 407, "unreachable", ": the proxy in front of it requires a login (407). Check proxies."),
-    (
-        lambda refusal: refusal.status == 412,
-        "unavailable",
-        " is a replica that is not up to date yet (412). Try again{or_retries}.",
-    ),
-    (
-        lambda refusal: not refusal.from_vault,
-        "unavailable",
-        ": the answer (status {status}) comes from a proxy or another service, not from Vault. Check url (VAULT_ADDR) and proxies.",
-    ),
-    (
-        lambda refusal: refusal.status in (500, 502, 503, 504),
-        "unavailable",
-        " cannot serve now: status {status}{said}. Try again later{or_retries}.",
-    ),
-)
 _CUT_OFF = "broke off its answer. Try again, or set retries."
-LOGIN_ADVICE: t.Mapping[str, tuple[str, ...]] = {
-    "userpass": ("username", "password"),
-    "ldap": ("username", "password"),
-    "approle": ("role_id", "secret_id"),
-    "jwt": ("role_id", "jwt"),
-    "gcp": ("role_id", "jwt"),
-    "kubernetes": ("role_id", "the service account"),
-    "azure": ("role_id", "the Azure identity"),
-    "aws_iam": ("role_id", "the AWS credentials"),
-    "cert": ("cert_auth_public_key", "role_id"),
-}
-#: The methods for which Vault locks users after wrong passwords.
-LOCKS_USERS = ("userpass", "ldap", "approle")
-
-
-def items_of_multierror(reason: str) -> str:
-    _head, colon, tail = reason.partition("occurred:")
-    return "; ".join(part.strip() for part in tail.split("* ") if part.strip()) if colon else reason
-
-
-def path_hint(mount: str, path: str, *, engine: int) -> str:
-    """Advice if *path* repeats a prefix that is added anyway."""
-    rest, repeated = path, []
-    if rest.startswith(mount + "/"):
-        rest = rest[len(mount) + 1 :]
-        repeated.append("the mount")
-    if engine == 2 and rest.startswith("data/"):
-        rest = rest[len("data/") :]
-        repeated.append("data/")
-    verb = "are" if len(repeated) > 1 else "is"
-    return f"Try {rest!r}: {' and '.join(repeated)} {verb} not part of path." if repeated else ""
 
 
 def why_no_answer(exc: Exception, *, timeout: float, ca_cert: str | None = None) -> tuple[str, str]:
