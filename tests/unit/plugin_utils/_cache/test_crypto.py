@@ -30,7 +30,7 @@ def both(keys):
     return keys.name, keys.fernet
 
 
-def test_the_same_facts_in_any_order():
+def test_keys_do_not_depend_on_the_order_of_facts():
     assert both(derive(USER, b"login", dict(reversed(FACTS.items())))) == both(KEYS)
     assert re.fullmatch("[0-9a-f]{32}", KEYS.name)
     assert canonical({"b": 1, "a": ("ü",)}) == b'{"a":["\\u00fc"],"b":1}'
@@ -48,13 +48,13 @@ def test_the_same_facts_in_any_order():
         (USER, b"login", {}),
     ],
 )
-def test_whoever_lacks_one_of_the_three_cannot_open_it(user, login, facts):
+def test_another_user_key_login_or_fact_cannot_open_a_seal(user, login, facts):
     other = derive(user, login, facts)
     assert other.name != KEYS.name
     assert open_sealed(other, seal(KEYS, b"plain")) is None
 
 
-def test_a_seal_hides_and_a_repr_too():
+def test_a_seal_and_the_repr_of_its_keys_reveal_nothing():
     sealed = seal(KEYS, b"pl4in")
     assert b"pl4in" not in sealed
     assert seal(KEYS, b"pl4in") != sealed
@@ -64,7 +64,7 @@ def test_a_seal_hides_and_a_repr_too():
 
 
 @given(st.binary(max_size=200))
-def test_any_bytes_are_no_seal(sealed):
+def test_arbitrary_bytes_are_not_a_seal(sealed):
     assert open_sealed(KEYS, sealed) is None
 
 
@@ -115,7 +115,7 @@ def slow(monkeypatch):
         ("AKIAIOSFODNN7EXAMPLE", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY", ""),
     ],
 )
-def test_a_secret_that_can_be_guessed_is_stretched_once_for_all_that_is_derived(slow, secret):
+def test_a_guessable_secret_is_stretched_once_for_all_derived_keys(slow, secret):
     first = derive(USER, as_parts(*secret), "facts")
     second = derive(USER, as_parts(*secret), "others")
     assert len(slow) == 1
@@ -139,7 +139,7 @@ def test_a_secret_that_can_be_guessed_is_stretched_once_for_all_that_is_derived(
         ("-----BEGIN PRIVATE KEY-----\n" + "MIIEvQIBADANBgkqhkiG9w0BAQEFAASC" * 20 + "\n-----END PRIVATE KEY-----\n",),
     ],
 )
-def test_a_secret_that_was_drawn_at_random_costs_nothing(slow, secret):
+def test_a_random_secret_is_not_stretched(slow, secret):
     derive(USER, as_parts(*secret), "facts")
     assert slow == []
 
@@ -164,23 +164,23 @@ DIGITS = "0123456789"
         ("-----BEGIN EC PRIVATE KEY-----".ljust(151, "x"), "-----BEGIN CERTIFICATE-----".ljust(151, "x")),
     ],
 )
-def test_what_looks_random_and_what_nearly_does(slow, random, guessed):
+def test_a_secret_that_only_nearly_looks_random_is_stretched(slow, random, guessed):
     derive(USER, as_parts(random), "facts")
     assert slow == []
     derive(USER, as_parts(guessed), "facts")
     assert len(slow) == 1
 
 
-def test_a_secret_of_another_shape_may_be_guessed(slow):
+def test_a_secret_of_unknown_form_is_stretched(slow):
     derive(USER, b"login", "facts")
     assert len(slow) == 1
 
 
-def test_no_login_secret_is_nothing_to_guess(slow):
+def test_an_empty_login_secret_is_not_stretched(slow):
     derive(USER, b"", "facts")
     assert slow == []
 
 
-def test_hkdf_is_that_of_rfc_5869(slow):
+def test_keys_are_derived_by_hkdf_of_rfc_5869(slow):
     okm = HKDF(SHA256(), length=48, salt=b"trackops.api_tokens cache, schema 2", info=canonical(FACTS)).derive(USER + hashlib.sha256(b"").digest())
     assert both(derive(USER, b"", FACTS)) == (okm[:16].hex(), base64.urlsafe_b64encode(okm[16:]))

@@ -40,7 +40,7 @@ def refused(directory):
     return caught.value.message
 
 
-def test_there_and_back(directory):
+def test_what_was_written_is_read_back(directory):
     assert directory.read(KEYS) is None
     put(directory)
     assert directory.read(KEYS) == {"a": 1}
@@ -61,7 +61,7 @@ def test_there_and_back(directory):
         {"mode": 0o604},
     ],
 )
-def test_what_is_none_of_ours_is_a_miss(directory, changes):
+def test_a_file_that_is_not_an_entry_is_a_miss(directory, changes):
     put(directory, **changes)
     assert directory.read(KEYS) is None
 
@@ -72,13 +72,13 @@ def test_another_schema_is_a_miss(directory):
     assert directory.read(KEYS) is None
 
 
-def test_a_file_beyond_reason_is_a_miss(directory):
+def test_an_oversized_file_is_a_miss(directory):
     path = put(directory)
     os.truncate(path, 5 << 20)
     assert directory.read(KEYS) is None
 
 
-def test_the_largest_file(directory, monkeypatch):
+def test_a_file_of_exactly_the_largest_size_is_read(directory, monkeypatch):
     size = os.stat(put(directory)).st_size
     monkeypatch.setattr(module, "_LARGEST", size)
     assert directory.read(KEYS) == {"a": 1}
@@ -99,7 +99,7 @@ def test_a_fifo_is_not_waited_for(directory):
     assert directory.read(KEYS) is None
 
 
-def test_the_key(directory):
+def test_the_key_file_counts_only_with_the_right_size(directory):
     assert directory.known_key() is None
     for content, expected in ((b"k" * 32, b"k" * 32), (b"k" * 31, None), (b"", None)):
         path = os.path.join(directory.path, KEY_FILE)
@@ -112,7 +112,7 @@ def test_the_key(directory):
 ADVICE = ", so tokens are not kept there. Set cache_path to a directory of your own (mode 0700)."
 
 
-def test_a_directory_that_is_not_safe(directory, tmp_path, monkeypatch):
+def test_an_unsafe_directory_is_refused(directory, tmp_path, monkeypatch):
     for mode in (0o720, 0o702):
         os.chmod(directory.path, mode)
         assert refused(directory) == f"The token cache {directory.path} can be written by others{ADVICE}"
@@ -128,7 +128,7 @@ def test_a_directory_that_is_not_safe(directory, tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("plant", [lambda path, aside: os.symlink(aside, path), lambda path, aside: os.link(os.path.join(aside, "file"), path)])
-def test_what_takes_its_place_between_two_looks_is_not_entered(directory, tmp_path, monkeypatch, plant):
+def test_a_directory_replaced_between_two_checks_is_not_entered(directory, tmp_path, monkeypatch, plant):
     put(directory)
     put(directory, name="file")
     look = os.lstat
@@ -148,7 +148,7 @@ def test_a_missing_directory_is_empty(tmp_path):
     assert Directory(str(tmp_path / "none")).state("x") is None
 
 
-def test_the_state_of_a_file(directory, tmp_path):
+def test_the_state_of_a_file_changes_when_it_is_replaced(directory, tmp_path):
     path = put(directory)
     before = directory.state(KEYS.name)
     assert before == directory.state(KEYS.name) == file_state(path)
@@ -168,17 +168,17 @@ def test_the_state_of_a_file(directory, tmp_path):
         ({"HOME": "/h"}, "/h/.cache/trackops/api_tokens"),
     ],
 )
-def test_where_it_is(environ, expected):
+def test_the_default_path_follows_the_environment(environ, expected):
     assert default_path(environ) == expected
 
 
-def test_where_the_option_says(monkeypatch):
+def test_cache_path_is_expanded_and_normalized(monkeypatch):
     monkeypatch.setenv("HOME", "/h")
     monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
     assert (own_path("~/c"), own_path("/a/../b"), own_path("")) == ("/h/c", "/b", "/h/.cache/trackops/api_tokens")
 
 
-def test_without_a_home(monkeypatch):
+def test_without_a_home_the_default_path_is_not_relative(monkeypatch):
     monkeypatch.setattr(os.path, "expanduser", lambda path: path)
     assert passwd_home() == "/~"
     assert default_path({}) == "/~/.cache/trackops/api_tokens"

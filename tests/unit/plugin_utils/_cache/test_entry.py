@@ -62,7 +62,7 @@ def secret(**changes):
         changed(vault=vault_options(token=None, auth_method="userpass", username="a", password="p")),
     ],
 )
-def test_another_token(other):
+def test_requests_for_another_token_have_other_facts(other):
     assert canonical(token_facts(other)) != canonical(token_facts(request_for("trackunit")))
 
 
@@ -77,11 +77,11 @@ def test_another_token(other):
         changed(vault=vault_options(timeout=5, retries=2, namespace="/")),
     ],
 )
-def test_the_same_token(other):
+def test_options_that_do_not_change_the_token_do_not_change_its_facts(other):
     assert canonical(token_facts(other)) == canonical(token_facts(request_for("trackunit")))
 
 
-def test_the_facts_stay_as_they_are():
+def test_the_form_of_the_facts_is_stable():
     """Entries of earlier releases are found by these facts."""
     request = dataclasses.replace(secret(mount="X/kv/"), http=request_for(http={"client_cert": "/pki/b.pem"}).http)
     facts = token_facts(request)
@@ -91,7 +91,7 @@ def test_the_facts_stay_as_they_are():
     assert vendor["token_url"] == request.vendor.token_endpoint != request.vendor.token_url
 
 
-def test_facts_hold_no_secret():
+def test_facts_contain_no_secret():
     request = changed(vault=approle(secret_id="s3cret-id"))
     assert b"s3cret-id" not in canonical(token_facts(request))
     assert VAULT_TOKEN.encode() not in canonical(token_facts(request_for()))
@@ -103,7 +103,7 @@ def test_facts_hold_no_secret():
 
 
 @pytest.mark.parametrize("entry", [Entry(), FULL, Entry(FULL.token), Entry(None, (FAILURE,))])
-def test_there_and_back(entry):
+def test_an_entry_survives_json(entry):
     back = entry_from_dict(json.loads(json.dumps(entry_to_dict(entry))))
     expected = dataclasses.replace(entry.token, source="cache") if entry.token else None
     assert back == dataclasses.replace(entry, token=expected)
@@ -134,7 +134,7 @@ SHAPE = entry_to_dict(FULL)
         {"unknown": 1},
     ],
 )
-def test_a_token_of_another_shape_is_none(broken):
+def test_a_malformed_token_is_dropped(broken):
     assert entry_from_dict({**SHAPE, "token": {**SHAPE["token"], **broken}}) == dataclasses.replace(FULL, token=None)
 
 
@@ -151,7 +151,7 @@ def test_a_token_of_another_shape_is_none(broken):
         {"more": 1},
     ],
 )
-def test_a_failure_of_another_shape_is_none(broken):
+def test_a_malformed_failure_is_dropped(broken):
     found = entry_from_dict({**SHAPE, "failures": [{**SHAPE["failures"][0], **broken}, SHAPE["failures"][1]]})
     assert found.failures == FULL.failures[1:]
     assert found.token is not None
@@ -171,7 +171,7 @@ def _spoiled(shape):
 @given(
     _json | st.fixed_dictionaries({"token": _spoiled(SHAPE["token"]) | _json, "failures": st.lists(_spoiled(SHAPE["failures"][0]) | _json, max_size=2) | _json})
 )
-def test_any_json_is_an_entry(data):
+def test_any_json_becomes_a_valid_entry(data):
     entry = entry_from_dict(data)
     if entry.token:
         assert entry.token.access_token
@@ -188,7 +188,7 @@ ODD = (None, True, 0, -1, 10**400, math.nan, math.inf, "", "x\ny", "\x1b[31m", [
     ("part", "name"),
     [(part, field.name) for part, kind in (("token", Token), ("failures", Failure), ("renewals", Renewal)) for field in dataclasses.fields(kind)],
 )
-def test_a_part_of_any_shape_is_sound_or_not_there(part, name, value):
+def test_a_field_of_any_type_is_valid_or_its_part_is_dropped(part, name, value):
     """Sound: its fields have their declared types, so that they can be compared, calculated with and shown."""
     shape = json.loads(json.dumps(entry_to_dict(FULL)))
     (shape["token"] if part == "token" else shape[part][0])[name] = value

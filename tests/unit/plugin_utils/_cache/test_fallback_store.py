@@ -66,7 +66,7 @@ def waiting(store, name, timeout=0.0):
 
 
 @pytest.mark.parametrize("path", ["file/cache", ""])
-def test_a_run_shares_its_locks_and_failures(opened, path):
+def test_processes_of_a_run_share_locks_and_failures(opened, path):
     first, second = opened(path), opened(path)
     keys = keys_of(first)
     assert vars_of(keys) == vars_of(keys_of(second)), "else neither finds what the other has"
@@ -84,7 +84,7 @@ def test_a_run_shares_its_locks_and_failures(opened, path):
 
 @pytest.mark.parametrize("path", ["file/cache", ""])
 @pytest.mark.parametrize(("data", "secret"), [(GOOD, b"t0ken-value"), (LOGGED_IN, b"hvs.value")])
-def test_of_a_token_or_a_login_nothing_is_kept_but_that_it_went_well(opened, tmp_path, monkeypatch, path, data, secret):
+def test_of_a_token_or_login_only_the_success_is_kept(opened, tmp_path, monkeypatch, path, data, secret):
     store = opened(path)
     keys = keys_of(store)
     sealed = []
@@ -105,14 +105,14 @@ def test_of_a_token_or_a_login_nothing_is_kept_but_that_it_went_well(opened, tmp
     assert not store.succeeded_unstored(keys)
 
 
-def test_what_is_no_failure_is_not_kept(opened):
+def test_only_failures_are_kept(opened):
     store = opened()
     keys = keys_of(store)
     assert store.write(keys, {}, {"metadata": {}, "at": 1}) is False
     assert store.read(keys) is None
 
 
-def test_a_cache_that_can_be_written_needs_no_other(opened, tmp_path):
+def test_a_writable_cache_needs_no_fallback(opened, tmp_path):
     store = opened("cache")
     keys = keys_of(store)
     with waiting(store, keys.name) as mine:
@@ -124,7 +124,7 @@ def test_a_cache_that_can_be_written_needs_no_other(opened, tmp_path):
     assert not (tmp_path / "run").exists()
 
 
-def test_what_can_be_written_again_counts_again(opened, monkeypatch):
+def test_a_cache_that_becomes_writable_is_used_again(opened, monkeypatch):
     store = opened("cache")
     keys = keys_of(store)
     store.write(keys, {}, GOOD)
@@ -145,7 +145,7 @@ def test_what_can_be_written_again_counts_again(opened, monkeypatch):
     assert opened("cache").read(keys) == GOOD
 
 
-def test_a_cache_without_locks_keeps_tokens_under_the_locks_of_the_run(opened, monkeypatch, tmp_path):
+def test_a_cache_without_locks_uses_the_locks_of_the_run(opened, monkeypatch, tmp_path):
     without_locks(monkeypatch, tmp_path / "cache")
     first, second = opened("cache"), opened("cache")
     keys = keys_of(first)
@@ -156,7 +156,7 @@ def test_a_cache_without_locks_keeps_tokens_under_the_locks_of_the_run(opened, m
     assert second.read(keys) == GOOD
 
 
-def test_no_locks_anywhere(opened, monkeypatch, tmp_path):
+def test_without_locks_anywhere_nobody_gets_a_lock(opened, monkeypatch, tmp_path):
     without_locks(monkeypatch, tmp_path)
     store = opened("cache")
     keys = keys_of(store)
@@ -164,7 +164,7 @@ def test_no_locks_anywhere(opened, monkeypatch, tmp_path):
         assert (mine, again) == (False, False)
 
 
-def test_nothing_can_be_written_anywhere(opened):
+def test_without_any_writable_directory_nothing_is_stored(opened):
     store = opened(run="file/run")
     keys = keys_of(store)
     with waiting(store, keys.name) as mine:

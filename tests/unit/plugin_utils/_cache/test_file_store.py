@@ -86,12 +86,12 @@ def held(store, name, **options):
         ({"XDG_CACHE_HOME": "relative", "HOME": "/h"}, "/h/.cache/trackops/api_tokens"),
     ],
 )
-def test_default_path(environ, path):
+def test_the_default_path_follows_the_environment(environ, path):
     assert default_path(environ) == path
 
 
 @pytest.mark.parametrize("mask", [0, 0o022, 0o077, 0o277, 0o777])
-def test_private_whatever_the_umask(tmp_path, mask):
+def test_files_are_private_whatever_the_umask(tmp_path, mask):
     store = opened(tmp_path / "deep" / "er" / "cache")
     before = os.umask(mask)
     try:
@@ -106,7 +106,7 @@ def test_private_whatever_the_umask(tmp_path, mask):
     assert sorted(os.listdir(store.path)) == sorted(["key", keys.name])
 
 
-def test_a_file_is_private_from_its_first_moment(store, monkeypatch):
+def test_a_file_is_private_from_its_creation(store, monkeypatch):
     """Anyone who opened the file before its mode was changed could read what is written later."""
     keys, modes, change = keys_of(store), [], os.fchmod
 
@@ -123,7 +123,7 @@ def test_a_file_is_private_from_its_first_moment(store, monkeypatch):
     assert modes == [0o600]
 
 
-def test_a_directory_that_others_may_list_is_closed(store):
+def test_a_directory_that_others_may_list_is_made_private(store):
     os.mkdir(store.path)
     os.chmod(store.path, 0o755)  # noqa: S103 - what is to be mended
     written(store)
@@ -170,7 +170,7 @@ def as_nobody():
         os.seteuid(0)
 
 
-def test_a_directory_that_cannot_be_written_costs_one_warning():
+def test_a_read_only_directory_is_warned_about_once():
     warnings: list[str] = []
     with tempfile.TemporaryDirectory(dir="/tmp") as folder, as_nobody():
         path = os.path.join(folder, "cache") if os.geteuid() != NOBODY else tempfile.mkdtemp(dir="/tmp")
@@ -197,7 +197,7 @@ def test_a_directory_that_cannot_be_written_costs_one_warning():
     ]
 
 
-def test_no_directory_can_be_made():
+def test_a_directory_that_cannot_be_created_is_warned_about_once():
     warnings: list[str] = []
     store = FileStore("/proc/none/cache", warn=warnings.append)
     keys = keys_of(store)
@@ -208,7 +208,7 @@ def test_no_directory_can_be_made():
     assert (store.read(keys), len(warnings)) == (None, 1)
 
 
-def test_a_full_disk_leaves_the_old_entry(store, monkeypatch):
+def test_a_full_disk_keeps_the_old_entry(store, monkeypatch):
     keys = written(store, a=1)
     warnings: list[str] = []
     full = FileStore(store.path, warn=warnings.append)
@@ -224,7 +224,7 @@ LOCKED = (
 )
 
 
-def test_nothing_secret_stays_where_nothing_can_be_removed(store, monkeypatch):
+def test_a_temporary_file_that_cannot_be_removed_holds_no_secret(store, monkeypatch):
     keys = written(store, a=1)
     warnings: list[str] = []
     locked = FileStore(store.path, warn=warnings.append)
@@ -244,7 +244,7 @@ def test_nothing_secret_stays_where_nothing_can_be_removed(store, monkeypatch):
 
 @pytest.mark.system
 @pytest.mark.parametrize("attribute", ["i", "a"])
-def test_an_immutable_or_append_only_directory(store, attribute):
+def test_an_immutable_or_append_only_directory_keeps_the_old_entry(store, attribute):
     keys = written(store, a=1)
     warnings: list[str] = []
     if not shutil.which("chattr") or subprocess.run(["chattr", f"+{attribute}", store.path], capture_output=True, check=False).returncode:
@@ -263,7 +263,7 @@ def test_an_immutable_or_append_only_directory(store, attribute):
 # -- what ------------------------------------------------------------------------------------------------------------
 
 
-def test_there_and_back(store):
+def test_an_entry_is_sealed_and_read_back(store):
     keys = written(store, token="t0ken")
     assert store.read(keys) == {"token": "t0ken"}
     assert opened(store.path).read(keys_of(opened(store.path))) == {"token": "t0ken"}
@@ -274,7 +274,7 @@ def test_there_and_back(store):
     assert dict(store.headers()) == {keys.name: {"schema": 1, **HEADER}}
 
 
-def test_another_login_or_another_key_file_reads_nothing(store, tmp_path):
+def test_another_login_or_key_file_cannot_read_an_entry(store, tmp_path):
     keys = written(store)
     assert store.read(keys_of(store, login=b"other")) is None
     elsewhere = opened(tmp_path / "other")
@@ -287,7 +287,7 @@ def test_another_login_or_another_key_file_reads_nothing(store, tmp_path):
 
 
 @pytest.mark.system
-def test_the_key_is_made_once(tmp_path):
+def test_concurrent_processes_create_one_key(tmp_path):
     paths = [str(tmp_path / "cache")] * 8
     with FORK.Pool(8) as pool:
         assert len(set(pool.map(_key, paths))) == 1
@@ -312,7 +312,7 @@ def _key(path):
         lambda raw: b"x" * (5 << 20),
     ],
 )
-def test_a_damaged_or_changed_entry_is_a_miss_and_written_again(store, spoil):
+def test_a_damaged_entry_is_a_miss_and_can_be_overwritten(store, spoil):
     keys = written(store)
     place = path_of(store, keys.name)
     with open(place, "rb") as file:
@@ -333,14 +333,14 @@ def test_a_damaged_or_changed_entry_is_a_miss_and_written_again(store, spoil):
         lambda place: os.mkdir(place, 0o700),
     ],
 )
-def test_foreign_things_in_its_place_are_misses(store, plant):
+def test_anything_but_a_regular_file_is_a_miss(store, plant):
     keys = keys_of(store)
     plant(path_of(store, keys.name))
     assert store.read(keys) is None
     assert dict(store.headers()) == {keys.name: {}}
 
 
-def test_an_open_line_of_another_shape_is_empty(store):
+def test_a_malformed_header_line_is_empty(store):
     keys = keys_of(store)
     with open(os.open(path_of(store, keys.name), os.O_CREAT | os.O_WRONLY, 0o600), "wb") as file:
         file.write(b"[1]\n")
@@ -376,7 +376,7 @@ def test_another_schema_or_shape_is_a_miss(store, content):
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(raw=st.binary(max_size=100), sealed=st.booleans())
-def test_any_bytes_are_a_miss(store, raw, sealed):
+def test_arbitrary_bytes_are_a_miss(store, raw, sealed):
     keys = keys_of(store)
     with open(os.open(path_of(store, keys.name), os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600), "wb") as file:
         file.write(raw + (b"\n" + seal(keys, raw) if sealed else b""))
@@ -393,7 +393,7 @@ def test_a_key_of_the_wrong_size_is_replaced(store):
     assert opened(store.path).user_key() == again.user_key()
 
 
-def test_removing_twice_is_nothing_to_warn_of(store):
+def test_removing_an_entry_twice_causes_no_warning(store):
     keys = written(store)
     store.remove(keys.name)
     store.remove(keys.name)
@@ -405,7 +405,7 @@ def test_removing_twice_is_nothing_to_warn_of(store):
 # -- locks -----------------------------------------------------------------------------------------------------------
 
 
-def test_one_holder(store):
+def test_a_lock_has_one_holder(store):
     name = keys_of(store).name
     other = opened(store.path)
     with held(store, name) as mine:
@@ -448,7 +448,7 @@ RUNS, STOPPED = "See what it waits for, or end it.", "It is stopped: continue it
         (None, "", RUNS),
     ],
 )
-def test_who_holds_a_lock(store, monkeypatch, about, program, advice):
+def test_the_holder_of_a_lock_is_named_with_advice(store, monkeypatch, about, program, advice):
     def opening(path, mode):
         if path != f"/proc/{os.getpid()}/stat":
             return open(path, mode)
@@ -464,14 +464,14 @@ def test_who_holds_a_lock(store, monkeypatch, about, program, advice):
 
 
 @pytest.mark.parametrize("spoil", [lambda path: os.truncate(path, 0), lambda path: os.chmod(path, 0o640)])
-def test_a_lock_does_not_always_say_who_holds_it(store, spoil):
+def test_a_lock_file_without_a_process_id_names_no_holder(store, spoil):
     name = keys_of(store).name
     with held(store, name):
         spoil(path_of(store, name + ".lock"))
         assert given_up(store, name) == ("another process has held the lock LOCK.lock for 0 s. See which one (fuser LOCK.lock), and end it.", None)
 
 
-def test_a_lock_on_a_full_disk_is_one(store, monkeypatch):
+def test_a_lock_works_on_a_full_disk(store, monkeypatch):
     def full(*_arguments):
         raise OSError(errno.ENOSPC, "No space left on device")
 
@@ -482,7 +482,7 @@ def test_a_lock_on_a_full_disk_is_one(store, monkeypatch):
 
 
 @pytest.mark.thorough
-def test_a_file_system_without_locks(store, monkeypatch):
+def test_a_file_system_without_locks_is_warned_about_once(store, monkeypatch):
     def refused(*_arguments):
         raise OSError(errno.ENOLCK, "No locks available")
 
@@ -504,7 +504,7 @@ def _hold_and_wait(path, name, pipe):
 
 
 @pytest.mark.system
-def test_a_killed_holder_gives_its_lock_back(store):
+def test_a_killed_holder_releases_its_lock(store):
     name = keys_of(store).name
     ours, theirs = FORK.Pipe()
     holder = FORK.Process(target=_hold_and_wait, args=(store.path, name, theirs))
@@ -528,7 +528,7 @@ def _count(path, name, times):
 
 
 @pytest.mark.system
-def test_the_lock_file_is_removed_while_many_wait_for_it(store):
+def test_removing_the_lock_file_does_not_let_two_waiters_in(store):
     keys = written(store, count=0)
     workers = [FORK.Process(target=_count, args=(store.path, keys.name, 100)) for _ in range(6)]
     for worker in workers:
@@ -555,7 +555,7 @@ def test_sweep_removes_what_killed_processes_left(store):
     assert sorted(os.listdir(store.path)) == sorted(["key", *notes, keys.name])
 
 
-def test_the_first_comes_first(store):
+def test_headers_and_sweep_start_at_the_given_name_and_wrap_around(store):
     """A search starts at the given name and goes on at the beginning after the last file."""
     keys = keys_of(store)
     names = sorted(letter * 32 for letter in "0a9f")
@@ -572,7 +572,7 @@ def test_the_first_comes_first(store):
     assert [name for name in names if os.path.exists(path_of(store, name + ".tmp"))] == names[1:3]
 
 
-def test_what_finds_again_what_is_written(store):
+def test_a_usable_cache_remembers_across_runs_and_an_unusable_one_does_not(store):
     keys = written(store)
     assert (store.memory(), store.succeeded_unstored(keys)) == ("runs", False)
     lost = FileStore("/proc/none/cache", warn=lambda _text: None)
@@ -594,7 +594,7 @@ def test_sweep_removes_pointers_to_entries_that_are_gone(store):
 # -- guards behind other guards ----------------------------------------------------------------------------------------
 
 
-def test_another_process_may_make_the_key_between_the_first_look_and_the_lock(store, monkeypatch):
+def test_a_key_created_by_another_process_before_the_lock_is_used(store, monkeypatch):
     make = FileStore._make_directory
     theirs = []
 
@@ -608,7 +608,7 @@ def test_another_process_may_make_the_key_between_the_first_look_and_the_lock(st
     assert opened(store.path).user_key() == theirs[0]
 
 
-def test_a_lock_file_that_its_holder_has_removed_is_no_lock(store, monkeypatch):
+def test_locking_a_removed_lock_file_gives_no_lock(store, monkeypatch):
     """Opened before it was removed, locked afterwards: if the file were not checked again, two would hold the lock."""
     name = keys_of(store).name
     lock = fcntl.flock
@@ -627,7 +627,7 @@ def test_a_lock_file_that_its_holder_has_removed_is_no_lock(store, monkeypatch):
         assert not mine
 
 
-def test_a_lock_file_that_is_gone_is_made_again(store, monkeypatch):
+def test_a_missing_lock_file_is_created_again(store, monkeypatch):
     name = keys_of(store).name
     lock = fcntl.flock
     first = contextlib.ExitStack()
@@ -643,7 +643,7 @@ def test_a_lock_file_that_is_gone_is_made_again(store, monkeypatch):
         assert (mine, theirs) == (True, False)
 
 
-def test_a_link_to_the_file_that_is_locked_is_no_lock(store, monkeypatch):
+def test_a_lock_file_replaced_by_a_link_gives_no_lock(store, monkeypatch):
     name, said = keys_of(store).name, []
     lock, path = fcntl.flock, path_of(store, name + ".lock")
 
@@ -660,7 +660,7 @@ def test_a_link_to_the_file_that_is_locked_is_no_lock(store, monkeypatch):
 
 
 @pytest.mark.parametrize("given_back", [True, False])
-def test_a_key_that_another_process_makes_is_waited_for(tmp_path, monkeypatch, given_back):
+def test_the_lock_for_creating_the_key_is_waited_for(tmp_path, monkeypatch, given_back):
     store = opened(tmp_path)
     os.chmod(store.path, 0o700)
     now, holder = [0.0], contextlib.ExitStack()
@@ -694,7 +694,7 @@ def test_an_entry_of_another_user_is_a_miss(store, monkeypatch):
     assert store.read(keys) is None
 
 
-def test_a_link_in_the_place_of_the_new_file_is_not_written_through(store, tmp_path):
+def test_a_link_in_place_of_the_temporary_file_is_not_written_through(store, tmp_path):
     keys, victim, said = written(store), tmp_path / "victim", []
     victim.write_text("precious")
     os.symlink(victim, path_of(store, keys.name + ".tmp"))
@@ -703,7 +703,7 @@ def test_a_link_in_the_place_of_the_new_file_is_not_written_through(store, tmp_p
     assert len(said) == 1
 
 
-def test_nor_emptied_where_nothing_can_be_removed(store, tmp_path, monkeypatch):
+def test_a_link_that_cannot_be_removed_does_not_truncate_its_target(store, tmp_path, monkeypatch):
     keys, victim = written(store), tmp_path / "victim"
     victim.write_text("precious")
     os.symlink(victim, path_of(store, keys.name + ".tmp"))
@@ -716,7 +716,7 @@ def test_nor_emptied_where_nothing_can_be_removed(store, tmp_path, monkeypatch):
     assert victim.read_text() == "precious"
 
 
-def test_a_link_in_the_place_of_a_lock_is_not_followed(store, tmp_path):
+def test_a_link_in_place_of_a_lock_file_is_not_followed(store, tmp_path):
     keys, victim, said = written(store), tmp_path / "victim", []
     victim.write_text("precious")
     os.symlink(victim, path_of(store, keys.name + ".lock"))
@@ -726,7 +726,7 @@ def test_a_link_in_the_place_of_a_lock_is_not_followed(store, tmp_path):
     assert len(said) == 1
 
 
-def test_a_link_in_the_place_of_an_entry_is_a_miss(store, tmp_path):
+def test_a_link_in_place_of_an_entry_is_a_miss(store, tmp_path):
     keys = written(store)
     os.rename(path_of(store, keys.name), tmp_path / "moved")
     os.symlink(tmp_path / "moved", path_of(store, keys.name))
@@ -749,7 +749,7 @@ def _lock(store, keys):
     ids=["write", "lock", "remove", "sweep"],
 )
 @pytest.mark.parametrize("known", [True, False], ids=["entered before", "not entered before"])
-def test_a_directory_that_is_exchanged_between_check_and_use_is_not_used(store, tmp_path, monkeypatch, work, known):
+def test_a_directory_replaced_between_check_and_use_is_not_used(store, tmp_path, monkeypatch, work, known):
     """A user who may write to the directory above replaces it with a link to another directory of ours."""
     keys, victim = written(store), tmp_path / "victim"
     victim.mkdir()
@@ -797,7 +797,7 @@ def test_no_descriptor_stays_open(store):
 
 
 @pytest.mark.parametrize("mode_", [0o755, 0o700])
-def test_a_directory_with_files_of_others_is_refused_and_left_alone(tmp_path, mode_):
+def test_a_directory_with_unrelated_files_is_refused_and_left_alone(tmp_path, mode_):
     path = tmp_path / "work"
     path.mkdir()
     path.chmod(mode_)
@@ -816,7 +816,7 @@ def test_a_directory_with_files_of_others_is_refused_and_left_alone(tmp_path, mo
 
 
 @pytest.mark.parametrize("left", [[], ["key.lock"], ["0" * 32, "0" * 32 + ".hit", "0" * 32 + ".tmp", "0" * 32 + ".hit.lock"]])
-def test_an_empty_directory_and_one_whose_key_was_removed_are_its_own(tmp_path, left):
+def test_an_empty_directory_or_one_without_its_key_is_taken(tmp_path, left):
     path = tmp_path / "cache"
     path.mkdir()
     path.chmod(0o755)
@@ -826,7 +826,7 @@ def test_an_empty_directory_and_one_whose_key_was_removed_are_its_own(tmp_path, 
     assert mode(path) == "0o700"
 
 
-def test_looking_does_not_close_a_directory_but_writing_does(store):
+def test_only_writing_makes_a_directory_private(store):
     keys = written(store)
     os.chmod(store.path, 0o755)  # noqa: S103
     assert store.read(keys) == {"a": 1}

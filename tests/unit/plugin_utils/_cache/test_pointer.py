@@ -48,11 +48,11 @@ def hit(store, keys, *, now=NOW + 1, min_ttl=60, max_age=None):
     return found and found[0].access_token
 
 
-def test_the_version_is_the_collections():
+def test_the_version_equals_that_of_the_collection():
     assert yaml.safe_load((ROOT / "galaxy.yml").read_text(encoding="utf-8"))["version"] == VERSION
 
 
-def test_a_token_has_the_fields_that_it_has_everywhere(store):
+def test_a_hit_needs_the_same_token_fields_as_an_entry(store):
     entry, _keys = put(store)
     assert {field.name for field in dataclasses.fields(Token)} - {"source"} == set(store.read(entry)["token"]) == pointer._FIELDS
     for name in ("access_token", "token_type", "expires_at", "issued_at"):
@@ -63,7 +63,7 @@ def test_a_token_has_the_fields_that_it_has_everywhere(store):
         assert hit(store, keys) is None
 
 
-def test_there(store):
+def test_a_pointer_leads_to_its_token(store):
     entry, keys = put(store, scope="api", extra={"user_id": 5})
     token, found = cached(Directory(store.path), keys, min_ttl=60, max_age=None, now=NOW + 1)
     assert (token.access_token, token.scope, token.extra, token.source) == ("cached", "api", {"user_id": 5}, "cache")
@@ -83,12 +83,12 @@ def test_there(store):
         ({"max_age": 0.5}, False),
     ],
 )
-def test_only_what_is_fresh(store, asked, fresh):
+def test_only_a_fresh_token_is_a_hit(store, asked, fresh):
     _entry, keys = put(store)
     assert bool(hit(store, keys, **asked)) is fresh
 
 
-def test_what_was_read_is_read_once(store, monkeypatch):
+def test_unchanged_files_are_read_once(store, monkeypatch):
     _entry, keys = put(store)
     reads = []
     monkeypatch.setattr(pointer, "_READ", {})
@@ -102,7 +102,7 @@ def test_what_was_read_is_read_once(store, monkeypatch):
     assert (hit(store, keys), len(reads), len(pointer._READ)) == ("cached", 4, 2)
 
 
-def test_what_another_process_wrote_since_is_seen(store):
+def test_changes_by_another_process_are_seen(store):
     _entry, keys = put(store, "first")
     assert hit(store, keys) == "first"
     other = FileStore(store.path, warn=pytest.fail)
@@ -116,7 +116,7 @@ def test_what_another_process_wrote_since_is_seen(store):
 
 @pytest.mark.parametrize("which", ["pointer", "entry"])
 @pytest.mark.parametrize("spoil", [os.unlink, lambda path: path.write_bytes(b"{}\n" + b"x" * 200), lambda path: path.chmod(0o644)])
-def test_a_pointer_that_leads_nowhere_is_a_miss(store, which, spoil):
+def test_a_missing_or_damaged_pointer_or_entry_is_a_miss(store, which, spoil):
     entry, keys = put(store)
     spoil(pathlib.Path(store.path, keys.name if which == "pointer" else entry.name))
     assert hit(store, keys) is None
@@ -125,7 +125,7 @@ def test_a_pointer_that_leads_nowhere_is_a_miss(store, which, spoil):
 
 
 @pytest.mark.parametrize("changed", [{"access_token": "a\nb"}, {"expires_at": NOW + 28 * 366 * 86400}, {"extra": []}, {"access_token": ""}, {"new": 1}])
-def test_an_entry_is_checked_as_everywhere(store, changed):
+def test_a_hit_checks_the_token_of_an_entry(store, changed):
     entry, keys = put(store)
     data = store.read(entry)
     data["token"].update(changed)
@@ -137,14 +137,14 @@ def test_an_entry_is_checked_as_everywhere(store, changed):
     "broken",
     [{}, {"name": 5}, {"name": "0" * 32, "fernet": "short"}, {"name": "0" * 32, "fernet": "é" * 44}, {"name": "0" * 32, "fernet": "\udc80" * 44}],
 )
-def test_a_pointer_of_another_shape_is_a_miss(store, broken):
+def test_a_malformed_pointer_is_a_miss(store, broken):
     entry, keys = put(store)
     rest = {"vendor": "", "where": "", "scheme": ""} if broken else {}
     store.write(keys, {"kind": "pointer", "entry": entry.name}, {"fernet": "", **rest, **broken})
     assert hit(store, keys) is None
 
 
-def test_all_that_was_given_counts():
+def test_every_input_changes_the_pointer():
     key = b"u" * 32
     base = pointer_keys(key, SECRET, GIVEN)
     others = [
@@ -162,7 +162,7 @@ def test_all_that_was_given_counts():
     assert base.name.endswith(".hit")
 
 
-def test_where_a_pointer_is():
+def test_the_name_of_a_pointer_is_stable():
     """The same as in earlier releases, whatever the order of the options."""
     key, facts = b"u" * 32, {"kind": "pointer", "given": hashlib.sha256(json.dumps([VERSION, [{"a": 1, "b": 2}]]).encode()).hexdigest()}
     for login, secret in ((SECRET, json.dumps(SECRET).encode()), ([], b""), (["", ""], b"")):
@@ -172,11 +172,11 @@ def test_where_a_pointer_is():
 
 
 @pytest.mark.parametrize("odd", [object(), float("nan"), {1, 2}, b"bytes", {("a",): 1}])
-def test_what_may_not_be_the_same_again_has_no_pointer(odd):
+def test_values_without_a_stable_json_form_have_no_pointer(odd):
     assert pointer_keys(b"u" * 32, SECRET, [odd]) is None
 
 
-def test_the_second_time_nothing_is_written(store):
+def test_an_unchanged_pointer_is_not_written_again(store):
     entry, keys = put(store)
     path = pathlib.Path(store.path, keys.name)
     before = path.stat()
@@ -187,7 +187,7 @@ def test_the_second_time_nothing_is_written(store):
     assert sorted(os.listdir(store.path)) == sorted(["key", entry.name, keys.name])
 
 
-def test_pointers_go_with_their_entries(store):
+def test_pointers_are_removed_with_their_entries(store):
     entry, keys = put(store)
     assert [name for name, _header in store.headers()] == [entry.name]
     store.sweep()
@@ -197,7 +197,7 @@ def test_pointers_go_with_their_entries(store):
     assert os.listdir(store.path) == ["key"]
 
 
-def test_a_pointer_shows_nothing(store):
+def test_a_pointer_file_reveals_no_secret(store):
     entry, keys = put(store)
     content = pathlib.Path(store.path, keys.name).read_bytes()
     assert json.loads(content.partition(b"\n")[0]) == {"schema": 1, "kind": "pointer", "entry": entry.name}
@@ -205,7 +205,7 @@ def test_a_pointer_shows_nothing(store):
         assert secret not in content
 
 
-def test_what_a_link_leads_to_counts(tmp_path):
+def test_the_state_of_a_link_is_that_of_its_target(tmp_path):
     """A token file may be a link to a file that an agent writes; the files that Kubernetes mounts are links too."""
     target, other, link = tmp_path / "target", tmp_path / "other", tmp_path / "link"
     target.write_text("hvs.one")
@@ -220,6 +220,6 @@ def test_what_a_link_leads_to_counts(tmp_path):
     assert len(set(states)) == 3
 
 
-def test_a_user_that_no_passwd_file_knows_keeps_nothing_in_the_directory_at_hand(monkeypatch):
+def test_a_user_without_a_passwd_entry_does_not_cache_in_the_current_directory(monkeypatch):
     monkeypatch.setattr(directory.os.path, "expanduser", lambda path: path)
     assert directory.default_path({}) == "/~/.cache/trackops/api_tokens"

@@ -46,7 +46,7 @@ def test_the_browser_gets_a_page_that_only_this_user_can_read(browser):
     assert not page.parent.exists()
 
 
-def test_a_browser_in_the_foreground_keeps_nobody_waiting(browser, tmp_path):
+def test_a_browser_in_the_foreground_is_not_waited_for(browser, tmp_path):
     os.mkfifo(tmp_path / "gate")
     said = browser(f"cat {tmp_path}/gate; touch {tmp_path}/ended")  # runs until the test opens the gate
     with opened(URL):
@@ -68,5 +68,5 @@ def test_a_browser_in_the_foreground_keeps_nobody_waiting(browser, tmp_path):
         ({}, "Darwin", True),
     ],
 )
-def test_where_there_is_a_browser(environ, system, there):
+def test_a_browser_needs_a_display_or_the_browser_variable_on_linux(environ, system, there):
     assert has_browser(environ, system) is there

@@ -53,7 +53,7 @@ def refused(tmp_path: t.Any, *script: t.Any, seconds: float = 600) -> tuple[str,
     return caught.value.message, scene
 
 
-def test_the_requests_are_those_of_the_rfc(tmp_path):
+def test_the_device_flow_sends_the_requests_of_rfc_8628(tmp_path):
     scene = run(tmp_path, PENDING, CONSENTED)
     asked, first, _second = scene.sent
     assert (asked.method, asked.url, asked.headers["Authorization"]) == ("POST", "https://login.example.com/device", "Basic dGhlLWlkOnMzY3IzdA==")
@@ -70,19 +70,19 @@ def test_the_requests_are_those_of_the_rfc(tmp_path):
         ("none", {"client_id": ["the-id"], "scope": ["read offline_access"]}),
     ],
 )
-def test_the_client_proves_itself_as_at_the_token_endpoint(tmp_path, client_auth, sent):
+def test_the_client_authenticates_as_at_the_token_endpoint(tmp_path, client_auth, sent):
     scene = Scene(answer(200, GIVEN), vault=FakeVault(CLIENT))
     work(scene, tmp_path, dataclasses.replace(VENDOR, client_auth=client_auth)).begin_device()
     assert parse_qs(scene.sent[0].body.decode()) == sent
 
 
-def test_a_client_that_signs_signs_this_request_too():
+def test_a_client_that_signs_also_signs_the_device_request():
     vendor = dataclasses.replace(VENDOR, client_auth="private_key_jwt")
     request = subject.device_request(vendor, CLIENT, assertion=lambda claims: f"signed {dict(claims)}")
     assert parse_qs((request.body or b"").decode())["client_assertion"] == ["signed {}"]
 
 
-def test_what_a_vendor_wants_beside_the_standard_goes_into_the_form(tmp_path):
+def test_extra_parameters_and_the_query_go_into_the_form(tmp_path):
     vendor = dataclasses.replace(VENDOR, device_authorization_url="/device?prompt=consent&hint=", parameters={"audience": "https://api.example", "tenant": "t"})
     scene = Scene(answer(200, GIVEN), vault=FakeVault(CLIENT))
     work(scene, tmp_path, vendor).begin_device()
@@ -100,11 +100,11 @@ def test_what_a_vendor_wants_beside_the_standard_goes_into_the_form(tmp_path):
     assert caught.value.told == "acme: the query of device_authorization_url must not contain 'scope': it is added automatically. [TRK-O04]"
 
 
-def test_slow_down_is_obeyed_for_good(tmp_path):
+def test_slow_down_lengthens_the_interval_permanently(tmp_path):
     assert run(tmp_path, PENDING, SLOW, PENDING, SLOW, CONSENTED).slept == [5, 5, 10, 10, 15]
 
 
-def test_an_outage_is_no_answer_and_is_asked_more_rarely(tmp_path):
+def test_polling_slows_down_during_an_outage(tmp_path):
     down = VendorError("acme: no.", "unavailable", retryable=True)
     assert run(tmp_path, down, answer(503), PENDING, CONSENTED).slept == [5, 10, 20, 20]
     assert run(tmp_path / "b", answer(429, retry_after="42"), CONSENTED).slept == [5, 42]
@@ -121,12 +121,12 @@ def test_an_outage_is_no_answer_and_is_asked_more_rarely(tmp_path):
         (error("invalid_grant"), "acme: the vendor no longer knows the code (invalid_grant). Start again. Nothing was stored."),
     ],
 )
-def test_what_ends_the_wait(tmp_path, ending, message):
+def test_a_final_error_ends_the_wait(tmp_path, ending, message):
     assert refused(tmp_path, PENDING, ending)[0] == message
 
 
 @pytest.mark.parametrize(("code", "fault"), [("access_denied", "consent:denied"), ("expired_token", "consent:timeout"), ("invalid_grant", "consent:code")])
-def test_the_outcome_says_what_the_vendor_said(code, fault):
+def test_the_outcome_keeps_the_vendors_error_code(code, fault):
     ended = subject.outcome(VENDOR, VendorError("no", "refused", status=400, code=code))
     assert (ended.kind, ended.status, ended.code, ended.fault) == ("refused", 400, code, fault)
     other = VendorError("no", "refused", code="invalid_client")
@@ -146,31 +146,31 @@ def test_the_outcome_says_what_the_vendor_said(code, fault):
         (VendorError("no"), None),
     ],
 )
-def test_when_to_ask_again(exc, seconds):
+def test_the_next_interval_follows_the_error(exc, seconds):
     assert subject.next_interval(exc, 8) == seconds
 
 
-def test_any_other_refusal_ends_it_too(tmp_path):
+def test_any_other_refusal_ends_the_wait(tmp_path):
     message, _scene = refused(tmp_path, error("invalid_client", 401, error_description="no s3cr3t"))
     assert message.startswith("acme: the vendor refused the credentials at secret/fleet/x: invalid_client. ")
     assert message.endswith(" Nothing was stored.")
     assert "s3cr3t" not in message
 
 
-def test_no_refresh_token(tmp_path):
+def test_consent_without_a_refresh_token_is_an_error(tmp_path):
     message, _scene = refused(tmp_path, access("the-token"))
     assert message.startswith("acme: consent was given, but the vendor sent no refresh token")
     assert message.endswith(" Nothing was stored.")
 
 
-def test_nobody_comes(tmp_path):
+def test_the_wait_ends_when_nobody_enters_the_code(tmp_path):
     message, scene = refused(tmp_path, PENDING, PENDING, seconds=13)
     assert message == "acme: nobody entered the code and allowed access within 13 s. Nothing was stored. Start again."
     assert scene.slept == [5, 5]
     assert refused(tmp_path / "b", PENDING, PENDING, seconds=15)[1].slept == [5, 5]
 
 
-def test_nobody_came_has_a_code_of_its_own(tmp_path):
+def test_a_wait_without_consent_has_its_own_error_code(tmp_path):
     scene = Scene(answer(200, GIVEN), vault=FakeVault(CLIENT))
     authorizing = work(scene, tmp_path)
     with pytest.raises(VendorError) as caught:
@@ -186,12 +186,12 @@ def read(body: t.Any, status: int = 200, *, allow_http: bool = False) -> subject
     return subject.read_device_answer(VENDOR, answer(status, body), redactor=Redactor().also("s3cr3t"), allow_http=allow_http)
 
 
-def test_a_code_may_be_asked_for_again_but_not_sent_again():
+def test_the_device_grant_is_not_repeatable():
     grant = subject.device_grant(read(given()))
     assert (grant.grant_type, dict(grant.fields), grant.repeatable) == (subject.DEVICE_GRANT, {"device_code": "the-device-code"}, False)
 
 
-def test_what_the_vendor_leaves_out_or_says_otherwise():
+def test_missing_or_odd_fields_of_the_device_answer_have_defaults():
     code = read(given(verification_uri=None, verification_url="https://g.example/d", verification_uri_complete=None, expires_in="900", interval=None))
     assert (code.verification_uri, code.verification_uri_complete, code.lifetime, code.interval) == ("https://g.example/d", "", 900, 5)
     code = read(given(expires_in=None, interval="2"))
@@ -228,19 +228,19 @@ NO_CODE = "acme: the answer of the vendor at login.example.com has no device cod
         (b"<html>", NO_CODE),
     ],
 )
-def test_answers_that_are_shown_to_nobody(body, message):
+def test_an_unsafe_device_answer_is_not_shown(body, message):
     with pytest.raises(VendorError) as caught:
         read(body, 201)
     assert (caught.value.message, caught.value.fault, caught.value.status) == (message, "consent:not_asked", 201)
 
 
-def test_what_just_fits():
+def test_values_at_the_limits_are_accepted():
     assert read(given(user_code="A" * 64)).user_code == "A" * 64
     assert read(given(), 299).user_code == "WDJB-MJHT"
     assert read(given(interval=1, expires_in=1)).lifetime == 1
 
 
-def test_plain_http_where_it_is_allowed_or_stays_here():
+def test_a_plain_http_verification_address_is_accepted_if_allowed_or_local():
     assert read(given(verification_uri="http://a.example/d"), allow_http=True).verification_uri == "http://a.example/d"
     assert read(given(verification_uri="http://127.0.0.1:1/d")).verification_uri == "http://127.0.0.1:1/d"
 
@@ -259,7 +259,7 @@ def test_plain_http_where_it_is_allowed_or_stays_here():
         (199, given(), "HTTP 199", "refused"),
     ],
 )
-def test_a_vendor_that_gives_no_code(status, body, message, kind):
+def test_an_answer_without_a_device_code_is_reported(status, body, message, kind):
     with pytest.raises(VendorError) as caught:
         read(body, status)
     start = (
@@ -279,7 +279,7 @@ def test_a_vendor_that_gives_no_code(status, body, message, kind):
         ("ftp://a.example/d", "acme: device_authorization_url is not a usable http(s) address. Check base_url and device_authorization_url."),
     ],
 )
-def test_endpoints_that_are_refused(tmp_path, url, message):
+def test_unsafe_device_endpoints_are_refused(tmp_path, url, message):
     scene = Scene(vault=FakeVault(CLIENT))
     with pytest.raises(OptionError) as caught:
         work(scene, tmp_path, dataclasses.replace(VENDOR, device_authorization_url=url)).begin_device()
@@ -288,21 +288,21 @@ def test_endpoints_that_are_refused(tmp_path, url, message):
 
 
 @pytest.mark.parametrize("url", ["HTTPS://a.example/d", "http://127.0.0.1/d"])
-def test_endpoints_that_are_fine(url):
+def test_https_and_local_device_endpoints_are_accepted(url):
     subject.check_device_endpoint(dataclasses.replace(VENDOR, device_authorization_url=url), allow_http=False)
 
 
-def test_an_endpoint_of_plain_http_is_fine_for_those_who_allow_it():
+def test_a_plain_http_device_endpoint_is_accepted_if_allowed():
     subject.check_device_endpoint(dataclasses.replace(VENDOR, device_authorization_url="http://a.example/d"), allow_http=True)
 
 
 @pytest.mark.parametrize("url", ["https://a@b.example/d", "https://a.example/ d", "https://a.example/\x1b", "https:///d", "/d"])
-def test_endpoints_that_are_none(url):
+def test_malformed_device_endpoints_are_refused(url):
     with pytest.raises(OptionError, match="is not a usable"):
         subject.check_device_endpoint(Vendor("acme", device_authorization_url=url), allow_http=True)
 
 
-def test_the_issuer_publishes_it(tmp_path):
+def test_the_device_endpoint_comes_from_the_issuer(tmp_path):
     issuer = "https://login.example.com"
     metadata = {"issuer": issuer, "token_endpoint": f"{issuer}/t", "device_authorization_endpoint": f"{issuer}/da"}
     scene = Scene(answer(200, metadata), answer(200, GIVEN), vault=FakeVault(CLIENT))
@@ -311,7 +311,7 @@ def test_the_issuer_publishes_it(tmp_path):
     assert [sent.url for sent in scene.sent] == [f"{issuer}/.well-known/oauth-authorization-server", f"{issuer}/da"]
 
 
-def test_the_answer_may_be_anything():
+def test_a_device_answer_that_is_not_an_object_is_reported():
     for body in (b"\xff", b"null", json.dumps("x").encode(), b"{" * 200):
         with pytest.raises(VendorError, match=r"has no device code"):
             read(body)
@@ -333,14 +333,14 @@ SPOKEN = "acme: the vendor's code or its address has a credential in it. Nothing
         {"verification_uri_complete": "https://login.example.com/d?user_code=s3cr3t"},
     ],
 )
-def test_a_code_or_an_address_with_a_credential_in_it_is_shown_to_nobody(tmp_path, said):
+def test_a_code_or_address_that_contains_a_credential_is_not_shown(tmp_path, said):
     scene = Scene(answer(200, {**GIVEN, **said}), vault=FakeVault({**CLIENT, "note": "Pr0duction-Passw0rd"}))
     with pytest.raises(VendorError) as caught:
         work(scene, tmp_path).begin_device()
     assert (caught.value.message, caught.value.fault, caught.value.status) == (SPOKEN, "consent:not_asked", 200)
 
 
-def test_the_name_of_the_client_may_be_in_the_address(tmp_path):
+def test_the_client_id_may_be_part_of_the_verification_address(tmp_path):
     complete = "https://login.example.com/d?client_id=the-id&user_code=WDJB-MJHT"
     scene = Scene(answer(200, given(verification_uri_complete=complete)), vault=FakeVault(CLIENT))
     assert work(scene, tmp_path).begin_device().verification_uri_complete == complete

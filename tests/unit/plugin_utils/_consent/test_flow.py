@@ -55,7 +55,7 @@ def failing(family, call, *arguments, code="", **keywords):
     return caught.value.message
 
 
-def test_all_goes_well(world):
+def test_consent_stores_the_refresh_token_and_caches_the_token(world):
     here = world(CONSENTED)
     url, consent = here.work().begin(REDIRECT)
     stored = here.work().finish(here.allowed(url), consent)
@@ -68,7 +68,7 @@ def test_all_goes_well(world):
     assert (found.access_token, found.secret_version) == ("the-token", "2")
 
 
-def test_a_later_run_finishes_it_once(world):
+def test_a_later_run_can_finish_a_consent_only_once(world):
     here = world(CONSENTED)
     url, _consent = here.work().begin(REDIRECT)
     here.scene.now += PENDING_SECONDS - 1
@@ -76,7 +76,7 @@ def test_a_later_run_finishes_it_once(world):
     assert failing(VendorError, here.work().finish, here.allowed(url)) == f"{AGAIN} Nothing was stored."
 
 
-def test_not_too_late(world):
+def test_a_consent_cannot_be_finished_after_its_time(world):
     here = world()
     url, _consent = here.work().begin(REDIRECT)
     here.scene.now += PENDING_SECONDS
@@ -90,7 +90,7 @@ def kept(here):
     return {name: header for name, header in store.headers() if header.get("kind") == "consent"}
 
 
-def test_what_is_kept_of_a_consent_says_which_and_how_long(world):
+def test_the_header_of_a_pending_consent_says_which_and_until_when(world):
     here = world(CONSENTED)
     url, _consent = here.work().begin(REDIRECT)
     (header,) = kept(here).values()
@@ -100,21 +100,21 @@ def test_what_is_kept_of_a_consent_says_which_and_how_long(world):
 
 
 @pytest.mark.parametrize("broken", [{}, {"ends": "soon"}, {"ends": None}, {"ends": NOW + 5}, {"ends": NOW + 5, "consent": {"state": "x"}}])
-def test_what_is_kept_may_be_of_another_release(world, monkeypatch, broken):
+def test_a_malformed_pending_consent_is_treated_as_missing(world, monkeypatch, broken):
     here = world()
     url, _consent = here.work().begin(REDIRECT)
     monkeypatch.setattr(FileStore, "read", lambda _self, _keys: broken)
     assert failing(VendorError, here.work().finish, here.allowed(url), code="TRK-A03") == f"{AGAIN} Nothing was stored."
 
 
-def test_of_another_request_it_is_none(world):
+def test_a_pending_consent_belongs_to_one_request(world):
     here = world()
     url, _consent = here.work().begin(REDIRECT)
     other = dataclasses.replace(here.request.secret, path="fleet/y")
     assert failing(VendorError, here.work(secret=other).finish, here.allowed(url)) == f"{AGAIN} Nothing was stored."
 
 
-def test_the_code_is_spent_once_although_the_vendor_fails(world):
+def test_the_code_is_sent_once_even_if_the_vendor_fails(world):
     here = world(answer(503))
     url, _consent = here.work().begin(REDIRECT)
     assert failing(VendorError, here.work().finish, here.allowed(url)).endswith(" Nothing was stored.")
@@ -122,7 +122,7 @@ def test_the_code_is_spent_once_although_the_vendor_fails(world):
     assert len(here.scene.sent) == 1  # the answer may have been lost: no second attempt
 
 
-def test_a_code_that_the_vendor_does_not_take(world):
+def test_a_refused_code_is_reported_and_nothing_is_stored(world):
     here = world(error("invalid_grant"))
     url, consent = here.work().begin(REDIRECT)
     with pytest.raises(VendorError) as caught:
@@ -135,7 +135,7 @@ def test_a_code_that_the_vendor_does_not_take(world):
     assert here.scene.vault.data == CLIENT
 
 
-def test_a_refused_client_is_told_of_no_next_attempt(world):
+def test_the_message_for_a_refused_client_names_no_next_attempt(world):
     """A person started this, and no failure is remembered, so the message names no time for a next attempt."""
     # A clock that is far off does not matter, because nothing was signed.
     here = world(answer(401, {"error": "invalid_client"}, date="Thu, 01 Jan 2026 00:00:00 GMT"))
@@ -146,7 +146,7 @@ def test_a_refused_client_is_told_of_no_next_attempt(world):
     )
 
 
-def test_a_vendor_that_gives_no_refresh_token(world):
+def test_consent_without_a_refresh_token_stores_nothing(world):
     here = world(access("the-token"))
     url, consent = here.work().begin(REDIRECT)
     assert failing(VendorError, here.work().finish, here.allowed(url), consent, code="TRK-A06") == (
@@ -155,21 +155,21 @@ def test_a_vendor_that_gives_no_refresh_token(world):
     )
 
 
-def test_another_state(world):
+def test_an_answer_with_another_state_is_refused(world):
     here = world()
     _url, consent = here.work().begin(REDIRECT)
     assert "Nothing was stored." in failing(VendorError, here.work().finish, f"{REDIRECT}?code=the-code&state=other", consent)
     assert here.scene.sent == []
 
 
-def test_vault_does_not_store_it(world):
+def test_a_refresh_token_that_vault_does_not_store_is_reported(world):
     here = world(CONSENTED)
     url, consent = here.work().begin(REDIRECT)
     here.scene.vault.kv_fault = VaultError("Vault denied it.", "denied")
     assert failing(VaultError, here.work().finish, here.allowed(url), consent) == "Vault denied it. Consent was given, but is not stored: start again."
 
 
-def test_the_shared_token_of_before_is_removed(world):
+def test_the_previous_shared_token_is_removed(world):
     here = world(CONSENTED, kind="vault")
     where = f"secret/{shared_path(here.request)}"
     here.scene.vault.entries = {where: ({}, 1), "secret/other": ({}, 1)}
@@ -178,7 +178,7 @@ def test_the_shared_token_of_before_is_removed(world):
     assert set(here.scene.vault.entries) == {"secret/other"}
 
 
-def test_a_shared_token_that_cannot_be_removed_is_told(world, monkeypatch):
+def test_a_shared_token_that_cannot_be_removed_is_warned_about(world, monkeypatch):
     def denied(*_arguments):
         raise VaultError("Vault denied it.", "denied")
 
@@ -198,7 +198,7 @@ def test_the_previous_token_is_no_longer_served(world):
 
 
 @pytest.mark.parametrize("may", [True, False])
-def test_before_a_person_is_asked(world, monkeypatch, may):
+def test_write_access_is_checked_before_asking_for_consent(world, monkeypatch, may):
     here = world()
     monkeypatch.setattr(FakeClient, "may_update", lambda _client, mount, path: may and (mount, path) == ("secret", "fleet/x"), raising=False)
     if may:
@@ -209,7 +209,7 @@ def test_before_a_person_is_asked(world, monkeypatch, may):
     )
 
 
-def test_a_secret_without_a_client(world):
+def test_a_secret_without_client_id_is_reported(world):
     assert failing(VaultError, world(data={"client_secret": "s"}).work().begin, REDIRECT).startswith("acme: ")
     missing = dataclasses.replace(VENDOR, client_auth="none")
     assert failing(VaultError, world(data={"x": "y"}, vendor=missing).work().begin, REDIRECT, code="TRK-V08") == (
@@ -217,13 +217,13 @@ def test_a_secret_without_a_client(world):
     )
 
 
-def test_no_check_and_set(world):
+def test_a_kv_version_1_secret_is_refused(world):
     assert failing(OptionError, world(version=None, secret={"engine_version": "1"}).work().begin, REDIRECT, code="TRK-O04") == (
         "acme: secret is KV version 1, which has no check-and-set. Refresh tokens are stored in KV version 2 only."
     )
 
 
-def test_what_has_no_consent(world):
+def test_vendors_without_consent_and_pinned_secrets_are_refused(world):
     assert failing(OptionError, world(vendor="tracx").work, code="TRK-O04") == (
         "tracx: this vendor needs no consent in the browser: its grant is " + request_for("tracx").vendor.grant_type + "."
     )
@@ -232,12 +232,12 @@ def test_what_has_no_consent(world):
     )
 
 
-def test_the_redirect_address_of_the_secret(world):
+def test_the_registered_redirect_address_comes_from_the_secret(world):
     assert world().work().registered_redirect_uri() == ""
     assert world(data={**CLIENT, "redirect_uri": REDIRECT}).work().registered_redirect_uri() == REDIRECT
 
 
-def test_an_issuer_says_where(world):
+def test_the_authorization_endpoint_comes_from_the_issuer(world):
     issuer = "https://login.example.com"
     metadata = {"issuer": issuer, "token_endpoint": f"{issuer}/t", "authorization_endpoint": f"{issuer}/a"}
     vendor = Vendor("acme", issuer=issuer, grant_type="authorization_code", client_auth="basic")
@@ -245,7 +245,7 @@ def test_an_issuer_says_where(world):
     assert here.work().begin(REDIRECT)[0].startswith(f"{issuer}/a?")
 
 
-def test_what_is_given_counts_more_than_what_the_issuer_says(world):
+def test_given_endpoints_take_precedence_over_the_issuers(world):
     issuer = "https://login.example.com"
     metadata = {"issuer": issuer, "token_endpoint": f"{issuer}/t", "authorization_endpoint": f"{issuer}/a"}
     given = Vendor("acme", issuer=issuer, grant_type="authorization_code", client_auth="basic", token_url="https://mine.example/t")
@@ -262,7 +262,7 @@ def test_what_is_given_counts_more_than_what_the_issuer_says(world):
 
 
 @pytest.mark.parametrize("device", [False, True])
-def test_plain_http_goes_nowhere_unless_it_is_allowed(world, device):
+def test_plain_http_is_refused_unless_it_is_allowed(world, device):
     vendor = dataclasses.replace(VENDOR, base_url="http://login.example.com")
     code = answer(200, {"device_code": "d3vice-c0de", "user_code": "AB-CD", "verification_uri": "http://login.example.com/d"})
     here = world(code, vendor=vendor, http={"allow_http": True})
@@ -275,7 +275,7 @@ def test_plain_http_goes_nowhere_unless_it_is_allowed(world, device):
     assert "plain http" in failing(OptionError, work.begin, "http://elsewhere.example/", code="TRK-O09")
 
 
-def test_a_device_code_is_asked_for_as_all_is(world):
+def test_the_device_request_uses_the_http_options_of_the_request(world):
     here = world(vendor=CONSENT_VENDOR, http={"deadline": 7})
     asked = []
 
@@ -288,7 +288,7 @@ def test_a_device_code_is_asked_for_as_all_is(world):
 
 
 @pytest.mark.parametrize("device", [False, True])
-def test_an_issuer_is_asked_only_for_what_is_needed(world, device):
+def test_the_issuer_is_not_asked_if_all_endpoints_are_given(world, device):
     given = {"authorize_url": "https://mine.example/a", "device_authorization_url": "https://mine.example/d"}
     del given["authorize_url" if device else "device_authorization_url"]
     vendor = Vendor(
@@ -315,7 +315,7 @@ def from_issuer(world, method, *script, data=CLIENT):
     return here, seconds
 
 
-def test_how_the_client_authenticates_says_the_issuer(world):
+def test_the_issuer_says_how_the_client_authenticates(world):
     here, seconds = from_issuer(world, "client_secret_post", error("invalid_client", 401))
     work = here.work()
     url, consent = work.begin(REDIRECT)
@@ -325,7 +325,7 @@ def test_how_the_client_authenticates_says_the_issuer(world):
     assert "client_id=the-id" in here.work().begin(REDIRECT)[0]
 
 
-def test_what_consent_gives_is_not_needed_for_it(world):
+def test_consent_needs_no_refresh_token_in_the_secret(world):
     here = world(vendor=dataclasses.replace(VENDOR, grant_type="refresh_token"))
     assert "client_id=the-id" in here.work().begin(REDIRECT)[0]
 
@@ -339,7 +339,7 @@ def test_a_request_that_never_left_is_repeated_with_another_proof(world):
     assert len({parse_qs(sent.body.decode())["client_assertion"][0] for sent in here.scene.sent}) == 2
 
 
-def test_a_key_in_vault_signs(world, monkeypatch):
+def test_a_transit_key_signs_the_exchange_of_the_code(world, monkeypatch):
     asked = []
     monkeypatch.setattr(FakeClient, "transit_sign", lambda _client, mount, key, _data, _algorithm: asked.append((mount, key)) or b"signature", raising=False)
     vendor = dataclasses.replace(VENDOR, client_auth="private_key_jwt", transit_key="transit/acme", assertion_algorithm="RS256")
@@ -350,7 +350,7 @@ def test_a_key_in_vault_signs(world, monkeypatch):
 
 
 @pytest.mark.parametrize(("device", "retries"), [(False, [2]), (True, [2, 0])])
-def test_how_often_a_request_is_repeated(world, device, retries):
+def test_only_the_device_request_and_the_exchange_are_retried(world, device, retries):
     """A poll is not repeated: the next poll follows anyway."""
     code = answer(200, {"device_code": "d3vice-c0de", "user_code": "AB-CD", "verification_uri": "https://login.example.com/d"})
     here = world(*([code] if device else []), CONSENTED, vendor=CONSENT_VENDOR, http={"retries": 2})
@@ -380,7 +380,7 @@ def test_no_browser_is_sent_to_an_address_with_a_credential_in_it(world):
     )
 
 
-def test_what_the_vendor_says_in_the_browser_is_shown_without_credentials(world):
+def test_an_error_in_the_redirect_is_shown_without_credentials(world):
     here = world(data={**CLIENT, "note": "Pr0duction-Passw0rd"})
     url, consent = here.work().begin(REDIRECT)
     state = parse_qs(urlsplit(url).query)["state"][0]
@@ -390,21 +390,21 @@ def test_what_the_vendor_says_in_the_browser_is_shown_without_credentials(world)
     )
 
 
-def test_a_scope_with_a_field_of_the_secret_that_was_not_sent_is_not_told(world):
+def test_a_scope_that_contains_a_field_of_the_secret_is_not_shown(world):
     here = world(access("the-token", refresh_token="r", scope="read Pr0duction-Passw0rd"), data={**CLIENT, "note": "Pr0duction-Passw0rd"})
     url, consent = here.work().begin(REDIRECT)
     assert here.work().finish(here.allowed(url), consent).scope is None
 
 
 @pytest.mark.parametrize("data", [CLIENT, {**CLIENT, "redirect_uri": REDIRECT}])
-def test_a_redirect_address_that_is_not_registered_can_be_read(world, data):
+def test_an_unregistered_redirect_address_is_shown(world, data):
     here = world(error("redirect_uri_mismatch", 400, error_description=f"redirect_uri {REDIRECT} is not registered, the-code"), data=data)
     url, consent = here.work().begin(REDIRECT)
     message = failing(VendorError, here.work().finish, here.allowed(url), consent)
     assert f"The vendor says: redirect_uri {REDIRECT} is not registered, ***" in message
 
 
-def test_a_redirect_address_with_more_in_it_cannot(world):
+def test_a_redirect_address_with_a_query_is_not_shown(world):
     address = f"{REDIRECT}?key=s3cr3t-key"
     here = world(error("redirect_uri_mismatch", 400, error_description=f"redirect_uri {address} is not registered"))
     url, consent = here.work().begin(REDIRECT)
@@ -412,7 +412,7 @@ def test_a_redirect_address_with_more_in_it_cannot(world):
     assert "s3cr3t-key" not in failing(VendorError, here.work().finish, here.allowed(url), consent)
 
 
-def test_a_proof_of_a_poll_before_is_in_nothing_that_the_vendor_says(world):
+def test_proofs_of_earlier_polls_are_redacted(world):
     def proof(request):
         return parse_qs(request.body.decode())["client_assertion"][0]
 

@@ -47,7 +47,7 @@ def answers() -> queue.Queue[Answer]:
     return queue.Queue()
 
 
-def test_the_browser_sees_what_became_of_it(answers):
+def test_the_browser_shows_the_outcome(answers):
     with listening(answers) as listener:
         thread, found = in_background(listener.port, RIGHT)
         assert receive(answers, len, timeout=10, describe=lambda length: f"<b>{length}</b>") == len(RIGHT)
@@ -58,7 +58,7 @@ def test_the_browser_sees_what_became_of_it(answers):
     assert "code=c" not in page
 
 
-def test_the_browser_sees_the_error_too(answers):
+def test_the_browser_shows_the_error(answers):
     def refuse(_redirected: str) -> None:
         raise VendorError("acme: no.")
 
@@ -84,7 +84,7 @@ def test_the_browser_sees_the_error_too(answers):
         ((RIGHT, "<script>"), 501),
     ],
 )
-def test_a_stray_request_does_not_use_up_the_one_answer(answers, request_line, status):
+def test_a_stray_request_is_not_taken_for_the_answer(answers, request_line, status):
     with listening(answers) as listener:
         if status != 200:
             found = get(listener.port, *request_line)
@@ -96,13 +96,13 @@ def test_a_stray_request_does_not_use_up_the_one_answer(answers, request_line, s
 
 
 @pytest.mark.parametrize("host", ["evil.example.com", "localhost:1", "127.0.0.1", "[::1]:80"])
-def test_another_host_name_is_no_way_in(answers, host):
+def test_another_host_header_is_refused(answers, host):
     with listening(answers) as listener:
         assert get(listener.port, RIGHT, host=host)[0] == 421
         assert (listener.refused, answers.empty()) == (1, True)
 
 
-def test_the_right_answer_counts_once(answers):
+def test_only_the_first_answer_counts(answers):
     # A browser connects in advance and sends nothing.
     with listening(answers) as listener, socket.create_connection(("127.0.0.1", listener.port)):
         first, _found = in_background(listener.port, "/callback?code=1&state=s")
@@ -113,7 +113,7 @@ def test_the_right_answer_counts_once(answers):
     assert (answer.redirected, answers.empty()) == ("/callback?code=1&state=s", True)
 
 
-def test_connections_without_end_do_not_keep_the_browser_out(answers):
+def test_many_idle_connections_do_not_keep_the_browser_out(answers):
     most = subject._MOST_CONNECTIONS
     with listening(answers) as listener:
         idle = [socket.create_connection(("127.0.0.1", listener.port), timeout=10) for _ in range(most + 8)]
@@ -141,12 +141,12 @@ def test_nothing_is_logged(answers, capfd):
     assert (out, err) == ("", "")
 
 
-def test_nobody_comes(answers):
+def test_waiting_for_an_answer_times_out(answers):
     with listening(answers), pytest.raises(queue.Empty):
         receive(answers, str, timeout=0.05, describe=str)
 
 
-def test_a_listener_that_never_listened_ends(answers):
+def test_an_unused_listener_frees_its_port(answers):
     with Loopback("127.0.0.1", 0, "/callback", answers) as listener:
         port = listener.port
     socket.create_server(("127.0.0.1", port)).close()
@@ -156,7 +156,7 @@ TAKEN = "Cannot listen at {} (address already in use), and another program there
 FREE = "Free that port, or give another one in redirect_uri or listen_port."
 
 
-def test_a_port_that_is_taken(answers):
+def test_a_port_in_use_is_reported(answers):
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
         with pytest.raises(OptionError) as caught:
@@ -174,7 +174,7 @@ def has_ipv6() -> bool:
 
 @pytest.mark.skipif(not has_ipv6(), reason="this machine has no ::1")
 class TestLocalhost:
-    def test_both_addresses_are_held(self, answers):
+    def test_localhost_listens_on_both_loopback_addresses(self, answers):
         with listening(answers, "localhost") as listener:
             for family, address in ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1"), (socket.AF_INET6, "::")):
                 with pytest.raises(OSError, match="in use"):
@@ -185,7 +185,7 @@ class TestLocalhost:
             assert listener.refused == 2
 
     @pytest.mark.parametrize(("family", "address", "shown"), [(socket.AF_INET6, "::1", "[::1]"), (socket.AF_INET, "127.0.0.1", "127.0.0.1")])
-    def test_a_squatter_on_either_is_told(self, answers, family, address, shown):
+    def test_a_port_in_use_on_either_address_is_reported(self, answers, family, address, shown):
         with socket.create_server((address, 0), family=family) as squatter:
             port = squatter.getsockname()[1]
             with pytest.raises(OptionError) as caught:
@@ -195,7 +195,7 @@ class TestLocalhost:
         with Loopback("localhost", port, "/callback", answers) as listener:
             assert listener.port == port
 
-    def test_a_free_port_is_free_at_both(self, answers, monkeypatch):
+    def test_a_free_port_is_free_on_both_addresses(self, answers, monkeypatch):
         """A squatter takes ::1 of the first port that is found, so the second port is used."""
         squatters, real = [], subject._bind
 
@@ -211,7 +211,7 @@ class TestLocalhost:
         squatters[0].close()
 
 
-def test_without_ipv6_nobody_can_hold_the_other_address(answers, monkeypatch):
+def test_without_ipv6_only_ipv4_is_listened_on(answers, monkeypatch):
     real = subject._Server
 
     def server(address, door):

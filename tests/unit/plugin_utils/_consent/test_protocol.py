@@ -25,7 +25,7 @@ def back(**parameters: str) -> str:
     return f"{HERE}?{urlencode({'state': 'the-state', **parameters})}"
 
 
-def test_what_is_begun_cannot_be_guessed_and_does_not_show():
+def test_state_and_verifier_are_random_and_hidden_from_the_repr():
     first, second = (subject.begin(HERE, pkce=True) for _ in range(2))
     assert len({first.state, first.verifier, second.state, second.verifier}) == 4
     assert all(re.fullmatch(r"[A-Za-z0-9_-]{43}", value) for value in (first.state, first.verifier))  # RFC 7636 4.1
@@ -35,12 +35,12 @@ def test_what_is_begun_cannot_be_guessed_and_does_not_show():
     assert (drawn.state, drawn.verifier) == ("of 32 bytes", "of 32 bytes")
 
 
-def test_challenge_is_that_of_the_rfc():
+def test_the_challenge_is_that_of_rfc_7636():
     # RFC 7636, appendix B
     assert subject.challenge("dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk") == "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"
 
 
-def test_authorization_url_says_what_the_rfc_asks_for():
+def test_the_authorization_url_has_the_required_parameters():
     url = subject.authorization_url(VENDOR, "my client&", ASKED)
     assert url.startswith("https://login.example.com/authorize?")
     assert parse_qsl(urlsplit(url).query) == [
@@ -51,7 +51,7 @@ def test_authorization_url_says_what_the_rfc_asks_for():
     ]
 
 
-def test_authorization_url_with_scope_pkce_and_resources_but_nothing_from_the_secret():
+def test_the_authorization_url_has_scope_pkce_and_resources_but_no_secret_fields():
     vendor = dataclasses.replace(
         VENDOR,
         scope="read offline_access",
@@ -69,7 +69,7 @@ def test_authorization_url_with_scope_pkce_and_resources_but_nothing_from_the_se
     assert asked.verifier not in url
 
 
-def test_the_query_of_authorize_url_stays():
+def test_the_query_of_authorize_url_is_kept():
     vendor = dataclasses.replace(VENDOR, authorize_url="https://example.com/auth?access_type=offline&prompt=")
     assert parse_qsl(urlsplit(subject.authorization_url(vendor, "c", ASKED)).query, keep_blank_values=True)[:2] == [
         ("access_type", "offline"),
@@ -94,21 +94,21 @@ def test_the_query_of_authorize_url_stays():
         ("https://exa mple.com/", "acme: authorize_url is not a usable http(s) address. Check base_url and authorize_url."),
     ],
 )
-def test_authorization_urls_that_are_refused(url: str, message: str):
+def test_unusable_authorization_urls_are_refused(url: str, message: str):
     with pytest.raises(OptionError) as caught:
         subject.authorization_url(dataclasses.replace(VENDOR, authorize_url=url), "c", ASKED)
     code = "TRK-O03" if "is not known" in message else "TRK-O09" if "plain http" in message else "TRK-O08"
     assert (caught.value.message, caught.value.error_code) == (message, code)
 
 
-def test_plain_http_where_it_is_allowed():
+def test_a_plain_http_authorization_url_is_accepted_if_allowed_or_local():
     vendor = dataclasses.replace(VENDOR, authorize_url="http://example.com/a")
     assert subject.authorization_url(vendor, "c", ASKED, allow_http=True).startswith("http://example.com/a?")
     assert subject.authorization_url(dataclasses.replace(vendor, authorize_url="http://127.0.0.1:1/a"), "c", ASKED)
 
 
 @pytest.mark.parametrize("uri", ["http://127.0.0.1/cb", "http://[::1]:80/", "http://localhost:1", "https://a.example/b?c=d", "com.example.app:/cb"])
-def test_redirect_addresses_that_are_fine(uri: str):
+def test_valid_redirect_addresses_are_accepted(uri: str):
     subject.check_redirect_uri(VENDOR, uri)
 
 
@@ -126,7 +126,7 @@ def test_redirect_addresses_that_are_fine(uri: str):
         "http://127.0.0.1:99999/",
     ],
 )
-def test_redirect_addresses_that_are_refused(uri: str):
+def test_unsafe_redirect_addresses_are_refused(uri: str):
     with pytest.raises(OptionError) as caught:
         subject.check_redirect_uri(VENDOR, uri)
     plain = "acme: redirect_uri would carry the code over plain http. Use https, or an address of this machine. [TRK-O09]"
@@ -149,7 +149,7 @@ def test_redirect_addresses_that_are_refused(uri: str):
         ("com.example:/cb", None),
     ],
 )
-def test_where_to_listen(uri: str, address: tuple[str, int, str] | None):
+def test_the_listening_address_comes_from_the_redirect_address(uri: str, address: tuple[str, int, str] | None):
     assert subject.listening_address(uri) == address
 
 
@@ -162,7 +162,7 @@ def test_where_to_listen(uri: str, address: tuple[str, int, str] | None):
         ("http://127.0.0.1:5/callback", "http://127.0.0.1:5/callback"),
     ],
 )
-def test_the_port_that_is_known_only_now(uri: str, expected: str):
+def test_the_chosen_port_is_put_into_the_redirect_address(uri: str, expected: str):
     assert subject.with_port(uri, 7) == expected
 
 
@@ -179,12 +179,12 @@ def test_the_port_that_is_known_only_now(uri: str, expected: str):
         back(code="the-code", **{f"x{number}": "" for number in range(48)}),
     ],
 )
-def test_the_code_in_what_came_back(redirected: str):
+def test_the_code_is_read_from_the_redirected_address(redirected: str):
     assert subject.read_redirect(redirected, ASKED, VENDOR) == "the-code"
     assert subject.state_of(redirected) == "the-state"
 
 
-def test_an_answer_without_a_state():
+def test_an_answer_without_a_state_has_an_empty_one():
     assert subject.state_of(f"{HERE}?code=c") == ""
 
 
@@ -203,7 +203,7 @@ def test_an_answer_without_a_state():
         (back(code="c") + "&state=other", False),
     ],
 )
-def test_what_ends_the_wait_carries_the_state(redirected: str, is_it: bool):
+def test_only_an_answer_with_the_state_ends_the_wait(redirected: str, is_it: bool):
     assert subject.answers(redirected, ASKED) is is_it
 
 
@@ -240,7 +240,7 @@ FORGED = "acme: the answer has a different state than the request, so it belongs
         ("", f"acme: this is not where the vendor sent the browser: it has neither a code nor an error. It begins with {HERE}."),
     ],
 )
-def test_what_is_no_consent(redirected: str, message: str):
+def test_an_answer_without_consent_is_an_error(redirected: str, message: str):
     with pytest.raises(VendorError) as caught:
         subject.read_redirect(redirected, dataclasses.replace(ASKED, redirect_uri=f"{HERE}?x=y?z"), VENDOR)
     code = "TRK-A01" if DENIED in message else "TRK-A02" if "did not ask" in message else "TRK-A03"
@@ -248,7 +248,7 @@ def test_what_is_no_consent(redirected: str, message: str):
     assert (caught.value.message, caught.value.error_code, caught.value.kind, caught.value.code) == (message, code, kind, error)
 
 
-def test_what_the_vendor_says_has_neither_end_nor_what_this_consent_is_made_of():
+def test_words_of_the_vendor_are_shortened_and_state_and_verifier_are_redacted():
     asked = dataclasses.replace(ASKED, state="the-state-of-it", verifier="the-verifier")
     said = f"{HERE}?{urlencode({'state': 'the-state-of-it', 'error': 'x' * 61, 'error_description': 'the-verifier, the-state-of-it'})}"
     with pytest.raises(VendorError) as caught:
@@ -258,7 +258,7 @@ def test_what_the_vendor_says_has_neither_end_nor_what_this_consent_is_made_of()
     )
 
 
-def test_the_credentials_are_asked_for_only_where_there_are_words_of_the_vendor():
+def test_credentials_are_read_only_to_redact_words_of_the_vendor():
     def never():
         raise AssertionError
 
@@ -268,7 +268,7 @@ def test_the_credentials_are_asked_for_only_where_there_are_words_of_the_vendor(
     assert caught.value.message == f"{DENIED} The vendor says: no ***"
 
 
-def test_another_issuer():
+def test_an_answer_from_another_issuer_is_refused():
     vendor = dataclasses.replace(VENDOR, issuer="https://login.example.com/")
     assert subject.read_redirect(back(code="c", iss="https://login.example.com"), ASKED, vendor) == "c"
     assert subject.read_redirect(back(code="c"), ASKED, vendor) == "c"
@@ -281,7 +281,7 @@ def test_another_issuer():
 
 
 @given(st.sampled_from(["", "?code=", f"{HERE}?state=the-state&code=", "?state=the-state&error=x&error_description="]), st.text())
-def test_whatever_comes_back_is_a_code_or_one_line(start: str, text: str):
+def test_any_redirected_text_gives_a_code_or_a_one_line_error(start: str, text: str):
     message = ""
     try:
         assert subject.read_redirect(start + text, ASKED, VENDOR)

@@ -20,7 +20,7 @@ def answers() -> queue.Queue[Answer]:
     return queue.Queue()
 
 
-def test_lines_of_a_terminal(answers):
+def test_the_wanted_line_of_a_terminal_is_the_answer(answers):
     master, slave = pty.openpty()
     again: queue.Queue[str] = queue.Queue()
     terminal = Terminal(slave)
@@ -33,6 +33,6 @@ def test_lines_of_a_terminal(answers):
     os.close(master)
 
 
-def test_no_terminal():
+def test_without_a_terminal_nothing_is_opened():
     assert open_terminal(None) is None
     assert open_terminal(2**22 + 1) is None

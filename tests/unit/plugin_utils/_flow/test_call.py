@@ -24,7 +24,7 @@ def call(scene=None, **freshness):
     return Call.begin(request_for(**freshness), (scene or Scene()).ports, key="the-key")
 
 
-def test_the_beginning():
+def test_a_call_records_when_and_by_which_run_it_started():
     scene = Scene()
     begun = call(scene)
     scene.now += 10
@@ -41,12 +41,12 @@ def test_the_beginning():
         ((dataclasses.replace(FORCED, cause="sha256:0"),), Verdict.UNUSABLE),
     ],
 )
-def test_force_is_once_a_run(renewals, expected):
+def test_force_renews_once_per_run(renewals, expected):
     assert call(force=True).verdict(Entry(TOKEN, renewals=renewals)) is expected
 
 
 @pytest.mark.parametrize("refused", ["tok", fingerprint("tok"), fingerprint("tok")[7:]])
-def test_a_refused_token_is_renewed_once_a_run_whatever_it_is_called(refused):
+def test_a_refused_token_is_renewed_once_per_run_however_it_is_named(refused):
     assert call(refused=refused).verdict(Entry(TOKEN)) is Verdict.UNUSABLE
     assert call(refused=refused).verdict(Entry(TOKEN, renewals=(REFUSED,))) is Verdict.FRESH
     assert call(refused=refused).verdict(Entry(TOKEN, renewals=(FORCED,))) is Verdict.UNUSABLE
@@ -62,7 +62,7 @@ def test_a_refused_token_is_renewed_once_a_run_whatever_it_is_called(refused):
         (0, "run-2", Verdict.UNUSABLE),
     ],
 )
-def test_a_host_is_believed_once_in_five_minutes(age, run, expected):
+def test_a_refusal_reported_by_a_host_counts_once_in_five_minutes(age, run, expected):
     """Otherwise a host that lies at each call would have the token of all hosts renewed each time."""
     renewals = call(refused="tok", by_host=True).renewals(Entry(token("before")))
     assert [renewal.cause for renewal in renewals] == [fingerprint("tok"), "host"]
@@ -71,7 +71,7 @@ def test_a_host_is_believed_once_in_five_minutes(age, run, expected):
     assert call(refused="another").verdict(another) is Verdict.UNUSABLE
 
 
-def test_only_the_word_of_a_host_counts_as_one():
+def test_only_a_refusal_reported_by_a_host_is_limited():
     assert call(force=True, by_host=True).renewals(Entry()) == (Renewal("run-1", "force", NOW),)
     assert call(refused="tok", by_host=True).verdict(Entry(TOKEN, renewals=(FORCED,))) is Verdict.UNUSABLE
 
@@ -84,15 +84,15 @@ def test_force_and_a_refused_token_are_two_causes():
 
 
 @pytest.mark.parametrize(("refused", "left", "expected"), [("tok", 1000, False), (None, 1000, True), (None, -1, False)])
-def test_what_may_serve_on(refused, left, expected):
+def test_a_token_serves_on_while_it_is_valid_and_not_refused(refused, left, expected):
     assert call(refused=refused).may_serve(Entry(token("tok", age=100, lifetime=100 + left))) is expected
 
 
-def test_nothing_to_serve():
+def test_without_a_token_nothing_can_be_served():
     assert not call().may_serve(Entry())
 
 
-def test_what_is_left_of_a_renewal():
+def test_a_renewal_replaces_its_earlier_record():
     others = (dataclasses.replace(FORCED, run="run-2"), REFUSED)
     assert call(force=True).renewals(Entry(TOKEN, renewals=(FORCED, *others))) == (*others, Renewal("run-1", "force", NOW))
     both = call(force=True, refused="tok").renewals(Entry(TOKEN, renewals=(FORCED, *others)))
@@ -101,19 +101,19 @@ def test_what_is_left_of_a_renewal():
 
 
 @pytest.mark.parametrize(("age", "kept"), [(0, True), (86399, True), (86400, False), (-1, False)])
-def test_a_renewal_is_known_for_a_day(age, kept):
+def test_renewals_are_remembered_for_a_day(age, kept):
     one = Renewal("run-2", "force", NOW - age)
     assert call().renewals(Entry(renewals=(one,))) == ((one,) if kept else ())
 
 
-def test_few_renewals_are_known():
+def test_at_most_64_renewals_are_remembered():
     many = tuple(Renewal(f"run-{number}", "force", NOW) for number in range(100, 200))
     kept = call(force=True).renewals(Entry(renewals=many))
     assert len(kept) == 64
     assert kept[-2:] == (many[-1], Renewal("run-1", "force", NOW))
 
 
-def test_what_is_told():
+def test_an_event_has_reason_duration_expiry_and_fingerprint():
     scene = Scene()
     begun = call(scene)
     scene.now += 2
@@ -125,7 +125,7 @@ def test_what_is_told():
     assert (second.reason, second.expires_at, second.fingerprint, second.key) == ("", None, "", "the-key")
 
 
-def test_what_is_told_of_an_error():
+def test_an_event_of_an_error_has_its_code():
     scene = Scene()
     begun, exc = call(scene), VendorError("no", "refused")
     begun.report("failed", error=exc)
@@ -146,7 +146,7 @@ def test_what_is_told_of_an_error():
         ("XXXXXXXXXXXXXXXX", fingerprint("XXXXXXXXXXXXXXXX")),
     ],
 )
-def test_the_names_of_a_refused_token(refused, expected):
+def test_a_refused_token_becomes_a_fingerprint(refused, expected):
     assert subject._as_fingerprint(refused) == expected
 
 
@@ -159,11 +159,11 @@ def test_the_names_of_a_refused_token(refused, expected):
         ("secret/data/fleet/x is denied.", "trackunit: secret/data/fleet/x is denied."),
     ],
 )
-def test_the_place_is_named_once(said, expected):
+def test_the_path_is_named_once_in_a_message(said, expected):
     for family in (VendorError, VaultError):
         assert with_place(family(said), request_for()) == expected
 
 
-def test_a_life_that_is_too_short():
+def test_a_lifetime_below_min_ttl_has_a_warning():
     told = "tracx: the token for secret/x has a lifetime of only 30 s, less than min_ttl (60 s)."
     assert short_life("tracx", "secret/x", lifetime=30.9, min_ttl=60.0) == told

@@ -64,7 +64,7 @@ def failing(scene, request, run="run-1"):
 
 
 @pytest.mark.system
-def test_a_stopped_holder_costs_a_run_one_wait(tmp_path, hold):
+def test_a_stopped_lock_holder_costs_a_run_one_wait(tmp_path, hold):
     request, scene = request_for("tracktik", cache=str(tmp_path / "cache")), Scene()
     process = hold(request)
     message, waited = failing(scene, request)
@@ -83,7 +83,7 @@ def test_a_stopped_holder_costs_a_run_one_wait(tmp_path, hold):
 
 
 @pytest.mark.system
-def test_when_it_goes_on_nothing_is_remembered(tmp_path, hold):
+def test_a_holder_that_continues_is_not_remembered(tmp_path, hold):
     request, scene = request_for("tracktik", cache=str(tmp_path / "cache")), Scene(access("one"))
     process = hold(request)
     failing(scene, request)
@@ -93,7 +93,7 @@ def test_when_it_goes_on_nothing_is_remembered(tmp_path, hold):
 
 
 @pytest.mark.system
-def test_another_holder_is_waited_for(tmp_path, hold):
+def test_a_later_holder_is_waited_for_again(tmp_path, hold):
     request, scene = request_for("tracktik", cache=str(tmp_path / "cache")), Scene()
     first = hold(request)
     failing(scene, request)
@@ -107,7 +107,7 @@ def test_another_holder_is_waited_for(tmp_path, hold):
 
 
 @pytest.mark.system
-def test_a_token_that_is_still_valid_serves(tmp_path, hold):
+def test_a_valid_token_is_served_while_the_lock_is_held(tmp_path, hold):
     request, scene = request_for("tracktik", cache=str(tmp_path / "cache")), Scene(access("one"))
     Resolver(scene.ports).token(request)
     hold(request)
@@ -117,7 +117,7 @@ def test_a_token_that_is_still_valid_serves(tmp_path, hold):
 
 
 @pytest.mark.system
-def test_a_lock_file_that_names_nobody(tmp_path, hold):
+def test_a_lock_file_without_a_process_id_advises_fuser(tmp_path, hold):
     request, scene = request_for("tracktik", cache=str(tmp_path / "cache")), Scene()
     hold(request)
     (lock,) = (tmp_path / "cache").glob("*.lock")
@@ -125,7 +125,7 @@ def test_a_lock_file_that_names_nobody(tmp_path, hold):
     assert f"another process has held the lock {lock} for 180 s. See which one (fuser {lock}), and end it." in failing(scene, request)[0]
 
 
-def test_what_fails_under_the_lock_is_not_its_fault(tmp_path):
+def test_an_error_under_the_lock_is_raised_unchanged(tmp_path):
     request, scene = request_for("tracktik", cache=str(tmp_path / "cache")), Scene()
     store = FileStore(request.cache.path, warn=pytest.fail)
     keys = token_keys(request, store.user_key())
@@ -154,7 +154,7 @@ def is_free(store, keys):
         return free
 
 
-def test_it_is_held_until_the_end(asked):
+def test_the_lock_is_held_until_the_block_ends(asked):
     request, store, keys = asked
     scene = Scene()
     with entry_lock(request, store, keys, scene.ports) as locked:
@@ -162,7 +162,7 @@ def test_it_is_held_until_the_end(asked):
     assert (is_free(store, keys), scene.slept) == (True, [])
 
 
-def test_it_is_waited_for(asked):
+def test_the_lock_is_waited_for(asked):
     request, store, keys = asked
     scene = Scene()
     with contextlib.ExitStack() as stack:
@@ -182,7 +182,7 @@ def waiting(request, store, keys, scene, run="run-1"):
     return type(caught.value), caught.value.message, int((scene.now - started) / 10)
 
 
-def test_one_wait_is_enough_for_a_run(asked):
+def test_a_run_waits_only_once_for_a_lock(asked):
     request, store, keys = asked
     scene = Scene()
     with held_elsewhere(store, keys):
@@ -201,7 +201,7 @@ def test_one_wait_is_enough_for_a_run(asked):
         assert locked
 
 
-def test_another_entry_is_another_lock(asked):
+def test_a_wait_for_one_entry_does_not_shorten_the_wait_for_another(asked):
     request, store, keys = asked
     scene, other = Scene(), Keys("0" * 32, keys.fernet)
     with held_elsewhere(store, keys), held_elsewhere(store, other):
@@ -209,7 +209,7 @@ def test_another_entry_is_another_lock(asked):
         assert waiting(request, store, other, scene)[2] == 18
 
 
-def test_another_process_is_waited_for_again(asked):
+def test_a_lock_held_by_another_process_is_waited_for_again(asked):
     request, store, keys = asked
     scene = Scene()
     with held_elsewhere(store, keys):
@@ -218,7 +218,7 @@ def test_another_process_is_waited_for_again(asked):
         assert waiting(request, store, keys, scene)[::2] == (LockTimeout, 18)
 
 
-def test_the_wait_is_as_long_as_a_call_takes(asked):
+def test_the_wait_is_as_long_as_a_call_may_take(asked):
     request, store, keys = asked
     request = dataclasses.replace(request, http=dataclasses.replace(request.http, deadline=20), vault=vault_options(timeout=50))
     scene = Scene()
@@ -234,14 +234,14 @@ class Spared(FileStore):
 
 
 @pytest.mark.parametrize(("vendor", "free"), [("tracktik", True), (CONSENT_VENDOR, False)])
-def test_where_nothing_can_be_kept_nobody_waits_for_what_only_its_finder_has(tmp_path, vendor, free):
+def test_without_a_cache_only_single_use_credentials_hold_the_lock(tmp_path, vendor, free):
     request, store = request_for(vendor, cache=str(tmp_path / "cache")), Spared(str(tmp_path / "cache"), warn=pytest.fail)
     keys = token_keys(request, store.user_key())
     with entry_lock(request, store, keys, Scene().ports) as locked:
         assert (locked, is_free(store, keys)) == (True, free)
 
 
-def test_where_there_are_no_locks_nothing_is_held(asked):
+def test_without_locks_the_block_runs_unlocked(asked):
     request, _store, keys = asked
     scene = Scene()
     with entry_lock(request, FileStore("", warn=lambda text: None), keys, scene.ports) as locked:

@@ -66,7 +66,7 @@ def told(failure, *, after=0.0, caller=ME, **more):
         ({"recorded_at": NOW + 61}, 0, False),  # a clock that has jumped
     ],
 )
-def test_before_anything_is_read(changes, after, expected):
+def test_when_a_remembered_failure_is_repeated(changes, after, expected):
     assert told(dataclasses.replace(OUTAGE, **changes), after=after) is expected
 
 
@@ -80,7 +80,7 @@ def test_before_anything_is_read(changes, after, expected):
         ({"network": "other", "kind": "refused"}, True),  # a refusal by the vendor holds on every network path
     ],
 )
-def test_what_happened_while_one_waited(changes, expected):
+def test_a_failure_recorded_during_the_wait_is_repeated(changes, expected):
     assert told(dataclasses.replace(OUTAGE, **OTHER, **changes, recorded_at=NOW + 1), after=2) is expected
     # This holds whatever the clock of another controller says.
     old = dataclasses.replace(OUTAGE, **OTHER, **changes, recorded_at=NOW - 1e6)
@@ -88,17 +88,17 @@ def test_what_happened_while_one_waited(changes, expected):
     assert not told(old)
 
 
-def test_what_was_there_when_it_asked_is_nothing_new():
+def test_a_failure_from_before_the_call_is_not_new():
     assert not told(dataclasses.replace(OUTAGE, **OTHER, recorded_at=NOW), after=2)
 
 
 @pytest.mark.parametrize("order", [1, -1])
-def test_the_newest_is_told(order):
+def test_the_newest_failure_is_repeated(order):
     older, newer = OUTAGE, dataclasses.replace(OUTAGE, message="again", recorded_at=NOW - 0.5)
     assert remembered_failure([older, newer][::order], ME, now=NOW) == newer
 
 
-def test_a_refusal_that_was_confirmed_while_one_waited():
+def test_a_refusal_confirmed_during_the_wait_is_repeated():
     (confirmed,) = confirm([REFUSAL], REFUSAL, at=NOW + 5)
     assert confirmed == dataclasses.replace(REFUSAL, confirmed_at=NOW + 5)
     assert told(confirmed, after=6)
@@ -120,7 +120,7 @@ def test_a_refusal_that_was_confirmed_while_one_waited():
         ({"kind": "unavailable"}, 0, False),
     ],
 )
-def test_a_refusal_of_the_same_secret(changes, after, expected):
+def test_a_refusal_is_remembered_for_the_same_secret_version(changes, after, expected):
     found = remembered_refusal([OUTAGE, dataclasses.replace(REFUSAL, **changes)], ME, secret_version="7", now=NOW + after)
     assert (found is not None) is expected
 
@@ -137,20 +137,20 @@ def test_a_refusal_of_the_same_secret(changes, after, expected):
         ({"recorded_at": NOW + 61}, 0, False),
     ],
 )
-def test_a_login_that_vault_refused(changes, after, expected):
+def test_a_refused_vault_login_is_remembered(changes, after, expected):
     refused = dataclasses.replace(OUTAGE, kind="vault:login_refused")
     found = remembered_login_refusal([OUTAGE, dataclasses.replace(refused, **changes)], ME, now=NOW + after)
     assert (found is not None) is expected
 
 
-def test_what_a_token_makes_one_forget():
+def test_a_success_clears_failures_of_the_same_network():
     """Failures on another network path stay; a refusal ends when these credentials got the token."""
     proxy, refused = dataclasses.replace(OUTAGE, network="proxy"), dataclasses.replace(REFUSAL, network="proxy")
     assert failures_after_success([OUTAGE, proxy, REFUSAL, refused], ME) == (proxy,)
     assert failures_after_success([OUTAGE, proxy, REFUSAL, refused], ME, asked=False) == (proxy, REFUSAL, refused)
 
 
-def test_without_memory_only_the_vendors_own_wish_counts():
+def test_without_failure_ttl_only_retry_after_counts():
     caller = dataclasses.replace(ME, failure_ttl=0)
     assert not told(OUTAGE, caller=caller)
     assert told(dataclasses.replace(OUTAGE, retry_at=NOW + 10), caller=caller)
@@ -159,13 +159,13 @@ def test_without_memory_only_the_vendors_own_wish_counts():
     assert not told(dataclasses.replace(OUTAGE, recorded_at=NOW + 5), caller=caller)
 
 
-def test_the_shortest_memory():
+def test_a_failure_ttl_of_one_second_lasts_one_second():
     caller, new = dataclasses.replace(ME, failure_ttl=1), dataclasses.replace(OUTAGE, recorded_at=NOW)
     assert [told(new, caller=caller, after=after) for after in (0, 0.9, 1)] == [True, True, False]
     assert [is_recent([new], caller, now=NOW + after) for after in (0, 0.9, 1)] == [True, True, False]
 
 
-def test_each_run_has_its_own():
+def test_each_run_keeps_its_own_failure():
     other, proxy = dataclasses.replace(OUTAGE, **OTHER), dataclasses.replace(OUTAGE, network="proxy")
     new = dataclasses.replace(OUTAGE, message="again", recorded_at=NOW)
     assert add_failure([OUTAGE, other, proxy], new, failure_ttl=30, now=NOW) == (other, proxy, new)
@@ -178,20 +178,20 @@ def test_each_run_has_its_own():
     assert len(add_failure(many, new, failure_ttl=30, now=NOW, most=8)) == 8
 
 
-def test_when_nobody_is_told_any_more():
+def test_when_a_failure_is_forgotten():
     assert forgotten_at(OUTAGE, 30) == NOW + 29
     assert forgotten_at(dataclasses.replace(OUTAGE, retry_at=NOW + 200), 30) == NOW + 200
     assert forgotten_at(REFUSAL, 30) == NOW - 1 + 86400
 
 
 @pytest.mark.parametrize(("kind", "expected"), [("denied", True), ("login_refused", True), ("sealed", False), ("missing", False)])
-def test_what_vault_refuses_is_not_served_on(kind, expected):
+def test_after_a_vault_refusal_the_cached_token_is_not_served(kind, expected):
     assert is_vault_refusal(VaultError("no", kind)) is expected
     failure = dataclasses.replace(OUTAGE, kind=f"vault:{kind}")
     assert is_recent([failure], ME, now=NOW) is not expected
 
 
-def test_there_and_back():
+def test_a_failure_and_its_error_are_converted_both_ways():
     vendor = VendorError("v", "refused", status=401, code="invalid_client", fault="vendor:x")
     for exc in (vendor, VaultError("w", "sealed", fault="vault:x"), CacheError("held", fault="cache:lock")):
         given = LockTimeout("held", holder=5) if isinstance(exc, CacheError) else exc
@@ -204,14 +204,14 @@ def test_there_and_back():
     assert failure_of(VendorError("v", retry_after=1e6), ME, asked_version="", took=1.0, now=NOW).retry_at == NOW + 300
 
 
-def test_where_the_vendor_asks_for_no_wait_nobody_else_waits():
+def test_without_retry_after_other_callers_do_not_wait():
     """Not even a controller whose clock is behind that of the one that failed."""
     failure = failure_of(VendorError("v", "unavailable"), Caller("other", "proxy", NOW, 30), asked_version="", took=1.0, now=NOW + 5)
     assert failure.retry_at == 0.0
     assert not told(failure)
 
 
-def test_who_asks():
+def test_a_caller_has_run_network_start_and_failure_ttl():
     caller = caller_of(request_for(failure_ttl=7), run="r", started=5.0)
     assert re.fullmatch("[0-9a-f]{16}", caller.network)
     assert caller == Caller("r", caller.network, 5.0, 7)
@@ -227,6 +227,6 @@ def test_who_asks():
         {"vault": vault_options(timeout=1)},
     ],
 )
-def test_another_way_to_the_servers(other):
+def test_other_connection_options_are_another_network(other):
     assert caller_of(request_for(**other), run="r", started=0).network != caller_of(request_for(), run="r", started=0).network
     assert caller_of(request_for(path="b"), run="r", started=0).network == caller_of(request_for(), run="r", started=0).network

@@ -55,7 +55,7 @@ def grants(scene):
     return [b"refresh_token" if b"grant_type=refresh_token" in request.body else b"other" for request in scene.sent]
 
 
-def test_a_first_token(fetching):
+def test_the_first_token_is_fetched_with_the_credentials(fetching):
     scene = Scene(access("new"))
     work = fetching(scene)
     outcome = work(Entry())
@@ -66,7 +66,7 @@ def test_a_first_token(fetching):
     assert scene.events[-1].fingerprint == token("new").fingerprint
 
 
-def test_the_refresh_token_leaves_the_entry_before_it_is_sent(fetching):
+def test_the_refresh_token_is_removed_from_the_entry_before_it_is_sent(fetching):
     saved = []
 
     def looking(_request):
@@ -82,7 +82,7 @@ def test_the_refresh_token_leaves_the_entry_before_it_is_sent(fetching):
     assert scene.vault.version == 1  # it is not one of the credentials that Vault keeps
 
 
-def test_a_refresh_token_that_cannot_be_taken_out_is_not_sent_where_there_is_another_way(fetching):
+def test_a_refresh_token_that_cannot_be_removed_is_not_sent_if_another_grant_exists(fetching):
     """On a full disk it would stay in the cache. The next caller would use it again, which a rotating vendor takes for theft."""
     scene = Scene(access("new", refresh_token="r2"))
     work = fetching(scene)
@@ -91,19 +91,19 @@ def test_a_refresh_token_that_cannot_be_taken_out_is_not_sent_where_there_is_ano
     assert (grants(scene), outcome.token.access_token, outcome.spent) == ([b"other"], "new", False)
 
 
-def test_and_sent_where_there_is_none(fetching):
+def test_a_refresh_token_that_cannot_be_removed_is_sent_if_it_is_the_only_grant(fetching):
     scene = Scene(access("new"), vault=FakeVault({"client_id": "i", "client_secret": "s", "refresh_token": "r1"}))
     work = fetching(scene, SINGLE_USE)
     work.can_be_written = False
     assert (work().token.access_token, grants(scene)) == ("new", [b"refresh_token"])
 
 
-def test_no_new_refresh_token_means_that_the_old_one_stays(fetching):
+def test_without_a_new_refresh_token_the_old_one_is_kept(fetching):
     assert fetching(Scene(access("new")))().token.refresh_token == "r1"
     assert fetching(Scene(access("new")))(Entry()).token.refresh_token is None
 
 
-def test_one_of_another_version_of_the_secret_is_not_used(fetching):
+def test_a_refresh_token_of_another_secret_version_is_not_used(fetching):
     scene = Scene(access("new"))
     work = fetching(scene)
     work(Entry(dataclasses.replace(WITH_REFRESH.token, secret_version="0")))
@@ -120,7 +120,7 @@ def test_a_refresh_token_that_the_vendor_may_have_seen_is_spent(fetching, reply)
 
 
 @pytest.mark.parametrize("reply", [dataclasses.replace(answer(429)), VendorError("x", "unavailable", sent=False)])
-def test_one_that_it_has_not_seen_is_put_back(fetching, reply):
+def test_a_refresh_token_that_the_vendor_has_not_seen_is_put_back(fetching, reply):
     scene = Scene(reply)
     work = fetching(scene, http={"retries": 0})
     outcome = work()
@@ -128,7 +128,7 @@ def test_one_that_it_has_not_seen_is_put_back(fetching, reply):
     assert [entry.token.refresh_token for entry in work.saved] == [None, "r1"]
 
 
-def test_the_last_grants_failure_is_told(fetching):
+def test_the_failure_of_the_last_grant_is_reported(fetching):
     scene = Scene(error("invalid_grant"), error("invalid_client", 401))
     outcome = fetching(scene)()
     assert (outcome.error.code, outcome.asked_version, outcome.spent) == ("invalid_client", "1", True)
@@ -137,7 +137,7 @@ def test_the_last_grants_failure_is_told(fetching):
     assert first.error_code == "TRK-L02"
 
 
-def test_vault_has_the_last_word(fetching):
+def test_an_error_of_vault_is_the_outcome(fetching):
     scene = Scene()
     scene.vault.fault = VaultError("Vault is sealed.", "sealed")
     outcome = fetching(scene)()
@@ -172,21 +172,21 @@ def test_credentials_that_changed_meanwhile_are_tried_once(fetching):
     assert scene.events[-1].reason == "the secret has changed in Vault"
 
 
-def test_so_are_those_without_versions(fetching):
+def test_credentials_of_kv_v1_that_changed_meanwhile_are_tried_once(fetching):
     scene = Scene(vault=FakeVault(version=None))
     scene.script = [changed_meanwhile(scene, error("invalid_client", 401)), access("new")]
     outcome = fetching(scene, secret={"engine_version": "1"})(Entry())
     assert outcome.token.secret_version == outcome.asked_version != ""
 
 
-def test_only_after_a_refusal(fetching):
+def test_the_secret_is_read_again_only_after_a_refusal(fetching):
     scene = Scene()
     scene.script = [changed_meanwhile(scene, answer(503))]
     assert fetching(scene, http={"retries": 0})(Entry()).asked_version == "1"
     assert scene.vault.reads == 1
 
 
-def test_the_vendors_error_is_the_one_to_be_fixed(fetching):
+def test_the_vendors_error_is_reported_if_reading_the_secret_again_fails(fetching):
     scene = Scene()
 
     def then_vault_goes(_request):
@@ -197,20 +197,20 @@ def test_the_vendors_error_is_the_one_to_be_fixed(fetching):
     assert isinstance(fetching(scene)(Entry()).error, VendorError)
 
 
-def test_no_check_of_the_certificate_is_told(fetching):
+def test_a_disabled_certificate_check_is_warned_about(fetching):
     scene = Scene(access("new"))
     fetching(scene, http={"validate_certs": False})(Entry())
     assert scene.warnings == ["tracktik: the vendor's certificate is not checked (http_validate_certs=false): anyone on the network can read the credentials."]
 
 
-def test_what_is_missing_in_the_secret(fetching):
+def test_a_missing_field_in_the_secret_is_the_outcome(fetching):
     scene = Scene(vault=FakeVault({"client_id": "the-id"}))
     outcome = fetching(scene)(Entry())
     assert (type(outcome.error), outcome.error.kind, outcome.asked_version) == (VaultError, "field", "1")
 
 
 @pytest.mark.parametrize("grant_type", ["refresh_token", "authorization_code"])
-def test_a_refresh_token_that_is_the_credential_goes_back_into_vault(fetching, grant_type):
+def test_a_rotated_refresh_token_is_stored_in_vault(fetching, grant_type):
     vault = FakeVault({"client_id": "the-id", "client_secret": "s3cr3t", "refresh_token": "r1"})
     scene = Scene(access("new", refresh_token="r2"), vault=vault)
     work = fetching(scene, dataclasses.replace(SINGLE_USE, grant_type=grant_type))
@@ -220,7 +220,7 @@ def test_a_refresh_token_that_is_the_credential_goes_back_into_vault(fetching, g
     assert [(entry.token.refresh_token, entry.token.source) for entry in work.saved] == [("r2", "cache")]
 
 
-def test_or_stays_where_vault_would_not_tell_of_a_change_in_between(fetching):
+def test_a_rotated_refresh_token_stays_in_the_cache_without_check_and_set(fetching):
     vault = FakeVault({"client_id": "the-id", "client_secret": "s3cr3t", "refresh_token": "r1"}, version=None)
     scene = Scene(access("new", refresh_token="r2"), vault=vault)
     outcome = fetching(scene, SINGLE_USE, secret={"engine_version": "1"})(Entry())
@@ -247,7 +247,7 @@ def test_a_refresh_token_that_is_the_credential_is_used_each_time(fetching, chan
     assert fetching(scene, dataclasses.replace(SINGLE_USE, **changes))().token.access_token == "new"
 
 
-def test_what_is_not_certainly_refused_is_put_back_where_there_is_no_other_way(fetching):
+def test_an_only_refresh_token_is_put_back_unless_it_was_refused(fetching):
     vault = FakeVault({"client_id": "i", "client_secret": "s", "refresh_token": "r1"})
     for reply, spent, saved in ((error("invalid_grant"), True, [None]), (answer(503), False, [None, "r1"])):
         work = fetching(Scene(reply, vault=vault), SINGLE_USE, http={"retries": 0})
@@ -256,7 +256,7 @@ def test_what_is_not_certainly_refused_is_put_back_where_there_is_no_other_way(f
 
 
 @pytest.mark.parametrize(("reply", "sent"), [(error("invalid_grant"), [b"r1", b"r2"]), (answer(503), [b"r1"])])
-def test_the_one_in_the_secret_is_tried_where_that_of_the_entry_is_refused(fetching, reply, sent):
+def test_the_refresh_token_of_the_secret_is_tried_if_that_of_the_entry_is_refused(fetching, reply, sent):
     """If the vendor is unavailable, nothing is known about the first one, so a second one is not spent."""
     scene = Scene(reply, access("new"), vault=FakeVault({"client_id": "i", "client_secret": "s", "refresh_token": "r2"}))
     fetching(scene, SINGLE_USE, http={"retries": 0})()
@@ -267,7 +267,7 @@ def mac(secret, refresh_token):
     return f"{refresh_token} by who knows {secret['client_id']}"
 
 
-def test_a_refresh_token_that_is_shared_is_vouched_for(fetching):
+def test_a_shared_refresh_token_is_signed(fetching):
     def shared(reply, entry, **vendor):
         vault = FakeVault({**FakeVault().data, "refresh_token": "r0"})
         work = fetching(Scene(reply, vault=vault), **vendor)
@@ -282,7 +282,7 @@ def test_a_refresh_token_that_is_shared_is_vouched_for(fetching):
 
 
 @pytest.mark.parametrize(("theirs", "sent"), [("r1 by who knows the-id", b"refresh_token"), ("r1 by who knows nothing", b"other")])
-def test_one_that_nobody_vouches_for_is_not_used(fetching, theirs, sent):
+def test_an_unsigned_shared_refresh_token_is_not_used(fetching, theirs, sent):
     scene = Scene(access("new"))
     work = fetching(scene)
     work.work = dataclasses.replace(work.work, mac=mac)
@@ -295,7 +295,7 @@ def test_one_that_nobody_vouches_for_is_not_used(fetching, theirs, sent):
     assert scene.warnings == ([] if sent == b"refresh_token" else [told])
 
 
-def test_what_else_is_in_the_secret_is_kept_out_of_what_the_vendor_says(fetching):
+def test_other_fields_of_the_secret_are_removed_from_the_answer(fetching):
     """Texts of at least six characters and numbers of at least six digits are hidden; a shorter one is an ordinary word."""
     more = {"note": "sixsix", "short": "five5", "number": 123456, "year": 2027, "flag": True, "none": None}
     said = {"a": "sixsix", "b": "five5", "c": 123456, "d": 2027, "e": True}
@@ -308,14 +308,14 @@ METADATA = {"issuer": ISSUER, "token_endpoint": f"{ISSUER}/t"}
 
 
 @pytest.mark.parametrize(("secret", "body"), [({"client_id": "the-id"}, b"&client_id=the-id"), ({"client_id": "the-id", "client_secret": "s3cr3t"}, b"")])
-def test_how_the_client_authenticates_is_picked_by_the_fields_of_the_secret(fetching, secret, body):
+def test_the_fields_of_the_secret_decide_how_the_client_authenticates(fetching, secret, body):
     metadata = {**METADATA, "token_endpoint_auth_methods_supported": ["client_secret_basic", "none"]}
     scene = Scene(answer(200, metadata), access("new"), vault=FakeVault(secret))
     assert fetching(scene, Vendor("acme", issuer=ISSUER))(Entry()).token.access_token == "new"
     assert scene.sent[1].body == b"grant_type=client_credentials" + body
 
 
-def test_each_request_has_the_deadline(fetching):
+def test_each_request_has_the_full_deadline(fetching):
     scene, given = Scene(answer(200, METADATA), access("new")), []
     exchange = scene.ports.exchange
 
@@ -340,13 +340,13 @@ def test_each_request_has_the_deadline(fetching):
         (VendorError("x", "unavailable", sent=False), False),
     ],
 )
-def test_metadata_that_may_lead_nowhere_are_asked_for_again(fetching, reply, kept):
+def test_metadata_that_may_be_outdated_is_forgotten(fetching, reply, kept):
     work = fetching(Scene(answer(200, METADATA), reply), Vendor("acme", issuer=ISSUER), http={"retries": 0})
     assert work(Entry()).token is None
     assert (work.work.metadata.read() is not None) is kept
 
 
-def test_each_repetition_has_a_proof_of_its_own(fetching):
+def test_each_retry_has_its_own_proof(fetching):
     """A server accepts the identifier of a proof only once."""
     scene = Scene(answer(503), access("new"))
     vendor = Vendor("acme", base_url="https://acme.example", token_url="/t", client_auth="client_secret_jwt")
@@ -373,7 +373,7 @@ def test_a_proof_can_be_signed_in_vault(fetching, monkeypatch):
 EARLIER, REFRESH = "at-0123456789abcdefghijkl", "rt-9f8e7d6c5b4a39281706"
 
 
-def test_what_the_vendor_knows_from_before_is_in_nothing_that_it_says(fetching):
+def test_tokens_of_the_entry_are_removed_from_the_answer(fetching):
     """The vendor knows what is in the entry, and what was sent with the previous grant."""
     entry = Entry(token(EARLIER, age=3000, refresh_token=REFRESH, secret_version="1"))
     for known in (EARLIER, REFRESH):
@@ -383,14 +383,14 @@ def test_what_the_vendor_knows_from_before_is_in_nothing_that_it_says(fetching):
         assert refused.message.endswith("The vendor says: no: ***.")
 
 
-def test_what_was_in_the_secret_before_it_changed_is_in_nothing_that_the_vendor_says(fetching):
+def test_values_of_the_previous_secret_are_removed_from_the_answer(fetching):
     scene = Scene(vault=FakeVault({**FakeVault().data, "password": "0ld-Passw0rd-77"}))
     scene.script = [changed_meanwhile(scene, error("invalid_client", 401)), access("new", scope="read 0ld-Passw0rd-77")]
     got = fetching(scene)(Entry())
     assert (len(scene.sent), got.token.access_token, got.token.scope) == (2, "new", None)
 
 
-def test_a_proof_of_the_grant_before_is_in_nothing_that_the_vendor_says(fetching):
+def test_the_proof_of_the_previous_grant_is_removed_from_the_answer(fetching):
     def proof(request):
         return dict(parse_qsl(request.body.decode()))["client_assertion"]
 

@@ -32,7 +32,7 @@ def paths(scene):
 WELL_KNOWN = "/.well-known/oauth-authorization-server"
 
 
-def test_once_an_hour(tmp_path):
+def test_metadata_is_requested_once_an_hour(tmp_path):
     scene = Scene(answer(200, METADATA), *[access()] * 4, answer(200, METADATA), access())
     for later in (1, 1800, 1798, 2):
         asked(scene, tmp_path)
@@ -43,7 +43,7 @@ def test_once_an_hour(tmp_path):
     assert b"client_secret=s3cr3t" in scene.sent[1].body  # the metadata select this method
 
 
-def test_once_a_fetch_without_a_cache(tmp_path):
+def test_without_a_cache_metadata_is_requested_once_per_fetch(tmp_path):
     vault = FakeVault({"client_id": "i", "client_secret": "s", "refresh_token": "r"})
     scene = Scene(answer(200, METADATA), error("invalid_grant"), vault=vault, scratch=str(tmp_path))
     request = dataclasses.replace(
@@ -54,7 +54,7 @@ def test_once_a_fetch_without_a_cache(tmp_path):
     assert paths(scene) == [WELL_KNOWN, "/t"]
 
 
-def test_again_where_they_lead_nowhere(tmp_path):
+def test_metadata_that_leads_to_a_missing_endpoint_is_requested_again(tmp_path):
     scene = Scene(answer(200, METADATA), access(), answer(404), answer(200, {**METADATA, "token_endpoint": f"{ISSUER}/new"}), access())
     asked(scene, tmp_path)
     scene.ports = scene.as_run("2")
@@ -76,7 +76,7 @@ def kept(request, store, *, age=0.0):
     return IssuerMetadata(request, store, lambda: NOW + age)
 
 
-def test_for_an_hour(store):
+def test_stored_metadata_is_valid_for_an_hour(store):
     request = request_for(VENDOR)
     kept(request, store).write(METADATA)
     assert [kept(request, store, age=age).read() for age in (0, 3599, 3600, -1)] == [METADATA, METADATA, None, None]
@@ -85,7 +85,7 @@ def test_for_an_hour(store):
 
 
 @pytest.mark.parametrize("way", [{"validate_certs": False}, {"ca_cert": "/ca.pem"}, {"proxy": "http://p"}, {"allow_http": True}])
-def test_not_shared_between_ways_to_the_server(store, way):
+def test_metadata_is_not_shared_between_connection_options(store, way):
     kept(request_for(VENDOR), store).write(METADATA)
     assert kept(request_for(VENDOR, http=way), store).read() is None
 
@@ -93,20 +93,20 @@ def test_not_shared_between_ways_to_the_server(store, way):
 @pytest.mark.parametrize(
     "other", [{"vendor": dataclasses.replace(VENDOR, issuer=f"{ISSUER}/b")}, {"vault": approle()}, {"vault": vault_options(namespace="team")}]
 )
-def test_not_shared_between_issuers_and_logins(store, other):
+def test_metadata_is_not_shared_between_issuers_and_logins(store, other):
     kept(request_for(VENDOR), store).write(METADATA)
     assert kept(request_for(**{"vendor": VENDOR, **other}), store).read() is None
     assert kept(request_for(VENDOR, path="fleet/y", http={"timeout": 1}), store).read() == METADATA
 
 
-def test_whoever_found_them_knows_them_without_a_cache():
+def test_without_a_cache_metadata_stays_in_memory():
     metadata = kept(request_for(VENDOR), FileStore("", warn=lambda text: None))
     assert metadata.read() is None
     metadata.write(METADATA)
     assert metadata.read() == METADATA
 
 
-def test_what_leads_nowhere_is_forgotten(store):
+def test_only_metadata_that_was_used_is_forgotten(store):
     request = request_for(VENDOR)
     first, second = kept(request, store), kept(request, store)
     first.write(METADATA)

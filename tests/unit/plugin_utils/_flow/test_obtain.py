@@ -33,7 +33,7 @@ def attempt(tmp_path):
     return made
 
 
-def test_alone(attempt):
+def test_a_single_controller_fetches_and_leaves_writing_to_its_caller(attempt):
     scene = Scene(access("t0ken", refresh_token="r"))
     outcome, kept = attempt(scene, locked=False)
     assert (outcome.token.access_token, outcome.token.refresh_token) == ("t0ken", "r")
@@ -41,7 +41,7 @@ def test_alone(attempt):
     assert kept == NOTHING, "what comes of it is the caller's to write"
 
 
-def test_what_can_be_used_once_is_not_sent_without_a_lock(attempt):
+def test_a_single_use_credential_is_not_sent_without_a_lock(attempt):
     scene = Scene(access("t0ken", refresh_token="refresh-1"), vault=FakeVault(CONSENTED))
     outcome, _kept = attempt(scene, single_use=True, locked=False)
     assert isinstance(outcome.error, CacheError) and outcome.error.fault == "cache:no_lock"
@@ -61,7 +61,7 @@ def test_a_rotated_refresh_token_is_kept_before_it_is_stored_in_vault(attempt):
     assert scene.vault.data["refresh_token"] == "refresh-1"
 
 
-def test_of_controllers_that_share_only_the_shared_entry_keeps_the_refresh_token(attempt):
+def test_only_the_shared_entry_keeps_the_refresh_token(attempt):
     scene = Scene(access("t0ken", refresh_token="refresh-1"), vault=FakeVault(CONSENTED))
     entry = Entry(token("previous"), (EARLIER,))
     outcome, kept = attempt(scene, single_use=True, kind="vault", entry=entry, locked=False)
@@ -75,7 +75,7 @@ def _grants(scene):
     return [parse_qs(sent.body.decode())["grant_type"] for sent in scene.sent]
 
 
-def test_a_refresh_token_is_taken_out_before_it_is_sent(attempt):
+def test_a_refresh_token_is_removed_before_it_is_sent(attempt):
     scene = Scene(access("t0ken"))
     entry = Entry(token("previous", refresh_token="r", secret_version="1"))
     outcome, kept = attempt(scene, entry=entry)
@@ -94,7 +94,7 @@ def test_the_shared_refresh_token_is_signed_and_used_once(attempt):
     assert kept == NOTHING, "its own entry never had the refresh token"
 
 
-def test_a_secret_without_a_version_has_one_by_its_content(attempt):
+def test_a_secret_without_a_version_gets_one_from_its_content(attempt):
     versions = set()
     for password in ("p4ssw0rd", "p4ssw0rd", "another"):
         scene = Scene(access("t0ken"), vault=FakeVault({**PASSWORD_FIELDS, "password": password}, version=None))
@@ -102,7 +102,7 @@ def test_a_secret_without_a_version_has_one_by_its_content(attempt):
     assert len(versions) == 2 and all(version.startswith("v1:") for version in versions)
 
 
-def test_who_may_not_share_goes_alone(attempt):
+def test_a_controller_that_may_not_share_fetches_alone(attempt):
     scene = Scene(access("t0ken", refresh_token="r"))
     scene.vault.kv_fault = VaultError("Vault: permission denied.", "denied")
     outcome, _kept = attempt(scene, kind="vault")
@@ -123,7 +123,7 @@ def test_an_issuer_is_asked_once_for_several_tokens(tmp_path):
 
 
 @pytest.mark.parametrize(("slow", "written"), [(False, 2), (True, 3)])
-def test_a_lease_is_extended_while_the_vendor_is_asked_again(attempt, slow, written):
+def test_a_lease_is_extended_for_the_pause_before_a_retry(attempt, slow, written):
     scene = Scene(answer(429, retry_after="20"), access("t0ken")) if slow else Scene(access("t0ken"))
     assert attempt(scene, kind="vault")[0].token.access_token == "t0ken"
     ((_shared, version),) = scene.vault.entries.values()

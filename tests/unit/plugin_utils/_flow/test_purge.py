@@ -22,7 +22,7 @@ from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vault.refusal
 from support.scripted import NOW, FakeClient, Scene, access, approle, error, request_for, token
 
 
-def test_the_home_directory_in_a_cache_path(tmp_path, monkeypatch):
+def test_a_tilde_in_cache_path_is_expanded(tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path))
     request = request_for("tracktik", cache="~/tokens")
     open_store(request.cache, warn=print).user_key()
@@ -34,7 +34,7 @@ def purged(scene, request, **options):
     return purge(store, **{"vendor": "tracktik", "where": None, "request": request, "ports": scene.ports, "dry_run": False, **options})
 
 
-def test_the_shared_entry_goes_from_an_empty_home_too(tmp_path):
+def test_the_shared_entry_is_removed_even_from_an_empty_cache(tmp_path):
     scene = Scene(access("one"))
     Resolver(scene.ports).token(request_for("tracktik", cache=str(tmp_path / "a"), kind="vault"))
     request = request_for("tracktik", cache=str(tmp_path / "b"), kind="vault")
@@ -43,7 +43,7 @@ def test_the_shared_entry_goes_from_an_empty_home_too(tmp_path):
     assert purged(scene, request) == []
 
 
-def test_a_shared_entry_that_is_too_large_to_be_read_goes_too(tmp_path, monkeypatch):
+def test_a_shared_entry_too_large_to_read_is_removed(tmp_path, monkeypatch):
     def too_large(self, mount, path):
         raise LastingRefusal("Vault sent more than 4 MiB.")
 
@@ -55,7 +55,7 @@ def test_a_shared_entry_that_is_too_large_to_be_read_goes_too(tmp_path, monkeypa
     assert scene.vault.entries == {}
 
 
-def test_what_has_to_stay_stays(tmp_path):
+def test_entries_to_keep_are_kept(tmp_path):
     scene = Scene(access("one"))
     request = request_for("tracktik", cache=str(tmp_path / "a"), kind="vault")
     resolver = Resolver(scene.ports)
@@ -66,7 +66,7 @@ def test_what_has_to_stay_stays(tmp_path):
     assert resolver.known(request).token
 
 
-def test_failures_of_a_login_go_with_it(tmp_path):
+def test_revoking_logins_removes_their_failures(tmp_path):
     scene = Scene(access("one"))
     scene.vault.login_fault = VaultError("refused", "login_refused")
     request = request_for("tracktik", cache=str(tmp_path / "a"), vault=approle())
@@ -78,7 +78,7 @@ def test_failures_of_a_login_go_with_it(tmp_path):
     assert Resolver(scene.ports).token(request).access_token == "one"
 
 
-def test_what_is_remembered_of_a_failure_is_no_token(tmp_path):
+def test_a_remembered_failure_is_listed_as_a_failure(tmp_path):
     scene = Scene(error("invalid_client", 401))
     request = request_for("tracktik", cache=str(tmp_path / "a"))
     with pytest.raises(VendorError):
@@ -139,7 +139,7 @@ def test_whether_a_token_is_cached(store, monkeypatch):
     ],
 )
 @pytest.mark.parametrize("dry_run", [False, True])
-def test_which_entries_go(store, vendor, where, gone, dry_run):
+def test_purge_removes_entries_by_vendor_and_path(store, vendor, where, gone, dry_run):
     put(store, "1", kind="token", **TRACKTIK)
     put(store, "2", kind="failure", vendor="tracktik", path="secret/y")
     put(store, "3", kind="token", vendor="trackunit", path="secret/fleet/x")
@@ -161,7 +161,7 @@ def test_which_entries_go(store, vendor, where, gone, dry_run):
     assert scene.events == ([] if dry_run else [Event("purged", *facts[digit]) for digit in gone])
 
 
-def test_pointers_go_with_their_entries(store):
+def test_purge_removes_pointers_with_their_entries(store):
     put(store, "1", kind="token", **TRACKTIK)
     put(store, "2", kind="token", vendor="trackunit", path="secret/fleet/x")
     for digit in "123":  # the entry of the third is already gone
@@ -171,7 +171,7 @@ def test_pointers_go_with_their_entries(store):
         assert "".join(digit for digit in "123" if store.read(Keys(digit * 32 + ".hit", KEY)) is not None) == left
 
 
-def test_an_entry_that_is_in_use_is_waited_for(store, monkeypatch):
+def test_purge_waits_for_an_entry_in_use(store, monkeypatch):
     scene = Scene()
     clock(monkeypatch, scene)
     put(store, "1", kind="token", **TRACKTIK)
@@ -181,14 +181,14 @@ def test_an_entry_that_is_in_use_is_waited_for(store, monkeypatch):
 
 
 @pytest.mark.parametrize(("kind", "dry_run", "removed"), [("vault", False, True), ("vault", True, False), ("file", False, False)])
-def test_when_the_shared_entry_goes(tmp_path, kind, dry_run, removed):
+def test_the_shared_entry_is_removed_only_by_a_real_purge_with_cache_vault(tmp_path, kind, dry_run, removed):
     scene = Scene(access("one"))
     Resolver(scene.ports).token(request_for("tracktik", cache=str(tmp_path / "a"), kind="vault"))
     told = purged(scene, request_for("tracktik", cache=str(tmp_path / "b"), kind=kind), dry_run=dry_run)
     assert (scene.vault.entries == {}, bool(told)) == (removed, removed)
 
 
-def test_only_the_shared_entry_of_that_request_goes(tmp_path):
+def test_only_the_shared_entry_of_the_request_is_removed(tmp_path):
     scene = Scene(access("one"), access("two"))
     requests = [request_for("tracktik", path, cache=str(tmp_path / "a"), kind="vault") for path in ("fleet/y", "fleet/z")]
     for request in requests:
@@ -202,7 +202,7 @@ def test_only_the_shared_entry_of_that_request_goes(tmp_path):
 
 
 @pytest.mark.parametrize("dry_run", [False, True])
-def test_what_has_expired(store, dry_run):
+def test_expired_entries_are_removed(store, dry_run):
     put(store, "1", kind="token", expires_at=NOW, **TRACKTIK)
     put(store, "2", kind="token", expires_at=NOW + 1, **TRACKTIK)
     put(store, "3", kind="login", expires_at=NOW - 0.5)
@@ -255,7 +255,7 @@ def logins(store):
 
 
 @pytest.mark.parametrize("fault", [None, VaultError("It has ended.", "denied")])
-def test_a_login_that_is_kept_is_revoked(kept, fault):
+def test_a_cached_login_is_revoked(kept, fault):
     request, store, scene, made = kept
     RevokingClient.fault = fault
     assert revoke_logins(request, store, scene.ports, dry_run=True) == ["Vault login"]
@@ -268,7 +268,7 @@ def test_a_login_that_is_kept_is_revoked(kept, fault):
     assert revoke_logins(request, store, scene.ports, dry_run=False) == []
 
 
-def test_a_login_that_cannot_be_revoked_stays(kept):
+def test_a_login_that_cannot_be_revoked_is_kept(kept):
     request, store, scene, _made = kept
     RevokingClient.fault = VaultError("Vault is sealed.", "sealed", fault="vault:sealed")
     assert revoke_logins(request, store, scene.ports, dry_run=False) == []
@@ -276,14 +276,14 @@ def test_a_login_that_cannot_be_revoked_stays(kept):
     assert scene.warnings == ["The Vault login in the cache could not be revoked; do it again when Vault answers. Vault is sealed. [TRK-V03]"]
 
 
-def test_where_nothing_was_cached_there_is_no_login(tmp_path):
+def test_without_a_cache_there_is_no_login_to_revoke(tmp_path):
     request = request_for("tracktik", cache=str(tmp_path / "a"), vault=approle())
     assert revoke_logins(request, open_store(request.cache, warn=pytest.fail), Scene().ports, dry_run=False) == []
     assert not (tmp_path / "a").exists()
 
 
 @pytest.mark.parametrize("dry_run", [False, True])
-def test_failures_of_a_login_go_unless_it_is_only_asked_what_would(tmp_path, dry_run):
+def test_a_dry_run_keeps_the_failures_of_a_login(tmp_path, dry_run):
     scene = Scene()
     scene.vault.login_fault = VaultError("refused", "login_refused")
     request = request_for("tracktik", cache=str(tmp_path / "a"), vault=approle())

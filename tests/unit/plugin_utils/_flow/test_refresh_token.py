@@ -45,13 +45,13 @@ def test_the_code_becomes_a_refresh_token(ask):
     assert b'"refresh_token": "r1"' in scene.sent[1].body
 
 
-def test_an_unchanged_one_is_not_written(ask):
+def test_an_unchanged_refresh_token_is_not_written(ask):
     scene = Scene(access("one"), vault=FakeVault({**CODE, "refresh_token": "r1"}))
     ask(scene)
     assert scene.vault.version == 1
 
 
-def test_the_users_own_key(ask):
+def test_the_refresh_token_is_stored_under_the_users_field_name(ask):
     scene = Scene(access("one", refresh_token="r2"), vault=FakeVault({"client_id": "i", "client_secret": "s", "rt": "r1"}))
     ask(scene, fields={"refresh_token": "rt"})
     assert scene.vault.data["rt"] == "r2"
@@ -64,13 +64,13 @@ def test_the_users_own_key(ask):
         (FakeVault(CODE), {"version": 1}, "secret_version pins an older one"),
     ],
 )
-def test_where_it_cannot_be_put_back(ask, vault, secret, reason):
+def test_a_refresh_token_that_cannot_be_stored_in_vault_stays_in_the_cache(ask, vault, secret, reason):
     scene = Scene(access("one", refresh_token="r1"), vault=vault)
     assert ask(scene, **secret).refresh_token == "r1"
     assert scene.warnings == [f"trackmage: the vendor sent a new refresh token, which is kept only in the cache: {reason}."]
 
 
-def test_denied_is_told(ask, monkeypatch):
+def test_a_denied_write_is_warned_about(ask, monkeypatch):
     scene = Scene(access("one", refresh_token="r1"), vault=FakeVault(CODE))
 
     def denied(_request):
@@ -85,7 +85,7 @@ def test_denied_is_told(ask, monkeypatch):
     ]
 
 
-def test_another_field_that_was_changed_meanwhile_stays(ask):
+def test_a_field_changed_meanwhile_is_kept(ask):
     def edited(_request):
         scene.vault.change(owner="you")
         return access("one", refresh_token="r2")
@@ -105,14 +105,14 @@ def test_a_newer_consent_wins(ask):
     assert (scene.vault.data["refresh_token"], scene.warnings) == ("theirs", [])
 
 
-def test_a_code_that_was_used(ask):
+def test_a_used_code_asks_for_consent_again(ask):
     scene = Scene(error("invalid_grant"), vault=FakeVault(CODE))
     with pytest.raises(VendorError, match=r"run the playbook trackops\.api_tokens\.authorize again"):
         ask(scene)
     assert scene.vault.version == 1
 
 
-def test_a_vendor_that_is_away_costs_no_consent(ask):
+def test_a_vendor_outage_keeps_the_refresh_token(ask):
     """A refresh token that was not certainly refused stays: the code was used long ago, so nothing else leads to a token."""
     scene = Scene(access("one", refresh_token="r1"), answer(503), access("two", refresh_token="r2"), vault=FakeVault(CODE, version=None))
     ask(scene)
@@ -125,7 +125,7 @@ def test_a_vendor_that_is_away_costs_no_consent(ask):
     assert b'"refresh_token": "r1"' in scene.sent[2].body
 
 
-def test_others_who_keep_writing_the_secret(ask):
+def test_a_contended_secret_is_warned_about_after_five_attempts(ask):
     scene = Scene(access("one", refresh_token="r2"), vault=FakeVault({**CODE, "refresh_token": "r1"}))
     attempts = []
 
@@ -157,7 +157,7 @@ def mac(secret, refresh_token):
         (None, "", "refresh_token", True),
     ],
 )
-def test_whose_refresh_token_is_taken(refresh_token, its_mac, key, trusted):
+def test_only_a_signed_or_own_refresh_token_is_trusted(refresh_token, its_mac, key, trusted):
     request = request_for("trackmage", secret={"fields": {} if key == "refresh_token" else {"refresh_token": key}})
     assert refresh_token_key(request) == key
     theirs = token(refresh_token=refresh_token, refresh_token_mac=its_mac)
@@ -190,7 +190,7 @@ OLD = Secret({"refresh_token": "r1", "code": "c", "code_verifier": "v", "owner":
 NEWER = Secret({"refresh_token": "r1", "owner": "you"}, 9, "secret/x")
 
 
-def test_whatever_is_there_is_replaced_where_nothing_is_said_of_it():
+def test_without_only_if_any_refresh_token_is_replaced():
     theirs = Secret({"refresh_token": "other"}, 9, "secret/x")
     session = Session(theirs)
     assert write_refresh_token(request_for("trackmage"), "r2", OLD, session=session) == "10"
@@ -200,7 +200,7 @@ def test_whatever_is_there_is_replaced_where_nothing_is_said_of_it():
     ]
 
 
-def test_only_one_that_is_there_still_is_replaced_where_it_is_said():
+def test_with_only_if_only_that_refresh_token_is_replaced():
     request = request_for("trackmage", secret={"fields": {"code": "owner"}})
     session = Session(NEWER)
     assert write_refresh_token(request, "r2", OLD, session=session, only_if="r1") == "10"
@@ -210,7 +210,7 @@ def test_only_one_that_is_there_still_is_replaced_where_it_is_said():
     assert len(session.written) == 1
 
 
-def test_others_who_write_again_and_again():
+def test_writing_gives_up_after_five_conflicts():
     session = Session(*[NEWER] * 6)
     with pytest.raises(VaultError) as caught:
         write_refresh_token(request_for("trackmage"), "r2", OLD, session=session)

@@ -51,7 +51,7 @@ def failing(ask, *arguments, family=VendorError, **options):
 # -- cold, hit, renewal ----------------------------------------------------------------------------------------------
 
 
-def test_cold_then_hits(ask):
+def test_the_first_call_fetches_and_the_next_hits_the_cache(ask):
     scene = Scene(access("t0ken"))
     cold, hit = ask(scene), ask(scene, ports=scene.as_run("run-2"))
     assert (cold.source, hit.source, hit.access_token) == ("vendor", "cache", "t0ken")
@@ -63,7 +63,7 @@ def test_cold_then_hits(ask):
     assert scene.warnings == []
 
 
-def test_a_hit_when_everything_else_is_off(ask):
+def test_a_hit_needs_neither_vault_nor_vendor(ask):
     ask(Scene(access("one")))
     vault = FakeVault()
     vault.fault = UNREACHABLE
@@ -71,13 +71,13 @@ def test_a_hit_when_everything_else_is_off(ask):
     assert vault.clients == 0
 
 
-def test_another_identity_or_request_never_gets_it(ask):
+def test_another_login_or_request_never_gets_the_token(ask):
     ask(Scene(access("one")))
     for options in ({"vault": approle()}, {"path": "fleet/y"}, {"secret": {"version": 3}}):
         assert ask(Scene(access("two")), **options).access_token == "two"
 
 
-def test_fetched_by_someone_else_while_we_waited(ask, tmp_path):
+def test_a_token_fetched_by_another_caller_during_the_wait_is_shared(ask, tmp_path):
     scene = Scene()
     request = request_for("tracktik", cache=str(tmp_path / "cache"))
     resolver = Resolver(scene.ports)
@@ -97,7 +97,7 @@ def test_fetched_by_someone_else_while_we_waited(ask, tmp_path):
     assert scene.names() == ["shared"]
 
 
-def test_renewed_ahead_in_the_last_fifth(ask):
+def test_a_token_is_renewed_in_the_last_fifth_of_its_lifetime(ask):
     scene = Scene(access("one"), access("two"))
     ask(scene)
     scene.now += 2880
@@ -107,7 +107,7 @@ def test_renewed_ahead_in_the_last_fifth(ask):
     assert scene.events[-1].reason == "last fifth of its lifetime"
 
 
-def test_one_renews_ahead_and_the_rest_go_on(ask, tmp_path):
+def test_while_one_caller_renews_early_the_others_use_the_valid_token(ask, tmp_path):
     scene = Scene(access("one"))
     ask(scene)
     scene.now += 3000
@@ -139,7 +139,7 @@ def test_a_failed_renewal_serves_the_valid_token(ask):
     assert (len(scene.sent), scene.vault.reads, scene.names()[-1], len(scene.warnings)) == (2, 3, "hit", 1)
 
 
-def test_who_was_asked_to_wait_does_not_renew_ahead(ask):
+def test_retry_after_holds_back_early_renewals(ask):
     scene = Scene(access("one"), answer(429, retry_after="200"))
     ask(scene)
     scene.now += 3000
@@ -149,7 +149,7 @@ def test_who_was_asked_to_wait_does_not_renew_ahead(ask):
     assert (len(scene.sent), scene.names()[-1]) == (2, "hit")
 
 
-def test_a_token_that_expires_on_its_way_is_not_given(ask):
+def test_a_token_that_expired_during_the_request_is_not_returned(ask):
     def slow(_request):
         scene.now += 10
         return access("one", lifetime=10)
@@ -164,7 +164,7 @@ def test_a_token_that_expires_on_its_way_is_not_given(ask):
     )
 
 
-def test_vault_is_down_at_renewal(ask):
+def test_the_valid_token_is_served_while_vault_is_down(ask):
     scene = Scene(access("one"), access("two"))
     ask(scene)
     scene.now += 3550
@@ -182,7 +182,7 @@ def test_vault_is_down_at_renewal(ask):
 
 @pytest.mark.parametrize("kind", ["denied", "login_refused"])
 @pytest.mark.parametrize("left", [700, 50])
-def test_what_vault_refuses_is_not_served_on_from_the_cache(ask, kind, left):
+def test_after_a_vault_refusal_the_cached_token_is_not_served(ask, kind, left):
     scene = Scene(access("one"), access("two"))
     ask(scene)
     scene.now += 3600 - left
@@ -194,14 +194,14 @@ def test_what_vault_refuses_is_not_served_on_from_the_cache(ask, kind, left):
     assert ask(scene).access_token == "two"
 
 
-def test_an_expired_token_does_not_serve(ask):
+def test_an_expired_token_is_not_served(ask):
     scene = Scene(access("one"), error("invalid_grant"))
     ask(scene)
     scene.now += 3601
     assert "invalid_grant" in failing(ask, scene)
 
 
-def test_min_ttl_max_age_and_force(ask):
+def test_min_ttl_max_age_and_force_renew_a_token(ask):
     scene = Scene(access("one"), access("two"), access("three"), access("four"))
     ask(scene)
     scene.now += 600
@@ -214,7 +214,7 @@ def test_min_ttl_max_age_and_force(ask):
     assert ask(scene).access_token == "four"
 
 
-def test_a_short_lifetime_is_told_and_used(ask):
+def test_a_lifetime_below_min_ttl_is_warned_about_and_used(ask):
     scene = Scene(access("one", lifetime=30))
     assert ask(scene).access_token == "one"
     assert ask(scene).access_token == "one"
@@ -230,7 +230,7 @@ def test_a_refused_token_is_renewed_once(ask):
     assert len(scene.sent) == 2
 
 
-def test_force_is_once_a_run(ask):
+def test_force_renews_once_per_run(ask):
     scene = Scene(access("one"), access("two"), access("three"))
     ask(scene)
     scene.now += 1
@@ -242,7 +242,7 @@ def test_force_is_once_a_run(ask):
     assert len(scene.sent) == 3
 
 
-def test_refused_is_once_a_run_although_the_vendor_gives_the_same_token_again(ask):
+def test_refused_renews_once_per_run_even_if_the_vendor_returns_the_same_token(ask):
     scene = Scene(*[access("same")] * 3)
     refused = ask(scene)
     for _host in range(20):
@@ -254,7 +254,7 @@ def test_refused_is_once_a_run_although_the_vendor_gives_the_same_token_again(as
     assert len(scene.sent) == 3
 
 
-def test_a_renewal_that_failed_is_not_counted(ask):
+def test_a_failed_renewal_does_not_count(ask):
     scene = Scene(access("one"), answer(503), access("two"))
     ask(scene)
     scene.now += 1
@@ -264,7 +264,7 @@ def test_a_renewal_that_failed_is_not_counted(ask):
 
 
 @pytest.mark.parametrize("jump", [-1e6, 1e6])
-def test_the_clock_jumps(ask, jump):
+def test_a_clock_jump_causes_a_new_fetch(ask, jump):
     scene = Scene(access("one"), access("two"))
     ask(scene)
     scene.now += jump
@@ -274,7 +274,7 @@ def test_the_clock_jumps(ask, jump):
 # -- failures --------------------------------------------------------------------------------------------------------
 
 
-def test_a_refusal_is_remembered_for_the_secrets_version(ask):
+def test_a_refusal_is_remembered_for_its_secret_version(ask):
     scene = Scene(error("invalid_grant"), access("good"))
     message = failing(ask, scene)
     for run in ("run-1", "run-2"):
@@ -287,7 +287,7 @@ def test_a_refusal_is_remembered_for_the_secrets_version(ask):
     assert b"password=corrected" in scene.sent[-1].body
 
 
-def test_a_refusal_that_is_found_again_is_confirmed(ask, tmp_path):
+def test_a_repeated_refusal_is_confirmed(ask, tmp_path):
     scene = Scene(error("invalid_grant"))
     failing(ask, scene)
     scene.now += 100
@@ -296,7 +296,7 @@ def test_a_refusal_that_is_found_again_is_confirmed(ask, tmp_path):
     assert (failure.recorded_at, failure.confirmed_at) == (NOW, NOW + 100)
 
 
-def test_what_a_run_remembers_of_vault_is_told(ask):
+def test_a_remembered_vault_failure_is_reported_as_an_event(ask):
     scene = Scene()
     scene.vault.fault = VaultError("Vault cannot be reached.", "unreachable")
     failing(ask, scene, family=VaultError)
@@ -306,7 +306,7 @@ def test_what_a_run_remembers_of_vault_is_told(ask):
     assert scene.vault.reads == 1
 
 
-def test_a_token_of_which_a_second_is_left_is_given(ask):
+def test_a_token_with_one_second_left_is_returned(ask):
     def slow(_request):
         scene.now += 10
         return access("one", lifetime=11)
@@ -315,7 +315,7 @@ def test_a_token_of_which_a_second_is_left_is_given(ask):
     assert ask(scene).access_token == "one"
 
 
-def test_what_a_run_remembers_of_the_vendor_is_told(ask):
+def test_a_remembered_vendor_failure_is_reported_as_an_event(ask):
     scene = Scene(answer(503))
     for _host in range(2):
         failing(ask, scene, http={"retries": 0})
@@ -335,13 +335,13 @@ def test_events_name_the_entry_and_why_it_was_renewed(ask, tmp_path):
     assert [(event.key, event.reason) for event in fetched] == [(name, "no entry"), (name, Verdict.UNUSABLE.value)]
 
 
-def test_a_life_as_long_as_it_has_to_be_is_not_told(ask):
+def test_a_lifetime_of_exactly_min_ttl_causes_no_warning(ask):
     scene = Scene(access("one", lifetime=60))
     ask(scene, min_ttl=60)
     assert scene.warnings == []
 
 
-def test_what_can_be_used_once_is_renewed_ahead_under_the_lock(ask):
+def test_a_single_use_credential_is_renewed_early_under_the_lock(ask):
     vault = FakeVault({"client_id": "i", "client_secret": "s", "refresh_token": "r1"})
     scene = Scene(access("one", refresh_token="r2"), access("two", refresh_token="r3"), vault=vault)
     assert ask(scene, CONSENT_VENDOR).access_token == "one"
@@ -349,12 +349,12 @@ def test_what_can_be_used_once_is_renewed_ahead_under_the_lock(ask):
     assert ask(scene, CONSENT_VENDOR).access_token == "two"
 
 
-def test_plain_http_for_those_who_must(ask):
+def test_plain_http_is_used_if_allowed(ask):
     vendor = dataclasses.replace(request_for("tracktik").vendor, base_url="http://portal.example")
     assert ask(Scene(access("one")), vendor, http={"allow_http": True}).access_token == "one"
 
 
-def test_where_a_run_keeps_what_it_needs(ask, tmp_path):
+def test_without_a_cache_the_run_uses_its_scratch_directory(ask, tmp_path):
     (tmp_path / "scratch").mkdir()
     (tmp_path / "file").write_text("")
     assert ask(Scene(access("one"), scratch=str(tmp_path / "scratch")), kind="none").access_token == "one"
@@ -366,7 +366,7 @@ def test_where_a_run_keeps_what_it_needs(ask, tmp_path):
     assert (type(open_store(cache, warn=print)), type(open_store(cache, warn=print, scratch="/s"))) == (FileStore, FallbackStore)
 
 
-def test_a_token_ends_the_memory_of_a_refusal(ask, tmp_path):
+def test_a_success_clears_a_remembered_refusal(ask, tmp_path):
     scene = Scene(error("invalid_grant"), access("one"))
     failing(ask, scene)
     scene.vault.change(password="n3w")
@@ -374,7 +374,7 @@ def test_a_token_ends_the_memory_of_a_refusal(ask, tmp_path):
     assert Resolver(scene.ports).known(request_for("tracktik", cache=str(tmp_path / "cache"))).failures == ()
 
 
-def test_what_else_is_in_the_secret_is_no_more_shown_than_what_was_sent(ask):
+def test_other_fields_of_the_secret_are_redacted_in_messages(ask):
     """A vendor may know, and repeat, an old password that is kept beside the new one. A short word does not count as a secret."""
     scene = Scene(
         error("invalid_grant", error_description="not zz-old-password-zz, nor eu"),
@@ -385,7 +385,7 @@ def test_what_else_is_in_the_secret_is_no_more_shown_than_what_was_sent(ask):
 
 
 @pytest.mark.thorough
-def test_a_wrong_password_is_one_failed_login_for_the_run_however_long_it_takes(ask):
+def test_a_wrong_password_is_sent_once_per_run(ask):
     scene = Scene(error("invalid_grant"), access("good"))
     messages = set()
     for _host in range(100):
@@ -398,7 +398,7 @@ def test_a_wrong_password_is_one_failed_login_for_the_run_however_long_it_takes(
 
 
 @pytest.mark.thorough
-def test_other_runs_try_a_wrong_password_once_each_failure_ttl(ask):
+def test_other_runs_send_a_wrong_password_once_per_failure_ttl(ask):
     scene = Scene(*[error("invalid_grant")] * 3, access("good"))
     for number in range(90):  # a new run each second
         failing(ask, scene, ports=scene.as_run(f"run-{number}"))
@@ -408,7 +408,7 @@ def test_other_runs_try_a_wrong_password_once_each_failure_ttl(ask):
     assert ask(scene).access_token == "good"
 
 
-def test_without_memory_every_call_tries(ask):
+def test_without_failure_ttl_every_call_asks_the_vendor(ask):
     scene = Scene(error("invalid_grant"), error("invalid_grant"), answer(503), answer(503))
     for _ in range(4):
         failing(ask, scene, failure_ttl=0, http={"retries": 0})
@@ -417,7 +417,7 @@ def test_without_memory_every_call_tries(ask):
 
 
 @pytest.mark.thorough
-def test_runs_at_the_same_time_keep_their_own_failures(ask):
+def test_concurrent_runs_keep_their_own_failures(ask):
     """Two runs of 40 hosts, one of them also through a proxy, take turns while the vendor is down: one attempt each."""
     scene = Scene(*[answer(503)] * 3, vault=FakeVault())
     others = [("run-1", {}), ("run-2", {}), ("run-2", {"proxy": "http://proxy.example"})]
@@ -429,7 +429,7 @@ def test_runs_at_the_same_time_keep_their_own_failures(ask):
 
 
 @pytest.mark.thorough
-def test_so_do_runs_while_vault_is_sealed(ask):
+def test_concurrent_runs_read_a_sealed_vault_once_each(ask):
     scene = Scene(access("good"))
     scene.vault.fault = VaultError("Vault is sealed.", "sealed")
     for number in range(150):
@@ -439,7 +439,7 @@ def test_so_do_runs_while_vault_is_sealed(ask):
 
 
 @pytest.mark.thorough
-def test_the_memory_of_an_entry_is_bounded(ask, tmp_path):
+def test_the_failures_of_an_entry_are_bounded(ask, tmp_path):
     scene = Scene(*[answer(503)] * 66)
     for number in range(66):
         failing(ask, scene, ports=scene.as_run(f"run-{number}"), http={"retries": 0})
@@ -453,7 +453,7 @@ def test_the_memory_of_an_entry_is_bounded(ask, tmp_path):
     assert len(Resolver(scene.ports).known(request_for("tracktik", cache=str(tmp_path / "cache"))).failures) == 1
 
 
-def test_what_another_network_found_survives_a_success(ask):
+def test_a_failure_of_another_network_survives_a_success(ask):
     scene = Scene(VendorError("x: TLS fails.", "unavailable"), access("good", lifetime=10), access("better"))
     failing(ask, scene, http={"ca_cert": "/wrong.pem"})
     scene.now += 1
@@ -464,7 +464,7 @@ def test_what_another_network_found_survives_a_success(ask):
     assert ask(scene).access_token == "better"
 
 
-def test_a_vendor_that_keeps_callers_waiting_is_asked_the_more_rarely(ask):
+def test_a_slow_failure_is_remembered_longer(ask):
     """Otherwise, with four tokens that take 30 s each, the first failure would be forgotten before the next host asks."""
 
     def hangs(_request):
@@ -483,7 +483,7 @@ def test_a_vendor_that_keeps_callers_waiting_is_asked_the_more_rarely(ask):
     assert ask(scene, ports=scene.as_run("run-2")).access_token == "good"
 
 
-def test_a_secret_without_versions(ask):
+def test_a_refusal_is_remembered_for_the_content_of_a_kv_v1_secret(ask):
     vault = FakeVault(version=None)
     scene = Scene(error("invalid_grant"), access("good"), vault=vault)
     assert "(version" not in failing(ask, scene, secret={"engine_version": "1"})
@@ -507,7 +507,7 @@ def test_the_secret_is_read_again_when_refused(ask):
     assert scene.events[-1].reason == "the secret has changed in Vault"
 
 
-def test_and_tried_once_only(ask):
+def test_a_secret_that_changes_again_is_not_tried_again(ask):
     def rotated_meanwhile(_request):
         scene.vault.change(password="n3w")
         return error("invalid_grant")
@@ -517,7 +517,7 @@ def test_and_tried_once_only(ask):
     assert (len(scene.sent), scene.vault.reads) == (2, 2)
 
 
-def test_a_passing_failure_is_found_out_once_a_run(ask):
+def test_a_temporary_failure_is_retried_once_per_run(ask):
     scene = Scene(*[answer(503)] * 4, access("good"))
     message = failing(ask, scene)
     assert failing(ask, scene) == message
@@ -527,7 +527,7 @@ def test_a_passing_failure_is_found_out_once_a_run(ask):
     assert ask(scene, ports=scene.as_run("run-2")).access_token == "good"
 
 
-def test_retry_after_holds_for_every_run_but_not_for_ever(ask):
+def test_retry_after_holds_for_every_run_for_at_most_300_s(ask):
     scene = Scene(answer(429, retry_after="600"), access("good"))
     assert "It asks to wait 600 s." in failing(ask, scene)
     scene.now += 299
@@ -537,7 +537,7 @@ def test_retry_after_holds_for_every_run_but_not_for_ever(ask):
     assert ask(scene, ports=scene.as_run("run-2")).access_token == "good"
 
 
-def test_whoever_asked_before_the_failure_shares_it(ask, tmp_path):
+def test_a_caller_that_waited_shares_the_failure(ask, tmp_path):
     scene = Scene()
     request = request_for("tracktik", cache=str(tmp_path / "cache"))
     resolver = Resolver(scene.as_run("run-2"))
@@ -559,7 +559,7 @@ def test_whoever_asked_before_the_failure_shares_it(ask, tmp_path):
 
 
 @pytest.mark.parametrize("kind", ["unreachable", "tls", "sealed", "unavailable"])
-def test_a_passing_failure_of_vault_too(ask, kind):
+def test_a_temporary_vault_failure_is_found_once_per_run(ask, kind):
     scene = Scene(access("good"))
     scene.vault.fault = VaultError("Vault cannot be reached.", kind)
     for _ in range(2):
@@ -571,7 +571,7 @@ def test_a_passing_failure_of_vault_too(ask, kind):
 
 
 @pytest.mark.parametrize("kind", ["denied", "missing", "deleted", "field"])
-def test_what_is_mended_in_vault_is_seen_at_once(ask, kind):
+def test_a_corrected_secret_is_read_at_once(ask, kind):
     scene = Scene(access("good"))
     scene.vault.fault = VaultError("tracktik: nothing at secret/fleet/x.", kind)
     assert failing(ask, scene, family=VaultError) == "tracktik: nothing at secret/fleet/x."
@@ -579,7 +579,7 @@ def test_what_is_mended_in_vault_is_seen_at_once(ask, kind):
     assert ask(scene).access_token == "good"
 
 
-def test_a_missing_field_reaches_no_vendor(ask):
+def test_a_missing_field_sends_no_request(ask):
     scene = Scene(vault=FakeVault({"client_id": "i"}))
     assert failing(ask, scene, family=VaultError).startswith("tracktik: the secret secret/fleet/x has no field 'client_secret'.")
 
@@ -598,7 +598,7 @@ def test_the_refresh_token_is_used_and_rotated(ask):
     assert scene.names().count("refreshed") == 3
 
 
-def test_a_refresh_token_leaves_the_cache_before_it_is_used(ask, tmp_path):
+def test_a_refresh_token_is_removed_from_the_cache_before_use(ask, tmp_path):
     request = request_for("tracktik", cache=str(tmp_path / "cache"))
     seen = []
 
@@ -616,7 +616,7 @@ def test_a_refresh_token_leaves_the_cache_before_it_is_used(ask, tmp_path):
     assert grant_types(scene) == ["password", "refresh_token", "password"]
 
 
-def test_it_is_kept_where_it_was_not_sent(ask):
+def test_an_unsent_refresh_token_is_kept(ask):
     refused_connection = VendorError("no", "unavailable", sent=False)
     scene = Scene(access("one", refresh_token="r1"), refused_connection, access("two"))
     ask(scene)
@@ -627,7 +627,7 @@ def test_it_is_kept_where_it_was_not_sent(ask):
     assert grant_types(scene) == ["password", "refresh_token", "refresh_token"]
 
 
-def test_it_is_kept_where_an_option_was_wrong(ask):
+def test_a_refresh_token_is_kept_after_a_wrong_option(ask):
     scene = Scene(access("one", refresh_token="r1"), OptionError("http_ca_cert: no such file."), access("two"))
     ask(scene)
     scene.now += 3550
@@ -637,7 +637,7 @@ def test_it_is_kept_where_an_option_was_wrong(ask):
     assert grant_types(scene) == ["password", "refresh_token", "refresh_token"]
 
 
-def test_a_dead_refresh_token_falls_back_once(ask):
+def test_a_refused_refresh_token_falls_back_to_the_credentials_once(ask):
     scene = Scene(access("one", refresh_token="r1"), error("invalid_grant"), access("two", refresh_token="r2"))
     ask(scene)
     scene.now += 3550
@@ -695,7 +695,7 @@ def test_renewing_ahead_looks_again_under_the_lock(ask, tmp_path):
     assert (scene.names()[-1], len(scene.sent)) == ("shared", 1)
 
 
-def test_the_version_of_a_secret_without_versions_betrays_nothing(ask):
+def test_the_digest_of_a_kv_v1_secret_depends_on_path_and_login(ask):
     """The digest is keyed: at another path, or with another login, the same secret has another digest."""
     versions = {
         ask(Scene(access(), vault=FakeVault(version=None)), secret={"engine_version": "1"}, **more).secret_version
@@ -707,7 +707,7 @@ def test_the_version_of_a_secret_without_versions_betrays_nothing(ask):
 # -- no cache, options -----------------------------------------------------------------------------------------------
 
 
-def test_without_a_cache(ask, tmp_path):
+def test_without_a_cache_every_call_fetches(ask, tmp_path):
     scene = Scene(access("one"), access("two"))
     assert [ask(scene, kind="none").access_token for _ in range(2)] == ["one", "two"]
     assert not (tmp_path / "cache").exists()
@@ -720,7 +720,7 @@ def nowhere(request, tmp_path):
     return {"kind": "none"} if request.param == "none" else {"cache": str(tmp_path / "file" / "cache")}
 
 
-def test_where_nothing_is_kept_a_run_remembers_what_failed(ask, nowhere, tmp_path):
+def test_without_a_cache_a_run_remembers_a_refusal(ask, nowhere, tmp_path):
     scene = Scene(error("invalid_grant"), error("invalid_grant"), scratch=str(tmp_path))
     messages = {failing(ask, scene, **nowhere) for _host in range(5)}
     assert (len(scene.sent), len(messages)) == (1, 1)
@@ -732,7 +732,7 @@ def test_where_nothing_is_kept_a_run_remembers_what_failed(ask, nowhere, tmp_pat
     assert [ask(scene, **nowhere).access_token for _host in range(2)] == ["good", "good-too"]
 
 
-def test_where_nothing_is_kept_a_run_remembers_an_outage(ask, nowhere, tmp_path):
+def test_without_a_cache_a_run_remembers_an_outage(ask, nowhere, tmp_path):
     scene = Scene(*[answer(400, {"error": "temporarily_unavailable"})] * 2, scratch=str(tmp_path))
     for _host in range(5):
         failing(ask, scene, **nowhere)
@@ -741,7 +741,7 @@ def test_where_nothing_is_kept_a_run_remembers_an_outage(ask, nowhere, tmp_path)
     assert len(scene.sent) == 2
 
 
-def test_where_nothing_is_kept_the_first_success_lets_all_others_go_at_once(ask, nowhere, tmp_path):
+def test_without_a_cache_callers_do_not_wait_for_each_other_after_a_success(ask, nowhere, tmp_path):
     """Each needs its own request: one after the other, they would wait for hours."""
     within = []
 
@@ -756,7 +756,7 @@ def test_where_nothing_is_kept_the_first_success_lets_all_others_go_at_once(ask,
     assert scene.slept == []
 
 
-def test_where_nothing_is_kept_a_refresh_token_is_used_by_one_after_the_other(ask, nowhere, tmp_path):
+def test_without_a_cache_a_refresh_token_is_used_by_one_caller_at_a_time(ask, nowhere, tmp_path):
     """Each uses what the previous one has stored in Vault, and none begins before that."""
     scene = Scene(vault=FakeVault({"client_id": "i", "client_secret": "s", "refresh_token": "refresh-0"}), scratch=str(tmp_path))
     waited = []
@@ -779,7 +779,7 @@ def test_where_nothing_is_kept_a_refresh_token_is_used_by_one_after_the_other(as
     assert scene.vault.data["refresh_token"] == "refresh-2"
 
 
-def test_without_any_lock_what_can_be_used_once_is_not_sent(ask, nowhere):
+def test_without_a_lock_a_single_use_credential_is_not_sent(ask, nowhere):
     scene = Scene(vault=FakeVault({"client_id": "i", "client_secret": "s", "refresh_token": "refresh-0"}))
     message = failing(ask, scene, CONSENT_VENDOR, family=CacheError, **nowhere)
     assert message == (
@@ -790,7 +790,7 @@ def test_without_any_lock_what_can_be_used_once_is_not_sent(ask, nowhere):
     assert ask(Scene(access("t0ken")), **nowhere).access_token == "t0ken", "a password can be used again"
 
 
-def test_controllers_that_share_need_no_lock_of_their_own(ask, tmp_path):
+def test_controllers_that_share_need_no_local_lock(ask, tmp_path):
     (tmp_path / "file").touch()
     scene = Scene(access("t0ken", refresh_token="refresh-1"), vault=FakeVault({"client_id": "i", "client_secret": "s", "refresh_token": "refresh-0"}))
     assert ask(scene, CONSENT_VENDOR, kind="vault", cache=str(tmp_path / "file" / "cache")).access_token == "t0ken"
@@ -805,13 +805,13 @@ def test_the_endpoint_is_checked_before_anything_else(ask):
     assert scene.vault.clients == 0
 
 
-def test_an_unchecked_certificate_is_told(ask):
+def test_a_disabled_certificate_check_is_warned_about(ask):
     scene = Scene(access())
     ask(scene, http={"validate_certs": False})
     assert scene.warnings == ["tracktik: the vendor's certificate is not checked (http_validate_certs=false): anyone on the network can read the credentials."]
 
 
-def test_known_asks_nobody(ask, tmp_path):
+def test_known_sends_no_request(ask, tmp_path):
     request = request_for("tracktik", cache=str(tmp_path / "cache"))
     scene = Scene(access("one"))
     assert Resolver(scene.ports).known(request) == Entry()
@@ -819,7 +819,7 @@ def test_known_asks_nobody(ask, tmp_path):
     assert Resolver(Scene().ports).known(request).token.access_token == "one"
 
 
-def test_nothing_secret_is_on_the_disk(ask, tmp_path):
+def test_no_secret_is_on_the_disk_in_plain_text(ask, tmp_path):
     scene = Scene(access("t0ken-value", refresh_token="r3fresh-value"))
     ask(scene, vault=approle(secret_id="s3cret-id-value"))
     raw = b"".join(file.read_bytes() for file in (tmp_path / "cache").iterdir())
@@ -827,7 +827,7 @@ def test_nothing_secret_is_on_the_disk(ask, tmp_path):
         assert secret not in raw
 
 
-def test_a_cache_that_cannot_be_written(ask):
+def test_without_a_writable_cache_every_call_fetches(ask):
     scene = Scene(access("one"), access("two"))
     assert [ask(scene, cache="/proc/none/cache").access_token for _ in range(2)] == ["one", "two"]
     assert len(scene.warnings) == 2  # one for each process

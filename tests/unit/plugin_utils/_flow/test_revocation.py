@@ -48,7 +48,7 @@ def cached(scene, request):
     return scene
 
 
-def test_both_tokens_over_https(tmp_path):
+def test_refresh_and_access_token_are_revoked(tmp_path):
     request = request_of(tmp_path, revocation_url=f"{ISSUER}/revoke")
     scene = cached(Scene(access("one", refresh_token="r1"), answer(200), answer(204)), request)
     assert give_back(scene, request, dry_run=True) == RevocationOutcome(("tracktik refresh_token", "tracktik access_token"))
@@ -62,7 +62,7 @@ def test_both_tokens_over_https(tmp_path):
 
 
 @pytest.mark.parametrize(("changes", "metadata"), [({"revocation_url": f"{ISSUER}/revoke"}, []), ({"issuer": ISSUER}, [answer(200, METADATA)])])
-def test_each_is_asked_about_as_the_options_say(tmp_path, changes, metadata):
+def test_revocation_requests_use_the_http_options(tmp_path, changes, metadata):
     request = request_of(tmp_path, http={"deadline": 7}, **changes)
     scene, asked = cached(Scene(access("one"), *metadata, answer(200)), request), []
     exchange = scene.ports.exchange
@@ -82,7 +82,7 @@ def planted(scene, **changes):
 
 
 @pytest.mark.parametrize("status", [400, 413, 500])
-def test_what_somebody_put_into_the_shared_entry_keeps_nothing_from_being_revoked(tmp_path, status):
+def test_a_planted_token_in_the_shared_entry_does_not_prevent_revocation(tmp_path, status):
     request = request_of(tmp_path, kind="vault", revocation_url=f"{ISSUER}/revoke")
     scene = cached(Scene(access("one", refresh_token="r1")), request)
     planted(scene, access_token="evil", refresh_token="x" * 1000)
@@ -101,7 +101,7 @@ def refusing(status, token):
 )
 @pytest.mark.parametrize("home", ["that took it over", "that is empty"])
 @pytest.mark.thorough
-def test_a_planted_token_that_was_taken_over_keeps_none_of_the_others(tmp_path, status, failed, home):
+def test_a_planted_token_in_the_cache_does_not_prevent_revocation(tmp_path, status, failed, home):
     """If the vendor refuses the planted token itself, its entry does not stay forever; a temporary failure is tried again. The others are sent in any case."""
     request = request_of(tmp_path, kind="vault", revocation_url=f"{ISSUER}/revoke")
     scene = cached(Scene(access("one", refresh_token="r1")), request)
@@ -119,14 +119,14 @@ def test_a_planted_token_that_was_taken_over_keeps_none_of_the_others(tmp_path, 
 
 
 @pytest.mark.parametrize(("status", "failed"), [(400, False), (422, False), *((status, True) for status in (401, 403, 404, 405, 410, 429, 503))])
-def test_what_may_be_wrong_with_the_client_keeps_the_entry_where_nothing_was_taken(tmp_path, status, failed):
+def test_the_entry_is_kept_if_the_refusal_may_concern_the_client(tmp_path, status, failed):
     request = request_of(tmp_path, kind="vault", revocation_url=f"{ISSUER}/revoke")
     scene = cached(Scene(access("one"), answer(status)), request)
     assert give_back(scene, request) == RevocationOutcome(failed=failed, not_revoked=("tracktik access_token",))
 
 
 @pytest.mark.parametrize("kind", ["file", "vault"])
-def test_consent_that_could_not_be_ended_is_not_said_to_be(tmp_path, kind):
+def test_a_consent_that_could_not_be_revoked_is_reported(tmp_path, kind):
     vendor = dataclasses.replace(built_in("trackmage").as_variant("authorization_code"), revocation_url=f"{ISSUER}/revoke")
     request = request_of(tmp_path, vendor, kind=kind)
     scene = cached(Scene(access("one"), answer(400), answer(200), vault=FakeVault(CONSENT)), request)
@@ -142,7 +142,7 @@ def test_the_refresh_token_of_the_shared_entry_is_revoked(tmp_path):
 
 
 @pytest.mark.parametrize("kind", ["file", "vault"])
-def test_the_first_that_cannot_be_revoked_ends_it(tmp_path, kind):
+def test_revocation_stops_at_the_first_failure(tmp_path, kind):
     request = request_of(tmp_path, kind=kind, revocation_url=f"{ISSUER}/revoke")
     scene = cached(Scene(access("one", refresh_token="r1"), answer(500), answer(200)), request)
     assert give_back(scene, request) == RevocationOutcome(failed=True, not_revoked=("tracktik refresh_token", "tracktik access_token"))
@@ -159,7 +159,7 @@ def test_no_credentials_go_to_a_revocation_endpoint_over_plain_http(tmp_path):
 
 
 @pytest.mark.parametrize("token_url", ["/token", ""])
-def test_the_issuer_names_the_endpoint(tmp_path, token_url):
+def test_the_revocation_endpoint_comes_from_the_issuer(tmp_path, token_url):
     request = request_of(tmp_path, issuer=ISSUER, token_url=token_url)
     discovery = [] if token_url else [answer(200, METADATA)]
     scene = cached(Scene(*discovery, access("one"), answer(200, METADATA), answer(200)), request)
@@ -167,14 +167,14 @@ def test_the_issuer_names_the_endpoint(tmp_path, token_url):
     assert scene.sent[-1].url == f"{ISSUER}/revoke"
 
 
-def test_an_issuer_without_an_endpoint(tmp_path):
+def test_an_issuer_without_a_revocation_endpoint_revokes_nothing(tmp_path):
     request = request_of(tmp_path, issuer=ISSUER)
     scene = cached(Scene(access("one"), answer(200, {**METADATA, "revocation_endpoint": None})), request)
     assert give_back(scene, request) == RevocationOutcome()
     assert scene.warnings == []
 
 
-def test_private_key_jwt_proves_the_client(tmp_path):
+def test_revocation_authenticates_with_private_key_jwt(tmp_path):
     pytest.importorskip("jwt")
     pem = ec.generate_private_key(ec.SECP256R1()).private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     vault = FakeVault({"client_id": "the-id", "private_key": pem.decode()})
@@ -188,7 +188,7 @@ def test_private_key_jwt_proves_the_client(tmp_path):
 
 
 @pytest.mark.parametrize("status", [400, 401, 404, 503])
-def test_a_revocation_that_fails_keeps_the_entry(tmp_path, status):
+def test_a_failed_revocation_keeps_the_entry(tmp_path, status):
     request = request_of(tmp_path, revocation_url=f"{ISSUER}/revoke")
     scene = cached(Scene(access("one", refresh_token="r1"), answer(200), answer(status)), request)
     assert give_back(scene, request) == RevocationOutcome(("tracktik refresh_token",), failed=True, not_revoked=("tracktik access_token",))
@@ -198,7 +198,7 @@ def test_a_revocation_that_fails_keeps_the_entry(tmp_path, status):
     ]
 
 
-def test_a_vendor_that_takes_no_access_tokens_back(tmp_path):
+def test_an_unsupported_token_type_is_warned_about_and_removed(tmp_path):
     request = request_of(tmp_path, revocation_url=f"{ISSUER}/revoke")
     scene = cached(Scene(access("one", refresh_token="r1"), answer(200), error("unsupported_token_type")), request)
     assert give_back(scene, request) == RevocationOutcome(("tracktik refresh_token",), not_revoked=("tracktik access_token",))
@@ -208,7 +208,7 @@ def test_a_vendor_that_takes_no_access_tokens_back(tmp_path):
     ]
 
 
-def test_a_token_that_is_none_any_more_is_given_back(tmp_path):
+def test_an_invalid_token_counts_as_revoked(tmp_path):
     request = request_of(tmp_path, revocation_url=f"{ISSUER}/revoke")
     scene = cached(Scene(access("one"), error("invalid_token")), request)
     assert give_back(scene, request) == RevocationOutcome(("tracktik access_token",))
@@ -222,7 +222,7 @@ def test_other_refusals_keep_the_entry(tmp_path, reply):
     assert give_back(scene, request) == RevocationOutcome(failed=True, not_revoked=("tracktik access_token",))
 
 
-def test_the_tokens_of_the_shared_entry_from_an_empty_home(tmp_path):
+def test_tokens_of_the_shared_entry_are_revoked_with_an_empty_cache(tmp_path):
     request = request_of(tmp_path / "a", kind="vault", revocation_url=f"{ISSUER}/revoke")
     scene = cached(Scene(access("one", refresh_token="r1"), answer(200), answer(200)), request)
     empty = dataclasses.replace(request, cache=dataclasses.replace(request.cache, path=str(tmp_path / "b")))
@@ -230,7 +230,7 @@ def test_the_tokens_of_the_shared_entry_from_an_empty_home(tmp_path):
     assert revoked(scene) == ["r1", "one"]
 
 
-def test_consent_is_not_ended_by_a_purge(tmp_path):
+def test_a_purge_revokes_the_consent_only_on_request(tmp_path):
     vendor = dataclasses.replace(built_in("trackmage").as_variant("authorization_code"), revocation_url=f"{ISSUER}/revoke")
     request = request_of(tmp_path, vendor)
     scene = cached(Scene(access("one"), answer(200), *[answer(200)] * 3, vault=FakeVault(CONSENT)), request)
@@ -246,7 +246,7 @@ def consent(path, **data):
     return request_of(path, vendor), FakeVault({**CONSENT, **data})
 
 
-def test_a_consent_that_nothing_was_cached_of_is_ended(tmp_path):
+def test_a_consent_without_a_cached_token_is_revoked(tmp_path):
     request, vault = consent(tmp_path)
     scene = Scene(answer(200), vault=vault)
     assert give_back(scene, request) == RevocationOutcome()
@@ -255,7 +255,7 @@ def test_a_consent_that_nothing_was_cached_of_is_ended(tmp_path):
     assert revoked(scene) == ["r-vault"]
 
 
-def test_a_consent_that_was_given_again_is_ended_with_the_one_before(tmp_path):
+def test_a_renewed_consent_is_revoked_with_the_previous_one(tmp_path):
     request, vault = consent(tmp_path)
     scene = cached(Scene(access("one"), *[answer(200)] * 3, vault=vault), request)
     vault.change(refresh_token="r-new")
@@ -264,7 +264,7 @@ def test_a_consent_that_was_given_again_is_ended_with_the_one_before(tmp_path):
 
 
 @pytest.mark.parametrize("stored", ["", None, 5, ["r-vault"]])
-def test_what_is_no_refresh_token_is_not_given_back(tmp_path, stored):
+def test_a_value_that_is_not_a_refresh_token_is_not_revoked(tmp_path, stored):
     request, vault = consent(tmp_path, refresh_token=stored)
     scene = Scene(vault=vault)
     assert give_back(scene, request, revoke_consent=True) == RevocationOutcome()
@@ -272,7 +272,7 @@ def test_what_is_no_refresh_token_is_not_given_back(tmp_path, stored):
 
 
 @pytest.mark.parametrize(("client_auth", "asked"), [("post", False), ("", True)])
-def test_the_issuer_says_how_the_client_authenticates_where_nobody_else_does(tmp_path, client_auth, asked):
+def test_the_issuer_says_how_the_client_authenticates_if_the_options_do_not(tmp_path, client_auth, asked):
     request = request_of(tmp_path, issuer=ISSUER, token_url="/token", client_auth=client_auth, revocation_url=f"{ISSUER}/mine")
     metadata = answer(200, {**METADATA, "token_endpoint_auth_methods_supported": ["client_secret_post"]})
     scene = cached(Scene(access("one"), *([metadata] if asked else []), answer(200)), request)
@@ -281,7 +281,7 @@ def test_the_issuer_says_how_the_client_authenticates_where_nobody_else_does(tmp
     assert (scene.sent[-1].url, b"client_secret=s3cr3t" in scene.sent[-1].body) == (f"{ISSUER}/mine", True)
 
 
-def test_without_an_issuer_the_client_authenticates_as_every_server_allows(tmp_path):
+def test_without_an_issuer_or_client_auth_the_token_is_revoked(tmp_path):
     request = request_of(tmp_path, client_auth="", revocation_url=f"{ISSUER}/revoke")
     scene = cached(Scene(access("one"), answer(200)), request)
     assert give_back(scene, request) == RevocationOutcome(("tracktik access_token",))
@@ -299,7 +299,7 @@ def claims_of(scene):
 
 
 @pytest.mark.parametrize(("token_url", "audience"), [("https://a.example/token", "https://a.example/token"), ("", f"{ISSUER}/token")])
-def test_the_proof_is_for_the_token_endpoint_and_needs_the_fields_of_the_way_that_the_issuer_names(tmp_path, token_url, audience):
+def test_the_proof_is_for_the_token_endpoint_and_the_method_of_the_issuer(tmp_path, token_url, audience):
     request = request_of(tmp_path, grant_type="client_credentials", issuer=ISSUER, token_url=token_url, client_auth="", transit_key="transit/k")
     metadata = answer(200, {**METADATA, "token_endpoint_auth_methods_supported": ["client_secret_basic", "private_key_jwt"]})
     scene = Scene(metadata, answer(200), vault=FakeVault({"client_id": "the-id"}))
@@ -310,7 +310,7 @@ def test_the_proof_is_for_the_token_endpoint_and_needs_the_fields_of_the_way_tha
     assert (claims_of(scene)["sub"], claims_of(scene)["aud"]) == ("the-id", audience)
 
 
-def test_a_shared_entry_that_cannot_be_read_keeps_all(tmp_path):
+def test_an_unreadable_shared_entry_stops_the_revocation(tmp_path):
     request = request_of(tmp_path, kind="vault", revocation_url=f"{ISSUER}/revoke")
     scene = cached(Scene(access("one", refresh_token="r1")), request)
     scene.vault.kv_fault = VaultError("Vault is sealed.", "sealed")
@@ -318,7 +318,7 @@ def test_a_shared_entry_that_cannot_be_read_keeps_all(tmp_path):
     assert revoked(scene) == []
 
 
-def test_a_shared_entry_that_vault_cannot_give_keeps_nothing_else(tmp_path, monkeypatch):
+def test_an_oversized_shared_entry_does_not_stop_the_revocation(tmp_path, monkeypatch):
     def too_large(self, mount, path):
         raise LastingRefusal("Vault sent more than 4 MiB.")
 
@@ -329,14 +329,14 @@ def test_a_shared_entry_that_vault_cannot_give_keeps_nothing_else(tmp_path, monk
     assert ["So the content of the shared entry" in warning for warning in scene.warnings] == [True]
 
 
-def test_without_a_shared_entry_the_own_tokens_are_given_back(tmp_path):
+def test_without_a_shared_entry_the_cached_tokens_are_revoked(tmp_path):
     request = request_of(tmp_path, kind="vault", revocation_url=f"{ISSUER}/revoke")
     scene = cached(Scene(access("one"), answer(200)), request)
     scene.vault.entries.clear()
     assert give_back(scene, request) == RevocationOutcome(("tracktik access_token",))
 
 
-def test_a_key_that_stays_in_vault_signs_for_the_client(tmp_path):
+def test_revocation_authenticates_with_a_transit_key(tmp_path):
     request = request_of(tmp_path, grant_type="client_credentials", client_auth="private_key_jwt", transit_key="transit/k", revocation_url=f"{ISSUER}/revoke")
     scene = Scene(access("one"), answer(200))
     vault = scene.vault
@@ -347,7 +347,7 @@ def test_a_key_that_stays_in_vault_signs_for_the_client(tmp_path):
     assert base64.urlsafe_b64decode(assertion.split(".")[2] + "==") == b"transit k RS256"
 
 
-def test_an_access_token_is_given_back_after_its_consent_has_ended(tmp_path):
+def test_an_access_token_is_revoked_after_its_consent_has_ended(tmp_path):
     vendor = dataclasses.replace(built_in("trackmage").as_variant("authorization_code"), revocation_url=f"{ISSUER}/revoke")
     request = request_of(tmp_path, vendor)
     scene = cached(Scene(access("one"), answer(200), vault=FakeVault(CONSENT)), request)
@@ -355,7 +355,7 @@ def test_an_access_token_is_given_back_after_its_consent_has_ended(tmp_path):
     assert give_back(scene, request) == RevocationOutcome(("trackmage access_token",))
 
 
-def test_nothing_is_asked_where_there_is_nothing(tmp_path):
+def test_nothing_is_requested_without_tokens_or_endpoint(tmp_path):
     scene = Scene()
     assert give_back(scene, request_of(tmp_path, revocation_url=f"{ISSUER}/revoke")) == RevocationOutcome()
     assert give_back(scene, request_of(tmp_path, issuer=ISSUER)) == RevocationOutcome()

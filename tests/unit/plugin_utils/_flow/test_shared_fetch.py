@@ -53,7 +53,7 @@ def told(here):
     return event.name, event.reason, event.fingerprint
 
 
-def test_a_run_that_has_had_its_forced_renewal_takes_what_is_shared(world):
+def test_a_run_that_already_forced_a_renewal_takes_the_shared_token(world):
     here = world(force=True)
     here.put(Entry(token("theirs", age=10)))
     renewed = Entry(renewals=(Renewal("run-1", "force", NOW - 5),))
@@ -61,7 +61,7 @@ def test_a_run_that_has_had_its_forced_renewal_takes_what_is_shared(world):
     assert here.fetch(Entry(), Outcome(token=token("new"))).token.access_token == "new"
 
 
-def test_the_token_of_another_controller(world):
+def test_the_token_of_another_controller_is_taken_without_its_refresh_token(world):
     here = world()
     here.put(Entry(token("theirs", refresh_token="r1")))
     outcome = here.fetch()
@@ -69,21 +69,21 @@ def test_the_token_of_another_controller(world):
     assert told(here) == ("shared", "another controller", token("theirs").fingerprint)
 
 
-def test_one_that_lives_for_long_is_looked_at_again_after_a_day(world):
+def test_a_long_lived_shared_token_is_checked_again_after_a_day(world):
     here = world()
     here.put(Entry(token("theirs", lifetime=1e7)))
     assert here.fetch().token.expires_at == NOW + 86400
 
 
 @pytest.mark.parametrize(("mine", "expected"), [(None, "theirs"), ("other", "theirs"), ("theirs", "new")])
-def test_an_aging_token_is_taken_where_it_is_new_here(world, mine, expected):
+def test_an_aging_shared_token_is_taken_if_it_is_new_to_this_controller(world, mine, expected):
     here = world()
     here.put(Entry(token("theirs", age=3000)))
     entry = Entry(token(mine, age=3000)) if mine else Entry()
     assert here.fetch(entry, Outcome(token=token("new"))).token.access_token == expected
 
 
-def test_while_another_one_renews_the_good_token_serves(world):
+def test_a_valid_token_serves_while_another_controller_renews_it(world):
     here = world()
     here.put(Entry(token("mine", age=3000)))
     ((where, (data, version)),) = here.scene.vault.entries.items()
@@ -93,7 +93,7 @@ def test_while_another_one_renews_the_good_token_serves(world):
     assert told(here) == ("shared", "another controller is renewing it", token("mine").fingerprint)
 
 
-def test_an_attempt_knows_what_both_entries_know(world):
+def test_an_attempt_sees_the_failures_of_both_entries(world):
     here = world()
     mine, theirs = (Failure(text, "answer", NOW - 1000, run=text) for text in ("mine", "theirs"))
     here.put(Entry(token("theirs", age=3601, refresh_token="r2"), (theirs,)))
@@ -108,7 +108,7 @@ def test_without_a_shared_token_the_refresh_token_of_this_controller_is_not_used
     assert (here.asked[0].token.access_token, here.asked[0].token.refresh_token) == ("mine", None)
 
 
-def test_a_new_token_is_left_with_its_refresh_token(world):
+def test_a_new_token_is_shared_with_its_refresh_token(world):
     here = world()
     outcome = here.fetch(outcome=Outcome(token=token("new", refresh_token="r1"), asked_version="1"))
     assert (outcome.token.refresh_token, outcome.asked_version) == (None, "1")
@@ -117,7 +117,7 @@ def test_a_new_token_is_left_with_its_refresh_token(world):
 
 
 @pytest.mark.parametrize(("spent", "left"), [(False, "r1"), (True, None)])
-def test_a_failure_is_left_with_what_the_refresh_token_is_worth(world, spent, left):
+def test_a_failure_is_shared_and_a_spent_refresh_token_is_removed(world, spent, left):
     here = world()
     here.put(Entry(token("theirs", age=3601, refresh_token="r1")))
     failed = Outcome(error=VendorError("no", "refused"), asked_version="7", spent=spent)
@@ -127,7 +127,7 @@ def test_a_failure_is_left_with_what_the_refresh_token_is_worth(world, spent, le
     assert [(one.message, one.kind, one.secret_version, one.took) for one in entry.failures] == [("no", "refused", "7", 0.0)]
 
 
-def test_what_vault_refuses_to_one_it_may_grant_to_the_next(world):
+def test_failures_of_vault_are_not_shared(world):
     here = world()
     here.fetch(outcome=Outcome(error=VaultError("sealed", "sealed")))
     assert here.shared.read().failures == ()
@@ -141,7 +141,7 @@ def test_a_repeated_refusal_is_confirmed(world):
     assert here.shared.read().failures == (dataclasses.replace(refusal, confirmed_at=NOW, run=""),)
 
 
-def test_few_failures_are_shared(world):
+def test_at_most_eight_failures_are_shared(world):
     here = world()
     here.put(Entry(None, tuple(Failure("no", "unavailable", NOW - 20 + number, run=f"run-{number}", network="n") for number in range(10, 20))))
     here.fetch(outcome=Outcome(error=VendorError("no", "unavailable")))
@@ -149,7 +149,7 @@ def test_few_failures_are_shared(world):
     assert len(data["failures"]) == len(here.shared.read().failures) == 8
 
 
-def test_a_shared_failure_is_told_without_an_attempt(world):
+def test_a_shared_failure_is_repeated_without_an_attempt(world):
     here = world()
     here.put(Entry(None, (Failure("no", "unavailable", NOW - 1, run="run-1", network=here.call.caller.network),)))
     outcome = here.fetch()
@@ -158,7 +158,7 @@ def test_a_shared_failure_is_told_without_an_attempt(world):
     assert here.scene.events[-1].error_code == outcome.error.error_code != ""
 
 
-def test_without_the_right_to_share_a_controller_is_alone(world):
+def test_without_permission_to_share_a_controller_fetches_alone(world):
     here = world()
     here.scene.vault.kv_fault = DENIED
     entry = Entry(token("mine", age=3601, refresh_token="r1"))
@@ -167,14 +167,14 @@ def test_without_the_right_to_share_a_controller_is_alone(world):
     assert here.scene.warnings == ["Vault denied it. Until this is fixed, tokens are not shared with other controllers. [TRK-V05]"]
 
 
-def test_any_other_trouble_with_the_shared_entry_is_the_outcome(world):
+def test_any_other_error_of_the_shared_entry_is_the_outcome(world):
     here = world()
     here.scene.vault.kv_fault = VaultError("Vault is sealed.", "sealed")
     assert here.fetch().error is here.scene.vault.kv_fault
     assert (here.asked, here.scene.warnings) == ([], [])
 
 
-def test_a_token_that_cannot_be_shared_is_good(world):
+def test_a_token_that_cannot_be_shared_is_returned_with_a_warning(world):
     here = world()
 
     def attempt(_known, _ports):
@@ -186,7 +186,7 @@ def test_a_token_that_cannot_be_shared_is_good(world):
     assert here.scene.warnings == ["Vault denied it. So this token is not shared with other controllers. [TRK-V05]"]
 
 
-def test_a_failure_that_cannot_be_shared_is_told(world):
+def test_a_failure_that_cannot_be_shared_is_returned(world):
     here = world()
 
     def attempt(_known, _ports):

@@ -58,7 +58,7 @@ def taken(scene, **changes):
     scene.vault.entries[where] = ({**data, "lease_holder": "somebody", "lease_until": NOW + 1e9, "lease_seconds": 65, **changes}, version + 1)
 
 
-def test_one_request_for_all_controllers(controllers):
+def test_all_controllers_share_one_request(controllers):
     scene = Scene(access("one", refresh_token="r1", user_id="u", scope="s"))
     assert [controllers(scene, name).access_token for name in "abcabc"] == ["one"] * 6
     assert len(scene.sent) == 1
@@ -66,7 +66,7 @@ def test_one_request_for_all_controllers(controllers):
     assert scene.names().count("hit") == 3
 
 
-def test_the_fields_are_stable(controllers):
+def test_the_fields_of_a_shared_entry_are_stable(controllers):
     scene = Scene(access("one", refresh_token="r1", user_id="u", scope="s"))
     controllers(scene, "a")
     entry = entry_of(scene)
@@ -91,7 +91,7 @@ def test_the_fields_are_stable(controllers):
     }
 
 
-def test_the_file_cache_in_front_serves_when_vault_is_down(controllers):
+def test_the_file_cache_serves_while_vault_is_down(controllers):
     scene = Scene(access("one"))
     controllers(scene, "a")
     scene.vault.kv_fault = scene.vault.fault = VaultError("Vault cannot be reached.", "unreachable")
@@ -100,7 +100,7 @@ def test_the_file_cache_in_front_serves_when_vault_is_down(controllers):
         controllers(scene, "b")
 
 
-def test_a_killed_holder_is_waited_for_until_its_lease_ends(controllers):
+def test_the_lease_of_a_killed_holder_is_waited_for_until_it_ends(controllers):
     def killed(_request):
         raise KeyboardInterrupt
 
@@ -115,7 +115,7 @@ def test_a_killed_holder_is_waited_for_until_its_lease_ends(controllers):
 
 
 @pytest.mark.parametrize("until", [NOW + 1e9, 9e11])
-def test_a_lease_by_a_wrong_clock_is_not_waited_for_for_ever(controllers, until):
+def test_a_lease_in_the_far_future_is_waited_for_only_its_length(controllers, until):
     scene = Scene(access("one"), access("two"))
     controllers(scene, "a")
     scene.now += 3700
@@ -125,7 +125,7 @@ def test_a_lease_by_a_wrong_clock_is_not_waited_for_for_ever(controllers, until)
     assert 60 < scene.now - started < 120
 
 
-def test_what_the_holder_finds_is_taken_over(controllers):
+def test_the_token_of_the_lease_holder_is_taken(controllers):
     scene = Scene(access("one"), access("two"))
     controllers(scene, "a")
     scene.now += 3700
@@ -135,7 +135,7 @@ def test_what_the_holder_finds_is_taken_over(controllers):
     assert len(scene.sent) == 1
 
 
-def test_the_refresh_token_leaves_the_entry_before_it_is_used(controllers):
+def test_the_refresh_token_is_removed_from_the_shared_entry_before_use(controllers):
     seen = []
 
     def looking(request):
@@ -150,7 +150,7 @@ def test_the_refresh_token_leaves_the_entry_before_it_is_used(controllers):
     assert entry_of(scene)["refresh_token"] == "r2"
 
 
-def test_a_refusal_is_shared(controllers):
+def test_a_refusal_is_shared_between_controllers(controllers):
     scene = Scene(error("invalid_grant"), access("good"))
     messages = set()
     for name in "abc":
@@ -163,7 +163,7 @@ def test_a_refusal_is_shared(controllers):
 
 
 @pytest.mark.parametrize("version", [1, None], ids=["KV v2", "KV v1"])
-def test_what_one_was_refused_no_other_sends_until_the_secret_changes(controllers, version):
+def test_a_refused_secret_is_sent_by_no_controller_until_it_changes(controllers, version):
     """Each reads the secret with its own login, and sees that this secret was refused."""
     scene = Scene(*[error("invalid_grant", 401)] * 9, vault=FakeVault(dict(PASSWORD_FIELDS), version=version))
     for name in "abcd":
@@ -176,7 +176,7 @@ def test_what_one_was_refused_no_other_sends_until_the_secret_changes(controller
     assert controllers(scene, "e").access_token == "one"
 
 
-def test_a_refresh_token_is_shared_where_the_secret_has_no_versions(controllers):
+def test_a_refresh_token_is_shared_for_a_kv_v1_secret(controllers):
     scene = Scene(access("one", refresh_token="r1"), access("two"), vault=FakeVault(dict(PASSWORD_FIELDS), version=None))
     controllers(scene, "a")
     scene.now += 4000
@@ -184,7 +184,7 @@ def test_a_refresh_token_is_shared_where_the_secret_has_no_versions(controllers)
     assert b"refresh_token=r1" in scene.sent[1].body
 
 
-def test_a_shared_digest_of_a_secret_tells_neither_the_secret_nor_where_else_it_is(controllers, tmp_path):
+def test_a_shared_digest_reveals_neither_the_secret_nor_its_other_places(controllers, tmp_path):
     """The digest is derived slowly, because a person may have chosen the secret, and it differs at each place."""
     scene = Scene(access("one"), access("two"), vault=FakeVault(dict(PASSWORD_FIELDS), version=None))
     controllers(scene, "a")
@@ -199,7 +199,7 @@ def test_a_shared_digest_of_a_secret_tells_neither_the_secret_nor_where_else_it_
     assert len({*shared}) == 2
 
 
-def test_retry_after_is_shared(controllers):
+def test_retry_after_is_shared_between_controllers(controllers):
     scene = Scene(answer(429, retry_after="200"), access("good"))
     for name in "ab":
         with pytest.raises(VendorError, match="too many requests"):
@@ -209,14 +209,14 @@ def test_retry_after_is_shared(controllers):
     assert controllers(scene, "b").access_token == "good"
 
 
-def test_whoever_may_not_share_fetches_alone(controllers):
+def test_a_controller_that_may_not_share_fetches_alone(controllers):
     scene = Scene(access("one"))
     scene.vault.kv_fault = VaultError("Vault: permission denied at secret/trackops.", "denied")
     assert controllers(scene, "a").access_token == "one"
     assert scene.warnings == ["Vault: permission denied at secret/trackops. Until this is fixed, tokens are not shared with other controllers. [TRK-V05]"]
 
 
-def test_a_token_that_cannot_be_written_back_is_still_one(controllers):
+def test_a_token_that_cannot_be_shared_is_still_returned(controllers):
     def breaks(_request):
         scene.vault.kv_fault = VaultError("Vault is sealed.", "sealed")
         return access("one")
@@ -238,7 +238,7 @@ def test_a_token_that_cannot_be_written_back_is_still_one(controllers):
         {"schema": 1, "failures": [1, {}], "lease_until": None},
     ],
 )
-def test_garbage_is_a_miss(controllers, garbage):
+def test_a_malformed_shared_entry_is_a_miss(controllers, garbage):
     scene = Scene(access("one"), access("two"))
     controllers(scene, "a")
     ((where, (_data, version)),) = scene.vault.entries.items()
@@ -267,7 +267,7 @@ def planted(scene, **changes):
         {"extra": ["x"]},
     ],
 )
-def test_an_entry_is_checked_as_an_answer_is(controllers, changes):
+def test_a_shared_token_is_checked_like_an_answer(controllers, changes):
     scene = Scene(access("one"), access("two"))
     controllers(scene, "a")
     planted(scene, **changes)
@@ -291,7 +291,7 @@ def deep(levels):
         {"extra": {"x": float("inf")}},
     ],
 )
-def test_what_comes_with_a_token_is_checked_as_an_answer_is(controllers, changes):
+def test_fields_beside_a_shared_token_are_checked_like_an_answer(controllers, changes):
     scene = Scene(access("the-token"))
     controllers(scene, "a")
     planted(scene, **changes)
@@ -299,7 +299,7 @@ def test_what_comes_with_a_token_is_checked_as_an_answer_is(controllers, changes
     assert (got.access_token, got.token_type, got.scope, got.extra) == ("the-token", "Bearer", None, {})
 
 
-def test_what_holds_no_token_is_taken_as_it_is(controllers):
+def test_harmless_fields_beside_a_shared_token_are_kept(controllers):
     full = {f"k{number}": "- " * 950 for number in range(34)}
     full["end"] = "-" * (LARGEST - len(json.dumps({**full, "end": ""})))
     scene = Scene(access("the-token"))
@@ -310,7 +310,7 @@ def test_what_holds_no_token_is_taken_as_it_is(controllers):
 
 
 @pytest.mark.parametrize("until", [10**400, 1e308, float("inf"), float("nan"), True, -1, "x", [], {}], ids=lambda value: repr(value)[:8])
-def test_a_lease_that_is_no_moment_is_none(controllers, until):
+def test_a_lease_end_that_is_not_a_time_is_no_lease(controllers, until):
     scene = Scene(access("one"), access("two"))
     controllers(scene, "a")
     scene.now += 3700
@@ -320,7 +320,7 @@ def test_a_lease_that_is_no_moment_is_none(controllers, until):
 
 
 @pytest.mark.parametrize("seconds", [10**400, float("inf"), float("nan"), True, -1, "x", [], {}], ids=lambda value: repr(value)[:8])
-def test_a_lease_of_no_length_is_waited_for_as_ours_would_be(controllers, seconds):
+def test_a_lease_without_a_valid_length_counts_like_our_own(controllers, seconds):
     scene = Scene(access("one"), access("two"))
     controllers(scene, "a")
     started = scene.now = scene.now + 3700
@@ -337,7 +337,7 @@ def test_a_lease_that_ends_now_is_over(controllers):
     assert (controllers(scene, "b").access_token, scene.slept) == ("two", [])
 
 
-def test_who_waits_looks_soon_and_then_each_few_seconds(controllers):
+def test_a_waiter_polls_after_two_seconds_and_then_every_three(controllers):
     scene = Scene(access("one"), access("two"))
     controllers(scene, "a")
     scene.now += 3700
@@ -348,7 +348,7 @@ def test_who_waits_looks_soon_and_then_each_few_seconds(controllers):
     assert len(naps) > 8
 
 
-def test_while_one_renews_the_others_read_what_was_there(controllers):
+def test_during_a_renewal_the_entry_keeps_all_but_the_refresh_token(controllers):
     """All of the entry except the refresh token, which may be spent."""
     seen = []
 
@@ -364,7 +364,7 @@ def test_while_one_renews_the_others_read_what_was_there(controllers):
     assert [seen[0][name] for name in names] == ["one", "Bearer one", NOW + 3600, None, ""]
 
 
-def test_who_comes_second_for_the_lease_waits(controllers, monkeypatch):
+def test_the_second_controller_to_write_the_lease_waits(controllers, monkeypatch):
     scene = Scene()
     write, tried = FakeClient.kv2_write, []
 
@@ -382,7 +382,7 @@ def test_who_comes_second_for_the_lease_waits(controllers, monkeypatch):
 
 
 @pytest.mark.parametrize("changes", [{}, {"access_token": ""}])
-def test_what_vault_refused_to_others_is_not_taken_from_an_entry(controllers, changes):
+def test_a_vault_refusal_in_a_shared_entry_is_ignored(controllers, changes):
     """Otherwise this controller would ask the vendor alone, without the lease."""
     scene = Scene(access("one"), access("two"))
     controllers(scene, "a")
@@ -395,7 +395,7 @@ def test_what_vault_refused_to_others_is_not_taken_from_an_entry(controllers, ch
 
 
 @pytest.mark.parametrize("code", [[], {}, 0, False, [1], "x\n"])
-def test_a_failure_of_the_wrong_shape_is_none(controllers, code):
+def test_a_malformed_shared_failure_is_ignored(controllers, code):
     scene = Scene(access("one"), access("two"))
     controllers(scene, "a")
     scene.now += 3700
@@ -426,7 +426,7 @@ def test_a_planted_refresh_token_is_neither_used_nor_stored(controllers, rotates
 
 @pytest.mark.parametrize("status", [429, 503])
 @pytest.mark.parametrize(("changes", "options"), [({"issued_at": NOW + 4000}, {}), ({}, {"force": True}), ({}, {"max_age": 0.5})])
-def test_a_planted_token_stays_in_no_controllers_own_cache(controllers, status, changes, options):
+def test_a_planted_token_does_not_stay_in_a_file_cache(controllers, status, changes, options):
     """The refresh token in the entry is the real one, and the vendor fails when it is used."""
     scene = Scene(access("one", refresh_token="r1"), *[answer(status)] * 8)
     controllers(scene, "a")
@@ -441,7 +441,7 @@ def test_a_planted_token_stays_in_no_controllers_own_cache(controllers, status, 
         assert controllers(scene, "b").access_token == "good"
 
 
-def test_a_refresh_token_of_another_entry_is_not_taken(controllers):
+def test_a_refresh_token_copied_from_another_entry_is_not_used(controllers):
     """Its MAC is valid for its own place only."""
     scene = Scene(access("one", refresh_token="r1"), access("two", refresh_token="r2"), access("three"))
     controllers(scene, "a")
@@ -456,7 +456,7 @@ def test_a_refresh_token_of_another_entry_is_not_taken(controllers):
     assert "r1" not in str(scene.sent[-1].body)
 
 
-def test_the_header_in_an_entry_is_not_believed(controllers):
+def test_the_authorization_header_of_a_shared_entry_is_ignored(controllers):
     scene = Scene(access("one"))
     controllers(scene, "a")
     planted(scene, authorization="Bearer evil\nX-Evil: 1")
@@ -464,7 +464,7 @@ def test_the_header_in_an_entry_is_not_believed(controllers):
     assert authorization(got, "Bearer") == "Bearer one"
 
 
-def test_a_repaired_entry_repairs_the_controllers_within_a_day(controllers):
+def test_a_repaired_entry_reaches_all_controllers_within_a_day(controllers):
     scene = Scene(access("one"))
     controllers(scene, "a")
     planted(scene, access_token="evil", expires_at=NOW + 9 * 365 * 86400)
@@ -474,7 +474,7 @@ def test_a_repaired_entry_repairs_the_controllers_within_a_day(controllers):
     assert controllers(scene, "b").access_token == "repaired"
 
 
-def test_a_token_that_lives_for_long_is_looked_at_each_day_and_not_renewed(controllers):
+def test_a_long_lived_token_is_checked_daily_and_not_renewed(controllers):
     scene = Scene(access("one", lifetime=30 * 86400))
     controllers(scene, "a")
     for _day in range(20):
@@ -487,7 +487,7 @@ FAILURE = {"message": "no", "kind": "unavailable", "recorded_at": NOW, "network"
 
 
 @pytest.mark.parametrize("failure_ttl", [0, 30])
-def test_a_planted_failure_ends_and_is_printable(controllers, failure_ttl):
+def test_a_planted_failure_expires_and_is_printable(controllers, failure_ttl):
     scene = Scene(access("one"), access("two"))
     controllers(scene, "a")
     failure = {**FAILURE, "message": "\x1b[2J\nFAILED! => see evil.example" + "x" * 5000, "retry_at": NOW + 1e9, "confirmed_at": NOW + 1e9, "took": 1e9}
@@ -503,14 +503,14 @@ def test_a_planted_failure_ends_and_is_printable(controllers, failure_ttl):
 @pytest.mark.parametrize(
     "changes", [{"recorded_at": NOW + 1e6}, {"recorded_at": NOW - 301, "retry_at": NOW + 1e9}, {"status": 99}, {"kind": "a\nb"}, {"status": True}]
 )
-def test_a_planted_failure_that_is_not_believed(controllers, changes):
+def test_an_implausible_planted_failure_is_ignored(controllers, changes):
     scene = Scene(access("one"), access("two"))
     controllers(scene, "a")
     planted(scene, access_token="", failures=[{**FAILURE, "retry_at": NOW + 1e9, **changes}])
     assert controllers(scene, "b").access_token == "two"
 
 
-def test_a_lease_that_is_written_again_and_again_is_not_waited_for_without_end(controllers):
+def test_a_lease_that_is_extended_forever_is_waited_for_only_so_long(controllers):
     scene = Scene(access("one"))
     controllers(scene, "a")
     scene.now += 3700
@@ -531,7 +531,7 @@ def test_a_lease_that_is_written_again_and_again_is_not_waited_for_without_end(c
     assert scene.now == waited
 
 
-def test_whoever_waits_hears_of_a_failure_whatever_the_clock_of_the_holder_says(controllers):
+def test_a_waiter_learns_of_a_failure_whatever_the_holders_clock_says(controllers):
     scene = Scene(access("one"))
     controllers(scene, "a")
     scene.now += 3700
@@ -556,7 +556,7 @@ def lease_at_request(scene, seen, then, *, takes=0.0):
 
 
 @pytest.mark.parametrize(("grant_type", "seconds"), [("password", 25), ("refresh_token", 65), ("authorization_code", 65)])
-def test_a_lease_is_short_but_for_what_can_be_used_once(controllers, grant_type, seconds):
+def test_a_lease_is_longer_for_single_use_credentials(controllers, grant_type, seconds):
     seen = []
     scene = Scene(vault=FakeVault({**PASSWORD_FIELDS, "refresh_token": "r0"}))
     scene.script = [lease_at_request(scene, seen, access("one"))]
@@ -565,7 +565,7 @@ def test_a_lease_is_short_but_for_what_can_be_used_once(controllers, grant_type,
     assert seen == [seconds]
 
 
-def test_the_lease_is_made_longer_before_each_request(controllers):
+def test_the_lease_is_extended_before_each_request(controllers):
     """Discovery takes most of the lease, and the token request follows without a pause."""
     seen = []
     metadata = answer(200, {"issuer": "https://i.example", "token_endpoint": "https://i.example/token"})
@@ -576,7 +576,7 @@ def test_the_lease_is_made_longer_before_each_request(controllers):
     assert seen == [25, 25]
 
 
-def test_the_lease_is_made_longer_before_each_pause(controllers):
+def test_the_lease_is_extended_before_each_pause(controllers):
     """Otherwise another controller would take over during the pause, before the next request could extend the lease."""
     seen = []
     scene = Scene(answer(503, retry_after="30"), access("one"))
@@ -592,7 +592,7 @@ def test_the_lease_is_made_longer_before_each_pause(controllers):
 
 
 @pytest.mark.parametrize("status", [429, 503])
-def test_a_lease_that_is_taken_again_and_again_is_given_up(controllers, status):
+def test_a_lease_that_is_taken_over_repeatedly_is_given_up(controllers, status):
     """Another program takes it while the vendor is busy: each new lease would mean another request without a pause."""
     scene = Scene(access("one"), *[answer(status, retry_after="15")] * 100)
     controllers(scene, "a")
@@ -614,7 +614,7 @@ def test_a_lease_that_is_taken_again_and_again_is_given_up(controllers, status):
     assert len(scene.sent) == 4
 
 
-def test_whoever_lost_the_lease_waits_for_the_new_holder(controllers, monkeypatch):
+def test_a_controller_that_lost_its_lease_waits_for_the_new_holder(controllers, monkeypatch):
     def overtaken(_request):
         scene.now += 24
         taken(scene, lease_until=scene.now + 30)
@@ -632,7 +632,7 @@ def test_whoever_lost_the_lease_waits_for_the_new_holder(controllers, monkeypatc
     assert written == [0, 1]  # it wrote the lease, and failed to extend it: there is nothing to release
 
 
-def test_a_refresh_token_that_was_spent_in_vain_leaves_the_shared_entry(controllers):
+def test_a_refresh_token_spent_without_an_answer_leaves_the_shared_entry(controllers):
     scene = Scene(access("one", refresh_token="r1"), VendorError("no answer", "unavailable"), VendorError("no answer", "unavailable"), access("two"))
     controllers(scene, "a")
     scene.now += 3601
@@ -644,7 +644,7 @@ def test_a_refresh_token_that_was_spent_in_vain_leaves_the_shared_entry(controll
     assert [b"refresh_token=r1" in request.body for request in scene.sent] == [False, True, False, False]
 
 
-def test_one_that_was_not_sent_stays(controllers):
+def test_a_refresh_token_that_was_not_spent_stays_in_the_shared_entry(controllers):
     scene = Scene(access("one", refresh_token="r1"), *[answer(429)] * 4, access("two"))
     controllers(scene, "a")
     scene.now += 3601
@@ -655,7 +655,7 @@ def test_one_that_was_not_sent_stays(controllers):
     assert b"refresh_token=r1" in scene.sent[-1].body
 
 
-def test_no_controller_keeps_a_refresh_token_of_its_own(controllers, tmp_path):
+def test_no_file_cache_keeps_a_shared_refresh_token(controllers, tmp_path):
     """Otherwise, while the shared entry is denied, it would use a refresh token of its own that the others have used."""
     scene = Scene(access("one", refresh_token="r1"), access("two", refresh_token="r2"), access("three"))
     controllers(scene, "a")
@@ -667,7 +667,7 @@ def test_no_controller_keeps_a_refresh_token_of_its_own(controllers, tmp_path):
     assert b"grant_type=password" in scene.sent[-1].body
 
 
-def test_nor_does_it_after_an_attempt_that_reached_nobody(controllers, tmp_path):
+def test_no_file_cache_keeps_a_refresh_token_after_an_unsent_request(controllers, tmp_path):
     scene = Scene(access("one", refresh_token="r1"), *[VendorError("refused", "unavailable", retryable=True, sent=False)] * 4, access("two"))
     controllers(scene, "a")
     scene.now += 3601
@@ -680,7 +680,7 @@ def test_nor_does_it_after_an_attempt_that_reached_nobody(controllers, tmp_path)
     assert b"grant_type=password" in scene.sent[-1].body
 
 
-def test_force_is_once_a_run_with_a_refresh_token_too(controllers):
+def test_force_renews_once_per_run_with_a_refresh_token(controllers):
     scene = Scene(*[access(f"t{n}", refresh_token=f"r{n}") for n in range(3)])
     controllers(scene, "a")
     for _host in range(3):
@@ -696,7 +696,7 @@ CONSENT = Vendor("acme", base_url="https://acme.example", token_url="/t", grant_
 
 
 @pytest.mark.parametrize(("vendor", "waited"), [(CONSENT, 65), ("tracktik", 0)])
-def test_a_lease_by_a_clock_behind_is_believed_where_a_second_request_would_cost_the_consent(controllers, vendor, waited):
+def test_an_expired_lease_is_respected_for_single_use_credentials_if_a_clock_may_be_wrong(controllers, vendor, waited):
     vault = FakeVault({**PASSWORD_FIELDS, "refresh_token": "r1"})
     scene = Scene(access("one", refresh_token="r2"), access("two", refresh_token="r3"), vault=vault)
     controllers(scene, "a", vendor=vendor)
@@ -706,7 +706,7 @@ def test_a_lease_by_a_clock_behind_is_believed_where_a_second_request_would_cost
     assert waited <= sum(scene.slept) <= waited + 4
 
 
-def test_after_that_long_its_holder_is_dead_by_any_clock(controllers):
+def test_a_long_expired_lease_is_not_waited_for(controllers):
     vault = FakeVault({**PASSWORD_FIELDS, "refresh_token": "r1"})
     scene = Scene(access("one", refresh_token="r2"), access("two", refresh_token="r3"), vault=vault)
     controllers(scene, "a", vendor=CONSENT)
@@ -715,7 +715,7 @@ def test_after_that_long_its_holder_is_dead_by_any_clock(controllers):
     assert (controllers(scene, "b", vendor=CONSENT).access_token, scene.slept) == ("two", [])
 
 
-def test_a_token_that_expires_while_vault_keeps_it_waiting_is_not_given(controllers):
+def test_a_token_that_expires_while_vault_is_slow_is_not_returned(controllers):
     def slow(_client):
         scene.now += 60
         return VaultError("Vault did not answer.", "unreachable")
@@ -740,7 +740,7 @@ def test_a_token_that_expires_while_vault_keeps_it_waiting_is_not_given(controll
     )
 
 
-def test_what_comes_with_a_shared_token_is_cleaned_as_that_of_an_answer(controllers):
+def test_credentials_beside_a_shared_token_are_dropped(controllers):
     scene = Scene(access("one"))
     controllers(scene, "a")
     planted(scene, extra={"user_id": "u", "refreshToken": "r9", "nested": {"client_secret": "s", "plan": "gold"}})
@@ -760,7 +760,7 @@ def nothing(_entry, _new):
     return None
 
 
-def test_what_is_asked_under_the_lease_is_asked_as_it_was_given(shared):
+def test_guarded_requests_pass_their_arguments_unchanged(shared):
     scene, asked = Scene(), []
     scene.ports = dataclasses.replace(scene.ports, exchange=lambda *arguments: asked.append(arguments))
     cache = shared(scene)
@@ -773,7 +773,7 @@ def test_what_is_asked_under_the_lease_is_asked_as_it_was_given(shared):
     assert (len(asked), lease.version, lease.until) == (2, 2, scene.now + 25)
 
 
-def test_a_lease_that_was_taken_over_ends_the_attempt(shared):
+def test_a_lease_taken_over_ends_the_attempt(shared):
     scene = Scene()
     cache = shared(scene)
     lease = cache.claim(nothing, wait=False)
@@ -785,7 +785,7 @@ def test_a_lease_that_was_taken_over_ends_the_attempt(shared):
     assert scene.sent == []
 
 
-def test_what_is_shared_now(shared):
+def test_read_returns_the_settled_entry(shared):
     cache = shared(Scene())
     assert cache.read() == Entry()
     lease = cache.claim(nothing, wait=False)
@@ -793,7 +793,7 @@ def test_what_is_shared_now(shared):
     assert cache.read().token.access_token == "one"
 
 
-def test_what_vault_cannot_give_is_not_known(shared, monkeypatch):
+def test_an_entry_too_large_to_read_is_unknown(shared, monkeypatch):
     def too_large(self, mount, path):
         raise LastingRefusal("Vault sent more than 4 MiB.")
 
@@ -813,14 +813,14 @@ def test_only_a_refusal_is_shared_without_its_run():
     assert shareable(outage) == outage
 
 
-def test_who_vouches_for_a_refresh_token(shared):
+def test_the_signature_of_a_refresh_token_is_stable(shared):
     """Controllers with different releases of the collection share entries, so the value must not change."""
     mac = shared(Scene()).mac
     assert mac({"b": 1, "a": "x"}, "r1") == mac({"a": "x", "b": 1}, "r1") == "68b56ec0c6914a6f989cbe289abc24599ee04aac14d01ad90e990a4b15dde639"
     assert len({mac({"a": "x"}, "r1"), mac({"a": "y"}, "r1"), mac({"a": "x"}, "r2")}) == 3
 
 
-def test_paths():
+def test_the_path_of_a_shared_entry_depends_on_request_and_login():
     one = request_for("tracktik", "fleet/eu west+1", vault=approle(secret_id="a"))
     assert shared_path(one).startswith("trackops/api_tokens/tracktik/fleet/eu_west_1/")
     assert len(shared_path(one).rpartition("/")[2]) == 16
@@ -834,7 +834,7 @@ def test_paths():
 MANY = [{"message": "", "kind": "", "recorded_at": 0.0}] * 400
 
 
-def test_an_entry_that_vault_takes_no_more_is_begun_anew(controllers, monkeypatch):
+def test_an_entry_that_vault_rejects_is_started_again(controllers, monkeypatch):
     """Vault and OpenBao limit what a request may contain, and the lease is written together with the rest of the entry."""
     scene = Scene(access("one"), access("two"))
     controllers(scene, "a")
@@ -852,7 +852,7 @@ def test_an_entry_that_vault_takes_no_more_is_begun_anew(controllers, monkeypatc
     assert not scene.warnings
 
 
-def test_no_more_failures_are_carried_on_than_controllers_share(controllers):
+def test_the_number_of_shared_failures_is_limited(controllers):
     scene = Scene(access("one"), answer(503))
     controllers(scene, "a")
     planted(scene, expires_at=NOW - 1, issued_at=NOW - 3600, failures=MANY)
@@ -861,7 +861,7 @@ def test_no_more_failures_are_carried_on_than_controllers_share(controllers):
     assert len(entry_of(scene)["failures"]) <= MOST_FAILURES
 
 
-def test_where_vault_cannot_give_or_take_an_entry_a_controller_goes_on_alone(controllers, monkeypatch):
+def test_an_unreadable_shared_entry_makes_a_controller_fetch_alone(controllers, monkeypatch):
     def too_large(self, mount, path):
         raise LastingRefusal("Vault sent more than 4 MiB.")
 
@@ -871,7 +871,7 @@ def test_where_vault_cannot_give_or_take_an_entry_a_controller_goes_on_alone(con
     assert scene.warnings == ["Vault sent more than 4 MiB. Until this is fixed, tokens are not shared with other controllers. [TRK-V09]"]
 
 
-def test_credentials_for_one_use_are_used_by_nobody_alone(controllers, monkeypatch):
+def test_single_use_credentials_are_never_used_alone(controllers, monkeypatch):
     """Two controllers that send the same refresh token lose the consent."""
 
     def too_large(self, mount, path):
@@ -885,7 +885,7 @@ def test_credentials_for_one_use_are_used_by_nobody_alone(controllers, monkeypat
     assert not scene.sent
 
 
-def test_another_controllers_token_makes_no_run_forget_that_its_credentials_are_refused(controllers):
+def test_a_shared_token_does_not_clear_a_remembered_refusal(controllers):
     """Otherwise anyone who may write only the shared entries could make it ask until the account is locked."""
     scene = Scene(*[error("invalid_grant", 401)] * 9, vault=FakeVault(dict(PASSWORD_FIELDS)))
     token = {
@@ -909,7 +909,7 @@ def test_another_controllers_token_makes_no_run_forget_that_its_credentials_are_
     assert len(scene.sent) == 1
 
 
-def test_a_shared_refusal_holds_for_no_run_longer_than_for_others(controllers):
+def test_a_shared_refusal_holds_equally_long_for_every_run(controllers):
     """The refused run remembers that itself. If the entry gave its name, anybody could keep it from its token for a day."""
     scene = Scene(error("invalid_grant"), access("one"))
     with pytest.raises(VendorError):

@@ -28,7 +28,7 @@ def header(slot):
     return found
 
 
-def test_there_and_back(slot):
+def test_an_entry_is_written_and_read_back(slot):
     assert slot.read() == Entry()
     entry = Entry(token(), (FAILURE,), (Renewal("run-1", "force", NOW),))
     slot.write(entry)
@@ -48,12 +48,12 @@ def test_there_and_back(slot):
         (Entry(), "failure", NOW),
     ],
 )
-def test_what_can_be_told_without_a_key(slot, entry, kind, ends):
+def test_the_header_names_kind_path_and_expiry(slot, entry, kind, ends):
     slot.write(entry)
     assert header(slot) == {"schema": 1, "kind": kind, "vendor": "trackunit", "path": "secret/fleet/x", "expires_at": int(ends)}
 
 
-def test_a_token_of_each_request_and_identity():
+def test_each_request_and_login_has_its_own_keys():
     key, other = bytes(32), b"k" * 32
     mine = token_keys(request_for(), key)
     assert token_keys(request_for(), key).name == mine.name
@@ -63,14 +63,14 @@ def test_a_token_of_each_request_and_identity():
     assert token_keys(request_for(), other).name != mine.name
 
 
-def test_one_has_the_lock(slot):
+def test_the_lock_of_a_slot_has_one_holder(slot):
     with slot.lock(), slot.try_lock() as again:
         assert not again
     with slot.try_lock() as free:
         assert free
 
 
-def test_whoever_has_it_is_waited_for(tmp_path):
+def test_the_lock_of_a_slot_is_waited_for(tmp_path):
     scene = Scene()
     slot = TokenSlot(request_for(), FileStore(str(tmp_path / "cache"), warn=pytest.fail), scene.ports)
     with contextlib.ExitStack() as theirs:

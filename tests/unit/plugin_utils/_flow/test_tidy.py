@@ -42,7 +42,7 @@ def moments(due):
     return (NOW + number for number in range(1000) if is_due(NOW + number) == due)
 
 
-def test_what_ended_more_than_a_day_ago_goes(store):
+def test_entries_that_expired_more_than_a_day_ago_are_removed(store):
     gone = [put(store, number, kind=kind, expires_at=NOW - DAY - 1) for number, kind in enumerate(("token", "login", "failure", "lock", "metadata"))]
     stay = {
         put(store, 10, kind="token", expires_at=NOW - DAY),
@@ -56,7 +56,7 @@ def test_what_ended_more_than_a_day_ago_goes(store):
     assert entries(store) == stay | {"b" * 32 + ".hit"}
 
 
-def test_a_locked_one_stays_and_is_not_waited_for(store):
+def test_a_locked_entry_is_kept_and_not_waited_for(store):
     locked, free = put(store, 1, expires_at=0), put(store, 2, expires_at=0)
     with FileStore(store.path, warn=pytest.fail).try_lock(locked) as mine:
         assert mine
@@ -66,7 +66,7 @@ def test_a_locked_one_stays_and_is_not_waited_for(store):
     assert entries(store) == set(), free
 
 
-def test_one_that_is_renewed_meanwhile_stays(store, monkeypatch):
+def test_an_entry_renewed_meanwhile_is_kept(store, monkeypatch):
     name = put(store, 1, expires_at=0)
     take = store.try_lock
 
@@ -80,7 +80,7 @@ def test_one_that_is_renewed_meanwhile_stays(store, monkeypatch):
 
 
 @pytest.mark.thorough
-def test_a_little_at_each_call_and_all_in_the_end(store):
+def test_each_call_removes_a_few_entries_until_all_are_gone(store):
     for number in range(450):
         put(store, number, expires_at=0)
     left = [450]
@@ -93,7 +93,7 @@ def test_a_little_at_each_call_and_all_in_the_end(store):
 
 @pytest.mark.parametrize("name", ["", ".hit"], ids=["entries", "pointers"])
 @pytest.mark.thorough
-def test_each_call_looks_elsewhere(store, name):
+def test_each_call_starts_at_another_place(store, name):
     """If it always began at the same place, it would see nothing behind two hundred files that stay."""
     for number in range(400):
         stays = pathlib.Path(store.path, f"{number // 200 * 8:x}{number:031x}{name}")
@@ -110,7 +110,7 @@ def test_each_call_looks_elsewhere(store, name):
     pytest.fail("one of them is never found")
 
 
-def test_a_directory_that_is_not_ours_is_no_error(store):
+def test_a_directory_that_is_not_a_cache_is_left_alone(store):
     put(store, 1, expires_at=0)
     os.mkdir(os.path.join(store.path, "of somebody else"))
     os.unlink(os.path.join(store.path, "key"))
@@ -118,12 +118,12 @@ def test_a_directory_that_is_not_ours_is_no_error(store):
     assert len(entries(store)) == 2
 
 
-def test_one_fetch_in_fifty():
+def test_tidying_is_due_for_one_fetch_in_fifty():
     assert sum(is_due(NOW + number / 7) for number in range(10_000)) == pytest.approx(200, abs=60)
 
 
 @pytest.mark.parametrize("due", [False, True])
-def test_after_a_fetch(store, due):
+def test_a_fetch_tidies_the_cache_if_it_is_due(store, due):
     old = put(store, 1, kind="token", expires_at=NOW - 2 * DAY)
     scene = Scene(access("one"))
     scene.now = next(moments(due))
