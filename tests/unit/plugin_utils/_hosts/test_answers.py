@@ -15,7 +15,7 @@ def test_other_keys_and_types_are_dropped(wrong):
 
 
 @pytest.mark.parametrize("huge", [True, 1.5, 1 << 53, -(1 << 53), 10**400, "5"])
-def test_a_number_is_a_number_that_can_be_reckoned_with(huge):
+def test_numbers_beyond_exact_integers_are_dropped(huge):
     assert reduced({"expires_at": huge}, READ) == {}
 
 
@@ -25,25 +25,25 @@ def test_right_values_are_kept():
     assert reduced({"expires_at": 5, "claims": {"a": [1]}}, READ) == {"expires_at": 5, "claims": {"a": [1]}}
 
 
-def test_texts_are_printable_and_end():
+def test_texts_are_made_printable_and_shortened():
     assert reduced({"error": "a\x1b[2J\nb\u202e" + "x" * 9000}, WRITTEN)["error"] == ("a [2J b " + "x" * 9000)[:3999] + "…"
 
 
-def test_what_is_as_long_as_it_may_be_stays_whole():
+def test_a_text_of_the_maximum_length_is_kept():
     assert reduced({"error": "x" * 4000}, WRITTEN) == {"error": "x" * 4000}
 
 
-def test_a_message_has_lines_and_a_name_has_none():
+def test_only_messages_may_have_line_breaks():
     assert reduced({"msg": "a\n  b\tc", "rc": 1}, FAILURE) == {"msg": "a\n  b c", "rc": 1}
     assert reduced({"owner": "a\n  b"}, WRITTEN) == {"owner": "a   b"}
 
 
 @pytest.mark.parametrize("claims", ["text", ["a"], 5, True])
-def test_claims_are_an_object(claims):
+def test_claims_that_are_not_an_object_are_dropped(claims):
     assert reduced({"claims": claims}, READ) == {}
 
 
-def test_files_are_those_that_were_asked_for():
+def test_only_results_for_the_requested_files_are_kept():
     answer = {"files": [{"dest": "/b", "changed": True}, {"dest": "/c"}, {"dest": 5}, "text"]}
     assert file_results(answer, ["/a", "/b"], WRITTEN, key="dest") == [
         {"error": "/a: the host did not report a result for it. [TRK-H06]", "error_code": "TRK-H06"},
@@ -52,7 +52,7 @@ def test_files_are_those_that_were_asked_for():
 
 
 @pytest.mark.parametrize(("fault", "code"), [("denied", "TRK-H02"), ("module", "TRK-H06"), ("nonsense", "TRK-H05"), (None, "TRK-H05"), (["path"], "TRK-H05")])
-def test_the_host_says_what_is_wrong_and_the_code_is_ours(fault, code):
+def test_the_error_code_is_chosen_here_not_by_the_host(fault, code):
     answer = {"files": [{"dest": "/a", "error": "/a: no [TRK-V03]", "error_code": "TRK-V03", "fault": fault}]}
     assert file_results(answer, ["/a"], WRITTEN, key="dest") == [{"error": f"/a: no [TRK-V03]. [{code}]", "error_code": code}]
 
@@ -62,20 +62,20 @@ def test_an_answer_without_files_is_a_failure(answer):
     assert file_results(answer, ["/a"], WRITTEN, key="dest") is None
 
 
-def test_differences_show_permissions_only():
+def test_a_diff_shows_only_permissions():
     entry = {"before_header": "/a", "before": {"mode": "0600", "evil": "x", "expires_at": 7}, "after": "text", "prepared": "evil"}
     assert diffs({"diff": [entry, "text"]}) == [{"before_header": "/a", "before": {"mode": "0600", "expires_at": 7}, "after": {}}]
     for none in ({}, {"diff": None}, {"diff": 5}, {"diff": entry}):
         assert diffs(none) == []
 
 
-def test_differences_before_and_after():
+def test_a_diff_keeps_the_states_before_and_after():
     permissions = {"state": "file", "content": "sha256:1", "owner": "a", "group": "b", "mode": "0600", "token": "sha256:2", "expires_at": 7}
     entry = {"before_header": "/a", "before": {}, "after_header": "/b", "after": {**permissions, "evil": "x"}}
     assert diffs({"diff": [entry]}) == [{**entry, "after": permissions}]
 
 
-def test_of_an_api_what_uri_documents_and_its_headers():
+def test_of_an_api_answer_only_documented_keys_and_headers_are_kept():
     answer = {
         "status": 200, "json": {"ansible_facts": {}}, "content": "{}", "cookies": {"a": "b", "c": 5}, "content_type": "text/plain", "x_mine": "1",
         "ansible_facts": {"a": 1}, "ansible_x": "1", "_ansible_x": "1", "X-Raw": "1", "add_host": "1", "unreachable": "1", "changed": "yes",
@@ -86,7 +86,7 @@ def test_of_an_api_what_uri_documents_and_its_headers():
     }  # fmt: skip
 
 
-def test_of_an_api_the_token_is_taken_out_before_anything_is_cut_off():
+def test_of_an_api_answer_the_token_is_removed_before_texts_are_cut():
     def clean(value):
         return str(value).replace("t0k3n", "*") if isinstance(value, str) else value
 
@@ -94,7 +94,7 @@ def test_of_an_api_the_token_is_taken_out_before_anything_is_cut_off():
     assert of_api(answer, clean) == {"msg": "x" * 3998 + "*", "x_echo": "*", "status": 200, "content": "*", "cookies": {"a": "b"}}
 
 
-def test_of_an_api_what_is_large_is_looked_at_last():
+def test_of_an_api_answer_the_large_parts_are_cleaned_last():
     seen = []
     of_api({"content": "c", "json": "j", "msg": "m", "url": "u", "x_mine": "h"}, lambda value: seen.append(value) or value)
     assert seen[-2:] == ["c", "j"]

@@ -40,13 +40,13 @@ def refusal(call, code="TRK-O02"):
     return str(caught.value)
 
 
-def test_a_task_for_one_token():
+def test_the_options_of_a_task_are_split_into_file_and_token():
     assert split_items({"vendor": "tracx", "path": "fleet/tracx", "dest": "/a", "mode": "0640", "min_ttl": 9}) == [
         ({"dest": "/a", "mode": "0640"}, {"vendor": "tracx", "path": "fleet/tracx", "min_ttl": 9}, "")
     ]
 
 
-def test_items_inherit_from_the_task_and_overrule_it():
+def test_items_inherit_from_the_task_and_override_it():
     args = {"owner": "app", "min_ttl": 60, "url": "v", "tokens": [{"vendor": "tracx", "dest": "/a"}, {"vendor": "x", "owner": "b", "min_ttl": 5}]}
     assert split_items(args) == [
         ({"owner": "app", "dest": "/a"}, {"min_ttl": 60, "url": "v", "vendor": "tracx"}, "tokens, item 1 (tracx /a): "),
@@ -55,13 +55,13 @@ def test_items_inherit_from_the_task_and_overrule_it():
 
 
 @pytest.mark.parametrize("key", ["dest", "path"])
-def test_what_says_which_one_is_not_for_several(key):
+def test_dest_and_path_are_refused_beside_tokens(key):
     message = refusal(lambda: split_items({key: "/a", "tokens": []}), CLASH)
     assert message == f"{key}: is given next to tokens; set it in the items of tokens"
 
 
 @pytest.mark.parametrize("key", [option for option in STEERING if option != "path"])
-def test_what_moves_credentials_is_not_for_several_vendors(key):
+def test_options_that_direct_credentials_are_refused_beside_tokens_of_several_vendors(key):
     items = [{"vendor": "tracx", "dest": "/a"}, {"vendor": "trackunit", "dest": "/b"}]
     message = refusal(lambda: split_items({key: "https://portal.example", "tokens": items}), CLASH)
     assert message == f"{key}: is given next to tokens of several vendors, and would apply to all of them; set it in the items of tokens"
@@ -69,13 +69,13 @@ def test_what_moves_credentials_is_not_for_several_vendors(key):
 
 
 @pytest.mark.parametrize("tokens", ["tracx", {"vendor": "tracx"}, ["tracx"], 3, ""])
-def test_tokens_is_a_list_of_dictionaries(tokens):
+def test_tokens_that_is_not_a_list_of_dictionaries_is_refused(tokens):
     assert refusal(lambda: split_items({"tokens": tokens})) == "tokens: must be a list of dictionaries"
     if tokens:
         assert refusal(lambda: split_items({"tokens": tokens}, called="provision_tokens")) == "provision_tokens: must be a list of dictionaries"
 
 
-def test_a_list_that_is_not_set_at_all():
+def test_an_unset_list_of_tokens_is_reported():
     message = refusal(lambda: split_items({"tokens": ""}, called="provision_tokens"), MISSING)
     assert message == "provision_tokens, the list of tokens, is not set. Set it in group_vars, or give a file with it: -e @tokens.yml"
 
@@ -113,15 +113,15 @@ def test_messages_name_the_item():
         ("tracx", "EU/X", "/d/tracx-EU-X"),
     ],
 )
-def test_default_dest(vendor, path, dest):
+def test_the_default_dest_is_named_after_vendor_and_path(vendor, path, dest):
     assert default_dest("/d", vendor, path) == dest
 
 
-def test_dest_from_directory():
+def test_dest_is_placed_in_the_given_directory():
     assert one({"vendor": "tracx", "path": "eu"}, directory="/srv/tokens").dest == "/srv/tokens/tracx-eu"
 
 
-def test_without_dest_and_directory():
+def test_without_dest_and_directory_the_default_directory_is_used():
     assert one({"vendor": "tracx", "path": "eu"}).dest == "/etc/api-tokens/tracx-eu"
     assert refusal(lambda: one({}, state="absent"), MISSING) == "vendor and dest are missing; one of them is needed"
 
@@ -137,7 +137,7 @@ def test_without_dest_and_directory():
         ("/etc/tracx", True, True),
     ],
 )
-def test_the_directory_of_the_collection_is_made_and_others_on_request(dest, asked, made):
+def test_only_the_default_directory_is_created_without_being_asked(dest, asked, made):
     assert one(dest=dest, create_directory=asked).create_directory is made
 
 
@@ -160,18 +160,18 @@ def test_the_directory_of_the_collection_is_made_and_others_on_request(dest, ask
         ({"dest": "/a", "directory_mode": "x"}, "/a: directory_mode: 'x' is not a mode; give it as '0600' (in quotes) or as u=rw,g=r"),
     ],
 )
-def test_what_does_not_fit_is_refused(options, message):
+def test_invalid_file_options_are_refused(options, message):
     code = CLASH if "give both or neither" in message else EXPOSED if "every user" in message else "TRK-O02"
     assert refusal(lambda: one(**options), code) == message
 
 
-def test_a_vendor_is_needed_for_what_is_to_be_there_only():
+def test_a_vendor_is_needed_only_for_present_files():
     assert refusal(lambda: one({}, dest="/a"), MISSING) == "/a: vendor is missing"
     assert refusal(lambda: one({"path": "fleet/x"}), MISSING) == "vendor is missing"
     assert not one({}, dest="/a", state="absent").wants_token
 
 
-def test_what_is_to_be_absent_needs_no_template():
+def test_an_absent_file_needs_no_template():
     assert one({"vendor": "tracx"}, dest="/a", state="absent", format="template").state == "absent"
 
 
@@ -181,12 +181,12 @@ def test_two_tokens_cannot_share_a_file():
     assert refusal(lambda: plan([pair, other]), CLASH) == "/a/b: is the dest of two tokens; each needs a separate file"
 
 
-def test_readable_when_asked_for():
+def test_a_mode_readable_by_all_needs_allow_readable():
     assert one(dest="/a", mode="0644", allow_readable=True).mode == "0644"
     assert (one(dest="/a", mode="0640").mode, one(dest="/a", mode="0660").mode) == ("0640", "0660")
 
 
-def test_all_that_an_item_says_of_its_file():
+def test_the_file_options_of_an_item_are_kept():
     file = one({"vendor": "tracx", "path": "eu"}, dest="/a", format="env", env_name="FLEET", group="g", backup=True, directory_mode="0750", setype="t")
     assert (file.format, file.env_name, file.group, file.backup, file.directory_mode) == ("env", "FLEET", "g", True, "0750")
     assert file.context == {"seuser": None, "serole": None, "setype": "t", "selevel": None}
@@ -209,16 +209,16 @@ def test_all_that_an_item_says_of_its_file():
         (0o601, "0601"),
     ],
 )
-def test_modes(mode, octal):
+def test_octal_and_symbolic_modes_are_accepted(mode, octal):
     assert parse_mode(mode, of="mode") == octal
 
 
 @pytest.mark.parametrize("mode", [600, 640, "4600", "0200", "", "rw", "u+rw", "u=rwt", "z=r", True, None, "0x1ff", -1, "u=rw,", "0007"])
-def test_no_modes(mode):
+def test_invalid_modes_are_refused(mode):
     assert refusal(lambda: parse_mode(mode, of="mode")).startswith("mode: ")
 
 
-def test_arguments_of_the_module_on_the_host():
+def test_the_arguments_of_the_host_module():
     sent = files_argument(one({"vendor": "tracx", "path": "eu"}, dest="/a", owner="app"), fingerprint="sha256:0", expires_at=9.9)
     assert sent["expires_at"] == 9
     assert {key: value for key, value in sent.items() if value not in (None, False)} == {
@@ -227,27 +227,27 @@ def test_arguments_of_the_module_on_the_host():
     }  # fmt: skip
 
 
-def test_of_a_token_that_is_not_known_nothing_is_said():
+def test_an_unknown_token_has_no_fingerprint_and_expiry():
     sent = files_argument(one({"vendor": "tracx"}, dest="/a", seuser="system_u"), path="found")
     assert (sent["path"], sent["fingerprint"], sent["expires_at"], sent["seuser"]) == ("found", None, None, "system_u")
 
 
-def test_what_no_text_can_hold_is_refused():
+def test_content_with_a_lone_surrogate_is_refused():
     assert refusal(lambda: contents_argument("half \ud800")) == "the content has characters that cannot be encoded as text"
 
 
-def test_contents_are_text_that_no_escape_can_change():
+def test_contents_are_sent_as_base64():
     assert contents_argument("Authorization: ü\n") == "base64:QXV0aG9yaXphdGlvbjogw7wK"
 
 
 @pytest.mark.parametrize("given", ["tok/x", "~/x", "", "/a/", "/", "/a\nb"])
-def test_a_path_is_named_with_its_option(given):
+def test_an_invalid_path_is_refused_naming_its_option(given):
     with pytest.raises(OptionError) as caught:
         checked_path(given, option="file")
     assert caught.value.told.startswith(f"{given.replace(chr(10), ' ')}: file ")
     assert caught.value.error_code == "TRK-O02"
 
 
-def test_a_path_in_its_plain_form():
+def test_a_path_is_normalized():
     assert checked_path("//a/./b//c", option="file") == "/a/b/c"
     assert checked_path("//X /y z", option="file") == "/X /y z"

@@ -32,7 +32,7 @@ def token(value: str) -> dict[str, object]:
     return {**DETAILS, "access_token": value, "authorization": f"Bearer {value}"}
 
 
-def test_raw_is_the_bare_token_without_a_line_end():
+def test_raw_is_the_token_without_a_line_end():
     assert render("raw", DETAILS) == "eyJ.abc-_.def"
 
 
@@ -44,25 +44,25 @@ def test_env_has_token_authorization_and_expiry_in_whole_seconds():
     assert render("env", DETAILS) == ("TRACKUNIT_TOKEN='eyJ.abc-_.def'\nTRACKUNIT_AUTHORIZATION='Bearer eyJ.abc-_.def'\nTRACKUNIT_EXPIRES_AT=1799999999\n")
 
 
-def test_env_name_takes_the_place_of_the_vendor():
+def test_env_name_replaces_the_vendor_in_variable_names():
     assert render("env", DETAILS, env_name="FLEET").startswith("FLEET_TOKEN=")
 
 
 @pytest.mark.parametrize("name", ["1A", "A-B", "A B", "A\n", "Ä", "A=B"])
-def test_env_name_has_to_be_one(name):
+def test_an_invalid_env_name_is_refused(name):
     with pytest.raises(OptionError) as caught:
         render("env", DETAILS, env_name=name)
     assert str(caught.value) == f"env_name: {name!r} cannot begin the name of a variable; use letters, digits and underscores"
 
 
 @pytest.mark.parametrize(("vendor", "prefix"), [("tracx", "TRACX"), ("my-vendor.eu", "MY_VENDOR_EU"), ("3way", "_3WAY")])
-def test_env_prefix(vendor, prefix):
+def test_the_env_prefix_is_made_from_the_vendor_name(vendor, prefix):
     assert env_prefix(vendor) == prefix
 
 
 @pytest.mark.system
 @pytest.mark.parametrize("value", ["plain", AWKWARD, "it's", "back\\slash", '"quoted"', "$(id)", "a#b;c d", "ünï", "~", "*?[x]"])
-def test_env_is_read_by_a_shell_as_it_was(value, tmp_path):
+def test_a_shell_reads_env_values_unchanged(value, tmp_path):
     file = tmp_path / "token.env"
     file.write_text(render("env", token(value)), encoding="utf-8")
     script = f'. {file}; printf "%s|%s|%s" "$TRACKUNIT_TOKEN" "$TRACKUNIT_AUTHORIZATION" "$TRACKUNIT_EXPIRES_AT"'
@@ -73,7 +73,7 @@ def test_env_is_read_by_a_shell_as_it_was(value, tmp_path):
 
 @pytest.mark.parametrize("value", ["plain", AWKWARD, "it's", "back\\slash", '"quoted"', "$(id)", "a#b;c d"])
 @pytest.mark.parametrize("escapes_in_single_quotes", [False, True], ids=["systemd", "systemd before 240"])
-def test_env_is_read_by_systemd_as_it_was(value, escapes_in_single_quotes):
+def test_systemd_reads_env_values_unchanged(value, escapes_in_single_quotes):
     first = render("env", token(value)).split("\n")[0]
     assert environment_file_value(first, escapes_in_single_quotes=escapes_in_single_quotes) == value
 
@@ -97,25 +97,25 @@ def environment_file_value(line: str, *, escapes_in_single_quotes: bool) -> str:
 
 @pytest.mark.parametrize("format", ["header", "env"])
 @pytest.mark.parametrize("character", ["\n", "\r", "\0", "\t", "\x7f", "\x85", "\u2028"])
-def test_control_characters_cannot_smuggle_a_line(format, character):
+def test_control_characters_in_a_token_are_refused(format, character):
     with pytest.raises(VendorError) as caught:
         render(format, token(f"secret{character}Evil: 1"))
     assert str(caught.value) == ("trackunit: the token contains control characters, which a header or a variable cannot hold; use format raw or json")
 
 
-def test_json_has_what_lasts_and_no_refresh_token():
+def test_json_has_no_refresh_token_and_nothing_that_changes_by_itself():
     assert json.loads(render("json", DETAILS)) == lasting(DETAILS)
     assert set(lasting(DETAILS)) == set(DETAILS) - {"expires_in", "refresh_token", "source"}
 
 
-def test_json_to_the_letter():
+def test_the_exact_text_of_json():
     """The exact text matters: a file is written again whenever its text changes."""
     assert render("json", {"vendor": "tracx", "scope": "ü", "extra": {"b": [1], "a": None}, "source": "cache"}) == (
         '{\n  "extra": {\n    "a": null,\n    "b": [\n      1\n    ]\n  },\n  "scope": "\\u00fc",\n  "vendor": "tracx"\n}\n'
     )
 
 
-def test_a_value_for_messages_has_its_shape_and_nothing_of_its_texts():
+def test_a_placeholder_keeps_the_structure_but_no_text():
     value = {"access_token": "s3cret", "expires_at": 5, "extra": {"user": {"id": "u", 7: "x"}, "all": ("a", ["b", 1.5, None])}}
     assert placeholder(value) == {
         "access_token": "the-access_token",

@@ -18,14 +18,14 @@ from ansible_collections.trackops.api_tokens.plugins.plugin_utils._tasks.api_cal
 URL = "https://api.example/shipments"
 
 
-def test_each_argument_has_its_place():
+def test_arguments_are_split_into_request_and_token():
     args = {"url": URL, "method": "POST", "headers": {"X": "1"}, "vendor": "tracx", "path": "fleet/x", "min_ttl": 5}
     request, wanted = split(args)
     assert request == {"url": URL, "method": "POST", "headers": {"X": "1"}}
     assert wanted == {"vendor": "tracx", "path": "fleet/x", "min_ttl": 5}
 
 
-def test_options_of_vault_whose_names_uri_has_too():
+def test_options_that_uri_has_too_are_given_under_vault():
     request, wanted = split({"url": URL, "timeout": 5, "vendor": "tracx", "vault": {"timeout": 7, "validate_certs": False}})
     assert (request["timeout"], wanted) == (5, {"vendor": "tracx", "timeout": 7, "validate_certs": False})
 
@@ -44,7 +44,7 @@ def test_options_of_vault_whose_names_uri_has_too():
         ({"url": URL, "vault": "x"}, "api_request: 'vault' must be a dictionary of Vault options."),
     ],
 )
-def test_what_it_does_not_take(args, message):
+def test_unsupported_arguments_are_refused(args, message):
     with pytest.raises(OptionError) as caught:
         split(args)
     code = "TRK-O03" if "needs 'url'" in message else "TRK-O02" if "must be" in message else "TRK-O04"
@@ -61,32 +61,32 @@ def test_no_token_goes_over_plain_http_to_another_machine(url):
 
 
 @pytest.mark.parametrize(("name", "shown"), [("a" * 100, "a" * 100), ("a" * 101, "a" * 99 + "…")])
-def test_a_long_name_is_cut_off(name, shown):
+def test_a_long_host_name_is_shortened(name, shown):
     with pytest.raises(OptionError, match=f"^api_request: {shown} would"):
         address_options(f"http://{name}/x", allow_http=False)
 
 
 @pytest.mark.parametrize("url", ["http://[::1", "http://[evil.example/", "http://evil.example:99999/", "evil.example/x", "https:///x", "http:/evil.example"])
-def test_what_is_no_address_is_not_left_to_the_host(url):
+def test_an_unusable_url_is_refused_before_it_reaches_the_host(url):
     with pytest.raises(OptionError) as caught:
         address_options(url, allow_http=True)
     assert caught.value.told == "api_request: url is not a usable URL. It must begin with https:// and a host name. [TRK-O08]"
 
 
 @pytest.mark.parametrize("url", [URL, "http://127.0.0.1:8080/x", "http://localhost", "http://[::1]/"])
-def test_what_is_not_readable_on_the_way(url):
+def test_https_and_local_urls_are_accepted(url):
     """A request to this machine does not even go through a proxy."""
     assert address_options(url, allow_http=False) == ({"use_proxy": False} if url.startswith("http:") else {})
 
 
-def test_no_option_says_both():
+def test_no_option_of_uri_is_an_option_of_the_token():
     assert not OPTIONS_OF_URI & {"vendor", "path", "vault", "scope", "token_url", "client_auth"}
 
 
 @pytest.mark.parametrize(
     ("given", "codes"), [({}, [200]), ({"status_code": 401}, [401]), ({"status_code": [200, "201"]}, [200, 201]), ({"status_code": "200, 401,x"}, [200, 401])]
 )
-def test_which_answers_are_good(given, codes):
+def test_expected_status_codes_are_parsed(given, codes):
     assert expected(given) == codes
 
 
@@ -108,7 +108,7 @@ SPELLINGS = {
 }
 
 
-def test_the_token_is_blanked_out_wherever_it_is():
+def test_the_token_is_blanked_out_at_every_level():
     clean = without(["t0k3n-value"])
     assert clean({"a": ["x t0k3n-value y", {"b": "t0k3n-value"}], "n": 1, "none": None, "yes": True}) == {
         "a": ["x ******** y", {"b": "********"}], "n": 1, "none": None, "yes": True
@@ -116,7 +116,7 @@ def test_the_token_is_blanked_out_wherever_it_is():
 
 
 @pytest.mark.parametrize("spelling", SPELLINGS)
-def test_the_token_is_blanked_out_however_it_is_spelled(spelling):
+def test_the_token_is_blanked_out_in_every_spelling(spelling):
     shown, clean = SPELLINGS[spelling], without([TOKEN])
     for value in (shown, f"you sent {shown}, did you not", [shown], {"a": {"b": [shown]}}, {shown: 1}, {"a": [{f"x {shown}": None}]}):
         cleaned = clean(value)
@@ -130,17 +130,17 @@ def texts(value):
     return "\n".join(map(texts, value)) if isinstance(value, list) else str(value)
 
 
-def test_members_with_the_token_as_their_name_all_stay():
+def test_members_named_like_the_token_are_numbered():
     given = {"t0k3n-value": 1, "T0K3N-VALUE": 2, "********": 3, "a t0k3n-value": 4}
     assert without(["t0k3n-value"])(given) == {"******** (2)": 1, "******** (3)": 2, "********": 3, "a ********": 4}
 
 
-def test_each_name_has_numbers_of_its_own():
+def test_each_blanked_name_is_numbered_separately():
     given = {"t0k3n-value": 1, "T0K3N-VALUE": 2, "my t0k3n-value": 3, "my T0K3N-VALUE": 4}
     assert without(["t0k3n-value"])(given) == {"********": 1, "******** (2)": 2, "my ********": 3, "my ******** (2)": 4}
 
 
-def test_more_tokens_than_one():
+def test_several_tokens_are_blanked_out():
     assert without(["t0k3n-value", "another-one"])({"old": "t0k3n-value", "new": "another%2Done", "x": "third"}) == {
         "old": "********", "new": "********", "x": "third"
     }  # fmt: skip
@@ -159,7 +159,7 @@ BUFFER = list(TOKEN.encode())  # as Node writes a buffer
         (json.dumps(f"Bearer {TOKEN}"), '"Bearer ********"'),
     ],
 )
-def test_what_is_json_stays_json(content, cleaned):
+def test_a_blanked_json_text_stays_json(content, cleaned):
     assert without([TOKEN])(content) == cleaned
     assert json.loads(cleaned) == without([TOKEN])(json.loads(content))
 
@@ -175,11 +175,11 @@ def test_what_is_json_stays_json(content, cleaned):
         ("48-15-16-23-42", [48, 15, 16, 23, 42], ["********"]),
     ],
 )
-def test_a_list_of_its_pieces(secret, value, cleaned):
+def test_a_list_of_pieces_of_the_token_is_blanked_out(secret, value, cleaned):
     assert without([secret])(value) == cleaned
 
 
-def test_json_that_blanking_would_break_is_written_anew():
+def test_json_that_blanking_would_break_is_serialized_again():
     # A number has no quotes, and the n of an escape looks like the first letter of the token.
     assert without(["4815162342"])('{"token":4815162342,"x":  1}') == '{"token": "********", "x": 1}'
     assert without(["nice-token-1"])('{"x":"\\nice-token-1","y":  "nice-token-1"}') == '{"x": "\\nice-token-1", "y": "********"}'
@@ -190,7 +190,7 @@ def test_json_that_blanking_would_break_is_written_anew():
     assert without(["4815162342"])('{"token":4815162342,') == '{"token":********,'
 
 
-def test_numbers_are_left_alone_unless_the_token_is_one():
+def test_numbers_are_kept_unless_the_token_is_a_number():
     assert without(["abcdefgh"])({"a": 6162636465666768}) == {"a": 6162636465666768}
     assert without([TOKEN])({"a": 4815162342, "b": [65, 98, 99]}) == {"a": 4815162342, "b": [65, 98, 99]}
     assert without(["4815162342"])({"a": 4815162342.0, "b": 4.5}) == {"a": "********", "b": 4.5}
@@ -198,7 +198,7 @@ def test_numbers_are_left_alone_unless_the_token_is_one():
 
 
 @pytest.mark.thorough
-def test_an_answer_of_some_mebibytes_is_kept_and_the_token_goes_from_all_of_it():
+def test_the_token_is_blanked_out_in_a_large_answer():
     rows = [{"id": number, "name": f"Wörth {number}", "href": f"https://api.example/units/{number}?x=1"} for number in range(40_000)]
     given = {"json": {"rows": rows, "last": TOKEN, TOKEN: "name"}, "content": json.dumps({"rows": rows, "last": quote(TOKEN, safe="")})}
     cleaned = without([TOKEN])(given)
@@ -206,7 +206,7 @@ def test_an_answer_of_some_mebibytes_is_kept_and_the_token_goes_from_all_of_it()
     assert json.loads(cleaned["content"]) == {"rows": rows, "last": "********"}
 
 
-def test_many_names_with_the_token_are_numbered():
+def test_thousands_of_members_named_like_the_token_are_numbered():
     """If each search for a free number began at the start, the cost would be the square of their count."""
     spelled = {"".join(c.upper() if bits >> place & 1 else c for place, c in enumerate("t0k3n-of-mine")): bits for bits in range(8192)}
     found = without(["t0k3n-of-mine"])({**spelled, "******** (3)": "mine"})

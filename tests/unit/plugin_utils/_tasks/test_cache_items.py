@@ -25,18 +25,18 @@ from ansible_collections.trackops.api_tokens.plugins.plugin_utils._tasks.cache_i
         ),
     ],
 )
-def test_which_tokens(args, expected):
+def test_the_arguments_describe_the_tokens(args, expected):
     assert items(args) == expected
 
 
 @pytest.mark.parametrize("tokens", ["tracx", {"vendor": "tracx"}, ["tracx"], [{"vendor": "tracx"}, None]])
-def test_what_is_no_list_of_tokens(tokens):
+def test_tokens_that_is_not_a_list_of_dictionaries_is_refused(tokens):
     with pytest.raises(OptionError) as caught:
         items({"tokens": tokens})
     assert caught.value.message == "tokens: must be a list of dictionaries"
 
 
-def test_an_address_beside_tokens_of_several_vendors_would_be_that_of_all():
+def test_an_address_beside_tokens_of_several_vendors_is_refused():
     args = {"tokens": [{"vendor": "tracx"}, {"vendor": "acme"}], "base_url": "https://one.example"}
     with pytest.raises(OptionError) as caught:
         items(args)
@@ -44,7 +44,7 @@ def test_an_address_beside_tokens_of_several_vendors_would_be_that_of_all():
     assert len(items({**args, "tokens": args["tokens"][:1]})) == 1
 
 
-def test_one_path_beside_several_tokens_would_send_the_credentials_of_one_to_the_others():
+def test_a_path_beside_tokens_is_refused():
     with pytest.raises(OptionError) as caught:
         items({"path": "fleet/trackunit", "tokens": [{"vendor": "trackunit"}, {"vendor": "tracktik"}]})
     assert caught.value.message == "path: is given next to tokens; set it in the items of tokens"
@@ -61,15 +61,15 @@ def test_one_path_beside_several_tokens_would_send_the_credentials_of_one_to_the
         ({"path": "fleet/x"}, {"engine_mount_point": ""}, "secret/fleet/x"),
     ],
 )
-def test_where_it_is_in_vault(item, values, expected):
+def test_the_place_of_an_item_in_vault(item, values, expected):
     assert where(item, values) == expected
 
 
-def test_options_that_are_no_names():
+def test_options_that_name_tokens_are_removed():
     assert without_names({"vendor": "tracx", "path": "x", "tokens": [], "revoke_logins": 1, "revoke_consent": 1, "cache_path": "/c"}) == {"cache_path": "/c"}
 
 
-def test_what_was_removed_is_counted():
+def test_removed_entries_are_counted_by_kind():
     entries = [{"kind": "token", "n": 1}, {"kind": "login"}, {"kind": "token", "n": 2}]
     assert removed(entries) == {"removed": entries, "removed_by_kind": {"token": 2, "login": 1}}
     assert removed([]) == {"removed": [], "removed_by_kind": {}}
@@ -85,7 +85,7 @@ def test_what_was_removed_is_counted():
         ({"vendor": "v" * 41, "path": "p" * 198}, [f"There is nothing in the cache for {'v' * 39}… at kv/{'p' * 196}…."]),
     ],
 )
-def test_nothing_there_at_a_path(item, expected):
+def test_an_empty_cache_for_a_path_is_warned_about(item, expected):
     said = []
     warn_nothing_found(item, {"engine_mount_point": "kv"}, warn=said.append)
     assert said == expected

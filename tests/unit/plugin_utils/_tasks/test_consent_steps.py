@@ -40,7 +40,7 @@ def test_the_option_with_which_a_request_needs_consent(vendor, values, option):
     assert subject.option_for_consent(vendor, values, built_in=names()) == option
 
 
-def test_what_the_options_change_of_the_vendor():
+def test_only_set_options_change_the_vendor():
     assert subject.changed_vendor({**OWN, "authorize_url": "", "pkce": None}) == {}
     assert subject.changed_vendor({**OWN, "authorize_url": "/a", "pkce": False}) == {"authorize_url": "/a", "pkce": False}
 
@@ -53,13 +53,13 @@ def test_the_device_flow_has_no_redirect(option):
     assert caught.value.told == f"acme: {option} cannot be used with flow=device, because no browser returns to this machine. Remove it. [TRK-O04]"
 
 
-def test_the_device_flow_waits():
+def test_the_device_flow_refuses_wait_false():
     with pytest.raises(OptionError) as caught:
         subject.refuse_without_effect({**OWN, "wait": False}, "acme")
     assert caught.value.told == "acme: flow=device has no second step, so it always waits. Remove wait=false. [TRK-O04]"
 
 
-def test_what_the_person_reads():
+def test_the_texts_that_ask_for_consent():
     assert subject.would_ask("acme", "secret/fleet/x") == "acme: consent for secret/fleet/x would be requested."
     assert subject.open_address("acme", "https://v.example/a") == "acme: open this address in a browser, log in and allow:\n\nhttps://v.example/a\n"
     plain = "acme: on any device, open this address, log in, enter the code and allow:\n\nhttps://v.example/device\ncode: WDJB-MJHT\n{}\nWaiting for 600 s."
@@ -72,14 +72,14 @@ def test_what_the_person_reads():
     assert subject.stored_text("acme", Stored("secret/fleet/x", "7", None)) == "acme: the refresh token is stored at secret/fleet/x (version 7)."
 
 
-def test_a_pasted_line_of_another_attempt():
+def test_a_pasted_address_of_another_attempt_is_asked_for_again():
     other = "That address has a different state: it belongs to another attempt. Try again:"
     assert subject.paste_again("http://127.0.0.1/callback?code=1&state=2") == other
     assert subject.paste_again("hello") == "That address has neither a code nor an error. Try again:"
 
 
 @pytest.mark.parametrize(("strangers", "said"), [(0, ""), (2, " Requests without the state of this attempt: 2.")])
-def test_no_answer(strangers, said):
+def test_the_message_without_an_answer_counts_stray_requests(strangers, said):
     assert subject.no_answer("acme", seconds=30, strangers=strangers) == (
         f"acme: no answer came within 30 s.{said} Nothing was stored. Start again; or, if you gave consent, within 15 minutes run this with "
         "redirect_response set to the address at which the browser ended."

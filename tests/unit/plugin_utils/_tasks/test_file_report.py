@@ -23,38 +23,38 @@ def entry(dest, **more):
 FILES = [file("/a"), file("/b"), file("/c")]
 
 
-def test_in_the_order_of_the_task():
+def test_results_are_in_the_order_of_the_task():
     told = report(FILES, {"/b": entry("/b", error="no", error_code="x")}, {"files": [entry("/c", changed=True), entry("/a")], "diff": []})
     assert [one["dest"] for one in told["files"]] == ["/a", "/b", "/c"]
     assert (told["changed"], told["diff"]) == (True, [])
 
 
-def test_all_went_well():
+def test_a_report_without_errors():
     told = report(FILES[:1], {}, {"files": [entry("/a")]})
     assert told == {"files": [entry("/a", expires_at_iso=None)], "changed": False}
 
 
-def test_expiry_is_told_as_people_write_it_too():
+def test_expiry_is_also_reported_in_iso_8601():
     (told,) = report(FILES[:1], {}, {"files": [entry("/a", expires_at=1_800_000_060)]})["files"]
     assert (told["expires_at"], told["expires_at_iso"]) == (1_800_000_060, "2027-01-15T08:01:00Z")
 
 
-def test_the_module_could_not_be_run():
+def test_a_failure_of_the_module_is_returned_unchanged():
     written = {"failed": True, "msg": "no"}
     assert report(FILES, {"/b": entry("/b", error="no")}, written) is written
 
 
-def test_one_of_one():
+def test_the_failure_of_a_single_file_is_reported():
     told = report(FILES[:1], {}, {"files": [entry("/a", error="it is a directory.", error_code="file:kind")]})
     assert (told["failed"], told["msg"], told["error_code"]) == (True, "/a: it is a directory.", "file:kind")
 
 
-def test_one_of_two():
+def test_failures_are_counted_among_several_files():
     told = report(FILES[:2], {}, {"files": [entry("/a"), entry("/b", error="it is full.", error_code="x")]})
     assert told["msg"] == "1 of 2 token files failed: /b: it is full."
 
 
-def test_an_error_that_keeps_several_back_is_told_once():
+def test_an_error_of_several_files_is_reported_once():
     failed = {"/a": entry("/a", error="no token.", error_code="first"), "/c": entry("/c", error="no token.", error_code="second")}
     told = report(FILES, failed, {"files": [entry("/b", error="/b: it is full.", error_code="third")]})
     assert told["msg"] == "3 of 3 token files failed: /a, /c: no token. /b: it is full."

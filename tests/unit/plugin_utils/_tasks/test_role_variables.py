@@ -30,7 +30,7 @@ def test_all_variables_of_roles_and_playbooks_are_known():
     assert {"vendor", "path"} <= used - ours  # the variables of authorize have no prefix
 
 
-def test_all_documented_variables_together_are_no_slips():
+def test_documented_variables_are_not_reported_as_misspelt():
     tables = "\n".join(path.read_text(encoding="utf-8") for path in [*ROOT.glob("docs/*.md"), *ROOT.glob("roles/*/README.md")])
     rows = re.findall(r"^\| (`(?:provision|schedule|status|vault_setup)_[^|]*) \|", tables, re.MULTILINE)
     documented = {name for row in rows for name in re.findall(r"`(\w+)`", row)}
@@ -51,13 +51,13 @@ def test_all_documented_variables_together_are_no_slips():
         ("vault_stup_secret_id_file", "vault_setup_secret_id_file"),
     ],
 )
-def test_a_slip_is_told_whether_the_right_name_is_set_or_not(slip, asked):
+def test_a_misspelt_variable_of_ours_is_reported_whether_or_not_the_right_one_is_set(slip, asked):
     assert misspelt([asked], [], [slip, asked, "provision_result", 5]) == [(slip, asked)]
     assert misspelt([asked], [asked], [slip]) == [(slip, asked)]
     assert misspelt(["my_other"], [], [slip]) == []
 
 
-def test_of_variables_of_others_it_is_told_where_the_right_one_is_not_set():
+def test_a_misspelt_variable_of_others_is_reported_only_if_the_right_one_is_unset():
     assert misspelt(["my_tokens"], ["my_tokens"], ["my_token", "our_tokens"]) == [("my_token", "my_tokens")]
     assert misspelt(["my_tokens"], [], ["my_token", "my_tokens"]) == []
     assert misspelt(["my_tokens", "my_token"], ["my_tokens"], ["my_token"]) == []
@@ -65,6 +65,6 @@ def test_of_variables_of_others_it_is_told_where_the_right_one_is_not_set():
     assert misspelt(["_token"], ["_token"], ["_tokens"]) == []
 
 
-def test_whose_variables_they_are_says_a_name_that_is_known():
+def test_only_known_names_make_a_prefix_ours():
     assert misspelt(["status_mine"], [], ["status_jsn"]) == []
     assert misspelt(["status_json"], [], ["status_jsn"]) == [("status_jsn", "status_json")]

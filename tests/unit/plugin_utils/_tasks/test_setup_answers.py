@@ -71,28 +71,28 @@ def of_others(status, text=""):
         ),
     ],
 )
-def test_answers_have_the_codes_that_modules_give_them(refusal, told):
+def test_answers_have_the_same_error_codes_as_in_modules(refusal, told):
     assert refused(refusal, "it", place=PLACE, did="answered with").told == f"it: {told}"
 
 
 @pytest.mark.parametrize("refusal", [answer(500), of_others(301), not_from_vault()])
-def test_what_is_not_known_may_pass_another_time(refusal):
+def test_an_unknown_answer_counts_as_unavailable(refusal):
     assert refused(refusal, "it", place=PLACE, did="answered with").kind == "unavailable"
 
 
-def test_a_change_is_refused():
+def test_a_refused_change_is_reported_with_known_words_only():
     said = refused(answer(403, "permission denied", "rate limit quota exceeded"), "it", place=PLACE, did="refused it with").told
     assert said == f"it: {PLACE} refused it with status 403 (permission denied, rate limit). {CHECK} [TRK-V05]"
     said = refused(answer(400, "existing mount at kv"), "it", place=PLACE, did="refused it with").told
     assert said == f"it: {PLACE} refused it with status 400 (existing mount). {CHECK} [TRK-V09]"
 
 
-def test_only_vault_can_say_that_something_is_not_there():
+def test_only_vault_itself_can_report_a_missing_object():
     assert is_not_there(answer(404)) and is_not_there(answer(400, "No secret engine mount at kv/"))
     assert not is_not_there(of_others(404)) and not is_not_there(of_others(400)) and not is_not_there(answer(403)) and not is_not_there(answer(503))
 
 
-def test_which_answers_are_vaults():
+def test_answers_of_vault_are_recognized():
     assert all(map(is_from_vault, ({}, {"data": {}}, {"data": None, "request_id": "x", "warnings": ["y"]})))
     assert not any(map(is_from_vault, ({"data": None}, {"status": "ok"}, {"data": []})))
 
@@ -107,7 +107,7 @@ def test_which_answers_are_vaults():
         answer(503),
     ],
 )
-def test_what_may_pass(refusal):
+def test_a_temporary_refusal_is_retried(refusal):
     assert may_pass(refusal)
 
 
@@ -124,7 +124,7 @@ def test_what_may_pass(refusal):
         not_from_vault(),
     ],
 )
-def test_what_lasts_is_told_at_once(refusal):
+def test_a_permanent_refusal_is_not_retried(refusal):
     assert not may_pass(refusal)
 
 
@@ -158,11 +158,11 @@ def test_what_lasts_is_told_at_once(refusal):
         ("Check proxies (ANSIBLE_HASHI_VAULT_PROXIES, https_proxy).", "Check VAULT_PROXY_ADDR and https_proxy."),
     ],
 )
-def test_sentences_have_the_names_that_the_operator_knows(ours, theirs):
+def test_messages_name_the_operators_variables(ours, theirs):
     assert theirs in for_operator(ours)
 
 
-def test_no_sentence_about_the_way_to_vault_names_an_option_of_a_lookup():
+def test_no_connection_message_names_an_option_of_a_lookup():
     """This checks all texts of the file that contains them, so a new option in one of them is noticed here."""
     options = re.compile(
         rf"(?<![\w./:-])(?:{'|'.join(sorted(set(FIELDS) - {'url', 'token', 'timeout', 'jwt', 'password', 'namespace'}))}|begin url|check url)(?!\w)"

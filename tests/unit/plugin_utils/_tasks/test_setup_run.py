@@ -73,7 +73,7 @@ def lines(setup):
     return setup.to_set(expanded=lambda path: path.replace("~", "/places"))
 
 
-def test_from_nothing_and_again():
+def test_a_first_run_creates_everything_and_a_second_changes_nothing():
     vault = Kept()
     looked = vault.run(dry_run=True, **ALL)
     assert (looked.changed, vault.changes) == (True, [])
@@ -102,20 +102,20 @@ def test_from_nothing_and_again():
     assert less.done == ["changed: the AppRole api-tokens"]
 
 
-def test_of_a_mount_that_is_new_nothing_is_read():
+def test_nothing_is_read_from_a_new_mount():
     """A user who may create a mount may lack the right to read below it, and in check mode the mount does not exist."""
     vault = Kept(**{"GET api-token-cache/config": [refusal(403, "permission denied")]})
     assert "would be made: one version of each entry at api-token-cache" in vault.run(dry_run=True, **ALL).done
     assert "made: one version of each entry at api-token-cache" in vault.run(**ALL).done
 
 
-def test_a_mount_that_is_something_else_is_told():
+def test_a_mount_of_another_type_is_refused():
     vault = Kept({"sys/mounts/secret": {"type": "pki"}})
     assert vault.told().startswith(f"{PLACE} has something else at sys/mounts/secret, not KV version 2 at secret. ")
     assert vault.changes == []
 
 
-def test_what_others_made_is_seen_before_anything_is_changed():
+def test_a_foreign_approle_is_refused_before_anything_is_changed():
     vault = Kept({ROLE: {"token_policies": ["prod"]}})
     assert vault.told().startswith(f"{PLACE} has an AppRole api-tokens at auth/approle that is not of this playbook")
     assert vault.asked == [("GET", ROLE)]
@@ -137,7 +137,7 @@ def test_what_others_made_is_seen_before_anything_is_changed():
         ({"mount": "kv", "consent_paths": "prod/trackmage"}, {"shared_cache": True, "cache_mount": "kv", "cache_path": "prod"}, "-consent"),
     ],
 )
-def test_what_one_run_lets_be_written_as_cache_another_does_not_let_be_read_as_credentials(first, second, kept):
+def test_a_cache_folder_never_overlaps_credentials_of_another_run(first, second, kept):
     vault = Kept()
     vault.run(**first)
     vault.asked.clear()
@@ -152,7 +152,7 @@ def test_what_one_run_lets_be_written_as_cache_another_does_not_let_be_read_as_c
     vault.run(**second)
 
 
-def test_an_approle_that_waits_for_its_policy_is_of_others():
+def test_an_approle_without_its_policy_is_foreign():
     """Whoever created it knows its role_id, and perhaps a secret_id."""
     vault = Kept({ROLE: {"token_policies": ["api-tokens"], "bind_secret_id": True}})
     assert vault.told().startswith(f"{PLACE} has an AppRole api-tokens at auth/approle that is not of this playbook, because there is no policy api-tokens. ")
@@ -163,13 +163,13 @@ def test_an_approle_that_waits_for_its_policy_is_of_others():
 
 
 @pytest.mark.parametrize("second", [{"path": "prod2"}, {"mount": "kv", "path": "prod"}, {"shared_cache": True, "path": "own"}])
-def test_folders_of_two_runs_beside_each_other(second):
+def test_separate_folders_of_two_runs_are_accepted(second):
     vault = Kept()
     vault.run(shared_cache=True, cache_mount="secret", cache_path="prod", consent_paths="fleet/trackmage")
     vault.run(**second)
 
 
-def test_folders_of_two_runs_in_one_folder():
+def test_sibling_folders_of_two_runs_are_accepted():
     vault = Kept()
     vault.run(shared_cache=True, cache_mount="secret", cache_path="prod/X")
     vault.run(path="prod/Y", consent_paths="prod/Z")
@@ -179,7 +179,7 @@ def test_folders_of_two_runs_in_one_folder():
     vault.run(cache_mount="secret", cache_path="prod/X")  # unused without shared_cache
 
 
-def test_a_mount_for_the_cache_that_others_made_keeps_its_settings():
+def test_a_foreign_cache_mount_keeps_its_settings():
     vault = Kept({"sys/mounts/kv": {"type": "kv", "options": {"version": "2"}, "description": ""}, "kv/config": {"max_versions": 0}})
     setup = vault.run(shared_cache=True, cache_mount="kv")
     assert "left as the mount has it: one version of each entry at kv" in setup.done
@@ -190,7 +190,7 @@ def test_a_mount_for_the_cache_that_others_made_keeps_its_settings():
     assert vault.run(shared_cache=True, cache_mount="kv").done == ["changed: one version of each entry at kv"]
 
 
-def test_what_was_made_before_an_error_is_known():
+def test_changes_before_an_error_are_reported():
     vault = Kept(**{"POST sys/auth/approle": [refusal(403, "permission denied")]})
     setup = vault.setup()
     with pytest.raises(VaultError) as caught:
@@ -210,7 +210,7 @@ def test_policies_that_cannot_be_read_are_not_replaced(status):
 
 @pytest.mark.parametrize("path", ["secret/data", "secret/x/y", "sys/raw"])
 @pytest.mark.parametrize("variable", ["mount", "cache_mount"])
-def test_a_path_below_another_mount_is_none_of_its_own(variable, path):
+def test_a_path_below_another_mount_is_refused(variable, path):
     """Asked for this path alone, Vault answers with the mount above it."""
     vault = Kept({"sys/mounts/secret": {"type": "kv", "options": {"version": "2"}}})
     vault.data[f"sys/mounts/{path}"] = {"type": "kv", "options": {"version": "2"}}
@@ -227,7 +227,7 @@ def test_a_path_below_another_mount_is_none_of_its_own(variable, path):
     assert not [one for one in vault.changes if path in one or one.startswith("sys/mounts/")]
 
 
-def test_mounts_that_may_not_be_listed():
+def test_missing_permission_to_list_mounts_is_reported():
     vault = Kept(**{"GET sys/mounts": [refusal(403, "permission denied")]})
     assert vault.told() == (
         f"KV version 2 at secret: {PLACE} answered with status 403 (permission denied). Check VAULT_ADDR and the policies of the token. [TRK-V05]"
@@ -235,7 +235,7 @@ def test_mounts_that_may_not_be_listed():
     assert vault.changes == []
 
 
-def test_a_mount_that_is_not_ready_yet():
+def test_a_mount_that_is_upgrading_is_waited_for():
     upgrading = refusal(400, "Upgrading from non-versioned to versioned data.")
     vault = Kept(**{"POST api-token-cache/config": [upgrading] * 5})
     assert "made: one version of each entry at api-token-cache" in vault.run(**ALL).done
@@ -245,27 +245,27 @@ def test_a_mount_that_is_not_ready_yet():
     assert vault.slept == [1.0] * 5
 
 
-def test_a_redirect_of_a_change_is_told_at_once():
+def test_a_redirected_change_is_reported_without_a_retry():
     vault = Kept(**{"POST sys/mounts/secret": [refusal(307, body=False)]})
     assert vault.told().startswith(f"KV version 2 at secret: {PLACE} redirects to another address, and the token is not sent there. ")
     assert (vault.changes, vault.slept) == (["sys/mounts/secret"], [])
 
 
 @pytest.mark.parametrize("answer", [{"data": None, "request_id": "x"}, {"status": "fine"}])
-def test_what_answers_a_read_and_is_not_vault(answer):
+def test_a_read_answered_by_another_service_is_reported(answer):
     vault = Kept()
     vault.ask = lambda *_arguments: answer
     assert vault.told().startswith("the AppRole api-tokens: the server at https://v is not Vault, but a proxy or another service. ")
 
 
-def test_what_answers_a_change_and_is_not_vault():
+def test_a_change_answered_by_another_service_is_reported():
     vault = Kept()
     ask = vault.ask
     vault.ask = lambda method, path, body=None: ask(method, path) if method == "GET" else {"status": "fine"}
     assert vault.told().startswith("KV version 2 at secret: the server at https://v is not Vault, but a proxy or another service. ")
 
 
-def test_no_answer_is_told_with_the_operators_names():
+def test_connection_errors_name_the_operators_variables():
     lost = VaultError(f"{PLACE} cannot be reached: connection refused. Check that it runs, and url (VAULT_ADDR).", "unreachable")
     said = Kept(**{f"GET {ROLE}": [lost]}).told()
     assert said == f"the AppRole api-tokens: {PLACE} cannot be reached: connection refused. Check that it runs, and VAULT_ADDR (or vault_setup_url). [TRK-V01]"
@@ -275,7 +275,7 @@ def test_no_answer_is_told_with_the_operators_names():
     assert Kept(**{f"GET {ROLE}": [wrong]}).told().endswith("Check VAULT_ADDR (or vault_setup_url) and VAULT_PROXY_ADDR and https_proxy. [TRK-O08]")
 
 
-def test_a_secret_id():
+def test_only_a_plausible_secret_id_is_accepted():
     vault = Kept()
     assert vault.setup().secret_id() == "of-the-role"
 
@@ -296,7 +296,7 @@ def test_a_secret_id():
         (f"GET {ROLE}/role-id", lines, "the role_id of the AppRole api-tokens"),
     ],
 )
-def test_what_may_not_be_had_is_named(path, wanted, name):
+def test_an_unreadable_role_id_or_secret_id_is_named(path, wanted, name):
     vault = Kept(**{path: [refusal(403, "permission denied"), VaultError("Vault is gone.", "unreachable")]})
     for why in (f"{PLACE} ", "Vault is gone."):
         with pytest.raises(VaultError) as caught:
@@ -304,7 +304,7 @@ def test_what_may_not_be_had_is_named(path, wanted, name):
         assert caught.value.message.startswith(f"{name}: {why}")
 
 
-def test_lines_to_set():
+def test_the_lines_that_set_the_environment():
     vault = Kept()
     assert lines(vault.setup())[1] == "the role_id is not yet known"
     assert lines(vault.run()) == [
@@ -331,7 +331,7 @@ def test_lines_to_set():
 
 
 @pytest.mark.parametrize("role_id", [TOKEN, TOKEN.upper(), "hvs.something", None, 5, f"{ROLE_ID} x", f"{ROLE_ID}\n"])
-def test_a_role_id_that_is_none_is_not_shown(role_id):
+def test_an_implausible_role_id_is_not_shown(role_id):
     vault = Kept()
     setup = vault.run()
     vault.ask = lambda *_arguments: {"data": {"role_id": role_id}}

@@ -26,7 +26,7 @@ def refused(**values):
     return caught.value.told
 
 
-def test_defaults():
+def test_unset_variables_have_defaults():
     assert made() == Settings(
         url="https://vault.example:8200",
         token="hvs.operator",
@@ -50,7 +50,7 @@ def test_defaults():
     assert "hvs.operator" not in repr(made())
 
 
-def test_the_documentation_tells_the_defaults():
+def test_the_documentation_shows_the_defaults():
     rows = re.findall(r"^\| `vault_setup_(\w+)` \| `?([\w/-]+)`?", (ROOT / "docs" / "vault.md").read_text(encoding="utf-8"), re.MULTILINE)
     told = dict(rows)
     defaults = made()
@@ -60,7 +60,7 @@ def test_the_documentation_tells_the_defaults():
 
 
 @pytest.mark.parametrize(("name", "field", "variable"), [("url", "url", "ADDR"), ("token", "token", "TOKEN"), ("namespace", "namespace", "NAMESPACE")])
-def test_which_comes_first(name, field, variable):
+def test_variables_come_before_the_environment(name, field, variable):
     variables = {f"ANSIBLE_HASHI_VAULT_{variable}": "https://second", f"VAULT_{variable}": "https://third"}
     rest = {key: value for key, value in GIVEN.items() if key != name}
 
@@ -72,7 +72,7 @@ def test_which_comes_first(name, field, variable):
     assert found({**variables, f"ANSIBLE_HASHI_VAULT_{variable}": ""}) == "https://third"
 
 
-def test_the_token_of_vault_login_is_read_only_where_none_is_given():
+def test_the_token_file_is_read_only_without_another_token():
     read = []
 
     def file():
@@ -88,13 +88,13 @@ def test_the_token_of_vault_login_is_read_only_where_none_is_given():
 
 
 @pytest.mark.parametrize("absent", ["url", "token"])
-def test_without_an_address_or_a_token(absent):
+def test_a_missing_address_or_token_is_reported(absent):
     assert refused(**{absent: ""}) == (
         "Set VAULT_ADDR and VAULT_TOKEN (or vault_setup_url and vault_setup_token), with the token of an operator; or run vault login. [TRK-O03]"
     )
 
 
-def test_slashes_at_the_ends_are_no_part_of_a_path():
+def test_leading_and_trailing_slashes_are_stripped():
     found = made(mount="/kv/", path="/fleet/", consent_paths=" /fleet/trackmage , fleet/acme/,", cache_mount="c/", cache_path="/d/e/", approle_mount="/role/x/")
     assert (found.mount, found.path, found.cache_mount, found.cache_path, found.approle) == ("kv", "fleet", "c", "d/e", "role/x")
     assert found.vendors == ()
@@ -141,7 +141,7 @@ WIDER = 'fleet" { capabilities = ["read"] }\npath "*" { capabilities = ["sudo"] 
         ("cache_path", "a\u0000b", PATH),
     ],
 )
-def test_values_that_would_widen_a_policy_or_leave_a_url_are_told(variable, value, rule):
+def test_values_that_would_widen_a_policy_or_escape_a_url_are_refused(variable, value, rule):
     assert refused(**{variable: value}) == f"vault_setup_{variable} {rule}"
 
 
@@ -149,25 +149,25 @@ def test_values_that_would_widen_a_policy_or_leave_a_url_are_told(variable, valu
     ("variable", "value"),
     [("name", "a"), ("name", "team_1.api-tokens"), ("mount", "team/kv@1:2=3~4"), ("path", "Flotte Süd/fahrzeuge"), ("path", "..."), ("path", ".hidden")],
 )
-def test_values_that_are_taken(variable, value):
+def test_unusual_but_safe_values_are_accepted(variable, value):
     assert getattr(made(**{variable: value}), variable) == value
 
 
 @pytest.mark.parametrize("url", ["vault.example.com:8200", "ftp://vault.example", "https:///v1", "https://"])
-def test_what_is_no_address_of_vault(url):
+def test_an_unusable_vault_address_is_refused(url):
     assert refused(url=url) == (
         "VAULT_ADDR (or vault_setup_url) is not the address of Vault, such as https://vault.example.com:8200; begin it with https://. [TRK-O08]"
     )
 
 
-def test_a_file_for_the_secret_id_has_an_absolute_path():
+def test_a_relative_secret_id_file_is_refused():
     told = "vault_setup_secret_id_file must be an absolute path. A relative one would start in the directory of the collection. [TRK-O02]"
     assert refused(secret_id_file="secret-id") == told
     assert [made(secret_id_file=path).secret_id_file for path in ("/etc/x", "~/x", "~me/x")] == ["/etc/x", "~/x", "~me/x"]
 
 
 @pytest.mark.parametrize("variable", ["token_ttl", "secret_id_ttl"])
-def test_seconds(variable):
+def test_durations_are_whole_seconds(variable):
     for value in ("30d", "1h", "", "-1", "1.5", "5\n", True):
         assert refused(**{variable: value}) == f"vault_setup_{variable} must be a number of seconds, not '{str(value).strip()}'. [TRK-O02]"
     assert refused(**{variable: 10**5000}) == f"vault_setup_{variable} must be a number of seconds, not '?'. [TRK-O02]"
@@ -178,13 +178,13 @@ def test_seconds(variable):
 
 
 @pytest.mark.parametrize("variable", sorted(set(VARIABLES) - {"url", "token", "namespace"}))
-def test_a_number_with_thousands_of_digits(variable):
+def test_a_number_with_thousands_of_digits_is_refused(variable):
     for value in (10**5000, [10**5000]):
         assert f"vault_setup_{variable} " in refused(**{variable: value})
 
 
 @pytest.mark.parametrize("variable", ["shared_cache", "take_over"])
-def test_what_is_true_or_false(variable):
+def test_booleans_are_parsed_and_anything_else_is_refused(variable):
     field = {"shared_cache": "shared"}.get(variable, variable)
     assert [getattr(made(**{variable: value}), field) for value in (True, "yes", "True", 1, "on")] == [True] * 5
     assert [getattr(made(**{variable: value}), field) for value in (False, "no", "False", 0, "off")] == [False] * 5
@@ -207,7 +207,7 @@ def test_what_is_true_or_false(variable):
         {"consent_paths": ["fleet/trackmage", "trackops/api_tokens/trackmage"]},
     ],
 )
-def test_a_cache_in_a_folder_of_the_credentials(values):
+def test_a_cache_that_overlaps_the_credentials_is_refused(values):
     assert refused(shared_cache=True, cache_mount="secret", **values) == (
         "Anyone with write access to the shared cache could overwrite credentials, because vault_setup_cache_path lies in one of their "
         "folders or holds one. Choose "
@@ -219,10 +219,10 @@ def test_a_cache_in_a_folder_of_the_credentials(values):
 
 
 @pytest.mark.parametrize("values", [{}, {"cache_path": "fleet2"}, {"path": "trackops/api"}])
-def test_a_cache_beside_the_credentials(values):
+def test_a_cache_beside_the_credentials_is_accepted(values):
     assert made(shared_cache=True, cache_mount="secret", **values).shared
 
 
-def test_variables_without_effect():
+def test_cache_variables_without_shared_cache_have_no_effect():
     assert made(cache_path="x").without_effect and made(cache_mount="x", shared_cache=False).without_effect
     assert not made(cache_mount="x", cache_path="y", shared_cache=True).without_effect

@@ -53,7 +53,7 @@ def told(one, found, **values):
 ALL = {"shared_cache": True, "consent_paths": "fleet/trackmage"}
 
 
-def test_all_that_is_made():
+def test_everything_that_is_created():
     assert [(one.path, one.name) for one in things(wanted(**ALL, mount="kv", name="team", approle_mount="roles", cache_mount="c"))] == [
         ("sys/mounts/kv", "KV version 2 at kv"),
         ("sys/policies/acl/team", "the policy team"),
@@ -93,7 +93,7 @@ def test_the_documentation_shows_the_same_policies(suffix):
     assert thing(f"the policy api-tokens{suffix}", **ALL).want == {"policy": f"{MARK}\n{text}"}
 
 
-def test_policies_of_own_paths():
+def test_policies_contain_the_chosen_paths():
     values = {"mount": "kv", "path": "ours", "consent_paths": "ours/a,ours/b", "shared_cache": True, "cache_mount": "c", "cache_path": "d"}
     assert thing("the policy api-tokens", **values).text == 'path "kv/data/ours/*" {\n  capabilities = ["read"]\n}\n'
     consent = thing("the policy api-tokens-consent", **values).text
@@ -101,7 +101,7 @@ def test_policies_of_own_paths():
     assert 'path "c/data/d/*"' in thing("the policy api-tokens-cache", **values).text
 
 
-def test_policies_of_the_approle():
+def test_the_approle_gets_our_policies_and_keeps_others():
     def of(has=(), **values):
         return role(wanted(**values), has).want["token_policies"]
 
@@ -116,7 +116,7 @@ def test_policies_of_the_approle():
     ("found", "policies"),
     [(None, []), ({}, []), ({"token_policies": None}, []), ({"token_policies": "x"}, []), ({"token_policies": ["a", 5, {"b": 1}]}, ["a"])],
 )
-def test_policies_in_an_answer(found, policies):
+def test_policies_are_read_from_any_answer(found, policies):
     assert policies_of(found) == policies
 
 
@@ -130,7 +130,7 @@ def test_policies_in_an_answer(found, policies):
         ({"token_policies": ["deployer"], "bind_secret_id": None}, True, "allows a login without a secret_id (bind_secret_id=false)"),
     ],
 )
-def test_an_approle_of_others(role_there, policy_there, why):
+def test_a_foreign_approle_is_refused_unless_taken_over(role_there, policy_there, why):
     settings_of = {"name": "deployer", "approle_mount": "roles"}
     policy = own_policy(wanted(**settings_of)).want if policy_there else None
     with pytest.raises(VaultError) as caught:
@@ -139,7 +139,7 @@ def test_an_approle_of_others(role_there, policy_there, why):
     check_role(wanted(**settings_of, take_over=True), role_there, policy, place=PLACE)
 
 
-def test_an_approle_with_a_policy_of_others():
+def test_an_approle_with_a_foreign_policy_is_refused():
     has_it = {"token_policies": ["prod", "api-tokens"], "bind_secret_id": True}
     check_role(wanted(), has_it, own_policy(wanted()).want, place=PLACE)
     check_role(wanted(), has_it, {"policy": own_policy(wanted()).text}, place=PLACE)
@@ -149,7 +149,7 @@ def test_an_approle_with_a_policy_of_others():
     assert caught.value.told == f"{PLACE} has something else for the policy api-tokens, not of this playbook. {ADVICE}"
 
 
-def test_what_is_the_same_stays():
+def test_unchanged_objects_are_left_alone():
     mount = thing("KV version 2 at secret")
     assert decided(mount, {**KV2, "description": "of others", "local": False}) is Do.NOTHING
     assert decided(mount, None) is Do.MAKE
@@ -160,7 +160,7 @@ def test_what_is_the_same_stays():
     assert decided(approle, {"token_policies": ["api-tokens"], "token_ttl": 3600}) is Do.CHANGE, "what is missing differs"
 
 
-def test_a_mount_that_is_something_else_is_not_touched_whoever_takes_over():
+def test_a_mount_of_another_type_is_refused_even_with_take_over():
     mount = thing("KV version 2 at team/kv", mount="team/kv")
     version1 = (
         f"{PLACE} has KV version 1 at sys/mounts/team/kv, not KV version 2 at team/kv. Choose another mount, or upgrade it: "
@@ -185,7 +185,7 @@ def test_a_mount_is_looked_for_by_its_whole_path():
     assert caught.value.told == f"{PLACE} has another mount above team/kv, so KV version 2 at team/kv cannot be made. Choose another mount. [TRK-V11]"
 
 
-def test_a_policy_of_others_stays():
+def test_a_foreign_policy_is_refused_unless_taken_over():
     policy = thing("the policy api-tokens")
     assert mark(wanted()) == MARK
     assert decided(policy, {"policy": policy.want["policy"]}) is Do.NOTHING
@@ -197,7 +197,7 @@ def test_a_policy_of_others_stays():
         assert decided(policy, {"policy": text}, take_over=True) is Do.CHANGE
 
 
-def test_settings_of_a_mount_are_changed_only_where_it_is_of_this_playbook():
+def test_settings_are_changed_only_on_our_own_mount():
     config = thing("one version of each entry at api-token-cache", **ALL)
     assert decided(config, {"max_versions": 0}, ours=True) is Do.CHANGE
     assert decided(config, None, ours=True) is Do.MAKE

@@ -37,17 +37,17 @@ def file(*, from_template=False, **changes):
         ({"from_template": True, "expires_at": int(NOW) - 1}, False),
     ],
 )
-def test_a_file_with_a_good_token(changes, valid):
+def test_a_file_is_valid_with_an_unexpired_token(changes, valid):
     assert file(**changes)["valid"] is valid
 
 
-def test_when_it_expires():
+def test_the_expiry_of_a_file_is_reported():
     assert (file()["expires_in"], file()["expires_at_iso"]) == (60, "2027-01-15T08:01:00Z")
     assert file(expires_at=1)["expires_in"] == 0
     assert (file(expires_at=None)["expires_in"], file(expires_at=None)["expires_at_iso"]) == (None, None)
 
 
-def test_a_host_says_only_what_is_asked_for():
+def test_unknown_keys_of_a_host_are_dropped():
     assert "more" not in file(more="of the host")
     assert file()["error"] is None
 
@@ -57,7 +57,7 @@ def held(mine, *, allow_readable=False, **changes):
 
 
 @pytest.mark.parametrize(("exists", "leftover"), [(True, True), (False, False)])
-def test_a_file_that_is_to_be_absent(exists, leftover):
+def test_an_absent_file_that_exists_is_a_leftover(exists, leftover):
     told = held({"state": "absent"}, exists=exists, mode="0666")
     assert (told["state"], told["leftover"], told["exposed"], told["valid"]) == ("absent", leftover, False, None)
 
@@ -77,19 +77,19 @@ def test_a_file_that_is_to_be_absent(exists, leftover):
         ("07777777", False),
     ],
 )
-def test_a_file_that_others_can_read(mode, exposed):
+def test_a_file_readable_by_others_is_exposed(mode, exposed):
     told = held({}, mode=mode)
     assert (told["state"], told["leftover"], told["exposed"], told["valid"]) == ("present", False, exposed, True)
     assert not held({}, mode=mode, allow_readable=True)["exposed"]
 
 
-def test_no_token_is_known():
+def test_without_a_token_every_field_is_empty():
     told = token_status(request_for(), None, with_claims=True, now=NOW)
     assert (told["vendor"], told["path"], told["valid"]) == ("trackunit", "fleet/x", False)
     assert {value for name, value in told.items() if name not in ("vendor", "path", "valid")} == {None}
 
 
-def test_a_token():
+def test_the_status_of_a_valid_token():
     told = token_status(request_for(), token("tok", age=10, lifetime=70.5, scope="s", source="cache"), with_claims=False, now=NOW)
     assert told == {
         "vendor": "trackunit",
@@ -106,19 +106,19 @@ def test_a_token():
     }
 
 
-def test_one_that_has_expired():
+def test_an_expired_token_is_not_valid():
     told = token_status(request_for(), token(lifetime=0), with_claims=False, now=NOW)
     assert (told["valid"], told["expires_in"]) == (False, 0)
 
 
-def test_claims():
+def test_claims_are_reported_only_on_request():
     jwt = "e30." + base64.urlsafe_b64encode(b'{"sub": "me"}').decode().rstrip("=") + ".c2ln"
     assert token_status(request_for(), token(jwt), with_claims=True, now=NOW)["claims"] == {"sub": "me"}
     assert token_status(request_for(), token("opaque"), with_claims=True, now=NOW)["claims"] is None
     assert "claims" not in token_status(request_for(), token(jwt), with_claims=False, now=NOW)
 
 
-def test_where_it_is_shared():
+def test_the_path_of_the_shared_entry_is_reported():
     request = request_for(kind="vault")
     assert token_status(request, token(), with_claims=False, now=NOW)["cache_vault_entry"] == f"secret/{shared_path(request)}"
     other = dataclasses.replace(request.cache, vault_mount="kv")
@@ -127,7 +127,7 @@ def test_where_it_is_shared():
     )
 
 
-def test_claims_that_are_credentials_are_not_told():
+def test_claims_that_are_credentials_are_dropped():
     claims = {
         "sub": "me", "exp": 5, "aud": ["a", "b"], "realm_access": {"roles": ["r"]}, "token_use": "access", "token_version": 2, "auth_time": 3,
         "client_secret": "s3cr3t-client", "refresh_token": "rt-abcdefgh", "again": "it is s3cr3t-client", "in hex": b"rt-abcdefgh".hex(),
@@ -140,6 +140,6 @@ def test_claims_that_are_credentials_are_not_told():
     }  # fmt: skip
 
 
-def test_a_claim_that_repeats_the_refresh_token_is_not_told():
+def test_a_claim_that_repeats_the_refresh_token_is_dropped():
     jwt = "e30." + base64.urlsafe_b64encode(b'{"sub": "me", "x": "the-refresh-token"}').decode().rstrip("=") + ".c2ln"
     assert token_status(request_for(), token(jwt, refresh_token="the-refresh-token"), with_claims=True, now=NOW)["claims"] == {"sub": "me"}

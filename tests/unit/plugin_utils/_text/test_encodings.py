@@ -52,7 +52,7 @@ from ansible_collections.trackops.api_tokens.plugins.plugin_utils._text.views im
         ("65, 98", "65, 98"),
     ],
 )
-def test_in_place(text, decoded):
+def test_escapes_are_decoded_in_place(text, decoded):
     assert decoded in {decode(View(text)).text for decode in IN_PLACE}
 
 
@@ -75,11 +75,11 @@ ENTITY, BYTES, CHARACTERS = IN_PLACE[3:6]
         (BYTES, r"\ud83d", "\ud83d"),
     ],
 )
-def test_which_way(decode, text, decoded):
+def test_each_decoder_reads_its_own_escapes(decode, text, decoded):
     assert decode(View(text)).text == decoded
 
 
-def test_a_text_without_encodings_stays_the_very_view():
+def test_a_text_without_encodings_is_the_same_view():
     view = View("Nothing here, 12 and 13; but a word.")
     assert all(decode(view) is view for decode in IN_PLACE)
 
@@ -104,46 +104,46 @@ def readable(text, *, shortest=6, beyond_latin=False, budget=10_000):
         base64.b64encode("s3cr3t?>".encode("utf-16-be")).decode(),
     ],
 )
-def test_a_run_is_read(run):
+def test_encoded_runs_are_decoded(run):
     assert any("s3cr3t?>" in text for text in readable(f"a {run} b"))
 
 
-def test_a_run_is_read_wherever_the_encoding_begins():
+def test_a_run_is_decoded_at_any_offset():
     assert any("s3cr3t" in text for text in readable("A" + base64.b64encode(b"s3cr3t").decode()))
     assert any("s3cr3t" in text for text in readable("7" + b"s3cr3t".hex()))
     assert any("s3cr3t" in text for text in readable("ABC" + base64.b32encode(b"s3cr3t").decode()))
 
 
 @pytest.mark.parametrize("between", ["\n", "\r\n    ", " "])
-def test_a_run_in_lines_is_read_as_one(between):
+def test_a_run_broken_into_lines_is_decoded_as_one(between):
     encoded = base64.b64encode(b"x" * 50 + b"s3cr3t" + b"y" * 30).decode()
     assert "x" * 50 + "s3cr3t" + "y" * 30 in readable(between.join((encoded[:68], encoded[68:])))
 
 
 @pytest.mark.parametrize("run", ["czN+Y3I/", "czN-Y3I_", "czN+Y3I/A", "czN+Y3I/AB=="])
-def test_base64_in_both_alphabets_and_with_more_behind_it(run):
+def test_base64_is_decoded_in_both_alphabets_and_with_trailing_letters(run):
     assert any("s3~cr?" in text for text in readable(run))
 
 
-def test_base64_that_ends_in_any_letter():
+def test_base64_is_decoded_whatever_its_last_letter():
     assert base64.b64encode(b"s3cr3t??W").endswith(b"X")
     assert "s3cr3t??W" in readable(base64.b64encode(b"s3cr3t??W").decode())
 
 
 @pytest.mark.parametrize("size", range(10, 15))
 @pytest.mark.parametrize("more", ["", "A", "AA"])
-def test_base32_with_more_behind_it(size, more):
+def test_base32_is_decoded_with_trailing_letters(size, more):
     text = "s3cr3t-0123456"[:size]
     run = base64.b32encode(text.encode()).decode().rstrip("=") + more
     assert any(text in found for found in readable(run, shortest=size))
 
 
-def test_hex_with_more_behind_it():
+def test_hex_is_decoded_with_digits_around_it():
     assert "s3cr3t" in readable(b"s3cr3t".hex() + "7")
     assert "s3cr3t" in readable("7" + b"s3cr3t".hex() + "7")
 
 
-def test_where_a_run_stands():
+def test_a_decoded_run_knows_all_its_places():
     run = b"s3cr3t".hex()
     source = View(f"a {run} b {run}")
     [found] = [view for view in runs(source, Budget(10_000), shortest=6, beyond_latin=False) if view.text == "s3cr3t"]
@@ -153,13 +153,13 @@ def test_where_a_run_stands():
 
 
 @pytest.mark.parametrize("before", ["", "A", "AB"])
-def test_what_is_compressed_may_be_shorter_than_what_is_in_it(before):
+def test_a_compressed_run_may_be_shorter_than_its_content(before):
     squeezed = zlib.compress(b"x" * 100)
     assert len(squeezed) < 50
     assert "x" * 100 in readable(before + base64.b64encode(squeezed).decode(), shortest=50)
 
 
-def test_utf_16_may_begin_at_an_odd_byte():
+def test_utf_16_is_decoded_from_an_odd_byte():
     assert any("s3cr3t?>" in text for text in readable((b"\x01" + "s3cr3t?>".encode("utf-16-le")).hex()))
     assert any("s3cr3t?>" in text for text in readable((b"\x01" + "s3cr3t?>".encode("utf-16-be")).hex()))
 
@@ -170,21 +170,21 @@ def test_characters_beyond_latin_are_read_from_utf_16_without_a_nul():
     assert "пароль" not in readable(run)
 
 
-def test_what_is_shorter_than_what_is_looked_for_is_passed_by():
+def test_runs_too_short_to_hold_a_secret_are_skipped():
     assert "s3cr3t" in readable(b"s3cr3t".hex())
     assert "s3cr3t" not in readable(b"s3cr3t".hex(), shortest=7)
     assert readable("word another") == set()
 
 
-def test_of_what_is_compressed_so_much_is_read_and_no_more():
+def test_decompression_is_limited():
     bomb = zlib.compress(b"x" * 100_000).hex()
     assert max(map(len, readable(bomb))) == 4096
 
 
-def test_what_only_begins_as_if_it_were_compressed_hides_nothing():
+def test_an_invalid_compressed_run_hides_no_other_run():
     assert "s3cr3t?>" in readable("78" + "00" * 12 + " " + b"s3cr3t?>".hex())
 
 
-def test_each_reading_is_paid_for():
+def test_each_decoding_uses_up_the_budget():
     with pytest.raises(Exhausted):
         readable(b"s3cr3t".hex(), budget=5)

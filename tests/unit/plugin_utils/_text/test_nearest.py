@@ -24,20 +24,20 @@ VENDORS = ("trackmage", "tracktik", "trackunit", "tracx")
         ("", 0.6, ""),
     ],
 )
-def test_the_nearest_name(name, alike, found):
+def test_the_nearest_name_is_found_if_it_is_similar_enough(name, alike, found):
     assert nearest(name, VENDORS, alike=alike) == found
 
 
-def test_how_alike_it_has_to_be_where_nobody_says():
+def test_the_default_similarity():
     assert nearest("tracks", ["tracktik"]) == "tracktik"  # a ratio of 0.71
     assert nearest("trck", ["tracktik"]) == ""  # 0.67
     assert nearest("acme", ["trackmage"]) == ""  # 0.62
 
 
-def test_nothing_is_near_where_nothing_is_known():
+def test_without_known_names_nothing_is_near():
     assert nearest("tracx", iter(())) == ""
 
 
 @pytest.mark.parametrize(("near", "end"), [("tracx", "; did you mean tracx?"), ("", ".")])
-def test_what_somebody_is_asked(near, end):
+def test_the_suggestion_is_a_question(near, end):
     assert f"no such vendor{did_you_mean(near)}" == f"no such vendor{end}"

@@ -10,7 +10,7 @@ import pytest
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._text.needles import letters_of, needles_of, usual_spellings
 
 
-def test_a_secret_is_compared_in_one_letter_case_and_without_spaces():
+def test_needles_ignore_case_and_spaces():
     needles = needles_of(["Ab Cd"])
     assert {"abcd", "ab%20cd", "ab+cd", "4162204364", "qwigq2"} <= needles.compact
     assert needles.folded == frozenset()
@@ -34,7 +34,7 @@ def test_a_secret_is_compared_in_one_letter_case_and_without_spaces():
          " qs9iigmnil evyibjjyjc bl2igyycix"),
     ],
 )  # fmt: skip
-def test_what_is_looked_for_of_a_secret(secret, wanted):
+def test_the_exact_needles_of_a_secret(secret, wanted):
     """Exactly these forms: one that is missing here is found in no text."""
     assert needles_of([secret]).compact == set(wanted.split())
 
@@ -45,14 +45,14 @@ def test_one_secret_does_not_hide_another():
     assert needles.widest == 2
 
 
-def test_characters_that_are_none_are_left_out():
+def test_characters_that_are_not_shown_are_left_out():
     assert "abcdef" in needles_of(["abc\x00def"]).compact
     assert needles_of(["a\x00 b"]).folded == {"a b"}
     assert needles_of(["   "]).folded == frozenset()
     assert needles_of(["%41%20b"]).folded == frozenset()
 
 
-def test_half_a_character_is_looked_for_too():
+def test_a_lone_surrogate_is_searched_for():
     assert "s3cr3t\udcff".encode("utf-8", "surrogatepass").hex() in needles_of(["s3cr3t\udcff"]).compact
     assert b"s3cr3t%ed%b3%bf" in set(usual_spellings("s3cr3t\udcff"))
 
@@ -64,13 +64,13 @@ def test_a_secret_is_decoded_three_times_and_no_more():
     assert "abcda" not in needles_of([steps[3]]).compact
 
 
-def test_what_is_too_short_is_not_looked_for():
+def test_secrets_below_three_characters_are_not_searched_for():
     assert not needles_of(["", "ab"]).any
     assert needles_of(["", "ab"]).shortest == 0
     assert needles_of(["abc"]).shortest == 3
 
 
-def test_where_spaces_make_a_secret_long_enough_they_count():
+def test_spaces_count_if_the_secret_is_too_short_without_them():
     needles = needles_of(["a  b"])
     assert needles.folded == {"a b"}
     assert "ab" not in needles.compact
@@ -87,31 +87,31 @@ def test_where_spaces_make_a_secret_long_enough_they_count():
         ("Zürich Straße", {"zurichstrasse"}),
     ],
 )
-def test_letters_and_digits_alone_and_the_larger_part_of_a_long_secret(secret, spelled):
+def test_letters_and_digits_of_a_long_secret_are_searched_for(secret, spelled):
     assert needles_of([secret]).spelled == spelled
 
 
-def test_a_character_that_is_several_in_another_case_makes_what_is_looked_for_shorter():
+def test_the_shortest_needle_allows_for_characters_that_expand_in_another_case():
     needles = needles_of(["ßßßßßß"])
     assert needles.widest == 2
     assert needles.shortest == 6
     assert needles_of(["abcdef"]).widest == 1
 
 
-def test_characters_that_no_single_byte_has():
+def test_characters_beyond_latin_1_are_noticed():
     assert needles_of(["пароль"]).beyond_latin
     assert not needles_of(["ünïcode", "ÿÿÿ"]).beyond_latin
 
 
-def test_a_secret_that_looks_encoded_is_looked_for_decoded_too():
+def test_a_secret_that_looks_encoded_is_also_searched_for_decoded():
     assert {"a%2541b", "a%41b", "aab"} <= needles_of(["a%2541b"]).compact
 
 
-def test_letters_of():
+def test_letters_of_a_character_are_its_base_letters():
     assert [letters_of(char) for char in "aÉ1-ﬁ\u200b\uff21"] == ["a", "e", "1", "", "fi", "", "a"]
 
 
-def test_usual_spellings():
+def test_the_usual_spellings_of_a_secret():
     found = set(usual_spellings("A/b'c\"+="))
     assert {
         b"a/b'c\"+=",

@@ -43,13 +43,13 @@ SECRET = 'AbC:+/ %ü"\\x'
         SECRET.replace(" ", " \t "),
     ],
 )
-def test_every_form_of_a_secret_goes(shown):
+def test_every_form_of_a_secret_is_removed(shown):
     assert "***" in scrub(f"before {shown} after", [SECRET])
     assert "AbC" not in scrub(f"before {shown} after", [SECRET]).replace("***", "")
     assert scrub(f"before {shown} after", [SECRET]).startswith("before ")
 
 
-def test_longest_first_and_short_ones_left():
+def test_longer_secrets_are_removed_first_and_very_short_ones_kept():
     assert scrub("abcdef abc ab", ["abc", "abcdef", "ab"]) == "*** *** ab"
 
 
@@ -121,7 +121,7 @@ def _units(text):
 
 @pytest.mark.parametrize("encoding", ENCODINGS)
 @pytest.mark.parametrize("secret", [SECRET, "pl4in", "P/w+\"<&>'=", "\U0001f600 smiling ünïcode", "a1/", "x" * 300])
-def test_a_secret_in_any_encoding(encoding, secret):
+def test_a_secret_is_found_in_any_encoding(encoding, secret):
     shown = ENCODINGS[encoding](secret)
     holds_secret, scrubbed = finder([secret]), scrub(f"It was {shown} that came", [secret])
     assert holds_secret(f"It was {shown} that came")
@@ -146,7 +146,7 @@ _names = st.sampled_from(sorted(set(ENCODINGS) - {"upper case", "quoted-printabl
     before=st.sampled_from(["", "error: ", "id=", '{"a": "']),
     after=st.sampled_from(["", '"}', " was sent", "&x=1"]),
 )
-def test_a_secret_in_two_encodings(secret, first, second, before, after):
+def test_a_secret_is_found_in_two_nested_encodings(secret, first, second, before, after):
     shown = ENCODINGS[second](ENCODINGS[first](secret))
     assert finder([secret])(before + shown + after)
     assert shown not in scrub(before + shown + after, [secret], limit=4000)
@@ -154,7 +154,7 @@ def test_a_secret_in_two_encodings(secret, first, second, before, after):
 
 @pytest.mark.parametrize("encoding", ENCODINGS)
 @pytest.mark.parametrize("outer", ["base64", "hex", "base32"])
-def test_a_secret_that_stands_twice_goes_twice(encoding, outer):
+def test_a_secret_that_occurs_twice_is_removed_twice(encoding, outer):
     secret = "Xk29fjQpLm47TzWb"
     shown = ENCODINGS[outer](ENCODINGS[encoding](secret))
     assert shown not in scrub(f"It was {shown}, and {shown}.", [secret], limit=9000)
@@ -162,7 +162,7 @@ def test_a_secret_that_stands_twice_goes_twice(encoding, outer):
     assert re.fullmatch(rf'{{"a": ".{{0,7}}{re.escape(BLANK)}.{{0,7}}", "b": \[".{{0,7}}{re.escape(BLANK)}.{{0,7}}"\]}}', blanked)
 
 
-def test_different_runs_that_come_to_the_same_text_go_both():
+def test_different_runs_with_the_same_content_are_both_removed():
     secret = "Xk29fjQpLm47TzWb"
     # Different steps lead to the same text; and a text with the secret twice appears twice.
     first, second = (ENCODINGS["base64"](prefix + ENCODINGS["percent, lower case"](secret)) for prefix in ("%20", " "))
@@ -171,14 +171,14 @@ def test_different_runs_that_come_to_the_same_text_go_both():
     assert scrub(f"{inner}, {inner}", [secret], limit=9000) == "***, ***"
 
 
-def test_code_points_that_could_be_bytes():
+def test_code_points_that_could_be_bytes_are_read_as_characters():
     secret = "0\u00c2\u00a1000"  # in Latin-1 the bytes of another text
     assert finder([secret])(" ".join(f"U+{ord(char):04X}" for char in secret))
 
 
 @pytest.mark.parametrize("before", ["", "error 401 ", "401, 8364, ", "bad: "])
 @pytest.mark.parametrize("form", [" ".join, ", ".join])
-def test_a_number_that_is_no_byte_does_not_hide_the_bytes_beside_it(before, form):
+def test_a_number_that_is_not_a_byte_does_not_hide_the_bytes_beside_it(before, form):
     secret = "P\u00e4ssw\u00f6rtchen-m\u00fc\u00dfig9"
     lists = [form(str(byte) for byte in secret.encode()), form(str(ord(char)) for char in secret), form(f"{byte:02x}" for byte in secret.encode())]
     lists.append(form(f"0x{byte:02x}" for byte in secret.encode()))
@@ -187,7 +187,7 @@ def test_a_number_that_is_no_byte_does_not_hide_the_bytes_beside_it(before, form
         assert finder([secret])(before + numbers), (before, numbers)
 
 
-def test_what_stands_often_is_read_once(monkeypatch):
+def test_a_repeated_run_is_decoded_once(monkeypatch):
     read = []
     spend = Budget.spend
     monkeypatch.setattr(Budget, "spend", lambda budget, text: (read.append(len(text)), spend(budget, text)))
@@ -205,7 +205,7 @@ DECOYS = {"percent": "%20", "HTML, decimal": " &amp;", "JSON, all escaped": r" \
 @pytest.mark.parametrize("middle", DECOYS)
 @pytest.mark.parametrize("outer", ["percent, lower case", "HTML, decimal", "JSON, all escaped", "octal", "quoted-printable"])
 @pytest.mark.thorough
-def test_three_encodings_are_found_whatever_stands_beside_them(outer, middle):
+def test_a_secret_is_found_in_three_nested_encodings_beside_decoys(outer, middle):
     secret = "Xk29fjQp"
     for inner in ("percent, lower case", "HTML, decimal", "JSON, all escaped", "octal", "a list of numbers", "hex", "base64", "base32"):
         shown = ENCODINGS[outer](ENCODINGS[middle](ENCODINGS[inner](secret)))
@@ -217,7 +217,7 @@ def test_three_encodings_are_found_whatever_stands_beside_them(outer, middle):
 
 @pytest.mark.parametrize("secret", ["RqQßSiüb", "ßßßßßß", "ﬃﬃxyz", "\u0390\u0390\u0390\u03b0"])
 @pytest.mark.parametrize("encoding", ["UTF-16 in base64", "zlib in hex", "base64", "gzip in base64"])
-def test_letters_that_are_several_in_another_case(encoding, secret):
+def test_a_secret_with_letters_that_expand_in_another_case_is_found(encoding, secret):
     assert scrub(ENCODINGS[encoding](secret), [secret]) == "***"
     assert scrub(ENCODINGS[encoding](f"x {secret}"), [secret]) == "***"
 
@@ -240,7 +240,7 @@ LINES = {
 
 @pytest.mark.parametrize("lines", LINES)
 @pytest.mark.thorough
-def test_a_secret_encoded_below_an_encoding_in_lines(lines):
+def test_a_secret_encoded_inside_broken_lines_is_found(lines):
     secret = "P/w+\"<&>'=täil"
     for name, encoding in ENCODINGS.items():
         shown = LINES[lines](encoding(secret))
@@ -253,7 +253,7 @@ def test_a_secret_encoded_below_an_encoding_in_lines(lines):
     assert not finder([secret])(f"It was '{LINES[lines](json.dumps('another one'))}' that came")
 
 
-def test_a_text_without_end_is_cut_before_it_is_searched():
+def test_a_very_long_text_is_cut_before_it_is_searched():
     assert scrub("s3cr3t " * 100_000, ["s3cr3t"]).startswith("*** ***")
     shown = scrub("x" * 2040 + "s3cr3t and more", ["s3cr3t"], limit=4000)
     assert "s3c" not in shown
@@ -275,7 +275,7 @@ SPELLED = {
 
 
 @pytest.mark.parametrize("spelling", SPELLED)
-def test_a_secret_with_something_between_its_letters_or_cut_off(spelling):
+def test_an_altered_or_partial_secret_is_found(spelling):
     secret = "S3cr3t'Passw0rd-abcXYZ"
     shown = SPELLED[spelling](secret)
     assert finder([secret])(f"It was {shown} that came")
@@ -284,7 +284,7 @@ def test_a_secret_with_something_between_its_letters_or_cut_off(spelling):
     assert sum(char.isalnum() for char in left) <= len(secret) // 4
 
 
-def test_a_short_secret_leaves_the_words_that_it_begins():
+def test_a_part_of_a_short_secret_is_not_removed():
     assert scrub("The operation failed.", ["operations"]) == "The operation failed."
 
 
@@ -294,7 +294,7 @@ def _bombs(count):
 
 
 @pytest.mark.thorough
-def test_encodings_that_grow_are_not_read_to_their_end(monkeypatch):
+def test_expanding_encodings_are_decoded_only_up_to_the_budget(monkeypatch):
     read = []
     spend = Budget.spend
     monkeypatch.setattr(Budget, "spend", lambda budget, text: (read.append(len(text)), spend(budget, text)))
@@ -307,7 +307,7 @@ def test_encodings_that_grow_are_not_read_to_their_end(monkeypatch):
     assert sum(read) < 4 * scrub_module._MOST_READ
 
 
-def test_nested_beyond_reason_is_not_shown():
+def test_a_text_nested_too_deeply_is_not_shown():
     text = "word "
     for _ in range(40):
         text = quote(text) + base64.b64encode(text.encode()).decode()[:400]
@@ -319,7 +319,7 @@ TOKEN = "ya29/Abc+def==~x'y\"z_0123456789"
 
 @pytest.mark.parametrize("encoding", ENCODINGS)
 @pytest.mark.parametrize("secret", [TOKEN, "P/w+\"<&>'=", "x" * 300])
-def test_a_blanked_text_is_otherwise_as_it_was(encoding, secret):
+def test_blanking_keeps_the_rest_of_a_text_unchanged(encoding, secret):
     shown = ENCODINGS[encoding](secret)
     before, after = "It  was\r\n\t[\u202e", f"] {'that ' * 100}came  \x00"
     blanked = Blanker([secret])(f"{before}{shown}{after}")
@@ -331,7 +331,7 @@ def test_a_blanked_text_is_otherwise_as_it_was(encoding, secret):
     assert not finder([secret])(blanked)
 
 
-def test_nothing_to_blank_leaves_the_very_text():
+def test_without_a_secret_the_same_text_is_returned():
     text = json.dumps([{"name": f"Straße {number} Kelvin \u212a", "at": f"a%20b&amp;{number}"} for number in range(50)], ensure_ascii=False)
     assert Blanker([TOKEN])(text) is text
     assert Blanker([])(text) is text
@@ -345,7 +345,7 @@ USUAL = ("as it is", "upper case", "percent", "percent, plus", "base64", "base64
 
 
 @pytest.mark.thorough
-def test_usual_spellings_go_from_a_text_of_any_size():
+def test_usual_spellings_are_blanked_in_a_text_of_any_size():
     start, padding = "Zürich, 4.2; " * 400_000, "Zürich, 4.2; " * 10_000
     blanked = Blanker([TOKEN])(start + "".join(f"|{ENCODINGS[encoding](TOKEN)}|{padding}" for encoding in USUAL))
     assert blanked.startswith(start)
@@ -355,7 +355,7 @@ def test_usual_spellings_go_from_a_text_of_any_size():
 
 
 @pytest.mark.thorough
-def test_other_spellings_go_as_far_as_the_budget_lasts_and_the_rest_is_kept(monkeypatch):
+def test_other_spellings_are_blanked_until_the_budget_is_used_up(monkeypatch):
     read = []
     spend = Budget.spend
     monkeypatch.setattr(Budget, "spend", lambda budget, text: (read.append(len(text)), spend(budget, text)))
@@ -370,7 +370,7 @@ def test_other_spellings_go_as_far_as_the_budget_lasts_and_the_rest_is_kept(monk
 
 @pytest.mark.parametrize("offset", [-40, -1, 0, 1, 40])
 @pytest.mark.thorough
-def test_a_secret_where_two_windows_meet(offset):
+def test_a_secret_across_two_windows_is_blanked(offset):
     spelled = "-".join(TOKEN)
     before = "." * (scrub_module._WINDOW + offset - len(spelled) // 2)
     assert Blanker([TOKEN])(f"{before}{spelled}{'.' * 20_000}") == f"{before}{BLANK}{'.' * 20_000}"
@@ -378,46 +378,46 @@ def test_a_secret_where_two_windows_meet(offset):
 
 @pytest.mark.parametrize("entity", ["&#" + "0" * 4400 + "65;", "&#x" + "0" * 4400 + "41;", "\\u{" + "0" * 9000 + "41}", "&#" + "9" * 9000 + ";"])
 @pytest.mark.thorough
-def test_a_character_with_more_zeros_than_python_reads_is_a_text(entity):
+def test_an_entity_with_too_many_digits_is_kept_as_text(entity):
     for text in (entity, f"A{entity}B", f"{entity}s3cret-t0ken"):
         assert "s3cret-t0ken" not in scrub(text, ["s3cret-t0ken"])
         assert finder(["s3cret-t0ken" * 30])(text) is False
 
 
-def test_the_longer_secret_goes_first_else_a_part_of_it_stays():
+def test_the_longer_of_overlapping_secrets_is_blanked_first():
     for secrets in (["b-secret", "a-b-secret"], ["a-b-secret", "b-secret"]):
         assert Blanker(secrets)("x a-b-secret y b-secret") == f"x {BLANK} y {BLANK}"
 
 
-def test_half_a_character_beside_a_secret_stays():
+def test_a_lone_surrogate_beside_a_secret_is_kept():
     assert Blanker(["s3cr3t-x"])("a S3CR3T-X \udcff b") == f"a {BLANK} \udcff b"
 
 
-def test_usual_spellings_go_wherever_they_stand_when_nothing_more_is_decoded(monkeypatch):
+def test_usual_spellings_are_blanked_without_any_budget(monkeypatch):
     monkeypatch.setattr(module, "_MOST_BLANKED", 0)
     assert Blanker(["s3cr3t/x"])("S3CR3T/X and s3cr3t%2Fx and S3CR3T/X \udcff") == f"{BLANK} and {BLANK} and {BLANK} \udcff"
     assert Blanker(["s3cr3t/x"])("S3CR3T/X") == BLANK
 
 
-def test_what_cannot_be_searched_to_its_end_is_not_shown(monkeypatch):
+def test_a_text_that_exceeds_the_budget_is_not_shown(monkeypatch):
     monkeypatch.setattr(module, "_MOST_READ", 10)
     assert scrub("harmless, but long", ["s3cr3t"]) == "***"
     assert finder(["s3cr3t"])("harmless, but long")
     assert not finder(["s3cr3t"])("no, no")
 
 
-def test_a_shown_text_has_its_limit():
+def test_a_shown_text_is_limited_in_length():
     assert scrub("abcdefg", ["s3cr3t"], limit=6) == scrub("abcdefg", [], limit=6) == "abcde…"
 
 
-def test_as_much_of_a_text_is_searched_as_a_long_secret_needs():
+def test_the_searched_length_depends_on_the_longest_secret():
     assert scrub("a, " * 682 + "b,", ["s3cr3t"], limit=4000) == "a, " * 682 + "b,"
     longest = 200  # the longest spelling of a secret of a hundred characters: hex
     assert scrub("ab," * 8 * longest, ["s" * 100], limit=9000) == "ab," * 8 * longest
     assert scrub("ab," * 8 * longest + "c", ["s" * 100], limit=9000) == "ab," * 4 * longest + "…"
 
 
-def test_what_is_shown_of_a_cut_text_ends_before_a_secret_that_stands_there():
+def test_a_cut_text_ends_before_a_secret_at_its_end():
     longest = 12
     shown = "a," * (1024 - 6 * longest)
     assert scrub(f"{shown}s3cr3t{'b,' * 200}", ["s3cr3t"], limit=4000) == f"{shown}…"
@@ -427,19 +427,19 @@ def _full_width(text):
     return "".join(chr(ord(char) + 0xFEE0) for char in text)
 
 
-def test_a_text_that_is_nothing_but_a_spelled_secret_is_blanked_out():
+def test_a_text_that_is_only_a_secret_is_blanked():
     for secret in ("s3cr3t", TOKEN):
         assert Blanker([secret])(_full_width(secret)) == BLANK
 
 
 @pytest.mark.parametrize("offset", [0, 50, 90, 96, 100, 186, 192])
-def test_spelled_secrets_in_all_windows_go(monkeypatch, offset):
+def test_altered_secrets_are_blanked_in_every_window(monkeypatch, offset):
     monkeypatch.setattr(module, "_WINDOW", 1)
     spelled, dots = _full_width("s3cr3t-x"), "." * offset
     assert Blanker(["s3cr3t-x"])(f"{dots}{spelled}{'.' * 96}{spelled}") == f"{dots}{BLANK}{'.' * 96}{BLANK}"
 
 
 @pytest.mark.parametrize("times", [1, 2, 3, 4])
-def test_a_usual_spelling_goes_as_often_as_it_stands(monkeypatch, times):
+def test_every_occurrence_of_a_usual_spelling_is_blanked(monkeypatch, times):
     monkeypatch.setattr(module, "_MOST_BLANKED", 0)
     assert Blanker(["s3cr3t/x"])(" ".join(["S3CR3T%2FX"] * times)) == " ".join([BLANK] * times)

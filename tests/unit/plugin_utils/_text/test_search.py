@@ -35,7 +35,7 @@ def places(text, *secrets):
         ("an s3cr3 one", None),
     ],
 )
-def test_a_secret_is_found_where_it_stands(text, place):
+def test_a_secret_is_found_at_its_place(text, place):
     at = text.find(place) if place else 0
     assert set(places(text, "s3cr3t")) == ({(at, at + len(place))} if place else set())
 
@@ -48,18 +48,18 @@ def test_each_place_is_found_once():
 
 @pytest.mark.parametrize("text", ["a b / d", "a\u200bb/d", "a\x00b/\td", "a b\u00a0/\u200bd"])
 @pytest.mark.parametrize("around", ["x {} y", "é {} y"])
-def test_spaces_and_what_nobody_sees_do_not_hide_a_short_secret(around, text):
+def test_spaces_and_invisible_characters_do_not_hide_a_short_secret(around, text):
     start = around.index("{")
     assert places(around.format(text), "ab/d") == [(start, start + len(text))]
 
 
-def test_two_ways_to_one_text_are_two_places():
+def test_two_encodings_of_one_text_are_two_places():
     once = b"s3cr%33t-two"  # otherwise its usual spellings are found without decoding
     in_hex, in_base64 = once.hex(), base64.b64encode(once).decode()
     assert {(0, 24), (25, 41)} <= set(places(f"{in_hex} {in_base64}", "s3cr3t-two"))
 
 
-def test_at_the_third_step_all_is_searched():
+def test_the_third_decoding_is_searched_completely():
     def in_hex(secret):
         return secret.encode().hex().encode().hex().encode().hex()
 
@@ -68,7 +68,7 @@ def test_at_the_third_step_all_is_searched():
     assert {(0, 160), (161, 337)} <= set(places(f"{one} {two}", "s3cr3t-one", "an0ther-two"))
 
 
-def test_characters_beyond_latin():
+def test_characters_beyond_latin_1_are_found():
     run = "пароль".encode("utf-16-be").hex()
     assert places(f"x {run}", "пароль") == [(2, 2 + len(run))]
 
@@ -78,26 +78,26 @@ def test_the_same_run_twice_is_found_twice():
     assert places(f"{run} and {run}", "s3cr3t-two") == [(0, 20), (25, 45)]
 
 
-def test_spaces_are_folded_where_they_count():
+def test_runs_of_spaces_are_equal_if_spaces_count():
     assert places("x a \t b y", "a  b") == [(2, 7)]
     assert places("x ab y", "a  b") == []
 
 
-def test_three_steps_are_taken_and_no_more():
+def test_at_most_three_encodings_are_decoded():
     text = "%733cr3t"
     for step in range(1, 5):
         assert places(text, "s3cr3t") == ([(0, len(text))] if step <= 3 else []), step
         text = text.replace("%", "%25")
 
 
-def test_more_to_read_than_the_budget_ends_the_search():
+def test_the_search_ends_when_the_budget_is_used_up():
     needles = needles_of(["s3cr3t"])
     assert list(found("." * 30, needles, Budget(30))) == []
     with pytest.raises(Exhausted):
         list(found("." * 31, needles, Budget(30)))
 
 
-def test_the_fewest_steps_come_first():
+def test_places_with_the_fewest_decodings_come_first():
     encoded = b"s3cr3t".hex()
     views = [view.text for view, _span in found(f"{encoded} s3cr3t", needles_of(["s3cr3t"]), Budget(400_000))]
     assert views[0] == f"{encoded} s3cr3t"

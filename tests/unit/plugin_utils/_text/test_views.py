@@ -18,7 +18,7 @@ def decode(match):
     return chr(int(match[1], 16))
 
 
-def test_what_is_replaced_comes_from_its_place():
+def test_replaced_text_is_mapped_to_its_place():
     view = View("a%41b%42%43")
     decoded = view.replaced(PERCENT, decode)
     assert decoded.text == "aAbBC"
@@ -28,25 +28,25 @@ def test_what_is_replaced_comes_from_its_place():
     assert list(origin.places((1, 4))) == [(1, 8)]
 
 
-def test_one_match_may_become_several_characters_or_none():
+def test_a_match_may_become_several_characters_or_none():
     (origin,) = View("x+y-z").replaced(re.compile("[+-]"), lambda match: "abc" if match[0] == "+" else "").origins
     assert [list(origin.places((at, at + 1))) for at in range(6)] == [[(0, 1)], [(1, 2)], [(1, 2)], [(1, 2)], [(2, 3)], [(4, 5)]]
 
 
-def test_nothing_to_replace_leaves_the_very_view():
+def test_without_a_match_the_same_view_is_returned():
     view = View("abc")
     assert view.replaced(PERCENT, decode) is view
     assert view.origins == []
 
 
-def test_what_a_run_becomes_stands_wherever_the_run_does():
+def test_a_decoded_run_is_mapped_to_every_place_of_the_run():
     view = View("6162 6162")
     run = Run(view, [(0, 4), (5, 9)])
     assert run.view is view
     assert list(run.places((1, 2))) == [(0, 4), (5, 9)]
 
 
-def test_a_budget_lasts_for_its_characters():
+def test_a_budget_is_used_up_by_characters():
     budget = Budget(5)
     budget.spend("ab")
     budget.spend("cde")

@@ -43,41 +43,41 @@ def test_another_status_is_a_refusal(status):
     assert (refusal.status, refusal.errors, refusal.data, refusal.from_vault) == (status, ("a", "5"), {"b": 2}, True)
 
 
-def test_an_error_without_a_body():
+def test_a_refusal_without_a_body_has_no_errors():
     refusal = refused(404)
     assert (refusal.errors, refusal.body, refusal.data, refusal.from_vault) == ((), None, {}, False)
 
 
-def test_a_refusal_without_data():
+def test_a_refusal_with_null_data_has_empty_data():
     assert refused(404, {"errors": [], "data": None}).data == {}
 
 
-def test_an_object_without_errors():
+def test_a_refusal_without_errors_has_none():
     assert refused(404, {"warnings": None}).errors == ()
 
 
 @pytest.mark.parametrize("status", [200, 500])
 @pytest.mark.parametrize("body", [b"<html>", b"\xff\xfe<html>", [1], "text", 5])
-def test_what_is_not_from_vault(status, body):
+def test_a_body_that_is_not_an_object_is_not_from_vault(status, body):
     refusal = refused(status, body)
     assert (refusal.status, refusal.body, refusal.from_vault) == (status, None, False)
     assert refusal.errors == ((body if isinstance(body, bytes) else json.dumps(body).encode()).decode("utf-8", "replace"),)
 
 
-def test_little_is_kept_of_what_is_not_from_vault():
+def test_at_most_200_characters_of_a_foreign_answer_are_kept():
     assert refused(500, b"x" * 300).errors == ("x" * 200,)
 
 
 @pytest.mark.parametrize("name", ["auth", "data", "wrap_info"])
 @pytest.mark.parametrize("value", [{}, None])
-def test_objects_where_vault_has_them(name, value):
+def test_members_that_vault_sends_as_objects_must_be_objects(name, value):
     assert answer_of(response(200, {name: value})) == {name: value}
     assert refused(200, {name: []}).from_vault is False
 
 
 @pytest.mark.parametrize("name", ["errors", "warnings"])
 @pytest.mark.parametrize("value", [[], None])
-def test_lists_where_vault_has_them(name, value):
+def test_members_that_vault_sends_as_lists_must_be_lists(name, value):
     assert answer_of(response(200, {name: value})) == {name: value}
     assert refused(200, {name: {}, "data": {}}).from_vault is False
 
@@ -92,7 +92,7 @@ def test_numbers_are_kept_as_they_were_written(body):
     assert (number, number.text) == (1.5, "1.50")
 
 
-def test_deep_json_that_is_cut_off_is_not_from_vault():
+def test_truncated_deep_json_is_not_from_vault():
     assert refused(200, deep("1")[:-3]).from_vault is False
 
 
@@ -101,16 +101,16 @@ def test_deep_json_that_is_cut_off_is_not_from_vault():
     [(None, None), ("", None), ("0", 0.0), ("0.25", 0.25), ("7", 7.0), ("90000", 21600.0), ("-7", None), ("soon", None), ("1e999", 21600.0), ("\u00b2", None),
      ("Thu, 01 Jan 1970 00:00:00 GMT", 0.0), ("Fri, 31 Dec 9999 23:59:59 GMT", 21600.0), ("Fri, 31 Dec 99999999999999999999 23:59:59 GMT", None)],
 )  # fmt: skip
-def test_how_long_vault_asks_to_wait(header, seconds):
+def test_retry_after_is_read_and_limited(header, seconds):
     assert refused(429, {}, **({} if header is None else {"Retry_After": header})).retry_after == seconds
 
 
 @pytest.mark.parametrize(("value", "found"), [(0, 0), (7, 7), (True, None), ("7", None), (7.0, None), (None, None), ([7], None)])
-def test_integers(value, found):
+def test_only_integers_are_integers(value, found):
     assert integer(value) == found
 
 
-def test_what_an_error_says():
+def test_an_error_is_searched_without_regard_to_case():
     refusal = refused(400, {"errors": ["Permission Denied", "two"]})
     assert (refusal.says("permission denied"), refusal.says("three")) == (True, False)
 
@@ -118,5 +118,5 @@ def test_what_an_error_says():
 @pytest.mark.parametrize(
     ("said", "rejects"), [("Invalid token", True), ("bad token; 2 errors", True), ("permission denied", False), ("invalid role, bad name", False)]
 )
-def test_the_token_is_rejected(said, rejects):
+def test_a_rejected_token_is_recognized(said, rejects):
     assert Refusal(403, errors=("something", said), body={}, retry_after=None).rejects_token is rejects

@@ -67,7 +67,7 @@ CERT = {"cert_auth_public_key": "/c", "cert_auth_private_key": "/k"}
     ],
 )
 @pytest.mark.parametrize("mount", [None, "there"])
-def test_the_call_of_a_method(method, values, call, arguments, mount):
+def test_each_login_method_calls_hvac_with_its_arguments(method, values, call, arguments, mount):
     result, client = login({"auth_method": method, "mount_point": mount, **values})
     mounted = {} if mount is None else {"path" if method == "jwt" else "mount_point": mount}
     assert client.calls == [(call, {"use_token": False, **arguments, **mounted})]
@@ -75,13 +75,13 @@ def test_the_call_of_a_method(method, values, call, arguments, mount):
     assert client.token == "hvs.new"
 
 
-def test_cert_without_validation_goes_around_the_check_in_hvac():
+def test_cert_login_without_validation_bypasses_the_check_in_hvac():
     result, client = login({"auth_method": "cert", "validate_certs": False, "role_id": "web", "mount_point": "tls", **CERT})
     assert client.calls == [("adapter.login", {"url": "/v1/auth/tls/login", "use_token": False, "json": {"name": "web"}})]
     assert result == LOGIN
 
 
-def test_a_token_is_taken_as_it_is():
+def test_a_given_token_is_used_without_a_request():
     result, client = login({"token": "t"})
     assert (result, client.calls, client.token) == (Login(client_token="t"), [], "t")
 
@@ -94,12 +94,12 @@ def test_a_token_is_looked_up_on_request():
 
 
 @pytest.mark.parametrize("answer", [{}, {"data": None}, {"data": {"ttl": None}}])
-def test_a_token_of_which_little_is_known(answer):
+def test_a_lookup_without_details_gives_a_token_without_a_lease(answer):
     result, _client = login({"token": "t", "token_validate": True}, answer=answer)
     assert result == Login(client_token="t", lease_seconds=0, renewable=False)
 
 
-def test_the_usual_mount_of_certificates():
+def test_cert_login_uses_its_default_mount():
     _result, client = login({"auth_method": "cert", "validate_certs": False, **CERT})
     assert client.calls == [("adapter.login", {"url": "/v1/auth/cert/login", "use_token": False, "json": {}})]
     assert client.token == "hvs.new"
@@ -123,7 +123,7 @@ def test_a_login_hides_its_token():
         ({"auth": {"client_token": "", "mfa_requirement": {"id": 1}}}, "the answer to the login asks for a second factor (MFA)"),
     ],
 )
-def test_an_answer_without_a_token(answer, message):
+def test_a_login_answer_without_a_token_is_an_error(answer, message):
     with pytest.raises(VaultError) as caught:
         login_of(answer)
     assert (caught.value.message, caught.value.kind) == (message, "login_refused")
@@ -154,7 +154,7 @@ def frozen(access_key, secret_key, token):
 
 
 @pytest.mark.parametrize(("token", "more"), [(None, {}), ("T", {"session_token": "T"})])
-def test_aws_keys_of_a_profile(monkeypatch, token, more):
+def test_aws_keys_are_read_from_a_profile(monkeypatch, token, more):
     asked = boto3(monkeypatch, frozen("AK2", "SK2", token))
     _result, client = login({"auth_method": "aws_iam", "aws_profile": "dev"})
     assert client.calls == [("auth.aws.iam_login", {"use_token": False, "access_key": "AK2", "secret_key": "SK2", **more})]
@@ -171,14 +171,14 @@ def test_aws_keys_of_a_profile(monkeypatch, token, more):
         (KeyError("SK-leak"), "auth_method=aws_iam: boto3 found no credentials (KeyError). Check aws_profile (AWS_PROFILE)."),
     ],
 )
-def test_no_aws_keys_anywhere(monkeypatch, credentials, message):
+def test_missing_aws_keys_are_reported(monkeypatch, credentials, message):
     boto3(monkeypatch, credentials)
     with pytest.raises(OptionError) as caught:
         login({"auth_method": "aws_iam"})
     assert (caught.value.message, caught.value.fault) == (message, "option:missing")
 
 
-def test_no_boto3(monkeypatch):
+def test_a_missing_boto3_is_reported(monkeypatch):
     monkeypatch.setitem(sys.modules, "boto3", None)
     with pytest.raises(OptionError) as caught:
         login({"auth_method": "aws_iam", "aws_access_key": "half"})
@@ -222,21 +222,21 @@ def azure(monkeypatch, trouble=None):
         ({"azure_resource": "api://vault"}, ("ManagedIdentityCredential", (), {}, "api://vault/.default")),
     ],
 )
-def test_azure_tokens(monkeypatch, values, expected):
+def test_azure_tokens_come_from_the_configured_identity(monkeypatch, values, expected):
     made = azure(monkeypatch)
     _result, client = login({"auth_method": "azure", "role_id": "r", **values})
     assert client.calls == [("auth.azure.login", {"use_token": False, "role": "r", "jwt": "azure-token"})]
     assert made == [expected]
 
 
-def test_azure_gives_no_token(monkeypatch):
+def test_a_failure_of_azure_is_reported_without_its_text(monkeypatch):
     azure(monkeypatch, RuntimeError("secret s"))
     with pytest.raises(VaultError) as caught:
         login({"auth_method": "azure", "role_id": "r"})
     assert (caught.value.message, caught.value.kind) == ("Azure gave no token for the login to Vault (RuntimeError).", "login_refused")
 
 
-def test_no_azure_identity(monkeypatch):
+def test_a_missing_azure_identity_is_reported(monkeypatch):
     monkeypatch.setitem(sys.modules, "azure", None)
     with pytest.raises(OptionError) as caught:
         login({"auth_method": "azure", "role_id": "r"})
@@ -246,11 +246,11 @@ def test_no_azure_identity(monkeypatch):
     assert caught.value.fault == "option:library"
 
 
-def test_a_lease_that_no_clock_can_count_is_a_long_one():
+def test_an_absurdly_long_lease_is_limited_to_ten_years():
     assert login_of({"auth": {**ANSWER["auth"], "lease_duration": 10**400}}).lease_seconds == 10 * 365 * 86400
 
 
 @pytest.mark.parametrize(("said", "seconds"), [(0, 0), (1, 1), (-5, 0), ("600", 0), (None, 0), (10 * 365 * 86400 + 1, 10 * 365 * 86400)])
-def test_the_length_of_a_lease(said, seconds):
+def test_an_implausible_lease_duration_is_corrected(said, seconds):
     found = login_of({"auth": {"client_token": 5, "lease_duration": said}})
     assert found == Login(client_token="5", lease_seconds=seconds, renewable=False)

@@ -38,34 +38,34 @@ def context(monkeypatch):
     return made
 
 
-def test_no_settings():
+def test_without_certificate_settings_there_is_no_tls_setting():
     assert certificates.tls_of(options()) == {}
     assert certificates.tls_of(options(url="http://v", tls_server_name="name", ca_cert_text=certificate(1))) == {}
 
 
-def test_the_name_in_the_certificate():
+def test_tls_server_name_is_the_expected_host_name():
     assert certificates.tls_of(options(tls_server_name="name")) == {"server_hostname": "name"}
 
 
 @pytest.mark.parametrize("more", [{"validate_certs": False}, {"ca_cert": "/ca.pem"}])
-def test_a_file_or_no_check_comes_first(more):
+def test_ca_cert_and_disabled_validation_take_precedence(more):
     assert certificates.tls_of(options(ca_cert_text=certificate(1), ca_path="/folder", **more)) == {}
 
 
-def test_a_text_without_its_remarks(context):
+def test_certificates_are_read_from_a_text_with_remarks(context):
     text = f"# größte\n{certificate(1)}\nremark\n{certificate(2)}\n"
     assert certificates.tls_of(options(ca_cert_text=text, ca_path="/nonexistent")) == {"ssl_context": context}
     assert context.loaded == [f"{certificate(1)}\n{certificate(2)}"]
 
 
 @pytest.mark.parametrize("text", ["no PEM", certificate("größte")])
-def test_a_text_that_has_no_certificate(context, text):
+def test_a_text_without_a_certificate_is_an_error(context, text):
     with pytest.raises(ValueError, match=r"^$"):
         certificates.tls_of(options(ca_cert_text=text))
     assert context.loaded == []
 
 
-def test_all_files_of_a_folder(context, tmp_path):
+def test_certificates_are_read_from_all_files_of_a_folder(context, tmp_path):
     (tmp_path / "below").mkdir()
     for number, name in enumerate(("b", "a", "below/c.txt")):
         (tmp_path / name).write_bytes(b"gr\xf6\xdfte\n" + certificate(number).encode())
@@ -73,6 +73,6 @@ def test_all_files_of_a_folder(context, tmp_path):
     assert context.loaded == [certificate(1), certificate(0), certificate(2)]
 
 
-def test_a_folder_without_files(context, tmp_path):
+def test_an_empty_folder_adds_no_certificates(context, tmp_path):
     assert certificates.tls_of(options(ca_path=str(tmp_path))) == {"ssl_context": context}
     assert context.loaded == []

@@ -52,7 +52,7 @@ def untrusted(reason):
         ),
     ],
 )
-def test_a_certificate_that_is_refused(monkeypatch, reason, message):
+def test_an_untrusted_certificate_is_explained(monkeypatch, reason, message):
     wire = Wire(monkeypatch, untrusted(reason))
     assert failure(wire.logged_in().read_secret, "secret", "x") == (f"{HERE} {message}", "tls")
 
@@ -73,7 +73,7 @@ def test_a_certificate_that_is_refused(monkeypatch, reason, message):
         ),
     ],
 )
-def test_tls_goes_wrong(monkeypatch, reason, message):
+def test_a_tls_failure_is_explained(monkeypatch, reason, message):
     error = ssl.SSLError(1, "body-secret")
     error.reason = reason
     wire = Wire(monkeypatch, requests.exceptions.SSLError(urllib3.exceptions.MaxRetryError(None, "/", error)))
@@ -84,7 +84,7 @@ def test_tls_goes_wrong(monkeypatch, reason, message):
     ("values", "verify"),
     [({}, True), ({"ca_cert": __file__}, __file__), ({"ca_cert": __file__, "validate_certs": False}, False)],
 )
-def test_what_the_certificate_is_checked_against(monkeypatch, values, verify):
+def test_the_certificate_is_checked_against_ca_cert(monkeypatch, values, verify):
     monkeypatch.delenv("REQUESTS_CA_BUNDLE", raising=False)
     monkeypatch.delenv("CURL_CA_BUNDLE", raising=False)
     wire = Wire(monkeypatch, answer(200, KV2))
@@ -92,7 +92,7 @@ def test_what_the_certificate_is_checked_against(monkeypatch, values, verify):
     assert wire.keywords[0]["verify"] == verify
 
 
-def test_a_ca_file_that_does_not_help_is_named(monkeypatch):
+def test_a_ca_file_that_does_not_verify_the_certificate_is_named(monkeypatch):
     wire = Wire(monkeypatch, untrusted("self-signed certificate"))
     assert failure(wire.logged_in(ca_cert=__file__).read_secret, "secret", "x") == (
         f"{HERE} has a certificate that is not trusted here (self-signed certificate)."
@@ -101,7 +101,7 @@ def test_a_ca_file_that_does_not_help_is_named(monkeypatch):
     )
 
 
-def test_no_check_is_told_once(monkeypatch):
+def test_a_disabled_certificate_check_is_warned_about_once(monkeypatch):
     wire = Wire(monkeypatch, answer(200, KV2), answer(200, KV2))
     client = wire.logged_in(validate_certs=False)
     client.read_secret("secret", "x")
@@ -122,7 +122,7 @@ def test_a_client_certificate_goes_with_every_request(monkeypatch):
 MISSING = "cannot be read (no such file or directory). Give a file that this user can read (VAULT_CACERT, VAULT_CLIENT_CERT, VAULT_CLIENT_KEY)."
 
 
-def test_proxies_timeout_and_namespace(monkeypatch):
+def test_proxies_and_timeout_are_passed_to_requests(monkeypatch):
     wire = Wire(monkeypatch, answer(200, KV2))
     wire.logged_in(proxies="http://p:1", timeout="7").read_secret("secret", "x")
     assert wire.keywords[0]["proxies"]["https"] == "http://p:1"
@@ -143,12 +143,12 @@ def test_proxies_timeout_and_namespace(monkeypatch):
         ),
     ],
 )
-def test_options_that_show_at_the_connection(monkeypatch, values, message):
+def test_unusable_files_are_reported_when_connecting(monkeypatch, values, message):
     assert failure(Wire(monkeypatch).client, **values) == (message, "option")
 
 
 @pytest.mark.parametrize(("missing", "named"), [(None, "hvac"), ("hvac", "hvac"), ("requests.adapters", "requests")])
-def test_no_hvac_or_not_all_that_it_needs(monkeypatch, missing, named):
+def test_a_missing_hvac_or_dependency_is_reported(monkeypatch, missing, named):
     real = builtins.__import__
 
     def without(name, *arguments, **keywords):
@@ -163,7 +163,7 @@ def test_no_hvac_or_not_all_that_it_needs(monkeypatch, missing, named):
     )
 
 
-def test_a_standby_sends_to_the_active_node(monkeypatch):
+def test_a_redirect_of_a_standby_is_followed_with_the_token(monkeypatch):
     moved = answer(307, headers={"Location": "https://active.example:8200/v1/secret/data/x"})
     wire = Wire(monkeypatch, moved, answer(200, KV2))
     assert wire.logged_in().read_secret("secret", "x").version == 7
@@ -172,7 +172,7 @@ def test_a_standby_sends_to_the_active_node(monkeypatch):
 
 @pytest.mark.parametrize("scheme", ["http", "HTTP", "Http", "ftp"])
 @pytest.mark.parametrize("user", ["", "joe:body-secret@"])
-def test_no_redirect_takes_the_token_to_plain_http(monkeypatch, scheme, user):
+def test_a_redirect_to_plain_http_is_refused(monkeypatch, scheme, user):
     wire = Wire(monkeypatch, answer(307, headers={"Location": f"{scheme}://{user}active.example:8200/v1/secret/data/x?a=body-secret#body-secret"}))
     assert failure(wire.logged_in(url=URL.replace("https", "HTTPS")).read_secret, "secret", "x") == (
         f"{HERE} redirects from https to {scheme.lower()}://active.example:8200/v1/secret/data/x:"
@@ -182,7 +182,7 @@ def test_no_redirect_takes_the_token_to_plain_http(monkeypatch, scheme, user):
 
 
 @pytest.mark.parametrize("start", ["http://127.0.0.1:8100", "http://localhost:8100", "http://[::1]:8100"])
-def test_no_redirect_takes_the_token_from_this_machine_into_the_network(monkeypatch, start):
+def test_a_redirect_from_this_machine_to_plain_http_elsewhere_is_refused(monkeypatch, start):
     """An agent or a tunnel listens here with plain http, and the user was not warned about plain http beyond this machine."""
     away = answer(307, headers={"Location": "http://hvs.user-token.active.example:8200/v1/secret/data/x"})
     message, kind = failure(Wire(monkeypatch, away).logged_in(url=start).read_secret, "secret", "x")
@@ -194,7 +194,7 @@ def test_no_redirect_takes_the_token_from_this_machine_into_the_network(monkeypa
 
 
 @pytest.mark.parametrize(("url", "proxies"), [("http://127.0.0.1:8200", {}), ("http://vault.example:8200", {"http": "http://proxy.example"})])
-def test_no_proxy_of_the_environment_carries_what_is_for_this_machine(monkeypatch, url, proxies):
+def test_requests_to_this_machine_use_no_proxy_of_the_environment(monkeypatch, url, proxies):
     monkeypatch.setenv("http_proxy", "http://proxy.example")
     monkeypatch.delenv("no_proxy", raising=False)
     wire = Wire(monkeypatch, answer(200, KV2))
@@ -202,7 +202,7 @@ def test_no_proxy_of_the_environment_carries_what_is_for_this_machine(monkeypatc
     assert {name: proxy for name, proxy in wire.keywords[0]["proxies"].items() if name == "http"} == proxies
 
 
-def test_no_proxy_of_the_environment_carries_what_a_redirect_asks_of_this_machine(monkeypatch):
+def test_redirected_requests_to_this_machine_use_no_proxy_of_the_environment(monkeypatch):
     """requests reads the environment again for the redirect."""
     monkeypatch.setenv("http_proxy", "http://proxy.example")
     monkeypatch.delenv("no_proxy", raising=False)
@@ -211,7 +211,7 @@ def test_no_proxy_of_the_environment_carries_what_a_redirect_asks_of_this_machin
     assert ["http" in keywords["proxies"] for keywords in wire.keywords] == [False, False]
 
 
-def test_a_connection_of_no_operator_is_not_guarded(monkeypatch):
+def test_an_unguarded_connection_follows_redirects(monkeypatch):
     wire = Wire(monkeypatch, answer(307, headers={"Location": "https://active.example:8200/v1/sys/x"}), answer(200, {"data": {}}))
     options = VaultOptions.from_mapping({"url": URL, "token": "t"}, environ={}, home="/h", read_file=lambda path: "")
     assert Connection(options, warn=pytest.fail).request("GET", "sys/x") == {"data": {}}
@@ -227,7 +227,7 @@ def test_no_token_of_the_environment_is_sent_before_the_login(monkeypatch):
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
 @pytest.mark.parametrize("place", ["https://active.example:8200/v1/x", "http://active.example/v1/x", "/v1/y", "//[", "http://hvs.user-token/"])
-def test_the_token_of_an_operator_follows_no_redirect(monkeypatch, method, place):
+def test_a_guarded_connection_follows_no_redirect(monkeypatch, method, place):
     wire = Wire(monkeypatch, answer(307, headers={"Location": place}), answer(200, {"data": {}}))
     client = wire.logged_in(guarded=True, retries=0)
     with pytest.raises(Refusal) as caught:
@@ -252,7 +252,7 @@ def test_the_token_of_an_operator_follows_no_redirect(monkeypatch, method, place
         ("https://vault.example:8200", True),
     ],
 )
-def test_no_proxy_of_the_environment_gets_what_an_operator_asks_of_this_machine(monkeypatch, url, asked):
+def test_guarded_requests_to_this_machine_use_no_proxy_of_the_environment(monkeypatch, url, asked):
     for variable in ("http_proxy", "https_proxy"):
         monkeypatch.setenv(variable, "http://proxy.example")
     monkeypatch.delenv("no_proxy", raising=False)
@@ -261,7 +261,7 @@ def test_no_proxy_of_the_environment_gets_what_an_operator_asks_of_this_machine(
     assert bool({"http", "https"} & wire.keywords[0]["proxies"].keys()) is asked
 
 
-def test_a_cluster_of_plain_http_stays_one(monkeypatch):
+def test_a_redirect_within_a_plain_http_cluster_is_followed(monkeypatch):
     """The user was warned about plain http."""
     wire = Wire(monkeypatch, answer(307, headers={"Location": "http://active.example:8200/v1/secret/data/x"}), answer(200, KV2))
     assert wire.logged_in(url="http://standby.example:8200").read_secret("secret", "x").version == 7
@@ -283,13 +283,13 @@ SOON = answer(429, {"errors": ["slow down"]}, headers={"Retry-After": "2"})
 
 @pytest.mark.parametrize("retries", [None, 3, {"total": 3, "status_forcelist": [500, 503], "allowed_methods": None}])
 @pytest.mark.parametrize("trouble", [said(500, "x"), said(503, "x"), LATE, Late(), CutOff()])
-def test_a_login_is_not_repeated_once_vault_may_have_seen_it(monkeypatch, retries, trouble):
+def test_a_login_that_vault_may_have_seen_is_not_repeated(monkeypatch, retries, trouble):
     wire = Wire(monkeypatch, trouble)
     failure(wire.client(**APPROLE, retries=retries).login)
     assert (len(wire.sent), wire.warnings, wire.slept) == (1, [], [])
 
 
-def test_a_login_is_repeated_where_vault_cannot_have_seen_it(monkeypatch):
+def test_a_login_that_vault_cannot_have_seen_is_repeated(monkeypatch):
     wire = Wire(monkeypatch, NOBODY, SOON, answer(200, LOGGED_IN))
     assert wire.client(**APPROLE, retries=2).login().client_token == "hvs.of-the-login"
     assert wire.warnings == [f"{HERE}: no answer, trying again.", f"{HERE}: status 429, trying again."]
@@ -297,7 +297,7 @@ def test_a_login_is_repeated_where_vault_cannot_have_seen_it(monkeypatch):
 
 
 @pytest.mark.parametrize("trouble", [said(412, "x"), SOON, said(500, "x"), said(502, "x"), said(503, "x"), said(504, "x"), LATE, NOBODY, Late(), CutOff()])
-def test_reads_are_repeated_as_asked(monkeypatch, trouble):
+def test_reads_are_repeated_as_often_as_retries_says(monkeypatch, trouble):
     wire = Wire(monkeypatch, trouble, trouble, answer(200, KV2))
     assert wire.logged_in(retries=2, retry_action="ignore").read_secret("secret", "x").version == 7
     assert (len(wire.sent), wire.warnings) == (3, [])
@@ -318,7 +318,7 @@ def test_a_write_is_not_repeated(monkeypatch):
 
 
 @pytest.mark.parametrize("trouble", [LATE, NOBODY, said(504, "x"), said(503, "Vault is sealed"), said(501, "not initialized"), said(400, "x")])
-def test_without_retries_what_does_not_pass_in_a_moment_is_not_repeated(monkeypatch, trouble):
+def test_without_retries_a_lasting_failure_is_not_repeated(monkeypatch, trouble):
     wire = Wire(monkeypatch, trouble, said(404))
     failure(wire.logged_in().read_secret, "secret", "x")
     assert wire.asked.count(("GET", "/v1/secret/data/x")) == 1
@@ -326,7 +326,7 @@ def test_without_retries_what_does_not_pass_in_a_moment_is_not_repeated(monkeypa
 
 @pytest.mark.parametrize("status", [412, 472, 473, 500, 502, 503])
 @pytest.mark.parametrize("passes", [True, False])
-def test_without_retries_a_read_outlasts_a_moment(monkeypatch, status, passes):
+def test_without_retries_a_read_is_repeated_after_a_brief_failure(monkeypatch, status, passes):
     """Otherwise one such answer of a standby, a replica or a load balancer would fail all hosts of a run, which remembers it."""
     script = [said(status, "x") for _ in range(2 if passes else 4)]
     wire = Wire(monkeypatch, *script, answer(200, KV2))
@@ -344,7 +344,7 @@ def test_without_retries_the_rate_limit_is_waited_for(monkeypatch):
 
 
 @pytest.mark.parametrize("status", [500, 503])
-def test_what_a_standby_has_not_looked_at_is_not_spent(monkeypatch, status):
+def test_a_login_that_a_standby_did_not_process_is_repeated(monkeypatch, status):
     wire = Wire(monkeypatch, said(status, "local node not active but active cluster node not found"), answer(200, LOGGED_IN))
     assert wire.client(**APPROLE).login().client_token == "hvs.of-the-login"
     wire = Wire(monkeypatch, said(status, "storage"))
@@ -353,20 +353,20 @@ def test_what_a_standby_has_not_looked_at_is_not_spent(monkeypatch, status):
     failure(wire.client(retries=0, **APPROLE).login)
 
 
-def test_no_retries_at_all(monkeypatch):
+def test_zero_retries_repeat_nothing(monkeypatch):
     wire = Wire(monkeypatch, SOON)
     assert failure(wire.logged_in(retries=0).read_secret, "secret", "x")[0] == (
         f"{HERE} refuses more requests for 2 s: its rate limit is reached (429). Try again later."
     )
 
 
-def test_a_long_wait_is_left_to_the_user(monkeypatch):
+def test_a_long_retry_after_is_not_waited_for(monkeypatch):
     wire = Wire(monkeypatch, answer(429, {"errors": ["x"]}, headers={"Retry-After": "3600"}))
     failure(wire.logged_in(retries=3).read_secret, "secret", "x")
     assert wire.slept == []
 
 
-def test_the_old_name_of_allowed_methods(monkeypatch):
+def test_method_whitelist_works_as_allowed_methods(monkeypatch):
     retries = {"total": 1, "method_whitelist": ["GET"], "status_forcelist": [503], "backoff_factor": 0}
     wire = Wire(monkeypatch, said(503, "x"), answer(200, KV2), said(503, "x"))
     client = wire.logged_in(retries=retries)
@@ -378,7 +378,7 @@ def test_the_old_name_of_allowed_methods(monkeypatch):
 # -- the deadline ---------------------------------------------------------------------------------------------------------
 
 
-def test_all_waits_of_a_conversation_have_one_end(monkeypatch):
+def test_all_waits_of_a_conversation_share_one_deadline(monkeypatch):
     """Vault asks for a wait of 29 s three times. The third wait would end after the 60 s that the whole conversation has."""
     wire = Wire(monkeypatch, *[answer(429, {"errors": ["x"]}, headers={"Retry-After": "29"})] * 3)
     now = [0.0]
@@ -395,7 +395,7 @@ def test_all_waits_of_a_conversation_have_one_end(monkeypatch):
 
 
 @pytest.mark.parametrize("waited", [60.0, 61.0])
-def test_nothing_is_sent_when_patience_is_over(monkeypatch, waited):
+def test_nothing_is_sent_after_the_deadline(monkeypatch, waited):
     wire = Wire(monkeypatch)
     now = iter([0.0, waited])
     options = VaultOptions.from_mapping({"url": URL, "token": "t"}, environ={}, home="/h", read_file=lambda path: "")
@@ -417,11 +417,11 @@ def test_nothing_is_sent_when_patience_is_over(monkeypatch, waited):
         (CutOff(), "broke off its answer. Try again, or set retries."),
     ],
 )
-def test_an_answer_that_is_none(monkeypatch, trouble, message):
+def test_an_unusable_answer_is_explained(monkeypatch, trouble, message):
     assert failure(Wire(monkeypatch, trouble).logged_in().read_secret, "secret", "x") == (f"{HERE} {message}", "unavailable")
 
 
-def test_the_last_second_is_not_the_end_of_patience(monkeypatch):
+def test_the_last_second_before_the_deadline_is_still_used(monkeypatch):
     wire = Wire(monkeypatch, LATE)
     now = iter([0.0, 59.5])
     options = VaultOptions.from_mapping({"url": URL, "token": "t", "timeout": 30}, environ={}, home="/h", read_file=lambda path: "")
@@ -442,7 +442,7 @@ def test_the_last_second_is_not_the_end_of_patience(monkeypatch):
         "https://",
     ],
 )
-def test_a_redirect_to_no_address(monkeypatch, place):
+def test_a_redirect_to_an_invalid_address_reveals_no_secret(monkeypatch, place):
     """urllib's exceptions quote the address, in which a server may repeat what it was sent."""
     for url in (URL, "http://127.0.0.1:8200"):
         wire = Wire(monkeypatch, *[answer(307, headers={"Location": place}), requests.exceptions.InvalidURL("body-secret")] * 4)
@@ -451,7 +451,7 @@ def test_a_redirect_to_no_address(monkeypatch, place):
             assert failure(call)[1] in ("unavailable", "option")
 
 
-def test_a_redirect_to_an_address_that_is_none_is_said_so(monkeypatch):
+def test_a_redirect_to_an_invalid_address_is_explained(monkeypatch):
     wire = Wire(monkeypatch, answer(307, headers={"Location": "https://active.example:99999/"}), requests.exceptions.InvalidURL("body-secret"))
     assert failure(wire.logged_in().read_secret, "secret", "x") == (
         f"{HERE} redirects to an address that is not a valid URL. Check api_addr in Vault's configuration.",
@@ -471,13 +471,13 @@ def test_a_redirect_to_an_address_that_is_none_is_said_so(monkeypatch):
         ("https://[active.example/", None),
     ],
 )
-def test_the_server_of_an_address(url, server):
+def test_only_the_server_of_an_address_is_shown(url, server):
     assert connection._server(url) == server
 
 
 @pytest.mark.parametrize("charset", ["idna", "undefined", "no-such-charset"])
 @pytest.mark.parametrize("status", [200, 500])
-def test_a_charset_that_python_cannot_use(monkeypatch, charset, status):
+def test_an_unknown_charset_does_not_break_the_message(monkeypatch, charset, status):
     wire = Wire(monkeypatch, answer(status, text="<html>body", headers={"Content-Type": f"text/html; charset={charset}"}))
     assert failure(wire.logged_in(retries=0).read_secret, "secret", "x") == (
         f"{HERE}: the answer (status {status}) comes from a proxy or another service, not from Vault. Check url (VAULT_ADDR) and proxies.",
@@ -489,14 +489,14 @@ NEVER = "Fri, 31 Dec 99999999999999999999 23:59:59 GMT"
 
 
 @pytest.mark.parametrize("header", [NEVER, "Fri, 31 Dec 9999999999 23:59:59 GMT", "soon", "-", "1e999", "\u00b2"])
-def test_a_time_to_wait_that_is_none(monkeypatch, header):
+def test_an_invalid_retry_after_is_ignored(monkeypatch, header):
     """The login is not refused: it is tried again later."""
     late = answer(429, {"errors": ["x"]}, headers={"Retry-After": header})
     message, kind = failure(Wire(monkeypatch, *[late] * 9).client(**APPROLE).login)
     assert message.startswith(f"{HERE} refuses more requests") and kind == "unavailable"
 
 
-def test_a_date_to_wait_for_is_said(monkeypatch):
+def test_a_retry_after_date_is_shown_in_seconds(monkeypatch):
     later = email.utils.format_datetime(datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(hours=5), usegmt=True)
     wire = Wire(monkeypatch, answer(429, {"errors": ["x"]}, headers={"Retry-After": later}))
     message, _kind = failure(wire.logged_in().read_secret, "secret", "x")
@@ -505,7 +505,7 @@ def test_a_date_to_wait_for_is_said(monkeypatch):
 
 
 @pytest.mark.parametrize("user", ["", "joe:body-secret@"])
-def test_a_standby_that_sends_to_a_dead_node(monkeypatch, user):
+def test_a_redirect_to_a_dead_node_is_explained(monkeypatch, user):
     moved = answer(307, headers={"Location": f"https://{user}dead.example:8200/v1/secret/data/x?a=body-secret"})
     wire = Wire(monkeypatch, moved, requests.ConnectionError(urllib3.exceptions.MaxRetryError(None, "/", ConnectionRefusedError(111, "x"))))
     assert failure(wire.logged_in().read_secret, "secret", "x") == (
@@ -514,7 +514,7 @@ def test_a_standby_that_sends_to_a_dead_node(monkeypatch, user):
     )
 
 
-def test_a_standby_that_sends_to_a_node_that_the_key_is_not_for(monkeypatch):
+def test_a_redirect_to_a_node_with_a_mismatched_key_is_explained(monkeypatch):
     """The reason has only one sentence."""
     error = ssl.SSLError(1, "body-secret")
     error.reason = "KEY_VALUES_MISMATCH"
@@ -526,7 +526,7 @@ def test_a_standby_that_sends_to_a_node_that_the_key_is_not_for(monkeypatch):
     )
 
 
-def test_a_proxy_that_needs_another_library(monkeypatch):
+def test_a_socks_proxy_without_its_library_is_explained(monkeypatch):
     wire = Wire(monkeypatch, requests.exceptions.InvalidSchema("Missing dependencies for SOCKS support."))
     with pytest.raises(OptionError) as caught:
         wire.logged_in().read_secret("secret", "x")
@@ -535,14 +535,14 @@ def test_a_proxy_that_needs_another_library(monkeypatch):
 
 
 @pytest.mark.parametrize(("url", "warned"), [("http://10.0.0.1:8200", True), ("http://127.0.0.1:8200", False), ("http://[::1]:8200", False), (URL, False)])
-def test_plain_http_to_another_machine_is_told(monkeypatch, url, warned):
+def test_plain_http_to_another_machine_is_warned_about(monkeypatch, url, warned):
     wire = Wire(monkeypatch)
     wire.client(url=url)
     text = f"Vault at {url} is used over plain http: anyone on the network can read the Vault token and the secrets. Begin url with https:// (VAULT_ADDR)."
     assert wire.warnings == ([text] if warned else [])
 
 
-def test_plain_http_through_a_proxy_is_told(monkeypatch):
+def test_plain_http_through_a_proxy_is_warned_about(monkeypatch):
     wire = Wire(monkeypatch)
     wire.client(url="http://127.0.0.1:8200", proxies={"http": "http://proxy.example"})
     assert [warning.partition(":8200 ")[2].partition(":")[0] for warning in wire.warnings] == ["is used over plain http"]
@@ -551,7 +551,7 @@ def test_plain_http_through_a_proxy_is_told(monkeypatch):
 # -- what a message adds to the problem ------------------------------------------------------------------------------------
 
 
-def test_a_namespace_belongs_to_the_place(monkeypatch):
+def test_the_namespace_is_named_in_messages(monkeypatch):
     message, _kind = failure(Wire(monkeypatch, said(404), NO_TELLING).logged_in(namespace="team").read_secret, "secret", "x")
     assert message.startswith(f"{HERE} (namespace team) has no secret at secret/x ")
 
@@ -563,7 +563,7 @@ def _refused(values, environ=None):
     return caught.value.message, caught.value.fault
 
 
-def test_files_that_are_none_have_a_code(tmp_path):
+def test_unusable_files_have_an_error_code(tmp_path):
     key = tmp_path / "key.pem"
     key.write_bytes(b"\xff" + b"-----begin encrypted private key-----\n".upper())  # written in capitals here, this file itself would be taken for a key
     pair = {"cert_auth_public_key": __file__, "cert_auth_private_key": str(key)}
@@ -574,7 +574,7 @@ def test_files_that_are_none_have_a_code(tmp_path):
     assert _refused({}, environ={"VAULT_CACERT_BYTES": "no PEM"}) == (message, "option:file")
 
 
-def test_a_missing_library_has_a_code(monkeypatch):
+def test_a_missing_library_has_an_error_code(monkeypatch):
     monkeypatch.setitem(sys.modules, "hvac", None)
     with pytest.raises(VaultError) as caught:
         Wire(monkeypatch).client()
@@ -582,30 +582,30 @@ def test_a_missing_library_has_a_code(monkeypatch):
 
 
 @pytest.mark.parametrize(("action", "warnings"), [("warn", [f"{HERE}: status 503, trying again."]), ("ignore", [])])
-def test_a_repetition_is_told_if_the_user_wants_it(monkeypatch, action, warnings):
+def test_a_repetition_is_warned_about_only_if_retry_action_is_warn(monkeypatch, action, warnings):
     wire = Wire(monkeypatch, said(503, "x"), answer(200, KV2))
     assert wire.logged_in(retries=1, retry_action=action).read_secret("secret", "x").version == 7
     assert wire.warnings == warnings
 
 
-def test_a_request_of_ours_has_its_body(monkeypatch):
+def test_a_guarded_request_sends_its_body(monkeypatch):
     wire = Wire(monkeypatch, answer(200, {"data": {}}))
     wire.logged_in(guarded=True).ask("POST", "sys/x", {"a": 1})
     assert (wire.asked, wire.sent[0][3]) == ([("POST", "/v1/sys/x")], {"a": 1})
 
 
-def test_a_certificate_that_is_not_checked_needs_no_file(monkeypatch):
+def test_without_validation_ca_cert_need_not_exist(monkeypatch):
     wire = Wire(monkeypatch, answer(200, KV2))
     assert wire.logged_in(ca_cert="/nonexistent.pem", validate_certs=False).read_secret("secret", "x").version == 7
 
 
-def test_how_long_vault_was_waited_for(monkeypatch):
+def test_a_timeout_names_the_seconds_waited(monkeypatch):
     message, _kind = failure(Wire(monkeypatch, LATE).logged_in(timeout=7, retries=0).read_secret, "secret", "x")
     assert message == f"{HERE} did not answer within 7 s. Try again, or raise timeout (ANSIBLE_HASHI_VAULT_TIMEOUT)."
 
 
 @pytest.mark.parametrize(("trouble", "not_taken"), [(TooLarge(), True), (CutOff(), False)])
-def test_what_is_too_large_is_an_error_of_its_own(monkeypatch, trouble, not_taken):
+def test_an_oversized_answer_is_a_lasting_refusal(monkeypatch, trouble, not_taken):
     with pytest.raises(VaultError) as caught:
         Wire(monkeypatch, trouble).logged_in(retries=0).read_secret("secret", "x")
     assert isinstance(caught.value, LastingRefusal) is not_taken

@@ -12,7 +12,7 @@ from ansible_collections.trackops.api_tokens.plugins.plugin_utils._text.scrub im
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vault.hidden import Hidden
 
 
-def test_credentials_and_what_was_read():
+def test_credentials_and_contents_of_secrets_are_hidden():
     hidden = Hidden(iter(["login-secret"]))
     hidden.add("hvs.token")
     hidden.add("")
@@ -21,14 +21,14 @@ def test_credentials_and_what_was_read():
     assert sorted(hidden) == sorted(hidden)  # each message goes through it again
 
 
-def test_a_short_word_is_no_secret():
+def test_texts_below_six_characters_are_not_hidden():
     hidden = Hidden([])
     hidden.add_contents({"5": "x" * 5, "6": "y" * 6})
     assert list(hidden) == ["yyyyyy"]
 
 
 @pytest.mark.thorough
-def test_words_are_left_out_and_long_texts_are_looked_for_in_pieces():
+def test_long_texts_are_hidden_in_pieces():
     hidden = Hidden([])
     hidden.add_contents({"5": "x" * 5, "6": "y" * 6, "most": "z" * 10_000})
     assert sorted(map(len, hidden)) == [6, 10_000]
@@ -42,14 +42,14 @@ def test_words_are_left_out_and_long_texts_are_looked_for_in_pieces():
         assert scrub(f"blocked: '{text}'", hidden).replace("***", "") == "blocked: ''"
 
 
-def test_each_text_is_kept_once():
+def test_each_hidden_text_is_kept_once():
     hidden = Hidden(["login-secret"])
     for _time in range(2):
         hidden.add_contents({"a": "same-text", "b": ["same-text", "login-secret"]})
     assert list(hidden) == ["login-secret", "same-text"]
 
 
-def test_the_latest_is_hidden_whole_however_much_it_is():
+def test_the_latest_secret_is_hidden_completely():
     many = {f"f{number}": f"text-number-{number:04d}" for number in range(300)}
     for latest in ({**many, "client_secret": "hunter2-hunter2"}, {"client_secret": "hunter2-hunter2", **many}):
         hidden = Hidden([])
@@ -60,7 +60,7 @@ def test_the_latest_is_hidden_whole_however_much_it_is():
     assert len(list(hidden)) == 100
 
 
-def test_a_text_that_is_known_becomes_the_latest():
+def test_a_text_that_is_added_again_becomes_the_latest():
     hidden = Hidden([])
     hidden.add_contents({"client_secret": "hunter2-hunter2"})
     hidden.add_contents({f"f{number}": f"text-number-{number}" for number in range(99)})
@@ -69,7 +69,7 @@ def test_a_text_that_is_known_becomes_the_latest():
     assert "hunter2-hunter2" in list(hidden)
 
 
-def test_of_much_the_latest_is_kept_and_all_credentials():
+def test_all_credentials_and_the_latest_100_texts_are_kept():
     texts = [f"text-number-{number:04d}" for number in range(300)]
     hidden = Hidden(["login-secret"])
     hidden.add_contents({"it": texts[0]})

@@ -19,18 +19,18 @@ from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vault.login_f
         (UnicodeDecodeError("utf-8", b"\xff", 0, 1, "invalid"), "it is not text"),
     ],
 )
-def test_why_a_file_cannot_be_read(exc, why):
+def test_the_reason_why_a_file_is_unreadable_is_named(exc, why):
     assert unreadable("/a\n/b", exc).message == f"cannot read /a /b: {why}."
 
 
 @pytest.mark.parametrize("text", [None, ""])
-def test_no_key(text):
+def test_a_missing_private_key_is_reported(text):
     with pytest.raises(OptionError) as caught:
         usable_key("/k", text)
     assert caught.value.message == "cannot read the private key /k (cert_auth_private_key): no such file, or it is empty."
 
 
-def test_a_key_with_a_passphrase():
+def test_a_private_key_with_a_passphrase_is_refused():
     assert usable_key("/k", "-----BEGIN PRIVATE KEY-----") == "-----BEGIN PRIVATE KEY-----"
     for refuse in (usable_key, refuse_passphrase):
         with pytest.raises(OptionError) as caught:

@@ -31,13 +31,13 @@ GIVEN = {
 }
 
 
-def test_the_same_methods_and_options_as_everywhere():
+def test_methods_and_options_equal_those_of_a_full_login():
     assert {name: method.secrets for name, method in METHODS.items()} == SECRETS
     assert {*FIELDS, *ONLY_FALLBACK, "cert_auth_key_text"} == {field.name for field in dataclasses.fields(VaultOptions)}
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_the_secret_is_the_one_that_the_options_have(method):
+def test_the_secret_part_has_the_secrets_of_the_method(method):
     given = completed({**GIVEN, "auth_method": method}, environ={}, home="/h", read_file=lambda path: "key text")
     secret, public = login_secret(given)
     options = VaultOptions.from_mapping({**GIVEN, "auth_method": method}, environ={}, home="/h", read_file=lambda path: "key text")
@@ -53,7 +53,7 @@ def test_the_secret_is_the_one_that_the_options_have(method):
         assert value in shown or value in parts
 
 
-def test_all_that_the_options_are_made_of_goes_through_it():
+def test_every_variable_and_file_of_a_full_login_is_read():
     """If the full way read another variable or file, a miss could be taken for a hit."""
 
     asked, files = set(), []
@@ -79,17 +79,17 @@ def test_all_that_the_options_are_made_of_goes_through_it():
         assert looked_at(VaultOptions.from_mapping, values) == looked_at(completed, values)
 
 
-def test_a_method_that_is_not_known():
+def test_an_unknown_method_has_no_secret():
     assert login_secret({"auth_method": "magic"}) == (None, {})
 
 
 @pytest.mark.parametrize("written", ["hvs.token", "\ufeffhvs.token", "\ufeffhvs.token\r\n", " hvs.token\n"])
-def test_a_token_file_that_another_systems_editor_wrote(tmp_path, written):
+def test_a_byte_order_mark_and_line_ends_of_a_token_file_are_removed(tmp_path, written):
     (tmp_path / ".vault-token").write_text(written, encoding="utf-8", newline="")
     assert completed({"url": "https://v"}, environ={}, home=str(tmp_path), read_file=read_text)["token"] == "hvs.token"
 
 
-def test_a_token_file_that_is_no_text(tmp_path):
+def test_a_token_file_that_is_not_text_is_reported(tmp_path):
     (tmp_path / ".vault-token").write_text("hvs.token", encoding="utf-16")
     with pytest.raises(OptionError) as caught:
         completed({"url": "https://v"}, environ={}, home=str(tmp_path), read_file=read_text)
@@ -174,7 +174,7 @@ APPROLE = {"auth_method": "approle"}
         ({"auth_method": "cert", "url": "https://v"}, {}, {}, {"auth_method": "cert", "url": "https://v"}),
     ],
 )
-def test_options_are_completed(values, environ, files, expected):
+def test_options_are_completed_from_environment_and_files(values, environ, files, expected):
     def read(path):
         if path not in files:
             raise FileNotFoundError(path)
@@ -183,7 +183,7 @@ def test_options_are_completed(values, environ, files, expected):
     assert completed(values, environ=environ, home="/h", read_file=read) == expected
 
 
-def test_without_a_home_files_are_where_they_are_said_to_be():
+def test_without_a_home_paths_are_not_expanded():
     def read(path):
         return f"from {path}"
 
@@ -192,7 +192,7 @@ def test_without_a_home_files_are_where_they_are_said_to_be():
     assert completed({"cert_auth_public_key": "~/c"}, environ={}, home="", read_file=read)["cert_auth_public_key"] == "~/c"
 
 
-def test_where_a_process_is(monkeypatch):
+def test_surroundings_are_environment_home_and_file_reader(monkeypatch):
     monkeypatch.setenv("HOME", "/somewhere")
     environ, home, read = surroundings()
     assert (environ is os.environ, home, read) == (True, "/somewhere", read_text)
@@ -210,25 +210,25 @@ def unreadable(path):
 
 
 @pytest.mark.parametrize("values", [{"token": "t"}, {"auth_method": "kubernetes", "jwt": "j"}])
-def test_a_file_that_is_not_needed_is_not_read(values):
+def test_an_unneeded_file_is_not_read(values):
     assert completed(values, environ={}, home="/h", read_file=unreadable) == {"auth_method": "token", **values}
 
 
 @pytest.mark.parametrize(("values", "path"), [({}, "/h/.vault-token"), ({"auth_method": "kubernetes"}, KUBERNETES_TOKEN_FILE)])
-def test_a_file_that_cannot_be_read(values, path):
+def test_an_unreadable_file_is_reported(values, path):
     with pytest.raises(OptionError) as caught:
         completed(values, environ={}, home="/h", read_file=unreadable)
     assert caught.value.message == f"cannot read {path}: permission denied."
 
 
 @pytest.mark.parametrize("text", ["", "-----BEGIN ENCRYPTED PRIVATE KEY-----"])
-def test_a_private_key_that_cannot_be_used_is_named(text):
+def test_an_unusable_private_key_is_named(text):
     values = {"auth_method": "cert", "url": "https://v", "cert_auth_private_key": "/k.pem"}
     with pytest.raises(OptionError, match=r"/k\.pem"):
         completed(values, environ={}, home="/h", read_file=lambda path: text)
 
 
-def test_what_is_secret_and_what_is_not():
+def test_secret_and_public_options_are_separated():
     given = {"auth_method": "approle", "role_id": "r", "token": "t", "password": "p", "username": "u", "url": "https://v"}
     assert login_secret(given) == (["r", ""], {"auth_method": "approle", "role_id": "r", "username": "u", "url": "https://v"})
     assert login_secret({"auth_method": "none", "jwt": "j"}) == ([], {"auth_method": "none"})

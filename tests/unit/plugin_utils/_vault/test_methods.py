@@ -46,7 +46,7 @@ def missing(**values):
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_what_it_needs(method):
+def test_a_missing_option_of_a_method_is_named(method):
     validate(Options(auth_method=method, **COMPLETE[method]))
     for name in COMPLETE[method]:
         rest = {other: value for other, value in COMPLETE[method].items() if other != name}
@@ -62,13 +62,13 @@ def test_what_it_needs(method):
         ({"url": "u"}, ""),
     ],
 )
-def test_what_is_there_for_another_login_is_asked_about(values, meant):
+def test_options_of_another_method_lead_to_a_suggestion(values, meant):
     assert missing(auth_method="token", **values).endswith(f"(token_path, token_file)). Did you mean auth_method={meant}?" if meant else "token_file)).")
     assert "meant" not in missing(auth_method="ldap", **{**values, "password": "p", "username": ""})
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_hvac_has_its_call_with_these_arguments(method):
+def test_hvac_supports_the_call_of_each_method(method):
     called = METHODS[method]
     if called.call:
         found = hvac.Client().auth
@@ -79,7 +79,7 @@ def test_hvac_has_its_call_with_these_arguments(method):
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_what_it_takes_are_options(method):
+def test_every_argument_of_a_method_is_an_option(method):
     one = METHODS[method]
     options = vault_options()
     for name in (*one.arguments.values(), *one.required, *one.identity, *one.secrets):
@@ -89,23 +89,23 @@ def test_what_it_takes_are_options(method):
 
 
 @pytest.mark.parametrize("method", ["userpass", "ldap"])
-def test_a_password_is_of_somebody(method):
+def test_password_logins_are_identified_by_user_name(method):
     one = METHODS[method]
     assert (one.call, one.arguments) == (f"{method}.login", {"username": "username", "password": "password"})
     assert (one.identity, one.secrets) == (("username",), ("username", "password"))
 
 
 @pytest.mark.parametrize("method", ["jwt", "gcp", "kubernetes"])
-def test_a_jwt_is_for_a_role(method):
+def test_jwt_logins_are_identified_by_role(method):
     one = METHODS[method]
     assert (one.arguments, one.identity, one.secrets) == ({"role": "role_id", "jwt": "jwt"}, ("role_id",), ("jwt",))
 
 
-def test_each_that_logs_in_has_its_advice():
+def test_every_login_method_has_advice():
     assert set(LOGIN_ADVICE) == set(METHODS) - {"token", "none"}
 
 
-def test_where_else_a_value_may_be_from():
+def test_a_missing_option_names_its_environment_variables():
     assert missing(auth_method="token") == (
         "auth_method=token needs token (ANSIBLE_HASHI_VAULT_TOKEN, VAULT_TOKEN, or the file ~/.vault-token (token_path, token_file))."
     )
@@ -113,7 +113,7 @@ def test_where_else_a_value_may_be_from():
     assert missing(auth_method="jwt", role_id="r") == "auth_method=jwt needs jwt (ANSIBLE_HASHI_VAULT_JWT)."
 
 
-def test_a_service_principal_is_whole():
+def test_an_incomplete_azure_service_principal_is_refused():
     whole = {"role_id": "r", "azure_client_secret": "s", "azure_client_id": "i", "azure_tenant_id": "t"}
     validate(Options(auth_method="azure", **whole))
     for name in ("azure_client_id", "azure_tenant_id"):

@@ -89,18 +89,18 @@ def test_an_empty_token_does_not_hide_the_token_file():
         ({"token_path": "~/x"}, {}, "/nowhere/home/x/.vault-token"),
     ],
 )
-def test_where_the_token_file_is(values, environ, path):
+def test_the_token_file_is_found(values, environ, path):
     options, reads = make({"url": URL, **values}, environ=environ, files={path: " t1 \n"})
     assert (options.token, reads) == ("t1", [path])
 
 
-def test_the_token_file_is_not_touched_when_a_token_is_set():
+def test_the_token_file_is_not_read_if_a_token_is_set():
     assert make({"url": URL, "token": "t"}, files={"/nowhere/home/.vault-token": "x"})[1] == []
     assert make({"url": URL}, environ={"VAULT_TOKEN": "t"}, files={"/nowhere/home/.vault-token": "x"})[1] == []
     assert make(APPROLE, files={"/nowhere/home/.vault-token": "x"})[1] == []
 
 
-def test_a_token_file_that_cannot_be_read():
+def test_an_unreadable_token_file_is_reported():
     def read_file(path):
         raise PermissionError(13, "Permission denied", path)
 
@@ -129,7 +129,7 @@ def test_validate_certs_is_the_opposite_of_vault_skip_verify(given, skip, expect
     assert make({"url": URL, "token": "t", "validate_certs": given}, environ=environ)[0].validate_certs is expected
 
 
-def test_late_names_of_an_approle():
+def test_approle_variables_of_the_vault_command_fill_unset_options():
     environ = {"VAULT_APPROLE_ROLE_ID": "r", "VAULT_APPROLE_SECRET_ID": "s", "VAULT_APPROLE_PATH": "apps"}
     options, _reads = make({"url": URL, "auth_method": "approle"}, environ=environ)
     assert (options.role_id, options.secret_id, options.mount_point) == ("r", "s", "apps")
@@ -140,7 +140,7 @@ def test_late_names_of_an_approle():
 
 
 @pytest.mark.parametrize(("name", "alias"), [(name, alias) for name, aliases in ALIASES.items() for alias in aliases])
-def test_aliases(name, alias):
+def test_an_alias_fills_an_unset_option(name, alias):
     base = {"url": URL, "token": "t"}
     assert getattr(make({**base, alias: "v"})[0], name) == "v"
     assert getattr(make({**base, name: "own", alias: "v"})[0], name) == "own"
@@ -162,7 +162,7 @@ def test_aliases(name, alias):
         (None, None),
     ],
 )
-def test_proxies(given, expected):
+def test_proxies_are_a_url_or_a_dictionary(given, expected):
     assert make({"url": URL, "token": "t", "proxies": given})[0].proxies == expected
 
 
@@ -170,11 +170,11 @@ def test_proxies(given, expected):
     ("given", "expected"),
     [(3, 3), ("3", 3), (0, 0), ("", None), (None, None), ({"total": 2}, {"total": 2}), ('{"total": 2}', {"total": 2})],
 )
-def test_retries(given, expected):
+def test_retries_are_a_number_or_a_dictionary(given, expected):
     assert make({"url": URL, "token": "t", "retries": given})[0].retries == expected
 
 
-def test_retries_as_pairs():
+def test_retries_can_be_written_as_pairs():
     options, _reads = make({"url": URL, "token": "t", "retries": "total=4 backoff_factor=0.5"})
     assert options.retries == {"total": 4, "backoff_factor": 0.5}
 
@@ -197,17 +197,17 @@ def test_retries_as_pairs():
         ),
     ],
 )
-def test_values_that_cannot_be(values, message):
+def test_invalid_values_are_refused(values, message):
     assert refused({"url": URL, "token": "t", **values}) == message
 
 
-def test_defaults():
+def test_the_default_values():
     options, _reads = make({"url": URL, "token": "t"})
     assert (options.timeout, options.retries, options.retry_action, options.token_validate) == (30, None, "warn", False)
 
 
 @pytest.mark.parametrize("given", ["https://vault:8200", "https://vault:8200/", " https://vault:8200// ", "https://vault:8200/v1/", "HTTPS://vault:8200"])
-def test_one_spelling_of_the_address(given):
+def test_the_address_has_one_canonical_form(given):
     assert make({"url": given, "token": "t", "namespace": "team/"})[0].address() == {"url": "https://vault:8200", "namespace": "team"}
 
 
@@ -249,7 +249,7 @@ def test_the_address_is_shown_without_its_password():
         ),
     ],
 )
-def test_what_is_missing(values, message):
+def test_missing_options_are_named(values, message):
     assert refused({"url": URL, **values}) == message
 
 
@@ -259,11 +259,11 @@ def test_a_private_key_with_a_passphrase_is_refused_before_openssl_asks_for_it()
     assert message == "the private key /nowhere/home/k (cert_auth_private_key) has a passphrase. Use a key without one."
 
 
-def test_nothing_is_needed_without_a_login():
+def test_auth_method_none_needs_no_credentials():
     assert make({"url": URL, "auth_method": "none"})[0].identity_secret() == b""
 
 
-def test_kubernetes_takes_the_token_of_the_service_account():
+def test_kubernetes_uses_the_token_of_the_service_account():
     values = {"url": URL, "auth_method": "kubernetes", "role_id": "r"}
     assert make(values, files={KUBERNETES_TOKEN_FILE: "sa\n"})[0].jwt == "sa"
     assert make({**values, "jwt": "given"}, files={KUBERNETES_TOKEN_FILE: "sa\n"}) == (make({**values, "jwt": "given"})[0], [])
@@ -303,14 +303,14 @@ KEYS = {"/k1": "key-one", "/k2": "key-two"}
 SECRETS = ("t-1", "t-2", "sec-1234", "sec-9999", "pass-1", "jjj", "aws-1", "az-1", "key-one", "key-two")
 
 
-def test_no_two_identities_are_the_same():
+def test_different_logins_have_different_identities():
     made = [make({"url": URL, **values}, files=KEYS)[0] for values in IDENTITIES.values()]
     seen = {(str(sorted(options.identity_public().items())), options.identity_secret()) for options in made}
     assert len(seen) == len(made)
 
 
 @pytest.mark.parametrize("name", IDENTITIES)
-def test_no_secret_is_shown(name):
+def test_identity_and_repr_reveal_no_secret(name):
     options, _reads = make({"url": URL, **IDENTITIES[name]}, files=KEYS)
     given = [secret for secret in SECRETS if secret in str(IDENTITIES[name]) or secret == options.cert_auth_key_text]
     shown = repr(options) + str(options.identity_public()) + str(options.address())
@@ -326,7 +326,7 @@ def test_a_role_id_without_a_secret_id_is_the_secret():
     assert make(APPROLE)[0].identity_public() == {"auth_method": "approle", "role_id": "role-1234"}
 
 
-def test_options_of_another_method_do_not_change_who_one_is():
+def test_options_of_another_method_do_not_change_the_identity():
     plain, more = make(APPROLE)[0], make({**APPROLE, "username": "joe", "token": "x", "aws_profile": "p", "jwt": "j"})[0]
     assert (plain.identity_secret(), plain.identity_public()) == (more.identity_secret(), more.identity_public())
 
@@ -342,22 +342,22 @@ def test_options_of_another_method_do_not_change_who_one_is():
         ({"VAULT_CAPATH": "/folder", "VAULT_CACERT_BYTES": "PEM", "VAULT_CACERT": "/file"}, ("/file", None, None)),
     ],
 )
-def test_certificates_in_the_order_of_the_vault_command(environ, given):
+def test_certificate_variables_are_read_in_the_order_of_the_vault_command(environ, given):
     options = make({"url": URL, "token": "t"}, environ=environ)[0]
     assert (options.ca_cert, options.ca_cert_text, options.ca_path) == given
     assert make({"url": URL, "token": "t", "ca_cert": "/mine"}, environ=environ)[0].ca_cert == "/mine"
 
 
-def test_the_name_in_the_certificate():
+def test_tls_server_name_comes_from_the_environment():
     assert make({"url": URL, "token": "t"}, environ={"VAULT_TLS_SERVER_NAME": "vault.internal"})[0].tls_server_name == "vault.internal"
 
 
 @pytest.mark.parametrize("name", ["ca_cert_text", "ca_path", "tls_server_name", "cert_auth_key_text"])
-def test_these_are_no_options(name):
+def test_internal_fields_cannot_be_set_as_options(name):
     assert not getattr(make({"url": URL, "token": "t", name: "x"})[0], name)
 
 
-def test_a_client_certificate_goes_with_any_login():
+def test_a_client_certificate_can_be_used_with_any_login():
     environ = {"VAULT_CLIENT_CERT": "~/c.pem", "VAULT_CLIENT_KEY": "~/k.pem"}
     options, reads = make({"url": URL, "token": "t"}, environ=environ)
     assert (options.cert_auth_public_key, options.cert_auth_private_key, reads) == ("/nowhere/home/c.pem", "/nowhere/home/k.pem", [])
@@ -369,7 +369,7 @@ def test_a_client_certificate_goes_with_any_login():
 
 
 @pytest.mark.parametrize("one", ["VAULT_CLIENT_CERT", "VAULT_CLIENT_KEY"])
-def test_half_a_client_certificate(one):
+def test_half_a_client_certificate_is_refused(one):
     assert refused({"url": URL, "token": "t"}, environ={one: "/x.pem"}) == (
         "cert_auth_public_key and cert_auth_private_key (VAULT_CLIENT_CERT, VAULT_CLIENT_KEY) go together: only one is set."
     )
@@ -380,13 +380,13 @@ def test_half_a_client_certificate(one):
 
 @pytest.mark.parametrize("name", ["namespace", "mount_point", "username", "ca_cert", "wrap_ttl"])
 @pytest.mark.parametrize("text", ["a\nb", "a\x1b[31mb", "a\x9bb", "a\u202eb", "a\u2028b", "a\x00b"])
-def test_what_messages_show_is_printable(name, text):
+def test_unprintable_values_are_refused(name, text):
     assert refused({"url": URL, "token": "t", name: text}) == (
         f"{name} has a line break or another character in it that cannot be shown. Check where it is set."
     )
 
 
-def test_a_line_end_of_a_shell_is_taken_off():
+def test_trailing_line_ends_are_removed():
     assert make({"url": URL + "\n", "token": "t\n", "namespace": "team\n"})[0].namespace == "team"
 
 
@@ -406,7 +406,7 @@ ODD = st.one_of(
 
 
 @given(st.dictionaries(st.sampled_from((*FIELDS, "token_path", "token_file")), ODD, max_size=5))
-def test_whatever_is_given_is_taken_or_refused_in_a_line(values):
+def test_any_values_are_accepted_or_refused_in_one_line(values):
     message, options = "", None
     try:
         options, _reads = make({"url": URL, "token": "t", **values})
@@ -487,18 +487,18 @@ def test_refused_options_have_codes(values, fault):
     assert caught.value.fault == fault
 
 
-def test_an_unknown_method_is_told_in_part():
+def test_an_unknown_method_is_shortened_in_the_message():
     known = ", ".join(METHODS)
     assert refused({"url": URL, "auth_method": "x" * 40}) == f"auth_method='{'x' * 40}' is not known. Use one of: {known}."
     assert refused({"url": URL, "auth_method": "x" * 41}) == f"auth_method='{'x' * 39}…' is not known. Use one of: {known}."
 
 
 @pytest.mark.parametrize(("timeout", "deadline"), [(1, 60), (30, 60), (30.5, 61), (100, 200)])
-def test_how_long_one_caller_waits_at_most(timeout, deadline):
+def test_the_deadline_depends_on_the_timeout(timeout, deadline):
     assert make({"url": URL, "token": "t", "timeout": timeout})[0].deadline == deadline
 
 
-def test_an_address_and_the_way_to_it():
+def test_address_and_network_are_separate():
     options, _reads = make({"url": URL, "token": "t", "ca_cert": "/ca", "proxies": "http://p:1", "timeout": 7, "retries": 2, "validate_certs": "no"})
     assert options.address() == {"url": URL, "namespace": ""}
     assert make({"url": URL, "token": "t", "namespace": "/X/team/"})[0].address() == {"url": URL, "namespace": "X/team"}
@@ -535,12 +535,12 @@ def test_an_address_and_the_way_to_it():
         ),
     ],
 )
-def test_who_logs_in(values, public, secret):
+def test_the_identity_of_each_method(values, public, secret):
     options, _reads = make({"url": URL, **values}, files=KEYS)
     assert (options.identity_public(), options.identity_secret()) == (public, secret)
 
 
-def test_who_logs_in_at_a_cloud():
+def test_the_identity_of_cloud_methods():
     aws = {
         "auth_method": "aws_iam",
         "role_id": "r",
@@ -567,34 +567,34 @@ def test_who_logs_in_at_a_cloud():
     assert options.secrets() == ("az-1",)
 
 
-def test_each_secret_is_told_once_and_a_password_as_it_is():
+def test_each_secret_is_listed_once_and_decoded():
     proxies = {"http": "http://u:p%40ss-1@p:1", "https": "http://u:p%40ss-1@p:1", "ftp": "http://[", "x": "http://p:1"}
     assert make({"url": URL, "token": "t", "proxies": proxies})[0].secrets() == ("t", "p@ss-1")
 
 
 @pytest.mark.parametrize(("text", "value"), [(" Yes ", True), ("on", True), ("t", True), (1, True), ("OFF", False), ("f", False), ("n", False), (0, False)])
-def test_a_yes_or_a_no(text, value):
+def test_booleans_are_parsed(text, value):
     assert make({"url": URL, "token": "t", "validate_certs": text})[0].validate_certs is value
     assert make({"url": URL, "token": "t", "token_validate": text})[0].token_validate is value
 
 
 @pytest.mark.parametrize("url", ["http://vault:8200", "https://vault/X", "https://vault:1"])
-def test_addresses_that_stay_as_they_are(url):
+def test_canonical_addresses_are_unchanged(url):
     assert make({"url": url, "token": "t"})[0].url == url
 
 
 @pytest.mark.parametrize("action", ["ignore", "warn"])
-def test_what_is_done_at_a_repetition(action):
+def test_retry_action_is_ignore_or_warn(action):
     assert make({"url": URL, "token": "t", "retry_action": action})[0].retry_action == action
 
 
 @pytest.mark.parametrize("seconds", [0.5, "0.5", 1, 999_999])
-def test_a_timeout_that_can_be(seconds):
+def test_plausible_timeouts_are_accepted(seconds):
     assert make({"url": URL, "token": "t", "timeout": seconds})[0].timeout == float(seconds)
 
 
 @pytest.mark.parametrize(("name", "value"), [("timeout", 1e6), ("timeout", 10**400), ("timeout", [1]), ("retries", [1]), ("retries", float("inf"))])
-def test_numbers_that_cannot_be(name, value):
+def test_implausible_numbers_are_refused(name, value):
     assert refused({"url": URL, "token": "t", name: value}).startswith(f"{name} must be a number of ")
 
 
@@ -609,7 +609,7 @@ def test_numbers_that_cannot_be(name, value):
         ("p:1", {"http": "p:1", "https": "p:1"}),
     ],
 )
-def test_more_proxies(given, expected):
+def test_odd_forms_of_proxies_are_normalized(given, expected):
     assert make({"url": URL, "token": "t", "proxies": given})[0].proxies == expected
 
 
@@ -621,11 +621,11 @@ def test_more_proxies(given, expected):
         ("total=1,allowed_methods=None,other=['GET'],text=abc", {"total": 1, "allowed_methods": None, "other": ["GET"], "text": "abc"}),
     ],
 )
-def test_more_retries(given, expected):
+def test_odd_forms_of_retries_are_normalized(given, expected):
     assert make({"url": URL, "token": "t", "retries": given})[0].retries == expected
 
 
-def test_a_line_end_is_taken_off_what_a_file_or_a_shell_gave():
+def test_white_space_is_removed_from_everything_but_passwords():
     given = {"auth_method": "approle", "role_id": " r\n", "secret_id": " s\n", "mount_point": " m\n", "namespace": " n\n"}
     options, _reads = make({"url": URL, **given})
     assert (options.role_id, options.secret_id, options.mount_point, options.namespace) == ("r", "s", "m", "n")

@@ -20,7 +20,7 @@ from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vault.refusal
         ("2 errors occurred:\n\t* a\n\t* 1 error occurred:\n\t* b\n", "a; 1 error occurred:; b"),
     ],
 )
-def test_a_list_of_reasons(said, expected):
+def test_the_reasons_of_a_multierror_are_joined(said, expected):
     assert items_of_multierror(said) == expected
 
 
@@ -36,5 +36,5 @@ def test_a_list_of_reasons(said, expected):
         ("kvx", 2, ""),
     ],
 )
-def test_a_path_that_repeats_the_mount(path, engine, hint):
+def test_a_path_that_repeats_the_mount_gets_a_hint(path, engine, hint):
     assert path_hint("kv", path, engine=engine) == hint

@@ -53,7 +53,7 @@ END = (False, 0.0)
 # -- what urllib3 is told ------------------------------------------------------------------------------------------
 
 
-def test_the_settings_of_our_own():
+def test_the_default_retry_settings():
     made = retry_of(None)
     assert (made.total, made.connect, made.read, made.other, made.status) == (None, 0, 0, 0, 3)
     assert (made.status_forcelist, made.backoff_factor) == ((412, 429, 472, 473, 500, 502, 503), 0.5)
@@ -61,14 +61,14 @@ def test_the_settings_of_our_own():
     assert (made.raise_on_status, made.respect_retry_after_header) == (False, True)
 
 
-def test_a_number():
+def test_a_number_of_retries_applies_to_every_temporary_status():
     made = retry_of(2)
     assert (made.total, made.status_forcelist, made.backoff_factor) == (2, (412, 429, 472, 473, 500, 502, 503, 504), 0.3)
     assert made.allowed_methods == {"GET", "HEAD", "OPTIONS", "TRACE", "LIST"}
     assert (made.raise_on_status, made.respect_retry_after_header) == (False, True)
 
 
-def test_settings_of_the_user():
+def test_settings_of_the_user_are_passed_to_urllib3():
     made = retry_of({"total": 5, "raise_on_status": True})
     assert (made.total, made.raise_on_status, made.allowed_methods) == (5, True, {"GET", "HEAD", "OPTIONS", "TRACE", "LIST"})
     assert retry_of({"method_whitelist": ["GET"]}).allowed_methods == ["GET"]
@@ -89,7 +89,7 @@ def test_a_read_is_sent_again_after_a_passing_status(value):
     assert left(retry_of(value), READ, answer(504))[0] is (value == 2)
 
 
-def test_a_write_is_not():
+def test_a_write_is_not_sent_again():
     assert left(retry_of(2), WRITE, answer(503)) == END
     assert left(retry_of(2), LOGIN, answer(503)) == END
     assert left(retry_of({"total": 2, "allowed_methods": None, "status_forcelist": [503]}), WRITE, answer(503))[0]
@@ -97,7 +97,7 @@ def test_a_write_is_not():
 
 
 @pytest.mark.parametrize("request_", [READ, WRITE, LOGIN])
-def test_what_vault_has_not_processed_is_sent_again(request_):
+def test_a_request_that_vault_did_not_process_is_sent_again(request_):
     assert left(retry_of(None), request_, answer(429, Retry_After="7")) == (True, 7)
     for status in (500, 503):
         assert left(retry_of(None), request_, answer(status, b'{"errors": ["local node not active but"]}')) == (True, 0)
@@ -112,37 +112,37 @@ def test_a_retry_after_makes_urllib3_repeat_a_status_that_is_not_in_the_list():
 
 
 @pytest.mark.parametrize("none", [{"status": 0, "total": 3}, {"total": 0}])
-def test_no_retries_are_none(none):
+def test_zero_retries_send_nothing_again(none):
     assert left(Retry(raise_on_status=False, **none), LOGIN, answer(429, Retry_After="7")) == END
 
 
-def test_the_last_retry():
+def test_the_last_retry_is_used():
     assert left(Retry(total=3, status=1, raise_on_status=False), LOGIN, answer(429, Retry_After="7")) == (True, 7)
     assert left(Retry(total=1, raise_on_status=False), LOGIN, answer(429, Retry_After="7")) == (True, 7)
 
 
-def test_a_sealed_vault_is_asked_again_only_if_the_user_says_so():
+def test_a_sealed_vault_is_asked_again_only_with_explicit_retries():
     assert left(retry_of(None), READ, answer(503, b"Vault is sealed")) == END
     assert left(retry_of(2), READ, answer(503, b"Vault is sealed"))[0]
 
 
 @pytest.mark.parametrize(("seconds", "again"), [("29", True), ("30", True), ("31", False)])
-def test_a_long_pause_is_left_to_the_user(seconds, again):
+def test_a_long_retry_after_ends_the_retries(seconds, again):
     assert left(retry_of(None), READ, answer(429, Retry_After=seconds)) == ((True, float(seconds)) if again else END)
 
 
-def test_a_date():
+def test_a_retry_after_date_is_understood():
     soon = email.utils.format_datetime(datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(hours=1), usegmt=True)
     assert left(retry_of(None), READ, answer(429, Retry_After=soon)) == END
     assert left(retry_of(None), READ, answer(429, Retry_After="Thu, 01 Jan 1970 00:00:00 GMT")) == (True, 0)
 
 
 @pytest.mark.parametrize("odd", ["soon", "Fri, 31 Dec 99999999999999999999 23:59:59 GMT", "Fri, 31 Dec 99999 23:59:59 GMT"])
-def test_a_time_that_is_none_is_not_waited_for(odd):
+def test_an_invalid_retry_after_is_not_waited_for(odd):
     assert left(retry_of(None), READ, answer(503, Retry_After=odd)) == (True, 0)
 
 
-def test_the_header_may_be_ignored():
+def test_retry_after_can_be_ignored():
     retry = Retry(total=2, status_forcelist=[503], raise_on_status=False, respect_retry_after_header=False)
     assert left(retry, READ, answer(503, Retry_After="7")) == (True, 0)
 
@@ -160,21 +160,21 @@ def test_the_pauses_grow():
 
 
 @pytest.mark.parametrize("trouble", [no_connection(), late(), Late(), CutOff()])
-def test_a_read_without_an_answer(trouble):
+def test_a_read_without_an_answer_is_sent_again_only_with_explicit_retries(trouble):
     assert left(retry_of(2), READ, trouble=trouble) == (True, 0)
     assert left(retry_of(None), READ, trouble=trouble) == END
     assert left(Retry(total=0), READ, trouble=trouble) == END
 
 
 @pytest.mark.parametrize("trouble", [late(), Late(), CutOff()])
-def test_what_vault_may_have_seen_counts_as_a_read(trouble):
+def test_a_request_that_vault_may_have_seen_counts_as_a_read_error(trouble):
     assert left(Retry(total=2, read=0), READ, trouble=trouble) == END
     assert left(Retry(total=2, connect=0), READ, trouble=trouble) == (True, 0)
     assert left(retry_of(2), WRITE, trouble=trouble) == END
     assert left(retry_of(2), LOGIN, trouble=trouble) == END
 
 
-def test_what_vault_cannot_have_seen():
+def test_a_request_that_vault_cannot_have_seen_counts_as_a_connect_error():
     for request in (READ, WRITE, LOGIN):
         assert left(Retry(total=2, read=0), request, trouble=no_connection()) == (True, 0)
         assert left(Retry(total=2, connect=0), request, trouble=no_connection()) == END
@@ -184,9 +184,9 @@ def test_what_vault_cannot_have_seen():
 
 
 @pytest.mark.parametrize("trouble", [None, ValueError("x"), requests.exceptions.InvalidURL("x")])
-def test_what_a_repetition_cannot_help(trouble):
+def test_other_errors_are_not_retried(trouble):
     assert left(retry_of({"total": 2, "allowed_methods": None}), READ, trouble=trouble or ValueError()) == END
 
 
-def test_a_read_below_auth_is_no_login():
+def test_a_read_below_auth_is_not_a_login():
     assert left(retry_of(2), types.SimpleNamespace(method="get", url="https://v/v1/auth/token/lookup-self"), answer(503))[0]
