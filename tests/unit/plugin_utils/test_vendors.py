@@ -27,12 +27,12 @@ FIELDS = {
 }
 
 
-def test_the_four_are_there():
+def test_the_four_vendors_are_built_in():
     assert {"trackmage", "tracktik", "trackunit", "tracx"} <= set(names())
 
 
 @pytest.mark.parametrize("name", names())
-def test_a_vendor(name):
+def test_a_built_in_vendor_is_well_formed_data(name):
     vendor = built_in(name)
     assert vendor.name == name
     assert not vendor.base_url or vendor.base_url.startswith("https://")
@@ -45,7 +45,7 @@ def test_a_vendor(name):
 
 
 @pytest.mark.parametrize(("name", "variant"), FIELDS)
-def test_credentials(name, variant):
+def test_each_variant_needs_its_documented_credentials(name, variant):
     from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vendor.request import needed_fields
 
     vendor = built_in(name)
@@ -53,7 +53,7 @@ def test_credentials(name, variant):
 
 
 @pytest.mark.parametrize("name", [name for name in names() if name != "tracx"])
-def test_users_can_describe_them_in_the_same_terms(name):
+def test_a_built_in_vendor_can_be_described_as_a_custom_one(name):
     vendor = built_in(name)
     shape = {field.name: getattr(vendor, field.name) for field in dataclasses.fields(Vendor) if field.name != "name"}
     assert vendor_from_mapping(name, shape) == vendor

@@ -51,7 +51,7 @@ from support.scripted import request_for
         ({"issuer": "http://a.example/"}, False, "acme: a.example would get the credentials over plain http. Use https, or set allow_http if you must."),
     ],
 )
-def test_endpoints_that_get_no_credentials(changes, allow_http, message):
+def test_unsafe_endpoints_get_no_credentials(changes, allow_http, message):
     with pytest.raises(OptionError) as caught:
         check_endpoint(Vendor("acme", **changes), allow_http=allow_http)
     assert caught.value.message == message
@@ -60,25 +60,25 @@ def test_endpoints_that_get_no_credentials(changes, allow_http, message):
 @pytest.mark.parametrize(
     "url", ["https://[::1", "https://[login]/", "https://a.example:port/", "https://a.example:99999/", "https://a.example:-1/", "https://a\u2100.example/"]
 )
-def test_what_python_cannot_read_has_no_parts(url):
+def test_an_unreadable_address_has_no_parts(url):
     with pytest.raises(ValueError, match=r".+"):
         _ = urlsplit(url).port
     assert "".join(split_address(url)) == "" == host(url)
     assert split_address(url).port is None
 
 
-def test_parts_are_those_of_python():
+def test_a_readable_address_is_split_like_urlsplit():
     url = "https://u:p@A.example:8443/b;c?d=e#f"
     assert (split_address(url), split_address(url).port) == (urlsplit(url), 8443)
 
 
-def test_what_is_missing_is_no_wrong_address():
+def test_a_missing_base_url_has_its_own_error_code():
     with pytest.raises(OptionError) as caught:
         check_endpoint(Vendor("acme", token_url="/t"), allow_http=False)
     assert caught.value.error_code == "TRK-O03"
 
 
-def test_tracktik_tells_what_a_portal_looks_like():
+def test_tracktik_shows_an_example_of_its_base_url():
     with pytest.raises(OptionError) as caught:
         check_endpoint(built_in("tracktik"), allow_http=False)
     assert caught.value.message == (
@@ -96,7 +96,7 @@ def test_tracktik_tells_what_a_portal_looks_like():
         "HTTPS://A.example/t",
     ],
 )
-def test_endpoints_that_may(url):
+def test_https_and_local_endpoints_may_get_credentials(url):
     check_endpoint(Vendor("acme", token_url=url), allow_http=False)
     check_endpoint(Vendor("acme", issuer=url), allow_http=False)
 
@@ -110,7 +110,7 @@ def test_endpoints_that_may(url):
         ("", ""),
     ],
 )
-def test_host(url, shown):
+def test_only_host_and_port_of_an_address_are_shown(url, shown):
     assert host(url) == shown
 
 
@@ -125,17 +125,17 @@ def test_host(url, shown):
         ({"parameters": {"resource": "urn:<account>"}}, "resource", "<account>"),
     ],
 )
-def test_an_example_that_was_not_filled_in(changes, option, found):
+def test_a_placeholder_that_was_not_replaced_is_refused(changes, option, found):
     with pytest.raises(OptionError) as caught:
         refuse_placeholders(Vendor("acme", **changes))
     assert caught.value.told == f"acme: {option} still contains {found}. Replace it with your own value. [TRK-O08]"
 
 
-def test_what_is_no_placeholder():
+def test_angle_brackets_elsewhere_are_not_placeholders():
     refuse_placeholders(Vendor("acme", token_url="https://a.example/t", scope="a>b c<d <1>", parameters={"resource": "urn:a", "note": "<b>"}))
 
 
-def test_relative_and_absolute_addresses():
+def test_relative_addresses_are_joined_and_absolute_ones_kept():
     assert Vendor("a", base_url="https://a.example/base/", token_url="/t").token_endpoint == "https://a.example/base/t"
     assert Vendor("a", base_url="https://a.example", token_url="https://b.example/t").token_endpoint == "https://b.example/t"
     assert urlsplit(request_for("trackmage").vendor.token_endpoint).path == "/oauth/v2/token"

@@ -33,12 +33,12 @@ def read(reply, vendor="trackunit", *, grant=None, version="7", secrets=("s3cr3t
     return read_answer(request, reply, grant=grant, requested_at=NOW, received_at=received_at, secrets=secrets, secret_version=version, doubts=doubts)
 
 
-def test_an_answer():
+def test_a_standard_answer_is_read():
     reply = access("abc", token_type="bearer", scope="user", refresh_token="r", id_token="never", user_id="u", user_email="e@x")
     assert read(reply, "trackmage") == Token("abc", "bearer", NOW + 3600, NOW, "user", {"user_id": "u", "user_email": "e@x"}, "r", "7")
 
 
-def test_a_nested_answer():
+def test_a_nested_answer_is_read():
     assert read(answer(200, {"data": {"token": "abc", "expires_at": NOW + 600}}), "tracx") == Token("abc", "Bearer", NOW + 600, NOW, None, {}, None, "7")
 
 
@@ -80,19 +80,19 @@ def jwt_with(**claims):
         (jwt_with(exp=NOW + 900), 0, 900),
     ],
 )
-def test_lifetimes(token, said, lifetime):
+def test_the_lifetime_of_a_token_is_read(token, said, lifetime):
     got = read(access(token, lifetime=said))
     assert (got.issued_at, got.lifetime) == (NOW, pytest.approx(lifetime))
 
 
 @pytest.mark.parametrize(("skew", "lifetime"), [(0, 600), (4, 600), (-4, 600), (3600, 600), (-3600, 600)])
-def test_an_absolute_expiry_is_by_the_vendors_clock(skew, lifetime):
+def test_an_absolute_expiry_is_corrected_by_the_vendors_clock(skew, lifetime):
     reply = answer(200, {"data": {"token": "t", "expires_at": NOW + 600 + skew}}, date=formatdate(NOW + skew, usegmt=True))
     assert abs(read(reply, "tracx", received_at=NOW).lifetime - lifetime) <= 4
 
 
 @pytest.mark.parametrize(("skew", "lifetime"), [(5, 605), (6, 600), (-5, 595), (-6, 600), (86400, 600), (86401, 87001)])
-def test_clocks_that_nearly_agree_or_are_a_day_apart_are_not_compared(skew, lifetime):
+def test_only_a_clock_difference_of_seconds_to_a_day_is_corrected(skew, lifetime):
     reply = answer(200, {"data": {"token": "t", "expires_at": NOW + 600 + skew}}, date=formatdate(NOW + skew, usegmt=True))
     assert read(reply, "tracx", received_at=NOW).lifetime == lifetime
 
@@ -101,14 +101,14 @@ def test_a_wrong_date_header_does_not_shift_a_lifetime():
     assert read(answer(200, {"access_token": "t", "expires_in": 60}, date="Thu, 01 Jan 1970 00:00:00 GMT")).lifetime == 60
 
 
-def test_forgiven():
+def test_harmless_deviations_are_accepted():
     assert read(answer(200, b'\xef\xbb\xbf{"access_token": "t"}')).access_token == "t"
     assert read(answer(200, b'{"access_token": "t", "note": "\xfc"}')).extra == {"note": "ü"}
     assert read(answer(201, {"access_token": "t", "error": None, "scope": ["a", "b"]})).scope == "a b"
     assert read(answer(200, {"access_token": "t", "scope": "s " * 4999 + "s"})).scope == "s " * 4999 + "s"
 
 
-def test_what_else_is_said_in_a_large_answer_is_left_out():
+def test_extra_fields_of_an_answer_above_64_kib_are_dropped():
     start, end = b'{"access_token": "t", "note": "n", "p": "', b'"}'
     for size, extra in ((64 << 10, {"note": "n"}), ((64 << 10) + 1, {})):
         assert read(answer(200, start + b"-" * (size - len(start) - len(end)) + end)).extra == extra
@@ -125,7 +125,7 @@ ACME = Vendor("acme", base_url="https://a.example", token_url="/t", client_auth=
         ({"token_field": "a.b.token"}, {"a": {"b": {"token": "t", "refresh_token": "r"}, "refresh_token": "no"}}, "r"),
     ],
 )
-def test_where_a_refresh_token_is(vendor, body, found):
+def test_the_refresh_token_is_found_in_its_field(vendor, body, found):
     assert read(answer(200, {"access_token": "t", **body}), dataclasses.replace(ACME, **vendor)).refresh_token == found
 
 
@@ -168,7 +168,7 @@ def failure(reply, *arguments, **keywords):
         ),
     ],
 )
-def test_rfc_6749_codes(code, status, message):
+def test_the_codes_of_rfc_6749_are_explained(code, status, message):
     refused = failure(error(code, status))
     assert refused.message == f"trackunit: {message}"
     assert (refused.kind, refused.status, refused.code, refused.retryable) == ("refused", status, code, False)
@@ -196,19 +196,19 @@ def test_rfc_6749_codes(code, status, message):
         (answer(200), "vendor:answer", None),
     ],
 )
-def test_what_went_wrong(reply, fault, code):
+def test_each_failure_has_its_fault_and_code(reply, fault, code):
     told = failure(reply)
     assert (told.fault, told.status, told.code) == (fault, reply.status, code)
 
 
-def test_a_plain_text_is_shown():
+def test_a_plain_text_error_is_shown():
     reply = answer(400, b" nein \xff", content_type="text/plain; charset=utf-8")
     assert failure(reply).message.endswith(" The vendor says: nein \ufffd")
     assert "nein" not in failure(answer(400, b"nein")).message
 
 
 @pytest.mark.parametrize("ahead", [20, 21, -21])
-def test_where_a_good_key_is_refused_the_clock_may_be_wrong(ahead):
+def test_a_refused_proof_points_at_a_clock_difference(ahead):
     reply = dataclasses.replace(error("invalid_client", 401), headers={"date": formatdate(NOW + 1 - ahead, usegmt=True)})
     told = {
         21: " The clock of this machine is 21 s ahead of the vendor's, and a signed proof is valid for a minute: check that clock.",
@@ -220,7 +220,7 @@ def test_where_a_good_key_is_refused_the_clock_may_be_wrong(ahead):
     assert failure(reply, ACME).message.endswith(" in 30 s.")
 
 
-def test_doubts_are_told_one_after_the_other():
+def test_doubts_are_listed_before_the_clock_difference():
     reply = dataclasses.replace(error("invalid_client", 401), headers={"date": formatdate(NOW - 20, usegmt=True)})
     told = failure(reply, dataclasses.replace(ACME, client_auth="private_key_jwt"), doubts=["One.", "Two."]).message
     assert " in 30 s. One. Two. The clock of this machine is 21 s" in told
@@ -233,16 +233,16 @@ def test_doubts_are_told_one_after_the_other():
         ({"client_auth": "none"}, "Check the fields there, and whether the vendor accepts client_auth=none;"),
     ],
 )
-def test_which_fields_may_be_wrong(vendor, advice):
+def test_the_advice_names_the_fields_to_check(vendor, advice):
     assert f" {advice} " in failure(error("invalid_client", 401), dataclasses.replace(ACME, **vendor)).message
 
 
-def test_a_refusal_that_is_not_remembered_names_no_next_attempt():
+def test_without_failure_ttl_a_refusal_names_no_next_attempt():
     told = failure(error("invalid_grant", 400), failure_ttl=0).message
     assert told == f"trackunit: the vendor refused the credentials {AT}: invalid_grant. Check username and password there."
 
 
-def test_the_vendors_words_are_shown_scrubbed():
+def test_words_of_the_vendor_are_shown_without_secrets():
     reply = error("invalid_grant", error_description="user \r\n p4ssw0rd\x1b[31m is s3cr3t " + "x" * 300)
     assert failure(reply).message == (
         f"trackunit: the vendor refused the credentials {AT}: invalid_grant. Check username and password there; {NEXT} "
@@ -258,7 +258,7 @@ def test_the_vendors_words_are_shown_scrubbed():
         ("trackmage", 401, "client_id and client_secret"),
     ],
 )
-def test_401_and_403_without_a_code(vendor, status, names):
+def test_401_and_403_without_a_code_are_refusals(vendor, status, names):
     for body in (None, b"<html>", {"message": ""}):
         refused = failure(answer(status, body), vendor)
         assert refused.message == f"{vendor}: the vendor refused the credentials {AT}: HTTP {status}. Check {names} there; {NEXT}"
@@ -269,12 +269,12 @@ def test_the_users_own_names_of_fields_are_shown():
     assert "Check api_key there;" in failure(answer(401), "tracx", fields={"connect_token": "api_key"}).message
 
 
-def test_without_a_version():
+def test_a_digest_is_not_shown_as_the_secret_version():
     assert "credentials at secret/fleet/x: HTTP 401" in failure(answer(401), version="v1:abcdef").message
 
 
 @pytest.mark.parametrize("grant_type", ["authorization_code", "refresh_token"])
-def test_a_consent_that_is_gone(grant_type):
+def test_a_revoked_consent_asks_for_consent_again(grant_type):
     vendor = built_in("trackmage").as_variant("authorization_code")
     refused = failure(error("invalid_grant"), vendor, grant=Grant(grant_type, {}))
     assert refused.message == (
@@ -297,7 +297,7 @@ def test_a_consent_that_is_gone(grant_type):
         (599, {}, "is not available (HTTP 599)", None, False),
     ],
 )
-def test_the_vendor_is_not_available(status, headers, message, wait, retryable):
+def test_an_unavailable_vendor_is_no_refusal(status, headers, message, wait, retryable):
     later = failure(answer(status, b"<html>p4ssw0rd", **headers))
     asks = f" It asks to wait {wait} s." if wait is not None else ""
     assert later.message == (
@@ -308,7 +308,7 @@ def test_the_vendor_is_not_available(status, headers, message, wait, retryable):
     assert later.sent is (status != 429)
 
 
-def test_temporarily_unavailable():
+def test_temporarily_unavailable_is_no_refusal():
     assert failure(error("temporarily_unavailable")).message == (
         "trackunit: the vendor at auth.trackunit.com is not available (temporarily_unavailable), so there is no token for "
         "secret/fleet/x (version 7). Try again later; the credentials were not refused."
@@ -333,7 +333,7 @@ def test_temporarily_unavailable():
         (answer(200, {"access_token": "tökén"}), "its token has characters that an HTTP header cannot contain"),
     ],
 )
-def test_no_token_in_it(reply, what):
+def test_an_answer_without_a_token_is_explained(reply, what):
     broken = failure(reply)
     assert broken.message == (
         f"trackunit: the vendor at auth.trackunit.com gave no token for secret/fleet/x (version 7): {what} (HTTP {reply.status}). Check base_url and token_url."
@@ -341,7 +341,7 @@ def test_no_token_in_it(reply, what):
     assert (broken.kind, broken.retryable) == ("answer", False)
 
 
-def test_a_list_has_a_token_only_where_the_description_looks_into_it():
+def test_a_list_is_read_only_if_token_field_names_a_place_in_it():
     listed = answer(200, [{"access_token": "t"}])
     assert read(listed, dataclasses.replace(ACME, token_field="0.access_token")).access_token == "t"
     told = failure(listed, ACME).message
@@ -351,7 +351,7 @@ def test_a_list_has_a_token_only_where_the_description_looks_into_it():
 
 
 @pytest.mark.parametrize(("status", "fault"), [(200, "answer"), (299, "answer"), (300, "redirect"), (301, "redirect"), (199, "rejected"), (400, "rejected")])
-def test_a_field_that_is_named_twice_matters_only_with_a_token(status, fault):
+def test_a_duplicate_field_does_not_change_how_a_refusal_is_classified(status, fault):
     assert failure(answer(status, b'{"note": 1, "note": 2}')).fault == f"vendor:{fault}"
 
 
@@ -368,14 +368,14 @@ def test_a_field_that_is_named_twice_matters_only_with_a_token(status, fault):
         ({chr(ord("a") + number): number for number in range(20)}, "; the answer has: a, b, c, d, e, f, g, h, i, j, k, l, 8 more"),
     ],
 )
-def test_the_fields_of_an_answer_without_a_token(body, has):
+def test_an_answer_without_a_token_lists_its_fields(body, has):
     for vendor, check in (("trackunit", "Check base_url and token_url"), (ACME, "Check token_field")):
         broken = failure(answer(200, body), vendor)
         assert broken.message.endswith(f" gave no token for secret/fleet/x (version 7): its answer has no token in 'access_token' (HTTP 200). {check}{has}.")
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
-def test_redirects(status):
+def test_a_redirect_is_reported_without_following_it(status):
     for location, where in (
         ("https://evil.example:44/p4ssw0rd?s3cr3t", "evil.example:44"),
         ("/login", "elsewhere"),
@@ -400,7 +400,7 @@ def test_redirects(status):
         (415, "answer", "Check the options of this vendor"),
     ],
 )
-def test_other_refusals(status, kind, hint):
+def test_other_client_errors_are_explained(status, kind, hint):
     path = "/token" if "variant" in hint else ""
     rejected = failure(answer(status, {"hydra:description": "no s3cr3t"}))
     assert rejected.message == (
@@ -411,7 +411,7 @@ def test_other_refusals(status, kind, hint):
 
 
 @pytest.mark.parametrize("status", [404, 405, 410])
-def test_where_no_token_endpoint_is_no_credentials_are_refused(status):
+def test_a_missing_token_endpoint_is_no_refusal_of_credentials(status):
     """This is so even if an API there reports an error in OAuth's own form."""
     rejected = failure(answer(status, {"error": "invalid_request"}))
     assert (rejected.kind, rejected.code) == ("answer", None)
@@ -420,14 +420,14 @@ def test_where_no_token_endpoint_is_no_credentials_are_refused(status):
     )
 
 
-def test_the_address_without_a_token_endpoint_has_its_path_and_no_secret():
+def test_the_address_of_a_missing_token_endpoint_is_shown_without_secrets():
     vendor = dataclasses.replace(ACME, token_url="https://acme.example/s3cr3t/tokn?key=k")
     assert failure(answer(404), vendor).message == (
         "acme: the vendor at acme.example/***/tokn rejected the token request for secret/fleet/x (version 7) (HTTP 404). Check base_url and token_url."
     )
 
 
-def test_an_error_object():
+def test_code_and_message_of_an_error_object_are_read():
     reply = answer(400, {"error": {"code": "invalid_client", "message": "nobody"}})
     assert failure(reply).code == "invalid_client"
     assert failure(reply).message.endswith(" The vendor says: nobody")
@@ -496,7 +496,7 @@ _headers = st.dictionaries(st.sampled_from(["date", "retry-after", "location", "
     body=_body,
     grant=st.sampled_from(["password", "refresh_token", "authorization_code"]),
 )
-def test_a_token_or_one_clean_line(vendor, status, headers, body, grant):
+def test_any_answer_gives_a_token_or_a_one_line_error(vendor, status, headers, body, grant):
     reply = HttpAnswer(status, headers, body)
     try:
         got = read(reply, vendor, grant=Grant(grant, {}), secrets=PLANTED)
@@ -529,7 +529,7 @@ def check_token(got):
     json.dumps(dict(got.extra))
 
 
-def test_the_repr_hides_what_is_secret():
+def test_the_repr_of_a_token_hides_its_secrets():
     shown = repr(read(access("t0ken", refresh_token="r3fresh", user="u5er")))
     assert not any(secret in shown for secret in ("t0ken", "r3fresh", "u5er"))
 
@@ -551,16 +551,16 @@ def kept(reply, unused, **vendor):
 
 
 @pytest.mark.parametrize("said", ["Pr0duction-Passw0rd!", "pr0duction-passw0rd!", quote("Pr0duction-Passw0rd!"), "UHIwZHVjdGlvbi1QYXNzdzByZCE="])
-def test_what_was_not_sent_of_the_secret_is_not_kept_either(said):
+def test_unused_fields_of_the_secret_are_removed_from_the_answer(said):
     unused = ("s3cr3t-client", "Pr0duction-Passw0rd!")
     assert kept(access("t", scope=f"read {said}", remark=said, nested={"a": [said, "b"], said: 1}), unused) == (None, {"nested": {"a": ["b"]}}, "Bearer")
 
 
-def test_a_token_type_that_was_not_sent_is_not_kept():
+def test_a_token_type_that_repeats_an_unused_secret_field_is_dropped():
     assert kept(access("t", token_type="Passw0rd-of-Production"), ("Passw0rd-of-Production",))[2] == "Bearer"
 
 
-def test_names_and_what_the_options_say_too_are_kept():
+def test_names_and_values_of_the_options_are_kept():
     unused = ("bob.smith\n", "machines", "https://acme.my.example", "https://api.example/v2")
     reply = access("t", scope="read machines", user="bob.smith", instance_url="https://acme.my.example", audience="https://api.example/v2")
     assert kept(reply, unused, scope="read machines", parameters={"audience": "https://api.example/v2"}) == (

@@ -43,17 +43,17 @@ def parsed(response_format, body, **vendor):
         ("text", b"\xff\xfe", None),
     ],
 )
-def test_formats(response_format, body, found):
+def test_bodies_are_parsed_in_each_format(response_format, body, found):
     assert parsed(response_format, body) == found
 
 
-def test_a_field_named_twice():
+def test_a_duplicate_field_is_an_error():
     for response_format, body in (("form", b"access_token=a&access_token=b"), ("json", b'{"a": 1, "a": 2}')):
         with pytest.raises(DuplicateMember):
             parsed(response_format, body)
 
 
-def test_numbers_that_no_float_holds():
+def test_numbers_beyond_floats_become_null():
     assert parsed("json", b'{"a": [1e999, {"b": -1e999}], "c": 1e3}') == {"a": [None, {"b": None}], "c": 1000.0}
 
 
@@ -69,7 +69,7 @@ def test_numbers_that_no_float_holds():
         (b"<p>", "it answered with a web page instead of JSON", "Check base_url and token_url"),
     ],
 )
-def test_what_it_is(body, what, todo):
+def test_an_unreadable_body_is_described_with_advice(body, what, todo):
     assert what_it_is(Vendor("acme"), body, "") == (what, todo)
     # The lookup of a built-in vendor has no option for another format.
     assert what_it_is(Vendor("tracx"), body, "") == (what, "Check base_url and token_url")
@@ -85,23 +85,23 @@ def test_what_it_is(body, what, todo):
         ("json", b"", "text/html", "its answer is empty"),
     ],
 )
-def test_a_web_page(response_format, body, content_type, what):
+def test_a_web_page_is_recognized(response_format, body, content_type, what):
     assert what_it_is(Vendor("acme", response_format=response_format), body, content_type) == (what, "Check base_url and token_url")
 
 
 @pytest.mark.parametrize("response_format", ["form", "text"])
-def test_another_format_than_the_one_that_was_told(response_format):
+def test_a_body_in_another_format_than_configured_is_described(response_format):
     what, todo = f"its answer cannot be read as response_format={response_format}", "Check response_format, base_url and token_url"
     assert what_it_is(Vendor("acme", response_format=response_format), b"\xff", "") == (what, todo)
     assert what_it_is(Vendor("tracx", response_format=response_format), b"\xff", "") == (what, "Check base_url and token_url")
 
 
-def test_the_place_in_a_list_is_named_with_the_vendors_own_field():
+def test_the_advice_for_a_list_uses_the_configured_token_field():
     todo = "Name the place in the list with token_field, such as 0.data.token"
     assert what_it_is(Vendor("acme", token_field="data.token"), b" [1]", "") == ("its answer is not a JSON object", todo)
 
 
-def test_places():
+def test_values_are_found_by_path():
     body = {"a": {"b": ["x", {"c": 1}]}, ".expires": "when", "a.b": "literal", "d.e": {"f": 2}, "d": {"e": {"f": 3}}, "g": {"h": None}}
     assert at(body, "a.b") == "literal"
     assert at(body, "a.b.1.c") == 1
@@ -115,14 +115,14 @@ def test_places():
     assert at("text", "a") is None
 
 
-def test_a_place_that_leads_nowhere_is_not_the_only_one():
+def test_every_reading_of_a_dotted_path_is_tried():
     assert at({"d.e": {"x": 1}, "d": {"e": {"f": 3}}}, "d.e.f") == 3
     assert at({"d.e.f": None, "d": {"e": {"f": 3}}}, "d.e.f") is None
     assert at([["a", "b"], "c"], "0.1") == "b"
     assert at([{"a": {"b.c": 1}}], "0.a.b.c") == 1
 
 
-def test_the_names_of_what_is_there():
+def test_the_field_names_of_a_body_are_listed():
     assert fields_of({"a": 1, "b": {"c": 1, "d": {"e": 2}}, "f": {}, "g": [{"h": 1}], 5: None}) == ["a", "b.c", "b.d", "f", "g", "5"]
     assert fields_of([{"a": 1}]) == []
     assert fields_of(None) == []
@@ -143,6 +143,6 @@ def test_the_names_of_what_is_there():
         ("", None),
     ],
 )
-def test_what_is_left_without_a_place(path, left):
+def test_a_value_is_removed_by_its_path(path, left):
     body = {"a.b": 0, "a": {"b": 1, "c": {"d": 2}}, "e": {"f": {"g": 3}}, "h": [{"i": 4}, 5], "j.k": {"l": 6, "m": 7}}
     assert without(body, path) == (body if left is None else left)

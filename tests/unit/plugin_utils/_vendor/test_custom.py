@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 
-def test_a_description():
+def test_a_complete_description_is_read():
     vendor = vendor_from_mapping(
         "acme",
         {
@@ -119,23 +119,23 @@ KNOWN = ", ".join(sorted(set(vars(Vendor(name=""))) - {"name"}))
         ),
     ],
 )
-def test_what_is_wrong_is_named(given_, message):
+def test_an_invalid_description_is_refused_naming_the_field(given_, message):
     with pytest.raises(OptionError) as caught:
         vendor_from_mapping("acme", given_)
     assert (caught.value.message, caught.value.fault) == (message, "option:description")
 
 
-def test_the_form_of_the_transit_key_is_told():
+def test_an_invalid_transit_key_is_refused_with_its_form():
     with pytest.raises(OptionError, match=r"^acme: transit_key must be <mount>/<key name>"):
         vendor_from_mapping("acme", {"transit_key": "x"})
 
 
-def test_what_is_said_as_it_is_anyway_is_no_error():
+def test_explicit_defaults_are_accepted():
     defaults = {"client_auth": "", "default_lifetime": 1, "scope": "", "pkce": False}
     assert vendor_from_mapping("acme", defaults) == Vendor(name="acme", default_lifetime=1)
 
 
-def test_a_field_that_one_variant_has_a_use_for_is_no_slip():
+def test_a_credential_field_used_by_one_variant_is_accepted():
     vendor = vendor_from_mapping("acme", {"credential_fields": {"username": "user"}, "variants": {"a": {"grant_type": "password"}}})
     assert vendor.credential_fields == {"username": "user"}
 
@@ -158,7 +158,7 @@ WHOLE = "acme: request_body is the whole request, so {} cannot be combined with 
         ({"client_auth": "basic"}, "", ""),
     ],
 )
-def test_beside_a_whole_body_nothing_is_sent(more, what, todo):
+def test_options_that_conflict_with_request_body_are_refused(more, what, todo):
     check_request(Vendor("acme", **more))
     vendor = Vendor("acme", request_body={"a": "b"}, **more)
     if not what:
@@ -175,7 +175,7 @@ def test_a_variant_has_no_variants(key):
         vendor_from_mapping("acme", {"variants": {"a": {key: "x" if key != "variants" else {}}}})
 
 
-def test_choices_are_fields():
+def test_every_choice_belongs_to_a_field():
     assert set(CHOICES) <= set(vars(Vendor(name="")))
 
 
@@ -187,13 +187,13 @@ _any = st.recursive(
 
 
 @given(_any | st.dictionaries(st.sampled_from(list(vars(Vendor(name="")))), _any))
-def test_a_vendor_or_an_option_error(found):
+def test_any_description_gives_a_vendor_or_an_option_error(found):
     with contextlib.suppress(OptionError):
         vendor = vendor_from_mapping("acme", found)
         for name in vendor.variants:
             vendor.as_variant(name)
 
 
-def test_header_lists_stay_refused_and_reserved_names_are_fine_in_headers():
+def test_parameters_and_headers_are_converted_to_text():
     assert parameters("acme", "request_headers", {"scope": 5, "on": True, "off": False}) == {"scope": "5", "on": "true", "off": "false"}
     assert parameters("acme", "parameters", {5: [1, True]}) == {"5": ("1", "true")}

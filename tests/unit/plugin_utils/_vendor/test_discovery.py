@@ -30,7 +30,7 @@ def failure(*replies, family=VendorError):
     return caught.value.message
 
 
-def test_rfc_8414_first_then_openid():
+def test_metadata_of_rfc_8414_is_tried_before_openid():
     scene = Scene(answer(404), answer(200, METADATA))
     vendor = found(scene)
     assert (vendor.token_endpoint, vendor.revocation_url, vendor.authorize_url) == (f"{ISSUER}/t", f"{ISSUER}/r", f"{ISSUER}/a")
@@ -42,19 +42,19 @@ def test_rfc_8414_first_then_openid():
     assert found(Scene(answer(200, METADATA))).token_endpoint == f"{ISSUER}/t"
 
 
-def test_only_where_it_is_needed():
+def test_without_need_no_metadata_is_requested():
     assert found(Scene(), token_url="https://a.example/t").token_url == "https://a.example/t"
     assert found(Scene(), issuer="", token_url="https://a.example/t").issuer == ""
 
 
-def test_without_metadata_the_client_authenticates_as_every_server_allows():
+def test_without_metadata_the_client_authenticates_with_basic():
     assert found(Scene(), token_url="https://a.example/t").client_auth == "basic"
     assert found(Scene(), token_url="https://a.example/t", client_auth="post").client_auth == "post"
     assert found(Scene(), issuer="", token_url="https://a.example/t").client_auth == "basic"
 
 
 @pytest.mark.parametrize(("issuer", "theirs"), [(f"{ISSUER}X/", f"{ISSUER}X"), (f"{ISSUER}X", f"{ISSUER}X/")])
-def test_a_slash_at_the_end_makes_no_other_issuer(issuer, theirs):
+def test_a_trailing_slash_does_not_make_another_issuer(issuer, theirs):
     scene = Scene(answer(404), answer(200, {**METADATA, "issuer": theirs}))
     assert found(scene, issuer=issuer).token_endpoint == f"{ISSUER}/t"
     assert [request.url for request in scene.sent] == [
@@ -64,17 +64,17 @@ def test_a_slash_at_the_end_makes_no_other_issuer(issuer, theirs):
 
 
 @pytest.mark.parametrize(("methods", "pkce"), [(["plain", "S256"], True), (["plain"], False), ("S256", False), (None, False)])
-def test_whether_a_consent_is_asked_for_with_pkce(methods, pkce):
+def test_pkce_is_used_only_if_the_metadata_offers_s256(methods, pkce):
     assert found(Scene(answer(200, {**METADATA, "code_challenge_methods_supported": methods}))).pkce is pkce
 
 
-def test_where_a_person_enters_a_code():
+def test_the_device_endpoint_comes_from_the_metadata():
     metadata = {**METADATA, "device_authorization_endpoint": f"{ISSUER}/d"}
     assert found(Scene(answer(200, metadata))).device_authorization_url == f"{ISSUER}/d"
 
 
 @pytest.mark.parametrize(("until", "seconds"), [(NOW + 7, 7.0), (NOW - 1, 0.05)])
-def test_each_request_has_what_is_left_of_the_time(until, seconds):
+def test_each_request_gets_the_remaining_time(until, seconds):
     asked, scene = [], Scene()
 
     def exchange(http_request, options, seconds, name):
@@ -86,7 +86,7 @@ def test_each_request_has_what_is_left_of_the_time(until, seconds):
     assert asked == [(request.http, seconds, "acme")]
 
 
-def test_what_is_used_of_the_metadata_is_kept():
+def test_only_the_used_fields_of_the_metadata_are_stored():
     class Once(Kept):
         def write(self, found):
             assert self.metadata is None
@@ -100,14 +100,14 @@ def test_what_is_used_of_the_metadata_is_kept():
     assert scene.sent == []
 
 
-def test_the_users_own_names_of_fields_count():
+def test_renamed_credential_fields_count_for_choosing_the_method():
     metadata = {**METADATA, "token_endpoint_auth_methods_supported": ["client_secret_basic", "private_key_jwt"]}
     request = request_for(Vendor("acme", issuer=ISSUER), secret={"fields": {"private_key": "pem"}})
     found = discovered(request, ports=Scene(answer(200, metadata)).ports, until=NOW + 60, keys=("client_id", "pem"))
     assert found.client_auth == "private_key_jwt"
 
 
-def test_options_win_over_metadata():
+def test_options_take_precedence_over_metadata():
     assert found(Scene(answer(200, METADATA)), revocation_url="https://a.example/r").revocation_url == "https://a.example/r"
 
 
@@ -122,17 +122,17 @@ def test_options_win_over_metadata():
         ([answer(200, {"token_endpoint": f"{ISSUER}/t"})], "acme: the metadata of login.example is for another issuer. Check issuer."),
     ],
 )
-def test_metadata_that_cannot_be_used(replies, message):
+def test_unusable_metadata_is_explained(replies, message):
     assert failure(*replies) == message
 
 
-def test_metadata_that_leads_to_plain_http():
+def test_a_plain_http_endpoint_in_the_metadata_is_refused():
     assert failure(answer(200, {**METADATA, "token_endpoint": "http://login.example/t"}), family=OptionError) == (
         "acme: login.example would get the credentials over plain http. Use https, or set allow_http if you must."
     )
 
 
-def test_plain_http_for_those_who_must():
+def test_a_plain_http_endpoint_in_the_metadata_is_used_if_allowed():
     request = request_for(Vendor("acme", issuer=ISSUER), http={"allow_http": True})
     metadata = {**METADATA, "token_endpoint": "http://login.example/t"}
     assert discovered(request, ports=Scene(answer(200, metadata)).ports, until=NOW + 60).token_endpoint == "http://login.example/t"
@@ -143,7 +143,7 @@ HERE = "acme: the metadata of login.example contains a URL of this machine, whic
 
 @pytest.mark.parametrize("field", ["token_endpoint", "authorization_endpoint", "revocation_endpoint", "device_authorization_endpoint"])
 @pytest.mark.parametrize("address", ["http://127.0.0.1:8200/v1/sys/step-down?x=1", "https://localhost./t", "http://[::ffff:127.0.0.1]/t", "http://127.1/t"])
-def test_an_issuer_elsewhere_names_nothing_on_this_machine(field, address):
+def test_a_remote_issuer_cannot_name_endpoints_on_this_machine(field, address):
     kept = Kept()
     for allow_http in (False, True):
         request = request_for(Vendor("acme", issuer=ISSUER))
@@ -154,7 +154,7 @@ def test_an_issuer_elsewhere_names_nothing_on_this_machine(field, address):
             assert (caught.value.message, caught.value.fault, kept.metadata) == (HERE, "vendor:discovery", None)
 
 
-def test_an_issuer_on_this_machine_names_what_it_likes():
+def test_a_local_issuer_can_name_any_endpoint():
     here = "http://127.0.0.1:8080/realm"
     metadata = {"issuer": here, "token_endpoint": "http://localhost:8080/t", "authorization_endpoint": "https://login.example/a"}
     assert found(Scene(answer(200, metadata)), issuer=here).token_endpoint == "http://localhost:8080/t"
@@ -177,7 +177,7 @@ def test_an_issuer_on_this_machine_names_what_it_likes():
         ("client_secret_post", (), "basic"),
     ],
 )
-def test_the_metadata_pick_how_the_client_authenticates(methods, keys, picked):
+def test_the_metadata_decides_how_the_client_authenticates(methods, keys, picked):
     metadata = {**METADATA, **({"token_endpoint_auth_methods_supported": methods} if methods is not None else {})}
     request = request_for(Vendor("acme", issuer=ISSUER))
     assert discovered(request, ports=Scene(answer(200, metadata)).ports, until=NOW + 60, keys=keys).client_auth == picked
@@ -185,7 +185,7 @@ def test_the_metadata_pick_how_the_client_authenticates(methods, keys, picked):
     assert discovered(said, ports=Scene(answer(200, metadata)).ports, until=NOW + 60, keys=keys).client_auth == "basic_raw"
 
 
-def test_endpoints_for_clients_with_certificates():
+def test_mtls_aliases_are_used_only_by_clients_with_certificates():
     metadata = {**METADATA, "mtls_endpoint_aliases": {"token_endpoint": "https://mtls.example/t", "revocation_endpoint": 5}}
     with_certificate = found(Scene(answer(200, metadata)), client_auth="tls_client_auth")
     assert (with_certificate.token_endpoint, with_certificate.revocation_url) == ("https://mtls.example/t", f"{ISSUER}/r")
@@ -219,7 +219,7 @@ class Kept:
         "http://s3cr3t-client-secret.evil.example/t",
     ],
 )
-def test_an_address_with_a_credential_in_it_is_refused_and_not_named(field, address):
+def test_an_endpoint_that_contains_a_credential_is_refused_and_not_shown(field, address):
     kept, request = Kept(), request_for(Vendor("acme", issuer=ISSUER))
     with pytest.raises(VendorError) as caught:
         discovered(request, ports=Scene(answer(200, {**METADATA, field: address})).ports, until=NOW + 60, keep=kept, keys=SECRET)
@@ -229,7 +229,7 @@ def test_an_address_with_a_credential_in_it_is_refused_and_not_named(field, addr
     assert caught.value.message == SPOKEN
 
 
-def test_an_alias_with_a_credential_in_it_is_refused_too():
+def test_an_mtls_alias_that_contains_a_credential_is_refused():
     metadata = {**METADATA, "mtls_endpoint_aliases": {"token_endpoint": "https://s3cr3t-client-secret.evil.example/t"}}
     request = request_for(Vendor("acme", issuer=ISSUER, client_auth="tls_client_auth"))
     with pytest.raises(VendorError) as caught:
@@ -237,7 +237,7 @@ def test_an_alias_with_a_credential_in_it_is_refused_too():
     assert caught.value.message == SPOKEN
 
 
-def test_names_and_words_of_the_secret_may_be_in_an_address():
+def test_identifiers_and_short_words_of_the_secret_may_be_in_an_endpoint():
     metadata = {**METADATA, "token_endpoint": "https://the-client.europe.login.example/oauth2/t"}
     request = request_for(Vendor("acme", issuer=ISSUER))
     found = discovered(request, ports=Scene(answer(200, metadata)).ports, until=NOW + 60, keys=SECRET)

@@ -42,17 +42,17 @@ from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vendor.error_
         "Nobody here",
     ],
 )
-def test_words(said):
+def test_the_text_of_an_error_is_found_in_many_shapes(said):
     assert error_text(said) == "Nobody here"
 
 
-def test_several_and_none():
+def test_several_error_texts_are_joined_and_none_is_empty():
     assert error_text({"errors": [{"message": "one"}, {"message": "two"}, {"message": "one"}, {"message": "four"}]}) == "one; two"
     for nothing in (None, {}, [], 5, {"message": ""}, {"error": "invalid_client"}, {"message": {"a": 1}}):
         assert error_text(nothing) == ""
 
 
-def test_an_answer_without_end():
+def test_a_text_nested_too_deeply_is_not_read():
     deep = {"message": "too deep"}
     for _ in range(60):
         deep = {"error": deep}
@@ -79,7 +79,7 @@ def test_an_answer_without_end():
         *[(nothing, None) for nothing in (None, "", "none", "None", "null", "0", 0, False, "false", "no", "no_error", "NoError", "ok", "success", {}, [])],
     ],
 )
-def test_codes(error, code):
+def test_the_code_of_an_error_is_found_in_many_shapes(error, code):
     assert error_code({"error": error}) == code
 
 
@@ -102,5 +102,5 @@ def test_codes(error, code):
         ([], False),
     ],
 )
-def test_a_200_that_is_a_refusal(said, failed):
+def test_a_refusal_with_status_200_is_recognized(said, failed):
     assert is_failure(said) is failed

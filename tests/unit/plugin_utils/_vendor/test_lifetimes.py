@@ -63,7 +63,7 @@ AT = 1_767_283_200.0  # 2026-01-01 16:00:00 UTC
         (10**30, 1e10),
     ],
 )
-def test_lifetimes(written, seconds):
+def test_lifetimes_are_read_in_many_notations(written, seconds):
     assert read_moment(written) == (pytest.approx(seconds), False)
 
 
@@ -111,21 +111,21 @@ def test_lifetimes(written, seconds):
         *({"date": "2026-01-01 16:00:00.000000", "timezone_type": 3, "timezone": zone} for zone in ("UTC", "Z", "+00:00", "GMT")),
     ],
 )
-def test_moments(written):
+def test_moments_are_read_in_many_notations(written):
     assert read_moment(written) == (pytest.approx(AT, abs=0.01), True)
 
 
-def test_parts_of_a_second_and_a_leap_second():
+def test_fractions_and_leap_seconds_are_read():
     assert read_moment("2026-01-01T16:00:00.250Z") == (pytest.approx(AT + 0.25, abs=0.001), True)
     assert read_moment("2026-01-01T15:59:60Z") == (AT - 1, True), "as Python knows none"
 
 
 @pytest.mark.parametrize(("number", "moment"), [(999_999_999, (999_999_999, False)), (1e9, (1e9, True)), (1e11, (1e8, True)), (1e14, (1e8, True))])
-def test_from_when_on_a_number_is_no_lifetime(number, moment):
+def test_large_numbers_are_moments_not_lifetimes(number, moment):
     assert read_moment(number) == moment
 
 
-def test_the_order_of_day_and_month():
+def test_day_and_month_are_read_in_their_order():
     christmas = read_moment("2026-12-25")
     assert read_moment("12/25/2026") == read_moment("25/12/2026") == read_moment("25.12.2026") == read_moment("25-12-2026") == christmas
     assert read_moment("13/12/2026") == read_moment("2026-12-13")
@@ -159,29 +159,29 @@ def test_the_order_of_day_and_month():
         *("12:30", "31/31/2026", [], [1, 2], {}, {"date": "2026-01-01", "timezone": "Europe/Berlin"}, "Jan", "²", "9" * 500 + "x", "/Date()/"),
     ],
 )
-def test_neither(written):
+def test_a_value_that_is_neither_lifetime_nor_moment_is_none(written):
     assert read_moment(written) is None
 
 
 @given(st.text(max_size=40) | st.recursive(st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=9), st.lists, max_leaves=4))
-def test_whatever_comes_it_is_a_moment_or_none(written):
+def test_any_value_gives_a_moment_or_none(written):
     said = read_moment(written)
     assert said is None or said.seconds == said.seconds
 
 
 @pytest.mark.parametrize("ahead", [0, 3600, -90])
-def test_how_far_our_clock_is_ahead(ahead):
+def test_the_clock_difference_comes_from_the_date_header(ahead):
     assert clock_difference(HttpAnswer(200, {"date": formatdate(NOW - ahead, usegmt=True)}, b""), NOW) == ahead
 
 
 @pytest.mark.parametrize("headers", [{}, {"date": ""}, {"date": "17"}, {"date": "today"}, {"expires": formatdate(NOW, usegmt=True)}])
-def test_no_clock_to_compare_with(headers):
+def test_without_a_valid_date_header_there_is_no_clock_difference(headers):
     assert clock_difference(HttpAnswer(200, headers, b""), NOW) is None
 
 
 @pytest.mark.parametrize("shape", ["{}!", "{}", "P{}!", "{}:00:00!", "1.{}!", "{} s", "/Date({})/", "{} days, 01:00:00", "{}.01:00:00"])
 @pytest.mark.parametrize("digits", [200, 5000, 900_000])
-def test_what_is_too_long_for_a_moment_is_not_read(shape, digits):
+def test_a_number_too_long_for_a_moment_is_not_read(shape, digits):
     """It would take hours to convert, or be a number that no float can hold."""
     text = shape.format("9" * digits)
     assert read_moment(text) is None
@@ -189,7 +189,7 @@ def test_what_is_too_long_for_a_moment_is_not_read(shape, digits):
 
 
 @pytest.mark.parametrize("shape", ["{}!", "{}", "P{}!", "{}:00:00!", "/Date({})/", "{} days, 01:00:00", "{}.01:00:00", "{}ms"])
-def test_a_number_is_no_exception(shape):
+def test_a_long_number_never_raises(shape):
     for digits in (1, 20, 60, 80):
         said = read_moment(shape.format("9" * digits))
         assert said is None or math.isfinite(said.seconds)

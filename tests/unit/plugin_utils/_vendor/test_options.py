@@ -38,13 +38,13 @@ def documented(lookup):
     return json.loads((ROOT / f"plugins/plugin_utils/_boundary/option_definitions/{lookup}.json").read_text(encoding="utf-8"))
 
 
-def test_each_option_is_known_to_move_credentials_or_not_to():
+def test_each_option_is_listed_as_directing_credentials_or_not():
     """A new option must be added to one of the two lists."""
     assert sorted(documented("oauth2").keys() - {*FIELDS, "vendor"}) == sorted({*OF_ALL, *STEERING} - {"path"})
 
 
 @pytest.mark.parametrize("lookup", [*names(), "oauth2"])
-def test_what_has_a_name_for_each_vendor_describes_it_and_has_no_other_name(lookup):
+def test_options_with_vendor_variables_describe_the_vendor_and_have_no_other_variable(lookup):
     for option, about in documented(lookup).items():
         variables = [entry["name"] for entry in about.get("vars") or ()]
         assert (variables == [f"trackops_{lookup}_{option}"]) == any(f"_{lookup}_" in name for name in variables), option

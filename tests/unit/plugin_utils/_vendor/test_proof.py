@@ -48,7 +48,7 @@ VENDOR = Vendor("acme", token_url="https://a.example/t", client_auth="private_ke
         (ec.generate_private_key(ec.SECP521R1()), "ES512"),
     ],
 )
-def test_an_assertion(key, algorithm):
+def test_an_assertion_is_signed_with_every_kind_of_key(key, algorithm):
     fields = {"client_id": "i", "private_key": pem(key), "key_id": "k1"}
     signed = signed_assertion(VENDOR, fields, {}, now=NOW)
     claims = jwt.decode(signed, key.public_key(), algorithms=[algorithm], audience="https://a.example/t", options={"verify_exp": False, "verify_iat": False})
@@ -57,7 +57,7 @@ def test_an_assertion(key, algorithm):
     assert signed_assertion(VENDOR, fields, {}, now=NOW) != signed  # each proof has its own identifier
 
 
-def test_claims_of_its_own_and_those_that_are_left_out():
+def test_assertion_claims_add_and_remove_claims():
     claims = {"sub": None, "jti": None, "box_sub_type": "enterprise", "aud": {"nested": SecretField("tenant")}}
     vendor = dataclasses.replace(VENDOR, assertion_claims=claims)
     assert needed_fields(vendor) == ("client_id", "private_key", "tenant")
@@ -76,14 +76,14 @@ def test_claims_of_its_own_and_those_that_are_left_out():
         pem(ec.generate_private_key(ec.SECP256R1())).replace("M", "N", 1),
     ],
 )
-def test_a_key_that_cannot_sign(key):
+def test_an_unusable_private_key_is_refused(key):
     with pytest.raises(VaultError) as caught:
         signed_assertion(VENDOR, {"client_id": "i", "private_key": key}, {}, now=NOW)
     assert caught.value.message == ("acme: the field 'private_key' of the secret is not a usable, unencrypted RSA, EC or Ed25519 key in PEM form.")
     assert (caught.value.kind, caught.value.__suppress_context__) == ("field", True)
 
 
-def test_pyjwt_is_not_installed(monkeypatch):
+def test_a_missing_pyjwt_is_explained(monkeypatch):
     monkeypatch.setitem(sys.modules, "jwt", None)
     with pytest.raises(OptionError) as caught:
         signed_assertion(VENDOR, {"client_id": "i", "private_key": ""}, {}, now=NOW)
@@ -94,7 +94,7 @@ def test_pyjwt_is_not_installed(monkeypatch):
     assert caught.value.error_code == "TRK-O13"
 
 
-def test_another_library_is_called_jwt(monkeypatch):
+def test_another_library_named_jwt_is_recognized(monkeypatch):
     """https://github.com/ansible-collections/community.general/issues/10807: `pip install jwt` installs another library."""
     monkeypatch.setitem(sys.modules, "jwt", types.ModuleType("jwt"))
     with pytest.raises(OptionError) as caught:
@@ -112,7 +112,7 @@ def decoded(token, key, algorithm, audience="https://a.example/t"):
 
 @pytest.mark.parametrize("algorithm", ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512"])
 @pytest.mark.thorough
-def test_the_algorithm_and_audience_that_are_asked_for(algorithm):
+def test_the_configured_algorithm_and_audience_are_used(algorithm):
     vendor = Vendor(
         "acme", token_url="https://a.example/t", client_auth="private_key_jwt", assertion_algorithm=algorithm, assertion_audience="https://a.example"
     )
@@ -128,7 +128,7 @@ def test_the_algorithm_and_audience_that_are_asked_for(algorithm):
         (ed25519.Ed25519PrivateKey.generate(), "HS256", "EdDSA"),
     ],
 )
-def test_an_algorithm_that_does_not_go_with_the_key(key, algorithm, words):
+def test_an_algorithm_that_does_not_suit_the_key_is_refused(key, algorithm, words):
     vendor = Vendor("acme", token_url="https://a.example/t", client_auth="private_key_jwt", assertion_algorithm=algorithm)
     with pytest.raises(OptionError) as caught:
         signed_assertion(vendor, {"client_id": "i", "private_key": pem(key)}, {}, now=NOW)
@@ -136,13 +136,13 @@ def test_an_algorithm_that_does_not_go_with_the_key(key, algorithm, words):
     assert caught.value.fault == "option:clash"
 
 
-def test_a_key_on_one_line():
+def test_a_private_key_on_one_line_is_accepted():
     fields = {"client_id": "i", "private_key": pem(RSA).strip().replace("\n", "\\n")}
     assert decoded(signed_assertion(VENDOR, fields, {}, now=NOW), RSA.public_key(), "RS256")["sub"] == "i"
 
 
 @pytest.mark.parametrize("algorithm", ["", "HS256", "HS384", "HS512"])
-def test_client_secret_jwt(algorithm, monkeypatch):
+def test_client_secret_jwt_signs_with_the_client_secret(algorithm, monkeypatch):
     vendor = Vendor("acme", token_url="https://a.example/t", client_auth="client_secret_jwt", assertion_algorithm=algorithm)
     secret = "s3cr3t-" * 12
     assert needed_fields(vendor) == ("client_id", "client_secret")
@@ -153,7 +153,7 @@ def test_client_secret_jwt(algorithm, monkeypatch):
         signed_assertion(bad, {"client_id": "i", "client_secret": secret}, {}, now=NOW)
 
 
-def test_transit_signs_and_pyjwt_is_not_needed(monkeypatch):
+def test_transit_signs_without_pyjwt(monkeypatch):
     monkeypatch.setitem(sys.modules, "jwt", None)
     asked = []
 
@@ -176,7 +176,7 @@ def parts(token):
     return header.decode(), claims.decode(), signature
 
 
-def test_what_is_signed_is_compact():
+def test_the_signed_text_is_compact_json():
     vendor = Vendor("acme", token_url="https://a.example/t", client_auth="client_secret_jwt", assertion_claims={"jti": "j"})
     signed = signed_assertion(vendor, {"client_id": "i", "client_secret": "ü", "key_id": "k"}, {}, now=NOW + 0.9)
     header, claims, signature = parts(signed)
@@ -192,13 +192,13 @@ def test_an_identifier_has_128_random_bits():
     assert (len(identifiers), {len(bytes.fromhex(one)) for one in identifiers}) == (3, {16})
 
 
-def test_a_grant_is_signed_with_the_key_however_the_client_authenticates():
+def test_a_grant_is_signed_with_the_private_key_whatever_client_auth_is():
     vendor = Vendor("acme", token_url="https://a.example/t", client_auth="client_secret_jwt")
     signed = signed_assertion(vendor, {"client_id": "i", "client_secret": "s", "private_key": pem(P256)}, {"sub": "s"}, now=NOW)
     assert decoded(signed, P256.public_key(), "ES256")["sub"] == "s"
 
 
-def test_a_client_secret_is_no_private_key():
+def test_client_secret_jwt_refuses_algorithms_for_private_keys():
     vendor = Vendor("acme", token_url="https://a.example/t", client_auth="client_secret_jwt", assertion_algorithm="RS256")
     with pytest.raises(OptionError) as caught:
         signed_assertion(vendor, {"client_id": "i", "client_secret": "s"}, {}, now=NOW)
@@ -207,7 +207,7 @@ def test_a_client_secret_is_no_private_key():
 
 
 @pytest.mark.parametrize(("algorithm", "asked_for"), [("", "RS256"), ("EdDSA", "EdDSA"), ("ES512", "ES512")])
-def test_what_transit_is_asked_to_sign(algorithm, asked_for):
+def test_transit_gets_mount_key_data_and_algorithm(algorithm, asked_for):
     asked = []
     vendor = dataclasses.replace(VENDOR, transit_key="/X/transit/kX/", assertion_algorithm=algorithm)
     signed = signed_assertion(vendor, {"client_id": "i"}, {}, now=NOW, transit=lambda *arguments: asked.append(arguments) or b"\x00\x00\x17")
@@ -222,7 +222,7 @@ def test_what_transit_is_asked_to_sign(algorithm, asked_for):
         ("RS256", "transit_key cannot be used here."),
     ],
 )
-def test_what_transit_cannot_sign(algorithm, words):
+def test_an_algorithm_that_transit_cannot_sign_is_refused(algorithm, words):
     vendor = dataclasses.replace(VENDOR, transit_key="transit/k", assertion_algorithm=algorithm)
     with pytest.raises(OptionError) as caught:
         signed_assertion(vendor, {"client_id": "i"}, {}, now=NOW)
@@ -230,13 +230,13 @@ def test_what_transit_cannot_sign(algorithm, words):
 
 
 @pytest.mark.parametrize("given", ["k", "/k", "transit/", "/", ""])
-def test_a_transit_key_has_a_mount_and_a_name(given):
+def test_an_incomplete_transit_key_is_refused(given):
     with pytest.raises(OptionError) as caught:
         transit_key(Vendor("acme", transit_key=given))
     assert caught.value.told == "acme: transit_key must be <mount>/<key name>, for example transit/acme. [TRK-O02]"
 
 
-def test_each_proof_of_a_signer_is_known():
+def test_a_signer_records_each_proof():
     moments, vendor = iter([NOW, NOW + 5]), dataclasses.replace(VENDOR, transit_key="transit/k")
     known = {"before"}
 
@@ -250,7 +250,7 @@ def test_each_proof_of_a_signer_is_known():
     assert jwt.decode(proofs[1], options={"verify_signature": False})["scope"] == "a"
 
 
-def test_bearer_jwt():
+def test_bearer_jwt_sends_the_proof_in_the_header():
     vendor = Vendor("acme", token_url="https://a.example/t", client_auth="bearer_jwt", request_format="none")
     fields = {"client_id": "i", "private_key": pem(RSA)}
     request = build_request(vendor, grants(vendor, fields)[0], fields, assertion=lambda more: signed_assertion(vendor, fields, more, now=NOW))
@@ -260,7 +260,7 @@ def test_bearer_jwt():
     assert signed in request.secrets
 
 
-def test_thumbprints_of_a_certificate():
+def test_the_proof_has_the_thumbprints_of_the_certificate():
     der = bytes(range(255))  # its Base64 has no padding at which a reader might stop
     certificate = ssl.DER_cert_to_PEM_cert(der)
     fields = {"client_id": "i", "private_key": pem(RSA), "certificate": "Bag Attributes\n" + certificate}
@@ -276,7 +276,7 @@ def test_thumbprints_of_a_certificate():
     assert jwt.get_unverified_header(signed_assertion(VENDOR, followed, {}, now=NOW)) == {**header, "alg": "ES256"}
 
 
-def test_a_thumbprint_is_no_security_where_sha_1_is_forbidden(monkeypatch):
+def test_a_sha_1_thumbprint_works_where_sha_1_is_forbidden_for_security(monkeypatch):
     """In FIPS mode, for example."""
     sha1 = hashlib.sha1
 
@@ -292,13 +292,13 @@ def test_a_thumbprint_is_no_security_where_sha_1_is_forbidden(monkeypatch):
     assert header["x5t"] == base64.urlsafe_b64encode(sha1(b"der", usedforsecurity=False).digest()).decode().rstrip("=")
 
 
-def test_a_certificate_that_the_connection_shows_is_not_named_in_the_proof():
+def test_with_tls_client_auth_the_proof_has_no_thumbprint():
     vendor = dataclasses.replace(VENDOR, client_auth="tls_client_auth")
     fields = {"client_id": "i", "private_key": pem(P256), "certificate": "a file's text", "key_id": ""}
     assert jwt.get_unverified_header(signed_assertion(vendor, fields, {"sub": "s"}, now=NOW)) == {"alg": "ES256", "typ": "JWT"}
 
 
-def test_a_new_proof_for_each_attempt():
+def test_each_attempt_has_a_new_proof():
     request = request_for(VENDOR)
     fields = {"client_id": "i", "private_key": pem(RSA)}
     scene = Scene(answer(504), answer(503), access())
@@ -320,14 +320,14 @@ def test_a_new_proof_for_each_attempt():
         ({}, {"client_cert": "/c.pem"}, ""),
     ],
 )
-def test_a_client_that_authenticates_by_tls(data, http, pem_sent):
+def test_tls_client_auth_sends_the_certificate_and_key(data, http, pem_sent):
     vendor = Vendor("acme", token_url="https://a.example/t", client_auth="tls_client_auth")
     fields = credentials(request_for(vendor, http=http), {"client_id": "i", **data})
     request = build_request(vendor, grants(vendor, fields)[0], fields)
     assert (request.client_certificate, "PRIVATE" in repr(request), request.body) == (pem_sent, False, b"grant_type=client_credentials&client_id=i")
 
 
-def test_no_certificate():
+def test_tls_client_auth_needs_a_certificate_and_a_key():
     with pytest.raises(VaultError, match="has no field 'certificate'"):
         credentials(request_for(Vendor("acme", token_url="https://a.example/t", client_auth="tls_client_auth")), {"client_id": "i"})
     with pytest.raises(VaultError, match="has no field 'private_key'"):

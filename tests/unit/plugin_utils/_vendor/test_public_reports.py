@@ -112,7 +112,7 @@ def at(seconds):
         ),
     ],
 )
-def test_what_was_reported(reply, vendor, told):
+def test_publicly_reported_answers_are_explained(reply, vendor, told):
     assert message(reply, **vendor) == f"acme: {told}"
 
 
@@ -138,7 +138,7 @@ EXPIRED = {"error": "invalid_grant", "error_description": "Please check the 'exp
         pytest.param(answer(400, {"error": "invalid_grant"}, date=at(90)), {}, JWT_BEARER_GRANT, id="googleapis/oauth2client#193"),
     ],
 )
-def test_the_clock_is_wrong(reply, vendor, grant):
+def test_an_expired_proof_points_at_the_clock_difference(reply, vendor, grant):
     told = " The clock of this machine is 90 s behind the vendor's, and a signed proof is valid for a minute: check that clock."
     assert f"{AGAIN}{told}" in message(reply, grant=grant, grant_type=grant, **vendor)
 
@@ -153,6 +153,6 @@ def test_the_clock_is_wrong(reply, vendor, grant):
         ("yesterday", JWT_BEARER_GRANT, None),
     ],
 )
-def test_clocks(date, grant, told):
+def test_only_a_clock_difference_that_matters_is_mentioned(date, grant, told):
     text = message(answer(400, EXPIRED, date=date), grant=grant, grant_type=grant)
     assert told in text if told else "clock" not in text

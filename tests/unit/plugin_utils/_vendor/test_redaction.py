@@ -53,7 +53,7 @@ VENDOR = Vendor("acme", base_url="https://acme.example", token_url="/t", client_
         ("client_secret", None, ""),
     ],
 )
-def test_what_of_a_secret_is_a_credential(key, value, where):
+def test_which_fields_of_a_secret_are_credentials(key, value, where):
     request = request_for(VENDOR, secret={"fields": {"refresh_token": "theirs"}})
     found = redactor_for_secret(request, {key: value})
     assert ("credentials" if found.credentials else "everything" if found.everything else "") == where
@@ -76,7 +76,7 @@ def test_what_of_a_secret_is_a_credential(key, value, where):
         ({"request_body": {"a": 7}}, False),
     ],
 )
-def test_what_the_options_say_is_no_credential(changes, clear):
+def test_a_value_of_the_options_is_not_a_credential(changes, clear):
     vendor = dataclasses.replace(VENDOR, **changes)
     found = redactor_for_secret(request_for(vendor), {"client_secret": "Audience-7"})
     assert (found.everything, found.credentials) == ({"Audience-7"}, set() if clear else {"Audience-7"})
@@ -84,12 +84,12 @@ def test_what_the_options_say_is_no_credential(changes, clear):
     assert found.credentials == ({"sent-secret"} if clear else {"sent-secret", "Audience-7"})
 
 
-def test_of_a_secret_each_field_counts_for_itself():
+def test_each_field_of_a_secret_is_judged_separately():
     found = redactor_for_secret(request_for(VENDOR), {"client_secret": "s3cr3t", "client_id": "the-client", "password": "hunter2", "on": None})
     assert (found.everything, found.credentials) == ({"s3cr3t", "the-client", "hunter2"}, {"s3cr3t", "hunter2"})
 
 
-def test_identifiers_are_compared_without_their_line_ends():
+def test_identifiers_are_compared_without_white_space_around_them():
     found = redactor_for_answer(VENDOR, ("the-client\n", "s3cr3t"), identifiers=("the-client ",), unused=(" the-client", "s3cr3t"), came=("the-client",))
     assert (found.everything, found.credentials) == ({"the-client\n", "s3cr3t"}, {"s3cr3t"})
 
@@ -106,21 +106,21 @@ def test_identifiers_are_compared_without_their_line_ends():
         (["hunter", "a"], "a, 1 more"),
     ],
 )
-def test_the_names_of_an_answers_fields(names, shown):
+def test_field_names_are_listed_without_secrets_and_limited(names, shown):
     assert Redactor(everything=frozenset({"hunter"})).fields(names) == shown
 
 
-def test_more_that_is_not_to_be_said():
+def test_also_adds_texts_to_redact():
     more = Redactor(frozenset({"a-word"}), frozenset({"s3cr3t"})).also("t0k3n-1", "t0k3n-2")
     assert more == Redactor(frozenset({"a-word", "t0k3n-1", "t0k3n-2"}), frozenset({"s3cr3t", "t0k3n-1", "t0k3n-2"}))
 
 
-def test_messages_are_short():
+def test_shown_texts_are_limited_in_length():
     assert len(Redactor().shown("x " * 150)) == 200
     assert Redactor().shown("abcdef", limit=4) == "abc\N{HORIZONTAL ELLIPSIS}"
 
 
-def test_messages_lose_more_than_what_is_kept():
+def test_messages_are_redacted_more_strictly_than_stored_fields():
     found = redactor_for_answer(
         VENDOR, ("s3cr3t-value", "the-client"), identifiers=("the-client",), unused=("machines", "a note of mine", "x" * 10_001), came=("t0k3n", "")
     )
@@ -133,7 +133,7 @@ def test_messages_lose_more_than_what_is_kept():
     assert "s3cr3t" not in repr(found)
 
 
-def test_words_of_vendors_pass_here_and_nowhere_else():
+def test_only_redaction_scrubs_words_of_vendors():
     """Only redaction.py scrubs vendors' words: a message that scrubs for itself may forget a secret."""
     scrubbing = re.compile(r"^from \.+_text\.scrub import ", re.MULTILINE)
     found = [path.name for folder in ("_vendor", "_consent") for path in sorted((CORE / folder).glob("*.py")) if scrubbing.search(path.read_text())]

@@ -117,7 +117,7 @@ def test_trackunit_refresh_is_basic_again():
     assert request.headers["Authorization"].startswith("Basic ")
 
 
-def test_trackunit_v2():
+def test_trackunit_v2_is_a_form_with_client_credentials():
     vendor = dataclasses.replace(built_in("trackunit").as_variant("v2"), scope="a b")
     request = built(vendor, {"client_id": "i", "client_secret": "s"})
     assert (request.method, request.url) == ("POST", "https://auth.trackunit.com/token/v2")
@@ -132,7 +132,7 @@ def test_a_refresh_of_a_query_vendor_is_a_form():
     assert form(request)["refresh_token"] == "r"
 
 
-def test_private_key_jwt_public_clients_and_own_parameters():
+def test_private_key_jwt_public_clients_and_extra_parameters():
     vendor = Vendor(
         "acme",
         token_url="https://a.example/t",
@@ -161,7 +161,7 @@ def test_private_key_jwt_public_clients_and_own_parameters():
     assert needed_fields(as_json) == ("tenant",)
 
 
-def test_a_signed_grant():
+def test_a_signed_grant_sends_its_assertion():
     vendor = Vendor("acme", token_url="https://a.example/t", grant_type="urn:ietf:params:oauth:grant-type:jwt-bearer", client_auth="none", scope="a b")
     fields = {"client_id": "i", "private_key": "PEM", "subject": "s"}
     asked = []
@@ -174,7 +174,7 @@ def test_a_signed_grant():
 RPC = {"method": "Authenticate", "params": {"userName": SecretField("username"), "password": SecretField("password"), "global": True}}
 
 
-def test_a_body_of_its_own_is_all_that_is_sent():
+def test_request_body_is_all_that_is_sent():
     vendor = Vendor("acme", token_url="https://a.example/rpc", client_auth="none", request_format="json", request_body=RPC)
     assert needed_fields(vendor) == ("username", "password")
     fields = {"username": "u", "password": 'p"w', "client_id": "there by chance"}
@@ -186,7 +186,7 @@ def test_a_body_of_its_own_is_all_that_is_sent():
 
 
 @pytest.mark.parametrize("request_format", ["form", "query"])
-def test_elsewhere_what_is_no_text_is_sent_as_its_json(request_format):
+def test_in_forms_and_queries_values_that_are_not_text_are_sent_as_json(request_format):
     body = {"svc": "token/login", "params": {"token": SecretField("token"), "fl": 1}, "ids": (1, 2), "on": True, "nothing": None}
     vendor = Vendor("acme", token_url="https://a.example/ajax", client_auth="none", request_format=request_format, request_body=body)
     request = built(vendor, {"token": 'a&"b'})
@@ -194,14 +194,14 @@ def test_elsewhere_what_is_no_text_is_sent_as_its_json(request_format):
     assert dict(parse_qsl(text, strict_parsing=True)) == {"svc": "token/login", "params": '{"token":"a&\\"b","fl":1}', "ids": "[1,2]", "on": "true"}
 
 
-def test_a_body_beside_a_proof_in_the_header():
+def test_request_body_can_be_sent_beside_a_bearer_proof():
     vendor = Vendor("app", token_url="https://a.example/t", client_auth="bearer_jwt", request_format="json", request_body={"permissions": {"contents": "read"}})
     request = built(vendor, {"client_id": "i", "private_key": "PEM"}, assertion=lambda claims: "signed")
     assert (request.headers["Authorization"], json.loads(request.body)) == ("Bearer signed", {"permissions": {"contents": "read"}})
 
 
 @pytest.mark.parametrize(("scope_in", "asserted", "sent"), [("both", "a", "a"), ("assertion", "a", None), ("request", None, "a")])
-def test_where_the_scope_of_a_signed_grant_is(scope_in, asserted, sent):
+def test_scope_in_decides_where_the_scope_of_a_signed_grant_is_sent(scope_in, asserted, sent):
     grant = "urn:ietf:params:oauth:grant-type:jwt-bearer"
     vendor = Vendor("acme", token_url="https://a.example/t", grant_type=grant, client_auth="none", scope="a", scope_in=scope_in)
     claims = []
@@ -209,7 +209,7 @@ def test_where_the_scope_of_a_signed_grant_is(scope_in, asserted, sent):
     assert (claims[0].get("scope"), form(request).get("scope")) == (asserted, sent)
 
 
-def test_a_key_that_stays_in_vault_is_not_needed_in_the_secret():
+def test_with_transit_key_the_secret_needs_no_private_key():
     vendor = Vendor("acme", token_url="https://a.example/t", client_auth="private_key_jwt")
     assert needed_fields(vendor) == ("client_id", "private_key")
     assert needed_fields(dataclasses.replace(vendor, transit_key="transit/k")) == ("client_id",)
@@ -229,7 +229,7 @@ def test_an_existing_query_is_extended():
         ("none", {"client_id": "i"}, False),
     ],
 )
-def test_revocation(client_auth, sent, basic):
+def test_a_revocation_request_authenticates_the_client(client_auth, sent, basic):
     vendor = Vendor("acme", base_url="https://a.example", revocation_url="/revoke", client_auth=client_auth)
     request = revocation_request(vendor, {"client_id": "i", "client_secret": "s"}, "tok", hint="access_token")
     assert (request.method, request.url) == ("POST", "https://a.example/revoke")
@@ -246,20 +246,20 @@ def never(_claims):
     raise AssertionError("nothing is to be signed")
 
 
-def test_a_signed_grant_of_the_client_itself():
+def test_a_signed_grant_without_a_subject_is_for_the_client():
     claims = []
     request = built(SIGNED_GRANT, KEY_FIELDS, assertion=lambda more: claims.append(dict(more)) or "signed")
     assert (claims, form(request)) == ([{"sub": "i", "scope": "a"}], {"grant_type": JWT_BEARER_GRANT, "assertion": "signed"})
     assert needed_fields(SIGNED_GRANT) == ("client_id", "private_key")
 
 
-def test_a_scope_that_is_not_set_is_not_claimed():
+def test_an_unset_scope_is_not_claimed():
     claims = []
     built(dataclasses.replace(SIGNED_GRANT, scope=""), KEY_FIELDS, assertion=lambda more: claims.append(dict(more)) or "signed")
     assert claims == [{"sub": "i"}]
 
 
-def test_an_assertion_of_the_users_is_sent_as_it_is():
+def test_a_given_assertion_is_sent_unchanged():
     vendor = dataclasses.replace(SIGNED_GRANT, parameters={"assertion": SecretField("assertion")})
     assert needed_fields(vendor) == ("assertion",)
     sent = form(built(vendor, {"client_id": "i", "assertion": "theirs"}, assertion=never))
@@ -272,20 +272,20 @@ def test_the_refresh_after_a_signed_grant_has_no_assertion():
 
 
 @pytest.mark.parametrize("client_auth", ["private_key_jwt", "client_secret_jwt", "bearer_jwt"])
-def test_where_nobody_signs_there_is_no_proof(client_auth):
+def test_without_a_signer_there_is_no_proof(client_auth):
     request = built(Vendor("acme", token_url="https://a.example/t", client_auth=client_auth), {**KEY_FIELDS, "client_secret": "s"})
     assert (form(request), request.headers.get("Authorization")) == ({"grant_type": "client_credentials"}, None)
     assert form(built(SIGNED_GRANT, KEY_FIELDS)) == {"grant_type": JWT_BEARER_GRANT}
 
 
 @pytest.mark.parametrize(("grant_type", "scope"), [("authorization_code", None), (DEVICE_GRANT, None), ("refresh_token", "a b"), ("client_credentials", "a b")])
-def test_what_a_person_approved_is_not_asked_again(grant_type, scope):
+def test_the_scope_is_not_sent_with_an_authorization_or_device_code(grant_type, scope):
     vendor = Vendor("acme", token_url="https://a.example/t", client_auth="post", scope="a b")
     request = build_request(vendor, Grant(grant_type, {}), {"client_id": "i", "client_secret": "s"})
     assert form(request).get("scope") == scope
 
 
-def test_which_of_what_is_sent_are_names_and_which_secrets():
+def test_identifiers_and_secrets_of_a_request_are_distinguished():
     fields = {"client_id": "i", "client_secret": "s", "username": "u", "password": "p", "subject": "p", "redirect_uri": "http://127.0.0.1:8/"}
     request = build_request(Vendor("acme", token_url="https://a.example/t", client_auth="basic"), Grant("authorization_code", {"code": "c"}), fields)
     assert set(request.secrets) == {"i", "s", "u", "p", "c", base64.b64encode(b"i:s").decode()}
@@ -293,37 +293,37 @@ def test_which_of_what_is_sent_are_names_and_which_secrets():
 
 
 @pytest.mark.parametrize("address", ["https://a.example/?k=v", "https://u@a.example/", "https://a.example/#k"])
-def test_a_redirect_address_that_may_hold_a_secret_is_one(address):
+def test_a_redirect_address_that_may_contain_a_secret_is_a_secret(address):
     grant = Grant("authorization_code", {"code": "c", "redirect_uri": address})
     request = build_request(Vendor("acme", token_url="https://a.example/t", client_auth="none"), grant, {})
     assert set(request.secrets) == {"c", address}
 
 
-def test_a_redirect_address_that_is_the_password_too_is_a_secret():
+def test_a_redirect_address_equal_to_a_credential_is_a_secret():
     fields = {"client_id": "i", "client_secret": "urn:out-of-band", "redirect_uri": "urn:out-of-band"}
     request = build_request(Vendor("acme", token_url="https://a.example/t", client_auth="post"), Grant("authorization_code", {"code": "c"}), fields)
     assert (set(request.secrets), request.identifiers) == ({"i", "urn:out-of-band", "c"}, ("i",))
 
 
 @pytest.mark.parametrize(("request_format", "usual"), [("form", "application/x-www-form-urlencoded"), ("json", "application/json")])
-def test_the_users_own_type_of_content_stays(request_format, usual):
+def test_a_given_content_type_is_kept(request_format, usual):
     for headers, sent in (({}, usual), ({"Content-Type": "text/x"}, "text/x")):
         vendor = Vendor("acme", token_url="https://a.example/t", client_auth="none", request_format=request_format, request_headers=headers)
         assert built(vendor, {}).headers == {"Content-Type": sent}
 
 
-def test_a_parameter_as_often_as_it_is_given():
+def test_a_list_parameter_is_sent_completely():
     vendor = Vendor("acme", token_url="https://a.example/t", client_auth="none", request_format="json", parameters={"resource": ("a", "b", "c")})
     assert json.loads(built(vendor, {}).body)["resource"] == ["a", "b", "c"]
 
 
-def test_a_refresh_is_sent_with_the_vendors_own_method():
+def test_a_refresh_is_sent_with_the_configured_method():
     vendor = Vendor("acme", token_url="https://a.example/t", client_auth="none", request_format="form", request_method="PUT")
     assert built(vendor, {}, refresh_token="r").method == "PUT"
     assert built(dataclasses.replace(vendor, request_format="none"), {}, refresh_token="r").method == "PUT"
 
 
-def test_a_client_at_another_endpoint():
+def test_a_client_authenticates_at_another_endpoint():
     vendor = Vendor("acme", token_url="https://a.example/t", client_auth="post")
     parameters = [("client_id", "given twice"), ("scope", "a")]
     request = client_request(vendor, "https://a.example/device", {"client_id": "i", "client_secret": "s"}, parameters)
@@ -333,7 +333,7 @@ def test_a_client_at_another_endpoint():
 
 
 @pytest.mark.parametrize("client_auth", ["private_key_jwt", "client_secret_jwt", "bearer_jwt"])
-def test_a_client_that_signs_does_so_everywhere(client_auth):
+def test_a_client_that_signs_does_so_at_every_endpoint(client_auth):
     vendor = Vendor("acme", token_url="https://a.example/t", revocation_url="https://a.example/revoke", client_auth=client_auth)
     fields = {"client_id": "i", "private_key": "PEM", "client_secret": "s"}
     claims = []
@@ -350,7 +350,7 @@ def test_a_client_that_signs_does_so_everywhere(client_auth):
     assert claims == [{}, {}]
 
 
-def test_a_client_with_a_certificate_shows_it_everywhere():
+def test_a_client_certificate_is_used_at_every_endpoint():
     vendor = Vendor("acme", token_url="https://a.example/t", revocation_url="https://a.example/revoke", client_auth="tls_client_auth")
     fields = {"client_id": "i", "certificate": "CERT", "private_key": "KEY"}
     for request in (built(vendor, fields), revocation_request(vendor, fields, "tok", hint="access_token")):
@@ -360,7 +360,7 @@ def test_a_client_with_a_certificate_shows_it_everywhere():
     assert built(vendor, {"client_id": "i"}).client_certificate == ""
 
 
-def test_a_client_whose_way_is_not_known_yet_is_basic():
+def test_without_client_auth_the_client_uses_basic():
     request = built(Vendor("acme", token_url="https://a.example/t"), {"client_id": "i", "client_secret": "s"})
     assert request.headers["Authorization"] == "Basic " + base64.b64encode(b"i:s").decode()
 
@@ -381,7 +381,7 @@ def test_a_client_whose_way_is_not_known_yet_is_basic():
         ({"username": "a\ud800"}, "has a field 'username' with an incomplete character (a lone surrogate)"),
     ],
 )
-def test_a_field_that_cannot_be_used(data, problem):
+def test_an_unusable_credential_field_is_refused(data, problem):
     rest = {name: value for name, value in PASSWORD_FIELDS.items() if name != "username"}
     with pytest.raises(VaultError) as caught:
         credentials(request_for("trackunit"), {**rest, **data})
@@ -391,20 +391,20 @@ def test_a_field_that_cannot_be_used(data, problem):
     assert caught.value.kind == "field"
 
 
-def test_what_an_editor_puts_around_a_credential_is_taken_off():
+def test_byte_order_mark_and_line_ends_around_a_credential_are_removed():
     found = credentials(request_for("trackunit"), {**PASSWORD_FIELDS, "password": "\ufeffpa ss\r\n"})
     assert found["password"] == "pa ss"
     assert credentials(request_for("trackunit"), {**PASSWORD_FIELDS, "password": "\nX ss X"})["password"] == "X ss X"
 
 
-def test_other_keys_and_extra_fields():
+def test_credential_fields_renames_keys_and_extra_fields_are_ignored():
     request = request_for("tracx", secret={"fields": {"connect_token": "tok"}})
     assert credentials(request, {"tok": "x", "connect_token": "not this", "owner": 5}) == {"connect_token": "x"}
     with pytest.raises(VaultError, match="has no field 'tok'"):
         credentials(request, {"connect_token": "x"})
 
 
-def test_no_consent_yet():
+def test_a_secret_without_consent_says_how_to_get_it():
     vendor = built_in("trackmage").as_variant("authorization_code")
     request = dataclasses.replace(request_for("trackmage"), vendor=vendor)
     with pytest.raises(VaultError) as caught:
@@ -421,17 +421,17 @@ def test_no_consent_yet():
 
 
 @pytest.mark.parametrize(("stored", "sent"), [(17, "17"), (1.5, "1.5"), (WrittenNumber("1.50"), "1.50"), ("17", "17")])
-def test_a_number_is_a_credential_with_the_digits_that_were_written(stored, sent):
+def test_a_number_is_sent_as_it_was_written(stored, sent):
     assert credentials(request_for("trackunit"), {**PASSWORD_FIELDS, "password": stored})["password"] == sent
 
 
 @pytest.mark.parametrize("stored", [None, True, [], "", " \n", "a\ud800"])
-def test_what_is_not_needed_is_not_sent_where_it_cannot_be(stored):
+def test_an_unusable_optional_field_is_not_sent(stored):
     found = credentials(request_for("trackunit"), {**PASSWORD_FIELDS, "subject": stored, "key_id": " k\n"})
     assert found == {**PASSWORD_FIELDS, "key_id": "k"}
 
 
-def test_what_is_not_needed_has_another_name_too():
+def test_an_optional_field_can_be_renamed():
     request = request_for("trackunit", secret={"fields": {"subject": "who"}})
     assert credentials(request, {**PASSWORD_FIELDS, "who": "w", "subject": "not this"}) == {**PASSWORD_FIELDS, "subject": "w"}
 
@@ -445,25 +445,25 @@ def test_what_is_not_needed_has_another_name_too():
         ("Token", "a bearer t", "a bearer t"),
     ],
 )
-def test_what_a_header_says_itself_is_taken_off_its_credential(scheme, stored, sent):
+def test_a_scheme_before_a_credential_is_removed_if_the_header_adds_one(scheme, stored, sent):
     vendor = Vendor("acme", token_url="https://a.example/t", client_auth="none", request_headers={"X-Key": SecretField("key", scheme), "X": "plain"})
     vendor = dataclasses.replace(vendor, parameters={"other": SecretField("other")})
     assert credentials(request_for(vendor), {"key": stored, "other": " Bearer o "}) == {"key": sent, "other": " Bearer o "}
 
 
 @pytest.mark.parametrize("name", ["client_id", "refresh_token", "code", "code_verifier", "redirect_uri", "key_id", "subject"])
-def test_white_space_that_cannot_belong_to_a_credential_is_taken_off(name):
+def test_white_space_around_identifiers_and_codes_is_removed(name):
     found = credentials(request_for("trackunit"), {**PASSWORD_FIELDS, name: " Bearer x\t"})
     assert found == {**PASSWORD_FIELDS, name: "x" if name == "refresh_token" else "Bearer x"}
 
 
-def test_white_space_that_may_belong_to_a_credential_is_told():
+def test_white_space_around_a_password_is_kept_and_mentioned():
     fields = {**PASSWORD_FIELDS, "username": "u ", "password": " p", "private_key": " PEM\n", "certificate": "PEM "}
     assert built("trackunit", fields).doubts == ("The secret has white space at an end of: password, username.",)
     assert built("trackunit").doubts == ()
 
 
-def test_a_certificate_and_its_key_under_other_names():
+def test_certificate_and_key_can_be_renamed_or_combined():
     vendor = Vendor("acme", token_url="https://a.example/t", client_auth="tls_client_auth")
     request = request_for(vendor, secret={"fields": {"certificate": "both"}})
     stored = "-----BEGIN PRIVATE KEY-----"
@@ -472,7 +472,7 @@ def test_a_certificate_and_its_key_under_other_names():
     assert credentials(request_for(vendor), {"client_id": "i", "certificate": stored}) == {"client_id": "i", "certificate": stored}
 
 
-def test_a_certificate_of_the_options_is_for_any_client():
+def test_a_client_certificate_of_the_options_replaces_that_of_the_secret():
     found = credentials(request_for("trackunit", http={"client_cert": "/c.pem"}), {**PASSWORD_FIELDS, "certificate": "C"})
     assert found == credentials(request_for("trackunit", http={"client_cert": "/c.pem"}), PASSWORD_FIELDS) == PASSWORD_FIELDS
     assert credentials(request_for("trackunit"), {**PASSWORD_FIELDS, "certificate": "C"})["certificate"] == "C"
@@ -481,7 +481,7 @@ def test_a_certificate_of_the_options_is_for_any_client():
 # -- grants --------------------------------------------------------------------------------------------------------
 
 
-def test_what_a_code_is_exchanged_with():
+def test_a_code_is_exchanged_with_its_redirect_address_and_verifier():
     vendor = built_in("trackmage").as_variant("authorization_code")
     fields = {"client_id": "i", "client_secret": "s", "code": "c", "redirect_uri": "u", "code_verifier": "v"}
     (way,) = grants(vendor, fields)
@@ -492,7 +492,7 @@ def test_what_a_code_is_exchanged_with():
     ]
 
 
-def test_a_refresh_token_that_is_not_to_be_used():
+def test_use_refresh_token_false_ignores_the_refresh_token():
     vendor = request_for("trackunit").vendor
     own = Grant("password", {"username": "user", "password": "p4ssw0rd"})
     assert grants(vendor, PASSWORD_FIELDS, refresh_token="r") == [Grant("refresh_token", {"refresh_token": "r"}, repeatable=False), own]
@@ -500,5 +500,5 @@ def test_a_refresh_token_that_is_not_to_be_used():
     assert grants(dataclasses.replace(vendor, use_refresh_token=False), PASSWORD_FIELDS, refresh_token="r") == [own]
 
 
-def test_the_repr_hides_what_is_secret():
+def test_the_repr_of_a_grant_hides_its_fields():
     assert "p4ssw0rd" not in repr(Grant("password", {"password": "p4ssw0rd"}))

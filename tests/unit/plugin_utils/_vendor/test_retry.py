@@ -28,7 +28,7 @@ def asked(scene, *, refresh=False, **http):
 
 
 @pytest.mark.parametrize("passing", [UNREACHED, TIMED_OUT, answer(429), answer(502), answer(503), answer(504)])
-def test_what_passes_is_asked_again(passing):
+def test_a_temporary_failure_is_retried(passing):
     scene = Scene(passing, passing, access("tok"))
     got = asked(scene)
     assert got.access_token == "tok"
@@ -38,7 +38,7 @@ def test_what_passes_is_asked_again(passing):
 
 
 @pytest.mark.parametrize("final", [answer(500), answer(404), answer(401), error("invalid_grant"), answer(200), answer(302)])
-def test_what_stays_is_not(final):
+def test_a_permanent_failure_is_not_retried(final):
     scene = Scene(final)
     with pytest.raises(VendorError):
         asked(scene)
@@ -51,14 +51,14 @@ def test_retry_after_is_waited_for():
     assert scene.slept == [17, 0]
 
 
-def test_no_longer_than_the_deadline():
+def test_retry_after_beyond_the_deadline_is_not_waited_for():
     scene = Scene(answer(429, retry_after="60"))
     with pytest.raises(VendorError) as caught:
         asked(scene)
     assert (caught.value.retry_after, scene.slept) == (60, [])
 
 
-def test_the_retries_are_counted():
+def test_the_number_of_retries_is_limited():
     scene = Scene(*[answer(503)] * 4)
     with pytest.raises(VendorError):
         asked(scene)
@@ -69,7 +69,7 @@ def test_the_retries_are_counted():
 
 
 @pytest.mark.parametrize(("passing", "again"), [(UNREACHED, True), (answer(429), True), (TIMED_OUT, False), (answer(503), False)])
-def test_a_refresh_token_is_sent_again_only_where_it_cannot_be_spent(passing, again):
+def test_a_refresh_token_is_retried_only_if_it_cannot_be_spent(passing, again):
     scene = Scene(passing, access())
     if again:
         assert asked(scene, refresh=True).access_token == "tok"
@@ -79,7 +79,7 @@ def test_a_refresh_token_is_sent_again_only_where_it_cannot_be_spent(passing, ag
         assert len(scene.sent) == 1
 
 
-def test_what_was_sent_before_is_not_repeated_later():
+def test_proofs_of_earlier_attempts_are_removed_from_the_answer():
     """The proof of an earlier attempt, on which the vendor did not act, is as good as the next one."""
     proofs = iter(["eyJ.first-Pr00f-0123456789.sig", "eyJ.second-Pr00f-9876543210.sig", "eyJ.third-Pr00f-5555511111.sig"])
     vendor = Vendor("acme", token_url="https://acme.example/t", client_auth="private_key_jwt")
@@ -104,7 +104,7 @@ def sending():
     return request, build_request(request.vendor, way, PASSWORD_FIELDS), way
 
 
-def test_each_attempt_has_what_is_left_of_the_time():
+def test_each_attempt_gets_the_remaining_time():
     (request, http_request, way), scene, asked = sending(), Scene(answer(503, retry_after="17"), access()), []
     exchange = scene.ports.exchange
 
@@ -120,13 +120,13 @@ def test_each_attempt_has_what_is_left_of_the_time():
     assert asked[0][2] == 0.05
 
 
-def test_a_date_to_wait_for_is_by_the_clock_of_the_answer():
+def test_a_retry_after_date_is_relative_to_the_time_of_the_answer():
     scene = Scene(answer(429, retry_after=formatdate(NOW + 17, usegmt=True)), access())
     asked(scene)
     assert scene.slept == [17]
 
 
-def test_the_answer_is_read_as_one_to_this_request():
+def test_the_answer_is_read_with_the_context_of_the_request():
     request, http_request, way = sending()
     http_request = dataclasses.replace(http_request, doubts=("It may be old.",))
     scene = Scene(error("invalid_grant", error_description="p4ssw0rd of user is wrong"), access(lifetime="soon", scope="read user"))

@@ -43,11 +43,11 @@ def waits(status=503, **headers):
         ("17".ljust(1001, ","), None),
     ],
 )
-def test_retry_after(value, seconds):
+def test_retry_after_is_read_in_many_notations(value, seconds):
     assert waits(retry_after=value) == seconds
 
 
-def test_a_moment_is_by_the_clock_of_the_server_where_that_can_be_believed():
+def test_a_moment_is_relative_to_the_servers_clock_if_plausible():
     soon = formatdate(NOW + 3690, usegmt=True)
     assert waits(retry_after=soon, date=formatdate(NOW + 3600, usegmt=True)) == 90
     assert waits(retry_after=str(int(NOW) + 3690), date=formatdate(NOW + 3600, usegmt=True)) == 90
@@ -82,13 +82,13 @@ def test_a_moment_is_by_the_clock_of_the_server_where_that_can_be_believed():
         (429, {"retry_after": "5", "x_ratelimit_reset": "99"}, 5),
     ],
 )
-def test_rate_limits(status, headers, seconds):
+def test_rate_limit_headers_are_read(status, headers, seconds):
     assert waits(status, **headers) == seconds
 
 
 @pytest.mark.parametrize("shape", ["{}!", "{}", "P{}!", "{}:00:00!", "1.{}!", "{} s", "/Date({})/", "{} days 01:00:00", "{}.01:00:00"])
 @pytest.mark.parametrize("digits", [200, 5000, 900_000])
 @pytest.mark.parametrize("name", ["retry-after", "x-ratelimit-reset"])
-def test_what_is_too_long_for_a_wait_is_not_read(shape, digits, name):
+def test_a_number_too_long_for_a_wait_is_not_read(shape, digits, name):
     """It would take hours to convert, or be a number that no float can hold."""
     assert retry_after(HttpAnswer(429, {name: shape.format("9" * digits)}, b""), NOW) is None

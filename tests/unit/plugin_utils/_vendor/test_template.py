@@ -27,7 +27,7 @@ GIVEN = {
 }
 
 
-def test_there_and_filled():
+def test_a_template_is_read_and_filled():
     read = nested("acme", "request_body", GIVEN)
     assert read["params"] == {"userName": SecretField("username"), "header": SecretField("key", "Token")}
     assert list(secret_names(read)) == ["password", "username", "key"]
@@ -66,13 +66,13 @@ KINDS = "must be a string, a number, true, false, null, a list, a dictionary or 
         (deep(21), f"acme: 'a{'.0' * 20}' in request_body is nested more than 20 deep."),
     ],
 )
-def test_what_is_wrong_is_named_by_its_place(wrong, message):
+def test_an_invalid_template_is_refused_naming_the_place(wrong, message):
     with pytest.raises(OptionError) as caught:
         nested("acme", "request_body", wrong)
     assert caught.value.message == message
 
 
-def test_as_deep_as_may_be():
+def test_a_template_of_the_maximum_depth_is_accepted():
     assert nested("acme", "request_body", deep(19))
 
 
@@ -84,7 +84,7 @@ _any = st.recursive(
 
 
 @given(st.dictionaries(st.text(max_size=5), _any, max_size=3))
-def test_json_or_an_option_error(value):
+def test_any_dictionary_gives_json_or_an_option_error(value):
     with contextlib.suppress(OptionError):
         read = nested("acme", "request_body", value)
         assert json.loads(json.dumps(filled(read, dict.fromkeys(secret_names(read), "x")), allow_nan=False)) is not None

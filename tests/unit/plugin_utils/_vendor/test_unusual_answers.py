@@ -73,13 +73,13 @@ TOLD = "acme: the lifetime of the token for secret/fleet/x, 'expires_in' in the 
         (jwt_with(exp=NOW + 900), None, 900, None),
     ],
 )
-def test_a_lifetime_that_says_nothing(token, said, lifetime, told):
+def test_an_unusable_lifetime_is_replaced_with_a_warning(token, said, lifetime, told):
     warnings = []
     assert read(access(token, lifetime=said), warn=warnings.append).lifetime == pytest.approx(lifetime)
     assert warnings == ([TOLD + told] if told else [])
 
 
-def test_a_key_with_dots():
+def test_an_expiry_field_may_begin_with_a_dot():
     reply = answer(200, {"access_token": "t", ".issued": "x", ".expires": formatdate(NOW + 60, usegmt=True)})
     assert read(reply, expires_field=".expires").lifetime == 60
 
@@ -94,7 +94,7 @@ def test_a_key_with_dots():
         (-400 * 86_400, 600, True),
     ],
 )
-def test_a_clock_that_is_a_day_away_is_not_believed(ahead, lifetime, told):
+def test_a_vendor_clock_more_than_a_day_off_is_not_believed(ahead, lifetime, told):
     """An absolute expiry goes by the vendor's clock, if the answer gives its time."""
     warnings = []
     at = NOW + 600 if told else NOW + 600 - ahead
@@ -112,7 +112,7 @@ def test_a_clock_that_is_a_day_away_is_not_believed(ahead, lifetime, told):
 # -- tokens ------------------------------------------------------------------------------------------------------------
 
 
-def test_a_token_with_its_scheme():
+def test_a_scheme_before_the_token_is_removed():
     assert read(access("Bearer abc")).access_token == "abc"
 
 
@@ -128,17 +128,17 @@ def test_a_token_with_its_scheme():
         ({"refresh_token": "other", "renewal": "r"}, {"refresh_token_field": "renewal"}),
     ],
 )
-def test_a_refresh_token_under_another_name(body, vendor):
+def test_a_refresh_token_is_found_under_other_names(body, vendor):
     got = read(answer(200, {"access_token": "t", **body}), **vendor)
     assert (got.refresh_token, got.extra.get("renewal") or None) == ("r", None)
 
 
-def test_no_refresh_token():
+def test_an_unusable_refresh_token_is_none():
     for nothing in ({}, {"refresh_token": ""}, {"refresh_token": 5}, {"refreshToken": {"a": 1}}):
         assert read(answer(200, {"access_token": "t", **nothing})).refresh_token is None
 
 
-def test_what_is_secret_is_not_in_extra():
+def test_extra_contains_no_secret():
     reply = access(
         "t0ken-of-now",
         refreshToken="r3fresh",
@@ -154,7 +154,7 @@ def test_what_is_secret_is_not_in_extra():
     assert json.loads(json.dumps(read(answer(200, b'{"access_token": "t", "a": {"b": 1e999}}')).extra, allow_nan=False)) == {"a": {"b": None}}
 
 
-def test_a_scope_or_type_that_repeats_a_secret_is_left_out():
+def test_a_scope_or_type_that_repeats_a_secret_is_dropped():
     got = read(answer(200, {"access_token": "t0k", "scope": "all s3cr3t", "token_type": "s3cr3t"}))
     assert (got.scope, got.token_type) == (None, "Bearer")
     assert read(answer(200, {"access_token": "t0k", "token_type": "x" * 101})).token_type == "Bearer"
@@ -168,14 +168,14 @@ def test_a_scope_or_type_that_repeats_a_secret_is_left_out():
         ({"result": {"credentials": {"sessionId": "s3ssion", "list": [1]}, "at": 5}}, {"result": {"at": 5}}),
     ],
 )
-def test_what_is_beside_a_nested_token_is_passed_on(body, extra):
+def test_fields_beside_a_nested_token_are_in_extra(body, extra):
     got = read(answer(200, body), token_field="result.credentials.sessionId")
     assert (got.access_token, got.extra) == ("s3ssion", extra)
     flat = read(answer(200, {"a.b": "tok", "data": {"token": "tok2", "expires": 60, "user": "u"}}), token_field="data.token", expires_field="data.expires")
     assert (flat.lifetime, flat.extra) == (60, {"a.b": "tok", "data": {"user": "u"}})
 
 
-def test_sessions_under_short_names_are_secret():
+def test_session_ids_under_short_names_are_secret():
     assert read(access("t", eid="x1", gis_sid="x2", ssid="x3", PHPSESSID="x4", host="h")).extra == {"host": "h"}
 
 
@@ -192,12 +192,12 @@ def test_a_large_answer_has_no_extra():
         (b'[{"access_token": "tok", "expires_in": 60}]', {"token_field": "0.access_token", "expires_field": "0.expires_in"}),
     ],
 )
-def test_answers_that_are_no_json_object(body, vendor):
+def test_answers_in_other_formats_are_read(body, vendor):
     got = read(answer(200, body), **vendor)
     assert (got.access_token, got.lifetime, got.extra) == ("tok", 60, {})
 
 
-def test_an_answer_in_another_format_says_what_to_set():
+def test_an_answer_in_another_format_gets_advice():
     assert failure(answer(200, b"access_token=t&expires=5")).message == (
         "acme: the vendor at a.example gave no token for secret/fleet/x (version 7): its answer is form-encoded (HTTP 200). Set response_format=form."
     )
@@ -210,7 +210,7 @@ NEXT = "the next attempt is made as soon as the secret changes, or in 30 s."
 BASIC = "Check client_id and client_secret there, and whether the vendor accepts client_auth=basic"
 
 
-def test_an_error_that_is_none_beside_a_token():
+def test_an_empty_error_beside_a_token_is_ignored():
     for nothing in ("none", "", 0, "0", False, None, {}, {"code": 0, "message": ""}):
         assert read(access("t", error=nothing)).access_token == "t"
     assert failure(access("t", error="invalid_client")).kind == "refused"
@@ -252,7 +252,7 @@ def test_success_false_is_a_refusal():
         (error("unauthorized_client", 400), {}, "Check that the client may use this grant there"),
     ],
 )
-def test_what_to_check(reply, vendor, advice):
+def test_the_advice_depends_on_the_vendor_and_the_error(reply, vendor, advice):
     assert failure(reply, **vendor).message == f"{REFUSED}{reply_code(reply)}. {advice}; {NEXT}"
 
 
@@ -260,13 +260,13 @@ def reply_code(reply):
     return json.loads(reply.body)["error"]
 
 
-def test_plain_text_is_told_too():
+def test_a_plain_text_error_is_shown():
     assert failure(answer(400, b"No such s3cr3t\n", content_type="text/plain; charset=utf-8")).message.endswith(" The vendor says: No such ***")
     assert "The vendor says" not in failure(answer(400, b"<p>No</p>", content_type="text/html")).message
 
 
 @pytest.mark.parametrize("headers", [{"retry_after": "60"}, {"x_ratelimit_remaining": "0", "x_ratelimit_reset": str(int(NOW) + 61)}])
-def test_a_403_that_is_a_rate_limit_is_no_refusal(headers):
+def test_a_403_with_rate_limit_headers_is_no_refusal(headers):
     limited = failure(answer(403, {"message": "API rate limit exceeded"}, **headers))
     assert (limited.kind, limited.retry_after, limited.status) == ("unavailable", 60, 403)
     assert "has received too many requests (HTTP 403)" in limited.message
@@ -281,7 +281,7 @@ def sent(data, **vendor):
     return fields, build_request(request.vendor, grants(request.vendor, fields)[0], fields)
 
 
-def test_what_is_pasted_along_is_taken_off():
+def test_white_space_and_schemes_around_credentials_are_removed():
     fields, _request = sent({"client_id": " the-id\n", "client_secret": "s3cr3t\r\n"})
     assert fields == {"client_id": "the-id", "client_secret": "s3cr3t"}
     fields, _request = sent({"client_id": "i", "client_secret": "s", "refresh_token": "Bearer r\n"}, grant_type="refresh_token")
@@ -289,12 +289,12 @@ def test_what_is_pasted_along_is_taken_off():
 
 
 @pytest.mark.parametrize("value", ["Bearer c0nnect", " c0nnect ", "bearer  c0nnect\n"])
-def test_a_connect_token(value):
+def test_a_scheme_before_a_connect_token_is_removed(value):
     request = request_for("tracx")
     assert credentials(request, {"connect_token": value}) == {"connect_token": "c0nnect"}
 
 
-def test_a_scheme_before_a_field():
+def test_a_scheme_before_a_header_field_is_replaced_by_the_configured_one():
     header = {"Authorization": SecretField("key", scheme="Token")}
     for value in ("abc", "Bearer abc", " abc\n"):
         _fields, request = sent({"key": value}, client_auth="none", request_headers=header, request_format="none")
@@ -303,7 +303,7 @@ def test_a_scheme_before_a_field():
     assert request.headers == {"Authorization": "Bearer abc"}  # intended
 
 
-def test_white_space_that_may_belong_to_it_is_named_when_it_is_refused():
+def test_a_refusal_mentions_white_space_around_the_secret():
     fields, request = sent({"client_id": "i", "client_secret": " s3cr3t", "username": "u", "password": "p "}, grant_type="password")
     assert (fields["client_secret"], fields["password"]) == (" s3cr3t", "p ")
     assert request.doubts == ("The secret has white space at an end of: client_secret, password.",)
@@ -314,12 +314,12 @@ def test_white_space_that_may_belong_to_it_is_named_when_it_is_refused():
     )
 
 
-def test_numbers_are_their_digits():
+def test_numeric_credentials_are_sent_as_written():
     fields, _request = sent({"client_id": 12345678901234567890123, "client_secret": WrittenNumber("1.50")})
     assert fields == {"client_id": "12345678901234567890123", "client_secret": "1.50"}
 
 
-def test_which_of_them_are_only_names():
+def test_a_user_name_equal_to_a_password_is_a_secret():
     _fields, request = sent({"client_id": "the-id", "client_secret": "s3cr3t", "username": "u5er", "password": "the-id"}, grant_type="password")
     assert set(request.identifiers) == {"u5er"}  # a name that is also a password is a secret
 
@@ -327,7 +327,7 @@ def test_which_of_them_are_only_names():
 # -- errors where others have refusals, and the other way round ---------------------------------------------------------
 
 
-def test_an_error_with_a_time_to_come_again_is_a_rate_limit_whatever_its_status():
+def test_an_error_with_retry_after_is_a_rate_limit_whatever_its_status():
     body = {"error": {"code": -32000, "message": "API calls quota exceeded.", "data": {"type": "OverLimitException"}}, "jsonrpc": "2.0"}
     found = failure(answer(200, body, retry_after="58"))
     assert found.message == (
@@ -338,7 +338,7 @@ def test_an_error_with_a_time_to_come_again_is_a_rate_limit_whatever_its_status(
     assert failure(answer(200, body)).kind == "refused"
 
 
-def test_codes_that_the_description_calls_passing():
+def test_codes_in_passing_errors_are_temporary():
     found = failure(answer(200, {"error": 10, "reason": "Too many at once"}), passing_errors=("6", "10"))
     assert found.message == (
         "acme: the vendor at a.example is not available (10), so there is no token for secret/fleet/x (version 7). "
@@ -365,5 +365,5 @@ def test_server_error_with_401_is_a_refusal():
         ),
     ],
 )
-def test_what_no_change_of_the_secret_mends(code, advice):
+def test_errors_that_the_secret_cannot_fix_have_their_own_advice(code, advice):
     assert f"secret/fleet/x (version 7): {code}. {advice}" in failure(error(code)).message
