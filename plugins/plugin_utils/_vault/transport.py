@@ -109,7 +109,7 @@ def session(
     retry: t.Any,
     retried: t.Callable[[str], None],
     refuse_redirect: t.Callable[[str, str], t.NoReturn],
-    guarded: bool = False,
+    guarded: bool,
 ) -> t.Any:
     """The requests session of one client.
 
@@ -131,8 +131,8 @@ def session(
                     refuse_redirect(start.scheme, f"{goal.scheme}://{goal.netloc.rpartition('@')[2]}{goal.path}")
             return target
 
-        def merge_environment_settings(self, url: t.Any, *arguments: t.Any, **keywords: t.Any) -> t.Any:
-            settings = super().merge_environment_settings(url, *arguments, **keywords)
+        def merge_environment_settings(self, url: t.Any, proxies: t.Any, stream: t.Any, verify: t.Any, cert: t.Any) -> t.Any:
+            settings = super().merge_environment_settings(url, proxies, stream, verify, cert)
             stays = guarded and leads_here(urlsplit(str(url)).hostname or "")
             settings["proxies"] = dict(self.proxies) if stays else proxies_to(str(url), given=self.proxies, found=settings["proxies"])
             if "ssl_context" in tls:
