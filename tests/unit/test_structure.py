@@ -38,7 +38,16 @@ BOUNDARY = {
     "_boundary/vendor_settings",
 }
 #: The folders of the core, in layers: each file imports only from its own folder and from lower layers.
-LAYERS = (("_text",), ("_base",), ("_cache", "_vault", "_vendors"), ("_vendor",), ("_flow",), ("_hosts", "_consent"), ("_boundary", "_tasks"), ("plugins",))
+LAYERS = (
+    ("_text",),
+    ("_base", "_http"),
+    ("_cache", "_vault", "_vendors"),
+    ("_vendor",),
+    ("_flow",),
+    ("_hosts", "_consent"),
+    ("_boundary", "_tasks"),
+    ("plugins",),
+)
 MOST_UNITS, MOST_LAYERS = 22, 8
 #: The files of a vendor. Adding a vendor means adding these files.
 PARTS = (

@@ -17,10 +17,10 @@ from dataclasses import dataclass, field
 from urllib.parse import parse_qsl, urlunsplit
 
 from .._base.errors import OptionError, VendorError, sentence
-from .._base.local_address import is_loopback
 from .._base.model import HttpAnswer, HttpRequest, Token, Vendor
 from .._base.ports import Ports
 from .._base.strict_json import parse_json
+from .._http.local_address import is_loopback
 from .._vendor.address import host, split_address
 from .._vendor.redaction import Redactor
 from .._vendor.request import DEVICE_GRANT, Assertion, Grant, client_request

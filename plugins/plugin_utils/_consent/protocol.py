@@ -20,8 +20,8 @@ from dataclasses import dataclass, field
 from urllib.parse import parse_qsl, urlencode, urlunsplit
 
 from .._base.errors import OptionError, VendorError
-from .._base.local_address import is_loopback
 from .._base.model import Vendor
+from .._http.local_address import is_loopback
 from .._text.one_line import one_line
 from .._vendor.address import host, split_address
 from .._vendor.redaction import Redactor

@@ -13,7 +13,7 @@ import json
 import typing as t
 
 from .._base.errors import OptionError
-from .._base.local_address import is_loopback
+from .._http.local_address import is_loopback
 from .._text.one_line import one_line
 from .._text.scrub import BLANK, Blanker
 from .._vendor.address import split_address

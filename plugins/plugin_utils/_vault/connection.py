@@ -16,11 +16,11 @@ import time
 import typing as t
 from urllib.parse import quote, urlsplit
 
-from .._base.causes import causes
 from .._base.errors import OptionError, VaultError
-from .._base.http_body import TooLarge
-from .._base.local_address import is_loopback
-from .._base.readable import unreadable
+from .._http.body import TooLarge
+from .._http.causes import causes
+from .._http.local_address import is_loopback
+from .._http.readable import unreadable
 from .._text.one_line import one_line
 from .._text.scrub import scrub
 from .hidden import Hidden

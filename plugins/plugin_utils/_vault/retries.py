@@ -11,9 +11,9 @@ from __future__ import annotations
 import contextlib
 import typing as t
 
-from .._base.causes import causes
-from .._base.deadline import Late
-from .._base.http_body import CutOff
+from .._http.body import CutOff
+from .._http.causes import causes
+from .._http.deadline import Late
 
 if t.TYPE_CHECKING:
     from .options import VaultOptions

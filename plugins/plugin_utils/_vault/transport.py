@@ -19,11 +19,11 @@ import typing as t
 import warnings
 from urllib.parse import urljoin, urlsplit
 
-from .._base.deadline import Late, within
 from .._base.errors import TokenError
-from .._base.http_body import CutOff, Damaged, TooLarge, read_body
-from .._base.local_address import is_loopback, leads_here, proxies_to
-from .._base.quiet_logs import adapter_class, quiet
+from .._http.body import CutOff, Damaged, TooLarge, read_body
+from .._http.deadline import Late, within
+from .._http.local_address import is_loopback, leads_here, proxies_to
+from .._http.quiet_logs import adapter_class, quiet
 from .answer import answer_of
 from .auth import login_of
 from .certificates import tls_of

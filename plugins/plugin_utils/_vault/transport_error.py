@@ -13,9 +13,9 @@ from __future__ import annotations
 
 import typing as t
 
-from .._base.causes import causes
-from .._base.deadline import Late
-from .._base.http_body import CutOff, Damaged, TooLarge
+from .._http.body import CutOff, Damaged, TooLarge
+from .._http.causes import causes
+from .._http.deadline import Late
 from .._text.scrub import scrub
 from .transport import LARGEST_ANSWER
 

@@ -12,8 +12,8 @@ import re
 from urllib.parse import SplitResult, urlsplit
 
 from .._base.errors import OptionError
-from .._base.local_address import is_loopback
 from .._base.model import Vendor
+from .._http.local_address import is_loopback
 
 __all__ = (
     "address_of",

@@ -12,10 +12,10 @@ import dataclasses
 import typing as t
 
 from .._base.errors import VendorError
-from .._base.local_address import leads_here
 from .._base.model import HttpRequest, Request, Vendor
 from .._base.ports import Ports
 from .._base.strict_json import parse_json
+from .._http.local_address import leads_here
 from .address import check_endpoint, host, split_address
 from .redaction import redactor_for_secret
 from .request import needed_fields

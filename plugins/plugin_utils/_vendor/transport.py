@@ -17,12 +17,12 @@ import typing as t
 import warnings
 from dataclasses import replace
 
-from .._base.deadline import within
-from .._base.http_body import read_body
-from .._base.local_address import proxies_to
 from .._base.model import HttpAnswer, HttpOptions, HttpRequest
-from .._base.pem_file import pem_file
-from .._base.quiet_logs import quiet, quiet_adapter
+from .._http.body import read_body
+from .._http.deadline import within
+from .._http.local_address import proxies_to
+from .._http.pem_file import pem_file
+from .._http.quiet_logs import quiet, quiet_adapter
 from .transport_error import LARGEST_ANSWER, error_of
 
 if t.TYPE_CHECKING:

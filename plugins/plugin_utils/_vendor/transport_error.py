@@ -12,12 +12,12 @@ contains its secret.
 
 from __future__ import annotations
 
-from .._base.causes import causes
-from .._base.deadline import Late
 from .._base.errors import OptionError, TokenError, VendorError
-from .._base.http_body import Damaged, TooLarge
 from .._base.model import HttpOptions, HttpRequest
-from .._base.readable import unreadable
+from .._http.body import Damaged, TooLarge
+from .._http.causes import causes
+from .._http.deadline import Late
+from .._http.readable import unreadable
 from .._text.one_line import one_line
 from .address import host
 

@@ -16,9 +16,9 @@ import sys
 import pytest
 import requests
 import urllib3
-from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.deadline import Late
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.errors import OptionError, VaultError
-from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.http_body import CutOff, Damaged, TooLarge
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._http.body import CutOff, Damaged, TooLarge
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._http.deadline import Late
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vault import connection
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vault.answer import Refusal
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vault.client import VaultClient

@@ -13,8 +13,8 @@ import types
 import pytest
 import requests
 import urllib3
-from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.deadline import Late
-from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.http_body import CutOff
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._http.body import CutOff
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._http.deadline import Late
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vault.retries import next_attempt, retries
 from urllib3.util.retry import Retry
 

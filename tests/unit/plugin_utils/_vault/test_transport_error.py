@@ -11,8 +11,8 @@ import socket
 import ssl
 
 import pytest
-from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.deadline import Late
-from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.http_body import CutOff, Damaged, TooLarge
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._http.body import CutOff, Damaged, TooLarge
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._http.deadline import Late
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vault.transport_error import why_no_answer
 from requests import exceptions as failures
 from urllib3 import exceptions as inner

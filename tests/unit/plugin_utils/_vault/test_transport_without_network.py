@@ -15,9 +15,9 @@ import hvac
 import pytest
 import requests
 import urllib3
-from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.deadline import Late
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.errors import VaultError
-from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.http_body import CutOff, Damaged, TooLarge
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._http.body import CutOff, Damaged, TooLarge
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._http.deadline import Late
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vault import transport
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vault.answer import Refusal
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vault.transport import LARGEST_ANSWER, NoAnswer, Patience

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import pathlib
 
-from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.pem_file import pem_file
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._http.pem_file import pem_file
 
 
 def test_the_key_is_in_a_file_in_memory(tmp_path, monkeypatch):

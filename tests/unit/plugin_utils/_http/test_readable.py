@@ -9,8 +9,8 @@ from __future__ import annotations
 import os
 
 import pytest
-from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base import readable
-from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.readable import unreadable
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._http import readable
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._http.readable import unreadable
 
 
 def test_readable_files_and_unset_options_pass(tmp_path):

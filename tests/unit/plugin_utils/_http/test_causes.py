@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 
 import urllib3
-from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.causes import causes
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._http.causes import causes
 
 
 def test_causes_come_from_the_chain_the_arguments_and_the_reason():

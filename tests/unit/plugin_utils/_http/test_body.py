@@ -13,7 +13,7 @@ import types
 import zlib
 
 import pytest
-from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.http_body import CutOff, Damaged, TooLarge, read_body
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._http.body import CutOff, Damaged, TooLarge, read_body
 
 
 class Pieces:

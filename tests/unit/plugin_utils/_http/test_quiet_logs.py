@@ -16,7 +16,7 @@ import pytest
 import requests
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.errors import VaultError, VendorError
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.model import HttpOptions, HttpRequest
-from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.quiet_logs import quiet
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._http.quiet_logs import quiet
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vault.client import VaultClient
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vault.connection import Connection
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vault.options import VaultOptions

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.local_address import is_loopback, leads_here, proxies_to
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._http.local_address import is_loopback, leads_here, proxies_to
 
 
 @pytest.mark.parametrize("name", ["localhost", "127.0.0.1", "127.255.255.254", "::1"])

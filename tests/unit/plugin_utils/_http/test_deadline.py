@@ -10,7 +10,7 @@ import contextvars
 import threading
 
 import pytest
-from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.deadline import Late, within
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._http.deadline import Late, within
 
 
 def test_the_result_of_the_work_is_returned():
