@@ -383,6 +383,7 @@ def test_which_proxy_is_used_for_a_redirect(monkeypatch):
         assert session().rebuild_proxies(requests.Request("GET", url).prepare(), {}).get("http") == used
     given = session(proxies={"http": GIVEN})
     assert given.rebuild_proxies(requests.Request("GET", HERE).prepare(), {}) == {"http": GIVEN}
+    assert session().rebuild_proxies(requests.Request("GET", THERE).prepare(), {"http": GIVEN}) == {"http": GIVEN}
 
 
 # -- certificates -------------------------------------------------------------------------------------------------------------
