@@ -70,7 +70,7 @@ def chosen(names: t.Sequence[str]) -> list[str]:
 def own_tests(file: str, marked: str = "") -> list[str]:
     """The paths of the tests for *file* itself; only those with the text *marked* in them."""
     folder, _slash, name = file.rpartition("/")
-    own = (f"tests/unit/plugin_utils/{folder}/test_{name.removesuffix('.py')}{end}.py" for end in ("", "_without_network"))
+    own = (f"tests/unit/plugin_utils/{folder}/test_{name.removesuffix('.py')}{end}.py" for end in ("", "_sockets"))
     return [path for path in own if (ROOT / path).is_file() and marked in (ROOT / path).read_text(encoding="utf-8")]
 
 

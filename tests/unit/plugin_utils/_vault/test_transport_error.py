@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The sentence for each way in which no answer arrives. Where the exceptions come from: test_client.py and test_transport.py."""
+"""The sentence for each way in which no answer arrives. Where the exceptions come from: test_client.py and test_transport_sockets.py."""
 
 from __future__ import annotations
 
