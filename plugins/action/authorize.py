@@ -64,7 +64,7 @@ class ActionModule(TokenAction):
             result.update(vendor=request.vendor.name, path=request.secret.path)
             result.update(self._done(own, Authorizing(request, self.ports(values), device=own["flow"] == "device")))
         except TokenError as exc:
-            result.update(failed=True, msg=exc.told, error_code=exc.error_code)
+            result.update(failed=True, msg=exc.coded_message, error_code=exc.error_code)
         return result
 
     # Arguments

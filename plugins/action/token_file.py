@@ -73,7 +73,7 @@ class ActionModule(TokenAction):
             try:
                 self._fill(ready, file, answer, answer.token, variables)
             except TokenError as exc:
-                failed[file.dest] = not_tried(files_argument(file, path=answer.path), exc.told, exc.error_code)
+                failed[file.dest] = not_tried(files_argument(file, path=answer.path), exc.coded_message, exc.error_code)
         return ready, failed
 
     def _fill(self, ready: _Ready, file: HostFile, answer: Resolved, token: Token, variables: dict[str, t.Any]) -> None:
@@ -151,7 +151,7 @@ class ActionModule(TokenAction):
         if results is None:
             failure = reduced(answer, FAILURE)
             exc = TokenError(failure.get("msg") or "The files could not be written on the host.", fault="host:module")
-            return {**failure, "msg": exc.told, "error_code": exc.error_code, "failed": True, **own}
+            return {**failure, "msg": exc.coded_message, "error_code": exc.error_code, "failed": True, **own}
         entries = [
             {**{key: file[key] for key in TOLD}, **NOTHING_DONE, **{key: value for key, value in result.items() if value is not None}}
             for file, result in zip(ready.files, results, strict=True)

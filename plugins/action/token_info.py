@@ -60,7 +60,7 @@ class ActionModule(TokenAction):
         except TokenError as exc:
             return {
                 "failed": True,
-                "msg": exc.told,
+                "msg": exc.coded_message,
                 "error_code": exc.error_code,
                 "vendor": args.get("vendor"),
                 "path": asked_path(args),

@@ -66,7 +66,7 @@ class LookupModule(LookupBase):  # type: ignore[misc]
                 raise OptionError("operator_vars: the terms must be names of variables.")
             refuse_replaced(variables)
         except OptionError as exc:
-            raise AnsibleOptionsError(exc.told) from None
+            raise AnsibleOptionsError(exc.coded_message) from None
         operator = OperatorVariables(variables, warn=display.warning)
         found = operator.find(terms)
         for stranger, meant in misspelt(terms, [name for name in terms if name not in found], variables or {}):

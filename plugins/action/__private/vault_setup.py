@@ -53,7 +53,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             self._keep_secret_id(wanted, setup)
             result["to_set"] = setup.to_set(expanded=os.path.expanduser)
         except TokenError as exc:
-            result.update(failed=True, msg=exc.told, error_code=exc.error_code)
+            result.update(failed=True, msg=exc.coded_message, error_code=exc.error_code)
         if setup is not None:
             result.update(changed=setup.changed, done=setup.done)
         return result

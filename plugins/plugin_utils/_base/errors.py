@@ -7,7 +7,7 @@
 """The exceptions of the core, and the codes that identify them in the documentation.
 
 Messages are complete, single-line sentences: what failed, for which vendor and Vault path, what to do about it. They never
-carry a secret, a URL query or a response body. A message shown to a user includes its code: :attr:`TokenError.told`.
+carry a secret, a URL query or a response body. A message shown to a user includes its code: :attr:`TokenError.coded_message`.
 """
 
 from __future__ import annotations
@@ -119,7 +119,7 @@ class TokenError(Exception):
         return CODES[self.fault]
 
     @property
-    def told(self) -> str:
+    def coded_message(self) -> str:
         """The message as shown to a user."""
         return coded(self.message, self.fault)
 

@@ -119,10 +119,10 @@ class TokenAction(ActionBase):  # type: ignore[misc]
             token = Resolver(ports).token(request)
             return Resolved(item, request, token, now=ports.clock())
         except TokenError as exc:
-            return Resolved(item, request, error=exc.told, error_code=exc.error_code)
+            return Resolved(item, request, error=exc.coded_message, error_code=exc.error_code)
         except AnsibleError as exc:  # an option value that ansible itself rejects
             refused = OptionError(str(exc))
-            return Resolved(item, request, error=refused.told, error_code=refused.error_code)
+            return Resolved(item, request, error=refused.coded_message, error_code=refused.error_code)
 
     def request_of(self, item: t.Mapping[str, t.Any], task_vars: dict[str, t.Any]) -> tuple[Request, dict[str, t.Any]]:
         """The request for *item*, and the values of all options.
@@ -218,7 +218,7 @@ def list_name(task: t.Any) -> str:
 
 def failed_action(exc: TokenError, **facts: t.Any) -> AnsibleActionFail:
     """*exc* as Ansible's error: its message, and C(error_code) and *facts* in the result."""
-    return AnsibleActionFail(exc.told, result={**facts, "error_code": exc.error_code})
+    return AnsibleActionFail(exc.coded_message, result={**facts, "error_code": exc.error_code})
 
 
 def _plugin(vendor: t.Any) -> str:

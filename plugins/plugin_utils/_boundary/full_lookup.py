@@ -107,8 +107,8 @@ def with_dictionaries(plugin: str, values: Values) -> dict[str, t.Any]:
 def as_ansible(exc: Exception) -> AnsibleError | None:
     """Convert one of our errors to one of ansible's; None for any other exception."""
     if isinstance(exc, OptionError):
-        return AnsibleOptionsError(exc.told)
-    return AnsibleLookupError(exc.told) if isinstance(exc, TokenError) else None
+        return AnsibleOptionsError(exc.coded_message)
+    return AnsibleLookupError(exc.coded_message) if isinstance(exc, TokenError) else None
 
 
 def reject_unknown_options(plugin: str, definitions: Definitions, direct: t.Iterable[str]) -> None:

@@ -284,7 +284,7 @@ def receive(answers: queue.Queue[Answer], finish: t.Callable[[str], _T], *, time
     try:
         result = finish(answer.redirected)
     except TokenError as exc:
-        answer.close(good=False, text=exc.told)
+        answer.close(good=False, text=exc.coded_message)
         raise
     answer.close(good=True, text=describe(result))
     return result

@@ -218,10 +218,10 @@ class VaultLogin:
         try:
             login = client.login()
         except VaultError as exc:
-            told = exc.reworded(exc.message + self._next_attempt()) if exc.kind == "login_refused" else exc
-            if told is not exc or exc.kind in _OUTAGES:
-                self._remember(told, took=self._ports.monotonic() - began)
-            raise told from None
+            failed = exc.reworded(exc.message + self._next_attempt()) if exc.kind == "login_refused" else exc
+            if failed is not exc or exc.kind in _OUTAGES:
+                self._remember(failed, took=self._ports.monotonic() - began)
+            raise failed from None
         self._reused, self._made = None, _KeptLogin.of(login, now=now)
         self._report("vault_login", since=began)
         self._keep(self._made)

@@ -165,7 +165,7 @@ def check_request(vendor: Vendor) -> None:
     """
     if not vendor.request_body:
         return
-    told = (
+    others = (
         ("issuer", vendor.issuer, "Give token_url"),
         (f"grant_type={vendor.grant_type}", vendor.grant_type != "client_credentials", "Remove it"),
         (f"client_auth={vendor.client_auth}", vendor.client_auth in _AMONG_PARAMETERS, "Put what the client sends into request_body"),
@@ -173,9 +173,9 @@ def check_request(vendor: Vendor) -> None:
         ("scope", vendor.scope, "Put it into request_body"),
         (f"'{next(iter(vendor.parameters), '')}'", vendor.parameters, "Put it into request_body"),
     )
-    for what, present, todo in told:
+    for what, present, advice in others:
         if present:
-            raise OptionError(f"{vendor.name}: request_body is the whole request, so {what} cannot be combined with it. {todo}.", fault="option:description")
+            raise OptionError(f"{vendor.name}: request_body is the whole request, so {what} cannot be combined with it. {advice}.", fault="option:description")
 
 
 def parameters(name: str, option: str, given: t.Any) -> dict[str, Value | tuple[Value, ...]]:

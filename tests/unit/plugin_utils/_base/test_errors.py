@@ -123,7 +123,7 @@ def test_the_error_page_lists_every_code_once_with_a_cure():
 
 
 def test_the_code_is_at_the_end_however_long_the_message():
-    told = VaultError("x" * 9000 + "\n\x1b[2J", "sealed").told
+    told = VaultError("x" * 9000 + "\n\x1b[2J", "sealed").coded_message
     assert told.endswith("…. [TRK-V03]")
     assert told.isprintable()
 
@@ -174,4 +174,4 @@ def test_a_reworded_error_keeps_its_type_code_and_status():
 )
 def test_each_kind_of_error_has_its_code(kind, arguments, fault, code):
     error = kind("no", *arguments, **fault)
-    assert (error.error_code, error.told) == (code, f"no. [{code}]")
+    assert (error.error_code, error.coded_message) == (code, f"no. [{code}]")

@@ -44,7 +44,7 @@ def test_a_template_that_resolves_to_omit_is_dropped_and_other_errors_are_raised
 def test_a_variable_that_hides_omit_is_refused(value):
     with pytest.raises(OptionError, match="A variable or a fact named 'omit' hides Ansible's own") as caught:
         refuse_replaced({"omit": value})
-    assert "a host's word" not in caught.value.told
+    assert "a host's word" not in caught.value.coded_message
 
 
 @pytest.mark.parametrize("variables", [{"omit": OLD}, {"omit": NEW}, {}, None])

@@ -59,7 +59,7 @@ def test_an_unknown_vendor_is_refused_with_a_suggestion(name, said):
     with pytest.raises(OptionError) as caught:
         check_vendor(name, {"vendors": {"mine": {}}})
     assert caught.value.message.startswith(f"There is no vendor {said} Known: ")
-    assert caught.value.told.endswith("oauth2, mine. Describe your own in trackops_vendors, or give token_url or issuer. [TRK-O05]")
+    assert caught.value.coded_message.endswith("oauth2, mine. Describe your own in trackops_vendors, or give token_url or issuer. [TRK-O05]")
 
 
 def test_each_path_becomes_a_request():
@@ -84,7 +84,7 @@ def test_the_error_code_says_whether_an_option_or_a_description_is_wrong():
     for values, code in (({"grant_type": "client_credential"}, "TRK-O02"), ({"vendors": {"acme": {"grant_type": "client_credential"}}}, "TRK-O06")):
         with pytest.raises(OptionError) as caught:
             describe_vendor("oauth2", {"vendor": "acme", **values})
-        assert caught.value.told.endswith(f"it cannot be 'client_credential'. [{code}]")
+        assert caught.value.coded_message.endswith(f"it cannot be 'client_credential'. [{code}]")
 
 
 def test_without_options_a_request_has_the_defaults():

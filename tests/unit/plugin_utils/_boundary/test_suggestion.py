@@ -41,7 +41,7 @@ def test_mount_point_without_a_login_is_refused(values, method):
     with pytest.raises(OptionError) as caught:
         refuse_mount_without_login("tracx", {"mount_point": "kv"}, {**values, "mount_point": "kv"})
     why = f"mount_point belongs to the login and has no effect with auth_method={method}"
-    assert caught.value.told == f"tracx: {why}; did you mean engine_mount_point? [TRK-O04]"
+    assert caught.value.coded_message == f"tracx: {why}; did you mean engine_mount_point? [TRK-O04]"
 
 
 @pytest.mark.parametrize(

@@ -97,7 +97,7 @@ def test_extra_parameters_and_the_query_go_into_the_form(tmp_path):
     vendor = dataclasses.replace(VENDOR, device_authorization_url="/device?scope=x")
     with pytest.raises(OptionError) as caught:
         work(scene, tmp_path, vendor).begin_device()
-    assert caught.value.told == "acme: the query of device_authorization_url must not contain 'scope': it is added automatically. [TRK-O04]"
+    assert caught.value.coded_message == "acme: the query of device_authorization_url must not contain 'scope': it is added automatically. [TRK-O04]"
 
 
 def test_slow_down_lengthens_the_interval_permanently(tmp_path):

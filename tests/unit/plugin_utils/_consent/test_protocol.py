@@ -77,7 +77,7 @@ def test_the_query_of_authorize_url_is_kept():
     ]
     with pytest.raises(OptionError) as caught:
         subject.authorization_url(dataclasses.replace(VENDOR, authorize_url="/authorize?state=1&client_id=&x=y"), "c", ASKED)
-    assert caught.value.told == "acme: the query of authorize_url must not contain 'client_id': it is added automatically. [TRK-O04]"
+    assert caught.value.coded_message == "acme: the query of authorize_url must not contain 'client_id': it is added automatically. [TRK-O04]"
 
 
 @pytest.mark.parametrize(
@@ -131,7 +131,7 @@ def test_unsafe_redirect_addresses_are_refused(uri: str):
         subject.check_redirect_uri(VENDOR, uri)
     plain = "acme: redirect_uri would carry the code over plain http. Use https, or an address of this machine. [TRK-O09]"
     odd = "acme: redirect_uri must be a whole address without a fragment, such as http://127.0.0.1:8400/callback. [TRK-O08]"
-    assert caught.value.told == (plain if uri in ("http://a.example/", "http://127.0.0.1.example.com/", "http:/cb") else odd)
+    assert caught.value.coded_message == (plain if uri in ("http://a.example/", "http://127.0.0.1.example.com/", "http:/cb") else odd)
 
 
 @pytest.mark.parametrize(
@@ -277,7 +277,9 @@ def test_an_answer_from_another_issuer_is_refused():
             if issuer:
                 with pytest.raises(VendorError) as caught:
                     subject.read_redirect(back(code="c", iss=said), ASKED, dataclasses.replace(VENDOR, issuer=issuer))
-                assert caught.value.told == ("acme: the answer is from another issuer (RFC 9207). Start again, and check issuer and authorize_url. [TRK-A03]")
+                assert caught.value.coded_message == (
+                    "acme: the answer is from another issuer (RFC 9207). Start again, and check issuer and authorize_url. [TRK-A03]"
+                )
 
 
 @given(st.sampled_from(["", "?code=", f"{HERE}?state=the-state&code=", "?state=the-state&error=x&error_description="]), st.text())

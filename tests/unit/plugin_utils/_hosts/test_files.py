@@ -244,7 +244,7 @@ def test_contents_are_sent_as_base64():
 def test_an_invalid_path_is_refused_naming_its_option(given):
     with pytest.raises(OptionError) as caught:
         checked_path(given, option="file")
-    assert caught.value.told.startswith(f"{given.replace(chr(10), ' ')}: file ")
+    assert caught.value.coded_message.startswith(f"{given.replace(chr(10), ' ')}: file ")
     assert caught.value.error_code == "TRK-O02"
 
 

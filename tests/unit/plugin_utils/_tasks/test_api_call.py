@@ -56,7 +56,7 @@ def test_no_token_goes_over_plain_http_to_another_machine(url):
     with pytest.raises(OptionError) as caught:
         address_options(url, allow_http=False)
     name = "127.0.0.1.evil.example" if "127" in url else "api.example"
-    assert caught.value.told == f"api_request: {name} would get the token over plain http. Use https, or set allow_http. [TRK-O09]"
+    assert caught.value.coded_message == f"api_request: {name} would get the token over plain http. Use https, or set allow_http. [TRK-O09]"
     assert address_options(url, allow_http=True) == {}
 
 
@@ -70,7 +70,7 @@ def test_a_long_host_name_is_shortened(name, shown):
 def test_an_unusable_url_is_refused_before_it_reaches_the_host(url):
     with pytest.raises(OptionError) as caught:
         address_options(url, allow_http=True)
-    assert caught.value.told == "api_request: url is not a usable URL. It must begin with https:// and a host name. [TRK-O08]"
+    assert caught.value.coded_message == "api_request: url is not a usable URL. It must begin with https:// and a host name. [TRK-O08]"
 
 
 @pytest.mark.parametrize("url", [URL, "http://127.0.0.1:8080/x", "http://localhost", "http://[::1]/"])

@@ -50,13 +50,13 @@ def test_the_device_flow_has_no_redirect(option):
     subject.refuse_without_effect(OWN, "acme")
     with pytest.raises(OptionError) as caught:
         subject.refuse_without_effect({**OWN, option: False if option == "pkce" else "x"}, "acme")
-    assert caught.value.told == f"acme: {option} cannot be used with flow=device, because no browser returns to this machine. Remove it. [TRK-O04]"
+    assert caught.value.coded_message == f"acme: {option} cannot be used with flow=device, because no browser returns to this machine. Remove it. [TRK-O04]"
 
 
 def test_the_device_flow_refuses_wait_false():
     with pytest.raises(OptionError) as caught:
         subject.refuse_without_effect({**OWN, "wait": False}, "acme")
-    assert caught.value.told == "acme: flow=device has no second step, so it always waits. Remove wait=false. [TRK-O04]"
+    assert caught.value.coded_message == "acme: flow=device has no second step, so it always waits. Remove wait=false. [TRK-O04]"
 
 
 def test_the_texts_that_ask_for_consent():

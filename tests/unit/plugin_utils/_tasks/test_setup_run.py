@@ -62,7 +62,7 @@ class Kept:
     def told(self, **values):
         with pytest.raises((VaultError, OptionError)) as caught:
             self.run(**values)
-        return caught.value.told
+        return caught.value.coded_message
 
 
 def refusal(status, *errors, body=True):
@@ -195,7 +195,7 @@ def test_changes_before_an_error_are_reported():
     setup = vault.setup()
     with pytest.raises(VaultError) as caught:
         setup.run()
-    assert caught.value.told.startswith("the login method approle at approle: Vault at https://v refused it with status 403 (permission denied). ")
+    assert caught.value.coded_message.startswith("the login method approle at approle: Vault at https://v refused it with status 403 (permission denied). ")
     assert (setup.changed, setup.done) == (True, ["made: KV version 2 at secret", "made: the policy api-tokens"])
     assert vault.slept == []
 

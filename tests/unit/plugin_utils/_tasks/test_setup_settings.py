@@ -23,7 +23,7 @@ def made(environ=None, file="", **values):
 def refused(**values):
     with pytest.raises(OptionError) as caught:
         made(**values)
-    return caught.value.told
+    return caught.value.coded_message
 
 
 def test_unset_variables_have_defaults():

@@ -47,7 +47,7 @@ def decided(one, found, *, ours=True, **values):
 def told(one, found, **values):
     with pytest.raises(VaultError) as caught:
         decided(one, found, **values)
-    return caught.value.told
+    return caught.value.coded_message
 
 
 ALL = {"shared_cache": True, "consent_paths": "fleet/trackmage"}
@@ -135,7 +135,7 @@ def test_a_foreign_approle_is_refused_unless_taken_over(role_there, policy_there
     policy = own_policy(wanted(**settings_of)).want if policy_there else None
     with pytest.raises(VaultError) as caught:
         check_role(wanted(**settings_of), role_there, policy, place=PLACE)
-    assert caught.value.told == f"{PLACE} has an AppRole deployer at auth/roles that {why}. {ADVICE}"
+    assert caught.value.coded_message == f"{PLACE} has an AppRole deployer at auth/roles that {why}. {ADVICE}"
     check_role(wanted(**settings_of, take_over=True), role_there, policy, place=PLACE)
 
 
@@ -146,7 +146,7 @@ def test_an_approle_with_a_foreign_policy_is_refused():
     check_role(wanted(), {"token_policies": ["api-tokens"]}, own_policy(wanted()).want, place=PLACE)
     with pytest.raises(VaultError) as caught:
         check_role(wanted(), has_it, {"policy": 'path "prod/*" {}'}, place=PLACE)
-    assert caught.value.told == f"{PLACE} has something else for the policy api-tokens, not of this playbook. {ADVICE}"
+    assert caught.value.coded_message == f"{PLACE} has something else for the policy api-tokens, not of this playbook. {ADVICE}"
 
 
 def test_unchanged_objects_are_left_alone():
@@ -182,7 +182,7 @@ def test_a_mount_is_looked_for_by_its_whole_path():
     assert found_in({"team/kv/": "odd"}, mount, place=PLACE) == {}
     with pytest.raises(VaultError) as caught:
         found_in({"team/": KV2}, mount, place=PLACE)
-    assert caught.value.told == f"{PLACE} has another mount above team/kv, so KV version 2 at team/kv cannot be made. Choose another mount. [TRK-V11]"
+    assert caught.value.coded_message == f"{PLACE} has another mount above team/kv, so KV version 2 at team/kv cannot be made. Choose another mount. [TRK-V11]"
 
 
 def test_a_foreign_policy_is_refused_unless_taken_over():

@@ -128,7 +128,7 @@ def test_only_host_and_port_of_an_address_are_shown(url, shown):
 def test_a_placeholder_that_was_not_replaced_is_refused(changes, option, found):
     with pytest.raises(OptionError) as caught:
         refuse_placeholders(Vendor("acme", **changes))
-    assert caught.value.told == f"acme: {option} still contains {found}. Replace it with your own value. [TRK-O08]"
+    assert caught.value.coded_message == f"acme: {option} still contains {found}. Replace it with your own value. [TRK-O08]"
 
 
 def test_angle_brackets_elsewhere_are_not_placeholders():

@@ -233,7 +233,7 @@ def test_an_algorithm_that_transit_cannot_sign_is_refused(algorithm, words):
 def test_an_incomplete_transit_key_is_refused(given):
     with pytest.raises(OptionError) as caught:
         transit_key(Vendor("acme", transit_key=given))
-    assert caught.value.told == "acme: transit_key must be <mount>/<key name>, for example transit/acme. [TRK-O02]"
+    assert caught.value.coded_message == "acme: transit_key must be <mount>/<key name>, for example transit/acme. [TRK-O02]"
 
 
 def test_a_signer_records_each_proof():
