@@ -39,7 +39,7 @@ def test_pure():
 
 
 @pytest.mark.system
-def test_what_starts_a_process_or_opens_a_socket_has_to_say_so(tmp_path):
+def test_processes_and_sockets_need_the_system_mark(tmp_path):
     shutil.copy(pathlib.Path(__file__).with_name("conftest.py"), tmp_path)
     (tmp_path / "pytest.ini").write_text("[pytest]\nmarkers = system: it does\n")
     (tmp_path / "test_it.py").write_text(_TESTS)
@@ -57,7 +57,7 @@ def test_what_starts_a_process_or_opens_a_socket_has_to_say_so(tmp_path):
 
 
 @pytest.mark.system
-def test_what_is_left_out_is_said_before_the_last_line(tmp_path):
+def test_skipped_files_are_listed_before_the_last_line(tmp_path):
     shutil.copy(pathlib.Path(__file__).with_name("conftest.py"), tmp_path)
     (tmp_path / "pytest.ini").write_text("[pytest]\nmarkers = system: it does\naddopts = -ra\n")
     files = ("test_run.py", "test_hit.py", "plugin_utils/_flow/test_fetch.py", "plugin_utils/_flow/test_lock.py", "lookup/test_one.py", "lookup/test_two.py")

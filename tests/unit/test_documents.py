@@ -65,12 +65,12 @@ def test_a_vendor_has_a_row_in_readme_and_a_guide(vendor):
 
 
 @pytest.mark.parametrize("document", DOCUMENTS)
-def test_paths(document):
+def test_every_path_named_in_a_document_exists(document):
     named = [path.rstrip(".") for code in codes(document) for path in _PATH.findall(code)]
     assert [path for path in named if not is_there(path)] == []
 
 
-def test_paths_are_looked_for():
+def test_the_search_for_paths_finds_paths_only():
     """Names of files are found, and other text that only looks like one is not."""
     named = [path for code in codes("CONTRIBUTING.md") for path in _PATH.findall(code)]
     assert {"plugins/plugin_utils/_base/model.py", "_base/errors.py", "tests/unit/test_structure.py", "plugins/modules/__private/"} <= set(named)
@@ -79,7 +79,7 @@ def test_paths_are_looked_for():
 
 
 @pytest.mark.parametrize("document", DOCUMENTS)
-def test_make_targets_and_python_modules(document):
+def test_make_targets_and_python_modules_exist(document):
     targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
     for code in codes(document):
         called = set(re.findall(r"(?:^|\n|; |&& )make ([a-z]+)", code))
@@ -90,13 +90,13 @@ def test_make_targets_and_python_modules(document):
 
 
 @pytest.mark.parametrize("document", DOCUMENTS)
-def test_links(document):
+def test_links_lead_to_existing_pages(document):
     text = _CODE.sub("", (ROOT / document).read_text(encoding="utf-8"))
     pages = [link.split("#")[0] for link in re.findall(r"\]\(([^)\s]+)\)", text) if "://" not in link]
     assert [page for page in pages if page and not ((ROOT / document).parent / page).exists()] == []
 
 
-def test_modules_that_examples_import():
+def test_modules_imported_by_examples_exist():
     """The examples of CONTRIBUTING.md belong in `plugins/plugin_utils/_vendors/` and `tests/`, so their imports must work from there."""
     text = "\n".join(codes("CONTRIBUTING.md"))
     ours = re.findall(r"^ *from \.\.([\w.]+) import", text, re.MULTILINE)
@@ -149,7 +149,7 @@ def test_examples_on_the_controller_gather_no_facts():
     assert [place for place, play in found.items() if not re.search(r"^gather_facts: false$", play, re.MULTILINE)] == []
 
 
-def test_what_belongs_to_a_play_on_the_controller():
+def test_plays_on_the_controller_are_extracted():
     text = "  - name: a\n    hosts: localhost\n    gather_facts: false\n    tasks:\n      - x:\n  - hosts: localhost\n    roles: [a]\n\n- hosts: all\n"
     assert plays_on_the_controller(text) == ["gather_facts: false\ntasks:\n  - x:", "roles: [a]\n"]
 
@@ -158,7 +158,7 @@ ABOUT_MESSAGES = [name for name in DOCUMENTS if re.search(r"^## (?:Errors|Messag
 
 
 @pytest.mark.parametrize("document", ["README.md", *ABOUT_MESSAGES])
-def test_whoever_reads_of_messages_is_led_to_their_codes(document):
+def test_documents_about_messages_link_to_the_error_codes(document):
     assert re.search(r"\]\((?:\.\./|https://\S+/docs/)?errors\.md\)", (ROOT / document).read_text(encoding="utf-8"))
 
 
@@ -170,7 +170,7 @@ def options_of_vault():
         yield re.findall(r"`(\w+)`", option)[0], [re.findall(r"`(\w+)`", cell) for cell in (option, environment, late, variable)], ini.strip()
 
 
-def test_the_table_of_vaults_options_is_their_documentation():
+def test_the_table_of_vault_options_equals_their_documentation():
     definitions = json.loads(file_of("trackunit").read_text(encoding="utf-8"))
     of_vault = {*FIELDS, "ca_cert", "token_path", "token_file", "engine_mount_point", "engine_version", "secret_version"}
     sections = {"hashi_vault_collection": "yes", "trackops_api_tokens": "ours"}

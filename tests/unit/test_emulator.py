@@ -207,12 +207,12 @@ def test_tokens_differ_and_open_the_api(emu: Emulator, vendor: str) -> None:
 
 
 @pytest.mark.parametrize("vendor", RIGHT)
-def test_awkward_credentials(emu: Emulator, vendor: str) -> None:
+def test_awkward_credentials_are_accepted(emu: Emulator, vendor: str) -> None:
     emu.set_credentials(vendor, {k: f"{k}{AWKWARD}" for k in emu.credentials[vendor]})
     assert RIGHT[vendor](emu).status == 200
 
 
-def test_many_accounts(emu: Emulator) -> None:
+def test_several_accounts_are_accepted(emu: Emulator) -> None:
     first, second = {"connect_token": "one"}, {"connect_token": "two"}
     emu.set_credentials("tracx", [first, second])
     for account in ("one", "two", "three"):
@@ -359,14 +359,14 @@ def test_wrong_tracx_requests_are_refused(emu: Emulator, headers: dict[str, str]
     assert (reply.status, set(reply.json)) == (status, {"message"})
 
 
-def test_basic_decoding_is_one_of_two(emu: Emulator) -> None:
+def test_basic_decoding_is_configurable(emu: Emulator) -> None:
     emu.set_credentials("trackunit", client_secret=AWKWARD)
     assert (trackunit(emu).status, trackunit(emu, encode=False).status) == (200, 401)
     emu.set("trackunit", basic_decoding="raw")
     assert (trackunit(emu).status, trackunit(emu, encode=False).status) == (401, 200)
 
 
-def test_extra_parameters_on_request(emu: Emulator) -> None:
+def test_extra_parameters_can_be_allowed(emu: Emulator) -> None:
     emu.set("tracktik", allow_parameters=["audience"])
     assert tracktik(emu, audience="x").status == 200
 
@@ -391,19 +391,19 @@ def test_api_refuses_in_the_vendors_shape(emu: Emulator, vendor: str, keys: set[
         assert (reply.status, set(reply.json)) == (401, keys)
 
 
-def test_tracx_api_with_bearer(emu: Emulator) -> None:
+def test_the_tracx_api_can_require_bearer(emu: Emulator) -> None:
     token = token_of("tracx", tracx(emu))
     emu.set("tracx", api_scheme="Bearer")
     assert (me(emu, "tracx", f"Bearer {token}").status, me(emu, "tracx", token).status) == (200, 401)
 
 
-def test_api_echoes(emu: Emulator) -> None:
+def test_the_api_echoes_the_request(emu: Emulator) -> None:
     token = token_of("tracktik", tracktik(emu))
     reply = me(emu, "tracktik", f"Bearer {token}", method="PUT", body='{"a": 1}', headers={**JSON, "X-Mine": "yes"})
     assert (reply.json["method"], reply.json["json"], reply.json["headers"]["X-Mine"]) == ("PUT", {"a": 1}, "yes")
 
 
-def test_expired_and_revoked_tokens(emu: Emulator) -> None:
+def test_expired_and_revoked_tokens_are_refused(emu: Emulator) -> None:
     emu.set("trackunit", lifetime=1)
     token = token_of("trackunit", trackunit(emu))
     emu.set("trackunit", skew=2)
@@ -428,7 +428,7 @@ def test_tracktik_refresh_token_rotates(emu: Emulator) -> None:
     assert tracktik_refresh(emu, second).status == 200
 
 
-def test_reuse_revokes_the_family(emu: Emulator) -> None:
+def test_reusing_a_refresh_token_can_revoke_its_family(emu: Emulator) -> None:
     emu.set("tracktik", revoke_family=True)
     first = tracktik(emu).json["refresh_token"]
     second = tracktik_refresh(emu, first).json
@@ -437,14 +437,14 @@ def test_reuse_revokes_the_family(emu: Emulator) -> None:
     assert me(emu, "tracktik", f"Bearer {second['access_token']}").status == 401
 
 
-def test_refresh_token_that_stays(emu: Emulator) -> None:
+def test_refresh_tokens_can_be_kept(emu: Emulator) -> None:
     emu.set("tracktik", rotate_refresh=False)
     token = tracktik(emu).json["refresh_token"]
     replies = [tracktik_refresh(emu, token) for _ in range(2)]
     assert [(r.status, "refresh_token" in r.json) for r in replies] == [(200, False)] * 2
 
 
-def test_trackunit_offline_access(emu: Emulator) -> None:
+def test_trackunit_gives_a_refresh_token_for_offline_access(emu: Emulator) -> None:
     token = trackunit(emu, scope="api offline_access").json["refresh_token"]
     form = urlencode({"grant_type": "refresh_token", "refresh_token": token})
     replies = [raw(emu, "trackunit", "/token", "POST", {**FORM, **trackunit_basic(emu)}, form) for _ in range(2)]
@@ -473,7 +473,7 @@ def answered(url: str) -> dict[str, str]:
     return {k: v[0] for k, v in parse_qs(urlsplit(url).query).items()}
 
 
-def test_trackmage_authorization_code(emu: Emulator) -> None:
+def test_trackmage_accepts_an_authorization_code_once(emu: Emulator) -> None:
     back = emu.consent(authorization_url(emu))
     assert back.startswith(REDIRECT)
     assert answered(back)["state"] == "s&1"
@@ -483,14 +483,14 @@ def test_trackmage_authorization_code(emu: Emulator) -> None:
     assert me(emu, "trackmage", f"Bearer {reply.json['access_token']}").status == 401  # the second use of a code revokes its token
 
 
-def test_trackmage_refresh(emu: Emulator) -> None:
+def test_trackmage_refreshes_with_json_only(emu: Emulator) -> None:
     token = exchange(emu, answered(emu.consent(authorization_url(emu)))["code"]).json["refresh_token"]
     body = {"grant_type": "refresh_token", "refresh_token": token, **emu.credentials["trackmage"]}
     assert raw(emu, "trackmage", TM, "POST", FORM, urlencode(body)).status == 400
     assert raw(emu, "trackmage", TM, "POST", JSON, json.dumps(body)).json["refresh_token"] != token
 
 
-def test_denied_consent_and_wrong_login(emu: Emulator) -> None:
+def test_denied_consent_and_a_wrong_login_are_refused(emu: Emulator) -> None:
     assert answered(emu.consent(authorization_url(emu), allow=False))["error"] == "access_denied"
     emu.vendors["trackmage"].all_credentials["trackmage_user"]["password"] = "good"
     with pytest.raises(ValueError, match="did not redirect"):
@@ -507,13 +507,13 @@ def test_denied_consent_and_wrong_login(emu: Emulator) -> None:
         ({"code_challenge": CHALLENGE, "code_challenge_method": "S256"}, {"code_verifier": VERIFIER}, 200),
     ],
 )
-def test_codes_are_bound(emu: Emulator, changes: dict[str, str], exchanged: dict[str, str], status: int) -> None:
+def test_authorization_codes_are_bound_to_their_request(emu: Emulator, changes: dict[str, str], exchanged: dict[str, str], status: int) -> None:
     code = answered(emu.consent(authorization_url(emu, **changes)))["code"]
     body = {**trackmage_body(emu, code=code, redirect_uri=REDIRECT), **exchanged}
     assert raw(emu, "trackmage", TM, "POST", JSON, json.dumps(body)).status == status
 
 
-def test_codes_expire(emu: Emulator) -> None:
+def test_authorization_codes_expire(emu: Emulator) -> None:
     code = answered(emu.consent(authorization_url(emu)))["code"]
     emu.set("trackmage", skew=61)
     assert exchange(emu, code).json["error_description"] == "the authorization code has expired"
@@ -534,7 +534,7 @@ def test_wrong_authorization_requests_are_sent_back(emu: Emulator, changes: dict
 
 
 @pytest.mark.parametrize("changes", [{"client_id": "x"}, {"redirect_uri": "https://evil.example/"}])
-def test_nobody_is_sent_to_a_foreign_address(emu: Emulator, changes: dict[str, str]) -> None:
+def test_an_unregistered_redirect_address_is_never_used(emu: Emulator, changes: dict[str, str]) -> None:
     reply = call("GET", authorization_url(emu, **changes))
     assert (reply.status, reply.headers["Location"]) == (400, None)
 
@@ -546,7 +546,7 @@ def acme_raw(emu: Emulator, headers: dict[str, str], form: dict[str, str], *, pa
     return raw(emu, "acme", path, "POST", {**FORM, **headers}, urlencode(form))
 
 
-def test_acme_client_authentication(emu: Emulator) -> None:
+def test_acme_accepts_only_the_configured_client_authentication(emu: Emulator) -> None:
     c = emu.credentials["acme"]
     ways: dict[str, tuple[dict[str, str], dict[str, str]]] = {
         "basic": ({"Authorization": basic(c["client_id"], c["client_secret"])}, {}),
@@ -572,7 +572,7 @@ def test_acme_client_authentication(emu: Emulator) -> None:
         ("HS256", {}, 401),
     ],
 )
-def test_acme_private_key_jwt(emu: Emulator, alg: str, change: dict[str, Any], status: int) -> None:
+def test_acme_verifies_private_key_jwt(emu: Emulator, alg: str, change: dict[str, Any], status: int) -> None:
     private, public = rsa_pair()
     emu.set("acme", client_auth=["private_key_jwt"], public_key=public)
     client = emu.credentials["acme"]["client_id"]
@@ -595,7 +595,7 @@ def sign(facts: dict[str, Any], private: str, alg: str) -> str:
     return f"{text}.{pack(key.sign(text.encode(), padding.PKCS1v15(), SHA256()))}"
 
 
-def test_acme_formats(emu: Emulator) -> None:
+def test_acme_accepts_only_the_configured_format(emu: Emulator) -> None:
     c = emu.credentials["acme"]
     fields = {"grant_type": "client_credentials", "client_id": c["client_id"], "client_secret": c["client_secret"]}
     calls = {
@@ -609,7 +609,7 @@ def test_acme_formats(emu: Emulator) -> None:
         assert got == {key: key == (method, form) for key in calls}
 
 
-def test_acme_grants_targets_and_nesting(emu: Emulator) -> None:
+def test_acme_supports_grants_targets_and_nested_answers(emu: Emulator) -> None:
     emu.set("acme", token_field="result.auth.token", expires_field="result.until", expires_as="iso")
     reply = acme(emu, audience="https://api", resource="https://res")
     assert reply.json["result"]["auth"]["token"].count(".") == 2
@@ -625,7 +625,7 @@ def test_acme_grants_targets_and_nesting(emu: Emulator) -> None:
     assert acme(emu).json["error"] == "unauthorized_client"
 
 
-def test_acme_discovery_and_revocation(emu: Emulator) -> None:
+def test_acme_supports_discovery_and_revocation(emu: Emulator) -> None:
     base = emu.base_url("acme")
     urls = [
         f"{base}/.well-known/openid-configuration",
@@ -658,7 +658,7 @@ def test_acme_authorization_code_needs_pkce(emu: Emulator) -> None:
 # --- faults
 
 
-def test_status_fault_in_the_vendors_shape(emu: Emulator) -> None:
+def test_a_status_fault_has_the_vendors_shape(emu: Emulator) -> None:
     emu.fail("trackunit", 429, times=2, retry_after=3)
     replies = [trackunit(emu) for _ in range(3)]
     assert [(r.status, r.headers["Retry-After"]) for r in replies] == [(429, "3"), (429, "3"), (200, None)]
@@ -668,7 +668,7 @@ def test_status_fault_in_the_vendors_shape(emu: Emulator) -> None:
 
 
 @pytest.mark.parametrize("code", ["invalid_request", "invalid_client", "invalid_grant", "unauthorized_client", "unsupported_grant_type", "invalid_scope"])
-def test_rfc6749_faults(emu: Emulator, code: str) -> None:
+def test_rfc_6749_faults_can_repeat_a_secret(emu: Emulator, code: str) -> None:
     emu.fail("tracktik", code, echo_secret=True)
     reply = tracktik(emu)
     assert (reply.status, reply.json["error"]) == (401 if code == "invalid_client" else 400, code)
@@ -676,7 +676,7 @@ def test_rfc6749_faults(emu: Emulator, code: str) -> None:
     assert emu.requests("tracktik")[0]["grant_type"] == "password"
 
 
-def test_a_fault_waits_for_its_sender(emu: Emulator) -> None:
+def test_a_fault_applies_only_to_its_sender(emu: Emulator) -> None:
     emu.fail("trackunit", 503, sender="the-other")
     assert trackunit(emu).status == 200
     emu.set_credentials("trackunit", client_id="the-other")
@@ -684,7 +684,7 @@ def test_a_fault_waits_for_its_sender(emu: Emulator) -> None:
 
 
 @pytest.mark.parametrize("how", ECHOES)
-def test_vendors_spell_what_they_repeat_in_many_ways(emu: Emulator, how: str) -> None:
+def test_repeated_secrets_can_be_spelled_in_many_ways(emu: Emulator, how: str) -> None:
     emu.set_credentials("tracktik", password=AWKWARD)
     emu.fail("tracktik", "invalid_grant", echo_secret=how)
     assert ECHOES[how](AWKWARD) in tracktik(emu).json["error_description"]
@@ -720,19 +720,19 @@ def test_vendors_spell_what_they_repeat_in_many_ways(emu: Emulator, how: str) ->
         ("drip", {"delay": 0}, lambda r: r.json["token_type"] == "Bearer"),
     ],
 )
-def test_faults(emu: Emulator, fault: str, options: dict[str, Any], check: Any) -> None:
+def test_each_fault_changes_one_answer(emu: Emulator, fault: str, options: dict[str, Any], check: Any) -> None:
     emu.fail("trackunit", fault, **options)
     assert check(trackunit(emu))
     assert emu.requests("trackunit")[0]["fault"] == fault
     assert trackunit(emu).status == 200
 
 
-def test_every_fault_is_tried_here() -> None:
-    tried = {m.args[1][n][0] for m in test_faults.pytestmark for n in range(len(m.args[1]))}  # type: ignore[attr-defined]
+def test_every_fault_is_tested_here() -> None:
+    tried = {m.args[1][n][0] for m in test_each_fault_changes_one_answer.pytestmark for n in range(len(m.args[1]))}  # type: ignore[attr-defined]
     assert set(FAULTS) - tried == {"oauth_error", "cut", "close", "lose", "date_skew"}
 
 
-def test_broken_connections(emu: Emulator) -> None:
+def test_connections_can_be_broken(emu: Emulator) -> None:
     emu.fail("tracktik", "cut")
     with pytest.raises(http.client.IncompleteRead):
         tracktik(emu)
@@ -744,7 +744,7 @@ def test_broken_connections(emu: Emulator) -> None:
         tracktik(emu)
 
 
-def test_lost_answer_spends_the_refresh_token(emu: Emulator) -> None:
+def test_a_lost_answer_spends_the_refresh_token(emu: Emulator) -> None:
     token = tracktik(emu).json["refresh_token"]
     emu.fail("tracktik", "lose")
     with pytest.raises(http.client.RemoteDisconnected):
@@ -752,7 +752,7 @@ def test_lost_answer_spends_the_refresh_token(emu: Emulator) -> None:
     assert tracktik_refresh(emu, token).json["error"] == "invalid_grant"
 
 
-def test_date_skew(emu: Emulator) -> None:
+def test_the_date_can_be_skewed(emu: Emulator) -> None:
     def date(reply: Reply) -> float:
         return parsedate_to_datetime(reply.headers["Date"]).timestamp()
 
@@ -766,7 +766,7 @@ def test_date_skew(emu: Emulator) -> None:
     assert before <= reply.json["data"]["expires_at"] - 3600 - 600 <= time.time() + 1
 
 
-def test_rate_limit(emu: Emulator) -> None:
+def test_the_rate_limit_is_enforced(emu: Emulator) -> None:
     emu.set("tracktik", rate_limit=1)
     replies = [tracktik(emu) for _ in range(2)]
     assert [r.status for r in replies] == [200, 429]
@@ -774,7 +774,7 @@ def test_rate_limit(emu: Emulator) -> None:
     assert replies[1].headers["X-RateLimit-Remaining"] == "0"
 
 
-def test_unknown_faults_and_settings_are_mistakes(emu: Emulator) -> None:
+def test_unknown_faults_and_settings_are_refused(emu: Emulator) -> None:
     with pytest.raises(ValueError, match="no fault"):
         emu.fail("tracx", "nonsense")
     with pytest.raises(ValueError, match="takes code"):
@@ -783,7 +783,7 @@ def test_unknown_faults_and_settings_are_mistakes(emu: Emulator) -> None:
         emu.set("tracx", lifetme=1)
 
 
-def test_sink_tells_whether_credentials_came_along(emu: Emulator) -> None:
+def test_the_sink_records_whether_credentials_arrived(emu: Emulator) -> None:
     call("GET", emu.sink_url)
     call("GET", f"{emu.sink_url}?x={quote(emu.credentials['trackmage']['client_secret'])}")
     call("GET", emu.sink_url, headers={"Authorization": "x"})
@@ -793,7 +793,7 @@ def test_sink_tells_whether_credentials_came_along(emu: Emulator) -> None:
 # --- log, server, control
 
 
-def test_log_holds_no_secret(tmp_path: Path) -> None:
+def test_the_log_holds_no_secret(tmp_path: Path) -> None:
     with Emulator(log=tmp_path / "log") as emu:
         for vendor, right in RIGHT.items():
             me(emu, vendor, authorization(vendor, token_of(vendor, right(emu))))
@@ -804,14 +804,14 @@ def test_log_holds_no_secret(tmp_path: Path) -> None:
         assert len((tmp_path / "log").read_text().splitlines()) == len(emu.requests()) == 13
 
 
-def test_raw_log_keeps_the_wire(emu: Emulator) -> None:
+def test_the_raw_log_has_the_exact_request(emu: Emulator) -> None:
     tracktik(emu)
     entry = emu.requests("tracktik", "token")[0]
     assert parse_qs(entry["raw"]["body"])["password"] == [emu.credentials["tracktik"]["password"]]
     assert ["Content-Type", FORM["Content-Type"]] in entry["raw"]["headers"]
 
 
-def test_who_waits_keeps_nobody_waiting() -> None:
+def test_a_delayed_answer_delays_no_other() -> None:
     with Emulator() as emu:
         emu.set("tracx", delay=600)
 
@@ -830,7 +830,7 @@ def test_who_waits_keeps_nobody_waiting() -> None:
         thread.join()
 
 
-def test_stop_and_start_keep_the_port() -> None:
+def test_stopping_and_starting_keeps_the_port() -> None:
     with Emulator() as emu:
         idle = socket.create_connection((emu.host, emu.port))
         token = token_of("tracx", tracx(emu))
@@ -843,7 +843,7 @@ def test_stop_and_start_keep_the_port() -> None:
         idle.close()
 
 
-def test_absolute_targets_and_tunnels_as_a_proxy(emu: Emulator) -> None:
+def test_absolute_targets_and_tunnels_are_proxied(emu: Emulator) -> None:
     connection = http.client.HTTPConnection(emu.host, emu.port, timeout=300)
     connection.request("GET", "http://api.tracx.example/tracx/api/me")
     assert connection.getresponse().status == 401
@@ -857,7 +857,7 @@ def test_absolute_targets_and_tunnels_as_a_proxy(emu: Emulator) -> None:
     assert [e["status"] for e in emu.requests(kind="proxy")] == [200]
 
 
-def test_tls_and_client_certificates(tmp_path: Path) -> None:
+def test_tls_and_client_certificates_are_supported(tmp_path: Path) -> None:
     ca = Ca(tmp_path)
     pair, client = ca.server(), ca.client()
     trust = ssl.create_default_context(cafile=str(ca.cert))
@@ -878,7 +878,7 @@ def control(emu_url: str, operation: str, **arguments: Any) -> Any:
     return reply.json["result"]
 
 
-def test_control_api(emu: Emulator) -> None:
+def test_the_control_api_changes_settings_and_faults(emu: Emulator) -> None:
     control(emu.url, "set", vendor="tracx", lifetime=7)
     control(emu.url, "credentials", vendor="tracx", credentials={"connect_token": "new"})
     before = int(time.time())
@@ -895,7 +895,7 @@ def test_control_api(emu: Emulator) -> None:
     assert call("POST", f"{emu.url}/_control/fail", body='{"vendor": "tracx", "fault": "x"}').status == 400
 
 
-def test_command_line(tmp_path: Path) -> None:
+def test_the_command_line_starts_an_emulator(tmp_path: Path) -> None:
     state, log = tmp_path / "state", tmp_path / "log"
     command = [sys.executable, "-m", "emulator", "--state-file", str(state), "--log", str(log)]
     process = subprocess.Popen(command, cwd=TESTS, stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"})

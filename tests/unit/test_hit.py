@@ -113,7 +113,7 @@ def code_lines(path):
     return sum(bool(line.strip()) and not line.strip().startswith("#") and number not in said for number, line in enumerate(lines, 1))
 
 
-def test_a_hit_loads_a_unit_of_its_own(home):
+def test_a_hit_loads_only_its_own_modules(home):
     report = "print(json.dumps([look_up(), look_up(), ours(), sorted(sys.modules)]))"
     first, second, ours, modules = json.loads(run(home, LOOK_UP, report)[-1])
     assert first == second == ["the-token"]
@@ -127,7 +127,7 @@ def test_a_hit_loads_a_unit_of_its_own(home):
     assert sum(map(code_lines, files)) <= MOST_CODE_LINES
 
 
-def test_a_life_too_short_for_min_ttl_is_told_on_a_hit_too(home):
+def test_a_lifetime_below_min_ttl_is_warned_about_on_a_hit(home):
     """Callers after the one that obtained the token get the same warning; those with a smaller min_ttl load nothing for it."""
     report = """
     from ansible.utils.display import Display
@@ -171,7 +171,7 @@ def kept(of_ansible):
     return {"PYTHONPYCACHEPREFIX": str(of_ansible)}
 
 
-def test_what_one_worker_has_compiled_the_next_ones_need_not(home, kept):
+def test_modules_are_compiled_by_the_first_worker_only(home, kept):
     """Otherwise Ansible's loader of collections would compile each module in each worker."""
     first, second = (json.loads(run(home, LOOK_UP, COMPILED, **kept)[-1]) for _ in range(2))
     files = {name.replace(".", "/") + (".py" if "." in name else "/__init__.py") for name in OF_A_HIT}
@@ -179,7 +179,7 @@ def test_what_one_worker_has_compiled_the_next_ones_need_not(home, kept):
     assert second == [["the-token"], OF_ANSIBLE]
 
 
-def test_other_finders_stay_first(home):
+def test_other_import_finders_stay_first(home):
     """ansible-test, for example, does not allow the first finder to change."""
     report = """
     class First:
@@ -195,7 +195,7 @@ def test_other_finders_stay_first(home):
     assert json.loads(run(home, LOOK_UP, report)[-1]) == [["the-token"], ["First", "_Modules", "_AnsibleCollectionFinder"]]
 
 
-def test_where_python_keeps_nothing_it_compiles(home, kept):
+def test_without_bytecode_files_each_worker_compiles(home, kept):
     for _ in range(2):
         found, compiled = json.loads(run(home, LOOK_UP, COMPILED, **kept, PYTHONDONTWRITEBYTECODE="1")[-1])
         assert found == ["the-token"]
@@ -233,7 +233,7 @@ PLANTED = """
         pytest.param("sys.dont_write_bytecode = True", ["source", None, False], id="nothing-is-kept"),
     ],
 )
-def test_compiled_code_is_taken_from_those_only_who_may_change_the_source(tmp_path, prepare, told):
+def test_bytecode_is_used_only_from_users_who_may_change_the_source(tmp_path, prepare, told):
     """Others could have put code there, which the user of Ansible, or root, would run."""
     (tmp_path / "core").mkdir(mode=0o755)
     (tmp_path / "core").chmod(0o755)
@@ -250,7 +250,7 @@ def test_compiled_code_is_taken_from_those_only_who_may_change_the_source(tmp_pa
     assert json.loads(done.stdout) == told
 
 
-def test_a_hit_makes_no_classes_by_factories(home):
+def test_a_hit_uses_no_class_factories(home):
     """A dataclass or a named tuple costs a worker a millisecond."""
     report = """
     import collections, dataclasses
@@ -282,7 +282,7 @@ APART = """
 """
 
 
-def test_who_asks_something_else_gets_nothing(home):
+def test_a_request_for_another_token_is_a_miss(home):
     changes = [
         {"VAULT_TOKEN": "hvs.CAESIJ4kq3Lx1z0m1kQeZk3a9F2sY"},
         {"VAULT_ADDR": "http://127.0.0.1:10"},
@@ -296,7 +296,7 @@ def test_who_asks_something_else_gets_nothing(home):
     assert [(change, said) for change, said in zip(changes, told[1:], strict=True) if not said.startswith("missed trackunit: ")] == []
 
 
-def test_who_does_not_want_it_does_not_get_it(home):
+def test_options_that_refuse_the_cached_token_cause_a_miss(home):
     ways = [{"cache": "none"}, {"force": True}, {"refused": "the-token"}]
     told = json.loads(run(home, LOOK_UP, APART, f"print(json.dumps([apart({{}}, **way) for way in [{{}}, *{ways}]]))")[-1])
     assert told[0] == "['the-token']"
@@ -306,7 +306,7 @@ def test_who_does_not_want_it_does_not_get_it(home):
 @pytest.mark.parametrize(
     "loading", ["action_loader.get('trackops.api_tokens.token_info', class_only=True)", "callback_loader.get('trackops.api_tokens.summary')"]
 )
-def test_after_a_task_of_ours_or_with_the_callback_a_worker_loads_nothing(home, loading):
+def test_after_an_action_or_with_the_callback_a_worker_loads_nothing(home, loading):
     report = f"""
     {loading}
     before = set(sys.modules)
@@ -329,11 +329,11 @@ def test_after_a_task_of_ours_or_with_the_callback_a_worker_loads_nothing(home, 
 
 
 @pytest.mark.parametrize("name", lookups())
-def test_what_ansible_is_told_of_the_options_is_what_their_documentation_says(name):
+def test_the_option_definitions_equal_the_documentation(name):
     assert file_of(name).read_text(encoding="utf-8") == text(documented()[name]), "run: make options"
 
 
-def test_without_the_file_ansible_reads_the_documentation(home):
+def test_without_the_definitions_file_the_documentation_is_read(home):
     report = """
     import builtins
     real = builtins.open

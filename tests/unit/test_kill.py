@@ -67,7 +67,7 @@ def _read_until(path, stop, reads, trouble):
         time.sleep(0.001)  # leaves the processor to the writers
 
 
-def test_no_damaged_entry_and_no_lock_stays(tmp_path):
+def test_killed_writers_leave_no_damaged_entry_and_no_lock(tmp_path):
     path = str(tmp_path / "cache")
     store = _store(path)
     keys = _keys(store)

@@ -24,7 +24,7 @@ def _packages(text: str) -> list[str]:
 
 
 @pytest.mark.parametrize("name", locks())
-def test_a_lock_is_of_its_requirements_with_hashes_and_without_an_address(name):
+def test_a_lock_file_matches_its_requirements_and_has_hashes_but_no_address(name):
     text = (REQUIREMENTS / f"{name}.txt").read_text(encoding="utf-8")
     assert text.startswith(header(name)), f"the requirements have changed: make lock LOCKS={name}"
     packages = _packages(text)
@@ -34,11 +34,11 @@ def test_a_lock_is_of_its_requirements_with_hashes_and_without_an_address(name):
         assert "://" not in package and " @ " not in package, package
 
 
-def test_no_lock_is_left_over():
+def test_every_lock_file_belongs_to_an_environment():
     assert {path.stem for path in REQUIREMENTS.glob("*.txt")} == set(locks())
 
 
-def test_the_lock_of_npm_has_hashes_and_no_address():
+def test_the_npm_lock_file_has_hashes_and_no_address():
     packages = json.loads((TESTS / "oauth-servers" / "package-lock.json").read_text(encoding="utf-8"))["packages"]
     for name, package in packages.items():
         assert name == "" or package["integrity"].startswith("sha512-"), name
@@ -52,7 +52,7 @@ def test_keycloak_is_pinned_by_its_hash():
     assert "://" not in "".join(pinned.values())
 
 
-def test_the_demo_imports_nothing_that_its_environment_has_not():
+def test_the_demo_imports_only_packages_of_its_environment():
     """The demo shares code with the tests, which have more packages. Without this test, only the demo's first user would notice a missing one."""
     distributions = {"yaml": "ansible-core"}  # which installs it
     required = {re.match(r"[\w-]+", line).group() for line in (REQUIREMENTS / "demo.in").read_text(encoding="utf-8").splitlines() if line[:1].isalpha()}

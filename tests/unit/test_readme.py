@@ -14,11 +14,11 @@ from support.readme import address, rendered
 
 
 @pytest.mark.parametrize("name", ["README.md", "galaxy.yml", "docs/docsite/links.yml", "plugins/doc_fragments/token.py"])
-def test_they_are_as_written_by_make_readme(name):
+def test_files_are_as_make_readme_writes_them(name):
     assert (ROOT / name).read_text(encoding="utf-8") == rendered(address())[name], "make readme"
 
 
-def test_another_address_goes_everywhere():
+def test_another_address_is_written_everywhere():
     found = rendered("https://forge.example/me/tokens", before=address())
     for name, text in found.items():
         assert address() not in text, name
@@ -28,7 +28,7 @@ def test_another_address_goes_everywhere():
     assert "repository: me/tokens\n" in found["docs/docsite/links.yml"]
 
 
-def test_readme_has_absolute_links_to_what_there_is():
+def test_the_readme_has_absolute_links_to_existing_pages():
     links = re.findall(r"\]\(([^)]+)\)", (ROOT / "README.md").read_text(encoding="utf-8"))
     assert links
     for link in links:

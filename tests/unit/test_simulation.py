@@ -65,18 +65,18 @@ BROKEN_BEFORE = (
 
 
 @pytest.mark.parametrize("seed", range(1000, 1008) if in_ci() else range(1000, 1004))  # `make simulate` plays any number
-def test_no_promise_is_broken(seed):
+def test_stories_break_no_promise(seed):
     Story(seed, plan_of(seed)).play()
 
 
 @pytest.mark.parametrize(("seed", "plan"), BROKEN_BEFORE)
-def test_nor_by_what_broke_one_before(seed, plan):
+def test_stories_that_once_broke_a_promise_do_not_break_it_again(seed, plan):
     Story(seed, plan).play()
 
 
 @pytest.mark.thorough
 @pytest.mark.parametrize("kind", KINDS)
-def test_each_thing_that_can_go_wrong_happens_and_ends(kind):
+def test_each_kind_of_incident_happens_and_ends(kind):
     whats = tuple(Incident(600.0 + 900 * n, kind, 60.0, n, much) for n, much in enumerate(KINDS[kind] or (0.0,)))
     for shared in (False, True):
         figures = Story(1, Plan(shared=shared, hours=1.5, lifetime=300.0, incidents=whats)).play()
@@ -85,7 +85,7 @@ def test_each_thing_that_can_go_wrong_happens_and_ends(kind):
 
 @pytest.mark.thorough
 @pytest.mark.parametrize("shared", [False, True])
-def test_a_process_is_killed_at_each_step_of_a_first_lookup(shared):
+def test_a_process_can_be_killed_at_each_step_of_a_first_lookup(shared):
     """The steps of the real ports count too: before and after each file operation, each request to Vault and each request to the vendor."""
     plan = Plan(controllers=2, shared=shared, hosts=1, forks=1, tasks=1, every=40.0, hours=0.02, lifetime=45.0)
     steps = Story(1, plan).play().steps
@@ -93,13 +93,13 @@ def test_a_process_is_killed_at_each_step_of_a_first_lookup(shared):
     assert [Story(1, dataclasses.replace(plan, crash_at=(step + 1,))).play().crashes for step in range(steps)] == [1] * steps
 
 
-def test_the_same_seed_is_the_same_story():
+def test_the_same_seed_plays_the_same_story():
     first, second = (Story(5, plan_of(5)) for _ in range(2))
     assert (first.play(), first.world.story) == (second.play(), second.world.story)
 
 
 @pytest.mark.parametrize("shared", [False, True])
-def test_a_calm_fleet_asks_as_lifetimes_need(shared):
+def test_a_calm_fleet_requests_only_as_often_as_lifetimes_require(shared):
     plan = dataclasses.replace(CALM, controllers=5, shared=shared, lifetime=600.0, hosts=6, forks=4)
     story = Story(3, plan)
     figures = story.play()
@@ -111,7 +111,7 @@ def test_a_calm_fleet_asks_as_lifetimes_need(shared):
 
 
 @pytest.mark.thorough
-def test_what_a_fleet_costs_is_a_row_for_each_kind_of_fleet():
+def test_the_cost_table_has_a_row_for_each_kind_of_fleet():
     found = plans(2, 10, 0.6)
     rows = [row(name, Story(1, plan).play()) for name, plan in found.items()]
     assert [line.count("|") for line in rows] == [14] * 5
@@ -139,7 +139,7 @@ def test_a_refresh_token_that_stays_in_the_cache_while_it_is_used_is_noticed(mon
     assert "is used a second time" in promise
 
 
-def test_a_lock_that_holds_nobody_back_is_noticed(monkeypatch):
+def test_a_lock_that_excludes_nobody_is_noticed(monkeypatch):
     monkeypatch.setattr(MemoryStore, "_let_go", lambda self, name: None)
     promise = broken(monkeypatch, range(5), dataclasses.replace(CALM, refresh="none", forks=4), (MemoryStore, "_take", lambda self, name: True))
     assert "a second token" in promise
@@ -151,13 +151,13 @@ def test_a_lease_that_ends_too_early_is_noticed(monkeypatch):
     assert "a second token" in promise
 
 
-def test_a_refusal_that_is_forgotten_is_noticed(monkeypatch):
+def test_a_forgotten_refusal_is_noticed(monkeypatch):
     plan = Plan(forks=4, incidents=tuple(Incident(900.0 * n, "wrong_password", 300.0) for n in range(8)), lifetime=300.0)
     promise = broken(monkeypatch, range(20), plan, (fetch, "remembered_refusal", lambda failures, caller, **facts: None))
     assert "was repeated" in promise
 
 
-def test_an_aged_token_is_noticed(monkeypatch):
+def test_a_token_too_old_for_its_caller_is_noticed(monkeypatch):
     plan = dataclasses.replace(CALM, lifetime=300.0, together=True)
     promise = broken(monkeypatch, range(3), plan, (call, "judge", lambda token, freshness, **facts: call.Verdict.FRESH if token else call.Verdict.UNUSABLE))
     assert "which lives for" in promise
@@ -169,7 +169,7 @@ def test_a_failure_that_is_never_forgotten_is_noticed(monkeypatch):
     assert "nothing has happened for long" in promise
 
 
-def test_the_token_of_somebody_else_is_noticed(monkeypatch):
+def test_a_token_of_another_request_is_noticed(monkeypatch):
     plan = dataclasses.replace(CALM, paths=2, together=True)
     promise = broken(monkeypatch, range(3), plan, (resolver.TokenSlot, "read", lambda self: next(iter(_everything(self)), resolver.Entry())))
     assert "which is not a token for" in promise
@@ -179,14 +179,14 @@ def _everything(slot):
     return [entry for _header, data, _write in slot.store.disk.files.values() if (entry := entry_from_dict(json.loads(data))).token]
 
 
-def test_who_waits_for_ever_is_noticed(monkeypatch):
+def test_an_endless_wait_is_noticed(monkeypatch):
     plan = Plan(hours=0.2, incidents=(Incident(5.0, "vault_away", 300.0),))
     promise = broken(monkeypatch, range(3), plan, (resolver, "_serve_stale", lambda call, entry, error: call.ports.sleep(1e6)))
     assert "wait for ever" in promise
 
 
 @pytest.mark.thorough
-def test_a_broken_story_is_made_short(monkeypatch):
+def test_a_broken_story_is_shrunk(monkeypatch):
     monkeypatch.setattr(Promises, "_judge_error", lambda self, asked, error: self._fail(f"{asked.who}: {error.message}"))
     plan = Plan(
         controllers=3,

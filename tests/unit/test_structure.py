@@ -68,7 +68,7 @@ def test_a_vendor_is_complete(vendor):
     assert missing(ROOT, vendor) == []
 
 
-def test_a_part_that_is_missing_is_noticed(tmp_path):
+def test_a_missing_part_of_a_vendor_is_noticed(tmp_path):
     for part in PARTS[:-1]:
         place = tmp_path / part.format("acme")
         place.parent.mkdir(parents=True)
@@ -129,7 +129,7 @@ def test_folders_import_downwards_only():
     assert upward == []
 
 
-def test_what_runs_on_hosts_imports_nothing_of_the_controller():
+def test_code_for_hosts_imports_nothing_of_the_controller():
     for name, places in imports().items():
         if name[0] in ("module_utils", "modules"):
             assert all(place[0] == "module_utils" for place in places), name
@@ -148,16 +148,16 @@ def longest_way(graph):
     return max(of(name, ()) for name in graph)
 
 
-def test_no_file_imports_itself_by_a_detour():
+def test_there_are_no_import_cycles():
     longest_way({name: places - {name} for name, places in imports().items()})
 
 
-def test_a_circle_is_noticed():
+def test_an_import_cycle_is_noticed():
     with pytest.raises(AssertionError, match="a -> b -> a"):
         longest_way({"a": {"b"}, "b": {"a"}})
 
 
-def test_few_units_in_few_layers():
+def test_units_and_layers_are_limited():
     """A unit is what a reader of the directory listing sees: a folder, or a file that stands alone."""
 
     def unit(name):
@@ -243,7 +243,7 @@ def test_a_hit_imports_neither_hvac_nor_requests_and_opens_no_socket(tmp_path):
     assert said.splitlines() == ["cached-token", "[]"]
 
 
-def test_test_files_mirror_paths():
+def test_each_module_has_a_test_file_at_its_path():
     """``tests/unit/plugin_utils/_flow/test_fetch.py`` tests ``_flow/fetch.py``. Vendors are data, and tested on the wire."""
     folders = ("plugin_utils", "module_utils", "action", "callback", "filter")
     modules = {path.relative_to(ROOT / "plugins") for folder in folders for path in (ROOT / "plugins" / folder).rglob("*.py")}
@@ -252,7 +252,7 @@ def test_test_files_mirror_paths():
     assert without == set(), "give each module a test file of its path"
 
 
-def test_each_file_begins_with_its_licence_and_what_is_private_says_so():
+def test_each_file_begins_with_its_licence_and_private_files_say_so():
     """Nothing in the core, or in the code that modules share, is for users."""
     licence = "".join(pathlib.Path(__file__).read_text(encoding="utf-8").splitlines(keepends=True)[:3])
     private = "# Private to trackops.api_tokens: not for use from outside, and may change in any release."

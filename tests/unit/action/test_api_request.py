@@ -64,7 +64,7 @@ def test_an_expected_401_is_an_answer(run: Run) -> None:
     assert len(api.sent) == 1
 
 
-def test_what_the_api_repeats_is_not_shown(run: Run) -> None:
+def test_a_token_repeated_by_the_api_is_not_shown(run: Run) -> None:
     api = Api({"status": 200, "json": {"you sent": "Bearer t0ken-of-the-vendor"}, "msg": "t0ken-of-the-vendor"})
     assert "t0ken-of-the-vendor" not in str(run(Scene(access("t0ken-of-the-vendor")), api))
 

@@ -36,7 +36,7 @@ def run(tmp_path: t.Any, shown: list[str]) -> Run:
     return ran
 
 
-def test_two_steps(run: Run, shown: list[str]) -> None:
+def test_consent_in_two_steps_stores_the_refresh_token(run: Run, shown: list[str]) -> None:
     scene = Scene(access("t0ken", refresh_token="refresh-1"), vault=FakeVault(CREDENTIALS))
     first = run(scene, **STEP)
     query = parse_qs(urlsplit(first["authorization_url"]).query)
@@ -49,7 +49,7 @@ def test_two_steps(run: Run, shown: list[str]) -> None:
     assert scene.vault.data == {**CREDENTIALS, "refresh_token": "refresh-1"}
 
 
-def test_a_code_on_another_device(run: Run, shown: list[str]) -> None:
+def test_the_device_flow_stores_the_refresh_token(run: Run, shown: list[str]) -> None:
     scene = Scene(answer(200, CODE), access("t0ken", refresh_token="refresh-1"), vault=FakeVault(CREDENTIALS))
     done = run(scene, flow="device")
     assert (done["changed"], scene.vault.data["refresh_token"]) == (True, "refresh-1")
@@ -58,7 +58,7 @@ def test_a_code_on_another_device(run: Run, shown: list[str]) -> None:
 
 
 @pytest.mark.parametrize("flow", ["code", "device"])
-def test_check_mode_asks_the_vendor_nothing(run: Run, flow: str) -> None:
+def test_check_mode_sends_no_request(run: Run, flow: str) -> None:
     scene = Scene(vault=FakeVault(CREDENTIALS))
     result = run(scene, check_mode=True, flow=flow)
     assert (result["changed"], result["msg"]) == (True, "acme: consent for secret/fleet/x would be requested.")
@@ -73,7 +73,7 @@ def test_check_mode_asks_the_vendor_nothing(run: Run, flow: str) -> None:
         ({"wait": False}, "acme: with wait=false the redirect port must be fixed"),
     ],
 )
-def test_what_cannot_work(run: Run, args: dict[str, t.Any], message: str) -> None:
+def test_unusable_arguments_are_refused(run: Run, args: dict[str, t.Any], message: str) -> None:
     result = run(Scene(vault=FakeVault(CREDENTIALS)), **args)
     assert (result["failed"], result["changed"]) == (True, False)
     assert result["msg"].startswith(message)

@@ -49,7 +49,7 @@ def test_a_token_that_cannot_be_obtained_does_not_stop_the_others(run: Run) -> N
     assert result["errors"] == [result["failures"][0]["error"]] == [result["msg"]]
 
 
-def test_check_mode_asks_nobody(run: Run) -> None:
+def test_check_mode_lists_missing_tokens_without_a_request(run: Run) -> None:
     scene = Scene(access("t0ken-1"))
     assert run(scene, check_mode=True, tokens=TWO)["missing"] == TWO
     run(scene, **TWO[0])
@@ -84,7 +84,7 @@ def test_pruned_removes_what_has_expired(run: Run) -> None:
         ({}, "token_cache needs 'vendor' or 'tokens' to know what to warm."),
     ],
 )
-def test_what_is_wrong_is_an_error(run: Run, args: dict[str, t.Any], message: str) -> None:
+def test_wrong_arguments_are_refused(run: Run, args: dict[str, t.Any], message: str) -> None:
     with pytest.raises(AnsibleActionFail) as caught:
         run(Scene(), **args)
     assert str(caught.value).startswith(message)

@@ -10,7 +10,7 @@ import typing as t
 from ansible_collections.trackops.api_tokens.plugins.action.token_file import ActionModule
 
 
-def test_the_hosts_of_a_run_get_their_tokens_together() -> None:
+def test_hosts_of_a_run_get_the_same_token() -> None:
     """Otherwise a token that is renewed early would be a different one for the first hosts than for the others."""
     asked: list[bool] = []
 

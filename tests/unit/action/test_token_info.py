@@ -25,7 +25,7 @@ def run(tmp_path: t.Any) -> Run:
     return ran
 
 
-def test_a_token_and_not_its_text(run: Run) -> None:
+def test_a_token_is_reported_without_its_text(run: Run) -> None:
     scene = Scene(access("t0ken-1"))
     told = run(scene)
     assert (told["vendor"], told["path"], told["changed"], told["source"]) == ("tracktik", "fleet/x", False, "vendor")
@@ -34,22 +34,22 @@ def test_a_token_and_not_its_text(run: Run) -> None:
     assert len(scene.sent) == 1
 
 
-def test_without_fetch_nobody_is_asked(run: Run) -> None:
+def test_without_fetch_no_request_is_sent(run: Run) -> None:
     scene = Scene()
     assert run(scene, fetch=False)["valid"] is False
     assert (scene.sent, scene.vault.clients) == ([], 0)
 
 
-def test_a_failure_says_what_and_where(run: Run) -> None:
+def test_a_failure_is_reported_with_vendor_path_and_code(run: Run) -> None:
     told = run(Scene(error("invalid_grant")))
     assert (told["failed"], told["valid"], told["vendor"], told["path"]) == (True, False, "tracktik", "fleet/x")
     assert told["msg"].endswith(f"[{told['error_code']}]")
 
 
-def test_a_word_that_is_no_boolean(run: Run) -> None:
+def test_an_invalid_boolean_is_refused(run: Run) -> None:
     assert run(Scene(), fetch="perhaps")["msg"].startswith("fetch ")
 
 
-def test_it_needs_a_token_or_a_file(tmp_path: t.Any) -> None:
+def test_without_a_vendor_or_a_file_it_fails(tmp_path: t.Any) -> None:
     with pytest.raises(AnsibleActionFail, match="token_info needs 'vendor', or 'file' or 'tokens'"):
         action(ActionModule, Scene(), {}, cache=str(tmp_path)).run(None, {})

@@ -29,29 +29,29 @@ def test_the_median_of_the_ratios_is_judged() -> None:
     assert (row.missed, table(limit=1.4).rows[1].missed) == (True, False)
 
 
-def test_the_least_to_the_least() -> None:
+def test_by_default_the_lowest_costs_are_compared() -> None:
     """The default compares the least costs: other work on the machine only ever adds to a cost."""
     row = compared("ours", [0.012, 0.018], [0.011, 0.010], against="file", limit=1.2)
     assert (row.figure, row.missed) == (pytest.approx(1.2), False)
 
 
-def test_a_missed_goal_is_told() -> None:
+def test_a_missed_goal_is_printed() -> None:
     assert "1.35 of 1.30 (median)  MISSED" in as_text(table())
 
 
-def test_what_was_measured_alone_joins_the_rest(tmp_path: pathlib.Path) -> None:
+def test_sections_measured_alone_are_merged_with_the_others(tmp_path: pathlib.Path) -> None:
     path = tmp_path / "output" / "bench.json"
     other = Table("worker", "A worker", "2.19.1", table().rows[:1])
     assert keep(path, [table(), other]) == [table(), other]
     assert keep(path, [table(limit=1.4)]) == [other, table(limit=1.4)]
 
 
-def test_without_an_ansible_core_none_is_named() -> None:
+def test_the_heading_names_ansible_core_only_if_known() -> None:
     assert as_text(Table("fleet", "A fleet", "", table().rows)).startswith("A fleet\n")
     assert as_text(table()).startswith("A task, ansible-core 2.19.1\n")
 
 
-def test_only_what_is_between_the_markers_is_written(tmp_path: pathlib.Path) -> None:
+def test_only_the_text_between_the_markers_is_replaced(tmp_path: pathlib.Path) -> None:
     page, plot = tmp_path / "speed.md", tmp_path / "speed.svg"
     page.write_text(f"# Speed\n\nwords\n\n{BEGIN}\nold\n{END}\n\nmore words\n", encoding="utf-8")
     write_docs([table()], page=page, plot=plot)
@@ -63,7 +63,7 @@ def test_only_what_is_between_the_markers_is_written(tmp_path: pathlib.Path) -> 
     assert ET.fromstring(plot.read_text(encoding="utf-8")).tag.endswith("svg")  # noqa: S314 (our own text)
 
 
-def test_a_page_without_a_place_for_them(tmp_path: pathlib.Path) -> None:
+def test_a_page_without_markers_is_left_alone(tmp_path: pathlib.Path) -> None:
     page = tmp_path / "speed.md"
     page.write_text("# Speed\n", encoding="utf-8")
     with pytest.raises(SystemExit, match="has no place for the figures"):

@@ -14,7 +14,7 @@ from ansible_collections.trackops.api_tokens.plugins.callback.summary import Cal
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._boundary.events import EVENTS_FILE
 
 
-def test_what_was_reported_is_shown_and_the_file_goes(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_reported_events_are_shown_and_their_file_is_removed(monkeypatch: pytest.MonkeyPatch) -> None:
     shown: list[str] = []
     callback = CallbackModule()
     callback._display = type("Shown", (), {"display": staticmethod(shown.append)})()

@@ -24,7 +24,7 @@ def changed(seen, **facts):
     return dataclasses.replace(seen, **facts)
 
 
-def test_all_is_as_it_should_be():
+def test_correct_outcomes_get_no_complaint():
     assert judge_fault(FAILS, "p", FAILED) == []
     assert judge_fault(WORKS, "p", WORKED) == []
     assert judge_recovery(FAILS, WORKED, AGAIN) == []
@@ -47,7 +47,7 @@ def test_all_is_as_it_should_be():
         ({"files": ("key!",)}, "key in the cache is not ours alone"),
     ],
 )
-def test_what_is_wrong_with_a_fault_that_has_to_fail(facts, complaint):
+def test_a_wrong_outcome_of_a_fault_that_must_fail_is_reported(facts, complaint):
     assert judge_fault(FAILS, "/p", changed(FAILED, **facts)) == [complaint]
 
 
@@ -60,11 +60,11 @@ def test_what_is_wrong_with_a_fault_that_has_to_fail(facts, complaint):
         ({"warnings": ("It cannot be written\nat all",)}, "a warning in more than one line: 'It cannot be written\\nat all'"),
     ],
 )
-def test_what_is_wrong_with_a_fault_that_has_to_work(facts, complaint):
+def test_a_wrong_outcome_of_a_fault_that_must_work_is_reported(facts, complaint):
     assert judge_fault(WORKS, "p", changed(WORKED, **facts)) == [complaint]
 
 
-def test_a_warning_without_a_cause():
+def test_an_unexpected_warning_is_reported():
     assert judge_fault(Fault("odd", "odd answers"), "p", WORKED) == [f"a warning that nobody has asked for: {WORKED.warnings[0]}"]
 
 
@@ -82,7 +82,7 @@ def test_a_warning_without_a_cause():
         ({}, {"files": ("notes",)}, "notes in the cache is left"),
     ],
 )
-def test_what_is_wrong_once_it_is_over(after, idle, complaint):
+def test_a_wrong_recovery_is_reported(after, idle, complaint):
     assert judge_recovery(FAILS, changed(WORKED, **after), changed(AGAIN, **idle)) == [complaint]
 
 
@@ -97,14 +97,14 @@ def test_what_is_wrong_once_it_is_over(after, idle, complaint):
         "x has to be 1.",
     ],
 )
-def test_advice(message):
+def test_sentences_with_advice_are_recognized(message):
     assert has_advice(message)
 
 
 @pytest.mark.parametrize("message", ["There is no token.", "It may pass.", "Vault checks it again.", "x. The vendor says: Check your bill"])
-def test_no_advice(message):
+def test_sentences_without_advice_are_recognized(message):
     assert not has_advice(message)
 
 
-def test_entries_and_the_key_are_no_strangers():
+def test_entries_and_the_key_are_expected_files():
     assert strangers(("key", "a" * 32, "a" * 32 + ".hit")) == []

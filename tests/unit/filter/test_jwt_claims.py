@@ -21,13 +21,13 @@ def encoded(text):
 
 
 @pytest.mark.parametrize("before", ["", "Bearer ", "Bearer   "])
-def test_claims(before):
+def test_the_claims_of_a_jwt_are_returned(before):
     claims = {"exp": 1_800_000_000, "sub": "ü", "roles": ["a", "b"]}
     assert jwt_claims(f"{before}{encoded('{}')}.{encoded(json.dumps(claims))}.c2ln") == claims
 
 
 @pytest.mark.parametrize("token", ["", "opaque", "a.b", "a.b.c", f"e30.{encoded('[1]')}.s", f"e30.{encoded('{')}.s"])
-def test_what_is_no_jwt_is_told_without_the_token(token):
+def test_an_invalid_jwt_is_reported_without_the_token(token):
     with pytest.raises(AnsibleFilterError) as caught:
         jwt_claims(token)
     said = str(caught.value)
@@ -36,7 +36,7 @@ def test_what_is_no_jwt_is_told_without_the_token(token):
 
 
 @pytest.mark.parametrize("value", [None, 5, {"access_token": "x"}, ["x"], b"a.b.c"])
-def test_what_is_no_text(value):
+def test_a_value_that_is_not_a_string_is_refused(value):
     with pytest.raises(AnsibleFilterError) as caught:
         jwt_claims(value)
     assert str(caught.value) == "jwt_claims: the input is not a string. [TRK-O02]"

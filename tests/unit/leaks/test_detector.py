@@ -19,22 +19,22 @@ SECRET = Secret("credential", "planted", VALUE)
 
 @pytest.mark.parametrize("how", ECHOES)
 @pytest.mark.parametrize("before", ["", "a", "ab", "abc:"])
-def test_every_spelling_of_a_vendor_that_repeats_it(how: str, before: str) -> None:
+def test_every_spelling_of_a_secret_is_found(how: str, before: str) -> None:
     assert SECRET in Detector([SECRET]).find(f"noise {ECHOES[how](before + VALUE)} noise".encode())
 
 
-def test_a_part_of_it() -> None:
+def test_a_long_part_of_a_secret_is_found() -> None:
     assert SECRET in Detector([SECRET]).find(VALUE[3:34].encode())
     assert Detector([SECRET]).find(VALUE[3:17].encode()) == {}
 
 
-def test_a_key_in_bytes_and_as_text() -> None:
+def test_a_key_is_found_in_hex_and_base64() -> None:
     key = Secret("key", "of the cache", bytes(range(100, 132)))
     for text in (key.data.hex().encode(), base64.b64encode(key.data), base64.urlsafe_b64encode(b"x" + key.data)):
         assert key in Detector([key]).find(b"noise " + text)
 
 
-def test_of_a_jwt_the_signature() -> None:
+def test_a_jwt_is_found_by_its_signature() -> None:
     token = Secret("access token", "of a vendor", jwt({"sub": "somebody"}))
     header, claims, signature = str(token.value).split(".")
     detector = Detector([token])
@@ -49,6 +49,6 @@ def test_the_excerpt_shows_no_secret() -> None:
     assert excerpt == "user=me password=*** secret=[HERE] %+&<\"'/\\x end"
 
 
-def test_too_short_to_be_looked_for() -> None:
+def test_a_secret_too_short_to_search_for_is_refused() -> None:
     with pytest.raises(ValueError, match="the credential short is too short"):
         Detector([Secret("credential", "short", "pw")])

@@ -34,7 +34,7 @@ def test_the_directory_is_entered(here):
     assert os.getcwd() == str(here / "a")
 
 
-def test_what_is_missing_is_told_from_outside_in(here):
+def test_missing_directories_are_returned_outermost_first(here):
     assert subject.enter(str(here / "a" / "b" / "file")) == ["a", "b"]
     assert os.getcwd() == str(here)
 
@@ -46,7 +46,7 @@ def test_own_links_are_followed(here):
     assert os.getcwd() == str(here / "real")
 
 
-def test_a_circle_of_links_ends(here):
+def test_a_loop_of_links_is_an_error(here):
     (here / "a").symlink_to("b")
     (here / "b").symlink_to("a")
     with pytest.raises(OSError, match="symbolic links") as caught:
@@ -60,7 +60,7 @@ def test_a_link_to_nothing_makes_no_directory(here):
         subject.enter(str(here / "a" / "file"))
 
 
-def test_where_everyone_may_replace_files(here):
+def test_a_directory_that_everyone_may_write_to_is_refused(here):
     (here / "open").mkdir()
     (here / "open").chmod(0o777)
     assert refused(subject.enter, str(here / "open" / "file")) == (
@@ -70,7 +70,7 @@ def test_where_everyone_may_replace_files(here):
     assert subject.enter(str(here / "open" / "file")) == []
 
 
-def test_what_is_no_directory(here):
+def test_a_path_through_a_file_is_refused(here):
     (here / "a").touch()
     assert refused(subject.enter, str(here / "a" / "file")) == f"{here}/a is not a directory"
 
@@ -82,7 +82,7 @@ def test_files_are_read(here):
     assert subject.read_file(str(here / "none")) is None
 
 
-def test_what_is_no_file(here):
+def test_links_directories_and_fifos_are_not_read(here):
     (here / "link").symlink_to("a")
     (here / "dir").mkdir()
     os.mkfifo(here / "fifo")
@@ -91,7 +91,7 @@ def test_what_is_no_file(here):
     assert refused(subject.read_file, str(here / "fifo")) == "is not a regular file"
 
 
-def test_a_file_beyond_reason(here):
+def test_an_oversized_file_is_not_read(here):
     with (here / "large").open("wb") as file:
         file.truncate(subject.LARGEST + 1)
     assert refused(subject.read_file, str(here / "large")) == "is larger than 16 MiB, so it is not a token file"
@@ -124,11 +124,11 @@ def test_a_file_beyond_reason(here):
         (OSError("the secret"), 0, "OSError"),
     ],
 )
-def test_no_more_is_told_than_the_system_says(monkeypatch, exc, user, told):
+def test_the_reason_is_that_of_the_system(monkeypatch, exc, user, told):
     monkeypatch.setattr(os, "geteuid", lambda: user)
     assert subject.reason(exc) == told
 
 
-def test_names_of_users():
+def test_users_are_named_or_numbered():
     assert subject.name_of(0, pwd.getpwuid) == "root"
     assert subject.name_of(987654, pwd.getpwuid) == "987654"

@@ -88,7 +88,7 @@ def leftovers(folder: pathlib.Path) -> list[str]:
 
 
 @pytest.mark.parametrize("umask", ["000", "022", "077"])
-def test_writes_a_file_for_nobody_else_whatever_the_umask(host, dest, umask):
+def test_a_new_file_is_private_whatever_the_umask(host, dest, umask):
     answer = host.write(present(dest), umask=umask)
     assert answer.result["changed"] and "failed" not in answer.result
     assert dest.read_text() == SECRET
@@ -97,7 +97,7 @@ def test_writes_a_file_for_nobody_else_whatever_the_umask(host, dest, umask):
     assert leftovers(dest.parent) == []
 
 
-def test_the_second_time_nothing_changes(host, dest):
+def test_writing_the_same_content_again_changes_nothing(host, dest):
     host.write(present(dest))
     before = dest.stat()
     answer = host.write(present(dest))
@@ -106,7 +106,7 @@ def test_the_second_time_nothing_changes(host, dest):
     assert (dest.stat().st_ino, dest.stat().st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
 
 
-def test_tells_what_was_written_and_no_secret(host, dest):
+def test_the_result_describes_the_file_without_a_secret(host, dest):
     answer = host.write(present(dest, SECRET + "\n"))
     assert {key: answer.one[key] for key in ("dest", "changed", "state", "vendor", "path", "fingerprint", "expires_at", "backup_file", "error")} == {
         "dest": str(dest), "changed": True, "state": "present", "vendor": "tracx", "path": "fleet/tracx",
@@ -118,13 +118,13 @@ def test_tells_what_was_written_and_no_secret(host, dest):
 
 
 @pytest.mark.parametrize("text", ["a", "0", "no", "sha256", "tracx", "present"])
-def test_a_short_content_blanks_out_nothing_else(host, dest, text):
+def test_a_short_content_masks_nothing_else(host, dest, text):
     answer = host.write(present(dest, text))
     assert answer.one["vendor"] == "tracx" and answer.one["fingerprint"] == "sha256:0011223344556677"
     assert dest.read_text() == text
 
 
-def test_new_content_replaces_the_file_whole(host, dest):
+def test_new_content_replaces_the_file_atomically(host, dest):
     host.write(present(dest))
     inode = dest.stat().st_ino
     with dest.open() as reader:
@@ -174,7 +174,7 @@ def test_check_mode_predicts_what_happens_and_does_nothing(host, dest, there, mo
     assert {key: predicted.result[key] for key in keys} == {key: done.result[key] for key in keys}
 
 
-def test_check_mode_of_absent(host, dest):
+def test_check_mode_predicts_a_removal(host, dest):
     dest.write_text(OTHER)
     predicted = host.write(absent(dest), check=True)
     assert dest.exists()
@@ -183,7 +183,7 @@ def test_check_mode_of_absent(host, dest):
     assert not host.write(absent(dest)).result["changed"]
 
 
-def test_absent_where_there_is_not_even_a_directory(host, tmp_path):
+def test_absent_without_the_directory_changes_nothing(host, tmp_path):
     assert not host.write(absent(tmp_path / "no" / "where")).result["changed"]
 
 
@@ -205,7 +205,7 @@ def test_a_dangling_symlink_is_not_followed(host, dest):
 
 
 @pytest.mark.parametrize("change", [present, absent])
-def test_a_directory_stays_one(host, dest, change):
+def test_a_directory_is_refused_and_kept(host, dest, change):
     dest.mkdir()
     assert host.write(change(dest)).result["msg"] == f"{dest}: is a directory; give the path of a file"
     assert dest.is_dir()
@@ -245,7 +245,7 @@ def test_a_strangers_symlink_in_the_path_is_not_followed(host, tmp_path):
 
 
 @needs_root
-def test_a_symlink_of_root_that_a_stranger_can_exchange_is_not_followed(host, tmp_path):
+def test_a_symlink_of_root_that_a_stranger_can_replace_is_not_followed(host, tmp_path):
     (tmp_path / "real").mkdir()
     home = tmp_path / "home"
     home.mkdir()
@@ -272,7 +272,7 @@ def test_a_strangers_symlink_behind_one_of_root_is_not_followed(host, tmp_path, 
 
 
 @needs_root
-def test_a_symlink_of_root_that_a_group_can_exchange_is_not_followed(host, tmp_path):
+def test_a_symlink_of_root_that_a_group_can_replace_is_not_followed(host, tmp_path):
     (tmp_path / "real").mkdir()
     shared = tmp_path / "shared"
     shared.mkdir()
@@ -282,7 +282,7 @@ def test_a_symlink_of_root_that_a_group_can_exchange_is_not_followed(host, tmp_p
         assert host.write(present(shared / "link" / "token")).result.get("failed", False) is not followed
 
 
-def test_symlinks_of_our_own(host, tmp_path):
+def test_own_symlinks_are_followed(host, tmp_path):
     (tmp_path / "a" / "b").mkdir(parents=True)
     links = {"relative": "a/./b", "up": "a/../a/b", "absolute": tmp_path / "a" / "b", "chained": "relative", "loop": "loop", "dangling": "none/b"}
     for name, target in links.items():
@@ -298,7 +298,7 @@ def test_symlinks_of_our_own(host, tmp_path):
     assert (gone["changed"], gone["error"]) == (False, None)
 
 
-def test_parents_are_made_on_request_with_their_own_mode(host, tmp_path):
+def test_parents_are_created_on_request_with_directory_mode(host, tmp_path):
     dest = tmp_path / "a" / "b" / "token"
     refused = host.write(present(dest))
     assert refused.result["msg"] == f"{dest}: the directory {dest.parent} does not exist; set create_directory, or make it first"
@@ -308,14 +308,14 @@ def test_parents_are_made_on_request_with_their_own_mode(host, tmp_path):
     assert [mode_of(path) for path in (tmp_path / "a", tmp_path / "a" / "b", dest)] == [0o751, 0o751, 0o600]
 
 
-def test_check_mode_knows_of_the_directories_that_earlier_files_are_to_have(host, tmp_path):
+def test_check_mode_considers_directories_of_earlier_files(host, tmp_path):
     files = (present(tmp_path / "a" / "b" / "one", create_directory=True), present(tmp_path / "a" / "two"))
     predicted, done = host.write(*files, check=True), host.write(*files)
     assert predicted.result["files"] == done.result["files"]
     assert [file["changed"] for file in done.result["files"]] == [True, True]
 
 
-def test_what_a_killed_run_has_left_is_removed(host, tmp_path, dest):
+def test_old_temporary_files_of_a_killed_run_are_removed(host, tmp_path, dest):
     old, new, link, other = (tmp_path / name for name in (".ansible_trackops_old", ".ansible_trackops_new", ".ansible_trackops_link", ".other"))
     for path in (old, new, other):
         path.write_text(OTHER)
@@ -329,7 +329,7 @@ def test_what_a_killed_run_has_left_is_removed(host, tmp_path, dest):
 
 
 @pytest.mark.parametrize("change", [present, absent])
-def test_what_a_killed_run_has_left_goes_even_where_nothing_changes(host, dest, change):
+def test_old_temporary_files_are_removed_even_if_nothing_changes(host, dest, change):
     host.write(change(dest))
     left = dest.with_name(".ansible_trackops_old")
     left.write_text(OTHER)
@@ -338,13 +338,13 @@ def test_what_a_killed_run_has_left_goes_even_where_nothing_changes(host, dest, 
     assert not left.exists()
 
 
-def test_a_parent_that_is_a_file(host, tmp_path):
+def test_a_parent_that_is_a_file_is_refused(host, tmp_path):
     (tmp_path / "a").write_text("")
     dest = tmp_path / "a" / "token"
     assert host.write(present(dest, create_directory=True)).result["msg"] == f"{dest}: {tmp_path / 'a'} is not a directory"
 
 
-def test_backup_keeps_what_was_there_for_the_user_of_the_task_alone(host, dest):
+def test_a_backup_is_private_to_the_user_of_the_task(host, dest):
     dest.write_text(OTHER)
     dest.chmod(0o644)
     kept = pathlib.Path(host.write(present(dest, backup=True)).one["backup_file"])
@@ -355,13 +355,13 @@ def test_backup_keeps_what_was_there_for_the_user_of_the_task_alone(host, dest):
 
 
 @pytest.mark.parametrize("owner", ["4294967295", "99999999999", "²", "no such user"])
-def test_what_is_no_user_keeps_none_of_the_others_from_being_written(host, tmp_path, owner):
+def test_an_unknown_owner_does_not_stop_the_other_files(host, tmp_path, owner):
     answer = host.write(present(tmp_path / "first", owner=owner), present(tmp_path / "second"))
     assert answer.result["msg"] == f"{tmp_path / 'first'}: the owner {owner} does not exist on this host"
     assert [path.name for path in tmp_path.iterdir()] == ["second"]
 
 
-def test_one_failure_keeps_none_of_the_others_from_being_written(host, tmp_path):
+def test_one_failed_file_does_not_stop_the_others(host, tmp_path):
     first, second, third = (tmp_path / name for name in "abc")
     second.mkdir()
     answer = host.write(present(first), present(second), present(third, OTHER))
@@ -383,32 +383,32 @@ def test_a_file_is_never_emptied(host, dest, text):
     assert dest.read_text() == OTHER
 
 
-def test_a_user_that_does_not_exist(host, dest):
+def test_an_unknown_owner_is_refused(host, dest):
     answer = host.write(present(dest, owner="no-such-user"))
     assert answer.result["msg"] == f"{dest}: the owner no-such-user does not exist on this host"
     assert not dest.exists() and leftovers(dest.parent) == []
 
 
 @needs_root
-def test_a_new_owner_of_a_file_that_is_there_may_be_made_by_an_earlier_task(host, dest):
+def test_check_mode_accepts_an_unknown_owner_for_an_existing_file(host, dest):
     dest.write_text(SECRET)
     assert host.write(present(dest, owner="no-such-user"), check=True).result["changed"]
 
 
-def test_a_user_that_an_earlier_task_would_have_made(host, dest):
+def test_check_mode_accepts_an_unknown_owner_for_a_new_file(host, dest):
     answer = host.write(present(dest, owner="no-such-user"), check=True)
     assert answer.result["changed"] and answer.one["owner"] == "no-such-user"
 
 
 @needs_root
-def test_owner_and_group_by_name_and_by_number(host, dest):
+def test_owner_and_group_are_set_by_name_or_number(host, dest):
     assert host.write(present(dest, owner="nobody", group="4242", mode="0640")).one["group"] == "4242"
     assert (dest.stat().st_uid, dest.stat().st_gid, mode_of(dest)) == (65534, 4242, 0o640)
     assert not host.write(present(dest, owner="nobody", group="4242", mode="0640")).result["changed"]
 
 
 @needs_root
-def test_who_was_there_first_does_not_keep_the_file(host, dest):
+def test_a_file_created_by_a_stranger_is_taken_over(host, dest):
     """In /tmp anyone can create the file before us, with permissions of their choice."""
     dest.write_text("")
     os.chown(dest, 12345, 12345)
@@ -419,7 +419,7 @@ def test_who_was_there_first_does_not_keep_the_file(host, dest):
 
 @needs_root
 @pytest.mark.parametrize("there", [(12345, 0), (0, 12345)], ids=["owner", "group"])
-def test_only_the_owner_or_only_the_group_differs(host, dest, there):
+def test_a_different_owner_or_group_is_a_change(host, dest, there):
     host.write(present(dest))
     os.chown(dest, *there)
     assert host.write(present(dest), check=True).one["changed"] is True
@@ -429,7 +429,7 @@ def test_only_the_owner_or_only_the_group_differs(host, dest, there):
 
 
 @needs_root
-def test_without_the_right_to_a_file_cannot_be_given_away(host, dest):
+def test_without_permission_a_file_cannot_be_given_away(host, dest):
     dest.write_text(OTHER)
     libc, drop_from_bounding_set, cap_chown = ctypes.CDLL(None), 24, 0
     answer = host.write(present(dest, owner="nobody"), preexec=lambda: libc.prctl(drop_from_bounding_set, cap_chown, 0, 0, 0))
@@ -438,7 +438,7 @@ def test_without_the_right_to_a_file_cannot_be_given_away(host, dest):
 
 
 @needs_root
-def test_where_the_user_may_not_write(host, dest):
+def test_a_directory_without_write_permission_is_reported(host, dest):
     os.chown(dest.parent, 12345, 12345)
     libc, drop_from_bounding_set, cap_dac_override = ctypes.CDLL(None), 24, 1
 
@@ -452,7 +452,7 @@ def test_where_the_user_may_not_write(host, dest):
 
 
 @needs_root
-def test_what_cannot_be_seen_is_not_taken_for_absent(host, tmp_path):
+def test_a_file_that_cannot_be_seen_is_not_taken_for_absent(host, tmp_path):
     dest = tmp_path / "private" / "token"
     dest.parent.mkdir(mode=0o700)
     dest.write_text(OTHER)
@@ -470,14 +470,14 @@ def test_what_cannot_be_seen_is_not_taken_for_absent(host, tmp_path):
 
 
 @needs_root
-def test_no_backup_is_left_of_a_file_that_is_still_there(host, dest):
+def test_a_failed_write_leaves_no_backup(host, dest):
     dest.write_text(OTHER)
     libc, drop_from_bounding_set, cap_chown = ctypes.CDLL(None), 24, 0
     host.write(present(dest, owner="nobody", backup=True), preexec=lambda: libc.prctl(drop_from_bounding_set, cap_chown, 0, 0, 0))
     assert [path.name for path in dest.parent.iterdir()] == [dest.name]
 
 
-def test_a_full_disk_leaves_the_file_as_it_was(host, dest):
+def test_a_full_disk_leaves_the_file_unchanged(host, dest):
     dest.write_text(OTHER)
     answer = host.write(present(dest, "x" * 70000), preexec=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (60000, 60000)))
     assert answer.result["msg"] == f"{dest}: File too large"
@@ -486,7 +486,7 @@ def test_a_full_disk_leaves_the_file_as_it_was(host, dest):
 
 @needs_root
 @pytest.mark.parametrize("attribute", ["i", "a"])
-def test_an_immutable_or_append_only_directory_is_told_and_no_token_stays(host, dest, attribute):
+def test_an_immutable_or_append_only_directory_is_reported_and_keeps_no_token(host, dest, attribute):
     dest.write_text(OTHER)
     if subprocess.run(["chattr", "+" + attribute, str(dest.parent)], capture_output=True, check=False).returncode:
         pytest.skip("not every file system has attributes")
@@ -504,7 +504,7 @@ def test_an_immutable_or_append_only_directory_is_told_and_no_token_stays(host, 
 
 
 @needs_root
-def test_a_file_that_is_mounted_by_itself_is_told_and_stays(host, dest, tmp_path):
+def test_a_file_that_is_a_mount_point_is_reported_and_kept(host, dest, tmp_path):
     dest.write_text(OTHER)
     source = tmp_path / "mounted"
     source.write_text(OTHER)
@@ -526,7 +526,7 @@ def test_a_full_disk_leaves_no_backup(host, dest):
 
 
 @pytest.mark.parametrize("locale", ["C.UTF-8", "C"])
-def test_names_that_are_not_ascii(host, tmp_path, locale):
+def test_names_that_are_not_ascii_work_in_any_locale(host, tmp_path, locale):
     dest = tmp_path / "größe é" / "tökén"
     answer = host.write(present(dest, "tökén", create_directory=True), locale=locale)
     assert dest.read_text() == "tökén"
@@ -541,7 +541,7 @@ def test_a_huge_file_is_not_read_to_its_end(host, dest):
         assert host.write(change(dest)).result["msg"] == f"{dest}: is larger than 16 MiB, so it is not a token file"
 
 
-def test_two_tokens_for_one_file_by_different_paths(host, tmp_path):
+def test_two_tokens_for_one_file_under_different_paths_are_refused(host, tmp_path):
     (tmp_path / "run").mkdir()
     (tmp_path / "var").symlink_to("run")
     answer = host.write(present(tmp_path / "run" / "token"), present(tmp_path / "var" / "token", OTHER))
@@ -599,7 +599,7 @@ def spec(dest, **options):
     return {**dict.fromkeys(names), **fixed, "dest": str(dest), **options}
 
 
-def test_selinux_the_new_file_gets_its_context_before_it_is_seen(dest):
+def test_selinux_sets_the_context_before_the_file_is_visible(dest):
     module = FakeModule()
     assert token_files.ensure(module, spec(dest), b"x")["changed"]
     [(path, context)] = module.contexts.items()
@@ -607,26 +607,26 @@ def test_selinux_the_new_file_gets_its_context_before_it_is_seen(dest):
     assert context == ["system_u", "object_r", "etc_t", "s0"]
 
 
-def test_selinux_a_replaced_file_keeps_its_context_but_for_what_is_asked(dest):
+def test_selinux_keeps_the_context_of_a_replaced_file_except_for_options(dest):
     dest.write_text("old")
     module = FakeModule()
     token_files.ensure(module, spec(dest, setype="httpd_config_t", seuser="_default"), b"x")
     assert list(module.contexts.values()) == [["system_u", "object_r", "httpd_config_t", "s0"]]
 
 
-def test_selinux_a_directory_gets_its_context_from_the_policy(tmp_path):
+def test_selinux_takes_the_context_of_a_directory_from_the_policy(tmp_path):
     module = FakeModule()
     assert token_files.ensure(module, spec(tmp_path / "a" / "b" / "token", create_directory=True), b"x")["changed"]
     assert {name: context[2] for name, context in list(module.contexts.items())[:2]} == {"a": "etc_dir_t", "b": "etc_dir_t"}
 
 
 @pytest.mark.parametrize(("setype", "changed"), [("user_home_t", False), ("httpd_config_t", True), (None, False), ("_default", True)])
-def test_selinux_another_context_is_a_change(dest, setype, changed):
+def test_selinux_reports_another_context_as_a_change(dest, setype, changed):
     token_files.ensure(FakeModule(), spec(dest), b"x")
     assert token_files.ensure(FakeModule(check_mode=True), spec(dest, setype=setype), b"x")["changed"] is changed
 
 
-def test_a_helper_that_would_end_the_process_ends_one_file_only(dest):
+def test_a_failing_helper_fails_only_one_file(dest):
     module = FakeModule(fails=True)
     result = token_files.ensure(module, spec(dest), b"x")
     assert (result["error"], result["changed"]) == (f"{dest}: set selinux context failed", False)
@@ -647,7 +647,7 @@ def replacing(monkeypatch, module, function, after):
     monkeypatch.setattr(module, "os", types.SimpleNamespace(**{**vars(os), function: wrapped}))
 
 
-def test_a_link_that_takes_the_place_while_we_look(dest, monkeypatch):
+def test_a_link_that_replaces_the_file_during_the_check_is_not_followed(dest, monkeypatch):
     """The link appears between lstat and open, so O_NOFOLLOW refuses it."""
     victim = dest.with_name("victim")
     victim.write_text("precious")
@@ -665,7 +665,7 @@ def test_a_link_that_takes_the_place_while_we_look(dest, monkeypatch):
 
 
 @needs_root
-def test_a_strangers_link_that_takes_the_place_of_a_directory_while_we_look(tmp_path, monkeypatch):
+def test_a_strangers_link_that_replaces_a_directory_is_not_followed(tmp_path, monkeypatch):
     conf, victim = tmp_path / "conf", tmp_path / "victim"
     conf.mkdir()
     victim.mkdir()
@@ -683,7 +683,7 @@ def test_a_strangers_link_that_takes_the_place_of_a_directory_while_we_look(tmp_
 
 
 @pytest.mark.parametrize("times", [1, 2])
-def test_a_directory_that_takes_the_place_of_another_while_we_look(tmp_path, monkeypatch, times):
+def test_a_directory_replaced_twice_during_the_check_is_refused(tmp_path, monkeypatch, times):
     """Once may be a file system that is mounted on access; twice is no accident."""
     conf = tmp_path / "conf"
     conf.mkdir()
@@ -700,7 +700,7 @@ def test_a_directory_that_takes_the_place_of_another_while_we_look(tmp_path, mon
 
 
 @pytest.mark.parametrize("options", [{}, {"state": "absent"}, {"backup": True}], ids=str)
-def test_what_happens_to_the_path_later_does_not_matter(tmp_path, monkeypatch, options):
+def test_a_path_changed_after_the_check_does_no_harm(tmp_path, monkeypatch, options):
     conf, victim = tmp_path / "conf", tmp_path / "victim"
     for directory in (conf, victim):
         directory.mkdir()
@@ -721,7 +721,7 @@ def test_what_happens_to_the_path_later_does_not_matter(tmp_path, monkeypatch, o
     assert left == ([] if "state" in options else ["new", "old"] if "backup" in options else ["new"])
 
 
-def test_a_directory_that_another_run_has_made_meanwhile(tmp_path, monkeypatch):
+def test_a_directory_created_meanwhile_is_used(tmp_path, monkeypatch):
     made = tmp_path / "made"
     enter = token_files.enter
 
@@ -751,7 +751,7 @@ WISHES: dict[str, dict[str, t.Any]] = {
 @pytest.mark.system
 @needs_root
 @pytest.mark.parametrize("uid", [0, NOBODY])
-def test_check_mode_is_right_in_every_case(uid):
+def test_check_mode_predicts_every_case(uid):
     """Check mode predicts whether something changes and whether it fails, for every directory, file and wish."""
     with tempfile.TemporaryDirectory() as folder:
         pathlib.Path(folder).chmod(0o755)
@@ -810,7 +810,7 @@ def as_user(uid: int, function: t.Callable[[], t.Any]) -> t.Any:
     return json.loads(text)
 
 
-def test_a_directory_that_is_exchanged_is_not_entered(tmp_path, monkeypatch):
+def test_a_directory_replaced_after_the_check_is_not_entered(tmp_path, monkeypatch):
     """Between the check and the step into the directory, another user puts one of their own in its place."""
     kept, others, aside = tmp_path / "kept", tmp_path / "others", tmp_path / "aside"
     kept.mkdir()

@@ -47,7 +47,7 @@ def jwt(claims: str) -> str:
 
 
 @pytest.mark.parametrize(("form", "told"), [("raw", False), ("header", False), ("env", True), ("json", True)])
-def test_every_format(host, tmp_path, form, told):
+def test_the_token_is_read_in_every_format(host, tmp_path, form, told):
     path = tmp_path / "token"
     path.write_text(render(form, DETAILS))
     path.chmod(0o640)
@@ -60,13 +60,13 @@ def test_every_format(host, tmp_path, form, told):
 
 @pytest.mark.parametrize("form", ["header", "env", "json"])
 @pytest.mark.parametrize("text", ["junk", "{}", "[1]", "X_TOKEN=\n", "Authorization:\n", '{"access_token": ""}'])
-def test_what_is_not_in_its_format_is_no_token(host, tmp_path, form, text):
+def test_a_text_not_in_its_format_has_no_token(host, tmp_path, form, text):
     (tmp_path / "token").write_text(text)
     assert seen(host, tmp_path / "token", form=form)[0].get("fingerprint") is None
 
 
 @pytest.mark.parametrize("awkward", ["a'b", 'a"b', "a\\b", "a$b`c", "tökén"])
-def test_what_is_quoted_in_a_file_of_variables(host, tmp_path, awkward):
+def test_quoted_values_of_an_env_file_are_read(host, tmp_path, awkward):
     path = tmp_path / "token"
     path.write_text(render("env", {**DETAILS, "access_token": awkward, "authorization": awkward}))
     assert seen(host, path)[0]["fingerprint"] == fingerprint(awkward)
@@ -79,7 +79,7 @@ def test_what_is_quoted_in_a_file_of_variables(host, tmp_path, awkward):
         ("[]", None), ("", None),
     ],
 )  # fmt: skip
-def test_a_jwt_tells_its_end_itself(host, tmp_path, claims, expires_at):
+def test_the_expiry_of_a_jwt_is_read_from_its_claims(host, tmp_path, claims, expires_at):
     path = tmp_path / "token"
     path.write_text(jwt(claims))
     [file] = seen(host, path, claims=True)
@@ -106,7 +106,7 @@ def test_a_hostile_file_hides_no_other(host, tmp_path, text):
     assert (files[1]["fingerprint"], files[1]["expires_at"]) == (fingerprint(TOKEN), 1799999999)
 
 
-def test_what_is_no_file(host, tmp_path):
+def test_anything_but_a_regular_file_is_reported(host, tmp_path):
     secret, link, pipe, folder = (tmp_path / name for name in ("secret", "link", "pipe", "folder"))
     secret.write_text(TOKEN)
     link.symlink_to(secret)
@@ -135,7 +135,7 @@ def test_a_strangers_symlink_in_the_path_is_not_followed(host, tmp_path):
     assert "fingerprint" not in file
 
 
-def test_an_empty_file(host, tmp_path):
+def test_an_empty_file_is_reported_as_empty(host, tmp_path):
     (tmp_path / "token").touch()
     [file] = seen(host, tmp_path / "token")
     assert (file["exists"], file["empty"], file.get("fingerprint")) == (True, True, None)

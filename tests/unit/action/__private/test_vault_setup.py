@@ -13,7 +13,7 @@ import pytest
 from ansible_collections.trackops.api_tokens.plugins.action.__private import vault_setup
 
 
-def test_only_the_user_may_read_it(tmp_path: pathlib.Path) -> None:
+def test_the_secret_id_file_is_private(tmp_path: pathlib.Path) -> None:
     mask = os.umask(0)
     try:
         vault_setup._write_anew(str(tmp_path / "secret-id"), lambda: "of-the-role")
@@ -23,7 +23,7 @@ def test_only_the_user_may_read_it(tmp_path: pathlib.Path) -> None:
     assert stat.S_IMODE((tmp_path / "secret-id").stat().st_mode) == 0o600
 
 
-def test_what_came_there_meanwhile_is_not_replaced(tmp_path: pathlib.Path) -> None:
+def test_a_file_created_meanwhile_is_not_replaced(tmp_path: pathlib.Path) -> None:
     def content() -> str:
         (tmp_path / "secret-id").write_text("precious", encoding="utf-8")
         return "x"
@@ -33,7 +33,7 @@ def test_what_came_there_meanwhile_is_not_replaced(tmp_path: pathlib.Path) -> No
     assert [(path.name, path.read_text(encoding="utf-8")) for path in tmp_path.iterdir()] == [("secret-id", "precious")]
 
 
-def test_what_is_there_and_no_place_for_a_secret_id(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_existing_path_that_cannot_hold_a_secret_id_is_reported(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "secret-id"
 
     def trouble() -> str:
@@ -62,7 +62,7 @@ def test_what_is_there_and_no_place_for_a_secret_id(tmp_path: pathlib.Path, monk
     assert trouble() == "it belongs to another user, who may have put another secret_id there"
 
 
-def test_where_it_cannot_be_written_none_is_made(tmp_path: pathlib.Path) -> None:
+def test_no_secret_id_is_created_if_the_file_cannot_be_written(tmp_path: pathlib.Path) -> None:
     asked: list[int] = []
 
     def content() -> str:
@@ -76,7 +76,7 @@ def test_where_it_cannot_be_written_none_is_made(tmp_path: pathlib.Path) -> None
     assert asked == []
 
 
-def test_nothing_is_left_of_one_that_vault_does_not_give(tmp_path: pathlib.Path) -> None:
+def test_an_interrupted_request_leaves_no_file(tmp_path: pathlib.Path) -> None:
     def content() -> str:
         raise KeyboardInterrupt
 
