@@ -27,7 +27,7 @@ class ActionModule(TokenAction):
         variables = task_vars or {}
         try:
             request, wanted = split(self._task.args)
-            self.refuse_unknown_options([wanted], (*OPTIONS_OF_URI, "vault"), module="api_request")
+            self.refuse_wrong_options([wanted], (*OPTIONS_OF_URI, "vault"), module="api_request")
         except OptionError as exc:
             raise failed_action(exc) from None
         if self._task.check_mode:

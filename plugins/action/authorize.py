@@ -76,7 +76,7 @@ class ActionModule(TokenAction):
         if checked.error_messages:
             raise OptionError(checked.error_messages[0])
         item = {name: value for name, value in args.items() if name not in _OWN}
-        self.refuse_unknown_options([item], _OWN, module="authorize")
+        self.refuse_wrong_options([item], _OWN, module="authorize")
         return checked.validated_parameters, item
 
     def _consent_request(self, own: dict[str, t.Any], item: dict[str, t.Any], task_vars: dict[str, t.Any]) -> tuple[Request, dict[str, t.Any]]:

@@ -38,7 +38,7 @@ class ActionModule(TokenAction):
         try:
             items = args.get("tokens")
             inner = [item for item in items if isinstance(item, dict)] if isinstance(items, list) else []
-            self.refuse_unknown_options([args], OWN, module="token_cache", of=inner)
+            self.refuse_wrong_options([args], OWN, module="token_cache", of=inner)
             result.update({"present": self._warm, "absent": self._purge, "pruned": self._prune}[state](args, variables))
         except TokenError as exc:
             raise failed_action(exc) from None

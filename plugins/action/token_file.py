@@ -47,7 +47,7 @@ class ActionModule(TokenAction):
             items = split_items(self._task.args, called=named)
             listed = self._task.args.get("tokens") or ()
             beside = {key: value for key, value in self._task.args.items() if key != "tokens"}
-            self.refuse_unknown_options([beside], FILE_OPTIONS, module="token_file", of=listed, named=named)
+            self.refuse_wrong_options([beside], FILE_OPTIONS, module="token_file", of=listed, named=named)
             files = plan([item._replace(file_options=_checked(item.file_options, item.place)) for item in items])
         except OptionError as exc:
             raise failed_action(exc) from None

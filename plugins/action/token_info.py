@@ -26,7 +26,7 @@ class ActionModule(TokenAction):
         result: dict[str, t.Any] = super().run(tmp, task_vars)
         args, variables = self._task.args, task_vars or {}
         try:
-            self._refuse_unknown_options(args)
+            self._refuse_wrong_options(args)
         except OptionError as exc:
             raise failed_action(exc) from None
         if args.get("tokens") is not None:
@@ -40,15 +40,15 @@ class ActionModule(TokenAction):
         result.update(found_interpreter(self), changed=False)
         return result
 
-    def _refuse_unknown_options(self, args: dict[str, t.Any]) -> None:
+    def _refuse_wrong_options(self, args: dict[str, t.Any]) -> None:
         items = args.get("tokens")
         if isinstance(items, list):
             # The items may be those of token_file: its own options are unused here, but harmless.
             own = {name: value for name, value in args.items() if name != "tokens"}
             listed = [item for item in items if isinstance(item, dict)]
-            self.refuse_unknown_options([own], (*_OWN, *FILE_OPTIONS), module="token_info", of=listed, named=list_name(self._task))
+            self.refuse_wrong_options([own], (*_OWN, *FILE_OPTIONS), module="token_info", of=listed, named=list_name(self._task))
         else:
-            self.refuse_unknown_options([args], _OWN, module="token_info")
+            self.refuse_wrong_options([args], _OWN, module="token_info")
 
     def _of_token(self, args: dict[str, t.Any], variables: dict[str, t.Any]) -> dict[str, t.Any]:
         explained: dict[str, t.Any] = {}

@@ -266,7 +266,7 @@ def vault(place: Place, *, mute: str, scripted: str) -> t.Iterator[Fault]:
         "a wrong token, looked at": ({"token": "hvs.wrong-token-0123456789", "token_validate": True}, "does not accept the token"),
         "a token without rights": ({"token": no_rights}, "denied reading"),
         "a wrong secret_id": ({**approle, "secret_id": "wrong-secret-id-0123"}, "refused the login by approle at auth/approle as role_id"),
-        "no secret_id": (approle, "missing secret_id"),
+        "no secret_id": (approle, "this AppRole needs a secret_id"),
         "a secret_id that is used up": (
             {"auth_method": "approle", "role_id": used_up.role_id, "secret_id": used_up.secret_id},
             "refused the login by approle at auth/approle as role_id",

@@ -215,7 +215,7 @@ def test_credential_fields(openbao_stage: Stage) -> None:
         with check("found"):
             assert [done[name].value["source"] for name in ("direct", "variable", "text")] == ["vendor", "cache", "cache"]
         with check("missing"):
-            assert done["missing"].error == f"trackunit: the secret secret/fleet/renamed has no field 'passwd'. {hint}"
+            assert done["missing"].error == f"trackunit: the secret secret/fleet/renamed has no field 'passwd' (did you mean 'pass word'?). {hint}"
         with check("list"):
             assert done["list"].error == f"trackunit: the secret secret/fleet/renamed has a field 'tags' that is neither a string nor a number. {hint}"
         with check("empty"):

@@ -23,7 +23,7 @@ def action(kind: t.Any, scene: Scene, args: t.Mapping[str, t.Any], *, cache: str
     class Tried(kind):  # type: ignore[misc]
         _supports_async = False
 
-        def refuse_unknown_options(self, *arguments: t.Any, **keywords: t.Any) -> None:
+        def refuse_wrong_options(self, *arguments: t.Any, **keywords: t.Any) -> None:
             """Does nothing: the check needs the lookups loaded by Ansible, and the integration tests cover it."""
 
         def option_values(self, plugin: str, item: t.Mapping[str, t.Any], task_vars: t.Any) -> dict[str, t.Any]:

@@ -57,6 +57,11 @@ def option_names(plugin: str) -> set[str]:
     return {alias for name, about in options.items() for alias in (name, *(about.get("aliases") or ()))} - {"output"}
 
 
+def _place(wrong: t.Sequence[t.Mapping[str, t.Any]], items: t.Sequence[t.Mapping[str, t.Any]], named: str) -> str:
+    """The name in messages of the first of *items* that is *wrong*; empty if none is."""
+    return next((place for place, item in zip(item_places(items, called=named), items, strict=True) if any(item is one for one in wrong)), "")
+
+
 def asked_path(item: t.Mapping[str, t.Any]) -> str:
     """The Vault path in *item*, if it has one; failed results show it too."""
     return str(item.get("path") or item.get("vendor") or "")
@@ -138,21 +143,29 @@ class TokenAction(ActionBase):  # type: ignore[misc]
         (request,) = requests_from(plugin, vendor, [str(path) if path else None], values, direct=item, surroundings=surroundings())
         return request, values
 
-    def refuse_unknown_options(
+    def refuse_wrong_options(
         self, items: t.Iterable[t.Mapping[str, t.Any]], own: t.Iterable[str], *, module: str, of: t.Sequence[t.Mapping[str, t.Any]] = (), named: str = "tokens"
     ) -> None:
         """Reject unknown options: Ansible does not check an action's arguments, and a typo must not pass unnoticed.
 
+        An empty vendor or path is rejected too. It comes from a variable that is empty, and would select other credentials than those that were
+        meant: the default path's, or, to be removed from the cache, all.
+
         :arg own: the module's options that are not options of a lookup.
         :arg of: the items of a list, which the user calls *named*.
-        :raises OptionError: naming the option that no vendor in use has, and the nearest known one.
+        :raises OptionError: naming the empty option, or the option that no vendor in use has, and the nearest known one.
         """
         items = [*items, *of]
+        for name in ("vendor", "path"):
+            empty = [item for item in items if item.get(name) is not None and not str(item[name]).strip("/ ")]
+            if empty:
+                text = f"{_place(empty, of, named)}{name} is empty. Give a value, or leave it out (omit)."
+                raise OptionError(text, fault="option:vault_path" if name == "path" else "option:missing")
         # The options next to the items name a vendor only if it is the items' vendor too.
         plugins = {_plugin(item["vendor"]) for item in items if item.get("vendor")} or {"oauth2"}
         known = {"vendor", "path", *own}.union(*map(option_names, plugins))
         for stranger in sorted({str(name) for item in items for name in item} - known):
-            place = next((place for place, item in zip(item_places(of, called=named), of, strict=True) if stranger in item), "")
+            place = _place([item for item in of if stranger in item], of, named)
             if stranger in option_names("oauth2"):
                 text = f"{place}there is no option '{stranger}' for {', '.join(sorted(plugins))}; only oauth2 and your own vendors accept it."
                 raise OptionError(text, fault="option:unknown")

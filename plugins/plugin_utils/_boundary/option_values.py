@@ -28,8 +28,9 @@ def as_mapping(name: str, value: t.Any, *, read_file: t.Callable[[str], str]) ->
         if name == "vendors" and "\n" not in text and "{" not in text:
             text = read_file(os.path.expanduser(text))
         parsed = yaml.safe_load(text)
-    except OSError:
-        raise OptionError(f"{shown}: the file {text!r} cannot be read.", fault="option:file") from None
+    except OSError as exc:
+        why = (exc.strerror or "failed").lower()
+        raise OptionError(f"{shown} (TRACKOPS_VENDORS): the file {text!r} cannot be read ({why}).", fault="option:file") from None
     except (yaml.YAMLError, ValueError, RecursionError):  # an invalid date, or bytes that are not text
         raise OptionError(f"{shown} must be a dictionary, or the JSON or YAML text of one.") from None
     if parsed is None:

@@ -93,6 +93,9 @@ class Refusals:
                 f"{self._place} has no such login: {self.login_name()}. Check mount_point, auth_method and namespace.",
                 "login_refused",
             )
+        if options.auth_method == "approle" and not options.secret_id and refusal.says("missing secret_id"):
+            text = f"{self._place} refused the {self.login_name()}: this AppRole needs a secret_id. Set it (ANSIBLE_HASHI_VAULT_SECRET_ID)."
+            return VaultError(text, "login_refused")
         advice = LOGIN_ADVICE[options.auth_method]
         # For a client without a token, Vault does not distinguish a wrong mount from a wrong password.
         what = f"{', '.join(advice)} and mount_point" if refusal.status == 403 else " and ".join(advice)

@@ -88,7 +88,7 @@ def _untrusted(cause: t.Any, _inside: list[BaseException]) -> str:
     reason = scrub(str(cause.verify_message or "verification failed"), ())
     name_differs = "mismatch" in reason.lower() or "not valid for" in reason.lower()
     if name_differs:
-        return f"has a certificate for another host name ({reason}). Use that name in url (VAULT_ADDR)."
+        return f"has a certificate for another host name ({reason}). Use a name of the certificate in url (VAULT_ADDR), or set VAULT_TLS_SERVER_NAME to one."
     if "expired" in reason.lower() or "not yet valid" in reason.lower():
         return f"has a certificate that is out of date ({reason}). Have it renewed, or check this machine's clock."
     return f"has a certificate that is not trusted here ({reason}). {{ca}}"

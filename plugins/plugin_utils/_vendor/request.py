@@ -17,6 +17,8 @@ from urllib.parse import quote_plus, urlencode
 
 from .._base.errors import VaultError
 from .._base.model import HttpRequest, Request, SecretField, Vendor
+from .._text.nearest import nearest
+from .._text.one_line import one_line
 from .template import filled, secret_names
 
 __all__ = (
@@ -131,11 +133,18 @@ def _certificate_fields(request: Request, data: t.Mapping[str, t.Any]) -> tuple[
     return ("certificate",) if both else ("certificate", "private_key")
 
 
+def _near(key: str, data: t.Mapping[str, t.Any]) -> str:
+    """A similar name among the fields of the secret, such as one in other letters' case."""
+    names = {one_line(str(name), limit=40): str(name).lower().replace("-", "_") for name in data}
+    near = nearest(key, names.values())
+    return f" (did you mean '{next(shown for shown, name in names.items() if name == near)}'?)" if near else ""
+
+
 def _field(request: Request, data: t.Mapping[str, t.Any], name: str) -> str:
     key = request.secret.fields.get(name, name)
     value = as_text(data.get(key))
     problem = (
-        f"has no field '{key}'"
+        f"has no field '{key}'{_near(key, data)}"
         if key not in data
         else f"has a field '{key}' that is neither a string nor a number"
         if value is None

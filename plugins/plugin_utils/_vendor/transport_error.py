@@ -80,7 +80,8 @@ def _not_connected(problem: Exception, request: HttpRequest, options: HttpOption
             fault="vendor:tls",
         )
     if isinstance(problem, r.ProxyError):
-        what = f"the proxy for {where} did not connect. Check http_proxy."
+        proxy = f"{host(options.proxy)} (http_proxy)" if options.proxy else "of the environment (https_proxy, http_proxy or all_proxy)"
+        what = f"the proxy {proxy} did not connect to {where}. Check it."
     elif isinstance(problem, r.ConnectionError) and not _timed_out(problem) and not _was_sent(problem):
         what = f"{where} cannot be reached{_why(problem)}. Check base_url and token_url, the network and http_proxy."
     else:

@@ -51,12 +51,29 @@ def test_the_path_of_an_item_defaults_to_its_vendor():
 )
 def test_options_of_custom_vendors_are_refused_for_built_in_ones(monkeypatch, option, items):
     monkeypatch.setattr(subject, "option_names", lambda plugin: {"scope", *(("vendors", "issuer") if plugin == "oauth2" else ())})
-    refuse = functools.partial(TokenAction.refuse_unknown_options, None, own=(), module="token_info")
+    refuse = functools.partial(TokenAction.refuse_wrong_options, None, own=(), module="token_info")
     with pytest.raises(OptionError) as caught:
         refuse([{option: "x", **items[0]}, *items[1:]])
     assert caught.value.message == f"there is no option '{option}' for tracx; only oauth2 and your own vendors accept it."
     for own in ([{"vendor": "mine"}], [{}, {"vendor": "mine"}], [{}, {"vendor": "tracx"}, {"vendor": "mine"}], [{}]):
         refuse([{option: "x", **own[0]}, *own[1:]])
+
+
+@pytest.mark.parametrize("empty", ["", " ", "/"])
+@pytest.mark.parametrize(("option", "code"), [("vendor", "TRK-O03"), ("path", "TRK-O07")])
+def test_an_empty_name_does_not_select_others(monkeypatch, option, code, empty):
+    """A variable that is empty would give the default path's token, or remove the tokens of all vendors."""
+    monkeypatch.setattr(subject, "option_names", lambda plugin: set())
+    refuse = functools.partial(TokenAction.refuse_wrong_options, None, own=("tokens", "dest"), module="token_file")
+    given = {"vendor": "tracx", "path": "fleet/tracx"}
+    with pytest.raises(OptionError) as caught:
+        refuse([{**given, option: empty}])
+    assert caught.value.coded_message == f"{option} is empty. Give a value, or leave it out (omit). [{code}]"
+    with pytest.raises(OptionError) as caught:
+        refuse([{}], of=[given, {"vendor": "tracx", "dest": "/x", option: empty}])
+    assert caught.value.message.startswith("tokens, item 2 (")
+    assert caught.value.message.endswith(f"/x): {option} is empty. Give a value, or leave it out (omit).")
+    refuse([given, {**given, option: None}, {}])
 
 
 @pytest.mark.parametrize("trouble", [AttributeError, TypeError, ValueError, KeyError, IndexError, RecursionError])

@@ -13,7 +13,7 @@ from ansible_collections.trackops.api_tokens.plugins.plugin_utils._boundary.opti
 
 def read(path):
     if path == "/none":
-        raise OSError
+        raise OSError(2, "No such file or directory")
     return {"/vendors.yml": "acme: {token_url: https://x}", "/named.yml": "trackops_vendors: {acme: {}}", "/bad.yml": "[1"}[path]
 
 
@@ -42,7 +42,7 @@ def test_only_vendors_may_name_a_file():
 @pytest.mark.parametrize(
     ("value", "name", "message"),
     [
-        ("/none", "vendors", "trackops_vendors: the file '/none' cannot be read."),
+        ("/none", "vendors", "trackops_vendors (TRACKOPS_VENDORS): the file '/none' cannot be read (no such file or directory)."),
         ("/bad.yml", "vendors", "trackops_vendors must be a dictionary, or the JSON or YAML text of one."),
         ("{", "extra_parameters", "extra_parameters must be a dictionary, or the JSON or YAML text of one."),
         ("[" * 1000, "extra_parameters", "extra_parameters must be a dictionary, or the JSON or YAML text of one."),

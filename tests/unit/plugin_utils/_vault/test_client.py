@@ -493,8 +493,8 @@ def test_a_token_that_hvac_found_by_itself_is_not_sent(monkeypatch, tmp_path):
         ),
         (
             {"auth_method": "approle", "role_id": ROLE, "mount_point": "apps"},
-            said(400, f"missing secret_id of {ROLE}"),
-            "refused the login by approle at auth/apps (missing secret_id of ***). Check role_id and secret_id.",
+            said(400, f"unknown secret_id of {ROLE}"),
+            "refused the login by approle at auth/apps (unknown secret_id of ***). Check role_id and secret_id.",
         ),
         (
             {"auth_method": "userpass", "username": "joe", "password": "body-secret"},

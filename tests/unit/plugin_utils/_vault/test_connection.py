@@ -44,7 +44,8 @@ def untrusted(reason):
         ),
         (
             "Hostname mismatch, certificate is not valid for 'x'.",
-            "has a certificate for another host name (Hostname mismatch, certificate is not valid for 'x'.). Use that name in url (VAULT_ADDR).",
+            "has a certificate for another host name (Hostname mismatch, certificate is not valid for 'x'.). "
+            "Use a name of the certificate in url (VAULT_ADDR), or set VAULT_TLS_SERVER_NAME to one.",
         ),
         (
             "certificate has expired",

@@ -193,6 +193,16 @@ def test_no_such_login(answer):
     )
 
 
+def test_an_approle_that_needs_a_secret_id():
+    without, missing = vault_options(auth_method="approle", role_id="role"), refusal(400, "missing secret_id")
+    assert told(refusals(without).login(missing)) == (
+        "Vault at https://v refused the login by approle at auth/approle: this AppRole needs a secret_id. Set it (ANSIBLE_HASHI_VAULT_SECRET_ID).",
+        "login_refused",
+    )
+    for options, answer in ((without, refusal(400, "no")), (approle(), missing)):
+        assert told(refusals(options).login(answer))[0].endswith("Check role_id and secret_id.")
+
+
 @pytest.mark.parametrize(("status", "advice"), [(400, "role_id and secret_id"), (403, "role_id, secret_id and mount_point")])
 def test_a_login_that_is_refused(status, advice):
     assert told(refusals(approle()).login(refusal(status, "no"))) == (

@@ -109,13 +109,12 @@ def test_a_proxy_is_not_taken_for_vault():
 @pytest.mark.parametrize(
     ("reason", "sentence"),
     [
-        (
-            "Hostname mismatch, certificate is not valid for 'a'",
-            "has a certificate for another host name (Hostname mismatch, certificate is not valid for 'a'). Use that name in url (VAULT_ADDR).",
-        ),
         *(
-            (reason, f"has a certificate for another host name ({reason}). Use that name in url (VAULT_ADDR).")
-            for reason in ("IP address MISMATCH", "Not valid for 'a'")
+            (
+                reason,
+                f"has a certificate for another host name ({reason}). Use a name of the certificate in url (VAULT_ADDR), or set VAULT_TLS_SERVER_NAME to one.",
+            )
+            for reason in ("Hostname mismatch, certificate is not valid for 'a'", "IP address MISMATCH", "Not valid for 'a'")
         ),
         (
             "Certificate has EXPIRED",

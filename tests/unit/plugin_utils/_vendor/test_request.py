@@ -372,6 +372,9 @@ def test_without_client_auth_the_client_uses_basic():
     ("data", "problem"),
     [
         ({}, "has no field 'username'"),
+        ({"UserName": "u"}, "has no field 'username' (did you mean 'UserName'?)"),
+        ({"other": "u", "user-name": "u"}, "has no field 'username' (did you mean 'user-name'?)"),
+        ({"usernames\n" + "s" * 50: "u"}, "has no field 'username'"),
         ({"username": ""}, "has an empty field 'username'"),
         ({"username": " \n"}, "has an empty field 'username'"),
         ({"username": "\ufeff\n"}, "has an empty field 'username'"),

@@ -89,7 +89,14 @@ def test_a_certificate_that_does_not_match():
 @pytest.mark.parametrize("cause", [OSError(SECRET), TimeoutError(SECRET), ConnectionRefusedError(SECRET)])
 def test_the_proxy_did_not_connect(cause):
     problem = r.ProxyError(u.MaxRetryError(None, URL, u.ProxyError(SECRET, cause)))
-    assert unavailable(problem) == ("acme: the proxy for the vendor at v.example:8443 did not connect. Check http_proxy.", True, False, "vendor:unreachable")
+    of_environment = "the proxy of the environment (https_proxy, http_proxy or all_proxy)"
+    for proxy, named in ((None, of_environment), (f"http://user:{SECRET}@p.example:3128/{SECRET}", "the proxy p.example:3128 (http_proxy)")):
+        assert unavailable(problem, proxy=proxy) == (
+            f"acme: {named} did not connect to the vendor at v.example:8443. Check it.",
+            True,
+            False,
+            "vendor:unreachable",
+        )
 
 
 @pytest.mark.parametrize(

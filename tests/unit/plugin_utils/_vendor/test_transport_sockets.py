@@ -230,7 +230,7 @@ def test_no_proxy_of_the_environment_carries_what_is_for_this_machine(emulator, 
 def test_a_proxy_that_is_not_there():
     port = closed_port()
     error = failure("https://vendor.invalid", proxy=f"http://user:{ENCODED}@127.0.0.1:{port}")
-    assert error.message == "trackmage: the proxy for the vendor at vendor.invalid did not connect. Check http_proxy."
+    assert error.message == f"trackmage: the proxy 127.0.0.1:{port} (http_proxy) did not connect to the vendor at vendor.invalid. Check it."
     assert facts(error) == ("unavailable", True, False)
 
 
