@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import time
 import typing as t
 
 from ..plugin_utils._base.errors import OptionError, TokenError
@@ -75,9 +74,9 @@ class ActionModule(TokenAction):
         """Check mode sends nothing: the cache shows which tokens would be fetched."""
         missing = []
         for item in items:
-            request, _values = self.request_of(item, variables)
+            request, values = self.request_of(item, variables)
             store = open_store(request.cache, warn=display.warning)
-            if not is_cached(store, request):
+            if not is_cached(store, request, now=self.ports(values).clock()):
                 missing.append({"vendor": request.vendor.name, "path": request.secret.path})
         return {"changed": bool(missing), "missing": missing}
 
@@ -136,5 +135,5 @@ class ActionModule(TokenAction):
     def _prune(self, args: Facts, variables: Facts) -> Facts:
         values = self.option_values("oauth2", without_names(args), variables)
         store = open_store(cache_options(values), warn=display.warning)
-        removed = expired(store, now=time.time(), dry_run=bool(self._task.check_mode))
+        removed = expired(store, self.ports(values), dry_run=bool(self._task.check_mode))
         return {"changed": bool(removed), **cache_items.removed(removed)}

@@ -148,7 +148,7 @@ def _pruned(story: Story, incident: Incident) -> t.Callable[[], None]:
     controller = _whom(story, incident)
 
     def work(name: str) -> None:
-        expired(story.store_of(controller), now=story.world.now + controller.skew, dry_run=False)
+        expired(story.store_of(controller), story.ports(controller, name, "pruned"), dry_run=False)
 
     _command(story, controller, work, _nothing)
     return _nothing

@@ -233,7 +233,7 @@ class VaultLogin:
     def use_token(self, token: str) -> None:
         self._token = token
 
-    def renew_self(self, increment: int | None = None) -> Login:
+    def renew_self(self) -> Login:
         token = self._token
 
         def act() -> Login:

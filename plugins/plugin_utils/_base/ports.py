@@ -52,7 +52,7 @@ class Vault(t.Protocol):
     def use_token(self, token: str) -> None:
         """Use *token* (of an earlier login) for later calls."""
 
-    def renew_self(self, increment: int | None = None) -> Login:
+    def renew_self(self) -> Login:
         """Renew the token in use, for *increment* seconds if Vault allows that."""
 
     def revoke_self(self) -> None:

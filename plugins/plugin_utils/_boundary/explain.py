@@ -15,7 +15,7 @@ from ansible import constants as C
 
 from .._base.errors import TokenError
 from .._base.model import Request
-from .._vault.login_input import FALLBACK_ENVIRONMENT, completed
+from .._vault.login_input import ALL_SECRETS, FALLBACK_ENVIRONMENT, completed
 from .._vendor.options import DESCRIBING
 from .operator_variables import OperatorVariables
 from .options import Surroundings
@@ -24,7 +24,7 @@ from .vendor_settings import own_names, settings_of
 __all__ = ("explained",)
 
 MASK = "********"
-_SECRETS = frozenset(("aws_access_key", "aws_secret_key", "aws_security_token", "azure_client_secret", "jwt", "password", "refused", "secret_id", "token"))
+_SECRETS = ALL_SECRETS | {"aws_access_key", "refused"}
 # Their values may be secrets; their names are enough for the user.
 _MAPPINGS = frozenset(("extra_parameters", "request_headers"))
 _NOT_OF_A_TOKEN = frozenset(("_terms", "output", "vendor"))

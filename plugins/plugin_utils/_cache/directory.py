@@ -19,11 +19,11 @@ import typing as t
 
 from .crypto import Keys, open_sealed
 
-__all__ = ("KEY_FILE", "SCHEMA", "Directory", "default_path", "own_path")
+__all__ = ("KEY_FILE", "KEY_SIZE", "SCHEMA", "Directory", "default_path", "own_path")
 
 SCHEMA = 1
 KEY_FILE = "key"
-_KEY_SIZE = 32
+KEY_SIZE = 32  # bytes
 _LARGEST = 4 << 20
 
 
@@ -62,7 +62,7 @@ class Directory:
     def known_key(self) -> bytes | None:
         """This user's random key, if it exists."""
         key = self._bytes(KEY_FILE)
-        return key if key is not None and len(key) == _KEY_SIZE else None
+        return key if key is not None and len(key) == KEY_SIZE else None
 
     def read(self, keys: Keys) -> dict[str, t.Any] | None:
         """The data written for these keys, or None."""

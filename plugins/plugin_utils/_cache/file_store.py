@@ -19,14 +19,13 @@ import typing as t
 
 from .._base.errors import LockTimeout
 from .crypto import Keys, seal
-from .directory import KEY_FILE, SCHEMA, Directory
+from .directory import KEY_FILE, KEY_SIZE, SCHEMA, Directory
 
 __all__ = ("FileStore",)
 
 _ENTRY = re.compile(r"[0-9a-f]{32}\Z")
 _POINTER = re.compile(r"[0-9a-f]{32}\.hit\Z")
 _OURS = re.compile(r"(?:[0-9a-f]{32}(?:\.hit)?|key)(?:\.lock|\.tmp)?\Z")
-_KEY_SIZE = 32
 _FIRST_NAP, _LONGEST_NAP = 0.005, 0.05
 
 Header = dict[str, t.Any]
@@ -227,7 +226,7 @@ class FileStore(Directory):
     def _make_key(self) -> bytes:
         import time
 
-        fresh = os.urandom(_KEY_SIZE)
+        fresh = os.urandom(KEY_SIZE)
         self._make_directory()
         with self.lock(KEY_FILE, timeout=10, monotonic=time.monotonic, sleep=time.sleep):
             existing = self.known_key()  # another process may have been first

@@ -8,7 +8,6 @@
 
 from __future__ import annotations
 
-import time
 import typing as t
 
 from .._base.errors import VaultError, coded
@@ -25,13 +24,13 @@ __all__ = ("expired", "is_cached", "purge", "remove_shared", "revoke_logins")
 Removed = dict[str, t.Any]
 
 
-def is_cached(store: FileStore, request: Request) -> bool:
+def is_cached(store: FileStore, request: Request, *, now: float) -> bool:
     """Whether the cache holds a token for *request* with the required lifetime; sends nothing."""
     user_key = store.known_key()
     if user_key is None:
         return False
     entry = entry_from_dict(store.read(token_keys(request, user_key)))
-    return entry.token is not None and entry.token.seconds_left(time.time()) >= request.freshness.min_ttl
+    return entry.token is not None and entry.token.seconds_left(now) >= request.freshness.min_ttl
 
 
 def purge(
@@ -50,7 +49,7 @@ def purge(
         if header.get("kind") != "lock":  # notes about the lock of an entry
             removed.append(_said(header))
         if not dry_run:
-            _remove(store, name)
+            _remove(store, name, ports)
             ports.event(Event("purged", str(header.get("vendor")), str(header.get("path"))))
     if removed and not dry_run:
         store.sweep()  # removes the pointers to them
@@ -67,8 +66,8 @@ def _matches(header: t.Mapping[str, t.Any], vendor: str | None, where: str | Non
     return header.get("vendor") == (vendor or header.get("vendor")) and header.get("path") == (where or header.get("path"))
 
 
-def _remove(store: FileStore, name: str) -> None:
-    with store.lock(name, timeout=30, monotonic=time.monotonic, sleep=time.sleep):
+def _remove(store: FileStore, name: str, ports: Ports) -> None:
+    with store.lock(name, timeout=30, monotonic=ports.monotonic, sleep=ports.sleep):
         store.remove(name)
 
 
@@ -87,16 +86,16 @@ def remove_shared(request: Request, store: FileStore, ports: Ports) -> bool:
     return there
 
 
-def expired(store: FileStore, *, now: float, dry_run: bool) -> list[Removed]:
+def expired(store: FileStore, ports: Ports, *, dry_run: bool) -> list[Removed]:
     """Remove expired and damaged entries, and the remains of killed processes."""
-    removed = []
+    removed, now = [], ports.clock()
     for name, header in store.headers():
         until = header.get("expires_at")
         if isinstance(until, (int, float)) and until > now:
             continue
         removed.append(_said(header))
         if not dry_run:
-            _remove(store, name)
+            _remove(store, name, ports)
     if not dry_run:
         store.sweep()
     return removed
@@ -114,7 +113,7 @@ def revoke_logins(request: Request, store: FileStore, ports: Ports, *, dry_run: 
     kept = (store.read(keys) or {}).get("login")
     if not isinstance(kept, dict):
         if not dry_run:
-            _remove(store, keys.name)  # it may hold failures, which a purge must forget
+            _remove(store, keys.name, ports)  # it may hold failures, which a purge must forget
         return []
     if not dry_run:
         client = ports.vault(request.vault, ports.warn)
@@ -125,6 +124,6 @@ def revoke_logins(request: Request, store: FileStore, ports: Ports, *, dry_run: 
             if exc.kind != "denied":
                 ports.warn(coded(f"The Vault login in the cache could not be revoked; do it again when Vault answers. {exc.message}", exc.fault))
                 return []
-        _remove(store, keys.name)  # denied: it has already expired
+        _remove(store, keys.name, ports)  # denied: it has already expired
         ports.event(Event("revoked", request.vendor.name, request.where, reason="Vault login"))
     return ["Vault login"]

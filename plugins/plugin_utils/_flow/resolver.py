@@ -74,8 +74,7 @@ class Resolver:
             slot = TokenSlot(request, self.store(request.cache), self._ports)
             return _token(Call.begin(request, self._ports, key=slot.keys.name), slot)
         except TokenError as exc:
-            exc.args = (with_place(exc, request),)
-            raise
+            raise exc.reworded(with_place(exc, request)) from None
 
     def known(self, request: Request) -> Entry:
         """The cache entry of *request*; sends nothing."""

@@ -12,6 +12,7 @@ import typing as t
 from collections import Counter
 
 from .._base.errors import OptionError
+from .._base.model import ENGINE_MOUNT
 from .._hosts.files import check_common
 from .._text.one_line import one_line
 
@@ -42,7 +43,7 @@ def items(args: Facts) -> list[Facts]:
 def where(item: Facts, values: Facts) -> str | None:
     """The mount and path of *item*; None if it has no path."""
     path = str(item.get("path") or "").strip("/ ")
-    return f"{str(values.get('engine_mount_point') or 'secret').strip('/')}/{path}" if path else None
+    return f"{str(values.get('engine_mount_point') or ENGINE_MOUNT).strip('/')}/{path}" if path else None
 
 
 def warn_nothing_found(item: Facts, values: Facts, *, warn: t.Callable[[str], None]) -> None:

@@ -65,7 +65,7 @@ class VaultClient:
         except Refusal as refusal:
             raise self._refusals.login(refusal) from None
         except OptionError as exc:
-            raise exc.reworded(exc.message) from None
+            raise exc from None
         except VaultError as exc:
             if exc.kind != "login_refused":
                 raise
@@ -80,11 +80,9 @@ class VaultClient:
         self._hvac.token = token
         self._hidden.add(token)
 
-    def renew_self(self, increment: int | None = None) -> Login:
-        """Renew the token in use, for *increment* seconds if Vault allows that."""
-        path = "auth/token/renew-self"
-        seconds = f"{int(increment)}s" if increment else None
-        login = login_of(self._worded("renewing the Vault token with", path, "update", lambda: self._hvac.auth.token.renew_self(increment=seconds)))
+    def renew_self(self) -> Login:
+        """Renew the token in use."""
+        login = login_of(self._worded("renewing the Vault token with", "auth/token/renew-self", "update", self._hvac.auth.token.renew_self))
         self._hidden.add(login.client_token)
         return login
 

@@ -74,7 +74,7 @@ class Connection:
 
     def wait_anew(self) -> None:
         """Give Vault the whole ``deadline`` again."""
-        self._patience.left = self.options.deadline
+        self._patience.restart()
 
     def _connect(self) -> t.Any:
         try:

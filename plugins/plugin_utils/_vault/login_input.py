@@ -18,6 +18,7 @@ import typing as t
 
 __all__ = (
     "ALIASES",
+    "ALL_SECRETS",
     "FALLBACK_ENVIRONMENT",
     "FIELDS",
     "KUBERNETES_TOKEN_FILE",
@@ -110,7 +111,7 @@ SECRETS: t.Mapping[str, tuple[str, ...]] = {
     "kubernetes": ("jwt",),
     "none": (),
 }
-_ALL_SECRETS = frozenset(name for names in SECRETS.values() for name in names if name not in ("username", "role_id", "aws_access_key"))
+ALL_SECRETS = frozenset(name for names in SECRETS.values() for name in names if name not in ("username", "role_id", "aws_access_key"))
 
 
 def read_text(path: str) -> str:
@@ -167,7 +168,7 @@ def login_secret(given: t.Mapping[str, t.Any]) -> tuple[list[str] | None, dict[s
     names = SECRETS.get(str(given.get("auth_method")))
     if names is None:
         return None, {}
-    return [str(given.get(name) or "") for name in names], {name: value for name, value in given.items() if name not in _ALL_SECRETS}
+    return [str(given.get(name) or "") for name in names], {name: value for name, value in given.items() if name not in ALL_SECRETS}
 
 
 def _given(values: t.Mapping[str, t.Any]) -> dict[str, t.Any]:

@@ -23,7 +23,7 @@ from urllib.parse import unquote, urlsplit, urlunsplit
 
 from .._base.errors import OptionError
 from .._text.one_line import one_line
-from .login_input import TRUE, completed
+from .login_input import ALL_SECRETS, TRUE, completed
 from .methods import METHODS, validate
 
 __all__ = ("VaultOptions",)
@@ -127,24 +127,11 @@ class VaultOptions:
 
     def identity_public(self) -> dict[str, str]:
         """Who logs in, without anything secret; two identities always differ here or in their secret."""
-        names = (
-            "auth_method",
-            "mount_point",
-            "username",
-            "role_id",
-            "aws_profile",
-            "region",
-            "aws_iam_server_id",
-            "azure_tenant_id",
-            "azure_client_id",
-            "azure_resource",
-            "cert_auth_public_key",
-        )
         # A client certificate is sent with every method, and a proxy before Vault may identify clients by it.
         used = {"auth_method", "mount_point", "cert_auth_public_key", *METHODS[self.auth_method].identity}
         if self._role_id_is_the_secret:
             used.discard("role_id")
-        return {name: str(getattr(self, name)) for name in names if name in used and getattr(self, name)}
+        return {name: str(getattr(self, name)) for name in sorted(used) if getattr(self, name)}
 
     def identity_secret(self) -> bytes:
         """The login secret in use; empty if there is none here (an agent adds the token, or a cloud identity is used)."""
@@ -153,8 +140,7 @@ class VaultOptions:
 
     def secrets(self) -> tuple[str, ...]:
         """All secret values, which messages must not show."""
-        found = [self.token, self.password, self.secret_id, self.jwt, self.aws_secret_key, self.aws_security_token]
-        found += [self.azure_client_secret, self.cert_auth_key_text, _password_of(self.url)]
+        found = [*(getattr(self, name) for name in sorted(ALL_SECRETS)), _password_of(self.url)]
         found += [_password_of(proxy) for proxy in (self.proxies or {}).values()]
         if self._role_id_is_the_secret:
             found.append(self.role_id)

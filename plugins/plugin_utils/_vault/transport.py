@@ -57,9 +57,13 @@ class Patience:
     """
 
     def __init__(self, seconds: float, *, monotonic: t.Callable[[], float] = time.monotonic, sleep: t.Callable[[float], None] = time.sleep) -> None:
-        self.left = seconds
+        self._seconds = self.left = seconds
         self.monotonic = monotonic
         self._sleep = sleep
+
+    def restart(self) -> None:
+        """Allow the whole time again."""
+        self.left = self._seconds
 
     @contextlib.contextmanager
     def waiting(self) -> t.Iterator[None]:
@@ -118,6 +122,8 @@ def session(
     """
     import requests
 
+    tls = tls_of(options)
+
     class Session(requests.Session):
         def get_redirect_target(self, resp: requests.Response) -> str | None:
             # A standby redirects to the active node; follow that, as the vault command does. Do not follow a redirect to plain http, or
@@ -144,7 +150,6 @@ def session(
             found = t.cast(t.Any, super()).rebuild_proxies(prepared_request, proxies)
             return proxies_to(str(prepared_request.url), given=self.proxies, found=found)
 
-    tls = tls_of(options)
     made = Session()
     made.auth = lambda prepared: prepared  # so that netrc adds nothing
     # On the session, because hvac prefers a session's settings to its own arguments.

@@ -14,7 +14,6 @@ from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.model im
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.ports import Event
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._cache.crypto import Keys
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._cache.file_store import FileStore
-from ansible_collections.trackops.api_tokens.plugins.plugin_utils._flow import purge as module
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._flow.purge import expired, is_cached, purge, remove_shared, revoke_logins
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._flow.resolver import Resolver, open_store
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._flow.slot import TokenSlot
@@ -108,24 +107,18 @@ def there(store):
     return "".join(name[0] for name, _header in store.headers())
 
 
-def clock(monkeypatch, scene):
-    """Make purging use the clock of the scene."""
-    monkeypatch.setattr(module, "time", types.SimpleNamespace(time=scene.ports.clock, monotonic=scene.ports.monotonic, sleep=scene.ports.sleep))
-
-
-def test_whether_a_token_is_cached(store, monkeypatch):
+def test_whether_a_token_is_cached(store):
     scene, request = Scene(), request_for(min_ttl=60, cache=store.path)
-    clock(monkeypatch, scene)
-    assert not is_cached(FileStore(store.path + "/none", warn=pytest.fail), request)
+    assert not is_cached(FileStore(store.path + "/none", warn=pytest.fail), request, now=scene.now)
     slot = TokenSlot(request, store, scene.ports)
-    assert not is_cached(store, request)
+    assert not is_cached(store, request, now=scene.now)
     slot.write(Entry(renewals=()))
-    assert not is_cached(store, request)
+    assert not is_cached(store, request, now=scene.now)
     slot.write(Entry(token(lifetime=60)))
-    assert is_cached(store, request)
+    assert is_cached(store, request, now=scene.now)
     scene.now += 1
-    assert not is_cached(store, request)
-    assert is_cached(store, request_for(min_ttl=59))
+    assert not is_cached(store, request, now=scene.now)
+    assert is_cached(store, request_for(min_ttl=59), now=scene.now)
 
 
 @pytest.mark.parametrize(
@@ -173,7 +166,6 @@ def test_purge_removes_pointers_with_their_entries(store):
 
 def test_purge_waits_for_an_entry_in_use(store, monkeypatch):
     scene = Scene()
-    clock(monkeypatch, scene)
     put(store, "1", kind="token", **TRACKTIK)
     with FileStore(store.path, warn=pytest.fail).try_lock("1" * 32), pytest.raises(LockTimeout, match="for 30 s"):
         purge(store, vendor="tracktik", where=None, request=None, ports=scene.ports, dry_run=False)
@@ -210,7 +202,7 @@ def test_expired_entries_are_removed(store, dry_run):
     put(store, "5", kind="token", expires_at="later", **TRACKTIK)
     store.write(Keys("f" * 32 + ".hit", KEY), {"entry": "1" * 32}, {})
     pointer = Keys("f" * 32 + ".hit", KEY)
-    assert expired(store, now=NOW, dry_run=dry_run) == [
+    assert expired(store, Scene().ports, dry_run=dry_run) == [
         {"kind": "token", **TRACKTIK},
         {"kind": "login", "vendor": None, "path": None},
         {"kind": "damaged", "vendor": None, "path": None},

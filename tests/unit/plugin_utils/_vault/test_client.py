@@ -553,7 +553,7 @@ def test_the_life_of_a_login(monkeypatch):
     auth = {"auth": {"client_token": "t", "lease_duration": 60, "renewable": True}}
     wire = Wire(monkeypatch, answer(200, auth), answer(200, SELF), answer(204))
     client = wire.logged_in()
-    assert client.renew_self(60).lease_seconds == 60
+    assert client.renew_self().lease_seconds == 60
     assert client.lookup_self() == SELF["data"]
     client.revoke_self()
     assert wire.asked == [
@@ -561,7 +561,7 @@ def test_the_life_of_a_login(monkeypatch):
         ("GET", "/v1/auth/token/lookup-self"),
         ("POST", "/v1/auth/token/revoke-self"),
     ]
-    assert wire.sent[0][3] == {"increment": "60s"}
+    assert wire.sent[0][3] == {}
 
 
 OF_ITSELF = pytest.mark.parametrize(
@@ -849,7 +849,7 @@ def test_an_answer_of_any_shape_is_an_answer_or_an_error_of_ours(monkeypatch, pl
             lambda client: client.read_secret("secret", "x", engine_version="auto"),
             lambda client: client.kv2_read("secret", "x"),
             lambda client: client.kv2_write("secret", "x", {}, cas=1),
-            lambda client: client.renew_self(60),
+            lambda client: client.renew_self(),
             lambda client: client.login(),
             lambda client: client.may_update("secret", "x"),
             lambda client: client.transit_sign("transit", "key", b"x", "RS256"),
