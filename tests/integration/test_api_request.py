@@ -57,7 +57,7 @@ def test_each_vendor_gets_its_header(stage: Stage) -> None:
     assert [[entry["status"] for entry in stage.emulator.requests(vendor, kind="api")] for vendor in BUILT_IN] == [[200]] * 4
 
 
-def test_options_and_results_are_those_of_uri(stage: Stage) -> None:
+def test_options_and_results_equal_those_of_uri(stage: Stage) -> None:
     more = "        method: POST\n        body_format: json\n        body: {name: night}\n        headers: {X-Mine: kept}\n        status_code: [200, 201]"
     run = stage.playbook(play(stage, "tracktik", hosts="localhost", more=more))
     assert run.rc == 0, run
@@ -77,7 +77,7 @@ def test_a_refused_token_is_renewed_once_for_all_hosts(stage: Stage, ssh_hosts) 
     assert len(stage.emulator.requests("trackunit", kind="token")) == 2
 
 
-def test_an_api_that_refuses_every_token_is_asked_twice(stage: Stage) -> None:
+def test_an_api_that_refuses_every_token_is_called_twice(stage: Stage) -> None:
     stage.emulator.fail("tracx", 401, times=None, kind="api")
     run = stage.playbook(play(stage, "tracx", hosts="localhost"))
     assert run.rc != 0
@@ -93,7 +93,7 @@ def test_an_expected_401_is_left_alone(stage: Stage) -> None:
     assert len(stage.emulator.requests("tracx", kind="token")) == 1
 
 
-def test_nobody_sees_a_token(stage: Stage, ssh_hosts) -> None:
+def test_the_output_contains_no_token(stage: Stage, ssh_hosts) -> None:
     stage.emulator.revoke("trackunit")
     run = stage.playbook(play(stage, "trackunit"), "-vvvvv", "--diff", inventory=ssh_hosts.inventory())
     assert run.rc == 0, run
@@ -127,7 +127,7 @@ CLASHES: tuple[tuple[dict[str, object], str], ...] = (
 )
 
 
-def test_arguments_that_clash(stage: Stage) -> None:
+def test_conflicting_arguments_are_refused(stage: Stage) -> None:
     run = stage.playbook(calls(stage, *({message: arguments} for arguments, message in CLASHES)))
     for _arguments, message in CLASHES:
         [task] = run.find(message)
@@ -135,7 +135,7 @@ def test_arguments_that_clash(stage: Stage) -> None:
     assert stage.emulator.requests() == []
 
 
-def test_vault_options_of_its_own(stage: Stage) -> None:
+def test_vault_options_can_be_given_in_the_task(stage: Stage) -> None:
     vault = {"url": stage.vault.address, "token": stage.token()}
     given = json.dumps({"vendor": "tracx", "url": f"{stage.emulator.base_url('tracx')}/api/me", "vault": vault})
     run = stage.adhoc("localhost", "-m", "trackops.api_tokens.api_request", "-a", given, env={"VAULT_ADDR": None, "VAULT_TOKEN": None})
@@ -143,7 +143,7 @@ def test_vault_options_of_its_own(stage: Stage) -> None:
     assert stage.token() not in run.output
 
 
-def test_check_mode_calls_nobody(stage: Stage) -> None:
+def test_check_mode_sends_no_request(stage: Stage) -> None:
     run = stage.playbook(play(stage, "tracx", hosts="localhost"), "--check")
     assert run.rc == 0, run
     assert stage.emulator.requests() == []
@@ -158,7 +158,7 @@ def test_netrc_of_the_host_does_not_replace_the_token(stage: Stage) -> None:
     assert run.result("Call")["status"] == 200
 
 
-def test_an_api_that_repeats_the_token_in_its_spelling(stage: Stage) -> None:
+def test_a_token_repeated_by_the_api_in_any_spelling_is_masked(stage: Stage) -> None:
     stage.emulator.set("trackunit", token_format="opaque")
     spellings = ["raw", "url", "json_php", "html", "base64", "hex", "upper"]
     for how in spellings:
@@ -175,7 +175,7 @@ def test_an_api_that_repeats_the_token_in_its_spelling(stage: Stage) -> None:
     assert len(stage.emulator.requests("trackunit", kind="api")) == len(spellings)
 
 
-def test_what_ssh_prints_of_an_answer_has_no_token_either(stage: Stage, ssh_hosts) -> None:
+def test_an_answer_printed_by_ssh_contains_no_token(stage: Stage, ssh_hosts) -> None:
     stage.emulator.set("trackunit", token_format="opaque")
     stage.emulator.fail("trackunit", 400, echo_secret="hex", times=None, kind="api")
     run = stage.playbook(play(stage, "trackunit"), "-vvvvv", inventory=ssh_hosts.inventory())
@@ -185,7 +185,7 @@ def test_what_ssh_prints_of_an_answer_has_no_token_either(stage: Stage, ssh_host
     assert [form for form in (token, token.encode().hex()) if form in run.output] == []
 
 
-def test_a_token_that_was_refused_is_not_repeated_with_the_answer_to_the_next(stage: Stage) -> None:
+def test_a_refused_token_repeated_by_a_later_answer_is_masked(stage: Stage) -> None:
     assert stage.playbook(play(stage, "trackunit", hosts="localhost")).rc == 0
     (first,) = [secret for secret in tokens(stage) if secret.count(".") == 2]
     stage.emulator.revoke("trackunit")

@@ -180,7 +180,7 @@ def test_consent_in_a_browser_and_the_tokens_after_it(stage: Stage, chromium: Br
     assert [r["error"] for r in stage.emulator.requests("trackmage", kind="token")] == [None, None, None]
 
 
-def test_denied_in_a_browser(there: Stage, chromium: Browser) -> None:
+def test_consent_denied_in_the_browser_stores_nothing(there: Stage, chromium: Browser) -> None:
     asking = Asking(there)
     chromium.open(asking.url)
     log_in(chromium, there.credentials("trackmage_user"))
@@ -194,7 +194,7 @@ def test_denied_in_a_browser(there: Stage, chromium: Browser) -> None:
     assert there.emulator.requests("trackmage", kind="token") == []
 
 
-def test_the_browser_is_opened_out_of_sight_of_other_users(there: Stage) -> None:
+def test_other_users_cannot_see_the_address_that_the_browser_opens(there: Stage) -> None:
     """The browser stays in the foreground, as lynx does. The test looks at it as another user of this machine could."""
     script = there.ansible.write(
         "browser.sh",
@@ -238,7 +238,7 @@ def test_the_page_for_the_browser_leads_to_the_vendor(there: Stage, chromium: Br
 # Other users of this machine, and web pages
 
 
-def test_what_others_send_to_the_loopback_address_is_no_answer(there: Stage, chromium: Browser) -> None:
+def test_requests_of_others_to_the_listener_are_not_taken_for_the_answer(there: Stage, chromium: Browser) -> None:
     asking = Asking(there)
     back = there.emulator.consent(asking.url)
     target = urlsplit(asking.query["redirect_uri"])
@@ -271,7 +271,7 @@ def test_what_others_send_to_the_loopback_address_is_no_answer(there: Stage, chr
     assert there.vault.get(PATH)["refresh_token"]
 
 
-def test_localhost_is_held_at_both_addresses(there: Stage) -> None:
+def test_localhost_is_listened_on_at_both_addresses(there: Stage) -> None:
     port = free_port()
     asking = Asking(there, "-e", f"redirect_uri=http://localhost:{port}/callback")
     for address in ("127.0.0.1", "::1"):
@@ -281,7 +281,7 @@ def test_localhost_is_held_at_both_addresses(there: Stage) -> None:
     assert asking.ended()[0] == 0
 
 
-def test_a_squatter_on_one_of_the_addresses_of_localhost_is_told(there: Stage) -> None:
+def test_a_port_in_use_on_one_address_of_localhost_is_reported(there: Stage) -> None:
     with socket.create_server(("::1", 0), family=socket.AF_INET6) as squatter:
         port = squatter.getsockname()[1]
         run = there.playbook(PLAYBOOK, *common(), "-e", f"redirect_uri=http://localhost:{port}/callback", env=writing(there))
@@ -292,7 +292,7 @@ def test_a_squatter_on_one_of_the_addresses_of_localhost_is_told(there: Stage) -
 # What can go wrong
 
 
-def test_another_state(there: Stage) -> None:
+def test_an_answer_with_another_state_stores_nothing(there: Stage) -> None:
     asking = Asking(there, "-e", "wait_timeout=12")
     back = there.emulator.consent(asking.url)
     status, page = ask_and_return(back.replace(f"state={asking.query['state']}", "state=forged"))
@@ -303,7 +303,7 @@ def test_another_state(there: Stage) -> None:
     assert there.emulator.requests("trackmage", kind="token") == []
 
 
-def test_a_used_code_and_the_refresh_token_that_was_there(there: Stage) -> None:
+def test_a_used_code_keeps_the_previous_refresh_token(there: Stage) -> None:
     there.store("trackmage", PATH, refresh_token="of-before")
     asking = Asking(there)
     back = there.emulator.consent(asking.url)
@@ -319,7 +319,7 @@ def test_a_used_code_and_the_refresh_token_that_was_there(there: Stage) -> None:
     assert there.vault.get(PATH)["refresh_token"] == "of-before"
 
 
-def test_no_refresh_token(there: Stage) -> None:
+def test_consent_without_a_refresh_token_stores_nothing(there: Stage) -> None:
     there.emulator.set("trackmage", refresh=False)
     asking = Asking(there)
     text = "trackmage: consent was given, but the vendor sent no refresh token, so later tokens could not be obtained."
@@ -329,7 +329,7 @@ def test_no_refresh_token(there: Stage) -> None:
     assert there.vault.get(PATH) == {**there.credentials("trackmage"), "note": "kept"}
 
 
-def test_vault_refuses_at_the_end(there: Stage) -> None:
+def test_a_refusal_of_vault_after_consent_is_reported(there: Stage) -> None:
     asking = Asking(there)
     there.vault.policy("consent", 'path "secret/data/*" { capabilities = ["read"] }')
     status, page = ask_and_return(there.emulator.consent(asking.url))
@@ -338,7 +338,7 @@ def test_vault_refuses_at_the_end(there: Stage) -> None:
     assert "Consent was given, but is not stored: start again." in asking.ended()[1]
 
 
-def test_nobody_comes(there: Stage) -> None:
+def test_the_playbook_fails_when_nobody_gives_consent(there: Stage) -> None:
     asking = Asking(there, "-e", "wait_timeout=1")
     status, output = asking.ended()
     assert status == 2
@@ -346,7 +346,7 @@ def test_nobody_comes(there: Stage) -> None:
     assert "refresh_token" not in there.vault.get(PATH)
 
 
-def test_a_login_that_may_not_write_is_told_before_anybody_is_asked(there: Stage) -> None:
+def test_a_login_without_write_access_is_refused_before_consent(there: Stage) -> None:
     run = there.playbook(PLAYBOOK, "-e", "vendor=trackmage", "-e", f"path={PATH}")
     assert run.rc == 2
     assert (
@@ -367,7 +367,7 @@ def test_a_login_that_may_not_write_is_told_before_anybody_is_asked(there: Stage
         ([], "'vendor' is needed"),
     ],
 )
-def test_options_that_cannot_work(there: Stage, arguments: list[str], text: str) -> None:
+def test_unusable_options_are_refused(there: Stage, arguments: list[str], text: str) -> None:
     there.store("tracx", PATH)
     there.store("trackmage", PATH)
     there.vault.kv1()
@@ -380,7 +380,7 @@ def test_options_that_cannot_work(there: Stage, arguments: list[str], text: str)
     assert text.strip() in said(run), run
 
 
-def test_check_mode_asks_nobody(there: Stage) -> None:
+def test_check_mode_sends_no_request(there: Stage) -> None:
     run = there.playbook(PLAYBOOK, "-e", "vendor=trackmage", "-e", f"path={PATH}", "--check", env=writing(there))
     assert run.rc == 0, run
     assert run.result("authorize")["msg"] == f"trackmage: consent for secret/{PATH} would be requested."
@@ -390,7 +390,7 @@ def test_check_mode_asks_nobody(there: Stage) -> None:
 # Other redirect addresses
 
 
-def test_two_steps_without_waiting(there: Stage) -> None:
+def test_consent_works_in_two_steps_without_waiting(there: Stage) -> None:
     common = ["-e", "vendor=trackmage", "-e", f"path={PATH}", "-e", f"listen_port={free_port()}"]
     env = writing(there)
     first = there.playbook(PLAYBOOK, *common, "-e", "wait=false", env=env)
@@ -425,7 +425,7 @@ FIRST_STEP = """
 """
 
 
-def test_a_state_that_is_still_awaited_is_in_no_log(there: Stage) -> None:
+def test_the_state_of_a_pending_consent_is_in_no_log(there: Stage) -> None:
     log, letter = there.ansible.workdir / "log", there.ansible.home / "letter"
     run = there.playbook(FIRST_STEP, "-vv", env={**writing(there), "ANSIBLE_LOG_PATH": str(log)})
     assert run.rc == 0, run
@@ -436,7 +436,7 @@ def test_a_state_that_is_still_awaited_is_in_no_log(there: Stage) -> None:
     assert letter.read_text(encoding="utf-8") == url
 
 
-def test_pasted_at_the_terminal(there: Stage) -> None:
+def test_the_redirected_address_can_be_pasted_at_the_terminal(there: Stage) -> None:
     there.store("trackmage", PATH, redirect_uri="https://intranet.example.com/consent")
     there.emulator.set("trackmage", redirect_uris=["https://intranet.example.com/consent"])
     command = [str(there.ansible.bin_dir / "ansible-playbook"), PLAYBOOK, *there.extra(), "-e", "vendor=trackmage", "-e", f"path={PATH}"]
@@ -469,7 +469,7 @@ def test_pasted_at_the_terminal(there: Stage) -> None:
     assert there.vault.get(PATH)["refresh_token"]
 
 
-def test_own_vendor_with_pkce(there: Stage) -> None:
+def test_a_custom_vendor_can_use_pkce(there: Stage) -> None:
     there.store("acme", "fleet/acme")
     vendors = there.ansible.write("vendors.yml", ACME.format(base=there.emulator.base_url("acme")))
     asking = Asking(there, "-e", f"@{vendors}", vendor="acme", path="fleet/acme")
@@ -480,7 +480,7 @@ def test_own_vendor_with_pkce(there: Stage) -> None:
     assert there.vault.get("fleet/acme")["refresh_token"]
 
 
-def test_oauth2_by_its_issuer_alone(there: Stage) -> None:
+def test_oauth2_consent_needs_only_the_issuer(there: Stage) -> None:
     there.store("acme", "fleet/acme")
     issuer = there.emulator.base_url("acme")
     variables = json.dumps({"issuer": issuer, "scope": "read write"})
@@ -529,7 +529,7 @@ class AskingDevice:
         return self.process.popen.wait(120), " ".join(self.process.output().split())
 
 
-def test_device_flow(openbao_stage: Stage, chromium: Browser) -> None:
+def test_the_device_flow_stores_the_refresh_token(openbao_stage: Stage, chromium: Browser) -> None:
     stage = openbao_stage
     stage.emulator.set("acme", device_interval=1, device_slow_down=1)
     asking = AskingDevice(stage)
@@ -579,7 +579,7 @@ def test_device_flow(openbao_stage: Stage, chromium: Browser) -> None:
         ({"device_lifetime": 600, "refresh": False}, "allow", "oauth2: consent was given, but the vendor sent no refresh token"),
     ],
 )
-def test_device_flow_that_ends_without_consent(there: Stage, settings: dict[str, t.Any], decision: str, text: str) -> None:
+def test_a_device_flow_without_consent_stores_nothing(there: Stage, settings: dict[str, t.Any], decision: str, text: str) -> None:
     there.emulator.set("acme", device_interval=1, **settings)
     asking = AskingDevice(there)
     if decision:
@@ -602,7 +602,7 @@ def test_device_flow_that_ends_without_consent(there: Stage, settings: dict[str,
         ({"trackops_issuer": "", "trackops_oauth2_token_url": "http://127.0.0.1:1/t"}, "the URL for the device flow (RFC 8628) is not known."),
     ],
 )
-def test_device_options_that_cannot_work(there: Stage, arguments: dict[str, t.Any], text: str) -> None:
+def test_unusable_device_options_are_refused(there: Stage, arguments: dict[str, t.Any], text: str) -> None:
     there.store("acme", "fleet/acme")
     given = {"vendor": "oauth2", "path": "fleet/acme", "flow": "device", "trackops_issuer": there.emulator.base_url("acme"), **arguments}
     run = there.playbook(PLAYBOOK, "-e", json.dumps(given), env=writing(there))
@@ -610,7 +610,7 @@ def test_device_options_that_cannot_work(there: Stage, arguments: dict[str, t.An
 
 
 @pytest.mark.parametrize("field", ["user_code", "verification_uri", "verification_uri_complete"])
-def test_a_device_code_with_a_credential_in_it_is_shown_to_nobody(there: Stage, field: str) -> None:
+def test_a_device_code_that_contains_a_credential_is_not_shown(there: Stage, field: str) -> None:
     there.store("acme", "fleet/acme")
     secret = there.credentials("acme")["client_secret"]
     value = secret if field == "user_code" else f"https://evil.example/?c={secret}"
@@ -623,7 +623,7 @@ def test_a_device_code_with_a_credential_in_it_is_shown_to_nobody(there: Stage, 
 
 
 @pytest.mark.parametrize("field", ["token_endpoint", "authorization_endpoint"])
-def test_an_issuer_that_names_an_address_with_a_credential_in_it(there: Stage, field: str) -> None:
+def test_an_endpoint_that_contains_a_credential_is_not_used(there: Stage, field: str) -> None:
     there.store("acme", "fleet/acme")
     secret = there.credentials("acme")["client_secret"]
     there.emulator.fail("acme", "merge", values={field: f"https://login.example/{secret}"}, kind="discovery")
@@ -634,7 +634,7 @@ def test_an_issuer_that_names_an_address_with_a_credential_in_it(there: Stage, f
     assert secret not in run.output
 
 
-def test_device_flow_in_check_mode_asks_nobody(there: Stage) -> None:
+def test_the_device_flow_in_check_mode_sends_no_request(there: Stage) -> None:
     there.store("acme", "fleet/acme")
     given = {"vendor": "oauth2", "path": "fleet/acme", "flow": "device", "trackops_issuer": there.emulator.base_url("acme")}
     run = there.playbook(PLAYBOOK, "-e", json.dumps(given), "--check", env=writing(there))
@@ -645,7 +645,7 @@ def test_device_flow_in_check_mode_asks_nobody(there: Stage) -> None:
 # Vault changes or fails during the flow
 
 
-def test_what_others_change_meanwhile_is_kept(there: Stage) -> None:
+def test_changes_by_others_during_consent_are_kept(there: Stage) -> None:
     asking = Asking(there)
     there.store("trackmage", PATH, note="changed by somebody else")
     assert ask_and_return(there.emulator.consent(asking.url))[0] == 200
@@ -653,7 +653,7 @@ def test_what_others_change_meanwhile_is_kept(there: Stage) -> None:
     assert there.vault.get(PATH)["note"] == "changed by somebody else"
 
 
-def test_killed_between_the_vendors_answer_and_the_write(there: Stage) -> None:
+def test_a_run_killed_before_the_write_to_vault_loses_no_consent(there: Stage) -> None:
     """The new refresh token is on the local disk before it is in Vault, so the next run on this controller uses it."""
     with Line(there.vault.server.port) as line:
         env = {**writing(there), "VAULT_ADDR": line.address}
@@ -680,7 +680,7 @@ def test_killed_between_the_vendors_answer_and_the_write(there: Stage) -> None:
     assert [r["error"] for r in there.emulator.requests("trackmage", kind="token")] == [None, None, None]
 
 
-def test_two_write_the_same_secret(there: Stage) -> None:
+def test_concurrent_writes_to_the_secret_are_both_kept(there: Stage) -> None:
     """A refresh token is rotated while somebody changes another field: both changes are kept."""
     env = writing(there)
     asking = Asking(there, env=env)

@@ -71,7 +71,7 @@ def job(stage: Stage, inputs: dict[str, t.Any], folder: pathlib.Path) -> subproc
     return subprocess.run(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=600, check=False)
 
 
-def test_the_credential_type_as_awx_injects_it(stage: Stage, tmp_path: pathlib.Path) -> None:
+def test_the_credential_type_works_as_awx_injects_it(stage: Stage, tmp_path: pathlib.Path) -> None:
     stage.store("tracx", "fleet/tracx")
     stage.vault.client.sys.enable_secrets_engine("kv", path="api-token-cache", options={"version": "2"})
     rules = 'path "secret/*" { capabilities = ["read"] }\npath "api-token-cache/*" { capabilities = ["create", "read", "update"] }'
@@ -88,14 +88,14 @@ def test_the_credential_type_as_awx_injects_it(stage: Stage, tmp_path: pathlib.P
     assert "refused the login by approle" in " ".join(nobody.stdout.split()), nobody.stdout
 
 
-def test_awx_takes_the_names() -> None:
+def test_the_credential_type_sets_no_ansible_variables() -> None:
     """AWX refuses environment variables that could configure Ansible."""
     injectors = credential_type()["injectors"]
     assert [name for name in injectors["env"] if name.upper().startswith("ANSIBLE_")] == []
     assert set(injectors) <= {"file", "env", "extra_vars"}
 
 
-def test_the_docs_show_the_import(tmp_path: pathlib.Path) -> None:
+def test_the_documentation_shows_how_to_import_the_credential_type(tmp_path: pathlib.Path) -> None:
     text = (ROOT / "docs" / "cache.md").read_text(encoding="utf-8")
     assert "awx import < extensions/awx/credential_types.json" in text
     assert credential_type()["natural_key"] == {"name": credential_type()["name"], "kind": credential_type()["kind"], "type": "credential_type"}

@@ -126,7 +126,7 @@ def writing(stage: Stage) -> dict[str, str | None]:
 
 
 @pytest.mark.parametrize("client_auth", ["basic", "post"])
-def test_django_client_credentials(openbao_stage: Stage, django: DjangoOAuth, client_auth: str) -> None:
+def test_django_accepts_client_credentials(openbao_stage: Stage, django: DjangoOAuth, client_auth: str) -> None:
     openbao_stage.vault.put(PATH, {"client_id": "machine", "client_secret": AWKWARD})
     found = details(look_up(openbao_stage, token_url=django.token_url, client_auth=client_auth, scope="read"))
     assert (found["token_type"], found["scope"], found["expires_in"] > 35000) == ("Bearer", "read", True)
@@ -134,7 +134,7 @@ def test_django_client_credentials(openbao_stage: Stage, django: DjangoOAuth, cl
     assert (facts["active"], facts["client_id"], abs(facts["exp"] - found["expires_at"]) < 300) == (True, "machine", True)
 
 
-def test_django_password_and_the_refresh_token_after_it(openbao_stage: Stage, django: DjangoOAuth) -> None:
+def test_django_accepts_a_password_and_then_the_refresh_token(openbao_stage: Stage, django: DjangoOAuth) -> None:
     openbao_stage.vault.put(PATH, {"client_id": "trusted", "client_secret": AWKWARD, **USER})
     env = {"VAULT_TOKEN": openbao_stage.token(), "TRACKOPS_AUDIT_LOG": str(openbao_stage.ansible.workdir / "audit")}
     options = {"token_url": django.token_url, "grant_type": "password", "env": env}
@@ -147,7 +147,7 @@ def test_django_password_and_the_refresh_token_after_it(openbao_stage: Stage, dj
     assert knows(django, "/o/introspect/", third["access_token"], "trusted")["username"] == "ada"
 
 
-def test_django_refresh_token_in_vault(openbao_stage: Stage, django: DjangoOAuth) -> None:
+def test_a_refresh_token_of_django_is_rotated_in_vault(openbao_stage: Stage, django: DjangoOAuth) -> None:
     granted = django.post("", {"grant_type": "password", "client_id": "trusted", "client_secret": AWKWARD, **USER}).json()
     openbao_stage.vault.put(PATH, {"client_id": "trusted", "client_secret": AWKWARD, "refresh_token": granted["refresh_token"]})
     env = writing(openbao_stage)
@@ -168,7 +168,7 @@ def test_django_refresh_token_in_vault(openbao_stage: Stage, django: DjangoOAuth
         ("post", AWKWARD, "of_nothing", "invalid_scope. Check the scope (scope, variant, token_url, extra_parameters)."),
     ],
 )
-def test_django_refuses(openbao_stage: Stage, django: DjangoOAuth, client_auth: str, secret: str, scope: str, text: str) -> None:
+def test_refusals_of_django_are_explained(openbao_stage: Stage, django: DjangoOAuth, client_auth: str, secret: str, scope: str, text: str) -> None:
     openbao_stage.vault.put(PATH, {"client_id": "machine", "client_secret": secret})
     run = look_up(openbao_stage, token_url=django.token_url, client_auth=client_auth, scope=scope)
     assert run.rc == 2
@@ -176,7 +176,7 @@ def test_django_refuses(openbao_stage: Stage, django: DjangoOAuth, client_auth: 
     assert secret not in run.output
 
 
-def test_django_consent_in_a_browser(openbao_stage: Stage, django: DjangoOAuth, chromium: Browser) -> None:
+def test_django_gives_consent_in_a_browser(openbao_stage: Stage, django: DjangoOAuth, chromium: Browser) -> None:
     """This server requires PKCE and an exact redirect address, and rotates its refresh tokens."""
     openbao_stage.vault.put(PATH, {"client_id": "web", "client_secret": AWKWARD, "redirect_uri": "http://127.0.0.1:8400/callback"})
     env = writing(openbao_stage)
@@ -218,7 +218,7 @@ def step(stage: Stage, given: dict[str, t.Any], env: dict[str, str | None]) -> R
 
 
 @pytest.mark.parametrize(("client", "client_auth"), [("basic client", "basic"), ("post", "post")])
-def test_oidc_client_credentials_by_its_issuer(openbao_stage: Stage, oidc: OidcProvider, client: str, client_auth: str) -> None:
+def test_oidc_accepts_client_credentials_with_only_the_issuer(openbao_stage: Stage, oidc: OidcProvider, client: str, client_auth: str) -> None:
     openbao_stage.vault.put(PATH, {"client_id": client, "client_secret": AWKWARD})
     found = details(look_up(openbao_stage, issuer=oidc.url, client_auth=client_auth))
     assert (found["token_type"], 500 < found["expires_in"] <= 600) == ("Bearer", True)
@@ -227,14 +227,14 @@ def test_oidc_client_credentials_by_its_issuer(openbao_stage: Stage, oidc: OidcP
         assert (facts["active"], facts["client_id"]) == (True, client)
 
 
-def test_oidc_takes_no_secret_that_is_not_encoded(openbao_stage: Stage, oidc: OidcProvider) -> None:
+def test_oidc_refuses_a_secret_that_is_not_encoded(openbao_stage: Stage, oidc: OidcProvider) -> None:
     openbao_stage.vault.put(PATH, {"client_id": "basic client", "client_secret": AWKWARD})
     run = look_up(openbao_stage, token_url=oidc.token_url, client_auth="basic_raw")
     assert run.rc == 2
     assert "the vendor " in run.output
 
 
-def test_oidc_private_key_jwt(openbao_stage: Stage, oidc: OidcProvider, key: tuple[str, dict[str, t.Any]]) -> None:
+def test_oidc_accepts_private_key_jwt(openbao_stage: Stage, oidc: OidcProvider, key: tuple[str, dict[str, t.Any]]) -> None:
     openbao_stage.vault.put(PATH, {"client_id": "signed", "private_key": key[0], "key_id": "first"})
     by_issuer = details(look_up(openbao_stage, issuer=oidc.url, client_auth="private_key_jwt"))
     by_address = details(look_up(openbao_stage, token_url=oidc.token_url, client_auth="private_key_jwt"))
@@ -246,7 +246,7 @@ def test_oidc_private_key_jwt(openbao_stage: Stage, oidc: OidcProvider, key: tup
     assert "invalid_client" in run.output
 
 
-def test_oidc_consent_in_a_browser(openbao_stage: Stage, oidc: OidcProvider, chromium: Browser) -> None:
+def test_oidc_gives_consent_in_a_browser(openbao_stage: Stage, oidc: OidcProvider, chromium: Browser) -> None:
     """OpenID Connect issues a refresh token only for offline_access, and only with prompt=consent, here in the query of authorize_url."""
     openbao_stage.vault.put(PATH, {"client_id": "native", "client_secret": AWKWARD})
     env = writing(openbao_stage)
@@ -279,7 +279,7 @@ def test_oidc_consent_in_a_browser(openbao_stage: Stage, oidc: OidcProvider, chr
     assert first
 
 
-def test_oidc_consent_on_another_device(openbao_stage: Stage, oidc: OidcProvider, chromium: Browser) -> None:
+def test_oidc_gives_consent_on_another_device(openbao_stage: Stage, oidc: OidcProvider, chromium: Browser) -> None:
     """OpenID Connect issues a refresh token only for offline_access, and only with prompt=consent, here in the query of the endpoint."""
     openbao_stage.vault.put(PATH, {"client_id": "device", "client_secret": AWKWARD})
     env = writing(openbao_stage)

@@ -27,7 +27,7 @@ FILES = {
 #: The tests of vendors, their options and the collection's files: each has failed for a new vendor, or would fail for a missing file.
 TESTS = (
     "tests/integration/vendors/test_parcelo.py",
-    "tests/quality/test_ansible_doc.py::test_what_a_vendor_does_with_scopes_is_said",
+    "tests/quality/test_ansible_doc.py::test_the_scope_option_says_how_the_vendor_uses_scopes",
     "tests/unit/test_documents.py",
     "tests/unit/test_hit.py::test_the_option_definitions_equal_the_documentation",
     "tests/unit/test_structure.py::test_a_vendor_is_complete",
@@ -80,7 +80,7 @@ def copy(tmp_path: pathlib.Path) -> t.Iterator[pathlib.Path]:
     shutil.rmtree(cache_home() / "compiled" / folder.relative_to("/"), ignore_errors=True)
 
 
-def test_a_new_vendor_as_the_page_says(copy: pathlib.Path) -> None:
+def test_a_vendor_added_as_contributing_says_passes_its_tests(copy: pathlib.Path) -> None:
     for name, (step, language, until) in FILES.items():
         assert not (copy / name).exists()
         (code,) = examples(step, language, until=until)

@@ -37,7 +37,7 @@ def check_all(check: Checks, done: Outcomes, expected: dict[str, str], *, start:
 
 
 @pytest.mark.parametrize("vendor", BUILT_IN)
-def test_vendor_refuses_or_fails(openbao_stage: Stage, vendor: str) -> None:
+def test_refusals_and_failures_of_vendors_are_explained(openbao_stage: Stage, vendor: str) -> None:
     """The vendor repeats the whole request in its response (``echo_secret``): none of it may be shown."""
     stage = openbao_stage
     where = "secret/fleet/it-"
@@ -101,7 +101,7 @@ def test_vendor_refuses_or_fails(openbao_stage: Stage, vendor: str) -> None:
             assert {name: done[name].error_code for name in codes} == {name: f"TRK-{code}" for name, code in codes.items()}
 
 
-def test_vendor_out_of_reach(openbao_stage: Stage) -> None:
+def test_unreachable_vendors_are_explained(openbao_stage: Stage) -> None:
     stage = openbao_stage
     for vendor in BUILT_IN:
         stage.store(vendor)
@@ -135,7 +135,7 @@ def test_vendor_out_of_reach(openbao_stage: Stage) -> None:
                 assert done[f"{vendor} no TLS"].error.startswith(f"{place}TLS with the vendor at 127.0.0.1:")
 
 
-def test_vault_refuses(stage: Stage) -> None:
+def test_refusals_of_vault_are_explained(stage: Stage) -> None:
     """Logins and policies that fail, and secrets that are missing or malformed."""
     vault, good = stage.vault, stage.credentials("trackunit")
     vault.put("fleet/it", good)
@@ -218,7 +218,7 @@ def test_vault_refuses(stage: Stage) -> None:
                 assert leaked(done[name].error, given) == []
 
 
-def test_vault_out_of_reach(vault_tls: Operator, emulator: Emulator, ansible: Ansible) -> None:
+def test_an_unreachable_vault_is_explained(vault_tls: Operator, emulator: Emulator, ansible: Ansible) -> None:
     """Vault is unreachable, fails TLS or is sealed; once it is back, lookups work again."""
     stage = Stage(vault=vault_tls, emulator=emulator, ansible=ansible)
     stage.store("trackmage", "fleet/it")
@@ -278,7 +278,7 @@ def test_vault_out_of_reach(vault_tls: Operator, emulator: Emulator, ansible: An
             assert unsealed["unsealed"].value["source"] == "vendor"
 
 
-def test_options(openbao_stage: Stage) -> None:
+def test_wrong_options_are_reported_before_any_request(openbao_stage: Stage) -> None:
     """Wrong options are reported with the vendor's name, before any request."""
     stage = openbao_stage
     stage.store("trackunit")

@@ -41,7 +41,7 @@ NOT_RUN = {
     "ansible-playbook trackops.api_tokens.authorize": "a person and a browser: tests/integration/test_authorize.py",
     "umask 077": "belongs to the playbook authorize",
     "python3 -m compileall": "Python's own, on a folder of all users",
-    "bao agent": "runs until it is ended: tests/integration/cache/test_cache_vault.py, test_an_agent_renders_the_same_token",
+    "bao agent": "runs until it is ended: tests/integration/cache/test_cache_vault.py, test_a_vault_agent_renders_the_shared_token",
     "awx import": "AWX; tests/integration/test_awx.py reads the file and injects as AWX does",
     "vault {": "the configuration of that agent",
     "- name: Ask for a token\n  ansible.builtin.uri": "what a playbook had before; community.hashi_vault is not there",
@@ -144,7 +144,7 @@ def passed(stage: Stage, plays: list[dict[str, t.Any]]) -> list[Task]:
 # -- the kinds of blocks, one after the other --------------------------------------------------------------------------
 
 
-def test_each_block_says_what_it_is() -> None:
+def test_each_example_names_its_language() -> None:
     known = {"yaml", "jinja", "ini", "json", "hcl", "sh", "text"}
     assert [str(example) for example in examples() if example.language not in known] == []
     assert len(examples()) > 80
@@ -152,12 +152,12 @@ def test_each_block_says_what_it_is() -> None:
     assert hidden == [], "commands that say that they are text"
 
 
-def test_no_reason_is_for_nothing() -> None:
+def test_each_exception_matches_an_example() -> None:
     texts = [example.text for example in examples()] + [command for example in examples() if example.language == "sh" for command in example.commands]
     assert [start for start in NOT_RUN if not any(text.startswith(start) for text in texts)] == []
 
 
-def test_playbooks_tasks_and_variables(stage: Stage) -> None:
+def test_examples_of_playbooks_tasks_and_variables_work(stage: Stage) -> None:
     plays: list[dict[str, t.Any]] = []
     others: list[str] = []
     for example in of_language("yaml"):
@@ -220,7 +220,7 @@ def _check_other(content: t.Any, stage: Stage) -> None:
     assert metrics and all(f"{metric}" in template for metric in metrics), content
 
 
-def test_expressions(stage: Stage) -> None:
+def test_examples_of_expressions_work(stage: Stage) -> None:
     private, public = rsa_pair()
     base, account = stage.emulator.base_url("acme"), stage.credentials("acme")
     stage.emulator.set("acme", client_auth=("basic", "post", "none", "private_key_jwt"), public_key=public, assertion_key=public)
@@ -243,7 +243,7 @@ def test_expressions(stage: Stage) -> None:
     assert {name: done[name].error for name in names if done[name].error} == {}
 
 
-def test_configuration_is_read_by_ansible(stage: Stage) -> None:
+def test_examples_of_configuration_are_read_by_ansible(stage: Stage) -> None:
     for example in of_language("ini"):
         stage.ansible.write("ansible.cfg", example.text)
         done = stage.ansible.run(["ansible-config", "dump", "--only-changed"], env={"ANSIBLE_CALLBACKS_ENABLED": None})
@@ -251,7 +251,7 @@ def test_configuration_is_read_by_ansible(stage: Stage) -> None:
         assert done.rc == 0 and all(name.upper() in done.output for name in named), done
 
 
-def test_policies_are_taken_by_vault(stage: Stage) -> None:
+def test_examples_of_policies_are_accepted_by_vault(stage: Stage) -> None:
     policies = of_language("hcl")
     assert len(policies) >= 3
     for number, example in enumerate(policies):
@@ -259,12 +259,12 @@ def test_policies_are_taken_by_vault(stage: Stage) -> None:
         assert stage.vault.client.sys.read_policy(f"example-{number}")["data"]["rules"] == example.text
 
 
-def test_lines_of_json_are_json() -> None:
+def test_examples_of_json_are_valid() -> None:
     for example in of_language("json"):
         assert json.loads(example.text)
 
 
-def test_commands(stage: Stage) -> None:
+def test_examples_of_commands_work(stage: Stage) -> None:
     """Run ``vault`` and ``ansible-playbook`` in a shell, one page at a time, and ``ansible`` commands as plays of one run, one host at a time."""
     adhoc: list[dict[str, t.Any]] = []
     pages: dict[str, list[str]] = {}

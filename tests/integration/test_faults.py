@@ -10,7 +10,7 @@ from faults.bench import run
 from faults.run import as_text
 
 
-def test_one_fault_of_each_kind() -> None:
+def test_one_fault_of_each_kind_ends_as_expected() -> None:
     judged = run(small=True)
     assert len(judged.verdicts) >= 40
     areas = {verdict.fault.area for verdict in judged.verdicts}

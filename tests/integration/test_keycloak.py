@@ -101,7 +101,7 @@ def purged(stage: Stage, *, env: dict[str, str | None] | None = None, **options:
     return run.result("Purge")
 
 
-def test_every_proof_of_a_client(openbao_stage: Stage, keycloak: Keycloak, key: tuple[str, str]) -> None:
+def test_keycloak_accepts_every_client_authentication(openbao_stage: Stage, keycloak: Keycloak, key: tuple[str, str]) -> None:
     """The issuer alone is enough, except where an option has to choose the method."""
     stage, vault = openbao_stage, openbao_stage.vault
     certificate, stranger = keycloak.ca.client(), keycloak.ca.client("stranger", common_name="somebody")
@@ -198,7 +198,7 @@ def losing(answers: int) -> t.Iterator[tuple[str, list[dict[str, str]]]]:
             server.shutdown()
 
 
-def test_a_proof_is_new_for_each_attempt(openbao_stage: Stage, keycloak: Keycloak, key: tuple[str, str]) -> None:
+def test_each_attempt_has_a_new_proof(openbao_stage: Stage, keycloak: Keycloak, key: tuple[str, str]) -> None:
     """Keycloak remembers assertion identifiers: if an attempt's response is lost, it rejects the same assertion when it is sent again."""
     openbao_stage.vault.put(PATH, {"client_id": "signed", "private_key": key[0], "key_id": "first"})
     with losing(2) as (proxy, seen):
@@ -214,7 +214,7 @@ def test_a_proof_is_new_for_each_attempt(openbao_stage: Stage, keycloak: Keycloa
 
 
 @pytest.mark.parametrize("client", ["signed", "by secret"])
-def test_giving_back(openbao_stage: Stage, keycloak: Keycloak, key: tuple[str, str], client: str) -> None:
+def test_a_purge_revokes_the_token_at_keycloak(openbao_stage: Stage, keycloak: Keycloak, key: tuple[str, str], client: str) -> None:
     """The issuer alone is enough. The client authenticates, as Keycloak revokes nothing otherwise."""
     stage = openbao_stage
     secret = {"client_id": client, "private_key": key[0], "key_id": "first"} if client == "signed" else {"client_id": client, "client_secret": AWKWARD}
@@ -229,7 +229,7 @@ def test_giving_back(openbao_stage: Stage, keycloak: Keycloak, key: tuple[str, s
     assert not active(keycloak, token)
 
 
-def test_a_revocation_that_is_refused_keeps_the_entry(openbao_stage: Stage, keycloak: Keycloak, key: tuple[str, str]) -> None:
+def test_a_refused_revocation_keeps_the_entry(openbao_stage: Stage, keycloak: Keycloak, key: tuple[str, str]) -> None:
     stage = openbao_stage
     stage.vault.put(PATH, {"client_id": "signed", "private_key": key[0], "key_id": "first"})
     batch = Batch(stage, vendor="theirs", issuer=keycloak.issuer, output="token")
@@ -288,7 +288,7 @@ def with_refresh_token(stage: Stage, keycloak: Keycloak, env: dict[str, str | No
     return done["token"].error or done["token"].value, done.run
 
 
-def test_consent_in_a_browser_lasts_until_it_is_ended(openbao_stage: Stage, keycloak: Keycloak, chromium: Browser) -> None:
+def test_consent_in_a_browser_lasts_until_it_is_revoked(openbao_stage: Stage, keycloak: Keycloak, chromium: Browser) -> None:
     """A purge revokes only the access token: the refresh token in Vault is the person's consent."""
     stage = openbao_stage
     asking, env, url = consenting(stage, keycloak, "web", "code")
@@ -310,7 +310,7 @@ def test_consent_in_a_browser_lasts_until_it_is_ended(openbao_stage: Stage, keyc
     assert "trackops.api_tokens.authorize" in error, run
 
 
-def test_consent_on_another_device(openbao_stage: Stage, keycloak: Keycloak, chromium: Browser) -> None:
+def test_consent_on_another_device_gives_a_refresh_token(openbao_stage: Stage, keycloak: Keycloak, chromium: Browser) -> None:
     stage = openbao_stage
     asking, env, url = consenting(stage, keycloak, "device", "device")
     log_in(chromium, url)

@@ -14,7 +14,7 @@ from support.places import in_ci
 from support.processes import Unavailable
 
 
-def test_no_secret_is_anywhere() -> None:
+def test_no_secret_is_left_anywhere() -> None:
     try:
         with ground(hosts=1) as place:
             bench = Bench(place, small=True)

@@ -37,7 +37,7 @@ DETAILS = {
 OUTPUTS = ("token", "authorization", "headers", "details")
 
 
-def test_what_a_lookup_does_not_know_of_its_task(openbao_stage: Stage) -> None:
+def test_a_lookup_ignores_check_mode_and_the_environment_of_its_task(openbao_stage: Stage) -> None:
     """Lookups and modules ignore check mode and the task's environment, which is for what runs on the host, as their pages say."""
     stage = openbao_stage
     stage.store("tracx")
@@ -60,7 +60,7 @@ def test_what_a_lookup_does_not_know_of_its_task(openbao_stage: Stage) -> None:
     assert len(stage.emulator.requests("tracx", kind="token")) == 1
 
 
-def test_terms_and_outputs(stage: Stage) -> None:
+def test_every_output_works_with_every_kind_of_term(stage: Stage) -> None:
     stage.store_all()
     stage.store("trackunit", "fleet/deep/trackunit")
     stage.store("acme", "oauth2")
@@ -118,7 +118,7 @@ def test_terms_and_outputs(stage: Stage) -> None:
             assert "Traceback" not in done["no such output"].error
 
 
-def test_where_options_come_from(openbao_stage: Stage) -> None:
+def test_options_come_from_their_sources_in_order(openbao_stage: Stage) -> None:
     """Direct, variable, environment, ansible.cfg, default; an empty environment variable counts as unset."""
     stage = openbao_stage
     stage.store("trackunit")
@@ -194,7 +194,7 @@ def test_where_options_come_from(openbao_stage: Stage) -> None:
             assert done["another vendor's variable"].value["source"] == "cache"
 
 
-def test_credential_fields(openbao_stage: Stage) -> None:
+def test_credential_fields_renames_the_fields_of_a_secret(openbao_stage: Stage) -> None:
     stage = openbao_stage
     known = stage.credentials("trackunit")
     renamed = {"id": known["client_id"], "key": known["client_secret"], "user.name": known["username"], "pass word": known["password"]}
@@ -226,7 +226,7 @@ def test_credential_fields(openbao_stage: Stage) -> None:
             assert "credential_fields" in done["not a dictionary"].error
 
 
-def test_http_patience(openbao_stage: Stage) -> None:
+def test_timeouts_retries_and_deadline_are_observed(openbao_stage: Stage) -> None:
     """Timeouts, retries and the deadline; netrc does not interfere."""
     stage, vendor = openbao_stage, "tracx"
     for name in ("slow", "drip", "patient", "impatient", "again", "deadline", "netrc"):
@@ -264,7 +264,7 @@ def test_http_patience(openbao_stage: Stage) -> None:
             assert header(stage.emulator.requests(vendor, kind="token")[-1], "Authorization") == stage.credentials(vendor)["connect_token"]
 
 
-def test_http_tls(openbao: Operator, emulator: Emulator, ansible: Ansible, tmp_path: pathlib.Path) -> None:
+def test_ca_file_client_certificate_and_proxy_are_used(openbao: Operator, emulator: Emulator, ansible: Ansible, tmp_path: pathlib.Path) -> None:
     """CA file, client certificate, proxy."""
     ca, stranger = Ca(tmp_path / "pki"), Ca(tmp_path / "other")
     server, client = ca.server("vendor"), ca.client()
@@ -352,7 +352,7 @@ def test_http_tls(openbao: Operator, emulator: Emulator, ansible: Ansible, tmp_p
             assert stage.credentials("trackmage")["client_secret"] not in done.run.output + through.run.output
 
 
-def test_ad_hoc(openbao_stage: Stage) -> None:
+def test_lookups_work_in_ad_hoc_commands(openbao_stage: Stage) -> None:
     stage = openbao_stage
     stage.store_all()
     stage.store("acme", "fleet/acme")
@@ -367,7 +367,7 @@ def test_ad_hoc(openbao_stage: Stage) -> None:
 
 
 @pytest.mark.parametrize("strategy", ["free", "linear"])
-def test_many_hosts_at_once(openbao_stage: Stage, strategy: str) -> None:
+def test_many_hosts_share_one_request_login_and_read(openbao_stage: Stage, strategy: str) -> None:
     """Forks that ask at the same time share one request per vendor, one login, and one read of each secret."""
     stage = openbao_stage
     stage.store_all("fleet/")

@@ -29,12 +29,12 @@ def project(tmp_path: pathlib.Path) -> pathlib.Path:
     return folder
 
 
-def test_all_scenarios_are_here():
+def test_every_molecule_scenario_is_run():
     assert SCENARIOS == ["absent", "default", "formats", "renewal", "vault_down", "wrong_password"]
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS)
-def test_scenario(scenario: str, openbao_stage: Stage, sudo_hosts: SshHosts, project: pathlib.Path) -> None:
+def test_a_molecule_scenario_succeeds(scenario: str, openbao_stage: Stage, sudo_hosts: SshHosts, project: pathlib.Path) -> None:
     stage = openbao_stage
     stage.store_all()
     stage.store("tracktik", "wrong", password="not-this-one")

@@ -130,7 +130,7 @@ def test_a_fact_sets_no_option(stage: Stage, liar: Liar, operator: str) -> None:
     assert {told(run, name) for name in ("ansible_hashi_vault_url", "trackops_tracx_base_url", "trackops_audit_log")} == {1}, run
 
 
-def test_over_ssh_and_only_one_host_lies(openbao_stage: Stage, ssh_hosts: SshHosts) -> None:
+def test_a_lying_ssh_host_affects_no_other_host(openbao_stage: Stage, ssh_hosts: SshHosts) -> None:
     openbao_stage.store_all()
     for name in ssh_hosts.names:
         forge(ssh_hosts.root(name))
@@ -145,7 +145,7 @@ def test_over_ssh_and_only_one_host_lies(openbao_stage: Stage, ssh_hosts: SshHos
     nothing_went_astray(openbao_stage, run)
 
 
-def test_within_the_task_that_the_host_answers(stage: Stage, liar: Liar) -> None:
+def test_facts_returned_within_a_task_set_no_option(stage: Stage, liar: Liar) -> None:
     """Within a task, Ansible ranks returned facts above all variables: for the next loop item, and for C(changed_when) and the like."""
     sink = stage.emulator.sink_url
     names = {name: sink for name in option_variables() if name.endswith(("_url", "_addr", "_audit_log"))}
@@ -176,7 +176,7 @@ def test_within_the_task_that_the_host_answers(stage: Stage, liar: Liar) -> None
     assert told(run, "trackops_min_ttl") == 0, run
 
 
-def test_templates_that_lead_to_names_that_are_not_in_them(stage: Stage, liar: Liar) -> None:
+def test_templates_reach_no_forged_fact_indirectly(stage: Stage, liar: Liar) -> None:
     """A template can reach a fact through hostvars, a lookup or an included template. The facts are gathered in an earlier task."""
     sink, good = stage.emulator.sink_url, stage.variables["trackops_tracx_base_url"]
     stage.ansible.write("url.j2", "{{ my_url }}")
@@ -197,7 +197,7 @@ def test_templates_that_lead_to_names_that_are_not_in_them(stage: Stage, liar: L
     nothing_went_astray(stage, run)
 
 
-def test_within_the_task_in_the_templates_of_options(stage: Stage, liar: Liar) -> None:
+def test_templates_of_options_use_no_fact_returned_within_the_task(stage: Stage, liar: Liar) -> None:
     """If an option's template uses a name like a fact's, or a loop variable, a forged fact hides the operator's value: the lookup may then fail."""
     sink, good = stage.emulator.sink_url, stage.variables["trackops_tracx_base_url"]
     ask = "lookup('trackops.api_tokens.tracx', cache='none') | length > 0"
@@ -235,7 +235,7 @@ def test_within_the_task_in_the_templates_of_options(stage: Stage, liar: Liar) -
 
 
 @pytest.mark.parametrize("trimmed", [{"_ansible_x": 1}, {"deep": [float("nan"), {"_ansible_y": [1]}]}], ids=["mark", "deep"])
-def test_a_fact_of_which_ansible_takes_a_part_out(stage: Stage, liar: Liar, trimmed: dict[str, t.Any]) -> None:
+def test_a_fact_that_ansible_strips_sets_no_option(stage: Stage, liar: Liar, trimmed: dict[str, t.Any]) -> None:
     """Ansible strips some parts of facts, so the variable differs from the fact: in C(set_fact), and in templates resolved before a worker starts."""
     sink, good = stage.emulator.sink_url, stage.variables["trackops_tracx_base_url"]
     stage.vault.put("acme", {"client_id": "acme-client", "client_secret": "acme-secret-1234567"})
@@ -260,7 +260,7 @@ def test_a_fact_of_which_ansible_takes_a_part_out(stage: Stage, liar: Liar, trim
     assert run.result("Told")["msg"].startswith("tracx") and "good" in run.result("Told")["msg"], run
 
 
-def test_a_forged_name_switches_nothing_off_that_the_play_sets(stage: Stage, liar: Liar, tmp_path: pathlib.Path) -> None:
+def test_a_forged_host_name_disables_no_setting_of_the_play(stage: Stage, liar: Liar, tmp_path: pathlib.Path) -> None:
     """group_vars give the fleet two tokens and disable certificate validation; the play restricts both for this host."""
     one, two = [{"vendor": "tracx"}], [{"vendor": "tracx"}, {"vendor": "trackunit"}]
     liar.says({"ansible_facts": {"inventory_hostname": "honest", "provision_tokens": two, "my_tokens": two, "trackops_http_validate_certs": False}})
@@ -287,7 +287,7 @@ def test_a_forged_name_switches_nothing_off_that_the_play_sets(stage: Stage, lia
     assert [turn["options"]["http_validate_certs"]["value"] for turn in run.result("Explain")["results"]] == [True, True]
 
 
-def test_a_fact_that_hides_omit(stage: Stage, liar: Liar, tmp_path: pathlib.Path) -> None:
+def test_a_fact_named_omit_is_refused(stage: Stage, liar: Liar, tmp_path: pathlib.Path) -> None:
     """Since ansible-core 2.19, C(omit) is no longer a variable, so C(default(omit)) would return a fact of that name."""
     sink = stage.emulator.sink_url
     unset = "{{ query('trackops.api_tokens.operator_vars', 'site_url') | first | default(omit) }}"
@@ -309,7 +309,7 @@ def test_a_fact_that_hides_omit(stage: Stage, liar: Liar, tmp_path: pathlib.Path
     assert "named 'omit' hides Ansible's own" in told or len(stage.emulator.requests("tracx", kind="token")) > 0, run
 
 
-def test_the_item_of_another_turn(stage: Stage, liar: Liar) -> None:
+def test_a_forged_loop_item_sets_no_option(stage: Stage, liar: Liar) -> None:
     """A forged fact "item" equals another item of the same loop: in C(changed_when), and in the label."""
     sink, good = stage.emulator.sink_url, stage.variables["trackops_tracx_base_url"]
     other = {"url": sink, "name": "other"}
@@ -352,7 +352,7 @@ SOURCES: dict[str, dict[str, t.Any]] = {
 EXPECTED = {"vars_files": "file", "include_vars": "file", "delegate": "group", "run_once": "group"}
 
 
-def test_the_operator_sets_options_everywhere(stage: Stage, liar: Liar) -> None:
+def test_the_operator_can_set_options_wherever_ansible_allows(stage: Stage, liar: Liar) -> None:
     """A variable counts wherever Ansible lets the operator set it, even if there is a fact of the same name."""
     liar.makes_up({"ansible_system": "Linux", "trackops_tracx_path": "evil", "shadowed": "evil", "item": "evil"})
     inventory = liar.inventory({"trackops_tracx_path": "group", "shadowed": "template"}, "honest")
@@ -376,7 +376,7 @@ def test_the_operator_sets_options_everywhere(stage: Stage, liar: Liar) -> None:
     assert told(together, "trackops_tracx_path") == 1
 
 
-def test_facts_of_another_run_and_cacheable_ones(stage: Stage, liar: Liar) -> None:
+def test_cached_and_cacheable_facts_set_no_option(stage: Stage, liar: Liar) -> None:
     """C(set_fact) with C(cacheable) creates a fact, which is ignored in this run and in the next one."""
     kept = {"ANSIBLE_CACHE_PLUGIN": "jsonfile", "ANSIBLE_CACHE_PLUGIN_CONNECTION": str(liar.folder / "facts")}
     inventory = liar.inventory({"trackops_tracx_path": "group"})
@@ -389,7 +389,7 @@ def test_facts_of_another_run_and_cacheable_ones(stage: Stage, liar: Liar) -> No
     assert (again.result("Again")["path"], told(again, "trackops_tracx_path")) == ("group", 1), again
 
 
-def test_a_fact_equal_to_what_the_operator_set_switches_nothing_off(stage: Stage, liar: Liar) -> None:
+def test_a_fact_equal_to_the_operators_value_does_not_disable_it(stage: Stage, liar: Liar) -> None:
     liar.makes_up({"trackops_tracx_path": "mine", "trackops_force": True})
     tasks = [{"ansible.builtin.set_fact": {"trackops_tracx_path": "mine"}}, GATHER, effective("Set")]
     run = run_play(
@@ -398,7 +398,7 @@ def test_a_fact_equal_to_what_the_operator_set_switches_nothing_off(stage: Stage
     assert (run.result("Set")["path"], run.result("Play")["path"]) == ("mine", "mine"), run
 
 
-def test_a_fact_names_no_other_host(stage: Stage, liar: Liar) -> None:
+def test_a_forged_host_name_is_ignored(stage: Stage, liar: Liar) -> None:
     """A forged inventory_hostname is ignored, and so are forged facts when another host reads the liar's hostvars."""
     liar.makes_up({"trackops_tracx_path": "evil", "shadowed": "evil", "inventory_hostname": "honest", "ansible_facts": {}})
     variables = {
@@ -414,7 +414,7 @@ def test_a_fact_names_no_other_host(stage: Stage, liar: Liar) -> None:
     nothing_went_astray(stage, run)
 
 
-def test_in_names_of_tasks_too(stage: Stage, liar: Liar) -> None:
+def test_a_fact_sets_no_option_in_names_of_tasks(stage: Stage, liar: Liar) -> None:
     """Ansible resolves task names, and more, in the process that starts the workers."""
     liar.makes_up({"ansible_hashi_vault_url": stage.emulator.sink_url})
     named = {"name": "{{ lookup('trackops.api_tokens.tracx', output='details').source }} it is", "ansible.builtin.debug": {}}
@@ -429,7 +429,7 @@ def test_in_names_of_tasks_too(stage: Stage, liar: Liar) -> None:
     nothing_went_astray(stage, run)
 
 
-def test_without_injected_facts_nothing_is_to_be_told(stage: Stage, liar: Liar) -> None:
+def test_without_injected_facts_there_is_no_warning(stage: Stage, liar: Liar) -> None:
     liar.makes_up({"trackops_tracx_path": "evil"})
     run = run_play(stage, liar.inventory({"trackops_tracx_path": "group"}), {"tasks": [GATHER, effective("Own")]}, env={"ANSIBLE_INJECT_FACT_VARS": "False"})
     assert (run.result("Own")["path"], told(run, "trackops_tracx_path")) == ("group", 0), run
@@ -448,7 +448,7 @@ FORGED_ANSWER = {
 }
 
 
-def test_of_an_answer_only_known_keys_are_taken(stage: Stage, liar: Liar) -> None:
+def test_only_known_keys_of_a_module_result_are_used(stage: Stage, liar: Liar) -> None:
     """The results come from our own modules, and from C(uri), which api_request runs."""
     target = liar.folder / "token"
     liar.says({**FORGED_ANSWER, "diff": [{"before": {"evil": 1}, "prepared": "evil"}]})
@@ -471,7 +471,7 @@ def test_of_an_answer_only_known_keys_are_taken(stage: Stage, liar: Liar) -> Non
     nothing_went_astray(stage, run)
 
 
-def test_an_answer_that_ansible_trips_over(stage: Stage, liar: Liar) -> None:
+def test_a_result_that_ansible_cannot_read_is_reported(stage: Stage, liar: Liar) -> None:
     for number, answer in enumerate(({"stdout": {}}, {"ansible_facts": "text"})):
         liar.says(answer)
         task = {"name": "Write", "trackops.api_tokens.token_file": {"vendor": "tracx", "dest": str(liar.folder / f"token{number}")}}
@@ -488,7 +488,7 @@ WRONG_SHAPES: tuple[tuple[t.Any, str], ...] = (
 )
 
 
-def test_an_answer_of_the_wrong_shape(openbao_stage: Stage, liar: Liar) -> None:
+def test_a_malformed_module_result_is_reported(openbao_stage: Stage, liar: Liar) -> None:
     """Each task uses its own Python on the host, which forges a different result."""
     openbao_stage.store_all()
     tasks = []
@@ -506,7 +506,7 @@ def test_an_answer_of_the_wrong_shape(openbao_stage: Stage, liar: Liar) -> None:
     assert "\u001b" not in run.output and "Traceback" not in run.output
 
 
-def test_headers_of_an_api_are_no_orders_to_ansible(stage: Stage, liar: Liar) -> None:
+def test_headers_of_an_api_do_not_control_ansible(stage: Stage, liar: Liar) -> None:
     liar.says({"x_mine": "kept", "location": ["no text"], "unreachable": "yes", "skipped": "yes", "warnings": "yes"}, module="uri")
     api = {"vendor": "tracx", "url": f"{stage.emulator.base_url('tracx')}/api/me"}
     run = run_play(stage, liar.inventory(stage.variables), {"tasks": [{"name": "Call", "trackops.api_tokens.api_request": api}]})
@@ -516,7 +516,7 @@ def test_headers_of_an_api_are_no_orders_to_ansible(stage: Stage, liar: Liar) ->
     assert {"location", "unreachable", "skipped", "ansible_facts"} & set(answer) == set()
 
 
-def test_a_host_has_the_token_renewed_once_whatever_it_says(openbao_stage: Stage, liar: Liar) -> None:
+def test_a_lying_host_causes_only_one_renewal(openbao_stage: Stage, liar: Liar) -> None:
     """Each renewal returns a new token, and its rejection would be a new reason to renew."""
     stage = openbao_stage
     stage.store_all()
@@ -528,7 +528,7 @@ def test_a_host_has_the_token_renewed_once_whatever_it_says(openbao_stage: Stage
     assert len(stage.emulator.requests("trackunit", kind="token")) == 2
 
 
-def test_no_token_in_debug_output(stage: Stage, liar: Liar) -> None:
+def test_debug_output_contains_no_token(stage: Stage, liar: Liar) -> None:
     """ANSIBLE_DEBUG prints module arguments; the token is not among them."""
     liar.says({})
     api = {
@@ -549,7 +549,7 @@ def test_no_token_in_debug_output(stage: Stage, liar: Liar) -> None:
     assert leaked(run.output, {token, *(secret for secret in stage.emulator.secrets() if len(secret) > 7)}) == []
 
 
-def test_the_role_and_the_playbooks(stage: Stage, liar: Liar, tmp_path: pathlib.Path) -> None:
+def test_a_lying_host_does_not_affect_the_role_and_the_playbooks(stage: Stage, liar: Liar, tmp_path: pathlib.Path) -> None:
     """A lying host gets no other vendor's token, and cannot make the controller write a page."""
     target, evil = liar.folder / "tokens", tmp_path / "evil"
     forged = {
@@ -576,7 +576,7 @@ def test_the_role_and_the_playbooks(stage: Stage, liar: Liar, tmp_path: pathlib.
     nothing_went_astray(stage, run)
 
 
-def test_the_role_schedule(stage: Stage, liar: Liar, tmp_path: pathlib.Path) -> None:
+def test_a_lying_host_does_not_affect_the_role_schedule(stage: Stage, liar: Liar, tmp_path: pathlib.Path) -> None:
     """The forged facts arrive with the result of a task of the role, or of an earlier delegated task; both on the controller."""
     root, pwned = tmp_path / "controller", tmp_path / "pwned"
     for folder in ("cron", "units"):
@@ -612,7 +612,7 @@ def test_the_role_schedule(stage: Stage, liar: Liar, tmp_path: pathlib.Path) -> 
     assert told(run, "schedule_state") == 1, run
 
 
-def test_the_playbook_vault_setup(stage: Stage, liar: Liar, tmp_path: pathlib.Path) -> None:
+def test_a_lying_host_does_not_affect_the_playbook_vault_setup(stage: Stage, liar: Liar, tmp_path: pathlib.Path) -> None:
     """The operator's Vault token goes to no other server, and no policy is wider than the operator intends."""
     text = (ROOT / "playbooks/vault_setup.yml").read_text(encoding="utf-8")
     names = {*re.findall(r"\b__[a-z_]+", text), *(f"vault_setup_{name}" for name in FAMILIES["vault_setup_"])}
@@ -636,7 +636,7 @@ def test_the_playbook_vault_setup(stage: Stage, liar: Liar, tmp_path: pathlib.Pa
     assert not [name for name in client.sys.list_policies()["data"]["policies"] if "evil" in name or "consent" in name]
 
 
-def test_seconds_that_are_no_number_are_told(openbao_stage: Stage, liar: Liar) -> None:
+def test_seconds_that_are_not_a_number_are_refused(openbao_stage: Stage, liar: Liar) -> None:
     """Otherwise monitoring would always be green, and a secret_id would never expire."""
     stage = openbao_stage
     liar.says({})
@@ -652,7 +652,7 @@ def test_seconds_that_are_no_number_are_told(openbao_stage: Stage, liar: Liar) -
         assert "need attention" not in run.output
 
 
-def test_a_typo_in_an_item_is_told_in_a_line(openbao_stage: Stage, liar: Liar) -> None:
+def test_a_typo_in_an_item_is_reported_in_one_line(openbao_stage: Stage, liar: Liar) -> None:
     stage = openbao_stage
     liar.says({})
     run = run_play(stage, liar.inventory({"provision_tokens": [{"vendor": "tracx", "min_tll": 5}]}), {"roles": ["trackops.api_tokens.provision"]})
@@ -660,7 +660,7 @@ def test_a_typo_in_an_item_is_told_in_a_line(openbao_stage: Stage, liar: Liar) -
     assert len(run.output) < 2000
 
 
-def test_typos_are_told_with_their_place(openbao_stage: Stage, liar: Liar) -> None:
+def test_typos_are_reported_with_their_place(openbao_stage: Stage, liar: Liar) -> None:
     """A typo in one of many items, in a variable of the role, in an option of a module, in the name of node_exporter's file."""
     stage = openbao_stage
     liar.says({})
@@ -679,7 +679,7 @@ def test_typos_are_told_with_their_place(openbao_stage: Stage, liar: Liar) -> No
 
 
 @pytest.mark.parametrize(("playbook", "what"), [("status", "to look for"), ("provision", "to put there")])
-def test_playbooks_say_which_variable_they_need_and_that_there_is_no_host(openbao_stage: Stage, liar: Liar, playbook: str, what: str) -> None:
+def test_playbooks_report_a_missing_variable_or_host(openbao_stage: Stage, liar: Liar, playbook: str, what: str) -> None:
     liar.says({})
     where = {"inventory": liar.inventory({}), "env": openbao_stage.environment()}
     run = openbao_stage.ansible.playbook(f"trackops.api_tokens.{playbook}", "-e", "provision_token=[]", **where)
@@ -689,7 +689,7 @@ def test_playbooks_say_which_variable_they_need_and_that_there_is_no_host(openba
     assert run.rc == 2 and "No host of the inventory matches wbe. Check the inventory and provision_hosts. [TRK-O03]" in run.output, run
 
 
-def test_where_values_come_from(stage: Stage, liar: Liar) -> None:
+def test_explain_reports_every_source_without_secrets(stage: Stage, liar: Liar) -> None:
     """C(explain) reports each kind of source, and no secret."""
     liar.makes_up({"trackops_trackunit_path": "evil", "trackops_min_ttl": 5})
     stage.ansible.write("ansible.cfg", "[trackops_api_tokens]\nmax_age = 4000\n")
@@ -723,7 +723,7 @@ def test_where_values_come_from(stage: Stage, liar: Liar) -> None:
     assert stage.emulator.requests() == []
 
 
-def test_safe_ways_are_safe(openbao_stage: Stage, liar: Liar) -> None:
+def test_documented_safe_uses_reveal_no_secret(openbao_stage: Stage, liar: Liar) -> None:
     """What docs/security.md allows shows no secret at -vvv, nor in the process list."""
     openbao_stage.store_all()
     liar.says({})

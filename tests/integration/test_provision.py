@@ -71,7 +71,7 @@ def test_a_service_restarts_only_where_its_token_changed(stage, ssh_hosts):
     assert (third.changed, restarted(third)) == (0, set())
 
 
-def test_what_was_handled_is_not_handled_again(stage, ssh_hosts):
+def test_handlers_do_not_run_again_in_later_plays(stage, ssh_hosts):
     """Handlers do not run again, neither after a flush in the same play nor in the next play."""
     text = play(
         [{"vendor": "trackunit"}],
@@ -91,7 +91,7 @@ def test_what_was_handled_is_not_handled_again(stage, ssh_hosts):
     assert told == ["restarted trackunit", "restarted tracx"]
 
 
-def test_services_know_of_their_tokens_although_another_failed(stage, ssh_hosts):
+def test_services_restart_even_if_another_token_failed(stage, ssh_hosts):
     """If they were not told, the next run would find the file unchanged, and the service would keep the old token."""
     (ssh_hosts.root("host2") / "etc").mkdir()
     (ssh_hosts.root("host2") / "etc" / "trackunit").symlink_to("elsewhere")
@@ -112,7 +112,7 @@ WAYS: dict[str, dict[str, object]] = {
 }
 
 
-def test_ways_to_run_a_play(stage, ssh_hosts):
+def test_the_role_works_in_every_way_to_run_it(stage, ssh_hosts):
     """Each way has its own tokens and folder, so that none finds what another has left."""
     plays = ""
     for way, options in WAYS.items():
@@ -128,7 +128,7 @@ def test_ways_to_run_a_play(stage, ssh_hosts):
     assert len(stage.emulator.requests(kind="token")) == 2 * len(WAYS)
 
 
-def test_limit_and_check(stage, ssh_hosts):
+def test_the_role_respects_limit_and_check_mode(stage, ssh_hosts):
     run = stage.playbook(play(), "--limit", "host3", inventory=ssh_hosts.inventory())
     assert run.rc == 0, run
     assert names(ssh_hosts) == {"host3/tracx", "host3/trackunit"}
@@ -138,7 +138,7 @@ def test_limit_and_check(stage, ssh_hosts):
     assert names(ssh_hosts) == {"host3/tracx", "host3/trackunit"}
 
 
-def test_tags(stage, ssh_hosts):
+def test_the_role_respects_tags(stage, ssh_hosts):
     assert stage.playbook(play(), "--skip-tags", "tokens", inventory=ssh_hosts.inventory()).rc == 0
     assert names(ssh_hosts) == set()
     stage.store("tracx", connect_token="not-this-one")
@@ -149,13 +149,13 @@ def test_tags(stage, ssh_hosts):
     assert names(ssh_hosts) == {f"{host}/trackunit" for host in ssh_hosts.names}
 
 
-def test_an_unreachable_host_keeps_no_other_from_its_tokens(stage, ssh_hosts):
+def test_an_unreachable_host_does_not_stop_the_others(stage, ssh_hosts):
     run = stage.playbook(play(), inventory=ssh_hosts.inventory(unreachable={"host1"}))
     assert run.rc == 4, run
     assert names(ssh_hosts) == {f"{host}/{vendor}" for host in ("host2", "host3") for vendor in ("tracx", "trackunit")}
 
 
-def test_run_once_and_delegate_to(stage, ssh_hosts):
+def test_the_role_respects_run_once_and_delegate_to(stage, ssh_hosts):
     text = """
     - hosts: fleet
       gather_facts: false
@@ -172,7 +172,7 @@ def test_run_once_and_delegate_to(stage, ssh_hosts):
     assert names(ssh_hosts) == {"host3/tracx"}
 
 
-def test_the_playbook_as_printed(stage, ssh_hosts):
+def test_the_playbook_works_as_documented(stage, ssh_hosts):
     tokens = stage.ansible.write("tokens.yml", """
         provision_tokens:
           - {vendor: tracx, dest: "{{ host_root }}/etc/tracx.env", format: env}
@@ -185,7 +185,7 @@ def test_the_playbook_as_printed(stage, ssh_hosts):
     assert names(ssh_hosts) == {f"{host}/{name}" for host in ssh_hosts.names for name in ("tracx.env", "trackunit-fleet-trackunit")}
 
 
-def test_the_line_for_cron_as_printed(stage, sudo_hosts):
+def test_the_crontab_line_works_as_documented(stage, sudo_hosts):
     """The line in docs/hosts.md, except for the names of the two files."""
     [line] = re.findall(r"^\*/15 .*", (ROOT / "docs" / "hosts.md").read_text(encoding="utf-8"), re.MULTILINE)
     user, *words = shlex.split(line)[5:]
@@ -218,7 +218,7 @@ MISTAKES: tuple[tuple[object, str], ...] = (
 )
 
 
-def test_mistakes_in_variables_are_told(stage, ssh_hosts):
+def test_mistakes_in_variables_are_reported(stage, ssh_hosts):
     role = {"ansible.builtin.include_role": {"name": "trackops.api_tokens.provision"}}
     say = {"name": "Told", "ansible.builtin.debug": {"msg": "{{ ansible_failed_result.msg }}"}}
     values = {"provision_directory": "{{ host_root }}/etc"}
@@ -233,7 +233,7 @@ def test_mistakes_in_variables_are_told(stage, ssh_hosts):
     assert (ended.rc, MISTAKES[0][1] in ended.output) == (2, True), ended
 
 
-def test_items_take_the_options_of_lookups(stage, ssh_hosts, tmp_path: pathlib.Path):
+def test_items_accept_the_options_of_lookups(stage, ssh_hosts, tmp_path: pathlib.Path):
     tokens = [{
         "vendor": "oauth2", "path": "tracktik", "dest": "{{ host_root }}/etc/own",
         "token_url": stage.emulator.base_url("tracktik") + "/rest/oauth2/access_token",

@@ -83,7 +83,7 @@ def schedule(openbao_stage: Stage, tmp_path: pathlib.Path) -> Schedule:
     return Schedule(openbao_stage, root)
 
 
-def test_systemd(schedule: Schedule) -> None:
+def test_systemd_accepts_the_units(schedule: Schedule) -> None:
     checked = schedule.apply("--check", schedule_type="systemd")
     assert checked.rc == 0, checked
     assert not schedule.script.exists()
@@ -113,7 +113,7 @@ def test_systemd(schedule: Schedule) -> None:
     assert list(schedule.cron.iterdir()) == []
 
 
-def test_what_the_script_does(schedule: Schedule) -> None:
+def test_the_script_renews_tokens_and_reports_failures(schedule: Schedule) -> None:
     assert schedule.apply(schedule_type="cron").rc == 0
     secret = schedule.secrets.read_text(encoding="utf-8").split("'")[1]
     assert secret not in schedule.script.read_text(encoding="utf-8")
@@ -163,7 +163,7 @@ fi
 """
 
 
-def test_a_run_that_hangs(schedule: Schedule) -> None:
+def test_a_run_that_hangs_is_ended(schedule: Schedule) -> None:
     """A run that hangs is ended, the status follows, and the next run is not blocked."""
     hanging = schedule.root / "hanging"
     hanging.write_text(HANGS, encoding="utf-8")
@@ -246,7 +246,7 @@ def _through_the_role(changes: dict[str, t.Any]) -> dict[str, t.Any]:
     return {"block": [{**role, "vars": changes}], "rescue": [say]}
 
 
-def test_what_cannot_work(schedule: Schedule) -> None:
+def test_unusable_variables_are_refused(schedule: Schedule) -> None:
     """All cases in one run: the role stops at the task that refuses, and the rescue continues."""
     values = {**schedule.variables, **SLIPS, "schedule_type": "cron"}
     chosen = [WRONG[0], next(case for case in WRONG if "schedule_options" in case[0]), *ON_THE_HOST]
@@ -278,7 +278,7 @@ def test_what_cannot_work(schedule: Schedule) -> None:
     assert (ended.rc, WRONG[0][1] in " ".join(ended.output.split())) == (2, True), ended
 
 
-def test_names_of_files_and_fields_are_no_secrets(schedule: Schedule) -> None:
+def test_names_of_files_and_fields_are_not_taken_for_secrets(schedule: Schedule) -> None:
     environment: dict[str, object] = {
         **schedule.variables["schedule_environment"],
         **dict.fromkeys(("VAULT_TOKEN_FILE", "ANSIBLE_VAULT_PASSWORD_FILE", "VAULT_CLIENT_KEY", "ANSIBLE_HASHI_VAULT_TOKEN_PATH"), "/etc/vault/it"),

@@ -68,7 +68,7 @@ def calls(count: int) -> int:
     return made
 
 
-def test_what_needs_attention_comes_first_and_alone() -> None:
+def test_tokens_that_need_attention_come_first() -> None:
     found, table = report(hosts(300))
     assert (found["hosts"], found["total"], found["red"], found["amber"]) == (300, 1200, 30, 60)
     assert [row["colour"] for row in found["tokens"][:91]] == ["red"] * 30 + ["amber"] * 60 + ["green"]
@@ -84,7 +84,7 @@ def test_what_needs_attention_comes_first_and_alone() -> None:
     assert table[-2:] == ["in order: 1110 (status_all=true shows them)", "30 of 1200 need attention"]
 
 
-def test_the_work_grows_as_the_hosts_do() -> None:
+def test_the_work_grows_linearly_with_the_hosts() -> None:
     report(hosts(2))  # load and compile everything once
     few, many = calls(50), calls(200)
     assert many < GROWTH * few, (few, many)

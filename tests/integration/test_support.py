@@ -20,7 +20,7 @@ if t.TYPE_CHECKING:
     from support.vaultsetup import Operator
 
 
-def test_audit_counts_logins_and_reads(vault: Operator) -> None:
+def test_the_audit_log_counts_logins_and_reads(vault: Operator) -> None:
     vault.put("fleet/trackunit", {"a": "b"})
     role = vault.approle("ci", [vault.read_policy("fleet/*")])
     client = vault.server.client(token="")
@@ -31,7 +31,7 @@ def test_audit_counts_logins_and_reads(vault: Operator) -> None:
     assert [entry.path for entry in vault.audit_requests()] == ["auth/approle/login", "secret/data/fleet/trackunit", "secret/data/other"]
 
 
-def test_reset_leaves_nothing(vault: Operator) -> None:
+def test_a_reset_leaves_nothing_in_vault(vault: Operator) -> None:
     vault.put("left", {"a": "b"})
     vault.kv1()
     vault.userpass("ada", "secret", [])
@@ -42,7 +42,7 @@ def test_reset_leaves_nothing(vault: Operator) -> None:
         vault.get("left")
 
 
-def test_another_keycloak_than_the_pinned_one_is_not_unpacked(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_keycloak_with_another_hash_is_not_unpacked(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pinned = {"artifact": "org.example:server", "version": "1.2.3", "type": "zip", "sha256": "0" * 64}
 
     def maven(command: list[str], _problem: str, *, home: pathlib.Path) -> None:
@@ -57,7 +57,7 @@ def test_another_keycloak_than_the_pinned_one_is_not_unpacked(tmp_path: pathlib.
         keycloak._download(pinned, tmp_path)
 
 
-def test_full_server_seals_and_comes_back(vault_tls: Operator) -> None:
+def test_a_full_server_can_be_sealed_and_unsealed(vault_tls: Operator) -> None:
     vault_tls.put("kept", {"a": "b"})
     vault_tls.server.seal()
     with pytest.raises(hvac.exceptions.VaultDown):
@@ -74,7 +74,7 @@ def test_ansible_inherits_no_settings(ansible: Ansible, monkeypatch: pytest.Monk
     assert "must-not-arrive" not in run.output
 
 
-def test_hosts_over_ssh(ansible: Ansible, ssh_hosts: SshHosts) -> None:
+def test_hosts_are_reached_over_ssh(ansible: Ansible, ssh_hosts: SshHosts) -> None:
     inventory = ssh_hosts.inventory(unreachable=["host3"])
     run = ansible.adhoc("fleet", "-m", "ansible.builtin.copy", "-a", "content=x dest={{ host_root }}/file", inventory=inventory)
     assert [(task.host, task.status) for task in sorted(run.tasks, key=lambda task: task.host)] == [
@@ -85,14 +85,14 @@ def test_hosts_over_ssh(ansible: Ansible, ssh_hosts: SshHosts) -> None:
     assert (ssh_hosts.root("host2") / "file").read_text(encoding="utf-8") == "x"
 
 
-def test_become_over_ssh(ansible: Ansible, sudo_hosts: SshHosts) -> None:
+def test_become_works_over_ssh(ansible: Ansible, sudo_hosts: SshHosts) -> None:
     inventory = sudo_hosts.inventory()
     plain = ansible.adhoc("host1", "-m", "ansible.builtin.command", "-a", "id -un", inventory=inventory)
     become = ansible.adhoc("host1", "-b", "-m", "ansible.builtin.command", "-a", "id -un", inventory=inventory)
     assert (plain.result("command")["stdout"], become.result("command")["stdout"]) == (sudo_hosts.user, "root")
 
 
-def test_stage_reaches_the_emulator(stage: Stage) -> None:
+def test_a_stage_reaches_the_emulator(stage: Stage) -> None:
     stage.store("tracx")
     run = stage.playbook("""
         - hosts: localhost

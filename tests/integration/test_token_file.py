@@ -49,7 +49,7 @@ def secrets_of(stage: Stage) -> set[str]:
     return {secret for secret in stage.emulator.secrets() if len(secret) > 7}
 
 
-def test_four_tokens_on_three_hosts(stage, ssh_hosts):
+def test_four_tokens_are_written_to_three_hosts(stage, ssh_hosts):
     predicted = stage.playbook(PLAY, "--check", inventory=ssh_hosts.inventory())
     assert predicted.rc == 0, predicted
     assert files(ssh_hosts) == {}
@@ -70,7 +70,7 @@ def test_four_tokens_on_three_hosts(stage, ssh_hosts):
     assert len(stage.emulator.requests(kind="token")) == 4
 
 
-def test_one_module_run_per_host(stage, ssh_hosts):
+def test_the_module_runs_once_per_host(stage, ssh_hosts):
     stage.playbook(PLAY, inventory=ssh_hosts.inventory())
     run = stage.playbook(PLAY, "-vvv", "--limit", "host1", inventory=ssh_hosts.inventory())
     assert run.output.count("Using module file") == 1
@@ -87,7 +87,7 @@ def test_no_secret_is_seen_at_any_verbosity(stage, ssh_hosts):
     assert left == []
 
 
-def test_no_content_is_in_what_ansible_prints_for_debugging(stage, ssh_hosts):
+def test_debug_output_contains_no_file_content(stage, ssh_hosts):
     run = stage.playbook(PLAY, "--limit", "host1", inventory=ssh_hosts.inventory(), env={"ANSIBLE_DEBUG": "1"})
     assert run.rc == 0, run
     assert "_execute_module" in run.output
@@ -107,7 +107,7 @@ BROKEN_TEMPLATES = (
 )
 
 
-def test_what_is_wrong_with_a_template_is_told_without_the_token(stage, ssh_hosts):
+def test_template_errors_are_reported_without_the_token(stage, ssh_hosts):
     paths = [stage.ansible.write(f"templates/broken{number}.j2", template) for number, (template, _message) in enumerate(BROKEN_TEMPLATES)]
     common = {"vendor": "tracx", "dest": "{{ host_root }}/a", "format": "template"}
     tasks = [{"name": path.name, "trackops.api_tokens.token_file": {**common, "template": str(path)}, "ignore_errors": True} for path in paths]
@@ -158,7 +158,7 @@ def test_no_secret_is_in_the_system_log_of_the_hosts(stage, ssh_hosts, syslog):
     assert [secret for secret in secrets_of(stage) for line in syslog if secret.encode() in line] == []
 
 
-def test_one_token_that_cannot_be_had_harms_no_other_file(stage, ssh_hosts):
+def test_a_token_that_cannot_be_obtained_harms_no_other_file(stage, ssh_hosts):
     stage.playbook(PLAY, inventory=ssh_hosts.inventory())
     before = seen(ssh_hosts)
     stage.store("tracktik", "wrong", password="not-this-one")
@@ -188,7 +188,7 @@ def test_a_symlink_on_one_host_fails_there_only(stage, ssh_hosts):
     assert len(files(ssh_hosts)) == 4 + 5 + 4
 
 
-def test_a_template_beside_the_variables_of_a_playbook(stage, ssh_hosts):
+def test_a_template_is_found_in_the_current_directory(stage, ssh_hosts):
     """The playbook belongs to the collection, so users cannot put a template beside it."""
     stage.ansible.write("app.ini.j2", "key={{ token.access_token }}\n")
     tokens = [{"vendor": "tracx", "format": "template", "template": "app.ini.j2"}, {"vendor": "trackunit", "format": "template", "template": "none.j2"}]
@@ -213,7 +213,7 @@ OPTION_ERRORS = (
 )
 
 
-def test_option_errors_come_before_anything_is_done(stage, ssh_hosts):
+def test_option_errors_are_reported_before_anything_is_done(stage, ssh_hosts):
     tokens = [{name: value for name, value in item.items() if value != "raw"} for item in json.loads(FOUR)]
     tasks = [{"name": message, "trackops.api_tokens.token_file": {"tokens": tokens, **more}, "ignore_errors": True} for more, message in OPTION_ERRORS]
     run = stage.playbook(json.dumps([{"hosts": "fleet", "gather_facts": False, "tasks": tasks}], indent=1), inventory=ssh_hosts.inventory())
@@ -224,7 +224,7 @@ def test_option_errors_come_before_anything_is_done(stage, ssh_hosts):
     assert files(ssh_hosts) == {} and stage.emulator.requests(kind="token") == []
 
 
-def test_template_gets_the_token_and_the_hosts_variables(stage, ssh_hosts):
+def test_a_template_gets_the_token_and_the_variables_of_the_host(stage, ssh_hosts):
     lines = ("[{{ inventory_hostname }}]", "key={{ token.access_token }}", "until={{ token.expires_at }} {{ vendor }} {{ path }}", "")
     stage.ansible.write("templates/app.ini.j2", "\n".join(lines))
     play = """
@@ -247,7 +247,7 @@ def test_template_gets_the_token_and_the_hosts_variables(stage, ssh_hosts):
     assert stage.playbook(play, inventory=ssh_hosts.inventory()).changed == 0
 
 
-def test_ad_hoc_as_printed(stage):
+def test_ad_hoc_commands_work_as_documented(stage):
     """The commands in README and DESIGN.md, to the letter, on hosts without anything of this collection."""
     stage.store("tracx", "fleet/tracx")
     with contextlib.ExitStack() as stack:
@@ -266,7 +266,7 @@ def test_ad_hoc_as_printed(stage):
         assert (again.rc, {task.result["changed"] for task in again.find("token_file")}) == (0, {False}), again
 
 
-def test_absent_asks_nobody(stage, ssh_hosts):
+def test_absent_sends_no_request(stage, ssh_hosts):
     (ssh_hosts.root("host1") / "tracx").write_text("old")
     run = stage.adhoc("fleet", "-m", "trackops.api_tokens.token_file", "-a", "dest={{ host_root }}/tracx state=absent", inventory=ssh_hosts.inventory())
     assert run.rc == 0, run
@@ -275,7 +275,7 @@ def test_absent_asks_nobody(stage, ssh_hosts):
     assert stage.emulator.requests() == [] and stage.vault.audit_requests("secret/") == []
 
 
-def test_no_file_with_the_module_is_on_the_host_unless_it_was_asked_for(stage, ssh_hosts):
+def test_no_module_file_is_on_the_host_unless_configured(stage, ssh_hosts):
     """Unless pipelining is set, the module is sent through the connection: one command on the host, and its arguments are on no disk."""
     stage.store("tracx")
     play = """
@@ -293,7 +293,7 @@ def test_no_file_with_the_module_is_on_the_host_unless_it_was_asked_for(stage, s
     assert "> PUT " in asked.output
 
 
-def test_no_token_is_in_the_files_that_ansible_is_told_to_keep(stage, ssh_hosts):
+def test_files_kept_by_ansible_contain_no_token(stage, ssh_hosts):
     stage.store("tracx")
     call = {"vendor": "tracx", "url": f"{stage.emulator.base_url('tracx')}/api/me"}
     tasks = [

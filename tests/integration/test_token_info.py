@@ -43,7 +43,7 @@ def info(stage: Stage, arguments: str, *more: str, **options):
     return run, json.loads(found.group(1)) if found else {}
 
 
-def test_what_is_known(stage: Stage) -> None:
+def test_a_token_is_described_without_its_text(stage: Stage) -> None:
     begun = time.time()
     run, known = info(stage, "vendor=trackunit claims=true")
     assert run.rc == 0, run
@@ -56,7 +56,7 @@ def test_what_is_known(stage: Stage) -> None:
     assert [secret for secret in stage.emulator.secrets() if len(secret) > 7 and secret in run.output] == []
 
 
-def test_a_vendor_that_puts_credentials_into_scope_and_claims(stage: Stage) -> None:
+def test_credentials_in_scope_and_claims_are_not_shown(stage: Stage) -> None:
     stage.store("trackunit", note="Pr0duction-Passw0rd")
     password = stage.credentials("trackunit")["password"]
     claims = {"sub": "me", "exp": int(time.time()) + 600, "password": password, "again": f"it is {password}", "url": "https://x.example/?token=abc"}
@@ -68,7 +68,7 @@ def test_a_vendor_that_puts_credentials_into_scope_and_claims(stage: Stage) -> N
     assert [secret for secret in (password, "Pr0duction", token) if secret in run.output] == []
 
 
-def test_only_looking_asks_nobody(stage: Stage) -> None:
+def test_without_fetch_no_request_is_sent(stage: Stage) -> None:
     run, known = info(stage, "vendor=tracx fetch=false", env={"VAULT_ADDR": "http://127.0.0.1:9"})
     assert run.rc == 0, run
     assert (known["valid"], known["expires_at"]) == (False, None)
@@ -88,7 +88,7 @@ ERRORS: tuple[tuple[dict[str, object], str], ...] = (
 )
 
 
-def test_errors(stage: Stage) -> None:
+def test_wrong_arguments_are_reported(stage: Stage) -> None:
     tasks = [{"name": message, "trackops.api_tokens.token_info": arguments, "ignore_errors": True} for arguments, message in ERRORS]
     run = stage.playbook(json.dumps([{"hosts": "localhost", "gather_facts": False, "tasks": tasks}], indent=1))
     for _arguments, message in ERRORS:
@@ -97,7 +97,7 @@ def test_errors(stage: Stage) -> None:
     assert "Traceback" not in run.output
 
 
-def test_files_on_hosts(stage: Stage, ssh_hosts: SshHosts) -> None:
+def test_files_on_hosts_are_described(stage: Stage, ssh_hosts: SshHosts) -> None:
     tokens = json.dumps([{**file, "dest": "{{ host_root }}/" + file["vendor"]} for file in FILES])
     play = f"""
 - hosts: fleet
@@ -154,7 +154,7 @@ def test_a_file_from_a_template_is_not_taken_for_empty(stage: Stage, ssh_hosts: 
     assert emptied.rc == 2 and "(!) holds no token" in emptied.output
 
 
-def test_what_is_left_over_and_what_others_can_read(stage: Stage, ssh_hosts: SshHosts, fleet: list[str]) -> None:
+def test_leftover_and_exposed_files_are_reported(stage: Stage, ssh_hosts: SshHosts, fleet: list[str]) -> None:
     folder = ssh_hosts.root("host1") / "tokens"
     absent = [*fleet, "--limit", "host1", "-e", "provision_state=absent"]
     left = stage.playbook("trackops.api_tokens.status", *absent, inventory=ssh_hosts.inventory())
@@ -193,7 +193,7 @@ def fleet(stage: Stage, ssh_hosts: SshHosts, wanted: list[str]) -> list[str]:
     return wanted
 
 
-def test_status_table_and_exit_code(stage: Stage, ssh_hosts: SshHosts, fleet: list[str]) -> None:
+def test_status_prints_a_table_and_sets_the_exit_code(stage: Stage, ssh_hosts: SshHosts, fleet: list[str]) -> None:
     asked = len(stage.emulator.requests())
     nowhere = {"VAULT_ADDR": "http://127.0.0.1:9"}
     good = stage.playbook("trackops.api_tokens.status", *fleet, "--limit", "host1", inventory=ssh_hosts.inventory(), env=nowhere)
@@ -216,7 +216,7 @@ def test_status_table_and_exit_code(stage: Stage, ssh_hosts: SshHosts, fleet: li
     assert len(stage.emulator.requests()) == asked
 
 
-def test_status_of_a_host_that_cannot_be_reached(stage: Stage, wanted: list[str], tmp_path: pathlib.Path) -> None:
+def test_status_reports_an_unreachable_host(stage: Stage, wanted: list[str], tmp_path: pathlib.Path) -> None:
     inventory = tmp_path / "lost.ini"
     inventory.write_text("lost ansible_host=127.0.0.9 ansible_port=9 host_root=/nowhere\n")
     run = stage.playbook("trackops.api_tokens.status", *wanted, inventory=inventory)
@@ -225,12 +225,12 @@ def test_status_of_a_host_that_cannot_be_reached(stage: Stage, wanted: list[str]
 
 
 @pytest.mark.parametrize("pattern", ["nobody", "empty"])
-def test_status_of_no_host_is_not_green(stage: Stage, ssh_hosts: SshHosts, wanted: list[str], pattern: str) -> None:
+def test_status_fails_without_any_host(stage: Stage, ssh_hosts: SshHosts, wanted: list[str], pattern: str) -> None:
     run = stage.playbook("trackops.api_tokens.status", *wanted, "-e", f"provision_hosts={pattern}", inventory=ssh_hosts.inventory())
     assert run.rc == 2 and f"No host of the inventory matches {pattern}. Check the inventory and provision_hosts." in run.output, run
 
 
-def test_status_of_one_odd_file_shows_the_others(stage: Stage, ssh_hosts: SshHosts, fleet: list[str]) -> None:
+def test_status_shows_all_files_despite_an_odd_one(stage: Stage, ssh_hosts: SshHosts, fleet: list[str]) -> None:
     folder = ssh_hosts.root("host1") / "tokens"
     (folder / "tracx").write_text("junk")
     (folder / "tracktik").unlink()
@@ -244,7 +244,7 @@ def test_status_of_one_odd_file_shows_the_others(stage: Stage, ssh_hosts: SshHos
         assert re.search(rf"host1 +\S+/tokens/{file} +{state}", run.output), run
 
 
-def test_status_for_monitoring_and_in_a_browser(
+def test_status_writes_files_for_monitoring_and_browsers(
     stage: Stage, ssh_hosts: SshHosts, fleet: list[str], tmp_path: pathlib.Path, request: pytest.FixtureRequest
 ) -> None:
     """All files that one run writes."""
@@ -298,7 +298,7 @@ class Watched:
         return found
 
 
-def test_node_exporter_never_sees_half_a_file(stage: Stage, tmp_path: pathlib.Path) -> None:
+def test_the_textfile_is_replaced_atomically(stage: Stage, tmp_path: pathlib.Path) -> None:
     """This holds even if Ansible's temporary files are on another file system, from which no move is atomic."""
     textfile = tmp_path / "collector" / "trackops.prom"
     textfile.parent.mkdir()
@@ -320,7 +320,7 @@ def test_node_exporter_never_sees_half_a_file(stage: Stage, tmp_path: pathlib.Pa
     assert (os.listdir(textfile.parent), stat.S_IMODE(textfile.stat().st_mode)) == (["trackops.prom"], 0o644)
 
 
-def test_status_into_a_path_that_would_start_in_the_collection(stage: Stage, ssh_hosts: SshHosts, wanted: list[str]) -> None:
+def test_status_refuses_relative_paths(stage: Stage, ssh_hosts: SshHosts, wanted: list[str]) -> None:
     relative = stage.playbook("trackops.api_tokens.status", *wanted, "-e", "status_html=here.html", inventory=ssh_hosts.inventory())
     assert relative.rc == 2 and "status_html, status_json and status_textfile must be absolute paths." in relative.output
 

@@ -14,7 +14,7 @@ if t.TYPE_CHECKING:
     from support.stage import Stage
 
 
-def test_engines_and_mounts(stage: Stage) -> None:
+def test_credentials_are_read_from_every_engine_and_mount(stage: Stage) -> None:
     vault, credentials = stage.vault, stage.credentials("tracx")
     vault.kv1()
     vault.kv1("old/teams")
@@ -75,7 +75,7 @@ def test_engines_and_mounts(stage: Stage) -> None:
                 assert done[name].error.startswith("tracx: ")
 
 
-def test_versions_of_a_secret(stage: Stage) -> None:
+def test_pinned_deleted_and_destroyed_versions_are_handled(stage: Stage) -> None:
     vault, good = stage.vault, stage.credentials("tracx")
     bad = {"connect_token": "ct-of-yesterday"}
     for name in ("pinned", "newest-deleted", "destroyed"):
@@ -114,7 +114,7 @@ def test_versions_of_a_secret(stage: Stage) -> None:
 
 
 @pytest.mark.parametrize("flavour", ["openbao"], indirect=True)
-def test_namespaces(stage: Stage) -> None:
+def test_credentials_are_read_from_nested_namespaces(stage: Stage) -> None:
     """OpenBao only, as HashiCorp's free edition has no namespaces."""
     outer = stage.vault.namespace("ops")
     inner = outer.namespace("eu")
@@ -148,7 +148,7 @@ def test_namespaces(stage: Stage) -> None:
             assert "(namespace nobody)" in done["no such namespace"].error
 
 
-def test_the_other_kv_version_under_a_least_policy(stage: Stage) -> None:
+def test_a_wrong_kv_version_under_a_minimal_policy_is_explained(stage: Stage) -> None:
     """With the wrong version, Vault denies the request although the policy is right."""
     vault = stage.vault
     vault.kv1()

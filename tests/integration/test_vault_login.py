@@ -22,7 +22,7 @@ if t.TYPE_CHECKING:
 NO_TOKEN = {"VAULT_TOKEN": None}
 
 
-def test_methods(stage: Stage) -> None:
+def test_login_methods_work_on_any_mount(stage: Stage) -> None:
     """token, approle with and without secret_id, userpass, jwt; on other mounts too. Each login is reused."""
     vault = stage.vault
     stage.store("tracx", "fleet/tracx")
@@ -78,7 +78,7 @@ def test_methods(stage: Stage) -> None:
             assert "denied" in done["nobody"].error
 
 
-def test_kept_logins_are_used_by_the_next_run(stage: Stage) -> None:
+def test_a_cached_login_is_reused_by_the_next_run(stage: Stage) -> None:
     stage.store("tracx", "fleet/tracx")
     role = stage.vault.approle("ci", [stage.vault.read_policy("fleet/*")], secret_id_num_uses=1)
     env = {
@@ -94,7 +94,7 @@ def test_kept_logins_are_used_by_the_next_run(stage: Stage) -> None:
     assert len(stage.vault.audit_requests("auth/approle/login")) == 1
 
 
-def test_token_file(stage: Stage) -> None:
+def test_the_token_file_is_found_and_reported(stage: Stage) -> None:
     stage.store("tracx", "fleet/tracx")
     token = stage.token()
     home = stage.ansible.home
@@ -131,7 +131,7 @@ def test_token_file(stage: Stage) -> None:
             )
 
 
-def test_cert(vault_tls: Operator, emulator: Emulator, ansible: Ansible) -> None:
+def test_certificate_logins_work_over_tls(vault_tls: Operator, emulator: Emulator, ansible: Ansible) -> None:
     """Login by certificate over TLS with a CA file, and the ways to name the CA file."""
     stage = Stage(vault=vault_tls, emulator=emulator, ansible=ansible)
     stage.store("tracx", "fleet/tracx")
@@ -190,7 +190,7 @@ def test_cert(vault_tls: Operator, emulator: Emulator, ansible: Ansible) -> None
             assert "not trusted here" in skipped["direct beats VAULT_SKIP_VERIFY"].error
 
 
-def test_none_through_a_proxy(stage: Stage) -> None:
+def test_auth_method_none_works_through_a_vault_proxy(stage: Stage) -> None:
     """A real ``bao proxy`` (``vault proxy``) with auto-auth is between us and Vault, and adds the token."""
     stage.store("tracx", "fleet/tracx")
     role = stage.vault.approle("proxy", [stage.vault.read_policy("fleet/*")])
@@ -211,7 +211,7 @@ def test_none_through_a_proxy(stage: Stage) -> None:
             assert "an agent or proxy must add a token" in alone["nobody adds a token"].error
 
 
-def test_settings_of_hashi_vault(openbao_stage: Stage) -> None:
+def test_settings_of_community_hashi_vault_apply(openbao_stage: Stage) -> None:
     """A configured community.hashi_vault needs no further settings: its variables, environment and ini apply, with their precedence."""
     stage = openbao_stage
     vault = stage.vault
@@ -323,7 +323,7 @@ def test_settings_of_hashi_vault(openbao_stage: Stage) -> None:
             assert results["environment"].value
 
 
-def test_proxy_to_vault(stage: Stage) -> None:
+def test_proxies_to_vault_are_used(stage: Stage) -> None:
     """``proxies``: one URL for all, a dictionary, JSON; the emulator is the proxy, and refuses plain requests for other hosts."""
     stage.store("tracx")
     closed = f"http://127.0.0.1:{closed_port()}"
@@ -342,7 +342,7 @@ def test_proxy_to_vault(stage: Stage) -> None:
 
 
 @pytest.mark.parametrize("flavour", ["openbao"], indirect=True)
-def test_namespace_is_where_one_logs_in(stage: Stage) -> None:
+def test_logins_use_the_namespace(stage: Stage) -> None:
     inner = stage.vault.namespace("team-a")
     inner.put("tracx", stage.credentials("tracx"))
     role = inner.approle("ci", [inner.read_policy("*")])

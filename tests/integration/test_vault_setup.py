@@ -64,7 +64,7 @@ def policies(stage: Stage) -> list[str]:
     return list(stage.vault.client.auth.approle.read_role("api-tokens")["data"]["token_policies"])
 
 
-def test_from_nothing_to_a_token(stage: Stage) -> None:
+def test_the_playbook_sets_up_an_empty_vault(stage: Stage) -> None:
     vault = stage.vault
     vault.client.sys.disable_secrets_engine("secret")
     operator = {"VAULT_TOKEN": vault.root_token}
@@ -141,7 +141,7 @@ def reading(*paths: str) -> str:
 OWN_PATHS = reading(*names(), "fleet/*")
 
 
-def test_the_paths_that_lookups_take_when_none_is_given_and_what_others_made(stage: Stage) -> None:
+def test_default_paths_are_allowed_and_foreign_objects_kept(stage: Stage) -> None:
     """The policy allows the lookups' default paths; what others made is kept."""
     client, operator = stage.vault.client, {"VAULT_TOKEN": stage.vault.root_token}
     # As an older version of the playbook or the documentation made it, in any order.
@@ -204,7 +204,7 @@ def test_the_paths_that_lookups_take_when_none_is_given_and_what_others_made(sta
     assert client.sys.read_policy("api-tokens")["data"]["rules"] == MARK + OWN_PATHS
 
 
-def test_what_it_cannot_do_is_told(stage: Stage) -> None:
+def test_what_the_playbook_cannot_do_is_reported(stage: Stage) -> None:
     stage.vault.kv1("old")
     taken = stage.playbook(PLAYBOOK, "-e", "vault_setup_mount=old", env={"VAULT_TOKEN": stage.vault.root_token})
     assert taken.rc != 0
@@ -221,7 +221,7 @@ def test_what_it_cannot_do_is_told(stage: Stage) -> None:
     assert "Check VAULT_ADDR and the policies of the token. [TRK-V05]" in denied.output
 
 
-def test_without_vault(openbao_stage: Stage) -> None:
+def test_a_missing_vault_or_address_is_reported(openbao_stage: Stage) -> None:
     """Vault does not answer, or its address is not set."""
     down = f"http://127.0.0.1:{closed_port()}"
     silent = openbao_stage.playbook(PLAYBOOK, env={"VAULT_ADDR": down, "VAULT_TOKEN": "x"})
@@ -261,7 +261,7 @@ def test_a_redirect_gets_no_token(old_and_new: Stage, ca: Ca) -> None:
     assert sink.requests(kind="sink") == []
 
 
-def test_the_operators_token_is_in_no_output(old_and_new: Stage) -> None:
+def test_no_output_contains_the_operators_token(old_and_new: Stage) -> None:
     operator: dict[str, str | None] = {"VAULT_TOKEN": old_and_new.vault.root_token}
     secret_id_file = old_and_new.ansible.home / "secret-id"
     options = ("-e", f"vault_setup_secret_id_file={secret_id_file}", "-vvvvv")
@@ -347,7 +347,7 @@ def _not_vault(_method: str, _path: str) -> tuple[str, str, t.Any]:
     return "HTTP/1.0 200 OK", "", [EVERY_SPELLING]
 
 
-def test_values_that_would_widen_a_policy_or_leave_a_url_are_told(old_and_new: Stage) -> None:
+def test_values_that_would_widen_a_policy_or_escape_a_url_are_refused(old_and_new: Stage) -> None:
     """They are refused before any request to Vault: otherwise, whoever fills in a survey for the playbook could use the operator's token."""
     with Repeating(_nothing_there) as vault:
         env = {"VAULT_ADDR": f"http://127.0.0.1:{vault.port}", "VAULT_TOKEN": TOKEN}
@@ -385,7 +385,7 @@ def test_an_answer_that_repeats_the_token_is_not_shown(old_and_new: Stage, answe
     assert set(vault.tokens) == {TOKEN}
 
 
-def test_ways_on_which_others_can_read_are_told(old_and_new: Stage, ca: Ca) -> None:
+def test_unencrypted_and_unchecked_connections_are_warned_about(old_and_new: Stage, ca: Ca) -> None:
     """The playbook warns as the lookups do: of plain http to another machine, and of an unchecked certificate. Requests to this machine bypass proxies."""
     with Repeating(_refused, host="") as vault, Repeating(_nothing_there) as proxy:
         told, advice = [], "Begin VAULT_ADDR (or vault_setup_url) with https://."

@@ -41,7 +41,7 @@ def reads(operator: Operator, **environ: str) -> str:
         return exc.message
 
 
-def test_environment_of_the_vault_command(vault_tls: Operator, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_variables_of_the_vault_command_are_used(vault_tls: Operator, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
         monkeypatch.delenv(name, raising=False)
     vault_tls.put("x", {"username": "ada"})
@@ -81,7 +81,7 @@ def test_environment_of_the_vault_command(vault_tls: Operator, tmp_path: pathlib
 
 @pytest.mark.parametrize("flavour", ["openbao"])
 @pytest.mark.parametrize("core", combinations(), ids=str)
-def test_the_same_in_a_play(core: Combination, vault_tls: Operator, emulator: Emulator, collection: pathlib.Path, tmp_path: pathlib.Path) -> None:
+def test_variables_of_the_vault_command_are_used_in_a_play(core: Combination, vault_tls: Operator, emulator: Emulator, collection: pathlib.Path, tmp_path: pathlib.Path) -> None:
     """With the oldest and the newest ansible-core; the lookup reads the environment of ansible-playbook."""
     try:
         ansible = Ansible(tmp_path / "run", collections=collection, bin_dir=matrix_venv(core) / "bin")
@@ -108,7 +108,7 @@ def test_the_same_in_a_play(core: Combination, vault_tls: Operator, emulator: Em
     assert {entry["path"] for entry in emulator.requests(kind="proxy")} == {f"127.0.0.1:{vault_tls.server.port}"}
 
 
-def test_a_listener_that_wants_a_client_certificate(vault_tls: Operator, emulator: Emulator, ansible: Ansible) -> None:
+def test_a_listener_that_requires_a_client_certificate_is_reached(vault_tls: Operator, emulator: Emulator, ansible: Ansible) -> None:
     stage = Stage(vault=vault_tls, emulator=emulator, ansible=ansible)
     stage.store("tracx", "fleet/tracx")
     pair = t.cast(Ca, vault_tls.server.ca).client("listener")

@@ -32,7 +32,7 @@ WORDS = {
 
 
 @pytest.mark.parametrize("place", ["environment", "variable", "ini"])
-def test_what_is_set_for_all_vendors_moves_none_and_is_told_once(openbao_stage: Stage, place: str) -> None:
+def test_a_setting_for_all_vendors_is_ignored_with_one_warning(openbao_stage: Stage, place: str) -> None:
     stage = openbao_stage
     stage.store_all()
     env: dict[str, str | None] = {}
@@ -65,7 +65,7 @@ def test_what_is_set_for_all_vendors_moves_none_and_is_told_once(openbao_stage: 
             assert "of-another" not in json.dumps(requests)
 
 
-def test_each_vendor_has_its_own(openbao_stage: Stage) -> None:
+def test_settings_apply_only_to_their_vendor(openbao_stage: Stage) -> None:
     stage = openbao_stage
     stage.store_all()
     stage.store("acme", "fleet/acme")

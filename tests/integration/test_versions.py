@@ -126,7 +126,7 @@ def stage(combination: Combination, openbao: Operator, emulator: Emulator, colle
     return Stage(vault=openbao, emulator=emulator, ansible=Ansible(tmp_path / "run", collections=collection, bin_dir=venv / "bin"))
 
 
-def test_works_with_ansible_core(combination: Combination, stage: Stage, emulator: Emulator, tmp_path: pathlib.Path) -> None:
+def test_everything_works_with_ansible_core(combination: Combination, stage: Stage, emulator: Emulator, tmp_path: pathlib.Path) -> None:
     stage.store_all()
     stage.store("tracktik", "fleet/tracktik")
     target = tmp_path / "token"
@@ -178,7 +178,7 @@ def caller(request: pytest.FixtureRequest, openbao: Operator, emulator: Emulator
     return Stage(vault=openbao, emulator=emulator, ansible=Ansible(tmp_path / "run", collections=collection, bin_dir=bin_dir))
 
 
-def test_how_ansible_calls_lookups(caller: Stage, tmp_path: pathlib.Path) -> None:
+def test_lookups_work_however_ansible_calls_them(caller: Stage, tmp_path: pathlib.Path) -> None:
     stage = caller
     stage.store("trackunit")
     stage.store("trackunit", "fleet/second")
@@ -196,7 +196,7 @@ def test_how_ansible_calls_lookups(caller: Stage, tmp_path: pathlib.Path) -> Non
     assert not any("omit" in entry["raw"]["body"] for entry in sent)
 
 
-def test_what_fails_with_ansible_core(stage: Stage, tmp_path: pathlib.Path) -> None:
+def test_failures_are_reported_with_ansible_core(stage: Stage, tmp_path: pathlib.Path) -> None:
     """One of three tokens cannot be obtained: the others are written, and status reports the missing one."""
     stage.store_all()
     stage.store("trackmage", "wrong", client_secret="not-this-one")
@@ -218,7 +218,7 @@ def _api(emulator: Emulator) -> str:
     return f"{emulator.base_url('trackunit')}/api/units"
 
 
-def test_what_nobody_may_call_is_not_listed(stage: Stage) -> None:
+def test_private_modules_are_not_listed(stage: Stage) -> None:
     """The modules in the folder ``__private`` are not listed: only actions run them, on hosts."""
     listed = stage.ansible.run(["ansible-doc", "--list", "--json", "--type", "module", "trackops.api_tokens"])
     assert set(json.loads(listed.stdout)) == {f"trackops.api_tokens.{name}" for name in ("api_request", "authorize", "token_cache", "token_file", "token_info")}

@@ -85,7 +85,7 @@ def test_each_option_is_in_one_group(lookup: str) -> None:
     assert sorted(option for options in groups(lookup).values() for option in options) == sorted(documented()[lookup]["options"])
 
 
-def test_the_guide_has_the_groups_of_the_pages() -> None:
+def test_the_guide_has_the_same_groups_as_the_pages() -> None:
     grouped: dict[str, set[str]] = {}
     for lookup in lookups():
         for name, options in groups(lookup).items():
@@ -94,7 +94,7 @@ def test_the_guide_has_the_groups_of_the_pages() -> None:
 
 
 @pytest.mark.parametrize("lookup", lookups())
-def test_pages_of_lookups_are_no_longer_than_they_have_to_be(lookup: str) -> None:
+def test_pages_of_lookups_stay_within_their_length(lookup: str) -> None:
     lines = pages("lookup")[lookup]
     length, texts, count = len(lines), _lines_of_texts(lines), len(documented()[lookup]["options"])
     assert length <= LONGEST.get(lookup, LONGEST["lookup"])
@@ -113,25 +113,25 @@ def _lines_of_texts(lines: list[str]) -> int:
     return found
 
 
-def test_lines_of_texts_are_counted() -> None:
+def test_lines_of_text_are_counted() -> None:
     option = ["-  url  Address of", "        Vault.", "        set_via:", "          env:", "          - name: X", "        type: str", ""]
     assert _lines_of_texts(["OPTIONS (= is mandatory):", "", *option, "-  a  B.", "", "NOTES:", "    * C."]) == 3
 
 
 @pytest.mark.parametrize("lookup", lookups())
-def test_the_short_page_has_an_option_a_line(lookup: str) -> None:
+def test_the_short_page_has_one_line_per_option(lookup: str) -> None:
     lines = [line for line in short_pages()[lookup] if line.startswith("# ")]
     assert [line.split("(")[0].removeprefix("# ") for line in lines] == sorted(documented()[lookup]["options"])
     assert [line for line in lines if len(line) > 165 or "['" in line] == []
 
 
 @pytest.mark.parametrize("module", MODULES)
-def test_pages_of_modules_are_no_longer_than_they_have_to_be(module: str) -> None:
+def test_pages_of_modules_stay_within_their_length(module: str) -> None:
     length = len(pages("module")[module])
     assert length <= LONGEST.get(module, LONGEST["module"])
 
 
-def test_shortest_use_and_examples_stand_on_each_page() -> None:
+def test_each_page_has_the_shortest_use_and_examples() -> None:
     told = {("lookup", name): about for name, about in documented().items()}
     others = {"module": MODULES, "callback": ["summary"], "filter": ["jwt_claims"], "test": ["token_fresh"], "lookup": ["operator_vars"]}
     for kind, plugins in others.items():
@@ -143,7 +143,7 @@ def test_shortest_use_and_examples_stand_on_each_page() -> None:
 
 
 @pytest.mark.parametrize("name", names())
-def test_what_a_vendor_does_with_scopes_is_said(name: str) -> None:
+def test_the_scope_option_says_how_the_vendor_uses_scopes(name: str) -> None:
     vendor, said = built_in(name), documented()[name]["options"]["scope"]["description"]
     takes_none = vendor.scope_use == "forbidden"
     assert ("takes none" in said) is takes_none, f"scope_use is {vendor.scope_use}: the description of scope in plugins/lookup/{name}.py says otherwise"

@@ -29,7 +29,7 @@ def artifact(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
     return build(tmp_path_factory.mktemp("artifact"))
 
 
-def test_nothing_of_ours_is_shipped(artifact: pathlib.Path) -> None:
+def test_development_files_are_not_shipped(artifact: pathlib.Path) -> None:
     with tarfile.open(artifact) as archive:
         names = {name.split("/")[0] for name in archive.getnames()}
     shipped = {"FILES.json", "MANIFEST.json", "README.md", "CHANGELOG.md", "CHANGELOG.rst", "CONTRIBUTING.md", "REUSE.toml", "SECURITY.md"}
@@ -38,7 +38,7 @@ def test_nothing_of_ours_is_shipped(artifact: pathlib.Path) -> None:
     assert names - shipped == set()
 
 
-def test_galaxy_takes_it(artifact: pathlib.Path, tmp_path: pathlib.Path) -> None:
+def test_the_galaxy_importer_accepts_the_artifact(artifact: pathlib.Path, tmp_path: pathlib.Path) -> None:
     config = tmp_path / "importer.cfg"
     config.write_text(_SETTINGS, encoding="utf-8")
     env = {name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_")}
@@ -55,7 +55,7 @@ def test_galaxy_takes_it(artifact: pathlib.Path, tmp_path: pathlib.Path) -> None
     assert "Importer processing completed successfully" in done.stdout
 
 
-def test_requirements_of_users_are_those_of_the_demo() -> None:
+def test_the_demo_has_the_requirements_of_users() -> None:
     """Users need only these packages; the demo also needs OpenBao as its server, and a certificate."""
     lines = (TESTS / "requirements" / "demo.in").read_text(encoding="utf-8").splitlines()
     assert [line.split(">")[0] for line in lines if line and not line.startswith(("#", "openbao", "trustme"))] == [

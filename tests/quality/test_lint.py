@@ -31,11 +31,11 @@ def check(*command: str, **variables: str) -> None:
     assert done.returncode == 0, f"{' '.join(command)}\n{done.stdout[-6000:]}"
 
 
-def test_ruff() -> None:
+def test_ruff_finds_nothing() -> None:
     check("ruff", "check", "--no-fix", "--output-format", "concise", ".")
 
 
-def test_ruff_format() -> None:
+def test_the_code_is_formatted() -> None:
     check("ruff", "format", "--check", ".")
 
 
@@ -43,12 +43,12 @@ def test_no_code_is_dead() -> None:
     check("vulture")
 
 
-def test_mypy_strict() -> None:
+def test_mypy_finds_nothing_in_strict_mode() -> None:
     """The core and the code that tests share, in one run, because the latter imports the former."""
     check("mypy", "--strict", "-p", CORE, "-p", "support", MYPYPATH=os.pathsep.join([str(ROOT / "tests"), str(source_path())]))
 
 
-def test_ansible_lint(tmp_path: pathlib.Path) -> None:
+def test_ansible_lint_finds_nothing(tmp_path: pathlib.Path) -> None:
     # ansible-lint leaves a folder in the project that it reads, so it gets a copy.
     copy = tmp_path / "ansible_collections" / "trackops" / "api_tokens"
     shutil.copytree(ROOT, copy, ignore=shutil.ignore_patterns(".git", "tests", "__pycache__", ".*_cache", ".ansible"))
@@ -61,7 +61,7 @@ def _pyenv_root() -> str:
     return os.environ.get("PYENV_ROOT") or os.path.expanduser("~/.pyenv")
 
 
-def test_documentation_of_the_plugins(tmp_path: pathlib.Path) -> None:
+def test_the_documentation_of_the_plugins_is_valid(tmp_path: pathlib.Path) -> None:
     """Strict: everything that the documentation refers to exists, and so does everything that its markup names."""
     docs = environment("docs") / "bin" / "antsibull-docs"
     check(
@@ -83,7 +83,7 @@ def test_in_ci_make_fast_finds_nothing_to_skip() -> None:
     check(str(python), *command, CI="true")
 
 
-def test_workflows_of_the_forge() -> None:
+def test_actionlint_finds_nothing_in_the_workflows() -> None:
     try:
         program = actionlint.find()
     except Unavailable as exc:
@@ -91,7 +91,7 @@ def test_workflows_of_the_forge() -> None:
     check(program, "-no-color", "-shellcheck=", "-pyflakes=", *map(str, sorted(ROOT.glob(".github/workflows/*.yml"))))
 
 
-def test_workflows_name_what_others_publish_by_its_commit() -> None:
+def test_workflows_pin_foreign_actions_by_commit() -> None:
     text = "".join(path.read_text(encoding="utf-8") for path in ROOT.glob(".github/workflows/*.yml"))
     used = re.findall(r"uses:.*", text)
     assert used and [use for use in used if not re.fullmatch(r"uses: [\w/-]+@[0-9a-f]{40}  # v\d+\.\d+\.\d+", use)] == []
@@ -99,7 +99,7 @@ def test_workflows_name_what_others_publish_by_its_commit() -> None:
     assert len(cloned) == text.count("git clone") and all(into == checked for into, checked in cloned)
 
 
-def test_workflows_call_targets_that_there_are() -> None:
+def test_workflows_call_existing_make_targets() -> None:
     targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
     called = {name for path in (ROOT / ".github" / "workflows").glob("*.yml") for name in re.findall(r"run: make ([a-z]+)", path.read_text(encoding="utf-8"))}
     assert called and called <= targets

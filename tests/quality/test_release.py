@@ -33,7 +33,7 @@ def checkout(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> pathlib
     return folder
 
 
-def test_a_release(checkout: pathlib.Path) -> None:
+def test_a_release_creates_the_tag_and_the_artifact(checkout: pathlib.Path) -> None:
     assert list((checkout / "changelogs" / "fragments").glob("*.yml"))
     assert main(["1.0.0"], root=checkout) == 0
     assert _git(checkout, "tag", "--list").split() == ["1.0.0"]
@@ -48,16 +48,16 @@ def test_a_release(checkout: pathlib.Path) -> None:
     assert main(["1.0.0"], root=checkout) == 1, "there is one already"
 
 
-def test_what_is_not_committed_is_not_released(checkout: pathlib.Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_uncommitted_changes_prevent_a_release(checkout: pathlib.Path, capsys: pytest.CaptureFixture[str]) -> None:
     (checkout / "README.md").write_text("changed", encoding="utf-8")
     assert main(["1.0.0"], root=checkout) == 1
     assert capsys.readouterr().err == "There are changes that are not committed. Commit or remove them first.\n"
 
 
 @pytest.mark.parametrize("arguments", [[], ["1.0"], ["1.0.0-dev0"], ["v1.0.0"]])
-def test_what_is_no_version(arguments: list[str]) -> None:
+def test_an_invalid_version_is_refused(arguments: list[str]) -> None:
     assert main(arguments) == 2
 
 
-def test_the_next_version() -> None:
+def test_the_next_development_version() -> None:
     assert [next_development(version) for version in ("1.0.0", "1.0.1", "2.9.3")] == ["1.1.0-dev0", "1.1.0-dev0", "2.10.0-dev0"]

@@ -33,7 +33,7 @@ def module_options(name: str) -> dict[str, t.Any]:
     return options
 
 
-def test_the_role_is_read_on_a_page():
+def test_ansible_doc_shows_the_role_on_a_short_page():
     shown = ansible_doc("--type", "role", "trackops.api_tokens.provision")
     assert "provision_tokens" in shown and len(shown.splitlines()) < 95, shown
 
@@ -44,13 +44,13 @@ def test_every_variable_that_the_role_reads_is_documented():
     assert {name for name in options if f"'{name}'" in tasks} == set(options)
 
 
-def test_defaults_are_those_that_are_documented():
+def test_defaults_equal_the_documented_ones():
     defaults = yaml.safe_load((ROOT / "roles/provision/defaults/main.yml").read_text(encoding="utf-8"))
     options = yaml.safe_load(SPEC.read_text(encoding="utf-8"))["argument_specs"]["main"]["options"]
     assert {name: option["default"] for name, option in options.items() if "default" in option} == defaults
 
 
-def test_the_module_documents_its_file_options_as_they_are():
+def test_the_file_options_of_the_module_are_documented_as_defined():
     documented = module_options("token_file")
     for name, option in FILE_OPTIONS.items():
         assert {key: documented[name].get(key) for key in ("type", "choices", "default", "aliases")} == {
@@ -58,7 +58,7 @@ def test_the_module_documents_its_file_options_as_they_are():
         }, name
 
 
-def test_what_items_can_have_is_documented_as_for_the_task():
+def test_options_of_items_are_documented_like_those_of_the_task():
     options = module_options("token_file")
     items = options["tokens"]["suboptions"]
     for name, option in items.items():

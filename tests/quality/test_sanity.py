@@ -15,13 +15,13 @@ from support.bootstrap import REQUIREMENTS
 from support.places import TESTS
 
 
-def test_sanity() -> None:
+def test_ansible_test_sanity_finds_nothing() -> None:
     done = sanity.run()
     problems = [line for line in done.stdout.splitlines() if re.match(r"(ERROR|FATAL):", line)]
     assert done.returncode == 0, "\n".join(problems[:60]) or done.stdout[-3000:]
 
 
-def test_its_pip_finds_only_files_of_the_lock() -> None:
+def test_sanity_installs_only_files_of_the_lock() -> None:
     home = sanity.find_home()
     locks = [path.read_text(encoding="utf-8") for path in REQUIREMENTS.glob("sanity-*.txt")]
     wheels = list((home / "wheels").iterdir())
@@ -34,5 +34,5 @@ def test_its_pip_finds_only_files_of_the_lock() -> None:
     assert done.stdout.strip() == "true"
 
 
-def test_no_ignore_file() -> None:
+def test_sanity_has_no_ignore_file() -> None:
     assert not list(TESTS.glob("sanity/ignore*"))

@@ -28,7 +28,7 @@ def _fetched(crowd: Crowd, *paths: str, vendor: str = "trackunit", **options: t.
     return answer.details["source"] == "vendor"
 
 
-def test_every_difference_is_another_entry(scene: Scene) -> None:
+def test_every_difference_of_login_or_request_is_another_entry(scene: Scene) -> None:
     stage, vault = scene.stage, scene.vault
     for path in ("trackunit", "fleet/trackunit"):
         stage.store("trackunit", path)
@@ -80,7 +80,7 @@ def test_every_difference_is_another_entry(scene: Scene) -> None:
         assert not _fetched(crowd, **same), same
 
 
-def test_the_variant_and_the_vendor_are_part_of_it(scene: Scene) -> None:
+def test_variant_and_vendor_select_the_entry(scene: Scene) -> None:
     secret = {**scene.stage.credentials("trackunit"), **scene.stage.credentials("trackunit_v2")}
     scene.vault.put("trackunit", {name: value for name, value in secret.items() if isinstance(value, str)})
     v2 = scene.crowd("trackunit", variant="v2", scope="machines:read")
@@ -92,7 +92,7 @@ def test_the_variant_and_the_vendor_are_part_of_it(scene: Scene) -> None:
     assert _fetched(password, "trackunit", vendor="oauth2", client_auth="basic", base_url=None, **custom)
 
 
-def test_a_namespace_is_part_of_it(scene: Scene) -> None:
+def test_the_namespace_selects_the_entry(scene: Scene) -> None:
     team = scene.vault.namespace("team")
     for operator in (scene.vault, team):
         operator.put("tracx", scene.stage.credentials("tracx"))
@@ -102,7 +102,7 @@ def test_a_namespace_is_part_of_it(scene: Scene) -> None:
     assert not _fetched(crowd, vendor="tracx", namespace="team")
 
 
-def test_nothing_can_be_read_from_the_files(scene: Scene) -> None:
+def test_the_files_reveal_no_secret(scene: Scene) -> None:
     scene.stage.store_all()
     login = scene.approle()
     secrets: set[str] = {login.secret_id or "", scene.vault.root_token}
@@ -119,7 +119,7 @@ def test_nothing_can_be_read_from_the_files(scene: Scene) -> None:
     assert b"hvs." not in content and login.role_id.encode() not in content
 
 
-def test_both_halves_of_the_key_are_needed(scene: Scene) -> None:
+def test_an_entry_needs_its_key_file(scene: Scene) -> None:
     scene.stage.store("tracx")
     crowd = scene.crowd("tracx")
     crowd.one("tracx")
@@ -128,7 +128,7 @@ def test_both_halves_of_the_key_are_needed(scene: Scene) -> None:
 
 
 @pytest.mark.parametrize("umask", [0o000, 0o022, 0o077])
-def test_modes_whatever_the_umask(scene: Scene, umask: int) -> None:
+def test_files_are_private_whatever_the_umask(scene: Scene, umask: int) -> None:
     scene.stage.store("tracx")
     crowd = scene.crowd("tracx", cache="a/b/cache", login=scene.approle())
     assert crowd.one("tracx", umask=umask).token
@@ -225,7 +225,7 @@ def test_a_read_only_disk_costs_a_warning_only(scene: Scene, mounted: t.Callable
     assert "Read-only file system" in warning
 
 
-def test_damaged_and_foreign_entries_are_misses(scene: Scene) -> None:
+def test_damaged_and_planted_entries_are_misses(scene: Scene) -> None:
     scene.stage.store("tracx")
     crowd = scene.crowd("tracx")
     crowd.one("tracx")
@@ -257,7 +257,7 @@ def test_damaged_and_foreign_entries_are_misses(scene: Scene) -> None:
     assert not entry.is_symlink()
 
 
-def test_a_clock_that_jumps(scene: Scene) -> None:
+def test_a_clock_jump_makes_entries_misses(scene: Scene) -> None:
     scene.stage.store("tracx")
     crowd = scene.crowd("tracx")
     ahead = crowd.one("tracx", clock=86400 * 400)

@@ -56,7 +56,7 @@ def _entry(scene: Scene, vendor: str) -> tuple[str, dict[str, t.Any]]:
     return f"{path}/{name}", scene.vault.get(f"{path}/{name}")
 
 
-def test_sixty_four_controllers(both: Scene) -> None:
+def test_sixty_four_controllers_make_one_request(both: Scene) -> None:
     both.stage.store("trackunit", "fleet/trackunit")
     both.emulator.set("trackunit", delay=1.0)
     fleet = _fleet(both, "trackunit")
@@ -88,7 +88,7 @@ def test_sixty_four_controllers(both: Scene) -> None:
     assert both.vault.audit_requests() == [] and both.asked() == []
 
 
-def test_a_killed_holder_is_replaced(scene: Scene) -> None:
+def test_a_killed_lease_holder_is_replaced(scene: Scene) -> None:
     scene.stage.store("tracktik", "fleet/tracktik")
     scene.emulator.set("tracktik", delay=20)
     fleet = _fleet(scene, "tracktik", http_retries=0, http_deadline=300)
@@ -101,7 +101,7 @@ def test_a_killed_holder_is_replaced(scene: Scene) -> None:
     assert len(scene.asked()) == 2, "one takes over, the others wait for it"
 
 
-def test_a_lease_of_a_wrong_clock_is_not_waited_for_long(scene: Scene) -> None:
+def test_a_lease_by_a_wrong_clock_is_not_waited_for_long(scene: Scene) -> None:
     scene.stage.store("tracx", "fleet/tracx")
     fleet = _fleet(scene, "tracx")
     scene.emulator.set("tracx", delay=20)
@@ -124,7 +124,7 @@ def test_a_long_wait_for_the_vendor_keeps_the_lease(scene: Scene) -> None:
     assert [entry["status"] for entry in scene.asked()] == [503, 200]
 
 
-def test_a_wrong_password_is_one_attempt_of_the_fleet(scene: Scene) -> None:
+def test_a_wrong_password_is_sent_once_by_the_fleet(scene: Scene) -> None:
     scene.stage.store("tracktik", "fleet/tracktik", password="wrong")
     fleet = _fleet(scene, "tracktik")
     answers = fleet.ask("tracktik", "fleet/tracktik", callers=20, homes=scene.folder / "homes")
@@ -155,7 +155,7 @@ def test_refresh_tokens_of_a_fleet_are_used_once(scene: Scene) -> None:
     assert len([grant for grant in scene.grants("tracktik") if grant == "refresh_token"]) == 3
 
 
-def test_renewed_ahead_by_one_controller_of_many(scene: Scene) -> None:
+def test_one_controller_of_many_renews_early(scene: Scene) -> None:
     scene.stage.store("tracx", "fleet/tracx")
     scene.emulator.set("tracx", lifetime=3600)
     fleet = _fleet(scene, "tracx")
@@ -167,7 +167,7 @@ def test_renewed_ahead_by_one_controller_of_many(scene: Scene) -> None:
     assert {answer.error for answer in answers} == {""}
 
 
-def test_without_the_right_to_share(scene: Scene) -> None:
+def test_without_permission_to_share_a_controller_fetches_alone(scene: Scene) -> None:
     scene.stage.store("tracx", "fleet/tracx")
     scene.vault.policy("reader", 'path "secret/data/fleet/*" { capabilities = ["read"] }')
     alone = Crowd(scene.folder / "alone", values={**_fleet(scene, "tracx").values, "auth_method": "token", "token": scene.vault.token("reader")})
@@ -177,7 +177,7 @@ def test_without_the_right_to_share(scene: Scene) -> None:
     assert "not shared" in warning and "secret/data/trackops/api_tokens" in warning
 
 
-def test_an_agent_renders_the_same_token(both: Scene) -> None:
+def test_a_vault_agent_renders_the_shared_token(both: Scene) -> None:
     both.stage.store("tracx", "fleet/tracx")
     answer = _fleet(both, "tracx").one("tracx", "fleet/tracx")
     path, _fields = _entry(both, "tracx")
@@ -190,7 +190,7 @@ def test_an_agent_renders_the_same_token(both: Scene) -> None:
     assert rendered.read_text(encoding="utf-8").split() == [answer.token, answer.token]
 
 
-def test_jobs_of_ansible_runner(scene: Scene) -> None:
+def test_jobs_of_ansible_runner_share_one_request(scene: Scene) -> None:
     runner = os.path.join(os.path.dirname(sys.executable), "ansible-runner")
     scene.stage.store("trackmage", "fleet/trackmage")
     scene.emulator.set("trackmage", delay=2.0)

@@ -37,7 +37,7 @@ def _files(scene: Scene) -> list[str]:
     return [path.name for path in folder.iterdir() if path.name != "key"]
 
 
-def test_present_absent_and_their_check_modes(scene: Scene) -> None:
+def test_present_and_absent_work_in_check_mode_too(scene: Scene) -> None:
     scene.stage.store_all("fleet/")
     env = login_env(scene.approle())
     run = _run(
@@ -79,7 +79,7 @@ def test_absent_revokes_the_vault_login(both: Scene) -> None:
     assert _files(both) == []
 
 
-def test_absent_without_servers(scene: Scene) -> None:
+def test_absent_works_without_servers(scene: Scene) -> None:
     scene.stage.store_all("fleet/")
     env = login_env(scene.approle())
     _run(scene, {"tokens": FOUR}, env=env)
@@ -98,7 +98,7 @@ def test_absent_without_servers(scene: Scene) -> None:
     assert again.result("task 0")["revoked"] == ["Vault login"] and _files(scene) == []
 
 
-def test_absent_takes_the_shared_entry_too(scene: Scene) -> None:
+def test_absent_removes_the_shared_entry(scene: Scene) -> None:
     scene.stage.store("tracx", "fleet/tracx")
     scene.vault.policy("all", 'path "secret/*" { capabilities = ["create", "read", "update", "delete", "list"] }')
     item = {"vendor": "tracx", "path": "fleet/tracx", "cache": "vault"}
@@ -108,7 +108,7 @@ def test_absent_takes_the_shared_entry_too(scene: Scene) -> None:
     assert _files(scene) == []
 
 
-def test_pruned(scene: Scene) -> None:
+def test_pruned_removes_only_expired_entries(scene: Scene) -> None:
     scene.stage.store_all("fleet/")
     scene.emulator.set("tracx", lifetime=1)
     env = login_env(scene.approle())
@@ -128,7 +128,7 @@ def test_pruned(scene: Scene) -> None:
     assert Crowd(folder, values={}).files()["not ours"] == b""
 
 
-def test_a_slip_of_the_pen_purges_nothing(scene: Scene) -> None:
+def test_a_misspelt_option_purges_nothing(scene: Scene) -> None:
     scene.stage.store_all("fleet/")
     env = login_env(scene.approle())
     _run(scene, {"tokens": FOUR}, env=env)
@@ -169,7 +169,7 @@ def test_an_unknown_vendor_purges_nothing(scene: Scene) -> None:
     assert not run.result("known")["changed"]
 
 
-def test_a_directory_of_others_is_refused_in_check_mode_too(scene: Scene) -> None:
+def test_a_directory_with_unrelated_files_is_refused_in_check_mode_too(scene: Scene) -> None:
     stage = scene.stage
     stage.store("tracx")
     folder = stage.ansible.workdir / "work"

@@ -29,7 +29,7 @@ def _switched_off(scene: Scene) -> dict[str, str | None]:
     return {"ANSIBLE_HASHI_VAULT_TIMEOUT": "2"}
 
 
-def test_five_hundred_hosts(scene: Scene) -> None:
+def test_five_hundred_hosts_share_one_fetch(scene: Scene) -> None:
     scene.stage.store("trackunit", "fleet/trackunit")
     env = login_env(scene.approle())
     hosts = inventory(scene.stage.ansible, 500)
@@ -54,7 +54,7 @@ def test_five_hundred_hosts(scene: Scene) -> None:
     assert off.rc == 0, off
 
 
-def test_twenty_runs_at_once(scene: Scene) -> None:
+def test_twenty_concurrent_runs_share_one_fetch(scene: Scene) -> None:
     scene.stage.store("tracx")
     play = scene.stage.ansible.write(
         "one.yml",
@@ -76,7 +76,7 @@ def test_twenty_runs_at_once(scene: Scene) -> None:
     assert scene.reads("tracx") == 1
 
 
-def test_a_loop_over_four_vendors(scene: Scene) -> None:
+def test_a_loop_over_four_vendors_logs_in_once(scene: Scene) -> None:
     scene.stage.store_all()
     play = """
         - hosts: localhost
@@ -92,7 +92,7 @@ def test_a_loop_over_four_vendors(scene: Scene) -> None:
     assert len(scene.vault.audit_requests("secret/data/")) == 4
 
 
-def test_fifty_cold_callers(scene: Scene) -> None:
+def test_fifty_concurrent_callers_share_one_fetch(scene: Scene) -> None:
     scene.stage.store("trackmage")
     scene.emulator.set("trackmage", delay=0.3)
     crowd = scene.crowd("trackmage", login=scene.approle())
@@ -105,7 +105,7 @@ def test_fifty_cold_callers(scene: Scene) -> None:
     assert counted.count("fetched") == 1 and counted.count("shared") + counted.count("hit") == 49
 
 
-def test_a_hit_imports_and_asks_nothing(scene: Scene) -> None:
+def test_a_hit_imports_no_client_and_sends_no_request(scene: Scene) -> None:
     scene.stage.store("tracx")
     crowd = scene.crowd("tracx")
     cold = crowd.one("tracx")

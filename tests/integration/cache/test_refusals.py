@@ -19,7 +19,7 @@ PLAY = """
 """
 
 
-def test_a_hundred_hosts_with_a_wrong_password(scene: Scene) -> None:
+def test_a_hundred_hosts_send_a_wrong_password_once(scene: Scene) -> None:
     scene.stage.store("trackunit", "fleet/trackunit", password="wrong-password-1")
     env = {**login_env(scene.approle()), **IMPORTED}
     run = scene.stage.playbook(PLAY, "--forks", "20", inventory=inventory(scene.stage.ansible, 100), env={**env, "TRACKOPS_FAILURE_TTL": "600"})
@@ -37,7 +37,7 @@ def test_a_hundred_hosts_with_a_wrong_password(scene: Scene) -> None:
     assert len(scene.asked()) == 2
 
 
-def test_wrong_and_corrected(scene: Scene) -> None:
+def test_a_corrected_password_is_sent_at_once(scene: Scene) -> None:
     scene.stage.store("tracktik", password="wrong")
     crowd = scene.crowd("tracktik", login=scene.approle())
     answers = crowd.ask("tracktik", callers=40)
@@ -54,7 +54,7 @@ def test_wrong_and_corrected(scene: Scene) -> None:
     assert len(scene.asked()) == 3
 
 
-def test_each_wrong_version_is_tried_once(scene: Scene) -> None:
+def test_each_wrong_kv_v1_secret_is_tried_once(scene: Scene) -> None:
     """KV v1 has no version numbers, and the error stays the same, but each new secret is tried."""
     scene.vault.kv1()
     crowd = scene.crowd("tracktik", login=scene.vault.token(scene.vault.read_policy("*", mount="kv", version=1)))
@@ -82,7 +82,7 @@ def test_credentials_rotated_in_vault_are_picked_up(both: Scene) -> None:
     assert len(both.asked()) == 2
 
 
-def test_what_may_pass_is_retried_by_one(scene: Scene) -> None:
+def test_one_caller_retries_a_temporary_failure(scene: Scene) -> None:
     scene.stage.store("tracx")
     crowd = scene.crowd("tracx")
     scene.emulator.fail("tracx", 503, times=2)
@@ -94,7 +94,7 @@ def test_what_may_pass_is_retried_by_one(scene: Scene) -> None:
     assert times[3] - times[2] >= 1, "Retry-After"
 
 
-def test_an_outage_is_told_to_all(scene: Scene) -> None:
+def test_an_outage_is_reported_to_all_callers(scene: Scene) -> None:
     scene.stage.store("tracx")
     crowd = scene.crowd("tracx", http_retries=1)
     scene.emulator.fail("tracx", 503, times=None)
@@ -106,7 +106,7 @@ def test_an_outage_is_told_to_all(scene: Scene) -> None:
     assert crowd.one("tracx").token, "the next run need not wait"
 
 
-def test_told_to_wait_longer_than_the_deadline(scene: Scene) -> None:
+def test_a_retry_after_beyond_the_deadline_is_remembered(scene: Scene) -> None:
     scene.stage.store("tracx")
     crowd = scene.crowd("tracx", http_deadline=60)
     scene.emulator.fail("tracx", "status", code=429, retry_after=120)
@@ -116,7 +116,7 @@ def test_told_to_wait_longer_than_the_deadline(scene: Scene) -> None:
     assert crowd.one("tracx", clock=121).token
 
 
-def test_nobody_listens(scene: Scene) -> None:
+def test_one_caller_tries_an_unreachable_vendor(scene: Scene) -> None:
     scene.stage.store("tracx")
     crowd = scene.crowd("tracx", base_url=f"http://127.0.0.1:{closed_port()}", http_retries=2)
     answers = crowd.ask("tracx", callers=30, same_run=True)
@@ -138,7 +138,7 @@ def test_the_vendor_comes_back_within_the_deadline(scene: Scene) -> None:
     assert len(scene.asked()) == 1
 
 
-def test_a_denied_path_is_asked_for_by_few(scene: Scene) -> None:
+def test_a_denied_path_is_read_by_few_callers(scene: Scene) -> None:
     scene.stage.store("tracx")
     crowd = scene.crowd("tracx", login=scene.vault.token("default"))
     answers = crowd.ask("tracx", callers=40)
@@ -148,7 +148,7 @@ def test_a_denied_path_is_asked_for_by_few(scene: Scene) -> None:
     assert crowd.one("tracx", token=scene.stage.token()).token
 
 
-def test_vault_away_is_tried_once(scene: Scene) -> None:
+def test_one_caller_tries_an_unreachable_vault(scene: Scene) -> None:
     crowd = scene.crowd("tracx", url=f"http://127.0.0.1:{closed_port()}")
     answers = crowd.ask("tracx", callers=30, same_run=True)
     (error,) = {answer.error for answer in answers}
@@ -156,7 +156,7 @@ def test_vault_away_is_tried_once(scene: Scene) -> None:
     assert [answer.events.count("failed") for answer in answers].count(1) == 1
 
 
-def test_two_runs_at_once_keep_their_memory(scene: Scene) -> None:
+def test_concurrent_runs_keep_their_own_failures(scene: Scene) -> None:
     """Two runs of 40 hosts while the vendor is down: each finds out once, and neither overwrites the other's memory."""
     scene.stage.store("trackunit", "fleet/trackunit")
     scene.emulator.fail("trackunit", 503, times=None)

@@ -15,7 +15,7 @@ from support.lookups import one_line
 from .conftest import Scene, inventory
 
 
-def test_min_ttl_max_age_and_force(scene: Scene) -> None:
+def test_min_ttl_max_age_and_force_renew_a_token(scene: Scene) -> None:
     scene.stage.store("tracx")
     scene.emulator.set("tracx", lifetime=3600)
     crowd = scene.crowd("tracx")
@@ -38,7 +38,7 @@ def test_min_ttl_max_age_and_force(scene: Scene) -> None:
     assert again.token == short.token and again.warnings == short.warnings
 
 
-def test_one_renews_ahead_and_the_rest_go_on(scene: Scene) -> None:
+def test_one_caller_renews_early_and_the_others_use_the_valid_token(scene: Scene) -> None:
     scene.stage.store("trackmage")
     crowd = scene.crowd("trackmage", login=scene.approle())
     scene.emulator.set("trackmage", lifetime=3600)
@@ -55,7 +55,7 @@ def test_one_renews_ahead_and_the_rest_go_on(scene: Scene) -> None:
     assert len([answer for answer in rest if answer.token == old.token]) >= 10, "they went on with the old one"
 
 
-def test_a_failed_renewal_leaves_the_valid_token(scene: Scene) -> None:
+def test_a_failed_renewal_serves_the_valid_token(scene: Scene) -> None:
     scene.stage.store("tracx")
     scene.emulator.set("tracx", lifetime=3600)
     crowd = scene.crowd("tracx", http_retries=0)
@@ -99,7 +99,7 @@ def test_refresh_tokens_are_used_once_each(scene: Scene, vendor: str, options: d
     assert [entry for entry in scene.asked() if entry.get("reuse")] == []
 
 
-def test_a_dead_refresh_token_is_tried_once(scene: Scene) -> None:
+def test_a_refused_refresh_token_is_tried_once(scene: Scene) -> None:
     scene.stage.store("tracktik")
     scene.emulator.set("tracktik", lifetime=1000)
     crowd = scene.crowd("tracktik")
@@ -122,7 +122,7 @@ def test_a_refresh_whose_answer_was_lost_is_not_repeated(scene: Scene) -> None:
     assert [entry for entry in scene.asked() if entry.get("reuse")] == []
 
 
-def test_a_caller_killed_while_it_refreshes(scene: Scene) -> None:
+def test_a_caller_killed_during_a_refresh_is_replaced(scene: Scene) -> None:
     scene.stage.store("tracktik")
     scene.emulator.set("tracktik", lifetime=1000, revoke_family=True)
     crowd = scene.crowd("tracktik")
@@ -151,7 +151,7 @@ def test_a_refused_token_is_renewed_once(scene: Scene) -> None:
     assert len(scene.asked()) == 1
 
 
-def test_many_hosts_report_the_same_refused_token(scene: Scene) -> None:
+def test_a_token_refused_by_many_hosts_is_renewed_once(scene: Scene) -> None:
     scene.stage.store("trackunit")
     play = """
         - hosts: all
@@ -168,7 +168,7 @@ def test_many_hosts_report_the_same_refused_token(scene: Scene) -> None:
     assert len(scene.asked()) == 2
 
 
-def test_an_api_that_refuses_what_its_vendor_gives_again(scene: Scene) -> None:
+def test_a_refused_token_that_the_vendor_returns_again_is_renewed_once(scene: Scene) -> None:
     """Twenty hosts, with fewer forks than hosts: the vendor is asked once more, not once per host. force also renews only once a run."""
     scene.stage.store("tracx")
     body = {"data": {"token": "same-token-0123456789", "expires_at": int(time.time()) + 3600}}
@@ -193,7 +193,7 @@ def test_an_api_that_refuses_what_its_vendor_gives_again(scene: Scene) -> None:
     assert len(scene.asked()) == 1
 
 
-def test_forced_by_many_at_once(scene: Scene) -> None:
+def test_concurrent_forced_callers_share_a_fetch(scene: Scene) -> None:
     scene.stage.store("tracx")
     scene.emulator.set("tracx", delay=0.3)
     crowd = scene.crowd("tracx")

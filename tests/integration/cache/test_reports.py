@@ -30,7 +30,7 @@ PLAY = """
 LINE = {"time", "event", "vendor", "path", "reason", "duration", "fingerprint", "expires_at", "error_code", "host", "user", "process"}
 
 
-def test_summary_audit_log_and_verbosity(scene: Scene) -> None:
+def test_summary_audit_log_and_verbose_output_report_the_same_events(scene: Scene) -> None:
     scene.stage.store("trackunit", "fleet/trackunit")
     scene.stage.store("tracx", "fleet/tracx")
     scene.stage.store("tracktik", "fleet/tracktik", password="wrong-password-of-tracktik")
@@ -80,12 +80,12 @@ def test_summary_audit_log_and_verbosity(scene: Scene) -> None:
     assert "hvs." not in run.output + log.read_text(encoding="utf-8")
 
 
-def test_no_table_without_tokens(scene: Scene) -> None:
+def test_without_tokens_there_is_no_table(scene: Scene) -> None:
     run = scene.stage.ansible.adhoc("localhost", "-m", "ansible.builtin.debug", env={"ANSIBLE_CALLBACKS_ENABLED": "trackops.api_tokens.summary"})
     assert run.rc == 0 and "API TOKENS" not in run.output
 
 
-def test_an_audit_log_that_cannot_be_written(scene: Scene) -> None:
+def test_an_unwritable_audit_log_is_warned_about(scene: Scene) -> None:
     scene.stage.store("tracx")
     play = """
         - hosts: localhost

@@ -9,7 +9,7 @@ from __future__ import annotations
 from .conftest import Scene
 
 
-def test_one_login_for_all_vendors_and_callers(both: Scene) -> None:
+def test_all_vendors_and_callers_share_one_login(both: Scene) -> None:
     both.stage.store_all()
     login = both.approle(token_ttl="1h")
     for vendor in ("trackmage", "tracx", "tracktik", "trackunit"):
@@ -18,7 +18,7 @@ def test_one_login_for_all_vendors_and_callers(both: Scene) -> None:
     assert both.logins() == 1
 
 
-def test_renewed_in_the_last_third(both: Scene) -> None:
+def test_a_login_is_renewed_in_its_last_third(both: Scene) -> None:
     both.stage.store("tracx")
     crowd = both.crowd("tracx", login=both.approle(token_ttl="1h", token_max_ttl="4h"))
     crowd.one("tracx")
@@ -30,7 +30,7 @@ def test_renewed_in_the_last_third(both: Scene) -> None:
     assert both.logins() == 1, "its lease is longer now"
 
 
-def test_a_lease_that_ends_is_a_new_login(scene: Scene) -> None:
+def test_a_login_near_its_end_is_replaced(scene: Scene) -> None:
     scene.stage.store("tracx")
     crowd = scene.crowd("tracx", login=scene.approle(token_ttl="1h", token_max_ttl="1h"))
     crowd.one("tracx")
@@ -39,7 +39,7 @@ def test_a_lease_that_ends_is_a_new_login(scene: Scene) -> None:
     assert scene.logins() == 2
 
 
-def test_revoked_in_vault(both: Scene) -> None:
+def test_a_revoked_login_is_replaced_once(both: Scene) -> None:
     both.stage.store("tracx")
     crowd = both.crowd("tracx", login=both.approle())
     crowd.one("tracx")
@@ -53,7 +53,7 @@ def test_revoked_in_vault(both: Scene) -> None:
     assert both.logins() == 1, "one new login for all of them"
 
 
-def test_a_denied_path_is_no_reason_to_log_in_again(scene: Scene) -> None:
+def test_a_denied_path_causes_no_new_login(scene: Scene) -> None:
     scene.stage.store("tracx", "mine/tracx")
     scene.stage.store("tracx", "theirs/tracx")
     crowd = scene.crowd("tracx", login=scene.approle(policies=[scene.vault.read_policy("mine/*")]))
@@ -92,7 +92,7 @@ def test_a_wrong_login_is_tried_once(both: Scene) -> None:
     assert crowd.one("tracx", password="right").token
 
 
-def test_the_users_own_token_is_never_kept(scene: Scene) -> None:
+def test_the_users_own_token_is_never_cached(scene: Scene) -> None:
     scene.stage.store("tracx")
     token = scene.vault.token(scene.vault.read_policy("*"), ttl="1m", renewable=True)
     crowd = scene.crowd("tracx", login=token)

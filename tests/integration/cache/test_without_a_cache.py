@@ -68,7 +68,7 @@ def _errors(scene: Scene, lookup: str, env: t.Mapping[str, str | None]) -> set[t
     return {(outcome.error, outcome.error_code) for outcome in outcomes}
 
 
-def test_a_wrong_password(scene: Scene, nowhere: dict[str, str]) -> None:
+def test_a_wrong_password_is_sent_once_per_run(scene: Scene, nowhere: dict[str, str]) -> None:
     scene.stage.store("trackunit", password="wrong-password-1")
     scene.emulator.set("trackunit", delay=0.5)
     ((message, _code),) = _errors(scene, "lookup('trackops.api_tokens.trackunit') | length", nowhere)
@@ -76,7 +76,7 @@ def test_a_wrong_password(scene: Scene, nowhere: dict[str, str]) -> None:
     assert len(scene.asked()) == 1, "each attempt more brings the account nearer to its lock"
 
 
-def test_a_wrong_login_to_vault(scene: Scene, nowhere: dict[str, str]) -> None:
+def test_a_wrong_vault_login_is_tried_once_per_run(scene: Scene, nowhere: dict[str, str]) -> None:
     scene.vault.userpass("ada", "right", [scene.vault.read_policy("*")])
     env = {
         "VAULT_TOKEN": None,

@@ -17,7 +17,7 @@ if t.TYPE_CHECKING:
     from support.stage import Stage
 
 
-def test_formats_and_places(openbao_stage: Stage) -> None:
+def test_tokens_are_read_from_every_format_and_place(openbao_stage: Stage) -> None:
     stage = openbao_stage
     base = stage.emulator.base_url("acme")
     stage.store("acme", "fleet/acme")
@@ -107,7 +107,7 @@ def test_nothing_secret_is_passed_on(openbao_stage: Stage) -> None:
             assert json.loads(dest.read_text(encoding="utf-8"))["access_token"] == token
 
 
-def test_numbers_that_no_float_holds(stage: Stage) -> None:
+def test_numbers_beyond_floats_do_no_harm(stage: Stage) -> None:
     """They break neither sharing nor JSON."""
     stage.store("acme", "fleet/acme")
     stage.emulator.fail("acme", "literal", body='{"access_token": "t0ken", "expires_in": 900, "odd": {"deep": [1e999, -1e999]}}')
@@ -123,7 +123,7 @@ def test_numbers_that_no_float_holds(stage: Stage) -> None:
     assert "not shared" not in done.run.output
 
 
-def test_refusals_and_lifetimes(openbao_stage: Stage) -> None:
+def test_odd_refusals_and_lifetimes_are_handled(openbao_stage: Stage) -> None:
     stage = openbao_stage
     stage.store("acme", "fleet/acme")
     base = stage.emulator.base_url("acme")
@@ -170,7 +170,7 @@ def test_refusals_and_lifetimes(openbao_stage: Stage) -> None:
             assert sent == 7, sent
 
 
-def test_a_clock_of_1970(openbao_stage: Stage) -> None:
+def test_a_vendor_clock_of_1970_is_not_believed(openbao_stage: Stage) -> None:
     """If the Date header says 1970, an absolute expiry does not become a lifetime of decades; the run warns."""
     stage = openbao_stage
     stage.store("tracx")

@@ -108,7 +108,7 @@ def ways(entry: Entry) -> t.Iterator[tuple[str, str]]:
             yield f"{entry.vendor} {variant}", variant
 
 
-def test_each_entry_says_all_there_is_to_say() -> None:
+def test_each_entry_of_the_catalogue_is_complete() -> None:
     found = entries()
     assert {entry.vendor for entry in found} == set(ACCOUNTS) == {endpoint.vendor for endpoint in HOSTS.values()}
     assert {name for entry in found for name, _variant in ways(entry)} == set(REFUSALS)
@@ -145,7 +145,7 @@ def wrong(secret: t.Mapping[str, t.Any], name: str, other_key: str) -> dict[str,
     return {**secret, spoilt: "wr0ng-" + secret[spoilt][::-1]}
 
 
-def test_catalogue(openbao_stage: Stage, ca: Ca, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_entry_of_the_catalogue_obtains_a_token(openbao_stage: Stage, ca: Ca, monkeypatch: pytest.MonkeyPatch) -> None:
     stage, found = openbao_stage, entries()
     private, public = rsa_pair()
     keys = {"private": private, "other": rsa_pair()[0]}

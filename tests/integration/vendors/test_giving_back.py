@@ -49,7 +49,7 @@ def run_tasks(stage: Stage, tasks: t.Iterable[dict[str, t.Any]], **options: t.An
     return run
 
 
-def test_every_proof_of_a_client(openbao_stage: Stage, over_tls: tuple[Emulator, Ca]) -> None:
+def test_revocation_works_with_every_client_authentication(openbao_stage: Stage, over_tls: tuple[Emulator, Ca]) -> None:
     stage, (secure, ca) = openbao_stage, over_tls
     private, public = rsa_pair()
     certificate = ca.client()
@@ -104,7 +104,7 @@ FAULTS: dict[str, tuple[dict[str, t.Any], str]] = {
 
 
 @pytest.mark.parametrize("cache", ["file", "vault"])
-def test_what_is_said_where_it_fails(openbao_stage: Stage, cache: str) -> None:
+def test_a_failed_revocation_is_explained(openbao_stage: Stage, cache: str) -> None:
     """The local or the shared entry is kept, so the purge can be repeated."""
     stage = openbao_stage
     stage.store("acme", "fleet/acme")
@@ -149,7 +149,7 @@ def test_what_is_said_where_it_fails(openbao_stage: Stage, cache: str) -> None:
             assert result["warnings"] == ["There is nothing in the cache for oauth2 at secret/fleet/acme."]
 
 
-def test_what_other_controllers_hold(openbao_stage: Stage) -> None:
+def test_tokens_of_the_shared_entry_are_revoked(openbao_stage: Stage) -> None:
     """With an empty home, only the shared entry has the tokens; a person's refresh token in Vault is revoked only on request."""
     stage = openbao_stage
     base = stage.emulator.base_url("acme")

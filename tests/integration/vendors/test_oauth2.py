@@ -19,7 +19,7 @@ if t.TYPE_CHECKING:
 JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 
 
-def test_described_by_options(openbao_stage: Stage) -> None:
+def test_vendors_can_be_described_by_options(openbao_stage: Stage) -> None:
     stage = openbao_stage
     private, public = rsa_pair()
     base = stage.emulator.base_url("acme")
@@ -79,7 +79,7 @@ def test_described_by_options(openbao_stage: Stage) -> None:
             assert done["no such grant"].error.startswith("acme: grant_type must be one of client_credentials")
 
 
-def test_unusual_requests_and_answers(openbao_stage: Stage) -> None:
+def test_unusual_requests_and_answers_are_supported(openbao_stage: Stage) -> None:
     stage = openbao_stage
     private, public = rsa_pair()
     base = stage.emulator.base_url("acme")

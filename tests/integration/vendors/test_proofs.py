@@ -18,7 +18,7 @@ if t.TYPE_CHECKING:
 SIGNED = {"client_auth": "private_key_jwt"}
 
 
-def test_signatures(openbao_stage: Stage, ca: Ca) -> None:
+def test_clients_authenticate_with_every_signature(openbao_stage: Stage, ca: Ca) -> None:
     stage = openbao_stage
     private, public = rsa_pair()
     base = stage.emulator.base_url("acme")
@@ -72,7 +72,7 @@ KEYS = {
 }
 
 
-def test_a_key_that_never_leaves_vault(stage: Stage) -> None:
+def test_a_transit_key_signs_in_vault(stage: Stage) -> None:
     """A real Vault's transit engine signs, and the vendor verifies."""
     vault, base = stage.vault.client, stage.emulator.base_url("acme")
     account = stage.credentials("acme")
@@ -129,7 +129,7 @@ def _pem(public: str) -> str:
     return key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
 
 
-def test_certificates(openbao_stage: Stage, over_tls: tuple[Emulator, Ca]) -> None:
+def test_clients_authenticate_with_certificates(openbao_stage: Stage, over_tls: tuple[Emulator, Ca]) -> None:
     stage, (vendor, ca) = openbao_stage, over_tls
     good, other = ca.client(), ca.client("other", common_name="somebody")
     account = stage.credentials("acme")

@@ -17,7 +17,7 @@ if t.TYPE_CHECKING:
 REDIRECT = "http://127.0.0.1:9/callback"
 
 
-def test_client_credentials(stage: Stage) -> None:
+def test_client_credentials_are_sent_in_the_query(stage: Stage) -> None:
     emulator = stage.emulator
     stage.store("trackmage")
     batch = Batch(stage)
@@ -59,7 +59,7 @@ def code_of(stage: Stage) -> str:
     return parse_qs(urlsplit(landed).query)["code"][0]
 
 
-def test_authorization_code(stage: Stage) -> None:
+def test_an_authorization_code_is_exchanged_once(stage: Stage) -> None:
     """The code is exchanged once; its refresh token is stored in Vault, and so is each later one."""
     stage.store("trackmage", "fleet/consent", code=code_of(stage), redirect_uri=REDIRECT, note="kept")
     policy = stage.vault.policy("consent", 'path "secret/data/fleet/consent" { capabilities = ["read", "create", "update"] }')
@@ -103,11 +103,11 @@ def test_authorization_code(stage: Stage) -> None:
             assert "denied" in done["nothing to begin with"].error or "authorize" in done["nothing to begin with"].error
 
 
-def test_awkward_credentials(takes_awkward_credentials: t.Callable[..., None]) -> None:
+def test_awkward_credentials_are_sent_unchanged(takes_awkward_credentials: t.Callable[..., None]) -> None:
     takes_awkward_credentials("trackmage", lambda text: {"client_id": f"id{text}".strip(), "client_secret": text})
 
 
-def test_the_log_of_a_malformed_header(openbao_stage: Stage) -> None:
+def test_a_malformed_header_puts_no_secret_into_the_log(openbao_stage: Stage) -> None:
     """urllib3 logs the whole URL of a response with a malformed header line, and TrackMage's URL holds its secret. Ansible logs every logger's warnings."""
     stage = openbao_stage
     stage.store("trackmage")

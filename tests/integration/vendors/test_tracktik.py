@@ -14,7 +14,7 @@ if t.TYPE_CHECKING:
     from support.stage import Stage
 
 
-def test_password_and_refresh(openbao_stage: Stage) -> None:
+def test_password_and_refresh_token_are_sent_as_forms(openbao_stage: Stage) -> None:
     stage = openbao_stage
     emulator = stage.emulator
     stage.store("tracktik")
@@ -73,7 +73,7 @@ def test_password_and_refresh(openbao_stage: Stage) -> None:
             assert done["scope"].error == "tracktik: this vendor accepts no scope; scopes are configured at the vendor. Remove scope."
 
 
-def test_lifetime_and_rate_limit(openbao_stage: Stage) -> None:
+def test_missing_lifetimes_and_rate_limits_are_handled(openbao_stage: Stage) -> None:
     stage = openbao_stage
     stage.emulator.set("tracktik", omit_expires=True, lifetime=1800)
     stage.emulator.fail("tracktik", 429, retry_after=1)
@@ -101,7 +101,7 @@ def test_lifetime_and_rate_limit(openbao_stage: Stage) -> None:
             assert [entry["grant_type"] for entry in stage.emulator.requests("tracktik", kind="token")[-2:]] == ["refresh_token", "password"]
 
 
-def test_awkward_credentials(takes_awkward_credentials: t.Callable[..., None]) -> None:
+def test_awkward_credentials_are_sent_unchanged(takes_awkward_credentials: t.Callable[..., None]) -> None:
     takes_awkward_credentials(
         "tracktik", lambda text: {"client_id": f"id{text}".strip(), "client_secret": text, "username": f"user{text}", "password": f"{text}p"}
     )

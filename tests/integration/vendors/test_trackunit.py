@@ -15,7 +15,7 @@ if t.TYPE_CHECKING:
     from support.stage import Stage
 
 
-def test_password_grant_refresh_and_v2(openbao_stage: Stage) -> None:
+def test_password_refresh_token_and_v2_are_supported(openbao_stage: Stage) -> None:
     stage = openbao_stage
     emulator = stage.emulator
     stage.store("trackunit")
@@ -101,14 +101,14 @@ def test_password_grant_refresh_and_v2(openbao_stage: Stage) -> None:
             assert "invalid_scope" in done["wrong scope"].error
 
 
-def test_awkward_credentials(takes_awkward_credentials: t.Callable[..., None]) -> None:
+def test_awkward_credentials_are_encoded(takes_awkward_credentials: t.Callable[..., None]) -> None:
     """RFC 6749 section 2.3.1: id and secret are form-encoded before base64, unless the server requires them raw."""
     takes_awkward_credentials(
         "trackunit", lambda text: {"client_id": f"id{text}".strip(), "client_secret": text, "username": f"user{text}", "password": f"{text}p"}
     )
 
 
-def test_basic_as_it_is(openbao_stage: Stage) -> None:
+def test_basic_credentials_can_be_sent_unencoded(openbao_stage: Stage) -> None:
     stage = openbao_stage
     stage.emulator.set("trackunit", basic_decoding="raw")
     stage.emulator.set_credentials("trackunit", client_id="id", client_secret="a+b%c d:é")

@@ -15,7 +15,7 @@ if t.TYPE_CHECKING:
     from support.stage import Stage
 
 
-def test_session_token(openbao_stage: Stage) -> None:
+def test_the_connect_token_is_exchanged_for_a_session_token(openbao_stage: Stage) -> None:
     stage = openbao_stage
     emulator = stage.emulator
     stage.store("tracx")
@@ -69,7 +69,7 @@ def test_session_token(openbao_stage: Stage) -> None:
             assert done["parameters"].error == "tracx: its token request has no parameters, so extra_parameters cannot be sent."
 
 
-def test_clocks_that_differ(openbao_stage: Stage) -> None:
+def test_an_expiry_by_the_vendors_clock_is_corrected(openbao_stage: Stage) -> None:
     """The expiry is absolute, by the vendor's clock, which is an hour ahead of ours."""
     openbao_stage.emulator.set("tracx", skew=3600, lifetime=900)
     openbao_stage.store("tracx")
@@ -79,6 +79,6 @@ def test_clocks_that_differ(openbao_stage: Stage) -> None:
     assert 890 <= done["details"].value["expires_in"] <= 901
 
 
-def test_awkward_connect_tokens(takes_awkward_credentials: t.Callable[..., None]) -> None:
+def test_awkward_connect_tokens_are_sent_unchanged(takes_awkward_credentials: t.Callable[..., None]) -> None:
     # Spaces around a header's value are not part of it (RFC 9110 section 5.5).
     takes_awkward_credentials("tracx", lambda text: {"connect_token": f"ct-{text}-ct"})
