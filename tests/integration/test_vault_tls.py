@@ -81,7 +81,9 @@ def test_variables_of_the_vault_command_are_used(vault_tls: Operator, tmp_path: 
 
 @pytest.mark.parametrize("flavour", ["openbao"])
 @pytest.mark.parametrize("core", combinations(), ids=str)
-def test_variables_of_the_vault_command_are_used_in_a_play(core: Combination, vault_tls: Operator, emulator: Emulator, collection: pathlib.Path, tmp_path: pathlib.Path) -> None:
+def test_variables_of_the_vault_command_are_used_in_a_play(
+    core: Combination, vault_tls: Operator, emulator: Emulator, collection: pathlib.Path, tmp_path: pathlib.Path
+) -> None:
     """With the oldest and the newest ansible-core; the lookup reads the environment of ansible-playbook."""
     try:
         ansible = Ansible(tmp_path / "run", collections=collection, bin_dir=matrix_venv(core) / "bin")
