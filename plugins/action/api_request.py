@@ -12,9 +12,9 @@ import typing as t
 from ansible.errors import AnsibleActionFail
 
 from ..plugin_utils._base.errors import OptionError
-from ..plugin_utils._boundary.action import Resolved, TokenAction, Unseen, answer_of, display, failed_action, found_interpreter, pipelined
+from ..plugin_utils._boundary.action import HiddenArguments, Resolved, TokenAction, display, failed_action, interpreter_fact, module_result, pipelined
 from ..plugin_utils._hosts.answers import of_api
-from ..plugin_utils._tasks.api_call import OPTIONS_OF_URI, address_options, expected, split, without
+from ..plugin_utils._tasks.api_call import OPTIONS_OF_URI, address_options, expected, split, token_remover
 
 _URI = "ansible.builtin.uri"
 _REFUSED = 401
@@ -79,9 +79,9 @@ class ActionModule(TokenAction):
             shared_loader_obj=self._shared_loader_obj,
         )
         uri._execute_module = _unseen(uri._execute_module, task.args)
-        clean = without(one.details()["access_token"] for one in obtained)
+        clean = token_remover(one.details()["access_token"] for one in obtained)
         with _unprinted(self._connection), pipelined(self._connection, variables):
-            return {**answer_of(lambda: of_api(uri.run(task_vars=variables), clean)), **found_interpreter(uri)}
+            return {**module_result(lambda: of_api(uri.run(task_vars=variables), clean)), **interpreter_fact(uri)}
 
 
 @contextlib.contextmanager
@@ -102,6 +102,6 @@ def _unseen(execute: t.Callable[..., t.Any], arguments: dict[str, t.Any]) -> t.C
     """Wrap Ansible's *execute* so that no log shows the module arguments; *arguments* are those of the task."""
 
     def run(module_name: t.Any = None, module_args: t.Any = None, **options: t.Any) -> t.Any:
-        return execute(module_name=module_name, module_args=Unseen(arguments if module_args is None else module_args), **options)
+        return execute(module_name=module_name, module_args=HiddenArguments(arguments if module_args is None else module_args), **options)
 
     return run

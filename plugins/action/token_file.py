@@ -16,7 +16,7 @@ from ansible.utils.unsafe_proxy import wrap_var
 
 from ..plugin_utils._base.errors import OptionError, TokenError
 from ..plugin_utils._base.model import Token
-from ..plugin_utils._boundary.action import Resolved, TokenAction, Unseen, failed_action, found_interpreter, list_name
+from ..plugin_utils._boundary.action import HiddenArguments, Resolved, TokenAction, failed_action, interpreter_fact, list_name
 from ..plugin_utils._hosts.answers import FAILURE, WRITTEN, diffs, file_results, reduced
 from ..plugin_utils._hosts.files import FILE_OPTIONS, HostFile, contents_argument, files_argument, plan, split_items
 from ..plugin_utils._hosts.formats import lasting, placeholder, render
@@ -35,7 +35,7 @@ class _Ready(t.NamedTuple):
     """The arguments of the writing module."""
 
     files: list[dict[str, t.Any]]
-    contents: Unseen  # by file path
+    contents: HiddenArguments  # by file path
 
 
 class ActionModule(TokenAction):
@@ -59,7 +59,7 @@ class ActionModule(TokenAction):
 
     def _filled(self, files: list[HostFile], token_options: list[dict[str, t.Any]], variables: dict[str, t.Any]) -> tuple[_Ready, dict[str, dict[str, t.Any]]]:
         """The files that can be written, with their contents; and reports on the others, by path."""
-        ready, failed = _Ready([], Unseen()), {}
+        ready, failed = _Ready([], HiddenArguments()), {}
         wanted = [options for file, options in zip(files, token_options, strict=True) if file.wants_token]
         answers = iter(self.resolve_many(wanted, variables, together=True))
         for file in files:
@@ -146,7 +146,7 @@ class ActionModule(TokenAction):
         if not ready.files:
             return {"files": []}
         answer = self.run_on_host(_MODULE, ready._asdict(), variables)
-        own = found_interpreter(self)
+        own = interpreter_fact(self)
         results = file_results(answer, [file["dest"] for file in ready.files], WRITTEN, key="dest")
         if results is None:
             failure = reduced(answer, FAILURE)

@@ -11,7 +11,7 @@ import typing as t
 
 from ..plugin_utils._base.errors import OptionError, TokenError
 from ..plugin_utils._base.model import Request, Token
-from ..plugin_utils._boundary.action import TokenAction, asked_path, failed_action, flag, found_interpreter, list_name
+from ..plugin_utils._boundary.action import TokenAction, asked_path, failed_action, flag, interpreter_fact, list_name
 from ..plugin_utils._flow.resolver import Resolver
 from ..plugin_utils._hosts.answers import FAILURE, READ, file_results, reduced
 from ..plugin_utils._hosts.files import FILE_OPTIONS, checked_path, default_dest, error_prefix, split_items
@@ -37,7 +37,7 @@ class ActionModule(TokenAction):
             raise failed_action(OptionError("token_info needs 'vendor', or 'file' or 'tokens' for files on the host.", fault="option:missing"))
         if args.get("file") and not result.get("failed"):
             result.update(self._of_file(args, variables, result.get("fingerprint")))
-        result.update(found_interpreter(self), changed=False)
+        result.update(interpreter_fact(self), changed=False)
         return result
 
     def _refuse_wrong_options(self, args: dict[str, t.Any]) -> None:
@@ -54,8 +54,9 @@ class ActionModule(TokenAction):
         explained: dict[str, t.Any] = {}
         try:
             with_claims, explain = flag(args, "claims", False), flag(args, "explain", False)
-            explained = {"options": self.explain(args, variables)} if explain else {}
-            request, values = self.request_of(args, variables)
+            values = self.values_of(args, variables)
+            explained = {"options": self.explain(args, variables, values)} if explain else {}
+            request = self.request_with(args, values)
             token = self._token(request, values, fetch=flag(args, "fetch", not explain))
         except TokenError as exc:
             return {

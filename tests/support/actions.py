@@ -29,9 +29,12 @@ def action(kind: t.Any, scene: Scene, args: t.Mapping[str, t.Any], *, cache: str
         def option_values(self, plugin: str, item: t.Mapping[str, t.Any], task_vars: t.Any) -> dict[str, t.Any]:
             return {"cache_path": cache, **item}
 
-        def request_of(self, item: t.Mapping[str, t.Any], task_vars: t.Any) -> t.Any:
+        def values_of(self, item: t.Mapping[str, t.Any], task_vars: t.Any) -> dict[str, t.Any]:
+            return dict(item)
+
+        def request_with(self, item: t.Mapping[str, t.Any], values: t.Any) -> t.Any:
             freshness = {"refused": item["refused"]} if item.get("refused") else {}
-            return request_for(item["vendor"], item.get("path") or "fleet/x", cache=cache, **freshness), dict(item)
+            return request_for(item["vendor"], item.get("path") or "fleet/x", cache=cache, **freshness)
 
         def ports(self, values: t.Any) -> t.Any:
             return scene.ports

@@ -34,15 +34,15 @@ from .real_ports import real_ports
 from .suggestion import nearest_option
 
 __all__ = (
+    "HiddenArguments",
     "Resolved",
     "TokenAction",
-    "Unseen",
-    "answer_of",
     "asked_path",
     "failed_action",
     "flag",
-    "found_interpreter",
+    "interpreter_fact",
     "list_name",
+    "module_result",
     "option_names",
     "pipelined",
 )
@@ -94,7 +94,7 @@ class Resolved:
         return details(self.token, vendor=self.request.vendor.name, scheme=scheme, now=self.now)
 
 
-class Unseen(dict[str, t.Any]):
+class HiddenArguments(dict[str, t.Any]):
     """Module arguments that contain a token, hidden from ANSIBLE_DEBUG, which prints arguments."""
 
     def __repr__(self) -> str:
@@ -134,14 +134,28 @@ class TokenAction(ActionBase):  # type: ignore[misc]
 
         :raises OptionError: the vendor is unknown, or options contradict each other.
         """
+        values = self.values_of(item, task_vars)
+        return self.request_with(item, values), values
+
+    def values_of(self, item: t.Mapping[str, t.Any], task_vars: dict[str, t.Any]) -> dict[str, t.Any]:
+        """The values of all options of *item*'s lookup.
+
+        :raises OptionError: *item* has no vendor.
+        """
         vendor = item.get("vendor")
         if not isinstance(vendor, str) or not vendor:
             raise OptionError(f"'vendor' is needed: {', '.join(names())}, oauth2, or one of trackops_vendors.", fault="option:missing")
-        plugin = _plugin(vendor)
-        values = self.option_values(plugin, item, task_vars)
+        return self.option_values(_plugin(vendor), item, task_vars)
+
+    def request_with(self, item: t.Mapping[str, t.Any], values: dict[str, t.Any]) -> Request:
+        """The request for *item*, whose options have these *values*.
+
+        :raises OptionError: the vendor is unknown, or options contradict each other.
+        """
+        vendor, plugin = item["vendor"], _plugin(item["vendor"])
         path = item.get("path") or values.get("path") or (vendor if plugin == "oauth2" and vendor != "oauth2" else None)
         (request,) = requests_from(plugin, vendor, [str(path) if path else None], values, direct=item, surroundings=surroundings())
-        return request, values
+        return request
 
     def refuse_wrong_options(
         self, items: t.Iterable[t.Mapping[str, t.Any]], own: t.Iterable[str], *, module: str, of: t.Sequence[t.Mapping[str, t.Any]] = (), named: str = "tokens"
@@ -177,14 +191,13 @@ class TokenAction(ActionBase):  # type: ignore[misc]
         """The options of the lookup *plugin*, with those in *item* as direct ones."""
         return self._lookup(plugin).resolved_options(task_vars, _direct(plugin, item))
 
-    def explain(self, item: t.Mapping[str, t.Any], task_vars: dict[str, t.Any]) -> dict[str, t.Any]:
-        """Each option of *item* with its value and its source."""
+    def explain(self, item: t.Mapping[str, t.Any], task_vars: dict[str, t.Any], values: dict[str, t.Any]) -> dict[str, t.Any]:
+        """Each option of *item* with its value, one of *values*, and its source."""
         from .explain import explained
 
         plugin = _plugin(item.get("vendor"))
-        values = self.option_values(plugin, item, task_vars)
         try:
-            request = self.request_of(item, task_vars)[0]
+            request = self.request_with(item, values)
         except TokenError:
             request = None
         return explained(self._lookup(plugin), _direct(plugin, item), task_vars, values, request, surroundings=surroundings())
@@ -196,7 +209,7 @@ class TokenAction(ActionBase):  # type: ignore[misc]
     def run_on_host(self, module: str, arguments: t.Mapping[str, t.Any], variables: dict[str, t.Any]) -> dict[str, t.Any]:
         """The result of *module* on the host, which controls its content: see :mod:`.._hosts.answers`."""
         with pipelined(self._connection, variables):
-            return answer_of(lambda: self._execute_module(module_name=module, module_args=arguments, task_vars=variables))
+            return module_result(lambda: self._execute_module(module_name=module, module_args=arguments, task_vars=variables))
 
     def cleanup(self, force: bool = False) -> None:
         """Remove remote files. With ANSIBLE_KEEP_REMOTE_FILES, Ansible would keep a module with its arguments, which may contain a token."""
@@ -266,7 +279,7 @@ def pipelined(connection: t.Any, variables: dict[str, t.Any]) -> t.Iterator[None
         connection.set_option("pipelining", False)
 
 
-def answer_of(run: t.Callable[[], dict[str, t.Any]]) -> dict[str, t.Any]:
+def module_result(run: t.Callable[[], dict[str, t.Any]]) -> dict[str, t.Any]:
     """The result of *run*, which lets Ansible run a module. Some answers of a host make Ansible itself fail."""
     try:
         return run()
@@ -276,7 +289,7 @@ def answer_of(run: t.Callable[[], dict[str, t.Any]]) -> dict[str, t.Any]:
     raise failed_action(TokenError("Ansible cannot read what the module answered on the host.", fault="host:module"))
 
 
-def found_interpreter(action: t.Any) -> dict[str, t.Any]:
+def interpreter_fact(action: t.Any) -> dict[str, t.Any]:
     """The only fact in a result that comes from Ansible: the Python that *action* found on the host. Without it, each task would search again."""
     key = action._discovered_interpreter_key
     return {"ansible_facts": {key: action._discovered_interpreter}} if key else {}

@@ -53,7 +53,7 @@ def explained(lookup: t.Any, direct: Values, variables: Values, values: Values, 
     vendor = str(values.get("vendor") or "")
     if lookup.vendor == "oauth2" and vendor not in ("", "oauth2"):
         _add_settings_of(vendor, lookup, operator, direct, found)
-    _add_late(found, values, surroundings)
+    _add_fallbacks(found, values, surroundings)
     _add_defaults(found, request)
     for option, entry in found.items():
         entry["value"] = _shown(option, entry["value"])
@@ -86,13 +86,13 @@ def _add_settings_of(vendor: str, lookup: t.Any, operator: OperatorVariables, di
                 found[option]["ignored_facts"] = [variables[option]]
 
 
-def _add_late(found: Explained, values: Values, surroundings: Surroundings) -> None:
+def _add_fallbacks(found: Explained, values: Values, surroundings: Surroundings) -> None:
     """Add values from the vault command's environment variables and file, for options that are not set otherwise."""
     try:
-        late = completed(values, environ=surroundings.environ, home=surroundings.home, read_file=surroundings.read_file)
+        all_values = completed(values, environ=surroundings.environ, home=surroundings.home, read_file=surroundings.read_file)
     except TokenError:
         return
-    for option, value in late.items():
+    for option, value in all_values.items():
         if option in found and found[option]["source"] == "default" and value != found[option]["value"]:
             candidates = (*FALLBACK_ENVIRONMENT.get(option, ()), f"VAULT_APPROLE_{option.upper()}", "VAULT_APPROLE_PATH", "VAULT_SKIP_VERIFY")
             name = next((name for name in candidates if surroundings.environ.get(name)), None)

@@ -93,7 +93,7 @@ class OperatorVariables:
             message = "A fact has the name of a variable that is set, and it is not known which host these variables belong to, so none of them is used."
             raise AnsibleOptionsError(coded(message, "option:value"))
         for name, value in found.items():
-            if not (name in own and own[name] is value) and (self._source.said(name) or name not in own or own[name] != value):
+            if not (name in own and own[name] is value) and (self._source.is_fact_name(name) or name not in own or own[name] != value):
                 self.ignored.add(name)
                 self._warn(f"The fact '{name}' is ignored: facts come from managed hosts, and only the operator configures trackops.api_tokens.")
         return own
@@ -125,14 +125,14 @@ class OperatorVariables:
         if name in source.of_task:
             return [source.of_task[name]]
         # A cacheable set_fact also has the operator's mark.
-        if not source.said(name) and (source.is_marked(value) or not source.answers):
+        if not source.is_fact_name(name) and (source.is_marked(value) or not source.answers):
             return [value]
         return [source.without_facts[name]] if name in source.without_facts else []
 
     def _may_reach_facts(self, value: t.Any) -> bool:
         """Whether a name in the templates of *value*, or in those of the variables that they use, may be a fact."""
         return any(
-            name in _ANY_NAME or (name in self._all and (self._source.said(name) or not self._source.is_marked(self._all[name])))
+            name in _ANY_NAME or (name in self._all and (self._source.is_fact_name(name) or not self._source.is_marked(self._all[name])))
             for name in self._reached(value)
         )
 
@@ -203,7 +203,7 @@ class _Source:
     @functools.cached_property
     def of_task(self) -> Variables:
         """The variables that Ansible sets while it executes the task, read from its own objects, which never contain a host's answer."""
-        return _of_task(self._task, self._variables, self.said) if self._executing else {}
+        return _of_task(self._task, self._variables, self.is_fact_name) if self._executing else {}
 
     @functools.cached_property
     def _facts(self) -> list[Variables]:
@@ -215,7 +215,7 @@ class _Source:
         names = [self._host.name] if self._host is not None else [] if cache is None else list(cache.keys())
         return [_facts(cache, name) for name in names]
 
-    def said(self, name: str) -> bool:
+    def is_fact_name(self, name: str) -> bool:
         """Whether a fact has this name. The value does not matter: Ansible changes a fact's value before it becomes a variable."""
         if self._factless:
             return False

@@ -18,7 +18,7 @@ from .._text.one_line import one_line
 from .._text.scrub import BLANK, Blanker
 from .._vendor.address import split_address
 
-__all__ = ("OPTIONS_OF_URI", "address_options", "expected", "split", "without")
+__all__ = ("OPTIONS_OF_URI", "address_options", "expected", "split", "token_remover")
 
 # These would replace the token, or have no meaning with it.
 _CLASHES = ("url_username", "user", "url_password", "password", "force_basic_auth", "use_gssapi", "use_netrc")
@@ -111,15 +111,15 @@ def expected(request: dict[str, t.Any]) -> list[int]:
     return [int(value) for value in values if str(value).strip().isdigit()]
 
 
-def without(secrets: t.Iterable[str]) -> t.Callable[[t.Any], t.Any]:
+def token_remover(secrets: t.Iterable[str]) -> t.Callable[[t.Any], t.Any]:
     """A function that blanks the *secrets* out of a value, at any depth: APIs often echo what they receive.
 
     It searches names of members as well as values. A text that is JSON stays JSON. See :class:`Blanker` for the limit.
     """
-    return _Without(secrets).value
+    return _TokenRemover(secrets).value
 
 
-class _Without:
+class _TokenRemover:
     def __init__(self, secrets: t.Iterable[str]) -> None:
         secrets = tuple(secrets)
         self._blank = Blanker(secrets)

@@ -4,7 +4,7 @@
 
 # Private to trackops.api_tokens: not for use from outside, and may change in any release.
 
-"""The Vault options as given, completed from the late environment and from the file that a login method reads.
+"""The Vault options as given, completed from the environment variables of the vault command and from the file that a login method reads.
 
 This is the unchecked input of :class:`VaultOptions`. A cache hit needs only this, so this file imports nothing else; errors about
 files are in ``login_files``.
@@ -55,7 +55,7 @@ ONLY_FALLBACK: t.Mapping[str, str] = {
     "ca_path": "VAULT_CAPATH",
     "tls_server_name": "VAULT_TLS_SERVER_NAME",
 }
-_LATE_FOR_APPROLE: t.Mapping[str, str] = {
+_APPROLE_FALLBACK: t.Mapping[str, str] = {
     "role_id": "VAULT_APPROLE_ROLE_ID",
     "secret_id": "VAULT_APPROLE_SECRET_ID",
     "mount_point": "VAULT_APPROLE_PATH",
@@ -137,21 +137,21 @@ def completed(values: t.Mapping[str, t.Any], *, environ: t.Mapping[str, str], ho
     method = str(given["auth_method"])
     for name, variables in FALLBACK_ENVIRONMENT.items():
         for variable in variables:
-            _late(given, name, environ.get(variable))
+            _set_default(given, name, environ.get(variable))
     # As with the vault command, a file wins over a text, and a text over a folder.
     for name, variable in ONLY_FALLBACK.items():
         value = environ.get(variable)
         if name == "tls_server_name" or not {"ca_cert", "ca_cert_text"} & given.keys():
-            _late(given, name, value)
-    for name, variable in (_LATE_FOR_APPROLE if method == "approle" else {}).items():
-        _late(given, name, environ.get(variable))
+            _set_default(given, name, value)
+    for name, variable in (_APPROLE_FALLBACK if method == "approle" else {}).items():
+        _set_default(given, name, environ.get(variable))
     if "validate_certs" not in given and environ.get("VAULT_SKIP_VERIFY", "").lower() in TRUE:
         given["validate_certs"] = False
     home = environ.get("HOME") or home
     if method == "token" and "token" not in given:
-        _late(given, "token", _file(_token_path(given, home=home), read_file=read_file))
+        _set_default(given, "token", _file(_token_path(given, home=home), read_file=read_file))
     if method == "kubernetes" and "jwt" not in given:
-        _late(given, "jwt", _file(KUBERNETES_TOKEN_FILE, read_file=read_file))
+        _set_default(given, "jwt", _file(KUBERNETES_TOKEN_FILE, read_file=read_file))
     for name in ("cert_auth_public_key", "cert_auth_private_key"):
         if name in given:
             given[name] = _expand(str(given[name]), home=home)
@@ -181,7 +181,7 @@ def _given(values: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
     return given
 
 
-def _late(given: dict[str, t.Any], name: str, value: str | None) -> None:
+def _set_default(given: dict[str, t.Any], name: str, value: str | None) -> None:
     if value and name not in given:
         given[name] = value
 

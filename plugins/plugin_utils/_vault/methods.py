@@ -37,7 +37,7 @@ class Method:
     also: t.Callable[[t.Any], tuple[str, ...]] = lambda options: ()
 
 
-# Other sources of an option (late variables and files), for the messages of validate.
+# Other sources of an option (fallback variables and files), for the messages of validate.
 _ALSO = {
     "token": "VAULT_TOKEN, or the file ~/.vault-token (token_path, token_file)",
     ("approle", "role_id"): "VAULT_APPROLE_ROLE_ID",

@@ -4,12 +4,13 @@
 
 # Private to trackops.api_tokens: not for use from outside, and may change in any release.
 
-"""Where Vault is and who logs in: the options as ansible resolved them, plus late sources.
+"""Where Vault is and who logs in: the options as ansible resolved them, plus fallbacks.
 
 Pure: a function that is passed in reads at most one file (a token file, a service account's token, a private key), and only for a login
 method that needs it.
 
-Precedence: ansible's value (direct, variables, environment, ini, default), then the late environment, then the token file.
+Precedence: ansible's value (direct, variables, environment, ini, default), then the environment variables of the vault command,
+then the token file.
 An empty string counts as unset everywhere. Names: VAULT_OPTIONS in the documentation, shared with ``community.hashi_vault``.
 """
 
@@ -208,7 +209,7 @@ def _seconds(name: str, value: t.Any) -> float:
     return seconds
 
 
-def _method_of_retry(name: str, value: t.Any) -> str:
+def _retry_action(name: str, value: t.Any) -> str:
     if value not in ("ignore", "warn"):
         raise OptionError(f"{name} must be ignore or warn (ANSIBLE_HASHI_VAULT_RETRY_ACTION).")
     return str(value)
@@ -273,7 +274,7 @@ _CONVERT: t.Mapping[str, t.Callable[[str, t.Any], t.Any]] = {
     "token_validate": _boolean,
     "timeout": _seconds,
     "retries": _retries,
-    "retry_action": _method_of_retry,
+    "retry_action": _retry_action,
     "namespace": _stripped,
     "mount_point": _stripped,
     "token": _stripped,

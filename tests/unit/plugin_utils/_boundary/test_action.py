@@ -16,10 +16,10 @@ from ansible_collections.trackops.api_tokens.plugins.plugin_utils._boundary impo
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._boundary.action import (
     Resolved,
     TokenAction,
-    answer_of,
     asked_path,
     failed_action,
-    found_interpreter,
+    interpreter_fact,
+    module_result,
 )
 from support.scripted import NOW, request_for, token
 
@@ -82,7 +82,7 @@ def test_an_answer_that_ansible_cannot_read_is_reported_without_a_traceback(trou
         raise trouble("of the host")
 
     with pytest.raises(AnsibleActionFail) as caught:
-        answer_of(run)
+        module_result(run)
     assert "Ansible cannot read what the module answered on the host." in str(caught.value)
     assert caught.value.__context__ is None  # otherwise Ansible shows its traceback
 
@@ -92,8 +92,8 @@ def test_errors_of_ansible_pass_unchanged():
         raise AnsibleActionFail("unreachable")
 
     with pytest.raises(AnsibleActionFail, match="unreachable"):
-        answer_of(run)
-    assert answer_of(lambda: {"rc": 0}) == {"rc": 0}
+        module_result(run)
+    assert module_result(lambda: {"rc": 0}) == {"rc": 0}
 
 
 def test_a_failed_action_has_the_error_code_in_its_result():
@@ -104,8 +104,8 @@ def test_a_failed_action_has_the_error_code_in_its_result():
 
 def test_the_discovered_interpreter_is_returned_as_a_fact():
     found = types.SimpleNamespace(_discovered_interpreter_key="discovered_interpreter_python", _discovered_interpreter="/usr/bin/python3")
-    assert found_interpreter(found) == {"ansible_facts": {"discovered_interpreter_python": "/usr/bin/python3"}}
-    assert found_interpreter(types.SimpleNamespace(_discovered_interpreter_key=None)) == {}
+    assert interpreter_fact(found) == {"ansible_facts": {"discovered_interpreter_python": "/usr/bin/python3"}}
+    assert interpreter_fact(types.SimpleNamespace(_discovered_interpreter_key=None)) == {}
 
 
 class Connection:

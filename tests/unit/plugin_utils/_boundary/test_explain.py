@@ -56,7 +56,7 @@ def test_values_are_shown_without_credentials(option, value, shown):
 def test_variables_of_the_vault_command_fill_unset_options():
     found = {"url": {"value": None, "source": "default"}, "token": {"value": "t", "source": "direct"}}
     environ = {"VAULT_ADDR": "https://vault.example:8200", "VAULT_TOKEN": "other"}
-    subject._add_late(found, {"token": "t"}, Surroundings(environ, None, lambda _path: ""))
+    subject._add_fallbacks(found, {"token": "t"}, Surroundings(environ, None, lambda _path: ""))
     assert found["url"] == {"value": "https://vault.example:8200", "source": "environment VAULT_ADDR"}
     assert found["token"] == {"value": "t", "source": "direct"}
 

@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 import pytest
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.errors import OptionError
-from ansible_collections.trackops.api_tokens.plugins.plugin_utils._tasks.api_call import OPTIONS_OF_URI, address_options, expected, split, without
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._tasks.api_call import OPTIONS_OF_URI, address_options, expected, split, token_remover
 
 URL = "https://api.example/shipments"
 
@@ -109,7 +109,7 @@ SPELLINGS = {
 
 
 def test_the_token_is_blanked_out_at_every_level():
-    clean = without(["t0k3n-value"])
+    clean = token_remover(["t0k3n-value"])
     assert clean({"a": ["x t0k3n-value y", {"b": "t0k3n-value"}], "n": 1, "none": None, "yes": True}) == {
         "a": ["x ******** y", {"b": "********"}], "n": 1, "none": None, "yes": True
     }  # fmt: skip
@@ -117,7 +117,7 @@ def test_the_token_is_blanked_out_at_every_level():
 
 @pytest.mark.parametrize("spelling", SPELLINGS)
 def test_the_token_is_blanked_out_in_every_spelling(spelling):
-    shown, clean = SPELLINGS[spelling], without([TOKEN])
+    shown, clean = SPELLINGS[spelling], token_remover([TOKEN])
     for value in (shown, f"you sent {shown}, did you not", [shown], {"a": {"b": [shown]}}, {shown: 1}, {"a": [{f"x {shown}": None}]}):
         cleaned = clean(value)
         assert "****" in repr(cleaned) and shown not in texts(cleaned)
@@ -132,16 +132,16 @@ def texts(value):
 
 def test_members_named_like_the_token_are_numbered():
     given = {"t0k3n-value": 1, "T0K3N-VALUE": 2, "********": 3, "a t0k3n-value": 4}
-    assert without(["t0k3n-value"])(given) == {"******** (2)": 1, "******** (3)": 2, "********": 3, "a ********": 4}
+    assert token_remover(["t0k3n-value"])(given) == {"******** (2)": 1, "******** (3)": 2, "********": 3, "a ********": 4}
 
 
 def test_each_blanked_name_is_numbered_separately():
     given = {"t0k3n-value": 1, "T0K3N-VALUE": 2, "my t0k3n-value": 3, "my T0K3N-VALUE": 4}
-    assert without(["t0k3n-value"])(given) == {"********": 1, "******** (2)": 2, "my ********": 3, "my ******** (2)": 4}
+    assert token_remover(["t0k3n-value"])(given) == {"********": 1, "******** (2)": 2, "my ********": 3, "my ******** (2)": 4}
 
 
 def test_several_tokens_are_blanked_out():
-    assert without(["t0k3n-value", "another-one"])({"old": "t0k3n-value", "new": "another%2Done", "x": "third"}) == {
+    assert token_remover(["t0k3n-value", "another-one"])({"old": "t0k3n-value", "new": "another%2Done", "x": "third"}) == {
         "old": "********", "new": "********", "x": "third"
     }  # fmt: skip
 
@@ -160,8 +160,8 @@ BUFFER = list(TOKEN.encode())  # as Node writes a buffer
     ],
 )
 def test_a_blanked_json_text_stays_json(content, cleaned):
-    assert without([TOKEN])(content) == cleaned
-    assert json.loads(cleaned) == without([TOKEN])(json.loads(content))
+    assert token_remover([TOKEN])(content) == cleaned
+    assert json.loads(cleaned) == token_remover([TOKEN])(json.loads(content))
 
 
 @pytest.mark.parametrize(
@@ -176,32 +176,32 @@ def test_a_blanked_json_text_stays_json(content, cleaned):
     ],
 )
 def test_a_list_of_pieces_of_the_token_is_blanked_out(secret, value, cleaned):
-    assert without([secret])(value) == cleaned
+    assert token_remover([secret])(value) == cleaned
 
 
 def test_json_that_blanking_would_break_is_serialized_again():
     # A number has no quotes, and the n of an escape looks like the first letter of the token.
-    assert without(["4815162342"])('{"token":4815162342,"x":  1}') == '{"token": "********", "x": 1}'
-    assert without(["nice-token-1"])('{"x":"\\nice-token-1","y":  "nice-token-1"}') == '{"x": "\\nice-token-1", "y": "********"}'
-    assert without(["4815162342"])(' [4815162342, "ü"]') == '["********", "ü"]'
-    assert without(["4815162342"])('[4815162342, "\\u00fc"]') == '["********", "\\u00fc"]'
-    assert without(["4815162342"])("4815162342") == "********"
+    assert token_remover(["4815162342"])('{"token":4815162342,"x":  1}') == '{"token": "********", "x": 1}'
+    assert token_remover(["nice-token-1"])('{"x":"\\nice-token-1","y":  "nice-token-1"}') == '{"x": "\\nice-token-1", "y": "********"}'
+    assert token_remover(["4815162342"])(' [4815162342, "ü"]') == '["********", "ü"]'
+    assert token_remover(["4815162342"])('[4815162342, "\\u00fc"]') == '["********", "\\u00fc"]'
+    assert token_remover(["4815162342"])("4815162342") == "********"
     # Text that was not JSON need not become JSON.
-    assert without(["4815162342"])('{"token":4815162342,') == '{"token":********,'
+    assert token_remover(["4815162342"])('{"token":4815162342,') == '{"token":********,'
 
 
 def test_numbers_are_kept_unless_the_token_is_a_number():
-    assert without(["abcdefgh"])({"a": 6162636465666768}) == {"a": 6162636465666768}
-    assert without([TOKEN])({"a": 4815162342, "b": [65, 98, 99]}) == {"a": 4815162342, "b": [65, 98, 99]}
-    assert without(["4815162342"])({"a": 4815162342.0, "b": 4.5}) == {"a": "********", "b": 4.5}
-    assert without(["4815162342"])({"a": 4815162342, "b": True, "c": 48}) == {"a": "********", "b": True, "c": 48}
+    assert token_remover(["abcdefgh"])({"a": 6162636465666768}) == {"a": 6162636465666768}
+    assert token_remover([TOKEN])({"a": 4815162342, "b": [65, 98, 99]}) == {"a": 4815162342, "b": [65, 98, 99]}
+    assert token_remover(["4815162342"])({"a": 4815162342.0, "b": 4.5}) == {"a": "********", "b": 4.5}
+    assert token_remover(["4815162342"])({"a": 4815162342, "b": True, "c": 48}) == {"a": "********", "b": True, "c": 48}
 
 
 @pytest.mark.thorough
 def test_the_token_is_blanked_out_in_a_large_answer():
     rows = [{"id": number, "name": f"Wörth {number}", "href": f"https://api.example/units/{number}?x=1"} for number in range(40_000)]
     given = {"json": {"rows": rows, "last": TOKEN, TOKEN: "name"}, "content": json.dumps({"rows": rows, "last": quote(TOKEN, safe="")})}
-    cleaned = without([TOKEN])(given)
+    cleaned = token_remover([TOKEN])(given)
     assert cleaned["json"] == {"rows": rows, "last": "********", "********": "name"}
     assert json.loads(cleaned["content"]) == {"rows": rows, "last": "********"}
 
@@ -209,6 +209,6 @@ def test_the_token_is_blanked_out_in_a_large_answer():
 def test_thousands_of_members_named_like_the_token_are_numbered():
     """If each search for a free number began at the start, the cost would be the square of their count."""
     spelled = {"".join(c.upper() if bits >> place & 1 else c for place, c in enumerate("t0k3n-of-mine")): bits for bits in range(8192)}
-    found = without(["t0k3n-of-mine"])({**spelled, "******** (3)": "mine"})
+    found = token_remover(["t0k3n-of-mine"])({**spelled, "******** (3)": "mine"})
     assert found["******** (3)"] == "mine"
     assert sorted(value for value in found.values() if value != "mine") == sorted(spelled.values())
