@@ -50,7 +50,7 @@ def surroundings() -> Surroundings:
 
 
 def requests_from(plugin: str, vendor: str, paths: t.Iterable[str | None], values: Values, *, direct: Values, surroundings: Surroundings) -> list[Request]:
-    """The requests for *paths*, built by :func:`request_from` after checking *vendor* and *direct* for typos.
+    """The requests for *paths*, as :func:`request_from` builds one, after checking *vendor* and *direct* for typos.
 
     :arg vendor: the user's name for the vendor.
     :arg direct: the options given with the task or lookup, without global settings.
@@ -58,7 +58,7 @@ def requests_from(plugin: str, vendor: str, paths: t.Iterable[str | None], value
     """
     check_vendor(vendor, values)
     refuse_mount_without_login(vendor, direct, values)
-    return [request_from(plugin, path, values, surroundings=surroundings) for path in paths]
+    return _requests(plugin, paths, values, surroundings)
 
 
 def request_from(plugin: str, path: str | None, values: Values, *, surroundings: Surroundings) -> Request:
@@ -68,24 +68,30 @@ def request_from(plugin: str, path: str | None, values: Values, *, surroundings:
     :arg path: the Vault path; None for the vendor's default (C(trackops_<vendor>_path), else its name).
     :raises OptionError: options contradict each other.
     """
+    (request,) = _requests(plugin, [path], values, surroundings)
+    return request
+
+
+def _requests(plugin: str, paths: t.Iterable[str | None], values: Values, surroundings: Surroundings) -> list[Request]:
+    """The requests for *paths*, which share everything else."""
     vendor = describe_vendor(plugin, values)
-    path = path if path is not None else values.get("path") or (vendor.name if plugin != "oauth2" else None)
-    if not path or not isinstance(path, str) or not path.strip("/ "):
-        raise OptionError(f"{vendor.name}: the Vault path of the credentials is needed, for example fleet/{vendor.name}.", fault="option:missing")
-    _check_printable(vendor, "the Vault path", path)
+    default = values.get("path") or (vendor.name if plugin != "oauth2" else None)
+    checked = [_checked_path(vendor, default if path is None else path) for path in paths]
     try:
         vault = VaultOptions.from_mapping(values, environ=surroundings.environ, home=surroundings.home, read_file=surroundings.read_file)
         cache = cache_options(values)
     except OptionError as exc:
         raise exc.reworded(f"{vendor.name}: {exc.message}") from None
-    return Request(
-        vendor=vendor,
-        secret=_secret(vendor, path.strip("/"), values),
-        vault=vault,
-        freshness=_freshness(vendor, values),
-        http=_http(vendor, values),
-        cache=cache,
-    )
+    secrets = [_secret(vendor, path, values) for path in checked]
+    freshness, http = _freshness(vendor, values), _http(vendor, values)
+    return [Request(vendor=vendor, secret=secret, vault=vault, freshness=freshness, http=http, cache=cache) for secret in secrets]
+
+
+def _checked_path(vendor: Vendor, path: t.Any) -> str:
+    if not path or not isinstance(path, str) or not path.strip("/ "):
+        raise OptionError(f"{vendor.name}: the Vault path of the credentials is needed, for example fleet/{vendor.name}.", fault="option:missing")
+    _check_printable(vendor, "the Vault path", path)
+    return path.strip("/")
 
 
 def check_vendor(vendor: str, values: Values) -> None:
