@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 from .._base import extra, jwt
 from .._base.errors import VendorError
-from .._base.model import HttpAnswer, Request, Token, Vendor
+from .._base.model import HttpAnswer, HttpRequest, Request, Token, Vendor
 from .._base.strict_json import DuplicateMember
 from .._base.token_check import LONGEST_LIFETIME, token_problem
 from .._text.one_line import one_line
@@ -54,42 +54,35 @@ _KNOWN = frozenset(("access_token", "refresh_token", "id_token", "token_type", "
 Warn = t.Callable[[str], None]
 
 
-def _silent(_text: str) -> None:
-    """Ignore a warning."""
-
-
 def read_answer(
     request: Request,
     answer: HttpAnswer,
     *,
     grant: Grant,
+    sent: HttpRequest,
     requested_at: float,
     received_at: float,
-    secrets: t.Iterable[str] = (),
-    identifiers: t.Iterable[str] = (),
-    unused: t.Iterable[str] = (),
-    doubts: t.Iterable[str] = (),
     secret_version: str,
-    warn: Warn = _silent,
+    unused: t.Iterable[str] = (),
+    warn: Warn,
 ) -> Token:
     """The token in the vendor's response.
 
-    :arg requested_at: when the request was sent; lifetimes count from here.
+    :arg sent: the request that *answer* belongs to. Its secrets are removed from what is shown, and a refusal mentions its doubts.
+    :arg requested_at: when it was sent; lifetimes count from here.
     :arg received_at: when the response arrived; compared with its ``Date`` header.
-    :arg secrets: texts that must not be shown; *identifiers* among them are names, not secrets.
     :arg unused: other values of the secret in Vault. They were not sent, but the vendor may know and repeat them.
-    :arg doubts: possible problems with the credentials, to mention after a refusal.
     :raises VendorError: a refusal, an outage, or a response without a usable token.
     """
-    vendor, secrets, identifiers, unused = request.vendor, tuple(secrets), tuple(identifiers), tuple(unused)
-    redactor = redactor_for_answer(vendor, secrets, identifiers=identifiers, unused=unused)
-    reader = _Reader(request, answer, grant, received_at, redactor, secret_version, tuple(doubts))
+    vendor, unused = request.vendor, tuple(unused)
+    redactor = redactor_for_answer(vendor, sent.secrets, identifiers=sent.identifiers, unused=unused)
+    reader = _Reader(request, answer, grant, received_at, redactor, secret_version, sent.doubts)
     body = reader.body()
     access_token = _access_token(body, vendor)
     if not access_token:
         raise reader.tokenless(body)
     refresh_token = _refresh_token(body, vendor)
-    redactor = redactor_for_answer(vendor, secrets, identifiers=identifiers, unused=unused, came=(access_token, refresh_token))
+    redactor = redactor_for_answer(vendor, sent.secrets, identifiers=sent.identifiers, unused=unused, came=(access_token, refresh_token))
     holds_secret = redactor.finder()
     top = body if isinstance(body, dict) else {}
     scope = _text(top.get("scope"))

@@ -66,7 +66,7 @@ def _pause(attempt: int, retry_after: float | None) -> float:
     return float(min(_FIRST_PAUSE * 2**attempt, _LONGEST_PAUSE)) * random.uniform(0.75, 1.0)  # noqa: S311 - no secret
 
 
-def _once(request: Request, http_request: HttpRequest, grant: Grant, *, ports: Ports, until: float, **facts: t.Any) -> Token:
+def _once(request: Request, http_request: HttpRequest, grant: Grant, *, ports: Ports, until: float, secret_version: str, unused: t.Iterable[str]) -> Token:
     requested_at = ports.clock()
     seconds = max(0.05, until - ports.monotonic())
     answer = ports.exchange(http_request, request.http, seconds, request.vendor.name)
@@ -74,11 +74,10 @@ def _once(request: Request, http_request: HttpRequest, grant: Grant, *, ports: P
         request,
         answer,
         grant=grant,
+        sent=http_request,
         requested_at=requested_at,
         received_at=ports.clock(),
-        secrets=http_request.secrets,
-        identifiers=http_request.identifiers,
-        doubts=http_request.doubts,
+        secret_version=secret_version,
+        unused=unused,
         warn=ports.warn,
-        **facts,
     )

@@ -16,7 +16,7 @@ from urllib.parse import quote, quote_plus
 
 import pytest
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.errors import VendorError
-from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.model import HttpAnswer, Token, Vendor
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.model import HttpAnswer, HttpRequest, Token, Vendor
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vendor.answer import read_answer
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vendor.request import Grant
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vendors import built_in, names
@@ -30,7 +30,8 @@ from support.scripted import NOW, access, answer, error, request_for
 def read(reply, vendor="trackunit", *, grant=None, version="7", secrets=("s3cr3t", "p4ssw0rd"), received_at=NOW + 1, fields=None, doubts=(), **options):
     request = request_for(vendor, secret={"fields": fields or {}}, **options)
     grant = grant or Grant(request.vendor.grant_type, {})
-    return read_answer(request, reply, grant=grant, requested_at=NOW, received_at=received_at, secrets=secrets, secret_version=version, doubts=doubts)
+    sent = HttpRequest("POST", "https://a.example", {}, secrets=secrets, doubts=tuple(doubts))
+    return read_answer(request, reply, grant=grant, sent=sent, requested_at=NOW, received_at=received_at, secret_version=version, warn=lambda text: None)
 
 
 def test_a_standard_answer_is_read():
@@ -540,12 +541,12 @@ def kept(reply, unused, **vendor):
         request,
         reply,
         grant=Grant("password", {}),
+        sent=HttpRequest("POST", "https://a.example", {}, secrets=("s3cr3t-client", "bob.smith"), identifiers=("bob.smith",)),
         requested_at=NOW,
         received_at=NOW,
-        secrets=("s3cr3t-client", "bob.smith"),
-        identifiers=("bob.smith",),
-        unused=unused,
         secret_version="7",
+        unused=unused,
+        warn=pytest.fail,
     )
     return found.scope, dict(found.extra), found.token_type
 

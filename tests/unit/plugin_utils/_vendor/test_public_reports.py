@@ -11,7 +11,7 @@ from email.utils import formatdate
 
 import pytest
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.errors import VendorError
-from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.model import Vendor
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.model import HttpRequest, Vendor
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vendor.answer import read_answer
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vendor.request import JWT_BEARER_GRANT, Grant
 from support.scripted import NOW, answer, request_for
@@ -32,10 +32,9 @@ def message(reply, *, grant="client_credentials", **vendor):
             request,
             reply,
             grant=Grant(grant, {}),
+            sent=HttpRequest("POST", "https://a.example", {}, secrets=("s3cr3t",)),
             requested_at=NOW,
             received_at=NOW + 1,
-            secrets=("s3cr3t",),
-            doubts=(),
             secret_version="7",
             warn=pytest.fail,
         )

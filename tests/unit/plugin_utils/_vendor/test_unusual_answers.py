@@ -13,7 +13,7 @@ from email.utils import formatdate
 
 import pytest
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.errors import VendorError
-from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.model import SecretField, Vendor
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.model import HttpRequest, SecretField, Vendor
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.strict_json import WrittenNumber
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vendor.answer import read_answer
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vendor.request import Grant, build_request, credentials, grants
@@ -28,11 +28,9 @@ def read(reply, *, secrets=("s3cr3t",), identifiers=(), doubts=(), grant="client
         request,
         reply,
         grant=Grant(grant, {}),
+        sent=HttpRequest("POST", "https://a.example", {}, secrets=tuple(secrets), identifiers=tuple(identifiers), doubts=tuple(doubts)),
         requested_at=NOW,
         received_at=received_at,
-        secrets=secrets,
-        identifiers=identifiers,
-        doubts=doubts,
         secret_version="7",
         warn=warn,
     )
