@@ -72,20 +72,20 @@ def measured(place: Scene, name: str, size: Size) -> list[Table]:
     except (Unavailable, StartError, subprocess.SubprocessError) as exc:
         raise SystemExit(f"{type(exc).__name__}: {exc}") from None
     if name not in FETCHING and place.fetched != before:
-        raise SystemExit("the token was fetched again, so this measured no cache hit")
+        raise SystemExit("the token was fetched again, so no cache hit was measured")
     print(f"({name} took {time.monotonic() - begun:.0f} s)\n", flush=True)
     return tables
 
 
 def main() -> int:
     parser = argparse.ArgumentParser()
-    parser.add_argument("sections", nargs="*", metavar="section", help=f"of {', '.join(SECTIONS)}; all of them if none is named")
+    parser.add_argument("sections", nargs="*", metavar="section", help=f"one or more of {', '.join(SECTIONS)}; default: all")
     parser.add_argument("--core", action="append", choices=list(CORES))
     parser.add_argument("--quick", action="store_true", help="fewer hosts and rounds")
     parser.add_argument("--write", action="store_true", help="put the tables and the plot into docs/")
     given = parser.parse_args()
     if unknown := set(given.sections) - set(SECTIONS):
-        parser.error(f"no section {', '.join(sorted(unknown))}; there are {', '.join(SECTIONS)}")
+        parser.error(f"unknown section {', '.join(sorted(unknown))}; known: {', '.join(SECTIONS)}")
     if given.quick and given.write:
         parser.error("the figures of docs/ are not those of fewer hosts and rounds")
     adopt_orphans()

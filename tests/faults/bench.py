@@ -220,7 +220,7 @@ def _judge(place: Place, scripted: ScriptedVault) -> list[Verdict]:
     for case in killed_ones:
         told[case.client] = killed.interrupt(place, case)
         asked = place.asked(case, place.stage.emulator.requests(kind="token"))
-        told[case.client] += [f"{asked} requests to the vendor, not 1"] if asked != 1 else []
+        told[case.client] += [f"{asked} requests to the vendor instead of 1"] if asked != 1 else []
         broken.seen[case.client] = dataclasses.replace(_NOTHING, asked=asked)
     _end(place)
     phases = (broken, _phase(place, cases, broken=False), _phase(place, cases, broken=False))
@@ -246,7 +246,7 @@ def _warm_up(place: Place) -> None:
     if warm:
         # So that max_age=1 finds an old token.
         old = time.monotonic() + 1.1
-        wait_for("the age of a second", lambda: time.monotonic() > old)
+        wait_for("a token that is a second old", lambda: time.monotonic() > old)
 
 
 def _begin(place: Place) -> None:
@@ -281,37 +281,37 @@ def _complaints_beside(place: Place, phases: t.Sequence[_Phase], counted: t.Mapp
         if any(entry.get("reuse") for phase in phases for entry in phase.requests if place.asked(case, [entry])):
             yield case, "a refresh token was sent twice"
         if fault.login and tried[fault.login] != logins[fault.login]:
-            yield case, f"{tried[fault.login]} logins at {fault.login} for {logins[fault.login]} faults"
+            yield case, f"{tried[fault.login]} logins at {fault.login} instead of {logins[fault.login]}, one for each fault"
         if fault.area == "Vault answers":
             name = fault.name.rpartition(" ")[2]
             # If there is no secret, the version of the mount is read as well.
             asked, expected = counted.get(name, 0), 2 if name == "404" else 1
             if asked != expected:
-                yield case, f"{asked} requests to Vault, not {expected}"
+                yield case, f"{asked} requests to Vault instead of {expected}"
         if fault.recovers and place.stage.vault.get(case.path) != case.account:
-            yield case, "the secret in Vault is not what it was"
+            yield case, "the secret in Vault has changed"
         detector = Detector([*case.secrets, *case.given()])
         told = " ".join(seen.message for seen in (phase.of(case) for phase in phases))
         if hits := detector.find(told.encode()):
-            yield case, f"what is told has the {next(iter(hits)).name}"
+            yield case, f"the messages contain the {next(iter(hits)).name}"
 
 
 def _verdict_of_all(place: Place, phases: t.Sequence[_Phase]) -> Verdict:
     """The runs print no traceback and no secret, leave nothing in TMPDIR, and store no secret in readable form."""
-    verdict = Verdict(Fault("all of them together: what is printed, and what is left", "runs", reads=0))
+    verdict = Verdict(Fault("all runs together: what they print and leave behind", "runs", reads=0))
     ansible = place.stage.ansible
     detector = Detector([*_issued(place), *(secret for case in place.cases for secret in case.secrets), Secret("Vault token", "of the runs", place.token)])
     for run in (run for phase in phases for run in phase.runs):
         if "Traceback (most recent call last)" in run.output:
-            verdict.complaints.append("a traceback is printed")
+            verdict.complaints.append("a run printed a traceback")
         verdict.complaints += [
-            f"printed: {secret.kind} {secret.name}: {detector.excerpt(run.output.encode(), secret)}" for secret in detector.find(run.output.encode())
+            f"a run printed the {secret.kind} {secret.name}: {detector.excerpt(run.output.encode(), secret)}" for secret in detector.find(run.output.encode())
         ]
     left = {path.name for path in (place.scratch / "tmp").iterdir()}
-    verdict.complaints += [f"left in TMPDIR: {name}" for name in sorted(left)]
+    verdict.complaints += [f"{name} was left in TMPDIR" for name in sorted(left)]
     for path in (path for folder in (ansible.home, place.scratch / "caches") for path in folder.rglob("*")):
         if path.is_file() and not path.is_symlink() and path.name != "key" and path.stat().st_size < 2**20:
-            verdict.complaints += [f"{path} has the {secret.kind} {secret.name}" for secret in detector.find(path.read_bytes())]
+            verdict.complaints += [f"{path} contains the {secret.kind} {secret.name}" for secret in detector.find(path.read_bytes())]
     return verdict
 
 

@@ -51,26 +51,26 @@ def vendor_answers(place: Place) -> t.Iterator[Fault]:
         **{f"error {code}": ("oauth_error", {"error": code, "echo_secret": True}, f": {code}") for code in RFC6749},
         "401": ("status", {"code": 401, "echo_secret": True}, "refused the credentials"),
         "403": ("status", {"code": 403, "echo_secret": True}, "refused the credentials"),
-        "an error with 200": ("error_200", {"echo_secret": True}, "refused the credentials"),
+        "an error with status 200": ("error_200", {"echo_secret": True}, "refused the credentials"),
         "404": ("status", {"code": 404, "body": "nothing here", "content_type": "text/plain"}, "(HTTP 404). Check base_url"),
         "429": ("status", {"code": 429, "echo_secret": True}, "too many requests (HTTP 429)"),
         **{str(code): ("status", {"code": code, "echo_secret": True}, down.format(code)) for code in (500, 502, 503, 504)},
         "a web page": ("html", {"echo_secret": True}, "a web page instead of JSON"),
         "a web page, 503": ("html", {"code": 503, "echo_secret": True}, down.format(503)),
-        "nothing": ("empty", {}, f"{gave_none}|its answer is empty"),
-        "half of its JSON": ("invalid_json", {}, gave_none),
+        "an empty body": ("empty", {}, f"{gave_none}|its answer is empty"),
+        "truncated JSON": ("invalid_json", {}, gave_none),
         "a list": ("literal", {"body": "[1]"}, gave_none),
-        "JSON 100,000 deep": ("deep_json", {}, gave_none),
+        "JSON nested 100,000 levels deep": ("deep_json", {}, gave_none),
         "an answer without a token": ("no_token", {}, f"{gave_none}|has no token in"),
-        "a number as token": ("wrong_token", {"value": 12345}, f"{gave_none}|has no token in"),
-        "a line break in its token": ("wrong_token", {"value": "a\nb: c"}, gave_none),
-        "2 MiB": ("huge", {"mib": 2}, "1 MiB"),
+        "a number as the token": ("wrong_token", {"value": 12345}, f"{gave_none}|has no token in"),
+        "a line break in the token": ("wrong_token", {"value": "a\nb: c"}, gave_none),
+        "a body of 2 MiB": ("huge", {"mib": 2}, "1 MiB"),
         "a gzip bomb": ("gzip_bomb", {"mib": 20}, "1 MiB"),
         "a redirect, 302": ("redirect", {"code": 302}, "redirects to localhost"),
         "a redirect, 307": ("redirect", {"code": 307}, "redirects to localhost"),
         "a redirect, 308": ("redirect", {"code": 308}, "redirects to localhost"),
     }
-    refusals = {*(name for name in rows if name.startswith("error ")), "401", "403", "an error with 200"}
+    refusals = {*(name for name in rows if name.startswith("error ")), "401", "403", "an error with status 200"}
     for vendor in VENDORS:
         for name, (fault, options, says) in rows.items():
             yield Fault(
@@ -88,20 +88,24 @@ def vendor_answers(place: Place) -> t.Iterator[Fault]:
                     ("trackunit", "error invalid_grant"),
                     ("tracx", "503"),
                     ("trackmage", "a web page"),
-                    ("acme", "a line break in its token"),
+                    ("acme", "a line break in the token"),
                     ("tracktik", "401"),
                     ("trackmage", "404"),
-                    ("tracx", "nothing"),
+                    ("tracx", "an empty body"),
                     ("acme", "a redirect, 307"),
                     ("trackunit", "a gzip bomb"),
                 },
             )
     yield Fault(
-        "trackunit asks to wait", "vendor answers", ("HTTP 429", "It asks to wait 90 s"), at_vendor=("status", {"code": 429, "retry_after": 90}), recovers=False
+        "trackunit answers with 429 and Retry-After",
+        "vendor answers",
+        ("HTTP 429", "It asks to wait 90 s"),
+        at_vendor=("status", {"code": 429, "retry_after": 90}),
+        recovers=False,
     )
     for times, name in ((1, "once"), (2, "twice")):
         yield Fault(
-            f"tracktik is down {name}, retried",
+            f"tracktik fails {name} and is retried",
             "vendor answers",
             vendor="tracktik",
             broken={"http_retries": 3},
@@ -111,7 +115,7 @@ def vendor_answers(place: Place) -> t.Iterator[Fault]:
         )
     for code in (400, 401, 500):
         yield Fault(
-            f"tracktik answers {code}, not retried",
+            f"tracktik answers with {code} and is not retried",
             "vendor answers",
             "HTTP 500" if code == 500 else "refused the credentials",
             "tracktik",
@@ -127,17 +131,17 @@ def odd_answers(place: Place) -> t.Iterator[Fault]:
     rows: dict[str, tuple[str, dict[str, t.Any]]] = {
         "a negative lifetime": ("lifetime", {"value": -5}),
         "a lifetime of 0": ("lifetime", {"value": 0}),
-        "a lifetime as text": ("lifetime", {"value": "3600"}),
+        "a lifetime as a string": ("lifetime", {"value": "3600"}),
         "a lifetime with a fraction": ("lifetime", {"value": 3599.5}),
         "a lifetime of 30,000 years": ("lifetime", {"value": 10**12}),
         "a lifetime of null": ("lifetime", {"value": None}),
-        "numbers as texts": ("numbers_as_strings", {}),
+        "numbers as strings": ("numbers_as_strings", {}),
         "a byte order mark": ("bom", {}),
-        "another token type in capitals": ("token_type", {"value": "BEARER"}),
-        "no Date": ("no_date", {}),
-        "a Date two hours ahead": ("date_skew", {"seconds": 7200}),
-        "a Date two hours behind": ("date_skew", {"seconds": -7200}),
-        "keys that nobody knows": ("merge", {"values": {"x": {"y": [1, None, "z"]}}}),
+        "the token type in capitals": ("token_type", {"value": "BEARER"}),
+        "no Date header": ("no_date", {}),
+        "a Date header two hours ahead": ("date_skew", {"seconds": 7200}),
+        "a Date header two hours behind": ("date_skew", {"seconds": -7200}),
+        "unknown keys": ("merge", {"values": {"x": {"y": [1, None, "z"]}}}),
     }
     over = ("a negative lifetime", "a lifetime of 0", "a lifetime of 30,000 years")
     for vendor in ("trackunit", "tracx", "acme"):
@@ -151,9 +155,9 @@ def odd_answers(place: Place) -> t.Iterator[Fault]:
                 options={**options_of(vendor, place), **({"default_lifetime": 3600} if vendor == "acme" else {})},
                 at_vendor=(fault, options),
                 # This lifetime falls back to five minutes, and may be over before the next run.
-                asks_after=None if (vendor, name) == ("tracx", "a Date two hours ahead") else 0,
-                warns="says that it has already expired" if name in over or (vendor, name) == ("tracx", "a Date two hours ahead") else "",
-                small=(vendor, name) in {("trackunit", "a lifetime as text"), ("tracx", "no Date"), ("acme", "a byte order mark")},
+                asks_after=None if (vendor, name) == ("tracx", "a Date header two hours ahead") else 0,
+                warns="says that it has already expired" if name in over or (vendor, name) == ("tracx", "a Date header two hours ahead") else "",
+                small=(vendor, name) in {("trackunit", "a lifetime as a string"), ("tracx", "no Date header"), ("acme", "a byte order mark")},
             )
 
 
@@ -166,19 +170,19 @@ def network(place: Place, *, mute: str, tls: t.Mapping[str, str]) -> t.Iterator[
     ca = tls["ca"]
     plain = place.stage.emulator.url.removeprefix("http://")
     rows: dict[str, tuple[dict[str, t.Any], str]] = {
-        "nobody listens": ({"base_url": nobody}, "connection refused"),
-        "no such name": ({"base_url": "https://no-such-host.invalid"}, "cannot be reached"),
-        "a mute server": ({"base_url": mute, "http_timeout": 0.3}, "did not answer within 0.3 s"),
-        "no TLS where TLS is asked for": ({"base_url": f"https://{plain}/trackunit"}, "TLS with the vendor at"),
-        "a certificate of an unknown CA": ({"base_url": tls["good"]}, "issuer certificate"),
+        "connection refused": ({"base_url": nobody}, "connection refused"),
+        "unknown host name": ({"base_url": "https://no-such-host.invalid"}, "cannot be reached"),
+        "a server that never answers": ({"base_url": mute, "http_timeout": 0.3}, "did not answer within 0.3 s"),
+        "a server without TLS": ({"base_url": f"https://{plain}/trackunit"}, "TLS with the vendor at"),
+        "a certificate from an unknown CA": ({"base_url": tls["good"]}, "issuer certificate"),
         "an expired certificate": ({"base_url": tls["expired"], "http_ca_cert": ca}, "certificate has expired"),
-        "a certificate of another host": ({"base_url": tls["other"], "http_ca_cert": ca}, "certificate is not valid for"),
-        "a client certificate is demanded": (
+        "a certificate for another host": ({"base_url": tls["other"], "http_ca_cert": ca}, "certificate is not valid for"),
+        "a server that requires a client certificate": (
             {"base_url": tls["client"], "http_ca_cert": ca},
             f"Check http_ca_cert (now: {ca}), http_client_cert and http_client_key, and the certificate of the vendor.",
         ),
-        "a CA file that is not there": ({"base_url": tls["good"], "http_ca_cert": missing}, "http_ca_cert {missing} cannot be read"),
-        "a client certificate that is not there": (
+        "a missing CA file": ({"base_url": tls["good"], "http_ca_cert": missing}, "http_ca_cert {missing} cannot be read"),
+        "a missing client certificate file": (
             {"base_url": tls["good"], "http_ca_cert": ca, "http_client_cert": missing},
             "http_client_cert {missing} cannot be read",
         ),
@@ -194,14 +198,28 @@ def network(place: Place, *, mute: str, tls: t.Mapping[str, str]) -> t.Iterator[
             broken=broken,
             asks=0,
             reads=reads,
-            small=name in ("nobody listens", "a certificate of an unknown CA"),
+            small=name in ("connection refused", "a certificate from an unknown CA"),
         )
-    yield Fault("vendor: slower than http_timeout", "network", "did not answer within 0.5 s", broken={"http_timeout": 0.5}, at_vendor=("slow", {"delay": 3}))
-    yield Fault("vendor: a byte now and then", "network", "did not answer within 1 s", broken={"http_deadline": 1}, at_vendor=("drip", {"delay": 0.3}))
-    for name, fault, options in (("closed", "close", {}), ("reset", "close", {"reset": True}), ("cut", "cut", {}), ("lost after the work", "lose", {})):
+    yield Fault(
+        "vendor: an answer slower than http_timeout", "network", "did not answer within 0.5 s", broken={"http_timeout": 0.5}, at_vendor=("slow", {"delay": 3})
+    )
+    yield Fault(
+        "vendor: an answer that arrives byte by byte", "network", "did not answer within 1 s", broken={"http_deadline": 1}, at_vendor=("drip", {"delay": 0.3})
+    )
+    for name, fault, options in (
+        ("closed", "close", {}),
+        ("reset", "close", {"reset": True}),
+        ("cut off", "cut", {}),
+        ("closed after the vendor's work", "lose", {}),
+    ):
         for vendor in BUILT_IN:
             yield Fault(
-                f"{vendor}: the connection is {name}", "network", "was cut off", vendor, at_vendor=(fault, options), small=(vendor, name) == ("tracktik", "cut")
+                f"{vendor}: the connection is {name}",
+                "network",
+                "was cut off",
+                vendor,
+                at_vendor=(fault, options),
+                small=(vendor, name) == ("tracktik", "cut off"),
             )
 
 
@@ -245,11 +263,11 @@ def vault(place: Place, *, mute: str, scripted: str) -> t.Iterator[Fault]:
         "a destroyed secret": (_destroyed, "destroyed"),
         "a secret without its password": (_put(password=...), "has no field 'password'"),
         "an empty password": (_put(password=""), "empty field 'password'"),
-        "a password of spaces": (_put(password="   "), "empty field 'password'"),
-        "null as password": (_put(password=None), "field 'password'"),
-        "a list as password": (_put(password=["pw"]), "field 'password'"),
+        "a password that is only spaces": (_put(password="   "), "empty field 'password'"),
+        "null as the password": (_put(password=None), "field 'password'"),
+        "a list as the password": (_put(password=["pw"]), "field 'password'"),
         "a nested secret": (_put(client_secret={"value": "x"}), "field 'client_secret'"),
-        "true as client_id": (_put(client_id=True), "field 'client_id'"),
+        "true as the client_id": (_put(client_id=True), "field 'client_id'"),
     }
     for name, (before, says) in secrets.items():
         yield Fault(
@@ -263,11 +281,11 @@ def vault(place: Place, *, mute: str, scripted: str) -> t.Iterator[Fault]:
         "a wrong token": ({"token": "hvs.wrong-token-0123456789"}, denied),
         "a revoked token": ({"token": revoked}, denied),
         "an expired token": ({"token": expired}, denied),
-        "a wrong token, looked at": ({"token": "hvs.wrong-token-0123456789", "token_validate": True}, "does not accept the token"),
-        "a token without rights": ({"token": no_rights}, "denied reading"),
+        "a wrong token with token_validate": ({"token": "hvs.wrong-token-0123456789", "token_validate": True}, "does not accept the token"),
+        "a token without permissions": ({"token": no_rights}, "denied reading"),
         "a wrong secret_id": ({**approle, "secret_id": "wrong-secret-id-0123"}, "refused the login by approle at auth/approle as role_id"),
         "no secret_id": (approle, "this AppRole needs a secret_id"),
-        "a secret_id that is used up": (
+        "a used-up secret_id": (
             {"auth_method": "approle", "role_id": used_up.role_id, "secret_id": used_up.secret_id},
             "refused the login by approle at auth/approle as role_id",
         ),
@@ -287,7 +305,7 @@ def vault(place: Place, *, mute: str, scripted: str) -> t.Iterator[Fault]:
         "ldap where there is none": ({"auth_method": "ldap", "username": "ada", "password": "x" * 20}, "login by ldap at auth/ldap as ada"),
     }
     if operator.flavour == "openbao":  # HashiCorp's free edition has no namespaces and ignores the option
-        logins["a namespace that there is not"] = ({"namespace": "no/such/team"}, "(namespace no/such/team)")
+        logins["an unknown namespace"] = ({"namespace": "no/such/team"}, "(namespace no/such/team)")
     for name, (broken, says) in logins.items():
         named = not says.startswith("needs")  # a missing option has nothing to do with the path
         login = next((f"auth/{method}/login" for method in ("approle", "jwt", "ldap") if f"by {method}" in says or name == "no secret_id"), "")
@@ -295,28 +313,28 @@ def vault(place: Place, *, mute: str, scripted: str) -> t.Iterator[Fault]:
         small, reads = name in ("a wrong token", "a wrong password"), 1 if says == denied or says.startswith("denied") else 0
         yield Fault(f"Vault: {name}", "Vault login", says, broken=broken, asks=0, names_path=named, login=login, reads=reads, small=small)
     paths: dict[str, tuple[dict[str, t.Any], str]] = {
-        "a secret that there is not": ({"path": "faults/none"}, "has no secret at secret/faults/none"),
-        "a path that is denied": ({"path": "elsewhere/x"}, "denied reading secret/data/elsewhere/x"),
-        "a mount that there is not": ({"engine_mount_point": "nowhere"}, "has nothing mounted at nowhere"),
-        "a mount of others": ({"engine_mount_point": "theirs"}, "denied reading theirs/data/"),
-        "KV 2 read as KV 1": ({"engine_version": "1"}, "has KV version 2 at secret, but version 1 was requested. Set engine_version=2."),
-        "KV 1 read as KV 2": ({"engine_mount_point": "old"}, "has KV version 1 at old, but version 2 was requested. Set engine_version=1."),
-        "a version that there is not": ({"secret_version": 99}, "or not its version 99"),
-        "a field by a name that there is not": ({"credential_fields": {"password": "pw"}}, "has no field 'pw'"),
+        "a missing secret": ({"path": "faults/none"}, "has no secret at secret/faults/none"),
+        "a denied path": ({"path": "elsewhere/x"}, "denied reading secret/data/elsewhere/x"),
+        "a missing mount": ({"engine_mount_point": "nowhere"}, "has nothing mounted at nowhere"),
+        "a mount of another team": ({"engine_mount_point": "theirs"}, "denied reading theirs/data/"),
+        "KV version 2 read as version 1": ({"engine_version": "1"}, "has KV version 2 at secret, but version 1 was requested. Set engine_version=2."),
+        "KV version 1 read as version 2": ({"engine_mount_point": "old"}, "has KV version 1 at old, but version 2 was requested. Set engine_version=1."),
+        "a missing version of the secret": ({"secret_version": 99}, "or not its version 99"),
+        "a missing field in credential_fields": ({"credential_fields": {"password": "pw"}}, "has no field 'pw'"),
     }
     for name, (broken, says) in paths.items():
         elsewhere = "path" in broken or "engine_mount_point" in broken or "engine_version" in broken
-        small = name in ("a path that is denied", "KV 2 read as KV 1")
+        small = name in ("a denied path", "KV version 2 read as version 1")
         yield Fault(f"Vault: {name}", "Vault", says, broken=broken, asks=0, reads=0 if elsewhere else 1, names_path="path" not in broken, small=small)
     wire: dict[str, tuple[dict[str, t.Any], str]] = {
-        "nobody listens": ({"url": nobody}, "connection refused"),
-        "no such name": ({"url": "https://no-such-vault.invalid:8200"}, "its host name does not resolve"),
-        "a mute server": ({"url": mute, "timeout": 1, "retries": 0}, "did not answer within 1 s"),
-        "no TLS there": ({"url": operator.address.replace("http:", "https:")}, "does not speak TLS"),
+        "connection refused": ({"url": nobody}, "connection refused"),
+        "unknown host name": ({"url": "https://no-such-vault.invalid:8200"}, "its host name does not resolve"),
+        "a server that never answers": ({"url": mute, "timeout": 1, "retries": 0}, "did not answer within 1 s"),
+        "a server without TLS": ({"url": operator.address.replace("http:", "https:")}, "does not speak TLS"),
         "a dead proxy": ({"proxies": nobody}, "cannot be reached through the proxy"),
         "another web server": ({"url": place.stage.emulator.url}, "comes from a proxy or another service, not from Vault"),
-        "no scheme": ({"url": "vault.example.com"}, "url must be the address of Vault"),
-        "a CA file that is not there": (
+        "a url without a scheme": ({"url": "vault.example.com"}, "url must be the address of Vault"),
+        "a missing CA file": (
             {"url": operator.address.replace("http:", "https:"), "ca_cert": "/nowhere/ca.pem"},
             "ca_cert /nowhere/ca.pem cannot be read",
         ),
@@ -329,8 +347,8 @@ def vault(place: Place, *, mute: str, scripted: str) -> t.Iterator[Fault]:
             broken=broken,
             asks=0,
             reads=0,
-            names_path=name != "no scheme",
-            small=name in ("nobody listens", "a mute server"),
+            names_path=name != "a url without a scheme",
+            small=name in ("connection refused", "a server that never answers"),
         )
     not_kv2, not_from_vault = "is not a secret of KV version 2", "comes from a proxy or another service, not from Vault"
     answers = {
@@ -357,18 +375,18 @@ def broken_vaults(brokens: Brokens) -> t.Iterator[Fault]:
     """Real Vaults that cannot serve, or whose TLS is not trusted."""
     tls = brokens.tls
     rows: dict[str, tuple[dict[str, t.Any], str]] = {
-        "sealed": ({"url": brokens.sealed.address}, "is sealed. An operator must unseal it first."),
-        "stopped, with open connections": ({"url": brokens.paused.address, "timeout": 1, "retries": 0}, "did not answer within 1 s"),
-        "gone": ({"url": brokens.gone.address}, "cannot be reached: connection refused"),
-        "of a CA that is not known here": ({"url": tls.address}, "has a certificate that is not trusted here"),
-        "by another name than its certificate's": (
+        "that is sealed": ({"url": brokens.sealed.address}, "is sealed. An operator must unseal it first."),
+        "that is paused with open connections": ({"url": brokens.paused.address, "timeout": 1, "retries": 0}, "did not answer within 1 s"),
+        "that is gone": ({"url": brokens.gone.address}, "cannot be reached: connection refused"),
+        "with a certificate from an unknown CA": ({"url": tls.address}, "has a certificate that is not trusted here"),
+        "with a certificate for another name": (
             {"url": tls.address, "ca_cert": tls.ca_cert},
             "has a certificate for another host name",
         ),
-        "asked without TLS": ({"url": tls.address.replace("https", "http")}, "speaks TLS only: begin url with https://"),
-        "that demands a client certificate": ({"url": tls.mutual_address, "ca_cert": tls.ca_cert}, "it requires a client certificate that it trusts"),
-        "whose CA file is none": ({"url": tls.address, "ca_cert": __file__}, "has no certificate in it"),
-        "that never gave this token": ({"url": tls.address, "ca_cert": tls.ca_cert}, UNKNOWN_TOKEN[tls.flavour]),
+        "that is contacted without TLS": ({"url": tls.address.replace("https", "http")}, "speaks TLS only: begin url with https://"),
+        "that requires a client certificate": ({"url": tls.mutual_address, "ca_cert": tls.ca_cert}, "it requires a client certificate that it trusts"),
+        "whose CA file has no certificate": ({"url": tls.address, "ca_cert": __file__}, "has no certificate in it"),
+        "that does not know the token": ({"url": tls.address, "ca_cert": tls.ca_cert}, UNKNOWN_TOKEN[tls.flavour]),
     }
     for name, (broken, says) in rows.items():
         env = {"VAULT_TLS_SERVER_NAME": "vault.example.com"} if "another name" in name else {}
@@ -387,7 +405,7 @@ def _on_entries(change: t.Callable[[pathlib.Path], object]) -> t.Callable[[Place
     def changed(_place: Place, case: Case) -> None:
         found = _files(case)
         if not found:
-            raise SystemExit(f"{case.fault.name}: there is no entry to damage")
+            raise SystemExit(f"{case.fault.name}: the cache has no entry to damage")
         for path in found:
             change(path)
 
@@ -496,31 +514,31 @@ def can_mount(scratch: pathlib.Path) -> bool:
 
 def cache(place: Place) -> t.Iterator[Fault]:
     entries: dict[str, t.Callable[[pathlib.Path], object]] = {
-        "cut in half": lambda path: path.write_bytes(path.read_bytes()[: path.stat().st_size // 2]),
-        "empty": lambda path: path.write_bytes(b""),
-        "garbage": lambda path: path.write_bytes(os.urandom(500)),
+        "that is truncated": lambda path: path.write_bytes(path.read_bytes()[: path.stat().st_size // 2]),
+        "that is empty": lambda path: path.write_bytes(b""),
+        "with random bytes": lambda path: path.write_bytes(os.urandom(500)),
         "without its first line": lambda path: path.write_bytes(path.read_bytes().partition(b"\n")[2]),
         "with one bit changed": _flipped,
-        "readable by others": lambda path: path.chmod(0o644),
+        "that others can read": lambda path: path.chmod(0o644),
         "of 20 MiB": lambda path: path.write_bytes(b"x" * (20 * 2**20)),
-        "a symbolic link": _replaced(lambda path: path.symlink_to("/etc/hostname")),
-        "a FIFO": _replaced(lambda path: os.mkfifo(path, 0o600)),
-        "JSON of something else": lambda path: path.write_text(json.dumps({"schema": 99})),
+        "replaced by a symbolic link": _replaced(lambda path: path.symlink_to("/etc/hostname")),
+        "replaced by a FIFO": _replaced(lambda path: os.mkfifo(path, 0o600)),
+        "with unrelated JSON": lambda path: path.write_text(json.dumps({"schema": 99})),
     }
     if os.geteuid() == 0:
         entries["of another user"] = lambda path: os.chown(path, 12345, 12345)
     for name, change in entries.items():
-        yield Fault(f"cache: an entry {name}", "cache", warm=True, before=_on_entries(change), asks_after=0, small=name == "cut in half")
+        yield Fault(f"cache: an entry {name}", "cache", warm=True, before=_on_entries(change), asks_after=0, small=name == "that is truncated")
     keys: dict[str, t.Callable[[pathlib.Path], object]] = {
-        "gone": os.unlink,
-        "cut": lambda path: path.write_bytes(path.read_bytes()[:7]),
-        "another one": lambda path: path.write_bytes(os.urandom(32)),
+        "missing": os.unlink,
+        "truncated": lambda path: path.write_bytes(path.read_bytes()[:7]),
+        "replaced by another one": lambda path: path.write_bytes(os.urandom(32)),
         "readable by others": lambda path: path.chmod(0o644),
     }
     for name, change in keys.items():
         yield Fault(f"cache: the key is {name}", "cache", warm=True, before=lambda _place, case, change=change: change(case.cache / "key"), asks_after=0)  # type: ignore[misc]
     yield Fault(
-        "cache: left by killed processes",
+        "cache: files left behind by killed processes",
         "cache",
         before=_folder(_left_by_killed),
         after=_sweep,
@@ -530,10 +548,10 @@ def cache(place: Place) -> t.Iterator[Fault]:
     folders: dict[str, tuple[t.Callable[[pathlib.Path], object], str]] = {
         "a file": (lambda path: path.write_text("a file"), "is not a directory"),
         "a symbolic link": (lambda path: path.symlink_to("/tmp"), "is a symbolic link"),  # noqa: S108
-        "for everybody to write": (_open_folder, "can be written by others"),
+        "writable by everybody": (_open_folder, "can be written by others"),
     }
     if os.geteuid() == 0:
-        folders["of another user"] = (_foreign_folder, "belongs to another user")
+        folders["owned by another user"] = (_foreign_folder, "belongs to another user")
     for name, (make, says) in folders.items():
         yield Fault(
             f"cache: the folder is {name}", "cache", says, before=_folder(make), after=_remove, asks=0, reads=0, tidy=False, small=name == "a symbolic link"
@@ -553,31 +571,31 @@ def cache(place: Place) -> t.Iterator[Fault]:
 def options(place: Place) -> t.Iterator[Fault]:
     rows: dict[str, tuple[dict[str, t.Any], str]] = {
         "misspelt": ({"mn_ttl": 5}, "did you mean min_ttl?"),
-        "output that there is not": ({"output": "secret"}, "Use one of: token, authorization, headers, details."),
-        "variant that there is not": ({"variant": "v3"}, "Use one of: password, v2."),
+        "unknown output": ({"output": "secret"}, "Use one of: token, authorization, headers, details."),
+        "unknown variant": ({"variant": "v3"}, "Use one of: password, v2."),
         "engine_version 3": ({"engine_version": "3"}, "Use one of: 2, 1, auto."),
-        "auth_method that there is not": ({"auth_method": "magic"}, "Use one of: token, userpass"),
-        "cache that there is not": ({"cache": "redis"}, "Use one of:"),
-        "min_ttl in words": ({"min_ttl": "soon"}, "min_ttl"),
+        "unknown auth_method": ({"auth_method": "magic"}, "Use one of: token, userpass"),
+        "unknown cache": ({"cache": "redis"}, "Use one of:"),
+        "min_ttl is not a number": ({"min_ttl": "soon"}, "min_ttl"),
         "min_ttl below 0": ({"min_ttl": -1}, "min_ttl"),
-        "max_age in words": ({"max_age": "old"}, "max_age"),
-        "failure_ttl in words": ({"failure_ttl": "abc"}, "failure_ttl"),
+        "max_age is not a number": ({"max_age": "old"}, "max_age"),
+        "failure_ttl is not a number": ({"failure_ttl": "abc"}, "failure_ttl"),
         "failure_ttl below 0": ({"failure_ttl": -1}, "failure_ttl"),
         "http_timeout 0": ({"http_timeout": 0}, "http_timeout"),
         "http_retries below 0": ({"http_retries": -2}, "http_retries"),
-        "http_deadline in words": ({"http_deadline": "later"}, "http_deadline"),
-        "secret_version in words": ({"secret_version": "newest"}, "secret_version"),
+        "http_deadline is not a number": ({"http_deadline": "later"}, "http_deadline"),
+        "secret_version is not a number": ({"secret_version": "newest"}, "secret_version"),
         "variant as a list": ({"variant": ["password"]}, "variant"),
-        "credential_fields as text": ({"credential_fields": "{{"}, "credential_fields"),
+        "credential_fields as a string": ({"credential_fields": "{{"}, "credential_fields"),
         "extra_parameters as a list": ({"extra_parameters": ["a"]}, "extra_parameters"),
         "a reserved parameter": ({"extra_parameters": {"password": "x"}}, "must not contain 'password'"),
         "a client key without its certificate": ({"http_client_key": "k.pem"}, "http_client_key needs http_client_cert"),
         "url without a scheme": ({"url": "vault.example.com"}, "url must be the address of Vault"),
         "timeout below 0": ({"timeout": -3}, "timeout"),
-        "retries in words": ({"retries": "often"}, "retries"),
-        "base_url of ftp": ({"base_url": "ftp://vendor"}, "is not a usable http(s) address"),
-        "a scope that is needed": ({"variant": "v2"}, "scope is needed"),
-        "a path of nothing": ({"path": ""}, "path"),
+        "retries is not a number": ({"retries": "often"}, "retries"),
+        "base_url with ftp": ({"base_url": "ftp://vendor"}, "is not a usable http(s) address"),
+        "a missing scope": ({"variant": "v2"}, "scope is needed"),
+        "an empty path": ({"path": ""}, "path"),
     }
     for name, (broken, says) in rows.items():
         yield Fault(
@@ -604,14 +622,14 @@ def renewing(place: Place) -> t.Iterator[Fault]:
         "answered with 503": (("status", {"code": 503}), (1, 2)),
         "answered with 500": (("status", {"code": 500}), (1, 2)),
         "answered with a web page": (("html", {}), (1, 2)),
-        "lost after the vendor's work": (("lose", {}), (1, 2)),
+        "closed after the vendor's work": (("lose", {}), (1, 2)),
         "closed": (("close", {}), (1, 2)),
-        "cut": (("cut", {}), (1, 2)),
+        "cut off": (("cut", {}), (1, 2)),
     }
     for vendor, given in (("acme", acme), ("tracktik", {})):
         for name, ((fault, settings), asks) in rows.items():
             yield Fault(
-                f"{vendor}: the refresh is {name}",
+                f"{vendor}: the refresh request is {name}",
                 "refresh tokens",
                 vendor=vendor,
                 options=given,
@@ -620,7 +638,7 @@ def renewing(place: Place) -> t.Iterator[Fault]:
                 warm=True,
                 asks=asks,
                 asks_after=0,
-                small=(vendor, name) in {("acme", "lost after the vendor's work"), ("tracktik", "refused")},
+                small=(vendor, name) in {("acme", "closed after the vendor's work"), ("tracktik", "refused")},
             )
     for name, ((fault, settings), _asks) in rows.items():
         if name != "refused":
@@ -642,10 +660,12 @@ def shared(place: Place) -> t.Iterator[Fault]:
     """Problems of the cache in Vault. If Vault denies it, the controller continues alone with a warning; a wrong mount is an error."""
     common = {"cache": "vault"}
     alone = "Until this is fixed, tokens are not shared with other controllers."
-    yield Fault("shared cache: is denied", "shared cache", options=common, broken={"cache_vault_path": "not/ours"}, warns=alone, asks_after=0, small=True)
+    yield Fault(
+        "shared cache: access is denied", "shared cache", options=common, broken={"cache_vault_path": "not/ours"}, warns=alone, asks_after=0, small=True
+    )
     rows: dict[str, tuple[dict[str, t.Any], str]] = {
-        "is at a mount that there is not": ({"cache_vault_mount": "nowhere"}, "has nothing at nowhere/data/trackops/api_tokens/"),
-        "is at KV version 1": ({"cache_vault_mount": "old"}, "old is not a KV engine of version 2. Check cache_vault_mount."),
+        "is at a missing mount": ({"cache_vault_mount": "nowhere"}, "has nothing at nowhere/data/trackops/api_tokens/"),
+        "is at a mount of KV version 1": ({"cache_vault_mount": "old"}, "old is not a KV engine of version 2. Check cache_vault_mount."),
     }
     for name, (broken, says) in rows.items():
         yield Fault(f"shared cache: {name}", "shared cache", says, options=common, broken=broken, asks=0, reads=0)

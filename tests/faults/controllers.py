@@ -54,7 +54,7 @@ def controllers(place: Place) -> t.Iterator[Fault]:
         "a dead proxy in the environment": ({"http_proxy": nobody, "HTTP_PROXY": nobody, "no_proxy": ""}, "", {"asks": 1}),
         "TRACKOPS_CACHE=valt": ({"TRACKOPS_CACHE": "valt"}, ("TRACKOPS_CACHE", "Use one of: file, vault, none."), {"reads": 0, "names_path": False}),
         "TRACKOPS_MIN_TTL=soon": ({"TRACKOPS_MIN_TTL": "soon"}, "TRACKOPS_MIN_TTL", {"reads": 0, "names_path": False}),
-        "TRACKOPS_HTTP_RETRIES=-1 is overruled": ({"TRACKOPS_HTTP_RETRIES": "-1"}, "", {"asks": 1}),
+        "TRACKOPS_HTTP_RETRIES=-1 is overridden by the option": ({"TRACKOPS_HTTP_RETRIES": "-1"}, "", {"asks": 1}),
         "cache = valt in ansible.cfg": (
             {"ANSIBLE_CONFIG": str(scratch / "valt.cfg")},
             ("valt.cfg", "Use one of: file, vault, none."),
@@ -69,10 +69,10 @@ def controllers(place: Place) -> t.Iterator[Fault]:
         "no VAULT_ADDR": ({"VAULT_ADDR": None}, "no address of Vault is known. Set url", {"reads": 0, "names_path": False}),
         "no VAULT_TOKEN": ({"VAULT_TOKEN": None}, "VAULT_TOKEN", {"reads": 0, "names_path": False}),
         "a line break in VAULT_TOKEN": ({"VAULT_TOKEN": "hvs.line\nbreak-in-this-token"}, "has characters that cannot be sent", {"reads": 0}),
-        "everybody may write what it makes (umask 000)": ({"PYTHONPATH": _SITE, "FAULTS_UMASK": "000"}, "", {}),
+        "umask 000 (files writable by everybody)": ({"PYTHONPATH": _SITE, "FAULTS_UMASK": "000"}, "", {}),
         "a .netrc for the vendor's host": ({"NETRC": str(netrc)}, "", {}),
-        "an audit log that cannot be written": ({"TRACKOPS_AUDIT_LOG": "/proc/none/audit"}, "", {"warns": "The audit log /proc/none/audit cannot be written"}),
-        "REQUESTS_CA_BUNDLE that is not there": ({"REQUESTS_CA_BUNDLE": str(scratch / "missing.pem")}, "", {}),
+        "an unwritable audit log": ({"TRACKOPS_AUDIT_LOG": "/proc/none/audit"}, "", {"warns": "The audit log /proc/none/audit cannot be written"}),
+        "a missing REQUESTS_CA_BUNDLE": ({"REQUESTS_CA_BUNDLE": str(scratch / "missing.pem")}, "", {}),
         "a setting for all vendors": ({"TRACKOPS_BASE_URL": "http://elsewhere.example.com"}, "", {"warns": "TRACKOPS_BASE_URL"}),
     }
     for name, (env, says, more) in rows.items():

@@ -36,12 +36,12 @@ ROUNDS = 4
 Told = tuple[Fault, str, tuple[int, int, int], tuple[int, int, int], list[str]]
 
 FLEETS = (
-    Fault(f"{HOSTS} hosts while a run that holds the lock is stopped (Ctrl-Z)", "fleets", ("has held the lock", "It is stopped: continue it (kill -CONT ")),
-    Fault("a wrong password: a run that goes on past failure_ttl, and a later one", "fleets", "refused the credentials", small=True),
+    Fault(f"{HOSTS} hosts while another run, stopped with Ctrl-Z, holds the lock", "fleets", ("has held the lock", "It is stopped: continue it (kill -CONT ")),
+    Fault("a wrong password: a run longer than failure_ttl, and a later one", "fleets", "refused the credentials", small=True),
     Fault("a wrong password: three runs within failure_ttl", "fleets", "refused the credentials"),
-    Fault("a wrong password for Vault: a run that goes on past failure_ttl, and a later one", "fleets", "refused the login"),
+    Fault("a wrong password for Vault: a run longer than failure_ttl, and a later one", "fleets", "refused the login"),
     Fault("a wrong password for Vault: three runs within failure_ttl", "fleets", "refused the login"),
-    Fault("the vendor is down: two runs at once", "fleets", "is not available (HTTP 503)"),
+    Fault("the vendor is down: two concurrent runs", "fleets", "is not available (HTTP 503)"),
 )
 
 
@@ -114,18 +114,18 @@ class Fleets:
     def mend(self, case: Case) -> list[str]:
         """Correct the secret, and expect the next run to work."""
         self._place.store(case)
-        return [] if (run := self.finish(self.play(case))).rc == 0 else [f"no token after it: exit code {run.rc}"]
+        return [] if (run := self.finish(self.play(case))).rc == 0 else [f"no token after the fault: exit code {run.rc}"]
 
 
 def judge_run(case: Case, run: Run, *, exit_code: int = 2) -> tuple[list[str], str]:
     """All hosts get the same message, in one line, and the run has the right exit code."""
     messages = {Outcome(task.task, task, run).error for task in run.tasks if task.task == "token"}
     message = min(messages, default="")
-    complaints = [] if run.rc == exit_code else [f"exit code {run.rc}, not {exit_code}"]
+    complaints = [] if run.rc == exit_code else [f"exit code {run.rc} instead of {exit_code}"]
     if len(messages) != 1:
         complaints.append(f"{len(messages)} different messages")
     if "Traceback" in run.output or not one_line(message):
-        complaints.append("more than one line")
+        complaints.append("the message has more than one line")
     return [*complaints, *judge_message(case.fault, case.path, message)], message
 
 
@@ -146,13 +146,13 @@ def _stopped(fleets: Fleets, case: Case) -> tuple[list[str], str, tuple[int, int
     complaints, message = judge_run(case, run)
     during = fleets.asked(case)
     if during != 1:
-        complaints.append(f"{during} requests to the vendor, not 1")
+        complaints.append(f"{during} requests to the vendor instead of 1")
     if took >= 2 * PATIENCE:
         complaints.append(f"the run took {took:.0f} s, more than one wait of {PATIENCE} s")
     if not any(f"process {pid} (" in message and f"kill -CONT {pid})" in message for pid in family):
-        complaints.append("the process is not named")
+        complaints.append("the message does not name the process")
     if ".lock " not in message:
-        complaints.append("the lock is not named")
+        complaints.append("the message does not name the lock")
     emulator.heal(case.fault.vendor)
     complaints += fleets.mend(case)
     return complaints, message, (during, fleets.asked(case) - during, 0)
@@ -166,7 +166,7 @@ def _lasting(fleets: Fleets, case: Case) -> tuple[list[str], str, tuple[int, int
     fleets.finish(fleets.play(case, failure_ttl=2))
     second = fleets.asked(case) - first
     if (first, second) != (1, 1):
-        complaints.append(f"{first} requests to the vendor in the run that lasts and {second} in the next, not one each")
+        complaints.append(f"{first} requests to the vendor in the long run and {second} in the next, instead of one each")
     complaints += fleets.mend(case)
     return complaints, message, (first + second, fleets.asked(case) - first - second, 0)
 
@@ -177,7 +177,7 @@ def _repeated(fleets: Fleets, case: Case) -> tuple[list[str], str, tuple[int, in
     complaints, message = judge_run(case, runs[-1])
     asked = fleets.asked(case)
     if asked != 1:
-        complaints.append(f"{asked} requests to the vendor, not 1")
+        complaints.append(f"{asked} requests to the vendor instead of 1")
     complaints += fleets.mend(case)
     return complaints, message, (asked, fleets.asked(case) - asked, 0)
 
@@ -193,7 +193,7 @@ def _lasting_at_vault(fleets: Fleets, case: Case) -> tuple[list[str], str, tuple
     fleets.finish(fleets.play(case, failure_ttl=2, **_login("ada")))
     second = fleets.logins("ada") - first
     if (first, second) != (1, 1):
-        complaints.append(f"{first} logins in the run that lasts and {second} in the next, not one each")
+        complaints.append(f"{first} logins in the long run and {second} in the next, instead of one each")
     return [*complaints, *fleets.mend(case)], message, (0, fleets.asked(case), 0)
 
 
@@ -201,7 +201,7 @@ def _repeated_at_vault(fleets: Fleets, case: Case) -> tuple[list[str], str, tupl
     runs = [fleets.finish(fleets.play(case, failure_ttl=600, **_login("eve"))) for _ in range(3)]
     complaints, message = judge_run(case, runs[-1])
     if (logins := fleets.logins("eve")) != 1:
-        complaints.append(f"{logins} logins, not 1")
+        complaints.append(f"{logins} logins instead of 1")
     return [*complaints, *fleets.mend(case)], message, (0, fleets.asked(case), 0)
 
 
@@ -213,7 +213,7 @@ def _at_once(fleets: Fleets, case: Case) -> tuple[list[str], str, tuple[int, int
     complaints, message = judge_run(case, run)
     asked = fleets.asked(case)
     if asked > 2:
-        complaints.append(f"{asked} requests to the vendor of two runs")
+        complaints.append(f"two runs sent {asked} requests to the vendor")
     fleets._stage.emulator.heal(case.fault.vendor)
     complaints += fleets.mend(case)
     return complaints, message, (asked, fleets.asked(case) - asked, 0)

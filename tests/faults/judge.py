@@ -53,9 +53,9 @@ def judge_fault(fault: Fault, path: str, seen: Seen) -> list[str]:
     """Judge a run during the fault: its end, its message, the number of requests, and the files left behind."""
     told = [*_judge_end(seen, fails=bool(fault.says)), *(judge_message(fault, path, seen.error) if fault.says else _judge_warnings(fault, seen))]
     if fault.asks is not None and seen.asked not in (fault.asks if isinstance(fault.asks, tuple) else (fault.asks,)):
-        told.append(f"{seen.asked} requests to the vendor, not {fault.asks}")
+        told.append(f"{seen.asked} requests to the vendor instead of {fault.asks}")
     if seen.reads != fault.reads:
-        told.append(f"{seen.reads} reads of the secret, not {fault.reads}")
+        told.append(f"{seen.reads} reads of the secret instead of {fault.reads}")
     return [*told, *(strangers(seen.files) if fault.tidy else ())]
 
 
@@ -64,28 +64,28 @@ def _judge_end(seen: Seen, *, fails: bool) -> list[str]:
         return [f"it did not fail: exit code {seen.exit_code}, {seen.failures} failed tasks"]
     if not fails and (seen.exit_code, seen.failures, seen.oks) != (0, 0, 1):
         return [f"it failed, with exit code {seen.exit_code}: {seen.error}"]
-    return [] if fails or seen.good else ["the token is not one that the vendor takes"]
+    return [] if fails or seen.good else ["the vendor does not accept the token"]
 
 
 def _judge_warnings(fault: Fault, seen: Seen) -> list[str]:
-    told = [] if not fault.warns or any(fault.warns in warning for warning in seen.warnings) else [f"no warning with {fault.warns!r}"]
-    told += [f"a warning that nobody has asked for: {warning}" for warning in seen.warnings if not fault.warns]
-    return told + [f"a warning in more than one line: {warning!r}" for warning in seen.warnings if not one_line(warning)]
+    told = [] if not fault.warns or any(fault.warns in warning for warning in seen.warnings) else [f"no warning contains {fault.warns!r}"]
+    told += [f"an unexpected warning: {warning}" for warning in seen.warnings if not fault.warns]
+    return told + [f"a warning has more than one line: {warning!r}" for warning in seen.warnings if not one_line(warning)]
 
 
 def judge_message(fault: Fault, path: str, error: str) -> list[str]:
     """The message is one line that begins with the vendor and has the Vault path, the problem and advice."""
-    told = [f"not told: {text!r}" for text in ((fault.says,) if isinstance(fault.says, str) else fault.says) if text not in error]
+    told = [f"the message does not contain {text!r}" for text in ((fault.says,) if isinstance(fault.says, str) else fault.says) if text not in error]
     if not one_line(error):
-        told.append("more than one line")
+        told.append("the message has more than one line")
     if len(error) > _LONGEST:
-        told.append(f"a line of {len(error)} characters")
+        told.append(f"the message has {len(error)} characters")
     if not error.startswith(f"{fault.vendor}: "):
-        told.append("the vendor is not named first")
+        told.append("the message does not begin with the vendor")
     if fault.names_path and path not in error:
-        told.append("the Vault path is not named")
+        told.append("the message does not name the Vault path")
     if not has_advice(error):
-        told.append("no advice")
+        told.append("the message gives no advice")
     return told
 
 
@@ -97,26 +97,26 @@ def has_advice(message: str) -> bool:
 def judge_recovery(fault: Fault, after: Seen, idle: Seen) -> list[str]:
     """After the fault, the next run gets a token with the expected number of requests, and the run after it asks nobody."""
     told = []
-    for when, seen in (("after it", after), ("when all is well", idle)):
+    for when, seen in (("after the fault", after), ("in the run after that", idle)):
         if seen.error or (seen.exit_code, seen.failures, seen.oks) != (0, 0, 1):
             return [f"no token {when}: exit code {seen.exit_code}: {seen.error}"]
         if not seen.good:
-            told.append(f"{when} the token is not one that the vendor takes")
+            told.append(f"the vendor does not accept the token {when}")
         told += strangers(seen.files)
     if fault.asks_after is not None:
         if after.asked != fault.asks_after:
-            told.append(f"{after.asked} requests after it, not {fault.asks_after}")
+            told.append(f"{after.asked} requests after the fault instead of {fault.asks_after}")
         if after.reads != fault.asks_after:
-            told.append(f"{after.reads} reads of the secret after it, not {fault.asks_after}")
+            told.append(f"{after.reads} reads of the secret after the fault instead of {fault.asks_after}")
         if idle.asked or idle.reads or idle.source != "cache":
-            told.append(f"when all is well, {idle.asked} requests and {idle.reads} reads, and a token from: {idle.source}")
+            told.append(f"in the run after that, {idle.asked} requests and {idle.reads} reads, and a token from: {idle.source}")
     return told
 
 
 def strangers(files: t.Iterable[str]) -> list[str]:
     """Complain about files in a cache folder that are neither entries nor the key, or that others can access (``!`` after the name)."""
     return [
-        f"{name.rstrip('!')} in the cache is {'not ours alone' if name.endswith('!') else 'left'}"
+        f"{name.rstrip('!')} in the cache is {'accessible to others' if name.endswith('!') else 'left behind'}"
         for name in files
         if name.endswith("!") or not _OURS.fullmatch(name)
     ]

@@ -22,10 +22,10 @@ from .place import Case, Fault, Place
 
 SIGNALS: dict[str, tuple[int, bool]] = {
     # The signal, and whether it goes to the controller and all forks, or only to the fork that waits for the vendor.
-    "kill -9 of the run": (signal.SIGKILL, True),
-    "kill -9 of the fork": (signal.SIGKILL, False),
+    "SIGKILL to the run": (signal.SIGKILL, True),
+    "SIGKILL to the fork": (signal.SIGKILL, False),
     "SIGTERM to the run": (signal.SIGTERM, True),
-    "Ctrl-C": (signal.SIGINT, True),
+    "SIGINT (Ctrl-C) to the run": (signal.SIGINT, True),
     "SIGHUP to the run": (signal.SIGHUP, True),
 }
 VENDORS_KILLED = ("tracktik", "trackunit")
@@ -34,14 +34,14 @@ VENDORS_KILLED = ("tracktik", "trackunit")
 def signals(place: Place) -> t.Iterator[Fault]:
     for vendor in VENDORS_KILLED:
         for name in SIGNALS:
-            small = (vendor, name) == ("tracktik", "kill -9 of the run")
-            yield Fault(f"{vendor}: {name} in the middle of a request", "signals", vendor=vendor, asks=1, small=small)
+            small = (vendor, name) == ("tracktik", "SIGKILL to the run")
+            yield Fault(f"{vendor}: {name} during a request", "signals", vendor=vendor, asks=1, small=small)
     # The refresh token may be spent, so it must not be sent again. The old token is still valid.
     acme = {"vendor": "acme", "token_url": f"{place.stage.emulator.base_url('acme')}/token", "grant_type": "password"}
     for vendor, options in (("tracktik", {}), ("acme", acme)):
-        for name in ("kill -9 of the run", "kill -9 of the fork", "Ctrl-C"):
+        for name in ("SIGKILL to the run", "SIGKILL to the fork", "SIGINT (Ctrl-C) to the run"):
             yield Fault(
-                f"{vendor}: {name} in the middle of a refresh",
+                f"{vendor}: {name} during a refresh",
                 "signals",
                 vendor=vendor,
                 options=options,
@@ -79,9 +79,9 @@ def interrupt(place: Place, case: Case) -> list[str]:
         process.stop()
     output, told = process.output(), []
     if not status:
-        told.append("the run ended with 0")
-    told += [f"printed: {secret.name}" for secret in Detector(case.secrets).find(output.encode())]
-    return [*told, *(["a traceback of ours is printed"] if "trackops" in output.partition("Traceback")[2] else [])]
+        told.append("the run ended with exit code 0")
+    told += [f"the run printed the {secret.name}" for secret in Detector(case.secrets).find(output.encode())]
+    return [*told, *(["the run printed a traceback of this collection"] if "trackops" in output.partition("Traceback")[2] else [])]
 
 
 # -- hosts -------------------------------------------------------------------------------------------------------------
@@ -110,14 +110,14 @@ HOSTS: tuple[HostFault, ...] = (
     ("dest is a symbolic link", {"dest": "{{ host_root }}/link"}, _broken_link, "is a symlink"),
     ("the directory is a file", {"dest": "{{ host_root }}/file/token"}, _file, "directory"),
     ("dest is relative", {"dest": "tokens/x"}, _nothing, "absolute"),
-    ("an owner that there is not", {"dest": "{{ host_root }}/token", "owner": "nobody-of-this-name"}, _nothing, "nobody-of-this-name"),
-    ("a group that there is not", {"dest": "{{ host_root }}/token", "group": "nobodies-of-this-name"}, _nothing, "nobodies-of-this-name"),
-    ("a mode that everybody may read", {"dest": "{{ host_root }}/token", "mode": "0644"}, _nothing, "0644"),
-    ("a mode that is none", {"dest": "{{ host_root }}/token", "mode": "rw"}, _nothing, "mode"),
-    ("a format that there is not", {"dest": "{{ host_root }}/token", "format": "xml"}, _nothing, "xml"),
-    ("a template that there is not", {"dest": "{{ host_root }}/token", "format": "template", "template": "none.j2"}, _nothing, "none.j2"),
+    ("an unknown owner", {"dest": "{{ host_root }}/token", "owner": "nobody-of-this-name"}, _nothing, "nobody-of-this-name"),
+    ("an unknown group", {"dest": "{{ host_root }}/token", "group": "nobodies-of-this-name"}, _nothing, "nobodies-of-this-name"),
+    ("a mode readable by everybody", {"dest": "{{ host_root }}/token", "mode": "0644"}, _nothing, "0644"),
+    ("an invalid mode", {"dest": "{{ host_root }}/token", "mode": "rw"}, _nothing, "mode"),
+    ("an unknown format", {"dest": "{{ host_root }}/token", "format": "xml"}, _nothing, "xml"),
+    ("a missing template", {"dest": "{{ host_root }}/token", "format": "template", "template": "none.j2"}, _nothing, "none.j2"),
     ("a template that fails", {"dest": "{{ host_root }}/token", "format": "template", "template": "broken.j2"}, _nothing, "template"),
-    ("credentials that are wrong", {"dest": "{{ host_root }}/token", "path": "faults/wrong"}, _nothing, "refused the credentials"),
+    ("wrong credentials", {"dest": "{{ host_root }}/token", "path": "faults/wrong"}, _nothing, "refused the credentials"),
 )
 
 
@@ -153,16 +153,16 @@ def on_hosts(place: Place, *, small: bool, first_host: int = 80) -> list[tuple[F
             if task is None or task.status != "failed":
                 complaints.append("it did not fail")
             elif says not in message:
-                complaints.append(f"not told: {says!r}")
+                complaints.append(f"the message does not contain {says!r}")
             if "\n" in message.strip() or "Traceback" in message:
-                complaints.append("more than one line")
+                complaints.append("the message has more than one line")
             if _seen(hosts.root(host)) != before[host]:
-                complaints.append("something on the host was changed or left")
+                complaints.append("the task changed or left something on the host")
             found.append((Fault(f"host: {name}", "hosts", says), message, complaints))
-        wrong = [] if run.rc == 2 else [f"exit code {run.rc}, not 2"]
+        wrong = [] if run.rc == 2 else [f"exit code {run.rc} instead of 2"]
         if not (hosts.root(sound) / "token").is_file():
-            wrong.append("the sound host has no file")
-        found.append((Fault("hosts: a sound one beside them, and the exit code", "hosts"), "", wrong))
+            wrong.append("the healthy host has no file")
+        found.append((Fault("hosts: a healthy host in the same run, and the exit code", "hosts"), "", wrong))
     return found
 
 

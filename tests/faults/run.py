@@ -4,7 +4,7 @@
 
 """`make faults`: named faults of Vault, vendors, network, TLS, cache, disk and options, tested with real `ansible-playbook` runs.
 
-python tests/faults/run.py                               all, with OpenBao and with HashiCorp Vault
+python tests/faults/run.py                               all faults, with OpenBao and with HashiCorp Vault
 python tests/faults/run.py --flavour openbao --area cache
 python tests/faults/run.py --only "a web page" --verbose
 """
@@ -28,9 +28,9 @@ def main() -> int:
     parser = argparse.ArgumentParser()
     parser.add_argument("--flavour", action="append", choices=FLAVOURS)
     parser.add_argument("--area", action="append", default=[])
-    parser.add_argument("--only", default="", help="faults with this in their name")
-    parser.add_argument("--small", action="store_true", help="one of each kind")
-    parser.add_argument("--verbose", action="store_true", help="with what was told")
+    parser.add_argument("--only", default="", help="only faults whose name contains this")
+    parser.add_argument("--small", action="store_true", help="one fault of each kind")
+    parser.add_argument("--verbose", action="store_true", help="also print the messages")
     options = parser.parse_args()
     bad = total = 0
     for flavour in options.flavour or FLAVOURS:
@@ -38,7 +38,7 @@ def main() -> int:
         print(as_text(judged, title=flavour, verbose=options.verbose), flush=True)
         bad += len(judged.bad)
         total += len(judged.verdicts)
-    print(f"{total} faults, {total - bad} as they should be, {bad} not.")
+    print(f"{total} faults: {total - bad} ended as expected, {bad} did not.")
     return 1 if bad else 0
 
 

@@ -207,7 +207,7 @@ class Bench:
             found = {task.status.replace("changed", "ok") for task in run.tasks if task.task == step.name}
             if found != {step.expected} and step.name != "role":
                 why = [str(task.result.get("msg", "")) for task in run.tasks if task.task == step.name]
-                self.report.blind.append(f"{setting.name}: {step.name}: {', '.join(sorted(found)) or 'did not run'}, not {step.expected}: {why[:1]}")
+                self.report.blind.append(f"{setting.name}: {step.name}: {', '.join(sorted(found)) or 'did not run'} instead of {step.expected}: {why[:1]}")
         self.report.steps += len(steps)
         return run
 
@@ -232,7 +232,7 @@ class Bench:
                 session.trust_env = False
                 session.get(stage.emulator.consent(url), timeout=300)
             if process.popen.wait(120):
-                self.report.blind.append(f"{setting.name}: consent: ended with {process.popen.returncode}: {process.output()[-500:]}")
+                self.report.blind.append(f"{setting.name}: consent: ended with exit code {process.popen.returncode}: {process.output()[-500:]}")
         finally:
             process.stop()
         return process.log.read_bytes()
@@ -253,7 +253,7 @@ class Bench:
         places = {
             "stdout": b"".join(run.stdout.encode() for run in output),
             "stderr": b"".join(run.stderr.encode() for run in output),
-            "output of the consent": consent,
+            "output of the playbook authorize": consent,
             "ANSIBLE_LOG_PATH": (folder / "ansible.log").read_bytes(),
             "results as callbacks see them": b"".join(path.read_bytes() for path in ansible.workdir.glob("record-*.jsonl")),
             "callback junit": _all(folder / "junit"),
@@ -283,7 +283,7 @@ class Bench:
             report.secrets.setdefault(secret.kind, set()).add(secret.value)
         for place, data in places.items():
             if place in _WITH_CANARY and canary not in data and not (place == "temporary files on hosts" and not setting.keeps_modules):
-                report.blind.append(f"{setting.name}: {place}: the canary is not in its {len(data)} bytes")
+                report.blind.append(f"{setting.name}: {place}: its {len(data)} bytes do not contain the canary")
             report.bytes_read[place] = report.bytes_read.get(place, 0) + len(data)
             report.checks += len(kinds)
             for kind in kinds:

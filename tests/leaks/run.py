@@ -5,7 +5,7 @@
 """`make leaks`: plant secrets of every kind, and search every place that somebody else may read.
 
 python tests/leaks/run.py                  all settings
-python tests/leaks/run.py --only debug     some of them
+python tests/leaks/run.py --only json      one setting
 python tests/leaks/run.py --list
 """
 
@@ -43,7 +43,7 @@ SETTINGS = (
 
 def main() -> int:
     parser = argparse.ArgumentParser()
-    parser.add_argument("--only", action="append", metavar="SETTING", help="one of the settings, by its name; may be given more than once")
+    parser.add_argument("--only", action="append", metavar="SETTING", help="run only the setting with this name; can be given more than once")
     parser.add_argument("--flavour", choices=("openbao", "hashicorp"), default="openbao")
     parser.add_argument("--list", action="store_true")
     options = parser.parse_args()
@@ -67,7 +67,7 @@ def main() -> int:
 
 def as_text(report: Report) -> str:
     kinds = sorted(report.secrets)
-    lines = ["", "Kinds of secrets, and how many different ones were planted or issued:"]
+    lines = ["", "Kinds of secrets, and the number of different secrets planted or issued:"]
     lines += [f"  {kind:22}{len(report.secrets[kind]):6}" for kind in kinds]
     lines += ["", f"{'Place':34}{'read':>12}{'checks':>9}{'hits':>7}"]
     for place, size in report.bytes_read.items():
@@ -78,7 +78,7 @@ def as_text(report: Report) -> str:
         lines += ["", "Hits:"]
         lines += [f"  {hit.setting}: {hit.place}: {hit.secret.kind} {hit.secret.name} ({hit.spelling}): {hit.excerpt!r}" for hit in report.hits]
     if report.blind:
-        lines += ["", "Nothing was seen where something should be:"]
+        lines += ["", "Steps and places that prove nothing:"]
         lines += [f"  {text}" for text in report.blind]
     lines += ["", f"{report.steps} tasks, {report.checks} checks, {len(report.hits)} hits."]
     return "\n".join(lines)

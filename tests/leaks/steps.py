@@ -138,17 +138,17 @@ def faults(ground: Ground, *, hostile: str, hostile_login: str, hostile_redirect
         for code in (401, 403, 429, 500, 503):
             at_vendor(f"{code}", vendor, "status", code=code, echo_secret=True)
         at_vendor("web page", vendor, "html", echo_secret=True, small=vendor == "trackmage")
-        at_vendor("error with 200", vendor, "error_200", echo_secret=True)
+        at_vendor("error with status 200", vendor, "error_200", echo_secret=True)
         at_vendor("malformed header", vendor, "status", code=500, headers={"no colon in this line\r\nX-Next": "line"}, small=vendor == "trackmage")
-        at_vendor("closed", vendor, "close", small=vendor == "trackmage")
-        at_vendor("reset", vendor, "close", reset=True)
-        at_vendor("cut", vendor, "cut")
+        at_vendor("connection closed", vendor, "close", small=vendor == "trackmage")
+        at_vendor("connection reset", vendor, "close", reset=True)
+        at_vendor("connection cut off", vendor, "cut")
         at_vendor("redirect", vendor, "redirect", code=307, small=vendor == "trackmage")
-        at_vendor("half an answer", vendor, "invalid_json", small=vendor == "tracx")
+        at_vendor("truncated answer", vendor, "invalid_json", small=vendor == "tracx")
         at_vendor("line break in the token", vendor, "wrong_token", value="at-0123456789\r\nX-Evil: yes")
         add(f"{vendor} unreachable", "network", shown(query(vendor, f"{folder}/{vendor}", base_url=f"http://127.0.0.1:{closed_port()}", **quick)))
     for number, how in enumerate(ECHOES):
-        at_vendor(f"repeats the request, {how}", BUILT_IN[number % 4], "oauth_error", error="invalid_client", echo_secret=how, small=how in ("html", "base64"))
+        at_vendor(f"repeats the request ({how})", BUILT_IN[number % 4], "oauth_error", error="invalid_client", echo_secret=how, small=how in ("html", "base64"))
     others = {"refreshToken": ground.variables["planted"]["in_a_url"], "nested": {"client_secret": ground.variables["planted"]["in_a_url"]}}
     at_vendor("other secrets in the answer", "tracktik", "merge", values=others, expected="ok")
     # Faults are queued at their vendor, so steps that ask a vendor without a fault come after them.
@@ -166,7 +166,7 @@ def faults(ground: Ground, *, hostile: str, hostile_login: str, hostile_redirect
         shown(f"query('trackops.api_tokens.tracx', '{folder}/tracx', base_url='https://{emulator.host}:{emulator.port}', {key})"),
     )
     signed = {"vendor": "acme", "token_url": f"{emulator.base_url('acme')}/token", "client_auth": "private_key_jwt", **quick}
-    add("another's key", "vendor", shown(query("oauth2", f"{folder}/signed-wrong", **signed)))
+    add("the key of another client", "vendor", shown(query("oauth2", f"{folder}/signed-wrong", **signed)))
     add("a broken key", "vendor", shown(query("oauth2", f"{folder}/broken-key", **signed)), small=True)
     add("a nested secret", "Vault", shown(query("trackunit", f"{folder}/nested", **quick)), small=True)
     add("a line break in the password", "vendor", shown(query("trackunit", f"{folder}/line-break", **quick)))
@@ -175,7 +175,7 @@ def faults(ground: Ground, *, hostile: str, hostile_login: str, hostile_redirect
     closed = f"http://127.0.0.1:{closed_port()}"
     variables: dict[str, dict[str, t.Any]] = {
         "wrong token": {"ansible_hashi_vault_auth_method": "token", "ansible_hashi_vault_token": "{{ planted.wrong_token }}"},
-        "token in two lines": {"ansible_hashi_vault_auth_method": "token", "ansible_hashi_vault_token": "{{ planted.token_in_two_lines }}"},
+        "token with a line break": {"ansible_hashi_vault_auth_method": "token", "ansible_hashi_vault_token": "{{ planted.token_in_two_lines }}"},
         "wrong password": {
             "ansible_hashi_vault_auth_method": "userpass",
             "ansible_hashi_vault_username": "ada",
@@ -183,7 +183,7 @@ def faults(ground: Ground, *, hostile: str, hostile_login: str, hostile_redirect
         },
         "wrong secret_id": {"ansible_hashi_vault_secret_id": "{{ planted.wrong_secret_id }}"},
         "unreachable": {"ansible_hashi_vault_url": closed},
-        "no TLS there": {"ansible_hashi_vault_url": ground.stage.vault.address.replace("http", "https")},
+        "without TLS": {"ansible_hashi_vault_url": ground.stage.vault.address.replace("http", "https")},
         "password in url": {"ansible_hashi_vault_url": "http://me:{{ planted.in_a_url }}@127.0.0.1:1"},
     }
     for name, found in variables.items():
@@ -193,10 +193,10 @@ def faults(ground: Ground, *, hostile: str, hostile_login: str, hostile_redirect
     add("Vault, wrong jwt", "Vault", shown(f"query('trackops.api_tokens.tracx', '{folder}/tracx', cache='none', {jwt})"))
     for how in ECHOES:
         variables_of = {"ansible_hashi_vault_url": hostile, "ansible_hashi_vault_auth_method": "token", "ansible_hashi_vault_token": "{{ planted.token }}"}
-        add(f"a Vault that repeats the token, {how}", "Vault", shown(query("tracx", f"{folder}/tracx", **quick), **variables_of), small=how == "json")
+        add(f"a Vault that repeats the token ({how})", "Vault", shown(query("tracx", f"{folder}/tracx", **quick), **variables_of), small=how == "json")
     for how in ECHOES:
         variables_of = {"ansible_hashi_vault_url": hostile_login}
-        add(f"a Vault that repeats the login, {how}", "Vault", shown(query("tracx", f"{folder}/tracx", **quick), **variables_of))
+        add(f"a Vault that repeats the login ({how})", "Vault", shown(query("tracx", f"{folder}/tracx", **quick), **variables_of))
     for place in REDIRECTS:
         variables_of = {
             "ansible_hashi_vault_url": hostile_redirects,
@@ -204,16 +204,16 @@ def faults(ground: Ground, *, hostile: str, hostile_login: str, hostile_redirect
             "ansible_hashi_vault_token": "{{ planted.token }}",
         }
         add(f"a Vault that redirects to {place!r}", "Vault", shown(query("tracx", f"{folder}/tracx", **quick), **variables_of), small="\t" in place)
-    add("audit log that cannot be written", "disk", shown(query("tracx", f"{folder}/tracx", audit_log="/proc/none/audit")), expected="ok")
-    add("cache that is a file", "disk", shown(query("tracx", f"{folder}/tracx", cache_path=str(ground.inputs / "variables.json"))), small=True)
-    add("template that fails", "lookup", shown(f"(lookup('trackops.api_tokens.tracx', '{folder}/tracx') | int) + none"))
+    add("an unwritable audit log", "disk", shown(query("tracx", f"{folder}/tracx", audit_log="/proc/none/audit")), expected="ok")
+    add("a cache path that is a file", "disk", shown(query("tracx", f"{folder}/tracx", cache_path=str(ground.inputs / "variables.json"))), small=True)
+    add("a template that fails", "lookup", shown(f"(lookup('trackops.api_tokens.tracx', '{folder}/tracx') | int) + none"))
     item = {"vendor": "tracx", "path": f"{folder}/tracx", "dest": "{{ host_root }}/{{ canary }}-tracx"}
     on_hosts: dict[str, dict[str, t.Any]] = {
         "a template that fails on hosts": {**item, "format": "template", "template": "broken.ini.j2"},
-        "a directory that is a file": {**item, "dest": "{{ host_root }}/{{ canary }}-note/token"},
+        "a parent directory that is a file": {**item, "dest": "{{ host_root }}/{{ canary }}-note/token"},
         "a symbolic link at dest": {**item, "dest": "{{ host_root }}/{{ canary }}-link"},
-        "an owner that there is not": {**item, "owner": "nobody-of-this-name"},
-        "wrong credentials, on hosts": {**item, "path": f"{folder}/wrong-tracx"},
+        "an unknown owner": {**item, "owner": "nobody-of-this-name"},
+        "wrong credentials on hosts": {**item, "path": f"{folder}/wrong-tracx"},
     }
     for name, arguments in on_hosts.items():
         add(name, "host", {"trackops.api_tokens.token_file": arguments, "diff": True}, on_hosts=True, small=name == "a template that fails on hosts")

@@ -61,7 +61,7 @@ class Part:
     def expect(self, what: str, found: float, expected: float) -> None:
         self.figures[what] = f"{found:,}"
         if found != expected:
-            self.wrong.append(f"{what}: {found:,}, not {expected:,}")
+            self.wrong.append(f"{what}: {found:,} instead of {expected:,}")
 
     def at_most(self, what: str, found: float, most: float) -> None:
         self.figures[what] = f"{found:,}"
@@ -117,18 +117,18 @@ def play(place: Scene, size: Size) -> t.Iterator[Part]:
         took, after = time.monotonic() - begun, resource.getrusage(resource.RUSAGE_CHILDREN)
         part = Part(f"{size.hosts:,} hosts, {size.forks} forks, {name if expression == '1' else f'four vendors, {name}'}")
         part.expect("exit code", run.rc, 0)
-        part.expect("hosts that ended well", sum(host["ok"] == 1 and not host["failures"] for host in run.stats.values()), size.hosts)
+        part.expect("hosts without a failure", sum(host["ok"] == 1 and not host["failures"] for host in run.stats.values()), size.hosts)
         part.expect("requests to vendors", place.asked(), requests)
         part.expect("requests to Vault", len(stage.vault.audit_requests()), from_vault)
         part.expect(
             "files in the cache", len(list((stage.ansible.cache / "trackops" / "api_tokens").glob("*"))), 0 if expression == "1" else 2 * len(BUILT_IN) + 2
         )
         part.figures["seconds"] = f"{took:,.0f}"
-        part.figures["CPU for a host, ms"] = f"{1000 * (after.ru_utime + after.ru_stime - spent.ru_utime - spent.ru_stime) / size.hosts:.0f}"
+        part.figures["CPU time per host, ms"] = f"{1000 * (after.ru_utime + after.ru_stime - spent.ru_utime - spent.ru_stime) / size.hosts:.0f}"
         # This is the largest process so far, so the difference is what this play needs beyond the earlier ones.
         baseline = baseline or after.ru_maxrss
         part.figures["memory of the controller, MiB"] = f"{after.ru_maxrss / 1024:.0f}"
-        part.figures["of it more than without tokens, MiB"] = f"{(after.ru_maxrss - baseline) / 1024:.1f}"
+        part.figures["more than without tokens, MiB"] = f"{(after.ru_maxrss - baseline) / 1024:.1f}"
         yield part
 
 
@@ -143,7 +143,7 @@ def controllers(place: Scene, size: Size) -> t.Iterator[Part]:
         part.expect("different tokens", len({answer.token for answer in answers}), 1)
         part.expect("requests to vendors", place.asked(), 1)
         part.figures["requests to Vault"] = f"{len(place.stage.vault.audit_requests()):,}"
-        part.figures["seconds until the last had it"] = f"{max(answer.seconds for answer in answers):.1f}"
+        part.figures["seconds until the last controller had it"] = f"{max(answer.seconds for answer in answers):.1f}"
         yield part
 
 
@@ -174,18 +174,18 @@ def _renewed(place: Scene, size: Size, kind: str) -> Part:
     requests = place.stage.emulator.requests(kind="token")
     part.figures["lookups"] = f"{sum(answer['asked'] for answer in told):,}"
     part.expect("errors", sum(len(answer["errors"]) for answer in told), 0)
-    part.expect("requests to vendors, less the tokens that they gave", len(requests) - len(given), 0)
-    part.expect("renewed before the last fifth of a lifetime", _too_early(given, size.lifetime * _LAST_FIFTH), 0)
+    part.expect("requests to vendors minus issued tokens", len(requests) - len(given), 0)
+    part.expect("renewals before the last fifth of a lifetime", _too_early(given, size.lifetime * _LAST_FIFTH), 0)
     part.expect("refresh tokens sent twice", sum(bool(entry.get("reuse")) for entry in requests), 0)
-    part.expect("expired tokens given", sum(answer["expired"] for answer in told) + _expired_at_vendor(place, given), 0)
+    part.expect("expired tokens returned", sum(answer["expired"] for answer in told) + _expired_at_vendor(place, given), 0)
     part.figures["renewals"] = f"{len(given) - 2 * size.tokens:,}"
     if len(given) <= 2 * size.tokens:
         part.wrong.append("nothing was renewed")
-    part.figures[f"seconds of a lifetime used, of {size.lifetime} (mean)"] = f"{_mean_step(given):.2f}"
+    part.figures[f"mean seconds used of a lifetime of {size.lifetime}"] = f"{_mean_step(given):.2f}"
     part.at_most("memory gained by a process, KiB", max(answer["rss"][-1] - _in_the_middle(answer["rss"]) for answer in told), _GROWTH)
     # Locks and temporary files come and go during the work, so compare the end with the smallest count of the second half.
     left = [len(list(cache.iterdir())) for cache in caches]
-    part.at_most("files gained in a cache", max(end - min(answer["files"][len(answer["files"]) // 2 :]) for end, answer in zip(left, told, strict=True)), 0)
+    part.at_most("files added to a cache", max(end - min(answer["files"][len(answer["files"]) // 2 :]) for end, answer in zip(left, told, strict=True)), 0)
     part.figures["requests to Vault"] = f"{len(place.stage.vault.audit_requests()):,}"
     part.wrong += sorted({error for answer in told for error in answer["errors"]})[:3]
     return part
@@ -218,7 +218,7 @@ def _start(place: Scene, size: Size, kind: str, cache: pathlib.Path) -> subproce
 def _finished(process: subprocess.Popen[str]) -> str:
     output, _errors = process.communicate()
     if process.returncode:
-        raise SystemExit(f"a caller ended with {process.returncode}")
+        raise SystemExit(f"a caller ended with exit code {process.returncode}")
     return output
 
 

@@ -45,13 +45,13 @@ def main() -> int:
     options = parser.parse_args()
     unknown = set(options.part) - set(PARTS)
     if unknown:
-        parser.error(f"there is no part {min(unknown)}; there are: {', '.join(PARTS)}")
+        parser.error(f"unknown part {min(unknown)}; known: {', '.join(PARTS)}")
     given = {field.name: value for field in dataclasses.fields(Size) if (value := getattr(options, field.name)) is not None}
     parts = run(dataclasses.replace(SMALL if options.small else Size(), **given), options.part or list(PARTS), flavour=options.flavour)
     if options.write:
         write(parts)
     wrong = [f"{part.name}: {text}" for part in parts for text in part.wrong]
-    print("\n".join(wrong) or "All as it should be.")
+    print("\n".join(wrong) or "All requirements are met.")
     return 1 if wrong else 0
 
 
@@ -73,13 +73,13 @@ def write(parts: list[Part], *, page: pathlib.Path = PAGE) -> None:
     before, begin, rest = page.read_text(encoding="utf-8").partition(BEGIN)
     _old, end, after = rest.partition(END)
     if not begin or not end:
-        raise SystemExit(f"{page} has no place for the figures: {BEGIN} … {END}")
+        raise SystemExit(f"{page} has no markers for the figures: {BEGIN} … {END}")
     day = datetime.datetime.now(datetime.timezone.utc).date().isoformat()
     lines = [f"Measured on {day} on {os.cpu_count()} cores, which did the work of the servers and of all controllers.", ""]
     for part in parts:
         lines += [f"**{part.name[0].upper()}{part.name[1:]}**", "", "| | |", "|---|---:|"]
         lines += [f"| {name} | {value} |" for name, value in part.figures.items()]
-        lines += [f"| **not as it should be** | {text} |" for text in part.wrong]
+        lines += [f"| **requirement not met** | {text} |" for text in part.wrong]
         lines.append("")
     page.write_text(f"{before}{BEGIN}\n\n{chr(10).join(lines)}\n{END}{after}", encoding="utf-8")
 

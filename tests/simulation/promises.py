@@ -118,7 +118,7 @@ class Promises:
         took, failed = self._world.now - asked.began, isinstance(result, TokenError)
         self.longest_call = max(self.longest_call, 0.0 if asked.stopped else took)
         if took > LONGEST_CALL and not asked.stopped:
-            self._fail(f"{asked.who} waited for {took:.0f} s")
+            self._fail(f"{asked.who} waited {took:.0f} s")
         if len(self._failed) > _MANY:
             self._failed = {known: at for known, at in self._failed.items() if at > self._world.now - FAILURE_TTL}
         if asked.attempts and (failed or "served_stale" in asked.events) and asked.outcome not in ("refused", "issued") and not asked.store._warned:
@@ -128,7 +128,7 @@ class Promises:
         if failed and "has held the lock" in result.message and took > _LONG:
             waited = self._waited.get((asked.run, result.message))
             if waited is not None and asked.began > waited and asked.began - waited < FAILURE_TTL - 1 and not asked.disturbed:
-                self._fail(f"{asked.who}: waited for {took:.0f} s for a lock, {asked.began - waited:.3f} s after its run had done so")
+                self._fail(f"{asked.who}: waited {took:.0f} s for a lock, {asked.began - waited:.3f} s after its run had already waited for it")
             self._waited[asked.run, result.message] = self._world.now
         if failed and asked.outage and not asked.store._warned:
             self._outages[asked.run] = self._world.now
@@ -153,28 +153,28 @@ class Promises:
         left, wrong = issued.expires_at - now, self._apart() + self._jumped
         clock = now + self.skews[asked.controller]
         if left + wrong < 0 or (not asked.disturbed and token.expires_at < clock):
-            self._fail(f"{asked.who}: got {value}, which has expired {max(-left, clock - token.expires_at):.3f} s ago")
+            self._fail(f"{asked.who}: got {value}, which expired {max(-left, clock - token.expires_at):.3f} s ago")
         if not asked.disturbed and token.issued_at > clock + _CLOCK_SLACK:
-            self._fail(f"{asked.who}: got {value}, which comes from the future, by {token.issued_at - clock:.3f} s")
+            self._fail(f"{asked.who}: got {value}, which was issued {token.issued_at - clock:.3f} s in the future")
         min_ttl = asked.freshness.min_ttl
         lifetime, left = token.expires_at - token.issued_at, token.expires_at - clock
         needed = min_ttl if lifetime > min_ttl else lifetime / 2
         if asked.events[-1:] and asked.events[-1] in ("hit", "shared") and not asked.disturbed and left + _SLACK < needed:
-            self._fail(f"{asked.who}: got {value} from the cache, which lives for {left:.3f} s, less than the {needed:g} s asked for")
+            self._fail(f"{asked.who}: got {value} from the cache, which is valid for {left:.3f} s, less than the {needed:g} s required")
         age, oldest = clock - token.issued_at, asked.freshness.max_age
         if oldest is not None and age > oldest + _SLACK and not {"served_stale", "shared"} & {*asked.events} and not asked.disturbed:
-            self._fail(f"{asked.who}: got {value}, which is {age:.3f} s old, more than the {oldest:g} s asked for")
+            self._fail(f"{asked.who}: got {value}, which is {age:.3f} s old, more than the {oldest:g} s allowed")
         purged, before = self._purged.get((asked.controller, asked.path), (math.inf, 0.0))
         if asked.began > purged and issued.issued_at < before:
             self._fail(f"{asked.who}: got {value}, which was purged {now - purged:.3f} s ago")
         if asked.freshness.refuses(value):
-            self._fail(f"{asked.who}: got {value} back, which it has told to be refused")
+            self._fail(f"{asked.who}: got {value} again, although it reported it as refused")
         if asked.secret == "denied" and asked.events[-1:] != ["shared"]:
             self._fail(f"{asked.who}: got {value} although Vault denies the secret")
 
     def _judge_error(self, asked: Asked, error: TokenError) -> None:
         if not self.incidents and self._world.now - self.troubled_until > _LONGEST_MEMORY:
-            self._fail(f"{asked.who}: got no token for {asked.path}, and nothing has happened for long: {error.message}")
+            self._fail(f"{asked.who}: got no token for {asked.path}, although nothing went wrong recently: {error.message}")
 
     # -- what excuses requests
 
@@ -293,14 +293,14 @@ class Promises:
         wrong = self._apart() + self._jumped
         failed = self._failed.get((asked.run, account))
         if not asked.attempts and failed is not None and now - failed < FAILURE_TTL - 1 and not asked.store._warned:
-            self._fail(f"{who}: asked for {account} although its run has failed {now - failed:.3f} s ago")
+            self._fail(f"{who}: asked for {account} although its run failed {now - failed:.3f} s ago")
         retry = self._retry.get((self._scope(asked.controller), account), 0.0)
         if now < retry - wrong and not asked.store._warned:
-            self._fail(f"{who}: asked for {account} although the vendor wants to be left alone for another {retry - now:.3f} s")
+            self._fail(f"{who}: asked for {account} although the vendor asked to wait another {retry - now:.3f} s")
         holder = self.vault.writers.get(account, who)
         believed = self._plan.consent or wrong < _SLACK  # a clock that is ahead ends a lease too early
         if self._plan.shared and believed and holder != who and not asked.alone and not asked.store._warned:
-            self._fail(f"{who}: asked for {account} although {holder} has taken the lease over")
+            self._fail(f"{who}: asked for {account} although {holder} has taken over the lease")
         asked.attempts += 1
 
     def vendor_answer(self, who: str, account: str, grant: str, outcome: str, spent: str, *, delivered: bool) -> None:
@@ -333,7 +333,7 @@ class Promises:
         if not justified and before is not None:
             cause = "force" if asked.freshness.force else asked.freshness.refused or ""
             if not cause or (asked.run, path, cause) in self._renewed or not (key != shared or cause in ("force", self._newest.get(shared))):
-                self._fail(f"{asked.who}: a second token for {path} within {now - before:.3f} s, and nothing has happened meanwhile")
+                self._fail(f"{asked.who}: a second token for {path} within {now - before:.3f} s, although nothing went wrong in between")
             self._renewed.add((asked.run, path, cause))
         else:
             self._excused.discard(key)
@@ -382,7 +382,7 @@ class Promises:
         now = self._world.now
         outage = self._outages.get(asked.run)
         if outage is not None and asked.began > outage and now - outage < FAILURE_TTL - 1 and not asked.store._warned:
-            self._fail(f"{who}: asked Vault ({what}) although its run has found it away {now - outage:.3f} s ago")
+            self._fail(f"{who}: asked Vault ({what}) although its run found it unreachable {now - outage:.3f} s ago")
         asked.outage = outcome in _OUTAGES
         if what == "read secret":
             asked.secret = outcome
@@ -390,7 +390,7 @@ class Promises:
             self._outages = {run: at for run, at in self._outages.items() if not run.startswith(asked.controller + "-")}
         if outcome == "login_refused":
             if asked.run in self._login_refused and not asked.store._warned:
-                self._fail(f"{who}: logged in to Vault although it has refused that in the same run")
+                self._fail(f"{who}: logged in to Vault although Vault refused the login in the same run")
             self._login_refused.add(asked.run)
             self._login_refused_at = now
         elif what == "login" and outcome == "ok":

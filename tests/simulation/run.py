@@ -19,12 +19,14 @@ from .world import Violation
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--count", type=int, default=300, help="how many stories")
-    parser.add_argument("--first", type=int, default=0, help="the first seed")
-    parser.add_argument("--every-step", type=int, metavar="N", default=0, help="of each story, also those in which it is killed at one of its first N steps")
-    parser.add_argument("--fleet", type=float, metavar="DAYS", default=0.0, help="stories of a large fleet that last so many days, instead of small ones")
-    parser.add_argument("--controllers", type=int, default=1000, help="of a large fleet")
-    parser.add_argument("--kinds", nargs="+", choices=KINDS, default=list(KINDS), metavar="KIND", help=f"what goes wrong in small stories: {', '.join(KINDS)}")
+    parser.add_argument("--count", type=int, default=300, help="number of stories")
+    parser.add_argument("--first", type=int, default=0, help="seed of the first story")
+    parser.add_argument("--every-step", type=int, metavar="N", default=0, help="also play each story killed at each of its first N steps")
+    parser.add_argument("--fleet", type=float, metavar="DAYS", default=0.0, help="play stories of a large fleet that last this many days instead of small ones")
+    parser.add_argument("--controllers", type=int, default=1000, help="number of controllers of a large fleet")
+    parser.add_argument(
+        "--kinds", nargs="+", choices=KINDS, default=list(KINDS), metavar="KIND", help=f"kinds of incidents in small stories: {', '.join(KINDS)}"
+    )
     options = parser.parse_args()
     total, stories, began = Figures(), 0, time.monotonic()
     for seed in range(options.first, options.first + options.count):
@@ -53,7 +55,7 @@ def tell(seed: int, plan: Plan, broken: Violation, *, shorten: bool) -> None:
     changed = {field.name: getattr(plan, field.name) for field in dataclasses.fields(plan) if getattr(plan, field.name) != field.default}
     arguments = ", ".join(f"{name}={value!r}" for name, value in changed.items())
     again = broken_by(seed, plan)
-    print(f"\nFor tests/unit/test_simulation.py{'' if again else ' (but not each time)'}:\n\n    ({seed}, Plan({arguments})),")
+    print(f"\nFor tests/unit/test_simulation.py{'' if again else ' (but not every time)'}:\n\n    ({seed}, Plan({arguments})),")
 
 
 if __name__ == "__main__":

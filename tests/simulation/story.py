@@ -340,7 +340,7 @@ class Story:
         limit = self.world.now + 2 * LONGEST_CALL
         self.world.run(limit, done=lambda: not self.promises.asked)
         if self.promises.asked:
-            self.world.fail(f"{', '.join(self.promises.asked)} wait for ever")
+            self.world.fail(f"{', '.join(self.promises.asked)} wait forever")
         for path in self.paths:
             self.store_secret(path)
         self.world.run(max(self.world.now, self.promises.wait_for()))

@@ -80,7 +80,7 @@ def main(names: t.Sequence[str]) -> int:
     known = locks()
     unknown = [name for name in names if name not in (*known, _FROM_NPM)]
     if unknown:
-        print(f"There is no lock {', '.join(unknown)}. Known: {', '.join((*known, _FROM_NPM))}.", file=sys.stderr)
+        print(f"There is no lock file {', '.join(unknown)}. Known: {', '.join((*known, _FROM_NPM))}.", file=sys.stderr)
         return 2
     for name in names or (*known, _FROM_NPM):
         print(f"{name} ...", flush=True)

@@ -44,7 +44,7 @@ def with_version(galaxy: str, version: str) -> str:
 def _parts(version: str) -> tuple[int, int, int]:
     found = _VERSION.fullmatch(version)
     if found is None:
-        raise ValueError(f"{version!r} is no version to release; give one like 1.0.0")
+        raise ValueError(f"{version!r} is not a version that can be released; give one like 1.0.0")
     major, minor, patch = map(int, found.groups())
     return major, minor, patch
 
@@ -60,7 +60,7 @@ def main(arguments: t.Sequence[str], *, root: pathlib.Path = ROOT) -> int:
         print("There are changes that are not committed. Commit or remove them first.", file=sys.stderr)
         return 1
     if version in _output(root, "git", "tag", "--list").split():
-        print(f"There is a release {version} already.", file=sys.stderr)
+        print(f"Release {version} already exists.", file=sys.stderr)
         return 1
     galaxy = root / "galaxy.yml"
     galaxy.write_text(with_version(galaxy.read_text(encoding="utf-8"), version), encoding="utf-8")

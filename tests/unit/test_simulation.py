@@ -160,13 +160,13 @@ def test_a_forgotten_refusal_is_noticed(monkeypatch):
 def test_a_token_too_old_for_its_caller_is_noticed(monkeypatch):
     plan = dataclasses.replace(CALM, lifetime=300.0, together=True)
     promise = broken(monkeypatch, range(3), plan, (call, "judge", lambda token, freshness, **facts: call.Verdict.FRESH if token else call.Verdict.UNUSABLE))
-    assert "which lives for" in promise
+    assert "which is valid for" in promise
 
 
 def test_a_failure_that_is_never_forgotten_is_noticed(monkeypatch):
     plan = Plan(hours=0.5, incidents=(Incident(10.0, "vendor_unavailable", 300.0),))
     promise = broken(monkeypatch, range(20), plan, (resolver, "remembered_failure", lambda failures, caller, **facts: next(iter(failures), None)))
-    assert "nothing has happened for long" in promise
+    assert "although nothing went wrong recently" in promise
 
 
 def test_a_token_of_another_request_is_noticed(monkeypatch):
@@ -182,7 +182,7 @@ def _everything(slot):
 def test_an_endless_wait_is_noticed(monkeypatch):
     plan = Plan(hours=0.2, incidents=(Incident(5.0, "vault_away", 300.0),))
     promise = broken(monkeypatch, range(3), plan, (resolver, "_serve_stale", lambda call, entry, error: call.ports.sleep(1e6)))
-    assert "wait for ever" in promise
+    assert "wait forever" in promise
 
 
 @pytest.mark.thorough

@@ -35,16 +35,16 @@ def test_correct_outcomes_get_no_complaint():
     [
         ({"exit_code": 0}, "it did not fail: exit code 0, 1 failed tasks"),
         ({"failures": 0}, "it did not fail: exit code 2, 0 failed tasks"),
-        ({"error": MESSAGE.replace("(HTTP 503)", "")}, "not told: 'is not available (HTTP 503)'"),
-        ({"error": MESSAGE + "\nTraceback"}, "more than one line"),
-        ({"error": MESSAGE + "x" * 700}, f"a line of {len(MESSAGE) + 700} characters"),
-        ({"error": MESSAGE.removeprefix("trackunit: ")}, "the vendor is not named first"),
-        ({"error": MESSAGE.replace("secret/p", "it")}, "the Vault path is not named"),
-        ({"error": MESSAGE.replace("Try again later.", "It may pass.")}, "no advice"),
-        ({"asked": 2}, "2 requests to the vendor, not 1"),
-        ({"reads": 2}, "2 reads of the secret, not 1"),
-        ({"files": ("key", "0" * 32 + ".tmp")}, "0" * 32 + ".tmp in the cache is left"),
-        ({"files": ("key!",)}, "key in the cache is not ours alone"),
+        ({"error": MESSAGE.replace("(HTTP 503)", "")}, "the message does not contain 'is not available (HTTP 503)'"),
+        ({"error": MESSAGE + "\nTraceback"}, "the message has more than one line"),
+        ({"error": MESSAGE + "x" * 700}, f"the message has {len(MESSAGE) + 700} characters"),
+        ({"error": MESSAGE.removeprefix("trackunit: ")}, "the message does not begin with the vendor"),
+        ({"error": MESSAGE.replace("secret/p", "it")}, "the message does not name the Vault path"),
+        ({"error": MESSAGE.replace("Try again later.", "It may pass.")}, "the message gives no advice"),
+        ({"asked": 2}, "2 requests to the vendor instead of 1"),
+        ({"reads": 2}, "2 reads of the secret instead of 1"),
+        ({"files": ("key", "0" * 32 + ".tmp")}, "0" * 32 + ".tmp in the cache is left behind"),
+        ({"files": ("key!",)}, "key in the cache is accessible to others"),
     ],
 )
 def test_a_wrong_outcome_of_a_fault_that_must_fail_is_reported(facts, complaint):
@@ -55,9 +55,9 @@ def test_a_wrong_outcome_of_a_fault_that_must_fail_is_reported(facts, complaint)
     ("facts", "complaint"),
     [
         ({"exit_code": 2, "failures": 1, "oks": 0, "error": "why", "warnings": WORKED.warnings}, "it failed, with exit code 2: why"),
-        ({"good": False}, "the token is not one that the vendor takes"),
-        ({"warnings": ()}, "no warning with 'cannot be written'"),
-        ({"warnings": ("It cannot be written\nat all",)}, "a warning in more than one line: 'It cannot be written\\nat all'"),
+        ({"good": False}, "the vendor does not accept the token"),
+        ({"warnings": ()}, "no warning contains 'cannot be written'"),
+        ({"warnings": ("It cannot be written\nat all",)}, "a warning has more than one line: 'It cannot be written\\nat all'"),
     ],
 )
 def test_a_wrong_outcome_of_a_fault_that_must_work_is_reported(facts, complaint):
@@ -65,21 +65,21 @@ def test_a_wrong_outcome_of_a_fault_that_must_work_is_reported(facts, complaint)
 
 
 def test_an_unexpected_warning_is_reported():
-    assert judge_fault(Fault("odd", "odd answers"), "p", WORKED) == [f"a warning that nobody has asked for: {WORKED.warnings[0]}"]
+    assert judge_fault(Fault("odd", "odd answers"), "p", WORKED) == [f"an unexpected warning: {WORKED.warnings[0]}"]
 
 
 @pytest.mark.parametrize(
     ("after", "idle", "complaint"),
     [
-        ({"error": "why", "exit_code": 2}, {}, "no token after it: exit code 2: why"),
-        ({}, {"oks": 0}, "no token when all is well: exit code 0: "),
-        ({"good": False}, {}, "after it the token is not one that the vendor takes"),
-        ({"asked": 2}, {}, "2 requests after it, not 1"),
-        ({"reads": 3}, {}, "3 reads of the secret after it, not 1"),
-        ({}, {"asked": 1}, "when all is well, 1 requests and 0 reads, and a token from: cache"),
-        ({}, {"reads": 1}, "when all is well, 0 requests and 1 reads, and a token from: cache"),
-        ({}, {"source": "vendor"}, "when all is well, 0 requests and 0 reads, and a token from: vendor"),
-        ({}, {"files": ("notes",)}, "notes in the cache is left"),
+        ({"error": "why", "exit_code": 2}, {}, "no token after the fault: exit code 2: why"),
+        ({}, {"oks": 0}, "no token in the run after that: exit code 0: "),
+        ({"good": False}, {}, "the vendor does not accept the token after the fault"),
+        ({"asked": 2}, {}, "2 requests after the fault instead of 1"),
+        ({"reads": 3}, {}, "3 reads of the secret after the fault instead of 1"),
+        ({}, {"asked": 1}, "in the run after that, 1 requests and 0 reads, and a token from: cache"),
+        ({}, {"reads": 1}, "in the run after that, 0 requests and 1 reads, and a token from: cache"),
+        ({}, {"source": "vendor"}, "in the run after that, 0 requests and 0 reads, and a token from: vendor"),
+        ({}, {"files": ("notes",)}, "notes in the cache is left behind"),
     ],
 )
 def test_a_wrong_recovery_is_reported(after, idle, complaint):
