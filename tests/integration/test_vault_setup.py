@@ -215,6 +215,13 @@ def test_what_the_playbook_cannot_do_is_reported(stage: Stage) -> None:
     assert below.rc != 0
     told = "has another mount above secret/data, so KV version 2 at secret/data cannot be made. Choose another mount. [TRK-V11]"
     assert told in " ".join(below.output.split()), below
+    nowhere = stage.ansible.home / "missing" / "secret-id"
+    unwritten = stage.playbook(PLAYBOOK, "-e", f"vault_setup_secret_id_file={nowhere}", env={"VAULT_TOKEN": stage.vault.root_token})
+    failed = unwritten.result("Set up one thing after the other")
+    why = f"vault_setup_secret_id_file {nowhere} cannot be written (no such file or directory). [TRK-O10]"
+    assert (unwritten.rc, failed["msg"], failed["error_code"]) == (2, why, "TRK-O10"), unwritten
+    done = ["made: the policy api-tokens", "made: the login method approle at approle", "made: the AppRole api-tokens"]
+    assert (failed["changed"], failed["done"], failed["to_set"]) == (True, done, []), "what was made before the error is reported"
     denied = stage.playbook(PLAYBOOK)  # with a user's token
     assert denied.rc != 0
     assert "answered with status 403" in denied.output

@@ -14,6 +14,7 @@ import stat
 import tempfile
 import time
 import typing as t
+from dataclasses import replace
 
 from ansible import constants as C
 from ansible.plugins.action import ActionBase
@@ -22,7 +23,7 @@ from ansible.utils.display import Display
 
 from ...plugin_utils._base.errors import OptionError, TokenError
 from ...plugin_utils._tasks.setup_answers import for_operator
-from ...plugin_utils._tasks.setup_run import Setup
+from ...plugin_utils._tasks.setup_run import Report, Setup, noted
 from ...plugin_utils._tasks.setup_settings import PREFIX, VARIABLES, Settings, settings
 from ...plugin_utils._tasks.setup_things import Do
 from ...plugin_utils._text.one_line import one_line
@@ -42,20 +43,21 @@ class ActionModule(ActionBase):  # type: ignore[misc]
 
     def run(self, tmp: None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
         result: dict[str, t.Any] = super().run(tmp, task_vars)
-        result.update(changed=False, done=[], to_set=[])
-        setup = None
+        report, to_set = Report(), []
         try:
             if C.DEFAULT_DEBUG:  # it prints module arguments, and more, despite no_log
                 raise OptionError("With ANSIBLE_DEBUG Ansible prints the token of the operator. Unset it; -vvv shows no token.", fault="option:clash")
             wanted = self._settings(task_vars or {})
             setup = self._setup(wanted)
-            setup.run()
-            self._keep_secret_id(wanted, setup)
-            result["to_set"] = setup.to_set(expanded=os.path.expanduser)
+            report = setup.run()
+            if report.error is None:
+                report = self._with_secret_id(report, wanted, setup.secret_id)
+                to_set = setup.to_set(report.has, expanded=os.path.expanduser)
         except TokenError as exc:
-            result.update(failed=True, msg=exc.coded_message, error_code=exc.error_code)
-        if setup is not None:
-            result.update(changed=setup.changed, done=setup.done)
+            report = replace(report, error=exc)
+        result.update(changed=report.changed, done=list(report.done), to_set=to_set)
+        if report.error is not None:
+            result.update(failed=True, msg=report.error.coded_message, error_code=report.error.error_code)
         return result
 
     def _settings(self, variables: dict[str, t.Any]) -> Settings:
@@ -78,23 +80,23 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             _warn("vault_setup_cache_mount and vault_setup_cache_path have no effect without vault_setup_shared_cache=true.")
         return Setup(wanted, vault, place=f"Vault at {options.shown_url}", dry_run=bool(self._task.check_mode), sleep=time.sleep)
 
-    def _keep_secret_id(self, wanted: Settings, setup: Setup) -> None:
-        """Store a new secret_id in the file, unless something exists at its path."""
-        path = os.path.expanduser(wanted.secret_id_file)
+    def _with_secret_id(self, report: Report, wanted: Settings, secret_id: t.Callable[[], str]) -> Report:
+        """Store a new secret_id in the file, unless something exists at its path, and add that to *report*."""
+        path, check = os.path.expanduser(wanted.secret_id_file), bool(self._task.check_mode)
         if not path:
-            return
+            return report
         if os.path.lexists(path):
             trouble = _trouble_with(path)
             if trouble:
                 _warn(f"{PREFIX}secret_id_file {one_line(path)} stays as it is, but {trouble}.")
-            return
-        if not self._task.check_mode:
+            return report
+        if not check:
             try:
-                _write_anew(path, setup.secret_id)
+                _write_anew(path, secret_id)
             except OSError as exc:
                 why = (exc.strerror or "failed").lower()
                 raise OptionError(f"{PREFIX}secret_id_file {one_line(path)} cannot be written ({why}).", fault="option:file") from None
-        setup.note(Do.MAKE, f"a secret_id in {one_line(path)}")
+        return noted(report, Do.MAKE, f"a secret_id in {one_line(path)}", dry_run=check)
 
 
 def _trouble_with(path: str) -> str:

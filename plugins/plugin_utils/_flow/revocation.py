@@ -9,7 +9,7 @@
 from __future__ import annotations
 
 import typing as t
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from .._base.errors import TokenError, VendorError, coded
 from .._base.model import Request, Token, Vendor
@@ -22,7 +22,7 @@ from .._vendor.discovery import discovered
 from .._vendor.error_text import error_code
 from .._vendor.proof import signer
 from .._vendor.request import credentials, revocation_request
-from .refresh_token import refresh_token_key, vouched_for
+from .refresh_token import Mac, refresh_token_key, vouched_for
 from .shared_store import SharedCache
 from .slot import token_keys
 from .vault_login import VaultLogin
@@ -53,118 +53,155 @@ def revoke_tokens(request: Request, store: FileStore, ports: Ports, *, revoke_co
     vendor = request.vendor
     if not vendor.revocation_url and not vendor.issuer:
         return RevocationOutcome()
-    work = _Revocation(request, store, ports, revoke_consent=revoke_consent)
-    try:
-        work.find(with_shared=not dry_run)
-        if dry_run:
-            return RevocationOutcome(work.outcome().not_revoked)
-        work.ask_vendor()
-    except TokenError as exc:
+    session = VaultLogin(request, store, ports)
+    found = _find(request, store, session, ports, with_shared=not dry_run)
+    values = _values(found, vendor, revoke_consent=revoke_consent)
+    if found.error is not None:
+        attempt = _Attempt(values, error=found.error)
+    elif dry_run:
+        attempt = _Attempt(values, revoked=frozenset(value for _hint, value in values))
+    else:
+        attempt = _ask_vendor(values, found, request, session, ports, revoke_consent=revoke_consent)
+    _warn(attempt, request, ports)
+    return _outcome(attempt, vendor)
+
+
+#: Tokens with their token type hints of RFC 7009 2.1, which come first.
+_Values = tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
+class _Found:
+    """The cached tokens of a request.
+
+    :arg mac: of the shared entry; None if it was not read.
+    :arg error: why the shared entry, or both, could not be read.
+    """
+
+    own: Token | None = None
+    shared: Token | None = None
+    mac: Mac | None = None
+    error: TokenError | None = None
+
+
+@dataclass(frozen=True)
+class _Attempt:
+    """What was to be revoked, and what the vendor did with it.
+
+    :arg not_taken: the token types that the vendor does not revoke.
+    :arg error: why the attempt ended early; a later one may succeed.
+    """
+
+    values: _Values = field(default=(), repr=False)
+    revoked: frozenset[str] = field(default=frozenset(), repr=False)
+    not_taken: tuple[str, ...] = ()
+    error: TokenError | None = None
+
+
+def _outcome(attempt: _Attempt, vendor: Vendor) -> RevocationOutcome:
+    def names(*, revoked: bool) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(f"{vendor.name} {hint}" for hint, value in attempt.values if (value in attempt.revoked) is revoked))
+
+    return RevocationOutcome(names(revoked=True), attempt.error is not None, names(revoked=False))
+
+
+def _warn(attempt: _Attempt, request: Request, ports: Ports) -> None:
+    name = request.vendor.name
+    if attempt.error is not None:
         ports.warn(
             coded(
-                f"{vendor.name}: the token for {request.where} could not be revoked at the vendor, so it stays in the cache. Try again "
-                f"once that is fixed: {exc.message}",
-                exc.fault,
+                f"{name}: the token for {request.where} could not be revoked at the vendor, so it stays in the cache. Try again "
+                f"once that is fixed: {attempt.error.message}",
+                attempt.error.fault,
             )
         )
-        return work.outcome(failed=True)
-    for kind in work.not_taken:
+        return
+    for kind in dict.fromkeys(attempt.not_taken):
         ports.warn(
             coded(
-                f"{vendor.name}: the vendor does not revoke the {kind} of {request.where} ({_NOT_TAKEN}). It was removed from the cache, and stays valid "
+                f"{name}: the vendor does not revoke the {kind} of {request.where} ({_NOT_TAKEN}). It was removed from the cache, and stays valid "
                 "until it expires.",
                 "vendor:revocation",
             )
         )
-    return work.outcome()
 
 
-class _Revocation:
-    """Revokes the tokens of *request*; the outcome so far stays readable after an error."""
+def _find(request: Request, store: FileStore, session: VaultLogin, ports: Ports, *, with_shared: bool) -> _Found:
+    """Find the cached tokens; *with_shared*: those in the shared entry too."""
+    own = None
+    try:
+        user_key = store.known_key()
+        own = entry_from_dict(store.read(token_keys(request, user_key))).token if user_key else None
+        if request.cache.kind != "vault" or not with_shared:
+            return _Found(own)
+        cache = SharedCache(request, session, ports)
+        return _Found(own, cache.read().token, cache.mac)
+    except TokenError as exc:
+        return _Found(own, error=exc)
 
-    def __init__(self, request: Request, store: FileStore, ports: Ports, *, revoke_consent: bool) -> None:
-        self._request = request
-        self._store = store
-        self._ports = ports
-        self._revoke_consent = revoke_consent
-        self._session = VaultLogin(request, store, ports)
-        self._shared_cache: SharedCache | None = None
-        self._own: Token | None = None
-        self._shared: Token | None = None
-        self._values: list[tuple[str, str]] = []  # to revoke: the token type hint of RFC 7009 2.1, and the token
-        self._revoked: set[str] = set()
-        self.not_taken: dict[str, None] = {}  # the token types that the vendor does not revoke
 
-    def outcome(self, *, failed: bool = False) -> RevocationOutcome:
-        return RevocationOutcome(self._names(revoked=True), failed, self._names(revoked=False))
+def _ask_vendor(values: _Values, found: _Found, request: Request, session: VaultLogin, ports: Ports, *, revoke_consent: bool) -> _Attempt:
+    """Revoke the tokens in *found* and, if requested, the consent, if the vendor has an endpoint for that.
 
-    def _names(self, *, revoked: bool) -> tuple[str, ...]:
-        return tuple(dict.fromkeys(f"{self._request.vendor.name} {hint}" for hint, value in self._values if (value in self._revoked) is revoked))
-
-    def find(self, *, with_shared: bool) -> None:
-        """Find the cached tokens; *with_shared*: those in the shared entry too."""
-        request = self._request
-        user_key = self._store.known_key()
-        self._own = entry_from_dict(self._store.read(token_keys(request, user_key))).token if user_key else None
-        self._choose()  # what is known if the shared entry cannot be read
-        if request.cache.kind == "vault" and with_shared:
-            self._shared_cache = SharedCache(request, self._session, self._ports)
-            self._shared = self._shared_cache.read().token
-            self._choose()
-
-    def _choose(self) -> None:
-        self._values = _values([token for token in (self._own, self._shared) if token], self._request.vendor, revoke_consent=self._revoke_consent)
-
-    def ask_vendor(self) -> None:
-        """Revoke the tokens from :meth:`find` and, if requested, the consent, if the vendor has an endpoint for that.
-
-        :raises TokenError: a token was not revoked, but a later attempt may succeed.
-        """
-        request = self._request
-        secret = self._session.secret().data if self._values or self._revoke_consent else {}
-        if self._shared and self._shared_cache:
-            self._shared = vouched_for(self._shared, request, secret, self._shared_cache.mac)
-        self._choose()
-        if self._revoke_consent and request.vendor.single_use:
-            self._values = _with_stored(self._values, secret.get(refresh_token_key(request)))
-        endpoint = _with_endpoint(request, secret, self._ports) if self._values else request.vendor
-        if not endpoint.revocation_url:
-            self._values = []  # no revocation endpoint: they only need removing from the cache
-        if not self._values:
-            return
+    :arg values: what is to be revoked as far as that is known without the secret.
+    """
+    vendor = request.vendor
+    try:
+        secret = session.secret().data if values or revoke_consent else {}
+        if found.shared:
+            found = replace(found, shared=vouched_for(found.shared, request, secret, found.mac))
+            values = _values(found, vendor, revoke_consent=revoke_consent)
+        if revoke_consent and vendor.single_use:
+            values = _with_stored(values, secret.get(refresh_token_key(request)))
+        endpoint = _with_endpoint(request, secret, ports) if values else vendor
+        if not values or not endpoint.revocation_url:
+            return _Attempt()  # no revocation endpoint: they only need removing from the cache
         check_address(endpoint, endpoint.url(endpoint.revocation_url), allow_http=request.http.allow_http)
         # consent=True: no error if the consent has already ended.
-        self._revoke_each(endpoint, credentials(replace(request, vendor=endpoint), secret, consent=True))
+        fields = credentials(replace(request, vendor=endpoint), secret, consent=True)
+    except TokenError as exc:
+        return _Attempt(values, error=exc)
 
-    def _revoke_each(self, endpoint: Vendor, fields: dict[str, str]) -> None:
-        request, ports, in_use = self._request, self._ports, self._own or self._shared
-        failures: list[tuple[VendorError, bool]] = []
-        for hint, value in self._values:
-            try:
-                is_revoked = _revoke(request, endpoint, fields, value, hint=hint, session=self._session, ports=ports)
-            except VendorError as exc:
-                # Refresh tokens come from the secret, this controller or a verified writer; a shared access token may come from anyone.
-                if self._shared_cache is None or hint == "refresh_token":
-                    raise
-                failures.append((exc, in_use is not None and value == in_use.access_token))
-                continue
-            if is_revoked:
-                self._revoked.add(value)
-                ports.event(Event("revoked", request.vendor.name, request.where, reason=hint))
-            else:
-                self.not_taken[hint.replace("_", " ")] = None
-        _judge(failures, request, ports, others_taken=bool(self._revoked or self.not_taken))
+    def revoke(hint: str, value: str) -> bool:
+        return _revoke(request, endpoint, fields, value, hint=hint, session=session, ports=ports)
+
+    return _revoke_each(values, revoke, found, request, ports)
 
 
-def _judge(failures: list[tuple[VendorError, bool]], request: Request, ports: Ports, *, others_taken: bool) -> None:
-    """Report the access tokens that could not be revoked; the second item of each pair says whether this controller uses it.
+def _revoke_each(values: _Values, revoke: t.Callable[[str, str], bool], found: _Found, request: Request, ports: Ports) -> _Attempt:
+    """Revoke *values* one after the other.
 
-    :raises VendorError: for a used token, if a later attempt may succeed.
+    :arg revoke: called with the hint and the token; False if the vendor does not revoke tokens of this type.
+    """
+    attempt, in_use = _Attempt(values), found.own or found.shared
+    failures: list[tuple[VendorError, bool]] = []
+    for hint, value in values:
+        try:
+            is_revoked = revoke(hint, value)
+        except TokenError as exc:
+            # Refresh tokens come from the secret, this controller or a verified writer; a shared access token may come from anyone.
+            if not isinstance(exc, VendorError) or found.mac is None or hint == "refresh_token":
+                return replace(attempt, error=exc)
+            failures.append((exc, in_use is not None and value == in_use.access_token))
+            continue
+        if is_revoked:
+            attempt = replace(attempt, revoked=attempt.revoked | {value})
+            ports.event(Event("revoked", request.vendor.name, request.where, reason=hint))
+        else:
+            attempt = replace(attempt, not_taken=(*attempt.not_taken, hint.replace("_", " ")))
+    return replace(attempt, error=_judge(failures, request, ports, others_taken=bool(attempt.revoked or attempt.not_taken)))
+
+
+def _judge(failures: list[tuple[VendorError, bool]], request: Request, ports: Ports, *, others_taken: bool) -> VendorError | None:
+    """Warn about the access tokens that could not be revoked; the second item of each pair says whether this controller uses it.
+
+    :returns: the error for a used token, if a later attempt may succeed; it ends the warnings.
     """
     for error, used in failures:
         if used and not _of_the_token(error, others_taken=others_taken):
-            raise error
+            return error
         ports.warn(_unknown(request, error, used=used))
+    return None
 
 
 def _of_the_token(error: VendorError, *, others_taken: bool) -> bool:
@@ -185,19 +222,20 @@ def _unknown(request: Request, error: VendorError, *, used: bool) -> str:
     )
 
 
-def _values(tokens: list[Token], vendor: Vendor, *, revoke_consent: bool) -> list[tuple[str, str]]:
+def _values(found: _Found, vendor: Vendor, *, revoke_consent: bool) -> _Values:
     """The tokens to revoke, without duplicates; refresh tokens first, so that they cannot renew the others."""
-    found: dict[str, str] = {}
+    tokens = [token for token in (found.own, found.shared) if token]
+    hints: dict[str, str] = {}
     if revoke_consent or not vendor.single_use:  # for single-use credentials a refresh token is the credential
-        found.update((token.refresh_token, "refresh_token") for token in tokens if token.refresh_token)
-    found.update((token.access_token, "access_token") for token in tokens)
-    return [(hint, value) for value, hint in found.items()]
+        hints.update((token.refresh_token, "refresh_token") for token in tokens if token.refresh_token)
+    hints.update((token.access_token, "access_token") for token in tokens)
+    return tuple((hint, value) for value, hint in hints.items())
 
 
-def _with_stored(values: list[tuple[str, str]], stored: t.Any) -> list[tuple[str, str]]:
+def _with_stored(values: _Values, stored: t.Any) -> _Values:
     if not isinstance(stored, str) or not stored or ("refresh_token", stored) in values:
         return values
-    return [("refresh_token", stored), *values]
+    return (("refresh_token", stored), *values)
 
 
 def _with_endpoint(request: Request, keys: t.Container[str], ports: Ports) -> Vendor:

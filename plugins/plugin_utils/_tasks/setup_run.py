@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 import shlex
 import typing as t
+from dataclasses import dataclass, replace
 
 from .._base.errors import TokenError, VaultError
 from .._base.model import ENGINE_MOUNT
@@ -19,7 +20,7 @@ from .setup_answers import for_operator, is_from_vault, is_not_there, may_pass, 
 from .setup_settings import Settings
 from .setup_things import MOUNTS, Data, Do, Thing, check_folders, check_role, decide, found_in, kept, own_policy, policies_of, role, things, written_before
 
-__all__ = ("Setup", "Vault")
+__all__ = ("Report", "Setup", "Vault", "noted")
 
 _UUID = re.compile(r"(?i)[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z")
 _SECRET_ID = re.compile(r"[A-Za-z0-9._-]{8,200}\Z")
@@ -31,8 +32,30 @@ class Vault(t.Protocol):
         """:raises Refusal: the response has an error status, or is not from Vault."""
 
 
+@dataclass(frozen=True)
+class Report:
+    """What a run did, or would do, before the *error*, if there is one: what was created until then stays.
+
+    :arg done: for people, in order.
+    :arg has: the policies that the AppRole had.
+    """
+
+    changed: bool = False
+    done: tuple[str, ...] = ()
+    has: tuple[str, ...] = ()
+    error: TokenError | None = None
+
+
+def noted(report: Report, do: Do, name: str, *, dry_run: bool) -> Report:
+    """*report*, followed by what was done, or would be, with the thing *name*."""
+    if do is Do.NOTHING:
+        return report
+    line = f"{'would be ' if dry_run and do is not Do.LEAVE else ''}{do.value}: {name}"
+    return replace(report, changed=report.changed or do is not Do.LEAVE, done=(*report.done, line))
+
+
 class Setup:
-    """One run of the playbook.
+    """What the playbook asks Vault. Nothing is kept from one call to the next.
 
     :arg place: the name of this Vault in messages.
     :arg dry_run: change nothing.
@@ -44,28 +67,28 @@ class Setup:
         self._place = place
         self._dry_run = dry_run
         self._sleep = sleep
-        self._has: list[str] = []
-        self.done: list[str] = []  # for people, in order
-        self.changed = False
 
-    def run(self) -> None:
-        """:raises TokenError: a step failed; the things created before it stay, and are in :attr:`done`."""
-        settings = self._settings
-        there = self._read(role(settings))
-        # An error here must not look like a role without policies: the role would lose its other policies.
-        if there is not None:
-            named = settings.name in policies_of(there)
-            check_role(settings, there, self._read(own_policy(settings)) if named else None, place=self._place)
-        self._has = policies_of(there)
-        self._check_folders()
-        new = ours = False
-        for thing in things(settings):
-            found = None if thing.of_the_mount and new else self._read(thing)
-            if thing.says:
-                new = found is None
-                ours = found is None or all(found.get(name) == value for name, value in thing.says.items())
-            self._set_up(thing, found, ours=ours)
-        self._set_up(role(settings, self._has), there, ours=True)
+    def run(self) -> Report:
+        """Set up everything except a secret_id."""
+        settings, report = self._settings, Report()
+        try:
+            there = self._read(role(settings))
+            # An error here must not look like a role without policies: the role would lose its other policies.
+            if there is not None:
+                named = settings.name in policies_of(there)
+                check_role(settings, there, self._read(own_policy(settings)) if named else None, place=self._place)
+            report = Report(has=tuple(policies_of(there)))
+            self._check_folders()
+            new = ours = False
+            for thing in things(settings):
+                found = None if thing.of_the_mount and new else self._read(thing)
+                if thing.says:
+                    new = found is None
+                    ours = found is None or all(found.get(name) == value for name, value in thing.says.items())
+                report = self._set_up(report, thing, found, ours=ours)
+            return self._set_up(report, role(settings, report.has), there, ours=True)
+        except TokenError as exc:
+            return replace(report, error=exc)
 
     def secret_id(self) -> str:
         """A new secret_id for the AppRole."""
@@ -77,14 +100,10 @@ class Setup:
             raise self._refused(not_from_vault(), name, "answered with")
         return found
 
-    def note(self, do: Do, name: str) -> None:
-        if do is not Do.NOTHING:
-            self.done.append(f"{'would be ' if self._dry_run and do is not Do.LEAVE else ''}{do.value}: {name}")
-            self.changed = self.changed or do is not Do.LEAVE
-
-    def to_set(self, *, expanded: t.Callable[[str], str]) -> list[str]:
+    def to_set(self, has: t.Iterable[str], *, expanded: t.Callable[[str], str]) -> list[str]:
         """Shell commands for the users who run playbooks.
 
+        :arg has: the policies that the AppRole had.
         :arg expanded: expands C(~) in a path.
         """
         settings = self._settings
@@ -105,7 +124,7 @@ class Setup:
             f"export TRACKOPS_CACHE_VAULT_MOUNT={settings.cache_mount}": settings.shared,
             f"export TRACKOPS_CACHE_VAULT_PATH={shlex.quote(settings.cache_path)}": settings.shared and settings.cache_is_elsewhere,
         }
-        others = kept(settings, self._has)
+        others = kept(settings, has)
         rest = [f"kept, because they are not of this playbook: {others} of its policies; vault read {path} shows them"] if others else []
         return [line for line, wanted in lines.items() if wanted] + rest
 
@@ -114,11 +133,11 @@ class Setup:
         before = {name: f"{data.get('policy') or ''}" for name, data in found.items() if data is not None}
         check_folders(self._settings, before, place=self._place)
 
-    def _set_up(self, thing: Thing, found: Data | None, *, ours: bool) -> None:
+    def _set_up(self, report: Report, thing: Thing, found: Data | None, *, ours: bool) -> Report:
         do = decide(thing, found, self._settings, place=self._place, ours=ours)
         if do in (Do.MAKE, Do.CHANGE) and not self._dry_run:
             self._write(thing.name, thing.path, {**thing.want, **thing.says})
-        self.note(do, thing.name)
+        return noted(report, do, thing.name, dry_run=self._dry_run)
 
     def _read(self, thing: Thing) -> Data | None:
         """The data of *thing*; None if it does not exist."""

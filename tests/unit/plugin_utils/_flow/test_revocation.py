@@ -12,8 +12,9 @@ import json
 from urllib.parse import parse_qs
 
 import pytest
-from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.errors import VaultError
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.errors import CacheError, VaultError
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.ports import Event
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._cache.file_store import FileStore
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._flow.resolver import Resolver
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._flow.revocation import RevocationOutcome, revoke_tokens
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vault.refusals import LastingRefusal
@@ -208,6 +209,66 @@ def test_an_unsupported_token_type_is_warned_about_and_removed(tmp_path):
     ]
 
 
+def test_each_unsupported_token_type_is_warned_about_once(tmp_path):
+    request = request_of(tmp_path, kind="vault", revocation_url=f"{ISSUER}/revoke")
+    scene = cached(Scene(access("one"), *[error("unsupported_token_type")] * 2), request)
+    planted(scene, access_token="two")
+    assert give_back(scene, request) == RevocationOutcome(not_revoked=("tracktik access_token",))
+    assert revoked(scene) == ["one", "two"]
+    assert ["the vendor does not revoke the access token" in warning for warning in scene.warnings] == [True]
+
+
+@pytest.mark.parametrize("kind", ["file", "vault"])
+def test_tokens_revoked_before_an_error_of_vault_are_reported(tmp_path, kind):
+    """Vault signs a proof for each token; if it cannot sign the second, the first is revoked all the same."""
+    request = request_of(tmp_path, kind=kind, client_auth="private_key_jwt", transit_key="transit/k", revocation_url=f"{ISSUER}/revoke")
+    scene = Scene(answer(200))
+    vault, signed = scene.vault, []
+
+    class Failing(Signing):
+        def transit_sign(self, mount, key, data, algorithm):
+            signed.append(key)
+            if len(signed) > 1:
+                raise VaultError("Vault is sealed.", "sealed")
+            return super().transit_sign(mount, key, data, algorithm)
+
+    scene.ports = dataclasses.replace(scene.ports, vault=lambda options, warn: Failing(vault, options))
+    Resolver(scene.ports).keep(request, token("one", refresh_token="r1"))
+    assert give_back(scene, request) == RevocationOutcome(("tracktik refresh_token",), failed=True, not_revoked=("tracktik access_token",))
+    assert revoked(scene) == ["r1"]
+    assert scene.warnings[-1].endswith("Try again once that is fixed: Vault is sealed. [TRK-V03]")
+
+
+def test_a_cache_that_cannot_be_read_stops_the_revocation(tmp_path, monkeypatch):
+    def unsafe(self, keys):
+        raise CacheError("The cache is unsafe.")
+
+    request = request_of(tmp_path, revocation_url=f"{ISSUER}/revoke")
+    scene = cached(Scene(access("one")), request)
+    monkeypatch.setattr(FileStore, "read", unsafe)
+    for options in ({}, {"dry_run": True}):
+        assert give_back(scene, request, **options) == RevocationOutcome(failed=True)
+        assert scene.warnings.pop().endswith("once that is fixed: The cache is unsafe. [TRK-C01]")
+    assert len(scene.sent) == 1
+
+
+def test_an_unreadable_secret_stops_the_revocation(tmp_path):
+    request = request_of(tmp_path, kind="vault", revocation_url=f"{ISSUER}/revoke")
+    scene = cached(Scene(access("one", refresh_token="r1")), request)
+    scene.vault.fault = VaultError("Vault is sealed.", "sealed")
+    assert give_back(scene, request) == RevocationOutcome(failed=True, not_revoked=("tracktik refresh_token", "tracktik access_token"))
+    assert revoked(scene) == []
+
+
+def test_an_unavailable_issuer_stops_the_revocation(tmp_path):
+    vendor = dataclasses.replace(built_in("trackmage").as_variant("authorization_code"), issuer=ISSUER)
+    request = request_of(tmp_path, vendor)
+    scene = cached(Scene(access("one"), *[answer(500)] * 9, vault=FakeVault(CONSENT)), request)
+    outcome = give_back(scene, request, revoke_consent=True)
+    assert outcome == RevocationOutcome(failed=True, not_revoked=("trackmage refresh_token", "trackmage access_token"))
+    assert revoked(scene) == []
+
+
 def test_an_invalid_token_counts_as_revoked(tmp_path):
     request = request_of(tmp_path, revocation_url=f"{ISSUER}/revoke")
     scene = cached(Scene(access("one"), error("invalid_token")), request)
@@ -261,6 +322,17 @@ def test_a_renewed_consent_is_revoked_with_the_previous_one(tmp_path):
     vault.change(refresh_token="r-new")
     assert give_back(scene, request, revoke_consent=True) == RevocationOutcome(("trackmage refresh_token", "trackmage access_token"))
     assert revoked(scene) == ["r-new", "r-vault", "one"]
+
+
+@pytest.mark.parametrize(("revoke_consent", "expected"), [(False, ["one"]), (True, ["r-vault", "r-new", "one"])])
+def test_a_consent_that_is_only_in_the_shared_entry_is_revoked(tmp_path, revoke_consent, expected):
+    """In KV v1 a new refresh token cannot be stored safely: it is only in the cache, and another controller revokes it too."""
+    vendor = dataclasses.replace(built_in("trackmage").as_variant("authorization_code"), revocation_url=f"{ISSUER}/revoke")
+    request = request_of(tmp_path / "a", vendor, kind="vault")
+    scene = cached(Scene(access("one", refresh_token="r-new"), *[answer(200)] * 3, vault=FakeVault(CONSENT, version=None)), request)
+    theirs = dataclasses.replace(request, cache=dataclasses.replace(request.cache, path=str(tmp_path / "b")))
+    assert give_back(scene, theirs, revoke_consent=revoke_consent).not_revoked == ()
+    assert revoked(scene) == expected
 
 
 @pytest.mark.parametrize("stored", ["", None, 5, ["r-vault"]])

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.errors import OptionError, VaultError
-from ansible_collections.trackops.api_tokens.plugins.plugin_utils._tasks.setup_run import Setup
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._tasks.setup_run import Report, Setup, noted
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._tasks.setup_settings import settings
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._tasks.setup_things import Do
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vault.answer import Refusal
 
 PLACE = "Vault at https://v"
@@ -55,22 +56,22 @@ class Kept:
         return Setup(wanted, self, place=PLACE, dry_run=dry_run, sleep=self.slept.append)
 
     def run(self, **values):
-        setup = self.setup(**values)
-        setup.run()
-        return setup
+        report = self.setup(**values).run()
+        assert report.error is None, report
+        return report
 
     def told(self, **values):
-        with pytest.raises((VaultError, OptionError)) as caught:
-            self.run(**values)
-        return caught.value.coded_message
+        error = self.setup(**values).run().error
+        assert isinstance(error, (VaultError, OptionError))
+        return error.coded_message
 
 
 def refusal(status, *errors, body=True):
     return Refusal(status, errors=errors, body={"errors": list(errors)} if body else None, retry_after=None)
 
 
-def lines(setup):
-    return setup.to_set(expanded=lambda path: path.replace("~", "/places"))
+def lines(setup, has=()):
+    return setup.to_set(has, expanded=lambda path: path.replace("~", "/places"))
 
 
 def test_a_first_run_creates_everything_and_a_second_changes_nothing():
@@ -79,7 +80,7 @@ def test_a_first_run_creates_everything_and_a_second_changes_nothing():
     assert (looked.changed, vault.changes) == (True, [])
     made = vault.run(**ALL)
     assert made.changed
-    assert made.done == [
+    assert made.done == (
         "made: KV version 2 at secret",
         "made: the policy api-tokens",
         "made: the login method approle at approle",
@@ -88,8 +89,9 @@ def test_a_first_run_creates_everything_and_a_second_changes_nothing():
         "made: the policy api-tokens-cache",
         "made: the policy api-tokens-consent",
         "made: the AppRole api-tokens",
-    ]
-    assert looked.done == [f"would be {line}" for line in made.done]
+    )
+    assert looked.done == tuple(f"would be {line}" for line in made.done)
+    assert (looked.has, made.has) == ((), ())
     assert vault.data[ROLE]["token_policies"] == ["api-tokens", "api-tokens-cache", "api-tokens-consent"]
     kv = {"type": "kv", "options": {"version": "2"}}
     assert vault.data["sys/mounts/secret"] == kv, "nothing says that it is ours: it may have the secrets of others"
@@ -97,9 +99,10 @@ def test_a_first_run_creates_everything_and_a_second_changes_nothing():
     assert vault.data["api-token-cache/config"] == {"max_versions": 1}
     vault.asked.clear()
     again = vault.run(**ALL)
-    assert (again.changed, again.done, vault.changes) == (False, [], [])
+    assert (again.changed, again.done, vault.changes) == (False, (), [])
+    assert again.has == ("api-tokens", "api-tokens-cache", "api-tokens-consent")
     less = vault.run(shared_cache=False)
-    assert less.done == ["changed: the AppRole api-tokens"]
+    assert less.done == ("changed: the AppRole api-tokens",)
 
 
 def test_nothing_is_read_from_a_new_mount():
@@ -181,23 +184,44 @@ def test_sibling_folders_of_two_runs_are_accepted():
 
 def test_a_foreign_cache_mount_keeps_its_settings():
     vault = Kept({"sys/mounts/kv": {"type": "kv", "options": {"version": "2"}, "description": ""}, "kv/config": {"max_versions": 0}})
-    setup = vault.run(shared_cache=True, cache_mount="kv")
-    assert "left as the mount has it: one version of each entry at kv" in setup.done
+    report = vault.run(shared_cache=True, cache_mount="kv")
+    assert "left as the mount has it: one version of each entry at kv" in report.done
     assert "kv/config" not in vault.changes
     only_left = vault.run(shared_cache=True, cache_mount="kv")
-    assert (only_left.changed, only_left.done) == (False, ["left as the mount has it: one version of each entry at kv"])
+    assert (only_left.changed, only_left.done) == (False, ("left as the mount has it: one version of each entry at kv",))
+    looked = vault.run(dry_run=True, shared_cache=True, cache_mount="kv")
+    assert (looked.changed, looked.done) == (only_left.changed, only_left.done)
     vault.data["sys/mounts/kv"]["description"] = "# Managed by trackops.api_tokens vault_setup, vault_setup_name=api-tokens."
-    assert vault.run(shared_cache=True, cache_mount="kv").done == ["changed: one version of each entry at kv"]
+    assert vault.run(shared_cache=True, cache_mount="kv").done == ("changed: one version of each entry at kv",)
 
 
 def test_changes_before_an_error_are_reported():
+    vault = Kept({ROLE: {"token_policies": ["of-others"]}}, **{"POST sys/auth/approle": [refusal(403, "permission denied")]})
+    report = vault.setup(take_over=True).run()
+    assert isinstance(report.error, VaultError)
+    assert report.error.coded_message.startswith("the login method approle at approle: Vault at https://v refused it with status 403 (permission denied). ")
+    assert (report.changed, report.done, report.has) == (True, ("made: KV version 2 at secret", "made: the policy api-tokens"), ("of-others",))
+    assert vault.slept == []
+
+
+def test_a_run_reports_nothing_of_the_one_before():
+    """After an error, a run with the same object continues where the first one stopped."""
     vault = Kept(**{"POST sys/auth/approle": [refusal(403, "permission denied")]})
     setup = vault.setup()
-    with pytest.raises(VaultError) as caught:
-        setup.run()
-    assert caught.value.coded_message.startswith("the login method approle at approle: Vault at https://v refused it with status 403 (permission denied). ")
-    assert (setup.changed, setup.done) == (True, ["made: KV version 2 at secret", "made: the policy api-tokens"])
-    assert vault.slept == []
+    assert setup.run().done == ("made: KV version 2 at secret", "made: the policy api-tokens")
+    assert setup.run() == Report(True, ("made: the login method approle at approle", "made: the AppRole api-tokens"))
+    assert setup.run() == Report(has=("api-tokens",))
+
+
+def test_a_report_is_continued_and_not_changed():
+    before = Report(has=("theirs",))
+    assert noted(before, Do.NOTHING, "x", dry_run=False) is before
+    left = noted(before, Do.LEAVE, "x", dry_run=True)
+    assert left == Report(False, ("left as the mount has it: x",), ("theirs",))
+    both = noted(left, Do.CHANGE, "y", dry_run=True)
+    assert both == Report(True, ("left as the mount has it: x", "would be changed: y"), ("theirs",))
+    assert noted(both, Do.LEAVE, "z", dry_run=False) == Report(True, (*both.done, "left as the mount has it: z"), ("theirs",))
+    assert before == Report(has=("theirs",))
 
 
 @pytest.mark.parametrize("status", [403, 500, 503])
@@ -307,7 +331,8 @@ def test_an_unreadable_role_id_or_secret_id_is_named(path, wanted, name):
 def test_the_lines_that_set_the_environment():
     vault = Kept()
     assert lines(vault.setup())[1] == "the role_id is not yet known"
-    assert lines(vault.run()) == [
+    vault.run()
+    assert lines(vault.setup()) == [
         "export ANSIBLE_HASHI_VAULT_AUTH_METHOD=approle",
         f"export ANSIBLE_HASHI_VAULT_ROLE_ID={ROLE_ID}",
         f"export ANSIBLE_HASHI_VAULT_SECRET_ID=$(vault write -f -field=secret_id {ROLE}/secret-id)",
@@ -315,10 +340,11 @@ def test_the_lines_that_set_the_environment():
     others = {"token_policies": ["api-tokens", "theirs"]}
     text = {"policy": "# Managed by trackops.api_tokens vault_setup, vault_setup_name=api-tokens.\n"}
     vault = Kept({"auth/roles/role/api-tokens": others, "sys/policies/acl/api-tokens": text})
-    setup = vault.run(approle_mount="roles", mount="kv", shared_cache=True, cache_path="a b", secret_id_file="~/secret id")
+    values = {"approle_mount": "roles", "mount": "kv", "shared_cache": True, "cache_path": "a b", "secret_id_file": "~/secret id"}
+    report = vault.run(**values)
     assert vault.data["auth/roles/role/api-tokens"]["token_policies"] == ["api-tokens", "api-tokens-cache", "theirs"]
     assert not [line for line in lines(Kept().setup(cache_path="a b", cache_mount="c")) if "TRACKOPS_CACHE" in line]
-    assert lines(setup)[1:] == [
+    assert lines(vault.setup(**values), report.has)[1:] == [
         "export ANSIBLE_HASHI_VAULT_MOUNT_POINT=roles",
         "the role_id is not yet known",
         "export ANSIBLE_HASHI_VAULT_SECRET_ID=$(cat '/places/secret id')",
@@ -333,6 +359,6 @@ def test_the_lines_that_set_the_environment():
 @pytest.mark.parametrize("role_id", [TOKEN, TOKEN.upper(), "hvs.something", None, 5, f"{ROLE_ID} x", f"{ROLE_ID}\n"])
 def test_an_implausible_role_id_is_not_shown(role_id):
     vault = Kept()
-    setup = vault.run()
+    vault.run()
     vault.ask = lambda *_arguments: {"data": {"role_id": role_id}}
-    assert lines(setup)[1] == f"export ANSIBLE_HASHI_VAULT_ROLE_ID=$(vault read -field=role_id {ROLE}/role-id)"
+    assert lines(vault.setup())[1] == f"export ANSIBLE_HASHI_VAULT_ROLE_ID=$(vault read -field=role_id {ROLE}/role-id)"
