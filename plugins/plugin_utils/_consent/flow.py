@@ -80,7 +80,7 @@ class Authorizing:
 
         :raises VaultError: Vault has no usable secret, or would not store the refresh token.
         """
-        self._fields(self._secret())
+        self._fields(self._first_read)
         ref = self.request.secret
         if not self._session.call(lambda client: client.may_update(ref.mount, ref.path)):
             raise VaultError(
@@ -91,13 +91,13 @@ class Authorizing:
 
     def registered_redirect_uri(self) -> str:
         """The redirect URL in the secret; empty if it has none."""
-        return self._fields(self._secret()).get("redirect_uri", "")
+        return self._fields(self._first_read).get("redirect_uri", "")
 
     def begin(self, redirect_uri: str) -> tuple[str, Consent]:
         """The URL for the browser, and the consent that it requests."""
         check_redirect_uri(self._vendor, redirect_uri)
         consent = begin(redirect_uri, pkce=self._vendor.pkce)
-        url = authorization_url(self._vendor, self._fields(self._secret())["client_id"], consent, allow_http=self.request.http.allow_http)
+        url = authorization_url(self._vendor, self._fields(self._first_read)["client_id"], consent, allow_http=self.request.http.allow_http)
         self._keep(consent)
         return url, consent
 
@@ -111,7 +111,7 @@ class Authorizing:
         try:
             consent = consent or self._begun(redirected)
             code = read_redirect(redirected, consent, self._vendor, lambda: self._redactor(self._secret()))
-            secret = self._secret()
+            secret = self._secret()  # again: a person took minutes, and the refresh token is written only over the current version
             self._forget(consent)
             token = self._exchange(code, consent, secret)
         except VendorError as exc:
@@ -126,7 +126,7 @@ class Authorizing:
         """
         vendor, allow_http = self._vendor, self.request.http.allow_http
         check_device_endpoint(vendor, allow_http=allow_http)
-        secret = self._secret()
+        secret = self._first_read
         fields = self._fields(secret)
         http_request = device_request(vendor, fields, assertion=self._assertion(fields))
         answer = self._ports.exchange(http_request, self.request.http, self.request.http.deadline, self.name)
@@ -141,7 +141,7 @@ class Authorizing:
         :raises VendorError: consent was denied, the code expired, or nobody entered it.
         :raises VaultError: Vault did not store the refresh token.
         """
-        secret = self._secret()
+        secret = self._secret()  # again, as in finish
 
         def ask_once() -> Token:
             return self._with_refresh_token(self._ask(device_grant(code), secret, retries=0))
@@ -213,9 +213,14 @@ class Authorizing:
             asked = dataclasses.replace(self.request, vendor=dataclasses.replace(vendor, token_url=""))
             until = self._ports.monotonic() + self.request.http.deadline
             # Of the issuer's client authentication methods, choose one for which the secret has the fields.
-            found = discovered(asked, ports=self._ports, until=until, keys=self._secret().data)
+            found = discovered(asked, ports=self._ports, until=until, keys=self._first_read.data)
             vendor = dataclasses.replace(found, token_url=vendor.token_url or found.token_url)
         return vendor
+
+    @functools.cached_property
+    def _first_read(self) -> Secret:
+        """The secret before a person is asked."""
+        return self._secret()
 
     def _secret(self) -> Secret:
         secret = self._session.secret()

@@ -232,6 +232,18 @@ def test_vendors_without_consent_and_pinned_secrets_are_refused(world):
     )
 
 
+def test_the_secret_is_read_once_before_a_person_is_asked_and_once_after(world):
+    here = world(CONSENTED)
+    work = here.work()
+    work.check_access()
+    assert work.registered_redirect_uri() == ""
+    url, consent = work.begin(REDIRECT)
+    assert here.scene.vault.reads == 1
+    here.scene.vault.change(note="changed while the person consents")
+    assert work.finish(here.allowed(url), consent).version == "3"
+    assert here.scene.vault.reads == 2
+
+
 def test_the_registered_redirect_address_comes_from_the_secret(world):
     assert world().work().registered_redirect_uri() == ""
     assert world(data={**CLIENT, "redirect_uri": REDIRECT}).work().registered_redirect_uri() == REDIRECT
