@@ -135,6 +135,28 @@ def test_code_for_hosts_imports_nothing_of_the_controller():
             assert all(place[0] == "module_utils" for place in places), name
 
 
+def exported(tree):
+    """The names in ``__all__`` of the module *tree*; None without one."""
+    for node in tree.body:
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__":
+            return {constant.value for constant in ast.walk(node.value) if isinstance(constant, ast.Constant)}
+    return None
+
+
+def test_each_name_that_another_file_imports_is_exported():
+    trees = {path.with_suffix(""): ast.parse(path.read_text(encoding="utf-8")) for path in (ROOT / "plugins").rglob("*.py")}
+    names_of = {path: exported(tree) for path, tree in trees.items() if path.is_relative_to(CORE) and path.name != "__init__"}
+    imported = [
+        (path.parents[node.level - 1].joinpath(*(node.module or "").split(".")), alias.name)
+        for path, tree in trees.items()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom) and node.level
+        for alias in node.names
+    ]
+    assert len(imported) > 500
+    assert {f"{place.name}.{name}" for place, name in imported if place in names_of and name not in (names_of[place] or ())} == set()
+
+
 def longest_way(graph):
     """The number of layers of *graph*; fails on a cycle."""
     depth = {}

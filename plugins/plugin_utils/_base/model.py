@@ -33,6 +33,7 @@ __all__ = (
     "SecretField",
     "SecretRef",
     "Token",
+    "Value",
     "VaultAccess",
     "Vendor",
     "fingerprint",

@@ -38,6 +38,7 @@ __all__ = (
     "Resolved",
     "TokenAction",
     "asked_path",
+    "display",
     "failed_action",
     "flag",
     "interpreter_fact",

@@ -19,7 +19,7 @@ import typing as t
 
 from .crypto import Keys, open_sealed
 
-__all__ = ("KEY_FILE", "KEY_SIZE", "SCHEMA", "Directory", "default_path", "own_path")
+__all__ = ("KEY_FILE", "KEY_SIZE", "SCHEMA", "Directory", "default_path", "file_state", "own_path")
 
 SCHEMA = 1
 KEY_FILE = "key"

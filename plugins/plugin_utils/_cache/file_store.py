@@ -21,7 +21,7 @@ from .._base.errors import LockTimeout
 from .crypto import Keys, seal
 from .directory import KEY_FILE, KEY_SIZE, SCHEMA, Directory
 
-__all__ = ("FileStore",)
+__all__ = ("FileStore", "Header")
 
 _ENTRY = re.compile(r"[0-9a-f]{32}\Z")
 _POINTER = re.compile(r"[0-9a-f]{32}\.hit\Z")

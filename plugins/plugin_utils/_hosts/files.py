@@ -25,6 +25,7 @@ __all__ = (
     "HostFile",
     "Item",
     "check_common",
+    "checked_path",
     "contents_argument",
     "default_dest",
     "error_prefix",

@@ -18,6 +18,7 @@ from .setup_settings import Settings, overlap
 
 __all__ = (
     "MOUNTS",
+    "Data",
     "Do",
     "Thing",
     "check_folders",
