@@ -112,7 +112,7 @@ WAYS: dict[str, dict[str, object]] = {
 }
 
 
-def test_the_role_works_in_every_way_to_run_it(stage, ssh_hosts):
+def test_the_role_works_however_it_is_run(stage, ssh_hosts):
     """Each way has its own tokens and folder, so that none finds what another has left."""
     plays = ""
     for way, options in WAYS.items():

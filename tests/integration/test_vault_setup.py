@@ -376,7 +376,7 @@ def test_values_that_would_widen_a_policy_or_escape_a_url_are_refused(old_and_ne
         (_refused_change, "KV version 2 at secret: Vault at {} refused it with status 400 (path is already in use). Check VAULT_ADDR"),
         (_not_vault, "the AppRole api-tokens: the server at {} is not Vault, but a proxy or another service."),
     ],
-    ids=["refused", "redirected", "garbled", "a role of others", "refused change", "not Vault"],
+    ids=["refused", "redirected", "garbled", "a foreign role", "refused change", "not Vault"],
 )
 def test_an_answer_that_repeats_the_token_is_not_shown(old_and_new: Stage, answer: t.Any, told: str) -> None:
     """The response is not shown on the screen with the most -v, in the log, or to callbacks; the error still says what is known."""

@@ -225,12 +225,12 @@ PLANTED = """
     ("prepare", "told"),
     [
         pytest.param("os.umask(0)", ["source", "0o755", True], id="made-under-umask-0"),
-        pytest.param("plant(); compiled.chmod(0o755)", ["planted", "0o755", True], id="of-who-may-change-the-source"),
-        pytest.param("plant(); compiled.chmod(0o777)", ["source", "0o777", True], id="everybody-may-write"),
-        pytest.param("plant(); compiled.chmod(0o775)", ["source", "0o775", True], id="a-group-may-write"),
-        pytest.param("folder.chmod(0o775); plant(); compiled.chmod(0o775)", ["planted", "0o775", True], id="the-group-of-the-source-may-write"),
-        pytest.param("plant(); compiled.rename('away'); compiled.symlink_to('../away')", ["source", "0o755", True], id="a-link"),
-        pytest.param("sys.dont_write_bytecode = True", ["source", None, False], id="nothing-is-kept"),
+        pytest.param("plant(); compiled.chmod(0o755)", ["planted", "0o755", True], id="writable-only-by-the-owner"),
+        pytest.param("plant(); compiled.chmod(0o777)", ["source", "0o777", True], id="writable-by-everybody"),
+        pytest.param("plant(); compiled.chmod(0o775)", ["source", "0o775", True], id="writable-by-a-group"),
+        pytest.param("folder.chmod(0o775); plant(); compiled.chmod(0o775)", ["planted", "0o775", True], id="writable-by-the-group-of-the-source"),
+        pytest.param("plant(); compiled.rename('away'); compiled.symlink_to('../away')", ["source", "0o755", True], id="symbolic-link"),
+        pytest.param("sys.dont_write_bytecode = True", ["source", None, False], id="bytecode-is-not-written"),
     ],
 )
 def test_bytecode_is_used_only_from_users_who_may_change_the_source(tmp_path, prepare, told):

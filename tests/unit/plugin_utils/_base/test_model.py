@@ -86,7 +86,7 @@ def test_single_use_depends_on_the_grant_type(grant_type, expected):
     assert (vendor.single_use, vendor.as_variant("other").single_use) == (False, expected)
 
 
-def test_where_is_the_mount_and_path_of_the_credentials():
+def test_where_joins_mount_and_path():
     assert SecretRef("/kv/", "fleet/x").where == "kv/fleet/x"
     assert request_for(path="fleet/y").where == "secret/fleet/y"
     assert isinstance(request_for(), Request)
