@@ -15,6 +15,9 @@ PYTEST_ARGS ?=
 
 in_env = @set -eu; venv="$$($(PYTHON) tests/support/bootstrap.py $(1))"; PATH="$$venv/bin:$$PATH"; export PATH;
 
+# For programs that import the collection's source and the tests' folders.
+on_path = PYTHONPATH="$$(PYTHONPATH=tests python -c 'from support.collection import source_path; print(source_path())'):tests"
+
 # tests/support/prepare.py fetches everything that the tests need; after it, nothing may be downloaded.
 offline = PIP_NO_INDEX=1 UV_OFFLINE=1 npm_config_offline=true GOPROXY=off GOTOOLCHAIN=local MAVEN_ARGS=--offline
 
@@ -83,13 +86,13 @@ readme:  ## Write the tested versions and the project's address everywhere; ADDR
 	$(call in_env,fast) exec python tests/support/readme.py $(ADDRESS)
 
 simulate:  ## A fleet on virtual time, many stories: make simulate SIMULATE_ARGS='--count 1000'
-	$(call in_env,fast) PYTHONPATH="$$(PYTHONPATH=tests python -c 'from support.collection import source_path; print(source_path())'):tests" exec python -m simulation.run $(SIMULATE_ARGS)
+	$(call in_env,fast) $(on_path) exec python -m simulation.run $(SIMULATE_ARGS)
 
 release:  ## Turn the fragments into the changelog, a tag and the file for Galaxy: make release VERSION=1.0.0
 	$(call in_env,test) exec python tests/support/release.py $(VERSION)
 
 scale:  ## What a large fleet costs, by simulation, into docs/scale.md: make scale SCALE_ARGS='--controllers 1000 --hosts 100000 --hours 24'
-	$(call in_env,fast) PYTHONPATH="$$(PYTHONPATH=tests python -c 'from support.collection import source_path; print(source_path())'):tests" exec python -m simulation.scale $(SCALE_ARGS)
+	$(call in_env,fast) $(on_path) exec python -m simulation.scale $(SCALE_ARGS)
 
 lock:  ## Write the lock files: the newest versions within the ranges in tests/requirements/*.in
 	$(call in_env,lock) exec python tests/support/lock.py $(LOCKS)
