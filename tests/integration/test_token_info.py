@@ -44,14 +44,14 @@ def info(stage: Stage, arguments: str, *more: str, **options):
 
 
 def test_a_token_is_described_without_its_text(stage: Stage) -> None:
-    begun = time.time()
+    begun = int(time.time())
     run, known = info(stage, "vendor=trackunit claims=true")
     assert run.rc == 0, run
     assert (known["vendor"], known["path"], known["valid"], known["scope"], known["source"]) == ("trackunit", "trackunit", True, "api", "vendor")
     assert known["changed"] is False and known["token_type"] == "Bearer"
-    assert begun + 3590 < known["expires_at"] < time.time() + 3601 and 3500 < known["expires_in"] <= 3600
+    assert begun + 3600 <= known["expires_at"] <= time.time() + 3600 and 0 < known["expires_in"] <= 3600
     assert re.fullmatch(r"sha256:[0-9a-f]{16}", known["fingerprint"])
-    assert known["claims"]["exp"] == pytest.approx(known["expires_at"], abs=60)
+    assert begun + 3600 <= known["claims"]["exp"] <= time.time() + 3600
     assert info(stage, "vendor=trackunit")[1]["source"] == "cache"
     assert [secret for secret in stage.emulator.secrets() if len(secret) > 7 and secret in run.output] == []
 
@@ -125,7 +125,7 @@ def test_files_on_hosts_are_described(stage: Stage, ssh_hosts: SshHosts) -> None
     looked = run.result("Look", host="host2")
     assert looked["valid"] is True
     assert [(token["vendor"], token["mode"], token["valid"]) for token in looked["tokens"]] == [(f["vendor"], "0600", True) for f in FILES]
-    assert all(3500 < token["expires_in"] <= 3600 for token in looked["tokens"])
+    assert all(0 < token["expires_in"] <= 3600 for token in looked["tokens"])
     assert run.result("Same", host="host1")["file"]["current"] is True
     claims = run.result("Claims", host="host1")["file"]
     assert claims["claims"]["exp"] == claims["expires_at"]
@@ -199,11 +199,11 @@ def test_status_prints_a_table_and_sets_the_exit_code(stage: Stage, ssh_hosts: S
     good = stage.playbook("trackops.api_tokens.status", *fleet, "--limit", "host1", inventory=ssh_hosts.inventory(), env=nowhere)
     assert good.rc == 0 and "in order: 4 (status_all=true shows them)" in good.output and "tokens/tracx" not in good.output, good
     everything = stage.playbook("trackops.api_tokens.status", *fleet, "--limit", "host1", "-e", "status_all=true", inventory=ssh_hosts.inventory(), env=nowhere)
-    assert re.search(r"host1\s+\S+/tokens/tracx\s+5\d min left", everything.output), everything
+    assert re.search(r"host1\s+\S+/tokens/tracx\s+\d+ min left", everything.output), everything
     several = json.dumps({"provision_hosts": ["host1", "host2"]})
     soon = stage.playbook("trackops.api_tokens.status", *fleet, "-e", several, inventory=ssh_hosts.inventory())
     assert "0 of 8 need attention" in soon.output, soon
-    assert soon.rc == 0 and re.search(r"host2\s+\S+/tokens/tracx\s+\(soon\) [78] min left", soon.output), soon
+    assert soon.rc == 0 and re.search(r"host2\s+\S+/tokens/tracx\s+\(soon\) \d min left", soon.output), soon
     assert "vendor tracx: 0 of 2 need attention, 1 soon" in soon.output
     bad = stage.playbook("trackops.api_tokens.status", *fleet, inventory=ssh_hosts.inventory())
     assert bad.rc == 2 and re.search(r"host3\s+\S+/tokens/tracx\s+\(!\) missing", bad.output), bad
@@ -238,7 +238,7 @@ def test_status_shows_all_files_despite_an_odd_one(stage: Stage, ssh_hosts: SshH
     run = stage.playbook("trackops.api_tokens.status", *fleet, "--limit", "host1", "-e", "status_all=true", inventory=ssh_hosts.inventory())
     assert run.rc == 2, run
     for file, state in (
-        ("trackunit", r"5\d min left"), ("tracx", r"\(!\) holds no token"), ("trackmage", r"5\d min left"),
+        ("trackunit", r"\d+ min left"), ("tracx", r"\(!\) holds no token"), ("trackmage", r"\d+ min left"),
         ("tracktik", r"\(!\) cannot be read: is a symlink; it is not followed"),
     ):  # fmt: skip
         assert re.search(rf"host1 +\S+/tokens/{file} +{state}", run.output), run
@@ -252,13 +252,14 @@ def test_status_writes_files_for_monitoring_and_browsers(
     lost = tmp_path / "lost.ini"
     lost.write_text("lost ansible_host=127.0.0.9 ansible_port=9 host_root=/nowhere\n")
     options = [*fleet, "-e", f"status_json={document}", "-e", f"status_textfile={textfile}", "-e", f"status_html={page}"]
+    begun = int(time.time())
     run = stage.playbook("trackops.api_tokens.status", *options, "-i", str(lost), inventory=ssh_hosts.inventory())
     assert run.rc != 0
     report = json.loads(document.read_text())
     assert (report["total"], report["red"], report["amber"]) == (13, 5, 1)
     assert {one["name"]: (one["total"], one["red"], one["amber"]) for one in report["vendors"]}["tracx"] == (3, 1, 1)
     assert [row["colour"] for row in report["tokens"]] == ["red"] * 5 + ["amber"] + ["green"] * 7
-    assert abs(report["seen"] - time.time()) < 600
+    assert begun <= report["seen"] <= time.time()
     metrics: dict[tuple[str, str], float] = {}
     for line in textfile.read_text().splitlines():
         if line.startswith("#"):
@@ -269,7 +270,7 @@ def test_status_writes_files_for_monitoring_and_browsers(
         metrics[parsed[1], parsed[2] or ""] = float(parsed[3])
     path = ssh_hosts.root("host2") / "tokens" / "tracx"
     labels = f'{{host="host2",vendor="tracx",secret="tracx",file="{path}"}}'
-    assert 0 < metrics["trackops_token_expires_timestamp_seconds", labels] - time.time() < 500
+    assert f"EXPIRES_AT={metrics['trackops_token_expires_timestamp_seconds', labels]:.0f}" in path.read_text()
     assert metrics["trackops_token_needs_attention", labels] == 0
     assert metrics["trackops_token_needs_attention", '{host="lost",vendor="",secret="",file="-"}'] == 1
     assert metrics["trackops_status_tokens", '{state="red"}'] == 5

@@ -143,6 +143,11 @@ def query(plugin: str, /, *paths: str, **options: t.Any) -> str:
     return f"query({', '.join(arguments)})"
 
 
+def lifetime(details: t.Mapping[str, t.Any]) -> int:
+    """The seconds from the request to the expiry of a token. Unlike ``expires_in``, they do not depend on how long the run takes."""
+    return int(details["expires_at"] - details["issued_at"])
+
+
 class Checks:
     """Collects failed assertions: ``with checks("case"): assert …``; the outer ``with`` reports all of them when it ends."""
 

@@ -15,7 +15,7 @@ import typing as t
 import yaml
 from emulator.catalogue import ACCOUNTS, HOSTS, TOKEN, Account, answer
 from support.front import Front
-from support.lookups import Batch, Checks, Outcome, leaked, one_line
+from support.lookups import Batch, Checks, Outcome, leaked, lifetime, one_line
 from support.pki import rsa_pair
 
 if t.TYPE_CHECKING:
@@ -198,8 +198,7 @@ def check_token(entry: Entry, token: dict[str, t.Any]) -> None:
     assert token["access_token"].endswith(TOKEN + entry.vendor)
     scheme = entry.description.get("authorization_scheme", "Bearer")
     assert token["authorization"] == f"{scheme} {token['access_token']}".strip()
-    lifetime = entry.description.get("default_lifetime", LIFETIMES.get(entry.vendor, 3600))
-    assert lifetime - 60 <= token["expires_in"] <= lifetime
+    assert lifetime(token) == entry.description.get("default_lifetime", LIFETIMES.get(entry.vendor, 3600))
     beside = {
         "salesforce": {"instance_url": "https://acme.my.salesforce.com"},
         "zoom": {"api_url": "https://api.zoom.us"},
