@@ -122,7 +122,7 @@ class Vendor:
         return self.url(self.token_url)
 
 
-ENGINE_MOUNT = "secret"  # where Vault mounts a KV engine by itself
+ENGINE_MOUNT = "secret"  # the mount of the dev server and of most examples
 
 
 @dataclass(frozen=True)

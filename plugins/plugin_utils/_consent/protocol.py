@@ -6,7 +6,7 @@
 
 """Consent in the browser (RFC 6749 4.1.1 and 4.1.2, RFC 7636, RFC 8252, RFC 9207): build the request URL, and read the response.
 
-Pure: no I/O, no clock; random bytes come in as an argument.
+No I/O, no clock. Pure, except that :func:`begin` takes random texts from *random*, by default the operating system's.
 """
 
 from __future__ import annotations

@@ -7,7 +7,8 @@
 """A Vault client, through hvac.
 
 All exceptions of hvac, requests and urllib3 leave here as a :class:`VaultError` or :class:`OptionError`: a single line that says what
-failed, at which Vault and path, and what to do; ``from None``, and without a secret or a response body.
+failed, at which Vault and path, and what to do; ``from None``, and without a secret or a response body. Only :meth:`VaultClient.ask` and the
+questions for :mod:`.refusals` let a Refusal out.
 """
 
 from __future__ import annotations

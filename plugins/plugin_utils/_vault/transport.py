@@ -6,8 +6,8 @@
 
 """Send requests to Vault: hvac's adapter over a session of requests.
 
-Waits and response sizes are limited, and retries are reported. It raises :class:`.answer.Refusal` for an error response and
-:class:`NoAnswer` for a missing one; both hold data that must not be shown, and the client turns them into messages.
+Waits and response sizes are limited, and retries are reported. The adapter raises :class:`.answer.Refusal` for an error response,
+and for a missing one the error that its caller gave it. A Refusal holds data that must not be shown: the client turns it into a message.
 """
 
 from __future__ import annotations

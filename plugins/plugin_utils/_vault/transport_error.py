@@ -6,7 +6,7 @@
 
 """The messages for requests to Vault that got no answer. Pure.
 
-No exception's text is used, except OpenSSL's about a certificate.
+No exception's text is shown, except OpenSSL's about a certificate.
 """
 
 from __future__ import annotations

@@ -34,8 +34,8 @@ _NO_ADDRESS = urlsplit("")
 def split_address(url: str) -> SplitResult:
     """The parts of *url*; all empty if Python cannot parse it (``https://[::1``) or its port is invalid.
 
-    All URLs from vendors and users are parsed here, so a caller that checks for a scheme and a host reports every invalid URL with the same
-    error.
+    All URLs of vendors and of redirects to us are parsed here, so a caller that checks for a scheme and a host reports every invalid URL with
+    the same error. Addresses of Vault and of proxies are not: see ``_vault/options.py``.
     """
     try:
         parts = urlsplit(url)
@@ -54,7 +54,7 @@ def host(url: str) -> str:
 
 
 def address_of(url: str) -> str:
-    """Like :func:`host`, with the path. That may contain a sent credential: see :mod:`.redactor`."""
+    """Like :func:`host`, with the path. That may contain a sent credential: see :mod:`.redaction`."""
     return host(url) + split_address(url).path
 
 

@@ -4,7 +4,7 @@
 
 # Private to trackops.api_tokens: not for use from outside, and may change in any release.
 
-"""Read the responses to token requests (RFC 6749 5) of every vendor, using only its description. Pure: no I/O, no clock."""
+"""Read the responses to token requests (RFC 6749 5) of every vendor as its description says. Pure: no I/O, no clock."""
 
 from __future__ import annotations
 

@@ -6,7 +6,7 @@
 
 """Our error for a token request that got no complete response. Only option files are looked at, to say which one cannot be read.
 
-The texts of requests' and urllib3's exceptions are never used, except OpenSSL's about a certificate: they contain URLs, and TrackMage's URL
+The texts of requests' and urllib3's exceptions are never shown, except OpenSSL's about a certificate: they contain URLs, and TrackMage's URL
 contains its secret.
 """
 
