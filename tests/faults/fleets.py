@@ -36,7 +36,9 @@ ROUNDS = 4
 Told = tuple[Fault, str, tuple[int, int, int], tuple[int, int, int], list[str]]
 
 FLEETS = (
-    Fault(f"{HOSTS} hosts while another run, stopped with Ctrl-Z, holds the lock", "fleets", ("has held the lock", "It is stopped: continue it (kill -CONT ")),
+    Fault(
+        f"{HOSTS} hosts while another run, suspended with Ctrl-Z, holds the lock", "fleets", ("has held the lock", "It is suspended: resume it (kill -CONT ")
+    ),
     Fault("a wrong password: a run longer than failure_ttl, and a later one", "fleets", "refused the credentials", small=True),
     Fault("a wrong password: three runs within failure_ttl", "fleets", "refused the credentials"),
     Fault("a wrong password for Vault: a run longer than failure_ttl, and a later one", "fleets", "refused the login"),

@@ -296,7 +296,7 @@ def test_an_answer_with_another_state_stores_nothing(there: Stage) -> None:
     asking = Asking(there, "-e", "wait_timeout=12")
     back = there.emulator.consent(asking.url)
     status, page = ask_and_return(back.replace(f"state={asking.query['state']}", "state=forged"))
-    text = "This is not the answer that the playbook waits for: it does not have the state of the request."
+    text = "This is not the response that the playbook is waiting for: it does not have the state of the request."
     assert (status, text in page) == (400, True)
     assert "Requests without the state of this attempt: 1. Nothing was stored." in asking.ended()[1]
     assert "refresh_token" not in there.vault.get(PATH)

@@ -131,7 +131,7 @@ def test_the_script_renews_tokens_and_reports_failures(schedule: Schedule) -> No
     with open(lock, "rb") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
         waiting = schedule.run()
-    assert (waiting.returncode, re.fullmatch(r"The run of [0-9-]{10} [0-9:]{8} still goes on\.\n", waiting.stdout) is not None) == (0, True), waiting
+    assert (waiting.returncode, re.fullmatch(r"The run of [0-9-]{10} [0-9:]{8} is still going on\.\n", waiting.stdout) is not None) == (0, True), waiting
     # A previous run that should have ended long ago is an error.
     with open(lock, "rb") as held:
         fcntl.flock(held, fcntl.LOCK_EX)

@@ -47,7 +47,7 @@ def with_one_host(stage: Stage) -> Stage:
 
 
 def told_of(run: t.Any) -> list[str]:
-    """What the run reports as made or changed, checked against the play's recap."""
+    """What the run reports as created or changed, checked against the play's recap."""
     assert run.rc == 0, run
     said = run.result("Say what was done")["msg"]
     lines = list(said) if said != "nothing: everything is already correct" else []
@@ -73,8 +73,8 @@ def test_the_playbook_sets_up_an_empty_vault(stage: Stage) -> None:
 
     looked = stage.playbook(PLAYBOOK, "--check", *SHARED, *keep, env=operator)
     would = told_of(looked)
-    assert would[0] == "would be made: KV version 2 at secret"
-    assert would[-1] == f"would be made: a secret_id in {secret_id_file}"
+    assert would[0] == "would be created: KV version 2 at secret"
+    assert would[-1] == f"would be created: a secret_id in {secret_id_file}"
     assert not secret_id_file.exists()
     assert "secret/" not in vault.client.sys.list_mounted_secrets_engines()["data"], "check mode changes nothing"
 
@@ -99,7 +99,7 @@ def test_the_playbook_sets_up_an_empty_vault(stage: Stage) -> None:
     assert warns(again, f"vault_setup_secret_id_file {secret_id_file} stays as it is, but other users can access it (mode 0640): set its mode to 0600")
     assert told_of(again) == []
     assert policies(stage) == ["api-tokens", "api-tokens-cache", "api-tokens-consent", "of-others"]
-    assert "kept, because they are not of this playbook: 1 of its policies; vault read auth/approle/role/api-tokens shows them" in again.output
+    assert "kept: 1 policy of the AppRole, not created by this playbook; see vault read auth/approle/role/api-tokens" in again.output
     role_id = vault.client.auth.approle.read_role_id("api-tokens")["data"]["role_id"]
     lines = again.result("Say what to set")["msg"]
     assert lines[:2] == ["export ANSIBLE_HASHI_VAULT_AUTH_METHOD=approle", f"export ANSIBLE_HASHI_VAULT_ROLE_ID={role_id}"]
@@ -147,7 +147,7 @@ def test_default_paths_are_allowed_and_foreign_objects_kept(stage: Stage) -> Non
     # As an older version of the playbook or the documentation made it, in any order.
     stage.vault.policy("api-tokens", reading("fleet/*", *reversed(names())))
     ran = told_of(stage.playbook(PLAYBOOK, env=operator))
-    assert ran == ["changed: the policy api-tokens", "made: the login method approle at approle", "made: the AppRole api-tokens"]
+    assert ran == ["changed: the policy api-tokens", "created: the login method approle at approle", "created: the AppRole api-tokens"]
     assert client.sys.read_policy("api-tokens")["data"]["rules"] == MARK + OWN_PATHS
     stage.store("trackunit")
     role_id = client.auth.approle.read_role_id("api-tokens")["data"]["role_id"]
@@ -163,19 +163,19 @@ def test_default_paths_are_allowed_and_foreign_objects_kept(stage: Stage) -> Non
     refused = stage.playbook(PLAYBOOK, *shared, "--check", env=operator)
     assert refused.rc != 0
     advice = "It stays as it is. Choose another vault_setup_name, or set vault_setup_take_over=true. [TRK-V11]"
-    assert f"has something else for the policy api-tokens, not of this playbook. {advice}" in refused.output
+    assert f"already has the policy api-tokens, which this playbook did not create. {advice}" in refused.output
     stage.vault.client.auth.approle.create_or_update_approle("deployer", token_policies=["prod"], token_ttl="5m")
     secret_id_file = stage.ansible.home / "secret-id"
     refused = stage.playbook(PLAYBOOK, "-e", "vault_setup_name=deployer", "-e", f"vault_setup_secret_id_file={secret_id_file}", env=operator)
     assert refused.rc != 0
-    said = f"an AppRole deployer at auth/approle that is not of this playbook, because it does not have the policy deployer. {advice}"
+    said = f"an AppRole deployer at auth/approle that was not created by this playbook: it does not have the policy deployer. {advice}"
     assert said in " ".join(refused.output.split())
     assert client.auth.approle.read_role_id("deployer")["data"]["role_id"] not in refused.output
     assert not secret_id_file.exists()
     client.auth.approle.create_or_update_approle("waiting", token_policies=["waiting"], bind_secret_id=False, token_bound_cidrs=["127.0.0.0/8"])
     waiting = stage.playbook(PLAYBOOK, "-e", "vault_setup_name=waiting", env=operator)
     assert waiting.rc != 0
-    said = f"an AppRole waiting at auth/approle that is not of this playbook, because there is no policy waiting. {advice}"
+    said = f"an AppRole waiting at auth/approle that was not created by this playbook: there is no policy waiting. {advice}"
     assert said in " ".join(waiting.output.split())
     assert "waiting" not in client.sys.list_policies()["data"]["policies"]
     deployer = client.auth.approle.read_role("deployer")["data"]
@@ -188,7 +188,7 @@ def test_default_paths_are_allowed_and_foreign_objects_kept(stage: Stage) -> Non
     assert told_of(run) == [
         "changed: the policy api-tokens",
         "left as the mount has it: one version of each entry at secret",
-        "made: the policy api-tokens-cache",
+        "created: the policy api-tokens-cache",
         "changed: the AppRole api-tokens",
     ]
     assert client.sys.read_policy("api-tokens")["data"]["rules"] == MARK + OWN_PATHS
@@ -213,14 +213,14 @@ def test_what_the_playbook_cannot_do_is_reported(stage: Stage) -> None:
     assert told + "Do not remove it: its secrets would be lost. [TRK-V11]" in " ".join(taken.output.split()), taken
     below = stage.playbook(PLAYBOOK, "-e", "vault_setup_mount=secret/data", env={"VAULT_TOKEN": stage.vault.root_token})
     assert below.rc != 0
-    told = "has another mount above secret/data, so KV version 2 at secret/data cannot be made. Choose another mount. [TRK-V11]"
+    told = "has another mount above secret/data, so KV version 2 at secret/data cannot be created. Choose another mount. [TRK-V11]"
     assert told in " ".join(below.output.split()), below
     nowhere = stage.ansible.home / "missing" / "secret-id"
     unwritten = stage.playbook(PLAYBOOK, "-e", f"vault_setup_secret_id_file={nowhere}", env={"VAULT_TOKEN": stage.vault.root_token})
     failed = unwritten.result("Set up one thing after the other")
     why = f"vault_setup_secret_id_file {nowhere} cannot be written (no such file or directory). [TRK-O10]"
     assert (unwritten.rc, failed["msg"], failed["error_code"]) == (2, why, "TRK-O10"), unwritten
-    done = ["made: the policy api-tokens", "made: the login method approle at approle", "made: the AppRole api-tokens"]
+    done = ["created: the policy api-tokens", "created: the login method approle at approle", "created: the AppRole api-tokens"]
     assert (failed["changed"], failed["done"], failed["to_set"]) == (True, done, []), "what was made before the error is reported"
     denied = stage.playbook(PLAYBOOK)  # with a user's token
     assert denied.rc != 0
@@ -372,7 +372,7 @@ def test_values_that_would_widen_a_policy_or_escape_a_url_are_refused(old_and_ne
         (_refused, "the AppRole api-tokens: Vault at {} answered with status 403 (permission denied). Check VAULT_ADDR and"),
         (_redirected, "the AppRole api-tokens: Vault at {} redirects to another address, and the token is not sent there."),
         (_garbled, "the AppRole api-tokens: Vault at {} cannot be reached: the connection broke. Check that it runs"),
-        (_a_role_of_others, "kept, because they are not of this playbook: 2 of its policies; vault read auth/approle/role/api-tokens shows them"),
+        (_a_role_of_others, "kept: 2 policies of the AppRole, not created by this playbook; see vault read auth/approle/role/api-tokens"),
         (_refused_change, "KV version 2 at secret: Vault at {} refused it with status 400 (path is already in use). Check VAULT_ADDR"),
         (_not_vault, "the AppRole api-tokens: the server at {} is not Vault, but a proxy or another service."),
     ],

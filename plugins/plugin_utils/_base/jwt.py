@@ -27,14 +27,14 @@ def claims(token: str) -> dict[str, t.Any]:
     """
     parts = token.split(".")
     if len(parts) != 3:
-        raise ValueError("not a JWT: it has no three parts")
+        raise ValueError("not a JWT: it does not have three parts")
     try:
         payload = base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4))
         found = parse_json(payload)
     except (binascii.Error, ValueError):
-        raise ValueError("not a JWT: its second part is no base64url JSON") from None
+        raise ValueError("not a JWT: its second part is not base64url-encoded JSON") from None
     if not isinstance(found, dict):
-        raise ValueError("not a JWT: its payload is no JSON object")
+        raise ValueError("not a JWT: its payload is not a JSON object")
     return found
 
 

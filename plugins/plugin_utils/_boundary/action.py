@@ -287,7 +287,7 @@ def module_result(run: t.Callable[[], dict[str, t.Any]]) -> dict[str, t.Any]:
     except (AttributeError, TypeError, ValueError, LookupError, RecursionError):
         pass
     # Not in the handler: Ansible would show the traceback of the handled exception.
-    raise failed_action(TokenError("Ansible cannot read what the module answered on the host.", fault="host:module"))
+    raise failed_action(TokenError("Ansible cannot parse the result of the module on the host.", fault="host:module"))
 
 
 def interpreter_fact(action: t.Any) -> dict[str, t.Any]:

@@ -90,7 +90,7 @@ class OperatorVariables:
             return found
         own = {name: value for name in found for value in self._operators(name)}
         if len(own) < len(found) and not self._source.known:
-            message = "A fact has the name of a variable that is set, and it is not known which host these variables belong to, so none of them is used."
+            message = "A fact has the same name as a variable that is set. The host of these variables is not known, so none of them is used."
             raise AnsibleOptionsError(coded(message, "option:value"))
         for name, value in found.items():
             if not (name in own and own[name] is value) and (self._source.is_fact_name(name) or name not in own or own[name] != value):

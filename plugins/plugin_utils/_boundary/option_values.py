@@ -43,4 +43,4 @@ def as_mapping(name: str, value: t.Any, *, read_file: t.Callable[[str], str]) ->
 
 
 def _kind(value: t.Any) -> str:
-    return {list: "a list", str: "a text", bool: "a truth value", int: "a number", float: "a number"}.get(type(value), "that")
+    return {list: "a list", str: "a string", bool: "a boolean", int: "a number", float: "a number"}.get(type(value), type(value).__name__)

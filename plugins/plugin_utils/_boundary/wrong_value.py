@@ -21,7 +21,7 @@ __all__ = ("Sources", "wrong_value")
 
 Definitions = t.Mapping[str, t.Mapping[str, t.Any]]
 
-_TYPES = {"float": "a number", "int": "a whole number", "bool": "true or false", "dict": "a dictionary", "list": "a list", "str": "a text"}
+_TYPES = {"float": "a number", "int": "a whole number", "bool": "true or false", "dict": "a dictionary", "list": "a list", "str": "a string"}
 # A value for an option of these types is never a misplaced secret.
 _SHOWN = ("float", "int", "bool")
 

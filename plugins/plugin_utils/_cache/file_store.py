@@ -158,9 +158,9 @@ class FileStore(Directory):
     def _lock_timeout(self, name: str, seconds: float) -> LockTimeout:
         holder, path = self.lock_holder(name), os.path.join(self.path, name + ".lock")
         if holder is None:
-            return LockTimeout(f"another process has held the lock {path} for {seconds:g} s. See which one (fuser {path}), and end it.")
+            return LockTimeout(f"another process has held the lock {path} for {seconds:g} s. Find it with fuser {path}, and stop it.")
         program, stopped = _process(holder)
-        advice = f"It is stopped: continue it (kill -CONT {holder}) or end it" if stopped else "See what it waits for, or end it"
+        advice = f"It is suspended: resume it (kill -CONT {holder}) or stop it" if stopped else "Check what it is waiting for, or stop it"
         return LockTimeout(f"process {holder}{program} has held the lock {path} for {seconds:g} s. {advice}.", holder=holder)
 
     def memory(self) -> str:

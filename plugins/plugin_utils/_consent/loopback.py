@@ -42,7 +42,7 @@ _PAGE = """<!DOCTYPE html>
 <body><h1>{title}</h1><p id="outcome">{text}</p><p>{tail}</p></body></html>
 """
 _CLOSE = "You can close this window."
-_WAITING = "The playbook still waits for the right answer."
+_WAITING = "The playbook is still waiting for the right response."
 
 
 class Answer:
@@ -131,9 +131,9 @@ class _Handler(BaseHTTPRequestHandler):
         elif self.path.partition("?")[0] != door.path:
             self._refuse(404, "Not here", "This is not the redirect address.")
         elif not door.fits(self.path):
-            self._refuse(400, "Not the answer", "This is not the answer that the playbook waits for: it does not have the state of the request.")
+            self._refuse(400, "Not the response", "This is not the response that the playbook is waiting for: it does not have the state of the request.")
         elif not door.take():
-            self._refuse(409, "Too late", "An answer has already arrived.")
+            self._refuse(409, "Too late", "A response has already arrived.")
         else:
             self.server.keep(self.connection)
             self._visit()
@@ -155,7 +155,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
         """Refuse another method, or a malformed request."""
-        self._refuse(code, "Not the answer", "A vendor does not redirect a browser with such a request.")
+        self._refuse(code, "Not the response", "A vendor does not redirect a browser with such a request.")
 
     def _page(self, status: int, title: str, text: str, tail: str) -> None:
         body = _PAGE.format(title=html.escape(title), text=html.escape(text), tail=tail).encode()

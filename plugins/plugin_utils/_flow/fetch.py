@@ -153,7 +153,7 @@ def _with_trusted_refresh_token(work: Fetch, cached: Token, secret: Secret) -> T
     if trusted is not cached:
         work.ports.warn(
             f"{request.vendor.name}: the refresh token in the shared entry was not written by a controller that knows {request.where}, so it is not used. "
-            "See who writes to cache_vault_path."
+            "Check who can write to cache_vault_path."
         )
     return trusted
 

@@ -217,7 +217,7 @@ def _unknown(request: Request, error: VendorError, *, used: bool) -> str:
     which = "this controller does not know" if not used else "may not be the vendor's"
     return coded(
         f"{request.vendor.name}: the shared entry for {request.where} has, or had, a token that {which}, and it could not be revoked: "
-        f"{error.message} See who writes to cache_vault_path.",
+        f"{error.message} Check who can write to cache_vault_path.",
         error.fault,
     )
 

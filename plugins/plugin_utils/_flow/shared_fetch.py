@@ -59,7 +59,9 @@ def fetch_shared(call: Call, entry: Entry, shared: SharedCache, attempt: Attempt
         if not isinstance(outcome.error, LeaseLost):  # else wait for the new holder of the lease
             return outcome
     name, where = call.request.vendor.name, call.request.where
-    return Outcome(error=VaultError(f"{name}: other writers repeatedly took over the shared entry for {where}. See who writes there, or remove the entry."))
+    return Outcome(
+        error=VaultError(f"{name}: other writers repeatedly took over the shared entry for {where}. Check who can write there, or remove the entry.")
+    )
 
 
 def _usable(call: Call, theirs: Entry, ours: Entry, new_failures: frozenset[Failure]) -> Token | None:

@@ -127,7 +127,7 @@ class SharedCache:
             if waited >= self._longest_wait:
                 raise VaultError(
                     f"{self._request.vendor.name}: another writer has held the shared entry {self._mount}/{self._path} for {waited:.0f} s, longer than a "
-                    "request to the vendor takes. See who writes there, or remove the entry."
+                    "request to the vendor takes. Check who can write there, or remove the entry."
                 )
             # Jitter, so that processes that wait for the same token do not return together. At most a quarter longer than the lease lasts.
             self._ports.sleep(min(nap, left) * random.uniform(1.0, 1.25))  # noqa: S311 - no secret

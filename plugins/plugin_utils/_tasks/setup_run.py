@@ -125,7 +125,8 @@ class Setup:
             f"export TRACKOPS_CACHE_VAULT_PATH={shlex.quote(settings.cache_path)}": settings.shared and settings.cache_is_elsewhere,
         }
         others = kept(settings, has)
-        rest = [f"kept, because they are not of this playbook: {others} of its policies; vault read {path} shows them"] if others else []
+        which = f"{others} policies" if others > 1 else "1 policy"
+        rest = [f"kept: {which} of the AppRole, not created by this playbook; see vault read {path}"] if others else []
         return [line for line, wanted in lines.items() if wanted] + rest
 
     def _check_folders(self) -> None:

@@ -61,7 +61,7 @@ class Do(enum.Enum):
     """What to do for a wanted thing."""
 
     NOTHING = ""
-    MAKE = "made"
+    MAKE = "created"
     CHANGE = "changed"
     LEAVE = "left as the mount has it"
 
@@ -96,7 +96,7 @@ def written_before(settings: Settings) -> list[Thing]:
 
 
 def role(settings: Settings, has: t.Sequence[str] = ()) -> Thing:
-    """The AppRole. Of its policies *has*, it keeps those that are not of this playbook."""
+    """The AppRole. Of its policies *has*, it keeps those that this playbook did not create."""
     want: Data = {
         "bind_secret_id": True,
         "token_ttl": settings.token_ttl,
@@ -121,7 +121,7 @@ def policies_of(found: Data | None) -> list[str]:
 
 
 def kept(settings: Settings, has: t.Iterable[str]) -> int:
-    """How many policies of an AppRole are not of this playbook. Their names are not shown, because the server may send any text."""
+    """How many policies of an AppRole this playbook did not create. Their names are not shown, because the server may send any text."""
     return len({*has} - {settings.name, f"{settings.name}-cache", f"{settings.name}-consent"})
 
 
@@ -130,7 +130,7 @@ def own_policy(settings: Settings) -> Thing:
 
 
 def check_role(settings: Settings, found: Data, policy: Data | None, *, place: str) -> None:
-    """Check that an AppRole that was *found* is of this playbook: it has the policy of its name, and that is of this playbook.
+    """Check that an AppRole that was *found* was created by this playbook: it has the policy of its name, which this playbook created.
 
     :arg policy: the policy of its name; None if that does not exist.
     :raises VaultError: it is not, or its role_id alone is enough to log in.
@@ -138,9 +138,9 @@ def check_role(settings: Settings, found: Data, policy: Data | None, *, place: s
     if settings.take_over:
         return
     if settings.name not in policies_of(found):
-        why = f"is not of this playbook, because it does not have the policy {settings.name}"
+        why = f"was not created by this playbook: it does not have the policy {settings.name}"
     elif policy is None:
-        why = f"is not of this playbook, because there is no policy {settings.name}"
+        why = f"was not created by this playbook: there is no policy {settings.name}"
     elif found.get("bind_secret_id", True) is not True:
         why = "allows a login without a secret_id (bind_secret_id=false)"
     else:
@@ -180,7 +180,7 @@ def found_in(mounts: Data, thing: Thing, *, place: str) -> Data | None:
     path = f"{thing.path.removeprefix(f'{MOUNTS}/')}/"
     found = mounts.get(path)
     if found is None and any(path.startswith(mount) for mount in mounts if mount.endswith("/")):
-        raise VaultError(f"{place} has another mount above {path[:-1]}, so {thing.name} cannot be made. Choose another mount.", fault="vault:occupied")
+        raise VaultError(f"{place} has another mount above {path[:-1]}, so {thing.name} cannot be created. Choose another mount.", fault="vault:occupied")
     return found if found is None or isinstance(found, dict) else {}
 
 
@@ -196,7 +196,7 @@ def decide(thing: Thing, found: Data | None, settings: Settings, *, place: str, 
     if found is not None and thing.fixed:
         raise _something_else(thing, found, place)
     if found is not None and thing.text and not _is_ours(thing, f"{found.get('policy') or ''}", settings):
-        raise VaultError(f"{place} has something else for {thing.name}, not of this playbook. {_GO_ON}", fault="vault:occupied")
+        raise VaultError(f"{place} already has {thing.name}, which this playbook did not create. {_GO_ON}", fault="vault:occupied")
     if thing.of_the_mount and not ours:
         return Do.LEAVE
     return Do.MAKE if found is None else Do.CHANGE

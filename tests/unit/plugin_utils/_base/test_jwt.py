@@ -28,13 +28,13 @@ def test_claims_are_read_with_any_padding(payload):
 @pytest.mark.parametrize(
     ("token", "why"),
     [
-        ("opaque", "not a JWT: it has no three parts"),
-        ("a.b.c.d.e", "not a JWT: it has no three parts"),
-        ("a.é.c", "not a JWT: its second part is no base64url JSON"),
-        ("e30.!.x", "not a JWT: its second part is no base64url JSON"),
-        (made(b"\xff"), "not a JWT: its second part is no base64url JSON"),
-        (made(b"[" * 100_000), "not a JWT: its second part is no base64url JSON"),
-        (made([1]), "not a JWT: its payload is no JSON object"),
+        ("opaque", "not a JWT: it does not have three parts"),
+        ("a.b.c.d.e", "not a JWT: it does not have three parts"),
+        ("a.é.c", "not a JWT: its second part is not base64url-encoded JSON"),
+        ("e30.!.x", "not a JWT: its second part is not base64url-encoded JSON"),
+        (made(b"\xff"), "not a JWT: its second part is not base64url-encoded JSON"),
+        (made(b"[" * 100_000), "not a JWT: its second part is not base64url-encoded JSON"),
+        (made([1]), "not a JWT: its payload is not a JSON object"),
     ],
 )
 def test_a_text_that_is_not_a_jwt_is_rejected_with_the_reason(token, why):

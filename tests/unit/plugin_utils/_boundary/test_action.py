@@ -83,7 +83,7 @@ def test_an_answer_that_ansible_cannot_read_is_reported_without_a_traceback(trou
 
     with pytest.raises(AnsibleActionFail) as caught:
         module_result(run)
-    assert "Ansible cannot read what the module answered on the host." in str(caught.value)
+    assert "Ansible cannot parse the result of the module on the host." in str(caught.value)
     assert caught.value.__context__ is None  # otherwise Ansible shows its traceback
 
 

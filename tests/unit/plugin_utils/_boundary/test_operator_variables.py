@@ -137,7 +137,7 @@ def test_variables_read_through_hostvars_have_no_play_vars(folder, name):
     variables = variable_manager.get_vars(host=run.inventory.get_host(name), include_hostvars=False)
     operator = OperatorVariables(variables, warn=run.warned.append)
     if name == "a":  # a text of one letter is the same object everywhere, and another host claims this name
-        with pytest.raises(AnsibleOptionsError, match="it is not known which host these variables belong to"):
+        with pytest.raises(AnsibleOptionsError, match="The host of these variables is not known"):
             operator.find(["mine"])
     else:
         assert operator.find(["mine"]) == {"mine": {"a": "good"}}
@@ -217,7 +217,7 @@ def test_without_facts_every_variable_is_the_operators():
 @pytest.mark.parametrize("value", ["evil", "mine", float("nan"), {"a": 1}])
 def test_a_variable_with_the_name_of_a_cached_fact_is_refused(value):
     operator = OperatorVariables({"trackops_scope": value, "min_ttl": 5, "ansible_facts": {"trackops_scope": "evil"}}, warn=pytest.fail)
-    with pytest.raises(AnsibleOptionsError, match="it is not known which host these variables belong to"):
+    with pytest.raises(AnsibleOptionsError, match="The host of these variables is not known"):
         operator.find(["trackops_scope", "min_ttl"])
     assert operator.find(["min_ttl"]) == {"min_ttl": 5}
 

@@ -36,7 +36,7 @@ def test_only_vendors_may_name_a_file():
     assert mapping("acme:\n  scope: x", "vendors") == {"acme": {"scope": "x"}}
     with pytest.raises(OptionError) as caught:
         mapping("/vendors.yml")
-    assert caught.value.message == "extra_parameters must be a dictionary, not a text."
+    assert caught.value.message == "extra_parameters must be a dictionary, not a string."
 
 
 @pytest.mark.parametrize(
@@ -47,6 +47,9 @@ def test_only_vendors_may_name_a_file():
         ("{", "extra_parameters", "extra_parameters must be a dictionary, or the JSON or YAML text of one."),
         ("[" * 1000, "extra_parameters", "extra_parameters must be a dictionary, or the JSON or YAML text of one."),
         ("a: 2020-99-99", "extra_parameters", "extra_parameters must be a dictionary, or the JSON or YAML text of one."),
+        ("yes", "extra_parameters", "extra_parameters must be a dictionary, not a boolean."),
+        ("12", "extra_parameters", "extra_parameters must be a dictionary, not a number."),
+        ("2020-01-02", "extra_parameters", "extra_parameters must be a dictionary, not date."),
         ("[1]", "request_headers", "request_headers must be a dictionary, not a list."),
         ([{"name": "acme"}], "vendors", "trackops_vendors must be a dictionary of vendors by their names, not a list."),
         ("- name: acme\n- name: b", "vendors", "trackops_vendors must be a dictionary of vendors by their names, not a list."),

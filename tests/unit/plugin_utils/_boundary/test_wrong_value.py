@@ -65,7 +65,7 @@ def test_a_wrong_type_names_option_source_and_type(said, where, expected):
 
 def test_a_value_that_may_be_secret_is_not_shown():
     said = "Config 'token' from 'Direct' has an invalid value: Invalid value provided for 'str': ['hvs.secret']."
-    assert wrong_value("tracx", DEFINITIONS, sources({"token": ["hvs.secret"]}), said) == "tracx: token has a value that does not fit. It must be a text."
+    assert wrong_value("tracx", DEFINITIONS, sources({"token": ["hvs.secret"]}), said) == "tracx: token has a value that does not fit. It must be a string."
 
 
 def test_an_unrelated_message_is_left_to_ansible():

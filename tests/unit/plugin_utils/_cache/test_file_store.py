@@ -419,7 +419,7 @@ def test_a_lock_has_one_holder(store):
         with pytest.raises(CacheError) as caught, held(other, name, timeout=3, monotonic=lambda: next(clock), sleep=naps.append):
             pass
         assert re.fullmatch(
-            rf"process {os.getpid()} \([^)]+\) has held the lock {re.escape(store.path)}/{name}\.lock for 3 s\. See what it waits for, or end it\.",
+            rf"process {os.getpid()} \([^)]+\) has held the lock {re.escape(store.path)}/{name}\.lock for 3 s\. Check what it is waiting for, or stop it\.",
             caught.value.message,
         )
         assert naps == pytest.approx([0.005, 0.0075])
@@ -435,7 +435,7 @@ def given_up(store, name):
     return caught.value.message.replace(path_of(store, name), "LOCK"), caught.value.holder
 
 
-RUNS, STOPPED = "See what it waits for, or end it.", "It is stopped: continue it (kill -CONT PID) or end it."
+RUNS, STOPPED = "Check what it is waiting for, or stop it.", "It is suspended: resume it (kill -CONT PID) or stop it."
 
 
 @pytest.mark.parametrize(
@@ -468,7 +468,7 @@ def test_a_lock_file_without_a_process_id_names_no_holder(store, spoil):
     name = keys_of(store).name
     with held(store, name):
         spoil(path_of(store, name + ".lock"))
-        assert given_up(store, name) == ("another process has held the lock LOCK.lock for 0 s. See which one (fuser LOCK.lock), and end it.", None)
+        assert given_up(store, name) == ("another process has held the lock LOCK.lock for 0 s. Find it with fuser LOCK.lock, and stop it.", None)
 
 
 def test_a_lock_works_on_a_full_disk(store, monkeypatch):

@@ -72,7 +72,7 @@ def test_a_stopped_lock_holder_costs_a_run_one_wait(tmp_path, hold):
     lock = rf"{re.escape(str(tmp_path))}/cache/[0-9a-f]{{32}}\.lock"
     assert re.fullmatch(
         rf"tracktik: no token for secret/fleet/x: process {process.pid} \([^)]+\) has held the lock {lock} for 180 s\. "
-        rf"It is stopped: continue it \(kill -CONT {process.pid}\) or end it\.",
+        rf"It is suspended: resume it \(kill -CONT {process.pid}\) or stop it\.",
         message,
     )
     for _host in range(20):
@@ -103,7 +103,7 @@ def test_a_later_holder_is_waited_for_again(tmp_path, hold):
     message, waited = failing(scene, request)
     assert waited >= 180
     assert f"process {second.pid} " in message
-    assert message.endswith("See what it waits for, or end it.")
+    assert message.endswith("Check what it is waiting for, or stop it.")
 
 
 @pytest.mark.system
@@ -113,7 +113,7 @@ def test_a_valid_token_is_served_while_the_lock_is_held(tmp_path, hold):
     hold(request)
     scene.now += 3350
     assert Resolver(scene.ports).token(request_for("tracktik", cache=request.cache.path, min_ttl=600)).access_token == "one"
-    assert "It is stopped" in scene.warnings[0] and "The cached token is used" in scene.warnings[0]
+    assert "It is suspended" in scene.warnings[0] and "The cached token is used" in scene.warnings[0]
 
 
 @pytest.mark.system
@@ -122,7 +122,7 @@ def test_a_lock_file_without_a_process_id_advises_fuser(tmp_path, hold):
     hold(request)
     (lock,) = (tmp_path / "cache").glob("*.lock")
     lock.write_text("somebody")
-    assert f"another process has held the lock {lock} for 180 s. See which one (fuser {lock}), and end it." in failing(scene, request)[0]
+    assert f"another process has held the lock {lock} for 180 s. Find it with fuser {lock}, and stop it." in failing(scene, request)[0]
 
 
 def test_an_error_under_the_lock_is_raised_unchanged(tmp_path):

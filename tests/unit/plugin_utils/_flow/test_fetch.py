@@ -290,7 +290,7 @@ def test_an_unsigned_shared_refresh_token_is_not_used(fetching, theirs, sent):
     assert (grants(scene), outcome.token.access_token, len(work.saved)) == ([sent], "new", int(sent == b"refresh_token"))
     told = (
         "tracktik: the refresh token in the shared entry was not written by a controller that knows secret/fleet/x, so it is not used. "
-        "See who writes to cache_vault_path."
+        "Check who can write to cache_vault_path."
     )
     assert scene.warnings == ([] if sent == b"refresh_token" else [told])
 

@@ -522,7 +522,7 @@ def test_a_lease_that_is_extended_forever_is_waited_for_only_so_long(controllers
     assert 25 <= scene.now - started < 30
     assert caught.value.message == (
         f"tracktik: another writer has held the shared entry secret/{shared_path(request_for('tracktik'))} for {scene.now - started:.0f} s, longer than"
-        " a request to the vendor takes. See who writes there, or remove the entry."
+        " a request to the vendor takes. Check who can write there, or remove the entry."
     ).replace("tracktik: ", "tracktik: no token for secret/fleet/x: ", 1)
     # The next host of the run does not wait.
     waited = scene.now
@@ -608,7 +608,7 @@ def test_a_lease_that_is_taken_over_repeatedly_is_given_up(controllers, status):
     with pytest.raises(VaultError) as caught:
         controllers(scene, "b")
     assert caught.value.message == (
-        "tracktik: other writers repeatedly took over the shared entry for secret/fleet/x. See who writes there, or remove the entry."
+        "tracktik: other writers repeatedly took over the shared entry for secret/fleet/x. Check who can write there, or remove the entry."
     )
     assert caught.value.kind == "unavailable"
     assert len(scene.sent) == 4

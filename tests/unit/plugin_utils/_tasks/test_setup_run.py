@@ -81,14 +81,14 @@ def test_a_first_run_creates_everything_and_a_second_changes_nothing():
     made = vault.run(**ALL)
     assert made.changed
     assert made.done == (
-        "made: KV version 2 at secret",
-        "made: the policy api-tokens",
-        "made: the login method approle at approle",
-        "made: KV version 2 at api-token-cache",
-        "made: one version of each entry at api-token-cache",
-        "made: the policy api-tokens-cache",
-        "made: the policy api-tokens-consent",
-        "made: the AppRole api-tokens",
+        "created: KV version 2 at secret",
+        "created: the policy api-tokens",
+        "created: the login method approle at approle",
+        "created: KV version 2 at api-token-cache",
+        "created: one version of each entry at api-token-cache",
+        "created: the policy api-tokens-cache",
+        "created: the policy api-tokens-consent",
+        "created: the AppRole api-tokens",
     )
     assert looked.done == tuple(f"would be {line}" for line in made.done)
     assert (looked.has, made.has) == ((), ())
@@ -108,8 +108,8 @@ def test_a_first_run_creates_everything_and_a_second_changes_nothing():
 def test_nothing_is_read_from_a_new_mount():
     """A user who may create a mount may lack the right to read below it, and in check mode the mount does not exist."""
     vault = Kept(**{"GET api-token-cache/config": [refusal(403, "permission denied")]})
-    assert "would be made: one version of each entry at api-token-cache" in vault.run(dry_run=True, **ALL).done
-    assert "made: one version of each entry at api-token-cache" in vault.run(**ALL).done
+    assert "would be created: one version of each entry at api-token-cache" in vault.run(dry_run=True, **ALL).done
+    assert "created: one version of each entry at api-token-cache" in vault.run(**ALL).done
 
 
 def test_a_mount_of_another_type_is_refused():
@@ -120,7 +120,7 @@ def test_a_mount_of_another_type_is_refused():
 
 def test_a_foreign_approle_is_refused_before_anything_is_changed():
     vault = Kept({ROLE: {"token_policies": ["prod"]}})
-    assert vault.told().startswith(f"{PLACE} has an AppRole api-tokens at auth/approle that is not of this playbook")
+    assert vault.told().startswith(f"{PLACE} has an AppRole api-tokens at auth/approle that was not created by this playbook")
     assert vault.asked == [("GET", ROLE)]
 
 
@@ -158,7 +158,7 @@ def test_a_cache_folder_never_overlaps_credentials_of_another_run(first, second,
 def test_an_approle_without_its_policy_is_foreign():
     """Whoever created it knows its role_id, and perhaps a secret_id."""
     vault = Kept({ROLE: {"token_policies": ["api-tokens"], "bind_secret_id": True}})
-    assert vault.told().startswith(f"{PLACE} has an AppRole api-tokens at auth/approle that is not of this playbook, because there is no policy api-tokens. ")
+    assert vault.told().startswith(f"{PLACE} has an AppRole api-tokens at auth/approle that was not created by this playbook: there is no policy api-tokens. ")
     assert vault.changes == []
     vault.data[ROLE]["bind_secret_id"] = False
     vault.run(take_over=True)
@@ -200,7 +200,7 @@ def test_changes_before_an_error_are_reported():
     report = vault.setup(take_over=True).run()
     assert isinstance(report.error, VaultError)
     assert report.error.coded_message.startswith("the login method approle at approle: Vault at https://v refused it with status 403 (permission denied). ")
-    assert (report.changed, report.done, report.has) == (True, ("made: KV version 2 at secret", "made: the policy api-tokens"), ("of-others",))
+    assert (report.changed, report.done, report.has) == (True, ("created: KV version 2 at secret", "created: the policy api-tokens"), ("of-others",))
     assert vault.slept == []
 
 
@@ -208,8 +208,8 @@ def test_a_run_reports_nothing_of_the_one_before():
     """After an error, a run with the same object continues where the first one stopped."""
     vault = Kept(**{"POST sys/auth/approle": [refusal(403, "permission denied")]})
     setup = vault.setup()
-    assert setup.run().done == ("made: KV version 2 at secret", "made: the policy api-tokens")
-    assert setup.run() == Report(True, ("made: the login method approle at approle", "made: the AppRole api-tokens"))
+    assert setup.run().done == ("created: KV version 2 at secret", "created: the policy api-tokens")
+    assert setup.run() == Report(True, ("created: the login method approle at approle", "created: the AppRole api-tokens"))
     assert setup.run() == Report(has=("api-tokens",))
 
 
@@ -246,7 +246,7 @@ def test_a_path_below_another_mount_is_refused(variable, path):
         return ask(method, asked_for, body)
 
     vault.ask = asked
-    told = f"{PLACE} has another mount above {path}, so KV version 2 at {path} cannot be made. Choose another mount. [TRK-V11]"
+    told = f"{PLACE} has another mount above {path}, so KV version 2 at {path} cannot be created. Choose another mount. [TRK-V11]"
     assert vault.told(**{"shared_cache": True, variable: path}) == told
     assert not [one for one in vault.changes if path in one or one.startswith("sys/mounts/")]
 
@@ -262,7 +262,7 @@ def test_missing_permission_to_list_mounts_is_reported():
 def test_a_mount_that_is_upgrading_is_waited_for():
     upgrading = refusal(400, "Upgrading from non-versioned to versioned data.")
     vault = Kept(**{"POST api-token-cache/config": [upgrading] * 5})
-    assert "made: one version of each entry at api-token-cache" in vault.run(**ALL).done
+    assert "created: one version of each entry at api-token-cache" in vault.run(**ALL).done
     assert vault.slept == [1.0] * 5
     vault = Kept(**{"POST api-token-cache/config": [upgrading] * 6})
     assert vault.told(**ALL).startswith("one version of each entry at api-token-cache: Vault at https://v refused it with status 400 (upgrading). ")
@@ -352,8 +352,10 @@ def test_the_lines_that_set_the_environment():
         "export TRACKOPS_CACHE=vault",
         "export TRACKOPS_CACHE_VAULT_MOUNT=api-token-cache",
         "export TRACKOPS_CACHE_VAULT_PATH='a b'",
-        "kept, because they are not of this playbook: 1 of its policies; vault read auth/roles/role/api-tokens shows them",
+        "kept: 1 policy of the AppRole, not created by this playbook; see vault read auth/roles/role/api-tokens",
     ]
+    two = "kept: 2 policies of the AppRole, not created by this playbook; see vault read auth/roles/role/api-tokens"
+    assert lines(vault.setup(**values), ("api-tokens", "of-others", "theirs"))[-1] == two
 
 
 @pytest.mark.parametrize("role_id", [TOKEN, TOKEN.upper(), "hvs.something", None, 5, f"{ROLE_ID} x", f"{ROLE_ID}\n"])

@@ -123,9 +123,9 @@ def test_policies_are_read_from_any_answer(found, policies):
 @pytest.mark.parametrize(
     ("role_there", "policy_there", "why"),
     [
-        ({"token_policies": ["prod"]}, True, "is not of this playbook, because it does not have the policy deployer"),
-        ({}, True, "is not of this playbook, because it does not have the policy deployer"),
-        ({"token_policies": ["deployer"]}, False, "is not of this playbook, because there is no policy deployer"),
+        ({"token_policies": ["prod"]}, True, "was not created by this playbook: it does not have the policy deployer"),
+        ({}, True, "was not created by this playbook: it does not have the policy deployer"),
+        ({"token_policies": ["deployer"]}, False, "was not created by this playbook: there is no policy deployer"),
         ({"token_policies": ["deployer"], "bind_secret_id": False}, True, "allows a login without a secret_id (bind_secret_id=false)"),
         ({"token_policies": ["deployer"], "bind_secret_id": None}, True, "allows a login without a secret_id (bind_secret_id=false)"),
     ],
@@ -146,7 +146,7 @@ def test_an_approle_with_a_foreign_policy_is_refused():
     check_role(wanted(), {"token_policies": ["api-tokens"]}, own_policy(wanted()).want, place=PLACE)
     with pytest.raises(VaultError) as caught:
         check_role(wanted(), has_it, {"policy": 'path "prod/*" {}'}, place=PLACE)
-    assert caught.value.coded_message == f"{PLACE} has something else for the policy api-tokens, not of this playbook. {ADVICE}"
+    assert caught.value.coded_message == f"{PLACE} already has the policy api-tokens, which this playbook did not create. {ADVICE}"
 
 
 def test_unchanged_objects_are_left_alone():
@@ -182,7 +182,9 @@ def test_a_mount_is_looked_for_by_its_whole_path():
     assert found_in({"team/kv/": "odd"}, mount, place=PLACE) == {}
     with pytest.raises(VaultError) as caught:
         found_in({"team/": KV2}, mount, place=PLACE)
-    assert caught.value.coded_message == f"{PLACE} has another mount above team/kv, so KV version 2 at team/kv cannot be made. Choose another mount. [TRK-V11]"
+    assert (
+        caught.value.coded_message == f"{PLACE} has another mount above team/kv, so KV version 2 at team/kv cannot be created. Choose another mount. [TRK-V11]"
+    )
 
 
 def test_a_foreign_policy_is_refused_unless_taken_over():
@@ -193,7 +195,7 @@ def test_a_foreign_policy_is_refused_unless_taken_over():
     assert decided(policy, {"policy": f"\n{policy.text}\n"}) is Do.CHANGE, "as the documentation has it, or an older version has made it"
     theirs = ('path "prod/*" {}', "", None, f"{MARK}x\n", f"{MARK[:-1]}-more.\n", f"x{MARK}\n", [MARK])
     for text in theirs:
-        assert told(policy, {"policy": text}) == f"{PLACE} has something else for the policy api-tokens, not of this playbook. {ADVICE}"
+        assert told(policy, {"policy": text}) == f"{PLACE} already has the policy api-tokens, which this playbook did not create. {ADVICE}"
         assert decided(policy, {"policy": text}, take_over=True) is Do.CHANGE
 
 
