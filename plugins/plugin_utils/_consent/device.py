@@ -14,17 +14,16 @@ from __future__ import annotations
 import math
 import typing as t
 from dataclasses import dataclass, field
-from urllib.parse import parse_qsl, urlunsplit
+from urllib.parse import urlunsplit
 
 from .._base.errors import OptionError, VendorError, sentence
 from .._base.model import HttpAnswer, HttpRequest, Token, Vendor
 from .._base.ports import Ports
 from .._base.strict_json import parse_json
-from .._http.local_address import is_loopback
-from .._vendor.address import host, split_address
+from .._vendor.address import host, is_private, is_usable, split_address
 from .._vendor.redaction import Redactor
 from .._vendor.request import DEVICE_GRANT, Assertion, Grant, client_request
-from .protocol import sent_to_both
+from .protocol import consent_parameters
 
 __all__ = ("DeviceCode", "check_device_endpoint", "device_grant", "device_request", "next_interval", "outcome", "poll", "read_device_answer")
 
@@ -56,11 +55,11 @@ def check_device_endpoint(vendor: Vendor, *, allow_http: bool) -> None:
             fault="option:missing",
         )
     url = vendor.url(vendor.device_authorization_url)
-    if not _usable(url):
+    if not is_usable(url):
         raise OptionError(
             f"{vendor.name}: device_authorization_url is not a usable http(s) address. Check base_url and device_authorization_url.", fault="option:address"
         )
-    if not _private(url, allow_http=allow_http):
+    if not is_private(url, allow_http=allow_http):
         raise OptionError(
             f"{vendor.name}: {host(url)} would get the credentials over plain http. Use https, or set allow_http if you must.", fault="option:plain_http"
         )
@@ -74,17 +73,8 @@ def device_request(vendor: Vendor, fields: t.Mapping[str, str], *, assertion: As
     :raises OptionError: the query has a parameter that is added anyway.
     """
     parts = split_address(vendor.url(vendor.device_authorization_url))
-    asked = [("client_id", fields["client_id"])]
-    if vendor.scope:
-        asked.append(("scope", vendor.scope))
-    asked.extend(sent_to_both(vendor))
-    own = parse_qsl(parts.query, keep_blank_values=True)
-    twice = sorted({name for name, _value in own} & {name for name, _value in asked})
-    if twice:
-        raise OptionError(
-            f"{vendor.name}: the query of device_authorization_url must not contain '{twice[0]}': it is added automatically.", fault="option:clash"
-        )
-    return client_request(vendor, urlunsplit(parts._replace(query="")), fields, [*own, *asked], assertion=assertion)
+    form = consent_parameters(vendor, "device_authorization_url", parts.query, [("client_id", fields["client_id"])])
+    return client_request(vendor, urlunsplit(parts._replace(query="")), fields, form, assertion=assertion)
 
 
 def device_grant(code: DeviceCode) -> Grant:
@@ -111,7 +101,7 @@ def read_device_answer(vendor: Vendor, answer: HttpAnswer, *, redactor: Redactor
         )
     complete = _text(body, "verification_uri_complete")
     for address in filter(None, (uri, complete)):
-        if not _usable(address) or not _private(address, allow_http=allow_http):
+        if not is_usable(address) or not is_private(address, allow_http=allow_http):
             raise VendorError(
                 f"{vendor.name}: the vendor sent no usable https URL for the person. Nothing is shown.", status=answer.status, fault="consent:not_asked"
             )
@@ -219,15 +209,3 @@ def _seconds(value: t.Any) -> float | None:
     except (ValueError, OverflowError):
         return None
     return max(seconds, 1.0) if math.isfinite(seconds) and seconds > 0 else None
-
-
-def _usable(url: str) -> bool:
-    if not host(url) or " " in url or not url.isprintable():
-        return False
-    parts = split_address(url)
-    return parts.scheme in ("https", "http") and "@" not in parts.netloc
-
-
-def _private(url: str, *, allow_http: bool) -> bool:
-    parts = split_address(url)
-    return parts.scheme == "https" or allow_http or is_loopback(parts.hostname or "")

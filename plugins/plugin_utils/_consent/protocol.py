@@ -23,7 +23,7 @@ from .._base.errors import OptionError, VendorError
 from .._base.model import Vendor
 from .._http.local_address import is_loopback
 from .._text.one_line import one_line
-from .._vendor.address import host, split_address
+from .._vendor.address import host, is_private, is_usable, split_address
 from .._vendor.redaction import Redactor
 
 __all__ = (
@@ -33,10 +33,10 @@ __all__ = (
     "begin",
     "challenge",
     "check_redirect_uri",
+    "consent_parameters",
     "is_answer",
     "listening_address",
     "read_redirect",
-    "sent_to_both",
     "state_of",
     "with_port",
 )
@@ -74,41 +74,36 @@ def authorization_url(vendor: Vendor, client_id: str, consent: Consent, *, allow
     _check_authorize_url(vendor, url, allow_http=allow_http)
     parts = split_address(url)
     asked = [("response_type", "code"), ("client_id", client_id), ("redirect_uri", consent.redirect_uri), ("state", consent.state)]
-    if vendor.scope:
-        asked.append(("scope", vendor.scope))
-    asked.extend(sent_to_both(vendor))
-    if consent.verifier:
-        asked.extend([("code_challenge", challenge(consent.verifier)), ("code_challenge_method", "S256")])
-    own = parse_qsl(parts.query, keep_blank_values=True)
-    twice = sorted({name for name, _value in own} & {name for name, _value in asked})
-    if twice:
-        raise OptionError(f"{vendor.name}: the query of authorize_url must not contain '{twice[0]}': it is added automatically.", fault="option:clash")
-    return urlunsplit(parts._replace(query=urlencode([*own, *asked])))
+    proof = [("code_challenge", challenge(consent.verifier)), ("code_challenge_method", "S256")] if consent.verifier else []
+    return urlunsplit(parts._replace(query=urlencode(consent_parameters(vendor, "authorize_url", parts.query, [*asked, *proof]))))
 
 
-def sent_to_both(vendor: Vendor) -> list[tuple[str, str]]:
-    """The token request parameters that are also sent in the request for consent."""
-    found: list[tuple[str, str]] = []
+def consent_parameters(vendor: Vendor, option: str, query: str, asked: t.Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+    """The parameters of a request for consent: those in the *query* of the URL, those *asked*, the scope, and what the token request has too.
+
+    :arg option: the option with the URL, for the message.
+    :raises OptionError: the query has a parameter that is added anyway.
+    """
+    added = [*asked, *([("scope", vendor.scope)] if vendor.scope else [])]
     for name in _SENT_TO_BOTH:
         value = vendor.parameters.get(name)
-        found.extend((name, single) for single in (value if isinstance(value, tuple) else (value,)) if isinstance(single, str))
-    return found
+        added.extend((name, single) for single in (value if isinstance(value, tuple) else (value,)) if isinstance(single, str))
+    own = parse_qsl(query, keep_blank_values=True)
+    twice = sorted({name for name, _value in own} & {name for name, _value in added})
+    if twice:
+        raise OptionError(f"{vendor.name}: the query of {option} must not contain '{twice[0]}': it is added automatically.", fault="option:clash")
+    return [*own, *added]
 
 
 def _check_authorize_url(vendor: Vendor, url: str, *, allow_http: bool) -> None:
     if not vendor.authorize_url:
         raise OptionError(f"{vendor.name}: the vendor's authorization URL is not known. Set authorize_url or issuer.", fault="option:missing")
-    parts = split_address(url)
-    if parts.scheme not in ("https", "http") or not host(url) or "@" in parts.netloc or parts.fragment or not _one_word(url):
+    if not is_usable(url) or split_address(url).fragment:
         raise OptionError(f"{vendor.name}: authorize_url is not a usable http(s) address. Check base_url and authorize_url.", fault="option:address")
-    if parts.scheme == "http" and not allow_http and not is_loopback(parts.hostname or ""):
+    if not is_private(url, allow_http=allow_http):
         raise OptionError(
             f"{vendor.name}: at {host(url)} you would log in over plain http. Use https, or set allow_http if you must.", fault="option:plain_http"
         )
-
-
-def _one_word(url: str) -> bool:
-    return url.isprintable() and not any(c.isspace() for c in url)
 
 
 def check_redirect_uri(vendor: Vendor, redirect_uri: str) -> None:
@@ -117,7 +112,7 @@ def check_redirect_uri(vendor: Vendor, redirect_uri: str) -> None:
     :raises OptionError: saying what to do.
     """
     parts = split_address(redirect_uri)
-    if not parts.scheme or parts.fragment or not _one_word(redirect_uri):
+    if not parts.scheme or parts.fragment or not redirect_uri.isprintable() or " " in redirect_uri:
         raise OptionError(
             f"{vendor.name}: redirect_uri must be a whole address without a fragment, such as http://127.0.0.1:8400/callback.", fault="option:address"
         )

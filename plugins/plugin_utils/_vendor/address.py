@@ -20,6 +20,8 @@ __all__ = (
     "check_address",
     "check_endpoint",
     "host",
+    "is_private",
+    "is_usable",
     "refuse_placeholders",
     "split_address",
 )
@@ -56,6 +58,18 @@ def host(url: str) -> str:
 def address_of(url: str) -> str:
     """Like :func:`host`, with the path. That may contain a sent credential: see :mod:`.redaction`."""
     return host(url) + split_address(url).path
+
+
+def is_usable(url: str) -> bool:
+    """Whether requests can be sent to *url*: http or https, with a host, without a user name, spaces or control characters."""
+    parts = split_address(url)
+    return parts.scheme in ("https", "http") and bool(parts.hostname) and "@" not in parts.netloc and url.isprintable() and " " not in url
+
+
+def is_private(url: str, *, allow_http: bool) -> bool:
+    """Whether nobody on the network can read what is sent to the usable *url*, or the user allows it."""
+    parts = split_address(url)
+    return parts.scheme == "https" or allow_http or is_loopback(str(parts.hostname))
 
 
 def refuse_placeholders(vendor: Vendor) -> None:
@@ -104,10 +118,9 @@ def check_address(vendor: Vendor, url: str, *, allow_http: bool) -> None:
 
     :raises OptionError: with the option to set.
     """
-    name, scheme = host(url), url.split("://", 1)[0].lower()
-    if scheme not in ("https", "http") or not name or "@" in split_address(url).netloc or any(c.isspace() for c in url):
+    if not is_usable(url):
         raise OptionError(f"{vendor.name}: the token endpoint is not a usable http(s) address. Check base_url and token_url.", fault="option:address")
-    if scheme == "http" and not allow_http and not is_loopback(split_address(url).hostname or ""):
+    if not is_private(url, allow_http=allow_http):
         raise OptionError(
-            f"{vendor.name}: {name} would get the credentials over plain http. Use https, or set allow_http if you must.", fault="option:plain_http"
+            f"{vendor.name}: {host(url)} would get the credentials over plain http. Use https, or set allow_http if you must.", fault="option:plain_http"
         )

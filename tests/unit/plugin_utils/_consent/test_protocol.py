@@ -60,11 +60,11 @@ def test_the_authorization_url_has_scope_pkce_and_resources_but_no_secret_fields
     asked = dataclasses.replace(ASKED, verifier="dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk")
     url = subject.authorization_url(vendor, "c", asked)
     assert parse_qsl(urlsplit(url).query)[4:] == [
+        ("code_challenge", "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"),
+        ("code_challenge_method", "S256"),
         ("scope", "read offline_access"),
         ("resource", "https://a"),
         ("resource", "https://b"),
-        ("code_challenge", "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"),
-        ("code_challenge_method", "S256"),
     ]
     assert asked.verifier not in url
 

@@ -11,7 +11,14 @@ from urllib.parse import urlsplit
 import pytest
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.errors import OptionError
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.model import SecretRef, Vendor
-from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vendor.address import check_endpoint, host, refuse_placeholders, split_address
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vendor.address import (
+    check_endpoint,
+    host,
+    is_private,
+    is_usable,
+    refuse_placeholders,
+    split_address,
+)
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vendors import built_in
 from support.scripted import request_for
 
@@ -112,6 +119,33 @@ def test_https_and_local_endpoints_may_get_credentials(url):
 )
 def test_only_host_and_port_of_an_address_are_shown(url, shown):
     assert host(url) == shown
+
+
+@pytest.mark.parametrize("url", ["https://a.example", "HTTP://a.example:8/t?x=1#y", "https://é.example/", "http://[::1]"])
+def test_an_address_can_be_used(url):
+    assert is_usable(url)
+
+
+@pytest.mark.parametrize(
+    "url", ["", "a.example", "ftp://a.example", "https://", "https:///t", "https://u@a.example", "https://a.example/x y", "https://a.example/\n", "https://["]
+)
+def test_an_address_cannot_be_used(url):
+    assert not is_usable(url)
+
+
+@pytest.mark.parametrize(
+    ("url", "allow_http", "private"),
+    [
+        ("https://a.example", False, True),
+        ("http://a.example", False, False),
+        ("http://a.example", True, True),
+        ("http://127.0.0.1:8", False, True),
+        ("http://localhost", False, True),
+        ("http://10.0.0.1", False, False),
+    ],
+)
+def test_plain_http_is_private_only_on_this_machine_or_where_allowed(url, allow_http, private):
+    assert is_private(url, allow_http=allow_http) is private
 
 
 @pytest.mark.parametrize(
