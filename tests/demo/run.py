@@ -185,7 +185,7 @@ def check_second(run: Run) -> None:
 def _expect(what: str, found: object, wanted: object) -> None:
     if found != wanted:
         told = dict(found) if isinstance(found, collections.Counter) else found
-        raise Wrong(f"{what}: {told}, and it should be {wanted}")
+        raise Wrong(f"{what}: {told} instead of {wanted}")
 
 
 # -- the story -----------------------------------------------------------------------------------------------------------
@@ -248,7 +248,9 @@ def _show_tokens(run: Run, where: dict[str, list[str]]) -> None:
     for name in NAMES:
         shown = run.shown[name]
         rows.append((name, f"{MOUNT}/{vault_path(name)}", shown["token"], int(float(shown["expires_in"])), " ".join(where[name])))
-    tell(f"\nTokens, fetched with lookups, provisioned with the role (each file has mode 0600 and the token that the vendor gave)\n{table(rows, right=(3,))}")
+    tell(
+        f"\nTokens, fetched with lookups and provisioned with the role (each file has mode 0600 and the token that the vendor issued)\n{table(rows, right=(3,))}"
+    )
 
 
 def _show_counts(first: Run, second: Run) -> None:
@@ -277,12 +279,12 @@ def main(words: t.Sequence[str] | None = None) -> int:
         with contextlib.ExitStack() as stack:
             play(stack, arguments)
     except Interrupted as exc:
-        print(f"\nInterrupted ({exc}); all that was started is ended.", file=sys.stderr)
+        print(f"\nInterrupted ({exc}); everything that was started has been stopped.", file=sys.stderr)
         return 130
     except (Wrong, StartError, Unavailable, RuntimeError) as exc:
         print(f"\nThe demo FAILED: {exc}", file=sys.stderr)
         return 1
-    tell(f"\nAll as it should be. Servers and hosts are stopped and removed. {time.monotonic() - begun:.0f} s.")
+    tell(f"\nEverything worked as expected. Servers and hosts were stopped and removed. {time.monotonic() - begun:.0f} s.")
     return 0
 
 

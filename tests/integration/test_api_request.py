@@ -108,7 +108,7 @@ def test_no_token_is_in_the_system_log_of_the_host(stage: Stage, syslog: list[by
     assert [entry["status"] for entry in stage.emulator.requests("trackunit", kind="api")] == [200]
     # Even if Python escapes a token with quotes, its end is unchanged.
     assert [secret for secret in tokens(stage) for line in syslog if secret[-40:].encode() in line] == []
-    # When Ansible masks a token in its log, it masks nothing else.
+    # The log has everything except the token. If the token has quotes, which the log would escape, the call is not logged at all.
     address = f"{stage.emulator.base_url('trackunit')}/api/me".encode()
     assert any(address in line for line in syslog) is (form != "quoted"), syslog
 

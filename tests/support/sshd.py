@@ -186,7 +186,7 @@ class Sshd(t.NamedTuple):
 def find_sshd() -> Sshd:
     """The system's sshd, or one installed or unpacked with apt-get."""
     if sys.platform != "linux":
-        raise Unavailable("ssh hosts need Linux: elsewhere 127.0.0.2 and so on are not there")
+        raise Unavailable("ssh hosts need Linux: other systems lack 127.0.0.2 and the following addresses")
     if find_binary("ssh") is None and not _as_root():
         raise Unavailable("there is no ssh client (Debian, Ubuntu: apt-get install openssh-client)")
     found = find_binary("sshd", folders=_SBIN)
@@ -226,7 +226,7 @@ def _unpacked() -> Sshd:
 def _sudo_user() -> t.Iterator[str]:
     """A temporary user who may do everything with sudo, without a password."""
     if not _as_root():
-        raise Unavailable("hosts with an unprivileged user and become need root here, to make that user")
+        raise Unavailable("ssh hosts with an unprivileged user and become need root on this machine, to create that user")
     if find_binary("sudo") is None and shutil.which("apt-get"):
         _apt_install("sudo")
     if find_binary("sudo") is None:
@@ -254,7 +254,7 @@ def _with_own_etc() -> list[str]:
     layer = "mount -t tmpfs layer /mnt && mkdir /mnt/upper /mnt/work && mount -t overlay layer -o lowerdir=/etc,upperdir=/mnt/upper,workdir=/mnt/work /etc && "
     begin = ["unshare", "--mount", "sh", "-c"]
     if not _as_root() or subprocess.run([*begin, f"{layer}true"], capture_output=True, check=False).returncode != 0:
-        raise Unavailable("hosts with an /etc of their own need root here, and a kernel that lets it mount overlays")
+        raise Unavailable("ssh hosts with their own /etc need root on this machine, and a kernel that lets it mount overlays")
     return [*begin, f'{layer}exec "$0" "$@"']
 
 

