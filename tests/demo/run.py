@@ -248,9 +248,7 @@ def _show_tokens(run: Run, where: dict[str, list[str]]) -> None:
     for name in NAMES:
         shown = run.shown[name]
         rows.append((name, f"{MOUNT}/{vault_path(name)}", shown["token"], int(float(shown["expires_in"])), " ".join(where[name])))
-    tell(
-        f"\nTokens, fetched with lookups and provisioned with the role (each file has mode 0600 and the token that the vendor issued)\n{table(rows, right=(3,))}"
-    )
+    tell(f"\nTokens, fetched with lookups and provisioned with the role (each file has mode 0600 and the token from the vendor)\n{table(rows, right=(3,))}")
 
 
 def _show_counts(first: Run, second: Run) -> None:
