@@ -78,10 +78,10 @@ def fleet(place: Scene, size: Size) -> t.Iterator[Table]:
     # The controller that fetches also reads the secret and writes the entry.
     others = size.controllers - 1
     rows = (
-        compared("vendor requests of all", [float(all_.asked)], [1.0], against="1", unit="", limit=1.0),
-        compared("Vault requests of each other one", [(all_.vault - one.vault) / others], [3.0], against="3", unit="", limit=1.0),
-        compared("CPU of each other one", [(all_.cpu - one.cpu) / others], [one.cpu - start_alone.cpu], against="one alone", limit=2.0),
-        compared("the slowest, by the clock", [all_.slowest], [one.slowest], against="one alone", unit="s"),
+        compared("vendor requests of all controllers", [float(all_.asked)], [1.0], against="1", unit="", limit=1.0),
+        compared("Vault requests of each further controller", [(all_.vault - one.vault) / others], [3.0], against="3", unit="", limit=1.0),
+        compared("CPU of each further controller", [(all_.cpu - one.cpu) / others], [one.cpu - start_alone.cpu], against="one alone", limit=2.0),
+        compared("the slowest controller, wall-clock time", [all_.slowest], [one.slowest], against="one alone", unit="s"),
     )
     yield Table("fleet", f"{size.controllers} controllers at once, a vendor that takes {_DELAY:.0f} s", "", rows)
 

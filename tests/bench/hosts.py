@@ -82,7 +82,7 @@ def _on_ssh_hosts(place: Scene, stage: Stage, size: Size) -> Table:
         for case in _CASES
         for name, values in spent[case].items()
     ]
-    title = f"Files on {size.ssh_hosts} ssh hosts, one task, {_FORKS} forks, by the clock, {size.ssh_rounds} rounds"
+    title = f"Files on {size.ssh_hosts} ssh hosts, one task, {_FORKS} forks, wall-clock time, {size.ssh_rounds} rounds"
     return Table("hosts", title, place.version, tuple(rows))
 
 
@@ -112,7 +112,7 @@ def _on_local_hosts(place: Scene, stage: Stage, size: Size) -> Table:
         spent[count] = (place.playbook(play(task), hosts=count, forks=_FORKS, env=env, variables=variables).cpu - without) / count
     few, many = size.local_hosts
     rows = [compared(f"{count:,} hosts", [value], [spent[few]], against=f"{few} hosts", limit=1.1 if count == many else None) for count, value in spent.items()]
-    return Table("hosts", f"Four tokens on local hosts, one task, {_FORKS} forks, CPU for each host", place.version, tuple(rows))
+    return Table("hosts", f"Four tokens on local hosts, one task, {_FORKS} forks, CPU per host", place.version, tuple(rows))
 
 
 def _status(place: Scene, stage: Stage, size: Size) -> Table:
@@ -131,7 +131,7 @@ def _status(place: Scene, stage: Stage, size: Size) -> Table:
     looked = max(task.ended for task in run.find("Look at the files"))
     told = max(task.ended for task in run.tasks) - looked
     row = compared("the report", [told], [_REPORT], against=f"{_REPORT:.0f} s", unit="s", limit=1.0)
-    return Table("hosts", f"The status of {count:,} hosts with four tokens each, by the clock, without the look at the hosts", place.version, (row,))
+    return Table("hosts", f"The status of {count:,} hosts with four tokens each, wall-clock time, without reading the hosts", place.version, (row,))
 
 
 def _four(folder: str) -> str:

@@ -22,7 +22,7 @@ _PR_SET_CHILD_SUBREAPER = 36
 
 @dataclasses.dataclass(frozen=True)
 class Sample:
-    """One run: user and system seconds of all its processes, seconds by the clock, and the resident memory of the largest process."""
+    """One run: user and system seconds of all its processes, wall-clock seconds, and the resident memory of the largest process."""
 
     cpu: float
     wall: float

@@ -88,7 +88,7 @@ def options(place: Scene, size: Size) -> t.Iterator[Table]:
         compared("the documentation, parsed", over, goal, against="15 ms"),
         compared("ours, from its file", spent["read"], goal, against="15 ms", limit=1.0),
     )
-    yield Table("options", f"What Ansible has to know of the options of a lookup, CPU, {size.forks_rounds} forks", place.version, rows)
+    yield Table("options", f"Reading the options of a lookup, CPU, {size.forks_rounds} forks", place.version, rows)
 
 
 def task(place: Scene, size: Size) -> t.Iterator[Table]:
@@ -112,7 +112,7 @@ def task(place: Scene, size: Size) -> t.Iterator[Table]:
     base = spent["constant"]
     limits = {"ours, after token_info": WARM, "ours, with summary": WARM}
     rows = [compared(name, values, base[: len(values)], against="constant", limit=limits.get(name)) for name, values in spent.items()]
-    yield Table("task", f"A task on each of {size.hosts} hosts, 10 forks, CPU for each host, {size.task_rounds} rounds", place.version, tuple(rows))
+    yield Table("task", f"A task on each of {size.hosts} hosts, 10 forks, CPU per host, {size.task_rounds} rounds", place.version, tuple(rows))
 
 
 def whole_play(place: Scene, size: Size) -> t.Iterator[Table]:
@@ -134,7 +134,7 @@ def whole_play(place: Scene, size: Size) -> t.Iterator[Table]:
         # A play cannot cost less than its tasks without a lookup. If that exceeds the goal, the goal of a single task applies.
         floor = WARM * spent["constant"][0] / spent[peer][0] if mine != "ours" else 0.0
         rows.append(compared(mine, spent[mine], spent[peer], against=peer, limit=round(max(goal, floor), 2)))
-    title = f"Four tasks on each of {hosts} hosts, 10 forks, CPU of the whole play for each host"
+    title = f"Four tasks on each of {hosts} hosts, 10 forks, CPU of the whole play per host"
     yield Table("play", title, place.version, tuple(rows))
 
 
@@ -161,7 +161,7 @@ def uri(place: Scene, size: Size) -> t.Iterator[Table]:
     base = spent["uri, token in its text"]
     limits = {"uri, our header, after token_info": 1.1, "api_request": 1.1}
     rows = [compared(name, values, base, against="uri, token in its text", limit=limits.get(name)) for name, values in spent.items()]
-    yield Table("uri", f"A request from each of {size.requests} hosts, CPU for each host, {size.request_rounds} rounds", place.version, tuple(rows))
+    yield Table("uri", f"A request from each of {size.requests} hosts, CPU per host, {size.request_rounds} rounds", place.version, tuple(rows))
 
 
 def cold(place: Scene, size: Size) -> t.Iterator[Table]:
@@ -176,11 +176,11 @@ def cold(place: Scene, size: Size) -> t.Iterator[Table]:
     rows = (
         compared("import hvac", spent["import hvac"], spent["import hvac"], against="import hvac"),
         compared("ours, no cache", spent["ours, no cache"], spent["import hvac"], against="import hvac"),
-        compared("ours, over the import", over, [0.150] * len(over), against="150 ms", limit=1.0),
+        compared("ours, minus import hvac", over, [0.150] * len(over), against="150 ms", limit=1.0),
         compared("Vault requests", vault, [2.0], against="2", unit="each", limit=1.0),
         compared("vendor requests", vendor, [1.0], against="1", unit="each", limit=1.0),
     )
-    yield Table("cold", f"A token that has to be fetched, CPU, {size.forks_rounds} forks", place.version, rows)
+    yield Table("cold", f"Fetching a token, CPU, {size.forks_rounds} forks", place.version, rows)
 
 
 def growth(place: Scene, size: Size) -> t.Iterator[Table]:
@@ -201,15 +201,15 @@ def growth(place: Scene, size: Size) -> t.Iterator[Table]:
         # With fewer forks, the controller waits longer, which costs CPU time whatever the task is.
         constant = each("'constant'", size.hosts, forks)
         rows.append(compared(f"{size.hosts} hosts, {forks} forks", each(OURS, size.hosts, forks), constant, against="constant", limit=WARM))
-    yield Table("growth", "A task with a cached token, after token_info, CPU for each host", place.version, tuple(rows))
+    yield Table("growth", "A task with a cached token, after token_info, CPU per host", place.version, tuple(rows))
 
     few = place.in_worker({"few": OURS}, rounds=size.forks_rounds)["few"]
     crowd(place.ansible.cache / "trackops" / "api_tokens", size.entries)
     many = place.in_worker({"many": OURS}, rounds=size.forks_rounds)["many"]
     row = compared(f"{size.entries:,} entries", many, few, against="1 entry", limit=1.2)
-    yield Table("growth", "The first lookup of a worker, by the entries in the cache, CPU", place.version, (row,))
+    yield Table("growth", "The first lookup of a worker, by the number of cache entries, CPU", place.version, (row,))
 
-    plays = {"over a play without us": play(debug(OURS)), "over it, after token_info": play(TOKEN_INFO, debug(OURS))}
+    plays = {"above a play without this collection": play(debug(OURS)), "the same, after token_info": play(TOKEN_INFO, debug(OURS))}
     least = min(place.playbook(play(debug("'constant'")), hosts=size.hosts).peak_mib for _round in range(size.rounds))
     peaks = {name: min(place.playbook(plays[name], hosts=size.hosts).peak_mib for _round in range(size.rounds)) for name in plays}
     rows = [
