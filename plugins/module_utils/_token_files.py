@@ -122,7 +122,7 @@ def _present(module, spec, content, result, earlier):
     refuse_large(content)
     missing = _enter(module, dest, earlier)
     if missing and not spec["create_directory"] and os.path.dirname(dest) not in earlier.directories:
-        raise FileError("the directory %s does not exist; set create_directory, or make it first" % os.path.dirname(dest), "directory")
+        raise FileError("the directory %s does not exist; set create_directory, or create it first" % os.path.dirname(dest), "directory")
     found = None if missing else _look(dest)
     wanted = _wanted(spec, content, tolerant=module.check_mode)
     context = _context(module, spec, exists=found is not None)

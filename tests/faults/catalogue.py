@@ -385,7 +385,7 @@ def broken_vaults(brokens: Brokens) -> t.Iterator[Fault]:
         ),
         "that is contacted without TLS": ({"url": tls.address.replace("https", "http")}, "speaks TLS only: begin url with https://"),
         "that requires a client certificate": ({"url": tls.mutual_address, "ca_cert": tls.ca_cert}, "it requires a client certificate that it trusts"),
-        "whose CA file has no certificate": ({"url": tls.address, "ca_cert": __file__}, "has no certificate in it"),
+        "whose CA file has no certificate": ({"url": tls.address, "ca_cert": __file__}, "contains no certificate"),
         "that does not know the token": ({"url": tls.address, "ca_cert": tls.ca_cert}, UNKNOWN_TOKEN[tls.flavour]),
     }
     for name, (broken, says) in rows.items():

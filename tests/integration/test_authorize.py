@@ -399,7 +399,7 @@ def test_consent_works_in_two_steps_without_waiting(there: Stage) -> None:
     assert _shown(first.stderr) == url
     back = there.emulator.consent(url)
     forged = there.playbook(PLAYBOOK, *common, "-e", f"redirect_response={back}x", env=env)
-    assert "trackmage: this answer belongs to no consent that this user began here" in said(forged)
+    assert "trackmage: this answer does not belong to a consent that this user started here" in said(forged)
     second = there.playbook(PLAYBOOK, *common, "-e", f"redirect_response={back}", env=env)
     assert second.rc == 0, second
     assert there.vault.get(PATH)["refresh_token"]
@@ -618,7 +618,7 @@ def test_a_device_code_that_contains_a_credential_is_not_shown(there: Stage, fie
     given = {"vendor": "oauth2", "path": "fleet/acme", "flow": "device", "trackops_issuer": there.emulator.base_url("acme")}
     run = there.playbook(PLAYBOOK, "-e", json.dumps(given), "-vvv", env=writing(there))
     assert run.rc == 2, run
-    assert "oauth2: the vendor's code or its address has a credential in it. Nothing is shown." in said(run)
+    assert "oauth2: the vendor's code or its address contains a credential. Nothing is shown." in said(run)
     assert secret not in run.output
 
 

@@ -289,7 +289,7 @@ def test_wrong_options_are_reported_before_any_request(openbao_stage: Stage) -> 
         "engine_version": ({"engine_version": "3"}, "Use one of: 2, 1, auto."),
         "auth_method": ({"auth_method": "magic"}, "trackunit: auth_method cannot be 'magic'. Use one of: token, userpass, ldap, approle,"),
         "min_ttl": ({"min_ttl": "soon"}, "trackunit: min_ttl cannot be 'soon'. It must be a number."),
-        "variant as a list": ({"variant": ["password"]}, "trackunit: variant has a value that does not fit. Use one of: password, v2."),
+        "variant as a list": ({"variant": ["password"]}, "trackunit: variant has an invalid value. Use one of: password, v2."),
         "client_auth": ({"client_auth": "magic"}, "Use one of: basic, basic_raw."),
         "failure_ttl": ({"failure_ttl": "abc"}, "trackunit: failure_ttl cannot be 'abc'. It must be a number."),
         "failure_ttl below 0": ({"failure_ttl": -1}, "trackunit: failure_ttl must be at least 0."),

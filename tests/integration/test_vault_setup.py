@@ -199,7 +199,7 @@ def test_default_paths_are_allowed_and_foreign_objects_kept(stage: Stage) -> Non
     # Since that run, this path is writable as a cache; the next run must not make it readable as credentials.
     overlap = stage.playbook(PLAYBOOK, "-e", "vault_setup_path=trackops", "-e", "vault_setup_shared_cache=false", env=operator)
     assert overlap.rc != 0
-    told = "anyone with write access to the shared cache could overwrite credentials, because the policy api-tokens-cache of an earlier run names a folder"
+    told = "anyone with write access to the shared cache could overwrite credentials, because the policy api-tokens-cache of an earlier run covers a folder"
     assert told in " ".join(overlap.output.split()), overlap
     assert client.sys.read_policy("api-tokens")["data"]["rules"] == MARK + OWN_PATHS
 

@@ -111,7 +111,7 @@ def _trouble_with(path: str) -> str:
     if found.st_uid not in (0, os.geteuid()):
         return f"it belongs to another user, who may have put another secret_id there: {again}"
     if found.st_mode & 0o077:
-        return f"other users can access it (mode {stat.S_IMODE(found.st_mode):04o}): set its mode to 0600, and make a new secret_id if they have read it"
+        return f"other users can access it (mode {stat.S_IMODE(found.st_mode):04o}): set its mode to 0600, and create a new secret_id if they have read it"
     return "" if found.st_size else f"it is empty: {again}"
 
 

@@ -247,7 +247,7 @@ def cache_options(values: Values) -> CacheOptions:
 
 def _check_printable(vendor: Vendor, what: str, text: str) -> None:
     if not text.isprintable():
-        raise OptionError(f"{vendor.name}: {what} '{one_line(text, limit=40)}' has a line break or another character in it that cannot be shown.")
+        raise OptionError(f"{vendor.name}: {what} '{one_line(text, limit=40)}' contains a line break or another character that cannot be shown.")
 
 
 def _one_of(name: str, value: t.Any, known: tuple[str, ...], *, who: str = "") -> str:

@@ -59,7 +59,7 @@ def wrong_value(plugin: str, definitions: Definitions, sources: Sources, said: s
     source, value = sources.find(name, facts)
     choices, kind = facts.get("choices"), facts.get("type", "str")
     shown = isinstance(value, str) and (kind in _SHOWN or choices)
-    what = f"cannot be '{one_line(value, limit=40)}'" if shown else "has a value that does not fit"
+    what = f"cannot be '{one_line(value, limit=40)}'" if shown else "has an invalid value"
     if choices:
         fits = f"Use one of: {', '.join(map(str, choices))}."
     else:

@@ -60,7 +60,7 @@ class FileStore(Directory):
 
     def _check_own(self) -> None:
         if not all(map(_OURS.match, self._names())):
-            self._refuse("holds files that are not the cache's")
+            self._refuse("contains files that do not belong to the cache")
 
     def _names(self) -> list[str]:
         """All names in the directory; empty if it does not exist."""

@@ -111,7 +111,7 @@ def read_device_answer(vendor: Vendor, answer: HttpAnswer, *, redactor: Redactor
         )
     if redactor.is_in(user_code, uri, complete):
         raise VendorError(
-            f"{vendor.name}: the vendor's code or its address has a credential in it. Nothing is shown.", status=answer.status, fault="consent:not_asked"
+            f"{vendor.name}: the vendor's code or its address contains a credential. Nothing is shown.", status=answer.status, fault="consent:not_asked"
         )
     return DeviceCode(
         device_code,

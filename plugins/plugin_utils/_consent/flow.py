@@ -259,7 +259,7 @@ class Authorizing:
         except (KeyError, TypeError, ValueError):
             pass
         raise VendorError(
-            f"{self.name}: this answer belongs to no consent that this user began here, with these options and this Vault login, in the last "
+            f"{self.name}: this answer does not belong to a consent that this user started here, with these options and this Vault login, in the last "
             f"{PENDING_SECONDS / 60:.0f} minutes, or it was used before. Start again.",
             fault="consent:answer",
         )

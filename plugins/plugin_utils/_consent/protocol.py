@@ -165,7 +165,7 @@ def read_redirect(redirected: str, consent: Consent, vendor: Vendor, redactor: t
             fault="consent:answer",
         )
     if len(found) != len(pairs):
-        raise VendorError(f"{name}: the answer names a parameter twice, which no vendor may do. Start again.", fault="consent:answer")
+        raise VendorError(f"{name}: the answer contains a parameter twice, which no vendor may do. Start again.", fault="consent:answer")
     if not hmac.compare_digest(found.get("state", "").encode(), consent.state.encode()):
         raise VendorError(
             f"{name}: the answer has a different state than the request, so it belongs to another request or is forged. Start again.", fault="consent:answer"

@@ -209,7 +209,7 @@ def checked_path(given: str, *, option: str) -> str:
     if given.endswith("/"):
         raise OptionError(f"{one_line(given)}: {option} must be the path of a file, not of a directory")
     if any(ord(character) < 32 for character in given):
-        raise OptionError(f"{one_line(given)}: {option} holds control characters")
+        raise OptionError(f"{one_line(given)}: {option} contains control characters")
     path = posixpath.normpath("/" + given.lstrip("/"))  # POSIX does not define two leading slashes
     if path == "/":
         raise OptionError(f"{given}: {option} must be the path of a file, not of a directory")

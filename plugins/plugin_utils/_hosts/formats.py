@@ -92,7 +92,7 @@ def _json(details: Details, env_name: str | None) -> str:
 def _one_line(details: Details, key: str) -> str:
     value = str(details[key])
     if not value.isprintable():
-        raise VendorError(f"{details['vendor']}: the token contains control characters, which a header or a variable cannot hold; use format raw or json")
+        raise VendorError(f"{details['vendor']}: the token contains control characters, which a header or a variable cannot contain; use format raw or json")
     return value
 
 

@@ -139,9 +139,8 @@ def _check(found: Settings) -> None:
             raise OptionError(f"{PREFIX}{variable} {rule}")
     if found.shared and found.cache_mount == found.mount and any(overlap(found.cache_path, one) for one in _credentials(found)):
         raise OptionError(
-            "Anyone with write access to the shared cache could overwrite credentials, because vault_setup_cache_path lies in one of their "
-            "folders or holds one. Choose another "
-            "vault_setup_cache_path, or a vault_setup_cache_mount that is not vault_setup_mount."
+            "Anyone with write access to the shared cache could overwrite credentials, because vault_setup_cache_path is inside one of "
+            "their folders or contains one. Choose another vault_setup_cache_path, or a vault_setup_cache_mount that is not vault_setup_mount."
         )
 
 

@@ -166,8 +166,8 @@ def check_folders(settings: Settings, before: t.Mapping[str, str], *, place: str
         return
     raise VaultError(
         f"{place}: anyone with write access to the shared cache could overwrite credentials, because the policy {guilty} of an earlier run "
-        "names a folder that lies in one of "
-        f"this run, or holds one. Choose other folders or another vault_setup_name, or delete that policy first (vault policy delete {guilty}).",
+        "covers a folder that is inside a folder of this run, or contains one. "
+        f"Choose other folders or another vault_setup_name, or delete that policy first (vault policy delete {guilty}).",
         fault="vault:occupied",
     )
 

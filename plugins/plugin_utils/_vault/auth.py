@@ -53,9 +53,9 @@ def login_of(answer: t.Any) -> Login:
     """The login in Vault's response to a login or a renewal."""
     auth = answer.get("auth") if isinstance(answer, dict) else None
     if not isinstance(auth, dict):
-        raise VaultError("the answer to the login has no token in it", "login_refused")
+        raise VaultError("the answer to the login contains no token", "login_refused")
     if not auth.get("client_token"):
-        reason = "asks for a second factor (MFA)" if auth.get("mfa_requirement") else "has no token in it"
+        reason = "asks for a second factor (MFA)" if auth.get("mfa_requirement") else "contains no token"
         raise VaultError(f"the answer to the login {reason}", "login_refused")
     return Login(
         client_token=str(auth["client_token"]),

@@ -40,7 +40,7 @@ def checked_path(name: str, value: str) -> str:
         raise OptionError(f"{name} is empty. Give the path of a secret below the mount, such as fleet/trackunit.", fault="option:vault_path")
     if any(part in ("", ".", "..") for part in path.split("/")) or not path.isprintable():
         raise OptionError(
-            f"{name} {one_line(path)!r} has an empty, '.' or '..' part or a control character in it. Give a plain path.", fault="option:vault_path"
+            f"{name} {one_line(path)!r} contains an empty, '.' or '..' part or a control character. Give a plain path.", fault="option:vault_path"
         )
     return path
 

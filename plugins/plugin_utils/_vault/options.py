@@ -159,7 +159,7 @@ def _check_printed(options: VaultOptions) -> None:
     """Reject line breaks and escapes: messages show these options, and headers carry some of them."""
     for name in _PRINTED:
         if not str(getattr(options, name) or "").isprintable():
-            raise OptionError(f"{name} has a line break or another character in it that cannot be shown. Check where it is set.")
+            raise OptionError(f"{name} contains a line break or another character that cannot be shown. Check where it is set.")
 
 
 def _password_of(url: str) -> str | None:

@@ -110,7 +110,7 @@ def _tls_trouble(_cause: BaseException, inside: list[BaseException]) -> str:
     if "KEY_VALUES_MISMATCH" in text:
         return "cannot be contacted: cert_auth_private_key does not belong to cert_auth_public_key."
     if "NO_CERTIFICATE" in text or "NO_START_LINE" in text or "PEM_LIB" in text:
-        return "cannot be contacted: a certificate file has no certificate in it. Check ca_cert (VAULT_CACERT, VAULT_CAPATH) and cert_auth_public_key."
+        return "cannot be contacted: a certificate file contains no certificate. Check ca_cert (VAULT_CACERT, VAULT_CAPATH) and cert_auth_public_key."
     return "failed at TLS. Check url (VAULT_ADDR), ca_cert (VAULT_CACERT) and any proxy between here and Vault."
 
 

@@ -123,7 +123,7 @@ def _checked(vendor: Vendor, body: bytes) -> dict[str, t.Any]:
     except ValueError:
         metadata = None
     if not isinstance(metadata, dict) or not isinstance(metadata.get("token_endpoint"), str):
-        raise VendorError(f"{vendor.name}: the metadata of {host(vendor.issuer)} names no token_endpoint. Set token_url.", fault="vendor:discovery")
+        raise VendorError(f"{vendor.name}: the metadata of {host(vendor.issuer)} contains no token_endpoint. Set token_url.", fault="vendor:discovery")
     if str(metadata.get("issuer", "")).rstrip("/") != vendor.issuer.rstrip("/"):
         # RFC 8414 3.3: otherwise one server could impersonate another.
         raise VendorError(f"{vendor.name}: the metadata of {host(vendor.issuer)} is for another issuer. Check issuer.", fault="vendor:discovery")

@@ -114,7 +114,7 @@ def _file_trouble(options: HttpOptions) -> str:
     found = unreadable((("http_ca_cert", options.ca_cert), ("http_client_cert", options.client_cert), ("http_client_key", options.client_key)))
     if found:
         return f"{found}. Give a file that this user can read."
-    return "http_ca_cert, http_client_cert or http_client_key holds no certificate or key. Give PEM files."
+    return "http_ca_cert, http_client_cert or http_client_key contains no certificate or key. Give PEM files."
 
 
 def _timed_out(problem: BaseException) -> bool:

@@ -180,5 +180,5 @@ def test_a_directory_with_unrelated_files_is_refused_in_check_mode_too(scene: Sc
         for check in ((), ("--check",)):
             run = stage.adhoc("localhost", "-m", "trackops.api_tokens.token_cache", "-a", f"vendor=tracx state={state} cache_path={folder}", *check)
             assert run.rc != 0, run
-            assert f"The token cache {folder} holds files that are not the cache's" in run.output, run
+            assert f"The token cache {folder} contains files that do not belong to the cache" in run.output, run
             assert (folder.stat().st_mode & 0o777, [path.name for path in folder.iterdir()]) == (0o755, ["notes.txt"]), run

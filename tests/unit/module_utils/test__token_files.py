@@ -301,7 +301,7 @@ def test_own_symlinks_are_followed(host, tmp_path):
 def test_parents_are_created_on_request_with_directory_mode(host, tmp_path):
     dest = tmp_path / "a" / "b" / "token"
     refused = host.write(present(dest))
-    assert refused.result["msg"] == f"{dest}: the directory {dest.parent} does not exist; set create_directory, or make it first"
+    assert refused.result["msg"] == f"{dest}: the directory {dest.parent} does not exist; set create_directory, or create it first"
     assert host.write(present(dest, create_directory=True), check=True).result["changed"]
     assert not (tmp_path / "a").exists()
     host.write(present(dest, create_directory=True, directory_mode="0751"), umask="077")

@@ -318,10 +318,10 @@ def test_no_secret_in_the_repr_of_a_request():
         ({"failure_ttl": "nan"}, "trackunit: failure_ttl must be a number."),
         ({"failure_ttl": -1}, "trackunit: failure_ttl must be at least 0."),
         ({"min_ttl": -1}, "trackunit: min_ttl must be at least 0."),
-        ({"path": "a\nb"}, "trackunit: the Vault path 'a b' has a line break or another character in it that cannot be shown."),
-        ({"path": "a\x1b[31mb"}, "trackunit: the Vault path 'a [31mb' has a line break or another character in it that cannot be shown."),
-        ({"engine_mount_point": "a\x9bb"}, "trackunit: engine_mount_point 'a b' has a line break or another character in it that cannot be shown."),
-        ({"namespace": "a\nb"}, "trackunit: namespace has a line break or another character in it that cannot be shown. Check where it is set."),
+        ({"path": "a\nb"}, "trackunit: the Vault path 'a b' contains a line break or another character that cannot be shown."),
+        ({"path": "a\x1b[31mb"}, "trackunit: the Vault path 'a [31mb' contains a line break or another character that cannot be shown."),
+        ({"engine_mount_point": "a\x9bb"}, "trackunit: engine_mount_point 'a b' contains a line break or another character that cannot be shown."),
+        ({"namespace": "a\nb"}, "trackunit: namespace contains a line break or another character that cannot be shown. Check where it is set."),
     ],
 )
 def test_a_value_of_the_wrong_type_is_refused(values, message):

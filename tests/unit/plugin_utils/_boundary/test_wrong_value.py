@@ -42,7 +42,7 @@ def sources(direct=None, variables=None, environ=None, config_file=None):
         ({"direct": {"cache": "valt"}, "environ": {"TRACKOPS_CACHE": "file"}}, "cache cannot be 'valt'."),
         ({"variables": {"trackops_cache": "valt"}, "environ": {"TRACKOPS_CACHE": "file"}}, "cache (trackops_cache) cannot be 'valt'."),
         ({"environ": {"TRACKOPS_CACHE": "valt"}}, "cache (TRACKOPS_CACHE) cannot be 'valt'."),
-        ({"config_file": "/etc/ansible/ansible.cfg"}, "cache (/etc/ansible/ansible.cfg) has a value that does not fit."),
+        ({"config_file": "/etc/ansible/ansible.cfg"}, "cache (/etc/ansible/ansible.cfg) has an invalid value."),
     ],
 )
 def test_a_wrong_choice_names_option_source_and_choices(said, where, expected):
@@ -56,7 +56,7 @@ def test_a_wrong_choice_names_option_source_and_choices(said, where, expected):
         ({"direct": {"min_ttl": "soon"}}, "min_ttl cannot be 'soon'."),
         ({"direct": {"least": "soon"}}, "min_ttl cannot be 'soon'."),
         ({"environ": {"TRACKOPS_MIN_TTL": "soon", "OLD_MIN_TTL": "5"}}, "min_ttl (TRACKOPS_MIN_TTL) cannot be 'soon'."),
-        ({"direct": {"min_ttl": ["a secret"]}}, "min_ttl has a value that does not fit."),
+        ({"direct": {"min_ttl": ["a secret"]}}, "min_ttl has an invalid value."),
     ],
 )
 def test_a_wrong_type_names_option_source_and_type(said, where, expected):
@@ -65,7 +65,7 @@ def test_a_wrong_type_names_option_source_and_type(said, where, expected):
 
 def test_a_value_that_may_be_secret_is_not_shown():
     said = "Config 'token' from 'Direct' has an invalid value: Invalid value provided for 'str': ['hvs.secret']."
-    assert wrong_value("tracx", DEFINITIONS, sources({"token": ["hvs.secret"]}), said) == "tracx: token has a value that does not fit. It must be a string."
+    assert wrong_value("tracx", DEFINITIONS, sources({"token": ["hvs.secret"]}), said) == "tracx: token has an invalid value. It must be a string."
 
 
 def test_an_unrelated_message_is_left_to_ansible():

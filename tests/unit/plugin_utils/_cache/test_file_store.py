@@ -807,7 +807,8 @@ def test_a_directory_with_unrelated_files_is_refused_and_left_alone(tmp_path, mo
     with pytest.raises(CacheError):  # in check mode
         opened(path).known_key()
     assert caught.value.message == (
-        f"The token cache {path} holds files that are not the cache's, so tokens are not kept there. Set cache_path to a directory of your own (mode 0700)."
+        f"The token cache {path} contains files that do not belong to the cache, so tokens are not kept there. "
+        "Set cache_path to a directory of your own (mode 0700)."
     )
     assert (mode(path), os.listdir(path)) == (oct(mode_), ["notes.txt"])
     with pytest.raises(CacheError):  # pruning would take the files of others for damaged entries

@@ -317,7 +317,7 @@ def test_a_device_answer_that_is_not_an_object_is_reported():
             read(body)
 
 
-SPOKEN = "acme: the vendor's code or its address has a credential in it. Nothing is shown."
+SPOKEN = "acme: the vendor's code or its address contains a credential. Nothing is shown."
 
 
 @pytest.mark.parametrize(

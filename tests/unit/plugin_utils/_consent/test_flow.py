@@ -24,7 +24,7 @@ VENDOR = dataclasses.replace(CONSENT_VENDOR, pkce=True)
 CLIENT = {"client_id": "the-id", "client_secret": "s3cr3t", "code": "spent"}
 CONSENTED = access("the-token", refresh_token="the-refresh-token", scope="read")
 AGAIN = (
-    "acme: this answer belongs to no consent that this user began here, with these options and this Vault login, in the last 15 minutes, "
+    "acme: this answer does not belong to a consent that this user started here, with these options and this Vault login, in the last 15 minutes, "
     "or it was used before. Start again."
 )
 

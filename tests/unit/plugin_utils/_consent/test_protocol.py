@@ -228,7 +228,7 @@ FORGED = "acme: the answer has a different state than the request, so it belongs
             f"acme: this is not where the vendor sent the browser: it has neither a code nor an error. It begins with {HERE}.",
         ),
         (back(code="a\nb"), "acme: the vendor sent the browser back without a code. Start again."),
-        (back(code="c") + "&code=d", "acme: the answer names a parameter twice, which no vendor may do. Start again."),
+        (back(code="c") + "&code=d", "acme: the answer contains a parameter twice, which no vendor may do. Start again."),
         (
             back(code="the-code", **{f"x{number}": "" for number in range(49)}),
             f"acme: this is not where the vendor sent the browser: it has neither a code nor an error. It begins with {HERE}.",

@@ -156,7 +156,7 @@ def test_only_the_default_directory_is_created_without_being_asked(dest, asked, 
         ({"dest": "/a", "mode": 600}, "/a: mode: 600 is not a mode; give it as '0600' (in quotes) or as u=rw,g=r"),
         ({"dest": "/a", "directory_mode": "0777"}, "/a: directory_mode 0777 lets every user replace files in the directory"),
         ({"dest": "/.."}, "/..: dest must be the path of a file, not of a directory"),
-        ({"dest": "/a\nb"}, "/a b: dest holds control characters"),
+        ({"dest": "/a\nb"}, "/a b: dest contains control characters"),
         ({"dest": "/a", "directory_mode": "x"}, "/a: directory_mode: 'x' is not a mode; give it as '0600' (in quotes) or as u=rw,g=r"),
     ],
 )

@@ -100,7 +100,7 @@ def environment_file_value(line: str, *, escapes_in_single_quotes: bool) -> str:
 def test_control_characters_in_a_token_are_refused(format, character):
     with pytest.raises(VendorError) as caught:
         render(format, token(f"secret{character}Evil: 1"))
-    assert str(caught.value) == ("trackunit: the token contains control characters, which a header or a variable cannot hold; use format raw or json")
+    assert str(caught.value) == ("trackunit: the token contains control characters, which a header or a variable cannot contain; use format raw or json")
 
 
 def test_json_has_no_refresh_token_and_nothing_that_changes_by_itself():

@@ -146,8 +146,8 @@ def test_a_cache_folder_never_overlaps_credentials_of_another_run(first, second,
     vault.asked.clear()
     assert vault.told(**second) == (
         f"{PLACE}: anyone with write access to the shared cache could overwrite credentials, because the policy api-tokens{kept} of an "
-        "earlier run names a folder that lies in one of "
-        "this run, or holds one. Choose other folders or another vault_setup_name, or delete that policy first "
+        "earlier run covers a folder that is inside a folder of this run, or contains one. "
+        "Choose other folders or another vault_setup_name, or delete that policy first "
         f"(vault policy delete api-tokens{kept}). [TRK-V11]"
     )
     assert vault.changes == []

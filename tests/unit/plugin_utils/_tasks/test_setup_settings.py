@@ -209,9 +209,8 @@ def test_booleans_are_parsed_and_anything_else_is_refused(variable):
 )
 def test_a_cache_that_overlaps_the_credentials_is_refused(values):
     assert refused(shared_cache=True, cache_mount="secret", **values) == (
-        "Anyone with write access to the shared cache could overwrite credentials, because vault_setup_cache_path lies in one of their "
-        "folders or holds one. Choose "
-        "another vault_setup_cache_path, or a vault_setup_cache_mount that is not vault_setup_mount. [TRK-O02]"
+        "Anyone with write access to the shared cache could overwrite credentials, because vault_setup_cache_path is inside one of "
+        "their folders or contains one. Choose another vault_setup_cache_path, or a vault_setup_cache_mount that is not vault_setup_mount. [TRK-O02]"
     )
     made(shared_cache=True, cache_mount="secret", mount="kv", **values)
     made(shared_cache=True, **values)

@@ -117,9 +117,9 @@ def test_a_login_hides_its_token():
 @pytest.mark.parametrize(
     ("answer", "message"),
     [
-        ({}, "the answer to the login has no token in it"),
-        (None, "the answer to the login has no token in it"),
-        ({"auth": {"client_token": ""}}, "the answer to the login has no token in it"),
+        ({}, "the answer to the login contains no token"),
+        (None, "the answer to the login contains no token"),
+        ({"auth": {"client_token": ""}}, "the answer to the login contains no token"),
         ({"auth": {"client_token": "", "mfa_requirement": {"id": 1}}}, "the answer to the login asks for a second factor (MFA)"),
     ],
 )

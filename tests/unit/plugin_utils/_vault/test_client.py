@@ -178,7 +178,7 @@ def test_a_path_that_leads_elsewhere(monkeypatch, path):
     message, kind = failure(Wire(monkeypatch).logged_in().read_secret, "secret", path)
     assert kind == "option"
     assert message.startswith("the path of the secret '")
-    assert message.endswith("has an empty, '.' or '..' part or a control character in it. Give a plain path.")
+    assert message.endswith("contains an empty, '.' or '..' part or a control character. Give a plain path.")
 
 
 def test_slashes_at_the_ends_do_not_matter():

@@ -70,7 +70,7 @@ def test_an_untrusted_certificate_is_explained(monkeypatch, reason, message):
         ("KEY_VALUES_MISMATCH", "cannot be contacted: cert_auth_private_key does not belong to cert_auth_public_key."),
         (
             "NO_CERTIFICATE_OR_CRL_FOUND",
-            "cannot be contacted: a certificate file has no certificate in it. Check ca_cert (VAULT_CACERT, VAULT_CAPATH) and cert_auth_public_key.",
+            "cannot be contacted: a certificate file contains no certificate. Check ca_cert (VAULT_CACERT, VAULT_CAPATH) and cert_auth_public_key.",
         ),
     ],
 )

@@ -382,7 +382,7 @@ def test_half_a_client_certificate_is_refused(one):
 @pytest.mark.parametrize("text", ["a\nb", "a\x1b[31mb", "a\x9bb", "a\u202eb", "a\u2028b", "a\x00b"])
 def test_unprintable_values_are_refused(name, text):
     assert refused({"url": URL, "token": "t", name: text}) == (
-        f"{name} has a line break or another character in it that cannot be shown. Check where it is set."
+        f"{name} contains a line break or another character that cannot be shown. Check where it is set."
     )
 
 

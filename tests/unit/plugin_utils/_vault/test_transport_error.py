@@ -146,7 +146,7 @@ WANTS_CERTIFICATE = (
     "refused the TLS connection: it requires a client certificate that it trusts. "
     "Set cert_auth_public_key and cert_auth_private_key (VAULT_CLIENT_CERT, VAULT_CLIENT_KEY)."
 )
-NO_CERTIFICATE = "cannot be contacted: a certificate file has no certificate in it. Check ca_cert (VAULT_CACERT, VAULT_CAPATH) and cert_auth_public_key."
+NO_CERTIFICATE = "cannot be contacted: a certificate file contains no certificate. Check ca_cert (VAULT_CACERT, VAULT_CAPATH) and cert_auth_public_key."
 FAILED = "failed at TLS. Check url (VAULT_ADDR), ca_cert (VAULT_CACERT) and any proxy between here and Vault."
 
 

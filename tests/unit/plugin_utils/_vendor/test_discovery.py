@@ -115,9 +115,9 @@ def test_options_take_precedence_over_metadata():
     ("replies", "message"),
     [
         ([answer(404), answer(503)], "acme: the issuer login.example publishes no OAuth 2.0 metadata. Check issuer, or set token_url."),
-        ([answer(200, b"<html>")], "acme: the metadata of login.example names no token_endpoint. Set token_url."),
-        ([answer(200, [])], "acme: the metadata of login.example names no token_endpoint. Set token_url."),
-        ([answer(200, {**METADATA, "token_endpoint": 5})], "acme: the metadata of login.example names no token_endpoint. Set token_url."),
+        ([answer(200, b"<html>")], "acme: the metadata of login.example contains no token_endpoint. Set token_url."),
+        ([answer(200, [])], "acme: the metadata of login.example contains no token_endpoint. Set token_url."),
+        ([answer(200, {**METADATA, "token_endpoint": 5})], "acme: the metadata of login.example contains no token_endpoint. Set token_url."),
         ([answer(200, {**METADATA, "issuer": "https://evil.example"})], "acme: the metadata of login.example is for another issuer. Check issuer."),
         ([answer(200, {"token_endpoint": f"{ISSUER}/t"})], "acme: the metadata of login.example is for another issuer. Check issuer."),
     ],

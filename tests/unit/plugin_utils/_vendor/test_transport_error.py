@@ -182,7 +182,7 @@ ADDRESS = "the address of the vendor or of http_proxy cannot be used. Check base
         (r.InvalidURL("SOCKS"), ADDRESS, "option:address"),
         (
             OSError(SECRET),
-            "http_ca_cert, http_client_cert or http_client_key holds no certificate or key. Give PEM files.",
+            "http_ca_cert, http_client_cert or http_client_key contains no certificate or key. Give PEM files.",
             "option:file",
         ),
     ],
