@@ -18,6 +18,7 @@ no longer survives.
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import hashlib
 import itertools
 import os
@@ -41,8 +42,8 @@ SURVIVORS = pathlib.Path(__file__).with_name("survivors.yml")
 #: ``_boundary`` joins the core and Ansible; ``_vendors`` is data, and tested on the wire.
 NOT_MUTATED = ("_boundary/", "_vendors/")
 _NOT_COPIED = (".git", ".ci", ".ansible", ".*_cache", ".hypothesis", "__pycache__", "build", "*.tar.gz")
-#: Exit codes that mutmut records: all tests passed; no test runs the changed code.
-_SURVIVED, _NO_TESTS = 0, 33
+#: Exit codes that mutmut records: all tests passed; no test runs the changed code; the tests took too long.
+_SURVIVED, _NO_TESTS, _TOO_LONG = 0, 33, (36, -24, 24, 152, 255)
 #: How tests that open sockets or start processes are marked, and a file of which each test does.
 _SYSTEM, _ALL_SYSTEM = "pytest.mark.system", "\npytestmark = pytest.mark.system"
 
@@ -55,7 +56,7 @@ pytest_add_cli_args = [
     "-m", "{mark}", "-p", "no:cacheprovider", "-p", "no:xdist", "-p", "no:unraisableexception", "-o", "addopts=--import-mode=importlib", "--no-header",
 ]
 pytest_add_cli_args_test_selection = [{tests}]
-timeout_multiplier = 5.0
+timeout_multiplier = 20.0
 track_dependencies = false
 use_git_change_detection = false
 """
@@ -84,24 +85,40 @@ def prepare(work: pathlib.Path, files: t.Iterable[str], tests: t.Iterable[str], 
     (work / "pyproject.toml").write_text((ROOT / "pyproject.toml").read_text(encoding="utf-8") + settings, encoding="utf-8")
 
 
-def survivors(work: pathlib.Path, file: str) -> tuple[dict[str, Survivor], int]:
-    """The changes that no test noticed, by mutmut's names for them, and how many changes were made."""
+@dataclasses.dataclass(frozen=True)
+class Tried:
+    """What became of the changes of a file.
+
+    :arg left: those that no test noticed, by mutmut's names for them.
+    :arg slow: those whose tests took too long: the change makes a loop endless, or the machine was busy.
+    """
+
+    made: int
+    left: dict[str, Survivor]
+    slow: frozenset[Survivor]
+
+
+def tried(work: pathlib.Path, file: str) -> Tried:
+    """Read what mutmut has recorded."""
     from mutmut.mutation.data import SourceFileMutationData
     from mutmut.mutation.diff_apply import get_diff_for_mutant
     from mutmut.utils.file_utils import change_cwd
     from mutmut.utils.format_utils import orig_function_and_class_names_from_key
 
-    found = {}
+    left, slow = {}, set()
     with change_cwd(work):
         path = pathlib.Path(PLACE, CORE, file)
         data = SourceFileMutationData(path=path)
         data.load()
         for name, code in data.exit_code_by_key.items():
-            if code in (_SURVIVED, _NO_TESTS):
+            if code in (_SURVIVED, _NO_TESTS, *_TOO_LONG):
                 function, owner = orig_function_and_class_names_from_key(name)
-                diff = get_diff_for_mutant(name, path=path)
-                found[name] = Survivor.of_diff(file, f"{owner}.{function}" if owner else function, diff)
-    return found, len(data.exit_code_by_key)
+                change = Survivor.of_diff(file, f"{owner}.{function}" if owner else function, get_diff_for_mutant(name, path=path))
+                if code in _TOO_LONG:
+                    slow.add(change)
+                else:
+                    left[name] = change
+    return Tried(len(data.exit_code_by_key), left, frozenset(slow))
 
 
 def run_mutmut(work: pathlib.Path, names: t.Iterable[str], *, processes: int) -> int:
@@ -126,13 +143,14 @@ class Run:
         self._processes = processes
         self.left: dict[str, dict[str, Survivor]] = {}
         self.made: dict[str, int] = {}
+        self.slow: set[Survivor] = set()
 
     def alone(self, file: str, tests: t.Iterable[str], mark: str) -> int:
         """Try all changes of one file."""
         prepare(self._work, [file], tests, mark)
         status = run_mutmut(self._work, (), processes=self._processes)
         if status == 0:
-            self.left[file], self.made[file] = survivors(self._work, file)
+            self._read(file)
         return status
 
     def again(self, folder: str) -> int:
@@ -143,7 +161,8 @@ class Run:
         prepare(self._work, files, [f"tests/unit/plugin_utils/{folder}"], "not system")
         status = run_mutmut(self._work, [name for file in files for name in self.left[file]], processes=self._processes)
         if status == 0:
-            self.left |= {file: survivors(self._work, file)[0] for file in files}
+            for file in files:
+                self._read(file)
         return status
 
     def with_system(self, file: str) -> int:
@@ -154,8 +173,13 @@ class Run:
         prepare(self._work, [file], own, "system")
         status = run_mutmut(self._work, left, processes=self._processes)
         if status == 0:
-            self.left[file] = survivors(self._work, file)[0]
+            self._read(file)
         return status
+
+    def _read(self, file: str) -> None:
+        found = tried(self._work, file)
+        self.left[file], self.made[file] = found.left, found.made
+        self.slow |= found.slow
 
     def all(self, files: t.Sequence[str]) -> int:
         for folder, several in itertools.groupby(files, lambda file: file.rpartition("/")[0]):
@@ -198,7 +222,7 @@ def main(arguments: t.Sequence[str] | None = None) -> int:
         reasons = {one: one for one in told}
         save(SURVIVORS, [*(one for one in told if one.file not in files), *(reasons.get(one, one) for one in found)])
         told = load(SURVIVORS)
-    wrong = judge(found, told, files)
+    wrong = judge(found, told, files, slow=run.slow)
     print("\n\n".join(wrong))
     print(f"{sum(run.made.values())} changes in {len(files)} file{'s' * (len(files) > 1)}; {len(found)} survive, {len(wrong)} to look at.")
     if wrong:

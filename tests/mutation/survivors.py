@@ -58,12 +58,15 @@ def _text(dumper: yaml.SafeDumper, value: str) -> yaml.ScalarNode:
     return dumper.represent_scalar("tag:yaml.org,2002:str", value, style="|" if "\n" in value else None)
 
 
-def judge(found: t.Iterable[Survivor], told: t.Iterable[Survivor], files: t.Collection[str]) -> list[str]:
-    """The problems: survivors without an entry or a reason, and entries for these files whose change no longer survives."""
+def judge(found: t.Iterable[Survivor], told: t.Iterable[Survivor], files: t.Collection[str], *, slow: t.Collection[Survivor] = ()) -> list[str]:
+    """The problems: survivors without an entry or a reason, and entries for these files whose change no longer survives.
+
+    :arg slow: changes of which it is not known whether they survive.
+    """
     survive = set(found)
     known = {one: one.reason for one in told if one.file in files}
     return [
         *(f"No test notices this change:\n  {one}" for one in sorted(survive - known.keys())),
         *(f"survivors.yml gives no reason for this change:\n  {one}" for one in sorted(survive & known.keys()) if not known[one]),
-        *(f"survivors.yml has a change that no longer survives, or is no longer made:\n  {one}" for one in sorted(known.keys() - survive)),
+        *(f"survivors.yml has a change that no longer survives, or is no longer made:\n  {one}" for one in sorted(known.keys() - survive - {*slow})),
     ]

@@ -43,6 +43,7 @@ def test_what_is_wrong():
     assert judge([ONE], [], ["_flow/slot.py"]) == ["No test notices this change:" + SHOWN]
     assert judge([ONE], [ONE], ["_flow/slot.py"]) == ["survivors.yml gives no reason for this change:" + SHOWN]
     told = Survivor(ONE.file, ONE.function, ONE.change, "why")
+    assert judge([], [told], ["_flow/slot.py"], slow=[told]) == []
     assert judge([], [told], ["_flow/slot.py"]) == ["survivors.yml has a change that no longer survives, or is no longer made:" + SHOWN]
 
 
