@@ -24,22 +24,22 @@ ONE = Survivor("_flow/slot.py", "Slot.read", "- return 1\n+ return 2")
 SHOWN = "\n  _flow/slot.py: Slot.read\n    - return 1\n    + return 2"
 
 
-def test_of_a_diff_the_changed_lines_count():
+def test_only_the_changed_lines_of_a_diff_identify_a_survivor():
     assert Survivor.of_diff("_flow/slot.py", "Slot.read", DIFF) == ONE
 
 
-def test_there_and_back(tmp_path):
+def test_saved_survivors_are_loaded_sorted_and_without_duplicates(tmp_path):
     told = [Survivor("b.py", "f", "- a\n+ b", "they are equal"), Survivor("a.py", "g", "- 'x: y' # z")]
     save(tmp_path / "survivors.yml", [*told, told[0]])
     assert [(one, one.reason) for one in load(tmp_path / "survivors.yml")] == [(told[1], ""), (told[0], "they are equal")]
 
 
-def test_nothing_is_wrong():
+def test_explained_survivors_and_entries_of_other_files_are_accepted():
     other = Survivor("_flow/call.py", "Call.begin", "- a\n+ b", "was not looked at now")
     assert judge([ONE], [Survivor(ONE.file, ONE.function, ONE.change, "why"), other], ["_flow/slot.py"]) == []
 
 
-def test_what_is_wrong():
+def test_new_unexplained_and_outdated_survivors_are_reported():
     assert judge([ONE], [], ["_flow/slot.py"]) == ["No test notices this change:" + SHOWN]
     assert judge([ONE], [ONE], ["_flow/slot.py"]) == ["survivors.yml gives no reason for this change:" + SHOWN]
     told = Survivor(ONE.file, ONE.function, ONE.change, "why")
@@ -47,7 +47,7 @@ def test_what_is_wrong():
     assert judge([], [told], ["_flow/slot.py"]) == ["survivors.yml has a change that no longer survives, or is no longer made:" + SHOWN]
 
 
-def test_each_has_a_reason_and_a_place():
+def test_each_recorded_survivor_has_a_reason_and_is_found_in_the_source():
     """What can be checked without making the changes."""
     for one in load(SURVIVORS):
         assert one.reason, one

@@ -40,7 +40,7 @@ def failing(read, *arguments, **options):
     return caught.value.kind
 
 
-def test_one_login_for_all(read):
+def test_several_secrets_are_read_with_one_login(read):
     scene = Scene()
     for path in ("fleet/x", "fleet/y", "fleet/x"):
         read(scene, path=path)
@@ -48,7 +48,7 @@ def test_one_login_for_all(read):
     assert scene.names() == ["vault_login", "vault_secret_read", "vault_login_reused", "vault_secret_read", "vault_login_reused", "vault_secret_read"]
 
 
-def test_what_is_told_of_each_step(read):
+def test_each_step_is_reported_with_its_duration(read):
     scene = Scene()
     scene.vault.at_login = lambda options: setattr(scene, "now", scene.now + 2)
     read(scene)
@@ -86,7 +86,7 @@ def test_the_users_own_token_is_never_kept(read, tmp_path):
     assert scene.vault.lookups == 0
 
 
-def test_what_the_client_warns_of_is_passed_on(read):
+def test_warnings_of_the_client_are_passed_on(read):
     scene = Scene()
     ports = dataclasses.replace(scene.ports, vault=lambda options, warn: (warn("told"), scene.vault(options, warn))[1])
     read(scene, ports=ports)
@@ -94,7 +94,7 @@ def test_what_the_client_warns_of_is_passed_on(read):
 
 
 @pytest.mark.parametrize("kind", ["login_refused", "sealed"])
-def test_a_remembered_failure_has_the_code_of_the_first(read, kind):
+def test_a_remembered_failure_keeps_its_fault(read, kind):
     scene = Scene()
     scene.vault.login_fault = VaultError("Vault: no.", kind, fault="option:library")
     faults = []
@@ -105,14 +105,14 @@ def test_a_remembered_failure_has_the_code_of_the_first(read, kind):
     assert (scene.vault.logins, faults) == (1, ["option:library"] * 2)
 
 
-def test_vault_is_asked_for_the_secret_that_is_named(tmp_path, monkeypatch):
+def test_the_requested_secret_and_version_are_read(tmp_path, monkeypatch):
     monkeypatch.setattr(FakeClient, "read_secret", lambda client, *given, **more: (given, more))
     request = request_for(path="fleet/z", vault=approle(), secret={"engine_version": "auto", "version": 7})
     session = VaultLogin(request, FileStore(str(tmp_path), warn=pytest.fail), Scene().ports)
     assert session.secret() == (("secret", "fleet/z"), {"engine_version": "auto", "version": 7})
 
 
-def test_vault_signs_what_it_is_given(tmp_path, monkeypatch):
+def test_data_is_signed_with_the_token_of_the_login(tmp_path, monkeypatch):
     monkeypatch.setattr(FakeClient, "transit_sign", lambda client, *given: repr((client.token, *given)).encode(), raising=False)
     scene = Scene()
     session = VaultLogin(request_for(vault=approle()), FileStore(str(tmp_path), warn=pytest.fail), scene.ports)
@@ -125,7 +125,7 @@ def test_nothing_is_sent_before_it_is_needed(tmp_path):
     assert scene.vault.clients == 0
 
 
-def test_used_until_shortly_before_its_lease_ends(read):
+def test_a_login_is_used_until_shortly_before_its_lease_ends(read):
     scene = Scene()
     read(scene)
     scene.now += 3600 - 11
@@ -136,7 +136,7 @@ def test_used_until_shortly_before_its_lease_ends(read):
     assert scene.vault.logins == 2
 
 
-def test_a_token_without_a_lease_is_looked_at_again_after_a_day(read):
+def test_a_login_without_a_lease_is_replaced_after_a_day(read):
     scene = Scene()
     scene.vault.lease = 0
     read(scene)
@@ -148,7 +148,7 @@ def test_a_token_without_a_lease_is_looked_at_again_after_a_day(read):
     assert scene.vault.logins == 2
 
 
-def test_renewed_in_its_last_third(read):
+def test_a_login_is_renewed_in_the_last_third_of_its_lease(read):
     scene = Scene()
     scene.vault.renewable = True
     read(scene)
@@ -163,7 +163,7 @@ def test_renewed_in_its_last_third(read):
 
 
 @pytest.mark.parametrize(("lease", "after", "logins"), [(20, 17.5, 1), (20, 18, 2), (3600, 3589.5, 1), (3600, 3590, 2)])
-def test_a_tenth_of_a_lease_is_left_but_ten_seconds_at_most(read, lease, after, logins):
+def test_the_unused_end_of_a_lease_is_a_tenth_but_at_most_ten_seconds(read, lease, after, logins):
     scene = Scene()
     scene.vault.lease = lease
     read(scene)
@@ -173,7 +173,7 @@ def test_a_tenth_of_a_lease_is_left_but_ten_seconds_at_most(read, lease, after, 
 
 
 @pytest.mark.parametrize(("after", "renewals"), [(2400, 0), (2400.5, 1)])
-def test_the_last_third_begins_when_less_than_it_is_left(read, after, renewals):
+def test_a_login_is_renewed_only_when_less_than_a_third_of_its_lease_is_left(read, after, renewals):
     scene = Scene()
     scene.vault.renewable = True
     read(scene)
@@ -194,7 +194,7 @@ def test_only_the_holder_of_the_lock_renews(read, tmp_path):
     assert (scene.vault.renewals, scene.vault.logins) == (0, 1)
 
 
-def test_a_renewal_that_names_no_token_is_of_the_one_in_use(read, monkeypatch):
+def test_a_renewal_without_a_token_keeps_the_token_in_use(read, monkeypatch):
     scene = Scene()
     scene.vault.renewable = True
     monkeypatch.setattr(FakeClient, "renew_self", lambda client: Login("", 3600, True))
@@ -234,7 +234,7 @@ def test_a_login_that_ends_while_its_caller_waits_is_replaced(tmp_path):
     assert scene.vault.logins == 2
 
 
-def test_one_that_is_denied_before_is_not(tmp_path):
+def test_a_login_made_by_the_same_session_is_not_replaced_before_its_lease_ends(tmp_path):
     scene = Scene()
     session = VaultLogin(request_for(vault=approle()), FileStore(str(tmp_path / "cache"), warn=pytest.fail), scene.ports)
     session.secret()
@@ -286,7 +286,7 @@ def test_a_single_use_secret_id_is_not_spent_twice(read):
     assert scene.vault.logins == 2
 
 
-def test_the_session_itself_goes_on_with_the_kept_login(tmp_path):
+def test_a_session_keeps_its_cached_login_when_a_new_one_is_refused(tmp_path):
     scene = Scene()
     store = FileStore(str(tmp_path / "cache"), warn=pytest.fail)
     VaultLogin(request_for(vault=approle()), store, scene.ports).secret()
@@ -299,7 +299,7 @@ def test_the_session_itself_goes_on_with_the_kept_login(tmp_path):
     assert session.secret().version == 1
 
 
-def test_a_refused_login_is_remembered_within_the_run(read):
+def test_a_refused_login_is_not_repeated_within_a_run(read):
     scene = Scene()
     scene.vault.login_fault = REFUSED
     for _ in range(3):
@@ -342,7 +342,7 @@ def test_other_runs_try_a_refused_login_once_each_failure_ttl(read):
         ("file", "file/run", ""),
     ],
 )
-def test_where_nothing_is_kept_a_refused_login_is_known_to_the_run(tmp_path, kind, scratch, told):
+def test_without_a_usable_cache_a_refused_login_is_remembered_only_if_the_run_has_a_usable_folder(tmp_path, kind, scratch, told):
     (tmp_path / "file").touch()
     request = request_for(vault=approle(), cache=str(tmp_path / "file" / "cache"), kind=kind)
     scene = Scene(scratch=scratch and str(tmp_path / scratch))
@@ -357,7 +357,7 @@ def test_where_nothing_is_kept_a_refused_login_is_known_to_the_run(tmp_path, kin
 
 
 @pytest.mark.thorough
-def test_a_wrong_password_is_one_failed_login_for_the_run_however_long_it_takes(read):
+def test_a_wrong_password_causes_one_failed_login_for_each_run(read):
     scene = Scene()
     scene.vault.login_fault = REFUSED
     for _host in range(100):
@@ -385,7 +385,7 @@ def test_an_outage_costs_each_run_one_attempt_whatever_token_is_asked_for(read, 
     read(scene, vault=vault)
 
 
-def test_an_outage_at_login_too(read):
+def test_an_outage_at_login_costs_each_run_one_attempt(read):
     scene = Scene()
     scene.vault.login_fault = VaultError("Vault is sealed.", "sealed")
     for number in range(150):
@@ -440,7 +440,7 @@ def test_an_outage_leaves_the_login_that_was_made_just_before(read):
         (VaultError("Vault failed with status 500.", "unavailable"), "Vault failed with status 500.", []),
     ],
 )
-def test_which_failed_login_is_remembered(read, tmp_path, fault, message, took):
+def test_a_refused_login_and_an_outage_are_remembered_but_not_a_status_500(read, tmp_path, fault, message, took):
     scene = Scene()
     scene.vault.login_fault = fault
     scene.vault.at_login = lambda options: setattr(scene, "now", scene.now + 2)
@@ -451,7 +451,7 @@ def test_which_failed_login_is_remembered(read, tmp_path, fault, message, took):
     assert (caught.value.message, [failure["took"] for failure in kept["failures"]]) == (message, took)
 
 
-def test_how_long_an_outage_lasted_counts_from_the_beginning_of_the_call(read, tmp_path):
+def test_the_duration_of_an_outage_includes_the_login_before_it(read, tmp_path):
     scene = Scene()
     scene.vault.at_login = lambda options: setattr(scene, "now", scene.now + 2)
     scene.vault.fault = VaultError("Vault is sealed.", "sealed")
@@ -461,7 +461,7 @@ def test_how_long_an_outage_lasted_counts_from_the_beginning_of_the_call(read, t
     assert [failure["took"] for failure in kept["failures"]] == [2]
 
 
-def test_an_entry_says_what_it_is_and_when_it_may_go(read, tmp_path):
+def test_headers_of_entries_have_their_kind_and_expiry(read, tmp_path):
     scene = Scene()
     store = FileStore(str(tmp_path / "cache"), warn=pytest.fail)
     read(scene)
@@ -471,7 +471,7 @@ def test_an_entry_says_what_it_is_and_when_it_may_go(read, tmp_path):
     assert sorted(header["expires_at"] for _name, header in store.headers()) == [NOW + 30, NOW + 3600]
 
 
-def test_trouble_with_one_path_is_not_for_all(read):
+def test_a_status_500_for_a_secret_is_not_remembered(read):
     scene = Scene()
     for _ in range(2):
         scene.vault.fault = VaultError("Vault failed with status 500.", "unavailable")
@@ -479,7 +479,7 @@ def test_trouble_with_one_path_is_not_for_all(read):
     assert scene.vault.reads == 2
 
 
-def test_without_memory_every_call_logs_in(tmp_path):
+def test_with_failure_ttl_0_a_refused_login_is_repeated(tmp_path):
     scene = Scene()
     scene.vault.login_fault = REFUSED
     for _ in range(2):
@@ -489,7 +489,7 @@ def test_without_memory_every_call_logs_in(tmp_path):
     assert scene.vault.logins == 2
 
 
-def test_a_dead_login_and_a_refused_new_one(read):
+def test_a_dead_login_is_not_used_again_after_a_refused_new_one(read):
     scene = Scene()
     read(scene)
     scene.vault.dead.add("hvs.login-1")
@@ -500,7 +500,7 @@ def test_a_dead_login_and_a_refused_new_one(read):
     assert (scene.vault.reads, scene.vault.lookups) == (2, 1), "the dead one is not kept"
 
 
-def test_a_kept_login_that_is_not_one(read, tmp_path):
+def test_an_invalid_cached_login_is_replaced(read, tmp_path):
     store = FileStore(str(tmp_path / "cache"), warn=pytest.fail)
     keys = login_keys(request_for(vault=approle()), store.user_key())
     for garbage in (
@@ -518,7 +518,7 @@ def test_a_kept_login_that_is_not_one(read, tmp_path):
         assert scene.vault.logins == 1
 
 
-def test_another_caller_has_logged_in_anew_meanwhile(tmp_path):
+def test_a_dead_login_that_another_caller_has_replaced_is_not_replaced_again(tmp_path):
     scene = Scene()
     store = FileStore(str(tmp_path / "cache"), warn=pytest.fail)
     request = request_for(vault=approle())
@@ -534,7 +534,7 @@ def test_another_caller_has_logged_in_anew_meanwhile(tmp_path):
 # -- one login, however many ask at once ------------------------------------------------------------------------------
 
 
-def test_who_comes_while_another_logs_in_waits_and_uses_that_login(read):
+def test_a_caller_waits_for_a_running_login_and_uses_it(read):
     """The second caller arrives during the first one's login: it can only wait for the lock, or log in as well."""
     scene = Scene()
     went_on, waited, others = threading.Event(), [], []
@@ -560,7 +560,7 @@ def test_who_comes_while_another_logs_in_waits_and_uses_that_login(read):
     assert scene.names().count("vault_login_reused") == 1
 
 
-def test_after_the_wait_for_the_lock_it_looks_again(read, monkeypatch):
+def test_the_cache_is_read_again_after_waiting_for_the_lock(read, monkeypatch):
     """Another caller logged in while this one waited for the lock."""
     scene, patient = Scene(), vault_login.entry_lock
     before = []

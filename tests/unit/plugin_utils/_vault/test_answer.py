@@ -38,7 +38,7 @@ def test_an_empty_answer_is_an_empty_object():
 
 
 @pytest.mark.parametrize("status", [199, 300, 301, 404])
-def test_another_status_is_a_refusal(status):
+def test_a_status_outside_2xx_is_a_refusal(status):
     refusal = refused(status, {"errors": ["a", 5], "data": {"b": 2}})
     assert (refusal.status, refusal.errors, refusal.data, refusal.from_vault) == (status, ("a", "5"), {"b": 2}, True)
 
@@ -52,7 +52,7 @@ def test_a_refusal_with_null_data_has_empty_data():
     assert refused(404, {"errors": [], "data": None}).data == {}
 
 
-def test_a_refusal_without_errors_has_none():
+def test_a_refusal_without_the_member_errors_has_no_errors():
     assert refused(404, {"warnings": None}).errors == ()
 
 
@@ -106,11 +106,11 @@ def test_retry_after_is_read_and_limited(header, seconds):
 
 
 @pytest.mark.parametrize(("value", "found"), [(0, 0), (7, 7), (True, None), ("7", None), (7.0, None), (None, None), ([7], None)])
-def test_only_integers_are_integers(value, found):
+def test_only_int_values_are_read_as_integers(value, found):
     assert integer(value) == found
 
 
-def test_an_error_is_searched_without_regard_to_case():
+def test_errors_are_searched_ignoring_case():
     refusal = refused(400, {"errors": ["Permission Denied", "two"]})
     assert (refusal.says("permission denied"), refusal.says("three")) == (True, False)
 

@@ -24,7 +24,7 @@ pytestmark = pytest.mark.filterwarnings("error::DeprecationWarning")
 # -- reading -------------------------------------------------------------------------------------------------------
 
 
-def test_kv2(monkeypatch):
+def test_a_secret_of_kv_version_2_is_read(monkeypatch):
     wire = Wire(monkeypatch, answer(200, KV2))
     secret = wire.logged_in(namespace="team").read_secret("secret", "fleet/tracx")
     assert secret == Secret(data={"username": "u"}, version=7, path="secret/fleet/tracx")
@@ -35,20 +35,20 @@ def test_kv2(monkeypatch):
     assert wire.keywords[0]["timeout"] == 30
 
 
-def test_a_pinned_version(monkeypatch):
+def test_a_pinned_version_is_requested_with_an_encoded_path(monkeypatch):
     wire = Wire(monkeypatch, answer(200, KV2))
     wire.logged_in().read_secret("team/kv", "a b/ü%?#", version=7)
     assert wire.asked == [("GET", "/v1/team/kv/data/a%20b/%C3%BC%25%3F%23?version=7")]
 
 
-def test_kv1(monkeypatch):
+def test_a_secret_of_kv_version_1_is_read(monkeypatch):
     wire = Wire(monkeypatch, answer(200, {"data": {"username": "u"}}))
     assert wire.logged_in().read_secret("kv", "tracx", engine_version="1") == Secret({"username": "u"}, None, "kv/tracx")
     assert wire.asked == [("GET", "/v1/kv/tracx")]
 
 
 @pytest.mark.parametrize(("options", "path"), [({"version": "2"}, "kv/data/x"), ({"version": "1"}, "kv/x"), (None, "kv/x")])
-def test_auto_asks_vault(monkeypatch, options, path):
+def test_auto_asks_vault_for_the_kv_version(monkeypatch, options, path):
     data = KV2 if "/data/" in path else {"data": {"username": "u"}}
     wire = Wire(monkeypatch, answer(200, {"data": {"options": options, "path": "kv/", "type": "kv"}}), answer(200, data))
     assert wire.logged_in().read_secret("kv", "x", engine_version="auto").data == {"username": "u"}
@@ -71,7 +71,7 @@ def test_auto_needs_a_token_that_vault_accepts(monkeypatch):
 
 
 @pytest.mark.parametrize("status", [400, 403, 404, 405])
-def test_auto_tries_where_vault_does_not_tell(monkeypatch, status):
+def test_auto_tries_both_versions_if_vault_does_not_tell(monkeypatch, status):
     denied = said(403, "permission denied")
     wire = Wire(monkeypatch, said(status, "permission denied"), denied, answer(200, SELF), answer(200, {"data": {"username": "u"}}))
     assert wire.logged_in().read_secret("kv", "x", engine_version="auto").data == {"username": "u"}
@@ -122,7 +122,7 @@ def test_auto_with_a_pinned_version_tries_version_2_alone(monkeypatch):
     assert [path for _method, path in wire.asked[1:]] == ["/v1/kv/data/x?version=3"] * 2
 
 
-def test_auto_says_what_was_denied_first(monkeypatch):
+def test_auto_reports_the_denial_of_version_2_if_both_are_denied(monkeypatch):
     denied = said(403, "permission denied")
     wire = Wire(monkeypatch, denied, denied, answer(200, SELF), denied, answer(200, SELF))
     message, kind = failure(wire.logged_in().read_secret, "kv", "x", engine_version="auto")
@@ -134,27 +134,27 @@ def test_auto_says_what_was_denied_first(monkeypatch):
     )
 
 
-def test_a_wrapped_read(monkeypatch):
+def test_a_wrapped_answer_is_unwrapped(monkeypatch):
     wire = Wire(monkeypatch, answer(200, {"wrap_info": {"token": "hvs.wrap"}}), answer(200, KV2))
     assert wire.logged_in(wrap_ttl="30s").read_secret("secret", "x").version == 7
     assert wire.sent[0][2]["X-Vault-Wrap-TTL"] == "30s"
     assert (wire.asked[1], wire.sent[1][3]) == (("POST", "/v1/sys/wrapping/unwrap"), {"token": "hvs.wrap"})
 
 
-def test_a_wrapped_read_of_a_pinned_version(monkeypatch):
+def test_a_wrapped_read_requests_the_pinned_version(monkeypatch):
     wire = Wire(monkeypatch, answer(200, {"wrap_info": {"token": "hvs.wrap"}}), answer(200, KV2))
     wire.logged_in(wrap_ttl="30s").read_secret("secret", "x", version=7)
     assert wire.asked[0] == ("GET", "/v1/secret/data/x?version=7")
 
 
 @pytest.mark.parametrize("path", ["", "/", "//"])
-def test_an_empty_path(monkeypatch, path):
+def test_an_empty_path_is_refused(monkeypatch, path):
     message, kind = failure(Wire(monkeypatch).logged_in().read_secret, "secret", path)
     assert kind == "option"
     assert message == "the path of the secret is empty. Give the path of a secret below the mount, such as fleet/trackunit."
 
 
-def test_the_codes_of_paths_and_versions_that_cannot_be(monkeypatch):
+def test_the_faults_of_invalid_paths_and_versions(monkeypatch):
     faults = []
     for mount, path, more in (("secret", "", {}), ("secret", "a//b", {}), ("secret", "x", {"engine_version": "1", "version": 2})):
         with pytest.raises(OptionError) as caught:
@@ -163,7 +163,7 @@ def test_the_codes_of_paths_and_versions_that_cannot_be(monkeypatch):
     assert faults == ["option:vault_path", "option:vault_path", "option:clash"]
 
 
-def test_a_namespace_in_the_address(monkeypatch):
+def test_a_missing_secret_mentions_a_path_in_the_url(monkeypatch):
     """Vault answers as if the secret did not exist."""
     message, kind = failure(Wire(monkeypatch, said(404), NO_TELLING).logged_in(url="https://vault.example:8200/Xteam/a/").read_secret, "secret", "x")
     assert message == (
@@ -174,14 +174,14 @@ def test_a_namespace_in_the_address(monkeypatch):
 
 
 @pytest.mark.parametrize("path", ["../sys/x", "a/../b", "a/./b", "a//b", "a\nb", "a\x00b"])
-def test_a_path_that_leads_elsewhere(monkeypatch, path):
+def test_a_path_with_empty_or_dot_parts_or_control_characters_is_refused(monkeypatch, path):
     message, kind = failure(Wire(monkeypatch).logged_in().read_secret, "secret", path)
     assert kind == "option"
     assert message.startswith("the path of the secret '")
     assert message.endswith("contains an empty, '.' or '..' part or a control character. Give a plain path.")
 
 
-def test_slashes_at_the_ends_do_not_matter():
+def test_leading_and_trailing_slashes_of_a_path_are_stripped():
     assert checked_path("p", "/X/a/bX/") == "X/a/bX"
 
 
@@ -271,7 +271,7 @@ def test_slashes_at_the_ends_do_not_matter():
         ),
     ],
 )
-def test_reading_fails(monkeypatch, script, arguments, message, kind):
+def test_each_failed_read_is_explained(monkeypatch, script, arguments, message, kind):
     wire = Wire(monkeypatch, *script)
     got = failure(wire.logged_in().read_secret, *arguments)
     assert got == (f"{HERE}: {message}" if message.startswith("the data at") else f"{HERE} {message}", kind)
@@ -286,7 +286,7 @@ def test_reading_fails(monkeypatch, script, arguments, message, kind):
         (DESTROYED, "is destroyed. Write it again, or name another version in secret_version."),
     ],
 )
-def test_a_deleted_version(monkeypatch, status, body, message):
+def test_a_deleted_or_destroyed_version_is_explained(monkeypatch, status, body, message):
     wire = Wire(monkeypatch, answer(status, body))
     assert failure(wire.logged_in().read_secret, "secret", "x") == (
         f"{HERE}: version 3 of the secret at secret/x {message}",
@@ -294,7 +294,7 @@ def test_a_deleted_version(monkeypatch, status, body, message):
     )
 
 
-def test_no_such_version(monkeypatch):
+def test_a_missing_version_is_named(monkeypatch):
     wire = Wire(monkeypatch, said(404), NO_TELLING)
     assert failure(wire.logged_in().read_secret, "secret", "x", version=9) == (
         f"{HERE} has no secret at secret/x, or not its version 9. Check the path and secret_version.",
@@ -302,14 +302,14 @@ def test_no_such_version(monkeypatch):
     )
 
 
-def test_kv1_has_no_versions(monkeypatch):
+def test_a_version_is_refused_for_kv_version_1(monkeypatch):
     assert failure(Wire(monkeypatch).logged_in().read_secret, "kv", "x", engine_version="1", version=2) == (
         "secret_version=2 needs KV version 2, but kv is a mount of KV version 1.",
         "option",
     )
 
 
-def test_kv1_asked_of_kv2(monkeypatch):
+def test_a_kv_version_1_read_of_a_version_2_mount_is_explained(monkeypatch):
     warning = "Invalid path for a versioned K/V secrets engine. See the API docs for the appropriate API endpoints to use."
     wire = Wire(monkeypatch, answer(404, {"warnings": [warning]}))
     assert failure(wire.logged_in().read_secret, "secret", "x", engine_version="1") == (
@@ -318,11 +318,11 @@ def test_kv1_asked_of_kv2(monkeypatch):
     )
 
 
-def test_an_unknown_engine(monkeypatch):
+def test_an_unknown_engine_version_is_refused(monkeypatch):
     assert failure(Wire(monkeypatch).logged_in().read_secret, "kv", "x", engine_version="3")[0] == ("engine_version='3' is not known. Use 2, 1 or auto.")
 
 
-def test_nobody_added_a_token(monkeypatch):
+def test_with_auth_method_none_a_denial_asks_for_an_agent_that_adds_a_token(monkeypatch):
     wire = Wire(monkeypatch, said(403, "permission denied"), NO_TELLING)
     client = wire.client(auth_method="none", token=None)
     client.login()
@@ -427,7 +427,7 @@ def test_nobody_added_a_token(monkeypatch):
         ),
     ],
 )
-def test_no_answer_from_vault(monkeypatch, script, message, kind):
+def test_each_failure_of_vault_is_explained_for_reads_and_logins(monkeypatch, script, message, kind):
     wire = Wire(monkeypatch, *script)
     assert failure(wire.logged_in(retries=0).read_secret, "secret", "x") == (f"{HERE} {message}", kind)
     wire = Wire(monkeypatch, *script)
@@ -442,14 +442,14 @@ def test_no_answer_from_vault(monkeypatch, script, message, kind):
 @pytest.mark.parametrize(
     ("status", "text"), [(200, "<html>body-secret</html>"), (403, "<html>body-secret</html>"), (404, "body-secret"), (502, ""), (200, "[1]")]
 )
-def test_something_else_answers(monkeypatch, status, text):
+def test_an_answer_of_another_service_is_reported(monkeypatch, status, text):
     message = f"{HERE}: the answer (status {status}) comes from a proxy or another service, not from Vault. Check url (VAULT_ADDR) and proxies."
     assert failure(Wire(monkeypatch, answer(status, text=text)).logged_in(retries=0).read_secret, "secret", "x") == (message, "unavailable")
     assert failure(Wire(monkeypatch, answer(status, text=text)).client(**APPROLE).login) == (message, "unavailable")
 
 
 @pytest.mark.parametrize("token", ["two\nlines", "snow\u2603man"])
-def test_a_token_that_cannot_be_sent(monkeypatch, token):
+def test_a_token_with_characters_that_cannot_be_sent_is_reported(monkeypatch, token):
     monkeypatch.undo()
     client = Wire(monkeypatch, UnicodeEncodeError("latin-1", token, 0, 1, "no")).client(token=token, token_validate=True)
     message, kind = failure(client.login)
@@ -460,7 +460,7 @@ def test_a_token_that_cannot_be_sent(monkeypatch, token):
 # -- login ---------------------------------------------------------------------------------------------------------
 
 
-def test_login(monkeypatch):
+def test_a_login_gives_the_token_for_later_requests(monkeypatch):
     auth = {"client_token": "hvs.new-token", "lease_duration": 600, "renewable": True, "accessor": "a"}
     wire = Wire(monkeypatch, answer(200, {"auth": auth}), answer(200, KV2))
     client = wire.client(**APPROLE)
@@ -529,12 +529,12 @@ def test_a_token_that_hvac_found_by_itself_is_not_sent(monkeypatch, tmp_path):
         ),
     ],
 )
-def test_a_login_is_refused(monkeypatch, values, refusal, message):
+def test_each_refused_login_is_explained(monkeypatch, values, refusal, message):
     wire = Wire(monkeypatch, refusal)
     assert failure(wire.client(**values).login) == (f"{HERE} {message}", "login_refused")
 
 
-def test_a_login_that_wants_a_second_factor(monkeypatch):
+def test_a_login_that_requires_mfa_is_reported(monkeypatch):
     wire = Wire(monkeypatch, answer(200, {"auth": {"client_token": "", "mfa_requirement": {"x": 1}}}))
     assert failure(wire.client(auth_method="userpass", username="joe", password="pw").login) == (
         f"{HERE}, login by userpass at auth/userpass as joe: the answer to the login asks for a second factor (MFA)",
@@ -542,14 +542,14 @@ def test_a_login_that_wants_a_second_factor(monkeypatch):
     )
 
 
-def test_what_hvac_refuses_itself(monkeypatch):
+def test_an_exception_of_hvac_at_login_is_reported_by_its_class(monkeypatch):
     wire = Wire(monkeypatch)
     client = wire.client(**APPROLE)
     monkeypatch.setattr("hvac.api.auth_methods.AppRole.login", lambda *a, **k: {}["body-secret"])
     assert failure(client.login) == (f"{HERE}: the login by approle at auth/approle as role_id 01234567… failed (KeyError).", "login_refused")
 
 
-def test_the_life_of_a_login(monkeypatch):
+def test_a_token_is_renewed_looked_up_and_revoked(monkeypatch):
     auth = {"auth": {"client_token": "t", "lease_duration": 60, "renewable": True}}
     wire = Wire(monkeypatch, answer(200, auth), answer(200, SELF), answer(204))
     client = wire.logged_in()
@@ -575,13 +575,13 @@ OF_ITSELF = pytest.mark.parametrize(
 
 
 @OF_ITSELF
-def test_a_dead_login(monkeypatch, call, doing, needs):
+def test_a_denied_request_about_the_token_itself_says_that_it_may_be_expired(monkeypatch, call, doing, needs):
     wire = Wire(monkeypatch, said(403, "permission denied"))
     assert failure(getattr(wire.logged_in(), call)) == (f"{HERE} denied {doing} (permission denied). The token may be expired or revoked.", "denied")
 
 
 @OF_ITSELF
-def test_a_vault_without_tokens(monkeypatch, call, doing, needs):
+def test_a_missing_token_endpoint_is_reported(monkeypatch, call, doing, needs):
     what, _with, path = doing.rpartition(" with ")
     assert failure(getattr(Wire(monkeypatch, said(404)).logged_in(), call)) == (
         f"{HERE} has nothing at {path} ({what}). Check the mount, the path and namespace.",
@@ -590,7 +590,7 @@ def test_a_vault_without_tokens(monkeypatch, call, doing, needs):
 
 
 @OF_ITSELF
-def test_an_agent_that_adds_no_token(monkeypatch, call, doing, needs):
+def test_with_auth_method_none_a_denied_token_request_asks_for_an_agent_that_adds_a_token(monkeypatch, call, doing, needs):
     client = Wire(monkeypatch, said(403, "permission denied")).client(auth_method="none", token=None)
     assert failure(getattr(client, call)) == (
         f"{HERE} denied {doing} (permission denied)."
@@ -602,7 +602,7 @@ def test_an_agent_that_adds_no_token(monkeypatch, call, doing, needs):
 # -- the shared cache ----------------------------------------------------------------------------------------------
 
 
-def test_an_entry_of_the_shared_cache(monkeypatch):
+def test_entries_of_the_shared_cache_are_read_and_written(monkeypatch):
     wire = Wire(monkeypatch, said(404), answer(200, {"data": {"version": 1}}), answer(200, KV2), answer(404, DELETED))
     client = wire.logged_in()
     assert client.kv2_read("tokens", "c/x") is None
@@ -621,7 +621,7 @@ def test_an_entry_of_the_shared_cache(monkeypatch):
         lambda client, *place: client.kv2_delete_metadata(*place),
     ],
 )
-def test_an_entry_without_a_place(monkeypatch, call):
+def test_an_empty_mount_or_path_of_the_shared_cache_is_refused(monkeypatch, call):
     client = Wire(monkeypatch).logged_in()
     empty = "is empty. Give the path of a secret below the mount, such as fleet/trackunit."
     assert failure(call, client, "", "c/x") == (f"cache_vault_mount {empty}", "option")
@@ -629,7 +629,7 @@ def test_an_entry_without_a_place(monkeypatch, call):
 
 
 @pytest.mark.parametrize("status", [400, 412])
-def test_somebody_else_was_first(monkeypatch, status):
+def test_a_failed_check_and_set_is_a_cas_mismatch(monkeypatch, status):
     wire = Wire(monkeypatch, said(status, "check-and-set parameter did not match the current version"))
     client = wire.logged_in()
     with pytest.raises(CasMismatch) as caught:
@@ -637,7 +637,7 @@ def test_somebody_else_was_first(monkeypatch, status):
     assert (caught.value.message, caught.value.kind) == (f"{HERE}: secret/data/c/x was changed by another writer in the meantime.", "cas")
 
 
-def test_a_mount_of_version_1_is_not_taken_for_a_shared_cache(monkeypatch):
+def test_a_mount_of_kv_version_1_is_refused_as_a_shared_cache(monkeypatch):
     client = Wire(monkeypatch, answer(204)).logged_in()
     assert failure(lambda: client.kv2_write("kv", "c/x", {"a": 1}, cas=0)) == (
         f"{HERE}: kv is not a KV engine of version 2. Check cache_vault_mount.",
@@ -645,7 +645,7 @@ def test_a_mount_of_version_1_is_not_taken_for_a_shared_cache(monkeypatch):
     )
 
 
-def test_removing(monkeypatch):
+def test_removing_a_missing_entry_of_the_shared_cache_is_no_error(monkeypatch):
     wire = Wire(monkeypatch, answer(204), said(404))
     client = wire.logged_in()
     client.kv2_delete_metadata("tokens", "c/x")
@@ -670,14 +670,14 @@ def test_removing(monkeypatch):
         ),
     ],
 )
-def test_the_shared_cache_is_denied(monkeypatch, call, message):
+def test_a_denied_request_to_the_shared_cache_names_what_it_needs(monkeypatch, call, message):
     wire = Wire(monkeypatch, said(403, "permission denied"), answer(200, SELF))
     advice = "The token is valid, but none of its policies (default, fleet) grants"
     correct = "Correct the policies, or cache_vault_mount (now: secret)."
     assert failure(call, wire.logged_in()) == (f"{HERE} denied {message.format(advice)}, or one of them denies it. {correct}", "denied")
 
 
-def test_what_an_operator_asks(monkeypatch):
+def test_requests_of_an_operator_return_the_answer_or_raise_the_refusal(monkeypatch):
     wire = Wire(monkeypatch, answer(200, {"data": {"a": 1}}), answer(204), said(400, "no"), answer(200, text="<html>"), answer(200, ["x"]))
     client = wire.logged_in(guarded=True, namespace="team", retries=0)
     assert client.ask("GET", "sys/mounts/a b?c") == {"data": {"a": 1}}
@@ -693,7 +693,7 @@ def test_what_an_operator_asks(monkeypatch):
     }
 
 
-def test_each_question_of_an_operator_has_the_time_of_a_conversation(monkeypatch):
+def test_each_request_of_an_operator_has_the_full_time_limit(monkeypatch):
     wire = Wire(monkeypatch, answer(200, {"data": {}}), answer(200, {"data": {}}))
     client = wire.logged_in(guarded=True)
     for _question in range(2):
@@ -714,7 +714,7 @@ def test_each_question_of_an_operator_has_the_time_of_a_conversation(monkeypatch
     ],
 )
 @pytest.mark.parametrize("signature", ["vault:v1:_-8", "vault:v1:/+8=", "vault:v1:/+8"])
-def test_transit_signs(monkeypatch, algorithm, more, signature):
+def test_transit_signs_with_the_parameters_of_each_algorithm(monkeypatch, algorithm, more, signature):
     wire = Wire(monkeypatch, answer(200, {"data": {"signature": signature}}))
     assert wire.logged_in().transit_sign("/transit/", "key", b"data", algorithm) == b"\xff\xef"
     assert wire.asked == [("POST", "/v1/transit/sign/key")]
@@ -756,13 +756,13 @@ def test_transit_signs(monkeypatch, algorithm, more, signature):
         ),
     ],
 )
-def test_transit_does_not_sign(monkeypatch, script, message, kind):
+def test_each_failed_signature_is_explained(monkeypatch, script, message, kind):
     wire = Wire(monkeypatch, *script)
     assert failure(wire.logged_in().transit_sign, "transit", "key", b"data", "RS256") == (f"{HERE}{message}", kind)
 
 
 @pytest.mark.parametrize(("mount", "key"), [("", "key"), ("transit", ""), ("a//b", "key"), ("transit", "..")])
-def test_a_transit_key_that_is_none(monkeypatch, mount, key):
+def test_an_invalid_transit_key_is_refused(monkeypatch, mount, key):
     message, kind = failure(Wire(monkeypatch).logged_in().transit_sign, mount, key, b"data", "RS256")
     assert (message.partition(" ")[0], kind) == ("transit_key", "option")
 
@@ -777,7 +777,7 @@ def test_a_transit_key_that_is_none(monkeypatch, mount, key):
         (said(403, "permission denied"), True),
     ],
 )
-def test_whether_the_token_may_write_a_secret(monkeypatch, script, may):
+def test_a_token_may_write_a_secret_unless_its_capabilities_exclude_it(monkeypatch, script, may):
     wire = Wire(monkeypatch, script)
     assert wire.logged_in().may_update("/secret/", "/x") is may
     assert wire.asked == [("POST", "/v1/sys/capabilities-self")]
@@ -792,14 +792,14 @@ def test_whether_the_token_may_write_a_secret(monkeypatch, script, may):
         lambda client, *place: client.write_secret(*place, {}, cas=0),
     ],
 )
-def test_a_secret_without_a_place(monkeypatch, call):
+def test_an_empty_mount_or_path_of_a_secret_is_refused(monkeypatch, call):
     client = Wire(monkeypatch).logged_in()
     empty = "is empty. Give the path of a secret below the mount, such as fleet/trackunit."
     assert failure(call, client, "", "x") == (f"engine_mount_point {empty}", "option")
     assert failure(call, client, "secret", "/") == (f"the path of the secret {empty}", "option")
 
 
-def test_a_secret_that_is_written(monkeypatch):
+def test_a_secret_is_written_and_its_values_are_hidden_in_errors(monkeypatch):
     wire = Wire(monkeypatch, answer(200, {"data": {"version": 8}}), said(403, "no 987654321012345 here, nor 44556677.125"), answer(200, SELF), answer(204))
     client = wire.logged_in()
     assert client.write_secret("kv", "x", {"a": 1}, cas=7) == 8
@@ -814,7 +814,7 @@ def test_a_secret_that_is_written(monkeypatch):
     assert failure(client.write_secret, "kv", "x", {}, cas=9) == (f"{HERE}: kv is not a KV engine of version 2. Check engine_mount_point.", "missing")
 
 
-def test_whether_there_is_a_token_and_its_policies(monkeypatch):
+def test_has_token_and_policies_describe_the_token_in_use(monkeypatch):
     client = Wire(monkeypatch, answer(200, {"data": {"policies": ["default"], "identity_policies": ["fleet"]}})).client()
     assert not client.has_token()
     client.use_token("hvs.user-token")
@@ -832,7 +832,7 @@ ODD = (0, 1.5, True, "text", [], [1], {"a": 1}, 10**400)
      "data.policies", "data.ttl", "wrap_info", "wrap_info.token", "errors", "warnings"],
 )  # fmt: skip
 @pytest.mark.thorough
-def test_an_answer_of_any_shape_is_an_answer_or_an_error_of_ours(monkeypatch, place, odd):
+def test_an_answer_of_any_shape_is_read_or_raises_a_vault_error(monkeypatch, place, odd):
     """Anything may answer in Vault's place."""
     body = {
         "auth": {"client_token": "hvs.other", "lease_duration": 60, "renewable": True},
@@ -875,7 +875,7 @@ def test_an_entry_that_is_nested_too_deeply_can_be_read_and_replaced(monkeypatch
         (APPROLE, "Try again, which logs in again. If that does not help, check url (VAULT_ADDR) and any proxy in front of Vault."),
     ],
 )
-def test_a_token_that_nobody_gave_is_not_accepted(monkeypatch, values, advice):
+def test_a_rejected_token_that_the_user_did_not_set_has_its_own_advice(monkeypatch, values, advice):
     client = Wire(monkeypatch, said(403, "bad token")).client(**values)
     assert failure(client.read_secret, "secret", "x") == (
         f"{HERE} does not accept the token (bad token): it is wrong, expired or revoked. {advice} Denied: reading secret/data/x.",
@@ -892,7 +892,7 @@ def test_the_token_of_a_login_is_not_shown(monkeypatch):
     assert "(no *** here)" in failure(client.kv2_read, "secret", "x")[0]
 
 
-def test_the_token_of_an_earlier_login_is_not_shown(monkeypatch):
+def test_a_cached_token_is_not_shown(monkeypatch):
     client = Wire(monkeypatch, said(400, "no hvs.kept-login here")).client(**APPROLE)
     client.use_token("hvs.kept-login")
     assert "(no *** here)" in failure(client.kv2_read, "secret", "x")[0]
@@ -912,7 +912,7 @@ def test_a_wrapping_token_is_not_shown(monkeypatch):
 
 
 @pytest.mark.parametrize("status", [400, 412])
-def test_another_refusal_of_a_write_is_no_sign_of_somebody_else(monkeypatch, status):
+def test_another_refusal_of_a_write_is_no_cas_mismatch(monkeypatch, status):
     """If it were taken for one, the write would be repeated forever."""
     refusals = [said(status, "error parsing JSON")]
     message, kind = failure(Wire(monkeypatch, *refusals).logged_in().kv2_write, "secret", "x", {}, cas=1)
@@ -920,7 +920,7 @@ def test_another_refusal_of_a_write_is_no_sign_of_somebody_else(monkeypatch, sta
     assert "secret/data/x" in message or "replica" in message
 
 
-def test_what_is_written_and_read_is_in_no_message(monkeypatch):
+def test_data_that_was_written_or_read_is_not_shown_in_messages(monkeypatch):
     """Anything that answers in Vault's place, such as a request filter, may repeat what it was sent."""
     kept = {"access_token": "AT-secret-0123456789", "nested": {"list": ["RT-new-9876543210"]}}
     written = json.dumps(kept)
@@ -940,7 +940,7 @@ def test_what_is_written_and_read_is_in_no_message(monkeypatch):
 
 
 @pytest.mark.thorough
-def test_of_much_that_is_read_the_latest_is_hidden(monkeypatch):
+def test_the_latest_of_many_secrets_is_hidden(monkeypatch):
     secrets = [f"s3cret-number-{number:04d}" for number in range(300)]
     wire = Wire(monkeypatch, *[answer(200, {"data": {"data": {"it": text}, "metadata": {"version": 1}}}) for text in secrets])
     client = wire.logged_in()

@@ -91,16 +91,16 @@ UNKNOWN = refusal(403, "permission denied")
         ),
     ],
 )
-def test_any_request(answer, text, kind):
+def test_each_refused_request_has_its_message_and_kind(answer, text, kind):
     assert told(refusals().of_request(answer, "reading", "p", needs="read")) == (f"Vault at https://v{text}", kind)
 
 
-def test_a_hint_is_at_the_end():
+def test_a_hint_is_at_the_end_of_the_message():
     for answer in (refusal(404), refusal(400), UNKNOWN):
         assert refusals().of_request(answer, "reading", "p", needs="read", hint="Try q.").message.endswith(". Try q.")
 
 
-def test_whether_it_is_initialised_is_asked_for():
+def test_a_sealed_vault_is_asked_whether_it_is_initialised():
     sealed = refusal(503, "Vault is sealed")
     fresh = refusals(vault=Vault(initialised=False)).of_request(sealed, "reading", "p", needs="read")
     assert told(fresh) == ("Vault at https://v is not initialised. An operator must initialise and unseal it first.", "sealed")
@@ -118,12 +118,12 @@ def test_whether_it_is_initialised_is_asked_for():
         (VaultError("x"), "The token may be expired, or none of its policies grants read on p, or one of them denies it. Check the token and its policies."),
     ],
 )
-def test_a_denial_says_whose_fault_it_is(status, policies, advice):
+def test_a_denial_names_the_policies_if_the_token_is_valid(status, policies, advice):
     denied = refusals(vault=Vault(policies=policies), secrets=["s3cr3t"]).of_request(refusal(status, "permission denied s3cr3t"), "reading", "p", needs="read")
     assert told(denied) == (f"Vault at https://v denied reading p (permission denied ***). {advice}", "denied")
 
 
-def test_a_denial_of_the_token_itself():
+def test_a_denied_request_about_the_token_itself_says_that_it_may_be_expired():
     vault = Vault(policies=["a"])
     denied = refusals(vault=vault).of_request(UNKNOWN, "renewing", "auth/token/renew-self", needs="update")
     assert denied.message.endswith("The token may be expired or revoked.")
@@ -144,7 +144,7 @@ def test_a_denial_of_the_token_itself():
         ),
     ],
 )
-def test_a_token_that_is_none(said, options, vault, advice):
+def test_a_rejected_token_has_advice_for_its_origin(said, options, vault, advice):
     denied = refusals(options, vault).of_request(refusal(403, said), "reading", "p", needs="read")
     assert told(denied) == (
         f"Vault at https://v does not accept the token ({said}): it is wrong, expired or revoked. {advice} Denied: reading p.",
@@ -154,13 +154,13 @@ def test_a_token_that_is_none(said, options, vault, advice):
     assert (denied.error_code, refusals(options, vault).of_request(UNKNOWN, "reading", "p", needs="read").error_code) == ("TRK-V04", "TRK-V05")
 
 
-def test_an_agent_has_to_add_a_token():
+def test_without_a_token_a_denial_asks_for_an_agent_that_adds_one():
     vault = Vault(token=False)
     denied = refusals(vault_options(auth_method="none"), vault).of_request(UNKNOWN, "reading", "p", needs="read")
     assert denied.message.endswith("With auth_method=none an agent or proxy must add a token whose policies grant read on p.")
 
 
-def test_a_list_of_reasons_is_one_line():
+def test_reasons_of_a_refusal_are_joined_in_one_line_without_duplicates():
     listed = refusal(400, "2 errors occurred:\n\t* one\n\t* two\n\n", "", "one; two", "end. ")
     assert " status 400 (one; two; end)." in refusals().of_request(listed, "reading", "p", needs="read").message
 
@@ -181,19 +181,19 @@ def test_a_list_of_reasons_is_one_line():
         ({}, "check of the token"),
     ],
 )
-def test_the_name_of_a_login(values, name):
+def test_the_name_of_a_login_shows_method_mount_and_identity(values, name):
     assert refusals(vault_options(**values)).login_name() == name
 
 
 @pytest.mark.parametrize("answer", [refusal(404), refusal(400, "no handler for route x"), refusal(400, "unsupported path")])
-def test_no_such_login(answer):
+def test_a_missing_login_path_is_reported(answer):
     assert told(refusals(approle()).login(answer)) == (
         "Vault at https://v has no such login: login by approle at auth/approle as role_id role. Check mount_point, auth_method and namespace.",
         "login_refused",
     )
 
 
-def test_an_approle_that_needs_a_secret_id():
+def test_a_missing_secret_id_is_named_only_if_none_is_set():
     without, missing = vault_options(auth_method="approle", role_id="role"), refusal(400, "missing secret_id")
     assert told(refusals(without).login(missing)) == (
         "Vault at https://v refused the login by approle at auth/approle: this AppRole needs a secret_id. Set it (ANSIBLE_HASHI_VAULT_SECRET_ID).",
@@ -204,7 +204,7 @@ def test_an_approle_that_needs_a_secret_id():
 
 
 @pytest.mark.parametrize(("status", "advice"), [(400, "role_id and secret_id"), (403, "role_id, secret_id and mount_point")])
-def test_a_login_that_is_refused(status, advice):
+def test_a_refused_login_names_the_options_to_check(status, advice):
     assert told(refusals(approle()).login(refusal(status, "no"))) == (
         f"Vault at https://v refused the login by approle at auth/approle as role_id role (no). Check {advice}.",
         "login_refused",
@@ -222,7 +222,7 @@ def test_a_login_that_is_refused(status, advice):
         ("userpass", refusal(400, "permission denied"), False),
     ],
 )
-def test_a_user_who_may_be_locked(method, answer, locked):
+def test_a_possible_user_lockout_is_mentioned(method, answer, locked):
     values = {"username": "joe", "password": "p", "role_id": "r", "secret_id": "s", "jwt": "j"}
     message = refusals(vault_options(auth_method=method, **values)).login(answer).message
     assert message.endswith(", and whether Vault has locked this user (sys/locked-users).") is locked
@@ -240,7 +240,7 @@ def test_a_login_is_never_repeated_so_no_retries_are_advised(answer, text):
     assert told(refusals(approle()).login(answer)) == (f"Vault at https://v{text}", "unavailable")
 
 
-def test_a_token_that_is_refused_at_its_check():
+def test_a_token_refused_at_its_validation_is_explained():
     """A token that is wrong; and one that may be right, because Vault refuses the question in the same words."""
     text = "Vault at https://v does not accept the token ({}). Get a new one (vault login), and set token (VAULT_TOKEN)."
     rights = " If it is valid but its policies do not allow auth/token/lookup-self, set token_validate=false."
@@ -250,7 +250,7 @@ def test_a_token_that_is_refused_at_its_check():
     assert told(refusals().login(refusal(400, "no"))) == (text.format("no"), "login_refused")
 
 
-def test_a_login_while_vault_is_away():
+def test_a_login_at_a_sealed_vault_is_reported_as_sealed():
     assert refusals(approle()).login(refusal(503, "Vault is sealed")).kind == "sealed"
 
 
@@ -295,24 +295,24 @@ HAS_2 = ("Vault at https://v has KV version 2 at kv, but version 1 was requested
         (refusal(403, "permission denied"), {"engine": 1, "vault": Vault(kv_version="2")}, HAS_2),
     ],
 )
-def test_no_secret(answer, more, expected):
+def test_a_missing_secret_is_explained(answer, more, expected):
     assert read(answer, **more) == expected
 
 
 @pytest.mark.parametrize("found", ["2", None, UNKNOWN, VaultError("x")])
-def test_a_denial_on_the_right_engine_is_one(found):
+def test_a_denial_is_reported_unless_the_kv_version_is_wrong(found):
     message, kind = read(UNKNOWN, vault=Vault(kv_version=found))
     assert (message.startswith("Vault at https://v denied reading kv/data/x"), kind) == (True, "denied")
 
 
-def test_a_token_that_is_none_says_nothing_of_the_engine():
+def test_after_a_rejected_token_the_kv_version_is_not_asked_for():
     vault = Vault(kv_version="1")
     assert read(refusal(403, "invalid token"), vault=vault)[0].startswith("Vault at https://v does not accept the token")
     assert vault.asked == []
     assert read(refusal(503, "Vault is sealed"), vault=vault)[1] == "sealed"
 
 
-def test_the_path_of_each_engine():
+def test_a_denial_names_the_full_path_of_each_kv_version():
     for engine, full in ((2, "kv/data/x"), (1, "kv/x")):
         assert read(UNKNOWN, engine=engine)[0] == (
             f"Vault at https://v denied reading {full} (permission denied). The token may be expired, or none of its policies grants read on {full},"
@@ -320,7 +320,7 @@ def test_the_path_of_each_engine():
         )
 
 
-def test_a_path_that_repeats_the_mount_needs_no_policy():
+def test_a_denied_path_that_repeats_the_mount_gets_a_hint_without_asking_for_policies():
     vault = Vault(policies=["fleet"])
     assert read(UNKNOWN, path="kv/data/x", vault=vault) == (
         "Vault at https://v denied reading kv/data/kv/data/x (permission denied). Try 'x': the mount and data/ are not part of path.",
@@ -329,27 +329,27 @@ def test_a_path_that_repeats_the_mount_needs_no_policy():
     assert ("policies",) not in vault.asked
 
 
-def test_a_mount_that_is_not_there_is_denied_too():
+def test_a_denied_read_mentions_engine_mount_point():
     assert read(UNKNOWN, vault=Vault(policies=["fleet"]))[0].endswith(
         "none of its policies (fleet) grants read on kv/data/x, or one of them denies it. Correct the policies, or engine_mount_point (now: kv)."
     )
 
 
 @pytest.mark.parametrize("answer", [UNKNOWN, refusal(404)])
-def test_the_engine_is_asked_for_where_the_secret_is(answer):
+def test_the_kv_version_is_asked_for_with_the_path_of_the_secret(answer):
     vault = Vault(kv_version="2")
     assert "engine_version=" not in read(answer, vault=vault)[0]
     assert vault.asked[0] == ("kv_version", "kv", "x")
 
 
-def test_a_path_with_the_mount_in_it_is_told_but_for_a_token_that_is_none():
+def test_the_path_hint_is_shown_except_for_a_rejected_token():
     hint = path_hint("kv", "data/x", engine=2)
     assert read(refusal(400, "what?"), path="data/x")[0].endswith(f" (what?). {hint}")
     told = read(refusal(403, "invalid token"), path="data/x")[0]
     assert told.startswith("Vault at https://v does not accept the token (invalid token)") and hint not in told
 
 
-def test_the_end_of_what_was_done():
+def test_a_preposition_at_the_end_of_the_action_is_dropped():
     assert refusals().of_request(refusal(404), "looking at", "p", needs="read").message == (
         "Vault at https://v has nothing at p (looking). Check the mount, the path and namespace."
     )
@@ -363,6 +363,6 @@ def test_the_end_of_what_was_done():
         ({}, "the secret at kv/x is deleted. Undelete it, write it again, or name another version in secret_version."),
     ],
 )
-def test_what_was_deleted(metadata, expected):
+def test_a_deleted_or_destroyed_version_is_explained(metadata, expected):
     assert read(refusal(404, data={"data": None, "metadata": metadata})) == (f"Vault at https://v: {expected}", "deleted")
     assert read(refusal(404, data={"metadata": metadata}), engine=1)[1] == "missing"

@@ -81,7 +81,7 @@ def test_settings_of_the_user_are_passed_to_urllib3():
 
 
 @pytest.mark.parametrize("value", [None, 2])
-def test_a_read_is_sent_again_after_a_passing_status(value):
+def test_a_read_is_sent_again_after_a_temporary_status(value):
     for status in (412, 472, 473, 500, 502, 503):
         assert left(retry_of(value), READ, answer(status))[0], status
     for status in (200, 400, 403, 404):
@@ -89,7 +89,7 @@ def test_a_read_is_sent_again_after_a_passing_status(value):
     assert left(retry_of(value), READ, answer(504))[0] is (value == 2)
 
 
-def test_a_write_is_not_sent_again():
+def test_after_a_503_a_write_is_repeated_only_if_allowed_methods_permit_it_and_a_login_never():
     assert left(retry_of(2), WRITE, answer(503)) == END
     assert left(retry_of(2), LOGIN, answer(503)) == END
     assert left(retry_of({"total": 2, "allowed_methods": None, "status_forcelist": [503]}), WRITE, answer(503))[0]
@@ -147,7 +147,7 @@ def test_retry_after_can_be_ignored():
     assert left(retry, READ, answer(503, Retry_After="7")) == (True, 0)
 
 
-def test_the_pauses_grow():
+def test_the_pauses_between_retries_grow():
     retry, pauses = retry_of(None), []
     for _attempt in range(3):
         retry, pause = next_attempt(retry, READ, answer(503), None)

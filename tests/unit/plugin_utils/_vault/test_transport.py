@@ -111,7 +111,7 @@ def _no_proxies(monkeypatch):
 @pytest.mark.parametrize(
     ("values", "verify"), [({}, True), ({"ca_cert": "/ca"}, "/ca"), ({"validate_certs": False}, False), ({"validate_certs": False, "ca_cert": "/ca"}, False)]
 )
-def test_which_certificates_are_trusted(values, verify):
+def test_the_certificate_check_follows_validate_certs_and_ca_cert(values, verify):
     assert session(**values).verify == verify
 
 
@@ -124,11 +124,11 @@ def test_which_certificates_are_trusted(values, verify):
         ({"cert_auth_public_key": "/c", "cert_auth_private_key": "/k"}, ("/c", "/k")),
     ],
 )
-def test_the_certificate_of_a_client_is_used_for_all_requests(values, certificate):
+def test_a_client_certificate_is_used_only_with_its_key(values, certificate):
     assert session(**values).cert == certificate
 
 
-def test_the_proxies_of_the_options(monkeypatch):
+def test_the_proxies_of_the_options_are_copied(monkeypatch):
     given = {"https": "http://p.example:3128"}
     made = session(proxies=given)
     assert made.proxies == given
@@ -172,7 +172,7 @@ def test_nothing_is_sent_when_no_time_is_left(monkeypatch, left):
     assert caught.value.args == ()
 
 
-def test_only_vaults_time_counts(monkeypatch):
+def test_only_waiting_for_vault_and_pauses_use_up_the_time(monkeypatch):
     clock = Clock()
     wire = Wire(monkeypatch, raw(), requests.exceptions.ReadTimeout())
     wire.during = lambda: setattr(clock, "now", clock.now + 4)
@@ -199,7 +199,7 @@ def test_the_clock_of_the_machine_is_the_default(monkeypatch):
 
 
 @pytest.mark.parametrize(("step", "late"), [(10.0, False), (10.5, True)])
-def test_a_body_that_takes_too_long(monkeypatch, step, late):
+def test_the_time_limit_of_an_attempt_includes_reading_the_body(monkeypatch, step, late):
     """Each chunk comes within the socket's timeout, and the last one after the limit of the whole attempt."""
     clock = Clock()
 
@@ -223,7 +223,7 @@ def test_a_body_that_takes_too_long(monkeypatch, step, late):
 
 
 @pytest.mark.parametrize(("size", "large"), [(LARGEST_ANSWER, False), (LARGEST_ANSWER + 1, True)])
-def test_a_body_of_any_size_that_a_secret_has(monkeypatch, size, large):
+def test_an_answer_above_4_mib_is_refused(monkeypatch, size, large):
     Wire(monkeypatch, raw(body=b"x" * size))
     if large:
         with pytest.raises(NoAnswer) as caught:
@@ -234,7 +234,7 @@ def test_a_body_of_any_size_that_a_secret_has(monkeypatch, size, large):
     assert LARGEST_ANSWER == 4 * 1024 * 1024
 
 
-def test_the_answer_with_its_body(monkeypatch):
+def test_status_headers_and_the_decompressed_body_of_an_answer_are_kept(monkeypatch):
     import gzip
 
     body = gzip.compress(b'{"a": 1}')
@@ -251,7 +251,7 @@ def test_the_answer_with_its_body(monkeypatch):
 # -- another attempt ----------------------------------------------------------------------------------------------------------
 
 
-def test_a_status_that_is_retried(monkeypatch):
+def test_a_temporary_status_is_retried_after_its_retry_after(monkeypatch):
     clock, told = Clock(), []
     wire = Wire(monkeypatch, raw(503, Retry_After="2"), raw(502, Retry_After="5"), raw())
     retry = Retry(total=2, status_forcelist=(502, 503), raise_on_status=False)
@@ -259,13 +259,13 @@ def test_a_status_that_is_retried(monkeypatch):
     assert (told, clock.slept, len(wire.asked)) == (["status 503", "status 502"], [2, 5], 3)
 
 
-def test_each_request_may_be_retried_as_often(monkeypatch):
+def test_retries_are_counted_for_each_request(monkeypatch):
     wire = Wire(monkeypatch, raw(503), raw(), raw(503), raw())
     made = session(retry=Retry(total=1, status_forcelist=(503,), raise_on_status=False))
     assert [made.get(SECRET).status_code, made.get(SECRET).status_code, len(wire.asked)] == [200, 200, 4]
 
 
-def test_a_connection_that_is_retried(monkeypatch):
+def test_a_connection_timeout_is_retried(monkeypatch):
     told = []
     trouble = requests.exceptions.ConnectTimeout(urllib3.exceptions.ConnectTimeoutError())
     wire = Wire(monkeypatch, trouble, raw())
@@ -274,7 +274,7 @@ def test_a_connection_that_is_retried(monkeypatch):
 
 
 @pytest.mark.parametrize(("seconds", "statuses"), [(5.0, [503]), (5.001, [503, 200])])
-def test_no_pause_is_longer_than_what_is_left(monkeypatch, seconds, statuses):
+def test_a_retry_whose_pause_would_use_up_the_time_is_not_made(monkeypatch, seconds, statuses):
     clock = Clock()
     Wire(monkeypatch, raw(503, Retry_After="5"), raw())
     retry = Retry(total=1, status_forcelist=(503,), raise_on_status=False)
@@ -295,7 +295,7 @@ def test_no_pause_is_longer_than_what_is_left(monkeypatch, seconds, statuses):
         CutOff(),
     ],
 )
-def test_any_trouble_is_no_answer(monkeypatch, trouble):
+def test_any_exception_becomes_no_answer_with_its_cause(monkeypatch, trouble):
     Wire(monkeypatch, trouble)
     with pytest.raises(NoAnswer) as caught:
         session().get(SECRET)
@@ -344,7 +344,7 @@ def test_no_redirect_leaves_tls_or_this_machine(monkeypatch, start, location, ta
     assert (caught.value.message, len(wire.asked)) == (target, 1)
 
 
-def test_a_powerful_token_follows_no_redirect(monkeypatch):
+def test_a_guarded_session_follows_no_redirect(monkeypatch):
     wire = Wire(monkeypatch, moved("https://node.example/v1/x"))
     assert (session(guarded=True).get(SECRET).status_code, len(wire.asked)) == (307, 1)
 
@@ -368,7 +368,7 @@ FOUND, GIVEN = "http://found.example:1", "http://given.example:1"
         (THERE, False, GIVEN, GIVEN),
     ],
 )
-def test_which_proxy_is_used(monkeypatch, url, guarded, given, used):
+def test_the_proxy_for_a_request_depends_on_target_guard_and_options(monkeypatch, url, guarded, given, used):
     for scheme in ("http", "https"):
         monkeypatch.setenv(f"{scheme}_proxy", FOUND)
     proxies = {} if given is None else {"http": given, "https": given}
@@ -377,7 +377,7 @@ def test_which_proxy_is_used(monkeypatch, url, guarded, given, used):
     assert settings["proxies"].get(url.partition(":")[0]) == used
 
 
-def test_which_proxy_is_used_for_a_redirect(monkeypatch):
+def test_the_proxy_for_a_redirect_depends_on_target_and_options(monkeypatch):
     monkeypatch.setenv("http_proxy", FOUND)
     for url, used in ((HERE, None), (THERE, FOUND)):
         assert session().rebuild_proxies(requests.Request("GET", url).prepare(), {}).get("http") == used
@@ -389,19 +389,19 @@ def test_which_proxy_is_used_for_a_redirect(monkeypatch):
 # -- certificates -------------------------------------------------------------------------------------------------------------
 
 
-def test_the_environment_adds_no_certificates_to_ours(monkeypatch):
+def test_certificates_of_the_environment_are_ignored_if_options_give_some(monkeypatch):
     monkeypatch.setattr(transport, "tls_of", lambda given: {"ssl_context": "ours"})
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/of/the/environment")
     assert session().merge_environment_settings(SECRET, {}, None, True, None)["verify"] is True
 
 
-def test_the_environment_chooses_the_certificates_if_the_options_do_not(monkeypatch):
+def test_certificates_of_the_environment_are_used_if_options_give_none(monkeypatch):
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/of/the/environment")
     assert session().merge_environment_settings(SECRET, {}, None, True, None)["verify"] == "/of/the/environment"
 
 
 @pytest.mark.parametrize("scheme", ["http://", "https://"])
-def test_pools_get_the_settings_for_certificates(monkeypatch, scheme):
+def test_tls_settings_reach_direct_and_proxy_connections(monkeypatch, scheme):
     seen = []
     monkeypatch.setattr(transport, "tls_of", lambda given: seen.append(given.url) or {"server_hostname": "name"})
     sender = session().get_adapter(scheme)
@@ -413,7 +413,7 @@ def test_pools_get_the_settings_for_certificates(monkeypatch, scheme):
 
 
 @pytest.mark.parametrize(("tls", "expected"), [({"ssl_context": "ours"}, (None, None)), ({}, ("bundle", None))])
-def test_only_our_certificates_are_trusted(monkeypatch, tls, expected):
+def test_the_default_certificates_are_dropped_if_options_give_some(monkeypatch, tls, expected):
     monkeypatch.setattr(transport, "tls_of", lambda given: tls)
     sender = session().get_adapter(URL)
     connection = types.SimpleNamespace(ca_certs="bundle", ca_cert_dir="folder", cert_reqs=None)
@@ -440,7 +440,7 @@ def client(made):
     return hvac.Client(url=URL, token="hvs.user", namespace="team", session=made, adapter=transport.adapter(failed))
 
 
-def test_a_request_of_hvac(monkeypatch):
+def test_a_request_of_hvac_is_sent_with_token_and_namespace(monkeypatch):
     wire = Wire(monkeypatch, raw(body=b'{"data": {"a": 1.5}}'))
     answer = client(session()).adapter.request("post", "/v1/secret/data/x", json={"b": 2}, headers={"X-Mine": "1"})
     ((request, _how),) = wire.asked
@@ -454,14 +454,14 @@ def test_a_request_of_hvac(monkeypatch):
 
 
 @pytest.mark.parametrize("how", [{}, {"raise_exception": True}, {"raise_exception": False}])
-def test_a_refusal_is_ours_and_not_of_hvac(monkeypatch, how):
+def test_an_error_status_raises_a_refusal_and_no_hvac_exception(monkeypatch, how):
     Wire(monkeypatch, raw(403, b'{"errors": ["permission denied"]}'))
     with pytest.raises(Refusal) as caught:
         client(session()).adapter.request("get", "/v1/secret/data/x", **how)
     assert (caught.value.status, caught.value.errors) == (403, ("permission denied",))
 
 
-def test_no_answer_is_worded_with_its_address(monkeypatch):
+def test_a_connection_error_is_converted_with_its_url(monkeypatch):
     trouble = requests.exceptions.ReadTimeout()
     Wire(monkeypatch, trouble)
     with pytest.raises(Failed) as caught:
@@ -469,7 +469,7 @@ def test_no_answer_is_worded_with_its_address(monkeypatch):
     assert (caught.value.problem, caught.value.url, caught.value.__suppress_context__) == (trouble, SECRET, True)
 
 
-def test_what_the_libraries_stumble_over_is_worded(monkeypatch):
+def test_an_unexpected_exception_of_a_library_is_converted(monkeypatch):
     trouble = LookupError("charset")
     Wire(monkeypatch, trouble)
     with pytest.raises(Failed) as caught:
@@ -477,7 +477,7 @@ def test_what_the_libraries_stumble_over_is_worded(monkeypatch):
     assert (caught.value.problem, caught.value.url, caught.value.__suppress_context__) == (trouble, "", True)
 
 
-def test_an_error_of_ours_stays(monkeypatch):
+def test_a_vault_error_is_passed_on_unchanged(monkeypatch):
     trouble = VaultError("ours", "option")
     Wire(monkeypatch, trouble)
     with pytest.raises(VaultError) as caught:
@@ -485,12 +485,12 @@ def test_an_error_of_ours_stays(monkeypatch):
     assert caught.value is trouble
 
 
-def test_the_token_of_a_login():
+def test_the_token_is_read_from_the_answer_to_a_login():
     made = transport.adapter(failed)(base_uri=URL)
     assert made.get_login_token({"auth": {"client_token": "hvs.new", "lease_duration": 60, "renewable": False}}) == "hvs.new"
 
 
-def test_nothing_is_logged_and_nothing_warned(monkeypatch, caplog):
+def test_urls_are_not_logged_and_the_warning_of_unverified_https_is_silenced(monkeypatch, caplog):
     caplog.set_level(logging.DEBUG)
     wire = Wire(monkeypatch, raw())
 
@@ -505,7 +505,7 @@ def test_nothing_is_logged_and_nothing_warned(monkeypatch, caplog):
     assert SECRET not in caplog.text
 
 
-def test_a_warning_about_anything_else_is_shown(monkeypatch):
+def test_other_warnings_are_shown(monkeypatch):
     wire = Wire(monkeypatch, raw())
     wire.during = lambda: warnings.warn("old", DeprecationWarning, stacklevel=1)
     with pytest.warns(DeprecationWarning, match="old"):

@@ -79,7 +79,7 @@ def tls(reason):
         (ValueError(), "unavailable", "broke off its answer (ValueError). Try again, or set retries."),
     ],
 )
-def test_why_no_answer_came(exc, kind, sentence):
+def test_each_exception_has_its_kind_and_message(exc, kind, sentence):
     assert why_no_answer(exc, timeout=7.5) == (kind, sentence)
 
 
@@ -96,12 +96,12 @@ def test_why_no_answer_came(exc, kind, sentence):
         (None, "the connection broke"),
     ],
 )
-def test_the_way_to_vault(cause, reason):
+def test_the_reason_of_a_connection_error_is_named(cause, reason):
     exc = caused(failures.ConnectionError(), *([cause] if cause else []))
     assert why_no_answer(exc, timeout=1) == ("unreachable", f"cannot be reached: {reason}. Check that it runs, and url (VAULT_ADDR).")
 
 
-def test_a_proxy_is_not_taken_for_vault():
+def test_a_proxy_that_refuses_the_connection_is_named_instead_of_vault():
     exc = caused(failures.ConnectionError(), inner.ProxyError("x", ConnectionRefusedError()), ConnectionRefusedError())
     assert "through the proxy" in why_no_answer(exc, timeout=1)[1]
 
@@ -135,7 +135,7 @@ def test_a_proxy_is_not_taken_for_vault():
         ),
     ],
 )
-def test_a_certificate_that_is_not_trusted(reason, sentence):
+def test_a_failed_certificate_verification_is_explained(reason, sentence):
     given = why_no_answer(caused(failures.SSLError(), untrusted(reason)), timeout=1, ca_cert="/x/e.pem")[1]
     assert given == (sentence if reason else f"{sentence[:65]} ca_cert /x/e.pem does not verify it: name the file of its CA there (VAULT_CACERT).")
     assert why_no_answer(caused(failures.SSLError(), untrusted(reason)), timeout=1) == ("tls", sentence)
@@ -168,5 +168,5 @@ FAILED = "failed at TLS. Check url (VAULT_ADDR), ca_cert (VAULT_CACERT) and any 
         (None, FAILED),
     ],
 )
-def test_tls(reason, expected):
+def test_tls_errors_are_explained_by_their_reason(reason, expected):
     assert why_no_answer(caused(failures.SSLError(), tls(reason)), timeout=1) == ("tls", expected)

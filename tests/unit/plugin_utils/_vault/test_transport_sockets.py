@@ -111,12 +111,12 @@ def drip(data):
     [b"", b"HTTP/1.1 200 OK\r\nX-", b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n", b"HTTP/1.1 200 OK\r\n\r\n"],
     ids=["status line", "header", "body", "body without a length"],
 )
-def test_a_byte_now_and_then_is_no_answer(fake, data):
+def test_an_answer_that_arrives_byte_by_byte_is_ended_by_the_timeout(fake, data):
     server = fake(drip(data))
     assert failure(server.url) == late(server.url)
 
 
-def test_chunks_without_end(fake):
+def test_endless_chunks_are_ended_by_the_timeout(fake):
     def serve(connection, stop):
         connection.sendall(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
         while not stop.wait(0.1):
@@ -126,7 +126,7 @@ def test_chunks_without_end(fake):
     assert failure(server.url) == late(server.url)
 
 
-def test_repetitions_have_the_same_end(fake):
+def test_retries_end_after_60_seconds_in_total(fake):
     """Every attempt is late; so many of them would take 100 times as long as a conversation may take."""
     server = fake(drip(b""))
     options = VaultOptions.from_mapping(
@@ -140,14 +140,14 @@ def test_repetitions_have_the_same_end(fake):
     assert 1 <= len(server.requests) < 10
 
 
-def test_a_login_that_is_late_is_not_repeated(fake):
+def test_a_login_without_an_answer_in_time_is_not_repeated(fake):
     server = fake(drip(b"HTTP/1.1 200 OK\r\nX-"))
     with pytest.raises(VaultError):
         client(server.url, auth_method="approle", role_id="r", secret_id="s", retries=3).login()
     assert server.requests == ["POST /v1/auth/approle/login"]
 
 
-def test_an_answer_without_end(fake):
+def test_an_endless_answer_is_ended_at_4_mib(fake):
     def serve(connection, stop):
         connection.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
         while not stop.is_set():
@@ -158,7 +158,7 @@ def test_an_answer_without_end(fake):
     assert failure(server.url, timeout=30) == (f"Vault at {server.url} {message}", "unavailable")
 
 
-def test_a_bomb_is_not_inflated(fake):
+def test_a_decompression_bomb_is_not_inflated(fake):
     bomb = gzip.compress(b" " * (128 << 20), 9)
     server = fake(lambda connection, stop: connection.sendall(whole(bomb, "Content-Encoding: gzip")))
     tracemalloc.start()
@@ -169,7 +169,7 @@ def test_a_bomb_is_not_inflated(fake):
         tracemalloc.stop()
 
 
-def test_gzip_is_read(fake):
+def test_a_gzip_answer_is_read(fake):
     body = gzip.compress(json.dumps(SECRET).encode())
     server = fake(lambda connection, stop: connection.sendall(whole(body, "Content-Encoding: gzip")))
     assert client(server.url, timeout=30).read_secret("secret", "x").data == {"username": "u"}
@@ -197,12 +197,12 @@ DAMAGED = "sent an answer whose compression is broken or unknown. Check url (VAU
     ],
     ids=["in a header", "between headers", "in the body", "in gzip", "no gzip", "unknown"],
 )
-def test_an_answer_that_is_cut_off(fake, sent, message):
+def test_cut_off_and_undecodable_answers_are_reported(fake, sent, message):
     server = fake(lambda connection, stop: connection.sendall(sent))
     assert failure(server.url, timeout=30) == (f"Vault at {server.url} {message}", "unavailable")
 
 
-def test_a_standby_that_sends_to_a_dead_node(fake):
+def test_a_redirect_to_an_unreachable_node_names_that_node(fake):
     with socket.socket() as dead:  # bound, but nobody listens
         dead.bind(("127.0.0.1", 0))
         node = f"http://127.0.0.1:{dead.getsockname()[1]}"

@@ -52,7 +52,7 @@ def asked(sent, *, url=URL, headers=(), seconds=30.0, certificate="", **options)
     return prepared, how
 
 
-def test_the_headers(sent):
+def test_a_request_has_exactly_the_expected_headers(sent):
     prepared, _how = asked(sent, headers={"Authorization": "Connect \u0142", "accept-encoding": "gzip", "User-Agent": "mine"})
     assert {name.lower(): value for name, value in prepared.headers.items()} == {
         "accept": b"application/json",
@@ -82,19 +82,19 @@ def test_a_netrc_does_not_replace_our_header(sent, tmp_path, monkeypatch):
         ({"client_cert": "/c", "client_key": "/k"}, "/of/the/environment", ("/c", "/k")),
     ],
 )
-def test_tls(sent, monkeypatch, options, verify, certificate):
+def test_the_certificate_options_are_passed_to_requests(sent, monkeypatch, options, verify, certificate):
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/of/the/environment")
     _prepared, how = asked(sent, **options)
     assert (how["verify"], how["cert"], how["stream"]) == (verify, certificate, True)
 
 
 @pytest.mark.parametrize(("timeout", "seconds", "expected"), [(10, 30.0, 10), (10, 4.0, 4.0)])
-def test_no_wait_is_longer_than_what_is_left(sent, timeout, seconds, expected):
+def test_the_timeout_is_limited_to_the_remaining_time(sent, timeout, seconds, expected):
     _prepared, how = asked(sent, timeout=timeout, seconds=seconds)
     assert how["timeout"] == (expected, expected)
 
 
-def test_the_proxy(sent):
+def test_the_proxy_option_is_used_for_both_schemes(sent):
     _prepared, how = asked(sent, proxy="http://p.example:3128")
     assert {scheme: how["proxies"][scheme] for scheme in ("http", "https")} == dict.fromkeys(("http", "https"), "http://p.example:3128")
 
@@ -108,7 +108,7 @@ def test_the_certificate_of_the_secret_is_in_a_file_while_the_request_is_sent(se
     assert not pathlib.Path(how["cert"]).exists()
 
 
-def test_over_plain_http(sent):
+def test_a_plain_http_url_is_sent_unchanged(sent):
     prepared, _how = asked(sent, url="http://v.example/token")
     assert prepared.url == "http://v.example/token"
 
@@ -117,14 +117,14 @@ FOUND, GIVEN = "http://found.example:1", "http://given.example:1"
 
 
 @pytest.mark.parametrize(("given", "but_for", "used"), [(None, "", FOUND), (None, "v.example", None), (GIVEN, "", GIVEN)])
-def test_the_proxy_of_the_environment(sent, monkeypatch, given, but_for, used):
+def test_the_proxy_of_the_environment_is_used_unless_no_proxy_or_the_option_overrides_it(sent, monkeypatch, given, but_for, used):
     monkeypatch.setenv("https_proxy", FOUND)
     monkeypatch.setenv("no_proxy", but_for)
     _prepared, how = asked(sent, proxy=given)
     assert how["proxies"].get("https") == used
 
 
-def test_the_library_does_not_warn_of_what_we_warn_of(sent):
+def test_the_warning_of_unverified_https_is_silenced(sent):
     def warn(_how):
         warnings.warn("Unverified HTTPS request is being made", InsecureRequestWarning, stacklevel=1)
 
@@ -134,7 +134,7 @@ def test_the_library_does_not_warn_of_what_we_warn_of(sent):
         asked(sent, validate_certs=False)
 
 
-def test_any_other_warning_is_shown(sent):
+def test_other_warnings_are_shown(sent):
     sent.during = lambda how: warnings.warn("old", DeprecationWarning, stacklevel=1)
     with pytest.warns(DeprecationWarning, match="old"):
         asked(sent)

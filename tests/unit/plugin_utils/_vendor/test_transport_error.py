@@ -55,7 +55,7 @@ def caused_by(error, cause):
         ),
     ],
 )
-def test_an_answer_that_cannot_be_read(problem, message):
+def test_a_too_large_or_undecodable_answer_is_reported(problem, message):
     error = found(problem)
     assert type(error) is VendorError
     assert error.message == f"acme: the vendor at v.example:8443 {message}"
@@ -71,7 +71,7 @@ def test_an_answer_that_cannot_be_read(problem, message):
         ({"certificate": "PEM"}, "", "the fields certificate and private_key of the secret"),
     ],
 )
-def test_tls(problem, options, given, ours):
+def test_a_tls_error_names_the_options_to_check(problem, options, given, ours):
     assert unavailable(problem, **options) == (
         f"acme: TLS with the vendor at v.example:8443 failed. Check http_ca_cert{given}, {ours}, and the certificate of the vendor.",
         False,
@@ -80,14 +80,14 @@ def test_tls(problem, options, given, ours):
     )
 
 
-def test_a_certificate_that_does_not_match():
+def test_the_reason_of_a_failed_certificate_verification_is_shown():
     refused = ssl.SSLCertVerificationError(1, SECRET)
     refused.verify_message = "certificate has expired"
     assert "v.example:8443 failed (certificate has expired). Check" in unavailable(r.SSLError(u.MaxRetryError(None, URL, u.SSLError(refused))))[0]
 
 
 @pytest.mark.parametrize("cause", [OSError(SECRET), TimeoutError(SECRET), ConnectionRefusedError(SECRET)])
-def test_the_proxy_did_not_connect(cause):
+def test_a_proxy_that_does_not_connect_is_named(cause):
     problem = r.ProxyError(u.MaxRetryError(None, URL, u.ProxyError(SECRET, cause)))
     of_environment = "the proxy of the environment (https_proxy, http_proxy or all_proxy)"
     for proxy, named in ((None, of_environment), (f"http://user:{SECRET}@p.example:3128/{SECRET}", "the proxy p.example:3128 (http_proxy)")):
@@ -111,7 +111,7 @@ def test_the_proxy_did_not_connect(cause):
         (Late(), True),
     ],
 )
-def test_no_answer_in_time(problem, sent):
+def test_a_timeout_is_reported_and_whether_the_request_was_sent(problem, sent):
     limit = 40 if isinstance(problem, Late) else 20
     assert unavailable(problem) == (
         f"acme: the vendor at v.example:8443 did not answer within {limit} s. Check the network, or raise http_timeout and http_deadline.",
@@ -138,7 +138,7 @@ def test_the_limit_that_the_user_has_set_is_named(seconds, limit):
         ),
     ],
 )
-def test_no_connection(problem, why):
+def test_an_unreachable_vendor_is_reported_with_the_reason(problem, why):
     assert unavailable(problem) == (
         f"acme: the vendor at v.example:8443 cannot be reached{why}. Check base_url and token_url, the network and http_proxy.",
         True,
@@ -157,7 +157,7 @@ def test_no_connection(problem, why):
         ValueError(SECRET),
     ],
 )
-def test_any_other_end(problem):
+def test_any_other_exception_counts_as_cut_off_and_is_not_retried(problem):
     """The vendor may have processed the request: it is not sent again."""
     assert unavailable(problem) == (
         "acme: the answer of the vendor at v.example:8443 was cut off. Try again; if this persists, check base_url and the network.",
@@ -187,14 +187,14 @@ ADDRESS = "the address of the vendor or of http_proxy cannot be used. Check base
         ),
     ],
 )
-def test_an_option_that_no_request_can_be_sent_with(problem, message, fault):
+def test_unusable_options_are_reported(problem, message, fault):
     error = found(problem)
     assert type(error) is OptionError
     assert (error.message, error.fault) == (f"acme: {message}", fault)
 
 
 @pytest.mark.parametrize("option", ["ca_cert", "client_cert", "client_key"])
-def test_a_file_that_is_missing(option, tmp_path):
+def test_a_missing_file_is_named_with_its_option(option, tmp_path):
     (tmp_path / "there").write_text("")
     files = {**dict.fromkeys(("ca_cert", "client_cert", "client_key"), str(tmp_path / "there")), option: "/nonexistent/pem"}
     error = found(OSError(SECRET), **files)
@@ -211,7 +211,7 @@ def test_a_credential_that_no_header_can_contain(problem):
     assert (error.kind, error.retryable, error.fault) == ("refused", False, "vault:field")
 
 
-def test_requests_is_missing(monkeypatch):
+def test_a_missing_requests_library_is_reported(monkeypatch):
     real = builtins.__import__
 
     def without(name, *arguments, **keywords):

@@ -73,7 +73,7 @@ def facts(error):
     return error.kind, error.retryable, error.sent
 
 
-def test_an_answer(emulator):
+def test_an_answer_is_returned_and_the_request_has_our_headers(emulator):
     emulator.set_credentials("trackmage", client_secret=SECRET)
     answer = asked(emulator.base_url("trackmage"))
     assert (answer.status, answer.headers["content-type"], answer.body[:1]) == (200, "application/json", b"{")
@@ -82,7 +82,7 @@ def test_an_answer(emulator):
     assert "Cookie" not in raw
 
 
-def test_a_refusal_is_an_answer(emulator):
+def test_a_status_400_is_returned_as_an_answer(emulator):
     assert asked(emulator.base_url("trackmage")).status == 400
 
 
@@ -94,7 +94,7 @@ def test_no_redirect_is_followed(emulator, code):
     assert emulator.requests(kind="sink") == []
 
 
-def test_a_redirect_has_the_body_that_web_servers_send(emulator):
+def test_a_redirect_with_a_body_does_not_disturb_the_next_request(emulator):
     emulator.fail("trackmage", "redirect", body="<html>moved</html>")
     assert (asked(emulator.base_url("trackmage")).status, asked(emulator.base_url("trackmage")).status) == (302, 400)
 
@@ -109,19 +109,19 @@ def test_netrc_never_replaces_our_header(emulator, tmp_path, monkeypatch):
         assert dict(emulator.requests("tracx")[0]["raw"]["headers"]).get("Authorization") == sent
 
 
-def test_a_header_beyond_latin_1(emulator):
+def test_a_header_beyond_latin_1_is_sent_as_utf_8(emulator):
     asked(emulator.base_url("tracx"), headers={"Authorization": "tök€n"})
     sent = dict(emulator.requests("tracx")[0]["raw"]["headers"])["Authorization"]
     assert sent.encode("latin-1").decode() == "tök€n"
 
 
-def test_a_header_that_cannot_be_sent(emulator):
+def test_a_header_with_a_line_break_is_refused(emulator):
     error = failure(emulator.base_url("tracx"), headers={"Authorization": f"{SECRET}\n"})
     assert error.message == "trackmage: a credential has characters that an HTTP header cannot contain. Check the secret."
     assert error.kind == "refused"
 
 
-def test_slow(emulator):
+def test_a_slow_answer_is_ended_by_http_timeout(emulator):
     emulator.fail("trackmage", "slow", delay=5)
     where = emulator.base_url("trackmage").split("/")[2]
     error = failure(emulator.base_url("trackmage"), timeout=0.3)
@@ -136,7 +136,7 @@ def test_a_drip_of_bytes_ends_at_the_deadline(emulator):
     assert "did not answer within 20 s." in error.message  # the option's value, not the time that was left
 
 
-def test_the_connection_ends(emulator):
+def test_closed_and_cut_off_connections_are_reported_and_not_retried(emulator):
     emulator.set_credentials("trackmage", client_secret=SECRET)
     where = emulator.base_url("trackmage").split("/")[2]
     for fault, options in (("close", {}), ("close", {"reset": True}), ("cut", {})):
@@ -147,7 +147,7 @@ def test_the_connection_ends(emulator):
 
 
 @pytest.mark.parametrize(("fault", "options"), [("huge", {"mib": 2}), ("gzip_bomb", {"mib": 50}), ("redirect", {"mib": 2})])
-def test_too_much(emulator, fault, options):
+def test_an_answer_above_1_mib_is_refused(emulator, fault, options):
     emulator.set_credentials("trackmage", client_secret=SECRET)
     emulator.fail("trackmage", fault, **options)
     where = emulator.base_url("trackmage").split("/")[2]
@@ -157,7 +157,7 @@ def test_too_much(emulator, fault, options):
 
 
 @pytest.mark.parametrize(("coding", "body_hex"), [("br", "00"), ("gzip", "1f8b0800ff"), ("gzip", "7b7d"), ("zstd", "28b52ffd")])
-def test_an_encoding_that_cannot_be_read(emulator, coding, body_hex):
+def test_a_content_encoding_that_cannot_be_decoded_is_reported(emulator, coding, body_hex):
     emulator.fail("trackmage", "literal", body_hex=body_hex, headers={"Content-Encoding": coding})
     if (coding, body_hex) == ("gzip", "1f8b0800ff"):
         assert "was cut off. Try again" in failure(emulator.base_url("trackmage")).message
@@ -182,7 +182,7 @@ def closed_port():
         return probe.getsockname()[1]
 
 
-def test_nobody_listens():
+def test_a_refused_connection_is_reported():
     port = closed_port()
     error = failure(f"http://127.0.0.1:{port}")
     assert error.message == (
@@ -191,7 +191,7 @@ def test_nobody_listens():
     assert facts(error) == ("unavailable", True, False)
 
 
-def test_no_such_name(monkeypatch):
+def test_a_name_that_does_not_resolve_is_reported(monkeypatch):
     def nobody(*_arguments, **_keywords):
         raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 
@@ -219,7 +219,7 @@ def test_a_name_server_that_does_not_answer_is_not_waited_for(monkeypatch):
 
 
 @pytest.mark.parametrize("variable", ["http_proxy", "HTTP_PROXY", "all_proxy"])
-def test_no_proxy_of_the_environment_carries_what_is_for_this_machine(emulator, monkeypatch, variable):
+def test_requests_to_this_machine_use_no_proxy_of_the_environment(emulator, monkeypatch, variable):
     """The proxy would get the credentials over plain http, which is refused elsewhere."""
     monkeypatch.setenv(variable, emulator.sink_url)
     port = closed_port()
@@ -227,14 +227,14 @@ def test_no_proxy_of_the_environment_carries_what_is_for_this_machine(emulator, 
     assert emulator.requests(kind="sink") == []
 
 
-def test_a_proxy_that_is_not_there():
+def test_an_unreachable_proxy_is_reported_without_its_password():
     port = closed_port()
     error = failure("https://vendor.invalid", proxy=f"http://user:{ENCODED}@127.0.0.1:{port}")
     assert error.message == f"trackmage: the proxy 127.0.0.1:{port} (http_proxy) did not connect to the vendor at vendor.invalid. Check it."
     assert facts(error) == ("unavailable", True, False)
 
 
-def test_tls_with_a_server_that_has_none(emulator):
+def test_a_server_without_tls_is_reported(emulator):
     base = emulator.base_url("trackmage").replace("http:", "https:")
     error, ca = failure(base), certs.where()
     assert f" failed. Check http_ca_cert (now: {ca}), http_client_cert" in failure(base, ca_cert=ca).message
@@ -253,17 +253,17 @@ def test_tls_with_a_server_that_has_none(emulator):
         ({"client_cert": "/dev/null", "client_key": "/nowhere"}, "http_client_key /nowhere"),
     ],
 )
-def test_the_file_that_is_not_there_is_named(options, named):
+def test_a_missing_certificate_file_is_named(options, named):
     error = failure(f"https://127.0.0.1:{closed_port()}", kind=OptionError, **options)
     assert error.message == f"trackmage: {named} cannot be read (no such file or directory). Give a file that this user can read."
 
 
-def test_an_address_that_is_none():
+def test_an_unusable_address_is_reported():
     error = failure("https://exa mple\u2100", kind=(OptionError, VendorError))
     assert error.message.startswith("trackmage: ")
 
 
-def test_requests_is_not_installed(monkeypatch):
+def test_a_missing_requests_library_is_reported(monkeypatch):
     real = builtins.__import__
 
     def without(name, *arguments, **keywords):
@@ -276,6 +276,6 @@ def test_requests_is_not_installed(monkeypatch):
     assert error.message == "trackmage: the Python library requests is needed. Install it where ansible runs: pip install requests"
 
 
-def test_the_request_is_never_in_a_repr():
+def test_the_repr_of_a_request_hides_its_secrets():
     request = HttpRequest("GET", f"https://a/?s={SECRET}", {"Authorization": SECRET}, SECRET.encode(), (SECRET,))
     assert SECRET not in repr(request)
