@@ -60,7 +60,7 @@ def error_of(problem: Exception, request: HttpRequest, options: HttpOptions, sec
             sent=not isinstance(problem, r.ConnectTimeout),
             fault="vendor:timeout",
         )
-    return _not_asked(problem, options, name) or VendorError(
+    return _not_asked(problem, request, options, name) or VendorError(
         f"{name}: the answer of {where} was cut off. Try again; if this persists, check base_url and the network.", kind="unavailable"
     )
 
@@ -89,7 +89,7 @@ def _not_connected(problem: Exception, request: HttpRequest, options: HttpOption
     return VendorError(f"{name}: {what}", kind="unavailable", retryable=True, sent=False, fault="vendor:unreachable")
 
 
-def _not_asked(problem: Exception, options: HttpOptions, name: str) -> TokenError | None:
+def _not_asked(problem: Exception, request: HttpRequest, options: HttpOptions, name: str) -> TokenError | None:
     """The error for a request that could not be sent because of an option, a file or a credential; None for any other problem."""
     import requests.exceptions as r
 
@@ -99,7 +99,8 @@ def _not_asked(problem: Exception, options: HttpOptions, name: str) -> TokenErro
             "Install it where ansible runs: pip install PySocks",
             fault="option:library",
         )
-    if isinstance(problem, (r.InvalidURL, r.MissingSchema, r.InvalidSchema, r.InvalidProxyURL)):
+    unparsable = isinstance(problem, ValueError) and not all(host(url) for url in (request.url, options.proxy) if url)
+    if unparsable or isinstance(problem, (r.InvalidURL, r.MissingSchema, r.InvalidSchema, r.InvalidProxyURL)):
         return OptionError(
             f"{name}: the address of the vendor or of http_proxy cannot be used. Check base_url, token_url and http_proxy.", fault="option:address"
         )

@@ -23,8 +23,8 @@ SECRET = "pl4nted-s3cret"
 URL = f"https://v.example:8443/token?client_secret={SECRET}"
 
 
-def found(problem, *, seconds=30.0, certificate="", **options):
-    request = HttpRequest("GET", URL, {}, None, (SECRET,), client_certificate=certificate)
+def found(problem, *, url=URL, seconds=30.0, certificate="", **options):
+    request = HttpRequest("GET", url, {}, None, (SECRET,), client_certificate=certificate)
     error = error_of(problem, request, HttpOptions(**{"timeout": 20, "deadline": 40, **options}), seconds, "acme")
     assert SECRET not in error.message
     return error
@@ -191,6 +191,13 @@ def test_unusable_options_are_reported(problem, message, fault):
     error = found(problem)
     assert type(error) is OptionError
     assert (error.message, error.fault) == (f"acme: {message}", fault)
+
+
+@pytest.mark.parametrize("wrong", [{"url": f"https://exa mple\u2100/?s={SECRET}"}, {"proxy": f"http://u:{SECRET}@p.example:99999"}])
+def test_an_address_that_python_cannot_parse(wrong):
+    error = found(ValueError(SECRET), **wrong)
+    assert type(error) is OptionError
+    assert (error.message, error.fault) == (f"acme: {ADDRESS}", "option:address")
 
 
 @pytest.mark.parametrize("option", ["ca_cert", "client_cert", "client_key"])
