@@ -337,7 +337,7 @@ def test_ca_file_client_certificate_and_proxy_are_used(openbao: Operator, emulat
             "no certificate": "http_client_cert",
             "key alone": "trackmage: http_client_key needs http_client_cert.",
             "no such key": "http_client_key",
-            "no such proxy": "Check http_proxy.",
+            "no such proxy": "(http_proxy) did not connect to the vendor",
             "SOCKS": "trackmage: a SOCKS proxy (http_proxy, or all_proxy in the environment) needs the Python library PySocks. Install it where ansible runs",
             "plain http at a TLS port": "127.0.0.1:",
             "TLS at a plain port": "TLS with the vendor at 127.0.0.1:",
