@@ -299,7 +299,7 @@ def _prepare(stage: Stage) -> None:
     folder = stage.ansible.workdir
     tokens = [{"vendor": "trackunit", "path": "fleet/trackunit", "dest": f"{folder}/etc/api-tokens/of-playbook"}]
     stage.ansible.write("tokens.yml", json.dumps({"provision_tokens": tokens, "provision_directory": f"{folder}/etc/api-tokens"}))
-    stage.ansible.write("api-tokens.hcl", next(example.text for example in of_language("hcl") if example.page == "README.md"))
+    stage.ansible.write("vendor-credentials.hcl", next(example.text for example in of_language("hcl") if example.page == "README.md"))
     (folder / "bin").mkdir(exist_ok=True)
     if not (folder / "bin" / "vault").exists():
         (folder / "bin" / "vault").symlink_to(binary("openbao"))
