@@ -44,6 +44,8 @@ NOT_MUTATED = ("_boundary/", "_vendors/")
 _NOT_COPIED = (".git", ".ci", ".ansible", ".*_cache", ".hypothesis", "__pycache__", "build", "*.tar.gz")
 #: Exit codes that mutmut records: all tests passed; no test runs the changed code; the tests took too long.
 _SURVIVED, _NO_TESTS, _TOO_LONG = 0, 33, (36, -24, 24, 152, 255)
+#: Our exit code if none of the tests runs any of the changed code, and what mutmut says then.
+_UNCOVERED, _UNCOVERED_TEXT = 3, "could not find any test case for any mutant"
 #: How tests that open sockets or start processes are marked, and a file of which each test does.
 _SYSTEM, _ALL_SYSTEM = "pytest.mark.system", "\npytestmark = pytest.mark.system"
 
@@ -127,11 +129,13 @@ def run_mutmut(work: pathlib.Path, names: t.Iterable[str], *, processes: int) ->
     # The same hypothesis examples each time.
     env = {**os.environ, "HYPOTHESIS_PROFILE": "mutants", "PYTHONPYCACHEPREFIX": str(work / "compiled")}
     with (work / "mutmut.log").open("w+", encoding="utf-8") as log:
-        # mutmut draws its progress for a terminal.
-        status = subprocess.run(command, cwd=work, env=env, stdout=None if sys.stdout.isatty() else log, stderr=subprocess.STDOUT, check=False).returncode
-        if status != 0:
-            log.seek(0)
-            print(f"{log.read()[-3000:]}\nmutmut failed; its folder is {work}.", file=sys.stderr)
+        status = subprocess.run(command, cwd=work, env=env, stdout=log, stderr=subprocess.STDOUT, check=False).returncode
+        log.seek(0)
+        said = log.read()[-3000:]
+    if status != 0 and _UNCOVERED_TEXT in said:
+        return _UNCOVERED
+    if status != 0:
+        print(f"{said}\nmutmut failed; its folder is {work}.", file=sys.stderr)
     return status
 
 
@@ -174,7 +178,7 @@ class Run:
         status = run_mutmut(self._work, left, processes=self._processes)
         if status == 0:
             self._read(file)
-        return status
+        return 0 if status == _UNCOVERED else status
 
     def _read(self, file: str) -> None:
         found = tried(self._work, file)
@@ -185,8 +189,13 @@ class Run:
         for folder, several in itertools.groupby(files, lambda file: file.rpartition("/")[0]):
             theirs = list(several)
             for file in theirs:
-                own = sorted({*own_tests(file)} - {*own_tests(file, _ALL_SYSTEM)})
-                status = self.alone(file, own or [f"tests/unit/plugin_utils/{folder}"], "not system and not thorough")
+                own = own_tests(file)
+                if not own:
+                    status = self.alone(file, [f"tests/unit/plugin_utils/{folder}"], "not system and not thorough")
+                elif own == own_tests(file, _ALL_SYSTEM):
+                    status = self.alone(file, own, "not thorough")
+                else:
+                    status = self.alone(file, own, "not system and not thorough")
                 if status != 0:
                     return status
             status = self.again(folder)

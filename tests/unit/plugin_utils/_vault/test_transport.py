@@ -400,6 +400,11 @@ def test_certificates_of_the_environment_are_used_if_options_give_none(monkeypat
     assert session().merge_environment_settings(SECRET, {}, None, True, None)["verify"] == "/of/the/environment"
 
 
+def test_the_settings_of_a_request_are_kept():
+    settings = session().merge_environment_settings(SECRET, {"https": GIVEN}, True, "/ca", ("/c", "/k"))
+    assert settings == {"proxies": {"https": GIVEN}, "stream": True, "verify": "/ca", "cert": ("/c", "/k")}
+
+
 @pytest.mark.parametrize("scheme", ["http://", "https://"])
 def test_tls_settings_reach_direct_and_proxy_connections(monkeypatch, scheme):
     seen = []
