@@ -59,6 +59,7 @@ pytest_add_cli_args = [
 ]
 pytest_add_cli_args_test_selection = [{tests}]
 timeout_multiplier = 20.0
+process_isolation = "{isolation}"
 track_dependencies = false
 use_git_change_detection = false
 """
@@ -82,8 +83,10 @@ def prepare(work: pathlib.Path, files: t.Iterable[str], tests: t.Iterable[str], 
     shutil.rmtree(work, ignore_errors=True)
     shutil.copytree(ROOT, work / PLACE, ignore=shutil.ignore_patterns(*_NOT_COPIED), symlinks=True)
     changed = ", ".join(f'"{PLACE}/{CORE}/{file}"' for file in files)
+    # Tests that start processes leave some to mutmut, which would take them for its own.
+    isolation = "fork" if "not system" in mark else "forkserver"
     selected = ", ".join(f'"{PLACE}/{path}"' for path in tests)
-    settings = _SETTINGS.format(place=PLACE, core=CORE, files=changed, tests=selected, mark=mark)
+    settings = _SETTINGS.format(place=PLACE, core=CORE, files=changed, tests=selected, mark=mark, isolation=isolation)
     (work / "pyproject.toml").write_text((ROOT / "pyproject.toml").read_text(encoding="utf-8") + settings, encoding="utf-8")
 
 
