@@ -103,8 +103,8 @@ class Tried:
     slow: frozenset[Survivor]
 
 
-def tried(work: pathlib.Path, file: str) -> Tried:
-    """Read what mutmut has recorded."""
+def tried(work: pathlib.Path, file: str, *, covered: bool = True) -> Tried:
+    """Read what mutmut has recorded; if no change is *covered* by a test, nothing."""
     from mutmut.mutation.data import SourceFileMutationData
     from mutmut.mutation.diff_apply import get_diff_for_mutant
     from mutmut.utils.file_utils import change_cwd
@@ -116,7 +116,7 @@ def tried(work: pathlib.Path, file: str) -> Tried:
         data = SourceFileMutationData(path=path)
         data.load()
         for name, code in data.exit_code_by_key.items():
-            if code in (_SURVIVED, _NO_TESTS, *_TOO_LONG):
+            if code in (_SURVIVED, _NO_TESTS, *_TOO_LONG) or not covered:
                 function, owner = orig_function_and_class_names_from_key(name)
                 change = Survivor.of_diff(file, f"{owner}.{function}" if owner else function, get_diff_for_mutant(name, path=path))
                 if code in _TOO_LONG:
@@ -156,9 +156,9 @@ class Run:
         """Try all changes of one file."""
         prepare(self._work, [file], tests, mark)
         status = run_mutmut(self._work, (), processes=self._processes)
-        if status == 0:
-            self._read(file)
-        return status
+        if status in (0, _UNCOVERED):
+            self._read(file, covered=status == 0)
+        return 0 if status == _UNCOVERED else status
 
     def again(self, folder: str) -> int:
         """Try the remaining changes of a folder's files again, with all tests of the folder."""
@@ -170,7 +170,7 @@ class Run:
         if status == 0:
             for file in files:
                 self._read(file)
-        return status
+        return 0 if status == _UNCOVERED else status
 
     def with_system(self, file: str) -> int:
         """Try the remaining changes of one file again, with those of its own tests that open sockets or start processes."""
@@ -183,8 +183,8 @@ class Run:
             self._read(file)
         return 0 if status == _UNCOVERED else status
 
-    def _read(self, file: str) -> None:
-        found = tried(self._work, file)
+    def _read(self, file: str, *, covered: bool = True) -> None:
+        found = tried(self._work, file, covered=covered)
         self.left[file], self.made[file] = found.left, found.made
         self.slow |= found.slow
 

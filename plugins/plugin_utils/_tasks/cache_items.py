@@ -51,7 +51,7 @@ def warn_nothing_found(item: Facts, values: Facts, *, warn: t.Callable[[str], No
     place = where(item, values)
     if place:
         vendor = f"{one_line(str(item['vendor']), limit=40)} at " if item.get("vendor") else ""
-        warn(f"There is nothing in the cache for {vendor}{one_line(place, limit=200)}.")
+        warn(f"There is nothing in the cache for {vendor}{one_line(place)}.")
 
 
 def without_names(item: Facts) -> Facts:
