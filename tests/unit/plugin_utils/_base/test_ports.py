@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import multiprocessing
 import os
 import time
@@ -48,3 +49,18 @@ def test_without_a_start_time_the_name_depends_on_the_process_id(monkeypatch, tm
     assert this_run() == named
     monkeypatch.setattr(os, "getpid", lambda: 999_999)
     assert this_run() != named
+
+
+def test_the_name_of_a_run_is_a_digest_of_its_process_and_its_start(monkeypatch, tmp_path):
+    """proc(5): the start time is field 22; field 2 is the name of the program, which may contain spaces and parentheses."""
+    fields = " ".join(f"f{number}" for number in range(3, 53))
+    (tmp_path / "stat").write_text(f"4711 (a) b (c) {fields}\n")
+    monkeypatch.setattr(ports, "open", lambda path, mode: (tmp_path / "stat").open(mode) if path == "/proc/4711/stat" else None, raising=False)
+    monkeypatch.setattr(os, "getpid", lambda: 4711)
+    monkeypatch.setattr(multiprocessing, "parent_process", lambda: None)
+    assert this_run() == hashlib.sha256(b"4711 f22").hexdigest()[:16]
+
+
+def test_a_process_without_a_number_has_a_name_too(monkeypatch):
+    monkeypatch.setattr(multiprocessing, "parent_process", lambda: type("Parent", (), {"pid": None}))
+    assert this_run() == hashlib.sha256(b"0 ").hexdigest()[:16]

@@ -8,6 +8,7 @@ import http.client
 import queue
 import socket
 import threading
+import time
 
 import pytest
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.errors import OptionError, VendorError
@@ -111,6 +112,100 @@ def test_only_the_first_answer_counts(answers):
         answer.close(good=True, text="done")
         first.join(10)
     assert (answer.redirected, answers.empty()) == ("/callback?code=1&state=s", True)
+
+
+def page(title: str, text: str, tail: str) -> str:
+    return subject._PAGE.format(title=title, text=text, tail=tail)
+
+
+NOT_HERE = ("Not here", "This is not the redirect address.")
+NO_RESPONSE = "Not the response"
+WITHOUT_STATE = "This is not the response that the playbook is waiting for: it does not have the state of the request."
+
+
+@pytest.mark.parametrize(
+    ("path", "method", "host", "status", "title", "text"),
+    [
+        (RIGHT, "GET", "evil.example.com", 421, *NOT_HERE),
+        ("/favicon.ico", "GET", "", 404, *NOT_HERE),
+        (
+            "/callback?code=c",
+            "GET",
+            "",
+            400,
+            NO_RESPONSE,
+            "This is not the response that the playbook is waiting for: it does not have the state of the request.",
+        ),
+        (RIGHT, "POST", "", 501, NO_RESPONSE, "A vendor does not redirect a browser with such a request."),
+    ],
+)
+def test_the_page_says_why_a_request_is_refused(answers, path, method, host, status, title, text):
+    with listening(answers) as listener:
+        found = get(listener.port, path, method, host=host)
+    assert (found[0], found[2]) == (status, page(title, text, "The playbook is still waiting for the right response."))
+    assert found[1]["content-type"] == "text/html; charset=utf-8"
+
+
+def test_the_page_says_that_a_response_has_arrived(answers):
+    with listening(answers) as listener:
+        first, found = in_background(listener.port, RIGHT)
+        answer = answers.get(timeout=300)
+        late = get(listener.port, RIGHT)
+        answer.close(good=False, text="refused & gone")
+        first.join(300)
+    assert (late[0], late[2]) == (409, page("Too late", "A response has already arrived.", "The playbook is still waiting for the right response."))
+    assert (found[0][0], found[0][2]) == (400, page("No consent", "refused &amp; gone", "You can close this window."))
+
+
+def test_the_page_says_that_consent_was_given(answers):
+    with listening(answers) as listener:
+        thread, found = in_background(listener.port, RIGHT)
+        receive(answers, str, timeout=300, describe=lambda _result: "stored")
+        thread.join(300)
+    assert (found[0][0], found[0][2]) == (200, page("Done", "stored", "You can close this window."))
+
+
+def test_the_page_refers_to_the_terminal_if_there_is_no_outcome(answers, monkeypatch):
+    monkeypatch.setattr(subject, "_PAGE_PATIENCE", 0.01)
+    with listening(answers) as listener:
+        found = get(listener.port, RIGHT)
+    text = "The terminal of the playbook shows the outcome."
+    assert (found[0], found[2]) == (504, page("No outcome", text, "You can close this window."))
+
+
+def test_a_visit_does_not_wait_for_a_browser_that_hangs(monkeypatch):
+    monkeypatch.setattr(subject, "_SOCKET_TIMEOUT", 0.01)
+    visit = subject.Visit(RIGHT)
+    closing = threading.Thread(target=lambda: visit.close(good=True, text="done"), daemon=True)
+    closing.start()
+    closing.join(300)
+    assert not closing.is_alive()
+    assert visit.outcome.get(timeout=300) == (True, "done")
+
+
+def test_a_finished_connection_is_closed_and_forgotten(answers):
+    with listening(answers) as listener:
+        server = listener._servers[0]
+        ours, theirs = socket.socketpair()
+        server._open.append(ours)
+        server.shutdown_request(ours)
+        assert (ours.fileno(), list(server._open)) == (-1, [])
+        server.keep(theirs)  # closed before to make room
+        theirs.close()
+        subject._hang_up(theirs)  # closed by its thread
+
+
+def test_as_many_connections_as_allowed_stay_open(answers):
+    most = subject._MOST_CONNECTIONS
+    with listening(answers) as listener:
+        idle = [socket.create_connection(("127.0.0.1", listener.port), timeout=300) for _ in range(most)]
+        while len(listener._servers[0]._open) < most:
+            time.sleep(0.01)
+        idle[0].setblocking(False)
+        with pytest.raises(BlockingIOError):
+            idle[0].recv(1)
+        for connection in idle:
+            connection.close()
 
 
 def test_many_idle_connections_do_not_keep_the_browser_out(answers):
