@@ -137,3 +137,29 @@ def test_vault_requests_are_neither_logged_nor_printed(log, capsys, monkeypatch)
     assert SECRET not in log.getvalue()
     assert "fleet/x" not in log.getvalue()
     assert capsys.readouterr() == ("", "")
+
+
+@pytest.fixture
+def factory():
+    """The record factory of quiet(), over one that returns what it gets."""
+    before = logging.getLogRecordFactory()
+    logging.setLogRecordFactory(lambda *arguments, **keywords: (arguments, keywords))
+    with quiet():
+        made = logging.getLogRecordFactory()
+    yield made
+    logging.setLogRecordFactory(before)
+
+
+def test_a_record_of_others_is_made_as_before(factory):
+    assert factory("urllib3.pool", 10, sinfo="s") == (("urllib3.pool", 10), {"sinfo": "s"})
+    with quiet():
+        for name in ("ansible", "ansible.plugins"):
+            assert factory(name, 10, sinfo="s") == ((name, 10), {"sinfo": "s"})
+
+
+def test_a_record_about_our_requests_contains_nothing_of_them(factory):
+    with quiet():
+        for name in ("urllib3.pool", "x.ansible"):
+            record = factory(name, logging.CRITICAL, "/of/the/library.py", 7, "GET /?secret=%s", ("s3cret",), None, func="f")
+            assert (record.name, record.levelno, record.pathname, record.lineno) == (name, -1, "", 0)
+            assert (record.msg, record.args, record.exc_info) == ("not logged: it is about a request with credentials", (), None)
