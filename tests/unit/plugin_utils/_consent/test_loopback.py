@@ -146,6 +146,31 @@ def test_the_page_says_why_a_request_is_refused(answers, path, method, host, sta
     assert found[1]["content-type"] == "text/html; charset=utf-8"
 
 
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_nothing_but_this_page_may_use_the_response(answers, method):
+    """The headers as they are sent: a browser that knows one of them obeys it."""
+    with listening(answers) as listener, socket.create_connection(("127.0.0.1", listener.port), timeout=300) as connection:
+        connection.sendall(f"{method} /other HTTP/1.1\r\nHost: 127.0.0.1:{listener.port}\r\n\r\n".encode())
+        with connection.makefile("rb") as stream:
+            head, _blank, body = stream.read().partition(b"\r\n\r\n")
+    status, *lines = head.decode().split("\r\n")
+    text = "A vendor does not redirect a browser with such a request." if method == "HEAD" else NOT_HERE[1]
+    full = page(NO_RESPONSE if method == "HEAD" else NOT_HERE[0], text, "The playbook is still waiting for the right response.").encode()
+    assert (status.split(" ")[1], body) == ("501", b"") if method == "HEAD" else ("404", full)
+    assert [line for line in lines if not line.startswith("Date: ")] == [
+        "Server: trackops.api_tokens ",
+        "Content-Type: text/html; charset=utf-8",
+        f"Content-Length: {len(full)}",
+        "Cache-Control: no-store",
+        "Referrer-Policy: no-referrer",
+        "Content-Security-Policy: default-src 'none'; style-src 'unsafe-inline'",
+        "Cross-Origin-Resource-Policy: same-origin",
+        "X-Content-Type-Options: nosniff",
+        "X-Frame-Options: DENY",
+        "Connection: close",
+    ]
+
+
 def test_the_page_says_that_a_response_has_arrived(answers):
     with listening(answers) as listener:
         first, found = in_background(listener.port, RIGHT)
@@ -216,7 +241,8 @@ def test_many_idle_connections_do_not_keep_the_browser_out(answers):
         answer = answers.get(timeout=10)
         # The connection that carries the answer is never closed to make room.
         idle += [socket.create_connection(("127.0.0.1", listener.port), timeout=10) for _ in range(most + 8)]
-        assert idle[0].recv(1) == b""  # the oldest was closed
+        for closed in (0, most + 8):  # the oldest, and the one after the connection with the answer
+            assert idle[closed].recv(1) == b""
         answer.close(good=True, text="done")
         thread.join(10)
         for connection in idle:
