@@ -135,9 +135,9 @@ def _certificate_fields(request: Request, data: t.Mapping[str, t.Any]) -> tuple[
 
 def _near(key: str, data: t.Mapping[str, t.Any]) -> str:
     """A similar name among the fields of the secret, such as one in other letters' case."""
-    names = {one_line(str(name), limit=40): str(name).lower().replace("-", "_") for name in data}
-    near = nearest(key, names.values())
-    return f" (did you mean '{next(shown for shown, name in names.items() if name == near)}'?)" if near else ""
+    names = {str(name).lower(): one_line(str(name)) for name in data}
+    near = nearest(key, names)
+    return f" (did you mean '{names[near]}'?)" if near else ""
 
 
 def _field(request: Request, data: t.Mapping[str, t.Any], name: str) -> str:

@@ -62,6 +62,8 @@ def test_unsafe_endpoints_get_no_credentials(changes, allow_http, message):
     with pytest.raises(OptionError) as caught:
         check_endpoint(Vendor("acme", **changes), allow_http=allow_http)
     assert caught.value.message == message
+    code = "plain_http" if "over plain http" in message else "missing" if "is needed" in message or "there is no" in message else "address"
+    assert caught.value.fault == f"option:{code}"
 
 
 @pytest.mark.parametrize(

@@ -53,10 +53,14 @@ def test_several_error_texts_are_joined_and_none_is_empty():
 
 
 def test_a_text_nested_too_deeply_is_not_read():
-    deep = {"message": "too deep"}
-    for _ in range(60):
-        deep = {"error": deep}
-    assert error_text(deep) == ""
+    in_objects, in_lists = {"message": "five levels deep"}, {"message": "five levels deep"}
+    for _level in range(5):
+        in_objects, in_lists = {"error": in_objects}, [in_lists]
+    assert error_text(in_objects) == error_text(in_lists) == "five levels deep"
+    assert error_text({"error": in_objects}) == error_text([in_lists]) == ""
+    for _level in range(60):
+        in_objects = {"error": in_objects}
+    assert error_text(in_objects) == ""
 
 
 @pytest.mark.parametrize(
@@ -73,6 +77,7 @@ def test_a_text_nested_too_deeply_is_not_read():
         ({"code": -32000, "name": "JSONRPCError", "errors": [{"name": "DbUnavailableException"}]}, "DbUnavailableException"),
         ({"code": -32601, "message": "Method not found", "data": None, "errors": []}, "-32601"),
         ({"code": [], "message": "x"}, "x"),
+        ({"code": {"a": 1}}, "error"),
         (4, "4"),
         (True, "True"),
         (["x"], "error"),

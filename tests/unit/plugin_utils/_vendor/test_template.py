@@ -69,7 +69,7 @@ KINDS = "must be a string, a number, true, false, null, a list, a dictionary or 
 def test_an_invalid_template_is_refused_naming_the_place(wrong, message):
     with pytest.raises(OptionError) as caught:
         nested("acme", "request_body", wrong)
-    assert caught.value.message == message
+    assert (caught.value.message, caught.value.fault) == (message, "option:description")
 
 
 def test_a_template_of_the_maximum_depth_is_accepted():
