@@ -282,7 +282,51 @@ def test_a_port_in_use_is_reported(answers):
         port = other.getsockname()[1]
         with pytest.raises(OptionError) as caught:
             Loopback("127.0.0.1", port, "/callback", answers)
-    assert caught.value.message == TAKEN.format(f"127.0.0.1:{port}") + FREE
+    assert (caught.value.message, caught.value.fault) == (TAKEN.format(f"127.0.0.1:{port}") + FREE, "consent:port")
+
+
+@pytest.mark.parametrize(
+    ("authority", "accepted"),
+    [
+        ("LocalHost:8400", ("localhost:8400",)),
+        ("127.0.0.1:80", ("127.0.0.1:80", "127.0.0.1")),
+        ("[::1]:8080", ("[::1]:8080",)),
+    ],
+)
+def test_a_browser_leaves_out_the_usual_port(authority, accepted):
+    assert subject._authorities(authority) == accepted
+
+
+def test_a_fixed_port_is_tried_once(answers, monkeypatch):
+    tried = []
+
+    class Bound:
+        server_address = ("127.0.0.1", 8400)
+
+        def server_close(self):
+            tried.append("closed")
+
+    def bind(address, port, door, *, optional):
+        tried.append((address, port))
+        if optional:
+            raise subject._Taken(address, port, "in use")
+        return Bound()
+
+    monkeypatch.setattr(subject, "_bind", bind)
+    with pytest.raises(OptionError):
+        Loopback("localhost", 8400, "/callback", answers)
+    assert tried == [("127.0.0.1", 8400), ("::1", 8400), "closed"]
+
+
+def test_the_listeners_of_one_address_end_with_the_block(answers):
+    before = {*threading.enumerate()}
+    with listening(answers) as listener:
+        assert len(listener._servers) == 1
+        added = {*threading.enumerate()} - before
+        assert [thread.daemon for thread in added] == [True]
+    for thread in added:
+        thread.join(300)
+        assert not thread.is_alive()
 
 
 def has_ipv6() -> bool:
