@@ -128,14 +128,7 @@ WITHOUT_STATE = "This is not the response that the playbook is waiting for: it d
     [
         (RIGHT, "GET", "evil.example.com", 421, *NOT_HERE),
         ("/favicon.ico", "GET", "", 404, *NOT_HERE),
-        (
-            "/callback?code=c",
-            "GET",
-            "",
-            400,
-            NO_RESPONSE,
-            "This is not the response that the playbook is waiting for: it does not have the state of the request.",
-        ),
+        ("/callback?code=c", "GET", "", 400, NO_RESPONSE, WITHOUT_STATE),
         (RIGHT, "POST", "", 501, NO_RESPONSE, "A vendor does not redirect a browser with such a request."),
     ],
 )
