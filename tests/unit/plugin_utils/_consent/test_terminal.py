@@ -117,6 +117,10 @@ def test_lines_are_put_together_and_are_not_endless(monkeypatch):
     assert set(map(str, asked)) == {"([5], [], [], 0.2)"}
 
 
+def test_a_terminal_that_is_gone_has_no_more_lines():
+    assert subject._read(-1) == b""
+
+
 def test_the_terminal_is_closed_when_it_ends(answers):
     before = {*threading.enumerate()}
     reader, writer = os.pipe()
