@@ -103,7 +103,7 @@ def test_a_terminal_that_cannot_be_found_or_opened_is_none(monkeypatch, stat, tr
 
 
 def test_lines_are_put_together_and_are_not_endless(monkeypatch):
-    chunks = [b"ab", b"c \n", b"x" * 16384, b"y", b"z" * 16385, b"rest", b""]
+    chunks = [b"ab", b"c\xff \n", b"x" * 16384, b"y", b"z" * 16385, b"rest", b""]
     ready = [[], *([5] for _chunk in chunks)]
     asked = []
 
@@ -113,7 +113,7 @@ def test_lines_are_put_together_and_are_not_endless(monkeypatch):
 
     monkeypatch.setattr(subject, "select", types.SimpleNamespace(select=select))
     monkeypatch.setattr(subject, "_read", lambda descriptor: chunks.pop(0))
-    assert list(Terminal(5)._lines()) == ["abc", "x" * 16384 + "y", "z" * 16385]
+    assert list(Terminal(5)._lines()) == ["abc\ufffd", "x" * 16384 + "y", "z" * 16385]
     assert set(map(str, asked)) == {"([5], [], [], 0.2)"}
 
 
