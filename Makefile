@@ -24,6 +24,9 @@ offline = PIP_NO_INDEX=1 UV_OFFLINE=1 npm_config_offline=true GOPROXY=off GOTOOL
 # Keep compiled Python files in the cache folder: compiling them again would take a fifth of the time of `make fast`.
 kept = exec env PYTHONDONTWRITEBYTECODE= PYTHONPYCACHEPREFIX="$${venv%/*}/compiled"
 
+# The unit tests write thousands of small files. In memory, where there is such a folder, that takes a tenth of the time of `make fast` less.
+in_memory = $(if $(wildcard /dev/shm/.),PYTEST_DEBUG_TEMPROOT=/dev/shm)
+
 # Names of the lock files to write. Empty: all.
 LOCKS ?=
 
@@ -41,7 +44,7 @@ test:  ## Everything: unit, integration, molecule, lint, types, sanity
 	$(call in_env,test) $(if $(TESTS),,python tests/support/prepare.py;) $(offline) python -m pytest -n $(WORKERS) $(PYTEST_ARGS) $(TESTS)
 
 fast:  ## The pure core and the structure: no Ansible, network or processes; for each save
-	$(call in_env,fast) $(kept) python -m pytest -q --maxfail=25 -m "not system and not thorough" $(PYTEST_ARGS) $(or $(TESTS),tests/unit)
+	$(call in_env,fast) $(kept) $(in_memory) python -m pytest -q --maxfail=25 -m "not system and not thorough" $(PYTEST_ARGS) $(or $(TESTS),tests/unit)
 
 unit:  ## All unit tests, including those that start processes
 	$(call in_env,test) python -m pytest $(PYTEST_ARGS) tests/unit

@@ -27,7 +27,7 @@ from support.collection import source_path  # noqa: E402
 sys.path.insert(0, str(source_path()))
 
 # No deadline: a time limit for each example would measure the machine. HYPOTHESIS_PROFILE selects another profile.
-hypothesis.settings.register_profile("dev", max_examples=20, deadline=None)
+hypothesis.settings.register_profile("dev", max_examples=10, deadline=None)
 # Always the same examples: random ones help a developer who can investigate them, but must not decide about other people's changes.
 hypothesis.settings.register_profile("ci", max_examples=100, deadline=None, derandomize=True, database=None)
 hypothesis.settings.register_profile("mutants", max_examples=20, deadline=None, derandomize=True, database=None)

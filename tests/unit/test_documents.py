@@ -33,6 +33,7 @@ _FOLDERS = r"(?:plugins|docs|tests|roles|playbooks|extensions|changelogs|meta|un
 _PATH = re.compile(rf"(?<![\w./<>-])({_FOLDERS}/[\w./*-]*|\w+\.py)(?![\w/<])")
 
 
+@functools.cache
 def codes(document: str) -> list[str]:
     """The code in the document: its blocks and spans."""
     text = (ROOT / document).read_text(encoding="utf-8")
@@ -106,6 +107,7 @@ def test_modules_imported_by_examples_exist():
     assert [str(file) for file in files if not pathlib.Path(f"{file}.py").is_file()] == []
 
 
+@functools.cache
 def variables_of_authorize():
     """The variables that the playbook takes by the names of the options."""
     return set(re.findall(r"operator_vars', '(\w+)'", (ROOT / "playbooks" / "authorize.yml").read_text(encoding="utf-8")))

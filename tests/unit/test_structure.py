@@ -22,9 +22,11 @@ from ansible_collections.trackops.api_tokens.plugins.plugin_utils._flow.slot imp
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vendors import names
 from support.collection import source_path
 from support.scripted import VAULT_TOKEN, request_for, token
+from support.syntax import plugin_files
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-CORE = ROOT / "plugins" / "plugin_utils"
+PLUGINS = ROOT / "plugins"
+CORE = PLUGINS / "plugin_utils"
 PACKAGE = "ansible_collections.trackops.api_tokens.plugins.plugin_utils"
 #: The files that join the core and ansible; all others work without it.
 BOUNDARY = {
@@ -86,31 +88,42 @@ def test_no_vendor_is_named_in_the_shared_code(vendor):
 @functools.cache
 def shared():
     """The identifiers in each file of the core that serves all vendors."""
-    files = [path for path in CORE.rglob("*.py") if path.parent.name != "_vendors"]
-    assert files
-    return {path: _identifiers(compile(path.read_text(encoding="utf-8"), str(path), "exec")) for path in files}
+    trees = {path: parsed.tree for path, parsed in plugin_files().items() if path.is_relative_to(CORE) and path.parent.name != "_vendors"}
+    assert trees
+    return {path: _identifiers(compile(tree, str(path), "exec")) for path, tree in trees.items()}
 
 
 @functools.cache
-def imports():
-    """For each file in ``plugins``, the files that it imports; imports for typing or in a function count too."""
-    plugins = ROOT / "plugins"
-    files = {path.relative_to(plugins).with_suffix("").parts: path for path in sorted(plugins.rglob("*.py"))}
+def imported_names():
+    """For each file in ``plugins``, the names that it imports from others there, as (module, name); for typing or in a function too.
+
+    Files and modules are the parts of their path without its ending.
+    """
     found = {}
-    for name, path in files.items():
-        found[name] = set()
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for path, parsed in plugin_files().items():
+        file = path.relative_to(PLUGINS).with_suffix("").parts
+        found[file] = set()
+        for node in parsed.nodes:
             if isinstance(node, ast.ImportFrom):
-                module = tuple((node.module or "").split(".")) if node.module else ()
+                module = tuple(node.module.split(".")) if node.module else ()
                 if node.level:
-                    module = (*name[: -node.level], *module)
+                    module = (*file[: -node.level], *module)
                 elif module[:4] == ("ansible_collections", "trackops", "api_tokens", "plugins"):
                     module = module[4:]
                 else:
                     continue
-                for alias in node.names:
-                    found[name] |= {place for place in (module, (*module, alias.name), (*module, "__init__")) if place in files}
+                found[file] |= {(module, alias.name) for alias in node.names}
     return found
+
+
+@functools.cache
+def imports():
+    """For each file in ``plugins``, the files that it imports."""
+    files = imported_names().keys()
+    return {
+        file: {place for module, name in names_ for place in (module, (*module, name), (*module, "__init__")) if place in files}
+        for file, names_ in imported_names().items()
+    }
 
 
 def folder(name):
@@ -144,17 +157,14 @@ def exported(tree):
 
 
 def test_each_name_that_another_file_imports_is_exported():
-    trees = {path.with_suffix(""): ast.parse(path.read_text(encoding="utf-8")) for path in (ROOT / "plugins").rglob("*.py")}
-    names_of = {path: exported(tree) for path, tree in trees.items() if path.is_relative_to(CORE) and path.name != "__init__"}
-    imported = [
-        (path.parents[node.level - 1].joinpath(*(node.module or "").split(".")), alias.name)
-        for path, tree in trees.items()
-        for node in ast.walk(tree)
-        if isinstance(node, ast.ImportFrom) and node.level
-        for alias in node.names
-    ]
+    names_of = {
+        path.relative_to(PLUGINS).with_suffix("").parts: exported(parsed.tree)
+        for path, parsed in plugin_files().items()
+        if path.is_relative_to(CORE) and path.stem != "__init__"
+    }
+    imported = [(module, name) for names_ in imported_names().values() for module, name in names_]
     assert len(imported) > 500
-    assert {f"{place.name}.{name}" for place, name in imported if place in names_of and name not in (names_of[place] or ())} == set()
+    assert {f"{'/'.join(module)}.{name}" for module, name in imported if module in names_of and name not in (names_of[module] or ())} == set()
 
 
 def longest_way(graph):

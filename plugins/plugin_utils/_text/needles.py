@@ -78,7 +78,8 @@ def needles_of(given: t.Iterable[str]) -> Needles:
 
 
 def _plain(text: str, space: str) -> str:
-    return re.sub(r"\s+", space, "".join(c if c.isprintable() else " " for c in text)).casefold()
+    printable = text if text.isprintable() else "".join(c if c.isprintable() else " " for c in text)
+    return re.sub(r"\s+", space, printable).casefold()
 
 
 def letters_of(char: str) -> str:

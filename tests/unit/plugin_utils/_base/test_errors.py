@@ -24,6 +24,7 @@ from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.errors i
     VendorError,
     coded,
 )
+from support.syntax import plugin_files
 
 ROOT = pathlib.Path(__file__).resolve().parents[4]
 PLUGINS = ROOT / "plugins"
@@ -58,10 +59,6 @@ def test_an_error_survives_pickling():
     assert (back.message, back.kind, back.status) == ("v", "refused", 401)
 
 
-def sources():
-    return {path: path.read_text(encoding="utf-8") for path in PLUGINS.rglob("*.py") if path != DEFINITIONS}
-
-
 def in_playbooks():
     """The codes that playbooks and roles contain themselves."""
     files = [path for folder in ("playbooks", "roles") for path in (ROOT / folder).rglob("*") if path.is_file() and path.suffix in (".yml", ".j2")]
@@ -72,8 +69,10 @@ def in_playbooks():
 def raised():
     """The faults in the code, and the kinds where there is no fault. Those of hosts are the words that the module there raises."""
     found = set()
-    for path, text in sources().items():
-        for node in ast.walk(ast.parse(text)):
+    for path, parsed in plugin_files().items():
+        if path == DEFINITIONS:
+            continue
+        for node in parsed.nodes:
             if not isinstance(node, ast.Call):
                 continue
             called = getattr(node.func, "id", getattr(node.func, "attr", ""))
@@ -87,8 +86,8 @@ def raised():
             elif called in AREAS:
                 found |= {f"{AREAS[called]}:{word}" for word in words if isinstance(word, str) and word}
         if path.parent.name == "_vault" and path.name in ("refusal_texts.py", "transport_error.py"):  # they have tables of kinds and sentences
-            kinds = {"unreachable", "tls", "sealed", "unavailable"}
-            found |= {f"vault:{kind}" for kind in kinds if f'"{kind}"' in text}
+            words = {node.value for node in parsed.nodes if isinstance(node, ast.Constant)}
+            found |= {f"vault:{kind}" for kind in ("unreachable", "tls", "sealed", "unavailable") if kind in words}
     return found
 
 

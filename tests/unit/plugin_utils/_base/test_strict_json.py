@@ -79,7 +79,7 @@ def test_shallow_json_stays_unchanged(value, indent):
 
 def test_an_unterminated_string_is_read_once():
     """Otherwise the cost would grow with the square of its length."""
-    text = "[" * 3000 + '"' + '\\"' * 1_000_000
+    text = "[" * 3000 + '"' + '\\"' * 200_000
     assert shallow(text).endswith("null")
     assert shallow('["a\\') == '["a\\'
 
@@ -91,7 +91,7 @@ def test_values_below_level_64_become_null(inner):
 
 
 def test_very_deep_json_is_cut_to_valid_json():
-    deep = '[{"a\\"]": ' * 100_000 + "1" + "}]" * 100_000
+    deep = '[{"a\\"]": ' * 20_000 + "1" + "}]" * 20_000
     found = json.loads(shallow(f'{{"data": {deep}, "version": 3}}'))
     assert found["version"] == 3
     levels = 0
