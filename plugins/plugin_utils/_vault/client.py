@@ -22,7 +22,7 @@ from .._text.one_line import one_line
 from .._text.scrub import scrub
 from .answer import Refusal, integer
 from .auth import authenticate, login_of
-from .refusals import Refusals
+from .refusals import Refusals, setting
 
 if t.TYPE_CHECKING:
     from .connection import Connection
@@ -227,7 +227,7 @@ class VaultClient:
         except Refusal as refusal:
             if refusal.status != 404:
                 raise self._refusals.of_request(
-                    refusal, "reading the cache entry at", f"{mount}/data/{path}", needs="read", setting=_setting("cache_vault_mount", mount)
+                    refusal, "reading the cache entry at", f"{mount}/data/{path}", needs="read", setting=setting("cache_vault_mount", mount)
                 ) from None
             outer = refusal.data
         self._hidden.add_contents(_inner(outer, "data"))
@@ -258,7 +258,7 @@ class VaultClient:
             # Any other 400 does not mean a concurrent write: retries would never end.
             if refusal.status in (400, 412) and refusal.says("check-and-set"):
                 raise CasMismatch(f"{self._place}: {full} was changed by another writer in the meantime.", "cas") from None
-            raise self._refusals.of_request(refusal, doing, full, needs="create and update", setting=_setting(option, mount)) from None
+            raise self._refusals.of_request(refusal, doing, full, needs="create and update", setting=setting(option, mount)) from None
         version = integer(_data(answer).get("version"))
         if version is None:
             raise VaultError(f"{self._place}: {mount} is not a KV engine of version 2. Check {option}.", "missing")
@@ -273,7 +273,7 @@ class VaultClient:
             if refusal.status != 404:
                 full = f"{mount}/metadata/{path}"
                 raise self._refusals.of_request(
-                    refusal, "removing the cache entry at", full, needs="delete", setting=_setting("cache_vault_mount", mount)
+                    refusal, "removing the cache entry at", full, needs="delete", setting=setting("cache_vault_mount", mount)
                 ) from None
 
     def _of_cache(self, mount: str, path: str) -> tuple[str, str]:
@@ -341,10 +341,6 @@ def _signature(text: str) -> bytes:
         return base64.b64decode(padded, validate=True) if colon else b""
     except ValueError:
         return b""
-
-
-def _setting(option: str, mount: str) -> str:
-    return f"{option} (now: {mount})"
 
 
 def _data(answer: t.Mapping[str, t.Any]) -> dict[str, t.Any]:

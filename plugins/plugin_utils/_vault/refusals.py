@@ -24,9 +24,14 @@ from .refusal_texts import LOCKS_USERS, LOGIN_ADVICE, NOT_INITIALISED, SEALED, S
 if t.TYPE_CHECKING:
     from .options import VaultOptions
 
-__all__ = ("LastingRefusal", "Questions", "Refusals")
+__all__ = ("LastingRefusal", "Questions", "Refusals", "setting")
 
 _NEW_TOKEN = "Get a new one (vault login), and set token (VAULT_TOKEN)."
+
+
+def setting(option: str, value: str) -> str:
+    """How a message names the option to check."""
+    return f"{option} (now: {value})"
 
 
 class LastingRefusal(VaultError):
@@ -120,7 +125,7 @@ class Refusals:
         if refusal.status == 403 and hint and self._general(refusal) is None and not refusal.says("token"):
             # Do not advise a policy here: the path itself is wrong.
             return VaultError(f"{self._place} denied reading {full}{self._said(refusal)}. {hint}", "denied")
-        return self.of_request(refusal, "reading", full, needs="read", hint=hint, setting=f"engine_mount_point (now: {mount})")
+        return self.of_request(refusal, "reading", full, needs="read", hint=hint, setting=setting("engine_mount_point", mount))
 
     def _missing(self, refusal: Refusal, mount: str, path: str, *, engine: int, version: int | None, hint: str) -> VaultError:
         if refusal.says("no handler for route") or refusal.says("route entry not found"):

@@ -36,7 +36,7 @@ def error_of(problem: Exception, request: HttpRequest, options: HttpOptions, sec
         import requests.exceptions as r
     except ImportError:
         return OptionError(f"{name}: the Python library requests is needed. Install it where ansible runs: pip install requests", fault="option:library")
-    where = f"the vendor at {host(request.url)}"
+    where = _vendor_at(request)
     if isinstance(problem, TooLarge):
         return VendorError(
             f"{name}: {where} sent more than {LARGEST_ANSWER >> 20} MiB, which cannot be a token answer. Check base_url and token_url.", kind="answer"
@@ -60,16 +60,20 @@ def error_of(problem: Exception, request: HttpRequest, options: HttpOptions, sec
             sent=not isinstance(problem, r.ConnectTimeout),
             fault="vendor:timeout",
         )
-    return _not_asked(problem, request, options, name) or VendorError(
+    return _not_asked(problem, options, name) or VendorError(
         f"{name}: the answer of {where} was cut off. Try again; if this persists, check base_url and the network.", kind="unavailable"
     )
+
+
+def _vendor_at(request: HttpRequest) -> str:
+    return f"the vendor at {host(request.url)}"
 
 
 def _not_connected(problem: Exception, request: HttpRequest, options: HttpOptions, name: str) -> VendorError | None:
     """The error for a vendor that no connection was made to, so that the request was not sent; None for any other problem."""
     import requests.exceptions as r
 
-    where = f"the vendor at {host(request.url)}"
+    where = _vendor_at(request)
     if isinstance(problem, r.SSLError):
         ours = "the fields certificate and private_key of the secret" if request.client_certificate else "http_client_cert and http_client_key"
         given = f" (now: {one_line(options.ca_cert)})" if options.ca_cert else ""
@@ -89,9 +93,10 @@ def _not_connected(problem: Exception, request: HttpRequest, options: HttpOption
     return VendorError(f"{name}: {what}", kind="unavailable", retryable=True, sent=False, fault="vendor:unreachable")
 
 
-def _not_asked(problem: Exception, request: HttpRequest, options: HttpOptions, name: str) -> TokenError | None:
+def _not_asked(problem: Exception, options: HttpOptions, name: str) -> TokenError | None:
     """The error for a request that could not be sent because of an option, a file or a credential; None for any other problem."""
     import requests.exceptions as r
+    import urllib3.exceptions as u
 
     if isinstance(problem, r.InvalidSchema) and "SOCKS" in str(problem):
         return OptionError(
@@ -99,15 +104,16 @@ def _not_asked(problem: Exception, request: HttpRequest, options: HttpOptions, n
             "Install it where ansible runs: pip install PySocks",
             fault="option:library",
         )
-    unparsable = isinstance(problem, ValueError) and not all(host(url) for url in (request.url, options.proxy) if url)
-    if unparsable or isinstance(problem, (r.InvalidURL, r.MissingSchema, r.InvalidSchema, r.InvalidProxyURL)):
-        return OptionError(
-            f"{name}: the address of the vendor or of http_proxy cannot be used. Check base_url, token_url and http_proxy.", fault="option:address"
-        )
     if isinstance(problem, OSError) and not isinstance(problem, r.RequestException):
         return OptionError(f"{name}: {_file_trouble(options)}", fault="option:file")
     if isinstance(problem, (r.InvalidHeader, UnicodeError)):
         return VendorError(f"{name}: a credential has characters that an HTTP header cannot contain. Check the secret.", kind="refused", fault="vault:field")
+    if isinstance(problem, (r.InvalidURL, r.MissingSchema, r.InvalidSchema, u.LocationParseError)):
+        return OptionError(
+            f"{name}: the address of the vendor or of its proxy cannot be used. Check base_url, token_url and http_proxy, "
+            "and https_proxy, http_proxy and all_proxy in the environment.",
+            fault="option:address",
+        )
     return None
 
 

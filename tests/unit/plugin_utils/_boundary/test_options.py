@@ -195,6 +195,10 @@ def test_the_path_comes_from_the_term_the_option_or_the_vendor():
         ("trackunit", {"http_retries": "1.5"}, "trackunit: http_retries must be a number."),
         ("trackunit", {"secret_version": 0}, "trackunit: secret_version must be at least 1."),
         ("trackunit", {"http_client_key": "/k"}, "trackunit: http_client_key needs http_client_cert."),
+        *(
+            ("trackunit", {"http_proxy": proxy}, "trackunit: http_proxy is not a usable address. Give one like http://proxy.example.com:3128.")
+            for proxy in ("http://", "http:///x", "http://user:pass@", "http://proxy:99999", "proxy:80a", "http://[::1", "://proxy", "http://a\u2100b")
+        ),
         (
             "nobody",
             {},
@@ -234,6 +238,11 @@ def test_request_body_needs_no_client_authentication():
     vendor = describe_vendor("oauth2", {"vendor": "acme", "vendors": {"acme": BODY}})
     assert vendor.client_auth == "none"
     assert describe_vendor("oauth2", {"vendor": "acme", "vendors": {"acme": {**BODY, "client_auth": "basic"}}}).client_auth == "basic"
+
+
+@pytest.mark.parametrize("proxy", ["http://proxy:3128", "proxy:3128", "proxy", "http://user:p%40ss@[2001:db8::1]:3128/", "socks5h://127.0.0.1:1080"])
+def test_an_address_of_a_proxy_is_accepted_with_and_without_a_scheme(proxy):
+    assert made(http_proxy=proxy).http.proxy == proxy
 
 
 def test_a_description_can_rename_credential_fields():
