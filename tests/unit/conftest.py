@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import functools
+import gc
 import importlib.util
 import pathlib
 import subprocess
@@ -15,6 +17,7 @@ import typing as t
 
 import pytest
 
+FOLDER = pathlib.Path(__file__).parent
 # These tests use Ansible's own code, which is not in the environment of `make fast` and may start processes at any time.
 WITH_ANSIBLE = (
     "action/",
@@ -52,10 +55,20 @@ def _audit(event: str, arguments: tuple[t.Any, ...]) -> None:
 sys.addaudithook(_audit)
 
 
+def pytest_collection_finish() -> None:
+    """The collected tests stay until the end: let the garbage collector not look at them again and again."""
+    gc.freeze()
+
+
+@functools.cache
+def _uses_ansible(path: pathlib.Path) -> bool:
+    return str(path.relative_to(FOLDER)).startswith(WITH_ANSIBLE)
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> t.Generator[None, object, object]:
     """Refuse processes and sockets. A test that catches the refusal fails anyway."""
-    if item.get_closest_marker("system") or str(item.path.relative_to(pathlib.Path(__file__).parent)).startswith(WITH_ANSIBLE):
+    if item.get_closest_marker("system") or _uses_ansible(item.path):
         return (yield)
     _seen.clear()
     _watched.append(threading.get_ident())
@@ -72,20 +85,16 @@ def pytest_runtest_call(item: pytest.Item) -> t.Generator[None, object, object]:
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> t.Generator[None, None, None]:
     """If marks select from the whole folder, list the files of which nothing was run, just before pytest's last line."""
     yield
-    folder = pathlib.Path(__file__).parent
     asked = [(config.invocation_params.dir / name).resolve() for name in config.args]
-    if config.option.markexpr and not config.option.keyword and asked == [folder]:
-        ran = {
-            folder / path.relative_to(folder)
-            for outcome in ("passed", "failed", "error", "xfailed", "xpassed")
-            for report in terminalreporter.getreports(outcome)
-            if (path := config.rootpath / report.nodeid.split("::")[0]).is_file()
-        }
-        for path in tests_of(changed(folder), folder):
+    if config.option.markexpr and not config.option.keyword and asked == [FOLDER]:
+        outcomes = ("passed", "failed", "error", "xfailed", "xpassed")
+        files = {report.nodeid.split("::")[0] for outcome in outcomes for report in terminalreporter.getreports(outcome)}
+        ran = {path for name in files if (path := config.rootpath / name).is_file()}
+        for path in tests_of(changed(FOLDER), FOLDER):
             if path.is_file() and path not in ran:
-                name = path.relative_to(folder)
+                name = path.relative_to(FOLDER)
                 terminalreporter.write_line(f"YOU CHANGED {mirrored(name)}, and its tests were not run here: make test TESTS=tests/unit/{name}", red=True)
-        left = not_run(folder, ran)
+        left = not_run(FOLDER, ran)
         if left:
             for line in textwrap.wrap(f"not run here, but by make unit: {', '.join(left)}", 120, break_on_hyphens=False):
                 terminalreporter.write_line(line)

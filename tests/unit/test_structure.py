@@ -88,9 +88,9 @@ def test_no_vendor_is_named_in_the_shared_code(vendor):
 @functools.cache
 def shared():
     """The identifiers in each file of the core that serves all vendors."""
-    trees = {path: parsed.tree for path, parsed in plugin_files().items() if path.is_relative_to(CORE) and path.parent.name != "_vendors"}
-    assert trees
-    return {path: _identifiers(compile(tree, str(path), "exec")) for path, tree in trees.items()}
+    files = {path: parsed.nodes for path, parsed in plugin_files().items() if path.is_relative_to(CORE) and path.parent.name != "_vendors"}
+    assert files
+    return {path: {str(getattr(node, field, "")) for node in nodes for field in ("id", "attr", "arg", "name", "asname")} for path, nodes in files.items()}
 
 
 @functools.cache
@@ -200,14 +200,6 @@ def test_units_and_layers_are_limited():
         graph.setdefault(unit(name), set()).update(unit(place) for place in places if unit(place) != unit(name))
     assert len(graph) <= MOST_UNITS, sorted(graph)
     assert longest_way(graph) <= MOST_LAYERS
-
-
-def _identifiers(code):
-    found = {*code.co_names, *code.co_varnames}
-    for constant in code.co_consts:
-        if hasattr(constant, "co_code"):
-            found |= _identifiers(constant)
-    return found
 
 
 def run(script, *arguments):
