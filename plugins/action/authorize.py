@@ -19,15 +19,15 @@ from ..plugin_utils._base.errors import OptionError, TokenError, VendorError
 from ..plugin_utils._base.model import Request
 from ..plugin_utils._boundary.action import TokenAction, asked_path, display
 from ..plugin_utils._consent.browser import has_browser, opened
-from ..plugin_utils._consent.flow import Authorizing, Stored
-from ..plugin_utils._consent.loopback import Answer, Loopback, receive
-from ..plugin_utils._consent.protocol import answers, check_redirect_uri, listening_address, with_port
+from ..plugin_utils._consent.flow import ConsentFlow, Stored
+from ..plugin_utils._consent.loopback import AuthorizationResponse, Loopback, receive
+from ..plugin_utils._consent.protocol import check_redirect_uri, is_response_to, listening_address, with_port
 from ..plugin_utils._consent.terminal import open_terminal
 from ..plugin_utils._tasks.consent_steps import (
     PASTE,
     changed_vendor,
     enter_code,
-    no_answer,
+    no_response,
     open_address,
     option_for_consent,
     paste_again,
@@ -62,7 +62,7 @@ class ActionModule(TokenAction):
             own, item = self._arguments()
             request, values = self._consent_request(own, item, task_vars or {})
             result.update(vendor=request.vendor.name, path=request.secret.path)
-            result.update(self._done(own, Authorizing(request, self.ports(values), device=own["flow"] == "device")))
+            result.update(self._done(own, ConsentFlow(request, self.ports(values), device=own["flow"] == "device")))
         except TokenError as exc:
             result.update(failed=True, msg=exc.coded_message, error_code=exc.error_code)
         return result
@@ -89,7 +89,7 @@ class ActionModule(TokenAction):
 
     # Consent
 
-    def _done(self, own: dict[str, t.Any], work: Authorizing) -> dict[str, t.Any]:
+    def _done(self, own: dict[str, t.Any], work: ConsentFlow) -> dict[str, t.Any]:
         if own["flow"] == "device":
             return self._by_device(own, work)
         if own.get("redirect_response"):
@@ -103,7 +103,7 @@ class ActionModule(TokenAction):
             return self._first_step(work, redirect_uri)
         return self._wait(own, work, redirect_uri)
 
-    def _by_device(self, own: dict[str, t.Any], work: Authorizing) -> dict[str, t.Any]:
+    def _by_device(self, own: dict[str, t.Any], work: ConsentFlow) -> dict[str, t.Any]:
         refuse_without_effect(own, work.name)
         work.check_access()
         if self._play_context.check_mode:
@@ -113,7 +113,7 @@ class ActionModule(TokenAction):
         _show(enter_code(work.name, code, seconds=seconds))
         return self._stored(work, work.wait_for_device(code, seconds=seconds))
 
-    def _first_step(self, work: Authorizing, redirect_uri: str) -> dict[str, t.Any]:
+    def _first_step(self, work: ConsentFlow, redirect_uri: str) -> dict[str, t.Any]:
         if work.request.cache.kind == "none":
             raise OptionError(f"{work.name}: with cache=none nothing is kept until the second step. Remove cache=none or wait=false.", fault="option:clash")
         if split_address(redirect_uri).port == 0:
@@ -123,14 +123,14 @@ class ActionModule(TokenAction):
         _say(second_step())
         return {"changed": False, "authorization_url": url}
 
-    def _wait(self, own: dict[str, t.Any], work: Authorizing, redirect_uri: str) -> dict[str, t.Any]:
-        came: queue.Queue[Answer] = queue.Queue()
+    def _wait(self, own: dict[str, t.Any], work: ConsentFlow, redirect_uri: str) -> dict[str, t.Any]:
+        responses: queue.Queue[AuthorizationResponse] = queue.Queue()
         seconds = _WAIT if own["wait_timeout"] is None else own["wait_timeout"]
         with ExitStack() as stack:
             address = listening_address(redirect_uri)
             listener = None
             if address is not None:
-                listener = stack.enter_context(Loopback(*address, came))
+                listener = stack.enter_context(Loopback(*address, responses))
                 redirect_uri = with_port(redirect_uri, listener.port)
             terminal = open_terminal(_person_pid())
             if listener is None and terminal is None:
@@ -141,32 +141,32 @@ class ActionModule(TokenAction):
                 )
             url, consent = work.begin(redirect_uri)
 
-            def fits(redirected: str) -> bool:
-                return answers(redirected, consent)
+            def is_response(redirected: str) -> bool:
+                return is_response_to(redirected, consent)
 
             if listener is not None:
-                listener.listen(split_address(redirect_uri).netloc, fits)
+                listener.listen(split_address(redirect_uri).netloc, is_response)
             _show(open_address(work.name, url))
             if own["open_browser"] and has_browser(os.environ, os.uname().sysname):
                 _open_browser(url, stack)
             if terminal is not None:
                 stack.callback(terminal.close)
                 _say(PASTE)
-                terminal.listen(came, wanted=fits, again=lambda line: _say(paste_again(line)))
+                terminal.listen(responses, is_response=is_response, again=lambda line: _say(paste_again(line)))
             try:
                 stored = receive(
-                    came,
+                    responses,
                     lambda redirected: work.finish(redirected, consent),
                     timeout=seconds,
                     describe=lambda done: stored_text(work.name, done),
                 )
             except queue.Empty:
-                strangers = listener.refused if listener is not None else 0
-                raise VendorError(no_answer(work.name, seconds=seconds, strangers=strangers), fault="consent:timeout") from None
+                unrelated = listener.refused if listener is not None else 0
+                raise VendorError(no_response(work.name, seconds=seconds, unrelated=unrelated), fault="consent:timeout") from None
         return {**self._stored(work, stored), "authorization_url": url}
 
     @staticmethod
-    def _stored(work: Authorizing, stored: Stored) -> dict[str, t.Any]:
+    def _stored(work: ConsentFlow, stored: Stored) -> dict[str, t.Any]:
         text = stored_text(work.name, stored)
         _say(text)
         return {"changed": True, "msg": text, "secret_version": int(stored.version), "scope": stored.scope}

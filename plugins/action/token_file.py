@@ -20,7 +20,7 @@ from ..plugin_utils._boundary.action import HiddenArguments, Resolved, TokenActi
 from ..plugin_utils._hosts.answers import FAILURE, WRITTEN, diffs, file_results, reduced
 from ..plugin_utils._hosts.files import FILE_OPTIONS, HostFile, contents_argument, files_argument, plan, split_items
 from ..plugin_utils._hosts.formats import lasting, placeholder, render
-from ..plugin_utils._tasks.file_report import NOTHING_DONE, OF_ONE, TOLD, not_tried, report
+from ..plugin_utils._tasks.file_report import NOTHING_DONE, SINGLE_FILE_KEYS, SPEC_KEYS, not_tried, report
 from ..plugin_utils._text.one_line import one_line
 
 try:
@@ -54,7 +54,7 @@ class ActionModule(TokenAction):
         ready, failed = self._filled(files, [item.token_options for item in items], variables)
         result.update(report(files, failed, self._write(ready, variables)))
         if "tokens" not in self._task.args and "files" in result:
-            result.update({key: result["files"][0].get(key) for key in OF_ONE})
+            result.update({key: result["files"][0].get(key) for key in SINGLE_FILE_KEYS})
         return result
 
     def _filled(self, files: list[HostFile], token_options: list[dict[str, t.Any]], variables: dict[str, t.Any]) -> tuple[_Ready, dict[str, dict[str, t.Any]]]:
@@ -153,7 +153,7 @@ class ActionModule(TokenAction):
             exc = TokenError(failure.get("msg") or "The files could not be written on the host.", fault="host:module")
             return {**failure, "msg": exc.coded_message, "error_code": exc.error_code, "failed": True, **own}
         entries = [
-            {**{key: file[key] for key in TOLD}, **NOTHING_DONE, **{key: value for key, value in result.items() if value is not None}}
+            {**{key: file[key] for key in SPEC_KEYS}, **NOTHING_DONE, **{key: value for key, value in result.items() if value is not None}}
             for file, result in zip(ready.files, results, strict=True)
         ]
         return {"files": entries, **({"diff": diffs(answer)} if self._task.diff else {}), **own}

@@ -92,23 +92,23 @@ class ActionModule(TokenAction):
         try:
             items = split_items(args, called=list_name(self._task))
             looked_for, may_be_read = [], []
-            for mine, theirs, place in items:
+            for file_options, token_options, place in items:
                 with error_prefix(place):
-                    path = mine.get("dest") or default_dest(mine.get("directory"), theirs.get("vendor"), theirs.get("path"))
-                    looked_for.append({"path": path, "format": mine.get("format") or FILE_OPTIONS["format"]["default"]})
-                    may_be_read.append(flag(mine, "allow_readable", False))
+                    path = file_options.get("dest") or default_dest(file_options.get("directory"), token_options.get("vendor"), token_options.get("path"))
+                    looked_for.append({"path": path, "format": file_options.get("format") or FILE_OPTIONS["format"]["default"]})
+                    may_be_read.append(flag(file_options, "allow_readable", False))
         except OptionError as exc:
             raise failed_action(exc) from None
         files = self._read(looked_for, variables) if looked_for else []
         now = time.time()
         tokens = [
             {
-                "vendor": theirs.get("vendor"),
-                "secret": theirs.get("path") or theirs.get("vendor"),
-                **item_status(mine, file_status(file, from_template=mine.get("format") == "template", now=now), allow_readable=readable),
+                "vendor": token_options.get("vendor"),
+                "secret": token_options.get("path") or token_options.get("vendor"),
+                **item_status(file_options, file_status(file, from_template=file_options.get("format") == "template", now=now), allow_readable=readable),
                 "path": asked["path"],
             }
-            for (mine, theirs, _place), asked, file, readable in zip(items, looked_for, files, may_be_read, strict=True)
+            for (file_options, token_options, _place), asked, file, readable in zip(items, looked_for, files, may_be_read, strict=True)
         ]
         return {"tokens": tokens, "valid": all(token["valid"] is not False for token in tokens)}
 

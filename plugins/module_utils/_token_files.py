@@ -60,7 +60,7 @@ class _Wanted:
         self.mode = mode
         self.digest = digest
 
-    def is_met_by(self, found):
+    def matches(self, found):
         return (found.digest, found.mode, found.uid, found.gid) == (self.digest, self.mode, self.uid, self.gid)
 
 
@@ -126,7 +126,7 @@ def _present(module, spec, content, result, earlier):
     found = None if missing else _look(dest)
     wanted = _wanted(spec, content, tolerant=module.check_mode)
     context = _context(module, spec, exists=found is not None)
-    changed = found is None or not wanted.is_met_by(found) or context.differs
+    changed = found is None or not wanted.matches(found) or context.differs
     if changed and module.check_mode:
         _foresee(found, wanted)
         earlier.directories.update(_innermost(dest, depth) for depth in range(len(missing)))

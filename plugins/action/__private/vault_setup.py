@@ -63,7 +63,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
     def _settings(self, variables: dict[str, t.Any]) -> Settings:
         lookup = lookup_loader.get("trackops.api_tokens.operator_vars", loader=self._loader, templar=self._templar)
         found = {name: lookup.run([PREFIX + name], variables) for name in VARIABLES}
-        values = {name: said[0] for name, said in found.items() if said}
+        values = {name: value[0] for name, value in found.items() if value}
         return settings(values, vendors=names(), environ=os.environ, token_file=_token_of_login)
 
     def _setup(self, wanted: Settings) -> Setup:

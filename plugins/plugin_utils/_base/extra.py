@@ -70,21 +70,21 @@ def is_secret_name(name: str) -> bool:
     return bool(_SECRET.search(plain)) and not _ABOUT.search(plain)
 
 
-def public(said: t.Mapping[str, t.Any], *, without: t.Container[str], secrets: t.Iterable[str]) -> dict[str, t.Any]:
-    """The members of *said* that may be shown, at any depth.
+def public(members: t.Mapping[str, t.Any], *, without: t.Container[str], secrets: t.Iterable[str]) -> dict[str, t.Any]:
+    """Those of *members* that may be shown, at any depth.
 
     :arg without: top-level names that are handled elsewhere.
     :arg secrets: the credentials sent and the tokens received. Members that contain one are removed; everything is removed if they are
-    too many to search for, or if *said* is nested too deeply.
+    too many to search for, or if *members* is nested too deeply.
     """
     try:
-        return _public(said, without, secrets)
+        return _public(members, without, secrets)
     except RecursionError:
         return {}
 
 
-def _public(said: t.Mapping[str, t.Any], without: t.Container[str], secrets: t.Iterable[str]) -> dict[str, t.Any]:
-    rest = {name: value for name, value in said.items() if name not in without}
+def _public(members: t.Mapping[str, t.Any], without: t.Container[str], secrets: t.Iterable[str]) -> dict[str, t.Any]:
+    rest = {name: value for name, value in members.items() if name not in without}
     # A value that is removed for its name is removed where it is repeated, too.
     named = [text for text in _named_secret(rest) if len(text) >= 6]
     hidden = frozenset((*secrets, *named)) - {""}
@@ -111,19 +111,19 @@ def _cleaned(value: t.Any, holds_secret: t.Callable[[str], bool]) -> t.Any:
         return {
             _text(name): _cleaned(inner, holds_secret)
             for name, inner in value.items()
-            if not _named_so(name, inner) and _tellable(name, holds_secret) and _tellable(inner, holds_secret)
+            if not _has_secret_name(name, inner) and _may_be_shown(name, holds_secret) and _may_be_shown(inner, holds_secret)
         }
     if isinstance(value, list):
-        return [_cleaned(inner, holds_secret) for inner in value if _tellable(inner, holds_secret)]
+        return [_cleaned(inner, holds_secret) for inner in value if _may_be_shown(inner, holds_secret)]
     return _text(value) if isinstance(value, str) else value
 
 
-def _named_so(name: str, value: t.Any) -> bool:
-    # A number named "code" is a status; a boolean only says whether there is a password.
+def _has_secret_name(name: str, value: t.Any) -> bool:
+    # A number named "code" is a status; a boolean only tells whether there is a password.
     return is_secret_name(name) and not isinstance(value, (bool, type(None))) and not (isinstance(value, (int, float)) and name.casefold() == "code")
 
 
-def _tellable(value: t.Any, holds_secret: t.Callable[[str], bool]) -> bool:
+def _may_be_shown(value: t.Any, holds_secret: t.Callable[[str], bool]) -> bool:
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         return not holds_secret(str(value))
     if not isinstance(value, str):

@@ -121,11 +121,11 @@ def reject_unknown_options(plugin: str, definitions: Definitions, direct: t.Iter
 
 
 def option_error(plugin: str, definitions: Definitions, exc: Exception, *, direct: Values, variables: Values) -> Exception:
-    """Replace ansible's error about a wrong value by ours: which option, its source, and what is accepted; other exceptions are returned unchanged."""
+    """Replace ansible's error about a wrong value with ours: which option, its source, and what is accepted. Other exceptions are returned unchanged."""
     if not isinstance(exc, AnsibleError):
         return exc
     from .wrong_value import Sources, wrong_value
 
-    said = re.sub(r" for 'ansible_collections\.[^']*' lookup plugin", "", str(exc))
-    told = wrong_value(plugin, definitions, Sources(direct, variables, os.environ, C.CONFIG_FILE), said)
-    return OptionError(told or f"{plugin}: {one_line(said, limit=400).rstrip('.')}.")
+    message = re.sub(r" for 'ansible_collections\.[^']*' lookup plugin", "", str(exc))
+    explained = wrong_value(plugin, definitions, Sources(direct, variables, os.environ, C.CONFIG_FILE), message)
+    return OptionError(explained or f"{plugin}: {one_line(message, limit=400).rstrip('.')}.")

@@ -30,7 +30,7 @@ from .._vault.login_input import read_text
 from .listeners import has_listeners
 from .omitted import is_omitted, refuse_replaced, resolved, without_omitted
 from .pointer_input import pointer_input
-from .trust import is_plainly_the_operators
+from .trust import is_from_operator
 
 if t.TYPE_CHECKING:
     from .._cache.crypto import Keys
@@ -154,7 +154,7 @@ class TokenLookup(LookupBase):  # type: ignore[misc]
         refuse_replaced(variables)
         direct = without_omitted(direct)
         operator = _Variables(variables)
-        self._tell_ignored(operator)
+        self._warn_about_ignored(operator)
         given = self.given_variables(operator)
         values = _known(("options", self.vendor, repr(direct), repr(given)), lambda: self._resolve(given, direct))
         if self.vendor != "oauth2" or values.get("vendor") in (None, "", "oauth2"):
@@ -186,7 +186,7 @@ class TokenLookup(LookupBase):  # type: ignore[misc]
         values: dict[str, t.Any] = self.get_options()
         return values
 
-    def _tell_ignored(self, operator: _Variables) -> None:
+    def _warn_about_ignored(self, operator: _Variables) -> None:
         """Warn about ignored settings that would apply to all vendors."""
         own = f"trackops_{self.vendor}_"
         names = _known(("for all", self.vendor), lambda: [*("trackops_" + n[len(own) :] for n in self._variable_names() if n.startswith(own)), *_OF_ONE_LOOKUP])
@@ -240,7 +240,7 @@ class _Variables:
         except KeyError:  # since 2.19, if there are none
             facts = None
         # Within a task Ansible adds the host's answer only to the variables, not to the fact cache: for the next item, changed_when and until.
-        return not (facts and any(name in found for name in facts)) and all(map(is_plainly_the_operators, found.values()))
+        return not (facts and any(name in found for name in facts)) and all(map(is_from_operator, found.values()))
 
     def resolve(self, value: t.Any, templar: t.Any) -> t.Any:
         return self._loaded().resolve(value, templar)

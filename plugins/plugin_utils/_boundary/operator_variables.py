@@ -35,9 +35,9 @@ from ansible.vars.hostvars import HostVars
 from ansible.vars.manager import VariableManager
 
 from .._base.errors import coded
-from .trust import is_plainly_the_operators
+from .trust import is_from_operator
 
-try:  # the file and line that a value comes from; with a fact cache on disk nothing else tells
+try:  # the file and line that a value comes from; with a fact cache on disk, only these identify it
     from ansible._internal._datatag._tags import Origin
 except ImportError:  # ansible-core before 2.19
     Origin = None
@@ -125,7 +125,7 @@ class OperatorVariables:
         if name in source.of_task:
             return [source.of_task[name]]
         # A cacheable set_fact also has the operator's mark.
-        if not source.is_fact_name(name) and (source.is_marked(value) or not source.answers):
+        if not source.is_fact_name(name) and (source.is_marked(value) or not source.may_hold_answer):
             return [value]
         return [source.without_facts[name]] if name in source.without_facts else []
 
@@ -148,11 +148,11 @@ class OperatorVariables:
     @functools.cached_property
     def _for_templates(self) -> dict[str, t.Any]:
         """All of the operator's variables, and those that the task adds, such as C(item)."""
-        return {**self._source.without_facts, **{name: value for name in self._all if name not in _OF_THE_VIEW for value in self._operators(name)}}
+        return {**self._source.without_facts, **{name: value for name in self._all if name not in _CONTAINERS for value in self._operators(name)}}
 
 
 # These contain other variables, and Ansible creates new ones for each set of variables.
-_OF_THE_VIEW = ("vars", "hostvars", "ansible_facts", "ansible_delegated_vars")
+_CONTAINERS = ("vars", "hostvars", "ansible_facts", "ansible_delegated_vars")
 
 
 class _Source:
@@ -171,7 +171,7 @@ class _Source:
         self._executing = executing
         self._factless = factless
         self.known = factless or self._host is not None
-        self.answers = executing and self._task.action not in _SETTERS
+        self.may_hold_answer = executing and self._task.action not in _SETTERS
 
     @classmethod
     def of(cls, variables: Variables) -> _Source:
@@ -198,7 +198,7 @@ class _Source:
 
     def is_marked(self, value: t.Any) -> bool:
         """Whether the value itself shows that the operator set it. Facts that inventory plugins read have no mark of Ansible yet."""
-        return self._factless or (self._manager is not None and is_plainly_the_operators(value))
+        return self._factless or (self._manager is not None and is_from_operator(value))
 
     @functools.cached_property
     def of_task(self) -> Variables:
@@ -230,14 +230,14 @@ class _Source:
         if self._host is None:
             return {}
         key = (id(self._manager), self._host.name, id(self._task), id(self._play))
-        if not self._executing or key not in _FOUND_ANEW:
-            _FOUND_ANEW.clear()
-            _FOUND_ANEW[key] = _Factless.of(self._manager).get_vars(play=self._play, host=self._host, task=self._task)
-        return _FOUND_ANEW[key]
+        if not self._executing or key not in _RECOMPUTED:
+            _RECOMPUTED.clear()
+            _RECOMPUTED[key] = _Factless.of(self._manager).get_vars(play=self._play, host=self._host, task=self._task)
+        return _RECOMPUTED[key]
 
 
 # Only the latest: a worker ends with its task, and hardly needs others.
-_FOUND_ANEW: dict[t.Any, Variables] = {}
+_RECOMPUTED: dict[t.Any, Variables] = {}
 
 
 class _Factless(VariableManager):  # type: ignore[misc]
@@ -274,7 +274,7 @@ class _Factless(VariableManager):  # type: ignore[misc]
             bare = {name: facts[name] for name in files if name in facts and name not in lower and name not in play.get_vars()}
             self._fact_cache = _OnlyFacts(bare)
             found = super().get_vars(play=play, host=host, task=task, **more)
-            return {name: value for name, value in found.items() if name not in bare or is_plainly_the_operators(value)}
+            return {name: value for name, value in found.items() if name not in bare or is_from_operator(value)}
         finally:
             self._extra_vars, self._fact_cache = given
 
@@ -356,10 +356,10 @@ def _host_of(variables: Variables, manager: t.Any) -> t.Any:
     return fitting[0] if len({host.name for host in fitting}) == 1 else None
 
 
-def _of_task(task: t.Any, variables: Variables, said: t.Callable[[str], bool]) -> dict[str, t.Any]:
+def _of_task(task: t.Any, variables: Variables, is_fact_name: t.Callable[[str], bool]) -> dict[str, t.Any]:
     found: dict[str, t.Any] = {}
     registered = [task.register] if isinstance(task.register, str) else list(_mapping(task.register))
-    found.update({name: variables[name] for name in registered if name in variables and not said(name)})  # the host's own text in any case
+    found.update({name: variables[name] for name in registered if name in variables and not is_fact_name(name)})  # hosts decide these values anyway
     if TaskContext is not None:
         context = TaskContext.current()
         if not context._loop_var:

@@ -191,10 +191,10 @@ def _secret(vendor: Vendor, path: str, values: Values) -> SecretRef:
     known = {*needed_fields(vendor), *OPTIONAL_FIELDS}
     # A description may name fields that only another of its variants uses.
     fields = {**{ours: theirs for ours, theirs in vendor.credential_fields.items() if ours in known}, **fields}
-    strangers = sorted(one_line(str(name), limit=40) for name in fields if name not in known)
-    if strangers:
+    unused = sorted(one_line(str(name), limit=40) for name in fields if name not in known)
+    if unused:
         raise OptionError(
-            f"{vendor.name}: credential_fields names '{strangers[0]}', which is not used. Fields here: {', '.join(needed_fields(vendor))}.",
+            f"{vendor.name}: credential_fields names '{unused[0]}', which is not used. Fields here: {', '.join(needed_fields(vendor))}.",
             fault="option:unknown",
         )
     mount = str(values.get("engine_mount_point") or ENGINE_MOUNT).strip("/")

@@ -16,7 +16,7 @@ from .._text.nearest import nearest
 __all__ = ("nearest_option", "refuse_mount_without_login")
 
 # Common wrong names for options, which would otherwise match another option better.
-_CALLED: t.Mapping[str, str] = {
+_WRONG_NAMES: t.Mapping[str, str] = {
     "kv_mount": "engine_mount_point",
     "mount": "engine_mount_point",
     "mount_path": "engine_mount_point",
@@ -24,17 +24,17 @@ _CALLED: t.Mapping[str, str] = {
     "secret": "path",
     "secret_path": "path",
 }
-_ALIKE = 0.6  # names of two and three words have much in common, even if shortened
+_CUTOFF = 0.6  # names of two and three words have much in common, even if shortened
 _WITHOUT_LOGIN = ("token", "none")
 
 
 def nearest_option(name: str, known: t.Iterable[str]) -> str:
     """The option in *known* that *name* may mean; empty if none is similar."""
     known = set(known)
-    called = _CALLED.get(name.casefold())
+    called = _WRONG_NAMES.get(name.casefold())
     if called in known:
         return str(called)
-    return nearest(name, known, alike=_ALIKE)
+    return nearest(name, known, cutoff=_CUTOFF)
 
 
 def refuse_mount_without_login(vendor: str, direct: t.Mapping[str, t.Any], values: t.Mapping[str, t.Any]) -> None:

@@ -4,7 +4,7 @@
 
 # Private to trackops.api_tokens: not for use from outside, and may change in any release.
 
-"""Recognise values that certainly come from the operator."""
+"""Recognise values that can only come from the operator."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ except ImportError:  # ansible-core before 2.19
         return not isinstance(value, AnsibleUnsafe)
 
 
-__all__ = ("is_plainly_the_operators",)
+__all__ = ("is_from_operator",)
 
 
-def is_plainly_the_operators(value: t.Any) -> bool:
+def is_from_operator(value: t.Any) -> bool:
     """Whether no host can have sent *value*: Ansible marks strings in facts as unsafe and, since 2.19, other strings as trusted."""
     return isinstance(value, str) and bool(is_trusted_as_template(value))

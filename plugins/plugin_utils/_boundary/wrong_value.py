@@ -50,9 +50,9 @@ class Sources:
         return (self.config_file or "") if facts.get("ini") else "", None
 
 
-def wrong_value(plugin: str, definitions: Definitions, sources: Sources, said: str) -> str | None:
-    """The message about the option that Ansible's message *said* names; None if that is not clear."""
-    name = next((name for name in definitions if re.search(rf"\b(?:config|option|setting:?) ['\"]?{name}\b", said, re.IGNORECASE)), None)
+def wrong_value(plugin: str, definitions: Definitions, sources: Sources, message: str) -> str | None:
+    """Our message about the option that Ansible's *message* names; None if that is not clear."""
+    name = next((name for name in definitions if re.search(rf"\b(?:config|option|setting:?) ['\"]?{name}\b", message, re.IGNORECASE)), None)
     if name is None:
         return None
     facts = definitions[name]

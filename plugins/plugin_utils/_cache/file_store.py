@@ -89,7 +89,7 @@ class FileStore(Directory):
     def headers(self, start: str = "") -> t.Iterator[tuple[str, Header]]:
         """The names and open lines of all entries, from the name *start* on and round; the line of an unreadable entry is empty."""
         self.known_key()
-        for name in _around(self._names(), start):
+        for name in _rotated(self._names(), start):
             if _ENTRY.match(name):
                 yield name, self.header(name)
 
@@ -100,7 +100,7 @@ class FileStore(Directory):
         """
         names = self._names()
         there = set(names)
-        for name in _around(names, start)[:most]:
+        for name in _rotated(names, start)[:most]:
             stem, dot, suffix = name.rpartition(".")
             if dot and suffix in ("lock", "tmp") and _OURS.match(name):
                 with self.try_lock(stem) as mine:
@@ -259,7 +259,7 @@ class FileStore(Directory):
                 )
 
 
-def _around(names: list[str], start: str) -> list[str]:
+def _rotated(names: list[str], start: str) -> list[str]:
     """The sorted *names* from *start* on, then those before it."""
     at = bisect.bisect_left(names, start)
     return names[at:] + names[:at]

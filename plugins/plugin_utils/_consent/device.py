@@ -166,15 +166,15 @@ def outcome(vendor: Vendor, exc: VendorError) -> VendorError:
     }
     if exc.code not in known:
         return exc
-    said, fault = known[exc.code]
-    return VendorError(f"{vendor.name}: {said}", exc.kind, status=exc.status, code=exc.code, fault=fault)
+    text, fault = known[exc.code]
+    return VendorError(f"{vendor.name}: {text}", exc.kind, status=exc.status, code=exc.code, fault=fault)
 
 
 def _refused(vendor: Vendor, answer: HttpAnswer, body: t.Mapping[str, t.Any], redactor: Redactor) -> VendorError:
     code = _text(body, "error")
     shown = redactor.shown(code, limit=60) if code else f"HTTP {answer.status}"
-    said = _text(body, "error_description")
-    tail = f" The vendor says: {redactor.shown(said)}" if said else ""
+    description = _text(body, "error_description")
+    tail = f" The vendor says: {redactor.shown(description)}" if description else ""
     where = host(vendor.url(vendor.device_authorization_url))
     kind = "unavailable" if answer.status >= 500 or answer.status == 429 else "refused"
     return VendorError(

@@ -35,7 +35,7 @@ from .._vendor.retry import ask
 from .device import DeviceCode, check_device_endpoint, device_grant, device_request, poll, read_device_answer
 from .protocol import Consent, authorization_url, begin, check_redirect_uri, read_redirect, state_of
 
-__all__ = ("PENDING_SECONDS", "Authorizing", "Stored")
+__all__ = ("PENDING_SECONDS", "ConsentFlow", "Stored")
 
 PENDING_SECONDS = 900.0
 
@@ -49,7 +49,7 @@ class Stored:
     scope: str | None
 
 
-class Authorizing:
+class ConsentFlow:
     """One consent for the vendor and the Vault path of *request*.
 
     :raises OptionError: the vendor has no consent, or the refresh token could not be stored.
@@ -109,7 +109,7 @@ class Authorizing:
         :raises VaultError: Vault did not store the refresh token.
         """
         try:
-            consent = consent or self._begun(redirected)
+            consent = consent or self._pending(redirected)
             code = read_redirect(redirected, consent, self._vendor, lambda: self._redactor(self._secret()))
             secret = self._secret()  # again: a person took minutes, and the refresh token is written only over the current version
             self._forget(consent)
@@ -251,7 +251,7 @@ class Authorizing:
         with self._store.try_lock(keys.name):
             self._store.write(keys, header, {"consent": dataclasses.asdict(consent), "ends": ends})
 
-    def _begun(self, redirected: str) -> Consent:
+    def _pending(self, redirected: str) -> Consent:
         found = self._store.read(self._keys(state_of(redirected))) or {}
         try:
             if float(found["ends"]) > self._ports.clock():

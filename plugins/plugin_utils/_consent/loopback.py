@@ -26,7 +26,7 @@ from http.server import BaseHTTPRequestHandler
 
 from .._base.errors import OptionError, TokenError
 
-__all__ = ("Answer", "Loopback", "receive")
+__all__ = ("AuthorizationResponse", "Loopback", "receive")
 
 _SOCKET_TIMEOUT = 10.0  # seconds; browsers open connections in advance and send nothing on them
 _PAGE_PATIENCE = 120.0
@@ -45,7 +45,7 @@ _CLOSE = "You can close this window."
 _WAITING = "The playbook is still waiting for the right response."
 
 
-class Answer:
+class AuthorizationResponse:
     """The response: ``redirected`` is the redirect URL, or its query. Report the outcome with :meth:`close`."""
 
     def __init__(self, redirected: str) -> None:
@@ -58,7 +58,7 @@ class Answer:
         self.outcome.put((good, text))
 
 
-class Visit(Answer):
+class Visit(AuthorizationResponse):
     """A response from a browser that waits for its page."""
 
     def close(self, *, good: bool, text: str) -> None:
@@ -69,11 +69,11 @@ class Visit(Answer):
 class _Door:
     """Shared by the listeners of one consent: which request is the response, and that it is accepted only once."""
 
-    def __init__(self, path: str, answers: queue.Queue[Answer]) -> None:
+    def __init__(self, path: str, responses: queue.Queue[AuthorizationResponse]) -> None:
         self.path = path
-        self.answers = answers
+        self.responses = responses
         self.authorities: t.Collection[str] = ()
-        self.fits: t.Callable[[str], bool] = lambda _redirected: False
+        self.is_response: t.Callable[[str], bool] = lambda _redirected: False
         self.refused = 0
         self._first = threading.Lock()  # acquired by the response, and never released
 
@@ -130,7 +130,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._refuse(421, "Not here", "This is not the redirect address.")
         elif self.path.partition("?")[0] != door.path:
             self._refuse(404, "Not here", "This is not the redirect address.")
-        elif not door.fits(self.path):
+        elif not door.is_response(self.path):
             self._refuse(400, "Not the response", "This is not the response that the playbook is waiting for: it does not have the state of the request.")
         elif not door.take():
             self._refuse(409, "Too late", "A response has already arrived.")
@@ -140,7 +140,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _visit(self) -> None:
         visit = Visit(self.path)
-        self.server.door.answers.put(visit)
+        self.server.door.responses.put(visit)
         try:
             good, text = visit.outcome.get(timeout=_PAGE_PATIENCE)
             self._page(200 if good else 400, "Done" if good else "No consent", text, _CLOSE)
@@ -186,9 +186,9 @@ class _Handler(BaseHTTPRequestHandler):
 class Loopback:
     """Reserves the loopback address of a redirect, and listens there after :meth:`listen`. A context manager."""
 
-    def __init__(self, host: str, port: int, path: str, answers: queue.Queue[Answer]) -> None:
+    def __init__(self, host: str, port: int, path: str, responses: queue.Queue[AuthorizationResponse]) -> None:
         """:raises OptionError: the port is taken."""
-        self._door = _Door(path, answers)
+        self._door = _Door(path, responses)
         self._servers = _bound(host, port, self._door)
         self._listening = False
 
@@ -201,13 +201,13 @@ class Loopback:
         """How many requests were not the response."""
         return self._door.refused
 
-    def listen(self, authority: str, fits: t.Callable[[str], bool]) -> None:
-        """Accept the request for which *fits* is true as the response.
+    def listen(self, authority: str, is_response: t.Callable[[str], bool]) -> None:
+        """Accept the request for which *is_response* is true as the response.
 
         :arg authority: host and port of the redirect URL, as a browser sends them.
         """
         self._door.authorities = _authorities(authority)
-        self._door.fits = fits
+        self._door.is_response = is_response
         for server in self._servers:
             threading.Thread(target=server.serve_forever, args=(_POLL,), daemon=True).start()
         self._listening = True
@@ -273,18 +273,18 @@ def _bind(address: str, port: int, door: _Door, *, optional: bool) -> _Server | 
 _T = t.TypeVar("_T")
 
 
-def receive(answers: queue.Queue[Answer], finish: t.Callable[[str], _T], *, timeout: float, describe: t.Callable[[_T], str]) -> _T:
+def receive(responses: queue.Queue[AuthorizationResponse], finish: t.Callable[[str], _T], *, timeout: float, describe: t.Callable[[_T], str]) -> _T:
     """The result of *finish* for the response.
 
     :arg timeout: seconds to wait.
     :arg describe: the text about the result for the browser.
     :raises queue.Empty: there was no response.
     """
-    answer = answers.get(timeout=timeout)
+    response = responses.get(timeout=timeout)
     try:
-        result = finish(answer.redirected)
+        result = finish(response.redirected)
     except TokenError as exc:
-        answer.close(good=False, text=exc.coded_message)
+        response.close(good=False, text=exc.coded_message)
         raise
-    answer.close(good=True, text=describe(result))
+    response.close(good=True, text=describe(result))
     return result

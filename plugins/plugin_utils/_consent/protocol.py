@@ -28,13 +28,13 @@ from .._vendor.redaction import Redactor
 
 __all__ = (
     "Consent",
-    "answers",
     "authorization_url",
     "begin",
     "challenge",
     "check_redirect_uri",
     "consent_parameters",
-    "is_answer",
+    "is_response",
+    "is_response_to",
     "listening_address",
     "read_redirect",
     "state_of",
@@ -134,7 +134,7 @@ def listening_address(redirect_uri: str) -> tuple[str, int, str] | None:
     return name, parts.port or 0, parts.path or "/"
 
 
-def is_answer(redirected: str) -> bool:
+def is_response(redirected: str) -> bool:
     """Whether this can be a response in the browser, whatever its outcome."""
     return bool({"code", "error"} & {name for name, _value in _pairs(redirected)})
 
@@ -144,10 +144,10 @@ def state_of(redirected: str) -> str:
     return dict(_pairs(redirected)).get("state", "")
 
 
-def answers(redirected: str, consent: Consent) -> bool:
+def is_response_to(redirected: str, consent: Consent) -> bool:
     """Whether this is the response to *consent*: it has that state, exactly once, and a code or an error (RFC 6749 4.1.2.1)."""
     states = [value for name, value in _pairs(redirected) if name == "state"]
-    return is_answer(redirected) and len(states) == 1 and hmac.compare_digest(states[0].encode(), consent.state.encode())
+    return is_response(redirected) and len(states) == 1 and hmac.compare_digest(states[0].encode(), consent.state.encode())
 
 
 def read_redirect(redirected: str, consent: Consent, vendor: Vendor, redactor: t.Callable[[], Redactor] = Redactor) -> str:
@@ -159,7 +159,7 @@ def read_redirect(redirected: str, consent: Consent, vendor: Vendor, redactor: t
     name = vendor.name
     pairs = _pairs(redirected)
     found = dict(pairs)
-    if not is_answer(redirected):
+    if not is_response(redirected):
         raise VendorError(
             f"{name}: this is not where the vendor sent the browser: it has neither a code nor an error. It begins with {_plain(consent.redirect_uri)}.",
             fault="consent:answer",
@@ -182,8 +182,8 @@ def read_redirect(redirected: str, consent: Consent, vendor: Vendor, redactor: t
 
 def _denied(name: str, found: t.Mapping[str, str], redactor: Redactor) -> VendorError:
     error = redactor.shown(found["error"], limit=60)
-    said = redactor.shown(found.get("error_description", ""))
-    tail = f" The vendor says: {said}" if said else ""
+    description = redactor.shown(found.get("error_description", ""))
+    tail = f" The vendor says: {description}" if description else ""
     if error == "access_denied":
         return VendorError(f"{name}: the consent was denied in the browser (access_denied).{tail}", "refused", code=error, fault="consent:denied")
     return VendorError(

@@ -15,7 +15,7 @@ import threading
 import typing as t
 from dataclasses import dataclass, field
 
-from .loopback import Answer
+from .loopback import AuthorizationResponse
 
 __all__ = ("Terminal", "open_terminal")
 
@@ -30,14 +30,14 @@ class Terminal:
     descriptor: int
     _done: threading.Event = field(default_factory=threading.Event)
 
-    def listen(self, answers: queue.Queue[Answer], *, wanted: t.Callable[[str], bool], again: t.Callable[[str], None]) -> None:
-        """Accept the lines for which *wanted* is true; call *again* for any other that is not empty."""
+    def listen(self, responses: queue.Queue[AuthorizationResponse], *, is_response: t.Callable[[str], bool], again: t.Callable[[str], None]) -> None:
+        """Accept the lines for which *is_response* is true; call *again* for any other that is not empty."""
 
         def read() -> None:
             try:
                 for line in self._lines():
-                    if wanted(line):
-                        answers.put(Answer(line))
+                    if is_response(line):
+                        responses.put(AuthorizationResponse(line))
                     elif line:
                         again(line)
             finally:

@@ -25,7 +25,7 @@ from .._vendor.retry import ask
 from .call import Call
 from .failure_memory import as_error, remembered_refusal
 from .issuer_metadata import IssuerMetadata
-from .refresh_token import Mac, store_refresh_token, vouched_for
+from .refresh_token import Mac, store_refresh_token, without_unverified_refresh_token
 from .vault_login import VaultLogin
 
 __all__ = ("Fetch", "Outcome", "fetch")
@@ -149,7 +149,7 @@ def _with_trusted_refresh_token(work: Fetch, cached: Token, secret: Secret) -> T
     A refresh token is sent first, and its successor may be stored with the credentials, where it would outlast a repair of the entry.
     """
     request = work.call.request
-    trusted = vouched_for(cached, request, secret.data, work.mac)
+    trusted = without_unverified_refresh_token(cached, request, secret.data, work.mac)
     if trusted is not cached:
         work.ports.warn(
             f"{request.vendor.name}: the refresh token in the shared entry was not written by a controller that knows {request.where}, so it is not used. "

@@ -47,18 +47,18 @@ def purge(
         if header.get("kind") in ("login", "metadata") or name in keep or not _matches(header, vendor, where):
             continue
         if header.get("kind") != "lock":  # notes about the lock of an entry
-            removed.append(_said(header))
+            removed.append(_described(header))
         if not dry_run:
             _remove(store, name, ports)
             ports.event(Event("purged", str(header.get("vendor")), str(header.get("path"))))
     if removed and not dry_run:
         store.sweep()  # removes the pointers to them
     if request is not None and request.cache.kind == "vault" and not dry_run and not keep and remove_shared(request, store, ports):
-        removed.append(_said({"kind": "shared", "vendor": request.vendor.name, "path": request.where}))
+        removed.append(_described({"kind": "shared", "vendor": request.vendor.name, "path": request.where}))
     return removed
 
 
-def _said(header: t.Mapping[str, t.Any]) -> Removed:
+def _described(header: t.Mapping[str, t.Any]) -> Removed:
     return {"kind": header.get("kind") or "damaged", "vendor": header.get("vendor"), "path": header.get("path")}
 
 
@@ -93,7 +93,7 @@ def expired(store: FileStore, ports: Ports, *, dry_run: bool) -> list[Removed]:
         until = header.get("expires_at")
         if isinstance(until, (int, float)) and until > now:
             continue
-        removed.append(_said(header))
+        removed.append(_described(header))
         if not dry_run:
             _remove(store, name, ports)
     if not dry_run:

@@ -19,7 +19,7 @@ from .._base.ports import Ports, Vault
 if t.TYPE_CHECKING:
     from .vault_login import VaultLogin
 
-__all__ = ("Mac", "refresh_token_key", "store_refresh_token", "vouched_for", "write_refresh_token")
+__all__ = ("Mac", "refresh_token_key", "store_refresh_token", "without_unverified_refresh_token", "write_refresh_token")
 
 #: Computes the MAC of a refresh token, keyed with the data of the secret.
 Mac = t.Callable[[t.Mapping[str, t.Any], str], str]
@@ -63,7 +63,7 @@ def refresh_token_key(request: Request) -> str:
     return request.secret.fields.get("refresh_token", "refresh_token")
 
 
-def vouched_for(token: Token, request: Request, secret: t.Mapping[str, t.Any], mac: Mac | None) -> Token:
+def without_unverified_refresh_token(token: Token, request: Request, secret: t.Mapping[str, t.Any], mac: Mac | None) -> Token:
     """The *token* of an entry; its refresh token only if that is in the *secret*, or its writer proved knowledge of the secret.
 
     :arg mac: None if nobody else can write the entry.

@@ -113,12 +113,12 @@ def _token(call: Call, slot: TokenSlot) -> Token:
 
 def _hit(call: Call, entry: Entry, name: str = "hit") -> Token:
     token = t.cast(Token, entry.token)
-    _tell_short_life(call, token)
+    _warn_if_short_lived(call, token)
     call.report(name, token)
     return token
 
 
-def _tell_short_life(call: Call, token: Token) -> None:
+def _warn_if_short_lived(call: Call, token: Token) -> None:
     request = call.request
     if token.lifetime < request.freshness.min_ttl:
         call.ports.warn(short_life(request.vendor.name, request.where, lifetime=token.lifetime, min_ttl=request.freshness.min_ttl))
@@ -197,7 +197,7 @@ def _save(call: Call, slot: TokenSlot, outcome: Outcome, *, took: float) -> None
     entry = slot.read()
     if outcome.token is not None:
         slot.write(Entry(outcome.token, failures_after_success(entry.failures, call.caller, asked=bool(outcome.asked_version)), call.renewals(entry)))
-        _tell_short_life(call, outcome.token)
+        _warn_if_short_lived(call, outcome.token)
     elif outcome.repeated is not None:
         slot.write(replace(entry, failures=confirm(entry.failures, outcome.repeated, at=outcome.checked_at)))
     elif isinstance(outcome.error, RememberedError):

@@ -22,17 +22,17 @@ from .._vendor.discovery import discovered
 from .._vendor.error_text import error_code
 from .._vendor.proof import signer
 from .._vendor.request import credentials, revocation_request
-from .refresh_token import Mac, refresh_token_key, vouched_for
+from .refresh_token import Mac, refresh_token_key, without_unverified_refresh_token
 from .shared_store import SharedCache
 from .slot import token_keys
 from .vault_login import VaultLogin
 
 __all__ = ("RevocationOutcome", "revoke_tokens")
 
-_NOT_TAKEN = "unsupported_token_type"  # RFC 7009 2.2.1: many servers do not revoke access tokens, because these are JWTs that APIs check by themselves
+_UNSUPPORTED = "unsupported_token_type"  # RFC 7009 2.2.1: many servers do not revoke access tokens, because these are JWTs that APIs check by themselves
 _GONE = "invalid_token"  # expired or already revoked: RFC 7009 2.2 requires status 200, but Google sends this
-_LATER = (408, 425, 429)
-_OF_THE_CLIENT = (401, 403, 404, 405, 410)  # about the client or the URL, not the token
+_TEMPORARY_STATUSES = (408, 425, 429)
+_CLIENT_STATUSES = (401, 403, 404, 405, 410)  # about the client or the URL, not the token
 
 
 @dataclass(frozen=True)
@@ -88,13 +88,13 @@ class _Found:
 class _Attempt:
     """What was to be revoked, and what the vendor did with it.
 
-    :arg not_taken: the token types that the vendor does not revoke.
+    :arg unsupported: the token types that the vendor does not revoke.
     :arg error: why the attempt ended early; a later one may succeed.
     """
 
     values: _Values = field(default=(), repr=False)
     revoked: frozenset[str] = field(default=frozenset(), repr=False)
-    not_taken: tuple[str, ...] = ()
+    unsupported: tuple[str, ...] = ()
     error: TokenError | None = None
 
 
@@ -116,10 +116,10 @@ def _warn(attempt: _Attempt, request: Request, ports: Ports) -> None:
             )
         )
         return
-    for kind in dict.fromkeys(attempt.not_taken):
+    for kind in dict.fromkeys(attempt.unsupported):
         ports.warn(
             coded(
-                f"{name}: the vendor does not revoke the {kind} of {request.where} ({_NOT_TAKEN}). It was removed from the cache, and stays valid "
+                f"{name}: the vendor does not revoke the {kind} of {request.where} ({_UNSUPPORTED}). It was removed from the cache, and stays valid "
                 "until it expires.",
                 "vendor:revocation",
             )
@@ -149,7 +149,7 @@ def _ask_vendor(values: _Values, found: _Found, request: Request, session: Vault
     try:
         secret = session.secret().data if values or revoke_consent else {}
         if found.shared:
-            found = replace(found, shared=vouched_for(found.shared, request, secret, found.mac))
+            found = replace(found, shared=without_unverified_refresh_token(found.shared, request, secret, found.mac))
             values = _values(found, vendor, revoke_consent=revoke_consent)
         if revoke_consent and vendor.single_use:
             values = _with_stored(values, secret.get(refresh_token_key(request)))
@@ -188,29 +188,29 @@ def _revoke_each(values: _Values, revoke: t.Callable[[str, str], bool], found: _
             attempt = replace(attempt, revoked=attempt.revoked | {value})
             ports.event(Event("revoked", request.vendor.name, request.where, reason=hint))
         else:
-            attempt = replace(attempt, not_taken=(*attempt.not_taken, hint.replace("_", " ")))
-    return replace(attempt, error=_judge(failures, request, ports, others_taken=bool(attempt.revoked or attempt.not_taken)))
+            attempt = replace(attempt, unsupported=(*attempt.unsupported, hint.replace("_", " ")))
+    return replace(attempt, error=_report_failures(failures, request, ports, others_accepted=bool(attempt.revoked or attempt.unsupported)))
 
 
-def _judge(failures: list[tuple[VendorError, bool]], request: Request, ports: Ports, *, others_taken: bool) -> VendorError | None:
+def _report_failures(failures: list[tuple[VendorError, bool]], request: Request, ports: Ports, *, others_accepted: bool) -> VendorError | None:
     """Warn about the access tokens that could not be revoked; the second item of each pair says whether this controller uses it.
 
     :returns: the error for a used token, if a later attempt may succeed; it ends the warnings.
     """
     for error, used in failures:
-        if used and not _of_the_token(error, others_taken=others_taken):
+        if used and not _concerns_token(error, others_accepted=others_accepted):
             return error
         ports.warn(_unknown(request, error, used=used))
     return None
 
 
-def _of_the_token(error: VendorError, *, others_taken: bool) -> bool:
+def _concerns_token(error: VendorError, *, others_accepted: bool) -> bool:
     """Whether *error* is about the token itself, so that each attempt would fail: a writer of the shared cache may have planted it.
 
-    :arg others_taken: whether the endpoint accepted other tokens of this client.
+    :arg others_accepted: whether the endpoint accepted other tokens of this client.
     """
     status = error.status or 0
-    return 400 <= status < 500 and status not in _LATER and (others_taken or status not in _OF_THE_CLIENT)
+    return 400 <= status < 500 and status not in _TEMPORARY_STATUSES and (others_accepted or status not in _CLIENT_STATUSES)
 
 
 def _unknown(request: Request, error: VendorError, *, used: bool) -> str:
@@ -255,7 +255,7 @@ def _revoke(request: Request, vendor: Vendor, fields: dict[str, str], value: str
     http_request = revocation_request(vendor, fields, value, hint=hint, assertion=sign)
     answer = ports.exchange(http_request, request.http, request.http.deadline, vendor.name)
     code = _code(answer.body) if answer.status == 400 else None
-    if code == _NOT_TAKEN:
+    if code == _UNSUPPORTED:
         return False
     if not 200 <= answer.status < 300 and code != _GONE:
         raise VendorError(f"its revocation endpoint answered with HTTP {answer.status}.", status=answer.status, fault="vendor:revocation")

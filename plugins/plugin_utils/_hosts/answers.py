@@ -167,13 +167,13 @@ def file_results(answer: Answer, files: t.Sequence[str], fields: Fields, *, key:
     entries = answer.get("files")
     if not isinstance(entries, list):
         return None
-    said = {entry[key]: reduced(entry, fields) for entry in entries if isinstance(entry, t.Mapping) and isinstance(entry.get(key), str)}
-    return [_with_code(said.get(path, {"error": f"{path}: the host did not report a result for it", "fault": "module"})) for path in files]
+    reported = {entry[key]: reduced(entry, fields) for entry in entries if isinstance(entry, t.Mapping) and isinstance(entry.get(key), str)}
+    return [_with_code(reported.get(path, {"error": f"{path}: the host did not report a result for it", "fault": "module"})) for path in files]
 
 
-def _with_code(said: dict[str, t.Any]) -> dict[str, t.Any]:
-    fault = f"host:{said.pop('fault', None) or 'file'}"
-    return {**said, "error": coded(said["error"], fault), "error_code": CODES[fault]} if said.get("error") else said
+def _with_code(reported: dict[str, t.Any]) -> dict[str, t.Any]:
+    fault = f"host:{reported.pop('fault', None) or 'file'}"
+    return {**reported, "error": coded(reported["error"], fault), "error_code": CODES[fault]} if reported.get("error") else reported
 
 
 def diffs(answer: Answer) -> list[dict[str, t.Any]]:

@@ -125,8 +125,8 @@ def split_items(args: Arguments, *, called: str = "tokens") -> list[Item]:
 
 def item_places(items: t.Sequence[Arguments], *, called: str) -> list[str]:
     """The name of each of the *items* in messages: its number, vendor, path and dest."""
-    said = [" ".join(one_line(str(item[name]), limit=80) for name in ("vendor", "path", "dest") if item.get(name)) for item in items]
-    return [f"{called}, item {number}{f' ({what})' if what else ''}: " for number, what in enumerate(said, 1)]
+    described = [" ".join(one_line(str(item[name]), limit=80) for name in ("vendor", "path", "dest") if item.get(name)) for item in items]
+    return [f"{called}, item {number}{f' ({what})' if what else ''}: " for number, what in enumerate(described, 1)]
 
 
 @contextlib.contextmanager

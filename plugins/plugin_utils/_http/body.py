@@ -57,12 +57,12 @@ def read_body(response: t.Any, *, largest: int, in_time: t.Callable[[], None] = 
 
 
 def _check_length(response: t.Any, received: int) -> None:
-    said = str(response.headers.get("Content-Length") or "")
-    if said.isdigit() and received < int(said) and response.request.method != "HEAD":
+    length = str(response.headers.get("Content-Length") or "")
+    if length.isdigit() and received < int(length) and response.request.method != "HEAD":
         raise CutOff
     # A connection that ends within the headers looks like a response without a body. A response that keeps the connection open
     # (HTTP/1.1) must announce its body: by its length, by chunks, or by the status.
-    announced = said or "chunked" in response.headers.get("Transfer-Encoding", "").lower() or response.status_code in (204, 304)
+    announced = length or "chunked" in response.headers.get("Transfer-Encoding", "").lower() or response.status_code in (204, 304)
     kept_open = response.raw.version == 11 and "close" not in response.headers.get("Connection", "").lower()
     if not received and not announced and kept_open:
         raise CutOff

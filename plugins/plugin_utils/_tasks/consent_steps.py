@@ -14,13 +14,13 @@ from .._base.errors import OptionError
 from .._base.model import Vendor
 from .._consent.device import DeviceCode
 from .._consent.flow import PENDING_SECONDS, Stored
-from .._consent.protocol import is_answer
+from .._consent.protocol import is_response
 
 __all__ = (
     "PASTE",
     "changed_vendor",
     "enter_code",
-    "no_answer",
+    "no_response",
     "open_address",
     "option_for_consent",
     "paste_again",
@@ -90,14 +90,14 @@ def second_step() -> str:
 
 def paste_again(line: str) -> str:
     """The text about a pasted *line* that is not the response to this request."""
-    if is_answer(line):
+    if is_response(line):
         return "That address has a different state: it belongs to another attempt. Try again:"
     return "That address has neither a code nor an error. Try again:"
 
 
-def no_answer(name: str, *, seconds: float, strangers: int) -> str:
-    """:arg strangers: requests without the state: the vendor may have omitted it."""
-    others = f" Requests without the state of this attempt: {strangers}." if strangers else ""
+def no_response(name: str, *, seconds: float, unrelated: int) -> str:
+    """:arg unrelated: requests without the state: the vendor may have omitted it."""
+    others = f" Requests without the state of this attempt: {unrelated}." if unrelated else ""
     return (
         f"{name}: no answer came within {seconds} s.{others} Nothing was stored. Start again; or, if you gave consent, within {_MINUTES} run this "
         "with redirect_response set to the address at which the browser ended."

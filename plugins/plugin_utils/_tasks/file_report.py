@@ -13,17 +13,17 @@ import typing as t
 from .._base.output import iso_time
 from .._hosts.files import HostFile
 
-__all__ = ("NOTHING_DONE", "OF_ONE", "TOLD", "not_tried", "report")
+__all__ = ("NOTHING_DONE", "SINGLE_FILE_KEYS", "SPEC_KEYS", "not_tried", "report")
 
 NOTHING_DONE = {"changed": False, "owner": None, "group": None, "mode": None, "backup_file": None, "error": None, "error_code": None}
-TOLD = ("dest", "state", "vendor", "path", "fingerprint", "expires_at")
+SPEC_KEYS = ("dest", "state", "vendor", "path", "fingerprint", "expires_at")
 #: The keys of the result itself, if the task has a single file.
-OF_ONE = (*TOLD, "expires_at_iso")
+SINGLE_FILE_KEYS = (*SPEC_KEYS, "expires_at_iso")
 
 
 def not_tried(spec: dict[str, t.Any], error: str, code: str) -> dict[str, t.Any]:
     """The report on a file that was not attempted, in the form of the module's other reports."""
-    return {**{key: spec[key] for key in TOLD}, **NOTHING_DONE, "error": error, "error_code": code}
+    return {**{key: spec[key] for key in SPEC_KEYS}, **NOTHING_DONE, "error": error, "error_code": code}
 
 
 def report(files: list[HostFile], failed: dict[str, dict[str, t.Any]], written: dict[str, t.Any]) -> dict[str, t.Any]:
@@ -36,7 +36,7 @@ def report(files: list[HostFile], failed: dict[str, dict[str, t.Any]], written: 
     errors = [entry for entry in entries if entry["error"]]
     if errors:
         counted = f"{len(errors)} of {len(files)} token files failed: " if len(files) > 1 else ""
-        result.update(failed=True, msg=counted + " ".join(_told_once(errors)), error_code=errors[0]["error_code"])
+        result.update(failed=True, msg=counted + " ".join(_distinct_errors(errors)), error_code=errors[0]["error_code"])
     return result
 
 
@@ -45,7 +45,7 @@ def _dated(entry: dict[str, t.Any]) -> dict[str, t.Any]:
     return {**entry, "expires_at_iso": iso_time(expires_at) if expires_at else None}
 
 
-def _told_once(failed: list[dict[str, t.Any]]) -> t.Iterator[str]:
+def _distinct_errors(failed: list[dict[str, t.Any]]) -> t.Iterator[str]:
     """Each error once, with the files that it affects: several may need the same token."""
     for error in dict.fromkeys(entry["error"] for entry in failed):
         dests = ", ".join(entry["dest"] for entry in failed if entry["error"] == error)

@@ -14,7 +14,7 @@ from .._text.nearest import nearest
 
 __all__ = ("FAMILIES", "misspelt")
 
-_ALIKE = 0.9  # one letter added, missing or moved: users may have other variables with these prefixes
+_CUTOFF = 0.9  # one letter added, missing or moved: users may have other variables with these prefixes
 
 
 #: The existing names without their prefix; a test compares them with the roles and the playbooks. The role sets provision_changed.
@@ -46,7 +46,7 @@ def misspelt(asked: t.Sequence[str], unset: t.Collection[str], there: t.Iterable
     for name in there:
         if isinstance(name, str) and name.startswith(starts) and name not in known and name not in asked:
             right = sorted(one for one in known | others if _prefix(one) == _prefix(name))
-            if near := nearest(name, right, alike=_ALIKE):
+            if near := nearest(name, right, cutoff=_CUTOFF):
                 found.append((name, near))
     return found
 

@@ -51,7 +51,7 @@ class _State:
     """What a response to any request says about its sender."""
 
     word: str
-    does: str
+    says: str
     kind: str
 
 
@@ -84,16 +84,16 @@ def may_pass(refusal: Refusal) -> bool:
     return refusal.status not in _LASTING_STATUSES and refusal.from_vault and _PASSING.issuperset(_known(refusal))
 
 
-def refused(refusal: Refusal, name: str, *, place: str, did: str) -> VaultError:
+def refused(refusal: Refusal, name: str, *, place: str, verb: str) -> VaultError:
     """The error for an unexpected answer about *name*.
 
-    :arg did: the verb for the message, such as C(answered with).
+    :arg verb: how Vault reacted, such as C(answered with).
     """
-    text, kind = _why(refusal, place, did)
+    text, kind = _why(refusal, place, verb)
     return VaultError(f"{name}: {text}", kind)
 
 
-def _why(refusal: Refusal, place: str, did: str) -> tuple[str, str]:
+def _why(refusal: Refusal, place: str, verb: str) -> tuple[str, str]:
     known = _known(refusal)
     if refusal.status in _REDIRECTS:
         text = (
@@ -103,26 +103,26 @@ def _why(refusal: Refusal, place: str, did: str) -> tuple[str, str]:
         return text, "unavailable"
     for state in _STATES:
         if any(state.word in word for word in known):
-            return f"{place}{state.does}", state.kind
+            return f"{place}{state.says}", state.kind
     if refusal.status in (200, 204, 400, 404) and not refusal.from_vault:
         text = (
             f"the server at {place.removeprefix('Vault at ')} is not Vault, but a proxy or another service. "
             "Check VAULT_ADDR (or vault_setup_url) and any proxy in front of Vault."
         )
         return text, "unavailable"
-    said = f" ({', '.join(known)})" if known else ""
-    text = f"{place} {did} status {refusal.status}{said}. Check VAULT_ADDR and the policies of the token."
+    words = f" ({', '.join(known)})" if known else ""
+    text = f"{place} {verb} status {refusal.status}{words}. Check VAULT_ADDR and the policies of the token."
     return text, "denied" if refusal.status == 403 else "unavailable"
 
 
 def _known(refusal: Refusal) -> list[str]:
-    said = " ".join(refusal.errors).lower()
-    return [word for word in _WORDS if word in said]
+    text = " ".join(refusal.errors).lower()
+    return [word for word in _WORDS if word in text]
 
 
 #: The operator's names for a lookup's options. The first pattern removes the names in parentheses, which would repeat them.
 _ENVIRONMENT = re.compile(r" \((?:(?:VAULT|ANSIBLE_HASHI_VAULT)_\w+|https_proxy)(?:, (?:(?:VAULT|ANSIBLE_HASHI_VAULT)_\w+|https_proxy))*\)")
-_CALLED: t.Mapping[str, str] = {
+_OPERATOR_NAMES: t.Mapping[str, str] = {
     "; validate_certs=false would turn the check off": "",
     ", or raise timeout": "",
     ", or set retries": "",
@@ -134,9 +134,9 @@ _CALLED: t.Mapping[str, str] = {
     "proxies": "VAULT_PROXY_ADDR and https_proxy",
     "url": "VAULT_ADDR (or vault_setup_url)",
 }
-_OPTION = re.compile("|".join(re.escape(name) if not name.isidentifier() else rf"(?<![\w./:-]){name}(?![\w/:-]|\.\w)" for name in _CALLED))
+_OPTION = re.compile("|".join(re.escape(name) if not name.isidentifier() else rf"(?<![\w./:-]){name}(?![\w/:-]|\.\w)" for name in _OPERATOR_NAMES))
 
 
 def for_operator(text: str) -> str:
     """*text* about a connection to Vault, with the operator's names in place of a lookup's options."""
-    return _OPTION.sub(lambda found: _CALLED[found[0]], _ENVIRONMENT.sub("", text))
+    return _OPTION.sub(lambda found: _OPERATOR_NAMES[found[0]], _ENVIRONMENT.sub("", text))

@@ -174,5 +174,5 @@ class Setup:
             raise not_from_vault()
         return answer
 
-    def _refused(self, refusal: Refusal, name: str, did: str) -> VaultError:
-        return refused(refusal, name, place=self._place, did=did)
+    def _refused(self, refusal: Refusal, name: str, verb: str) -> VaultError:
+        return refused(refusal, name, place=self._place, verb=verb)

@@ -22,9 +22,9 @@ _OTHERS = 0o007
 _MODE = re.compile(r"[0-7]{3,4}\Z")
 
 
-def item_status(mine: t.Mapping[str, t.Any], file: dict[str, t.Any], *, allow_readable: bool) -> dict[str, t.Any]:
+def item_status(file_options: t.Mapping[str, t.Any], file: dict[str, t.Any], *, allow_readable: bool) -> dict[str, t.Any]:
     """*file*, and whether it is as its item requires: present or absent, and readable by no other user of the host."""
-    absent = mine.get("state") == "absent"
+    absent = file_options.get("state") == "absent"
     mode = str(file["mode"] or "")  # sent by the host, so it may be anything
     readable = bool(_MODE.match(mode) and int(mode, 8) & _OTHERS)
     if absent:

@@ -13,14 +13,14 @@ import typing as t
 __all__ = ("did_you_mean", "nearest")
 
 
-def nearest(name: str, known: t.Iterable[str], *, alike: float = 0.7) -> str:
+def nearest(name: str, known: t.Iterable[str], *, cutoff: float = 0.7) -> str:
     """The name in *known* that is most similar to *name*; empty if none is similar.
 
-    :arg alike: the minimum difflib ratio, from 0 to 1. With the default, "acme" is not taken for a typo of "trackmage".
+    :arg cutoff: the minimum difflib ratio, from 0 to 1. With the default, "acme" is not taken for a typo of "trackmage".
     """
     import difflib  # needed only after an error
 
-    return next(iter(difflib.get_close_matches(name, known, cutoff=alike)), "")
+    return next(iter(difflib.get_close_matches(name, known, cutoff=cutoff)), "")
 
 
 def did_you_mean(near: str) -> str:

@@ -19,7 +19,7 @@ from .._base.strict_json import WrittenNumber, shallow
 
 __all__ = ("Refusal", "answer_of", "integer")
 
-_LONGEST_TOLD = 21600.0  # seconds; recent versions of urllib3 do not read a later date
+_LONGEST_RETRY_AFTER = 21600.0  # seconds; recent versions of urllib3 do not read a later date
 _LONGEST_FOREIGN = 200  # bytes of an answer that is not from Vault
 
 
@@ -103,4 +103,4 @@ def _seconds_of(header: str | None) -> float | None:
         seconds = float(header) if header.strip()[:1].isdigit() else Retry().parse_retry_after(header)
     except (InvalidHeader, ValueError, OverflowError):
         return None
-    return min(max(0.0, seconds), _LONGEST_TOLD)
+    return min(max(0.0, seconds), _LONGEST_RETRY_AFTER)

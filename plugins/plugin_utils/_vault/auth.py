@@ -64,9 +64,9 @@ def login_of(answer: t.Any) -> Login:
     )
 
 
-def _seconds(said: t.Any) -> int:
+def _seconds(value: t.Any) -> int:
     # Limited to what a float can count; Vault's own leases are 32 days by default.
-    return max(0, min(said, _LONGEST_LEASE)) if isinstance(said, int) else 0
+    return max(0, min(value, _LONGEST_LEASE)) if isinstance(value, int) else 0
 
 
 def _filled(options: VaultOptions, arguments: t.Mapping[str, str]) -> dict[str, t.Any]:

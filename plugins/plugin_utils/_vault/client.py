@@ -202,9 +202,9 @@ class VaultClient:
             answer = self._connection.request("post", full, json=body)  # hvac's own call has salt_length only in recent versions
         except Refusal as refusal:
             if refusal.status in (400, 404):
-                said = f" Vault says: {scrub('; '.join(refusal.errors), self._hidden)}" if refusal.errors else ""
+                reason = f" Vault says: {scrub('; '.join(refusal.errors), self._hidden)}" if refusal.errors else ""
                 raise VaultError(
-                    f"{self._place}: {full} does not sign with {algorithm}. Check transit_key, assertion_algorithm and the type of the key.{said}",
+                    f"{self._place}: {full} does not sign with {algorithm}. Check transit_key, assertion_algorithm and the type of the key.{reason}",
                     "field",
                 ) from None
             raise self._refusals.of_request(refusal, "signing with", full, needs="update") from None

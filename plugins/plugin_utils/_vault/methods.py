@@ -38,7 +38,7 @@ class Method:
 
 
 # Other sources of an option (fallback variables and files), for the messages of validate.
-_ALSO = {
+_OTHER_SOURCES = {
     "token": "VAULT_TOKEN, or the file ~/.vault-token (token_path, token_file)",
     ("approle", "role_id"): "VAULT_APPROLE_ROLE_ID",
     ("kubernetes", "jwt"): "the service account's token file",
@@ -46,7 +46,7 @@ _ALSO = {
 
 
 # Options that suggest another login method than token, and that method.
-_TELLING = {"secret_id": "approle", "password": "userpass", "jwt": "jwt", "role_id": "approle"}
+_SUGGESTS = {"secret_id": "approle", "password": "userpass", "jwt": "jwt", "role_id": "approle"}
 
 
 def validate(options: t.Any) -> None:
@@ -58,14 +58,14 @@ def validate(options: t.Any) -> None:
     for name in (*method.required, *method.also(options)):
         if getattr(options, name):
             continue
-        also = _ALSO.get((options.auth_method, name), _ALSO.get(name))
+        also = _OTHER_SOURCES.get((options.auth_method, name), _OTHER_SOURCES.get(name))
         where = f"ANSIBLE_HASHI_VAULT_{name.upper()}" + (f", {also}" if also else "")
         raise OptionError(f"auth_method={options.auth_method} needs {name} ({where}).{_other_method(options)}", fault="option:missing")
 
 
 def _other_method(options: t.Any) -> str:
     """A question that suggests another method, if the options are for one; otherwise empty."""
-    other = next((method for name, method in _TELLING.items() if getattr(options, name)), "") if options.auth_method == "token" else ""
+    other = next((method for name, method in _SUGGESTS.items() if getattr(options, name)), "") if options.auth_method == "token" else ""
     return f" Did you mean auth_method={other}?" if other else ""
 
 

@@ -43,7 +43,7 @@ STATES: tuple[tuple[t.Callable[[Refusal], bool], str, str], ...] = (
     (
         lambda refusal: refusal.status in (500, 502, 503, 504),
         "unavailable",
-        " cannot serve now: status {status}{said}. Try again later{or_retries}.",
+        " cannot serve now: status {status}{reason}. Try again later{or_retries}.",
     ),
 )
 LOGIN_ADVICE: t.Mapping[str, tuple[str, ...]] = {

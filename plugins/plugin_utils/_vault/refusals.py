@@ -84,7 +84,7 @@ class Refusals:
         general = self._general(refusal, or_retries="")  # a login is never retried, whatever is set
         if general is not None:
             return general
-        options, said = self._options, self._said(refusal)
+        options, reason = self._options, self._reason(refusal)
         if options.auth_method == "token":
             # Vault answers so to a wrong token and to one without the default policy, which has the right to look itself up.
             valid = (
@@ -92,7 +92,7 @@ class Refusals:
                 if refusal.status == 403 and not refusal.rejects_token
                 else ""
             )
-            return VaultError(f"{self._place} does not accept the token{said}. {_NEW_TOKEN}{valid}", "login_refused")
+            return VaultError(f"{self._place} does not accept the token{reason}. {_NEW_TOKEN}{valid}", "login_refused")
         if refusal.status == 404 or refusal.says("no handler for route") or refusal.says("unsupported path"):
             return VaultError(
                 f"{self._place} has no such login: {self.login_name()}. Check mount_point, auth_method and namespace.",
@@ -107,7 +107,7 @@ class Refusals:
         # Vault 1.13 locks a user after some wrong passwords; even the right one then gets this response. A wrong password has another status.
         may_be_locked = options.auth_method in LOCKS_USERS and refusal.status == 403 and refusal.says("permission denied")
         locked = ", and whether Vault has locked this user (sys/locked-users)" if may_be_locked else ""
-        return VaultError(f"{self._place} refused the {self.login_name()}{said}. Check {what}{locked}.", "login_refused")
+        return VaultError(f"{self._place} refused the {self.login_name()}{reason}. Check {what}{locked}.", "login_refused")
 
     def read(self, refusal: Refusal, mount: str, path: str, *, engine: int, version: int | None) -> VaultError:
         """The error for a secret that Vault did not return."""
@@ -124,7 +124,7 @@ class Refusals:
                 return self._wrong_engine(mount, asked=engine, found=other)
         if refusal.status == 403 and hint and self._general(refusal) is None and not refusal.says("token"):
             # Do not advise a policy here: the path itself is wrong.
-            return VaultError(f"{self._place} denied reading {full}{self._said(refusal)}. {hint}", "denied")
+            return VaultError(f"{self._place} denied reading {full}{self._reason(refusal)}. {hint}", "denied")
         return self.of_request(refusal, "reading", full, needs="read", hint=hint, setting=setting("engine_mount_point", mount))
 
     def _missing(self, refusal: Refusal, mount: str, path: str, *, engine: int, version: int | None, hint: str) -> VaultError:
@@ -173,19 +173,19 @@ class Refusals:
         general = self._general(refusal)
         if general is not None:
             return general
-        said, tail = self._said(refusal), f" {hint}" if hint else ""
+        reason, tail = self._reason(refusal), f" {hint}" if hint else ""
         if refusal.status in (401, 403):
             if refusal.rejects_token:
-                text = f"{self._place} does not accept the token{said}: it is wrong, expired or revoked. {self._new_token()} Denied: {doing} {path}."
+                text = f"{self._place} does not accept the token{reason}: it is wrong, expired or revoked. {self._new_token()} Denied: {doing} {path}."
                 return VaultError(text, "denied", fault="vault:login_refused")
-            return VaultError(f"{self._place} denied {doing} {path}{said}. {self._denied_advice(path, needs, setting)}{tail}", "denied")
+            return VaultError(f"{self._place} denied {doing} {path}{reason}. {self._denied_advice(path, needs, setting)}{tail}", "denied")
         if refusal.status == 404:
             return VaultError(
                 f"{self._place} has nothing at {path} ({doing.removesuffix(' at').removesuffix(' with')}). Check the mount, the path and namespace.{tail}",
                 "missing",
             )
         advice = tail or " Check url (VAULT_ADDR), any proxy between here and Vault, and Vault's log."
-        return LastingRefusal(f"{self._place} failed ({doing} {path}): status {refusal.status}{said}.{advice}")
+        return LastingRefusal(f"{self._place} failed ({doing} {path}): status {refusal.status}{reason}.{advice}")
 
     def _new_token(self) -> str:
         if self._options.auth_method == "token":
@@ -217,8 +217,8 @@ class Refusals:
         for applies, kind, text in STATES:
             if applies(refusal):
                 wait = f" for {refusal.retry_after:.0f} s" if refusal.retry_after else ""
-                said = self._said(refusal)
-                return VaultError(self._place + text.format(status=refusal.status, said=said, wait=wait, or_retries=or_retries), kind)
+                reason = self._reason(refusal)
+                return VaultError(self._place + text.format(status=refusal.status, reason=reason, wait=wait, or_retries=or_retries), kind)
         return None
 
     def _sealed(self) -> VaultError:
@@ -229,7 +229,7 @@ class Refusals:
             return VaultError(f"{self._place}{NOT_INITIALISED}", "sealed")
         return VaultError(f"{self._place}{SEALED}", "sealed")
 
-    def _said(self, refusal: Refusal) -> str:
+    def _reason(self, refusal: Refusal) -> str:
         """Vault's own reason, in a form that may be shown."""
         reasons = [reason for reason in refusal.errors if reason] if refusal.from_vault else []
         # hashicorp/go-multierror lists: "1 error occurred:\n\t* permission denied\n\n"

@@ -82,7 +82,7 @@ def read_answer(
     if not access_token:
         raise reader.tokenless(body)
     refresh_token = _refresh_token(body, vendor)
-    redactor = redactor_for_answer(vendor, sent.secrets, identifiers=sent.identifiers, unused=unused, came=(access_token, refresh_token))
+    redactor = redactor_for_answer(vendor, sent.secrets, identifiers=sent.identifiers, unused=unused, received=(access_token, refresh_token))
     holds_secret = redactor.finder()
     top = body if isinstance(body, dict) else {}
     scope = _text(top.get("scope"))
@@ -130,8 +130,8 @@ def _text(value: t.Any) -> str:
     return one_line(value, limit=_LONGEST_TEXT) if isinstance(value, str) else ""
 
 
-def _token_type(said: str, holds_secret: t.Callable[[str], bool]) -> str:
-    return said if _TOKEN_TYPE.match(said) and not holds_secret(said) else "Bearer"
+def _token_type(stated: str, holds_secret: t.Callable[[str], bool]) -> str:
+    return stated if _TOKEN_TYPE.match(stated) and not holds_secret(stated) else "Bearer"
 
 
 def _extra(vendor: Vendor, body: t.Mapping[str, t.Any], secrets: t.Iterable[str]) -> dict[str, t.Any]:
@@ -156,21 +156,21 @@ class _Expiry:
     def of(self, access_token: str) -> float:
         vendor = self.request.vendor
         value = at(self.body, vendor.expires_field)
-        said = read_moment(value)
-        if said is not None and not said.absolute and said.seconds > 0:
-            return self._bounded(self.requested_at + said.seconds)
-        if said is not None and said.absolute:
-            until = self._by_our_clock(said.seconds)
+        stated = read_moment(value)
+        if stated is not None and not stated.absolute and stated.seconds > 0:
+            return self._bounded(self.requested_at + stated.seconds)
+        if stated is not None and stated.absolute:
+            until = self._by_our_clock(stated.seconds)
             if until > self.requested_at:
                 return self._bounded(until)
         own = jwt.expiry(access_token)
         until = self._by_our_clock(own) if own is not None else 0.0
         if until > self.requested_at:
             if value is not None:
-                self._warn_of_lifetime("so the expiry in the token itself is used", understood=said is not None)
+                self._warn_of_lifetime("so the expiry in the token itself is used", understood=stated is not None)
             return self._bounded(until)
         if value is not None:
-            self._warn_of_lifetime(f"so default_lifetime is used, {vendor.default_lifetime} s", understood=said is not None)
+            self._warn_of_lifetime(f"so default_lifetime is used, {vendor.default_lifetime} s", understood=stated is not None)
         return self.requested_at + vendor.default_lifetime
 
     def _bounded(self, until: float) -> float:
@@ -244,12 +244,12 @@ class _Reader:
                 raise self.unreadable("its answer has a field twice") from None
         return None
 
-    def _said(self, parsed: t.Any) -> str:
+    def _vendor_says(self, parsed: t.Any) -> str:
         """The vendor's own words, scrubbed."""
-        said = error_text(parsed)
-        if not said and parsed is None and self.answer.headers.get("content-type", "").startswith("text/plain"):
-            said = self.answer.body[:4096].decode(errors="replace").strip()
-        return f" The vendor says: {self.redactor.shown(said)}" if said else ""
+        text = error_text(parsed)
+        if not text and parsed is None and self.answer.headers.get("content-type", "").startswith("text/plain"):
+            text = self.answer.body[:4096].decode(errors="replace").strip()
+        return f" The vendor says: {self.redactor.shown(text)}" if text else ""
 
     @property
     def _name(self) -> str:
@@ -267,25 +267,25 @@ class _Reader:
     def _refusal(self, code: str | None, parsed: t.Any) -> VendorError:
         status = self.answer.status
         shown = self.redactor.shown(code)[:60] if code else f"HTTP {status}"
-        said = self._said(parsed)
+        vendor_says = self._vendor_says(parsed)
         if code in _REQUEST_FAULTS:
             what = "the scope" if code == "invalid_scope" else "the options of this vendor"
             return VendorError(
                 f"{self._name}: the vendor did not accept the request with the credentials at {self._place}: {shown}. "
-                f"Check {what} (scope, variant, token_url, extra_parameters).{said}",
+                f"Check {what} (scope, variant, token_url, extra_parameters).{vendor_says}",
                 kind="refused",
                 status=status,
                 code=shown,
                 fault="vendor:request",
             )
         if (code in _PASSING and status != 401) or code in self.request.vendor.passing_errors:  # ServiceNow says server_error with 401
-            return self._unavailable(status, shown, said)
+            return self._unavailable(status, shown, vendor_says)
         wait = self.request.cache.failure_ttl
         # If refusals are not remembered, the next call tries again.
         again = f"; the next attempt is made as soon as the secret changes, or in {wait:g} s" if wait else ""
         doubts = "".join(f" {doubt}" for doubt in (*self.doubts, *self._clock()))
         return VendorError(
-            f"{self._name}: the vendor refused the credentials at {self._place}: {shown}. {self._advice(code)}{again}.{doubts}{said}",
+            f"{self._name}: the vendor refused the credentials at {self._place}: {shown}. {self._advice(code)}{again}.{doubts}{vendor_says}",
             kind="refused",
             status=status,
             code=shown,
@@ -336,13 +336,13 @@ class _Reader:
         names = [self.request.secret.fields.get(name, name) for name in needed_fields(self.request.vendor)]
         return " and ".join(filter(None, (", ".join(names[:-1]), *names[-1:]))) or "the fields"
 
-    def _unavailable(self, status: int, shown: str = "", said: str = "") -> VendorError:
+    def _unavailable(self, status: int, shown: str = "", vendor_says: str = "") -> VendorError:
         wait = retry_after(self.answer, self.received_at)
         later = f" It asks to wait {wait:.0f} s." if wait is not None else ""
         what = "has received too many requests" if status == 429 else "is not available"
         return VendorError(
             f"{self._name}: the vendor at {self._host} {what} ({shown or f'HTTP {self.answer.status}'}), so there is no token for "
-            f"{self._place}. Try again later; the credentials were not refused.{later}{said}",
+            f"{self._place}. Try again later; the credentials were not refused.{later}{vendor_says}",
             kind="unavailable",
             status=self.answer.status,
             code=shown or None,
@@ -371,7 +371,7 @@ class _Reader:
         if status in (400, 422):  # some vendors answer so for every error
             hint += f", and {self._suspects(None)} there"
         return VendorError(
-            f"{self._name}: the vendor at {where} rejected the token request for {self._place} (HTTP {status}). {hint}.{self._said(parsed)}",
+            f"{self._name}: the vendor at {where} rejected the token request for {self._place} (HTTP {status}). {hint}.{self._vendor_says(parsed)}",
             kind="refused" if status < 404 else "answer",
             status=status,
             fault="vendor:rejected",

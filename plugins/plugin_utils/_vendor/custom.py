@@ -79,13 +79,13 @@ def vendor_from_mapping(name: str, given: t.Any) -> Vendor:
 
 def _check_names(vendor: Vendor) -> None:
     """Reject names for secret fields that no variant uses: they are typos."""
-    ways = (vendor, *(vendor.as_variant(variant) for variant in vendor.variants))
-    known = {*OPTIONAL_FIELDS, *(name for way in ways for name in needed_fields(way))}
-    for way in ways:
-        stranger = next((name for name in way.credential_fields if name not in known), None)
-        if stranger:
+    all_variants = (vendor, *(vendor.as_variant(variant) for variant in vendor.variants))
+    known = {*OPTIONAL_FIELDS, *(name for one in all_variants for name in needed_fields(one))}
+    for one in all_variants:
+        unknown = next((name for name in one.credential_fields if name not in known), None)
+        if unknown:
             raise OptionError(
-                f"{vendor.name}: 'credential_fields' names '{stranger}', which is not used. Fields here: {', '.join(sorted(known))}.",
+                f"{vendor.name}: 'credential_fields' names '{unknown}', which is not used. Fields here: {', '.join(sorted(known))}.",
                 fault="option:description",
             )
 

@@ -96,9 +96,9 @@ def _object(value: dict[str, t.Any]) -> Moment | None:
 
 def _text(text: str) -> Moment | None:
     compact = _COMPACT.match(text)
-    said = _calendar(*compact.groups()) if compact else None
-    if said is not None:
-        return said
+    moment = _calendar(*compact.groups()) if compact else None
+    if moment is not None:
+        return moment
     if NUMBER.match(text):
         return _number(float(text))
     if _GROUPED.match(text):

@@ -82,19 +82,19 @@ def redactor_for_secret(request: Request, data: t.Mapping[str, t.Any]) -> Redact
 
 
 def redactor_for_answer(
-    vendor: Vendor, sent: t.Iterable[str], *, identifiers: t.Iterable[str], unused: t.Iterable[str], came: t.Iterable[str] = ()
+    vendor: Vendor, sent: t.Iterable[str], *, identifiers: t.Iterable[str], unused: t.Iterable[str], received: t.Iterable[str] = ()
 ) -> Redactor:
     """The values that the response to a token request may not contain.
 
     :arg sent: the values in the request, including *identifiers*.
     :arg unused: the other values of the secret in Vault.
-    :arg came: the tokens in the response, which are handled elsewhere.
+    :arg received: the tokens in the response, which are handled elsewhere.
     """
     sent, names = frozenset(sent), {name.strip() for name in identifiers}
     rest = {text for text in unused if len(text) <= _LONGEST and text.strip() not in names and text not in sent and not _in_the_clear(vendor, text)}
     # A name may be shown unless it was also sent as a secret.
     everything = sent | {text for text in unused if text in sent or text.strip() not in names}
-    return Redactor(everything, frozenset({text for text in {*sent, *came} if text.strip() not in names} | rest) - {""})
+    return Redactor(everything, frozenset({text for text in {*sent, *received} if text.strip() not in names} | rest) - {""})
 
 
 def _is_random(text: str) -> bool:

@@ -203,18 +203,18 @@ def grants(vendor: Vendor, fields: t.Mapping[str, str], *, refresh_token: str | 
     """
     if not vendor.use_refresh_token or vendor.request_body:
         refresh_token = None
-    ways = [_refresh(refresh_token)] if refresh_token else []
+    in_order = [_refresh(refresh_token)] if refresh_token else []
     if vendor.single_use:
         stored = fields.get("refresh_token")
         if stored and stored != refresh_token:
-            ways.append(_refresh(stored))
+            in_order.append(_refresh(stored))
         if vendor.grant_type == "authorization_code" and fields.get("code"):
             names = ("code", "redirect_uri", "code_verifier")
-            ways.append(Grant("authorization_code", {n: fields[n] for n in names if n in fields}, repeatable=False))
+            in_order.append(Grant("authorization_code", {n: fields[n] for n in names if n in fields}, repeatable=False))
     else:
         own = {name: fields[name] for name in _GRANT_FIELDS.get(vendor.grant_type, ())}
-        ways.append(Grant(vendor.grant_type, own))
-    return ways
+        in_order.append(Grant(vendor.grant_type, own))
+    return in_order
 
 
 def _refresh(refresh_token: str) -> Grant:

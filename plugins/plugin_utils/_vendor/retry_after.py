@@ -41,11 +41,11 @@ def _longest(value: str, answer: HttpAnswer, now: float) -> float | None:
 
 
 def _wait(text: str, answer: HttpAnswer, now: float) -> float | None:
-    said = read_moment(text)
-    if said is None or (said.seconds < 0 and not said.absolute):
+    moment = read_moment(text)
+    if moment is None or (moment.seconds < 0 and not moment.absolute):
         return None
-    seconds = said.seconds
-    if said.absolute:
+    seconds = moment.seconds
+    if moment.absolute:
         ahead = clock_difference(answer, now)
         seconds -= now - ahead if ahead is not None and abs(ahead) <= _DAY else now
     return min(max(0.0, seconds), _LONGEST_WAIT)

@@ -17,7 +17,7 @@ FOUND = {"trackops_min_ttl": 5}
 
 
 def plain(monkeypatch, variables, *, inject=True, cache="memory", facts=None, host=NAME, known=True, marked=True):
-    monkeypatch.setattr(lookup, "is_plainly_the_operators", lambda value: marked)
+    monkeypatch.setattr(lookup, "is_from_operator", lambda value: marked)
     worker = types.SimpleNamespace()
     if known:
         manager = types.SimpleNamespace(_fact_cache={} if facts is None else {NAME: facts})

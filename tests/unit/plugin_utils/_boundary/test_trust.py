@@ -15,9 +15,9 @@ OPERATORS = getattr(template, "trust_as_template", str)
 
 
 def test_a_string_of_the_operator_is_trusted():
-    assert trust.is_plainly_the_operators(OPERATORS("https://vault.example"))
+    assert trust.is_from_operator(OPERATORS("https://vault.example"))
 
 
 @pytest.mark.parametrize("value", [unsafe_proxy.wrap_var("https://evil.example"), True, 5, 1.5, None, [], {"a": OPERATORS("b")}])
 def test_any_other_value_is_not_trusted(value):
-    assert not trust.is_plainly_the_operators(value)
+    assert not trust.is_from_operator(value)

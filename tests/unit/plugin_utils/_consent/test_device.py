@@ -13,7 +13,7 @@ import pytest
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.errors import OptionError, VendorError
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.model import Vendor
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._consent import device as subject
-from ansible_collections.trackops.api_tokens.plugins.plugin_utils._consent.flow import Authorizing
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._consent.flow import ConsentFlow
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vendor.redaction import Redactor
 from support.scripted import CONSENT_VENDOR, FakeVault, Scene, access, answer, error, request_for
 
@@ -31,8 +31,8 @@ PENDING, SLOW = error("authorization_pending"), error("slow_down")
 CONSENTED = access("the-token", refresh_token="the-refresh-token")
 
 
-def work(scene: Scene, tmp_path: t.Any, vendor: Vendor = VENDOR, **http: t.Any) -> Authorizing:
-    return Authorizing(request_for(vendor, cache=str(tmp_path), http=http), scene.ports, device=True)
+def work(scene: Scene, tmp_path: t.Any, vendor: Vendor = VENDOR, **http: t.Any) -> ConsentFlow:
+    return ConsentFlow(request_for(vendor, cache=str(tmp_path), http=http), scene.ports, device=True)
 
 
 def run(tmp_path: t.Any, *script: t.Any, seconds: float = 600) -> Scene:

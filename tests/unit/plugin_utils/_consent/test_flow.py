@@ -14,7 +14,7 @@ from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.errors i
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.model import Vendor
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._cache.file_store import FileStore
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._consent import flow
-from ansible_collections.trackops.api_tokens.plugins.plugin_utils._consent.flow import PENDING_SECONDS, Authorizing
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._consent.flow import PENDING_SECONDS, ConsentFlow
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._flow.resolver import Resolver
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._flow.shared_store import shared_path
 from support.scripted import CONSENT_VENDOR, NOW, FakeClient, FakeVault, Scene, access, answer, error, request_for, token
@@ -36,7 +36,7 @@ class World:
         self.request = request_for(vendor, **self.options)
 
     def work(self, **changes):
-        return Authorizing(dataclasses.replace(self.request, **changes), self.scene.ports)
+        return ConsentFlow(dataclasses.replace(self.request, **changes), self.scene.ports)
 
     def allowed(self, url, **changes):
         """The URL to which the browser returns."""
@@ -278,7 +278,7 @@ def test_plain_http_is_refused_unless_it_is_allowed(world, device):
     vendor = dataclasses.replace(VENDOR, base_url="http://login.example.com")
     code = answer(200, {"device_code": "d3vice-c0de", "user_code": "AB-CD", "verification_uri": "http://login.example.com/d"})
     here = world(code, vendor=vendor, http={"allow_http": True})
-    work = Authorizing(here.request, here.scene.ports, device=device)
+    work = ConsentFlow(here.request, here.scene.ports, device=device)
     if device:
         assert work.begin_device().verification_uri == "http://login.example.com/d"
     else:
@@ -295,7 +295,7 @@ def test_the_device_request_uses_the_http_options_of_the_request(world):
         asked.append((request.url, options, seconds, name))
         return answer(200, {"device_code": "d3vice-c0de", "user_code": "AB-CD", "verification_uri": "https://login.example.com/d"})
 
-    Authorizing(here.request, dataclasses.replace(here.scene.ports, exchange=exchange), device=True).begin_device()
+    ConsentFlow(here.request, dataclasses.replace(here.scene.ports, exchange=exchange), device=True).begin_device()
     assert asked == [("https://login.example.com/device", here.request.http, 7, "acme")]
 
 
@@ -307,7 +307,7 @@ def test_the_issuer_is_not_asked_if_all_endpoints_are_given(world, device):
         "acme", issuer="https://login.example.com", grant_type="authorization_code", client_auth="basic", token_url="https://mine.example/t", **given
     )
     here = world(vendor=vendor)
-    Authorizing(here.request, here.scene.ports, device=device)
+    ConsentFlow(here.request, here.scene.ports, device=device)
     assert here.scene.sent == []
 
 
@@ -372,7 +372,7 @@ def test_only_the_device_request_and_the_exchange_are_retried(world, device, ret
         asked.append(options.retries)
         return here.scene.ports.exchange(request, options, seconds, name)
 
-    work = Authorizing(here.request, dataclasses.replace(here.scene.ports, exchange=exchange), device=device)
+    work = ConsentFlow(here.request, dataclasses.replace(here.scene.ports, exchange=exchange), device=device)
     if device:
         work.wait_for_device(work.begin_device(), seconds=60)
     else:
@@ -433,6 +433,6 @@ def test_proofs_of_earlier_polls_are_redacted(world):
                  vendor=dataclasses.replace(CONSENT_VENDOR, client_auth="client_secret_jwt"))  # fmt: skip
     sent = here.scene.sent
     here.scene.script.append(lambda _request: access("t", refresh_token="r", scope=f"read {proof(sent[1])}"))
-    work = Authorizing(here.request, here.scene.ports, device=True)
+    work = ConsentFlow(here.request, here.scene.ports, device=True)
     stored = work.wait_for_device(work.begin_device(), seconds=300)
     assert (len({proof(request) for request in sent}), stored.scope) == (3, None)

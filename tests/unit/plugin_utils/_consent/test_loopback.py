@@ -13,7 +13,7 @@ import time
 import pytest
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.errors import OptionError, VendorError
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._consent import loopback as subject
-from ansible_collections.trackops.api_tokens.plugins.plugin_utils._consent.loopback import Answer, Loopback, receive
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._consent.loopback import AuthorizationResponse, Loopback, receive
 
 pytestmark = pytest.mark.system  # opens sockets
 
@@ -37,21 +37,21 @@ def in_background(port: int, path: str) -> tuple[threading.Thread, list[tuple[in
     return thread, found
 
 
-def listening(answers: queue.Queue[Answer], host: str = "127.0.0.1", port: int = 0) -> Loopback:
-    listener = Loopback(host, port, "/callback", answers)
+def listening(responses: queue.Queue[AuthorizationResponse], host: str = "127.0.0.1", port: int = 0) -> Loopback:
+    listener = Loopback(host, port, "/callback", responses)
     listener.listen(f"{host}:{listener.port}", lambda redirected: redirected.endswith("state=s"))
     return listener
 
 
 @pytest.fixture
-def answers() -> queue.Queue[Answer]:
+def responses() -> queue.Queue[AuthorizationResponse]:
     return queue.Queue()
 
 
-def test_the_browser_shows_the_outcome(answers):
-    with listening(answers) as listener:
+def test_the_browser_shows_the_outcome(responses):
+    with listening(responses) as listener:
         thread, found = in_background(listener.port, RIGHT)
-        assert receive(answers, len, timeout=10, describe=lambda length: f"<b>{length}</b>") == len(RIGHT)
+        assert receive(responses, len, timeout=10, describe=lambda length: f"<b>{length}</b>") == len(RIGHT)
         thread.join(10)
     status, headers, page = found[0]
     assert (status, '<p id="outcome">&lt;b&gt;24&lt;/b&gt;</p>' in page) == (200, True)
@@ -59,14 +59,14 @@ def test_the_browser_shows_the_outcome(answers):
     assert "code=c" not in page
 
 
-def test_the_browser_shows_the_error(answers):
+def test_the_browser_shows_the_error(responses):
     def refuse(_redirected: str) -> None:
         raise VendorError("acme: no.")
 
-    with listening(answers) as listener:
+    with listening(responses) as listener:
         thread, found = in_background(listener.port, "/callback?error=x&state=s")
         with pytest.raises(VendorError, match=r"^acme: no\.$"):
-            receive(answers, refuse, timeout=10, describe=str)
+            receive(responses, refuse, timeout=10, describe=str)
         thread.join(10)
     assert (found[0][0], "acme: no." in found[0][2]) == (400, True)
 
@@ -85,33 +85,33 @@ def test_the_browser_shows_the_error(answers):
         ((RIGHT, "<script>"), 501),
     ],
 )
-def test_a_stray_request_is_not_taken_for_the_answer(answers, request_line, status):
-    with listening(answers) as listener:
+def test_a_stray_request_is_not_taken_for_the_answer(responses, request_line, status):
+    with listening(responses) as listener:
         if status != 200:
             found = get(listener.port, *request_line)
-            assert (found[0], "<script>" in found[2], listener.refused, answers.empty()) == (status, False, 1, True)
+            assert (found[0], "<script>" in found[2], listener.refused, responses.empty()) == (status, False, 1, True)
         thread, found = in_background(listener.port, RIGHT)
-        assert receive(answers, str, timeout=10, describe=str) == RIGHT
+        assert receive(responses, str, timeout=10, describe=str) == RIGHT
         thread.join(10)
     assert found[0][0] == 200
 
 
 @pytest.mark.parametrize("host", ["evil.example.com", "localhost:1", "127.0.0.1", "[::1]:80"])
-def test_another_host_header_is_refused(answers, host):
-    with listening(answers) as listener:
+def test_another_host_header_is_refused(responses, host):
+    with listening(responses) as listener:
         assert get(listener.port, RIGHT, host=host)[0] == 421
-        assert (listener.refused, answers.empty()) == (1, True)
+        assert (listener.refused, responses.empty()) == (1, True)
 
 
-def test_only_the_first_answer_counts(answers):
+def test_only_the_first_answer_counts(responses):
     # A browser connects in advance and sends nothing.
-    with listening(answers) as listener, socket.create_connection(("127.0.0.1", listener.port)):
+    with listening(responses) as listener, socket.create_connection(("127.0.0.1", listener.port)):
         first, _found = in_background(listener.port, "/callback?code=1&state=s")
-        answer = answers.get(timeout=10)
+        answer = responses.get(timeout=10)
         assert get(listener.port, "/callback?code=2&state=s")[0] == 409
         answer.close(good=True, text="done")
         first.join(10)
-    assert (answer.redirected, answers.empty()) == ("/callback?code=1&state=s", True)
+    assert (answer.redirected, responses.empty()) == ("/callback?code=1&state=s", True)
 
 
 def page(title: str, text: str, tail: str) -> str:
@@ -132,17 +132,17 @@ WITHOUT_STATE = "This is not the response that the playbook is waiting for: it d
         (RIGHT, "POST", "", 501, NO_RESPONSE, "A vendor does not redirect a browser with such a request."),
     ],
 )
-def test_the_page_says_why_a_request_is_refused(answers, path, method, host, status, title, text):
-    with listening(answers) as listener:
+def test_the_page_says_why_a_request_is_refused(responses, path, method, host, status, title, text):
+    with listening(responses) as listener:
         found = get(listener.port, path, method, host=host)
     assert (found[0], found[2]) == (status, page(title, text, "The playbook is still waiting for the right response."))
     assert found[1]["content-type"] == "text/html; charset=utf-8"
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
-def test_nothing_but_this_page_may_use_the_response(answers, method):
+def test_nothing_but_this_page_may_use_the_response(responses, method):
     """The headers as they are sent: a browser that knows one of them obeys it."""
-    with listening(answers) as listener, socket.create_connection(("127.0.0.1", listener.port), timeout=300) as connection:
+    with listening(responses) as listener, socket.create_connection(("127.0.0.1", listener.port), timeout=300) as connection:
         connection.sendall(f"{method} /other HTTP/1.1\r\nHost: 127.0.0.1:{listener.port}\r\n\r\n".encode())
         with connection.makefile("rb") as stream:
             head, _blank, body = stream.read().partition(b"\r\n\r\n")
@@ -164,10 +164,10 @@ def test_nothing_but_this_page_may_use_the_response(answers, method):
     ]
 
 
-def test_the_page_says_that_a_response_has_arrived(answers):
-    with listening(answers) as listener:
+def test_the_page_says_that_a_response_has_arrived(responses):
+    with listening(responses) as listener:
         first, found = in_background(listener.port, RIGHT)
-        answer = answers.get(timeout=300)
+        answer = responses.get(timeout=300)
         late = get(listener.port, RIGHT)
         answer.close(good=False, text="refused & gone")
         first.join(300)
@@ -175,17 +175,17 @@ def test_the_page_says_that_a_response_has_arrived(answers):
     assert (found[0][0], found[0][2]) == (400, page("No consent", "refused &amp; gone", "You can close this window."))
 
 
-def test_the_page_says_that_consent_was_given(answers):
-    with listening(answers) as listener:
+def test_the_page_says_that_consent_was_given(responses):
+    with listening(responses) as listener:
         thread, found = in_background(listener.port, RIGHT)
-        receive(answers, str, timeout=300, describe=lambda _result: "stored")
+        receive(responses, str, timeout=300, describe=lambda _result: "stored")
         thread.join(300)
     assert (found[0][0], found[0][2]) == (200, page("Done", "stored", "You can close this window."))
 
 
-def test_the_page_refers_to_the_terminal_if_there_is_no_outcome(answers, monkeypatch):
+def test_the_page_refers_to_the_terminal_if_there_is_no_outcome(responses, monkeypatch):
     monkeypatch.setattr(subject, "_PAGE_PATIENCE", 0.01)
-    with listening(answers) as listener:
+    with listening(responses) as listener:
         found = get(listener.port, RIGHT)
     text = "The terminal of the playbook shows the outcome."
     assert (found[0], found[2]) == (504, page("No outcome", text, "You can close this window."))
@@ -201,8 +201,8 @@ def test_a_visit_does_not_wait_for_a_browser_that_hangs(monkeypatch):
     assert visit.outcome.get(timeout=300) == (True, "done")
 
 
-def test_a_finished_connection_is_closed_and_forgotten(answers):
-    with listening(answers) as listener:
+def test_a_finished_connection_is_closed_and_forgotten(responses):
+    with listening(responses) as listener:
         server = listener._servers[0]
         ours, theirs = socket.socketpair()
         server._open.append(ours)
@@ -213,9 +213,9 @@ def test_a_finished_connection_is_closed_and_forgotten(answers):
         subject._hang_up(theirs)  # closed by its thread
 
 
-def test_as_many_connections_as_allowed_stay_open(answers):
+def test_as_many_connections_as_allowed_stay_open(responses):
     most = subject._MOST_CONNECTIONS
-    with listening(answers) as listener:
+    with listening(responses) as listener:
         idle = [socket.create_connection(("127.0.0.1", listener.port), timeout=300) for _ in range(most)]
         while len(listener._servers[0]._open) < most:
             time.sleep(0.01)
@@ -226,12 +226,12 @@ def test_as_many_connections_as_allowed_stay_open(answers):
             connection.close()
 
 
-def test_many_idle_connections_do_not_keep_the_browser_out(answers):
+def test_many_idle_connections_do_not_keep_the_browser_out(responses):
     most = subject._MOST_CONNECTIONS
-    with listening(answers) as listener:
+    with listening(responses) as listener:
         idle = [socket.create_connection(("127.0.0.1", listener.port), timeout=10) for _ in range(most + 8)]
         thread, found = in_background(listener.port, RIGHT)
-        answer = answers.get(timeout=10)
+        answer = responses.get(timeout=10)
         # The connection that carries the answer is never closed to make room.
         idle += [socket.create_connection(("127.0.0.1", listener.port), timeout=10) for _ in range(most + 8)]
         for closed in (0, most + 8):  # the oldest, and the one after the connection with the answer
@@ -243,25 +243,25 @@ def test_many_idle_connections_do_not_keep_the_browser_out(answers):
     assert found[0][0] == 200
 
 
-def test_nothing_is_logged(answers, capfd):
+def test_nothing_is_logged(responses, capfd):
     """The request line contains the authorization code."""
-    with listening(answers) as listener:
+    with listening(responses) as listener:
         get(listener.port, "/callback?code=the-code-of-the-person&state=other")
         get(listener.port, "/callback?code=the-code-of-the-person", "POST")
         thread, _found = in_background(listener.port, "/callback?code=the-code-of-the-person&state=s")
-        receive(answers, str, timeout=10, describe=str)
+        receive(responses, str, timeout=10, describe=str)
         thread.join(10)
     out, err = capfd.readouterr()
     assert (out, err) == ("", "")
 
 
-def test_waiting_for_an_answer_times_out(answers):
-    with listening(answers), pytest.raises(queue.Empty):
-        receive(answers, str, timeout=0.05, describe=str)
+def test_waiting_for_an_answer_times_out(responses):
+    with listening(responses), pytest.raises(queue.Empty):
+        receive(responses, str, timeout=0.05, describe=str)
 
 
-def test_an_unused_listener_frees_its_port(answers):
-    with Loopback("127.0.0.1", 0, "/callback", answers) as listener:
+def test_an_unused_listener_frees_its_port(responses):
+    with Loopback("127.0.0.1", 0, "/callback", responses) as listener:
         port = listener.port
     socket.create_server(("127.0.0.1", port)).close()
 
@@ -270,11 +270,11 @@ TAKEN = "Cannot listen at {} (address already in use), and another program there
 FREE = "Free that port, or give another one in redirect_uri or listen_port."
 
 
-def test_a_port_in_use_is_reported(answers):
+def test_a_port_in_use_is_reported(responses):
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
         with pytest.raises(OptionError) as caught:
-            Loopback("127.0.0.1", port, "/callback", answers)
+            Loopback("127.0.0.1", port, "/callback", responses)
     assert (caught.value.message, caught.value.fault) == (TAKEN.format(f"127.0.0.1:{port}") + FREE, "consent:port")
 
 
@@ -290,7 +290,7 @@ def test_a_browser_leaves_out_the_usual_port(authority, accepted):
     assert subject._authorities(authority) == accepted
 
 
-def test_a_fixed_port_is_tried_once(answers, monkeypatch):
+def test_a_fixed_port_is_tried_once(responses, monkeypatch):
     tried = []
 
     class Bound:
@@ -307,13 +307,13 @@ def test_a_fixed_port_is_tried_once(answers, monkeypatch):
 
     monkeypatch.setattr(subject, "_bind", bind)
     with pytest.raises(OptionError):
-        Loopback("localhost", 8400, "/callback", answers)
+        Loopback("localhost", 8400, "/callback", responses)
     assert tried == [("127.0.0.1", 8400), ("::1", 8400), "closed"]
 
 
-def test_the_listeners_of_one_address_end_with_the_block(answers):
+def test_the_listeners_of_one_address_end_with_the_block(responses):
     before = {*threading.enumerate()}
-    with listening(answers) as listener:
+    with listening(responses) as listener:
         assert len(listener._servers) == 1
         added = {*threading.enumerate()} - before
         assert [thread.daemon for thread in added] == [True]
@@ -332,8 +332,8 @@ def has_ipv6() -> bool:
 
 @pytest.mark.skipif(not has_ipv6(), reason="this machine has no ::1")
 class TestLocalhost:
-    def test_localhost_listens_on_both_loopback_addresses(self, answers):
-        with listening(answers, "localhost") as listener:
+    def test_localhost_listens_on_both_loopback_addresses(self, responses):
+        with listening(responses, "localhost") as listener:
             for family, address in ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1"), (socket.AF_INET6, "::")):
                 with pytest.raises(OSError, match="in use"):
                     socket.create_server((address, listener.port), family=family).close()
@@ -343,17 +343,17 @@ class TestLocalhost:
             assert listener.refused == 2
 
     @pytest.mark.parametrize(("family", "address", "shown"), [(socket.AF_INET6, "::1", "[::1]"), (socket.AF_INET, "127.0.0.1", "127.0.0.1")])
-    def test_a_port_in_use_on_either_address_is_reported(self, answers, family, address, shown):
+    def test_a_port_in_use_on_either_address_is_reported(self, responses, family, address, shown):
         with socket.create_server((address, 0), family=family) as squatter:
             port = squatter.getsockname()[1]
             with pytest.raises(OptionError) as caught:
-                Loopback("localhost", port, "/callback", answers)
+                Loopback("localhost", port, "/callback", responses)
             assert caught.value.message == TAKEN.format(f"{shown}:{port}") + FREE
         # The failed attempt leaves nothing behind.
-        with Loopback("localhost", port, "/callback", answers) as listener:
+        with Loopback("localhost", port, "/callback", responses) as listener:
             assert listener.port == port
 
-    def test_a_free_port_is_free_on_both_addresses(self, answers, monkeypatch):
+    def test_a_free_port_is_free_on_both_addresses(self, responses, monkeypatch):
         """A squatter takes ::1 of the first port that is found, so the second port is used."""
         squatters, real = [], subject._bind
 
@@ -363,13 +363,13 @@ class TestLocalhost:
             return real(address, port, door, optional=optional)
 
         monkeypatch.setattr(subject, "_bind", bind)
-        with listening(answers, "localhost") as listener:
+        with listening(responses, "localhost") as listener:
             assert listener.port != squatters[0].getsockname()[1]
             assert len(listener._servers) == 2
         squatters[0].close()
 
 
-def test_without_ipv6_only_ipv4_is_listened_on(answers, monkeypatch):
+def test_without_ipv6_only_ipv4_is_listened_on(responses, monkeypatch):
     real = subject._Server
 
     def server(address, door):
@@ -378,5 +378,5 @@ def test_without_ipv6_only_ipv4_is_listened_on(answers, monkeypatch):
         return real(address, door)
 
     monkeypatch.setattr(subject, "_Server", server)
-    with listening(answers, "localhost") as listener:
+    with listening(responses, "localhost") as listener:
         assert len(listener._servers) == 1

@@ -204,7 +204,7 @@ def test_an_answer_without_a_state_has_an_empty_one():
     ],
 )
 def test_only_an_answer_with_the_state_ends_the_wait(redirected: str, is_it: bool):
-    assert subject.answers(redirected, ASKED) is is_it
+    assert subject.is_response_to(redirected, ASKED) is is_it
 
 
 DENIED = "acme: the consent was denied in the browser (access_denied)."

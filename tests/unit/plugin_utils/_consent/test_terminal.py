@@ -13,27 +13,27 @@ import types
 
 import pytest
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._consent import terminal as subject
-from ansible_collections.trackops.api_tokens.plugins.plugin_utils._consent.loopback import Answer
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._consent.loopback import AuthorizationResponse
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._consent.terminal import Terminal, open_terminal
 
 pytestmark = pytest.mark.system  # uses a terminal
 
 
 @pytest.fixture
-def answers() -> queue.Queue[Answer]:
+def responses() -> queue.Queue[AuthorizationResponse]:
     return queue.Queue()
 
 
-def test_the_wanted_line_of_a_terminal_is_the_answer(answers):
+def test_the_wanted_line_of_a_terminal_is_the_answer(responses):
     before = {*threading.enumerate()}
     master, slave = pty.openpty()
     again: queue.Queue[str] = queue.Queue()
     terminal = Terminal(slave)
-    terminal.listen(answers, wanted=lambda line: "code=" in line, again=again.put)
+    terminal.listen(responses, is_response=lambda line: "code=" in line, again=again.put)
     os.write(master, b"\nwhat?\n")
     assert again.get(timeout=10) == "what?"
     os.write(master, b"  http://127.0.0.1/?code=1  \n")
-    assert answers.get(timeout=10).redirected == "http://127.0.0.1/?code=1"
+    assert responses.get(timeout=10).redirected == "http://127.0.0.1/?code=1"
     terminal.close()
     os.close(master)
     for thread in {*threading.enumerate()} - before:
@@ -121,10 +121,10 @@ def test_a_terminal_that_is_gone_has_no_more_lines():
     assert subject._read(-1) == b""
 
 
-def test_the_terminal_is_closed_when_it_ends(answers):
+def test_the_terminal_is_closed_when_it_ends(responses):
     before = {*threading.enumerate()}
     reader, writer = os.pipe()
-    Terminal(reader).listen(answers, wanted=bool, again=pytest.fail)
+    Terminal(reader).listen(responses, is_response=bool, again=pytest.fail)
     (thread,) = {*threading.enumerate()} - before
     assert thread.daemon
     os.close(writer)

@@ -11,7 +11,11 @@ import dataclasses
 import pytest
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.errors import CasMismatch, VaultError, VendorError
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.model import Secret
-from ansible_collections.trackops.api_tokens.plugins.plugin_utils._flow.refresh_token import refresh_token_key, vouched_for, write_refresh_token
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._flow.refresh_token import (
+    refresh_token_key,
+    without_unverified_refresh_token,
+    write_refresh_token,
+)
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._flow.resolver import Resolver
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vendors import built_in
 from support.scripted import FakeClient, FakeVault, Scene, access, answer, error, request_for, token
@@ -163,8 +167,8 @@ def test_only_a_signed_or_own_refresh_token_is_trusted(refresh_token, its_mac, k
     theirs = token(refresh_token=refresh_token, refresh_token_mac=its_mac)
     secret = {"client_id": "i", "refresh_token": "r1"}
     expected = theirs if trusted else dataclasses.replace(theirs, refresh_token=None, refresh_token_mac="")
-    assert vouched_for(theirs, request, secret, mac) == expected
-    assert vouched_for(theirs, request, secret, None) is theirs
+    assert without_unverified_refresh_token(theirs, request, secret, mac) == expected
+    assert without_unverified_refresh_token(theirs, request, secret, None) is theirs
 
 
 class Session:

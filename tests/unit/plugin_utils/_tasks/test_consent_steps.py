@@ -78,9 +78,9 @@ def test_a_pasted_address_of_another_attempt_is_asked_for_again():
     assert subject.paste_again("hello") == "That address has neither a code nor an error. Try again:"
 
 
-@pytest.mark.parametrize(("strangers", "said"), [(0, ""), (2, " Requests without the state of this attempt: 2.")])
-def test_the_message_without_an_answer_counts_stray_requests(strangers, said):
-    assert subject.no_answer("acme", seconds=30, strangers=strangers) == (
+@pytest.mark.parametrize(("unrelated", "said"), [(0, ""), (2, " Requests without the state of this attempt: 2.")])
+def test_the_message_without_an_answer_counts_stray_requests(unrelated, said):
+    assert subject.no_response("acme", seconds=30, unrelated=unrelated) == (
         f"acme: no answer came within 30 s.{said} Nothing was stored. Start again; or, if you gave consent, within 15 minutes run this with "
         "redirect_response set to the address at which the browser ended."
     )

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._hosts.files import HostFile
-from ansible_collections.trackops.api_tokens.plugins.plugin_utils._tasks.file_report import NOTHING_DONE, TOLD, not_tried, report
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._tasks.file_report import NOTHING_DONE, SPEC_KEYS, not_tried, report
 
 
 def file(dest):
@@ -62,7 +62,7 @@ def test_an_error_of_several_files_is_reported_once():
 
 
 def test_a_file_that_was_not_tried_looks_like_the_others():
-    spec = {name: f"the {name}" for name in TOLD}
+    spec = {name: f"the {name}" for name in SPEC_KEYS}
     told = not_tried({**spec, "mode": "0600", "contents": "secret"}, "no token.", "code")
     assert told == {**spec, **NOTHING_DONE, "error": "no token.", "error_code": "code"}
     assert (told["changed"], told["mode"]) == (False, None)

@@ -72,18 +72,18 @@ def of_others(status, text=""):
     ],
 )
 def test_answers_have_the_same_error_codes_as_in_modules(refusal, told):
-    assert refused(refusal, "it", place=PLACE, did="answered with").coded_message == f"it: {told}"
+    assert refused(refusal, "it", place=PLACE, verb="answered with").coded_message == f"it: {told}"
 
 
 @pytest.mark.parametrize("refusal", [answer(500), of_others(301), not_from_vault()])
 def test_an_unknown_answer_counts_as_unavailable(refusal):
-    assert refused(refusal, "it", place=PLACE, did="answered with").kind == "unavailable"
+    assert refused(refusal, "it", place=PLACE, verb="answered with").kind == "unavailable"
 
 
 def test_a_refused_change_is_reported_with_known_words_only():
-    said = refused(answer(403, "permission denied", "rate limit quota exceeded"), "it", place=PLACE, did="refused it with").coded_message
+    said = refused(answer(403, "permission denied", "rate limit quota exceeded"), "it", place=PLACE, verb="refused it with").coded_message
     assert said == f"it: {PLACE} refused it with status 403 (permission denied, rate limit). {CHECK} [TRK-V05]"
-    said = refused(answer(400, "existing mount at kv"), "it", place=PLACE, did="refused it with").coded_message
+    said = refused(answer(400, "existing mount at kv"), "it", place=PLACE, verb="refused it with").coded_message
     assert said == f"it: {PLACE} refused it with status 400 (existing mount). {CHECK} [TRK-V09]"
 
 

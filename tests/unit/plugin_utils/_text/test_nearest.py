@@ -13,7 +13,7 @@ VENDORS = ("trackmage", "tracktik", "trackunit", "tracx")
 
 
 @pytest.mark.parametrize(
-    ("name", "alike", "found"),
+    ("name", "cutoff", "found"),
     [
         ("trackuint", 0.7, "trackunit"),
         ("trackuint", 0.9, ""),
@@ -24,8 +24,8 @@ VENDORS = ("trackmage", "tracktik", "trackunit", "tracx")
         ("", 0.6, ""),
     ],
 )
-def test_the_nearest_name_is_found_if_it_is_similar_enough(name, alike, found):
-    assert nearest(name, VENDORS, alike=alike) == found
+def test_the_nearest_name_is_found_if_it_is_similar_enough(name, cutoff, found):
+    assert nearest(name, VENDORS, cutoff=cutoff) == found
 
 
 def test_the_default_similarity():

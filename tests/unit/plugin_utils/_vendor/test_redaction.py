@@ -90,7 +90,7 @@ def test_each_field_of_a_secret_is_judged_separately():
 
 
 def test_identifiers_are_compared_without_white_space_around_them():
-    found = redactor_for_answer(VENDOR, ("the-client\n", "s3cr3t"), identifiers=("the-client ",), unused=(" the-client", "s3cr3t"), came=("the-client",))
+    found = redactor_for_answer(VENDOR, ("the-client\n", "s3cr3t"), identifiers=("the-client ",), unused=(" the-client", "s3cr3t"), received=("the-client",))
     assert (found.everything, found.credentials) == ({"the-client\n", "s3cr3t"}, {"s3cr3t"})
 
 
@@ -122,7 +122,7 @@ def test_shown_texts_are_limited_in_length():
 
 def test_messages_are_redacted_more_strictly_than_stored_fields():
     found = redactor_for_answer(
-        VENDOR, ("s3cr3t-value", "the-client"), identifiers=("the-client",), unused=("machines", "a note of mine", "x" * 10_001), came=("t0k3n", "")
+        VENDOR, ("s3cr3t-value", "the-client"), identifiers=("the-client",), unused=("machines", "a note of mine", "x" * 10_001), received=("t0k3n", "")
     )
     assert found.everything == {"s3cr3t-value", "the-client", "machines", "a note of mine", "x" * 10_001}
     assert found.credentials == {"s3cr3t-value", "a note of mine", "t0k3n"}
