@@ -86,7 +86,7 @@ class ActionModule(TokenAction):
 
 @contextlib.contextmanager
 def _unprinted(connection: t.Any) -> t.Iterator[None]:
-    """Silence ssh, which from C(-vvv) on prints a module's output; by then only verbatim tokens are removed from it."""
+    """Silence ssh, which from C(-vvv) on prints a module's output, from which only verbatim tokens have been removed at that point."""
     context = getattr(connection, "_play_context", None)
     if context is None or display.verbosity < _VERBOSE:
         yield

@@ -96,7 +96,7 @@ class ActionModule(TokenAction):
         return text
 
     def _why(self, name: str, variables: dict[str, t.Any]) -> str:
-        """The problem of a template. The error may show the token in any form, so it is reproduced without the token."""
+        """What is wrong with a template. The original error may show the token in any form, so it is reproduced without the token."""
         try:
             self._from_template(name, {**variables, "token": wrap_var(placeholder(variables["token"]))})
         except OptionError as exc:

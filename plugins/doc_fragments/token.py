@@ -74,11 +74,11 @@ options:
     description: URL of the proxy to the vendor. If unset, the environment's.
     type: str
   http_timeout:
-    description: Seconds to wait for a connection, and for more of an answer.
+    description: Seconds to wait for a connection, and for each part of an answer.
     type: float
     default: 10
   http_retries:
-    description: How often to repeat a request after a temporary failure.
+    description: How many times to retry a request after a temporary failure.
     type: int
     default: 3
   http_deadline:
@@ -110,7 +110,7 @@ options:
     type: float
     default: 30
   audit_log:
-    description: File to which each event adds a line of JSON, never with a secret.
+    description: File to which a line of JSON is added for each event. It never contains a secret.
     type: str
 """
 
@@ -237,7 +237,7 @@ options:
     type: list
     elements: str
   output:
-    description: V(token) is bare, V(authorization) a header's value, V(headers) a dictionary for M(ansible.builtin.uri), V(details) everything known.
+    description: V(token) is the bare token, V(authorization) a header's value, V(headers) a dictionary for M(ansible.builtin.uri), V(details) everything known.
     type: str
     default: token
     choices: [token, authorization, headers, details]
@@ -249,7 +249,7 @@ options:
     description: Descriptions of vendors by name, for O(vendor), or the path of a YAML file with them.
     type: raw
   grant_type:
-    description: V(password), others, or a URN. If unset, V(client_credentials).
+    description: Grant type, such as V(password), or a URN. If unset, V(client_credentials).
     type: str
   client_auth:
     description: How the client authenticates. If unset, what O(issuer) offers, else V(basic).

@@ -14,7 +14,7 @@ description:
   - Obtains an access token from any vendor with an OAuth 2.0 token endpoint (RFC 6749), which the options or an entry of C(trackops_vendors) describe.
   - The secret in Vault has C(client_id) and C(client_secret), and whatever else O(grant_type) needs.
   - The token comes from the cache while it is valid, so any number of hosts, forks and runs cause one request.
-  - The options by group follow; see C(docs/options.md) for details, and C(ansible-doc -t lookup -s trackops.api_tokens.oauth2) for one per line.
+  - The options follow by group. C(docs/options.md) has the details, and C(ansible-doc -t lookup -s trackops.api_tokens.oauth2) prints one per line.
   - B(Needed) - O(_terms), O(vendor), O(url), O(auth_method), O(token).
   - B(Which token) - O(vendors), O(issuer), O(base_url), O(token_url), O(variant), O(grant_type), O(client_auth), O(scope), O(audience),
     O(resource), O(extra_parameters), O(credential_fields), O(secret_version), O(wrap_ttl), O(engine_mount_point), O(engine_version).

@@ -69,6 +69,6 @@ class LookupModule(LookupBase):  # type: ignore[misc]
             raise AnsibleOptionsError(exc.coded_message) from None
         operator = OperatorVariables(variables, warn=display.warning)
         found = operator.find(terms)
-        for stranger, meant in misspelt(terms, [name for name in terms if name not in found], variables or {}):
-            display.warning(f"The variable {one_line(stranger, limit=80)} is not used; did you mean {meant}?")
+        for unused, meant in misspelt(terms, [name for name in terms if name not in found], variables or {}):
+            display.warning(f"The variable {one_line(unused, limit=80)} is not used; did you mean {meant}?")
         return [value for name in terms if name in found for value in resolved(lambda name=name: operator.resolve(found[name], self._templar))]

@@ -14,7 +14,7 @@ description:
   - Obtains an access token from TrackMage with the C(client_id) and C(client_secret) in Vault.
   - O(variant=authorization_code) uses the C(refresh_token) (or, once, C(code) and C(redirect_uri)) that consent in the browser stored in Vault.
   - The token comes from the cache while it is valid, so any number of hosts, forks and runs cause one request.
-  - The options by group follow; see C(docs/options.md) for details, and C(ansible-doc -t lookup -s trackops.api_tokens.trackmage) for one per line.
+  - The options follow by group. C(docs/options.md) has the details, and C(ansible-doc -t lookup -s trackops.api_tokens.trackmage) prints one per line.
   - B(Needed) - O(_terms), O(path), O(url), O(auth_method), O(token).
   - B(Which token) - O(base_url), O(token_url), O(variant), O(scope), O(extra_parameters), O(credential_fields), O(secret_version), O(wrap_ttl),
     O(engine_mount_point), O(engine_version).

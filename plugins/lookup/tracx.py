@@ -14,7 +14,7 @@ description:
   - Obtains a session token from Tracx Connect with the C(connect_token) in Vault.
   - Tracx expects the bare token in the authorization header. For hosts that expect C(Bearer), set O(authorization_scheme=Bearer).
   - The token comes from the cache while it is valid, so any number of hosts, forks and runs cause one request.
-  - The options by group follow; see C(docs/options.md) for details, and C(ansible-doc -t lookup -s trackops.api_tokens.tracx) for one per line.
+  - The options follow by group. C(docs/options.md) has the details, and C(ansible-doc -t lookup -s trackops.api_tokens.tracx) prints one per line.
   - B(Needed) - O(_terms), O(path), O(url), O(auth_method), O(token).
   - B(Which token) - O(base_url), O(token_url), O(variant), O(scope), O(extra_parameters), O(credential_fields), O(secret_version),
     O(wrap_ttl), O(engine_mount_point), O(engine_version).

@@ -187,7 +187,7 @@ def test_default_paths_are_allowed_and_foreign_objects_kept(stage: Stage) -> Non
     run = stage.playbook(PLAYBOOK, *shared, "-e", "vault_setup_take_over=true", env=operator)
     assert told_of(run) == [
         "changed: the policy api-tokens",
-        "left as the mount has it: one version of each entry at secret",
+        "left as set on the mount: one version of each entry at secret",
         "created: the policy api-tokens-cache",
         "changed: the AppRole api-tokens",
     ]
@@ -274,7 +274,7 @@ def test_no_output_contains_the_operators_token(old_and_new: Stage) -> None:
     options = ("-e", f"vault_setup_secret_id_file={secret_id_file}", "-vvvvv")
     debug = old_and_new.playbook(PLAYBOOK, *options, env={**operator, "ANSIBLE_DEBUG": "1"})
     assert debug.rc != 0
-    assert "With ANSIBLE_DEBUG Ansible prints the token of the operator. Unset it; -vvv shows no token. [TRK-O04]" in debug.output
+    assert "With ANSIBLE_DEBUG set, Ansible prints the operator's token. Unset it; -vvv does not print the token. [TRK-O04]" in debug.output
     verbose = old_and_new.playbook(PLAYBOOK, *options, env=operator)
     assert len(told_of(verbose)) > 1
     assert "task path:" in verbose.output
@@ -361,7 +361,7 @@ def test_values_that_would_widen_a_policy_or_escape_a_url_are_refused(old_and_ne
         wrong = {"vault_setup_shared_cache": True, "vault_setup_consent_paths": ["fleet/trackmage", "fleet/{{ '..' }}"]}
         run = old_and_new.playbook(json.dumps([{"import_playbook": PLAYBOOK, "vars": wrong}], indent=1), env=env)
         assert vault.tokens == []
-    rule = "may contain only letters, digits, spaces and . _ - @ : = ~ /, and no part of it may be a dot or two. [TRK-O02]"
+    rule = "may contain only letters, digits, spaces and . _ - @ : = ~ /, and no part of it may be '.' or '..'. [TRK-O02]"
     failed = run.result("Set up one thing after the other")
     assert (run.rc, failed["msg"], failed["error_code"]) == (2, f"vault_setup_consent_paths {rule}", "TRK-O02"), run
 

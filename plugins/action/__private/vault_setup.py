@@ -46,7 +46,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         report, to_set = Report(), []
         try:
             if C.DEFAULT_DEBUG:  # it prints module arguments, and more, despite no_log
-                raise OptionError("With ANSIBLE_DEBUG Ansible prints the token of the operator. Unset it; -vvv shows no token.", fault="option:clash")
+                raise OptionError("With ANSIBLE_DEBUG set, Ansible prints the operator's token. Unset it; -vvv does not print the token.", fault="option:clash")
             wanted = self._settings(task_vars or {})
             setup = self._setup(wanted)
             report = setup.run()

@@ -91,7 +91,7 @@ class Vendor:
     assertion_claims: t.Mapping[str, Nested] = field(default_factory=dict)  # override the usual ones; None removes one
     transit_key: str = ""  # <mount>/<key name> of a signing key in Vault, instead of one in the secret
     default_lifetime: int = 300
-    passing_errors: tuple[str, ...] = ()  # error codes that are not a refusal
+    passing_errors: tuple[str, ...] = ()  # error codes of temporary failures, which are not refusals
     authorization_scheme: str = "Bearer"
     use_refresh_token: bool = True  # a refresh token in the response saves the full grant next time
     authorize_url: str = ""
@@ -146,7 +146,7 @@ class Freshness:
 
     ``together``: in the last fifth of a lifetime all callers wait for the new token instead of using the old one, which is still
     valid. So all hosts of a run get the same token, and the next run has nothing to change.
-    ``by_host``: a managed host reported that the API rejected the token. It may lie at each call, so it is believed less often.
+    ``by_host``: a managed host reported that the API rejected the token. It may lie, so it is believed only once in five minutes of a run.
     """
 
     min_ttl: float = 60

@@ -53,7 +53,7 @@ class Vault(t.Protocol):
         """Use *token* (of an earlier login) for later calls."""
 
     def renew_self(self) -> Login:
-        """Renew the token in use, for *increment* seconds if Vault allows that."""
+        """Renew the token in use."""
 
     def revoke_self(self) -> None:
         """Revoke the token in use."""

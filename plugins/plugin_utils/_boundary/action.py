@@ -49,7 +49,7 @@ __all__ = (
 )
 
 display = Display()
-_OF_ANSIBLE = "-tmp-"  # part of the name of each directory that Ansible creates for one task, and removes after it
+_ANSIBLE_TASK_DIRECTORY = "-tmp-"  # part of the name of each directory that Ansible creates for one task, and removes after it
 
 
 def option_names(plugin: str) -> set[str]:
@@ -59,7 +59,7 @@ def option_names(plugin: str) -> set[str]:
 
 
 def _place(wrong: t.Sequence[t.Mapping[str, t.Any]], items: t.Sequence[t.Mapping[str, t.Any]], named: str) -> str:
-    """The name in messages of the first of *items* that is *wrong*; empty if none is."""
+    """How messages name the first of *items* that is also in *wrong*; empty if none is."""
     return next((place for place, item in zip(item_places(items, called=named), items, strict=True) if any(item is one for one in wrong)), "")
 
 
@@ -163,8 +163,8 @@ class TokenAction(ActionBase):  # type: ignore[misc]
     ) -> None:
         """Reject unknown options: Ansible does not check an action's arguments, and a typo must not pass unnoticed.
 
-        An empty vendor or path is rejected too. It comes from a variable that is empty, and would select other credentials than those that were
-        meant: the default path's, or, to be removed from the cache, all.
+        An empty vendor or path is rejected too. It comes from an empty variable, and would select credentials that were not meant: those at
+        the default path or, when the cache is purged, all of them.
 
         :arg own: the module's options that are not options of a lookup.
         :arg of: the items of a list, which the user calls *named*.
@@ -179,14 +179,14 @@ class TokenAction(ActionBase):  # type: ignore[misc]
         # The options next to the items name a vendor only if it is the items' vendor too.
         plugins = {_plugin(item["vendor"]) for item in items if item.get("vendor")} or {"oauth2"}
         known = {"vendor", "path", *own}.union(*map(option_names, plugins))
-        for stranger in sorted({str(name) for item in items for name in item} - known):
-            place = _place([item for item in of if stranger in item], of, named)
-            if stranger in option_names("oauth2"):
-                text = f"{place}there is no option '{stranger}' for {', '.join(sorted(plugins))}; only oauth2 and your own vendors accept it."
+        for unknown in sorted({str(name) for item in items for name in item} - known):
+            place = _place([item for item in of if unknown in item], of, named)
+            if unknown in option_names("oauth2"):
+                text = f"{place}there is no option '{unknown}' for {', '.join(sorted(plugins))}; only oauth2 and your own vendors accept it."
                 raise OptionError(text, fault="option:unknown")
-            near = nearest_option(stranger, known)
+            near = nearest_option(unknown, known)
             hint = f"did you mean {near}?" if near else f"ansible-doc trackops.api_tokens.{module} lists them."
-            raise OptionError(f"{place}there is no option '{one_line(stranger, limit=40)}'; {hint}", fault="option:unknown")
+            raise OptionError(f"{place}there is no option '{one_line(unknown, limit=40)}'; {hint}", fault="option:unknown")
 
     def option_values(self, plugin: str, item: t.Mapping[str, t.Any], task_vars: dict[str, t.Any]) -> dict[str, t.Any]:
         """The options of the lookup *plugin*, with those in *item* as direct ones."""
@@ -215,7 +215,7 @@ class TokenAction(ActionBase):  # type: ignore[misc]
     def cleanup(self, force: bool = False) -> None:
         """Remove remote files. With ANSIBLE_KEEP_REMOTE_FILES, Ansible would keep a module with its arguments, which may contain a token."""
         directory = self._connection._shell.tmpdir
-        if directory and _OF_ANSIBLE in directory:
+        if directory and _ANSIBLE_TASK_DIRECTORY in directory:
             self._remove_tmp_path(directory, force=True)
         super().cleanup(force)
 

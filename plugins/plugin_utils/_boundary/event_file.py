@@ -17,7 +17,7 @@ from .safe_directory import UnsafePath, safe_directory
 
 __all__ = ("UnsafeFile", "append_line")
 
-# O_NONBLOCK: opening a FIFO would wait for a reader for ever.
+# O_NONBLOCK: opening a FIFO must not block.
 _FLAGS = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY
 _OTHERS_WRITE = 0o022
 

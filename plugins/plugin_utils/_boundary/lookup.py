@@ -45,7 +45,7 @@ Values = t.Mapping[str, t.Any]
 _DEFINITIONS = os.path.join(os.path.dirname(__file__), "option_definitions")
 
 # Settable on a single lookup only, never globally.
-_OF_ONE_LOOKUP = ("trackops_output", "trackops_refused")
+_PER_LOOKUP = ("trackops_output", "trackops_refused")
 # Arguments that Ansible may pass to a lookup, depending on its version and the call.
 _ANSIBLES_OWN = ("wantlist", "allow_unsafe", "errors")
 _EMPTY_COUNTS_AS_UNSET = ("ANSIBLE_HASHI_VAULT_", "TRACKOPS_", "AWS_", "EC2_")
@@ -189,7 +189,7 @@ class TokenLookup(LookupBase):  # type: ignore[misc]
     def _warn_about_ignored(self, operator: _Variables) -> None:
         """Warn about ignored settings that would apply to all vendors."""
         own = f"trackops_{self.vendor}_"
-        names = _known(("for all", self.vendor), lambda: [*("trackops_" + n[len(own) :] for n in self._variable_names() if n.startswith(own)), *_OF_ONE_LOOKUP])
+        names = _known(("for all", self.vendor), lambda: [*("trackops_" + n[len(own) :] for n in self._variable_names() if n.startswith(own)), *_PER_LOOKUP])
         variables = operator.find(names)
         if bool(variables) or _known(("ignored", self.vendor), lambda: _any_set(names)):
             from .vendor_settings import ignored_settings

@@ -31,9 +31,9 @@ Values = t.Mapping[str, t.Any]
 
 # Fields of Vendor whose options need special handling.
 _OVERRIDES = ("base_url", "token_url", "scope")
-_WORKED_IN = (*_OVERRIDES, "variant", "credential_fields")
+_HANDLED_SEPARATELY = (*_OVERRIDES, "variant", "credential_fields")
 # The options of oauth2 that are copied to fields of Vendor unchanged.
-_FIELDS = tuple(field.name for field in dataclasses.fields(Vendor) if field.name in DESCRIBING and field.name not in _WORKED_IN)
+_FIELDS = tuple(field.name for field in dataclasses.fields(Vendor) if field.name in DESCRIBING and field.name not in _HANDLED_SEPARATELY)
 
 
 class Surroundings(t.NamedTuple):

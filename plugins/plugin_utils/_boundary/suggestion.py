@@ -38,7 +38,7 @@ def nearest_option(name: str, known: t.Iterable[str]) -> str:
 
 
 def refuse_mount_without_login(vendor: str, direct: t.Mapping[str, t.Any], values: t.Mapping[str, t.Any]) -> None:
-    """Reject a C(mount_point) without a login, where it has no effect: it is often mistaken for the secrets' mount, its name elsewhere.
+    """Reject a C(mount_point) without a login, where it has no effect: elsewhere, the mount of the secrets has this name.
 
     :arg direct: the options of the task or lookup. A global setting may be meant for tasks that log in.
     :raises OptionError: it is in *direct*, and there is no login.

@@ -87,7 +87,7 @@ class FileStore(Directory):
             os.unlink(name, dir_fd=self._place())
 
     def headers(self, start: str = "") -> t.Iterator[tuple[str, Header]]:
-        """The names and open lines of all entries, from the name *start* on and round; the line of an unreadable entry is empty."""
+        """The names and open lines of all entries, from the name *start* to the end, then from the beginning; the line of an unreadable entry is empty."""
         self.known_key()
         for name in _rotated(self._names(), start):
             if _ENTRY.match(name):
@@ -96,7 +96,7 @@ class FileStore(Directory):
     def sweep(self, start: str = "", *, most: int | None = None) -> None:
         """Remove the remains of killed processes (unheld locks, half-written files), and pointers to entries that no longer exist.
 
-        :arg most: how many files to check, from the name *start* on and round; None for all.
+        :arg most: how many files to check, from the name *start* to the end, then from the beginning; None for all.
         """
         names = self._names()
         there = set(names)

@@ -161,7 +161,7 @@ def outcome(vendor: Vendor, exc: VendorError) -> VendorError:
     """*exc*, which ended the wait, with a message for the person."""
     known = {
         "access_denied": ("the consent was denied on the other device (access_denied).", "consent:denied"),
-        "expired_token": ("the code expired before it was entered and allowed (expired_token). Start again.", "consent:timeout"),
+        "expired_token": ("the code expired before it was entered and approved (expired_token). Start again.", "consent:timeout"),
         "invalid_grant": ("the vendor no longer knows the code (invalid_grant). Start again.", "consent:code"),
     }
     if exc.code not in known:

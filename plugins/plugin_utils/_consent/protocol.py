@@ -161,7 +161,8 @@ def read_redirect(redirected: str, consent: Consent, vendor: Vendor, redactor: t
     found = dict(pairs)
     if not is_response(redirected):
         raise VendorError(
-            f"{name}: this is not where the vendor sent the browser: it has neither a code nor an error. It begins with {_plain(consent.redirect_uri)}.",
+            f"{name}: this is not where the vendor sent the browser: it has neither a code nor an error. "
+            f"The right address begins with {_plain(consent.redirect_uri)}.",
             fault="consent:answer",
         )
     if len(found) != len(pairs):

@@ -21,7 +21,7 @@ _KEPT_FOR = 3600.0
 
 
 class IssuerMetadata:
-    """The metadata of one request's issuer. A fetch requests them at most once, whatever the outcome."""
+    """The metadata of one request's issuer. A fetch requests it at most once, whatever the outcome."""
 
     def __init__(self, request: Request, store: FileStore, clock: t.Callable[[], float]) -> None:
         self._request = request

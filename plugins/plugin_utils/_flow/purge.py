@@ -72,7 +72,7 @@ def _remove(store: FileStore, name: str, ports: Ports) -> None:
 
 
 def remove_shared(request: Request, store: FileStore, ports: Ports) -> bool:
-    """Remove the shared entry; whether it existed."""
+    """Remove the shared entry. Returns whether it existed."""
     from .shared_store import shared_path
 
     path, mount = shared_path(request), request.cache.vault_mount

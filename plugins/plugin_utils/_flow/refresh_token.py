@@ -45,7 +45,7 @@ def store_refresh_token(request: Request, refresh_token: str, secret: Secret, *,
         ports.warn(f"{request.vendor.name}: the vendor sent a new refresh token, which is kept only in the cache: {reason}.")
         return None
     try:
-        # If another one is there by now, it is newer: a person gave consent again in the meantime.
+        # If the secret has another one by now, that is newer: a person gave consent again in the meantime.
         return write_refresh_token(request, refresh_token, secret, session=session, only_if=secret.data.get(key))
     except VaultError as exc:
         ports.warn(

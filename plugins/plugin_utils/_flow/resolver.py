@@ -172,7 +172,7 @@ def _serve_stale(call: Call, entry: Entry, error: TokenError) -> Token:
     token = t.cast(Token, entry.token)
     # A time, not the seconds left: Ansible shows equal warnings only once for all hosts.
     until = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(token.expires_at))
-    call.ports.warn(coded(f"{with_place(error, call.request)} The cached token is used, which is still valid until {until} UTC.", error.fault))
+    call.ports.warn(coded(f"{with_place(error, call.request)} The cached token, still valid until {until} UTC, is used.", error.fault))
     call.report("served_stale", token, error=error)
     return token
 

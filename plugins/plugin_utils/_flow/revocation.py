@@ -195,7 +195,7 @@ def _revoke_each(values: _Values, revoke: t.Callable[[str, str], bool], found: _
 def _report_failures(failures: list[tuple[VendorError, bool]], request: Request, ports: Ports, *, others_accepted: bool) -> VendorError | None:
     """Warn about the access tokens that could not be revoked; the second item of each pair says whether this controller uses it.
 
-    :returns: the error for a used token, if a later attempt may succeed; it ends the warnings.
+    :returns: the error for a token in use, if a later attempt may succeed; no further warning is given then.
     """
     for error, used in failures:
         if used and not _concerns_token(error, others_accepted=others_accepted):

@@ -140,7 +140,7 @@ class SharedCache:
         try:
             return self._leased(entry, kept, version)
         except LastingRefusal:
-            # Vault may reject a foreign entry when it is written back with our fields added. That must not block the token for ever.
+            # Vault may reject a foreign entry when it is written back with our fields added. That must not block the token forever.
             return self._leased(entry, Entry(), version)
 
     def _leased(self, entry: Entry, kept: Entry, version: int) -> Lease | None:

@@ -61,7 +61,7 @@ FILE_OPTIONS: t.Mapping[str, t.Mapping[str, t.Any]] = {
     "setype": {"type": "str"},
     "selevel": {"type": "str"},
 }
-# These describe one vendor: for several vendors, one would get the credentials of another.
+# These belong to one token: next to a list, several tokens would share a file or the credentials at a path.
 _OF_ONE = ("dest", "path")
 _SENT = ("dest", "state", "owner", "group", "mode", "create_directory", "directory_mode", "backup")
 _CONTEXT = ("seuser", "serole", "setype", "selevel")
@@ -244,9 +244,9 @@ def _directory_mode(mode: t.Any, dest: str) -> str:
 
 
 def parse_mode(mode: t.Any, *, of: str) -> str:
-    """*mode* as four octal digits. Accepts ``'0640'``, the number that YAML makes of an unquoted ``0640``, and ``u=rw,g=r``."""
+    """*mode* as four octal digits. Accepts ``'0640'``, the number as which YAML reads an unquoted ``0640``, and ``u=rw,g=r``."""
     number = _mode_number(mode)
-    # For YAML, 600 without quotes and zero is 01130, which is not a plausible mode.
+    # YAML reads an unquoted 600 as a decimal number, which is 01130: not a plausible mode.
     if number is None or number & ~0o777 or not number & 0o400:
         raise OptionError(f"{of}: {mode!r} is not a mode; give it as '0600' (in quotes) or as u=rw,g=r")
     return f"{number:04o}"
@@ -264,7 +264,7 @@ def _mode_number(mode: t.Any) -> int | None:
 
 
 def _looks_mistaken(mode: int) -> bool:
-    """Whether a number is implausible as a mode: for YAML, 440 without quotes is 0670, and 400 is 0620."""
+    """Whether a number is implausible as a mode: YAML reads an unquoted 440 as 0670, and 400 as 0620."""
     group = mode >> _SHIFT["g"]
     return bool(mode & 0o010 or group & 0o6 == _BIT["w"])
 

@@ -4,7 +4,7 @@
 
 # Private to trackops.api_tokens: not for use from outside, and may change in any release.
 
-"""A deadline for work that has none itself."""
+"""A deadline for work that has none of its own."""
 
 from __future__ import annotations
 

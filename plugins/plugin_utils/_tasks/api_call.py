@@ -88,7 +88,7 @@ def split(args: dict[str, t.Any]) -> tuple[dict[str, t.Any], dict[str, t.Any]]:
 def address_options(url: t.Any, *, allow_http: bool) -> dict[str, bool]:
     """The options of uri for this URL: requests to this machine use no proxy, because plain http to it is allowed.
 
-    :raises OptionError: the token would cross a network unencrypted, as with a vendor's credentials.
+    :raises OptionError: the token would cross a network unencrypted; the rule is the same as for a vendor's credentials.
     """
     parts = split_address(str(url).strip())
     name = parts.hostname or ""
@@ -153,7 +153,7 @@ class _TokenRemover:
     def _list(self, value: list[t.Any]) -> list[t.Any]:
         found = [self.value(inner) for inner in value]
         if found == value and len(value) >= _FEWEST_PIECES and all(_is_piece(inner) for inner in value):
-            # A list of single bytes or characters, as of Node's Buffer.
+            # A list of single bytes or characters, such as Node's Buffer produces.
             whole = ",".join(map(str, value))
             return found if self._blank(whole) == whole else [BLANK]
         return found

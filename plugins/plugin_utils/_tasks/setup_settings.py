@@ -37,8 +37,8 @@ _WHOLE_NUMBER = re.compile(r"[0-9]{1,10}\Z")  # Vault accepts no more seconds
 _TRUE, _FALSE = ("1", "on", "true", "yes", "y", "t"), ("0", "off", "false", "no", "n", "f")
 
 _OF_NAMES = "may contain only lower-case letters, digits and . _ -, must begin and end with a letter or digit, and must not be default or root."
-_OF_MOUNTS = "may contain only letters, digits and . _ - @ : = ~ /, and no part of it may be a dot or two."
-_OF_PATHS = "may contain only letters, digits, spaces and . _ - @ : = ~ /, and no part of it may be a dot or two."
+_OF_MOUNTS = "may contain only letters, digits and . _ - @ : = ~ /, and no part of it may be '.' or '..'."
+_OF_PATHS = "may contain only letters, digits, spaces and . _ - @ : = ~ /, and no part of it may be '.' or '..'."
 
 
 @dataclass(frozen=True)

@@ -63,7 +63,7 @@ class Do(enum.Enum):
     NOTHING = ""
     MAKE = "created"
     CHANGE = "changed"
-    LEAVE = "left as the mount has it"
+    LEAVE = "left as set on the mount"
 
 
 def mark(settings: Settings) -> str:

@@ -31,8 +31,12 @@ _OF_A_COMPONENT = "!~*'()"  # characters that JavaScript's encodeURIComponent do
 
 @dataclass(frozen=True)
 class Needles:
-    """Secrets in the form for comparison, in one letter case. ``compact`` have no white space, ``folded`` single spaces, ``spelled`` only
-    letters and digits. ``widest``: the most characters that one becomes: a sharp s is two. ``beyond_latin``: one may have no NUL in UTF-16."""
+    """Secrets in the forms in which they are compared, with letter case folded: ``compact`` without white space, ``folded`` with single
+    spaces, ``spelled`` with letters and digits only.
+
+    :arg widest: the most characters that folding makes of one character, such as two of a sharp s.
+    :arg beyond_latin: whether a secret has a character beyond Latin-1, so that its UTF-16 form may contain no NUL bytes.
+    """
 
     compact: frozenset[str]
     folded: frozenset[str]

@@ -135,7 +135,7 @@ class Connection:
             self._warn(f"{self.place}: {why}, trying again.")
 
     def _no_answer(self, exc: Exception, url: str) -> Exception:
-        """The error for an exception of requests or urllib3; uses only its type, never its text. Raises nothing: *url* may be a server's."""
+        """The error for an exception of requests or urllib3; uses only its type, never its text. Never raises, although *url* may come from a server."""
         exhausted = self._patience.left <= 0
         options = self.options
         kind, text = why_no_answer(exc, timeout=options.deadline if exhausted else options.timeout, ca_cert=options.ca_cert)

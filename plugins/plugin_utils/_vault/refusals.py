@@ -86,7 +86,7 @@ class Refusals:
             return general
         options, reason = self._options, self._reason(refusal)
         if options.auth_method == "token":
-            # Vault answers so to a wrong token and to one without the default policy, which has the right to look itself up.
+            # Vault gives this answer for a wrong token, and for one without the default policy, which allows a token to look itself up.
             valid = (
                 " If it is valid but its policies do not allow auth/token/lookup-self, set token_validate=false."
                 if refusal.status == 403 and not refusal.rejects_token

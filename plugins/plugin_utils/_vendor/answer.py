@@ -368,7 +368,7 @@ class _Reader:
         if status in (404, 405, 410):  # the path of the URL is wrong, so name the URL with its path
             where = self.redactor.shown(address_of(self.request.vendor.token_endpoint))
             hint = "Check base_url, token_url and variant" if self.request.vendor.variants else ADDRESS
-        if status in (400, 422):  # some vendors answer so for every error
+        if status in (400, 422):  # some vendors use these for every error
             hint += f", and {self._suspects(None)} there"
         return VendorError(
             f"{self._name}: the vendor at {where} rejected the token request for {self._place} (HTTP {status}). {hint}.{self._vendor_says(parsed)}",

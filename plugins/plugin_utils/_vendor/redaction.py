@@ -7,7 +7,7 @@
 """Keep credentials out of a vendor's texts before these are shown, stored or used. Pure.
 
 A vendor, or a server that answers in its place, knows the credentials that it received. It can repeat them in an error, but also in a URL, in
-a user code or in a scope, and so have them shown where it has no access itself.
+a user code or in a scope, so that they would be shown where the vendor itself has no access.
 """
 
 from __future__ import annotations

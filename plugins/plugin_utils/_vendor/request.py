@@ -134,7 +134,7 @@ def _certificate_fields(request: Request, data: t.Mapping[str, t.Any]) -> tuple[
 
 
 def _near(key: str, data: t.Mapping[str, t.Any]) -> str:
-    """A similar name among the fields of the secret, such as one in other letters' case."""
+    """A hint at a similar name among the fields of the secret, such as one in another letter case."""
     names = {str(name).lower(): one_line(str(name)) for name in data}
     near = nearest(key, names)
     return f" (did you mean '{names[near]}'?)" if near else ""

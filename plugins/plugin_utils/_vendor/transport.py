@@ -59,7 +59,7 @@ def _send(request: HttpRequest, options: HttpOptions, seconds: float) -> HttpAns
 
     class Session(requests.Session):
         def get_redirect_target(self, resp: requests.Response) -> str | None:
-            # Even if requests must not follow a redirect, it looks up the target, and first reads the whole body, whatever its size.
+            # Even with allow_redirects=False, requests looks up the target, and reads the whole body first, whatever its size.
             return None
 
     with Session() as session:

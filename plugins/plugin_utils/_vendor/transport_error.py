@@ -4,7 +4,7 @@
 
 # Private to trackops.api_tokens: not for use from outside, and may change in any release.
 
-"""Our error for a token request that got no complete response. Only option files are looked at, to say which one cannot be read.
+"""Our error for a token request that got no complete response. Reads no files except those that options name, to report which one is unreadable.
 
 The texts of requests' and urllib3's exceptions are never shown, except OpenSSL's about a certificate: they contain URLs, and TrackMage's URL
 contains its secret.

@@ -116,7 +116,7 @@ def test_polling_slows_down_during_an_outage(tmp_path):
         (error("access_denied"), "acme: the consent was denied on the other device (access_denied). Nothing was stored."),
         (
             error("expired_token"),
-            "acme: the code expired before it was entered and allowed (expired_token). Start again. Nothing was stored.",
+            "acme: the code expired before it was entered and approved (expired_token). Start again. Nothing was stored.",
         ),
         (error("invalid_grant"), "acme: the vendor no longer knows the code (invalid_grant). Start again. Nothing was stored."),
     ],

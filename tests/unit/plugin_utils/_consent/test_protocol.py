@@ -225,19 +225,19 @@ FORGED = "acme: the answer has a different state than the request, so it belongs
         (back(error=""), "acme: the vendor sent the browser back without a code. Start again."),
         (
             f"{HERE}&code=c&state=the-state",
-            f"acme: this is not where the vendor sent the browser: it has neither a code nor an error. It begins with {HERE}.",
+            f"acme: this is not where the vendor sent the browser: it has neither a code nor an error. The right address begins with {HERE}.",
         ),
         (back(code="a\nb"), "acme: the vendor sent the browser back without a code. Start again."),
         (back(code="c") + "&code=d", "acme: the answer contains a parameter twice, which no vendor may do. Start again."),
         (
             back(code="the-code", **{f"x{number}": "" for number in range(49)}),
-            f"acme: this is not where the vendor sent the browser: it has neither a code nor an error. It begins with {HERE}.",
+            f"acme: this is not where the vendor sent the browser: it has neither a code nor an error. The right address begins with {HERE}.",
         ),
         (
             "https://login.example.com/consent",
-            f"acme: this is not where the vendor sent the browser: it has neither a code nor an error. It begins with {HERE}.",
+            f"acme: this is not where the vendor sent the browser: it has neither a code nor an error. The right address begins with {HERE}.",
         ),
-        ("", f"acme: this is not where the vendor sent the browser: it has neither a code nor an error. It begins with {HERE}."),
+        ("", f"acme: this is not where the vendor sent the browser: it has neither a code nor an error. The right address begins with {HERE}."),
     ],
 )
 def test_an_answer_without_consent_is_an_error(redirected: str, message: str):

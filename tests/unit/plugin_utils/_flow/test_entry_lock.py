@@ -113,7 +113,7 @@ def test_a_valid_token_is_served_while_the_lock_is_held(tmp_path, hold):
     hold(request)
     scene.now += 3350
     assert Resolver(scene.ports).token(request_for("tracktik", cache=request.cache.path, min_ttl=600)).access_token == "one"
-    assert "It is suspended" in scene.warnings[0] and "The cached token is used" in scene.warnings[0]
+    assert "It is suspended" in scene.warnings[0] and "The cached token, still valid until" in scene.warnings[0]
 
 
 @pytest.mark.system

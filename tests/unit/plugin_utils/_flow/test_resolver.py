@@ -128,7 +128,7 @@ def test_a_failed_renewal_serves_the_valid_token(ask):
     assert scene.warnings == [
         "tracktik: the vendor refused the credentials at secret/fleet/x (version 1): invalid_grant. Check username and password there; "
         "the next attempt is made as soon as the secret changes, or in 30 s. "
-        f"The cached token is used, which is still valid until {valid_until(NOW + 3600)} UTC. [TRK-L02]"
+        f"The cached token, still valid until {valid_until(NOW + 3600)} UTC, is used. [TRK-L02]"
     ]
     assert scene.names()[-2:] == ["failed", "served_stale"]
     failed, stale = scene.events[-2:]
@@ -172,8 +172,7 @@ def test_the_valid_token_is_served_while_vault_is_down(ask):
     for _ in range(2):
         assert ask(scene).access_token == "one"
     assert scene.warnings[0] == (
-        "tracktik: no token for secret/fleet/x: Vault cannot be reached. "
-        f"The cached token is used, which is still valid until {valid_until(NOW + 3600)} UTC. [TRK-V01]"
+        f"tracktik: no token for secret/fleet/x: Vault cannot be reached. The cached token, still valid until {valid_until(NOW + 3600)} UTC, is used. [TRK-V01]"
     )
     scene.now += 51
     scene.vault.fault = None
@@ -632,7 +631,7 @@ def test_a_refresh_token_is_kept_after_a_wrong_option(ask):
     ask(scene)
     scene.now += 3550
     assert ask(scene).access_token == "one"  # still valid for a moment, so the mistake is only a warning
-    assert "http_ca_cert: no such file. The cached token is used" in scene.warnings[0]
+    assert "http_ca_cert: no such file. The cached token, still valid until" in scene.warnings[0]
     assert ask(scene, ports=scene.as_run("run-2")).access_token == "two"
     assert grant_types(scene) == ["password", "refresh_token", "refresh_token"]
 

@@ -185,10 +185,10 @@ def test_sibling_folders_of_two_runs_are_accepted():
 def test_a_foreign_cache_mount_keeps_its_settings():
     vault = Kept({"sys/mounts/kv": {"type": "kv", "options": {"version": "2"}, "description": ""}, "kv/config": {"max_versions": 0}})
     report = vault.run(shared_cache=True, cache_mount="kv")
-    assert "left as the mount has it: one version of each entry at kv" in report.done
+    assert "left as set on the mount: one version of each entry at kv" in report.done
     assert "kv/config" not in vault.changes
     only_left = vault.run(shared_cache=True, cache_mount="kv")
-    assert (only_left.changed, only_left.done) == (False, ("left as the mount has it: one version of each entry at kv",))
+    assert (only_left.changed, only_left.done) == (False, ("left as set on the mount: one version of each entry at kv",))
     looked = vault.run(dry_run=True, shared_cache=True, cache_mount="kv")
     assert (looked.changed, looked.done) == (only_left.changed, only_left.done)
     vault.data["sys/mounts/kv"]["description"] = "# Managed by trackops.api_tokens vault_setup, vault_setup_name=api-tokens."
@@ -217,10 +217,10 @@ def test_a_report_is_continued_and_not_changed():
     before = Report(has=("theirs",))
     assert noted(before, Do.NOTHING, "x", dry_run=False) is before
     left = noted(before, Do.LEAVE, "x", dry_run=True)
-    assert left == Report(False, ("left as the mount has it: x",), ("theirs",))
+    assert left == Report(False, ("left as set on the mount: x",), ("theirs",))
     both = noted(left, Do.CHANGE, "y", dry_run=True)
-    assert both == Report(True, ("left as the mount has it: x", "would be changed: y"), ("theirs",))
-    assert noted(both, Do.LEAVE, "z", dry_run=False) == Report(True, (*both.done, "left as the mount has it: z"), ("theirs",))
+    assert both == Report(True, ("left as set on the mount: x", "would be changed: y"), ("theirs",))
+    assert noted(both, Do.LEAVE, "z", dry_run=False) == Report(True, (*both.done, "left as set on the mount: z"), ("theirs",))
     assert before == Report(has=("theirs",))
 
 

@@ -106,7 +106,7 @@ def test_leading_and_trailing_slashes_are_stripped():
     assert made(consent_paths=[None, "", "/", "fleet/acme"]).consent_paths == ("fleet/acme",)
 
 
-MOUNT = "may contain only letters, digits and . _ - @ : = ~ /, and no part of it may be a dot or two. [TRK-O02]"
+MOUNT = "may contain only letters, digits and . _ - @ : = ~ /, and no part of it may be '.' or '..'. [TRK-O02]"
 PATH = MOUNT.replace("digits and", "digits, spaces and")
 NAME = "may contain only lower-case letters, digits and . _ -, must begin and end with a letter or digit, and must not be default or root. [TRK-O02]"
 WIDER = 'fleet" { capabilities = ["read"] }\npath "*" { capabilities = ["sudo"] }\npath "x'
