@@ -129,8 +129,8 @@ def _status(place: Scene, stage: Stage, size: Size) -> Table:
         )
     )
     looked = max(task.ended for task in run.find("Look at the files"))
-    told = max(task.ended for task in run.tasks) - looked
-    row = compared("the report", [told], [_REPORT], against=f"{_REPORT:.0f} s", unit="s", limit=1.0)
+    reported = max(task.ended for task in run.tasks) - looked
+    row = compared("the report", [reported], [_REPORT], against=f"{_REPORT:.0f} s", unit="s", limit=1.0)
     return Table("hosts", f"The status of {count:,} hosts with four tokens each, wall-clock time, without reading the hosts", place.version, (row,))
 
 

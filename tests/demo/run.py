@@ -184,8 +184,8 @@ def check_second(run: Run) -> None:
 
 def _expect(what: str, found: object, wanted: object) -> None:
     if found != wanted:
-        told = dict(found) if isinstance(found, collections.Counter) else found
-        raise Wrong(f"{what}: {told} instead of {wanted}")
+        shown = dict(found) if isinstance(found, collections.Counter) else found
+        raise Wrong(f"{what}: {shown} instead of {wanted}")
 
 
 # -- the story -----------------------------------------------------------------------------------------------------------

@@ -99,7 +99,7 @@ def run(*, flavour: str = "openbao", small: bool = False, areas: t.Collection[st
             stack.callback(catalogue._remove, place, case)
         in_background = fleets.Fleets(place, stack, wanted)
         verdicts = _judge(place, scripted) if place.cases else []
-        verdicts += [Verdict(*told) for told in in_background.judged()]
+        verdicts += [Verdict(*judged) for judged in in_background.judged()]
         if not areas or "hosts" in areas:
             verdicts += [Verdict(fault, message, complaints=complaints) for fault, message, complaints in killed.on_hosts(place, small=small)]
         return Judged(verdicts, time.monotonic() - begun)
@@ -216,18 +216,18 @@ def _judge(place: Place, scripted: ScriptedVault) -> list[Verdict]:
     killed_ones = [case for case in cases if case.fault.area == "signals"]
     broken = _phase(place, [case for case in cases if case not in killed_ones], broken=True)
     counted = scripted.counts()
-    told: dict[str, list[str]] = {}
+    interrupted: dict[str, list[str]] = {}
     for case in killed_ones:
-        told[case.client] = killed.interrupt(place, case)
+        interrupted[case.client] = killed.interrupt(place, case)
         asked = place.asked(case, place.stage.emulator.requests(kind="token"))
-        told[case.client] += [f"{asked} requests to the vendor instead of 1"] if asked != 1 else []
+        interrupted[case.client] += [f"{asked} requests to the vendor instead of 1"] if asked != 1 else []
         broken.seen[case.client] = dataclasses.replace(_NOTHING, asked=asked)
     _end(place)
     phases = (broken, _phase(place, cases, broken=False), _phase(place, cases, broken=False))
     verdicts = {}
     for case in cases:
         fault, seen, after, idle = case.fault, *(phase.of(case) for phase in phases)
-        complaints = told[case.client] if case.client in told else judge_fault(fault, case.path, seen)
+        complaints = interrupted[case.client] if case.client in interrupted else judge_fault(fault, case.path, seen)
         complaints += judge_recovery(fault, after, idle) if fault.recovers else []
         in_turn = (seen, after, idle)
         verdicts[case.client] = Verdict(fault, seen.message, _three(in_turn, "asked"), _three(in_turn, "reads"), complaints)
@@ -291,8 +291,8 @@ def _complaints_beside(place: Place, phases: t.Sequence[_Phase], counted: t.Mapp
         if fault.recovers and place.stage.vault.get(case.path) != case.account:
             yield case, "the secret in Vault has changed"
         detector = Detector([*case.secrets, *case.given()])
-        told = " ".join(seen.message for seen in (phase.of(case) for phase in phases))
-        if hits := detector.find(told.encode()):
+        shown = " ".join(seen.message for seen in (phase.of(case) for phase in phases))
+        if hits := detector.find(shown.encode()):
             yield case, f"the messages contain the {next(iter(hits)).name}"
 
 

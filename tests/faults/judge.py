@@ -51,12 +51,12 @@ class Seen:
 
 def judge_fault(fault: Fault, path: str, seen: Seen) -> list[str]:
     """Judge a run during the fault: its end, its message, the number of requests, and the files left behind."""
-    told = [*_judge_end(seen, fails=bool(fault.says)), *(judge_message(fault, path, seen.error) if fault.says else _judge_warnings(fault, seen))]
+    problems = [*_judge_end(seen, fails=bool(fault.says)), *(judge_message(fault, path, seen.error) if fault.says else _judge_warnings(fault, seen))]
     if fault.asks is not None and seen.asked not in (fault.asks if isinstance(fault.asks, tuple) else (fault.asks,)):
-        told.append(f"{seen.asked} requests to the vendor instead of {fault.asks}")
+        problems.append(f"{seen.asked} requests to the vendor instead of {fault.asks}")
     if seen.reads != fault.reads:
-        told.append(f"{seen.reads} reads of the secret instead of {fault.reads}")
-    return [*told, *(strangers(seen.files) if fault.tidy else ())]
+        problems.append(f"{seen.reads} reads of the secret instead of {fault.reads}")
+    return [*problems, *(strangers(seen.files) if fault.tidy else ())]
 
 
 def _judge_end(seen: Seen, *, fails: bool) -> list[str]:
@@ -68,25 +68,25 @@ def _judge_end(seen: Seen, *, fails: bool) -> list[str]:
 
 
 def _judge_warnings(fault: Fault, seen: Seen) -> list[str]:
-    told = [] if not fault.warns or any(fault.warns in warning for warning in seen.warnings) else [f"no warning contains {fault.warns!r}"]
-    told += [f"an unexpected warning: {warning}" for warning in seen.warnings if not fault.warns]
-    return told + [f"a warning has more than one line: {warning!r}" for warning in seen.warnings if not one_line(warning)]
+    problems = [] if not fault.warns or any(fault.warns in warning for warning in seen.warnings) else [f"no warning contains {fault.warns!r}"]
+    problems += [f"an unexpected warning: {warning}" for warning in seen.warnings if not fault.warns]
+    return problems + [f"a warning has more than one line: {warning!r}" for warning in seen.warnings if not one_line(warning)]
 
 
 def judge_message(fault: Fault, path: str, error: str) -> list[str]:
     """The message is one line that begins with the vendor and has the Vault path, the problem and advice."""
-    told = [f"the message does not contain {text!r}" for text in ((fault.says,) if isinstance(fault.says, str) else fault.says) if text not in error]
+    problems = [f"the message does not contain {text!r}" for text in ((fault.says,) if isinstance(fault.says, str) else fault.says) if text not in error]
     if not one_line(error):
-        told.append("the message has more than one line")
+        problems.append("the message has more than one line")
     if len(error) > _LONGEST:
-        told.append(f"the message has {len(error)} characters")
+        problems.append(f"the message has {len(error)} characters")
     if not error.startswith(f"{fault.vendor}: "):
-        told.append("the message does not begin with the vendor")
+        problems.append("the message does not begin with the vendor")
     if fault.names_path and path not in error:
-        told.append("the message does not name the Vault path")
+        problems.append("the message does not name the Vault path")
     if not has_advice(error):
-        told.append("the message gives no advice")
-    return told
+        problems.append("the message gives no advice")
+    return problems
 
 
 def has_advice(message: str) -> bool:
@@ -96,21 +96,21 @@ def has_advice(message: str) -> bool:
 
 def judge_recovery(fault: Fault, after: Seen, idle: Seen) -> list[str]:
     """After the fault, the next run gets a token with the expected number of requests, and the run after it asks nobody."""
-    told = []
+    problems = []
     for when, seen in (("after the fault", after), ("in the run after that", idle)):
         if seen.error or (seen.exit_code, seen.failures, seen.oks) != (0, 0, 1):
             return [f"no token {when}: exit code {seen.exit_code}: {seen.error}"]
         if not seen.good:
-            told.append(f"the vendor does not accept the token {when}")
-        told += strangers(seen.files)
+            problems.append(f"the vendor does not accept the token {when}")
+        problems += strangers(seen.files)
     if fault.asks_after is not None:
         if after.asked != fault.asks_after:
-            told.append(f"{after.asked} requests after the fault instead of {fault.asks_after}")
+            problems.append(f"{after.asked} requests after the fault instead of {fault.asks_after}")
         if after.reads != fault.asks_after:
-            told.append(f"{after.reads} reads of the secret after the fault instead of {fault.asks_after}")
+            problems.append(f"{after.reads} reads of the secret after the fault instead of {fault.asks_after}")
         if idle.asked or idle.reads or idle.source != "cache":
-            told.append(f"in the run after that, {idle.asked} requests and {idle.reads} reads, and a token from: {idle.source}")
-    return told
+            problems.append(f"in the run after that, {idle.asked} requests and {idle.reads} reads, and a token from: {idle.source}")
+    return problems
 
 
 def strangers(files: t.Iterable[str]) -> list[str]:

@@ -77,11 +77,11 @@ def interrupt(place: Place, case: Case) -> list[str]:
         status = process.popen.wait(60)
     finally:
         process.stop()
-    output, told = process.output(), []
+    output, problems = process.output(), []
     if not status:
-        told.append("the run ended with exit code 0")
-    told += [f"the run printed the {secret.name}" for secret in Detector(case.secrets).find(output.encode())]
-    return [*told, *(["the run printed a traceback of this collection"] if "trackops" in output.partition("Traceback")[2] else [])]
+        problems.append("the run ended with exit code 0")
+    problems += [f"the run printed the {secret.name}" for secret in Detector(case.secrets).find(output.encode())]
+    return [*problems, *(["the run printed a traceback of this collection"] if "trackops" in output.partition("Traceback")[2] else [])]
 
 
 # -- hosts -------------------------------------------------------------------------------------------------------------

@@ -91,7 +91,7 @@ def test_refusals_and_failures_of_vendors_are_explained(openbao_stage: Stage, ve
             assert len(stage.emulator.requests(vendor, kind="token")) == len(cases) + 1
         with check("nothing was sent on"):
             assert stage.emulator.requests(kind="sink") == []
-        with check("what the vendor says is told, scrubbed"):
+        with check("the vendor's words are shown, scrubbed"):
             assert "The vendor says: scripted refusal" in done["invalid_grant"].error
         with check("when to ask again"):
             assert "It asks to wait 90 s." in done["429"].error
@@ -272,8 +272,8 @@ def test_an_unreachable_vault_is_explained(vault_tls: Operator, emulator: Emulat
         check_all(check, done, {"no URL": "url must be the address of Vault"}, start="trackmage: ", secrets=secrets)
         with check("no address"):
             assert without["no address"].error == "trackmage: no address of Vault is known. Set url (ANSIBLE_HASHI_VAULT_ADDR, or VAULT_ADDR)."
-        told = f"Vault at {address} is sealed. An operator must unseal it first."
-        check_all(check, while_sealed, dict.fromkeys(("sealed", "sealed, at login"), told), start=place, secrets=[*secrets, "ada-password"])
+        sealed = f"Vault at {address} is sealed. An operator must unseal it first."
+        check_all(check, while_sealed, dict.fromkeys(("sealed", "sealed, at login"), sealed), start=place, secrets=[*secrets, "ada-password"])
         with check("unsealed"):
             assert unsealed["unsealed"].value["source"] == "vendor"
 
@@ -323,7 +323,7 @@ def test_wrong_options_are_reported_before_any_request(openbao_stage: Stage) -> 
         check_all(check, done, expected, start="trackunit: ", secrets=["pw-given-by-mistake-not"])
         with check("the variable is named"):
             assert from_variable["cache"].error == "trackunit: cache (TRACKOPS_CACHE) cannot be 'valt'. Use one of: file, vault, none."
-        with check("a password in a URL is not told"):
+        with check("a password in a URL is not shown"):
             assert "pw-in-the-url" not in done["user in the URL"].error
         with check("nobody was asked"):
             assert stage.emulator.requests() == []

@@ -174,8 +174,8 @@ def test_examples_of_playbooks_tasks_and_variables_work(stage: Stage) -> None:
     assert _listed(DEFAULT_DIRECTORY) == of_the_machine
     assert len(plays) > 20 and len(others) < 5, others
     assert len(done) > len(plays)
-    told = [task.task for task in done if task.status == "failed"]
-    assert told == []
+    failed = [task.task for task in done if task.status == "failed"]
+    assert failed == []
 
 
 def _listed(folder: pathlib.Path) -> list[tuple[str, float]]:

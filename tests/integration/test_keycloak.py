@@ -149,7 +149,7 @@ def test_keycloak_accepts_every_client_authentication(openbao_stage: Stage, keyc
             assert "Check client_id there, that the vendor knows the certificate, and " in done["wrong certificate"].error
         with check("wrong way"):
             assert "whether the vendor accepts client_auth=client_secret_jwt" in done["wrong way"].error
-        with check("nothing told"):
+        with check("no secret is shown"):
             assert leaked(done.run.output, [AWKWARD, LONG, *key[0].splitlines()[1:-1], *certificate.key_pem.splitlines()[1:-1]]) == []
 
 

@@ -97,7 +97,7 @@ def nothing_went_astray(stage: Stage, run: Run) -> None:
     assert "Traceback" not in run.output, run
 
 
-def told(run: Run, fact: str) -> int:
+def warnings_about(run: Run, fact: str) -> int:
     """How often the run reports that this fact is ignored."""
     return " ".join(run.output.split()).count(IGNORED.format(fact))
 
@@ -127,7 +127,7 @@ def test_a_fact_sets_no_option(stage: Stage, liar: Liar, operator: str) -> None:
     assert run.rc == 0, run
     assert [run.result(vendor)["msg"] for vendor in BUILT_IN] == ["vendor"] * 4
     nothing_went_astray(stage, run)
-    assert {told(run, name) for name in ("ansible_hashi_vault_url", "trackops_tracx_base_url", "trackops_audit_log")} == {1}, run
+    assert {warnings_about(run, name) for name in ("ansible_hashi_vault_url", "trackops_tracx_base_url", "trackops_audit_log")} == {1}, run
 
 
 def test_a_lying_ssh_host_affects_no_other_host(openbao_stage: Stage, ssh_hosts: SshHosts) -> None:
@@ -140,7 +140,7 @@ def test_a_lying_ssh_host_affects_no_other_host(openbao_stage: Stage, ssh_hosts:
     run = run_play(openbao_stage, inventory, {"hosts": "fleet", "gather_facts": True, "tasks": [ask]})
     assert run.rc == 0, run
     assert [run.result("Ask", host=name)["msg"] for name in ssh_hosts.names] == ["tracx"] * 3
-    assert told(run, "trackops_tracx_token_url") == 1, run
+    assert warnings_about(run, "trackops_tracx_token_url") == 1, run
     assert len(openbao_stage.emulator.requests("tracx", kind="token")) == 1
     nothing_went_astray(openbao_stage, run)
 
@@ -172,8 +172,8 @@ def test_facts_returned_within_a_task_set_no_option(stage: Stage, liar: Liar) ->
     assert run.rc == 0, run
     nothing_went_astray(stage, run)
     assert "is not checked" not in run.output, run
-    assert told(run, "trackops_tracx_token_url") == 1, run
-    assert told(run, "trackops_min_ttl") == 0, run
+    assert warnings_about(run, "trackops_tracx_token_url") == 1, run
+    assert warnings_about(run, "trackops_min_ttl") == 0, run
 
 
 def test_templates_reach_no_forged_fact_indirectly(stage: Stage, liar: Liar) -> None:
@@ -304,9 +304,9 @@ def test_a_fact_named_omit_is_refused(stage: Stage, liar: Liar, tmp_path: pathli
     liar.says({"ansible_facts": {"omit": sink}})
     run = run_play(stage, liar.inventory(stage.variables), {"tasks": [{**task, "ignore_errors": True} for task in tasks]})
     nothing_went_astray(stage, run)
-    told = run.result("Another").get("msg", "")
+    message = run.result("Another").get("msg", "")
     # Before 2.19, Ansible's own variable overrides the fact.
-    assert "named 'omit' hides Ansible's own" in told or len(stage.emulator.requests("tracx", kind="token")) > 0, run
+    assert "named 'omit' hides Ansible's own" in message or len(stage.emulator.requests("tracx", kind="token")) > 0, run
 
 
 def test_a_forged_loop_item_sets_no_option(stage: Stage, liar: Liar) -> None:
@@ -373,7 +373,7 @@ def test_the_operator_can_set_options_wherever_ansible_allows(stage: Stage, liar
         assert run.rc == 0, run
         result = run.result(name)
         assert (result["results"][0] if "results" in result else result)["path"] == EXPECTED.get(name, name), name
-    assert told(together, "trackops_tracx_path") == 1
+    assert warnings_about(together, "trackops_tracx_path") == 1
 
 
 def test_cached_and_cacheable_facts_set_no_option(stage: Stage, liar: Liar) -> None:
@@ -384,9 +384,9 @@ def test_cached_and_cacheable_facts_set_no_option(stage: Stage, liar: Liar) -> N
     liar.says({})
     for _plugin, env in ((plugin, {**kept, "ANSIBLE_CACHE_PLUGIN": plugin}) for plugin in ("memory", "jsonfile")):
         run = run_play(stage, inventory, {"tasks": [cacheable, effective("Now")]}, {"tasks": [effective("Later")]}, env=env)
-        assert (run.result("Now")["path"], run.result("Later")["path"], told(run, "trackops_tracx_path")) == ("group", "group", 1), run
+        assert (run.result("Now")["path"], run.result("Later")["path"], warnings_about(run, "trackops_tracx_path")) == ("group", "group", 1), run
     again = run_play(stage, inventory, {"tasks": [effective("Again")]}, env=kept)
-    assert (again.result("Again")["path"], told(again, "trackops_tracx_path")) == ("group", 1), again
+    assert (again.result("Again")["path"], warnings_about(again, "trackops_tracx_path")) == ("group", 1), again
 
 
 def test_a_fact_equal_to_the_operators_value_does_not_disable_it(stage: Stage, liar: Liar) -> None:
@@ -432,7 +432,7 @@ def test_a_fact_sets_no_option_in_names_of_tasks(stage: Stage, liar: Liar) -> No
 def test_without_injected_facts_there_is_no_warning(stage: Stage, liar: Liar) -> None:
     liar.makes_up({"trackops_tracx_path": "evil"})
     run = run_play(stage, liar.inventory({"trackops_tracx_path": "group"}), {"tasks": [GATHER, effective("Own")]}, env={"ANSIBLE_INJECT_FACT_VARS": "False"})
-    assert (run.result("Own")["path"], told(run, "trackops_tracx_path")) == ("group", 0), run
+    assert (run.result("Own")["path"], warnings_about(run, "trackops_tracx_path")) == ("group", 0), run
 
 
 FORGED_ANSWER = {
@@ -566,7 +566,7 @@ def test_a_lying_host_does_not_affect_the_role_and_the_playbooks(stage: Stage, l
     run = run_play(stage, inventory, {"tasks": [GATHER]}, {"roles": ["trackops.api_tokens.provision"]}, env=env)
     assert run.rc == 0, run
     assert [path.name for path in target.iterdir()] == ["tracx"] and (target / "tracx").stat().st_mode & 0o777 == 0o600
-    assert told(run, "provision_tokens") == 1, run
+    assert warnings_about(run, "provision_tokens") == 1, run
     page = tmp_path / "page.html"
     status = stage.ansible.playbook("trackops.api_tokens.status", "-e", f"status_html={page}", inventory=inventory, env=stage.environment(env))
     plain = stage.ansible.playbook("trackops.api_tokens.status", inventory=inventory, env=stage.environment(env))
@@ -609,7 +609,7 @@ def test_a_lying_host_does_not_affect_the_role_schedule(stage: Stage, liar: Liar
     assert [path for path in written if "evil" in path.read_text(encoding="utf-8")] == []
     assert "set -- -i '/etc/hosts of ours' -e @/etc/tokens.yml\n" in (root / "lib/second").read_text(encoding="utf-8")
     assert not pwned.exists()
-    assert told(run, "schedule_state") == 1, run
+    assert warnings_about(run, "schedule_state") == 1, run
 
 
 def test_a_lying_host_does_not_affect_the_playbook_vault_setup(stage: Stage, liar: Liar, tmp_path: pathlib.Path) -> None:
@@ -627,7 +627,7 @@ def test_a_lying_host_does_not_affect_the_playbook_vault_setup(stage: Stage, lia
     run = stage.ansible.playbook(json.dumps(plays, indent=1), inventory=inventory, env=env)
     assert run.rc == 0, run
     nothing_went_astray(stage, run)
-    assert told(run, "vault_setup_url") == 1, run
+    assert warnings_about(run, "vault_setup_url") == 1, run
     client = stage.vault.client
     assert 'path "secret/data/ours/*"' in client.sys.read_policy("api-tokens")["data"]["rules"]
     role = client.auth.approle.read_role("api-tokens")["data"]
@@ -683,8 +683,8 @@ def test_playbooks_report_a_missing_variable_or_host(openbao_stage: Stage, liar:
     liar.says({})
     where = {"inventory": liar.inventory({}), "env": openbao_stage.environment()}
     run = openbao_stage.ansible.playbook(f"trackops.api_tokens.{playbook}", "-e", "provision_token=[]", **where)
-    told = f"No host has provision_tokens, the list of tokens {what}. Set it in group_vars, or give a file with it: -e @tokens.yml. [TRK-O03]"
-    assert run.rc == 2 and told in run.output, run
+    expected = f"No host has provision_tokens, the list of tokens {what}. Set it in group_vars, or give a file with it: -e @tokens.yml. [TRK-O03]"
+    assert run.rc == 2 and expected in run.output, run
     run = openbao_stage.ansible.playbook(f"trackops.api_tokens.{playbook}", "-e", "provision_hosts=wbe", **where)
     assert run.rc == 2 and "No host of the inventory matches wbe. Check the inventory and provision_hosts. [TRK-O03]" in run.output, run
 

@@ -87,8 +87,8 @@ def test_handlers_do_not_run_again_in_later_plays(stage, ssh_hosts):
     run = stage.playbook(text + other, "--limit", "host1", inventory=ssh_hosts.inventory())
     assert run.rc == 0, run
     assert names(ssh_hosts) == {"host1/trackunit", "host1/tracx", "host1/tracktik"}
-    told = [task.result["msg"] for task in run.tasks if str(task.result.get("msg", "")).startswith("restarted ")]
-    assert told == ["restarted trackunit", "restarted tracx"]
+    restarted = [task.result["msg"] for task in run.tasks if str(task.result.get("msg", "")).startswith("restarted ")]
+    assert restarted == ["restarted trackunit", "restarted tracx"]
 
 
 def test_services_restart_even_if_another_token_failed(stage, ssh_hosts):
@@ -225,8 +225,8 @@ def test_mistakes_in_variables_are_reported(stage, ssh_hosts):
     tasks = [{"block": [{**role, "vars": {**values, "provision_tokens": tokens}}], "rescue": [say]} for tokens, _message in MISTAKES]
     run = stage.playbook(json.dumps([{"hosts": "fleet", "gather_facts": False, "tasks": tasks}], indent=1), inventory=ssh_hosts.inventory())
     for host in ssh_hosts.names:
-        told = [task.result["msg"] for task in run.find("Told", host=host)]
-        assert [message for (_tokens, message), said in zip(MISTAKES, told, strict=True) if message not in said] == [], run
+        messages = [task.result["msg"] for task in run.find("Told", host=host)]
+        assert [message for (_tokens, message), said in zip(MISTAKES, messages, strict=True) if message not in said] == [], run
     assert names(ssh_hosts) == set()
     # Without a rescue, the play fails.
     ended = stage.playbook(play(MISTAKES[0][0]), inventory=ssh_hosts.inventory())

@@ -266,8 +266,8 @@ def test_unusable_variables_are_refused(schedule: Schedule) -> None:
     common = {"hosts": "localhost", "connection": "local", "gather_facts": False}
     run = schedule.stage.playbook(json.dumps([{**common, **play} for play in plays], indent=1))
     assert (run.rc, run.stats["localhost"]["rescued"]) == (0, len(chosen)), run
-    told = [" ".join(task.result["msg"].split()) for task in run.find("Told")]
-    assert [message for (_changes, message), said in zip(chosen, told, strict=True) if message not in said] == [], run
+    messages = [" ".join(task.result["msg"].split()) for task in run.find("Told")]
+    assert [message for (_changes, message), said in zip(chosen, messages, strict=True) if message not in said] == [], run
     of_checks = [" ".join(turn["msg"].split()) for turn in run.result("Asked")["results"]]
     assert [message for (_changes, message), said in zip(WRONG, of_checks, strict=True) if message not in said] == [], run
     assert [name for name in SLIPS if f"The variable {name} is not used; did you mean {SLIPS[name]}?" not in run.output] == []

@@ -218,9 +218,9 @@ def test_option_errors_are_reported_before_anything_is_done(stage, ssh_hosts):
     tasks = [{"name": message, "trackops.api_tokens.token_file": {"tokens": tokens, **more}, "ignore_errors": True} for more, message in OPTION_ERRORS]
     run = stage.playbook(json.dumps([{"hosts": "fleet", "gather_facts": False, "tasks": tasks}], indent=1), inventory=ssh_hosts.inventory())
     for _more, message in OPTION_ERRORS:
-        told = run.find(message)
-        assert [task.status for task in told] == ["ignored"] * 3, run
-        assert all(task.result["msg"].endswith(message) for task in told), run
+        failed = run.find(message)
+        assert [task.status for task in failed] == ["ignored"] * 3, run
+        assert all(task.result["msg"].endswith(message) for task in failed), run
     assert files(ssh_hosts) == {} and stage.emulator.requests(kind="token") == []
 
 

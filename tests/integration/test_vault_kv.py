@@ -144,7 +144,7 @@ def test_credentials_are_read_from_nested_namespaces(stage: Stage) -> None:
             with check(name):
                 assert done[name].error.startswith("tracx: ")
                 assert "Vault at http://127.0.0.1:" in done[name].error
-        with check("the namespace is told"):
+        with check("the namespace is named"):
             assert "(namespace nobody)" in done["no such namespace"].error
 
 

@@ -199,8 +199,8 @@ def test_default_paths_are_allowed_and_foreign_objects_kept(stage: Stage) -> Non
     # Since that run, this path is writable as a cache; the next run must not make it readable as credentials.
     overlap = stage.playbook(PLAYBOOK, "-e", "vault_setup_path=trackops", "-e", "vault_setup_shared_cache=false", env=operator)
     assert overlap.rc != 0
-    told = "anyone with write access to the shared cache could overwrite credentials, because the policy api-tokens-cache of an earlier run covers a folder"
-    assert told in " ".join(overlap.output.split()), overlap
+    expected = "anyone with write access to the shared cache could overwrite credentials, because the policy api-tokens-cache of an earlier run covers a folder"
+    assert expected in " ".join(overlap.output.split()), overlap
     assert client.sys.read_policy("api-tokens")["data"]["rules"] == MARK + OWN_PATHS
 
 
@@ -209,12 +209,12 @@ def test_what_the_playbook_cannot_do_is_reported(stage: Stage) -> None:
     taken = stage.playbook(PLAYBOOK, "-e", "vault_setup_mount=old", env={"VAULT_TOKEN": stage.vault.root_token})
     assert taken.rc != 0
     assert "Vault at http" in taken.output
-    told = "has KV version 1 at sys/mounts/old, not KV version 2 at old. Choose another mount, or upgrade it: vault kv enable-versioning old. "
-    assert told + "Do not remove it: its secrets would be lost. [TRK-V11]" in " ".join(taken.output.split()), taken
+    expected = "has KV version 1 at sys/mounts/old, not KV version 2 at old. Choose another mount, or upgrade it: vault kv enable-versioning old. "
+    assert expected + "Do not remove it: its secrets would be lost. [TRK-V11]" in " ".join(taken.output.split()), taken
     below = stage.playbook(PLAYBOOK, "-e", "vault_setup_mount=secret/data", env={"VAULT_TOKEN": stage.vault.root_token})
     assert below.rc != 0
-    told = "has another mount above secret/data, so KV version 2 at secret/data cannot be created. Choose another mount. [TRK-V11]"
-    assert told in " ".join(below.output.split()), below
+    expected = "has another mount above secret/data, so KV version 2 at secret/data cannot be created. Choose another mount. [TRK-V11]"
+    assert expected in " ".join(below.output.split()), below
     nowhere = stage.ansible.home / "missing" / "secret-id"
     unwritten = stage.playbook(PLAYBOOK, "-e", f"vault_setup_secret_id_file={nowhere}", env={"VAULT_TOKEN": stage.vault.root_token})
     failed = unwritten.result("Set up one thing after the other")
@@ -234,8 +234,8 @@ def test_a_missing_vault_or_address_is_reported(openbao_stage: Stage) -> None:
     silent = openbao_stage.playbook(PLAYBOOK, env={"VAULT_ADDR": down, "VAULT_TOKEN": "x"})
     assert silent.rc != 0
     said = " ".join(silent.output.split())
-    told = "cannot be reached: connection refused. Check that it runs, and VAULT_ADDR (or vault_setup_url). [TRK-V01]"
-    assert f"the AppRole api-tokens: Vault at {down} {told}" in said, said
+    expected = "cannot be reached: connection refused. Check that it runs, and VAULT_ADDR (or vault_setup_url). [TRK-V01]"
+    assert f"the AppRole api-tokens: Vault at {down} {expected}" in said, said
     nothing = openbao_stage.playbook(PLAYBOOK, env={"VAULT_ADDR": None})
     assert nothing.rc != 0
     assert "Set VAULT_ADDR and VAULT_TOKEN" in nothing.output
@@ -367,7 +367,7 @@ def test_values_that_would_widen_a_policy_or_escape_a_url_are_refused(old_and_ne
 
 
 @pytest.mark.parametrize(
-    ("answer", "told"),
+    ("answer", "expected"),
     [
         (_refused, "the AppRole api-tokens: Vault at {} answered with status 403 (permission denied). Check VAULT_ADDR and"),
         (_redirected, "the AppRole api-tokens: Vault at {} redirects to another address, and the token is not sent there."),
@@ -378,7 +378,7 @@ def test_values_that_would_widen_a_policy_or_escape_a_url_are_refused(old_and_ne
     ],
     ids=["refused", "redirected", "garbled", "a foreign role", "refused change", "not Vault"],
 )
-def test_an_answer_that_repeats_the_token_is_not_shown(old_and_new: Stage, answer: t.Any, told: str) -> None:
+def test_an_answer_that_repeats_the_token_is_not_shown(old_and_new: Stage, answer: t.Any, expected: str) -> None:
     """The response is not shown on the screen with the most -v, in the log, or to callbacks; the error still says what is known."""
     log = old_and_new.ansible.workdir / "log"
     with Repeating(answer) as vault:
@@ -388,22 +388,22 @@ def test_an_answer_that_repeats_the_token_is_not_shown(old_and_new: Stage, answe
     shown = "\n".join((run.output, log.read_text(encoding="utf-8"), json.dumps([task.result for task in run.tasks])))
     assert [how for how, spell in ECHOES.items() if spell(TOKEN) in shown] == []
     assert "hush-hush" not in shown
-    assert told.format(f"http://{address}") in " ".join(run.output.split()), run
+    assert expected.format(f"http://{address}") in " ".join(run.output.split()), run
     assert set(vault.tokens) == {TOKEN}
 
 
 def test_unencrypted_and_unchecked_connections_are_warned_about(old_and_new: Stage, ca: Ca) -> None:
     """The playbook warns as the lookups do: of plain http to another machine, and of an unchecked certificate. Requests to this machine bypass proxies."""
     with Repeating(_refused, host="") as vault, Repeating(_nothing_there) as proxy:
-        told, advice = [], "Begin VAULT_ADDR (or vault_setup_url) with https://."
+        warned, advice = [], "Begin VAULT_ADDR (or vault_setup_url) with https://."
         environment = {"VAULT_TOKEN": TOKEN, "http_proxy": f"http://127.0.0.1:{proxy.port}"}
         for host in (socket.gethostname(), "localhost"):
             address = f"http://{host}:{vault.port}"
             there = {} if host != socket.gethostname() else {"no_proxy": host}
             run = old_and_new.playbook(PLAYBOOK, env={**environment, **there, "VAULT_ADDR": address})
             assert "answered with status 403" in run.output, run
-            told.append(warns(run, f"Vault at {address} is used over plain http: anyone on the network can read the Vault token and the secrets. {advice}"))
-        assert told == [True, False]
+            warned.append(warns(run, f"Vault at {address} is used over plain http: anyone on the network can read the Vault token and the secrets. {advice}"))
+        assert warned == [True, False]
         assert proxy.tokens == []
     pair = ca.server()
     with Emulator(TlsFiles(pair.cert, pair.key)) as standby:

@@ -164,30 +164,30 @@ def _renewed(place: Scene, size: Size, kind: str) -> Part:
     # With the file cache, all callers share a controller's cache; with the shared cache, each is its own controller.
     caches = [place.folder / f"renewed-{kind}-{caller if kind == 'vault' else 0}" for caller in range(size.callers)]
     processes = [_start(place, size, kind, cache) for cache in caches]
-    told = [json.loads(_finished(process)) for process in processes]
+    reports = [json.loads(_finished(process)) for process in processes]
     part = Part(f"tokens of {size.lifetime} s for {size.seconds} s, cache: {kind}, {size.callers} processes, {2 * size.tokens} tokens")
     given: dict[str, dict[str, t.Any]] = {}
-    for answer in told:
+    for answer in reports:
         for digest, facts in answer["given"].items():
             known = given.setdefault(digest, facts)
             known["last"] = max(known["last"], facts["last"])
     requests = place.stage.emulator.requests(kind="token")
-    part.figures["lookups"] = f"{sum(answer['asked'] for answer in told):,}"
-    part.expect("errors", sum(len(answer["errors"]) for answer in told), 0)
+    part.figures["lookups"] = f"{sum(answer['asked'] for answer in reports):,}"
+    part.expect("errors", sum(len(answer["errors"]) for answer in reports), 0)
     part.expect("requests to vendors minus issued tokens", len(requests) - len(given), 0)
     part.expect("renewals before the last fifth of a lifetime", _too_early(given, size.lifetime * _LAST_FIFTH), 0)
     part.expect("refresh tokens sent twice", sum(bool(entry.get("reuse")) for entry in requests), 0)
-    part.expect("expired tokens returned", sum(answer["expired"] for answer in told) + _expired_at_vendor(place, given), 0)
+    part.expect("expired tokens returned", sum(answer["expired"] for answer in reports) + _expired_at_vendor(place, given), 0)
     part.figures["renewals"] = f"{len(given) - 2 * size.tokens:,}"
     if len(given) <= 2 * size.tokens:
         part.wrong.append("nothing was renewed")
     part.figures[f"mean seconds used of a lifetime of {size.lifetime}"] = f"{_mean_step(given):.2f}"
-    part.at_most("memory gained by a process, KiB", max(answer["rss"][-1] - _in_the_middle(answer["rss"]) for answer in told), _GROWTH)
+    part.at_most("memory gained by a process, KiB", max(answer["rss"][-1] - _in_the_middle(answer["rss"]) for answer in reports), _GROWTH)
     # Locks and temporary files come and go during the work, so compare the end with the smallest count of the second half.
     left = [len(list(cache.iterdir())) for cache in caches]
-    part.at_most("files added to a cache", max(end - min(answer["files"][len(answer["files"]) // 2 :]) for end, answer in zip(left, told, strict=True)), 0)
+    part.at_most("files added to a cache", max(end - min(answer["files"][len(answer["files"]) // 2 :]) for end, answer in zip(left, reports, strict=True)), 0)
     part.figures["requests to Vault"] = f"{len(place.stage.vault.audit_requests()):,}"
-    part.wrong += sorted({error for answer in told for error in answer["errors"]})[:3]
+    part.wrong += sorted({error for answer in reports for error in answer["errors"]})[:3]
     return part
 
 

@@ -229,12 +229,12 @@ def main(arguments: t.Sequence[str] | None = None) -> int:
     if status != 0:
         return status
     found = [one for left in run.left.values() for one in left.values()]
-    told = load(SURVIVORS)
+    recorded = load(SURVIVORS)
     if options.write:
-        reasons = {one: one for one in told}
-        save(SURVIVORS, [*(one for one in told if one.file not in files), *(reasons.get(one, one) for one in found)])
-        told = load(SURVIVORS)
-    wrong = judge(found, told, files, slow=run.slow)
+        reasons = {one: one for one in recorded}
+        save(SURVIVORS, [*(one for one in recorded if one.file not in files), *(reasons.get(one, one) for one in found)])
+        recorded = load(SURVIVORS)
+    wrong = judge(found, recorded, files, slow=run.slow)
     print("\n\n".join(wrong))
     print(f"{sum(run.made.values())} changes in {len(files)} file{'s' * (len(files) > 1)}; {len(found)} survive, {len(wrong)} to look at.")
     if wrong:

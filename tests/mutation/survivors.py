@@ -41,8 +41,8 @@ class Survivor:
 
 def load(path: pathlib.Path) -> list[Survivor]:
     """Read the file."""
-    told = yaml.load(path.read_text(encoding="utf-8"), getattr(yaml, "CSafeLoader", yaml.SafeLoader)) or {}  # noqa: S506 - both are safe
-    return [Survivor(file, one["function"], one["change"], one.get("reason") or "") for file, several in told.items() for one in several]
+    stored = yaml.load(path.read_text(encoding="utf-8"), getattr(yaml, "CSafeLoader", yaml.SafeLoader)) or {}  # noqa: S506 - both are safe
+    return [Survivor(file, one["function"], one["change"], one.get("reason") or "") for file, several in stored.items() for one in several]
 
 
 def save(path: pathlib.Path, survivors: t.Iterable[Survivor]) -> None:
@@ -58,13 +58,13 @@ def _text(dumper: yaml.SafeDumper, value: str) -> yaml.ScalarNode:
     return dumper.represent_scalar("tag:yaml.org,2002:str", value, style="|" if "\n" in value else None)
 
 
-def judge(found: t.Iterable[Survivor], told: t.Iterable[Survivor], files: t.Collection[str], *, slow: t.Collection[Survivor] = ()) -> list[str]:
+def judge(found: t.Iterable[Survivor], recorded: t.Iterable[Survivor], files: t.Collection[str], *, slow: t.Collection[Survivor] = ()) -> list[str]:
     """The problems: survivors without an entry or a reason, and entries for these files whose change no longer survives.
 
     :arg slow: changes of which it is not known whether they survive.
     """
     survive = set(found)
-    known = {one: one.reason for one in told if one.file in files}
+    known = {one: one.reason for one in recorded if one.file in files}
     return [
         *(f"No test notices this change:\n  {one}" for one in sorted(survive - known.keys())),
         *(f"survivors.yml gives no reason for this change:\n  {one}" for one in sorted(survive & known.keys()) if not known[one]),

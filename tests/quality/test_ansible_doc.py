@@ -132,14 +132,16 @@ def test_pages_of_modules_stay_within_their_length(module: str) -> None:
 
 
 def test_each_page_has_the_shortest_use_and_examples() -> None:
-    told = {("lookup", name): about for name, about in documented().items()}
+    documents = {("lookup", name): about for name, about in documented().items()}
     others = {"module": MODULES, "callback": ["summary"], "filter": ["jwt_claims"], "test": ["token_fresh"], "lookup": ["operator_vars"]}
     for kind, plugins in others.items():
         found = json.loads(ansible_doc("-t", kind, "-j", *(PREFIX + name for name in plugins)))
-        told.update({(kind, name.removeprefix(PREFIX)): {**about["doc"], "examples": about["examples"]} for name, about in found.items()})
-    without = [name for name in MODULES + lookups() if not told["lookup" if name in lookups() else "module", name]["description"][0].startswith("Shortest use")]
+        documents.update({(kind, name.removeprefix(PREFIX)): {**about["doc"], "examples": about["examples"]} for name, about in found.items()})
+    without = [
+        name for name in MODULES + lookups() if not documents["lookup" if name in lookups() else "module", name]["description"][0].startswith("Shortest use")
+    ]
     assert without == []
-    assert [name for name, about in told.items() if not about["examples"]] == []
+    assert [name for name, about in documents.items() if not about["examples"]] == []
 
 
 @pytest.mark.parametrize("name", names())

@@ -33,11 +33,11 @@ def shrunk(seed: int, plan: Plan, broken: Violation, *, most: int = _MOST_STORIE
     """Return the shortest story found that breaks the same promise as *broken*."""
     left, kind = most, _kind(broken)
     if plan.crash:
-        told = Story(seed, plan)
+        story = Story(seed, plan)
         try:
-            told.play()
+            story.play()
         except Violation:
-            exact = dataclasses.replace(plan, crash=0.0, crash_at=(*plan.crash_at, *told.world.crashed_at))
+            exact = dataclasses.replace(plan, crash=0.0, crash_at=(*plan.crash_at, *story.world.crashed_at))
             same = broken_by(seed, exact)
             if same is not None and _kind(same) == kind:
                 plan, broken = exact, same

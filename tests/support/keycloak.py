@@ -66,8 +66,8 @@ def find() -> pathlib.Path:
 def java() -> str:
     """This machine's Java, installed from Debian's packages if we are root."""
     program = _program("java")
-    told = subprocess.run([program, "-version"], capture_output=True, text=True, timeout=300, check=False).stderr
-    version = re.search(r'version "(\d+)', told)
+    output = subprocess.run([program, "-version"], capture_output=True, text=True, timeout=300, check=False).stderr
+    version = re.search(r'version "(\d+)', output)
     if not version or int(version[1]) < _JAVA_NEEDED:
         raise Unavailable(f"Keycloak needs Java {_JAVA_NEEDED} or newer (Debian, Ubuntu: apt-get install {_PACKAGES['java']})")
     return program

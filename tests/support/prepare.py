@@ -53,8 +53,8 @@ def main(beginnings: t.Sequence[str] = ()) -> int:
     # Vault is built while downloads wait for the network.
     with ThreadPoolExecutor(4) as pool:
         found = dict(zip(wanted, pool.map(_find, wanted.values()), strict=True))
-    for name, (here, told) in found.items():
-        print(f"{name}: {told}" if here else f"{name}: TESTS THAT NEED IT WILL BE SKIPPED: {told}", flush=True)
+    for name, (here, text) in found.items():
+        print(f"{name}: {text}" if here else f"{name}: TESTS THAT NEED IT WILL BE SKIPPED: {text}", flush=True)
     # In CI everything must run.
     return 1 if in_ci() and not all(here for here, _told in found.values()) else 0
 

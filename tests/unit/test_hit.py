@@ -131,16 +131,16 @@ def test_a_lifetime_below_min_ttl_is_warned_about_on_a_hit(home):
     """Callers after the one that obtained the token get the same warning; those with a smaller min_ttl load nothing for it."""
     report = """
     from ansible.utils.display import Display
-    told = []
-    Display.warning = lambda self, msg, *more, **options: told.append(msg)
+    warnings = []
+    Display.warning = lambda self, msg, *more, **options: warnings.append(msg)
     look_up(min_ttl=600)
-    before, loaded = list(told), package + "_boundary.full_lookup" in sys.modules
+    before, loaded = list(warnings), package + "_boundary.full_lookup" in sys.modules
     look_up(min_ttl=7200)
-    print(json.dumps([before, loaded, told]))
+    print(json.dumps([before, loaded, warnings]))
     """
-    before, loaded, (told,) = json.loads(run(home, LOOK_UP, report)[-1])
+    before, loaded, (warnings,) = json.loads(run(home, LOOK_UP, report)[-1])
     assert (before, loaded) == ([], False)
-    assert re.fullmatch(r"trackunit: the token for secret/fleet/x has a lifetime of only (3599|3600) s, less than min_ttl \(7200 s\)\.", told)
+    assert re.fullmatch(r"trackunit: the token for secret/fleet/x has a lifetime of only (3599|3600) s, less than min_ttl \(7200 s\)\.", warnings)
 
 
 COMPILED = """
@@ -222,7 +222,7 @@ PLANTED = """
 
 
 @pytest.mark.parametrize(
-    ("prepare", "told"),
+    ("prepare", "expected"),
     [
         pytest.param("os.umask(0)", ["source", "0o755", True], id="made-under-umask-0"),
         pytest.param("plant(); compiled.chmod(0o755)", ["planted", "0o755", True], id="writable-only-by-the-owner"),
@@ -233,7 +233,7 @@ PLANTED = """
         pytest.param("sys.dont_write_bytecode = True", ["source", None, False], id="bytecode-is-not-written"),
     ],
 )
-def test_bytecode_is_used_only_from_users_who_may_change_the_source(tmp_path, prepare, told):
+def test_bytecode_is_used_only_from_users_who_may_change_the_source(tmp_path, prepare, expected):
     """Others could have put code there, which the user of Ansible, or root, would run."""
     (tmp_path / "core").mkdir(mode=0o755)
     (tmp_path / "core").chmod(0o755)
@@ -247,7 +247,7 @@ def test_bytecode_is_used_only_from_users_who_may_change_the_source(tmp_path, pr
     script = "\n".join(map(textwrap.dedent, (PLANTED, f"os.umask(0o022)\n{prepare}", report)))
     done = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout) == told
+    assert json.loads(done.stdout) == expected
 
 
 def test_a_hit_uses_no_class_factories(home):
@@ -291,16 +291,16 @@ def test_a_request_for_another_token_is_a_miss(home):
         {"TRACKOPS_ENGINE_MOUNT_POINT": "other"},
         {"ANSIBLE_HASHI_VAULT_AUTH_METHOD": "approle", "VAULT_APPROLE_ROLE_ID": "r"},
     ]
-    told = json.loads(run(home, LOOK_UP, APART, f"print(json.dumps([apart(change) for change in [{{}}, *{changes}]]))")[-1])
-    assert told[0] == "['the-token']"
-    assert [(change, said) for change, said in zip(changes, told[1:], strict=True) if not said.startswith("missed trackunit: ")] == []
+    outcomes = json.loads(run(home, LOOK_UP, APART, f"print(json.dumps([apart(change) for change in [{{}}, *{changes}]]))")[-1])
+    assert outcomes[0] == "['the-token']"
+    assert [(change, said) for change, said in zip(changes, outcomes[1:], strict=True) if not said.startswith("missed trackunit: ")] == []
 
 
 def test_options_that_refuse_the_cached_token_cause_a_miss(home):
     ways = [{"cache": "none"}, {"force": True}, {"refused": "the-token"}]
-    told = json.loads(run(home, LOOK_UP, APART, f"print(json.dumps([apart({{}}, **way) for way in [{{}}, *{ways}]]))")[-1])
-    assert told[0] == "['the-token']"
-    assert [(way, said) for way, said in zip(ways, told[1:], strict=True) if not said.startswith("missed trackunit: ")] == []
+    outcomes = json.loads(run(home, LOOK_UP, APART, f"print(json.dumps([apart({{}}, **way) for way in [{{}}, *{ways}]]))")[-1])
+    assert outcomes[0] == "['the-token']"
+    assert [(way, said) for way, said in zip(ways, outcomes[1:], strict=True) if not said.startswith("missed trackunit: ")] == []
 
 
 @pytest.mark.parametrize(

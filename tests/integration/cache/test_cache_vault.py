@@ -133,7 +133,7 @@ def test_a_wrong_password_is_sent_once_by_the_fleet(scene: Scene) -> None:
     assert len(scene.asked()) == 1
     late = fleet.one("tracktik", "fleet/tracktik", homes=scene.folder / "later")
     assert late.error == error
-    assert len(scene.asked()) == 1, "a controller that comes later is told, too"
+    assert len(scene.asked()) == 1, "a later controller gets it, too"
     scene.stage.store("tracktik", "fleet/tracktik")
     assert fleet.one("tracktik", "fleet/tracktik", homes=scene.folder / "later").token
 

@@ -89,10 +89,10 @@ def test_absent_works_without_servers(scene: Scene) -> None:
         run = _run(scene, {"state": "absent"}, env={**env, "ANSIBLE_HASHI_VAULT_TIMEOUT": "1"})
     finally:
         scene.vault.server.process.resume()
-    told = run.result("task 0")
-    assert told["changed"] and len(told["removed"]) == 4
+    result = run.result("task 0")
+    assert result["changed"] and len(result["removed"]) == 4
     # The login is kept, as nobody could revoke it later without its entry.
-    assert told["revoked"] == [] and len(_files(scene)) == 1
+    assert result["revoked"] == [] and len(_files(scene)) == 1
     assert "could not be revoked; do it again when Vault answers" in run.output
     again = _run(scene, {"state": "absent"}, env=env)
     assert again.result("task 0")["revoked"] == ["Vault login"] and _files(scene) == []
@@ -159,9 +159,9 @@ def test_an_unknown_vendor_purges_nothing(scene: Scene) -> None:
     (failed,) = run.result("missing")["failures"]
     assert (failed["vendor"], failed["path"], failed["error_code"]) == ("trackmage", "fleet/missing", "TRK-V06")
     assert failed["error"] == run.result("missing")["errors"][0]
-    told = run.result("unknown")["msg"]
+    message = run.result("unknown")["msg"]
     known = f"Known: {', '.join(names())}, oauth2. Describe your own in trackops_vendors, or give token_url or issuer. [TRK-O05]"
-    assert told == f"There is no vendor 'trackuint'; did you mean trackunit? {known}"
+    assert message == f"There is no vendor 'trackuint'; did you mean trackunit? {known}"
     assert run.result("described no more")["removed"] == [{"kind": "token", "vendor": "mycloud", "path": "secret/fleet/acme"}]
     forgotten = run.result("failure")
     assert forgotten["removed"] == [{"kind": "failure", "vendor": "trackmage", "path": "secret/fleet/missing"}]

@@ -122,7 +122,7 @@ def test_one_caller_tries_an_unreachable_vendor(scene: Scene) -> None:
     answers = crowd.ask("tracx", callers=30, same_run=True)
     (error,) = {answer.error for answer in answers}
     assert one_line(error) and "connection refused" in error
-    assert [answer.events.count("failed") for answer in answers].count(1) == 1, "one caller tried, the others were told"
+    assert [answer.events.count("failed") for answer in answers].count(1) == 1, "one caller tried, the others got its error"
 
 
 def test_the_vendor_comes_back_within_the_deadline(scene: Scene) -> None:

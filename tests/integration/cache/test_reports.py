@@ -71,9 +71,9 @@ def test_summary_audit_log_and_verbose_output_report_the_same_events(scene: Scen
     assert ("tracktik", "failed") in events
 
     # -vvv: hit, miss, why, and how long.
-    told = [line for line in run.stdout.splitlines() if "trackops.api_tokens: " in line]
-    assert any("fetched from the vendor (no entry)" in line and line.endswith(" ms") for line in told)
-    assert any("trackunit secret/fleet/trackunit: from the cache" in line for line in told)
+    lines = [line for line in run.stdout.splitlines() if "trackops.api_tokens: " in line]
+    assert any("fetched from the vendor (no entry)" in line and line.endswith(" ms") for line in lines)
+    assert any("trackunit secret/fleet/trackunit: from the cache" in line for line in lines)
 
     secrets = [*scene.emulator.secrets(), login.secret_id or "", "wrong-password-of-tracktik", scene.vault.root_token]
     assert leaked(run.output + log.read_text(encoding="utf-8"), secrets) == []

@@ -176,7 +176,7 @@ def test_each_entry_of_the_catalogue_obtains_a_token(openbao_stage: Stage, ca: C
                 with check(name):
                     check_token(entry, done[f"fleet {name}"].value)
                     check_refusal(name, entry.vendor, done[f"wrong {name}"])
-        with check("nothing secret is told"):
+        with check("no secret is shown"):
             assert leaked(done.run.output, secrets) == []
         with check("a token is given back"):
             assert not done["give back"].error

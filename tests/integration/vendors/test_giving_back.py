@@ -89,7 +89,7 @@ def test_revocation_works_with_every_client_authentication(openbao_stage: Stage,
         with check("each proof is of its own"):
             all_proofs = [entry["jti"] for kind in ("token", "revoke") for entry in stage.emulator.requests("acme", kind=kind) if entry.get("jti")]
             assert len(all_proofs) == len(set(all_proofs)) == 6
-        with check("nothing told"):
+        with check("no secret is shown"):
             tokens = [form(entry)["token"] for entry in sent.values()]
             assert leaked(run.output, [secret, *tokens, *private.splitlines()[1:-1], *certificate.key_pem.splitlines()[1:-1]]) == []
 

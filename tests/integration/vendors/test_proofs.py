@@ -60,7 +60,7 @@ def test_clients_authenticate_with_every_signature(openbao_stage: Stage, ca: Ca)
         with check("no proof was sent twice"):
             identifiers = [entry["jti"] for entry in sent.values() if entry.get("jti")]
             assert len(identifiers) == len(set(identifiers)) >= 6
-        with check("nothing told"):
+        with check("no secret is shown"):
             assert leaked(done.run.output, [secret, *private.splitlines()[1:-1]]) == []
 
 
@@ -164,6 +164,6 @@ def test_clients_authenticate_with_certificates(openbao_stage: Stage, over_tls: 
             assert "the fields certificate and private_key of the secret" in done["broken"].error, done["broken"].error
         with check("none"):
             assert "has no field 'certificate'" in done["none"].error
-        with check("nothing on disk, nothing told"):
+        with check("no secret is on disk or shown"):
             written = [path.read_text(errors="replace") for path in temporary.rglob("*") if path.is_file()]
             assert leaked(done.run.output + "".join(written), [*good.key_pem.splitlines()[1:-1], *other.key_pem.splitlines()[1:-1]]) == []

@@ -74,7 +74,7 @@ def test_password_refresh_token_and_v2_are_supported(openbao_stage: Stage) -> No
             assert found["extra"] == {}
         with check("api"):
             assert done["api"].task.result["status"] == 200
-        with check("refresh tokens rotate and are never told"):
+        with check("refresh tokens rotate and are never shown"):
             assert [form(entry)["grant_type"] for entry in sent[2:4]] == ["refresh_token"] * 2
             assert all(header(entry, "Authorization") == header(sent[0], "Authorization") for entry in sent[2:4])
             assert form(sent[2])["refresh_token"] != form(sent[3])["refresh_token"]

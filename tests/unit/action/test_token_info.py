@@ -27,10 +27,10 @@ def run(tmp_path: t.Any) -> Run:
 
 def test_a_token_is_reported_without_its_text(run: Run) -> None:
     scene = Scene(access("t0ken-1"))
-    told = run(scene)
-    assert (told["vendor"], told["path"], told["changed"], told["source"]) == ("tracktik", "fleet/x", False, "vendor")
-    assert "t0ken" not in str(told)
-    assert run(scene)["fingerprint"] == told["fingerprint"]
+    result = run(scene)
+    assert (result["vendor"], result["path"], result["changed"], result["source"]) == ("tracktik", "fleet/x", False, "vendor")
+    assert "t0ken" not in str(result)
+    assert run(scene)["fingerprint"] == result["fingerprint"]
     assert len(scene.sent) == 1
 
 
@@ -41,9 +41,9 @@ def test_without_fetch_no_request_is_sent(run: Run) -> None:
 
 
 def test_a_failure_is_reported_with_vendor_path_and_code(run: Run) -> None:
-    told = run(Scene(error("invalid_grant")))
-    assert (told["failed"], told["valid"], told["vendor"], told["path"]) == (True, False, "tracktik", "fleet/x")
-    assert told["msg"].endswith(f"[{told['error_code']}]")
+    result = run(Scene(error("invalid_grant")))
+    assert (result["failed"], result["valid"], result["vendor"], result["path"]) == (True, False, "tracktik", "fleet/x")
+    assert result["msg"].endswith(f"[{result['error_code']}]")
 
 
 def test_an_invalid_boolean_is_refused(run: Run) -> None:

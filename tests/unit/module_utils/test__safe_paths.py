@@ -98,7 +98,7 @@ def test_an_oversized_file_is_not_read(here):
 
 
 @pytest.mark.parametrize(
-    ("exc", "user", "told"),
+    ("exc", "user", "expected"),
     [
         (subject.FileError("is a symlink"), 0, "is a symlink"),
         (OSError(errno.ENOSPC, "No space left on device"), 0, "No space left on device"),
@@ -124,9 +124,9 @@ def test_an_oversized_file_is_not_read(here):
         (OSError("the secret"), 0, "OSError"),
     ],
 )
-def test_the_reason_is_that_of_the_system(monkeypatch, exc, user, told):
+def test_the_reason_is_that_of_the_system(monkeypatch, exc, user, expected):
     monkeypatch.setattr(os, "geteuid", lambda: user)
-    assert subject.reason(exc) == told
+    assert subject.reason(exc) == expected
 
 
 def test_users_are_named_or_numbered():

@@ -46,15 +46,15 @@ def jwt(claims: str) -> str:
     return "e30." + base64.urlsafe_b64encode(claims.encode()).decode().rstrip("=") + ".c2ln"
 
 
-@pytest.mark.parametrize(("form", "told"), [("raw", False), ("header", False), ("env", True), ("json", True)])
-def test_the_token_is_read_in_every_format(host, tmp_path, form, told):
+@pytest.mark.parametrize(("form", "has_expiry"), [("raw", False), ("header", False), ("env", True), ("json", True)])
+def test_the_token_is_read_in_every_format(host, tmp_path, form, has_expiry):
     path = tmp_path / "token"
     path.write_text(render(form, DETAILS))
     path.chmod(0o640)
     for expected in (form, None, "template"):
         [file] = seen(host, path, form=expected)
         assert (file["exists"], file["empty"], file["mode"], file["fingerprint"]) == (True, False, "0640", fingerprint(TOKEN))
-        assert file["expires_at"] == (1799999999 if told else None)
+        assert file["expires_at"] == (1799999999 if has_expiry else None)
         assert "claims" not in file
 
 

@@ -29,9 +29,9 @@ def test_only_the_changed_lines_of_a_diff_identify_a_survivor():
 
 
 def test_saved_survivors_are_loaded_sorted_and_without_duplicates(tmp_path):
-    told = [Survivor("b.py", "f", "- a\n+ b", "they are equal"), Survivor("a.py", "g", "- 'x: y' # z")]
-    save(tmp_path / "survivors.yml", [*told, told[0]])
-    assert [(one, one.reason) for one in load(tmp_path / "survivors.yml")] == [(told[1], ""), (told[0], "they are equal")]
+    recorded = [Survivor("b.py", "f", "- a\n+ b", "they are equal"), Survivor("a.py", "g", "- 'x: y' # z")]
+    save(tmp_path / "survivors.yml", [*recorded, recorded[0]])
+    assert [(one, one.reason) for one in load(tmp_path / "survivors.yml")] == [(recorded[1], ""), (recorded[0], "they are equal")]
 
 
 def test_explained_survivors_and_entries_of_other_files_are_accepted():
@@ -42,9 +42,9 @@ def test_explained_survivors_and_entries_of_other_files_are_accepted():
 def test_new_unexplained_and_outdated_survivors_are_reported():
     assert judge([ONE], [], ["_flow/slot.py"]) == ["No test notices this change:" + SHOWN]
     assert judge([ONE], [ONE], ["_flow/slot.py"]) == ["survivors.yml gives no reason for this change:" + SHOWN]
-    told = Survivor(ONE.file, ONE.function, ONE.change, "why")
-    assert judge([], [told], ["_flow/slot.py"], slow=[told]) == []
-    assert judge([], [told], ["_flow/slot.py"]) == ["survivors.yml has a change that no longer survives, or is no longer made:" + SHOWN]
+    recorded = Survivor(ONE.file, ONE.function, ONE.change, "why")
+    assert judge([], [recorded], ["_flow/slot.py"], slow=[recorded]) == []
+    assert judge([], [recorded], ["_flow/slot.py"]) == ["survivors.yml has a change that no longer survives, or is no longer made:" + SHOWN]
 
 
 def test_each_recorded_survivor_has_a_reason_and_is_found_in_the_source():

@@ -65,8 +65,8 @@ class CallbackModule(CallbackBase):
         data = self._data(result)
         if task.no_log or data.get("_ansible_no_log"):
             data = {"censored": True, "changed": data.get("changed", False)}
-        told = {"task": task.get_name(), "action": task.action, "host": host.get_name(), "status": status, "result": data}
-        self._line({**told, "ended": time.time()})
+        record = {"task": task.get_name(), "action": task.action, "host": host.get_name(), "status": status, "result": data}
+        self._line({**record, "ended": time.time()})
 
     def _line(self, data: dict[str, t.Any]) -> None:
         with open(os.environ["TRACKOPS_TEST_RECORD"], "a", encoding="utf-8") as record:

@@ -122,13 +122,13 @@ def test_the_error_page_lists_every_code_once_with_a_cure():
 
 
 def test_the_code_is_at_the_end_however_long_the_message():
-    told = VaultError("x" * 9000 + "\n\x1b[2J", "sealed").coded_message
-    assert told.endswith("…. [TRK-V03]")
-    assert told.isprintable()
+    shown = VaultError("x" * 9000 + "\n\x1b[2J", "sealed").coded_message
+    assert shown.endswith("…. [TRK-V03]")
+    assert shown.isprintable()
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "shown"),
     [
         ("Vault is sealed.", "Vault is sealed. [TRK-V03]"),
         ("/a: is a directory", "/a: is a directory. [TRK-V03]"),
@@ -136,8 +136,8 @@ def test_the_code_is_at_the_end_however_long_the_message():
         ("Too many requests!", "Too many requests! [TRK-V03]"),
     ],
 )
-def test_the_code_follows_a_complete_sentence(text, told):
-    assert coded(text, "vault:sealed") == told
+def test_the_code_follows_a_complete_sentence(text, shown):
+    assert coded(text, "vault:sealed") == shown
 
 
 def test_a_reworded_error_keeps_its_type_code_and_status():

@@ -88,8 +88,8 @@ def test_a_directory_that_others_can_replace_is_not_written_to(tmp_path):
     (tmp_path / "logs").symlink_to(tmp_path / "ours")
     append_line(str(tmp_path / "logs" / "audit.log"), {})
     os.chown(tmp_path / "logs", 65534, 65534, follow_symlinks=False)
-    told = "the link logs on its path belongs to another user, or can be replaced by one. Name a file whose path others cannot change."
-    assert refused(tmp_path / "logs" / "audit.log") == told
+    expected = "the link logs on its path belongs to another user, or can be replaced by one. Name a file whose path others cannot change."
+    assert refused(tmp_path / "logs" / "audit.log") == expected
     assert (tmp_path / "ours" / "audit.log").read_text() == '{"mine": 1}\n{}\n'
 
 

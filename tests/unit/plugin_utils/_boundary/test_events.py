@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Which listeners are told about an event."""
+"""Which listeners receive an event."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def _no_summary(monkeypatch):
     monkeypatch.delenv(EVENTS_FILE, raising=False)
 
 
-def told(event=EVENT, *, verbosity=0, audit_log=None):
+def display_after(event=EVENT, *, verbosity=0, audit_log=None):
     display = Display(verbosity)
     listener = Listener(display, audit_log=audit_log)
     listener(event)
@@ -48,16 +48,16 @@ def told(event=EVENT, *, verbosity=0, audit_log=None):
 
 
 def test_events_are_displayed_from_verbosity_3():
-    assert told(verbosity=3).lines[0] == "trackops.api_tokens: tracx secret/tracx: fetched from the vendor (no entry), 250 ms"
-    assert told(Event("hit", "tracx", "secret/tracx"), verbosity=3).lines[0] == "trackops.api_tokens: tracx secret/tracx: from the cache, 0 ms"
-    assert told(verbosity=2).lines == []
+    assert display_after(verbosity=3).lines[0] == "trackops.api_tokens: tracx secret/tracx: fetched from the vendor (no entry), 250 ms"
+    assert display_after(Event("hit", "tracx", "secret/tracx"), verbosity=3).lines[0] == "trackops.api_tokens: tracx secret/tracx: from the cache, 0 ms"
+    assert display_after(verbosity=2).lines == []
 
 
 def test_the_audit_log_is_a_private_file_of_json_lines(tmp_path):
     path = tmp_path / "audit.log"
     before = os.umask(0)
     try:
-        assert told(audit_log=str(path)).warnings == []
+        assert display_after(audit_log=str(path)).warnings == []
     finally:
         os.umask(before)
     first, second = map(json.loads, path.read_text().splitlines())
@@ -81,7 +81,7 @@ def test_the_audit_log_is_a_private_file_of_json_lines(tmp_path):
 def test_an_unwritable_audit_log_is_warned_about_once(tmp_path):
     link = tmp_path / "link"
     link.symlink_to(tmp_path / "elsewhere")
-    assert told(audit_log=str(link)).warnings == [f"The audit log {link} cannot be written (Too many levels of symbolic links)."]
+    assert display_after(audit_log=str(link)).warnings == [f"The audit log {link} cannot be written (Too many levels of symbolic links)."]
     assert not (tmp_path / "elsewhere").exists()
 
 
@@ -153,7 +153,7 @@ READERS: list[int] = []
 def test_an_audit_log_that_others_control_is_not_used(tmp_path, made, why):
     path = made(tmp_path / "audit")
     before = path.read_bytes() if path.is_file() else None
-    assert told(audit_log=str(path)).warnings == [f"The audit log {path} {why}"]
+    assert display_after(audit_log=str(path)).warnings == [f"The audit log {path} {why}"]
     assert (path.read_bytes() if path.is_file() else None) == before
     while READERS:
         os.close(READERS.pop())
@@ -161,8 +161,8 @@ def test_an_audit_log_that_others_control_is_not_used(tmp_path, made, why):
 
 def test_an_existing_audit_log_is_appended_to(tmp_path):
     path = _plain(tmp_path / "audit")
-    assert told(audit_log=str(path)).warnings == []
-    assert told(audit_log=str(path)).warnings == []
+    assert display_after(audit_log=str(path)).warnings == []
+    assert display_after(audit_log=str(path)).warnings == []
     assert len(path.read_text().splitlines()) == 4
 
 
@@ -170,7 +170,7 @@ def test_nothing_displayed_or_logged_has_control_characters(tmp_path):
     awkward = "a\x1b]0;title\x07\r\nb\u202ec\x7f\x9bd"
     event = Event("failed", awkward, "secret/" + awkward, reason=awkward)
     path = tmp_path / "audit"
-    display = told(event, verbosity=3, audit_log=str(path))
+    display = display_after(event, verbosity=3, audit_log=str(path))
     assert display.lines[0] == "trackops.api_tokens: a ]0;title b c d secret/a ]0;title b c d: failed (a ]0;title b c d), 0 ms"
     record = json.loads(path.read_text().splitlines()[0])
     assert (record["vendor"], record["path"], record["reason"]) == ("a ]0;title b c d", "secret/a ]0;title b c d", "a ]0;title b c d")
@@ -183,10 +183,10 @@ def test_nothing_displayed_or_logged_has_control_characters(tmp_path):
 def test_the_summary_gets_every_event_and_its_failure_does_no_harm(tmp_path, monkeypatch):
     path = tmp_path / "events"
     monkeypatch.setenv(EVENTS_FILE, str(path))
-    told()
+    display_after()
     assert [json.loads(line) for line in path.read_text().splitlines()] == [vars(EVENT)] * 2
     monkeypatch.setenv(EVENTS_FILE, str(tmp_path / "gone" / "events"))
-    told()
+    display_after()
 
 
 def _append(arguments):

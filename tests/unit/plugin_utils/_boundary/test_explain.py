@@ -15,7 +15,7 @@ HIDDEN = "********"
 
 
 @pytest.mark.parametrize(
-    ("origin", "told"),
+    ("origin", "source"),
     [
         ("Direct", "direct"),
         ("default", "default"),
@@ -26,8 +26,8 @@ HIDDEN = "********"
         ("/etc/ansible.cfg", "ini /etc/ansible.cfg"),
     ],
 )
-def test_the_source_of_a_value_is_named(origin, told):
-    assert subject._worded(origin, {"SET": "x", "EMPTY": ""}) == told
+def test_the_source_of_a_value_is_named(origin, source):
+    assert subject._worded(origin, {"SET": "x", "EMPTY": ""}) == source
 
 
 @pytest.mark.parametrize("option", ["token", "password", "secret_id", "jwt", "refused", "aws_secret_key", "azure_client_secret"])

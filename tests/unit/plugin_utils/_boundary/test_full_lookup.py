@@ -65,16 +65,16 @@ def test_a_lifetime_below_min_ttl_is_warned_about(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("plugin", "values", "direct", "told"),
+    ("plugin", "values", "direct", "message"),
     [
         ("oauth2", {"vendor": "myne", "vendors": {"mine": {}}}, {}, "There is no vendor 'myne'; did you mean mine? Known: "),
         ("tracx", {"auth_method": "token"}, {"mount_point": "kv"}, "tracx: mount_point belongs to the login and has no effect with auth_method=token; did "),
     ],
 )
-def test_mistakes_are_reported_before_any_request(plugin, values, direct, told):
+def test_mistakes_are_reported_before_any_request(plugin, values, direct, message):
     with pytest.raises(OptionError) as caught:
         full_lookup.tokens(plugin, ["fleet/x"], {"output": "token", **values}, direct)
-    assert caught.value.message.startswith(told)
+    assert caught.value.message.startswith(message)
 
 
 def test_a_term_that_is_not_a_string_is_refused():

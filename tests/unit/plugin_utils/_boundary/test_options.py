@@ -33,8 +33,8 @@ def made(plugin="trackunit", path=None, **values):
 
 @pytest.mark.parametrize("plugin", [*names(), "oauth2"])
 def test_defaults_equal_the_documented_ones(plugin):
-    told = json.loads((ROOT / f"plugins/plugin_utils/_boundary/option_definitions/{plugin}.json").read_text(encoding="utf-8"))
-    defaults = {name: option["default"] for name, option in told.items() if "default" in option}
+    definitions = json.loads((ROOT / f"plugins/plugin_utils/_boundary/option_definitions/{plugin}.json").read_text(encoding="utf-8"))
+    defaults = {name: option["default"] for name, option in definitions.items() if "default" in option}
     assert {"min_ttl", "failure_ttl", "cache_vault_path", "engine_mount_point", "timeout", "http_deadline"} <= defaults.keys()
     needed = {"path": "fleet/x", "base_url": "https://vendor.example", "token_url": "/token"}
     needed = {name: value for name, value in needed.items() if name not in defaults}

@@ -165,5 +165,5 @@ def test_the_path_is_named_once_in_a_message(said, expected):
 
 
 def test_a_lifetime_below_min_ttl_has_a_warning():
-    told = "tracx: the token for secret/x has a lifetime of only 30 s, less than min_ttl (60 s)."
-    assert short_life("tracx", "secret/x", lifetime=30.9, min_ttl=60.0) == told
+    warning = "tracx: the token for secret/x has a lifetime of only 30 s, less than min_ttl (60 s)."
+    assert short_life("tracx", "secret/x", lifetime=30.9, min_ttl=60.0) == warning

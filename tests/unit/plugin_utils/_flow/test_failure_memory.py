@@ -35,7 +35,7 @@ REFUSAL = Failure("no", "refused", NOW - 1, secret_version="7", run="run", netwo
 OTHER = {"run": "other"}
 
 
-def told(failure, *, after=0.0, caller=ME, **more):
+def is_remembered(failure, *, after=0.0, caller=ME, **more):
     return remembered_failure([failure], caller, now=NOW + after, **more) is not None
 
 
@@ -67,7 +67,7 @@ def told(failure, *, after=0.0, caller=ME, **more):
     ],
 )
 def test_when_a_remembered_failure_is_repeated(changes, after, expected):
-    assert told(dataclasses.replace(OUTAGE, **changes), after=after) is expected
+    assert is_remembered(dataclasses.replace(OUTAGE, **changes), after=after) is expected
 
 
 @pytest.mark.parametrize(
@@ -81,15 +81,15 @@ def test_when_a_remembered_failure_is_repeated(changes, after, expected):
     ],
 )
 def test_a_failure_recorded_during_the_wait_is_repeated(changes, expected):
-    assert told(dataclasses.replace(OUTAGE, **OTHER, **changes, recorded_at=NOW + 1), after=2) is expected
+    assert is_remembered(dataclasses.replace(OUTAGE, **OTHER, **changes, recorded_at=NOW + 1), after=2) is expected
     # This holds whatever the clock of another controller says.
     old = dataclasses.replace(OUTAGE, **OTHER, **changes, recorded_at=NOW - 1e6)
-    assert told(old, new={old}) is expected
-    assert not told(old)
+    assert is_remembered(old, new={old}) is expected
+    assert not is_remembered(old)
 
 
 def test_a_failure_from_before_the_call_is_not_new():
-    assert not told(dataclasses.replace(OUTAGE, **OTHER, recorded_at=NOW), after=2)
+    assert not is_remembered(dataclasses.replace(OUTAGE, **OTHER, recorded_at=NOW), after=2)
 
 
 @pytest.mark.parametrize("order", [1, -1])
@@ -101,11 +101,11 @@ def test_the_newest_failure_is_repeated(order):
 def test_a_refusal_confirmed_during_the_wait_is_repeated():
     (confirmed,) = confirm([REFUSAL], REFUSAL, at=NOW + 5)
     assert confirmed == dataclasses.replace(REFUSAL, confirmed_at=NOW + 5)
-    assert told(confirmed, after=6)
+    assert is_remembered(confirmed, after=6)
     assert confirm([OUTAGE], REFUSAL, at=NOW + 5) == (OUTAGE,)
     old = dataclasses.replace(confirmed, recorded_at=NOW - 3600)
-    assert told(old, after=6)
-    assert not told(dataclasses.replace(old, **OTHER), after=6)  # others forget it sooner
+    assert is_remembered(old, after=6)
+    assert not is_remembered(dataclasses.replace(old, **OTHER), after=6)  # others forget it sooner
 
 
 @pytest.mark.parametrize(
@@ -152,16 +152,16 @@ def test_a_success_clears_failures_of_the_same_network():
 
 def test_without_failure_ttl_only_retry_after_counts():
     caller = dataclasses.replace(ME, failure_ttl=0)
-    assert not told(OUTAGE, caller=caller)
-    assert told(dataclasses.replace(OUTAGE, retry_at=NOW + 10), caller=caller)
+    assert not is_remembered(OUTAGE, caller=caller)
+    assert is_remembered(dataclasses.replace(OUTAGE, retry_at=NOW + 10), caller=caller)
     assert remembered_refusal([REFUSAL], caller, secret_version="7", now=NOW) is None
     assert not is_recent([OUTAGE], caller, now=NOW)
-    assert not told(dataclasses.replace(OUTAGE, recorded_at=NOW + 5), caller=caller)
+    assert not is_remembered(dataclasses.replace(OUTAGE, recorded_at=NOW + 5), caller=caller)
 
 
 def test_a_failure_ttl_of_one_second_lasts_one_second():
     caller, new = dataclasses.replace(ME, failure_ttl=1), dataclasses.replace(OUTAGE, recorded_at=NOW)
-    assert [told(new, caller=caller, after=after) for after in (0, 0.9, 1)] == [True, True, False]
+    assert [is_remembered(new, caller=caller, after=after) for after in (0, 0.9, 1)] == [True, True, False]
     assert [is_recent([new], caller, now=NOW + after) for after in (0, 0.9, 1)] == [True, True, False]
 
 
@@ -200,7 +200,7 @@ def test_a_failure_and_its_error_are_converted_both_ways():
         assert failure.secret_version == ("7" if exc is vendor else "")
         back = as_error(failure)
         assert (type(back), vars(back) | {"args": back.args}) == (type(exc), vars(exc) | {"args": exc.args})
-    assert (failure.code, told(failure)) == ("5", True)
+    assert (failure.code, is_remembered(failure)) == ("5", True)
     assert failure_of(VendorError("v", retry_after=1e6), ME, asked_version="", took=1.0, now=NOW).retry_at == NOW + 300
 
 
@@ -208,7 +208,7 @@ def test_without_retry_after_other_callers_do_not_wait():
     """Not even a controller whose clock is behind that of the one that failed."""
     failure = failure_of(VendorError("v", "unavailable"), Caller("other", "proxy", NOW, 30), asked_version="", took=1.0, now=NOW + 5)
     assert failure.retry_at == 0.0
-    assert not told(failure)
+    assert not is_remembered(failure)
 
 
 def test_a_caller_has_run_network_start_and_failure_ttl():

@@ -288,11 +288,11 @@ def test_an_unsigned_shared_refresh_token_is_not_used(fetching, theirs, sent):
     work.work = dataclasses.replace(work.work, mac=mac)
     outcome = work(Entry(dataclasses.replace(WITH_REFRESH.token, refresh_token_mac=theirs)))
     assert (grants(scene), outcome.token.access_token, len(work.saved)) == ([sent], "new", int(sent == b"refresh_token"))
-    told = (
+    warning = (
         "tracktik: the refresh token in the shared entry was not written by a controller that knows secret/fleet/x, so it is not used. "
         "Check who can write to cache_vault_path."
     )
-    assert scene.warnings == ([] if sent == b"refresh_token" else [told])
+    assert scene.warnings == ([] if sent == b"refresh_token" else [warning])
 
 
 def test_other_fields_of_the_secret_are_removed_from_the_answer(fetching):

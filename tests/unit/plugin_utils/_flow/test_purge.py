@@ -140,7 +140,7 @@ def test_purge_removes_entries_by_vendor_and_path(store, vendor, where, gone, dr
     put(store, "5", kind="login", **TRACKTIK)
     put(store, "6", kind="metadata", **TRACKTIK)
     put(store, "9")
-    told = {
+    described = {
         "1": {"kind": "token", **TRACKTIK},
         "2": {"kind": "failure", "vendor": "tracktik", "path": "secret/y"},
         "3": {"kind": "token", "vendor": "trackunit", "path": "secret/fleet/x"},
@@ -148,9 +148,9 @@ def test_purge_removes_entries_by_vendor_and_path(store, vendor, where, gone, dr
     }
     scene = Scene()
     removed = purge(store, vendor=vendor, where=where, request=None, ports=scene.ports, dry_run=dry_run)
-    assert removed == [told[digit] for digit in gone if digit != "4"]
+    assert removed == [described[digit] for digit in gone if digit != "4"]
     assert there(store) == "".join(digit for digit in "1234569" if dry_run or digit not in gone)
-    facts = {**{digit: (str(one["vendor"]), str(one["path"])) for digit, one in told.items()}, "4": ("tracktik", "secret/fleet/x")}
+    facts = {**{digit: (str(one["vendor"]), str(one["path"])) for digit, one in described.items()}, "4": ("tracktik", "secret/fleet/x")}
     assert scene.events == ([] if dry_run else [Event("purged", *facts[digit]) for digit in gone])
 
 
@@ -176,8 +176,8 @@ def test_purge_waits_for_an_entry_in_use(store, monkeypatch):
 def test_the_shared_entry_is_removed_only_by_a_real_purge_with_cache_vault(tmp_path, kind, dry_run, removed):
     scene = Scene(access("one"))
     Resolver(scene.ports).token(request_for("tracktik", cache=str(tmp_path / "a"), kind="vault"))
-    told = purged(scene, request_for("tracktik", cache=str(tmp_path / "b"), kind=kind), dry_run=dry_run)
-    assert (scene.vault.entries == {}, bool(told)) == (removed, removed)
+    found = purged(scene, request_for("tracktik", cache=str(tmp_path / "b"), kind=kind), dry_run=dry_run)
+    assert (scene.vault.entries == {}, bool(found)) == (removed, removed)
 
 
 def test_only_the_shared_entry_of_the_request_is_removed(tmp_path):

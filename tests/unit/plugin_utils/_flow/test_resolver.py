@@ -217,8 +217,8 @@ def test_a_lifetime_below_min_ttl_is_warned_about_and_used(ask):
     scene = Scene(access("one", lifetime=30))
     assert ask(scene).access_token == "one"
     assert ask(scene).access_token == "one"
-    told = "tracktik: the token for secret/fleet/x has a lifetime of only 30 s, less than min_ttl (60 s)."
-    assert scene.warnings == [told, told], "on a hit too; Ansible shows equal warnings once"
+    warning = "tracktik: the token for secret/fleet/x has a lifetime of only 30 s, less than min_ttl (60 s)."
+    assert scene.warnings == [warning, warning], "on a hit too; Ansible shows equal warnings once"
 
 
 def test_a_refused_token_is_renewed_once(ask):

@@ -48,7 +48,7 @@ def world(tmp_path):
     return lambda scene=None, **freshness: World(tmp_path, scene or Scene(), **freshness)
 
 
-def told(here):
+def last_event(here):
     event = here.scene.events[-1]
     return event.name, event.reason, event.fingerprint
 
@@ -66,7 +66,7 @@ def test_the_token_of_another_controller_is_taken_without_its_refresh_token(worl
     here.put(Entry(token("theirs", refresh_token="r1")))
     outcome = here.fetch()
     assert (outcome.token.access_token, outcome.token.refresh_token, here.asked) == ("theirs", None, [])
-    assert told(here) == ("shared", "another controller", token("theirs").fingerprint)
+    assert last_event(here) == ("shared", "another controller", token("theirs").fingerprint)
 
 
 def test_a_long_lived_shared_token_is_checked_again_after_a_day(world):
@@ -90,7 +90,7 @@ def test_a_valid_token_serves_while_another_controller_renews_it(world):
     here.scene.vault.entries[where] = ({**data, "lease_until": NOW + 30, "lease_seconds": 30}, version + 1)
     outcome = here.fetch(Entry(token("mine", age=3000)))
     assert (outcome.token.access_token, here.scene.slept) == ("mine", [])
-    assert told(here) == ("shared", "another controller is renewing it", token("mine").fingerprint)
+    assert last_event(here) == ("shared", "another controller is renewing it", token("mine").fingerprint)
 
 
 def test_an_attempt_sees_the_failures_of_both_entries(world):
@@ -154,7 +154,7 @@ def test_a_shared_failure_is_repeated_without_an_attempt(world):
     here.put(Entry(None, (Failure("no", "unavailable", NOW - 1, run="run-1", network=here.call.caller.network),)))
     outcome = here.fetch()
     assert (type(outcome.error), outcome.error.message, here.asked) == (VendorError, "no", [])
-    assert told(here) == ("remembered", "no", "")
+    assert last_event(here) == ("remembered", "no", "")
     assert here.scene.events[-1].error_code == outcome.error.error_code != ""
 
 

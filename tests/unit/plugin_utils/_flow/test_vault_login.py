@@ -332,7 +332,7 @@ def test_other_runs_try_a_refused_login_once_each_failure_ttl(read):
 
 
 @pytest.mark.parametrize(
-    ("kind", "scratch", "told"),
+    ("kind", "scratch", "advice"),
     [
         ("none", "run", " Changed credentials are tried at once; the same ones only by a later run."),
         ("none", "file/run", ""),
@@ -342,7 +342,7 @@ def test_other_runs_try_a_refused_login_once_each_failure_ttl(read):
         ("file", "file/run", ""),
     ],
 )
-def test_without_a_usable_cache_a_refused_login_is_remembered_only_if_the_run_has_a_usable_folder(tmp_path, kind, scratch, told):
+def test_without_a_usable_cache_a_refused_login_is_remembered_only_if_the_run_has_a_usable_folder(tmp_path, kind, scratch, advice):
     (tmp_path / "file").touch()
     request = request_for(vault=approle(), cache=str(tmp_path / "file" / "cache"), kind=kind)
     scene = Scene(scratch=scratch and str(tmp_path / scratch))
@@ -353,7 +353,7 @@ def test_without_a_usable_cache_a_refused_login_is_remembered_only_if_the_run_ha
         with pytest.raises(VaultError) as caught:
             VaultLogin(request, store, scene.ports).secret()
         messages.add(caught.value.message)
-    assert (scene.vault.logins, messages) == (1 if told else 3, {f"Vault: the login was refused.{told}"})
+    assert (scene.vault.logins, messages) == (1 if advice else 3, {f"Vault: the login was refused.{advice}"})
 
 
 @pytest.mark.thorough

@@ -24,19 +24,19 @@ FILES = [file("/a"), file("/b"), file("/c")]
 
 
 def test_results_are_in_the_order_of_the_task():
-    told = report(FILES, {"/b": entry("/b", error="no", error_code="x")}, {"files": [entry("/c", changed=True), entry("/a")], "diff": []})
-    assert [one["dest"] for one in told["files"]] == ["/a", "/b", "/c"]
-    assert (told["changed"], told["diff"]) == (True, [])
+    result = report(FILES, {"/b": entry("/b", error="no", error_code="x")}, {"files": [entry("/c", changed=True), entry("/a")], "diff": []})
+    assert [one["dest"] for one in result["files"]] == ["/a", "/b", "/c"]
+    assert (result["changed"], result["diff"]) == (True, [])
 
 
 def test_a_report_without_errors():
-    told = report(FILES[:1], {}, {"files": [entry("/a")]})
-    assert told == {"files": [entry("/a", expires_at_iso=None)], "changed": False}
+    result = report(FILES[:1], {}, {"files": [entry("/a")]})
+    assert result == {"files": [entry("/a", expires_at_iso=None)], "changed": False}
 
 
 def test_expiry_is_also_reported_in_iso_8601():
-    (told,) = report(FILES[:1], {}, {"files": [entry("/a", expires_at=1_800_000_060)]})["files"]
-    assert (told["expires_at"], told["expires_at_iso"]) == (1_800_000_060, "2027-01-15T08:01:00Z")
+    (result,) = report(FILES[:1], {}, {"files": [entry("/a", expires_at=1_800_000_060)]})["files"]
+    assert (result["expires_at"], result["expires_at_iso"]) == (1_800_000_060, "2027-01-15T08:01:00Z")
 
 
 def test_a_failure_of_the_module_is_returned_unchanged():
@@ -45,24 +45,24 @@ def test_a_failure_of_the_module_is_returned_unchanged():
 
 
 def test_the_failure_of_a_single_file_is_reported():
-    told = report(FILES[:1], {}, {"files": [entry("/a", error="it is a directory.", error_code="file:kind")]})
-    assert (told["failed"], told["msg"], told["error_code"]) == (True, "/a: it is a directory.", "file:kind")
+    result = report(FILES[:1], {}, {"files": [entry("/a", error="it is a directory.", error_code="file:kind")]})
+    assert (result["failed"], result["msg"], result["error_code"]) == (True, "/a: it is a directory.", "file:kind")
 
 
 def test_failures_are_counted_among_several_files():
-    told = report(FILES[:2], {}, {"files": [entry("/a"), entry("/b", error="it is full.", error_code="x")]})
-    assert told["msg"] == "1 of 2 token files failed: /b: it is full."
+    result = report(FILES[:2], {}, {"files": [entry("/a"), entry("/b", error="it is full.", error_code="x")]})
+    assert result["msg"] == "1 of 2 token files failed: /b: it is full."
 
 
 def test_an_error_of_several_files_is_reported_once():
     failed = {"/a": entry("/a", error="no token.", error_code="first"), "/c": entry("/c", error="no token.", error_code="second")}
-    told = report(FILES, failed, {"files": [entry("/b", error="/b: it is full.", error_code="third")]})
-    assert told["msg"] == "3 of 3 token files failed: /a, /c: no token. /b: it is full."
-    assert told["error_code"] == "first"
+    result = report(FILES, failed, {"files": [entry("/b", error="/b: it is full.", error_code="third")]})
+    assert result["msg"] == "3 of 3 token files failed: /a, /c: no token. /b: it is full."
+    assert result["error_code"] == "first"
 
 
 def test_a_file_that_was_not_tried_looks_like_the_others():
     spec = {name: f"the {name}" for name in SPEC_KEYS}
-    told = not_tried({**spec, "mode": "0600", "contents": "secret"}, "no token.", "code")
-    assert told == {**spec, **NOTHING_DONE, "error": "no token.", "error_code": "code"}
-    assert (told["changed"], told["mode"]) == (False, None)
+    result = not_tried({**spec, "mode": "0600", "contents": "secret"}, "no token.", "code")
+    assert result == {**spec, **NOTHING_DONE, "error": "no token.", "error_code": "code"}
+    assert (result["changed"], result["mode"]) == (False, None)

@@ -37,7 +37,7 @@ def of_others(status, text=""):
 
 
 @pytest.mark.parametrize(
-    ("refusal", "told"),
+    ("refusal", "expected"),
     [
         (answer(503, "Vault is sealed"), f"{PLACE} is sealed. An operator must unseal it first. [TRK-V03]"),
         (answer(501, "Vault is not initialized"), f"{PLACE} is not initialised. An operator must initialise and unseal it first. [TRK-V03]"),
@@ -71,8 +71,8 @@ def of_others(status, text=""):
         ),
     ],
 )
-def test_answers_have_the_same_error_codes_as_in_modules(refusal, told):
-    assert refused(refusal, "it", place=PLACE, verb="answered with").coded_message == f"it: {told}"
+def test_answers_have_the_same_error_codes_as_in_modules(refusal, expected):
+    assert refused(refusal, "it", place=PLACE, verb="answered with").coded_message == f"it: {expected}"
 
 
 @pytest.mark.parametrize("refusal", [answer(500), of_others(301), not_from_vault()])

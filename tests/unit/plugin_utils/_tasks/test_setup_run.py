@@ -60,7 +60,7 @@ class Kept:
         assert report.error is None, report
         return report
 
-    def told(self, **values):
+    def error_message(self, **values):
         error = self.setup(**values).run().error
         assert isinstance(error, (VaultError, OptionError))
         return error.coded_message
@@ -114,13 +114,13 @@ def test_nothing_is_read_from_a_new_mount():
 
 def test_a_mount_of_another_type_is_refused():
     vault = Kept({"sys/mounts/secret": {"type": "pki"}})
-    assert vault.told().startswith(f"{PLACE} has something else at sys/mounts/secret, not KV version 2 at secret. ")
+    assert vault.error_message().startswith(f"{PLACE} has something else at sys/mounts/secret, not KV version 2 at secret. ")
     assert vault.changes == []
 
 
 def test_a_foreign_approle_is_refused_before_anything_is_changed():
     vault = Kept({ROLE: {"token_policies": ["prod"]}})
-    assert vault.told().startswith(f"{PLACE} has an AppRole api-tokens at auth/approle that was not created by this playbook")
+    assert vault.error_message().startswith(f"{PLACE} has an AppRole api-tokens at auth/approle that was not created by this playbook")
     assert vault.asked == [("GET", ROLE)]
 
 
@@ -144,7 +144,7 @@ def test_a_cache_folder_never_overlaps_credentials_of_another_run(first, second,
     vault = Kept()
     vault.run(**first)
     vault.asked.clear()
-    assert vault.told(**second) == (
+    assert vault.error_message(**second) == (
         f"{PLACE}: anyone with write access to the shared cache could overwrite credentials, because the policy api-tokens{kept} of an "
         "earlier run covers a folder that is inside a folder of this run, or contains one. "
         "Choose other folders or another vault_setup_name, or delete that policy first "
@@ -158,7 +158,9 @@ def test_a_cache_folder_never_overlaps_credentials_of_another_run(first, second,
 def test_an_approle_without_its_policy_is_foreign():
     """Whoever created it knows its role_id, and perhaps a secret_id."""
     vault = Kept({ROLE: {"token_policies": ["api-tokens"], "bind_secret_id": True}})
-    assert vault.told().startswith(f"{PLACE} has an AppRole api-tokens at auth/approle that was not created by this playbook: there is no policy api-tokens. ")
+    assert vault.error_message().startswith(
+        f"{PLACE} has an AppRole api-tokens at auth/approle that was not created by this playbook: there is no policy api-tokens. "
+    )
     assert vault.changes == []
     vault.data[ROLE]["bind_secret_id"] = False
     vault.run(take_over=True)
@@ -228,7 +230,7 @@ def test_a_report_is_continued_and_not_changed():
 def test_policies_that_cannot_be_read_are_not_replaced(status):
     """Otherwise, if the error ended before the change, the AppRole would lose policies that others gave it."""
     vault = Kept({ROLE: {"token_policies": ["api-tokens", "of-others"]}}, **{f"GET {ROLE}": [refusal(status)]})
-    assert vault.told().startswith(f"the AppRole api-tokens: {PLACE} answered with status {status}. ")
+    assert vault.error_message().startswith(f"the AppRole api-tokens: {PLACE} answered with status {status}. ")
     assert vault.asked == [("GET", ROLE)]
 
 
@@ -246,14 +248,14 @@ def test_a_path_below_another_mount_is_refused(variable, path):
         return ask(method, asked_for, body)
 
     vault.ask = asked
-    told = f"{PLACE} has another mount above {path}, so KV version 2 at {path} cannot be created. Choose another mount. [TRK-V11]"
-    assert vault.told(**{"shared_cache": True, variable: path}) == told
+    expected = f"{PLACE} has another mount above {path}, so KV version 2 at {path} cannot be created. Choose another mount. [TRK-V11]"
+    assert vault.error_message(**{"shared_cache": True, variable: path}) == expected
     assert not [one for one in vault.changes if path in one or one.startswith("sys/mounts/")]
 
 
 def test_missing_permission_to_list_mounts_is_reported():
     vault = Kept(**{"GET sys/mounts": [refusal(403, "permission denied")]})
-    assert vault.told() == (
+    assert vault.error_message() == (
         f"KV version 2 at secret: {PLACE} answered with status 403 (permission denied). Check VAULT_ADDR and the policies of the token. [TRK-V05]"
     )
     assert vault.changes == []
@@ -265,13 +267,13 @@ def test_a_mount_that_is_upgrading_is_waited_for():
     assert "created: one version of each entry at api-token-cache" in vault.run(**ALL).done
     assert vault.slept == [1.0] * 5
     vault = Kept(**{"POST api-token-cache/config": [upgrading] * 6})
-    assert vault.told(**ALL).startswith("one version of each entry at api-token-cache: Vault at https://v refused it with status 400 (upgrading). ")
+    assert vault.error_message(**ALL).startswith("one version of each entry at api-token-cache: Vault at https://v refused it with status 400 (upgrading). ")
     assert vault.slept == [1.0] * 5
 
 
 def test_a_redirected_change_is_reported_without_a_retry():
     vault = Kept(**{"POST sys/mounts/secret": [refusal(307, body=False)]})
-    assert vault.told().startswith(f"KV version 2 at secret: {PLACE} redirects to another address, and the token is not sent there. ")
+    assert vault.error_message().startswith(f"KV version 2 at secret: {PLACE} redirects to another address, and the token is not sent there. ")
     assert (vault.changes, vault.slept) == (["sys/mounts/secret"], [])
 
 
@@ -279,24 +281,24 @@ def test_a_redirected_change_is_reported_without_a_retry():
 def test_a_read_answered_by_another_service_is_reported(answer):
     vault = Kept()
     vault.ask = lambda *_arguments: answer
-    assert vault.told().startswith("the AppRole api-tokens: the server at https://v is not Vault, but a proxy or another service. ")
+    assert vault.error_message().startswith("the AppRole api-tokens: the server at https://v is not Vault, but a proxy or another service. ")
 
 
 def test_a_change_answered_by_another_service_is_reported():
     vault = Kept()
     ask = vault.ask
     vault.ask = lambda method, path, body=None: ask(method, path) if method == "GET" else {"status": "fine"}
-    assert vault.told().startswith("KV version 2 at secret: the server at https://v is not Vault, but a proxy or another service. ")
+    assert vault.error_message().startswith("KV version 2 at secret: the server at https://v is not Vault, but a proxy or another service. ")
 
 
 def test_connection_errors_name_the_operators_variables():
     lost = VaultError(f"{PLACE} cannot be reached: connection refused. Check that it runs, and url (VAULT_ADDR).", "unreachable")
-    said = Kept(**{f"GET {ROLE}": [lost]}).told()
+    said = Kept(**{f"GET {ROLE}": [lost]}).error_message()
     assert said == f"the AppRole api-tokens: {PLACE} cannot be reached: connection refused. Check that it runs, and VAULT_ADDR (or vault_setup_url). [TRK-V01]"
-    said = Kept(**{"POST sys/mounts/secret": [lost]}).told()
+    said = Kept(**{"POST sys/mounts/secret": [lost]}).error_message()
     assert said == f"KV version 2 at secret: {PLACE} cannot be reached: connection refused. Check that it runs, and VAULT_ADDR (or vault_setup_url). [TRK-V01]"
     wrong = OptionError(f"{PLACE}: its address or the proxy's is not a valid URL. Check url (VAULT_ADDR) and proxies.", fault="option:address")
-    assert Kept(**{f"GET {ROLE}": [wrong]}).told().endswith("Check VAULT_ADDR (or vault_setup_url) and VAULT_PROXY_ADDR and https_proxy. [TRK-O08]")
+    assert Kept(**{f"GET {ROLE}": [wrong]}).error_message().endswith("Check VAULT_ADDR (or vault_setup_url) and VAULT_PROXY_ADDR and https_proxy. [TRK-O08]")
 
 
 def test_only_a_plausible_secret_id_is_accepted():

@@ -52,11 +52,11 @@ def test_unset_variables_have_defaults():
 
 def test_the_documentation_shows_the_defaults():
     rows = re.findall(r"^\| `vault_setup_(\w+)` \| `?([\w/-]+)`?", (ROOT / "docs" / "vault.md").read_text(encoding="utf-8"), re.MULTILINE)
-    told = dict(rows)
+    documented = dict(rows)
     defaults = made()
     for variable in ("mount", "path", "name", "cache_mount", "cache_path", "token_ttl", "secret_id_ttl"):
-        assert told[variable] == str(getattr(defaults, variable))
-    assert told["approle_mount"] == defaults.approle
+        assert documented[variable] == str(getattr(defaults, variable))
+    assert documented["approle_mount"] == defaults.approle
 
 
 @pytest.mark.parametrize(("name", "field", "variable"), [("url", "url", "ADDR"), ("token", "token", "TOKEN"), ("namespace", "namespace", "NAMESPACE")])
@@ -161,8 +161,8 @@ def test_an_unusable_vault_address_is_refused(url):
 
 
 def test_a_relative_secret_id_file_is_refused():
-    told = "vault_setup_secret_id_file must be an absolute path. A relative one would start in the directory of the collection. [TRK-O02]"
-    assert refused(secret_id_file="secret-id") == told
+    expected = "vault_setup_secret_id_file must be an absolute path. A relative one would start in the directory of the collection. [TRK-O02]"
+    assert refused(secret_id_file="secret-id") == expected
     assert [made(secret_id_file=path).secret_id_file for path in ("/etc/x", "~/x", "~me/x")] == ["/etc/x", "~/x", "~me/x"]
 
 

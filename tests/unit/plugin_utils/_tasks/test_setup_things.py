@@ -44,7 +44,7 @@ def decided(one, found, *, ours=True, **values):
     return decide(one, found, wanted(**values), place=PLACE, ours=ours)
 
 
-def told(one, found, **values):
+def message_of(one, found, **values):
     with pytest.raises(VaultError) as caught:
         decided(one, found, **values)
     return caught.value.coded_message
@@ -167,11 +167,11 @@ def test_a_mount_of_another_type_is_refused_even_with_take_over():
         "vault kv enable-versioning team/kv. Do not remove it: its secrets would be lost. [TRK-V11]"
     )
     for found in ({"type": "kv", "options": None}, {"type": "kv", "options": {"version": "1"}}, {"type": "generic"}):
-        assert told(mount, found, take_over=True) == version1
+        assert message_of(mount, found, take_over=True) == version1
     other = "Choose another mount, or remove it if nobody needs what is in it. [TRK-V11]"
-    assert told(mount, {"type": "pki"}) == f"{PLACE} has something else at sys/mounts/team/kv, not KV version 2 at team/kv. {other}"
+    assert message_of(mount, {"type": "pki"}) == f"{PLACE} has something else at sys/mounts/team/kv, not KV version 2 at team/kv. {other}"
     login = thing("the login method approle at approle")
-    assert told(login, {"type": "jwt"}) == f"{PLACE} has something else at sys/auth/approle, not the login method approle at approle. {other}"
+    assert message_of(login, {"type": "jwt"}) == f"{PLACE} has something else at sys/auth/approle, not the login method approle at approle. {other}"
 
 
 def test_a_mount_is_looked_for_by_its_whole_path():
@@ -195,7 +195,7 @@ def test_a_foreign_policy_is_refused_unless_taken_over():
     assert decided(policy, {"policy": f"\n{policy.text}\n"}) is Do.CHANGE, "as the documentation has it, or an older version has made it"
     theirs = ('path "prod/*" {}', "", None, f"{MARK}x\n", f"{MARK[:-1]}-more.\n", f"x{MARK}\n", [MARK])
     for text in theirs:
-        assert told(policy, {"policy": text}) == f"{PLACE} already has the policy api-tokens, which this playbook did not create. {ADVICE}"
+        assert message_of(policy, {"policy": text}) == f"{PLACE} already has the policy api-tokens, which this playbook did not create. {ADVICE}"
         assert decided(policy, {"policy": text}, take_over=True) is Do.CHANGE
 
 

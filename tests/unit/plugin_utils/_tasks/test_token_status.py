@@ -58,8 +58,8 @@ def held(mine, *, allow_readable=False, **changes):
 
 @pytest.mark.parametrize(("exists", "leftover"), [(True, True), (False, False)])
 def test_an_absent_file_that_exists_is_a_leftover(exists, leftover):
-    told = held({"state": "absent"}, exists=exists, mode="0666")
-    assert (told["state"], told["leftover"], told["exposed"], told["valid"]) == ("absent", leftover, False, None)
+    status = held({"state": "absent"}, exists=exists, mode="0666")
+    assert (status["state"], status["leftover"], status["exposed"], status["valid"]) == ("absent", leftover, False, None)
 
 
 @pytest.mark.parametrize(
@@ -78,20 +78,20 @@ def test_an_absent_file_that_exists_is_a_leftover(exists, leftover):
     ],
 )
 def test_a_file_readable_by_others_is_exposed(mode, exposed):
-    told = held({}, mode=mode)
-    assert (told["state"], told["leftover"], told["exposed"], told["valid"]) == ("present", False, exposed, True)
+    status = held({}, mode=mode)
+    assert (status["state"], status["leftover"], status["exposed"], status["valid"]) == ("present", False, exposed, True)
     assert not held({}, mode=mode, allow_readable=True)["exposed"]
 
 
 def test_without_a_token_every_field_is_empty():
-    told = token_status(request_for(), None, with_claims=True, now=NOW)
-    assert (told["vendor"], told["path"], told["valid"]) == ("trackunit", "fleet/x", False)
-    assert {value for name, value in told.items() if name not in ("vendor", "path", "valid")} == {None}
+    status = token_status(request_for(), None, with_claims=True, now=NOW)
+    assert (status["vendor"], status["path"], status["valid"]) == ("trackunit", "fleet/x", False)
+    assert {value for name, value in status.items() if name not in ("vendor", "path", "valid")} == {None}
 
 
 def test_the_status_of_a_valid_token():
-    told = token_status(request_for(), token("tok", age=10, lifetime=70.5, scope="s", source="cache"), with_claims=False, now=NOW)
-    assert told == {
+    status = token_status(request_for(), token("tok", age=10, lifetime=70.5, scope="s", source="cache"), with_claims=False, now=NOW)
+    assert status == {
         "vendor": "trackunit",
         "path": "fleet/x",
         "valid": True,
@@ -107,8 +107,8 @@ def test_the_status_of_a_valid_token():
 
 
 def test_an_expired_token_is_not_valid():
-    told = token_status(request_for(), token(lifetime=0), with_claims=False, now=NOW)
-    assert (told["valid"], told["expires_in"]) == (False, 0)
+    status = token_status(request_for(), token(lifetime=0), with_claims=False, now=NOW)
+    assert (status["valid"], status["expires_in"]) == (False, 0)
 
 
 def test_claims_are_reported_only_on_request():

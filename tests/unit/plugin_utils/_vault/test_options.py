@@ -552,8 +552,8 @@ def test_the_identity_of_cloud_methods():
         "aws_iam_server_id": "vault.example",
     }
     options, _reads = make({"url": URL, **aws})
-    told = ("auth_method", "role_id", "aws_profile", "region", "aws_iam_server_id")
-    assert options.identity_public() == {name: aws[name] for name in told}
+    names = ("auth_method", "role_id", "aws_profile", "region", "aws_iam_server_id")
+    assert options.identity_public() == {name: aws[name] for name in names}
     assert set(options.secrets()) == {"aws-1", "sts-1"}
     azure = {"auth_method": "azure", "role_id": "r", "azure_tenant_id": "t", "azure_client_id": "c", "azure_client_secret": "az-1"}
     options, _reads = make({"url": URL, **azure})

@@ -51,7 +51,7 @@ def refusals(options=TOKEN, vault=None, secrets=()):
     return Refusals(options, place="Vault at https://v", hidden=list(secrets), questions=vault or Vault())
 
 
-def told(error):
+def text_and_kind(error):
     return error.message, error.kind
 
 
@@ -92,7 +92,7 @@ UNKNOWN = refusal(403, "permission denied")
     ],
 )
 def test_each_refused_request_has_its_message_and_kind(answer, text, kind):
-    assert told(refusals().of_request(answer, "reading", "p", needs="read")) == (f"Vault at https://v{text}", kind)
+    assert text_and_kind(refusals().of_request(answer, "reading", "p", needs="read")) == (f"Vault at https://v{text}", kind)
 
 
 def test_a_hint_is_at_the_end_of_the_message():
@@ -103,7 +103,7 @@ def test_a_hint_is_at_the_end_of_the_message():
 def test_a_sealed_vault_is_asked_whether_it_is_initialised():
     sealed = refusal(503, "Vault is sealed")
     fresh = refusals(vault=Vault(initialised=False)).of_request(sealed, "reading", "p", needs="read")
-    assert told(fresh) == ("Vault at https://v is not initialised. An operator must initialise and unseal it first.", "sealed")
+    assert text_and_kind(fresh) == ("Vault at https://v is not initialised. An operator must initialise and unseal it first.", "sealed")
     for trouble in (UNKNOWN, VaultError("x")):
         assert "is sealed" in refusals(vault=Vault(initialised=trouble)).of_request(sealed, "reading", "p", needs="read").message
 
@@ -120,7 +120,7 @@ def test_a_sealed_vault_is_asked_whether_it_is_initialised():
 )
 def test_a_denial_names_the_policies_if_the_token_is_valid(status, policies, advice):
     denied = refusals(vault=Vault(policies=policies), secrets=["s3cr3t"]).of_request(refusal(status, "permission denied s3cr3t"), "reading", "p", needs="read")
-    assert told(denied) == (f"Vault at https://v denied reading p (permission denied ***). {advice}", "denied")
+    assert text_and_kind(denied) == (f"Vault at https://v denied reading p (permission denied ***). {advice}", "denied")
 
 
 def test_a_denied_request_about_the_token_itself_says_that_it_may_be_expired():
@@ -146,7 +146,7 @@ def test_a_denied_request_about_the_token_itself_says_that_it_may_be_expired():
 )
 def test_a_rejected_token_has_advice_for_its_origin(said, options, vault, advice):
     denied = refusals(options, vault).of_request(refusal(403, said), "reading", "p", needs="read")
-    assert told(denied) == (
+    assert text_and_kind(denied) == (
         f"Vault at https://v does not accept the token ({said}): it is wrong, expired or revoked. {advice} Denied: reading p.",
         "denied",
     )
@@ -187,7 +187,7 @@ def test_the_name_of_a_login_shows_method_mount_and_identity(values, name):
 
 @pytest.mark.parametrize("answer", [refusal(404), refusal(400, "no handler for route x"), refusal(400, "unsupported path")])
 def test_a_missing_login_path_is_reported(answer):
-    assert told(refusals(approle()).login(answer)) == (
+    assert text_and_kind(refusals(approle()).login(answer)) == (
         "Vault at https://v has no such login: login by approle at auth/approle as role_id role. Check mount_point, auth_method and namespace.",
         "login_refused",
     )
@@ -195,17 +195,17 @@ def test_a_missing_login_path_is_reported(answer):
 
 def test_a_missing_secret_id_is_named_only_if_none_is_set():
     without, missing = vault_options(auth_method="approle", role_id="role"), refusal(400, "missing secret_id")
-    assert told(refusals(without).login(missing)) == (
+    assert text_and_kind(refusals(without).login(missing)) == (
         "Vault at https://v refused the login by approle at auth/approle: this AppRole needs a secret_id. Set it (ANSIBLE_HASHI_VAULT_SECRET_ID).",
         "login_refused",
     )
     for options, answer in ((without, refusal(400, "no")), (approle(), missing)):
-        assert told(refusals(options).login(answer))[0].endswith("Check role_id and secret_id.")
+        assert text_and_kind(refusals(options).login(answer))[0].endswith("Check role_id and secret_id.")
 
 
 @pytest.mark.parametrize(("status", "advice"), [(400, "role_id and secret_id"), (403, "role_id, secret_id and mount_point")])
 def test_a_refused_login_names_the_options_to_check(status, advice):
-    assert told(refusals(approle()).login(refusal(status, "no"))) == (
+    assert text_and_kind(refusals(approle()).login(refusal(status, "no"))) == (
         f"Vault at https://v refused the login by approle at auth/approle as role_id role (no). Check {advice}.",
         "login_refused",
     )
@@ -237,17 +237,17 @@ def test_a_possible_user_lockout_is_mentioned(method, answer, locked):
     ],
 )
 def test_a_login_is_never_repeated_so_no_retries_are_advised(answer, text):
-    assert told(refusals(approle()).login(answer)) == (f"Vault at https://v{text}", "unavailable")
+    assert text_and_kind(refusals(approle()).login(answer)) == (f"Vault at https://v{text}", "unavailable")
 
 
 def test_a_token_refused_at_its_validation_is_explained():
     """A token that is wrong; and one that may be right, because Vault refuses the question in the same words."""
     text = "Vault at https://v does not accept the token ({}). Get a new one (vault login), and set token (VAULT_TOKEN)."
     rights = " If it is valid but its policies do not allow auth/token/lookup-self, set token_validate=false."
-    assert told(refusals().login(UNKNOWN)) == (text.format("permission denied") + rights, "login_refused")
+    assert text_and_kind(refusals().login(UNKNOWN)) == (text.format("permission denied") + rights, "login_refused")
     for reason in ("invalid token", "bad token"):
-        assert told(refusals().login(refusal(403, reason))) == (text.format(reason), "login_refused")
-    assert told(refusals().login(refusal(400, "no"))) == (text.format("no"), "login_refused")
+        assert text_and_kind(refusals().login(refusal(403, reason))) == (text.format(reason), "login_refused")
+    assert text_and_kind(refusals().login(refusal(400, "no"))) == (text.format("no"), "login_refused")
 
 
 def test_a_login_at_a_sealed_vault_is_reported_as_sealed():
@@ -258,7 +258,7 @@ def test_a_login_at_a_sealed_vault_is_reported_as_sealed():
 
 
 def read(answer, *, engine=2, version=None, vault=None, path="x"):
-    return told(refusals(vault=vault).read(answer, "kv", path, engine=engine, version=version))
+    return text_and_kind(refusals(vault=vault).read(answer, "kv", path, engine=engine, version=version))
 
 
 HAS_1 = ("Vault at https://v has KV version 1 at kv, but version 2 was requested. Set engine_version=1.", "missing")
@@ -345,8 +345,8 @@ def test_the_kv_version_is_asked_for_with_the_path_of_the_secret(answer):
 def test_the_path_hint_is_shown_except_for_a_rejected_token():
     hint = path_hint("kv", "data/x", engine=2)
     assert read(refusal(400, "what?"), path="data/x")[0].endswith(f" (what?). {hint}")
-    told = read(refusal(403, "invalid token"), path="data/x")[0]
-    assert told.startswith("Vault at https://v does not accept the token (invalid token)") and hint not in told
+    text = read(refusal(403, "invalid token"), path="data/x")[0]
+    assert text.startswith("Vault at https://v does not accept the token (invalid token)") and hint not in text
 
 
 def test_a_preposition_at_the_end_of_the_action_is_dropped():

@@ -95,8 +95,10 @@ def refused(scheme, target):
 def session(*, seconds=60.0, retry=None, clock=None, retried=None, guarded=False, **values):
     clock = clock or Clock()
     patience = Patience(seconds, monotonic=clock, sleep=clock.sleep)
-    told = retried if retried is not None else []
-    made = transport.session(options(**values), patience=patience, retry=retry or Retry(total=0), retried=told.append, refuse_redirect=refused, guarded=guarded)
+    reported = retried if retried is not None else []
+    made = transport.session(
+        options(**values), patience=patience, retry=retry or Retry(total=0), retried=reported.append, refuse_redirect=refused, guarded=guarded
+    )
     made.patience = patience
     return made
 
@@ -252,11 +254,11 @@ def test_status_headers_and_the_decompressed_body_of_an_answer_are_kept(monkeypa
 
 
 def test_a_temporary_status_is_retried_after_its_retry_after(monkeypatch):
-    clock, told = Clock(), []
+    clock, reported = Clock(), []
     wire = Wire(monkeypatch, raw(503, Retry_After="2"), raw(502, Retry_After="5"), raw())
     retry = Retry(total=2, status_forcelist=(502, 503), raise_on_status=False)
-    assert session(clock=clock, retried=told, retry=retry).get(SECRET).status_code == 200
-    assert (told, clock.slept, len(wire.asked)) == (["status 503", "status 502"], [2, 5], 3)
+    assert session(clock=clock, retried=reported, retry=retry).get(SECRET).status_code == 200
+    assert (reported, clock.slept, len(wire.asked)) == (["status 503", "status 502"], [2, 5], 3)
 
 
 def test_retries_are_counted_for_each_request(monkeypatch):
@@ -266,11 +268,11 @@ def test_retries_are_counted_for_each_request(monkeypatch):
 
 
 def test_a_connection_timeout_is_retried(monkeypatch):
-    told = []
+    reported = []
     trouble = requests.exceptions.ConnectTimeout(urllib3.exceptions.ConnectTimeoutError())
     wire = Wire(monkeypatch, trouble, raw())
-    assert session(retried=told, retry=Retry(connect=1)).get(SECRET).status_code == 200
-    assert (told, len(wire.asked)) == (["no answer"], 2)
+    assert session(retried=reported, retry=Retry(connect=1)).get(SECRET).status_code == 200
+    assert (reported, len(wire.asked)) == (["no answer"], 2)
 
 
 @pytest.mark.parametrize(("seconds", "statuses"), [(5.0, [503]), (5.001, [503, 200])])

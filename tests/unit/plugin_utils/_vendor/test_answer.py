@@ -198,8 +198,8 @@ def test_the_codes_of_rfc_6749_are_explained(code, status, message):
     ],
 )
 def test_each_failure_has_its_fault_and_code(reply, fault, code):
-    told = failure(reply)
-    assert (told.fault, told.status, told.code) == (fault, reply.status, code)
+    raised = failure(reply)
+    assert (raised.fault, raised.status, raised.code) == (fault, reply.status, code)
 
 
 def test_a_plain_text_error_is_shown():
@@ -211,20 +211,20 @@ def test_a_plain_text_error_is_shown():
 @pytest.mark.parametrize("ahead", [20, 21, -21])
 def test_a_refused_proof_points_at_a_clock_difference(ahead):
     reply = dataclasses.replace(error("invalid_client", 401), headers={"date": formatdate(NOW + 1 - ahead, usegmt=True)})
-    told = {
+    clock_texts = {
         21: " The clock of this machine is 21 s ahead of the vendor's, and a signed proof is valid for a minute: check that clock.",
         -21: " The clock of this machine is 21 s behind the vendor's, and a signed proof is valid for a minute: check that clock.",
     }
     jwt_bearer = "urn:ietf:params:oauth:grant-type:jwt-bearer"
     for vendor in ({"client_auth": "private_key_jwt"}, {"client_auth": "none", "grant_type": jwt_bearer}):
-        assert failure(reply, dataclasses.replace(ACME, **vendor)).message.endswith(f" in 30 s.{told.get(ahead, '')}")
+        assert failure(reply, dataclasses.replace(ACME, **vendor)).message.endswith(f" in 30 s.{clock_texts.get(ahead, '')}")
     assert failure(reply, ACME).message.endswith(" in 30 s.")
 
 
 def test_doubts_are_listed_before_the_clock_difference():
     reply = dataclasses.replace(error("invalid_client", 401), headers={"date": formatdate(NOW - 20, usegmt=True)})
-    told = failure(reply, dataclasses.replace(ACME, client_auth="private_key_jwt"), doubts=["One.", "Two."]).message
-    assert " in 30 s. One. Two. The clock of this machine is 21 s" in told
+    text = failure(reply, dataclasses.replace(ACME, client_auth="private_key_jwt"), doubts=["One.", "Two."]).message
+    assert " in 30 s. One. Two. The clock of this machine is 21 s" in text
 
 
 @pytest.mark.parametrize(
@@ -239,8 +239,8 @@ def test_the_advice_names_the_fields_to_check(vendor, advice):
 
 
 def test_without_failure_ttl_a_refusal_names_no_next_attempt():
-    told = failure(error("invalid_grant", 400), failure_ttl=0).message
-    assert told == f"trackunit: the vendor refused the credentials {AT}: invalid_grant. Check username and password there."
+    text = failure(error("invalid_grant", 400), failure_ttl=0).message
+    assert text == f"trackunit: the vendor refused the credentials {AT}: invalid_grant. Check username and password there."
 
 
 def test_words_of_the_vendor_are_shown_without_secrets():
@@ -345,10 +345,10 @@ def test_an_answer_without_a_token_is_explained(reply, what):
 def test_a_list_is_read_only_if_token_field_names_a_place_in_it():
     listed = answer(200, [{"access_token": "t"}])
     assert read(listed, dataclasses.replace(ACME, token_field="0.access_token")).access_token == "t"
-    told = failure(listed, ACME).message
-    assert told.endswith(": its answer is not a JSON object (HTTP 200). Name the place in the list with token_field, such as 0.access_token.")
-    told = failure(answer(200, b"5"), dataclasses.replace(ACME, token_field="0.access_token")).message
-    assert ": its answer is not a JSON object (HTTP 200). " in told
+    text = failure(listed, ACME).message
+    assert text.endswith(": its answer is not a JSON object (HTTP 200). Name the place in the list with token_field, such as 0.access_token.")
+    text = failure(answer(200, b"5"), dataclasses.replace(ACME, token_field="0.access_token")).message
+    assert ": its answer is not a JSON object (HTTP 200). " in text
 
 
 @pytest.mark.parametrize(("status", "fault"), [(200, "answer"), (299, "answer"), (300, "redirect"), (301, "redirect"), (199, "rejected"), (400, "rejected")])

@@ -47,7 +47,7 @@ def at(seconds):
 
 
 @pytest.mark.parametrize(
-    ("reply", "vendor", "told"),
+    ("reply", "vendor", "expected"),
     [
         pytest.param(
             answer(308, b"", location="https://api.us-2.crowdstrike.com/oauth2/token"),
@@ -111,8 +111,8 @@ def at(seconds):
         ),
     ],
 )
-def test_publicly_reported_answers_are_explained(reply, vendor, told):
-    assert message(reply, **vendor) == f"acme: {told}"
+def test_publicly_reported_answers_are_explained(reply, vendor, expected):
+    assert message(reply, **vendor) == f"acme: {expected}"
 
 
 EXPIRED = {"error": "invalid_grant", "error_description": "Please check the 'exp' claim."}
@@ -138,12 +138,12 @@ EXPIRED = {"error": "invalid_grant", "error_description": "Please check the 'exp
     ],
 )
 def test_an_expired_proof_points_at_the_clock_difference(reply, vendor, grant):
-    told = " The clock of this machine is 90 s behind the vendor's, and a signed proof is valid for a minute: check that clock."
-    assert f"{AGAIN}{told}" in message(reply, grant=grant, grant_type=grant, **vendor)
+    clock = " The clock of this machine is 90 s behind the vendor's, and a signed proof is valid for a minute: check that clock."
+    assert f"{AGAIN}{clock}" in message(reply, grant=grant, grant_type=grant, **vendor)
 
 
 @pytest.mark.parametrize(
-    ("date", "grant", "told"),
+    ("date", "grant", "is_mentioned"),
     [
         (at(-3600), JWT_BEARER_GRANT, "The clock of this machine is 3600 s ahead of the vendor's, "),
         (at(-21), JWT_BEARER_GRANT, "21 s ahead of"),
@@ -152,6 +152,6 @@ def test_an_expired_proof_points_at_the_clock_difference(reply, vendor, grant):
         ("yesterday", JWT_BEARER_GRANT, None),
     ],
 )
-def test_only_a_clock_difference_that_matters_is_mentioned(date, grant, told):
+def test_only_a_clock_difference_that_matters_is_mentioned(date, grant, is_mentioned):
     text = message(answer(400, EXPIRED, date=date), grant=grant, grant_type=grant)
-    assert told in text if told else "clock" not in text
+    assert is_mentioned in text if is_mentioned else "clock" not in text

@@ -52,7 +52,7 @@ TOLD = "acme: the lifetime of the token for secret/fleet/x, 'expires_in' in the 
 
 
 @pytest.mark.parametrize(
-    ("token", "said", "lifetime", "told"),
+    ("token", "said", "lifetime", "warning"),
     [
         ("abc", 0, 300, "says that it has already expired, so default_lifetime is used, 300 s. Set expires_field or default_lifetime."),
         ("abc", -1, 300, "says that it has already expired, so default_lifetime is used, 300 s. Set expires_field or default_lifetime."),
@@ -71,10 +71,10 @@ TOLD = "acme: the lifetime of the token for secret/fleet/x, 'expires_in' in the 
         (jwt_with(exp=NOW + 900), None, 900, None),
     ],
 )
-def test_an_unusable_lifetime_is_replaced_with_a_warning(token, said, lifetime, told):
+def test_an_unusable_lifetime_is_replaced_with_a_warning(token, said, lifetime, warning):
     warnings = []
     assert read(access(token, lifetime=said), warn=warnings.append).lifetime == pytest.approx(lifetime)
-    assert warnings == ([TOLD + told] if told else [])
+    assert warnings == ([TOLD + warning] if warning else [])
 
 
 def test_an_expiry_field_may_begin_with_a_dot():
@@ -83,7 +83,7 @@ def test_an_expiry_field_may_begin_with_a_dot():
 
 
 @pytest.mark.parametrize(
-    ("ahead", "lifetime", "told"),
+    ("ahead", "lifetime", "is_warned"),
     [
         (3600, 600, False),
         (-3600, 600, False),
@@ -92,10 +92,10 @@ def test_an_expiry_field_may_begin_with_a_dot():
         (-400 * 86_400, 600, True),
     ],
 )
-def test_a_vendor_clock_more_than_a_day_off_is_not_believed(ahead, lifetime, told):
+def test_a_vendor_clock_more_than_a_day_off_is_not_believed(ahead, lifetime, is_warned):
     """An absolute expiry goes by the vendor's clock, if the answer gives its time."""
     warnings = []
-    at = NOW + 600 if told else NOW + 600 - ahead
+    at = NOW + 600 if is_warned else NOW + 600 - ahead
     reply = answer(200, {"access_token": "t", "expires_at": at}, date=formatdate(NOW - ahead, usegmt=True))
     assert read(reply, expires_field="expires_at", received_at=NOW, warn=warnings.append).lifetime == lifetime
     days = f"{abs(ahead) / 86400:.0f} days {'behind' if ahead > 0 else 'ahead'}"
@@ -104,7 +104,7 @@ def test_a_vendor_clock_more_than_a_day_off_is_not_believed(ahead, lifetime, tol
         "calculated with the clock "
         "of this machine. Check that clock."
     )
-    assert warnings == ([expected] if told else [])
+    assert warnings == ([expected] if is_warned else [])
 
 
 # -- tokens ------------------------------------------------------------------------------------------------------------
