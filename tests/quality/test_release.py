@@ -59,5 +59,5 @@ def test_an_invalid_version_is_refused(arguments: list[str]) -> None:
     assert main(arguments) == 2
 
 
-def test_the_next_development_version() -> None:
+def test_the_next_development_version_follows_the_release() -> None:
     assert [next_development(version) for version in ("1.0.0", "1.0.1", "2.9.3")] == ["1.1.0-dev0", "1.1.0-dev0", "2.10.0-dev0"]

@@ -14,7 +14,7 @@ from __future__ import annotations
 import re
 import typing as t
 
-from .._text.scrub import finder
+from .._text.scrub import SHORTEST_SECRET, finder
 
 __all__ = ("LARGEST", "is_secret_name", "public")
 
@@ -86,7 +86,7 @@ def public(members: t.Mapping[str, t.Any], *, without: t.Container[str], secrets
 def _public(members: t.Mapping[str, t.Any], without: t.Container[str], secrets: t.Iterable[str]) -> dict[str, t.Any]:
     rest = {name: value for name, value in members.items() if name not in without}
     # A value that is removed for its name is removed where it is repeated, too.
-    named = [text for text in _named_secret(rest) if len(text) >= 6]
+    named = [text for text in _named_secret(rest) if len(text) >= SHORTEST_SECRET]
     hidden = frozenset((*secrets, *named)) - {""}
     if len(hidden) > _MOST_SECRETS:
         return {}  # each one is searched for in each text

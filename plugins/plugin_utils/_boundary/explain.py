@@ -16,7 +16,7 @@ from ansible import constants as C
 from .._base.errors import TokenError
 from .._base.model import Request
 from .._vault.login_input import ALL_SECRETS, FALLBACK_ENVIRONMENT, completed
-from .._vendor.options import DESCRIBING
+from .._vendor.options import VENDOR_OPTIONS
 from .operator_variables import OperatorVariables
 from .options import Surroundings
 from .vendor_settings import own_names, settings_of
@@ -79,7 +79,7 @@ def _add_settings_of(vendor: str, lookup: t.Any, operator: OperatorVariables, di
     """Add the settings that are named after a vendor that the user describes."""
     variables = {option: f"trackops_{name}" for option, name in own_names(vendor, lookup.option_definitions).items()}
     own = lookup.set_variables(variables.values(), operator)
-    for option in DESCRIBING:
+    for option in VENDOR_OPTIONS:
         if option in found and direct.get(option) is None:
             found[option]["source"] = _origin(option, settings_of(vendor), own, {}, {}) if option in variables else "default"
             if variables.get(option) in operator.ignored:

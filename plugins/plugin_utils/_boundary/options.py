@@ -20,7 +20,7 @@ from .._vault import login_input
 from .._vault.options import VaultOptions
 from .._vendor.address import host, refuse_placeholders
 from .._vendor.custom import check_request, parameters, vendor_from_mapping
-from .._vendor.options import DESCRIBING
+from .._vendor.options import VENDOR_OPTIONS
 from .._vendor.request import OPTIONAL_FIELDS, needed_fields
 from .._vendors import built_in, names
 from .suggestion import refuse_mount_without_login
@@ -33,7 +33,7 @@ Values = t.Mapping[str, t.Any]
 _OVERRIDES = ("base_url", "token_url", "scope")
 _HANDLED_SEPARATELY = (*_OVERRIDES, "variant", "credential_fields")
 # The options of oauth2 that are copied to fields of Vendor unchanged.
-_FIELDS = tuple(field.name for field in dataclasses.fields(Vendor) if field.name in DESCRIBING and field.name not in _HANDLED_SEPARATELY)
+_FIELDS = tuple(field.name for field in dataclasses.fields(Vendor) if field.name in VENDOR_OPTIONS and field.name not in _HANDLED_SEPARATELY)
 
 
 class Surroundings(t.NamedTuple):

@@ -18,7 +18,7 @@ import typing as t
 
 from ansible import constants as C
 
-from .._vendor.options import DESCRIBING
+from .._vendor.options import VENDOR_OPTIONS
 from .._vendors import names
 
 __all__ = ("SECTION", "ignored_settings", "own_names", "settings_of", "with_own_settings")
@@ -52,7 +52,7 @@ def with_own_settings(
 
     def find() -> dict[str, t.Any]:
         places = {option: {**definitions.get(option, {}), "default": None, **_places(name)} for option, name in named.items()}
-        found = {**dict.fromkeys(DESCRIBING), **_values(settings_of(vendor), places, own)}
+        found = {**dict.fromkeys(VENDOR_OPTIONS), **_values(settings_of(vendor), places, own)}
         return {**values, **{name: value for name, value in found.items() if direct.get(name) is None}}
 
     return vendor, own, find
@@ -66,11 +66,11 @@ def own_names(vendor: str, definitions: t.Container[str]) -> dict[str, str]:
     """
     if not _NAME.match(vendor):
         return {}
-    named = {option: f"{vendor}_{option}" for option in DESCRIBING}
+    named = {option: f"{vendor}_{option}" for option in VENDOR_OPTIONS}
     return {
         option: name
         for option, name in named.items()
-        if name not in definitions and not any(name.endswith(f"_{longer}") for longer in DESCRIBING if longer.endswith(f"_{option}"))
+        if name not in definitions and not any(name.endswith(f"_{longer}") for longer in VENDOR_OPTIONS if longer.endswith(f"_{option}"))
     }
 
 

@@ -18,6 +18,7 @@ from .._base.errors import TokenError, VaultError, VendorError
 from .._base.model import Entry, Failure, Request, Secret, Token
 from .._base.ports import Ports
 from .._cache.crypto import canonical
+from .._text.scrub import SHORTEST_SECRET
 from .._vendor.discovery import discovered
 from .._vendor.proof import signer
 from .._vendor.request import Grant, as_text, build_request, credentials, grants
@@ -31,7 +32,6 @@ from .vault_login import VaultLogin
 __all__ = ("Fetch", "Outcome", "fetch")
 
 _NOT_THERE = (404, 405, 410)
-_SHORTEST_SECRET = 6  # characters; a shorter, unused value of the secret may be an ordinary word
 
 
 @dataclass(frozen=True)
@@ -119,7 +119,7 @@ def _ask_vendor(work: Fetch, entry: Entry, secret: Secret, version: str) -> Outc
     cached = entry.token if entry.token and entry.token.secret_version == version else None
     if cached is not None:
         cached = _with_trusted_refresh_token(work, cached, secret)
-    work.must_not_repeat.update(text for text in map(as_text, secret.data.values()) if text is not None and len(text) >= _SHORTEST_SECRET)
+    work.must_not_repeat.update(text for text in map(as_text, secret.data.values()) if text is not None and len(text) >= SHORTEST_SECRET)
     if entry.token is not None:
         work.must_not_repeat.update(filter(None, (entry.token.access_token, entry.token.refresh_token)))
     in_order = grants(request.vendor, fields, refresh_token=cached.refresh_token if cached else None)

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 from .._base.errors import OptionError
 from .._text.one_line import one_line
-from .._vendor.options import STEERING
+from .._vendor.options import NEVER_SHARED_OPTIONS
 
 __all__ = (
     "DIRECTORY",
@@ -143,7 +143,7 @@ def check_common(common: Arguments, items: t.Sequence[Arguments]) -> None:
     alone = [key for key in _OF_ONE if common.get(key)]
     if alone:
         raise OptionError(f"{alone[0]}: is given next to tokens; set it in the items of tokens", fault="option:clash")
-    moved = [key for key in STEERING if common.get(key)]
+    moved = [key for key in NEVER_SHARED_OPTIONS if common.get(key)]
     if moved and len({str(item.get("vendor", common.get("vendor"))) for item in items}) > 1:
         raise OptionError(
             f"{moved[0]}: is given next to tokens of several vendors, and would apply to all of them; set it in the items of tokens", fault="option:clash"

@@ -23,10 +23,12 @@ from .one_line import SHOWN, one_line
 from .search import Match, found, places_of
 from .views import Budget, Exhausted, Span
 
-__all__ = ("BLANK", "Blanker", "finder", "scrub")
+__all__ = ("BLANK", "SHORTEST_SECRET", "Blanker", "finder", "scrub")
 
 #: Replaces a secret in text that is not shortened or folded; the same as Ansible's.
 BLANK = "********"
+#: Characters; a shorter value of a secret may be an ordinary word.
+SHORTEST_SECRET = 6
 
 _LOOKED_AT = 2048  # characters searched; a message shows far fewer
 # Characters in all decoded forms of one text, or of all texts given to one finder: about half a second.

@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import typing as t
 
+from .._text.scrub import SHORTEST_SECRET
+
 __all__ = ("Hidden",)
 
-_SHORTEST = 6  # characters; a shorter value of a secret may be an ordinary word
 _LONGEST = 10_000  # characters; a longer text is searched for in pieces
 _MOST = 100  # texts of earlier secrets and entries; each one is searched for in each message
 
@@ -35,7 +36,7 @@ class Hidden:
     def add_contents(self, data: t.Any) -> None:
         """Add the texts in *data* (a secret or a cache entry): all of them, however many there are."""
         credentials = set(self._credentials)
-        latest = [piece for text in _texts(data) if len(text) >= _SHORTEST and text not in credentials for piece in _pieces(text)]
+        latest = [piece for text in _texts(data) if len(text) >= SHORTEST_SECRET and text not in credentials for piece in _pieces(text)]
         for piece in latest:
             self._contents.pop(piece, None)
             self._contents[piece] = None

@@ -10,38 +10,38 @@ from __future__ import annotations
 
 import typing as t
 
-__all__ = ("DESCRIBING", "STEERING")
+__all__ = ("NEVER_SHARED_OPTIONS", "VENDOR_OPTIONS")
 
-WHERE_TO = "where the credentials go"
+DESTINATION = "where the credentials go"
 CREDENTIALS = "which credentials are sent"
-HOW = "how the credentials are sent, and as whose"
-WITH_THEM = "what is sent with the credentials"
+AUTHENTICATION = "how the credentials are sent, and as whose"
+SENT_ALONG = "what is sent with the credentials"
 ANSWER = "how the answer is read"
 
 #: Each has a separate variable per vendor, and none for all vendors.
-DESCRIBING: t.Mapping[str, str] = {
-    "base_url": WHERE_TO,
-    "token_url": WHERE_TO,
-    "issuer": WHERE_TO,
-    "revocation_url": WHERE_TO,
-    "device_authorization_url": WHERE_TO,
-    "variant": WHERE_TO,
+VENDOR_OPTIONS: t.Mapping[str, str] = {
+    "base_url": DESTINATION,
+    "token_url": DESTINATION,
+    "issuer": DESTINATION,
+    "revocation_url": DESTINATION,
+    "device_authorization_url": DESTINATION,
+    "variant": DESTINATION,
     "path": CREDENTIALS,
     "credential_fields": CREDENTIALS,
-    "grant_type": HOW,
-    "client_auth": HOW,
-    "request_method": HOW,
-    "request_format": HOW,
-    "assertion_audience": HOW,
-    "assertion_algorithm": HOW,
-    "transit_key": HOW,
-    "http_client_cert": HOW,
-    "http_client_key": HOW,
-    "scope": WITH_THEM,
-    "audience": WITH_THEM,
-    "resource": WITH_THEM,
-    "request_headers": WITH_THEM,
-    "extra_parameters": WITH_THEM,
+    "grant_type": AUTHENTICATION,
+    "client_auth": AUTHENTICATION,
+    "request_method": AUTHENTICATION,
+    "request_format": AUTHENTICATION,
+    "assertion_audience": AUTHENTICATION,
+    "assertion_algorithm": AUTHENTICATION,
+    "transit_key": AUTHENTICATION,
+    "http_client_cert": AUTHENTICATION,
+    "http_client_key": AUTHENTICATION,
+    "scope": SENT_ALONG,
+    "audience": SENT_ALONG,
+    "resource": SENT_ALONG,
+    "request_headers": SENT_ALONG,
+    "extra_parameters": SENT_ALONG,
     "response_format": ANSWER,
     "token_field": ANSWER,
     "refresh_token_field": ANSWER,
@@ -49,4 +49,4 @@ DESCRIBING: t.Mapping[str, str] = {
     "default_lifetime": ANSWER,
 }
 #: One vendor's values must not apply to another vendor: they would redirect its credentials, or be sent to it.
-STEERING = tuple(option for option, decides in DESCRIBING.items() if decides != ANSWER)
+NEVER_SHARED_OPTIONS = tuple(option for option, decides in VENDOR_OPTIONS.items() if decides != ANSWER)

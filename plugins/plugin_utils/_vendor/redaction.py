@@ -18,12 +18,11 @@ from dataclasses import dataclass, field
 
 from .._base.extra import is_secret_name
 from .._base.model import Request, Vendor
-from .._text.scrub import finder, scrub
+from .._text.scrub import SHORTEST_SECRET, finder, scrub
 from .request import IDENTIFIERS, OPTIONAL_FIELDS, as_text, needed_fields
 
 __all__ = ("Redactor", "redactor_for_answer", "redactor_for_secret")
 
-_SHORTEST = 6  # characters; a shorter value of a secret may be an ordinary word
 _LONGEST = 10_000  # characters; nothing stored from a response is longer, and searching for a value that is a whole file takes long
 _FIELD = re.compile(r"[A-Za-z]+(?:[._-][A-Za-z]+)*\Z")
 _LONGEST_FIELD = 40  # characters
@@ -74,9 +73,9 @@ def redactor_for_secret(request: Request, data: t.Mapping[str, t.Any]) -> Redact
         text, name = (as_text(value) or "").strip(), keys.get(key, key)
         is_name = name in IDENTIFIERS and "PRIVATE KEY" not in text
         is_known = not is_name and (name in known or is_secret_name(key))
-        if is_known or len(text) >= _SHORTEST:
+        if is_known or len(text) >= SHORTEST_SECRET:
             everything.add(text)
-        if (is_known or (not is_name and _is_random(text))) and _SHORTEST <= len(text) <= _LONGEST and not _in_the_clear(vendor, text):
+        if (is_known or (not is_name and _is_random(text))) and SHORTEST_SECRET <= len(text) <= _LONGEST and not _in_the_clear(vendor, text):
             credentials.add(text)
     return Redactor(frozenset(everything - {""}), frozenset(credentials))
 

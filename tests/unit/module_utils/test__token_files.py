@@ -233,7 +233,7 @@ def test_a_directory_that_everyone_may_write_to_is_refused(host, dest):
 
 
 @needs_root
-def test_a_strangers_symlink_in_the_path_is_not_followed(host, tmp_path):
+def test_another_users_symlink_in_the_path_is_not_followed(host, tmp_path):
     (tmp_path / "real").mkdir()
     link = tmp_path / "link"
     link.symlink_to("real")
@@ -245,7 +245,7 @@ def test_a_strangers_symlink_in_the_path_is_not_followed(host, tmp_path):
 
 
 @needs_root
-def test_a_symlink_of_root_that_a_stranger_can_replace_is_not_followed(host, tmp_path):
+def test_a_symlink_of_root_that_another_user_can_replace_is_not_followed(host, tmp_path):
     (tmp_path / "real").mkdir()
     home = tmp_path / "home"
     home.mkdir()
@@ -257,7 +257,7 @@ def test_a_symlink_of_root_that_a_stranger_can_replace_is_not_followed(host, tmp
 
 @needs_root
 @pytest.mark.parametrize("change", [present, absent])
-def test_a_strangers_symlink_behind_one_of_root_is_not_followed(host, tmp_path, change):
+def test_another_users_symlink_behind_one_of_root_is_not_followed(host, tmp_path, change):
     victim, home = tmp_path / "victim", tmp_path / "home"
     for directory in (victim, home):
         directory.mkdir()
@@ -408,7 +408,7 @@ def test_owner_and_group_are_set_by_name_or_number(host, dest):
 
 
 @needs_root
-def test_a_file_created_by_a_stranger_is_taken_over(host, dest):
+def test_a_file_created_by_another_user_is_taken_over(host, dest):
     """In /tmp anyone can create the file before us, with permissions of their choice."""
     dest.write_text("")
     os.chown(dest, 12345, 12345)
@@ -665,7 +665,7 @@ def test_a_link_that_replaces_the_file_during_the_check_is_not_followed(dest, mo
 
 
 @needs_root
-def test_a_strangers_link_that_replaces_a_directory_is_not_followed(tmp_path, monkeypatch):
+def test_another_users_link_that_replaces_a_directory_is_not_followed(tmp_path, monkeypatch):
     conf, victim = tmp_path / "conf", tmp_path / "victim"
     conf.mkdir()
     victim.mkdir()

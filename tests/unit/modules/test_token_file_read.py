@@ -122,7 +122,7 @@ def test_anything_but_a_regular_file_is_reported(host, tmp_path):
 
 
 @needs_root
-def test_a_strangers_symlink_in_the_path_is_not_followed(host, tmp_path):
+def test_another_users_symlink_in_the_path_is_not_followed(host, tmp_path):
     """Otherwise root would report on a file that the owner of the link may not read."""
     (tmp_path / "kept").mkdir()
     (tmp_path / "kept" / "token").write_text(TOKEN)

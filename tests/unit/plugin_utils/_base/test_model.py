@@ -92,7 +92,7 @@ def test_where_joins_mount_and_path():
     assert isinstance(request_for(), Request)
 
 
-def test_lifetime_and_seconds_left_of_a_token():
+def test_a_token_knows_its_lifetime_and_seconds_left():
     assert token(age=10, lifetime=60).lifetime == 60
     assert token(lifetime=-5).lifetime == 0
     assert token(age=10, lifetime=60).seconds_left(NOW) == 50

@@ -13,11 +13,11 @@ from ansible_collections.trackops.api_tokens.plugins.plugin_utils._boundary.vend
     settings_of,
     with_own_settings,
 )
-from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vendor.options import DESCRIBING
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vendor.options import VENDOR_OPTIONS
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vendors import names
 
 VALUES = {"vendor": "acme", "base_url": "https://of-oauth2.example", "scope": None, "min_ttl": 60}
-DEFINITIONS = {name: {"type": "str"} for name in (*DESCRIBING, "cache_path", "cache_vault_path") if name != "path"}
+DEFINITIONS = {name: {"type": "str"} for name in (*VENDOR_OPTIONS, "cache_path", "cache_vault_path") if name != "path"}
 
 
 def found(values=VALUES, direct=(), **variables):
@@ -34,7 +34,7 @@ def found(values=VALUES, direct=(), **variables):
 
 
 def test_each_vendor_has_its_own_setting_names():
-    assert own_names("acme", DEFINITIONS) == {name: f"acme_{name}" for name in DESCRIBING}
+    assert own_names("acme", DEFINITIONS) == {name: f"acme_{name}" for name in VENDOR_OPTIONS}
     assert settings_of("acme") != settings_of("other")
 
 
@@ -56,14 +56,14 @@ def test_a_vendor_that_is_not_an_identifier_has_no_setting_names(vendor):
 )
 def test_a_setting_name_with_another_meaning_is_left_out(vendor, option, meaning):
     named = own_names(vendor, DEFINITIONS)
-    assert set(DESCRIBING) - set(named) == {option}
+    assert set(VENDOR_OPTIONS) - set(named) == {option}
     other, _of, owner = meaning.partition(" of ")
     assert (own_names(owner, DEFINITIONS)[other] if owner else other) == f"{vendor}_{option}"
 
 
 def test_no_two_settings_share_a_name():
     """Checked with vendors that could be confused: one with a name that ends as an option begins, and one without that end."""
-    starts = {option[:at] for option in DESCRIBING for at, letter in enumerate(option) if letter == "_"}
+    starts = {option[:at] for option in VENDOR_OPTIONS for at, letter in enumerate(option) if letter == "_"}
     vendors = {"x", *starts, *(f"x_{start}" for start in starts), *(f"x_{start}_{other}" for start in starts for other in starts)}
     names = [name for vendor in vendors for name in own_names(vendor, DEFINITIONS).values()]
     assert len(names) == len(set(names)) > len(vendors)

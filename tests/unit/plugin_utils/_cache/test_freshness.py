@@ -34,7 +34,7 @@ def verdict(age, *, lifetime=3600, started=NOW, **freshness):
         (9999, UNUSABLE),
     ],
 )
-def test_the_verdict_by_age(age, expected):
+def test_the_verdict_depends_on_the_age(age, expected):
     assert verdict(age) is expected
 
 

@@ -329,7 +329,7 @@ def test_a_lease_without_a_valid_length_counts_like_our_own(controllers, seconds
     assert 85 <= scene.now - started < 90  # our deadline, one request, and a few seconds
 
 
-def test_a_lease_that_ends_now_is_over(controllers):
+def test_a_lease_that_ends_now_has_expired(controllers):
     scene = Scene(access("one"), access("two"))
     controllers(scene, "a")
     scene.now += 3700

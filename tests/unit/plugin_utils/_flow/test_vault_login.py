@@ -370,7 +370,7 @@ def test_a_wrong_password_causes_one_failed_login_for_each_run(read):
 @pytest.mark.parametrize("kind", ["sealed", "unreachable", "tls"])
 @pytest.mark.parametrize("vault", [approle(), vault_options()])
 @pytest.mark.thorough
-def test_an_outage_costs_each_run_one_attempt_whatever_token_is_asked_for(read, kind, vault):
+def test_an_outage_costs_each_run_one_attempt_whatever_token_is_requested(read, kind, vault):
     scene = Scene()
     read(scene, vault=vault)
     scene.vault.login_fault = scene.vault.fault = VaultError("Vault is away.", kind)

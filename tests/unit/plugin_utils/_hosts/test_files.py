@@ -18,7 +18,7 @@ from ansible_collections.trackops.api_tokens.plugins.plugin_utils._hosts.files i
     plan,
     split_items,
 )
-from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vendor.options import STEERING
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vendor.options import NEVER_SHARED_OPTIONS
 
 
 def checked(**options):
@@ -60,7 +60,7 @@ def test_dest_and_path_are_refused_beside_tokens(key):
     assert message == f"{key}: is given next to tokens; set it in the items of tokens"
 
 
-@pytest.mark.parametrize("key", [option for option in STEERING if option != "path"])
+@pytest.mark.parametrize("key", [option for option in NEVER_SHARED_OPTIONS if option != "path"])
 def test_options_that_direct_credentials_are_refused_beside_tokens_of_several_vendors(key):
     items = [{"vendor": "tracx", "dest": "/a"}, {"vendor": "trackunit", "dest": "/b"}]
     message = refusal(lambda: split_items({key: "https://portal.example", "tokens": items}), CLASH)

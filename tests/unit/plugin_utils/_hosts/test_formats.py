@@ -108,7 +108,7 @@ def test_json_has_no_refresh_token_and_nothing_that_changes_by_itself():
     assert set(lasting(DETAILS)) == set(DETAILS) - {"expires_in", "refresh_token", "source"}
 
 
-def test_the_exact_text_of_json():
+def test_json_is_sorted_indented_and_ascii():
     """The exact text matters: a file is written again whenever its text changes."""
     assert render("json", {"vendor": "tracx", "scope": "ü", "extra": {"b": [1], "a": None}, "source": "cache"}) == (
         '{\n  "extra": {\n    "a": null,\n    "b": [\n      1\n    ]\n  },\n  "scope": "\\u00fc",\n  "vendor": "tracx"\n}\n'

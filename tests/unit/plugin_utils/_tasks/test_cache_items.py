@@ -61,7 +61,7 @@ def test_a_path_beside_tokens_is_refused():
         ({"path": "fleet/x"}, {"engine_mount_point": ""}, "secret/fleet/x"),
     ],
 )
-def test_the_place_of_an_item_in_vault(item, values, expected):
+def test_an_item_is_located_by_its_mount_and_path(item, values, expected):
     assert where(item, values) == expected
 
 

@@ -72,7 +72,7 @@ def test_the_texts_that_ask_for_consent():
     assert subject.stored_text("acme", Stored("secret/fleet/x", "7", None)) == "acme: the refresh token is stored at secret/fleet/x (version 7)."
 
 
-def test_a_pasted_address_of_another_attempt_is_asked_for_again():
+def test_a_pasted_address_of_another_attempt_is_requested_again():
     other = "That address has a different state: it belongs to another attempt. Try again:"
     assert subject.paste_again("http://127.0.0.1/callback?code=1&state=2") == other
     assert subject.paste_again("hello") == "That address has neither a code nor an error. Try again:"

@@ -29,7 +29,7 @@ def test_results_are_in_the_order_of_the_task():
     assert (result["changed"], result["diff"]) == (True, [])
 
 
-def test_a_report_without_errors():
+def test_a_report_without_errors_has_not_failed():
     result = report(FILES[:1], {}, {"files": [entry("/a")]})
     assert result == {"files": [entry("/a", expires_at_iso=None)], "changed": False}
 

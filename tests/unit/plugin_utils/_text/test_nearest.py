@@ -28,7 +28,7 @@ def test_the_nearest_name_is_found_if_it_is_similar_enough(name, cutoff, found):
     assert nearest(name, VENDORS, cutoff=cutoff) == found
 
 
-def test_the_default_similarity():
+def test_the_default_cutoff_separates_typos_from_other_names():
     assert nearest("tracks", ["tracktik"]) == "tracktik"  # a ratio of 0.71
     assert nearest("trck", ["tracktik"]) == ""  # 0.67
     assert nearest("acme", ["trackmage"]) == ""  # 0.62

@@ -535,7 +535,7 @@ def test_address_and_network_are_separate():
         ),
     ],
 )
-def test_the_identity_of_each_method(values, public, secret):
+def test_each_method_says_who_logs_in(values, public, secret):
     options, _reads = make({"url": URL, **values}, files=KEYS)
     assert (options.identity_public(), options.identity_secret()) == (public, secret)
 

@@ -305,7 +305,7 @@ def test_a_denial_is_reported_unless_the_kv_version_is_wrong(found):
     assert (message.startswith("Vault at https://v denied reading kv/data/x"), kind) == (True, "denied")
 
 
-def test_after_a_rejected_token_the_kv_version_is_not_asked_for():
+def test_after_a_rejected_token_the_kv_version_is_not_requested():
     vault = Vault(kv_version="1")
     assert read(refusal(403, "invalid token"), vault=vault)[0].startswith("Vault at https://v does not accept the token")
     assert vault.asked == []
@@ -336,7 +336,7 @@ def test_a_denied_read_mentions_engine_mount_point():
 
 
 @pytest.mark.parametrize("answer", [UNKNOWN, refusal(404)])
-def test_the_kv_version_is_asked_for_with_the_path_of_the_secret(answer):
+def test_the_kv_version_is_requested_with_the_path_of_the_secret(answer):
     vault = Vault(kv_version="2")
     assert "engine_version=" not in read(answer, vault=vault)[0]
     assert vault.asked[0] == ("kv_version", "kv", "x")

@@ -8,7 +8,7 @@ import json
 
 import pytest
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vault.login_input import FIELDS
-from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vendor.options import DESCRIBING, STEERING
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vendor.options import NEVER_SHARED_OPTIONS, VENDOR_OPTIONS
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vendors import names
 from support.places import ROOT
 
@@ -40,7 +40,7 @@ def documented(lookup):
 
 def test_each_option_is_listed_as_directing_credentials_or_not():
     """A new option must be added to one of the two lists."""
-    assert sorted(documented("oauth2").keys() - {*FIELDS, "vendor"}) == sorted({*OF_ALL, *STEERING} - {"path"})
+    assert sorted(documented("oauth2").keys() - {*FIELDS, "vendor"}) == sorted({*OF_ALL, *NEVER_SHARED_OPTIONS} - {"path"})
 
 
 @pytest.mark.parametrize("lookup", [*names(), "oauth2"])
@@ -48,5 +48,5 @@ def test_options_with_vendor_variables_describe_the_vendor_and_have_no_other_var
     for option, about in documented(lookup).items():
         variables = [entry["name"] for entry in about.get("vars") or ()]
         assert (variables == [f"trackops_{lookup}_{option}"]) == any(f"_{lookup}_" in name for name in variables), option
-        assert option in DESCRIBING or not any(f"_{lookup}_" in name for name in variables), option
-        assert option not in STEERING or lookup == "oauth2" or variables in ([], [f"trackops_{lookup}_{option}"]), option
+        assert option in VENDOR_OPTIONS or not any(f"_{lookup}_" in name for name in variables), option
+        assert option not in NEVER_SHARED_OPTIONS or lookup == "oauth2" or variables in ([], [f"trackops_{lookup}_{option}"]), option

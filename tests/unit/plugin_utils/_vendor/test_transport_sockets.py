@@ -169,7 +169,7 @@ def test_a_content_encoding_that_cannot_be_decoded_is_reported(emulator, coding,
     )
 
 
-def test_gzip_is_read_although_it_was_not_asked_for(emulator):
+def test_gzip_is_read_although_it_was_not_requested(emulator):
     import gzip
 
     emulator.fail("trackmage", "literal", body_hex=gzip.compress(b'{"a": 1}').hex(), headers={"Content-Encoding": "gzip"})
