@@ -681,7 +681,7 @@ def test_a_run_killed_before_the_write_to_vault_loses_no_consent(there: Stage) -
 
 
 def test_concurrent_writes_to_the_secret_are_both_kept(there: Stage) -> None:
-    """A refresh token is rotated while somebody changes another field: both changes are kept."""
+    """A refresh token is rotated while someone else changes another field: both changes are kept."""
     env = writing(there)
     asking = Asking(there, env=env)
     assert ask_and_return(there.emulator.consent(asking.url))[0] == 200

@@ -56,7 +56,7 @@ sys.addaudithook(_audit)
 
 
 def pytest_collection_finish() -> None:
-    """The collected tests stay until the end: let the garbage collector not look at them again and again."""
+    """The collected tests stay until the end: keep the garbage collector from examining them each time."""
     gc.freeze()
 
 
