@@ -16,8 +16,8 @@ from .._vault.login_input import FIELDS, completed, login_secret, read_text, sur
 
 __all__ = ("pointer_input",)
 
-#: Options that do not decide which token it is; those for the Vault login are handled separately.
-_OTHERWISE = frozenset((*FIELDS, "token_path", "token_file", "min_ttl", "max_age", "force", "refused", "output", "audit_log", "cache_path", "_terms"))
+#: Options that do not identify the token, and those for the Vault login, which are handled separately.
+_NOT_IDENTIFYING = frozenset((*FIELDS, "token_path", "token_file", "min_ttl", "max_age", "force", "refused", "output", "audit_log", "cache_path", "_terms"))
 
 
 def pointer_input(plugin: str, values: t.Mapping[str, t.Any], *, files: list[tuple[str, t.Any]] | None = None) -> tuple[list[str], t.Any] | None:
@@ -44,4 +44,4 @@ def pointer_input(plugin: str, values: t.Mapping[str, t.Any], *, files: list[tup
     secret, public = login_secret(given)
     if secret is None:
         return None
-    return secret, [plugin, public, {name: value for name, value in values.items() if name not in _OTHERWISE}, vendors]
+    return secret, [plugin, public, {name: value for name, value in values.items() if name not in _NOT_IDENTIFYING}, vendors]

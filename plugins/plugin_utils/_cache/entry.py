@@ -19,8 +19,8 @@ __all__ = ("entry_from_dict", "entry_to_dict", "failures_from_list", "login_fact
 
 _LONGEST_MESSAGE = 1000
 _LONGEST_NAME = 256
-# These decide how a token or an error is handled, or name fields of the secret, which are among its own facts.
-_NOT_ASKED = (
+# These decide how a token or an error is handled; or they name fields of the secret, whose own facts include them.
+_NOT_IN_THE_REQUEST = (
     "authorization_scheme",
     "variants",
     "authorize_url",
@@ -40,7 +40,7 @@ def token_facts(request: Request) -> dict[str, t.Any]:
     """
     vendor = request.vendor
     asked = {field.name: getattr(vendor, field.name) for field in dataclasses.fields(vendor)}
-    for irrelevant in _NOT_ASKED:
+    for irrelevant in _NOT_IN_THE_REQUEST:
         del asked[irrelevant]
     secret = request.secret
     if request.http.client_cert:  # unlike the CA, it identifies the client (RFC 8705)

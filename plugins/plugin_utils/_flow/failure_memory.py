@@ -176,7 +176,7 @@ def confirm(failures: t.Iterable[Failure], failure: Failure, *, at: float) -> tu
 
 
 def forgotten_at(failure: Failure, failure_ttl: float) -> float:
-    """The moment from which no run gets the failure any more."""
+    """When the failure is forgotten: from then on, no run gets it."""
     return max(failure.recorded_at + _memory(failure, failure_ttl, same_run=True), _retry_at(failure))
 
 

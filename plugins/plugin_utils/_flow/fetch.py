@@ -57,11 +57,11 @@ class Fetch:
     """The inputs of a fetch.
 
     :arg reason: why a new token is needed.
-    :arg save: writes the original entry: without its refresh token before that is sent, with it again if it was not used up; False if it
-        cannot be written.
+    :arg save: writes the original entry: first without its refresh token, before that is sent, and with it again if it was not used up. Returns
+        False if the entry cannot be written.
     :arg keep: writes an entry with a token that the vendor has just issued.
-    :arg digest_key: the key of the digest that serves as the version of a KV v1 secret; with a key it reveals nothing. For shared tokens, ``mac``
-        makes the digest.
+    :arg digest_key: the key of the digest that serves as the version of a KV v1 secret, so that it reveals nothing. For shared tokens, ``mac``
+        computes the digest instead.
     :arg ports: for the requests to the vendor.
     :arg must_not_repeat: credentials and tokens that the vendor may know and that no response may repeat; grows with each request.
     :arg mac: computes the MAC of a refresh token from the secret's data; None if nobody else can write the entry.

@@ -193,7 +193,7 @@ def _revoke_each(values: _Values, revoke: t.Callable[[str, str], bool], found: _
 
 
 def _report_failures(failures: list[tuple[VendorError, bool]], request: Request, ports: Ports, *, others_accepted: bool) -> VendorError | None:
-    """Warn about the access tokens that could not be revoked; the second item of each pair says whether this controller uses it.
+    """Warn about the access tokens that could not be revoked; the second item of each pair says whether this controller uses the token.
 
     :returns: the error for a token in use, if a later attempt may succeed; no further warning is given then.
     """

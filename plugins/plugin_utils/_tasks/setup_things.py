@@ -91,7 +91,7 @@ def things(settings: Settings) -> list[Thing]:
 
 
 def written_before(settings: Settings) -> list[Thing]:
-    """The other policies that earlier runs may have written, besides the one of the name: an AppRole may have them, even at another mount."""
+    """The other policies that earlier runs may have written: an AppRole may still have them, even at another mount."""
     return [_policy(settings, suffix, "") for suffix in ("-cache", "-consent")]
 
 

@@ -236,7 +236,7 @@ def _retries(name: str, value: t.Any) -> int | dict[str, t.Any]:
 
 
 def _mapping(value: t.Any) -> dict[str, t.Any] | None:
-    """A dictionary given as one, as JSON, as a Python literal or as ``key=value, key=value``; else None."""
+    """A dictionary given as such, as JSON, as a Python literal or as ``key=value, key=value``; else None."""
     if isinstance(value, t.Mapping):
         return {str(key): item for key, item in value.items()}
     text = str(value).strip()
