@@ -24,7 +24,7 @@ offline = PIP_NO_INDEX=1 UV_OFFLINE=1 npm_config_offline=true GOPROXY=off GOTOOL
 # Keep compiled Python files in the cache folder: compiling them again would take a fifth of the time of `make fast`.
 kept = exec env PYTHONDONTWRITEBYTECODE= PYTHONPYCACHEPREFIX="$${venv%/*}/compiled"
 
-# The unit tests write thousands of small files. In memory, where there is such a folder, that takes a tenth of the time of `make fast` less.
+# The unit tests write thousands of small files. A folder in memory, where there is one, saves a tenth of the time of `make fast`.
 in_memory = $(if $(wildcard /dev/shm/.),PYTEST_DEBUG_TEMPROOT=/dev/shm)
 
 # Names of the lock files to write. Empty: all.

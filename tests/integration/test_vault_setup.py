@@ -49,7 +49,7 @@ def with_one_host(stage: Stage) -> Stage:
 def told_of(run: t.Any) -> list[str]:
     """What the run reports as created or changed, checked against the play's recap."""
     assert run.rc == 0, run
-    said = run.result("Say what was done")["msg"]
+    said = run.result("Report what was done")["msg"]
     lines = list(said) if said != "nothing: everything is already correct" else []
     assert run.stats["localhost"]["changed"] == int(any(not line.startswith("left") for line in lines)), run
     return lines
@@ -101,10 +101,10 @@ def test_the_playbook_sets_up_an_empty_vault(stage: Stage) -> None:
     assert policies(stage) == ["api-tokens", "api-tokens-cache", "api-tokens-consent", "of-others"]
     assert "kept: 1 policy of the AppRole, not created by this playbook; see vault read auth/approle/role/api-tokens" in again.output
     role_id = vault.client.auth.approle.read_role_id("api-tokens")["data"]["role_id"]
-    lines = again.result("Say what to set")["msg"]
+    lines = again.result("Show what to set")["msg"]
     assert lines[:2] == ["export ANSIBLE_HASHI_VAULT_AUTH_METHOD=approle", f"export ANSIBLE_HASHI_VAULT_ROLE_ID={role_id}"]
     assert lines[2] == f"export ANSIBLE_HASHI_VAULT_SECRET_ID=$(cat {secret_id_file})"
-    assert "export TRACKOPS_CACHE_VAULT_MOUNT=api-token-cache" in made.result("Say what to set")["msg"]
+    assert "export TRACKOPS_CACHE_VAULT_MOUNT=api-token-cache" in made.result("Show what to set")["msg"]
     assert "is not used; did you mean" not in looked.output + made.output + again.output  # although a name ending in ttl exists
     for secret in (vault.root_token, secret_id_file.read_text(encoding="utf-8")):
         assert secret not in looked.output + made.output + again.output
@@ -217,7 +217,7 @@ def test_what_the_playbook_cannot_do_is_reported(stage: Stage) -> None:
     assert expected in " ".join(below.output.split()), below
     nowhere = stage.ansible.home / "missing" / "secret-id"
     unwritten = stage.playbook(PLAYBOOK, "-e", f"vault_setup_secret_id_file={nowhere}", env={"VAULT_TOKEN": stage.vault.root_token})
-    failed = unwritten.result("Set up one thing after the other")
+    failed = unwritten.result("Set up Vault")
     why = f"vault_setup_secret_id_file {nowhere} cannot be written (no such file or directory). [TRK-O10]"
     assert (unwritten.rc, failed["msg"], failed["error_code"]) == (2, why, "TRK-O10"), unwritten
     done = ["created: the policy api-tokens", "created: the login method approle at approle", "created: the AppRole api-tokens"]
@@ -362,7 +362,7 @@ def test_values_that_would_widen_a_policy_or_escape_a_url_are_refused(old_and_ne
         run = old_and_new.playbook(json.dumps([{"import_playbook": PLAYBOOK, "vars": wrong}], indent=1), env=env)
         assert vault.tokens == []
     rule = "may contain only letters, digits, spaces and . _ - @ : = ~ /, and no part of it may be '.' or '..'. [TRK-O02]"
-    failed = run.result("Set up one thing after the other")
+    failed = run.result("Set up Vault")
     assert (run.rc, failed["msg"], failed["error_code"]) == (2, f"vault_setup_consent_paths {rule}", "TRK-O02"), run
 
 
