@@ -62,7 +62,7 @@ def test_a_setting_name_with_another_meaning_is_left_out(vendor, option, meaning
 
 
 def test_no_two_settings_share_a_name():
-    """Checked with vendors that could be confused: one with a name that ends as an option begins, and one without that end."""
+    """Checked with vendors that could be confused: one whose name ends with the beginning of an option's name, and one without that ending."""
     starts = {option[:at] for option in VENDOR_OPTIONS for at, letter in enumerate(option) if letter == "_"}
     vendors = {"x", *starts, *(f"x_{start}" for start in starts), *(f"x_{start}_{other}" for start in starts for other in starts)}
     names = [name for vendor in vendors for name in own_names(vendor, DEFINITIONS).values()]

@@ -429,7 +429,7 @@ def test_a_lock_has_one_holder(store):
 
 
 def given_up(store, name):
-    """The message and the holder that a caller gets when it waits for a lock in vain."""
+    """The message and the holder that a caller gets when its wait for a lock times out."""
     with pytest.raises(LockTimeout) as caught, held(opened(store.path), name, timeout=0, sleep=pytest.fail):
         pass
     return caught.value.message.replace(path_of(store, name), "LOCK"), caught.value.holder

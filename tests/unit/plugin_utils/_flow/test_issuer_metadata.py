@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Metadata of an issuer: requested once an hour, and again if they lead nowhere."""
+"""Metadata of an issuer: requested once an hour, and again if its endpoints do not work."""
 
 from __future__ import annotations
 

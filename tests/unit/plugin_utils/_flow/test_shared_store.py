@@ -248,7 +248,7 @@ def test_a_malformed_shared_entry_is_a_miss(controllers, garbage):
 
 
 def planted(scene, **changes):
-    """Change the entry as somebody who can write only there."""
+    """Change the entry as someone who can write only there."""
     ((where, (data, version)),) = scene.vault.entries.items()
     scene.vault.entries[where] = ({**data, "lease_until": 0, **changes}, version + 1)
 
@@ -910,7 +910,7 @@ def test_a_shared_token_does_not_clear_a_remembered_refusal(controllers):
 
 
 def test_a_shared_refusal_holds_equally_long_for_every_run(controllers):
-    """The refused run remembers that itself. If the entry gave its name, anybody could keep it from its token for a day."""
+    """The refused run remembers that itself. If the entry gave its name, anyone could keep it from its token for a day."""
     scene = Scene(error("invalid_grant"), access("one"))
     with pytest.raises(VendorError):
         controllers(scene, "a")

@@ -94,7 +94,7 @@ def test_each_call_removes_a_few_entries_until_all_are_gone(store):
 @pytest.mark.parametrize("name", ["", ".hit"], ids=["entries", "pointers"])
 @pytest.mark.thorough
 def test_each_call_starts_at_another_place(store, name):
-    """If it always began at the same place, it would see nothing behind two hundred files that stay."""
+    """If it always began at the same place, it would never get past two hundred files that stay."""
     for number in range(400):
         stays = pathlib.Path(store.path, f"{number // 200 * 8:x}{number:031x}{name}")
         stays.write_text('{"entry": "key"}\n')

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Logins to Vault: cached, reused, renewed, replaced, and not repeated in vain."""
+"""Logins to Vault: cached, reused, renewed, replaced, and not repeated without a chance of success."""
 
 from __future__ import annotations
 
@@ -379,7 +379,7 @@ def test_an_outage_costs_each_run_one_attempt_whatever_token_is_requested(read, 
         assert failing(read, scene, vault=vault, path=f"fleet/{number}", ports=scene.as_run(f"run-{number % 3}")) == kind
         scene.now += 0.1
     assert scene.vault.reads - asked == 3
-    # A repeated message does not prolong the memory, which ends for all.
+    # A repeated message does not extend the memory, which ends for all callers at once.
     scene.vault.login_fault = scene.vault.fault = None
     scene.now += 15.5
     read(scene, vault=vault)

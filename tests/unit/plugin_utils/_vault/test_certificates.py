@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Which files certificates are read from, and what of them."""
+"""Which files certificates are read from, and which parts of these files."""
 
 from __future__ import annotations
 

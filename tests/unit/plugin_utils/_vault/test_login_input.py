@@ -54,7 +54,7 @@ def test_the_secret_part_has_the_secrets_of_the_method(method):
 
 
 def test_every_variable_and_file_of_a_full_login_is_read():
-    """If the full way read another variable or file, a miss could be taken for a hit."""
+    """If the full path read another variable or file, a miss could be taken for a hit."""
 
     asked, files = set(), []
 
