@@ -14,7 +14,7 @@ from ..plugin_utils._base.model import Request, Token
 from ..plugin_utils._boundary.action import TokenAction, asked_path, failed_action, flag, interpreter_fact, list_name
 from ..plugin_utils._flow.resolver import Resolver
 from ..plugin_utils._hosts.answers import FAILURE, READ, file_results, reduced
-from ..plugin_utils._hosts.files import FILE_OPTIONS, checked_path, default_dest, error_prefix, split_items
+from ..plugin_utils._hosts.files import FILE_OPTIONS, checked_path, checked_text, default_dest, error_prefix, split_items
 from ..plugin_utils._tasks.token_status import file_status, item_status, public_claims, token_status
 
 _READER = "trackops.api_tokens.__private.token_file_read"
@@ -94,7 +94,8 @@ class ActionModule(TokenAction):
             looked_for, may_be_read = [], []
             for file_options, token_options, place in items:
                 with error_prefix(place):
-                    path = file_options.get("dest") or default_dest(file_options.get("directory"), token_options.get("vendor"), token_options.get("path"))
+                    dest = checked_text("dest", file_options.get("dest"))
+                    path = dest or default_dest(file_options.get("directory"), token_options.get("vendor"), token_options.get("path"))
                     looked_for.append({"path": path, "format": file_options.get("format") or FILE_OPTIONS["format"]["default"]})
                     may_be_read.append(flag(file_options, "allow_readable", False))
         except OptionError as exc:

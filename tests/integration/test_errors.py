@@ -302,7 +302,7 @@ def test_wrong_options_are_reported_before_any_request(openbao_stage: Stage) -> 
         "client key": ({"http_client_key": "k.pem"}, "trackunit: http_client_key needs http_client_cert."),
         "url": ({"url": "vault.example.com"}, "trackunit: url must be the address of Vault, such as https://vault.example.com:8200 (VAULT_ADDR)."),
         "timeout": ({"timeout": -3}, "trackunit: timeout must be a number of seconds above 0"),
-        "retries": ({"retries": "often"}, "trackunit: retries must be a number of retries from 0"),
+        "retries": ({"retries": "often"}, "trackunit: retries must be a number of retries from 0 to 1000"),
         "base_url": ({"base_url": "ftp://vendor"}, "trackunit: the token endpoint is not a usable http(s) address. Check base_url and token_url."),
         "user in the URL": ({"base_url": "https://me:pw-in-the-url@vendor"}, "trackunit: the token endpoint is not a usable http(s) address."),
         "scope": ({"variant": "v2"}, "trackunit: scope is needed in its variant v2"),

@@ -12,8 +12,12 @@ import os
 import typing as t
 
 from .._base.errors import OptionError
+from .._text.one_line import one_line
 
 __all__ = ("as_mapping",)
+
+# What PyYAML raises for a value that its tag does not allow, such as an invalid date; and for bytes that are not text, or deep nesting.
+_UNREADABLE = (ValueError, TypeError, AttributeError, LookupError, ArithmeticError, RecursionError)
 
 
 def as_mapping(name: str, value: t.Any, *, read_file: t.Callable[[str], str]) -> t.Any:
@@ -30,8 +34,8 @@ def as_mapping(name: str, value: t.Any, *, read_file: t.Callable[[str], str]) ->
         parsed = yaml.safe_load(text)
     except OSError as exc:
         why = (exc.strerror or "failed").lower()
-        raise OptionError(f"{shown} (TRACKOPS_VENDORS): the file {text!r} cannot be read ({why}).", fault="option:file") from None
-    except (yaml.YAMLError, ValueError, RecursionError):  # an invalid date, or bytes that are not text
+        raise OptionError(f"{shown} (TRACKOPS_VENDORS): the file '{one_line(text, limit=100)}' cannot be read ({why}).", fault="option:file") from None
+    except (yaml.YAMLError, *_UNREADABLE):
         raise OptionError(f"{shown} must be a dictionary, or the JSON or YAML text of one.") from None
     if parsed is None:
         return None

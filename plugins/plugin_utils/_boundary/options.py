@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import math
 import typing as t
 
@@ -32,6 +33,11 @@ Values = t.Mapping[str, t.Any]
 # Fields of Vendor whose options need special handling.
 _OVERRIDES = ("base_url", "token_url", "scope")
 _HANDLED_SEPARATELY = (*_OVERRIDES, "variant", "credential_fields")
+# Those that are sent, rather than names of files or in the secret.
+_SENT = (
+    *(name for name in VENDOR_OPTIONS if name not in ("path", "credential_fields", "http_client_cert", "http_client_key")),
+    *("authorization_scheme", "http_proxy", "cache_vault_mount", "cache_vault_path"),
+)
 # The options of oauth2 that are copied to fields of Vendor unchanged.
 _FIELDS = tuple(field.name for field in dataclasses.fields(Vendor) if field.name in VENDOR_OPTIONS and field.name not in _HANDLED_SEPARATELY)
 
@@ -110,7 +116,9 @@ def check_vendor(vendor: str, values: Values) -> None:
 
 def describe_vendor(plugin: str, values: Values) -> Vendor:
     """The vendor with its variant, and with the changes from the options."""
-    vendor = _variant(_described(plugin, values), values.get("variant"))
+    described = _described(plugin, values)
+    _check_encodable(described.name, values)
+    vendor = _variant(described, values.get("variant"))
     changes: dict[str, t.Any] = {name: str(values[name]) for name in _OVERRIDES if values.get(name)}
     if plugin == "oauth2":
         given = {name: values[name] for name in _FIELDS if values.get(name) not in (None, "")}
@@ -226,8 +234,8 @@ def _http(vendor: Vendor, values: Values) -> HttpOptions:
     }
     if given["proxy"] and not host(given["proxy"] if "://" in given["proxy"] else f"//{given['proxy']}"):
         raise OptionError(f"{vendor.name}: http_proxy is not a usable address. Give one like http://proxy.example.com:3128.", fault="option:address")
-    for name, convert, least in (("timeout", float, 0.001), ("retries", int, 0), ("deadline", float, 0.001)):
-        number = _number(values, "http_" + name, convert, least=least, who=f"{vendor.name}: ")
+    for name, convert, least, most in (("timeout", float, 0.001, 1e6), ("retries", int, 0, 1000), ("deadline", float, 0.001, 1e6)):
+        number = _number(values, "http_" + name, convert, least=least, most=most, who=f"{vendor.name}: ")
         if number is not None:
             given[name] = number
     if values.get("http_validate_certs") is not None:
@@ -247,6 +255,18 @@ def cache_options(values: Values) -> CacheOptions:
     )
 
 
+def _check_encodable(vendor: str, values: Values) -> None:
+    """Refuse what cannot be sent as UTF-8, such as a Latin-1 text from the environment."""
+    own = (values.get("vendors") or {}).get(vendor)
+    for name, value in (*((name, values.get(name)) for name in _SENT), ("trackops_vendors", own)):
+        try:
+            json.dumps(value, ensure_ascii=False, skipkeys=True, default=str).encode()
+        except UnicodeEncodeError:
+            raise OptionError(f"{vendor}: {name} has an incomplete character (a lone surrogate). Set it in UTF-8.") from None
+        except (ValueError, RecursionError):
+            continue  # within itself, or too deep: refused where it is read
+
+
 def _check_printable(vendor: Vendor, what: str, text: str) -> None:
     if not text.isprintable():
         raise OptionError(f"{vendor.name}: {what} '{one_line(text, limit=40)}' contains a line break or another character that cannot be shown.")
@@ -258,7 +278,7 @@ def _one_of(name: str, value: t.Any, known: tuple[str, ...], *, who: str = "") -
     return str(value)
 
 
-def _number(values: Values, name: str, convert: t.Callable[[t.Any], t.Any], *, least: float = 0, who: str = "") -> t.Any:
+def _number(values: Values, name: str, convert: t.Callable[[t.Any], t.Any], *, least: float = 0, most: float = math.inf, who: str = "") -> t.Any:
     value = values.get(name)
     if value is None or value == "":
         return None
@@ -271,4 +291,6 @@ def _number(values: Values, name: str, convert: t.Callable[[t.Any], t.Any], *, l
         raise OptionError(f"{who}{name} must be a number.")
     if number < least:
         raise OptionError(f"{who}{name} must be at least {least:g}.")
+    if number > most:
+        raise OptionError(f"{who}{name} must be at most {most:.0f}.")
     return number

@@ -46,9 +46,10 @@ class Terminal:
         threading.Thread(target=read, daemon=True).start()
 
     def _lines(self) -> t.Iterator[str]:
-        line = b""
+        line, ready = b"", select.poll()  # unlike select.select, with any number of open files
+        ready.register(self.descriptor, select.POLLIN)
         while not self._done.is_set():
-            if not select.select([self.descriptor], [], [], _POLL)[0]:
+            if not ready.poll(_POLL * 1000):
                 continue
             chunk = _read(self.descriptor)
             if not chunk:

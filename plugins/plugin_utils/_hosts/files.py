@@ -26,6 +26,7 @@ __all__ = (
     "Item",
     "check_common",
     "checked_path",
+    "checked_text",
     "contents_argument",
     "default_dest",
     "error_prefix",
@@ -220,8 +221,19 @@ def _create_directory(asked: bool | None, dest: str) -> bool:
     return posixpath.dirname(dest) == DIRECTORY if asked is None else asked
 
 
-def default_dest(directory: str | None, vendor: str | None, path: str | None) -> str:
+def checked_text(name: str, value: t.Any) -> str:
+    """The value of an option that is a string; empty if it is not set.
+
+    :raises OptionError: it is something else, such as a number from YAML.
+    """
+    if value is not None and not isinstance(value, str):
+        raise OptionError(f"{name}: must be a string")
+    return value or ""
+
+
+def default_dest(directory: t.Any, vendor: t.Any, path: t.Any) -> str:
     """C(<directory>/<vendor>) or, if the Vault path is not just the vendor's name, C(<directory>/<vendor>-<path>)."""
+    directory, vendor = checked_text("directory", directory), checked_text("vendor", vendor)
     if not vendor:
         raise OptionError("vendor and dest are missing; one of them is needed", fault="option:missing")
     slug = re.sub(r"[^A-Za-z0-9_.]+", "-", str(path or "")).strip("-.")

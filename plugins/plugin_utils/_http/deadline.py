@@ -44,7 +44,7 @@ def within(seconds: float, work: t.Callable[[], _T]) -> _T:
     # In a copy of this thread's context, where ansible's display finds its task.
     thread = threading.Thread(target=contextvars.copy_context().run, args=(run,), daemon=True)
     thread.start()
-    thread.join(seconds)
+    thread.join(min(seconds, threading.TIMEOUT_MAX))
     if results:
         return results[0]
     raise failures[0] if failures else Late()

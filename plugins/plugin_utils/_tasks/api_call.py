@@ -23,6 +23,7 @@ __all__ = ("OPTIONS_OF_URI", "address_options", "expected", "split", "token_remo
 # These would replace the token, or have no meaning with it.
 _CLASHES = ("url_username", "user", "url_password", "password", "force_basic_auth", "use_gssapi", "use_netrc")
 _FEWEST_PIECES = 3
+_MOST_DIGITS = 3  # of a status code
 _LONGEST_PIECE = 4  # characters
 OPTIONS_OF_URI = frozenset(
     (
@@ -108,7 +109,7 @@ def address_options(url: t.Any, *, allow_http: bool) -> dict[str, bool]:
 def expected(request: dict[str, t.Any]) -> list[int]:
     given = request.get("status_code", 200)
     values = given if isinstance(given, (list, tuple)) else str(given).split(",")
-    return [int(value) for value in values if str(value).strip().isdigit()]
+    return [int(code) for code in (str(value).strip() for value in values) if code.isascii() and code.isdecimal() and len(code) <= _MOST_DIGITS]
 
 
 def token_remover(secrets: t.Iterable[str]) -> t.Callable[[t.Any], t.Any]:

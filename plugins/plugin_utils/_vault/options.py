@@ -35,6 +35,7 @@ _SHORTEST_DEADLINE = 60.0
 # Shown in messages.
 _PRINTED = ("url", "namespace", "mount_point", "username", "region", "ca_cert", "ca_path", "tls_server_name", "wrap_ttl", "cert_auth_public_key")
 
+_WORDS: t.Mapping[str, bool | None] = {"true": True, "false": False, "null": None}
 _FALSE = frozenset(("0", "f", "false", "n", "no", "off"))
 
 
@@ -204,7 +205,7 @@ def _seconds(name: str, value: t.Any) -> float:
         seconds = float(value)
     except (TypeError, ValueError, OverflowError):
         seconds = 0.0
-    if not 0 < seconds < 1e6:
+    if not 0 < seconds < _LONGEST:
         raise OptionError(f"{name} must be a number of seconds above 0 (ANSIBLE_HASHI_VAULT_TIMEOUT).")
     return seconds
 
@@ -225,14 +226,68 @@ def _proxies(name: str, value: t.Any) -> dict[str, str]:
 def _retries(name: str, value: t.Any) -> int | dict[str, t.Any]:
     mapping = _mapping(value)
     if mapping is not None:
-        return mapping
+        return {key: setting for key, setting in mapping.items() if _is_set(name, key, setting)}
     try:
         number = int(value)
     except (TypeError, ValueError, OverflowError):
         number = -1
-    if number < 0:
-        raise OptionError(f"{name} must be a number of retries from 0, or a dictionary of urllib3's Retry (ANSIBLE_HASHI_VAULT_RETRIES).")
+    if not 0 <= number <= _MOST_RETRIES:
+        raise OptionError(f"{name} must be a number of retries from 0 to {_MOST_RETRIES}, or a dictionary of urllib3's Retry (ANSIBLE_HASHI_VAULT_RETRIES).")
     return number
+
+
+def _is_set(name: str, key: str, value: t.Any) -> bool:
+    """Whether a setting of urllib3's Retry has a value; null is its default, because a null C(total) would be no limit.
+
+    :raises OptionError: urllib3 would fail with it later, after a request.
+    """
+    is_valid, what = _RETRY.get(key, (None, ""))
+    if is_valid is None:
+        return True  # another version of urllib3 may know it
+    if value is None:
+        return key in _ANY_METHOD
+    if not is_valid(value):
+        raise OptionError(f"{name}: '{key}' must be {what} (ANSIBLE_HASHI_VAULT_RETRIES).")
+    return True
+
+
+def _is_count(value: t.Any) -> bool:
+    return value is False or (_is_number(value) and isinstance(value, int) and value <= _MOST_RETRIES)
+
+
+def _is_number(value: t.Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value < _LONGEST
+
+
+def _is_flag(value: t.Any) -> bool:
+    return isinstance(value, bool)
+
+
+def _are_numbers(value: t.Any) -> bool:
+    return isinstance(value, _LISTS) and all(map(_is_number, value))
+
+
+def _are_texts(value: t.Any) -> bool:
+    return isinstance(value, _LISTS) and all(isinstance(item, str) for item in value)
+
+
+def _are_methods(value: t.Any) -> bool:
+    return value is False or _are_texts(value)
+
+
+_MOST_RETRIES, _LONGEST = 1000, 1e6
+_LISTS = (list, tuple, set, frozenset)
+_ANY_METHOD = ("allowed_methods", "method_whitelist")  # with null
+# By the settings of urllib3's Retry: the check of a value, and what the value must be.
+_RETRY: t.Mapping[str, tuple[t.Callable[[t.Any], bool], str]] = {
+    **dict.fromkeys(("total", "connect", "read", "redirect", "status", "other"), (_is_count, f"a whole number from 0 to {_MOST_RETRIES}")),
+    **dict.fromkeys(("backoff_factor", "backoff_max", "backoff_jitter", "retry_after_max"), (_is_number, "a number of seconds from 0")),
+    **dict.fromkeys(("raise_on_redirect", "raise_on_status", "respect_retry_after_header"), (_is_flag, "true or false")),
+    **dict.fromkeys(_ANY_METHOD, (_are_methods, "a list of methods")),
+    "status_forcelist": (_are_numbers, "a list of numbers"),
+    "remove_headers_on_redirect": (_are_texts, "a list of names"),
+    "history": (lambda value: value in ([], ()), "left out"),
+}
 
 
 def _mapping(value: t.Any) -> dict[str, t.Any] | None:
@@ -261,6 +316,8 @@ _UNREADABLE = (ValueError, SyntaxError, TypeError, RecursionError, MemoryError)
 
 
 def _literal(text: str) -> t.Any:
+    if text in _WORDS:
+        return _WORDS[text]
     try:
         return ast.literal_eval(text)
     except _UNREADABLE:

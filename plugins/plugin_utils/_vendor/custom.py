@@ -50,6 +50,7 @@ _MADE_ANEW = ("exp", "iat", "jti", "nbf")
 # These methods send their own parameters, which a custom body replaces.
 _AMONG_PARAMETERS = ("post", "private_key_jwt", "client_secret_jwt")
 _NOT_VARIED = ("name", "variant", "variants")
+_LONGEST_LIFETIME = 10**10  # seconds; much more is no date
 _DEFAULTS: dict[str, t.Any] = vars(Vendor(name=""))
 
 
@@ -106,13 +107,15 @@ def _checked(name: str, key: str, value: t.Any, *, unknown: tuple[str, ...] = ("
             raise OptionError(f"{name}: 'variants' must be a dictionary: each name with its changes.", fault="option:description")
         return value
     wanted = type(_DEFAULTS[key])
-    if wanted is int and isinstance(value, str) and value.isdigit():
+    if wanted is int and isinstance(value, str) and value.isascii() and value.isdecimal() and len(value) <= len(str(_LONGEST_LIFETIME)):
         value = int(value)
     if not isinstance(value, wanted) or (wanted is int and isinstance(value, bool)):
         shown = {"bool": "true or false", "int": "a whole number"}.get(wanted.__name__, "a string")
         raise OptionError(f"{name}: '{key}' must be {shown}.", fault="option:description")
     if key == "default_lifetime" and value < 1:
         raise OptionError(f"{name}: 'default_lifetime' must be at least 1.", fault="option:description")
+    if key == "default_lifetime" and value > _LONGEST_LIFETIME:
+        raise OptionError(f"{name}: 'default_lifetime' must be at most {_LONGEST_LIFETIME}.", fault="option:description")
     if key in CHOICES and value not in CHOICES[key] and value != _DEFAULTS[key]:
         raise _not_among(name, f"'{key}'", ", ".join(CHOICES[key]), value)
     if key == "grant_type" and value not in GRANT_TYPES and ":" not in value:

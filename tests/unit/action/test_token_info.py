@@ -53,3 +53,17 @@ def test_an_invalid_boolean_is_refused(run: Run) -> None:
 def test_without_a_vendor_or_a_file_it_fails(tmp_path: t.Any) -> None:
     with pytest.raises(AnsibleActionFail, match="token_info needs 'vendor', or 'file' or 'tokens'"):
         action(ActionModule, Scene(), {}, cache=str(tmp_path)).run(None, {})
+
+
+@pytest.mark.parametrize(
+    ("item", "said"),
+    [
+        ({"vendor": 5}, "tokens, item 1 (5): vendor: must be a string. [TRK-O02]"),
+        ({"vendor": "tracx", "directory": 5}, "tokens, item 1 (tracx): directory: must be a string. [TRK-O02]"),
+        ({"vendor": "tracx", "dest": 5}, "tokens, item 1 (tracx 5): dest: must be a string. [TRK-O02]"),
+    ],
+)
+def test_an_item_of_the_wrong_type_is_refused(tmp_path: t.Any, item: dict[str, t.Any], said: str) -> None:
+    with pytest.raises(AnsibleActionFail) as caught:
+        action(ActionModule, Scene(), {"tokens": [item]}, cache=str(tmp_path)).run(None, {})
+    assert str(caught.value) == said

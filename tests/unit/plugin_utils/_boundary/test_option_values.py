@@ -12,7 +12,7 @@ from ansible_collections.trackops.api_tokens.plugins.plugin_utils._boundary.opti
 
 
 def read(path):
-    if path == "/none":
+    if path.startswith("/none"):
         raise OSError(2, "No such file or directory")
     return {"/vendors.yml": "acme: {token_url: https://x}", "/named.yml": "trackops_vendors: {acme: {}}", "/bad.yml": "[1"}[path]
 
@@ -43,10 +43,20 @@ def test_only_vendors_may_name_a_file():
     ("value", "name", "message"),
     [
         ("/none", "vendors", "trackops_vendors (TRACKOPS_VENDORS): the file '/none' cannot be read (no such file or directory)."),
+        (
+            "/none" + "x" * 4000,
+            "vendors",
+            f"trackops_vendors (TRACKOPS_VENDORS): the file '/none{'x' * 94}\N{HORIZONTAL ELLIPSIS}' cannot be read (no such file or directory).",
+        ),
         ("/bad.yml", "vendors", "trackops_vendors must be a dictionary, or the JSON or YAML text of one."),
         ("{", "extra_parameters", "extra_parameters must be a dictionary, or the JSON or YAML text of one."),
         ("[" * 1000, "extra_parameters", "extra_parameters must be a dictionary, or the JSON or YAML text of one."),
         ("a: 2020-99-99", "extra_parameters", "extra_parameters must be a dictionary, or the JSON or YAML text of one."),
+        *(
+            (f"{{a: {value}}}", name, f"{shown} must be a dictionary, or the JSON or YAML text of one.")
+            for value in ("!!timestamp x", '!!int ""', '!!float ""', "!!int _", "!!bool foo", f"!!float 1{':1' * 999}")
+            for name, shown in (("extra_parameters", "extra_parameters"), ("vendors", "trackops_vendors"))
+        ),
         ("yes", "extra_parameters", "extra_parameters must be a dictionary, not a boolean."),
         ("12", "extra_parameters", "extra_parameters must be a dictionary, not a number."),
         ("2020-01-02", "extra_parameters", "extra_parameters must be a dictionary, not date."),

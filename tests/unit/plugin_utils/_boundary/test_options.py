@@ -192,6 +192,10 @@ def test_the_path_comes_from_the_term_the_option_or_the_vendor():
         ("trackunit", {"max_age": "nan"}, "trackunit: max_age must be a number."),
         ("trackunit", {"http_deadline": "inf"}, "trackunit: http_deadline must be a number."),
         ("trackunit", {"http_timeout": 0}, "trackunit: http_timeout must be at least 0.001."),
+        *(
+            ("trackunit", {"http_" + name: value}, f"trackunit: http_{name} must be at most {most}.")
+            for name, value, most in (("timeout", 1000001, 1000000), ("deadline", "1e10", 1000000), ("retries", 1001, 1000))
+        ),
         ("trackunit", {"http_retries": "1.5"}, "trackunit: http_retries must be a number."),
         ("trackunit", {"secret_version": 0}, "trackunit: secret_version must be at least 1."),
         ("trackunit", {"http_client_key": "/k"}, "trackunit: http_client_key needs http_client_cert."),
@@ -374,3 +378,46 @@ def test_any_options_give_a_request_or_a_one_line_error(plugin, values):
         assert request.cache.failure_ttl >= 0
     assert message.isprintable()
     assert len(message) < 600
+
+
+def test_the_largest_limits_are_accepted():
+    http = made(http_timeout=1e6, http_deadline="1000000", http_retries=1000).http
+    assert (http.timeout, http.deadline, http.retries) == (1e6, 1e6, 1000)
+
+
+LATIN_1 = b"donn\xe9es".decode("utf-8", "surrogateescape")
+ACME = {"token_url": "https://acme.example/t"}
+
+
+@pytest.mark.parametrize(
+    ("plugin", "name", "value"),
+    [
+        *(("trackunit", name, LATIN_1) for name in ("scope", "base_url", "audience", "resource", "authorization_scheme", "http_proxy", "cache_vault_path")),
+        ("trackunit", "resource", ["a", LATIN_1]),
+        ("trackunit", "extra_parameters", {"a": LATIN_1}),
+        ("trackunit", "extra_parameters", {LATIN_1: "a"}),
+        ("trackunit", "extra_parameters", {"a": ["b", LATIN_1]}),
+        *(("oauth2", name, LATIN_1) for name in ("grant_type", "token_url", "token_field", "issuer", "transit_key", "client_auth")),
+        ("oauth2", "request_headers", {"X-Name": LATIN_1}),
+    ],
+)
+def test_an_option_that_is_not_utf_8_is_refused_by_its_name(plugin, name, value):
+    needed = {"path": "x", "token_url": "https://acme.example/t"} if plugin == "oauth2" else {}
+    assert refused(plugin, **{**needed, name: value}) == f"{plugin}: {name} has an incomplete character (a lone surrogate). Set it in UTF-8."
+
+
+def test_a_description_that_is_not_utf_8_is_refused_for_its_vendor():
+    vendors = {"acme": {**ACME, "request_body": {"a": [{LATIN_1: 1}]}}, "other": ACME}
+    assert refused("oauth2", "x", vendor="acme", vendors=vendors) == "acme: trackops_vendors has an incomplete character (a lone surrogate). Set it in UTF-8."
+    assert made("oauth2", "x", vendor="other", vendors=vendors).vendor.name == "other"
+
+
+def test_the_names_of_files_may_have_any_bytes():
+    http = made(http_ca_cert=f"/{LATIN_1}", http_client_cert=f"/{LATIN_1}", http_client_key=f"/{LATIN_1}").http
+    assert {http.ca_cert, http.client_cert, http.client_key} == {f"/{LATIN_1}"}
+
+
+def test_a_list_within_itself_is_no_reason_to_fail():
+    endless = ["a"]
+    endless.append(endless)
+    assert made(resource=endless).vendor.parameters["resource"] == ("a", "['a', [...]]")

@@ -4,10 +4,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import io
 import os
 import pty
 import queue
+import resource
 import threading
 import types
 
@@ -104,17 +106,33 @@ def test_a_terminal_that_cannot_be_found_or_opened_is_none(monkeypatch, stat, tr
 
 def test_lines_are_put_together_and_are_not_endless(monkeypatch):
     chunks = [b"ab", b"c\xff \n", b"x" * 16384, b"y", b"z" * 16385, b"rest", b""]
-    ready = [[], *([5] for _chunk in chunks)]
+    ready = [[], *([(5, 1)] for _chunk in chunks)]
     asked = []
 
-    def select(*arguments):
-        asked.append(arguments)
-        return ready.pop(0), [], []
+    def poll(milliseconds):
+        asked.append(milliseconds)
+        return ready.pop(0)
 
-    monkeypatch.setattr(subject, "select", types.SimpleNamespace(select=select))
+    polled = types.SimpleNamespace(poll=poll, register=lambda *arguments: asked.append(arguments))
+    monkeypatch.setattr(subject, "select", types.SimpleNamespace(poll=lambda: polled, POLLIN=1))
     monkeypatch.setattr(subject, "_read", lambda descriptor: chunks.pop(0))
     assert list(Terminal(5)._lines()) == ["abc\ufffd", "x" * 16384 + "y", "z" * 16385]
-    assert set(map(str, asked)) == {"([5], [], [], 0.2)"}
+    assert asked == [(5, 1), *[200] * 8]
+
+
+def test_a_terminal_is_read_next_to_a_thousand_open_files():
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    reader, writer = os.pipe()
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(2048, hard) if hard != resource.RLIM_INFINITY else 2048, hard))
+    try:
+        high = fcntl.fcntl(reader, fcntl.F_DUPFD, 1024)
+        os.write(writer, b"line\n")
+        os.close(writer)
+        assert list(Terminal(high)._lines()) == ["line"]
+        os.close(high)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        os.close(reader)
 
 
 def test_a_terminal_that_is_gone_has_no_more_lines():

@@ -117,6 +117,13 @@ def test_the_default_dest_is_named_after_vendor_and_path(vendor, path, dest):
     assert default_dest("/d", vendor, path) == dest
 
 
+@pytest.mark.parametrize(
+    ("directory", "vendor", "named"), [("/d", 5, "vendor"), ("/d", ["tracx"], "vendor"), (5, "tracx", "directory"), ({}, "tracx", "directory")]
+)
+def test_vendor_and_directory_must_be_strings(directory, vendor, named):
+    assert refusal(lambda: default_dest(directory, vendor, None)) == f"{named}: must be a string"
+
+
 def test_dest_is_placed_in_the_given_directory():
     assert one({"vendor": "tracx", "path": "eu"}, directory="/srv/tokens").dest == "/srv/tokens/tracx-eu"
 

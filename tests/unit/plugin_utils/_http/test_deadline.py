@@ -30,6 +30,10 @@ def test_work_that_returns_at_once_succeeds_with_a_limit_of_one_second(monkeypat
     assert within(1, lambda: 7) == 7
 
 
+def test_a_limit_that_a_thread_cannot_wait_for_is_shortened():
+    assert within(1e300, lambda: 7) == 7
+
+
 def test_abandoned_work_does_not_keep_the_process_alive():
     assert within(60, lambda: threading.current_thread().daemon)
 

@@ -84,7 +84,14 @@ def test_no_option_of_uri_is_an_option_of_the_token():
 
 
 @pytest.mark.parametrize(
-    ("given", "codes"), [({}, [200]), ({"status_code": 401}, [401]), ({"status_code": [200, "201"]}, [200, 201]), ({"status_code": "200, 401,x"}, [200, 401])]
+    ("given", "codes"),
+    [
+        ({}, [200]),
+        ({"status_code": 401}, [401]),
+        ({"status_code": [200, "201"]}, [200, 201]),
+        ({"status_code": "200, 401,x"}, [200, 401]),
+        ({"status_code": ["\u00b2", "9" * 5000, " 404 ", "\u0664\u0660\u0661"]}, [404]),
+    ],
 )
 def test_expected_status_codes_are_parsed(given, codes):
     assert expected(given) == codes

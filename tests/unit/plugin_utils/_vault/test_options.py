@@ -182,8 +182,8 @@ def test_retries_can_be_written_as_pairs():
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"retries": "often"}, "retries must be a number of retries from 0, or a dictionary of urllib3's Retry (ANSIBLE_HASHI_VAULT_RETRIES)."),
-        ({"retries": -1}, "retries must be a number of retries from 0, or a dictionary of urllib3's Retry (ANSIBLE_HASHI_VAULT_RETRIES)."),
+        ({"retries": "often"}, "retries must be a number of retries from 0 to 1000, or a dictionary of urllib3's Retry (ANSIBLE_HASHI_VAULT_RETRIES)."),
+        ({"retries": -1}, "retries must be a number of retries from 0 to 1000, or a dictionary of urllib3's Retry (ANSIBLE_HASHI_VAULT_RETRIES)."),
         ({"retry_action": "shout"}, "retry_action must be ignore or warn (ANSIBLE_HASHI_VAULT_RETRY_ACTION)."),
         ({"timeout": "soon"}, "timeout must be a number of seconds above 0 (ANSIBLE_HASHI_VAULT_TIMEOUT)."),
         ({"timeout": 0}, "timeout must be a number of seconds above 0 (ANSIBLE_HASHI_VAULT_TIMEOUT)."),
@@ -593,7 +593,9 @@ def test_plausible_timeouts_are_accepted(seconds):
     assert make({"url": URL, "token": "t", "timeout": seconds})[0].timeout == float(seconds)
 
 
-@pytest.mark.parametrize(("name", "value"), [("timeout", 1e6), ("timeout", 10**400), ("timeout", [1]), ("retries", [1]), ("retries", float("inf"))])
+@pytest.mark.parametrize(
+    ("name", "value"), [("timeout", 1e6), ("timeout", 10**400), ("timeout", [1]), ("retries", [1]), ("retries", float("inf")), ("retries", 1001)]
+)
 def test_implausible_numbers_are_refused(name, value):
     assert refused({"url": URL, "token": "t", name: value}).startswith(f"{name} must be a number of ")
 
@@ -618,7 +620,12 @@ def test_odd_forms_of_proxies_are_normalized(given, expected):
     [
         ({1: 2}, {"1": 2}),
         ("{1: 2}", {"1": 2}),
-        ("total=1,allowed_methods=None,other=['GET'],text=abc", {"total": 1, "allowed_methods": None, "other": ["GET"], "text": "abc"}),
+        ("total=1,allowed_methods=None,list=['GET'],text=abc", {"total": 1, "allowed_methods": None, "list": ["GET"], "text": "abc"}),
+        ("total=null,other=false,raise_on_status=true", {"other": False, "raise_on_status": True}),
+        (
+            {"total": None, "connect": None, "backoff_factor": None, "status_forcelist": None, "history": None, "allowed_methods": None},
+            {"allowed_methods": None},
+        ),
     ],
 )
 def test_odd_forms_of_retries_are_normalized(given, expected):
@@ -631,3 +638,44 @@ def test_white_space_is_removed_from_everything_but_passwords():
     assert (options.role_id, options.secret_id, options.mount_point, options.namespace) == ("r", "s", "m", "n")
     assert make({"url": URL, "auth_method": "jwt", "role_id": "r", "jwt": " j\n"})[0].jwt == "j"
     assert make({"url": URL, "auth_method": "userpass", "username": "u", "password": " p "})[0].password == " p "
+
+
+COUNT, SECONDS = "a whole number from 0 to 1000", "a number of seconds from 0"
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "what"),
+    [
+        *(("total", value, COUNT) for value in ("abc", "3", -1, 1001, 1.5, True, float("inf"), [1])),
+        *((key, "x", COUNT) for key in ("connect", "read", "redirect", "status", "other")),
+        *((key, value, SECONDS) for key in ("backoff_factor", "backoff_max", "backoff_jitter", "retry_after_max") for value in ("x", -0.1, 1e6, True)),
+        *((key, value, "true or false") for key in ("raise_on_redirect", "raise_on_status", "respect_retry_after_header") for value in (1, "yes")),
+        *((key, value, "a list of methods") for key in ("allowed_methods", "method_whitelist") for value in (5, True, "GET", ["GET", 5])),
+        *(("status_forcelist", value, "a list of numbers") for value in (5, "503", ["503"], [True], {503: 1})),
+        *(("remove_headers_on_redirect", value, "a list of names") for value in (5, "Cookie", [5], False)),
+        *(("history", value, "left out") for value in (5, [5], "x")),
+    ],
+)
+def test_a_wrong_setting_of_retry_is_refused_by_its_name(key, value, what):
+    message = f"retries: '{key}' must be {what} (ANSIBLE_HASHI_VAULT_RETRIES)."
+    assert refused({"url": URL, "token": "t", "retries": {"total": 2, key: value}}) == message
+
+
+def test_every_setting_of_retry_is_accepted():
+    settings = {
+        **dict.fromkeys(("total", "connect", "read", "redirect", "status"), 1000),
+        "other": False,
+        "backoff_factor": 0,
+        "backoff_max": 0.5,
+        "backoff_jitter": 999_999,
+        "retry_after_max": 7,
+        "raise_on_redirect": False,
+        "raise_on_status": True,
+        "respect_retry_after_header": True,
+        "allowed_methods": ["GET"],
+        "method_whitelist": False,
+        "status_forcelist": (503,),
+        "remove_headers_on_redirect": ["Cookie"],
+        "history": (),
+    }
+    assert make({"url": URL, "token": "t", "retries": settings})[0].retries == settings

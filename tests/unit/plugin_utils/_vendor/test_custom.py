@@ -104,7 +104,11 @@ KNOWN = ", ".join(sorted(set(vars(Vendor(name=""))) - {"name"}))
             "private_key, redirect_uri, refresh_token, subject.",
         ),
         ({"default_lifetime": 0}, "acme: 'default_lifetime' must be at least 1."),
-        ({"default_lifetime": "ten"}, "acme: 'default_lifetime' must be a whole number."),
+        *(
+            ({"default_lifetime": value}, "acme: 'default_lifetime' must be a whole number.")
+            for value in ("ten", "\u00b2", "\u0663", "-1", "9" * 12, "9" * 5000)
+        ),
+        *(({"default_lifetime": value}, "acme: 'default_lifetime' must be at most 10000000000.") for value in (10**10 + 1, "10000000001", 10**400)),
         ({"scope_in": "h" * 60}, f"acme: 'scope_in' must be one of both, assertion, request; it cannot be '{'h' * 39}\N{HORIZONTAL ELLIPSIS}'."),
         ({"parameters": {"a": [["b"]]}}, "acme: 'a' in parameters must be a string, a number or {secret_field: NAME}."),
         ({"parameters": {"a": None}}, "acme: 'a' in parameters must be a string, a number or {secret_field: NAME}."),
@@ -133,6 +137,10 @@ def test_an_invalid_transit_key_is_refused_with_its_form():
 def test_explicit_defaults_are_accepted():
     defaults = {"client_auth": "", "default_lifetime": 1, "scope": "", "pkce": False}
     assert vendor_from_mapping("acme", defaults) == Vendor(name="acme", default_lifetime=1)
+
+
+def test_the_longest_default_lifetime_is_accepted():
+    assert vendor_from_mapping("acme", {"default_lifetime": "10000000000"}).default_lifetime == 10**10
 
 
 def test_a_credential_field_used_by_one_variant_is_accepted():
