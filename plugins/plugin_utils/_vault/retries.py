@@ -14,6 +14,7 @@ import typing as t
 from .._http.body import CutOff
 from .._http.causes import causes
 from .._http.deadline import Late
+from .._http.unsent import is_unsent
 
 if t.TYPE_CHECKING:
     from .options import VaultOptions
@@ -77,6 +78,9 @@ def next_attempt(retry: t.Any, request: t.Any, response: t.Any, trouble: Excepti
         if not inner:
             return end
         error = getattr(inner[0], "original_error", inner[0])
+        # Retry asks for the method only if the answer could not be read. A connection that a proxy or TLS broke off counts as another error.
+        if retry.allowed_methods and method not in retry.allowed_methods and not (trouble and is_unsent(trouble)):
+            return end
     is_login = method == "POST" and "/auth/" in str(request.url)
     if is_login and not unseen and not isinstance(error, ConnectTimeoutError):
         return end

@@ -16,6 +16,7 @@ import typing as t
 from .._http.body import CutOff, Damaged, TooLarge
 from .._http.causes import causes
 from .._http.deadline import Late
+from .._http.unsent import is_unsent
 from .._text.scrub import scrub
 from .transport import LARGEST_ANSWER
 
@@ -32,7 +33,7 @@ def why_no_answer(exc: Exception, *, timeout: float, ca_cert: str | None = None)
     inside = causes(exc)
     if any(type(cause).__name__ == "InvalidSchema" and "SOCKS" in str(cause) for cause in inside):
         return "library", _NO_SOCKS
-    for wanted, kind, sentence in _no_answer_table():
+    for wanted, kind, sentence in _no_answer_table(unsent=is_unsent(exc)):
         for cause in inside:
             if isinstance(cause, wanted):
                 text = sentence if isinstance(sentence, str) else sentence(cause, inside)
@@ -47,7 +48,7 @@ _NO_SOCKS = (
 _Sentence: t.TypeAlias = "str | t.Callable[[BaseException, list[BaseException]], str]"
 
 
-def _no_answer_table() -> tuple[tuple[tuple[type[BaseException], ...], str, _Sentence], ...]:
+def _no_answer_table(*, unsent: bool) -> tuple[tuple[tuple[type[BaseException], ...], str, _Sentence], ...]:
     import ssl
 
     from requests import exceptions as failures
@@ -66,7 +67,8 @@ def _no_answer_table() -> tuple[tuple[tuple[type[BaseException], ...], str, _Sen
         ((TooLarge,), "unavailable", large),
         ((Damaged, failures.ContentDecodingError), "unavailable", damaged),
         ((CutOff,), "unavailable", _CUT_OFF),
-        ((failures.ProxyError, inner.ProxyError), "unreachable", proxy),
+        # Also raised for a connection through a proxy that broke after the request.
+        ((failures.ProxyError, inner.ProxyError) if unsent else (), "unreachable", proxy),
         ((ssl.SSLCertVerificationError,), "tls", _untrusted),
         ((failures.SSLError, ssl.SSLError, inner.SSLError), "tls", _tls_trouble),
         ((failures.ReadTimeout, inner.ReadTimeoutError), "unreachable", late),

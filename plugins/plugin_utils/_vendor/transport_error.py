@@ -18,6 +18,7 @@ from .._http.body import Damaged, TooLarge
 from .._http.causes import causes
 from .._http.deadline import Late
 from .._http.readable import unreadable
+from .._http.unsent import is_unsent
 from .._text.one_line import one_line
 from .address import host
 
@@ -73,6 +74,8 @@ def _not_connected(problem: Exception, request: HttpRequest, options: HttpOption
     """The error for a vendor that no connection was made to, so that the request was not sent; None for any other problem."""
     import requests.exceptions as r
 
+    if not is_unsent(problem):
+        return None
     where = _vendor_at(request)
     if isinstance(problem, r.SSLError):
         ours = "the fields certificate and private_key of the secret" if request.client_certificate else "http_client_cert and http_client_key"
@@ -86,7 +89,7 @@ def _not_connected(problem: Exception, request: HttpRequest, options: HttpOption
     if isinstance(problem, r.ProxyError):
         proxy = f"{host(options.proxy)} (http_proxy)" if options.proxy else "of the environment (https_proxy, http_proxy or all_proxy)"
         what = f"the proxy {proxy} did not connect to {where}. Check it."
-    elif isinstance(problem, r.ConnectionError) and not _timed_out(problem) and not _was_sent(problem):
+    elif isinstance(problem, r.ConnectionError) and not _timed_out(problem):
         what = f"{where} cannot be reached{_why(problem)}. Check base_url and token_url, the network and http_proxy."
     else:
         return None
@@ -106,8 +109,16 @@ def _not_asked(problem: Exception, options: HttpOptions, name: str) -> TokenErro
         )
     if isinstance(problem, OSError) and not isinstance(problem, r.RequestException):
         return OptionError(f"{name}: {_file_trouble(options)}", fault="option:file")
-    if isinstance(problem, (r.InvalidHeader, UnicodeError)):
-        return VendorError(f"{name}: a credential has characters that an HTTP header cannot contain. Check the secret.", kind="refused", fault="vault:field")
+    if isinstance(problem, r.InvalidHeader):
+        return VendorError(
+            f"{name}: a credential has characters that an HTTP header cannot contain. Check the secret.", kind="refused", sent=False, fault="vault:field"
+        )
+    if isinstance(problem, UnicodeError):  # our own headers are bytes
+        return OptionError(
+            f"{name}: the user name or password of the proxy has characters that cannot be sent. Check http_proxy, "
+            "and https_proxy, http_proxy and all_proxy in the environment.",
+            fault="option:address",
+        )
     if isinstance(problem, (r.InvalidURL, r.MissingSchema, r.InvalidSchema, u.LocationParseError)):
         return OptionError(
             f"{name}: the address of the vendor or of its proxy cannot be used. Check base_url, token_url and http_proxy, "
@@ -128,13 +139,6 @@ def _timed_out(problem: BaseException) -> bool:
     import requests.exceptions as r
 
     return isinstance(problem, (Late, r.ConnectTimeout, r.ReadTimeout)) or any(isinstance(link, TimeoutError) for link in causes(problem))
-
-
-def _was_sent(problem: BaseException) -> bool:
-    """Whether the connection was established, so that the vendor may have processed the request."""
-    import urllib3.exceptions as u
-
-    return not any(isinstance(link, (u.NewConnectionError, ConnectionRefusedError)) for link in causes(problem))
 
 
 def _why(problem: BaseException) -> str:

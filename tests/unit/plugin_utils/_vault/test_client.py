@@ -16,6 +16,7 @@ from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.errors i
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.model import Secret
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vault.answer import Refusal
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vault.client import checked_path
+from support.raised import raised_in
 from support.vault_wire import APPROLE, DELETED, DESTROYED, HERE, KV2, LOGGED_IN, NO_TELLING, ROLE, SECRET_ID, SELF, Wire, answer, failure, said
 
 #: hvac warns of calls that are going to change.
@@ -406,7 +407,7 @@ def test_with_auth_method_none_a_denial_asks_for_an_agent_that_adds_a_token(monk
         ),
         ([requests.ConnectionError("body-secret")], "cannot be reached: the connection broke. Check that it runs, and url (VAULT_ADDR).", "unreachable"),
         (
-            [requests.exceptions.ProxyError("http://u:body-secret@p")],
+            [raised_in("urllib3.connection", "connect", requests.exceptions.ProxyError("http://u:body-secret@p"))],
             "cannot be reached through the proxy. Check proxies (ANSIBLE_HASHI_VAULT_PROXIES, https_proxy).",
             "unreachable",
         ),

@@ -8,14 +8,18 @@ from __future__ import annotations
 
 import datetime
 import email.utils
+import http.client
+import ssl
 import types
 
 import pytest
 import requests
 import urllib3
+import urllib3.exceptions as u
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._http.body import CutOff
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._http.deadline import Late
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vault.retries import next_attempt, retries
+from support.raised import raised_in
 from urllib3.util.retry import Retry
 
 READ = types.SimpleNamespace(method="get", url="https://v/v1/secret/data/auth/x")
@@ -75,6 +79,17 @@ def test_settings_of_the_user_are_passed_to_urllib3():
     assert retry_of({"method_whitelist": ["GET"], "allowed_methods": ["POST"]}).allowed_methods == ["POST"]
     with pytest.raises(TypeError):
         retry_of({"totally": 1})
+
+
+@pytest.mark.parametrize("broke", [u.ProxyError("x", http.client.RemoteDisconnected("x")), u.SSLError(ssl.SSLError(1, "x"))])
+def test_a_connection_that_a_proxy_or_tls_broke_is_repeated_only_for_reads(broke):
+    """urllib3 asks for the method only after errors of the answer."""
+    trouble = requests.ConnectionError(u.MaxRetryError(None, "/", broke))
+    assert left(retry_of(2), READ, trouble=trouble)[0]
+    assert left(retry_of(2), WRITE, trouble=trouble) == END
+    assert left(retry_of({"total": 2, "allowed_methods": None}), WRITE, trouble=trouble)[0]
+    refused = requests.ConnectionError(u.MaxRetryError(None, "/", raised_in("urllib3.connection", "connect", broke)))
+    assert left(retry_of(2), WRITE, trouble=refused)[0]
 
 
 # -- after an answer -----------------------------------------------------------------------------------------------

@@ -15,6 +15,7 @@ from ansible_collections.trackops.api_tokens.plugins.plugin_utils._http.body imp
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._http.deadline import Late
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vault.transport_error import why_no_answer
 from requests import exceptions as failures
+from support.raised import raised_in
 from urllib3 import exceptions as inner
 
 
@@ -54,7 +55,7 @@ def tls(reason):
         (CutOff(), "unavailable", "broke off its answer. Try again, or set retries."),
         (failures.ChunkedEncodingError(), "unavailable", "broke off its answer. Try again, or set retries."),
         (
-            failures.ProxyError(),
+            raised_in("urllib3.connection", "connect", failures.ProxyError()),
             "unreachable",
             "cannot be reached through the proxy. Check proxies (ANSIBLE_HASHI_VAULT_PROXIES, https_proxy).",
         ),

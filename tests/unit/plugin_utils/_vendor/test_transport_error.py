@@ -18,6 +18,7 @@ from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.model im
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._http.body import CutOff, Damaged, TooLarge
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._http.deadline import Late
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vendor.transport_error import error_of
+from support.raised import raised_in
 
 SECRET = "pl4nted-s3cret"
 URL = f"https://v.example:8443/token?client_secret={SECRET}"
@@ -62,7 +63,12 @@ def test_a_too_large_or_undecodable_answer_is_reported(problem, message):
     assert (error.kind, error.retryable, error.sent, error.fault) == ("answer", False, True, "vendor:answer")
 
 
-@pytest.mark.parametrize("problem", [r.SSLError(SECRET), r.SSLError(u.SSLError(ssl.SSLError(1, SECRET)))])
+def connecting(problem):
+    """*problem* as it is raised while the connection is made."""
+    return raised_in("urllib3.connection", "connect", problem)
+
+
+@pytest.mark.parametrize("problem", [connecting(r.SSLError(SECRET)), r.SSLError(u.SSLError(connecting(ssl.SSLError(1, SECRET))))])
 @pytest.mark.parametrize(
     ("options", "given", "ours"),
     [
@@ -83,10 +89,10 @@ def test_a_tls_error_names_the_options_to_check(problem, options, given, ours):
 def test_the_reason_of_a_failed_certificate_verification_is_shown():
     refused = ssl.SSLCertVerificationError(1, SECRET)
     refused.verify_message = "certificate has expired"
-    assert "v.example:8443 failed (certificate has expired). Check" in unavailable(r.SSLError(u.MaxRetryError(None, URL, u.SSLError(refused))))[0]
+    assert "v.example:8443 failed (certificate has expired). Check" in unavailable(r.SSLError(u.MaxRetryError(None, URL, u.SSLError(connecting(refused)))))[0]
 
 
-@pytest.mark.parametrize("cause", [OSError(SECRET), TimeoutError(SECRET), ConnectionRefusedError(SECRET)])
+@pytest.mark.parametrize("cause", [connecting(OSError(SECRET)), connecting(TimeoutError(SECRET)), ConnectionRefusedError(SECRET)])
 def test_a_proxy_that_does_not_connect_is_named(cause):
     problem = r.ProxyError(u.MaxRetryError(None, URL, u.ProxyError(SECRET, cause)))
     of_environment = "the proxy of the environment (https_proxy, http_proxy or all_proxy)"
@@ -153,6 +159,8 @@ def test_an_unreachable_vendor_is_reported_with_the_reason(problem, why):
         CutOff(),
         r.ConnectionError(u.ProtocolError(SECRET, ConnectionResetError())),
         r.ChunkedEncodingError(SECRET),
+        r.SSLError(u.SSLError(ssl.SSLError(1, SECRET))),
+        r.ProxyError(u.MaxRetryError(None, URL, u.ProxyError(SECRET, ConnectionResetError()))),
         RuntimeError(SECRET),
         ValueError(SECRET),
     ],
@@ -207,12 +215,21 @@ def test_a_missing_file_is_named_with_its_option(option, tmp_path):
     assert error.fault == "option:file"
 
 
-@pytest.mark.parametrize("problem", [r.InvalidHeader(SECRET), UnicodeEncodeError("latin-1", SECRET, 0, 1, SECRET)])
-def test_a_credential_that_no_header_can_contain(problem):
-    error = found(problem)
+def test_a_login_of_the_proxy_that_no_header_can_contain():
+    error = found(UnicodeEncodeError("latin-1", SECRET, 0, 1, SECRET))
+    assert type(error) is OptionError
+    assert error.message == (
+        "acme: the user name or password of the proxy has characters that cannot be sent. "
+        "Check http_proxy, and https_proxy, http_proxy and all_proxy in the environment."
+    )
+    assert error.fault == "option:address"
+
+
+def test_a_credential_that_no_header_can_contain():
+    error = found(r.InvalidHeader(SECRET))
     assert type(error) is VendorError
     assert error.message == "acme: a credential has characters that an HTTP header cannot contain. Check the secret."
-    assert (error.kind, error.retryable, error.fault) == ("refused", False, "vault:field")
+    assert (error.kind, error.retryable, error.sent, error.fault) == ("refused", False, False, "vault:field")
 
 
 def test_a_missing_requests_library_is_reported(monkeypatch):

@@ -6,7 +6,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
+import socketserver
+import ssl
 import sys
 import threading
 from urllib.parse import quote_plus
@@ -17,6 +20,7 @@ from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.model im
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vendor.transport import exchange
 from emulator import Emulator
 from requests import certs
+from support.pki import Ca
 
 #: The servers of these tests are real, on loopback addresses.
 pytestmark = pytest.mark.system
@@ -232,6 +236,83 @@ def test_an_unreachable_proxy_is_reported_without_its_password():
     error = failure("https://vendor.invalid", proxy=f"http://user:{ENCODED}@127.0.0.1:{port}")
     assert error.message == f"trackmage: the proxy 127.0.0.1:{port} (http_proxy) did not connect to the vendor at vendor.invalid. Check it."
     assert facts(error) == ("unavailable", True, False)
+
+
+@contextlib.contextmanager
+def breaking(*, ca=None, answer=b"", connect=True):
+    """A vendor, or with ``connect`` also its proxy, that reads each request and then breaks the connection; yields its port and the requests.
+
+    :arg ca: speak TLS with a certificate of this CA.
+    :arg answer: what to send outside of TLS before the end.
+    """
+    seen, context = [], None
+    if ca:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        pair = ca.server(hosts=("127.0.0.1", "vendor.invalid"))
+        context.load_cert_chain(pair.cert, pair.key)
+
+    def read(connection):
+        received = b""
+        while b"\r\n\r\n" not in received and (more := connection.recv(65536)):
+            received += more
+        return received
+
+    class Handler(socketserver.BaseRequestHandler):
+        def handle(self):
+            connection = self.request
+            if context:
+                if self.server.tunnel:
+                    read(connection)
+                    connection.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
+                connection = context.wrap_socket(connection, server_side=True)
+            seen.append(read(connection))
+            if context:
+                connection = socket.socket(fileno=connection.detach())
+            with connection:
+                connection.sendall(answer)
+
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler) as server:
+        server.tunnel = connect
+        threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+        try:
+            yield server.server_address[1], seen
+        finally:
+            server.shutdown()
+
+
+def sent_once(error, seen):
+    assert error.message.endswith(" was cut off. Try again; if this persists, check base_url and the network.")
+    assert facts(error) == ("unavailable", False, True)
+    assert len(seen) == 1
+
+
+def test_a_connection_through_a_proxy_that_breaks_after_the_request_is_not_repeated(tmp_path):
+    """urllib3 says ProxyError, as for a proxy that does not connect."""
+    with breaking() as (port, seen):
+        sent_once(failure("http://vendor.invalid", proxy=f"http://127.0.0.1:{port}"), seen)
+    ca = Ca(tmp_path)
+    with breaking(ca=ca) as (port, seen):
+        sent_once(failure("https://vendor.invalid", proxy=f"http://127.0.0.1:{port}", ca_cert=str(ca.cert)), seen)
+
+
+@pytest.mark.parametrize("answer", [b"HTTP/1.1 200 OK\r\n\r\n", b"\x17\x03\x03\x00\x20" + 32 * b"A"])
+def test_tls_that_breaks_after_the_request_is_not_taken_for_a_failed_handshake(tmp_path, answer):
+    ca = Ca(tmp_path)
+    with breaking(ca=ca, answer=answer, connect=False) as (port, seen):
+        sent_once(failure(f"https://127.0.0.1:{port}", ca_cert=str(ca.cert)), seen)
+
+
+def test_a_proxy_that_refuses_to_connect_is_reported_as_such():
+    with breaking(answer=b"HTTP/1.1 403 Forbidden\r\n\r\n") as (port, _seen):
+        error = failure("https://vendor.invalid", proxy=f"http://127.0.0.1:{port}")
+    assert error.message == f"trackmage: the proxy 127.0.0.1:{port} (http_proxy) did not connect to the vendor at vendor.invalid. Check it."
+    assert facts(error) == ("unavailable", True, False)
+
+
+@pytest.mark.parametrize("proxy", ["http://u:p中@127.0.0.1:9", "http://u:%E4%B8%AD@127.0.0.1:9"])
+def test_a_login_of_the_proxy_that_cannot_be_sent_is_not_the_credentials_fault(proxy):
+    error = failure("https://vendor.invalid", kind=OptionError, proxy=proxy)
+    assert error.message.startswith("trackmage: the user name or password of the proxy has characters that cannot be sent. Check http_proxy, ")
 
 
 def test_a_server_without_tls_is_reported(emulator):
