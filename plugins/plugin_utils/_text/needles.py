@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import functools
 import html
 import json
@@ -19,9 +20,14 @@ from dataclasses import dataclass
 from urllib.parse import quote, quote_plus
 
 from .encodings import DEEPEST, IN_PLACE, SHORTEST, SHORTEST_RUN
-from .views import View
+from .views import Budget, Exhausted, View
 
-__all__ = ("Needles", "letters_of", "needles_of", "usual_spellings")
+__all__ = ("LONGEST", "Needles", "letters_of", "needles_of", "usual_spellings")
+
+#: Characters; a longer secret is searched for in pieces, so that no form of it is longer than the texts it is searched in.
+LONGEST = 4096
+_MOST_ENCODED = 64 * LONGEST  # characters of secrets that are searched for in encoded forms, too
+_MOST_DECODED = 500_000  # characters of secrets and their decoded forms that are decoded: about half a second
 
 _SHORTEST_SPELLED = 6  # letters and digits of a secret that is found even with other characters in between
 _SHORTEST_PIECE = 12  # of a secret that was cut off
@@ -58,27 +64,47 @@ class Needles:
 
 
 def needles_of(given: t.Iterable[str]) -> Needles:
-    secrets = list(given)
-    compact, folded, spelled, widest = set(), set(), set(), 1
-    for secret in secrets:
-        if len(secret) < SHORTEST:
-            continue
-        if not secret.isascii():
-            widest = max(widest, *(max(len(char.casefold()), len(letters_of(char))) for char in secret))
-        letters = "".join(map(letters_of, secret))
+    """The *given* secrets to search for.
+
+    A vendor, a host or a writer of the shared cache decides how long some of them are, so the work is limited: once they are too long in total,
+    the rest is searched for as it is and by its letters only.
+    """
+    pieces = dict.fromkeys(piece for secret in given if len(secret) >= SHORTEST for piece in _pieces(secret))
+    letters_of_each = {char: letters_of(char) for char in set().union(*pieces)}
+    widest = max((max(len(char.casefold()), len(letters)) for char, letters in letters_of_each.items()), default=1)
+    encoded, decoded = Budget(_MOST_ENCODED), Budget(_MOST_DECODED)
+    compact, folded, spelled = set(), set(), set()
+    # The short ones first, as most credentials are: a long text must not use up their share.
+    for secret in sorted(pieces, key=len):
+        letters = "".join([letters_of_each[char] for char in secret])
         if len(letters) >= _SHORTEST_SPELLED:
             spelled.add(letters)
         if (piece := len(letters) * 3 // 4) >= _SHORTEST_PIECE:
             spelled |= {letters[:piece], letters[-piece:]}
-        for form in (secret, *_forms(secret), *_decoded_forms(secret)):
+        for form in (secret, *_other_forms(secret, encoded, decoded)):
             # If only white space makes it long enough, white space counts.
             short = _plain(form, "")
             if len(short) >= SHORTEST:
                 compact.add(short)
             elif form is secret:
                 folded.add(_plain(form, " "))
-    beyond_latin = any(char > "\xff" for secret in secrets for char in secret)
+    beyond_latin = any(char > "\xff" for char in letters_of_each)
     return Needles(frozenset(compact), frozenset(folded - {" "}), frozenset(spelled), widest, beyond_latin)
+
+
+def _pieces(secret: str) -> t.Iterator[str]:
+    """*secret* in the fewest pieces of allowed length, all about equally long. A text that contains it contains each of them."""
+    length = -(-len(secret) // -(-len(secret) // LONGEST))
+    for start in range(0, len(secret), length):
+        yield secret[start : start + length]
+
+
+def _other_forms(secret: str, encoded: Budget, decoded: Budget) -> t.Iterator[str]:
+    with contextlib.suppress(Exhausted):
+        encoded.spend(secret)
+        yield from _forms(secret)
+    with contextlib.suppress(Exhausted):
+        yield from _decoded_forms(secret, decoded)
 
 
 def _plain(text: str, space: str) -> str:
@@ -126,14 +152,19 @@ def usual_spellings(secret: str) -> t.Iterator[bytes]:
         yield form.encode("utf-8", "surrogatepass").lower()
 
 
-def _decoded_forms(secret: str) -> t.Iterator[str]:
-    """Decoded forms of *secret*: it may look encoded itself, and then be decoded with the text around it."""
+def _decoded_forms(secret: str, budget: Budget) -> t.Iterator[str]:
+    """Decoded forms of *secret*: it may look encoded itself, and then be decoded with the text around it.
+
+    :raises Exhausted: the texts to decode are longer than *budget*.
+    """
     waiting, seen = [(secret, 0)], {secret}
     while waiting:
         text, depth = waiting.pop()
+        budget.spend(text)
         for decode in IN_PLACE:
             plain = decode(View(text)).text
-            if plain not in seen and len(plain) >= SHORTEST and depth < DEEPEST:
+            if plain not in seen and len(plain) >= SHORTEST:
                 seen.add(plain)
-                waiting.append((plain, depth + 1))
+                if depth + 1 < DEEPEST:
+                    waiting.append((plain, depth + 1))
                 yield plain

@@ -18,7 +18,7 @@ from __future__ import annotations
 import typing as t
 
 from .encodings import SHORTEST_COMPRESSED
-from .needles import needles_of, usual_spellings
+from .needles import LONGEST, needles_of, usual_spellings
 from .one_line import SHOWN, one_line
 from .search import Match, found, places_of
 from .views import Budget, Exhausted, Span
@@ -87,7 +87,7 @@ class Blanker:
         self._needles = needles_of(self._secrets)
         self._budget = Budget(_MOST_BLANKED)
         longest = max((len(secret) for secret in self._secrets), default=0)
-        self._overlap = 12 * longest
+        self._overlap = 12 * min(longest, LONGEST)
         self._shortest_usual = min((*map(len, self._secrets), *map(len, self._usual)), default=0)
         self._shortest = min(self._needles.shortest, SHORTEST_COMPRESSED)
 

@@ -45,8 +45,8 @@ class Redactor:
 
     def fields(self, names: t.Iterable[str]) -> str:
         """The *names* of fields in the vendor's response, for a message; those that are not plain words may be values, and are only counted."""
-        found = sorted(set(names))
-        plain = [name for name in found if len(name) <= _LONGEST_FIELD and _FIELD.match(name) and self.shown(name) == name][:_MOST_FIELDS]
+        found, holds_secret = sorted(set(names)), finder(self.everything)  # prepared once for all names
+        plain = [name for name in found if len(name) <= _LONGEST_FIELD and _FIELD.match(name) and not holds_secret(name)][:_MOST_FIELDS]
         rest = len(found) - len(plain)
         return ", ".join([*plain, *([f"{rest} more" if plain else f"{rest} without a plain name"] if rest else [])])
 

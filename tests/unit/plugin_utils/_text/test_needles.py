@@ -7,7 +7,9 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.trackops.api_tokens.plugins.plugin_utils._text.needles import letters_of, needles_of, usual_spellings
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._text import needles as module
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._text.needles import LONGEST, letters_of, needles_of, usual_spellings
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._text.views import View
 
 
 def test_needles_ignore_case_and_spaces():
@@ -129,3 +131,74 @@ def test_the_usual_spellings_of_a_secret():
     } - found == set()
     assert set(usual_spellings("abcde")) == set()
     assert b"abcdef" in set(usual_spellings("abcdef"))
+
+
+def _numbered(length, start=0):
+    """Text of which no part is repeated."""
+    return "".join(f"{number:06d}" for number in range(start, start + length // 6 + 1))[:length]
+
+
+def test_a_long_secret_is_searched_for_in_pieces():
+    assert _numbered(LONGEST) in needles_of([_numbered(LONGEST)]).compact
+    text = _numbered(LONGEST + 2)
+    found = needles_of([text])
+    half = LONGEST // 2 + 1
+    assert {text[:half], text[half:], text[:half].encode().hex()} <= found.compact
+    assert text not in found.compact
+    assert {text[:half], text[half:]} <= found.spelled
+    assert max(map(len, needles_of([_numbered(1_000_000)]).spelled)) <= LONGEST
+
+
+def test_the_secrets_searched_for_in_encoded_forms_are_limited(monkeypatch):
+    monkeypatch.setattr(module, "_MOST_ENCODED", 30)
+    longer, long, short = "Z" * 12 + "y" * 8, "x" * 14, "w" * 10
+    found = needles_of([longer, long, short])
+    hidden = {secret: secret.encode().hex() in found.compact for secret in (short, long, longer)}
+    assert hidden == {short: True, long: True, longer: False}
+    assert {short, long, longer.lower()} <= found.compact & found.spelled
+    assert longer.encode().hex() in needles_of([longer, short]).compact
+
+
+def test_the_same_piece_is_counted_once(monkeypatch):
+    monkeypatch.setattr(module, "_MOST_ENCODED", LONGEST + 20)
+    found = needles_of(["secret01" * LONGEST, "x" * 20, "x" * 20])
+    assert {("x" * 20).encode().hex(), ("secret01" * (LONGEST // 8)).encode().hex()} <= found.compact
+
+
+@pytest.mark.parametrize(
+    ("most", "decoded"),
+    [(6, set()), (7, {"abcda"}), (20, {"abcda"}), (21, {"abcda", "wxyz%41"}), (27, {"abcda", "wxyz%41"}), (28, {"abcda", "wxyz%41", "wxyza"})],
+)
+def test_the_characters_to_decode_are_limited(monkeypatch, most, decoded):
+    """First the short secret with 7 characters, 5 after one step; then the other one with 9 and 7."""
+    monkeypatch.setattr(module, "_MOST_DECODED", most)
+    found = needles_of(["wxyz%2541", "abcd%41"])
+    assert found.compact & {"abcda", "wxyz%41", "wxyza"} == decoded
+    assert {"wxyz%2541", "abcd%41", b"wxyz%2541".hex()} <= found.compact
+
+
+#: Each part is decoded by another step, so that their order makes new texts.
+TRICKY = ("%41", "é", "&amp;", "\\u0041", "=41", "<b>", "\\x41", "\\41 ", "41 42 43", "65,66,67", "+")
+
+
+def _tricky(length, seed=0):
+    return "".join(TRICKY[number % len(TRICKY)] + f"{seed}x{number}" for number in range(length))[:length]
+
+
+@pytest.mark.parametrize("secrets", [[_tricky(300_000)], [_tricky(LONGEST - seed, seed) for seed in range(64)]])
+def test_the_work_for_many_large_secrets_is_limited(monkeypatch, secrets):
+    """Counted in characters that each decoding step reads, and in forms to search for."""
+    read = []
+    for step in module.IN_PLACE:
+        assert step(View(secrets[0])).text != secrets[0]
+    monkeypatch.setattr(module, "IN_PLACE", tuple(lambda view, step=step: (read.append(len(view.text)), step(view))[1] for step in module.IN_PLACE))
+    found = needles_of(secrets)
+    assert module._MOST_DECODED - LONGEST < sum(read) / len(module.IN_PLACE) <= module._MOST_DECODED
+    assert len(found.all()) < 3000
+
+
+def test_a_secret_of_the_greatest_length_is_decoded_in_every_way(monkeypatch):
+    limited = needles_of([_tricky(LONGEST)])
+    monkeypatch.setattr(module, "_MOST_DECODED", 10**9)
+    assert limited == needles_of([_tricky(LONGEST)])
+    assert len(limited.compact) > 100

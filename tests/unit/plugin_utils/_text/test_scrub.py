@@ -448,3 +448,26 @@ def test_altered_secrets_are_blanked_in_every_window(monkeypatch, offset):
 def test_every_occurrence_of_a_usual_spelling_is_blanked(monkeypatch, times):
     monkeypatch.setattr(module, "_MOST_BLANKED", 0)
     assert Blanker(["s3cr3t/x"])(" ".join(["S3CR3T%2FX"] * times)) == " ".join([BLANK] * times)
+
+
+#: Searched for in three pieces; no part of it is repeated.
+LONG = "".join(f"Ab/{number:05d}+" for number in range(1000))
+
+
+@pytest.mark.parametrize("encoding", ["as it is", "upper case", "percent, plus", "hex", "base64 in a Basic pair", "base32", "JSON of PHP", "full width"])
+def test_every_part_of_a_very_long_secret_is_hidden(encoding):
+    encode = {**ENCODINGS, **SPELLED}[encoding]
+    shown = f"It was {encode(LONG)} that came"
+    assert finder([LONG])(shown)
+    for hidden in (scrub(shown, [LONG], limit=9000), Blanker([LONG])(shown)):
+        left = hidden.replace("*", "").removeprefix("It was ").removesuffix(" that came")
+        assert "*" in hidden and len(left) <= 6, left[:100]
+
+
+def test_a_long_secret_is_hidden_where_it_is_longer_than_a_window(monkeypatch):
+    monkeypatch.setattr(module, "_WINDOW", 1)
+    monkeypatch.setattr(module, "_MOST_BLANKED", 10**9)
+    padding = ", " * 30_000
+    blanked = Blanker([LONG])(f"{padding}{_full_width(LONG)}{padding}")
+    assert blanked.startswith(padding) and blanked.endswith(padding)
+    assert not re.search("[0-9\uff10-\uff19]", blanked)

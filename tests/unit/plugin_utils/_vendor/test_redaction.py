@@ -12,6 +12,8 @@ import re
 
 import pytest
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.model import Vendor
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._text import scrub
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._text.needles import needles_of
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vendor.redaction import Redactor, redactor_for_answer, redactor_for_secret
 from support.scripted import request_for
 
@@ -108,6 +110,13 @@ def test_identifiers_are_compared_without_white_space_around_them():
 )
 def test_field_names_are_listed_without_secrets_and_limited(names, shown):
     assert Redactor(everything=frozenset({"hunter"})).fields(names) == shown
+
+
+def test_the_secrets_are_prepared_once_for_all_field_names(monkeypatch):
+    prepared = []
+    monkeypatch.setattr(scrub, "needles_of", lambda secrets: (prepared.append(secrets), needles_of(secrets))[1])
+    assert Redactor(everything=frozenset({"hunter"})).fields(["hunter", *map("a".__mul__, range(1, 21))]).endswith(", 9 more")
+    assert len(prepared) == 1
 
 
 def test_also_adds_texts_to_redact():
