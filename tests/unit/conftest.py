@@ -37,6 +37,20 @@ WITH_ANSIBLE = (
 )
 collect_ignore = [] if importlib.util.find_spec("ansible") else [path.rstrip("/") for path in WITH_ANSIBLE]
 
+# What is not, or not only, tested at its own path in this folder: the beginning of its path, and the tests of it.
+FURTHER_TESTS = (
+    ("plugins/lookup/", ("integration/vendors/test_{}.py", "quality/test_ansible_doc.py")),
+    ("plugins/modules/", ("quality/test_ansible_doc.py",)),
+    ("plugins/doc_fragments/", ("unit/test_hit.py", "quality/test_ansible_doc.py")),
+    ("plugins/plugin_utils/_boundary/full_lookup.py", ("unit/test_hit.py",)),
+    ("plugins/plugin_utils/_boundary/lookup.py", ("unit/test_hit.py",)),
+    ("plugins/plugin_utils/_cache/pointer.py", ("unit/test_hit.py",)),
+    ("playbooks/", ("integration/test_operator.py",)),
+    ("playbooks/vault_setup", ("integration/test_vault_setup.py",)),
+    ("playbooks/authorize", ("integration/test_authorize.py",)),
+    *((f"roles/{role}/", ("quality/test_role_spec.py", f"integration/test_{role}.py")) for role in ("provision", "schedule")),
+)
+
 # Names of Python's audit events for what a unit test must not do.
 _FORBIDDEN = frozenset(
     ("os.exec", "os.fork", "os.forkpty", "os.posix_spawn", "os.system", "socket.bind", "socket.connect", "socket.getaddrinfo", "subprocess.Popen")
@@ -90,10 +104,9 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
         outcomes = ("passed", "failed", "error", "xfailed", "xpassed")
         files = {report.nodeid.split("::")[0] for outcome in outcomes for report in terminalreporter.getreports(outcome)}
         ran = {path for name in files if (path := config.rootpath / name).is_file()}
-        for path in tests_of(changed(FOLDER), FOLDER):
-            if path.is_file() and path not in ran:
-                name = path.relative_to(FOLDER)
-                terminalreporter.write_line(f"YOU CHANGED {mirrored(name)}, and its tests were not run here: make test TESTS=tests/unit/{name}", red=True)
+        for test, file in tests_of(changed(FOLDER)).items():
+            if FOLDER.parent.joinpath(test).is_file() and FOLDER.parent / test not in ran:
+                terminalreporter.write_line(f"YOU CHANGED {file}, and its tests were not run here: make test PYTEST_ARGS=-x TESTS=tests/{test}", red=True)
         left = not_run(FOLDER, ran)
         if left:
             for line in textwrap.wrap(f"not run here, but by make unit: {', '.join(left)}", 120, break_on_hyphens=False):
@@ -109,20 +122,26 @@ def changed(folder: pathlib.Path) -> list[str]:
     return [line[3:].rpartition(" -> ")[2] for line in done.stdout.splitlines()]
 
 
-def tests_of(names: t.Iterable[str], folder: pathlib.Path) -> list[pathlib.Path]:
-    """The unit tests of these files: themselves, or those that mirror a plugin's path."""
-    found = {}
-    for path in map(pathlib.PurePosixPath, names):
-        if path.suffix == ".py" and path.parts[:2] == ("tests", "unit"):
-            found[folder.joinpath(*path.parts[2:])] = None
-        elif path.suffix == ".py" and path.parts[0] == "plugins":
-            found[folder.joinpath(*path.parts[1:-1], f"test_{path.name}")] = None
-    return [path for path in found if path.name.startswith("test_")]
+def tests_of(names: t.Iterable[str]) -> dict[str, str]:
+    """The tests of these files, as paths below ``tests``, each with the file as it is shown."""
+    found: dict[str, str] = {}
+    for name in names:
+        path = pathlib.PurePosixPath(name)
+        if name.startswith("tests/unit/") and path.name.startswith("test_"):
+            test = path.relative_to("tests")
+            found.setdefault(str(test), shown(test.with_name(path.stem.removeprefix("test_"))))
+        elif name.startswith("plugins/") and path.suffix == ".py":
+            test = path.relative_to("plugins")
+            found.setdefault(f"unit/{test.with_name(f'test_{path.name}')}", shown("unit" / test.with_suffix("")))
+        for beginning, tests in FURTHER_TESTS:
+            if name.startswith(beginning):
+                found.update((test.format(path.stem), name) for test in tests if test.format(path.stem) not in found)
+    return found
 
 
-def mirrored(test: pathlib.PurePath) -> str:
-    """What the *test* is about, as :func:`not_run` names it."""
-    return str(test.with_name(test.stem.removeprefix("test_"))).removeprefix("plugin_utils/")
+def shown(path: pathlib.PurePath) -> str:
+    """A file below ``tests/unit``, as :func:`not_run` names it."""
+    return str(path).removeprefix("unit/").removeprefix("plugin_utils/")
 
 
 def not_run(folder: pathlib.Path, ran: t.Collection[pathlib.Path]) -> list[str]:

@@ -11,6 +11,7 @@ from ansible.errors import AnsibleLookupError, AnsibleOptionsError
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._base.errors import OptionError, VaultError
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._boundary import full_lookup
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._cache.crypto import derive
+from ansible_collections.trackops.api_tokens.plugins.plugin_utils._cache.file_store import FileStore
 from ansible_collections.trackops.api_tokens.plugins.plugin_utils._cache.pointer import Pointer
 from support.scripted import token
 
@@ -81,3 +82,20 @@ def test_a_term_that_is_not_a_string_is_refused():
     with pytest.raises(OptionError) as caught:
         full_lookup.tokens("tracx", [1], {"output": "token"}, {})
     assert caught.value.message == "tracx: the terms must be paths in Vault, as strings."
+
+
+@pytest.mark.parametrize(("cache", "pointers"), [("file", ["secret/fleet/x"]), ("vault", ["secret/fleet/x"]), ("none", [])])
+def test_the_next_process_is_pointed_to_a_cached_token(monkeypatch, tmp_path, cache, pointers):
+    class Obtained:
+        def __init__(self, ports):
+            self.store = lambda options: FileStore(str(tmp_path), warn=pytest.fail)
+
+        def token(self, request):
+            return token("abc")
+
+    written = []
+    monkeypatch.setattr(full_lookup, "Resolver", Obtained)
+    monkeypatch.setattr(full_lookup, "remember", lambda store, keys, pointer: written.append(pointer.where))
+    values = {"output": "token", "cache": cache, "url": "https://vault.example:8200", "auth_method": "token", "token": "s.pl4nted"}
+    assert full_lookup.tokens("tracx", ["fleet/x"], values, {}) == ["abc"]
+    assert written == pointers
