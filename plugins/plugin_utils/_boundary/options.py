@@ -19,7 +19,7 @@ from .._text.nearest import did_you_mean, nearest
 from .._text.one_line import one_line
 from .._vault import login_input
 from .._vault.options import VaultOptions
-from .._vendor.address import host, refuse_placeholders
+from .._vendor.address import proxy_host, refuse_placeholders
 from .._vendor.custom import check_request, parameters, vendor_from_mapping
 from .._vendor.options import VENDOR_OPTIONS
 from .._vendor.request import OPTIONAL_FIELDS, needed_fields
@@ -232,7 +232,7 @@ def _http(vendor: Vendor, values: Values) -> HttpOptions:
     given: dict[str, t.Any] = {
         name: str(values["http_" + name]) if values.get("http_" + name) else None for name in ("ca_cert", "client_cert", "client_key", "proxy")
     }
-    if given["proxy"] and not host(given["proxy"] if "://" in given["proxy"] else f"//{given['proxy']}"):
+    if given["proxy"] and not proxy_host(given["proxy"]):
         raise OptionError(f"{vendor.name}: http_proxy is not a usable address. Give one like http://proxy.example.com:3128.", fault="option:address")
     for name, convert, least, most in (("timeout", float, 0.001, 1e6), ("retries", int, 0, 1000), ("deadline", float, 0.001, 1e6)):
         number = _number(values, "http_" + name, convert, least=least, most=most, who=f"{vendor.name}: ")

@@ -22,6 +22,7 @@ __all__ = (
     "host",
     "is_private",
     "is_usable",
+    "proxy_host",
     "refuse_placeholders",
     "split_address",
 )
@@ -53,6 +54,11 @@ def host(url: str) -> str:
     parts = split_address(url)
     name, port = parts.hostname or "", parts.port
     return f"{name}:{port}" if port else name
+
+
+def proxy_host(url: str) -> str:
+    """Like :func:`host`, for the address of a proxy, which may have no scheme."""
+    return host(url if "://" in url else f"//{url}")
 
 
 def address_of(url: str) -> str:

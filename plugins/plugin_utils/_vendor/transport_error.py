@@ -20,7 +20,7 @@ from .._http.deadline import Late
 from .._http.readable import unreadable
 from .._http.unsent import is_unsent
 from .._text.one_line import one_line
-from .address import host
+from .address import host, proxy_host
 
 __all__ = ("LARGEST_ANSWER", "error_of")
 
@@ -87,7 +87,7 @@ def _not_connected(problem: Exception, request: HttpRequest, options: HttpOption
             fault="vendor:tls",
         )
     if isinstance(problem, r.ProxyError):
-        proxy = f"{host(options.proxy)} (http_proxy)" if options.proxy else "of the environment (https_proxy, http_proxy or all_proxy)"
+        proxy = f"{proxy_host(options.proxy)} (http_proxy)" if options.proxy else "of the environment (https_proxy, http_proxy or all_proxy)"
         what = f"the proxy {proxy} did not connect to {where}. Check it."
     elif isinstance(problem, r.ConnectionError) and not _timed_out(problem):
         what = f"{where} cannot be reached{_why(problem)}. Check base_url and token_url, the network and http_proxy."

@@ -16,6 +16,7 @@ from ansible_collections.trackops.api_tokens.plugins.plugin_utils._vendor.addres
     host,
     is_private,
     is_usable,
+    proxy_host,
     refuse_placeholders,
     split_address,
 )
@@ -176,3 +177,8 @@ def test_relative_addresses_are_joined_and_absolute_ones_kept():
     assert Vendor("a", base_url="https://a.example", token_url="https://b.example/t").token_endpoint == "https://b.example/t"
     assert urlsplit(request_for("trackmage").vendor.token_endpoint).path == "/oauth/v2/token"
     assert SecretRef("/secret/", "a/b").where == "secret/a/b"
+
+
+@pytest.mark.parametrize("url", ["http://u:s3cret@p.example:3128/x", "u:s3cret@p.example:3128", "p.example:3128"])
+def test_the_host_of_a_proxy_needs_no_scheme(url):
+    assert proxy_host(url) == "p.example:3128"
