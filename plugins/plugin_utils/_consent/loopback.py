@@ -72,9 +72,10 @@ class _Door:
     def __init__(self, path: str, responses: queue.Queue[AuthorizationResponse]) -> None:
         self.path = path
         self.responses = responses
-        self.authorities: t.Collection[str] = ()
-        self.is_response: t.Callable[[str], bool] = lambda _redirected: False
         self.refused = 0
+        # Loopback.listen sets these before a server accepts connections.
+        self.authorities: t.Collection[str]
+        self.is_response: t.Callable[[str], bool]
         self._first = threading.Lock()  # acquired by the response, and never released
 
     def take(self) -> bool:
