@@ -12,7 +12,7 @@ _Problem = t.TypeVar("_Problem", bound=BaseException)
 
 
 def raised_in(module: str, function: str, problem: _Problem) -> _Problem:
-    """*problem* with the traceback that it has when this function of the module raises it."""
+    """*problem*, which keeps the traceback that it has when this function of the module raises it."""
     names: dict[str, t.Any] = {"__name__": module, "problem": problem}
     exec(f"def {function}():\n    raise problem", names)  # noqa: S102 - the name of a function is part of its code
     with contextlib.suppress(type(problem)):

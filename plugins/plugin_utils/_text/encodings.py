@@ -56,8 +56,8 @@ _ENTITY = re.compile(r"&(?:#0{0,32}[0-9]{1,7}|#[xX]0{0,32}[0-9A-Fa-f]{1,6}|[A-Za
 _TAG = re.compile(r"</?[A-Za-z][^<>]*>")
 _CSS = re.compile(r"\\([0-9A-Fa-f]{1,6})[ ]?")
 # 41:62:43, 0x41 0x62, U+0041, and [65, 98, 67]: at least three bytes or characters.
-_HEX_LIST = re.compile(r"(?:(?:0x|U\+)?[0-9A-Fa-f]{2,6}(?:[ ,:;._-]+)){2,}(?:0x|U\+)?[0-9A-Fa-f]{2,6}", re.IGNORECASE)
-_DECIMAL_LIST = re.compile(r"(?:[0-9]{1,7}[ ,;]+){2,}[0-9]{1,7}")
+_HEX_LIST = re.compile(r"(?:(?:0x|U\+)?[0-9A-Fa-f]{2,6}[\s,:;._-]+){2,}(?:0x|U\+)?[0-9A-Fa-f]{2,6}", re.IGNORECASE)
+_DECIMAL_LIST = re.compile(r"(?:[0-9]{1,7}[\s,;]+){2,}[0-9]{1,7}")
 _ESCAPE = re.compile(
     r"(?:\\[uU][0-9A-Fa-f]{4})+(?![0-9A-Fa-f]{4})|\\U[0-9A-Fa-f]{8}|\\[ux]\{0{0,32}[0-9A-Fa-f]{1,6}\}|(?:\\[xX][0-9A-Fa-f]{2})+|(?:\\[0-7]{3})+|\\.", re.DOTALL
 )

@@ -81,14 +81,14 @@ def test_settings_of_the_user_are_passed_to_urllib3():
         retry_of({"totally": 1})
 
 
-@pytest.mark.parametrize("broke", [u.ProxyError("x", http.client.RemoteDisconnected("x")), u.SSLError(ssl.SSLError(1, "x"))])
-def test_a_connection_that_a_proxy_or_tls_broke_is_repeated_only_for_reads(broke):
+@pytest.mark.parametrize("broken", [lambda: u.ProxyError("x", http.client.RemoteDisconnected("x")), lambda: u.SSLError(ssl.SSLError(1, "x"))])
+def test_a_connection_that_a_proxy_or_tls_broke_is_repeated_only_for_reads(broken):
     """urllib3 asks for the method only after errors of the answer."""
-    trouble = requests.ConnectionError(u.MaxRetryError(None, "/", broke))
+    trouble = requests.ConnectionError(u.MaxRetryError(None, "/", broken()))
     assert left(retry_of(2), READ, trouble=trouble)[0]
     assert left(retry_of(2), WRITE, trouble=trouble) == END
     assert left(retry_of({"total": 2, "allowed_methods": None}), WRITE, trouble=trouble)[0]
-    refused = requests.ConnectionError(u.MaxRetryError(None, "/", raised_in("urllib3.connection", "connect", broke)))
+    refused = requests.ConnectionError(u.MaxRetryError(None, "/", raised_in("urllib3.connection", "connect", broken())))
     assert left(retry_of(2), WRITE, trouble=refused)[0]
 
 
