@@ -97,7 +97,7 @@ def test_the_shortest_needle_allows_for_characters_that_expand_in_another_case()
     needles = needles_of(["ßßßßßß"])
     assert needles.widest == 2
     assert needles.shortest == 6
-    assert needles_of(["abcdef"]).widest == 1
+    assert needles_of(["abcdef"]).widest == needles_of([]).widest == 1
 
 
 def test_characters_beyond_latin_1_are_noticed():
