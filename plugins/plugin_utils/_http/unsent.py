@@ -8,29 +8,41 @@
 
 from __future__ import annotations
 
+import re
 import types
 
 from .causes import causes
 
 __all__ = ("is_unsent",)
 
+# OpenSSL's names of the alerts of a server that does not accept our certificate. With TLS 1.3 they arrive after we have sent the request.
+_CERTIFICATE_REFUSED = re.compile(r"ALERT_.*(CERTIFICATE|UNKNOWN_CA|ACCESS_DENIED)")
+
 
 def is_unsent(problem: BaseException) -> bool:
-    """Whether the connection was not made, so that nothing of the request was sent. In doubt, it was sent.
+    """Whether the server cannot have read the whole request: the connection was not made, or broke while sending. In doubt, it has.
 
     The type alone does not tell: with a proxy, urllib3 raises ProxyError for a connection that broke after the request as well, and
     SSLError can mean a failed handshake or an answer that is no TLS.
     """
+    import ssl
+
     import urllib3.exceptions as u
 
     unsent = (u.NewConnectionError, u.ConnectTimeoutError, ConnectionRefusedError)
-    return any(isinstance(link, unsent) or _arose_in_connect(link.__traceback__) for link in causes(problem))
+    return any(
+        isinstance(link, unsent)
+        or _arose_before_the_end(link.__traceback__)
+        or (isinstance(link, ssl.SSLError) and _CERTIFICATE_REFUSED.search(str(getattr(link, "reason", ""))) is not None)
+        for link in causes(problem)
+    )
 
 
-def _arose_in_connect(traceback: types.TracebackType | None) -> bool:
+def _arose_before_the_end(traceback: types.TracebackType | None) -> bool:
+    """Whether the error was raised while connecting or sending the request, and not while reading the response."""
     while traceback is not None:
         frame = traceback.tb_frame
-        if frame.f_code.co_name == "connect" and frame.f_globals.get("__name__") == "urllib3.connection":
+        if frame.f_code.co_name in ("connect", "request") and frame.f_globals.get("__name__") == "urllib3.connection":
             return True
         traceback = traceback.tb_next
     return False

@@ -31,14 +31,37 @@ def test_without_a_connection_nothing_was_sent(problem):
 
 
 @pytest.mark.parametrize("kind", [ssl.SSLError, OSError, http.client.RemoteDisconnected])
-def test_what_fails_while_connecting_was_not_sent(kind):
-    assert is_unsent(r.SSLError(u.MaxRetryError(None, "/", u.SSLError(raised_in("urllib3.connection", "connect", kind("x"))))))
+@pytest.mark.parametrize("function", ["connect", "request"])
+def test_what_fails_while_connecting_or_sending_was_not_sent(kind, function):
+    assert is_unsent(r.SSLError(u.MaxRetryError(None, "/", u.SSLError(raised_in("urllib3.connection", function, kind("x"))))))
+
+
+def alert(reason):
+    problem = ssl.SSLError(1, "x")
+    problem.reason = reason  # OpenSSL's errors have one, ours have not
+    return problem
+
+
+@pytest.mark.parametrize(
+    "reason",
+    [
+        "TLSV13_ALERT_CERTIFICATE_REQUIRED",
+        "SSLV3_ALERT_BAD_CERTIFICATE",
+        "SSL/TLS_ALERT_CERTIFICATE_EXPIRED",
+        "TLSV1_ALERT_UNKNOWN_CA",
+        "TLSV1_ALERT_ACCESS_DENIED",
+    ],
+)
+def test_a_server_that_refuses_our_certificate_reads_no_request(reason):
+    assert is_unsent(r.SSLError(u.MaxRetryError(None, "/", u.SSLError(alert(reason)))))
 
 
 @pytest.mark.parametrize(
     "problem",
     [
         r.SSLError(u.SSLError(ssl.SSLError(1, "x"))),
+        r.SSLError(u.SSLError(alert("TLSV1_ALERT_INTERNAL_ERROR"))),
+        r.SSLError(u.SSLError(alert("CERTIFICATE_VERIFY_FAILED"))),
         r.ProxyError(u.MaxRetryError(None, "/", u.ProxyError("x", http.client.RemoteDisconnected("x")))),
         raised_in("urllib3.connection", "getresponse", ConnectionResetError(104, "x")),
         raised_in("elsewhere", "connect", ConnectionResetError(104, "x")),

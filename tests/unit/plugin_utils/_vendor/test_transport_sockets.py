@@ -239,17 +239,21 @@ def test_an_unreachable_proxy_is_reported_without_its_password():
 
 
 @contextlib.contextmanager
-def breaking(*, ca=None, answer=b"", connect=True):
+def breaking(*, ca=None, answer=b"", connect=True, mutual=False):
     """A vendor, or with ``connect`` also its proxy, that reads each request and then breaks the connection; yields its port and the requests.
 
     :arg ca: speak TLS with a certificate of this CA.
     :arg answer: what to send outside of TLS before the end.
+    :arg mutual: require a certificate of the client.
     """
     seen, context = [], None
     if ca:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         pair = ca.server(hosts=("127.0.0.1", "vendor.invalid"))
         context.load_cert_chain(pair.cert, pair.key)
+        if mutual:
+            context.load_verify_locations(ca.cert)
+            context.verify_mode = ssl.CERT_REQUIRED
 
     def read(connection):
         received = b""
@@ -260,16 +264,25 @@ def breaking(*, ca=None, answer=b"", connect=True):
     class Handler(socketserver.BaseRequestHandler):
         def handle(self):
             connection = self.request
-            if context:
-                if self.server.tunnel:
-                    read(connection)
-                    connection.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
-                connection = context.wrap_socket(connection, server_side=True)
-            seen.append(read(connection))
-            if context:
-                connection = socket.socket(fileno=connection.detach())
-            with connection:
+            if context is None:
+                seen.append(read(connection))
                 connection.sendall(answer)
+                return
+            if self.server.tunnel:
+                read(connection)
+                connection.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
+            secure = context.wrap_socket(connection, server_side=True, do_handshake_on_connect=False)
+            try:
+                secure.do_handshake()
+                seen.append(read(secure))
+                last = answer
+            except ssl.SSLError:
+                last = b""
+            with socket.socket(fileno=secure.detach()) as plain:
+                plain.sendall(last)
+                plain.shutdown(socket.SHUT_WR)
+                while plain.recv(65536):  # until the client has read it all
+                    pass
 
     with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler) as server:
         server.tunnel = connect
@@ -300,6 +313,15 @@ def test_tls_that_breaks_after_the_request_is_not_taken_for_a_failed_handshake(t
     ca = Ca(tmp_path)
     with breaking(ca=ca, answer=answer, connect=False) as (port, seen):
         sent_once(failure(f"https://127.0.0.1:{port}", ca_cert=str(ca.cert)), seen)
+
+
+def test_a_vendor_that_requires_a_certificate_has_not_read_the_request(tmp_path):
+    """With TLS 1.3 it says so after the handshake, as far as the client is concerned."""
+    ca = Ca(tmp_path)
+    with breaking(ca=ca, connect=False, mutual=True) as (port, seen):
+        error = failure(f"https://127.0.0.1:{port}", ca_cert=str(ca.cert))
+    assert f"TLS with the vendor at 127.0.0.1:{port} failed. Check http_ca_cert " in error.message
+    assert (facts(error), seen) == (("unavailable", False, False), [])
 
 
 def test_a_proxy_that_refuses_to_connect_is_reported_as_such():
