@@ -291,3 +291,9 @@ def test_any_redirected_text_gives_a_code_or_a_one_line_error(start: str, text: 
         message = exc.message
     assert "\n" not in message
     assert len(message) < 500
+
+
+@pytest.mark.parametrize(("scope", "added"), [("", []), ("read write", [("scope", "read write")])])
+def test_a_scope_is_requested_only_if_one_is_set(scope, added):
+    vendor = dataclasses.replace(VENDOR, scope=scope)
+    assert subject.consent_parameters(vendor, "authorize_url", "a=1", [("b", "2")]) == [("a", "1"), ("b", "2"), *added]
