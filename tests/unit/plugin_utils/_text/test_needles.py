@@ -138,6 +138,7 @@ def _numbered(length, start=0):
     return "".join(f"{number:06d}" for number in range(start, start + length // 6 + 1))[:length]
 
 
+@pytest.mark.thorough
 def test_a_long_secret_is_searched_for_in_pieces():
     assert _numbered(LONGEST) in needles_of([_numbered(LONGEST)]).compact
     text = _numbered(LONGEST + 2)
@@ -185,6 +186,7 @@ def _tricky(length, seed=0):
     return "".join(TRICKY[number % len(TRICKY)] + f"{seed}x{number}" for number in range(length))[:length]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("secrets", [[_tricky(300_000)], [_tricky(LONGEST - seed, seed) for seed in range(64)]])
 def test_the_work_for_many_large_secrets_is_limited(monkeypatch, secrets):
     """Counted in characters that each decoding step reads, and in forms to search for."""
@@ -197,6 +199,7 @@ def test_the_work_for_many_large_secrets_is_limited(monkeypatch, secrets):
     assert len(found.all()) < 3000
 
 
+@pytest.mark.thorough
 def test_a_secret_of_the_greatest_length_is_decoded_in_every_way(monkeypatch):
     limited = needles_of([_tricky(LONGEST)])
     monkeypatch.setattr(module, "_MOST_DECODED", 10**9)

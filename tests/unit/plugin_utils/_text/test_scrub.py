@@ -454,6 +454,7 @@ def test_every_occurrence_of_a_usual_spelling_is_blanked(monkeypatch, times):
 LONG = "".join(f"Ab/{number:05d}+" for number in range(1000))
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("encoding", ["as it is", "upper case", "percent, plus", "hex", "base64 in a Basic pair", "base32", "JSON of PHP", "full width"])
 def test_every_part_of_a_very_long_secret_is_hidden(encoding):
     encode = {**ENCODINGS, **SPELLED}[encoding]
@@ -464,6 +465,7 @@ def test_every_part_of_a_very_long_secret_is_hidden(encoding):
         assert "*" in hidden and len(left) <= 6, left[:100]
 
 
+@pytest.mark.thorough
 def test_a_long_secret_is_hidden_where_it_is_longer_than_a_window(monkeypatch):
     monkeypatch.setattr(module, "_WINDOW", 1)
     monkeypatch.setattr(module, "_MOST_BLANKED", 10**9)
